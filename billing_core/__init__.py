@@ -1,0 +1,1 @@
+"""The billing engine: everything that decides. Pages and web routes only translate."""

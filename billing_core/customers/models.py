@@ -1,0 +1,50 @@
+"""Customers: whom we bill."""
+
+import secrets
+import uuid
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing_core.businesses.models import Business
+from billing_core.database import Base
+
+
+def new_public_id() -> str:
+    """An id for the outside, such as ``cus_9f86d081884c7d65``."""
+    return f"cus_{secrets.token_hex(8)}"
+
+
+def new_uuid() -> str:
+    return str(uuid.uuid4())
+
+
+class Customer(Base):
+    """``ref`` is the key by which imports and the customer's own systems know it, trimmed.
+
+    ``country`` is an ISO 3166 two-letter code or empty; ``currency`` is the one in which it is billed.
+    """
+
+    __tablename__ = "customers"
+    __table_args__ = (Index("ix_customers_name", "name", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=new_public_id)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True, default=new_uuid)
+    business_id: Mapped[int] = mapped_column(ForeignKey(Business.id, ondelete="RESTRICT"), index=True)
+    ref: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(254), default="")
+    phone: Mapped[str] = mapped_column(String(64), default="")
+    address: Mapped[str] = mapped_column(String(500), default="")
+    city: Mapped[str] = mapped_column(String(120), default="")
+    state: Mapped[str] = mapped_column(String(120), default="")
+    postal_code: Mapped[str] = mapped_column(String(32), default="")
+    country: Mapped[str] = mapped_column(String(2), default="")
+    currency: Mapped[str] = mapped_column(String(3))
+    tax_id: Mapped[str] = mapped_column(String(64), default="")
+    created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}

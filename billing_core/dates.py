@@ -1,0 +1,106 @@
+"""Whole days, periods and months. Days are days in the business's time zone; instants are UTC."""
+
+import calendar
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import InstrumentedAttribute
+
+from billing_core.errors import Invalid
+
+
+def utc_now() -> datetime:
+    """The present instant. Only edges (pages, routes, commands, jobs) call it and pass it on."""
+    return datetime.now(UTC)
+
+
+def day_in(zone: str, instant: datetime) -> date:
+    """The calendar day of an instant where the business is."""
+    return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def start_of_day(zone: str, day: date) -> datetime:
+    """The instant (UTC) at which a day begins where the business is."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def time_zone(name: str) -> str:
+    """The IANA name itself; Invalid when there is no such zone."""
+    if name not in available_timezones():
+        raise Invalid(f"“{name}” is not a time zone such as Europe/Berlin")
+    return name
+
+
+def first_of_month(day: date) -> date:
+    return day.replace(day=1)
+
+
+def last_of_month(day: date) -> date:
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day that many months on, or the month's last day where it is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Whole days, both ends included."""
+
+    start: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.start > self.end:
+            raise Invalid(
+                "Start date must be before end date",
+                fields={"start_date": "is after the end date"},
+            )
+
+    @classmethod
+    def month_of(cls, day: date) -> Self:
+        return cls(first_of_month(day), last_of_month(day))
+
+    @classmethod
+    def last_month(cls, today: date) -> Self:
+        return cls.month_of(first_of_month(today) - timedelta(days=1))
+
+    @classmethod
+    def quarter_of(cls, day: date) -> Self:
+        first = date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
+        return cls(first, last_of_month(add_months(first, 2)))
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days + 1
+
+    def before(self) -> Self:
+        """The period just before: whole months for whole months, else as many days."""
+        if self.start.day == 1 and self.end == last_of_month(self.end):
+            months = (self.end.year - self.start.year) * 12 + self.end.month - self.start.month + 1
+            return type(self)(add_months(self.start, -months), self.start - timedelta(days=1))
+        return type(self)(self.start - timedelta(days=self.days), self.start - timedelta(days=1))
+
+    def months(self) -> Iterator[date]:
+        """The first day of every month that the period touches, in order."""
+        month = first_of_month(self.start)
+        while month <= self.end:
+            yield month
+            month = add_months(month, 1)
+
+    def contains(self, day: ColumnElement[date] | InstrumentedAttribute[date]) -> ColumnElement[bool]:
+        """The same test in SQL."""
+        return day.between(self.start, self.end)
+
+    def overlaps(self, start: InstrumentedAttribute[date], end: InstrumentedAttribute[date]) -> ColumnElement[bool]:
+        """In SQL: does this period share a day with the one between these two columns?"""
+        return (start <= self.end) & (end >= self.start)
+
+    def __str__(self) -> str:
+        return f"{self.start.isoformat()} to {self.end.isoformat()}"

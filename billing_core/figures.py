@@ -1,0 +1,105 @@
+"""What a figure is: a query of rows. Its value is the sum of those rows.
+
+Every number that a page shows is declared once as a ``Figure``. The card shows ``value``, the drill-down pages
+through ``rows``, the download streams ``rows``: they cannot disagree. Where summing the rows is too slow for a
+page, ``kept`` names totals that are maintained with the rows, and ``verify`` proves that the two agree.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from billing_core.dates import Period
+from billing_core.money import Money
+
+COLUMNS = ("id", "label", "date", "currency", "amount")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a figure is asked for. Empty fields do not limit.
+
+    ``known_at``: the figure as it was known at that instant.
+    """
+
+    period: Period | None = None
+    currency: str | None = None
+    customer_id: int | None = None
+    known_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """``rows`` selects exactly ``COLUMNS``: a unique id, a text for people, a day, a currency or NULL, and an
+    integer: minor units where there is a currency, a count where there is none.
+
+    ``kept`` selects (currency, amount) from totals that are kept with the rows.
+    ``opens`` is the page that shows one row, with ``{id}`` in it, such as ``/reports?report={id}``.
+    """
+
+    key: str
+    title: str
+    definition: str
+    formula: str
+    rows: Callable[[Scope], Select[Any]]
+    kept: Callable[[Scope], Select[Any]] | None = None
+    opens: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    id: int
+    label: str
+    date: date | None
+    currency: str | None
+    amount: int
+
+
+def value(session: Session, figure: Figure, scope: Scope) -> dict[str | None, int]:
+    """Minor units per currency, or ``{None: count}``. Currencies are never added to each other."""
+    statement = figure.kept(scope) if figure.kept else _summed(figure, scope)
+    return {currency: int(amount) for currency, amount in session.execute(statement) if amount is not None}
+
+
+def proven(session: Session, figure: Figure, scope: Scope) -> dict[str | None, int]:
+    """The value computed from the rows themselves, even where a kept total is shown."""
+    return {currency: int(amount) for currency, amount in session.execute(_summed(figure, scope))}
+
+
+def money(session: Session, figure: Figure, scope: Scope) -> list[Money]:
+    """The value as one Money per currency, in the order of the currency codes."""
+    totals = value(session, figure, scope)
+    return [Money(totals[code], code) for code in sorted(code for code in totals if code is not None)]
+
+
+def count(session: Session, figure: Figure, scope: Scope) -> int:
+    """The value of a figure that counts."""
+    return value(session, figure, scope).get(None, 0)
+
+
+def page(session: Session, figure: Figure, scope: Scope, *, limit: int = 50, offset: int = 0) -> list[FigureRow]:
+    """One page of the rows, newest first."""
+    rows = figure.rows(scope).subquery()
+    statement = select(*(rows.c[name] for name in COLUMNS)).order_by(rows.c.date.desc(), rows.c.id.desc())
+    return [FigureRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
+
+
+def row_count(session: Session, figure: Figure, scope: Scope) -> int:
+    rows = figure.rows(scope).subquery()
+    return session.scalar(select(func.count()).select_from(rows)) or 0
+
+
+def stream(session: Session, figure: Figure, scope: Scope) -> Iterator[Sequence[Any]]:
+    """Every row for an export, in flat memory."""
+    rows = figure.rows(scope).subquery()
+    statement = select(*(rows.c[name] for name in COLUMNS)).order_by(rows.c.date, rows.c.id)
+    yield from session.execute(statement.execution_options(yield_per=5_000))
+
+
+def _summed(figure: Figure, scope: Scope) -> Select[Any]:
+    rows = figure.rows(scope).subquery()
+    return select(rows.c.currency, func.sum(rows.c.amount)).group_by(rows.c.currency)

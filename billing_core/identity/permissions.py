@@ -1,0 +1,71 @@
+"""Roles, what each may do, and the Actor that every service asks."""
+
+import enum
+from dataclasses import dataclass
+
+from billing_core.errors import Forbidden
+
+
+class Role(enum.StrEnum):
+    FINANCE = "finance"
+    MANAGER = "manager"
+    ADMIN = "admin"
+
+
+class Permission(enum.StrEnum):
+    """``thing.verb``; each also tags the audit entries of what it allows."""
+
+    CUSTOMER_READ = "customer.read"
+    CUSTOMER_WRITE = "customer.write"
+    ORDER_READ = "order.read"
+    RATE_READ = "rate.read"
+    RATE_WRITE = "rate.write"
+    REPORT_READ = "report.read"
+    REPORT_GENERATE = "report.generate"
+    EXPORT = "export"
+    IMPORT = "import"
+    USER_MANAGE = "user.manage"
+    BUSINESS_WRITE = "business.write"
+    AUDIT_READ = "audit.read"
+
+
+_FINANCE = frozenset(
+    {
+        Permission.CUSTOMER_READ,
+        Permission.ORDER_READ,
+        Permission.RATE_READ,
+        Permission.REPORT_READ,
+        Permission.AUDIT_READ,
+    }
+)
+_MANAGER = _FINANCE | {Permission.REPORT_GENERATE, Permission.EXPORT}
+
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.FINANCE: _FINANCE,
+    Role.MANAGER: _MANAGER,
+    Role.ADMIN: frozenset(Permission),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts. ``user_id`` None: the system (commands, jobs). ``customer_id`` set: sees that customer alone."""
+
+    user_id: int | None
+    name: str
+    permissions: frozenset[Permission]
+    customer_id: int | None = None
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        if permission not in self.permissions:
+            raise Forbidden(f"your role does not allow this ({permission})")
+
+
+def actor_with(role: Role, *, user_id: int | None, name: str, customer_id: int | None = None) -> Actor:
+    return Actor(user_id, name, PERMISSIONS[role], customer_id)
+
+
+SYSTEM = Actor(None, "system", frozenset(Permission))

@@ -1,0 +1,84 @@
+"""Money: integer minor units with a currency, and the one rounding rule.
+
+Prices and quantities are exact decimals; an amount becomes minor units once, at the end, half away from zero.
+"""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from typing import Self
+
+from babel.numbers import list_currencies
+from sqlalchemy import ColumnElement
+
+from billing_core.errors import Invalid
+
+QUANTITY_PLACES = 3
+PRICE_PLACES = 6
+
+# ISO 4217 currencies whose minor unit is not a hundredth.
+_MINOR_UNIT_DIGITS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+}
+
+
+@cache
+def currencies() -> frozenset[str]:
+    """Every ISO 4217 code that may be used, by its three letters."""
+    return frozenset(list_currencies("en"))
+
+
+def decimal_places(currency: str) -> int:
+    """Digits after the point in which this currency is paid."""
+    return _MINOR_UNIT_DIGITS.get(currency, 2)
+
+
+def currency_code(text: str) -> str:
+    """``" usd "`` -> ``"USD"``; Invalid when there is no such currency."""
+    code = text.strip().upper()
+    if code not in currencies():
+        raise Invalid(f"“{text.strip()}” is not a currency code such as USD or EUR")
+    return code
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """``minor`` integer minor units (cents for USD) of ``currency``."""
+
+    minor: int
+    currency: str
+
+    @classmethod
+    def rounded(cls, amount: Decimal, currency: str) -> Self:
+        """``amount`` in major units; half a minor unit rounds away from zero. Call once, at the end."""
+        scaled = amount.scaleb(decimal_places(currency))
+        return cls(int(scaled.to_integral_value(ROUND_HALF_UP)), currency)
+
+    @property
+    def amount(self) -> Decimal:
+        """The amount in major units, with exactly the currency's digits."""
+        return Decimal(self.minor).scaleb(-decimal_places(self.currency))
+
+    def __add__(self, other: Self) -> Self:
+        self._same_currency(other)
+        return type(self)(self.minor + other.minor, self.currency)
+
+    def __sub__(self, other: Self) -> Self:
+        self._same_currency(other)
+        return type(self)(self.minor - other.minor, self.currency)
+
+    def __str__(self) -> str:
+        return f"{self.amount:,} {self.currency}"
+
+    def _same_currency(self, other: Self) -> None:
+        if self.currency != other.currency:
+            raise Invalid(f"cannot combine {other.currency} with {self.currency}")
+
+
+def rounded_quotient(dividend: ColumnElement[int], divisor: int) -> ColumnElement[int]:
+    """The same rounding rule in SQL, for amounts that are never negative: integers in, integer out.
+
+    ``Money.rounded`` is its counterpart in Python; a property test holds the two together.
+    """
+    return (dividend + divisor // 2) // divisor if divisor > 1 else dividend

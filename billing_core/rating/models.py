@@ -1,0 +1,74 @@
+"""Services and the rates of each customer's rate card."""
+
+import enum
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing_core.customers.models import Customer
+from billing_core.database import Base
+from billing_core.database.types import UnitPrice
+
+
+class CostType(enum.StrEnum):
+    """What one unit of the price is multiplied by, per order."""
+
+    PER_ORDER = "per_order"
+    PER_ITEM = "per_item"
+    PER_SKU = "per_sku"
+    PER_CASE = "per_case"
+    PER_LOOSE_UNIT = "per_loose_unit"
+    PER_PACKAGE = "per_package"
+    PER_WEIGHT_UNIT = "per_weight_unit"
+    PERCENT_OF_SERVICES = "percent_of_services"
+
+
+class TierMode(enum.StrEnum):
+    GRADUATED = "graduated"
+    VOLUME = "volume"
+
+
+class Service(Base):
+    __tablename__ = "services"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    cost_type: Mapped[CostType]
+
+
+class Rate(Base):
+    """One customer's price of one service from ``valid_from`` to ``valid_to``, both days included.
+
+    ``unit_price`` is in major units (percent for percent_of_services), ``minimum`` and ``maximum`` bound one
+    order's charge and are minor units. ``skus`` are SKU keys; ``tiers`` is a list of
+    ``{"up_to": "10" | None, "unit_price": "0.5"}``; ``conditions`` as ``rating.conditions`` describes.
+    A rate that a report has used is never changed: a change ends it and begins another.
+    """
+
+    __tablename__ = "rates"
+    __table_args__ = (
+        UniqueConstraint("customer_id", "service_id", "valid_from"),
+        Index("ix_rates_customer_id_valid", "customer_id", "valid_from", "valid_to"),
+        CheckConstraint("unit_price >= 0", name="unit_price_not_negative"),
+        CheckConstraint("valid_to >= valid_from", name="valid_period"),
+        CheckConstraint("maximum_minor >= minimum_minor", name="maximum_over_minimum"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
+    service_id: Mapped[int] = mapped_column(ForeignKey(Service.id, ondelete="RESTRICT"), index=True)
+    unit_price: Mapped[Decimal] = mapped_column(UnitPrice)
+    currency: Mapped[str] = mapped_column(String(3))
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    minimum_minor: Mapped[int | None] = mapped_column(BigInteger)
+    maximum_minor: Mapped[int | None] = mapped_column(BigInteger)
+    skus: Mapped[list[str] | None]
+    tier_mode: Mapped[TierMode | None]
+    tiers: Mapped[list[dict[str, Any]] | None]
+    conditions: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]

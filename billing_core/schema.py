@@ -1,0 +1,15 @@
+"""Imports every feature's tables, so that migrations and tests see the whole schema."""
+
+from billing_core.audit import models as audit
+from billing_core.businesses import models as businesses
+from billing_core.customers import models as customers
+from billing_core.database import Base
+from billing_core.identity import models as identity
+from billing_core.imports import models as imports
+from billing_core.orders import models as orders
+from billing_core.rating import models as rating
+from billing_core.reports import models as reports
+
+__all__ = ["audit", "businesses", "customers", "identity", "imports", "orders", "rating", "reports"]
+
+metadata = Base.metadata

@@ -1,0 +1,81 @@
+"""Settings from the environment, read once at the edge of the process.
+
+Names are a promise: ``BILLING_…``, and ``PORT``.
+"""
+
+import secrets
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """One field per setting; the README's table is tested against this list."""
+
+    model_config = SettingsConfigDict(env_prefix="BILLING_", populate_by_name=True)
+
+    data_dir: Path = Field(
+        PROJECT / "data", description="Where the SQLite file, the generated secret and stored documents live"
+    )
+    database_url: str = Field(
+        "", description="SQLAlchemy or libpq URL of a PostgreSQL; empty: SQLite in the data folder"
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Signs tokens; at least 32 characters. Unset: made once and kept in the data folder"
+    )
+    public_url: str = Field(
+        "", description="The address people use, such as https://billing.example.com; https makes cookies Secure"
+    )
+    redis_url: str = Field("", description="Shares rate limits between processes; empty: in memory")
+    session_idle_minutes: int = Field(480, ge=5, description="A session unused for this long ends")
+    session_max_hours: int = Field(168, ge=1, description="A session ends after this long, however much it is used")
+    port: int = Field(8501, validation_alias="PORT", description="The port of the whole product")
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database's URL with the driver that we ship."""
+        if not self.database_url:
+            return f"sqlite:///{self.data_dir / 'billing.sqlite3'}"
+        for prefix in ("postgresql://", "postgres://"):
+            if self.database_url.startswith(prefix):
+                return "postgresql+psycopg://" + self.database_url.removeprefix(prefix)
+        return self.database_url
+
+    @property
+    def served_over_https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def address(self) -> str:
+        """The product's address without a trailing slash, for links that leave the browser."""
+        return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    def signing_key(self) -> str:
+        """The secret that signs tokens. Refuses a short one; without one, makes it and keeps it in the data folder."""
+        if self.secret_key is not None:
+            key = self.secret_key.get_secret_value()
+            if len(key) < 32:
+                raise SystemExit("BILLING_SECRET_KEY is too short: it needs at least 32 characters")
+            return key
+        return _kept_secret(self.data_dir / "secret_key")
+
+
+def _kept_secret(file: Path) -> str:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with file.open("x") as fresh:
+            file.chmod(0o600)
+            fresh.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return file.read_text().strip()
+
+
+@cache
+def settings() -> Settings:
+    """The process's settings. Tests clear this cache after changing the environment."""
+    return Settings()  # type: ignore[call-arg]

