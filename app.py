@@ -6,10 +6,10 @@ from pathlib import Path
 # The project's own folder, however the process was started.
 sys.path.insert(0, str(Path(__file__).parent))
 
-import streamlit as st  # noqa: E402
-from starlette.middleware import Middleware  # noqa: E402
+import streamlit as st
+from starlette.middleware import Middleware
 
-from billing_core import runtime, web  # noqa: E402
+from billing_core import runtime, web
 
 app = st.App(
     Path(__file__).parent / "pages" / "navigation.py",

@@ -31,6 +31,17 @@ class TierMode(enum.StrEnum):
     VOLUME = "volume"
 
 
+class QuestionKind(enum.StrEnum):
+    """Why an order could not be billed in full."""
+
+    NO_RATE = "no_rate"
+    RATE_GAP = "rate_gap"
+    UNKNOWN_SKU = "unknown_sku"
+    NO_LINES = "no_lines"
+    NO_WEIGHT = "no_weight"
+    NO_PACKAGES = "no_packages"
+
+
 class Service(Base):
     __tablename__ = "services"
 

@@ -1,6 +1,5 @@
 """Billing reports: immutable snapshots with their orders, charges, totals and open questions."""
 
-import enum
 import uuid
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +11,7 @@ from billing_core.customers.models import Customer
 from billing_core.database import Base
 from billing_core.database.types import BigId, Quantity, UnitPrice
 from billing_core.orders.models import Order, OrderStatus
-from billing_core.rating.models import CostType, Rate, Service
+from billing_core.rating.models import CostType, QuestionKind, Rate, Service
 
 # On SQLite the rows lie in the order of their key, which is the order in which they are written and read.
 CLUSTERED = {"sqlite_with_rowid": False}
@@ -113,17 +112,6 @@ class ReportCharge(Base):
     bound: Mapped[str | None] = mapped_column(String(8))
     matched: Mapped[str | None] = mapped_column(String(500))
     amount_minor: Mapped[int] = mapped_column(BigInteger)
-
-
-class QuestionKind(enum.StrEnum):
-    """Why an order could not be billed in full."""
-
-    NO_RATE = "no_rate"
-    RATE_GAP = "rate_gap"
-    UNKNOWN_SKU = "unknown_sku"
-    NO_LINES = "no_lines"
-    NO_WEIGHT = "no_weight"
-    NO_PACKAGES = "no_packages"
 
 
 class ReportQuestion(Base):

@@ -1,0 +1,17 @@
+"""The command line: one file a topic, each with ``register(subcommands)``.
+
+A command is a function of the parsed arguments that returns an ``Answer``. It acts as the system, opens its own
+unit of work, and raises a BillingError to refuse.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``data`` is what ``--json`` prints; ``text`` is what people read. ``refused``: exit 1 although there is data."""
+
+    data: Any
+    text: str
+    refused: bool = False

@@ -1,0 +1,43 @@
+"""The entry script: who is signed in, and the menu that their permissions allow."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent)) if str(Path(__file__).parent.parent) not in sys.path else None
+
+import streamlit as st  # noqa: E402
+
+from billing_core.identity import Permission  # noqa: E402
+from pages.ui import context  # noqa: E402
+
+HERE = Path(__file__).parent
+
+MENU = {
+    "Money": [
+        ("overview.py", "Overview", ":material/space_dashboard:", Permission.REPORT_READ),
+        ("customers.py", "Customers", ":material/groups:", Permission.CUSTOMER_READ),
+        ("reports.py", "Reports", ":material/receipt_long:", Permission.REPORT_READ),
+    ],
+    "Set-up": [
+        ("rate_cards.py", "Rate cards", ":material/price_change:", Permission.RATE_READ),
+        ("imports.py", "Import", ":material/upload_file:", Permission.IMPORT),
+    ],
+    "Administration": [
+        ("admin_people.py", "People", ":material/manage_accounts:", Permission.USER_MANAGE),
+        ("admin_business.py", "Business", ":material/domain:", Permission.BUSINESS_WRITE),
+        ("admin_audit.py", "Audit log", ":material/history:", Permission.AUDIT_READ),
+    ],
+}
+
+st.set_page_config(page_title="Billing", page_icon=":material/receipt_long:", layout="wide")
+actor = context.actor()
+pages = {
+    section: [
+        st.Page(HERE / file, title=title, icon=icon, url_path=file.removesuffix(".py"), default=file == "overview.py")
+        for file, title, icon, needed in entries
+        if actor.may(needed)
+    ]
+    for section, entries in MENU.items()
+}
+page = st.navigation({section: entries for section, entries in pages.items() if entries})
+page.run()

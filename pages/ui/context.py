@@ -1,0 +1,64 @@
+"""Who is signed in, and the two ways a page reaches the database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.errors import BillingError
+from billing_core.identity import SESSION_COOKIE, Actor, Permission, sessions
+
+
+def session_token() -> str:
+    """The browser's session token, or nothing."""
+    return st.context.cookies.get(SESSION_COOKIE, "")
+
+
+def actor() -> Actor:
+    """Whoever the browser's session belongs to; the script stops where there is none any more.
+
+    Asked anew on every run, so that a revoked session or a changed role works at once.
+    """
+    with runtime.sessions()() as session:
+        found = sessions.actor_for(session, session_token(), now=utc_now())
+    if found is None:
+        st.warning("Your session has ended. Sign in again to continue.", icon=":material/lock:")
+        st.markdown("[Sign in](/auth/sign-in)")
+        st.stop()
+    return found
+
+
+def require(permission: Permission) -> Actor:
+    """The actor, if they may see this page."""
+    who = actor()
+    if not who.may(permission):
+        st.error("Your role does not allow this page. An administrator can change your role.", icon=":material/block:")
+        st.stop()
+    return who
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One user action, one commit; an expected failure becomes a message. No ``st.*`` call inside."""
+    try:
+        with runtime.sessions().begin() as session:
+            yield session
+    except BillingError as error:
+        st.error(str(error), icon=":material/error:")
+        for field, reason in error.fields.items():
+            st.caption(f"{field}: {reason}")
+        st.stop()
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session to read with; an expected failure becomes a message."""
+    try:
+        with runtime.sessions()() as session:
+            yield session
+    except BillingError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
