@@ -26,7 +26,7 @@ lint: $(VENV)/test.stamp
 	@$(BIN)/mypy
 
 bench: $(VENV)/test.stamp
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make run PYTHON=/path/to/python3.11")'
