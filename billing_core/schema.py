@@ -9,7 +9,8 @@ from billing_core.imports import models as imports
 from billing_core.orders import models as orders
 from billing_core.rating import models as rating
 from billing_core.reports import models as reports
+from billing_core.views import models as views
 
-__all__ = ["audit", "businesses", "customers", "identity", "imports", "orders", "rating", "reports"]
+__all__ = ["audit", "businesses", "customers", "identity", "imports", "orders", "rating", "reports", "views"]
 
 metadata = Base.metadata
