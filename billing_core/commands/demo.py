@@ -1,0 +1,38 @@
+"""``demo``: fill an empty database with the demo company and print who may sign in."""
+
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+
+from billing_core import demo, runtime
+from billing_core.businesses.queries import default_business
+from billing_core.commands import Answer
+from billing_core.dates import day_in, utc_now
+from billing_core.identity import SYSTEM
+from billing_core.settings import settings
+
+
+def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
+    command = subcommands.add_parser("demo", help="fill an empty database with a demo company and three accounts")
+    command.set_defaults(run=_demo)
+
+
+def _demo(_arguments: Namespace) -> Answer:
+    now = utc_now()
+    with runtime.sessions().begin() as session:
+        today = day_in(default_business(session).time_zone, now)
+        filled = demo.fill(session, SYSTEM, today=today, now=now)
+        accounts = demo.create_accounts(session, SYSTEM, now=now)
+    data = {
+        "customers": filled.customers,
+        "orders": filled.orders,
+        "lines": filled.lines,
+        "reports": filled.reports,
+        "accounts": [
+            {"email": account.email, "role": account.role, "password": account.password} for account in accounts
+        ],
+    }
+    made = (
+        f"The demo company is ready: {filled.customers} customers, {filled.orders:,} orders "
+        f"with {filled.lines:,} lines, {filled.reports:,} reports."
+    )
+    people = [f"  {account.role:<8} {account.email:<22} {account.password}" for account in accounts]
+    return Answer(data, "\n".join([made, f"Sign in at {settings().address} (passwords are shown this once):", *people]))
