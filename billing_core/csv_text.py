@@ -1,0 +1,44 @@
+"""Text in CSV files: no spreadsheet may take a cell of ours for a formula, and every reader may open the file."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from typing import Any
+
+# With these a spreadsheet begins to compute, or looks at the next character to decide.
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ROWS_A_CHUNK = 2_000
+
+
+def harmless(text: str) -> str:
+    """The text, with an apostrophe before it where a spreadsheet would run it as a formula.
+
+    For text cells only: a number such as -5 is written as a number and needs none.
+    """
+    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
+
+
+def rows_as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    """A CSV file in chunks of UTF-8: one header line, then each row; text cells are made harmless, None is empty."""
+    buffer = StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(header)
+    for number, row in enumerate(rows, 1):
+        writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in row])
+        if number % _ROWS_A_CHUNK == 0:
+            yield _taken(buffer)
+    yield _taken(buffer)
+
+
+def marked_for_excel(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same file with a byte order mark, without which Excel reads UTF-8 as something else."""
+    yield BYTE_ORDER_MARK
+    yield from chunks
+
+
+def _taken(buffer: StringIO) -> bytes:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text.encode()
