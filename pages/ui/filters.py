@@ -1,0 +1,189 @@
+"""Filters that live in the address, so that a link shows a colleague the same view; and views kept under a name."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from urllib.parse import parse_qs, urlencode
+
+import streamlit as st
+
+from billing_core.dates import Period, add_months, first_of_month, start_of_day, utc_now
+from billing_core.identity import Actor
+from billing_core.views import queries, service
+from pages.ui import formats
+from pages.ui.context import transaction
+from pages.ui.reads import Reader
+
+CUSTOM = "Custom"
+
+
+def periods(today: date) -> dict[str, Period]:
+    """The periods that people ask for by name."""
+    this_quarter = Period.quarter_of(today)
+    last_month = Period.last_month(today)
+    return {
+        "Last month": last_month,
+        "This month": Period.month_of(today),
+        "Last quarter": this_quarter.before(),
+        "This quarter": this_quarter,
+        "Last 12 months": Period(add_months(first_of_month(today), -12), last_month.end),
+        "This year": Period(date(today.year, 1, 1), date(today.year, 12, 31)),
+    }
+
+
+def period(today: date, *, key: str, default: str = "Last month", label: str = "Period") -> Period:
+    """A period by name or by its two days."""
+    named = periods(today)
+    choice = st.selectbox(
+        label, [*named, CUSTOM], index=list(named).index(default), key=key, bind="query-params", width=190
+    )
+    if choice != CUSTOM:
+        return named.get(choice, named[default])
+    days = st.date_input(
+        "First and last day",
+        value=(named[default].start, named[default].end),
+        min_value=date(1970, 1, 1),
+        max_value=date(today.year + 10, 12, 31),
+        key=f"{key}_days",
+        bind="query-params",
+        width=250,
+    )
+    if not isinstance(days, tuple) or len(days) != 2:
+        st.info("Choose the last day of the period, too.", icon=":material/date_range:")
+        st.stop()
+    return Period(*days)
+
+
+def known_at(today: date, zone: str, *, key: str) -> datetime | None:
+    """The end of the day as of which figures are asked for; None for now."""
+    chosen = st.date_input(
+        "As known on",
+        value=None,
+        max_value=today,
+        min_value=date(1990, 1, 1),
+        key=key,
+        bind="query-params",
+        width=170,
+        help="Every figure as it was known at the end of that day. Empty: as known now.",
+    )
+    if chosen is None or chosen >= today:
+        return None
+    return start_of_day(zone, chosen + timedelta(days=1))
+
+
+def search(label: str, *, key: str, page_key: str, placeholder: str) -> str:
+    found = st.text_input(
+        label,
+        key=key,
+        type="search",
+        bind="query-params",
+        placeholder=placeholder,
+        on_change=first_page,
+        args=(page_key,),
+        width=260,
+    )
+    return (found or "").strip()
+
+
+def choice(
+    label: str,
+    options: Sequence[str],
+    *,
+    key: str,
+    page_key: str,
+    names: Mapping[str, str] | None = None,
+    every: str = "All",
+) -> str:
+    """One of the options, or "" for all of them."""
+    shown = {"": every, **(names or {option: option for option in options})}
+    chosen = st.selectbox(
+        label,
+        ["", *options],
+        key=key,
+        bind="query-params",
+        format_func=lambda option: shown.get(option, option),
+        on_change=first_page,
+        args=(page_key,),
+        width=180,
+    )
+    return chosen or ""
+
+
+def several(label: str, names: Mapping[int, str], *, key: str, page_key: str, placeholder: str) -> tuple[int, ...]:
+    """Any of the things with these ids; none chosen means all."""
+    return tuple(
+        st.multiselect(
+            label,
+            list(names),
+            key=key,
+            bind="query-params",
+            format_func=lambda one: names.get(one, str(one)),
+            placeholder=placeholder,
+            on_change=first_page,
+            args=(page_key,),
+        )
+    )
+
+
+def order(orderings: Mapping[str, str], default: str, *, key: str, page_key: str) -> str:
+    """How the table is sorted, in SQL."""
+    options = list(orderings)
+    chosen = st.selectbox(
+        "Sort by",
+        options,
+        index=options.index(default),
+        key=key,
+        bind="query-params",
+        format_func=lambda option: orderings.get(option, option),
+        on_change=first_page,
+        args=(page_key,),
+        width=180,
+    )
+    return chosen if chosen in orderings else default
+
+
+def first_page(page_key: str) -> None:
+    """Another choice of rows starts at its first page."""
+    if page_key in st.session_state:
+        st.session_state[page_key] = 1
+
+
+def distinct(named: Sequence[tuple[int, str]]) -> dict[int, str]:
+    """Names to choose from; two things of the same name are told apart by their ids."""
+    counts: dict[str, int] = {}
+    for _, name in named:
+        counts[name] = counts.get(name, 0) + 1
+    return {identity: name if counts[name] == 1 else f"{name} ({identity})" for identity, name in named}
+
+
+def saved_views(read: Reader, actor: Actor, page: str) -> None:
+    """A menu of the person's own views of this page; each is a link that colleagues can use too."""
+    with st.popover("Views", icon=":material/bookmark:"):
+        for view in read(queries.of_page, page):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                if st.button(view.name, key=f"view_{view.id}", type="tertiary", icon=":material/filter_alt:"):
+                    _open(page, view.query)
+                if st.button("Remove", key=f"forget_{view.id}", type="tertiary", icon=":material/delete:"):
+                    with transaction() as session:
+                        service.remove(session, actor, view.id, now=utc_now())
+                    st.rerun()
+        with st.form(f"save_view_{page}", border=False, clear_on_submit=True):
+            name = st.text_input(
+                "Keep these filters as", max_chars=service.LONGEST_NAME, placeholder="Name of the view"
+            )
+            kept = st.form_submit_button("Save view", icon=":material/bookmark_add:")
+        if kept:
+            query = urlencode([(key, value) for key in st.query_params for value in st.query_params.get_all(key)])
+            with transaction() as session:
+                service.save(session, actor, page, name=name, query=query, now=utc_now())
+            st.toast("Saved. To share it, send the page's address: it holds the filters.", icon=":material/bookmark:")
+            st.rerun()
+
+
+def _open(page: str, query: str) -> None:
+    """Streamlit keeps a widget's value while it is on the page: forget what the filters hold, then follow the link."""
+    wanted = parse_qs(query, keep_blank_values=True)
+    st.switch_page(f"{page}.py", query_params=wanted)
+
+
+def period_text(start: date, end: date) -> str:
+    return formats.period(Period(start, end))

@@ -1,0 +1,108 @@
+"""How amounts, dates and counts are written, in the reader's own locale. Exact: integers and decimals throughout."""
+
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_skeleton
+from babel.numbers import NumberPattern, parse_pattern
+
+from billing_core.dates import Period, last_of_month
+from billing_core.money import Money, decimal_places
+
+NOTHING = "–"
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+
+
+@cache
+def _named(name: str) -> Locale:
+    try:
+        return Locale.parse(name, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale("en", "US")
+
+
+def locale() -> Locale:
+    """The locale that the browser asks for; American English where it names none."""
+    return _named(st.context.locale or "en-US")
+
+
+@cache
+def _digits(places: int, grouping: str) -> NumberPattern:
+    return parse_pattern(f"{grouping}.{'0' * places}" if places else grouping)
+
+
+def number(value: Decimal, places: int) -> str:
+    """An exact decimal with that many digits after the point, thousands separated."""
+    here = locale()
+    grouping = str(here.decimal_formats[None].pattern).partition(".")[0]
+    return _digits(places, grouping).apply(value, here)
+
+
+def amount(minor: int, currency: str) -> str:
+    """The amount alone; its currency stands beside it."""
+    return number(Money(minor, currency).amount, decimal_places(currency))
+
+
+def money(minor: int, currency: str) -> str:
+    return f"{amount(minor, currency)}{NO_BREAK_SPACE}{currency}"
+
+
+def change_of_money(minor: int, currency: str) -> str:
+    """A difference, with its sign."""
+    return ("+" if minor > 0 else "") + money(minor, currency)
+
+
+def count(value: int) -> str:
+    return number(Decimal(value), 0)
+
+
+def decimal(value: Decimal | None) -> str:
+    """A quantity or a price with the digits it has and no more."""
+    if value is None:
+        return ""
+    trimmed = value.normalize()
+    return number(trimmed, max(0, -int(trimmed.as_tuple().exponent)))
+
+
+def percent_change(now: int, before: int) -> str | None:
+    """How much more or less, such as ``+12.5%``; None when there was nothing before."""
+    if before == 0:
+        return None
+    change = (Decimal(now - before) * 100 / abs(before)).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    return f"{'+' if change > 0 else ''}{number(change, 1)}%"
+
+
+def day(value: date | None) -> str:
+    return NOTHING if value is None else format_date(value, format="medium", locale=locale())
+
+
+def month(value: date) -> str:
+    return str(format_skeleton("yMMMM", value, locale=locale()))
+
+
+def short_month(value: date) -> str:
+    return str(format_skeleton("yMMM", value, locale=locale()))
+
+
+def instant(value: datetime | None, zone: str) -> str:
+    """A moment where the business is."""
+    if value is None:
+        return NOTHING
+    return format_datetime(value, "medium", tzinfo=ZoneInfo(zone), locale=locale())
+
+
+def period(value: Period) -> str:
+    """``April 1998``, ``Apr – Jun 1998`` or the two days."""
+    if value.start.day == 1 and value.end == last_of_month(value.end):
+        months = list(value.months())
+        return month(value.start) if len(months) == 1 else f"{short_month(months[0])} – {short_month(months[-1])}"
+    return day(value.start) if value.start == value.end else f"{day(value.start)} – {day(value.end)}"
+
+
+def words(code: str) -> str:
+    """``per_order`` -> ``Per order``."""
+    return code.replace("_", " ").capitalize()

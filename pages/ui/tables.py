@@ -1,0 +1,211 @@
+"""Tables whose rows the database sorted and paged: amounts right-aligned and exact, a click opens a row."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from billing_core.money import Money
+from pages.ui import formats
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``cell`` makes of a row what the table shows; ``order`` is the query's name for sorting by it, if it has one."""
+
+    label: str
+    cell: Callable[[Any], object]
+    config: Any
+    order: str = ""
+
+
+def text(label: str, name: str, *, order: str = "", help: str | None = None, width: Any = None) -> Column:  # noqa: A002
+    config = st.column_config.TextColumn(label, help=help, width=width)
+    return Column(label, lambda row: _shown(getattr(row, name)), config, order)
+
+
+def words(label: str, name: str, *, order: str = "") -> Column:
+    """A code such as ``per_order``, as people read it."""
+    return Column(
+        label, lambda row: formats.words(str(getattr(row, name) or "")), st.column_config.TextColumn(label), order
+    )
+
+
+def computed(label: str, cell: Callable[[Any], object], *, help: str | None = None, width: Any = None) -> Column:  # noqa: A002
+    return Column(label, cell, st.column_config.TextColumn(label, help=help, width=width))
+
+
+def money(
+    label: str,
+    name: str,
+    *,
+    currency: Callable[[Any], str] = lambda row: row.currency,
+    order: str = "",
+    help: str | None = None,  # noqa: A002
+) -> Column:
+    """Minor units, or a Money. Put ``currency_of`` beside it."""
+
+    def cell(row: Any) -> str:
+        value = getattr(row, name)
+        if value is None:
+            return formats.NOTHING
+        return (
+            formats.amount(value.minor, value.currency)
+            if isinstance(value, Money)
+            else formats.amount(value, currency(row))
+        )
+
+    return Column(label, cell, st.column_config.TextColumn(label, alignment="right", help=help), order)
+
+
+def currency_of(name: str = "currency", *, order: str = "") -> Column:
+    return Column("Currency", lambda row: getattr(row, name), st.column_config.TextColumn("Currency", width=70), order)
+
+
+def count(label: str, name: str, *, order: str = "", help: str | None = None) -> Column:  # noqa: A002
+    config = st.column_config.NumberColumn(label, format="localized", help=help)
+    return Column(label, lambda row: getattr(row, name), config, order)
+
+
+def quantity(label: str, name: str, *, order: str = "", help: str | None = None) -> Column:  # noqa: A002
+    """An exact decimal: text, because the browser knows only floats."""
+    config = st.column_config.TextColumn(label, alignment="right", help=help)
+    return Column(label, lambda row: formats.decimal(_decimal(getattr(row, name))), config, order)
+
+
+def day(label: str, name: str, *, order: str = "", help: str | None = None) -> Column:  # noqa: A002
+    config = st.column_config.DateColumn(label, format="localized", help=help)
+    return Column(label, lambda row: _day(getattr(row, name)), config, order)
+
+
+def instant(label: str, name: str, zone: str, *, order: str = "") -> Column:
+    """A moment, written as the clock on the business's wall shows it."""
+    config = st.column_config.DatetimeColumn(label, format="localized")
+
+    def cell(row: Any) -> datetime | None:
+        value = getattr(row, name)
+        return None if value is None else value.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+    return Column(label, cell, config, order)
+
+
+def badge(label: str, cell: Callable[[Any], str], colors: dict[str, str]) -> Column:
+    """A status as a coloured mark."""
+    config = st.column_config.MultiselectColumn(label, options=list(colors), color=list(colors.values()))
+    return Column(label, lambda row: [cell(row)], config)
+
+
+def link(label: str, address: Callable[[Any], str], shown: str = ":material/open_in_new:") -> Column:
+    """A link to one of our own pages or downloads."""
+    return Column(label, address, st.column_config.LinkColumn(label, display_text=shown, width=60))
+
+
+def orderings(columns: Sequence[Column]) -> dict[str, str]:
+    """What a table can be sorted by, both ways: the query's word for it and the words for people."""
+    both = {}
+    for column in columns:
+        if column.order:
+            both[column.order] = f"{column.label} ↑"
+            both[f"-{column.order}"] = f"{column.label} ↓"
+    return both
+
+
+def frame(rows: Sequence[Any], columns: Sequence[Column]) -> pd.DataFrame:
+    """Rows as a table that keeps its columns when there are none."""
+    return pd.DataFrame({column.label: [column.cell(row) for row in rows] for column in columns})
+
+
+def show(
+    rows: Sequence[Any],
+    columns: Sequence[Column],
+    *,
+    key: str,
+    alt: str,
+    opens: Callable[[Any], None] | None = None,
+    order_key: str | None = None,
+    choose: bool = False,
+    height: int | str = "content",
+) -> list[Any]:
+    """Draw the rows; returns those that are ticked where ``choose`` is set.
+
+    ``opens`` is called in a callback with the row whose cell was clicked. With ``order_key`` a click on a column's
+    head sorts by it in SQL, through the widget of that key.
+    """
+    modes = [mode for mode, wanted in _modes(choose, opens, order_key) if wanted]
+    data = frame(rows, columns)
+    look = {column.label: column.config for column in columns}
+    if not modes:
+        st.dataframe(data, column_config=look, hide_index=True, key=key, alt=alt, height=height, width="stretch")
+        return []
+    chosen = st.dataframe(
+        data,
+        column_config=look,
+        hide_index=True,
+        key=key,
+        alt=alt,
+        height=height,
+        width="stretch",
+        on_select=partial(_react, key, tuple(rows), tuple(columns), opens, order_key),
+        selection_mode=modes,
+    )
+    return [rows[position] for position in chosen.selection.rows if position < len(rows)]
+
+
+def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE) -> int:
+    """The count, the pages, and how many rows to skip. Drawn above its table, so that the query knows the page."""
+    pages = max(1, -(-total // size))
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        place = st.empty()
+        page = 1
+        if pages > 1:
+            page = min(st.pagination(pages, key=key, bind="query-params", max_visible_pages=5), pages)
+        first = (page - 1) * size
+        last = min(total, first + size)
+        shown = f", {formats.count(first + 1)}–{formats.count(last)} shown" if pages > 1 else ""
+        place.caption(
+            f"{formats.count(total)} {noun if total != 1 else noun.removesuffix('s')}{shown}", width="content"
+        )
+    return first
+
+
+def _modes(choose: bool, opens: object, order_key: str | None) -> list[tuple[Any, bool]]:
+    return [("multi-row", choose), ("single-cell", opens is not None), ("single-column", order_key is not None)]
+
+
+def _react(
+    key: str,
+    rows: tuple[Any, ...],
+    columns: tuple[Column, ...],
+    opens: Callable[[Any], None] | None,
+    order_key: str | None,
+) -> None:
+    selection = st.session_state[key].selection
+    if opens is not None and selection.cells:
+        position = selection.cells[0][0]
+        if position < len(rows):
+            opens(rows[position])
+    elif order_key is not None and selection.columns:
+        names = {column.label: column.order for column in columns}
+        order = names.get(selection.columns[0], "")
+        if order:
+            st.session_state[order_key] = f"-{order}" if st.session_state.get(order_key) == order else order
+
+
+def _shown(value: object) -> object:
+    return "" if value is None else str(value)
+
+
+def _decimal(value: Decimal | int | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def _day(value: date | datetime | None) -> date | None:
+    return value.date() if isinstance(value, datetime) else value
