@@ -129,6 +129,17 @@ class ReportQuestion(Base):
     kind: Mapped[QuestionKind]
 
 
+class ReportQuestionTotal(Base):
+    """How many questions of one kind a report has, so that no page counts them."""
+
+    __tablename__ = "report_question_totals"
+    __table_args__ = CLUSTERED
+
+    report_id: Mapped[int] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"), primary_key=True)
+    kind: Mapped[QuestionKind] = mapped_column(primary_key=True)
+    question_count: Mapped[int]
+
+
 class BillingMonth(Base):
     """Kept totals of one customer's orders in one month, so that no page counts a million orders.
 

@@ -481,6 +481,35 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "report_question_totals",
+        sa.Column("report_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "no_rate",
+                "rate_gap",
+                "unknown_sku",
+                "no_lines",
+                "no_weight",
+                "no_packages",
+                name="questionkind",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("question_count", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["report_id"],
+            ["billing_reports.id"],
+            name=op.f("fk_report_question_totals_report_id_billing_reports"),
+            ondelete="RESTRICT",
+        ),
+        sa.PrimaryKeyConstraint("report_id", "kind", name=op.f("pk_report_question_totals")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "report_service_totals",
         sa.Column("report_id", sa.Integer(), nullable=False),
         sa.Column("service_id", sa.Integer(), nullable=False),

@@ -1,0 +1,148 @@
+"""Reads of customers. ``visible_to`` is the one place that limits an actor to its own customer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from billing_core.customers.models import Customer
+from billing_core.errors import Invalid, NotFound
+from billing_core.identity.permissions import Actor, Permission
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRow:
+    id: int
+    ref: str
+    name: str
+    email: str
+    city: str
+    country: str
+    currency: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerFilter:
+    """Empty fields do not limit. ``order_by`` is one of ``ORDERINGS``, with a leading "-" for descending."""
+
+    text: str = ""
+    country: str = ""
+    currency: str = ""
+    order_by: str = "name"
+
+
+COLUMNS = (
+    Customer.id,
+    Customer.ref,
+    Customer.name,
+    Customer.email,
+    Customer.city,
+    Customer.country,
+    Customer.currency,
+    Customer.created_at,
+)
+ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
+    "name": Customer.name,
+    "ref": Customer.ref,
+    "city": Customer.city,
+    "country": Customer.country,
+    "currency": Customer.currency,
+    "created_at": Customer.created_at,
+}
+
+
+def visible_to(actor: Actor, customer_id: SQLColumnExpression[int] = Customer.id) -> ColumnElement[bool]:
+    """In SQL: may this actor see what belongs to the customer in this column?"""
+    return true() if actor.customer_id is None else customer_id == actor.customer_id
+
+
+def matching(text: str) -> ColumnElement[bool]:
+    """In SQL: the text occurs in the customer's name, ref, e-mail or city, whatever the case."""
+    wanted = text.strip()
+    columns = (Customer.name, Customer.ref, Customer.email, Customer.city)
+    return or_(*(column.icontains(wanted, autoescape=True) for column in columns)) if wanted else true()
+
+
+def page(
+    session: Session, actor: Actor, wanted: CustomerFilter, *, limit: int = 50, offset: int = 0
+) -> list[CustomerRow]:
+    """One page of the customers that match, in the order asked for."""
+    actor.require(Permission.CUSTOMER_READ)
+    name = wanted.order_by.removeprefix("-")
+    if name not in ORDERINGS:
+        raise Invalid(f"Invalid order_by: {wanted.order_by}", fields={"order_by": f"one of {', '.join(ORDERINGS)}"})
+    keys = (ORDERINGS[name], Customer.id)
+    order = [key.desc() for key in keys] if wanted.order_by.startswith("-") else [key.asc() for key in keys]
+    statement = _limited(select(*COLUMNS), actor, wanted).order_by(*order).limit(limit).offset(offset)
+    return [CustomerRow(*row) for row in session.execute(statement)]
+
+
+def count(session: Session, actor: Actor, wanted: CustomerFilter) -> int:
+    actor.require(Permission.CUSTOMER_READ)
+    return session.scalar(_limited(select(func.count()).select_from(Customer), actor, wanted)) or 0
+
+
+def names(session: Session, actor: Actor, *, limit: int = 1_000) -> list[tuple[int, str, str]]:
+    """(id, name, currency) for choosing a customer, in the order of the names."""
+    statement = select(Customer.id, Customer.name, Customer.currency).where(visible_to(actor))
+    return [row._tuple() for row in session.execute(statement.order_by(Customer.name, Customer.id).limit(limit))]
+
+
+def one(session: Session, actor: Actor, customer_id: int) -> Customer:
+    """The whole customer, for its page; NotFound where there is none or this actor may not know of it."""
+    actor.require(Permission.CUSTOMER_READ)
+    found = session.scalars(select(Customer).where(Customer.id == customer_id, visible_to(actor))).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no customer {customer_id}")
+    return found
+
+
+def for_change(session: Session, actor: Actor, customer_id: int) -> Customer:
+    """The customer with its row locked until the transaction ends; NotFound as in ``one``."""
+    statement = (
+        select(Customer)
+        .where(Customer.id == customer_id, visible_to(actor))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found = session.scalars(statement).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no customer {customer_id}")
+    return found
+
+
+def id_of(session: Session, actor: Actor, ref_or_id: str) -> int:
+    """A customer by its ref, or else by its integer id; NotFound where neither fits."""
+    wanted = ref_or_id.strip()
+    found = session.scalar(select(Customer.id).where(Customer.ref == wanted, visible_to(actor)))
+    # Beyond nine digits it cannot be an id, and PostgreSQL would refuse to compare.
+    if found is None and wanted.isascii() and wanted.isdigit() and len(wanted) <= 9:
+        found = session.scalar(select(Customer.id).where(Customer.id == int(wanted), visible_to(actor)))
+    if found is None:
+        raise NotFound(f"There is no customer with the ref or id “{wanted}”")
+    return found
+
+
+def countries(session: Session, actor: Actor) -> list[str]:
+    """The country codes that occur, for a filter."""
+    statement = select(Customer.country).where(visible_to(actor), Customer.country != "").distinct()
+    return list(session.scalars(statement.order_by(Customer.country)))
+
+
+def currencies(session: Session, actor: Actor) -> list[str]:
+    """The currencies in which customers are billed, for a filter."""
+    return list(
+        session.scalars(select(Customer.currency).where(visible_to(actor)).distinct().order_by(Customer.currency))
+    )
+
+
+def _limited(statement: Select[*tuple[Any, ...]], actor: Actor, wanted: CustomerFilter) -> Select[*tuple[Any, ...]]:
+    statement = statement.where(visible_to(actor), matching(wanted.text))
+    if wanted.country:
+        statement = statement.where(Customer.country == wanted.country)
+    if wanted.currency:
+        statement = statement.where(Customer.currency == wanted.currency)
+    return statement

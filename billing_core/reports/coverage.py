@@ -1,0 +1,71 @@
+"""Which orders are billed: the totals kept per customer and month, and how they are recomputed."""
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, case, delete, exists, func, insert, select
+from sqlalchemy.orm import Session
+
+from billing_core.customers.models import Customer
+from billing_core.database.functions import month_of
+from billing_core.dates import Period, first_of_month, last_of_month
+from billing_core.orders.models import Order
+from billing_core.reports.models import BillingMonth, BillingReport, ReportOrder
+
+COLUMNS = ("customer_id", "month", "orders", "billable_orders", "unbilled_orders")
+
+
+def refresh(session: Session, customer_ids: Collection[int] | None = None, period: Period | None = None) -> None:
+    """Recompute the kept totals of these customers (None: all) for every month that the period touches (None: all).
+
+    Called by whatever changes orders or reports, in the same transaction, after its change. Locks the customers,
+    so that two such changes of one customer do not overwrite each other's totals.
+    """
+    if customer_ids is not None and not customer_ids:
+        return
+    session.flush()
+    locked = select(Customer.id).order_by(Customer.id).with_for_update(key_share=True)
+    if customer_ids is not None:
+        locked = locked.where(Customer.id.in_(customer_ids))
+    session.execute(locked).all()
+    months = _whole_months(period)
+    stale = delete(BillingMonth).where(*_within(BillingMonth.customer_id, customer_ids))
+    if months is not None:
+        stale = stale.where(BillingMonth.month.between(months.start, months.end))
+    session.execute(stale.execution_options(synchronize_session=False))
+    session.execute(insert(BillingMonth).from_select(COLUMNS, totals(customer_ids, months)))
+
+
+def totals(customer_ids: Collection[int] | None = None, period: Period | None = None) -> Select[*tuple[Any, ...]]:
+    """The same totals counted from the orders themselves: what ``refresh`` keeps and ``verify`` compares with."""
+    month = month_of(Order.order_date)
+    statement = (
+        select(
+            Order.customer_id,
+            month.label("month"),
+            func.count().label("orders"),
+            func.sum(case((Order.billable, 1), else_=0)).label("billable_orders"),
+            func.sum(case((unbilled(), 1), else_=0)).label("unbilled_orders"),
+        )
+        .where(*_within(Order.customer_id, customer_ids))
+        .group_by(Order.customer_id, month)
+    )
+    return statement if period is None else statement.where(period.contains(Order.order_date))
+
+
+def unbilled() -> ColumnElement[bool]:
+    """A billable order that stands on no current report."""
+    billed = exists().where(
+        ReportOrder.order_id == Order.id,
+        BillingReport.id == ReportOrder.report_id,
+        BillingReport.superseded_at.is_(None),
+    )
+    return Order.billable & ~billed
+
+
+def _whole_months(period: Period | None) -> Period | None:
+    return None if period is None else Period(first_of_month(period.start), last_of_month(period.end))
+
+
+def _within(column: SQLColumnExpression[int], customer_ids: Collection[int] | None) -> list[ColumnElement[bool]]:
+    return [] if customer_ids is None else [column.in_(customer_ids)]

@@ -1,0 +1,238 @@
+"""Reads of reports: the list with its filters, and one report's header.
+
+What a report contains is in ``contents``; its functions take the ``Report`` that ``one`` has let the actor see.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from billing_core.businesses.queries import default_business
+from billing_core.customers.models import Customer
+from billing_core.customers.queries import visible_to
+from billing_core.dates import Period, start_of_day
+from billing_core.errors import Invalid, NotFound
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.money import Money
+from billing_core.reports.models import BillingReport
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report's header. ``services``: the service ids it was limited to, such as "1,4"; empty for all."""
+
+    id: int
+    uuid: str
+    customer_id: int
+    customer_name: str
+    period_start: date
+    period_end: date
+    services: str
+    version: int
+    currency: str
+    total_minor: int
+    order_count: int
+    charge_count: int
+    question_count: int
+    output_format: str
+    created_at: datetime
+    created_by_id: int | None
+    created_by: str
+    superseded_at: datetime | None
+    superseded_by_id: int | None
+
+    @property
+    def period(self) -> Period:
+        return Period(self.period_start, self.period_end)
+
+    @property
+    def total(self) -> Money:
+        return Money(self.total_minor, self.currency)
+
+    @property
+    def current(self) -> bool:
+        """Only current reports count in sums."""
+        return self.superseded_at is None
+
+    @property
+    def service_ids(self) -> tuple[int, ...]:
+        return tuple(int(part) for part in self.services.split(",") if part)
+
+
+COLUMNS = tuple(getattr(BillingReport, name) for name in Report.__dataclass_fields__)
+
+# The documents' field names, as both dialects spell them.
+ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
+    "id": BillingReport.id,
+    "customer_id": BillingReport.customer_id,
+    "customer": BillingReport.customer_id,
+    "customer_name": BillingReport.customer_name,
+    "start_date": BillingReport.period_start,
+    "end_date": BillingReport.period_end,
+    "created_at": BillingReport.created_at,
+    "generated_at": BillingReport.created_at,
+    "created_by": BillingReport.created_by,
+    "total_amount": BillingReport.total_minor,
+    "order_count": BillingReport.order_count,
+    "question_count": BillingReport.question_count,
+    "currency": BillingReport.currency,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFilter:
+    """Empty fields do not limit.
+
+    ``start_date``/``end_date`` bound the report's period, ``created_after``/``created_before`` the instant at which
+    it was made; a bare date there includes the whole day where the business is. ``text`` occurs in the customer's
+    name or ref, the author's name, or is the report's id. ``order_by`` is one of ``ORDERINGS``, with a leading "-"
+    for descending.
+    """
+
+    customer_id: int | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    created_after: date | datetime | None = None
+    created_before: date | datetime | None = None
+    currency: str = ""
+    created_by: str = ""
+    text: str = ""
+    current_only: bool = True
+    order_by: str = "-created_at"
+
+
+def page(session: Session, actor: Actor, wanted: ReportFilter, *, limit: int = 50, offset: int = 0) -> list[Report]:
+    """One page of the reports that match, in the order asked for."""
+    statement = listing(session, actor, wanted).limit(limit).offset(offset)
+    return [Report(*row) for row in session.execute(statement)]
+
+
+def listing(session: Session, actor: Actor, wanted: ReportFilter) -> Select[*tuple[Any, ...]]:
+    """The statement behind ``page``: ``COLUMNS``, sorted, without a limit, for exports to stream."""
+    actor.require(Permission.REPORT_READ)
+    return select(*COLUMNS).where(*_conditions(session, actor, wanted)).order_by(*_ordering(wanted.order_by))
+
+
+def count(session: Session, actor: Actor, wanted: ReportFilter) -> int:
+    actor.require(Permission.REPORT_READ)
+    statement = select(func.count()).select_from(BillingReport).where(*_conditions(session, actor, wanted))
+    return session.scalar(statement) or 0
+
+
+def totals(session: Session, actor: Actor, wanted: ReportFilter) -> list[Money]:
+    """What the reports that match come to, one Money a currency."""
+    actor.require(Permission.REPORT_READ)
+    statement = (
+        select(func.sum(BillingReport.total_minor), BillingReport.currency)
+        .where(*_conditions(session, actor, wanted))
+        .group_by(BillingReport.currency)
+        .order_by(BillingReport.currency)
+    )
+    return [Money(int(minor), currency) for minor, currency in session.execute(statement)]
+
+
+def one(session: Session, actor: Actor, report_id: int | str) -> Report:
+    """A report by its integer id or its UUID; NotFound where there is none or this actor may not know of it."""
+    actor.require(Permission.REPORT_READ)
+    named = BillingReport.uuid == report_id if isinstance(report_id, str) else BillingReport.id == report_id
+    if isinstance(report_id, str) and report_id.isascii() and report_id.isdigit() and len(report_id) <= 9:
+        named = BillingReport.id == int(report_id)
+    row = session.execute(select(*COLUMNS).where(named, visible_to(actor, BillingReport.customer_id))).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no report {report_id}")
+    return Report(*row)
+
+
+def versions(session: Session, report: Report) -> list[Report]:
+    """Every version of this report, the newest first."""
+    statement = select(*COLUMNS).where(
+        BillingReport.customer_id == report.customer_id,
+        BillingReport.period_start == report.period_start,
+        BillingReport.period_end == report.period_end,
+        BillingReport.services == report.services,
+    )
+    return [Report(*row) for row in session.execute(statement.order_by(BillingReport.version.desc()))]
+
+
+def previous_version(session: Session, report: Report) -> Report | None:
+    """The version that this one replaced."""
+    row = session.execute(select(*COLUMNS).where(BillingReport.superseded_by_id == report.id)).one_or_none()
+    return Report(*row) if row else None
+
+
+def previous_period(session: Session, report: Report) -> Report | None:
+    """The current report of the same customer and services over the period just before."""
+    before = report.period.before()
+    row = session.execute(
+        select(*COLUMNS).where(
+            BillingReport.customer_id == report.customer_id,
+            BillingReport.period_start == before.start,
+            BillingReport.period_end == before.end,
+            BillingReport.services == report.services,
+            BillingReport.superseded_at.is_(None),
+        )
+    ).one_or_none()
+    return Report(*row) if row else None
+
+
+def authors(session: Session, actor: Actor) -> list[str]:
+    """Who has made reports, for a filter."""
+    actor.require(Permission.REPORT_READ)
+    statement = select(BillingReport.created_by).where(visible_to(actor, BillingReport.customer_id)).distinct()
+    return list(session.scalars(statement.order_by(BillingReport.created_by)))
+
+
+def _conditions(session: Session, actor: Actor, wanted: ReportFilter) -> list[ColumnElement[bool]]:
+    conditions = [visible_to(actor, BillingReport.customer_id)]
+    if wanted.current_only:
+        conditions.append(BillingReport.superseded_at.is_(None))
+    if wanted.customer_id is not None:
+        conditions.append(BillingReport.customer_id == wanted.customer_id)
+    if wanted.start_date is not None:
+        conditions.append(BillingReport.period_start >= wanted.start_date)
+    if wanted.end_date is not None:
+        conditions.append(BillingReport.period_end <= wanted.end_date)
+    if wanted.created_after is not None or wanted.created_before is not None:
+        conditions += _created(default_business(session).time_zone, wanted.created_after, wanted.created_before)
+    if wanted.currency:
+        conditions.append(BillingReport.currency == wanted.currency)
+    if wanted.created_by:
+        conditions.append(BillingReport.created_by == wanted.created_by)
+    if text := wanted.text.strip():
+        conditions.append(_mentions(text))
+    return conditions
+
+
+def _created(zone: str, after: date | None, before: date | None) -> list[ColumnElement[bool]]:
+    conditions = []
+    if isinstance(after, datetime):
+        conditions.append(BillingReport.created_at >= after)
+    elif after is not None:
+        conditions.append(BillingReport.created_at >= start_of_day(zone, after))
+    if isinstance(before, datetime):
+        conditions.append(BillingReport.created_at <= before)
+    elif before is not None:
+        conditions.append(BillingReport.created_at < start_of_day(zone, before + timedelta(days=1)))
+    return conditions
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    of_customer = select(Customer.id).where(Customer.ref.icontains(text, autoescape=True))
+    return or_(
+        BillingReport.customer_name.icontains(text, autoescape=True),
+        BillingReport.created_by.icontains(text, autoescape=True),
+        BillingReport.customer_id.in_(of_customer),
+        cast(BillingReport.id, String) == text.removeprefix("#"),
+    )
+
+
+def _ordering(order_by: str) -> list[ColumnElement[Any]]:
+    column = ORDERINGS.get(order_by.removeprefix("-"))
+    if column is None:
+        allowed = f"one of {', '.join(ORDERINGS)}, with a leading - for descending"
+        raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": allowed})
+    keys = (column, BillingReport.id)
+    return [key.desc() if order_by.startswith("-") else key.asc() for key in keys]

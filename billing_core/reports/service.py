@@ -1,0 +1,140 @@
+"""Generating reports: what a person can do with them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.customers.models import Customer
+from billing_core.customers.queries import visible_to
+from billing_core.dates import Period
+from billing_core.errors import Invalid
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.rating.models import Service
+from billing_core.reports import coverage, snapshot
+from billing_core.reports.models import BillingReport
+from billing_core.reports.snapshot import Wanted
+
+FORMATS = ("json", "csv", "pdf", "dict", "xlsx")
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """``created`` is False where nothing had changed; ``replaces`` is the version that no longer counts."""
+
+    report_id: int
+    created: bool
+    replaces: int | None = None
+
+
+def generate(
+    session: Session,
+    actor: Actor,
+    *,
+    customer_id: int,
+    period: Period,
+    service_ids: Collection[int] = (),
+    now: datetime,
+    output_format: str = "json",
+) -> Generated:
+    """Bill one customer for a period: a new report, a new version of it, or the same one where nothing changed."""
+    actor.require(Permission.REPORT_GENERATE)
+    wanted = _wanted(session, actor, customer_id, period, service_ids, output_format)
+    current = current_version(session, wanted)
+    attempt = session.begin_nested()
+    version = current.version + 1 if current else 1
+    report_id = snapshot.write(session, actor, wanted, version=version, now=now)
+    if current and snapshot.same(session, current.id, report_id):
+        attempt.rollback()
+        return Generated(current.id, created=False)
+    attempt.commit()
+
+    if current:
+        _supersede(session, current.id, by=report_id, now=now)
+    coverage.refresh(session, [customer_id], period)
+    _record(session, actor, wanted, report_id, replaces=current.id if current else None, now=now)
+    return Generated(report_id, created=True, replaces=current.id if current else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    id: int
+    version: int
+
+
+def current_version(session: Session, wanted: Wanted) -> Version | None:
+    """The version of this report that counts, if there is any."""
+    row = session.execute(
+        select(BillingReport.id, BillingReport.version).where(
+            BillingReport.customer_id == wanted.customer_id,
+            BillingReport.period_start == wanted.period.start,
+            BillingReport.period_end == wanted.period.end,
+            BillingReport.services == wanted.services,
+            BillingReport.superseded_at.is_(None),
+        )
+    ).one_or_none()
+    return Version(*row) if row else None
+
+
+def _wanted(
+    session: Session,
+    actor: Actor,
+    customer_id: int,
+    period: Period,
+    service_ids: Collection[int],
+    output_format: str,
+) -> Wanted:
+    if output_format not in FORMATS:
+        raise Invalid(f"Invalid format: {output_format}", fields={"output_format": f"one of {', '.join(FORMATS)}"})
+    # The lock makes two people who generate the same report take turns: the second finds the first one's report.
+    # It also waits for an import of this customer's orders, and holds the next one off.
+    customer = session.execute(
+        select(Customer.name, Customer.currency).where(Customer.id == customer_id, visible_to(actor)).with_for_update()
+    ).one_or_none()
+    if customer is None:
+        message = f"Customer with ID {customer_id} not found"
+        raise Invalid(message, fields={"customer_id": "there is no such customer"})
+    services = _services(session, service_ids)
+    return Wanted(customer_id, customer.name, customer.currency, period, services, output_format)
+
+
+def _services(session: Session, service_ids: Collection[int]) -> tuple[int, ...]:
+    """The ids in order, or nothing where every service is meant, so that both spellings are one report."""
+    if not service_ids:
+        return ()
+    chosen, known = set(service_ids), set(session.scalars(select(Service.id)))
+    if missing := sorted(chosen - known):
+        raise Invalid(
+            f"Service with ID {missing[0]} not found", fields={"service_ids": f"there is no service {missing[0]}"}
+        )
+    return () if chosen == known else tuple(sorted(chosen))
+
+
+def _supersede(session: Session, report_id: int, *, by: int, now: datetime) -> None:
+    session.execute(
+        update(BillingReport)
+        .where(BillingReport.id == report_id)
+        .values(superseded_at=now, superseded_by_id=by)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _record(
+    session: Session, actor: Actor, wanted: Wanted, report_id: int, *, replaces: int | None, now: datetime
+) -> None:
+    total, orders = session.execute(
+        select(BillingReport.total_minor, BillingReport.order_count).where(BillingReport.id == report_id)
+    ).one()
+    after = {
+        "period": str(wanted.period),
+        "services": wanted.services,
+        "currency": wanted.currency,
+        "total_minor": total,
+        "orders": orders,
+        "replaces": replaces,
+    }
+    label = f"{wanted.customer_name}, {wanted.period}"
+    audit.record(session, actor, Permission.REPORT_GENERATE, ("report", report_id), label=label, after=after, now=now)

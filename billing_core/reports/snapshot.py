@@ -1,0 +1,191 @@
+"""Writing a report: a few INSERT … SELECT over the customer's orders, and the exact comparison of two reports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, exists, func, insert, literal, select, update
+from sqlalchemy.orm import Session
+
+from billing_core.dates import Period
+from billing_core.errors import Conflict
+from billing_core.identity.permissions import Actor
+from billing_core.rating import statements
+from billing_core.rating.models import Service
+from billing_core.reports.models import (
+    BillingReport,
+    ReportCharge,
+    ReportOrder,
+    ReportQuestion,
+    ReportQuestionTotal,
+    ReportServiceTotal,
+)
+
+_CHARGE = ("order_id", "service_id", "rate_id", "quantity", "unit_price", "tier", "bound", "matched", "amount_minor")
+_ORDER = (
+    "order_id",
+    "order_number",
+    "reference_number",
+    "order_date",
+    "status",
+    "ship_to_name",
+    "ship_to_address",
+    "total_items",
+    "line_items",
+)
+_QUESTION = ("order_id", "order_number", "service_id", "sku", "kind")
+# What makes two reports the same; the totals follow from these.
+_CONTENT = (
+    (ReportOrder, (*_ORDER, "total_minor")),
+    (ReportCharge, _CHARGE),
+    (ReportQuestion, _QUESTION),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The report that is asked for. ``service_ids`` empty: every service."""
+
+    customer_id: int
+    customer_name: str
+    currency: str
+    period: Period
+    service_ids: tuple[int, ...]
+    output_format: str
+
+    @property
+    def services(self) -> str:
+        """The part of the report's key that names its services."""
+        return ",".join(str(service_id) for service_id in self.service_ids)
+
+
+def write(session: Session, actor: Actor, wanted: Wanted, *, version: int, now: datetime) -> int:
+    """Store the report as the orders and rates say at this moment; returns its id."""
+    report_id = _header(session, actor, wanted, version=version, now=now)
+    limited_to = wanted.service_ids or None
+    charges = statements.charges(session, wanted.customer_id, wanted.period, limited_to)
+    if charges is not None:
+        _fill(session, ReportCharge, report_id, charges, _CHARGE)
+    _orders(session, report_id, statements.orders(wanted.customer_id, wanted.period))
+    questions = statements.questions(session, wanted.customer_id, wanted.period, limited_to)
+    if questions is not None:
+        _fill(session, ReportQuestion, report_id, questions, _QUESTION)
+    _totals(session, report_id)
+    return report_id
+
+
+def same(session: Session, one: int, other: int) -> bool:
+    """Do both reports hold exactly the same orders, charges and questions?"""
+    return not any(
+        session.scalar(select(exists(_rows(table, columns, left).except_(_rows(table, columns, right)))))
+        for table, columns in _CONTENT
+        for left, right in ((one, other), (other, one))
+    )
+
+
+def _header(session: Session, actor: Actor, wanted: Wanted, *, version: int, now: datetime) -> int:
+    header = BillingReport(
+        customer_id=wanted.customer_id,
+        customer_name=wanted.customer_name,
+        period_start=wanted.period.start,
+        period_end=wanted.period.end,
+        services=wanted.services,
+        version=version,
+        currency=wanted.currency,
+        total_minor=0,
+        order_count=0,
+        charge_count=0,
+        question_count=0,
+        output_format=wanted.output_format,
+        created_at=now,
+        created_by_id=actor.user_id,
+        created_by=actor.name,
+    )
+    session.add(header)
+    session.flush()
+    # The statements below write the totals: the object must not be taken for the stored report.
+    session.expunge(header)
+    return header.id
+
+
+def _fill(session: Session, table: Any, report_id: int, rows: Select[*tuple[Any, ...]], columns: Sequence[str]) -> None:
+    source = rows.subquery()
+    chosen = select(literal(report_id), *(source.c[name] for name in columns))
+    session.execute(insert(table).from_select(["report_id", *columns], chosen))
+
+
+def _orders(session: Session, report_id: int, rows: Select[*tuple[Any, ...]]) -> None:
+    """Every order with the sum of its charges, also one that cost nothing."""
+    source = rows.subquery()
+    charged = (
+        select(ReportCharge.order_id, func.sum(ReportCharge.amount_minor).label("amount"))
+        .where(ReportCharge.report_id == report_id)
+        .group_by(ReportCharge.order_id)
+        .subquery()
+    )
+    chosen = (
+        select(literal(report_id), *(source.c[name] for name in _ORDER), func.coalesce(charged.c.amount, 0))
+        .select_from(source)
+        .outerjoin(charged, charged.c.order_id == source.c.order_id)
+    )
+    session.execute(insert(ReportOrder).from_select(["report_id", *_ORDER, "total_minor"], chosen))
+
+
+def _totals(session: Session, report_id: int) -> None:
+    """Sum the charges by service and into the header, count the questions by kind."""
+    by_service = (
+        select(
+            ReportCharge.report_id,
+            ReportCharge.service_id,
+            Service.name,
+            Service.cost_type,
+            func.sum(ReportCharge.amount_minor),
+            func.sum(ReportCharge.quantity),
+            func.count(),
+        )
+        .join(Service, Service.id == ReportCharge.service_id)
+        .where(ReportCharge.report_id == report_id)
+        .group_by(ReportCharge.report_id, ReportCharge.service_id, Service.name, Service.cost_type)
+    )
+    columns = ["report_id", "service_id", "service_name", "cost_type", "amount_minor", "quantity", "order_count"]
+    session.execute(insert(ReportServiceTotal).from_select(columns, by_service))
+    by_kind = (
+        select(ReportQuestion.report_id, ReportQuestion.kind, func.count())
+        .where(ReportQuestion.report_id == report_id)
+        .group_by(ReportQuestion.report_id, ReportQuestion.kind)
+    )
+    session.execute(insert(ReportQuestionTotal).from_select(["report_id", "kind", "question_count"], by_kind))
+
+    billed, charge_count = session.execute(
+        select(
+            func.coalesce(func.sum(ReportServiceTotal.amount_minor), 0),
+            func.coalesce(func.sum(ReportServiceTotal.order_count), 0),
+        ).where(ReportServiceTotal.report_id == report_id)
+    ).one()
+    of_orders, order_count = session.execute(
+        select(func.coalesce(func.sum(ReportOrder.total_minor), 0), func.count()).where(
+            ReportOrder.report_id == report_id
+        )
+    ).one()
+    if of_orders != billed:
+        # On PostgreSQL each statement sees what was committed meanwhile, such as an order cancelled just now.
+        raise Conflict("Orders changed while the report was being made. Generate it again.")
+    question_count = select(func.coalesce(func.sum(ReportQuestionTotal.question_count), 0)).where(
+        ReportQuestionTotal.report_id == report_id
+    )
+    session.execute(
+        update(BillingReport)
+        .where(BillingReport.id == report_id)
+        .values(
+            total_minor=billed,
+            order_count=order_count,
+            charge_count=charge_count,
+            question_count=question_count.scalar_subquery(),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _rows(table: Any, columns: Sequence[str], report_id: int) -> Select[*tuple[Any, ...]]:
+    return select(*(getattr(table, name) for name in columns)).where(table.report_id == report_id)
