@@ -10,6 +10,7 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import SESSION_COOKIE, Actor, Permission, sessions
+from billing_core.identity.sessions import SignedIn
 
 
 def session_token() -> str:
@@ -17,18 +18,23 @@ def session_token() -> str:
     return st.context.cookies.get(SESSION_COOKIE, "")
 
 
-def actor() -> Actor:
-    """Whoever the browser's session belongs to; the script stops where there is none any more.
+def signed_in() -> SignedIn:
+    """The browser's session and whose it is; the script stops where there is none any more.
 
     Asked anew on every run, so that a revoked session or a changed role works at once.
     """
     with runtime.sessions()() as session:
-        found = sessions.actor_for(session, session_token(), now=utc_now())
+        found = sessions.find(session, session_token(), now=utc_now())
     if found is None:
-        st.warning("Your session has ended. Sign in again to continue.", icon=":material/lock:")
-        st.markdown("[Sign in](/auth/sign-in)")
+        st.session_state.clear()
+        st.warning("You are signed out. Reload this page to sign in and come back here.", icon=":material/lock:")
         st.stop()
     return found
+
+
+def actor() -> Actor:
+    """Whoever the browser's session belongs to; the script stops where there is none any more."""
+    return signed_in().actor
 
 
 def require(permission: Permission) -> Actor:

@@ -44,6 +44,15 @@ class Reader:
             self._newest_change = session.scalar(select(func.max(AuditEntry.id))) or 0
         self._sees = (actor.user_id, actor.customer_id, sorted(actor.permissions))
 
+    @property
+    def company(self) -> Company:
+        return self.plain(_company)
+
+    @property
+    def today(self) -> date:
+        """The calendar day where the business is."""
+        return day_in(self.company.time_zone, utc_now())
+
     def __call__(self, query: Callable[Concatenate[Session, Actor, P], R], *arguments: P.args, **named: P.kwargs) -> R:
         """The answer; an expected failure becomes a message and ends the script."""
         return self._answered(query, (self.actor, *arguments), named)

@@ -1,0 +1,174 @@
+"""Every report, filtered, sorted and paged in SQL; several at once as a ZIP."""
+
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from billing_core.customers import queries as customers
+from billing_core.identity import Actor, Permission
+from billing_core.reports import queries
+from billing_core.reports.queries import Report, ReportFilter
+from pages.ui import filters, formats, tables
+from pages.ui.reads import Reader
+
+PAGE_KEY = "reports_page"
+SORT_KEY = "reports_sort"
+EARLIEST = date(1970, 1, 1)
+MOST_IN_A_ZIP = 200
+
+
+def draw(read: Reader, actor: Actor) -> None:
+    columns = _columns(read.company.time_zone)
+    wanted = _filter(read, actor, columns)
+    total = read(queries.count, wanted)
+    if total == 0:
+        _nothing(read, actor)
+        return
+    st.caption(
+        "Together " + " · ".join(formats.money(sum_.minor, sum_.currency) for sum_ in read(queries.totals, wanted))
+    )
+    skipped = tables.pager(total, key=PAGE_KEY, noun="reports")
+    rows = read(queries.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+    chosen = tables.show(
+        rows,
+        columns,
+        key=f"reports_{skipped}",
+        alt="Billing reports",
+        opens=open_report,
+        order_key=SORT_KEY,
+        choose=actor.may(Permission.EXPORT),
+    )
+    st.caption("Click a row to open the report, a column's head to sort by it.")
+    if actor.may(Permission.EXPORT):
+        _downloads(wanted, chosen)
+
+
+def open_report(report: Report) -> None:
+    st.query_params["report"] = str(report.id)
+
+
+def state_of(report: Report) -> str:
+    return "Current" if report.current else "Superseded"
+
+
+def _columns(zone: str) -> list[tables.Column]:
+    return [
+        tables.computed("Report", lambda row: f"#{row.id}", width=80),
+        tables.text("Customer", "customer_name", order="customer_name"),
+        tables.day("From", "period_start", order="start_date"),
+        tables.day("To", "period_end", order="end_date"),
+        tables.money("Total", "total_minor", order="total_amount"),
+        tables.currency_of(order="currency"),
+        tables.count("Orders", "order_count", order="order_count"),
+        tables.count("Questions", "question_count", order="question_count", help="What could not be billed in full"),
+        tables.badge("State", state_of, {"Current": "green", "Superseded": "gray"}),
+        tables.computed("Version", lambda row: f"v{row.version}", width=70),
+        tables.instant("Created", "created_at", zone, order="created_at"),
+        tables.text("By", "created_by", order="created_by"),
+    ]
+
+
+def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportFilter:
+    names = filters.distinct([(identity, name) for identity, name, _ in read(customers.names)])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = filters.search("Search", key="reports_text", page_key=PAGE_KEY, placeholder="Customer, author or number")
+        customer = st.selectbox(
+            "Customer",
+            [None, *names],
+            format_func=lambda one: "All customers" if one is None else names.get(one, str(one)),
+            key="reports_customer",
+            bind="query-params",
+            on_change=filters.first_page,
+            args=(PAGE_KEY,),
+            width=230,
+        )
+        state = filters.choice(
+            "State",
+            ["all"],
+            key="reports_state",
+            page_key=PAGE_KEY,
+            names={"all": "Current and superseded"},
+            every="Current",
+        )
+        currency = filters.choice(
+            "Currency", read(customers.currencies), key="reports_currency", page_key=PAGE_KEY, every="All currencies"
+        )
+        order = filters.order(tables.orderings(columns), "-created_at", key=SORT_KEY, page_key=PAGE_KEY)
+        with st.popover("More filters", icon=":material/tune:"):
+            start = _day("Period from", "reports_from", "Reports whose period starts on this day or later")
+            end = _day("Period to", "reports_to", "Reports whose period ends on this day or earlier")
+            after = _day("Created on or after", "reports_after", None)
+            before = _day("Created on or before", "reports_before", None)
+            author = filters.choice(
+                "Created by", read(queries.authors), key="reports_by", page_key=PAGE_KEY, every="Anybody"
+            )
+        filters.saved_views(read, actor, "reports")
+    return ReportFilter(
+        customer_id=customer,
+        start_date=start,
+        end_date=end,
+        created_after=after,
+        created_before=before,
+        currency=currency,
+        created_by=author,
+        text=text,
+        current_only=state != "all",
+        order_by=order,
+    )
+
+
+def _day(label: str, key: str, meaning: str | None) -> date | None:
+    return st.date_input(
+        label,
+        value=None,
+        min_value=EARLIEST,
+        max_value=date(2100, 12, 31),
+        key=key,
+        bind="query-params",
+        help=meaning,
+        on_change=filters.first_page,
+        args=(PAGE_KEY,),
+    )
+
+
+def _nothing(read: Reader, actor: Actor) -> None:
+    if read(queries.count, ReportFilter(current_only=False)):
+        st.info(
+            "No report fits these filters. Widen the period, or choose “Current and superseded”.",
+            icon=":material/filter_alt_off:",
+        )
+    elif actor.may(Permission.REPORT_GENERATE):
+        st.info("There are no reports yet. Open “Generate” to bill a month.", icon=":material/play_circle:")
+    else:
+        st.info("There are no reports yet. A manager generates them.", icon=":material/hourglass_empty:")
+
+
+def _downloads(wanted: ReportFilter, chosen: list[Report]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.link_button("List as CSV", f"/downloads/reports.csv?{urlencode(_facts(wanted))}", icon=":material/download:")
+        if chosen:
+            ids = ",".join(str(report.id) for report in chosen[:MOST_IN_A_ZIP])
+            st.link_button(
+                f"ZIP of {formats.count(len(chosen))} reports" if len(chosen) > 1 else "ZIP of 1 report",
+                f"/downloads/reports.zip?ids={ids}",
+                icon=":material/folder_zip:",
+                type="primary",
+            )
+        else:
+            st.caption("Tick reports to download them together as a ZIP.")
+
+
+def _facts(wanted: ReportFilter) -> dict[str, Any]:
+    """The filters as the download route names them; empty ones are left out."""
+    facts = {}
+    for name, value in asdict(wanted).items():
+        if isinstance(value, date | datetime):
+            facts[name] = value.isoformat()
+        elif isinstance(value, bool):
+            facts[name] = "true" if value else "false"
+        elif value not in (None, ""):
+            facts[name] = str(value)
+    return facts

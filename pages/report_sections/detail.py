@@ -1,0 +1,272 @@
+"""One report: totals by service, orders and their charges, questions, versions, downloads."""
+
+import streamlit as st
+
+from billing_core.identity import Actor, Permission
+from billing_core.money import Money
+from billing_core.rating.models import QuestionKind
+from billing_core.reports import contents, queries
+from billing_core.reports.contents import OrderRow
+from billing_core.reports.queries import Report
+from pages.report_sections import changes
+from pages.ui import charts, formats, tables
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+FILES = {
+    "csv": ("CSV", ":material/csv:", "One row an order and service, as the API gives it"),
+    "long.csv": ("CSV, all columns", ":material/table:", "With references, dates, quantities and prices"),
+    "xlsx": ("Excel", ":material/grid_on:", "A workbook with totals, orders and charges"),
+    "json": ("JSON", ":material/data_object:", "The whole report for programs"),
+    "pdf": ("PDF", ":material/picture_as_pdf:", "To print or to send"),
+}
+QUESTIONS = {
+    QuestionKind.NO_RATE: "No rate on the order's day",
+    QuestionKind.RATE_GAP: "A hole between two rates of a service",
+    QuestionKind.UNKNOWN_SKU: "SKU without a product: its cases are unknown",
+    QuestionKind.NO_LINES: "Order without lines",
+    QuestionKind.NO_WEIGHT: "Weight is missing",
+    QuestionKind.NO_PACKAGES: "Number of packages is missing",
+}
+
+
+def draw(read: Reader, actor: Actor, wanted: str) -> None:
+    st.button("All reports", icon=":material/arrow_back:", type="tertiary", on_click=_close)
+    report = read(queries.one, wanted)
+    _header(read, actor, report)
+    services, orders, questions, versions = st.tabs(
+        [
+            "Services",
+            f"Orders ({formats.count(report.order_count)})",
+            f"Questions ({formats.count(report.question_count)})",
+            "Versions and changes",
+        ],
+        key=f"report_tab_{report.id}",
+        on_change="rerun",
+    )
+    if services.open:
+        with services:
+            _services(read, report)
+    if orders.open:
+        with orders:
+            _orders(report)
+    if questions.open:
+        with questions:
+            _questions(read, report)
+    if versions.open:
+        with versions:
+            changes.draw(read, report)
+
+
+def _header(read: Reader, actor: Actor, report: Report) -> None:
+    zone = read.company.time_zone
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.header(f"{md(report.customer_name)}, {md(formats.period(report.period))}", anchor=False, width="content")
+        if actor.may(Permission.EXPORT):
+            with st.popover("Download", icon=":material/download:"):
+                for kind, (label, icon, meaning) in FILES.items():
+                    st.link_button(
+                        label, f"/downloads/reports/{report.id}.{kind}", icon=icon, help=meaning, width="stretch"
+                    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if report.current:
+            st.badge(f"Current, version {report.version}", icon=":material/check:", color="green")
+        else:
+            st.badge(f"Superseded, version {report.version}", icon=":material/history:", color="gray")
+        if report.services:
+            st.badge("Some services only", icon=":material/filter_alt:", color="blue")
+        if report.question_count:
+            st.badge(f"{formats.count(report.question_count)} questions", icon=":material/help:", color="orange")
+        st.caption(
+            f"#{report.id}, created {formats.instant(report.created_at, zone)} by {md(report.created_by)}",
+            width="content",
+        )
+    if not report.current and report.superseded_by_id:
+        st.warning(
+            "Newer orders, rates or products changed this report: a later version counts instead.",
+            icon=":material/history:",
+        )
+        st.button("Open the later version", on_click=_go_to, args=(report.superseded_by_id,))
+    with st.grid("auto", min_column_width=180, gap="small"):
+        st.metric("Total", formats.money(report.total_minor, report.currency), border=True)
+        st.metric("Orders", formats.count(report.order_count), border=True)
+        average = _average(report)
+        st.metric(
+            "Average per order",
+            formats.money(average.minor, average.currency) if average else formats.NOTHING,
+            border=True,
+        )
+        st.metric("Charges", formats.count(report.charge_count), border=True)
+
+
+def _services(read: Reader, report: Report) -> None:
+    totals = read.plain(contents.service_totals, report)
+    if not totals:
+        st.info("Nothing was charged in this period.", icon=":material/info:")
+        return
+    chart, table = st.columns([2, 3], gap="medium")
+    with chart:
+        charts.money_by_name(
+            [total.service_name for total in totals],
+            [total.amount_minor for total in totals],
+            report.currency,
+            key="report_services_chart",
+            alt=f"Total of each service in {report.currency}, the largest first",
+        )
+    with table:
+        tables.show(
+            totals,
+            [
+                tables.text("Service", "service_name"),
+                tables.words("Cost type", "cost_type"),
+                tables.count("Orders", "order_count"),
+                tables.quantity("Quantity", "quantity"),
+                tables.money("Amount", "amount_minor", currency=lambda _: report.currency),
+            ],
+            key="report_services",
+            alt="Totals by service",
+        )
+    together = sum(total.amount_minor for total in totals)
+    st.caption(
+        f"Sum of the services {formats.money(together, report.currency)} "
+        + ("= the report's total ✓" if together == report.total_minor else "differs from the report's total")
+    )
+
+
+@st.fragment
+def _orders(report: Report) -> None:
+    read = Reader(signed_in())
+    columns = [
+        tables.text("Order", "order_number", order="order_number"),
+        tables.day("Date", "order_date", order="order_date"),
+        tables.text("Reference", "reference_number", order="reference_number"),
+        tables.words("Status", "status", order="status"),
+        tables.text("Ship to", "ship_to_name", order="ship_to_name"),
+        tables.text("Address", "ship_to_address"),
+        tables.quantity("Items", "total_items", order="total_items"),
+        tables.count("Lines", "line_items", order="line_items"),
+        tables.money("Total", "total_minor", currency=lambda _: report.currency, order="total_amount"),
+    ]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Search orders",
+            key="report_orders_text",
+            type="search",
+            placeholder="Number, reference, ship to",
+            width=280,
+        )
+        sorts = tables.orderings(columns)
+        order_by = st.selectbox(
+            "Sort by",
+            list(sorts),
+            index=list(sorts).index("order_date"),
+            format_func=sorts.__getitem__,
+            key="report_orders_sort",
+            width=180,
+        )
+    total = read.plain(contents.order_count, report, text=text or "")
+    if total == 0:
+        st.info(
+            "No order fits the search." if text else "There were no orders to bill in this period: the report is 0.",
+            icon=":material/info:",
+        )
+        return
+    skipped = tables.pager(total, key="report_orders_page", noun="orders")
+    rows = read.plain(
+        contents.orders, report, text=text or "", order_by=order_by, limit=tables.PAGE_SIZE, offset=skipped
+    )
+    tables.show(
+        rows,
+        columns,
+        key=f"report_orders_{skipped}",
+        alt="Orders of this report",
+        opens=_choose_order,
+        order_key="report_orders_sort",
+    )
+    st.caption("Click an order to see each of its charges and how it came about.")
+    chosen = st.session_state.pop("report_order", None)
+    if chosen is not None:
+        charges_of(report, chosen)
+
+
+def _choose_order(row: OrderRow) -> None:
+    st.session_state["report_order"] = row.order_id
+
+
+@st.dialog("How this order was billed", width="large", icon=":material/receipt_long:")
+def charges_of(report: Report, order_id: int) -> None:
+    """Each charge of one order with its explanation, and their sum."""
+    read = Reader(signed_in())
+    order = read.plain(contents.order, report, order_id)
+    charges = read.plain(contents.charges, report, [order_id])
+    st.markdown(
+        f"**Order {md(order.order_number)}** of {md(formats.day(order.order_date))}"
+        + (f", reference {md(order.reference_number)}" if order.reference_number else "")
+        + (f", to {md(order.ship_to_name)}" if order.ship_to_name else "")
+    )
+    if not charges:
+        st.info("No service applied to this order; it cost nothing.", icon=":material/info:")
+        return
+    tables.show(
+        charges,
+        [
+            tables.text("Service", "service_name"),
+            tables.words("Cost type", "cost_type"),
+            tables.quantity("Quantity", "quantity"),
+            tables.quantity("Unit price", "unit_price"),
+            tables.money("Amount", "amount_minor", currency=lambda _: report.currency),
+            tables.text("How it came about", "explanation", width="large"),
+        ],
+        key="order_charges",
+        alt="Charges of this order",
+    )
+    together = sum(charge.amount_minor for charge in charges)
+    st.caption(
+        f"Sum {formats.money(together, report.currency)} "
+        + ("= the order's total ✓" if together == order.total_minor else "differs from the order's total")
+    )
+
+
+def _questions(read: Reader, report: Report) -> None:
+    if report.question_count == 0:
+        st.success("Every order of this period was billed in full.", icon=":material/check_circle:")
+        return
+    st.markdown("These orders were **not billed in full**. Settle the reason, then generate the report again.")
+    kinds = read.plain(contents.question_totals, report)
+    kind = st.pills(
+        "Reason",
+        list(kinds),
+        format_func=lambda one: f"{QUESTIONS[one]} ({formats.count(kinds[one])})",
+        key="report_question_kind",
+        label_visibility="collapsed",
+    )
+    skipped = tables.pager(
+        kinds[kind] if kind else report.question_count, key="report_questions_page", noun="questions"
+    )
+    rows = read.plain(contents.questions, report, kind=kind, limit=tables.PAGE_SIZE, offset=skipped)
+    tables.show(
+        rows,
+        [
+            tables.text("Order", "order_number"),
+            tables.computed("Why", lambda row: QUESTIONS[row.kind]),
+            tables.text("Service", "service_name"),
+            tables.text("SKU", "sku"),
+        ],
+        key="report_questions",
+        alt="Questions of this report",
+    )
+
+
+def _average(report: Report) -> Money | None:
+    if report.order_count == 0:
+        return None
+    return Money.rounded(report.total.amount / report.order_count, report.currency)
+
+
+def _close() -> None:
+    st.query_params.pop("report", None)
+
+
+def _go_to(report_id: int) -> None:
+    st.query_params["report"] = str(report_id)
