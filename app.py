@@ -7,16 +7,20 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import streamlit as st
-from starlette.middleware import Middleware
 
-from billing_core import runtime, web
+from billing_core import web
+from billing_core.settings import settings
+from pages.ui.failures import tell
 
 app = st.App(
     Path(__file__).parent / "pages" / "navigation.py",
     routes=web.routes(),
-    middleware=[Middleware(web.SignedInOnly)],
+    middleware=web.middleware(),
     lifespan=web.lifespan,
+    exception_handlers={Exception: web.unexpected},
+    on_script_error=tell,
 )
 
 if __name__ == "__main__":
-    app.run(config={"server.port": runtime.settings().port})
+    # With an address of its own, the dashboard does not ask the internet for the machine's.
+    app.run(config={"server.port": settings().port, "browser.serverAddress": settings().host})

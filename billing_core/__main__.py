@@ -9,10 +9,10 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
-from billing_core.commands import database, demo
+from billing_core.commands import database, demo, imports, users
 from billing_core.errors import BillingError
 
-TOPICS = (database, demo)
+TOPICS = (database, demo, users, imports)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,6 +6,7 @@ Names are a promise: ``BILLING_…``, and ``PORT``.
 import secrets
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -53,6 +54,11 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """The product's address without a trailing slash, for links that leave the browser."""
         return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def host(self) -> str:
+        """The address's name alone, without scheme and port."""
+        return urlsplit(self.address).hostname or "localhost"
 
     def signing_key(self) -> str:
         """The secret that signs tokens. Refuses a short one; without one, makes it and keeps it in the data folder."""

@@ -3,14 +3,15 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent)) if str(Path(__file__).parent.parent) not in sys.path else None
+HERE = Path(__file__).parent
+if str(HERE.parent) not in sys.path:
+    sys.path.insert(0, str(HERE.parent))
 
 import streamlit as st  # noqa: E402
 
 from billing_core.identity import Permission  # noqa: E402
 from pages.ui import context  # noqa: E402
-
-HERE = Path(__file__).parent
+from pages.ui.signed_in import signed_in_person  # noqa: E402
 
 MENU = {
     "Money": [
@@ -30,14 +31,25 @@ MENU = {
 }
 
 st.set_page_config(page_title="Billing", page_icon=":material/receipt_long:", layout="wide")
-actor = context.actor()
-pages = {
-    section: [
-        st.Page(HERE / file, title=title, icon=icon, url_path=file.removesuffix(".py"), default=file == "overview.py")
-        for file, title, icon, needed in entries
-        if actor.may(needed)
-    ]
-    for section, entries in MENU.items()
-}
-page = st.navigation({section: entries for section, entries in pages.items() if entries})
+person = context.signed_in()
+# A page that the role may not see stays reachable by its address, where it says so.
+page = st.navigation(
+    {
+        section: [
+            st.Page(
+                HERE / file,
+                title=title,
+                icon=icon,
+                url_path=file.removesuffix(".py"),
+                default=file == "overview.py",
+                visibility="visible" if person.actor.may(needed) else "hidden",
+            )
+            for file, title, icon, needed in entries
+            if (HERE / file).exists()
+        ]
+        for section, entries in MENU.items()
+    }
+)
+with st.sidebar:
+    signed_in_person(person)
 page.run()

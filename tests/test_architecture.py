@@ -13,11 +13,11 @@ CORE = PROJECT / "billing_core"
 # A package may import those before it, never those after it; names on one line are equals.
 ORDER = [
     ["errors"],
-    ["money", "dates", "settings", "csv_text"],
+    ["money", "dates", "settings", "csv_text", "logs"],
     ["database", "figures"],
     ["identity"],
     ["audit"],
-    ["views", "businesses"],
+    ["people", "views", "businesses"],
     ["customers"],
     ["orders"],
     ["rating"],

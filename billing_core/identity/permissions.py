@@ -46,6 +46,18 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
 }
 
+# Somebody bound to one customer never sees what is about all of them.
+_OF_ONE_CUSTOMER = frozenset(
+    {
+        Permission.CUSTOMER_READ,
+        Permission.ORDER_READ,
+        Permission.RATE_READ,
+        Permission.REPORT_READ,
+        Permission.REPORT_GENERATE,
+        Permission.EXPORT,
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -65,7 +77,9 @@ class Actor:
 
 
 def actor_with(role: Role, *, user_id: int | None, name: str, customer_id: int | None = None) -> Actor:
-    return Actor(user_id, name, PERMISSIONS[role], customer_id)
+    """The actor of a role. Bound to one customer: only what concerns that customer."""
+    allowed = PERMISSIONS[role]
+    return Actor(user_id, name, allowed if customer_id is None else allowed & _OF_ONE_CUSTOMER, customer_id)
 
 
 SYSTEM = Actor(None, "system", frozenset(Permission))

@@ -1,0 +1,14 @@
+"""Secrets that a browser or a link carries. Only their hashes are kept."""
+
+import hashlib
+import secrets
+
+
+def fresh() -> str:
+    """256 random bits that fit into a cookie or an address."""
+    return secrets.token_urlsafe(32)
+
+
+def hashed(token: str) -> str:
+    """What the database keeps: 64 hexadecimal digits. A random token needs no salt."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

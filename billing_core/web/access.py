@@ -1,0 +1,43 @@
+"""Who asks: what a route takes to know its actor and to reach the database."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+from sqlalchemy.orm import Session
+
+from billing_core import runtime
+from billing_core.identity import Actor
+from billing_core.identity.sessions import SignedIn
+
+# Where the gate leaves whom it let in.
+SCOPE_KEY = "billing.signed_in"
+
+
+def _signed_in(request: Request) -> SignedIn:
+    found = request.scope.get(SCOPE_KEY)
+    if not isinstance(found, SignedIn):
+        raise HTTPException(401, "Sign in first.")
+    return found
+
+
+def _actor(signed_in: Annotated[SignedIn, Depends(_signed_in)]) -> Actor:
+    return signed_in.actor
+
+
+def _reading() -> Iterator[Session]:
+    with runtime.sessions()() as session:
+        yield session
+
+
+def _changing() -> Iterator[Session]:
+    with runtime.sessions().begin() as session:
+        yield session
+
+
+CurrentActor = Annotated[Actor, Depends(_actor)]
+
+# For an answer that is complete when the route returns. One that streams opens its own session.
+# scope="function": the transaction ends before the answer leaves, not after it.
+Reading = Annotated[Session, Depends(_reading, scope="function")]
+Transaction = Annotated[Session, Depends(_changing, scope="function")]

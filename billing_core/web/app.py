@@ -1,0 +1,58 @@
+"""Every address that is ours rather than the dashboard's, as one FastAPI application."""
+
+from functools import cache
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Match
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from billing_core.web import failures, health, set_up, sign_in
+from billing_core.web.gate import SignedInOnly
+from billing_core.web.headers import SafeAnswers
+
+ROUTERS = (health.router, sign_in.router, set_up.router)
+
+
+@cache
+def own_app() -> FastAPI:
+    app = FastAPI(title="Billing", docs_url=None, redoc_url=None, openapi_url=None)
+    failures.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/auth/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    return app
+
+
+class OwnAddresses(BaseRoute):
+    """Hands over whole addresses, unlike a mount: our routes are written with the paths that people see.
+
+    Everything below a first segment of ours is ours, so that a mistyped address is not answered by the dashboard.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.segments = frozenset(_first_segment(getattr(route, "path", "")) for route in app.routes)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        ours = scope["type"] == "http" and _first_segment(scope["path"]) in self.segments
+        return (Match.FULL, {"endpoint": self.app}) if ours else (Match.NONE, {})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+def routes() -> list[BaseRoute]:
+    """What comes before the dashboard's own routes."""
+    return [OwnAddresses(own_app())]
+
+
+def middleware() -> list[Middleware]:
+    """What every request passes, the outermost first."""
+    return [Middleware(SafeAnswers), Middleware(SignedInOnly)]
+
+
+def _first_segment(path: str) -> str:
+    return path.split("/", 2)[1] if path.startswith("/") else ""

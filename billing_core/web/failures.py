@@ -1,0 +1,68 @@
+"""What people and programs see when something goes wrong. The one translation for the web."""
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from billing_core import errors
+from billing_core.web import forms
+
+STATUS = {
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Invalid: 400,
+    errors.Forbidden: 403,
+    errors.UpstreamFailed: 502,
+}
+_SAID = {
+    401: "Sign in first.",
+    404: "There is nothing at this address.",
+    405: "This address does not take that.",
+}
+_log = structlog.get_logger()
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(errors.BillingError, _expected)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def status_of(error: errors.BillingError) -> int:
+    return next(status for kind, status in STATUS.items() if isinstance(error, kind))
+
+
+def _expected(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.BillingError)  # noqa: S101  # registered for this kind alone
+    return _answer(request, status_of(error), str(error), fields=error.fields)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for this kind alone
+    return _answer(request, error.status_code, _SAID.get(error.status_code, str(error.detail)))
+
+
+def _malformed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for this kind alone
+    fields = {str(problem["loc"][-1]): str(problem["msg"]) for problem in error.errors()}
+    said = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
+    return _answer(request, 400, f"The request cannot be read: {said}", fields=fields)
+
+
+def unexpected(request: Request, error: Exception) -> Response:
+    """A bug: the log has the error under the reference that people see."""
+    reference = str(request.scope.get("request_id", "unknown"))
+    _log.error("unexpected error", reference=reference, kind=type(error).__name__, path=request.url.path)
+    return _answer(request, 500, "Something went wrong on our side. It has been logged.", reference=reference)
+
+
+def _answer(
+    request: Request, status: int, said: str, *, fields: dict[str, str] | None = None, reference: str = ""
+) -> Response:
+    if "text/html" in request.headers.get("accept", ""):
+        return forms.page(request, "problem.html", status=status, said=said, reference=reference)
+    body = {"detail": said} | ({"fields": fields} if fields else {}) | ({"reference": reference} if reference else {})
+    return JSONResponse(body, status)

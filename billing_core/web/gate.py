@@ -1,0 +1,90 @@
+"""Nobody without a session gets past here: no page, websocket, media file, download or script."""
+
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.identity import SESSION_COOKIE, sessions
+from billing_core.identity.sessions import SignedIn
+from billing_core.people import queries as people
+from billing_core.web.access import SCOPE_KEY
+from billing_core.web.activity import last_seen
+from billing_core.web.origin import from_our_pages
+
+# What visitors may reach: signing in, and whether the product is up.
+PUBLIC = ("/auth/", "/healthz", "/readyz")
+_READS = ("GET", "HEAD", "OPTIONS")
+
+
+class SignedInOnly:
+    """ASGI middleware around everything. Leaves who it is in the scope, for our own routes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "http":
+                await self._http(scope, receive, send)
+            case "websocket":
+                await self._websocket(scope, receive, send)
+            case _:
+                await self.app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        if scope["method"] not in _READS and not from_our_pages(headers):
+            refusal: Response = PlainTextResponse("This came from another site's page.", 403)
+            return await refusal(scope, receive, send)
+        if scope["path"].startswith("/auth/") or scope["path"] in PUBLIC:
+            return await self.app(scope, receive, send)
+        found = await _signed_in(scope)
+        if found is None:
+            refusal = await run_in_threadpool(_turned_away, scope, headers)
+            return await refusal(scope, receive, send)
+        last_seen.note(found.session_id)
+        scope[SCOPE_KEY] = found
+        return await self.app(scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        allowed = from_our_pages(Headers(scope=scope), origin_needed=True)
+        found = await _signed_in(scope) if allowed else None
+        if found is None:
+            # Closed before it is accepted: the server answers 403.
+            return await send({"type": "websocket.close", "code": 1008})
+        session_id = found.session_id
+        last_seen.note(session_id)
+
+        async def receive_and_note() -> Message:
+            message = await receive()
+            last_seen.note(session_id)
+            return message
+
+        return await self.app(scope, receive_and_note, send)
+
+
+async def _signed_in(scope: Scope) -> SignedIn | None:
+    token = HTTPConnection(scope).cookies.get(SESSION_COOKIE, "")
+    return await run_in_threadpool(_find, token) if token else None
+
+
+def _find(token: str) -> SignedIn | None:
+    with runtime.sessions()() as session:
+        return sessions.find(session, token, now=utc_now())
+
+
+def _turned_away(scope: Scope, headers: Headers) -> Response:
+    """People are led to the sign-in page, or to the set-up where nobody can sign in yet; programs get 401."""
+    if not (scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", "")):
+        return PlainTextResponse("Sign in first.", 401, headers={"Cache-Control": "no-store"})
+    with runtime.sessions()() as session:
+        ready = people.anybody(session)
+    wanted = scope["path"] + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
+    target = f"/auth/sign-in?next={quote(wanted, safe='/')}" if ready else "/auth/set-up"
+    return RedirectResponse(target, 303, headers={"Cache-Control": "no-store"})

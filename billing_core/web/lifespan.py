@@ -1,0 +1,33 @@
+"""What starts and stops with the process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from billing_core import logs
+from billing_core.settings import settings
+from billing_core.web import set_up
+from billing_core.web.activity import last_seen
+
+
+@asynccontextmanager
+async def lifespan(_app: Any) -> AsyncIterator[None]:
+    logs.configure()
+    settings().signing_key()
+    set_up_address = await asyncio.to_thread(set_up.fresh_address)
+    print(_greeting(set_up_address), flush=True)  # noqa: T201  # the person at the terminal reads this
+    writing = asyncio.create_task(last_seen.keep_writing())
+    try:
+        yield
+    finally:
+        writing.cancel()
+        with suppress(asyncio.CancelledError):
+            await writing
+        await asyncio.to_thread(last_seen.write)
+
+
+def _greeting(set_up_address: str | None) -> str:
+    if set_up_address is None:
+        return f"\n  Billing runs at {settings().address}\n"
+    return f"\n  Billing runs. Nobody can sign in yet: set it up at\n\n  {set_up_address}\n\n  This link works once.\n"

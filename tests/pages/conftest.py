@@ -1,0 +1,73 @@
+"""The dashboard's pages without a browser: a role signed in, on the test's own database."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.identity import Role, sessions as browser_sessions
+from billing_core.identity.models import User
+from billing_core.identity.sessions import Browser
+
+NAVIGATION = Path(__file__).parents[2] / "pages" / "navigation.py"
+NAMES = {Role.FINANCE: "Fatima Finance", Role.MANAGER: "Mario Manager", Role.ADMIN: "Ada Admin"}
+
+
+class Visitor:
+    """Somebody with a role, at the dashboard. ``visit("reports.py", report="3")`` opens a page and returns it run."""
+
+    def __init__(self, user_id: int) -> None:
+        self.user_id = user_id
+        self.app = AppTest.from_file(NAVIGATION, default_timeout=30)
+
+    def visit(self, page: str = "", **query: str) -> AppTest:
+        if page:
+            # The menu must have been drawn once before a page of it can be opened.
+            if not self.app._registered_pages:
+                self.app.run()
+            self.app.switch_page(page)
+        self.app.query_params.clear()
+        self.app.query_params.update(query)
+        return self.app.run()
+
+
+@pytest.fixture
+def page_as(sessions, monkeypatch) -> Callable[..., Visitor]:
+    """``page_as("manager")``: a Visitor with that role, in the database of the test (``sessions``).
+
+    ``customer_id`` binds them to one customer.
+    """
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+    def sign_in(role: Role | str, *, customer_id: int | None = None, now: datetime | None = None) -> Visitor:
+        user_id, token = signed_in_user(sessions, Role(role), customer_id=customer_id, now=now or utc_now())
+        monkeypatch.setattr("pages.ui.context.session_token", lambda: token)
+        return Visitor(user_id)
+
+    return sign_in
+
+
+def signed_in_user(sessions, role: Role, *, customer_id: int | None = None, now: datetime) -> tuple[int, str]:
+    """A new user with this role and the token of a session of theirs."""
+    with sessions.begin() as session:
+        count = session.query(User).count()
+        user = User(
+            email=f"{role}{count}@example.com",
+            name=NAMES[role],
+            role=role,
+            password_hash="not a hash: this person signs in by session",
+            customer_id=customer_id,
+            active=True,
+            created_at=now,
+            last_sign_in_at=now,
+        )
+        session.add(user)
+        session.flush()
+        return user.id, browser_sessions.start(session, user.id, browser=Browser("203.0.113.7", "a test"), now=now)
