@@ -4,7 +4,6 @@ import streamlit as st
 
 from billing_core.reports import queries
 from billing_core.reports.queries import Report
-from pages.ui import tables
 from pages.ui.reads import Reader
 
 

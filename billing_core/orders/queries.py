@@ -1,0 +1,117 @@
+"""Reads of orders: one customer's list, and one order with its lines."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from billing_core.customers.queries import visible_to
+from billing_core.errors import Invalid, NotFound
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """``lines`` counts the order's lines, ``items`` adds their quantities."""
+
+    id: int
+    number: str
+    reference_number: str
+    order_date: date
+    status: OrderStatus
+    ship_to_name: str
+    ship_to_city: str
+    ship_to_country: str
+    carrier: str
+    weight: Decimal | None
+    packages: int | None
+    lines: int
+    items: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """``product`` is empty and ``case_size`` None where the customer has no product of this SKU."""
+
+    sku: str
+    quantity: Decimal
+    product: str | None
+    case_size: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Empty fields do not limit. ``order_by`` is one of ``ORDERINGS``, with a leading "-" for descending."""
+
+    customer_id: int
+    text: str = ""
+    status: str = ""
+    order_by: str = "-order_date"
+
+
+ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
+    "number": Order.number,
+    "order_date": Order.order_date,
+    "status": Order.status,
+    "reference_number": Order.reference_number,
+    "ship_to_name": Order.ship_to_name,
+    "ship_to_country": Order.ship_to_country,
+    "carrier": Order.carrier,
+    "weight": Order.weight,
+    "packages": Order.packages,
+}
+
+_OF_ORDER = OrderLine.order_id == Order.id
+_COLUMNS: tuple[Any, ...] = (
+    *(getattr(Order, name) for name in OrderRow.__dataclass_fields__ if name not in ("lines", "items")),
+    select(func.count()).select_from(OrderLine).where(_OF_ORDER).correlate(Order).scalar_subquery(),
+    select(func.sum(OrderLine.quantity)).where(_OF_ORDER).correlate(Order).scalar_subquery(),
+)
+
+
+def page(session: Session, actor: Actor, wanted: OrderFilter, *, limit: int = 50, offset: int = 0) -> list[OrderRow]:
+    """One page of a customer's orders, in the order asked for."""
+    actor.require(Permission.ORDER_READ)
+    column = ORDERINGS.get(wanted.order_by.removeprefix("-"))
+    if column is None:
+        raise Invalid(f"Invalid order_by: {wanted.order_by}", fields={"order_by": f"one of {', '.join(ORDERINGS)}"})
+    keys: tuple[InstrumentedAttribute[Any], ...] = (column, Order.id)
+    order = [key.desc() if wanted.order_by.startswith("-") else key.asc() for key in keys]
+    statement = select(*_COLUMNS).where(*_conditions(actor, wanted)).order_by(*order).limit(limit).offset(offset)
+    return [OrderRow(*row) for row in session.execute(statement)]
+
+
+def count(session: Session, actor: Actor, wanted: OrderFilter) -> int:
+    actor.require(Permission.ORDER_READ)
+    return session.scalar(select(func.count()).select_from(Order).where(*_conditions(actor, wanted))) or 0
+
+
+def lines(session: Session, actor: Actor, order_id: int, *, limit: int = 500) -> list[LineRow]:
+    """An order's lines with the customer's own products; NotFound where this actor may not know of the order."""
+    actor.require(Permission.ORDER_READ)
+    known = select(Order.customer_id).where(Order.id == order_id, visible_to(actor, Order.customer_id))
+    customer_id = session.scalar(known)
+    if customer_id is None:
+        raise NotFound(f"There is no order {order_id}")
+    statement = (
+        select(OrderLine.sku, OrderLine.quantity, Product.name, Product.case_size)
+        .outerjoin(Product, (Product.customer_id == customer_id) & (Product.sku_key == OrderLine.sku_key))
+        .where(OrderLine.order_id == order_id)
+        .order_by(OrderLine.id)
+        .limit(limit)
+    )
+    return [LineRow(*row) for row in session.execute(statement)]
+
+
+def _conditions(actor: Actor, wanted: OrderFilter) -> list[ColumnElement[bool]]:
+    conditions = [Order.customer_id == wanted.customer_id, visible_to(actor, Order.customer_id)]
+    if wanted.status:
+        conditions.append(Order.status == OrderStatus(wanted.status))
+    if text := wanted.text.strip():
+        columns = (Order.number, Order.reference_number, Order.ship_to_name, Order.ship_to_city)
+        conditions.append(or_(*(column.icontains(text, autoescape=True) for column in columns)))
+    return conditions
