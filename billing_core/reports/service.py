@@ -12,13 +12,18 @@ from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.dates import Period
 from billing_core.errors import Invalid
-from billing_core.identity.permissions import Actor, Permission
-from billing_core.rating.models import Service
-from billing_core.reports import coverage, snapshot
+from billing_core.identity.permissions import SYSTEM, Actor, Permission
+from billing_core.rating.models import QuestionKind, Service
+from billing_core.reports import contents, coverage, difference, overlaps, queries, snapshot
+from billing_core.reports.contents import ServiceTotal
+from billing_core.reports.difference import Difference, ServiceChange
 from billing_core.reports.models import BillingReport
+from billing_core.reports.overlaps import OverlapRow, Overlaps
+from billing_core.reports.queries import Report
 from billing_core.reports.snapshot import Wanted
 
 FORMATS = ("json", "csv", "pdf", "dict", "xlsx")
+PREVIEWED_OVERLAPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,24 @@ class Generated:
     report_id: int
     created: bool
     replaces: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """``report`` has an id that is not kept. ``current`` is the version it would replace, if it is not ``unchanged``.
+
+    ``overlapping`` holds the first of the charges that another current report has as well.
+    """
+
+    report: Report
+    services: list[ServiceTotal]
+    questions: dict[QuestionKind, int]
+    current: Report | None
+    unchanged: bool
+    difference: Difference | None
+    service_changes: list[ServiceChange]
+    overlaps: Overlaps
+    overlapping: list[OverlapRow]
 
 
 def generate(
@@ -43,7 +66,7 @@ def generate(
     """Bill one customer for a period: a new report, a new version of it, or the same one where nothing changed."""
     actor.require(Permission.REPORT_GENERATE)
     wanted = _wanted(session, actor, customer_id, period, service_ids, output_format)
-    current = current_version(session, wanted)
+    current = _current_version(session, wanted)
     attempt = session.begin_nested()
     version = current.version + 1 if current else 1
     report_id = snapshot.write(session, actor, wanted, version=version, now=now)
@@ -59,16 +82,44 @@ def generate(
     return Generated(report_id, created=True, replaces=current.id if current else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    id: int
-    version: int
+def preview(
+    session: Session,
+    actor: Actor,
+    *,
+    customer_id: int,
+    period: Period,
+    service_ids: Collection[int] = (),
+    now: datetime,
+) -> Preview:
+    """What ``generate`` would store: the real path, rolled back. Needs a session that may write."""
+    actor.require(Permission.REPORT_GENERATE)
+    wanted = _wanted(session, actor, customer_id, period, service_ids, "json")
+    current = _current_version(session, wanted)
+    attempt = session.begin_nested()
+    report_id = snapshot.write(session, actor, wanted, version=current.version + 1 if current else 1, now=now)
+    unchanged = current is not None and snapshot.same(session, current.id, report_id)
+    if current:
+        _supersede(session, current.id, by=report_id, now=now)
+    report = queries.one(session, SYSTEM, report_id)
+    seen = Preview(
+        report=report,
+        services=contents.service_totals(session, report),
+        questions=contents.question_totals(session, report),
+        current=current,
+        unchanged=unchanged,
+        difference=difference.between(session, current, report) if current else None,
+        service_changes=difference.services(session, current, report) if current else [],
+        overlaps=overlaps.of(session, report),
+        overlapping=overlaps.page(session, report, limit=PREVIEWED_OVERLAPS),
+    )
+    attempt.rollback()
+    return seen
 
 
-def current_version(session: Session, wanted: Wanted) -> Version | None:
+def _current_version(session: Session, wanted: Wanted) -> Report | None:
     """The version of this report that counts, if there is any."""
     row = session.execute(
-        select(BillingReport.id, BillingReport.version).where(
+        select(*queries.COLUMNS).where(
             BillingReport.customer_id == wanted.customer_id,
             BillingReport.period_start == wanted.period.start,
             BillingReport.period_end == wanted.period.end,
@@ -76,7 +127,7 @@ def current_version(session: Session, wanted: Wanted) -> Version | None:
             BillingReport.superseded_at.is_(None),
         )
     ).one_or_none()
-    return Version(*row) if row else None
+    return Report(*row) if row else None
 
 
 def _wanted(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, func, insert, literal, select, update
+from sqlalchemy import CompoundSelect, Select, exists, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
@@ -109,7 +109,9 @@ def _header(session: Session, actor: Actor, wanted: Wanted, *, version: int, now
     return header.id
 
 
-def _fill(session: Session, table: Any, report_id: int, rows: Select[*tuple[Any, ...]], columns: Sequence[str]) -> None:
+def _fill(
+    session: Session, table: Any, report_id: int, rows: Select[Any] | CompoundSelect[Any], columns: Sequence[str]
+) -> None:
     source = rows.subquery()
     chosen = select(literal(report_id), *(source.c[name] for name in columns))
     session.execute(insert(table).from_select(["report_id", *columns], chosen))

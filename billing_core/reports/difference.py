@@ -1,0 +1,193 @@
+"""What differs between two reports of a customer: two versions, or two periods. By service, by order, by charge."""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Integer, Select, case, cast, func, literal, null, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from billing_core.errors import Invalid
+from billing_core.reports.models import ReportCharge, ReportOrder, ReportServiceTotal
+from billing_core.reports.queries import Report
+
+
+class Change(enum.StrEnum):
+    """DETAILS: the amount is the same, but something else about it is not."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+    DETAILS = "details"
+    SAME = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChange:
+    """Amounts in minor units of the reports' currency; None where the service is not on that report."""
+
+    service_id: int
+    service_name: str
+    before_minor: int | None
+    after_minor: int | None
+    change: Change
+
+    @property
+    def difference_minor(self) -> int:
+        return (self.after_minor or 0) - (self.before_minor or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    order_id: int
+    order_number: str
+    order_date: date
+    before_minor: int | None
+    after_minor: int | None
+    change: Change
+
+    @property
+    def difference_minor(self) -> int:
+        return (self.after_minor or 0) - (self.before_minor or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """``total_minor`` is after minus before; ``orders`` counts the orders by kind of change, without the same ones."""
+
+    total_minor: int
+    orders: dict[Change, int]
+
+    @property
+    def order_count(self) -> int:
+        return sum(self.orders.values())
+
+
+_ORDER_DETAILS = (
+    "order_number",
+    "reference_number",
+    "order_date",
+    "status",
+    "ship_to_name",
+    "ship_to_address",
+    "total_items",
+    "line_items",
+)
+_CHARGE_DETAILS = ("rate_id", "quantity", "unit_price", "tier", "bound", "matched")
+
+
+def between(session: Session, before: Report, after: Report) -> Difference:
+    """The sum of the changes. Invalid where the two reports are not of one customer and currency."""
+    _comparable(before, after)
+    rows = _orders(before, after).subquery()
+    counted = session.execute(select(rows.c.change, func.count()).group_by(rows.c.change))
+    return Difference(after.total_minor - before.total_minor, {Change(change): count for change, count in counted})
+
+
+def services(session: Session, before: Report, after: Report) -> list[ServiceChange]:
+    """Every service of either report, in the order of the names."""
+    _comparable(before, after)
+    both = _sides(ReportServiceTotal, before, after, ("service_id", "service_name", "quantity", "order_count"))
+    statement = select(
+        both.c.service_id,
+        func.max(both.c.service_name),
+        *_amounts(both),
+        _kind(both, ("quantity", "order_count")).label("change"),
+    ).group_by(both.c.service_id)
+    return sorted(_service_changes(session, statement), key=lambda row: (row.service_name, row.service_id))
+
+
+def orders(
+    session: Session, before: Report, after: Report, *, kind: Change | None = None, limit: int = 50, offset: int = 0
+) -> list[OrderChange]:
+    """One page of the orders that differ, the largest difference first."""
+    _comparable(before, after)
+    rows = _orders(before, after).subquery()
+    size = func.abs(func.coalesce(rows.c.after, 0) - func.coalesce(rows.c.before, 0))
+    statement = select(rows).order_by(size.desc(), rows.c.order_id)
+    if kind is not None:
+        statement = statement.where(rows.c.change == kind.value)
+    found: Sequence[Any] = session.execute(statement.limit(limit).offset(offset)).all()
+    return [OrderChange(*row[:-1], Change(row.change)) for row in found]
+
+
+def charges(session: Session, before: Report, after: Report, order_id: int) -> list[ServiceChange]:
+    """One order's charges on both reports, service by service, also those that are the same."""
+    _comparable(before, after)
+    both = _sides(ReportCharge, before, after, ("order_id", "service_id", *_CHARGE_DETAILS), order_id=order_id)
+    names = select(ReportServiceTotal.service_id, func.max(ReportServiceTotal.service_name).label("name"))
+    names = names.where(ReportServiceTotal.report_id.in_((before.id, after.id)))
+    named = names.group_by(ReportServiceTotal.service_id).subquery()
+    statement = (
+        select(both.c.service_id, named.c.name, *_amounts(both), _kind(both, _CHARGE_DETAILS).label("change"))
+        .join(named, named.c.service_id == both.c.service_id)
+        .group_by(both.c.service_id, named.c.name)
+        .order_by(named.c.name, both.c.service_id)
+    )
+    return _service_changes(session, statement)
+
+
+def _service_changes(session: Session, statement: Select[*tuple[Any, ...]]) -> list[ServiceChange]:
+    rows: Sequence[Any] = session.execute(statement).all()
+    return [ServiceChange(*row[:-1], Change(row.change)) for row in rows]
+
+
+def _comparable(before: Report, after: Report) -> None:
+    if (before.customer_id, before.currency) != (after.customer_id, after.currency):
+        raise Invalid("Only reports of the same customer and currency can be compared")
+
+
+def _orders(before: Report, after: Report) -> Select[*tuple[Any, ...]]:
+    """order_id, order_number, order_date, before, after, change: one row for each order that differs."""
+    both = _sides(ReportOrder, before, after, ("order_id", *_ORDER_DETAILS))
+    kind = _kind(both, _ORDER_DETAILS)
+    return (
+        select(
+            both.c.order_id,
+            func.max(both.c.order_number).label("order_number"),
+            func.max(both.c.order_date).label("order_date"),
+            *_amounts(both),
+            kind.label("change"),
+        )
+        .group_by(both.c.order_id)
+        .having(kind != Change.SAME.value)
+    )
+
+
+def _sides(table: Any, before: Report, after: Report, columns: Sequence[str], *, order_id: int | None = None) -> Any:
+    """The rows of both reports under each other; ``before`` and ``after`` hold the amount of the side it is on."""
+    amount = table.total_minor if table is ReportOrder else table.amount_minor
+    nothing = cast(null(), Integer)
+
+    def side(report: Report, *amounts: Any) -> Select[*tuple[Any, ...]]:
+        chosen = select(*(getattr(table, name) for name in columns), *amounts).where(table.report_id == report.id)
+        return chosen if order_id is None else chosen.where(table.order_id == order_id)
+
+    return union_all(
+        side(before, amount.label("before"), nothing.label("after")),
+        side(after, nothing.label("before"), amount.label("after")),
+    ).subquery()
+
+
+def _amounts(both: Any) -> tuple[Any, Any]:
+    return func.max(both.c.before).label("before"), func.max(both.c.after).label("after")
+
+
+def _kind(both: Any, details: Sequence[str]) -> Any:
+    """The kind of change of a group of at most two rows, one from each side."""
+    before, after = func.max(both.c.before), func.max(both.c.after)
+    other = or_(
+        *(
+            or_(func.min(both.c[name]) != func.max(both.c[name]), func.count(both.c[name]) == literal(1))
+            for name in details
+        )
+    )
+    return case(
+        (before.is_(None), Change.ADDED.value),
+        (after.is_(None), Change.REMOVED.value),
+        (before != after, Change.CHANGED.value),
+        (other, Change.DETAILS.value),
+        else_=Change.SAME.value,
+    )
