@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Integer, Select, case, cast, func, literal, null, or_, select, union_all
+from sqlalchemy import Enum, Integer, Select, case, cast, func, literal, null, or_, select, type_coerce, union_all
 from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid
@@ -65,6 +65,7 @@ class Difference:
         return sum(self.orders.values())
 
 
+_CHANGE = Enum(Change, native_enum=False, values_callable=lambda members: [member.value for member in members])
 _ORDER_DETAILS = (
     "order_number",
     "reference_number",
@@ -82,8 +83,8 @@ def between(session: Session, before: Report, after: Report) -> Difference:
     """The sum of the changes. Invalid where the two reports are not of one customer and currency."""
     _comparable(before, after)
     rows = _orders(before, after).subquery()
-    counted = session.execute(select(rows.c.change, func.count()).group_by(rows.c.change))
-    return Difference(after.total_minor - before.total_minor, {Change(change): count for change, count in counted})
+    counted = session.execute(select(rows.c.change, func.count().label("orders")).group_by(rows.c.change))
+    return Difference(after.total_minor - before.total_minor, {row.change: row.orders for row in counted})
 
 
 def services(session: Session, before: Report, after: Report) -> list[ServiceChange]:
@@ -108,9 +109,9 @@ def orders(
     size = func.abs(func.coalesce(rows.c.after, 0) - func.coalesce(rows.c.before, 0))
     statement = select(rows).order_by(size.desc(), rows.c.order_id)
     if kind is not None:
-        statement = statement.where(rows.c.change == kind.value)
+        statement = statement.where(rows.c.change == kind)
     found: Sequence[Any] = session.execute(statement.limit(limit).offset(offset)).all()
-    return [OrderChange(*row[:-1], Change(row.change)) for row in found]
+    return [OrderChange(*row) for row in found]
 
 
 def charges(session: Session, before: Report, after: Report, order_id: int) -> list[ServiceChange]:
@@ -131,7 +132,7 @@ def charges(session: Session, before: Report, after: Report, order_id: int) -> l
 
 def _service_changes(session: Session, statement: Select[*tuple[Any, ...]]) -> list[ServiceChange]:
     rows: Sequence[Any] = session.execute(statement).all()
-    return [ServiceChange(*row[:-1], Change(row.change)) for row in rows]
+    return [ServiceChange(*row) for row in rows]
 
 
 def _comparable(before: Report, after: Report) -> None:
@@ -152,7 +153,7 @@ def _orders(before: Report, after: Report) -> Select[*tuple[Any, ...]]:
             kind.label("change"),
         )
         .group_by(both.c.order_id)
-        .having(kind != Change.SAME.value)
+        .having(kind != Change.SAME)
     )
 
 
@@ -184,10 +185,11 @@ def _kind(both: Any, details: Sequence[str]) -> Any:
             for name in details
         )
     )
-    return case(
+    kind = case(
         (before.is_(None), Change.ADDED.value),
         (after.is_(None), Change.REMOVED.value),
         (before != after, Change.CHANGED.value),
         (other, Change.DETAILS.value),
         else_=Change.SAME.value,
     )
+    return type_coerce(kind, _CHANGE)
