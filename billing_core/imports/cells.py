@@ -1,0 +1,205 @@
+"""One cell of text becomes one value, or the reason why it cannot. Pure functions; blank cells never arrive here."""
+
+import re
+from datetime import UTC, date, datetime
+from datetime import time as clock
+from decimal import Decimal
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from billing_core.customers.countries import country_code
+from billing_core.errors import Invalid
+from billing_core.money import currency_code
+from billing_core.orders.models import OrderStatus
+from billing_core.rating.models import CostType
+
+LARGEST: Final = Decimal(10**9)
+EARLIEST_DAY: Final = date(1900, 1, 1)
+LATEST_DAY: Final = date(2199, 12, 31)
+
+
+class Unreadable(ValueError):
+    """Why a cell has no value, in words for the person who has the file."""
+
+
+# No database column may hold NUL, and half a surrogate pair is no character; the rest never belongs in a text.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def words(cell: str, *, longest: int) -> str:
+    """Text without the blanks around it."""
+    text = cell.strip()
+    if len(text) > longest:
+        raise Unreadable(f"is {len(text):,} characters long; at most {longest:,} are kept")
+    if found := _UNPRINTABLE.search(text):
+        raise Unreadable(f"contains the control character U+{ord(found.group()):04X}")
+    return text
+
+
+# --- numbers ---------------------------------------------------------------------------------------------------------
+
+_PLAIN = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
+_GROUPED_THEN_POINT = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3}){2,}")
+_GROUPED_THEN_COMMA = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+,[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,}")
+_SPACED = re.compile(r"[1-9][0-9]{0,2}(?:[ '’\u00a0\u202f][0-9]{3})+(?:[.,][0-9]+)?")
+_COMMA = re.compile(r"([0-9]+),([0-9]+)")
+
+
+def quantity(cell: str) -> Decimal:
+    """A number from 0 to a thousand million with at most three decimals."""
+    return _bounded(cell, places=3)
+
+
+def price(cell: str) -> Decimal:
+    """A number from 0 to a thousand million with at most six decimals."""
+    return _bounded(cell, places=6)
+
+
+def whole_number(cell: str) -> int:
+    return int(_bounded(cell, places=0))
+
+
+def case_size(cell: str) -> Decimal:
+    """A quantity above 0."""
+    size = quantity(cell)
+    if not size:
+        raise Unreadable("must be above 0; leave it empty where units are not packed in cases")
+    return size
+
+
+def _bounded(cell: str, *, places: int) -> Decimal:
+    number = _number(cell.strip())
+    if number < 0:
+        raise Unreadable("must not be negative")
+    if number > LARGEST:
+        raise Unreadable(f"is larger than {LARGEST:,}")
+    exact = number.normalize()
+    if -int(exact.as_tuple().exponent) > places:
+        raise Unreadable(f"has more than {places} decimals" if places else "must be a whole number")
+    return number
+
+
+def _number(text: str) -> Decimal:
+    sign, digits = ("-", text[1:]) if text[:1] in "-−" and text else ("", text.removeprefix("+"))
+    if len(digits) > 60:
+        raise Unreadable("is not a number")
+    if _PLAIN.fullmatch(digits):
+        plain = digits
+    elif _GROUPED_THEN_POINT.fullmatch(digits):
+        plain = digits.replace(",", "")
+    elif _GROUPED_THEN_COMMA.fullmatch(digits):
+        plain = digits.replace(".", "").replace(",", ".")
+    elif _SPACED.fullmatch(digits):
+        plain = re.sub(r"[^0-9.,]", "", digits).replace(",", ".")
+    elif comma := _COMMA.fullmatch(digits):
+        # A group of thousands has three digits and does not begin with 0: only then could it be one.
+        if len(comma[2]) == 3 and len(comma[1]) <= 3 and not comma[1].startswith("0"):
+            raise Unreadable(
+                f"is ambiguous: {comma[1]}{comma[2]} or {comma[1]}.{comma[2]}? Write it with a decimal point"
+            )
+        plain = f"{comma[1]}.{comma[2]}"
+    elif re.fullmatch(r"[0-9.]+[eE][+-]?[0-9]+", digits):
+        raise Unreadable("is written with an exponent; write the number out")
+    else:
+        raise Unreadable("is not a number")
+    return Decimal(sign + plain)
+
+
+# --- days ------------------------------------------------------------------------------------------------------------
+
+_TIME = r"(?:[T ]+(?P<time>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?) *(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+_YEAR_FIRST = re.compile(r"(?P<year>[0-9]{4})(?P<gap>[-/.]?)(?P<month>[0-9]{2})(?P=gap)(?P<day>[0-9]{2})" + _TIME)
+_DAY_FIRST = re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})" + _TIME)
+_SLASHED = re.compile(r"(?P<day>[0-9]{1,2})[/-](?P<month>[0-9]{1,2})[/-](?P<year>[0-9]{4})" + _TIME)
+
+
+def day(cell: str, *, zone: str) -> date:
+    """A whole day. A time of day is dropped, or turned into the day in ``zone`` where it names its own offset."""
+    text = cell.strip()
+    if found := _YEAR_FIRST.fullmatch(text) or _DAY_FIRST.fullmatch(text):
+        return _calendar_day(found, int(found["day"]), int(found["month"]), zone)
+    if found := _SLASHED.fullmatch(text):
+        first, second = int(found["day"]), int(found["month"])
+        if first != second and first <= 12 and second <= 12:
+            raise Unreadable(f"is ambiguous: day or month first? Write {found['year']}-{second:02}-{first:02}")
+        return _calendar_day(found, *((first, second) if second <= 12 else (second, first)), zone)
+    raise Unreadable("is not a date such as 2025-03-31")
+
+
+def _calendar_day(found: re.Match[str], day_of_month: int, month: int, zone: str) -> date:
+    try:
+        result = date(int(found["year"]), month, day_of_month)
+        if found["time"]:
+            result = _day_of_instant(result, found["time"], found["zone"], zone)
+    except (ValueError, OverflowError):
+        raise Unreadable("is not a day of the calendar") from None
+    if not EARLIEST_DAY <= result <= LATEST_DAY:
+        raise Unreadable(f"lies outside the years {EARLIEST_DAY.year} to {LATEST_DAY.year}")
+    return result
+
+
+def _day_of_instant(on: date, time: str, offset: str | None, zone: str) -> date:
+    hours, minutes, *seconds = re.split("[:.,]", time)
+    moment = datetime.combine(on, clock(int(hours), int(minutes), int(seconds[0]) if seconds else 0), UTC)
+    if not offset:
+        return on
+    if offset != "Z":
+        moment = datetime.strptime(f"{moment:%Y-%m-%d %H:%M:%S} {offset}", "%Y-%m-%d %H:%M:%S %z")
+    return moment.astimezone(ZoneInfo(zone)).date()
+
+
+# --- codes -----------------------------------------------------------------------------------------------------------
+
+_EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\".]+(?:\.[^@\s,;<>\".]+)+")
+_STATUS_WORDS = {
+    OrderStatus.DRAFT: "draft quote",
+    OrderStatus.SUBMITTED: "submitted new open pending confirmed received placed",
+    OrderStatus.PROCESSING: "processing picking packing in_progress allocated",
+    OrderStatus.SHIPPED: "shipped in_transit dispatched sent",
+    OrderStatus.DELIVERED: "delivered",
+    OrderStatus.COMPLETED: "completed complete closed done fulfilled finished invoiced",
+    OrderStatus.CANCELLED: "cancelled canceled void voided",
+}
+_STATUSES = {word: status for status, known in _STATUS_WORDS.items() for word in known.split()}
+_COST_TYPES = {cost_type.value: cost_type for cost_type in CostType}
+
+
+def status(cell: str) -> str:
+    """One of our statuses, or a usual word for one."""
+    known = _STATUSES.get(_snake(cell))
+    if known is None:
+        raise Unreadable("is not a status; use one of " + ", ".join(OrderStatus))
+    return known.value
+
+
+def cost_type(cell: str) -> str:
+    known = _COST_TYPES.get(_snake(cell))
+    if known is None:
+        raise Unreadable("is not a cost type; use one of " + ", ".join(CostType))
+    return known.value
+
+
+def country(cell: str) -> str:
+    """The ISO code of a country's name or code."""
+    code = country_code(cell)
+    if code is None:
+        raise Unreadable("is not a country; use its name or its ISO code such as DE")
+    return code
+
+
+def currency(cell: str) -> str:
+    try:
+        return currency_code(cell)
+    except Invalid:
+        raise Unreadable("is not a currency code such as USD or EUR") from None
+
+
+def email(cell: str) -> str:
+    address = words(cell, longest=254)
+    if not _EMAIL.fullmatch(address):
+        raise Unreadable("is not an e-mail address")
+    return address
+
+
+def _snake(cell: str) -> str:
+    return re.sub(r"[\s_-]+", "_", cell.strip().lower())

@@ -1,0 +1,146 @@
+"""What a kind of import is: its columns, and how a staged row finds its place in our tables."""
+
+import enum
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import FromClause, Select, String, Table, literal, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.types import TypeEngine
+
+from billing_core.database import Base
+from billing_core.errors import Invalid
+
+EVERY_CUSTOMER = "*"
+
+
+class Kind(enum.StrEnum):
+    """In the order in which files depend on each other."""
+
+    CUSTOMERS = "customers"
+    SERVICES = "services"
+    PRODUCTS = "products"
+    RATES = "rates"
+    ORDERS = "orders"
+    ORDER_ITEMS = "order-items"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an import must know about the business that takes it in, and when it does."""
+
+    business_id: int
+    currency: str
+    time_zone: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of a kind. ``parse`` turns a cell with text into a value; a blank cell means ``blank``.
+
+    ``required``: must be in the file. ``filled``: must not be blank. ``in_zone``: ``parse`` also takes the
+    business's time ``zone``. ``synonyms`` are other names of the column, most usual first.
+    """
+
+    name: str
+    parse: Callable[..., Any]
+    type: TypeEngine[Any] = field(default_factory=String)
+    required: bool = False
+    filled: bool = False
+    blank: Any = ""
+    in_zone: bool = False
+    synonyms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A staged column computed from the value of another one, or made anew for each row (``source`` None)."""
+
+    name: str
+    source: str | None
+    compute: Callable[..., Any]
+    type: TypeEngine[Any] = field(default_factory=String)
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file's readable rows in a temporary table: ``line``, a column for each mapped field, the derived ones.
+
+    ``every_customer``: its rows name no customer and hold for each.
+    """
+
+    table: Table
+    given: frozenset[str]
+    setting: Setting
+    every_customer: bool = False
+
+    def columns(self, *names: str) -> list[Any]:
+        """Those of the columns that the file has."""
+        return [self.table.c[name] for name in names if name in self.given]
+
+
+def _nothing_around(_session: Session, _resolved: Table) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """``resolve`` selects ``line`` and columns of ``model`` from the staged rows, leaving out rows that refer to
+    something unknown. ``checks`` select what is wrong with staged rows, ``merge_checks`` what is wrong with resolved
+    rows beside what they would change, both as (line, column, value, reason).
+
+    ``keys`` identify a row of ``model``, and ``labels`` are the file's columns that do so for people.
+    ``insert_only`` are columns that a change leaves alone. ``repeats``: a key may come again, as a further row.
+    ``around`` wraps the writing of resolved rows, to keep up what depends on them.
+    """
+
+    kind: Kind
+    title: str
+    model: type[Base]
+    keys: tuple[str, ...]
+    labels: tuple[str, ...]
+    fields: tuple[Field, ...]
+    resolve: Callable[[Staged], Select[Any]]
+    checks: tuple[Callable[[Staged], Select[Any]], ...] = ()
+    merge_checks: tuple[Callable[[Staged, Table], Select[Any]], ...] = ()
+    derived: tuple[Derived, ...] = ()
+    insert_only: frozenset[str] = frozenset()
+    repeats: bool = False
+    around: Callable[[Session, Table], AbstractContextManager[None]] = _nothing_around
+
+    @property
+    def table(self) -> Table:
+        return cast(Table, self.model.__table__)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        return tuple(item.name for item in self.fields if item.required)
+
+    def field(self, name: str) -> Field:
+        """Invalid where this kind has no such column."""
+        for item in self.fields:
+            if item.name == name:
+                return item
+        known = ", ".join(item.name for item in self.fields)
+        raise Invalid(f"“{name}” is not a column of {self.kind}. They are: {known}")
+
+
+def wrong(rows: FromClause, column: str, value: Any, reason: Any) -> Select[Any]:
+    """The start of a check: add ``where`` to say which rows are wrong."""
+    because = literal(reason, String) if isinstance(reason, str) else reason
+    return select(rows.c.line, literal(column, String), value, because).select_from(rows)
+
+
+def unknown(column: str, key: InstrumentedAttribute[str], reason: str) -> Callable[[Staged], Select[Any]]:
+    """A check: rows whose cell is not found in ``key``, a unique column of one of our tables."""
+
+    def check(staged: Staged) -> Select[Any]:
+        rows = staged.table
+        found = select(key).where(key == rows.c[column]).exists()
+        return wrong(rows, column, rows.c[column], reason).where(~found)
+
+    return check

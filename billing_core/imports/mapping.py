@@ -1,0 +1,181 @@
+"""Which column of a file is which column of ours: guessed from the names, changeable, remembered per layout."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.errors import Invalid
+from billing_core.imports.kinds import EVERY_CUSTOMER, Definition, Kind
+from billing_core.imports.models import ColumnMapping
+from billing_core.imports.source import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class FromColumn:
+    """The value stands in this column of the file."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Every row has this value."""
+
+    value: str
+
+
+Origin = FromColumn | Fixed
+
+
+class Mapping(dict[str, Origin]):
+    """Our field -> where its values come from. A field that is missing is not imported."""
+
+    @property
+    def fixed(self) -> dict[str, str]:
+        return {name: origin.value for name, origin in self.items() if isinstance(origin, Fixed)}
+
+
+def guess(definition: Definition, header: Iterable[str]) -> Mapping:
+    """By the columns' names. No column serves two fields."""
+    by_name: dict[str, str] = {}
+    for column in header:
+        by_name.setdefault(plain(column), column)
+    mapping = Mapping()
+    for field in definition.fields:
+        for name in (field.name, *field.synonyms):
+            found = by_name.get(plain(name))
+            if found is not None and FromColumn(found) not in mapping.values():
+                mapping[field.name] = FromColumn(found)
+                break
+    return mapping
+
+
+def fit(definition: Definition, header: Iterable[str]) -> tuple[bool, int]:
+    """How well a header suits a kind: are all required columns there, and how many in all."""
+    found = guess(definition, header)
+    return all(name in found for name in definition.required), len(found)
+
+
+def read_changes(definition: Definition, texts: Iterable[str]) -> dict[str, Origin | None]:
+    """``field=column``, ``field==fixed value``, or ``field=`` to leave the field out."""
+    changes: dict[str, Origin | None] = {}
+    for text in texts:
+        name, equals, origin = text.partition("=")
+        if not equals:
+            raise Invalid(f"“{text}” is not a mapping: write field=column, or field==value for a fixed value")
+        name = definition.field(name.strip()).name
+        if origin.startswith("="):
+            changes[name] = Fixed(origin[1:].strip())
+        else:
+            changes[name] = FromColumn(origin.strip()) if origin.strip() else None
+    return changes
+
+
+def settle(
+    definition: Definition, layout: Layout, start: Mapping, changes: dict[str, Origin | None] | None = None
+) -> Mapping:
+    """``start`` with the changes. Invalid when it names a column that the file lacks or leaves out a required one."""
+    mapping = Mapping(start)
+    by_name = {plain(column): column for column in layout.header}
+    for name, origin in (changes or {}).items():
+        definition.field(name)
+        if origin is None:
+            mapping.pop(name, None)
+        elif isinstance(origin, Fixed):
+            mapping[name] = origin
+        else:
+            column = origin.column if origin.column in layout.header else by_name.get(plain(origin.column))
+            if column is None:
+                raise Invalid(
+                    f"The file has no column “{origin.column}”. {_columns_of(layout)}", fields={name: "no such column"}
+                )
+            mapping[name] = FromColumn(column)
+    _refuse_incomplete(definition, layout, mapping)
+    return mapping
+
+
+def _refuse_incomplete(definition: Definition, layout: Layout, mapping: Mapping) -> None:
+    missing = [name for name in definition.required if name not in mapping]
+    if not missing:
+        return
+    message = f"No column of the file is {_listed(missing)}. {_columns_of(layout)}"
+    if missing == ["customer_ref"] and definition.kind is Kind.PRODUCTS:
+        message = (
+            f"The file names no customer (customer_ref), and products are the customer's own. {_columns_of(layout)} "
+            f"Name the column, one customer (customer_ref==REF), or every customer (customer_ref=={EVERY_CUSTOMER})."
+        )
+    raise Invalid(message, fields=dict.fromkeys(missing, "is required"))
+
+
+def remembered(session: Session, definition: Definition, layout: Layout) -> Mapping | None:
+    """The mapping last used for files with exactly these columns."""
+    statement = select(ColumnMapping.mapping).where(
+        ColumnMapping.kind == definition.kind.value, ColumnMapping.layout == layout_key(layout)
+    )
+    stored = session.scalar(statement)
+    return None if stored is None else _from_json(definition, layout, stored)
+
+
+def remember(session: Session, definition: Definition, layout: Layout, mapping: Mapping) -> None:
+    """Keep the mapping for the next file of this layout."""
+    statement = select(ColumnMapping).where(
+        ColumnMapping.kind == definition.kind.value, ColumnMapping.layout == layout_key(layout)
+    )
+    kept = session.scalars(statement).one_or_none()
+    if kept is None:
+        kept = ColumnMapping(kind=definition.kind.value, layout=layout_key(layout))
+        session.add(kept)
+    if kept.mapping != _to_json(mapping):
+        kept.mapping = _to_json(mapping)
+
+
+def start_for(session: Session, definition: Definition, layout: Layout) -> Mapping:
+    """The remembered mapping, else the guess."""
+    kept = remembered(session, definition, layout)
+    return guess(definition, layout.header) if kept is None else kept
+
+
+def layout_key(layout: Layout) -> str:
+    """Files with the same column names in the same order are one layout."""
+    return hashlib.sha256("\0".join(layout.header).encode()).hexdigest()
+
+
+def _to_json(mapping: Mapping) -> dict[str, Any]:
+    return {
+        name: {"column": origin.column} if isinstance(origin, FromColumn) else {"value": origin.value}
+        for name, origin in sorted(mapping.items())
+    }
+
+
+def _from_json(definition: Definition, layout: Layout, stored: dict[str, Any]) -> Mapping:
+    known = {item.name for item in definition.fields}
+    mapping = Mapping()
+    for name, origin in stored.items():
+        if name not in known:
+            continue
+        if "value" in origin:
+            mapping[name] = Fixed(origin["value"])
+        elif origin.get("column") in layout.header:
+            mapping[name] = FromColumn(origin["column"])
+    return mapping
+
+
+def plain(name: str) -> str:
+    """A column's name without case, accents, blanks and punctuation."""
+    bare = unicodedata.normalize("NFKD", name.casefold())
+    return re.sub(r"[\W_]+", "", bare) or name.strip()
+
+
+def _columns_of(layout: Layout) -> str:
+    shown = [name if len(name) <= 40 else name[:39] + "…" for name in layout.header[:40]]
+    return f"Its columns are: {', '.join(shown)}{' …' if len(layout.header) > 40 else ''}."
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,191 @@
+"""Orders and their lines from files."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Date, Integer, Select, String, Table, func, literal, select
+from sqlalchemy.orm import Session
+
+from billing_core.customers.models import Customer
+from billing_core.database.types import Quantity
+from billing_core.dates import Period
+from billing_core.imports import cells
+from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, unknown, wrong
+from billing_core.orders.models import Order, OrderLine, OrderStatus, sku_key
+from billing_core.reports import coverage
+
+_PLAIN = (
+    "status reference_number ship_to_name ship_to_address ship_to_city ship_to_state ship_to_postal_code "
+    "ship_to_country carrier weight packages notes"
+).split()
+
+
+def _text(longest: int) -> Any:
+    return partial(cells.words, longest=longest)
+
+
+def _resolve_orders(staged: Staged) -> Select[Any]:
+    rows = staged.table
+    status = (
+        rows.c.status
+        if "status" in staged.given
+        else func.coalesce(Order.status, literal(OrderStatus.SUBMITTED.value, String))
+    )
+    return (
+        select(
+            rows.c.line,
+            rows.c.order_number.label("number"),
+            Customer.id.label("customer_id"),
+            rows.c.order_date,
+            status.label("status"),
+            *staged.columns(*_PLAIN[1:]),
+        )
+        .join_from(rows, Customer, Customer.ref == rows.c.customer_ref)
+        .outerjoin(Order, Order.number == rows.c.order_number)
+    )
+
+
+def _of_another_customer(_staged: Staged, resolved: Table) -> Select[Any]:
+    reason = "is an order of customer " + Customer.ref + "; order numbers are unique over all customers"
+    return (
+        wrong(resolved, "order_number", resolved.c.number, reason)
+        .join(Order, Order.id == resolved.c.existing_id)
+        .join(Customer, Customer.id == Order.customer_id)
+        .where(Order.customer_id != resolved.c.customer_id)
+    )
+
+
+@contextmanager
+def _keeping_coverage(session: Session, resolved: Table) -> Iterator[None]:
+    """The kept totals of the months in which an order was, or is now."""
+    touched = resolved.c.effect != "unchanged"
+    customers = session.scalars(select(resolved.c.customer_id).where(touched).distinct()).all()
+    now = select(resolved.c.order_date.label("day")).where(touched)
+    before = select(Order.order_date).join(resolved, resolved.c.existing_id == Order.id).where(touched)
+    days = now.union_all(before).subquery()
+    first, last = session.execute(select(func.min(days.c.day), func.max(days.c.day))).one()
+    yield
+    coverage.refresh(session, customers, Period(first, last))
+
+
+ORDERS = Definition(
+    kind=Kind.ORDERS,
+    title="Orders",
+    model=Order,
+    keys=("number",),
+    labels=("order_number",),
+    fields=(
+        Field(
+            "order_number",
+            _text(64),
+            required=True,
+            filled=True,
+            synonyms=("order id", "order no", "order", "order nr", "number", "sales order", "so number"),
+        ),
+        Field(
+            "customer_ref",
+            _text(64),
+            required=True,
+            filled=True,
+            synonyms=("customer id", "customer", "customer number", "customer no", "customer code", "account"),
+        ),
+        Field(
+            "order_date",
+            cells.day,
+            Date(),
+            required=True,
+            filled=True,
+            in_zone=True,
+            synonyms=("date", "ordered at", "ordered on", "order day", "created at", "placed at"),
+        ),
+        Field("status", cells.status, blank=OrderStatus.SUBMITTED.value, synonyms=("order status", "state of order")),
+        Field(
+            "reference_number",
+            _text(120),
+            synonyms=("reference", "ref", "po number", "purchase order", "customer reference", "your reference"),
+        ),
+        Field("ship_to_name", _text(200), synonyms=("ship name", "recipient", "consignee", "delivery name")),
+        Field("ship_to_address", _text(500), synonyms=("ship address", "shipping address", "delivery address")),
+        Field("ship_to_city", _text(120), synonyms=("ship city", "shipping city", "delivery city")),
+        Field(
+            "ship_to_state",
+            _text(120),
+            synonyms=("ship region", "ship state", "shipping state", "ship province", "delivery state"),
+        ),
+        Field(
+            "ship_to_postal_code",
+            _text(32),
+            synonyms=("ship postal code", "ship zip", "shipping zip", "ship postcode", "delivery postal code"),
+        ),
+        Field("ship_to_country", cells.country, synonyms=("ship country", "shipping country", "delivery country")),
+        Field(
+            "carrier", _text(120), synonyms=("shipper", "ship via", "shipping carrier", "shipping method", "courier")
+        ),
+        Field("weight", cells.quantity, Quantity, blank=None, synonyms=("total weight", "gross weight", "weight kg")),
+        Field(
+            "packages",
+            cells.whole_number,
+            Integer(),
+            blank=None,
+            synonyms=("parcels", "package count", "number of packages", "boxes", "cartons"),
+        ),
+        Field("notes", _text(5000), synonyms=("note", "comment", "comments", "remarks", "instructions")),
+    ),
+    resolve=_resolve_orders,
+    checks=(unknown("customer_ref", Customer.ref, "no customer has this customer_ref; import customers first"),),
+    merge_checks=(_of_another_customer,),
+    around=_keeping_coverage,
+)
+
+
+def _resolve_lines(staged: Staged) -> Select[Any]:
+    """A SKU that an order names again is its further line, in the order of the file."""
+    rows = staged.table
+    position = func.row_number().over(partition_by=(Order.id, rows.c.sku_key), order_by=rows.c.line)
+    return select(
+        rows.c.line,
+        Order.id.label("order_id"),
+        rows.c.sku,
+        rows.c.sku_key,
+        position.label("position"),
+        rows.c.quantity,
+    ).join_from(rows, Order, Order.number == rows.c.order_number)
+
+
+ORDER_ITEMS = Definition(
+    kind=Kind.ORDER_ITEMS,
+    title="Order lines",
+    model=OrderLine,
+    keys=("order_id", "sku_key", "position"),
+    labels=("order_number", "sku"),
+    fields=(
+        Field(
+            "order_number",
+            _text(64),
+            required=True,
+            filled=True,
+            synonyms=("order id", "order no", "order", "order nr", "sales order", "so number"),
+        ),
+        Field(
+            "sku",
+            _text(100),
+            required=True,
+            filled=True,
+            synonyms=("product id", "product", "item", "item number", "article", "article number", "product code"),
+        ),
+        Field(
+            "quantity",
+            cells.quantity,
+            Quantity,
+            required=True,
+            filled=True,
+            synonyms=("qty", "units", "amount ordered", "ordered quantity", "pieces"),
+        ),
+    ),
+    resolve=_resolve_lines,
+    checks=(unknown("order_number", Order.number, "no order has this number; import orders first"),),
+    derived=(Derived("sku_key", "sku", sku_key),),
+    repeats=True,
+)

@@ -1,0 +1,251 @@
+"""Taking files in: a check that changes nothing, and the import itself, all or nothing per file.
+
+Unlike other services these functions are given ``Sessions`` and keep their own transactions: a file is read into a
+temporary table first, while others may write, and only then changes our tables in one short transaction.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as AnyMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from sqlalchemy import Table, func, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.businesses.queries import default_business
+from billing_core.database import Sessions
+from billing_core.identity import Actor, Permission
+from billing_core.imports import mapping as mappings
+from billing_core.imports import merging, rejections, source, staging
+from billing_core.imports.kinds import Definition, Kind, Setting, Staged
+from billing_core.imports.mapping import Mapping, Origin
+from billing_core.imports.models import ImportRun
+from billing_core.imports.registry import DEFINITIONS
+from billing_core.imports.rejections import Rejected
+
+SHOWN_REJECTIONS = 200
+SHOWN_CHANGES = 200
+AUDITED_ROWS = 100
+
+Progress = Callable[[str, int, int], None]
+
+
+def _silent(_step: str, _done: int, _total: int) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a file does, or did when ``applied``. Counts are rows of our tables; ``rejected`` are rows of the file.
+
+    ``rejections`` and ``changes`` are the first of them.
+    """
+
+    kind: Kind
+    file_name: str
+    mapping: Mapping
+    new: int
+    changed: int
+    unchanged: int
+    rejected: int
+    rejections: list[Rejected] = field(default_factory=list)
+    changes: list[merging.Change] = field(default_factory=list)
+    applied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A seekable file to take in. ``changes`` to the remembered or guessed mapping; see ``mapping.read_changes``."""
+
+    kind: Kind
+    stream: BinaryIO
+    file_name: str
+    changes: AnyMapping[str, Origin | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file that has been staged."""
+
+    incoming: Incoming
+    definition: Definition
+    layout: source.Layout
+    mapping: Mapping
+    staged: Staged
+    rejections: Table
+
+
+def check(
+    sessions: Sessions,
+    actor: Actor,
+    incoming: Incoming,
+    *,
+    now: datetime,
+    progress: Progress = _silent,
+    rejected_rows: BinaryIO | None = None,
+) -> Outcome:
+    """What the import would do. Changes nothing; ``rejected_rows`` receives every rejection as CSV."""
+    actor.require(Permission.IMPORT)
+    with _connection(sessions) as connection:
+        read = _read(connection, incoming, now=now, progress=progress)
+        progress("checking", 0, 1)
+        with connection.begin():
+            outcome, _resolved = _compare(connection, read, rejected_rows)
+    return outcome
+
+
+def apply(
+    sessions: Sessions,
+    actor: Actor,
+    incoming: Incoming,
+    *,
+    now: datetime,
+    progress: Progress = _silent,
+    rejected_rows: BinaryIO | None = None,
+) -> Outcome:
+    """Take the file in. With a single rejected row nothing is written, and the outcome is not ``applied``.
+
+    Taking the same file in again changes nothing: it leaves a line in the history of imports and no audit entry.
+    """
+    actor.require(Permission.IMPORT)
+    with _connection(sessions) as connection:
+        read = _read(connection, incoming, now=now, progress=progress)
+        checksum = _checksum(incoming.stream)
+        progress("writing", 0, 1)
+        connection.execution_options(begin="IMMEDIATE")
+        with connection.begin(), Session(connection, expire_on_commit=False) as session:
+            _one_import_at_a_time(connection)
+            outcome, resolved = _compare(connection, read, rejected_rows)
+            if outcome.rejected:
+                return outcome
+            _write(session, actor, read, resolved, outcome, checksum)
+            session.flush()
+    progress("writing", 1, 1)
+    return replace(outcome, applied=True)
+
+
+@contextmanager
+def _connection(sessions: Sessions) -> Iterator[Connection]:
+    """One connection for all steps, closed at the end: its temporary tables go with it."""
+    with sessions.engine.connect() as connection:
+        connection.detach()
+        yield connection
+
+
+def _read(connection: Connection, incoming: Incoming, *, now: datetime, progress: Progress) -> _Read:
+    definition = DEFINITIONS[incoming.kind]
+    layout = source.read_layout(incoming.stream)
+    size = _size(incoming.stream)
+    with connection.begin(), Session(connection) as session:
+        business = default_business(session)
+        setting = Setting(business.id, business.currency, business.time_zone, now)
+        start = mappings.start_for(session, definition, layout)
+        mapping = mappings.settle(definition, layout, start, dict(incoming.changes))
+        staged, rejected = staging.stage(
+            connection,
+            definition,
+            incoming.stream,
+            layout,
+            mapping,
+            setting,
+            advance=lambda done: progress("reading", done, size),
+        )
+    return _Read(incoming, definition, layout, mapping, staged, rejected)
+
+
+def _compare(connection: Connection, read: _Read, rejected_rows: BinaryIO | None) -> tuple[Outcome, Table]:
+    """Hold the staged rows against our tables: counts, rejections, a sample of the changes."""
+    definition, staged = read.definition, read.staged
+    for rule in definition.checks:
+        merging.add_rejections(connection, read.rejections, rule(staged))
+    resolved = merging.resolve(connection, definition, staged)
+    dropped = 0
+    if not definition.repeats:
+        dropped = merging.reject_repeated_keys(connection, definition, resolved, read.rejections)
+    for merge_rule in definition.merge_checks:
+        merging.add_rejections(connection, read.rejections, merge_rule(staged, resolved))
+    rejected = rejections.count(connection, read.rejections)
+    if rejected:
+        merging.leave_out(connection, resolved, read.rejections)
+    if rejected_rows is not None:
+        rejections.write_csv(connection, read.rejections, read.mapping, rejected_rows)
+    counts = merging.count_effects(connection, resolved, dropped=dropped)
+    outcome = Outcome(
+        kind=definition.kind,
+        file_name=read.incoming.file_name,
+        mapping=read.mapping,
+        new=counts.new,
+        changed=counts.changed,
+        unchanged=counts.unchanged,
+        rejected=rejected,
+        rejections=rejections.first(connection, read.rejections, read.mapping, limit=SHOWN_REJECTIONS),
+        changes=merging.changes(connection, definition, resolved, limit=SHOWN_CHANGES) if counts.changed else [],
+    )
+    return outcome, resolved
+
+
+def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome: Outcome, checksum: str) -> None:
+    definition, now = read.definition, read.staged.setting.now
+    run = ImportRun(
+        kind=definition.kind.value,
+        file_name=read.incoming.file_name[:255],
+        checksum=checksum,
+        new_count=outcome.new,
+        changed_count=outcome.changed,
+        unchanged_count=outcome.unchanged,
+        created_at=now,
+        created_by_id=actor.user_id,
+        created_by=actor.name,
+    )
+    session.add(run)
+    mappings.remember(session, definition, read.layout, read.mapping)
+    session.flush()
+    if not outcome.new and not outcome.changed:
+        return
+    before, after = _audited(outcome)
+    with definition.around(session, resolved):
+        merging.write(session.connection(), definition, resolved, merging.Counts(outcome.new, outcome.changed, 0))
+    audit.record(
+        session,
+        actor,
+        Permission.IMPORT,
+        ("import", run.id),
+        label=f"{definition.title} from {read.incoming.file_name}",
+        before=before,
+        after={"new": outcome.new, "changed": outcome.changed, "unchanged": outcome.unchanged} | after,
+        now=now,
+    )
+
+
+def _audited(outcome: Outcome) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Small changes are kept cell by cell, large ones by their counts."""
+    if not outcome.changed or outcome.changed > AUDITED_ROWS:
+        return None, {}
+    places = {(change.line, change.column): change for change in outcome.changes}
+    return (
+        {f"line {line}, {column}": str(change.old) for (line, column), change in places.items()},
+        {f"line {line}, {column}": str(change.new) for (line, column), change in places.items()},
+    )
+
+
+def _one_import_at_a_time(connection: Connection) -> None:
+    """SQLite has one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(7_236_115)))
+
+
+def _checksum(stream: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    stream.seek(0)
+    while chunk := stream.read(1_048_576):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _size(stream: BinaryIO) -> int:
+    return stream.seek(0, 2)

@@ -1,0 +1,216 @@
+"""From cells to a temporary table: readable rows are staged in batches, the others become rejections.
+
+A temporary table belongs to its connection and takes no lock that others would wait for.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from typing import Any, BinaryIO
+
+from sqlalchemy import Column, Integer, MetaData, String, Table, Text
+from sqlalchemy.engine import Connection
+
+from billing_core.imports import source
+from billing_core.imports.cells import Unreadable
+from billing_core.imports.kinds import EVERY_CUSTOMER, Definition, Derived, Field, Setting, Staged
+from billing_core.imports.mapping import FromColumn, Mapping
+
+Rejection = tuple[int, str, str, str]
+LONGEST_SHOWN = 120
+_MEMORY = 50_000
+_numbers = itertools.count(1)
+
+
+def stage(
+    connection: Connection,
+    definition: Definition,
+    stream: BinaryIO,
+    layout: source.Layout,
+    mapping: Mapping,
+    setting: Setting,
+    *,
+    advance: Callable[[int], None],
+) -> tuple[Staged, Table]:
+    """Read the whole file. Returns its readable rows and its rejections.
+
+    ``advance`` is told the bytes read. Both tables live until they are dropped or the connection closes.
+    """
+    every_customer = mapping.fixed.get("customer_ref") == EVERY_CUSTOMER
+    fields = [item for item in definition.fields if item.name in mapping and not _for_everyone(item, every_customer)]
+    derived = [item for item in definition.derived if item.source is None or item.source in mapping]
+    rows_table, rejections = _create_tables(connection, fields, derived)
+    load = _loader(connection, rows_table)
+    reject = _loader(connection, rejections)
+    readers = [Reader(item, layout, mapping, setting) for item in fields]
+    makers = [_maker(item, [field.name for field in fields]) for item in derived]
+
+    for batch in source.batches(stream, layout):
+        lines, columns, refused = read_batch(batch, readers, layout)
+        load(zip(lines, *columns, *(make(columns, len(lines)) for make in makers), strict=True))
+        if refused:
+            reject(refused)
+        advance(stream.tell())
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"ANALYZE {rows_table.name}")
+    return Staged(rows_table, frozenset(mapping), setting, every_customer), rejections
+
+
+class Reader:
+    """Reads one field's cells. Remembers what it has read: most cells of a column come again and again."""
+
+    def __init__(self, field: Field, layout: source.Layout, mapping: Mapping, setting: Setting) -> None:
+        self.field = field
+        self.place: int | None = None
+        origin = mapping[field.name]
+        if isinstance(origin, FromColumn):
+            self.place = layout.header.index(origin.column)
+        else:
+            self.fixed = origin.value
+        parse = partial(field.parse, zone=setting.time_zone) if field.in_zone else field.parse
+        self.known = _Known(field, parse)
+
+    def cells(self, columns: Sequence[Sequence[str]], count: int) -> Iterable[str]:
+        return itertools.repeat(self.fixed, count) if self.place is None else columns[self.place]
+
+    def cell(self, row: Sequence[str]) -> str:
+        return self.fixed if self.place is None else row[self.place]
+
+
+class _Known(dict[str, Any]):
+    """Cell text -> stored value; raises Unreadable for a cell that has none."""
+
+    def __init__(self, field: Field, parse: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._field, self._parse = field, parse
+
+    def __missing__(self, cell: str) -> Any:
+        if cell and not cell.isspace():
+            value = _stored(self._parse(cell), self._field)
+        elif self._field.filled:
+            raise Unreadable("is empty")
+        else:
+            value = self._field.blank
+        if len(self) >= _MEMORY:
+            self.clear()
+        if len(cell) <= LONGEST_SHOWN:
+            self[cell] = value
+        return value
+
+
+def read_batch(
+    batch: source.Batch, readers: Sequence[Reader], layout: source.Layout
+) -> tuple[Sequence[int], list[list[Any]], list[Rejection]]:
+    """The lines and the columns of the readable rows, and why the others are not."""
+    width = len(layout.header)
+    if set(map(len, batch.rows)) <= {width}:
+        by_column = list(zip(*batch.rows, strict=True)) or [()] * width
+        try:
+            count = len(batch.rows)
+            read = [list(map(reader.known.__getitem__, reader.cells(by_column, count))) for reader in readers]
+        except Unreadable:
+            pass  # row by row below, to tell which
+        else:
+            return batch.lines, read, []
+    return _read_row_by_row(batch, readers, width)
+
+
+def _read_row_by_row(
+    batch: source.Batch, readers: Sequence[Reader], width: int
+) -> tuple[Sequence[int], list[list[Any]], list[Rejection]]:
+    lines: list[int] = []
+    columns: list[list[Any]] = [[] for _ in readers]
+    refused: list[Rejection] = []
+    for line, row in zip(batch.lines, batch.rows, strict=True):
+        if not any(row) or not any(cell.strip() for cell in row):
+            continue
+        if len(row) != width:
+            refused.append((line, "", shown(row[0]), f"the line has {len(row)} cells, the header has {width}"))
+            continue
+        values, reasons = [], []
+        for reader in readers:
+            cell = reader.cell(row)
+            try:
+                values.append(reader.known[cell])
+            except Unreadable as unreadable:
+                reasons.append((line, reader.field.name, shown(cell), str(unreadable)))
+        if reasons:
+            refused.extend(reasons)
+            continue
+        lines.append(line)
+        for column, value in zip(columns, values, strict=True):
+            column.append(value)
+    return lines, columns, refused
+
+
+def shown(cell: str) -> str:
+    """A cell as a rejection quotes it: short, without what no database can hold."""
+    text = cell.strip()
+    short = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+    return short.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _stored(value: Any, field: Field) -> Any:
+    """As the driver takes it: scaled integers and ISO days, the same on every database."""
+    if isinstance(value, Decimal):
+        places = getattr(field.type, "places", 0)
+        return int(value.scaleb(places))
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _for_everyone(field: Field, every_customer: bool) -> bool:
+    return every_customer and field.name == "customer_ref"
+
+
+def _maker(item: Derived, names: list[str]) -> Callable[[list[list[Any]], int], Iterator[Any]]:
+    if item.source is None:
+        return lambda _columns, count: (item.compute() for _ in range(count))
+    place = names.index(item.source)
+    return lambda columns, _count: map(item.compute, columns[place])
+
+
+def _create_tables(connection: Connection, fields: Sequence[Field], derived: Sequence[Derived]) -> tuple[Table, Table]:
+    number = next(_numbers)
+    metadata = MetaData()
+    rows = Table(
+        f"staged_{number}",
+        metadata,
+        Column("line", Integer, primary_key=True, autoincrement=False),
+        *(Column(item.name, item.type) for item in fields),
+        *(Column(item.name, item.type) for item in derived),
+        prefixes=["TEMPORARY"],
+    )
+    rejections = Table(
+        f"rejected_{number}",
+        metadata,
+        Column("line", Integer),
+        Column("column_name", String),
+        Column("value", Text),
+        Column("reason", Text),
+        prefixes=["TEMPORARY"],
+    )
+    metadata.create_all(connection, checkfirst=False)
+    return rows, rejections
+
+
+def _loader(connection: Connection, table: Table) -> Callable[[Iterable[Sequence[Any]]], None]:
+    """The fastest way in: COPY on PostgreSQL, one prepared INSERT on SQLite."""
+    driver: Any = connection.connection.dbapi_connection
+    names = ", ".join(column.name for column in table.columns)
+    if connection.dialect.name == "postgresql":
+
+        def copy(rows: Iterable[Sequence[Any]]) -> None:
+            with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as target:
+                for row in rows:
+                    target.write_row(row)
+
+        return copy
+    marks = ", ".join("?" * len(table.columns))
+    statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"
+
+    def insert(rows: Iterable[Sequence[Any]]) -> None:
+        driver.executemany(statement, rows)
+
+    return insert
