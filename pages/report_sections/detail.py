@@ -4,10 +4,10 @@ import streamlit as st
 
 from billing_core.identity import Actor, Permission
 from billing_core.money import Money
-from billing_core.rating.models import QuestionKind
 from billing_core.reports import contents, queries
 from billing_core.reports.contents import OrderRow
 from billing_core.reports.queries import Report
+from billing_core.reports.wording import cost_type_words, question_words
 from pages.report_sections import changes
 from pages.ui import charts, formats, tables
 from pages.ui.context import actor as signed_in
@@ -20,14 +20,6 @@ FILES = {
     "xlsx": ("Excel", ":material/grid_on:", "A workbook with totals, orders and charges"),
     "json": ("JSON", ":material/data_object:", "The whole report for programs"),
     "pdf": ("PDF", ":material/picture_as_pdf:", "To print or to send"),
-}
-QUESTIONS = {
-    QuestionKind.NO_RATE: "No rate on the order's day",
-    QuestionKind.RATE_GAP: "A hole between two rates of a service",
-    QuestionKind.UNKNOWN_SKU: "SKU without a product: its cases are unknown",
-    QuestionKind.NO_LINES: "Order without lines",
-    QuestionKind.NO_WEIGHT: "Weight is missing",
-    QuestionKind.NO_PACKAGES: "Number of packages is missing",
 }
 
 
@@ -88,6 +80,7 @@ def _header(read: Reader, actor: Actor, report: Report) -> None:
             icon=":material/history:",
         )
         st.button("Open the later version", on_click=_go_to, args=(report.superseded_by_id,))
+    changes.billed_twice(read, report)
     with st.grid("auto", min_column_width=180, gap="small"):
         st.metric("Total", formats.money(report.total_minor, report.currency), border=True)
         st.metric("Orders", formats.count(report.order_count), border=True)
@@ -119,7 +112,7 @@ def _services(read: Reader, report: Report) -> None:
             totals,
             [
                 tables.text("Service", "service_name"),
-                tables.words("Cost type", "cost_type"),
+                tables.computed("Cost type", lambda row: formats.sentence(cost_type_words(row.cost_type))),
                 tables.count("Orders", "order_count"),
                 tables.quantity("Quantity", "quantity"),
                 tables.money("Amount", "amount_minor", currency=lambda _: report.currency),
@@ -212,7 +205,7 @@ def charges_of(report: Report, order_id: int) -> None:
         charges,
         [
             tables.text("Service", "service_name"),
-            tables.words("Cost type", "cost_type"),
+            tables.computed("Cost type", lambda row: formats.sentence(cost_type_words(row.cost_type))),
             tables.quantity("Quantity", "quantity"),
             tables.quantity("Unit price", "unit_price"),
             tables.money("Amount", "amount_minor", currency=lambda _: report.currency),
@@ -237,7 +230,7 @@ def _questions(read: Reader, report: Report) -> None:
     kind = st.pills(
         "Reason",
         list(kinds),
-        format_func=lambda one: f"{QUESTIONS[one]} ({formats.count(kinds[one])})",
+        format_func=lambda one: f"{question_words(one)} ({formats.count(kinds[one])})",
         key="report_question_kind",
         label_visibility="collapsed",
     )
@@ -249,7 +242,7 @@ def _questions(read: Reader, report: Report) -> None:
         rows,
         [
             tables.text("Order", "order_number"),
-            tables.computed("Why", lambda row: QUESTIONS[row.kind]),
+            tables.computed("Why", lambda row: question_words(row.kind)),
             tables.text("Service", "service_name"),
             tables.text("SKU", "sku"),
         ],

@@ -9,7 +9,6 @@ import streamlit as st
 from billing_core.dates import Period, add_months, first_of_month, start_of_day, utc_now
 from billing_core.identity import Actor
 from billing_core.views import queries, service
-from pages.ui import formats
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
 
@@ -183,7 +182,3 @@ def _open(page: str, query: str) -> None:
     """Streamlit keeps a widget's value while it is on the page: forget what the filters hold, then follow the link."""
     wanted = parse_qs(query, keep_blank_values=True)
     st.switch_page(f"{page}.py", query_params=wanted)
-
-
-def period_text(start: date, end: date) -> str:
-    return formats.period(Period(start, end))

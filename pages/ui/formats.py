@@ -56,6 +56,11 @@ def change_of_money(minor: int, currency: str) -> str:
     return ("+" if minor > 0 else "") + money(minor, currency)
 
 
+def change(minor: int, currency: str) -> str:
+    """The same without the currency, for a table that names it."""
+    return ("+" if minor > 0 else "") + amount(minor, currency)
+
+
 def count(value: int) -> str:
     return number(Decimal(value), 0)
 
@@ -101,6 +106,15 @@ def period(value: Period) -> str:
         months = list(value.months())
         return month(value.start) if len(months) == 1 else f"{short_month(months[0])} – {short_month(months[-1])}"
     return day(value.start) if value.start == value.end else f"{day(value.start)} – {day(value.end)}"
+
+
+def days(start: date, end: date) -> str:
+    return period(Period(start, end))
+
+
+def sentence(words_: str) -> str:
+    """With a capital first letter, and the rest as it is."""
+    return words_[:1].upper() + words_[1:]
 
 
 def words(code: str) -> str:

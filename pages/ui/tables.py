@@ -39,8 +39,16 @@ def words(label: str, name: str, *, order: str = "") -> Column:
     )
 
 
-def computed(label: str, cell: Callable[[Any], object], *, help: str | None = None, width: Any = None) -> Column:  # noqa: A002
-    return Column(label, cell, st.column_config.TextColumn(label, help=help, width=width))
+def computed(
+    label: str,
+    cell: Callable[[Any], object],
+    *,
+    help: str | None = None,  # noqa: A002
+    width: Any = None,
+    right: bool = False,
+) -> Column:
+    alignment: Any = "right" if right else None
+    return Column(label, cell, st.column_config.TextColumn(label, help=help, width=width, alignment=alignment))
 
 
 def money(
