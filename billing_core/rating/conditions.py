@@ -78,6 +78,9 @@ OPERATORS: dict[Kind, tuple[str, ...]] = {
 OPPOSITE = {"ne": "eq", "not_in": "in", "not_contains": "contains"}
 LISTS = ("in", "not_in")
 
+# What is trimmed from both ends of a text, here and in SQL.
+BLANKS = " \t\r\n"
+
 Condition = dict[str, Any]
 
 
@@ -219,8 +222,10 @@ def _number(text: str, path: str) -> str:
 
 def plain_number(number: Decimal) -> str:
     """``20.500`` as ``20.5``, ``2E+1`` as ``20``: one way to write each number."""
+    if number == 0:
+        return "0"
     text = f"{number:f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-0", "0", int(number == 0))
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _country(text: str, path: str) -> str:
@@ -229,8 +234,12 @@ def _country(text: str, path: str) -> str:
     raise _invalid(path, f"“{_short(text)}” is not a country")
 
 
-# What is trimmed from both ends of a text, here and in SQL.
-BLANKS = " \t\r\n"
+def ascii_lower(text: str) -> str:
+    """A to Z in lower case and everything else as it is, which is what every database can do alike."""
+    return text.translate(_LOWER)
+
+
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
 def _word(raw: Any) -> str:

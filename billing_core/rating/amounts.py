@@ -1,0 +1,79 @@
+"""From a quantity to an amount in SQL: tiers, the one rounding, minimum and maximum. Integers throughout.
+
+A quantity in thousandths times a price in millionths is exact; it becomes minor units once, rounded half up.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, String, case, cast, literal, null
+
+from billing_core.money import PRICE_PLACES, QUANTITY_PLACES, decimal_places, rounded_quotient
+from billing_core.rating.models import TierMode
+from billing_core.rating.terms import Terms
+
+LARGEST = 2**63 - 1
+
+
+def divisor(rate: Terms) -> int:
+    """What the product of scaled quantity and scaled price is divided by to be minor units."""
+    percent = 2 if rate.is_percent else 0
+    return int(10 ** (QUANTITY_PLACES + PRICE_PLACES + percent - decimal_places(rate.currency)))
+
+
+def amount(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int]:
+    """Minor units for a quantity above 0, within the rate's minimum and maximum."""
+    rounded = _rounded(rate, quantity)
+    bounds: list[tuple[Any, Any]] = []
+    if rate.minimum is not None:
+        bounds.append((rounded < rate.minimum, rate.minimum))
+    if rate.maximum is not None:
+        bounds.append((rounded > rate.maximum, rate.maximum))
+    return case(*bounds, else_=rounded) if bounds else rounded
+
+
+def bound(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[str | None]:
+    """Which bound decided the amount: ``minimum``, ``maximum`` or NULL."""
+    rounded = _rounded(rate, quantity)
+    words: list[tuple[Any, Any]] = []
+    if rate.minimum is not None:
+        words.append((rounded < rate.minimum, literal("minimum", String)))
+    if rate.maximum is not None:
+        words.append((rounded > rate.maximum, literal("maximum", String)))
+    return case(*words, else_=cast(null(), String)) if words else cast(null(), String)
+
+
+def unit_price(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int]:
+    """The price in millionths; with tiers that of the tier which the quantity reaches."""
+    prices = [literal(tier.price, BigInteger) for tier in rate.tiers]
+    return _by_tier(rate, quantity, prices) if prices else literal(rate.price, BigInteger)
+
+
+def tier(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int | None]:
+    """The tier that the quantity reaches, from 1; NULL without tiers."""
+    numbers = [literal(number, Integer) for number, _ in enumerate(rate.tiers, start=1)]
+    return _by_tier(rate, quantity, numbers) if numbers else cast(null(), Integer)
+
+
+def _rounded(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int]:
+    return rounded_quotient(_exact(rate, quantity), divisor(rate))
+
+
+def _exact(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int]:
+    if rate.tier_mode is not TierMode.GRADUATED:
+        return quantity * unit_price(rate, quantity)
+    sums: list[ColumnElement[int]] = []
+    below, start = 0, 0
+    for step in rate.tiers:
+        # Past the largest integer no quantity that `limits` lets through can reach the tier.
+        sums.append(literal(min(below, LARGEST), BigInteger) + (quantity - start) * literal(step.price, BigInteger))
+        if step.up_to is not None:
+            below, start = below + (step.up_to - start) * step.price, step.up_to
+    return _by_tier(rate, quantity, sums)
+
+
+def _by_tier(rate: Terms, quantity: ColumnElement[int], values: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    *steps, last = zip(rate.tiers, values, strict=True)
+    if not steps:
+        return last[1]
+    return case(*((quantity <= step.up_to, value) for step, value in steps), else_=last[1])

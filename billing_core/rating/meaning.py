@@ -1,0 +1,163 @@
+"""What a condition means: in words, and for one order in plain Python.
+
+``evaluate`` is the reference for ``matching``, which says the same in SQL.
+"""
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from typing import Any
+
+from billing_core.rating.conditions import BLANKS, FIELDS, OPPOSITE, Condition, Kind, ascii_lower, group
+
+FIELD_WORDS = {
+    "ship_to_country": "country",
+    "ship_to_state": "state",
+    "ship_to_city": "city",
+    "ship_to_postal_code": "postal code",
+    "ship_to_name": "ship-to name",
+    "carrier": "carrier",
+    "reference_number": "reference",
+    "notes": "notes",
+    "weight": "weight",
+    "packages": "packages",
+    "quantity": "quantity",
+    "sku_count": "number of SKUs",
+    "line_count": "number of lines",
+    "skus": "SKUs",
+}
+
+OPERATOR_WORDS = {
+    "eq": "is",
+    "ne": "is not",
+    "lt": "is below",
+    "le": "is at most",
+    "gt": "is above",
+    "ge": "is at least",
+    "in": "is one of",
+    "not_in": "is none of",
+    "contains": "contains",
+    "not_contains": "does not contain",
+    "starts_with": "starts with",
+    "ends_with": "ends with",
+}
+
+_SKU_WORDS = {
+    "eq": "are exactly",
+    "ne": "are not exactly",
+    "in": "include one of",
+    "not_in": "include none of",
+    "contains": "include",
+    "not_contains": "do not include",
+    "starts_with": "include one that starts with",
+    "ends_with": "include one that ends with",
+}
+
+_JOINED = {"all": " and ", "any": " or ", "none": ", ", "one": ", "}
+_OPENED = {"all": "", "any": "", "none": "none of ", "one": "exactly one of "}
+_EMPTY = {"all": "always", "any": "never", "none": "always", "one": "never"}
+
+
+def describe(condition: Condition | None) -> str:
+    """A condition in words, such as ``weight is above 20 and country is not US``."""
+    return _described(condition, outermost=True) if condition else "always"
+
+
+def describe_leaf(leaf: Condition) -> str:
+    """One comparison in words."""
+    field, op, value = leaf["field"], leaf["op"], leaf["value"]
+    verbs = _SKU_WORDS if field == "skus" else OPERATOR_WORDS
+    verb = verbs[op] if field not in ("packages", "notes") else verbs[op].replace("is", "are", 1)
+    return f"{FIELD_WORDS[field]} {verb} {', '.join(value) if isinstance(value, list) else value}"
+
+
+def evaluate(condition: Condition | None, facts: Mapping[str, Any]) -> bool:
+    """Whether the condition holds for one order.
+
+    ``facts`` has every field by name: texts, Decimals or None for numbers, and the SKU keys of the lines as
+    ``skus``.
+    """
+    if condition is None:
+        return True
+    if "field" in condition:
+        return _holds(condition, facts[condition["field"]])
+    word, members = group(condition)
+    held = [evaluate(member, facts) for member in members]
+    match word:
+        case "all":
+            return all(held)
+        case "any":
+            return any(held)
+        case "none":
+            return not any(held)
+        case _:
+            return sum(held) == 1
+
+
+def _described(condition: Condition, *, outermost: bool) -> str:
+    if "field" in condition:
+        return describe_leaf(condition)
+    word, members = group(condition)
+    if not members:
+        return _EMPTY[word]
+    parts = [_described(member, outermost=len(members) == 1 and word in ("all", "any")) for member in members]
+    joined = _JOINED[word].join(parts)
+    if word in ("none", "one"):
+        return f"{_OPENED[word]}({joined})"
+    return joined if outermost or len(parts) == 1 else f"({joined})"
+
+
+def _holds(leaf: Condition, fact: Any) -> bool:
+    op, value = leaf["op"], leaf["value"]
+    if op in OPPOSITE:
+        return not _holds({**leaf, "op": OPPOSITE[op]}, fact)
+    match FIELDS[leaf["field"]]:
+        case Kind.SKUS:
+            return _skus_hold(fact, op, value)
+        case Kind.NUMBER:
+            return fact is not None and _number_holds(Decimal(fact), op, value)
+        case _:
+            return _text_holds(ascii_lower(fact.strip(BLANKS)), op, value)
+
+
+def _skus_hold(skus: Collection[str], op: str, value: Any) -> bool:
+    match op:
+        case "eq":
+            return set(skus) == {value}
+        case "in":
+            return any(sku in value for sku in skus)
+        case "contains":
+            return value in skus
+        case "starts_with":
+            return any(sku.startswith(value) for sku in skus)
+        case _:
+            return any(sku.endswith(value) for sku in skus)
+
+
+def _number_holds(number: Decimal, op: str, value: Any) -> bool:
+    match op:
+        case "in":
+            return any(number == Decimal(item) for item in value)
+        case "lt":
+            return number < Decimal(value)
+        case "le":
+            return number <= Decimal(value)
+        case "gt":
+            return number > Decimal(value)
+        case "ge":
+            return number >= Decimal(value)
+        case _:
+            return number == Decimal(value)
+
+
+def _text_holds(text: str, op: str, value: Any) -> bool:
+    match op:
+        case "in":
+            return text in [ascii_lower(item) for item in value]
+        case "contains":
+            return ascii_lower(value) in text
+        case "starts_with":
+            return text.startswith(ascii_lower(value))
+        case "ends_with":
+            return text.endswith(ascii_lower(value))
+        case _:
+            return text == ascii_lower(value)
