@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
@@ -34,7 +34,8 @@ class OwnAddresses(BaseRoute):
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
-        self.segments = frozenset(_first_segment(getattr(route, "path", "")) for route in app.routes)
+        paths = [route.path for router in ROUTERS for route in router.routes if isinstance(route, Route)]
+        self.segments = frozenset(map(_first_segment, paths))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         ours = scope["type"] == "http" and _first_segment(scope["path"]) in self.segments

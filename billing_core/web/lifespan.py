@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from billing_core import logs
+from billing_core import logs, runtime
+from billing_core.database import migrate
 from billing_core.settings import settings
 from billing_core.web import set_up
 from billing_core.web.activity import last_seen
@@ -14,8 +15,7 @@ from billing_core.web.activity import last_seen
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[None]:
     logs.configure()
-    settings().signing_key()
-    set_up_address = await asyncio.to_thread(set_up.fresh_address)
+    set_up_address = await asyncio.to_thread(_prepare)
     print(_greeting(set_up_address), flush=True)  # noqa: T201  # the person at the terminal reads this
     writing = asyncio.create_task(last_seen.keep_writing())
     try:
@@ -25,6 +25,13 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await writing
         await asyncio.to_thread(last_seen.write)
+
+
+def _prepare() -> str | None:
+    """Have the secret and an up-to-date database; where to set the product up, if that is still to be done."""
+    settings().signing_key()
+    migrate.upgrade(runtime.sessions().engine)
+    return set_up.fresh_address()
 
 
 def _greeting(set_up_address: str | None) -> str:

@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from billing_core import runtime
 from billing_core.dates import utc_now
-from billing_core.identity import Role, sessions as browser_sessions
+from billing_core.identity import Role
+from billing_core.identity import sessions as browser_sessions
 from billing_core.identity.models import User
 from billing_core.identity.sessions import Browser
 
