@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from billing_core import demo, runtime
 from billing_core.businesses.queries import default_business
 from billing_core.commands import Answer
+from billing_core.database import migrate
 from billing_core.dates import day_in, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.settings import settings
@@ -17,10 +18,12 @@ def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
 
 def _demo(_arguments: Namespace) -> Answer:
     now = utc_now()
+    migrate.upgrade(runtime.sessions().engine)
+    accounts = demo.new_accounts()
     with runtime.sessions().begin() as session:
         today = day_in(default_business(session).time_zone, now)
         filled = demo.fill(session, SYSTEM, today=today, now=now)
-        accounts = demo.create_accounts(session, SYSTEM, now=now)
+        demo.add_accounts(session, SYSTEM, accounts, now=now)
     data = {
         "customers": filled.customers,
         "orders": filled.orders,

@@ -2,14 +2,14 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import cycle, islice
 from typing import Any
 
-from billing_core.dates import add_months
+from billing_core.dates import add_months, first_of_month
 from billing_core.demo.definitions import CustomerDefinition, Definitions, Destination, SectorDefinition
 from billing_core.orders.models import OrderStatus, sku_key
 
@@ -20,6 +20,7 @@ _LINE_COUNTS = _TEN_WITH_AN_EMPTY_ONE * 2 + _TEN * 98
 _QUANTITIES = (1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 8, 12, 24, 30, 48, 60)
 _NOTES = ("", "", "", "", "", "", "", "Gift wrap, please", "Leave with a neighbour", "=Call before delivery")
 _PARCEL_GRAMS = 9_000
+_LATE_ORDERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,20 @@ class _Writer:
             "ship_to_country": place.country,
             "carrier": chance.choice(place.carriers),
         }
+
+
+def split_late(
+    orders: Sequence[DemoOrder], customers: Collection[str], *, month: date
+) -> tuple[list[DemoOrder], list[DemoOrder]]:
+    """The orders that came in time, and the last few of each of these customers in that month, which did not."""
+    late: list[DemoOrder] = []
+    for ref in customers:
+        of_month = [
+            order for order in orders if order.customer == ref and first_of_month(order.row["order_date"]) == month
+        ]
+        late += of_month[-_LATE_ORDERS:]
+    numbers = {order.row["number"] for order in late}
+    return [order for order in orders if order.row["number"] not in numbers], late
 
 
 def line_rows(orders: Sequence[DemoOrder], ids: dict[str, int]) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import random
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from itertools import islice
 from typing import Any
@@ -12,21 +12,26 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.audit import service as audit
+from billing_core.businesses import service as businesses
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.dates import add_months, first_of_month, start_of_day
-from billing_core.demo import order_book, rate_cards
+from billing_core.demo import billing, order_book, rate_cards
 from billing_core.demo.definitions import Definitions, definitions
 from billing_core.demo.order_book import DemoOrder
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
 from billing_core.orders.models import Order, OrderLine, Product, sku_key
 from billing_core.rating.models import Rate, Service
+from billing_core.reports import coverage
 
 SEED = 20_240_229
 MONTHS = 18
 ORDERS = 20_000
 _BATCH = 5_000
+# Whose last orders of that month came in after it was billed, so that its report has two versions.
+_LATE_CUSTOMERS = ("KAFFE", "ALDER", "FIORE")
+_LATE_MONTHS_AGO = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +58,37 @@ def fill(
     made_of = definitions()
     first_day = add_months(first_of_month(today), -MONTHS)
 
-    _set_up_business(session, made_of, now)
+    _set_up_business(session, actor, made_of, now)
     customers = _add_customers(session, made_of, first_day=first_day, seed=seed)
     _add_products(session, made_of, customers)
     _add_rates(session, made_of, customers, first_day=first_day)
     drawn = order_book.draw(made_of, seed, first_day=first_day, today=today, count=orders)
-    lines = _add_orders(session, drawn, customers)
-    audit.record(
-        session, actor, "demo.fill", ("business", default_business(session).id), after={"orders": orders}, now=now
+    in_time, late = order_book.split_late(
+        drawn, _LATE_CUSTOMERS, month=add_months(first_day, MONTHS - _LATE_MONTHS_AGO)
     )
-    return Filled(len(customers), len(drawn), lines, 0)
-
-
-def _set_up_business(session: Session, made_of: Definitions, now: datetime) -> None:
+    lines = _add_orders(session, in_time, customers)
+    books = billing.Books(customers, first_day, today, default_business(session).time_zone)
+    reports = billing.bill_closed_months(session, actor, made_of.customers, books)
+    lines += _add_orders(session, late, customers)
+    reports += billing.bill_again(session, actor, late, books)
+    coverage.refresh(session)
+    filled = Filled(len(customers), len(drawn), lines, reports)
     business = default_business(session)
-    if business.set_up_at is not None:
+    audit.record(
+        session, actor, "demo.fill", ("business", business.id), label=business.name, after=asdict(filled), now=now
+    )
+    return filled
+
+
+def _set_up_business(session: Session, actor: Actor, made_of: Definitions, now: datetime) -> None:
+    if default_business(session).set_up_at is not None:
         return
-    for name, value in made_of.business.model_dump().items():
-        setattr(business, name, value)
-    business.set_up_at = now
+    wanted = businesses.Details(**made_of.business.model_dump())
+    business = businesses.set_up(
+        session, actor, name=wanted.name, currency=wanted.currency, time_zone=wanted.time_zone, now=now
+    )
     session.flush()
+    businesses.change(session, actor, wanted=wanted, drawn_from=business.version, now=now)
 
 
 def _add_customers(session: Session, made_of: Definitions, *, first_day: date, seed: int) -> dict[str, int]:
