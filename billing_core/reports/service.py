@@ -148,11 +148,11 @@ def _wanted(
     if customer is None:
         message = f"Customer with ID {customer_id} not found"
         raise Invalid(message, fields={"customer_id": "there is no such customer"})
-    services = _services(session, service_ids)
+    services = chosen_services(session, service_ids)
     return Wanted(customer_id, customer.name, customer.currency, period, services, output_format)
 
 
-def _services(session: Session, service_ids: Collection[int]) -> tuple[int, ...]:
+def chosen_services(session: Session, service_ids: Collection[int]) -> tuple[int, ...]:
     """The ids in order, or nothing where every service is meant, so that both spellings are one report."""
     if not service_ids:
         return ()

@@ -566,6 +566,67 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "page", "name", name=op.f("uq_saved_views_user_id_page_name")),
     )
 
+    op.create_table(
+        "report_runs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("period_start", sa.Date(), nullable=False),
+        sa.Column("period_end", sa.Date(), nullable=False),
+        sa.Column("services", sa.String(length=500), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by_id", sa.Integer(), nullable=True),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("bound_to", sa.Integer(), nullable=True),
+        sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_report_runs")),
+    )
+    op.create_index("ix_report_runs_created_at", "report_runs", ["created_at", "id"], unique=False)
+    op.create_index("ix_report_runs_finished_at", "report_runs", ["finished_at"], unique=False)
+
+    op.create_table(
+        "report_run_items",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "outcome",
+            sa.Enum(
+                "waiting",
+                "created",
+                "unchanged",
+                "failed",
+                name="runoutcome",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("report_id", sa.Integer(), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("milliseconds", sa.Integer(), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["customer_id"],
+            ["customers.id"],
+            name=op.f("fk_report_run_items_customer_id_customers"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["report_id"],
+            ["billing_reports.id"],
+            name=op.f("fk_report_run_items_report_id_billing_reports"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["report_runs.id"], name=op.f("fk_report_run_items_run_id_report_runs"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("run_id", "customer_id", name=op.f("pk_report_run_items")),
+    )
+    op.create_index(
+        "ix_report_run_items_outcome", "report_run_items", ["run_id", "outcome", "customer_id"], unique=False
+    )
+
     for event in ("UPDATE", "DELETE"):
         op.execute(_refuse(event, op.get_bind().dialect.name))
     op.execute(

@@ -1,0 +1,105 @@
+"""The bill run as a durable workflow: one step is one customer is one transaction."""
+
+import secrets
+import threading
+import time
+
+import structlog
+from dbos import DBOS, SetWorkflowID
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.errors import BillingError
+from billing_core.reports import run_steps
+
+log = structlog.get_logger()
+
+# Set while DBOS runs in this process.
+ready = threading.Event()
+
+_ENDED = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
+
+
+def begin(run_id: int) -> None:
+    """Set a planned run going in the background; call it after the plan is committed. Twice is the same as once.
+
+    Nothing is lost where this is not reached, or no jobs run in this process: ``begin_unfinished`` finds the run.
+    """
+    if not ready.is_set():
+        log.warning("bill_run_waits", run_id=run_id, because="no jobs run in this process")
+        return
+    with runtime.sessions()() as session:
+        attempt = run_steps.attempt_of(session, run_id)
+    status = DBOS.get_workflow_status(_name(run_id, attempt))
+    if status is not None and status.status in _ENDED:
+        with runtime.sessions().begin() as session:
+            attempt = run_steps.begin_again(session, run_id)
+        status = None
+    if status is None:
+        with SetWorkflowID(_name(run_id, attempt)):
+            DBOS.start_workflow(work_off, run_id)
+
+
+def begin_unfinished() -> None:
+    """Set going whatever should be; what DBOS has taken up by itself is left to it."""
+    with runtime.sessions()() as session:
+        waiting = run_steps.unfinished(session)
+    for run_id in waiting:
+        begin(run_id)
+
+
+def run_here(run_id: int) -> None:
+    """Work the run off before returning, for a command; the process needs no DBOS."""
+    while bill_next(run_id):
+        pass
+    _finish(run_id)
+
+
+@DBOS.workflow()
+def work_off(run_id: int) -> None:
+    while _bill_next_step(run_id):
+        pass
+    _finish_step(run_id)
+
+
+def bill_next(run_id: int) -> bool:
+    """Bill whoever is next; False where nobody waits. A failure is noted with its reason, and the run goes on."""
+    sessions = runtime.sessions()
+    with sessions() as session:
+        customer_id = run_steps.next_waiting(session, run_id)
+    if customer_id is None:
+        return False
+    began = time.monotonic()
+    try:
+        with sessions.begin() as session:
+            run_steps.bill(session, run_id, customer_id, now=utc_now())
+            run_steps.note_duration(session, run_id, customer_id, _milliseconds_since(began))
+    except BillingError as refusal:
+        reason = str(refusal)
+    except Exception:  # the edge of the job: a bug at one customer must not cost the others theirs
+        reference = secrets.token_hex(4)
+        log.exception("bill_run_failed", run_id=run_id, customer_id=customer_id, reference=reference)
+        reason = f"Something went wrong on our side. Reference {reference}"
+    else:
+        return True
+    with sessions.begin() as session:
+        run_steps.note_failure(session, run_id, customer_id, reason, now=utc_now())
+        run_steps.note_duration(session, run_id, customer_id, _milliseconds_since(began))
+    return True
+
+
+def _finish(run_id: int) -> None:
+    with runtime.sessions().begin() as session:
+        run_steps.finish(session, run_id, now=utc_now())
+
+
+_bill_next_step = DBOS.step(name="bill_next")(bill_next)
+_finish_step = DBOS.step(name="finish")(_finish)
+
+
+def _name(run_id: int, attempt: int) -> str:
+    return f"report-run-{run_id}-{attempt}"
+
+
+def _milliseconds_since(began: float) -> int:
+    return int((time.monotonic() - began) * 1000)

@@ -1,0 +1,56 @@
+"""Starting and stopping DBOS, which remembers what was going on when the process ended.
+
+Its tables lie in a schema of their own on PostgreSQL, or in a file beside ours on SQLite.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from dbos import DBOS
+from sqlalchemy import URL
+
+from billing_core import runtime
+from billing_core.jobs import bill_run
+
+# Ours and fixed: by default it is a hash of the code, and an upgrade would leave behind what was going on.
+APPLICATION_VERSION = "1"
+
+
+def start() -> None:
+    """Take up what the last process left, and be ready for more. Makes no connection but to the database."""
+    DBOS(
+        config={
+            "name": "billing",
+            "system_database_url": _system_database(runtime.sessions().engine.url),
+            "application_version": APPLICATION_VERSION,
+            "log_level": "WARNING",
+        }
+    )
+    DBOS.launch()
+    bill_run.ready.set()
+    bill_run.begin_unfinished()
+
+
+def stop() -> None:
+    """What is going on stops after the customer it is at, and is taken up by the next ``start``."""
+    bill_run.ready.clear()
+    DBOS.destroy()
+
+
+@asynccontextmanager
+async def lifespan() -> AsyncIterator[None]:
+    """``start`` and ``stop`` around the process's life, off the event loop."""
+    await asyncio.to_thread(start)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(stop)
+
+
+def _system_database(ours: URL) -> str:
+    """The same PostgreSQL, or ``jobs.sqlite3`` beside our SQLite file."""
+    if ours.get_backend_name() == "sqlite" and ours.database:
+        ours = ours.set(database=str(Path(ours.database).with_name("jobs.sqlite3")))
+    return ours.render_as_string(hide_password=False)

@@ -1,0 +1,92 @@
+"""Working off a bill run, one customer at a time. The tables are the truth about what is done.
+
+A customer's report and the note that it is done are one transaction, so whoever works may be killed anywhere and
+two may work at once: nobody is billed twice and nobody is left out.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from billing_core.dates import Period
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.reports import service
+from billing_core.reports.models import ReportRun, ReportRunItem, RunOutcome
+
+
+def next_waiting(session: Session, run_id: int) -> int | None:
+    """The customer whose turn is next; None where none waits or the run was cancelled."""
+    statement = (
+        select(ReportRunItem.customer_id)
+        .join(ReportRun, ReportRun.id == ReportRunItem.run_id)
+        .where(
+            ReportRunItem.run_id == run_id,
+            ReportRunItem.outcome == RunOutcome.WAITING,
+            ReportRun.cancelled_at.is_(None),
+        )
+    )
+    return session.scalar(statement.order_by(ReportRunItem.customer_id).limit(1))
+
+
+def bill(session: Session, run_id: int, customer_id: int, *, now: datetime) -> None:
+    """Make this customer's report and note it. Does nothing where somebody else has done it meanwhile."""
+    waiting = select(ReportRunItem.run_id).where(
+        ReportRunItem.run_id == run_id,
+        ReportRunItem.customer_id == customer_id,
+        ReportRunItem.outcome == RunOutcome.WAITING,
+    )
+    if session.scalar(waiting.with_for_update()) is None:
+        return
+    run = session.get_one(ReportRun, run_id)
+    made = service.generate(
+        session,
+        Actor(run.created_by_id, run.created_by, frozenset({Permission.REPORT_GENERATE}), run.bound_to),
+        customer_id=customer_id,
+        period=Period(run.period_start, run.period_end),
+        service_ids=[int(part) for part in run.services.split(",") if part],
+        now=now,
+    )
+    outcome = RunOutcome.CREATED if made.created else RunOutcome.UNCHANGED
+    _note(session, run_id, customer_id, outcome=outcome, report_id=made.report_id, finished_at=now)
+
+
+def note_failure(session: Session, run_id: int, customer_id: int, reason: str, *, now: datetime) -> None:
+    """``reason`` is for people: what happened and what to do."""
+    _note(session, run_id, customer_id, outcome=RunOutcome.FAILED, reason=reason[:500], finished_at=now)
+
+
+def note_duration(session: Session, run_id: int, customer_id: int, milliseconds: int) -> None:
+    """How long it took, from which the time left is estimated."""
+    _note(session, run_id, customer_id, milliseconds=milliseconds)
+
+
+def finish(session: Session, run_id: int, *, now: datetime) -> None:
+    """Everybody has had their turn. A run that was cancelled stays open, so that it can be resumed."""
+    ended = update(ReportRun).where(
+        ReportRun.id == run_id, ReportRun.finished_at.is_(None), ReportRun.cancelled_at.is_(None)
+    )
+    session.execute(ended.values(finished_at=now).execution_options(synchronize_session=False))
+
+
+def unfinished(session: Session) -> list[int]:
+    """The runs that should be going on."""
+    statement = select(ReportRun.id).where(ReportRun.finished_at.is_(None), ReportRun.cancelled_at.is_(None))
+    return list(session.scalars(statement.order_by(ReportRun.id)))
+
+
+def attempt_of(session: Session, run_id: int) -> int:
+    """How often this run was set going."""
+    return session.scalars(select(ReportRun.attempt).where(ReportRun.id == run_id)).one()
+
+
+def begin_again(session: Session, run_id: int) -> int:
+    """Count one more attempt and return its number."""
+    again = update(ReportRun).where(ReportRun.id == run_id).values(attempt=ReportRun.attempt + 1)
+    return session.scalars(again.returning(ReportRun.attempt)).one()
+
+
+def _note(session: Session, run_id: int, customer_id: int, **facts: Any) -> None:
+    item = update(ReportRunItem).where(ReportRunItem.run_id == run_id, ReportRunItem.customer_id == customer_id)
+    session.execute(item.values(**facts).execution_options(synchronize_session=False))
