@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from billing_core.customers.countries import country_code
 from billing_core.errors import Invalid
 from billing_core.money import QUANTITY_PLACES
 from billing_core.orders.models import sku_key
@@ -229,9 +230,10 @@ def plain_number(number: Decimal) -> str:
 
 
 def _country(text: str, path: str) -> str:
-    if len(text) == 2 and text.isascii() and text.isalpha():
-        return text.upper()
-    raise _invalid(path, f"“{_short(text)}” is not a country")
+    code = country_code(text)
+    if code is None:
+        raise _invalid(path, f"“{_short(text)}” is not a country")
+    return code
 
 
 def ascii_lower(text: str) -> str:
