@@ -1,5 +1,6 @@
 """One cell of text becomes one value, or the reason why it cannot. Pure functions; blank cells never arrive here."""
 
+import json
 import re
 from datetime import UTC, date, datetime
 from datetime import time as clock
@@ -10,7 +11,8 @@ from zoneinfo import ZoneInfo
 from billing_core.customers.countries import country_code
 from billing_core.errors import Invalid
 from billing_core.money import currency_code
-from billing_core.orders.models import OrderStatus
+from billing_core.orders.models import OrderStatus, sku_key
+from billing_core.rating import conditions, tiers
 from billing_core.rating.models import CostType
 
 LARGEST: Final = Decimal(10**9)
@@ -203,3 +205,40 @@ def email(cell: str) -> str:
 
 def _snake(cell: str) -> str:
     return re.sub(r"[\s_-]+", "_", cell.strip().lower())
+
+
+# --- lists and rules of a rate ---------------------------------------------------------------------------------------
+
+
+def sku_list(cell: str) -> str:
+    """SKUs separated by semicolons, as JSON text of their keys, each once."""
+    keys = dict.fromkeys(sku_key(words(part, longest=100)) for part in cell.split(";") if part.strip())
+    if not keys:
+        raise Unreadable("names no SKU; separate them by semicolons, or leave it empty for all")
+    return json.dumps(list(keys))
+
+
+def tier_list(cell: str) -> str | None:
+    """``{"mode", "tiers"}`` as JSON text, in the form in which rates keep them."""
+    try:
+        parsed = tiers.parse(_well_formed(cell))
+    except Invalid as error:
+        raise Unreadable(f"is refused: {error}") from None
+    return None if parsed is None else json.dumps({"mode": parsed.mode.value, "tiers": parsed.rows})
+
+
+def condition(cell: str) -> str | None:
+    """A condition as JSON text, in the form in which rates keep them."""
+    try:
+        parsed = conditions.parse(_well_formed(cell))
+    except Invalid as error:
+        raise Unreadable(f"is refused: {error}") from None
+    return None if parsed is None else json.dumps(parsed)
+
+
+def _well_formed(cell: str) -> str:
+    """JSON may smuggle in what no text may contain."""
+    text = words(cell, longest=100_000)
+    if re.search(r"\\u(?:d[89a-f]|00[01][0-9a-f])", text, re.IGNORECASE):
+        raise Unreadable("contains an escaped control character or half a surrogate pair")
+    return text

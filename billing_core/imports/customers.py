@@ -1,6 +1,5 @@
 """Customers from a file."""
 
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Select, String, Table, exists, func, literal, select
@@ -8,7 +7,7 @@ from sqlalchemy import Select, String, Table, exists, func, literal, select
 from billing_core.customers.models import Customer, new_public_id, new_uuid
 from billing_core.database.types import UtcDateTime
 from billing_core.imports import cells
-from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, wrong
+from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, text_up_to, wrong
 from billing_core.rating.models import Rate
 from billing_core.reports.models import BillingReport
 
@@ -42,10 +41,6 @@ def _currency_in_use(_staged: Staged, resolved: Table) -> Select[Any]:
     )
 
 
-def _text(longest: int) -> Any:
-    return partial(cells.words, longest=longest)
-
-
 DEFINITION = Definition(
     kind=Kind.CUSTOMERS,
     title="Customers",
@@ -55,27 +50,27 @@ DEFINITION = Definition(
     fields=(
         Field(
             "customer_ref",
-            _text(64),
+            text_up_to(64),
             required=True,
             filled=True,
             synonyms=("customer id", "customer", "customer number", "customer no", "customer code", "ref", "id"),
         ),
         Field(
             "name",
-            _text(200),
+            text_up_to(200),
             required=True,
             filled=True,
             synonyms=("company name", "customer name", "company", "organization", "organisation", "firm"),
         ),
         Field("email", cells.email, synonyms=("e-mail", "mail", "email address", "contact email", "billing email")),
-        Field("phone", _text(64), synonyms=("telephone", "phone number", "tel", "contact phone")),
-        Field("address", _text(500), synonyms=("street", "street address", "address line 1", "address 1")),
-        Field("city", _text(120), synonyms=("town", "locality")),
-        Field("state", _text(120), synonyms=("region", "province", "county", "state province")),
-        Field("postal_code", _text(32), synonyms=("zip", "zip code", "postcode", "postal", "plz")),
+        Field("phone", text_up_to(64), synonyms=("telephone", "phone number", "tel", "contact phone")),
+        Field("address", text_up_to(500), synonyms=("street", "street address", "address line 1", "address 1")),
+        Field("city", text_up_to(120), synonyms=("town", "locality")),
+        Field("state", text_up_to(120), synonyms=("region", "province", "county", "state province")),
+        Field("postal_code", text_up_to(32), synonyms=("zip", "zip code", "postcode", "postal", "plz")),
         Field("country", cells.country, synonyms=("country code", "country name", "land")),
         Field("currency", cells.currency, blank=None, synonyms=("currency code", "curr")),
-        Field("tax_id", _text(64), synonyms=("vat id", "vat number", "vat", "tax number", "ein", "ust id")),
+        Field("tax_id", text_up_to(64), synonyms=("vat id", "vat number", "vat", "tax number", "ein", "ust id")),
     ),
     resolve=_resolve,
     merge_checks=(_currency_in_use,),

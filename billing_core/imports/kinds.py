@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import FromClause, Select, String, Table, literal, select
@@ -13,6 +14,7 @@ from sqlalchemy.types import TypeEngine
 
 from billing_core.database import Base
 from billing_core.errors import Invalid
+from billing_core.imports import cells
 
 EVERY_CUSTOMER = "*"
 
@@ -114,7 +116,7 @@ class Definition:
 
     @property
     def table(self) -> Table:
-        return cast(Table, self.model.__table__)
+        return cast("Table", self.model.__table__)
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -127,6 +129,11 @@ class Definition:
                 return item
         known = ", ".join(item.name for item in self.fields)
         raise Invalid(f"“{name}” is not a column of {self.kind}. They are: {known}")
+
+
+def text_up_to(longest: int) -> Callable[[str], str]:
+    """Parses a text of at most so many characters."""
+    return partial(cells.words, longest=longest)
 
 
 def wrong(rows: FromClause, column: str, value: Any, reason: Any) -> Select[Any]:

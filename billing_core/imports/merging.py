@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Enum,
     FromClause,
     Integer,
     MetaData,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     and_,
     case,
     delete,
+    false,
     func,
     insert,
     literal,
@@ -24,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Connection
-from sqlalchemy.types import JSON
+from sqlalchemy.types import JSON, TypeEngine
 
 from billing_core.database.types import BigId
 from billing_core.imports.kinds import Definition, Staged
@@ -61,7 +63,7 @@ def resolve(connection: Connection, definition: Definition, staged: Staged) -> T
         staged.table.name.replace("staged", "resolved"),
         MetaData(),
         Column("line", Integer),
-        *(Column(name, target.c[name].type) for name in names),
+        *(Column(name, _plain_type(target.c[name].type)) for name in names),
         Column("existing_id", BigId),
         Column("effect", String),
         prefixes=["TEMPORARY"],
@@ -69,7 +71,7 @@ def resolve(connection: Connection, definition: Definition, staged: Staged) -> T
     resolved.create(connection, checkfirst=False)
     effect = case(
         (target.c.id.is_(None), "new"),
-        (or_(*_differences(definition, names, chosen, target)), "changed"),
+        (differs(compared(definition, names), chosen, target), "changed"),
         else_="unchanged",
     )
     rows = select(chosen.c.line, *(chosen.c[name] for name in names), target.c.id, effect).outerjoin_from(
@@ -81,17 +83,27 @@ def resolve(connection: Connection, definition: Definition, staged: Staged) -> T
     return resolved
 
 
+def _plain_type(of: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Words stay words: a temporary table needs no CHECK of its own."""
+    return String() if isinstance(of, Enum) else of
+
+
+def given_columns(resolved: Table) -> list[str]:
+    """The columns of our table for which the file has values."""
+    return [column.name for column in resolved.columns if column.name not in _OWN]
+
+
 def compared(definition: Definition, names: list[str]) -> list[str]:
     """The columns whose difference is a change."""
     return [name for name in names if name not in definition.keys and name not in definition.insert_only]
 
 
-def _differences(definition: Definition, names: list[str], new: Any, old: Any) -> list[ColumnElement[bool]]:
-    found = [comparable(new.c[name]).is_distinct_from(comparable(old.c[name])) for name in compared(definition, names)]
-    return found or [literal(False)]
+def differs(names: list[str], one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    """Is any of these columns another in the one row than in the other?"""
+    return or_(false(), *(_comparable(one.c[name]).is_distinct_from(_comparable(other.c[name])) for name in names))
 
 
-def comparable(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def _comparable(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """PostgreSQL has no equality for JSON; its text is stored as it was written."""
     return sql_cast(column, String) if isinstance(column.type, JSON) else column
 
@@ -114,15 +126,14 @@ def reject_repeated_keys(connection: Connection, definition: Definition, resolve
         .join(first, and_(first.c.line == repeated.c.first_line, _same_key(definition, first, again)))
         .where(again.c.line != first.c.line)
     )
-    names = [column.name for column in resolved.columns if column.name not in _OWN]
-    differs = or_(*_differences(definition, names, again, first))
+    other = differs(compared(definition, given_columns(resolved)), again, first)
     reason = literal("comes again with other content; it was first on line ", String) + sql_cast(first.c.line, String)
     value = sql_cast(again.c[definition.keys[-1]], String)
-    contradictions = pairs.where(differs).with_only_columns(
+    contradictions = pairs.where(other).with_only_columns(
         again.c.line, literal(definition.labels[-1], String), value, reason
     )
     add_rejections(connection, rejections, contradictions)
-    same = pairs.where(~differs).subquery("same")
+    same = pairs.where(~other).subquery("same")
     return connection.execute(delete(resolved).where(resolved.c.line.in_(select(same.c.line)))).rowcount
 
 
@@ -132,15 +143,15 @@ def add_rejections(connection: Connection, rejections: Table, found: Select[Any]
 
 
 def count_effects(connection: Connection, resolved: Table, *, dropped: int = 0) -> Counts:
-    found = connection.execute(select(resolved.c.effect, func.count()).group_by(resolved.c.effect))
-    effects: dict[str, int] = {effect: number for effect, number in found}
+    statement = select(resolved.c.effect, func.count()).group_by(resolved.c.effect)
+    effects = {effect: int(number) for effect, number in connection.execute(statement)}
     return Counts(effects.get("new", 0), effects.get("changed", 0), effects.get("unchanged", 0) + dropped)
 
 
 def changes(connection: Connection, definition: Definition, resolved: Table, *, limit: int) -> list[Change]:
     """What changes, column by column, for at most ``limit`` rows in the order of the file."""
     target = definition.table
-    names = compared(definition, [column.name for column in resolved.columns if column.name not in _OWN])
+    names = compared(definition, given_columns(resolved))
     statement = (
         select(
             resolved.c.line,
@@ -162,7 +173,7 @@ def changes(connection: Connection, definition: Definition, resolved: Table, *, 
 
 def write(connection: Connection, definition: Definition, resolved: Table, counts: Counts) -> None:
     """Insert what is new and update what changed; what is unchanged is not touched."""
-    names = [column.name for column in resolved.columns if column.name not in _OWN]
+    names = given_columns(resolved)
     if counts.new:
         # In the order of the key, so that the index grows at its end.
         fresh = select(*(resolved.c[name] for name in names)).where(resolved.c.effect == "new")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from sqlalchemy import Date, Integer, Select, String, Table, func, literal, select
@@ -12,7 +11,7 @@ from billing_core.customers.models import Customer
 from billing_core.database.types import Quantity
 from billing_core.dates import Period
 from billing_core.imports import cells
-from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, unknown, wrong
+from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, text_up_to, unknown, wrong
 from billing_core.orders.models import Order, OrderLine, OrderStatus, sku_key
 from billing_core.reports import coverage
 
@@ -20,10 +19,6 @@ _PLAIN = (
     "status reference_number ship_to_name ship_to_address ship_to_city ship_to_state ship_to_postal_code "
     "ship_to_country carrier weight packages notes"
 ).split()
-
-
-def _text(longest: int) -> Any:
-    return partial(cells.words, longest=longest)
 
 
 def _resolve_orders(staged: Staged) -> Select[Any]:
@@ -79,14 +74,14 @@ ORDERS = Definition(
     fields=(
         Field(
             "order_number",
-            _text(64),
+            text_up_to(64),
             required=True,
             filled=True,
             synonyms=("order id", "order no", "order", "order nr", "number", "sales order", "so number"),
         ),
         Field(
             "customer_ref",
-            _text(64),
+            text_up_to(64),
             required=True,
             filled=True,
             synonyms=("customer id", "customer", "customer number", "customer no", "customer code", "account"),
@@ -103,25 +98,27 @@ ORDERS = Definition(
         Field("status", cells.status, blank=OrderStatus.SUBMITTED.value, synonyms=("order status", "state of order")),
         Field(
             "reference_number",
-            _text(120),
+            text_up_to(120),
             synonyms=("reference", "ref", "po number", "purchase order", "customer reference", "your reference"),
         ),
-        Field("ship_to_name", _text(200), synonyms=("ship name", "recipient", "consignee", "delivery name")),
-        Field("ship_to_address", _text(500), synonyms=("ship address", "shipping address", "delivery address")),
-        Field("ship_to_city", _text(120), synonyms=("ship city", "shipping city", "delivery city")),
+        Field("ship_to_name", text_up_to(200), synonyms=("ship name", "recipient", "consignee", "delivery name")),
+        Field("ship_to_address", text_up_to(500), synonyms=("ship address", "shipping address", "delivery address")),
+        Field("ship_to_city", text_up_to(120), synonyms=("ship city", "shipping city", "delivery city")),
         Field(
             "ship_to_state",
-            _text(120),
+            text_up_to(120),
             synonyms=("ship region", "ship state", "shipping state", "ship province", "delivery state"),
         ),
         Field(
             "ship_to_postal_code",
-            _text(32),
+            text_up_to(32),
             synonyms=("ship postal code", "ship zip", "shipping zip", "ship postcode", "delivery postal code"),
         ),
         Field("ship_to_country", cells.country, synonyms=("ship country", "shipping country", "delivery country")),
         Field(
-            "carrier", _text(120), synonyms=("shipper", "ship via", "shipping carrier", "shipping method", "courier")
+            "carrier",
+            text_up_to(120),
+            synonyms=("shipper", "ship via", "shipping carrier", "shipping method", "courier"),
         ),
         Field("weight", cells.quantity, Quantity, blank=None, synonyms=("total weight", "gross weight", "weight kg")),
         Field(
@@ -131,7 +128,7 @@ ORDERS = Definition(
             blank=None,
             synonyms=("parcels", "package count", "number of packages", "boxes", "cartons"),
         ),
-        Field("notes", _text(5000), synonyms=("note", "comment", "comments", "remarks", "instructions")),
+        Field("notes", text_up_to(5000), synonyms=("note", "comment", "comments", "remarks", "instructions")),
     ),
     resolve=_resolve_orders,
     checks=(unknown("customer_ref", Customer.ref, "no customer has this customer_ref; import customers first"),),
@@ -163,14 +160,14 @@ ORDER_ITEMS = Definition(
     fields=(
         Field(
             "order_number",
-            _text(64),
+            text_up_to(64),
             required=True,
             filled=True,
             synonyms=("order id", "order no", "order", "order nr", "sales order", "so number"),
         ),
         Field(
             "sku",
-            _text(100),
+            text_up_to(100),
             required=True,
             filled=True,
             synonyms=("product id", "product", "item", "item number", "article", "article number", "product code"),

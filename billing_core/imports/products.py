@@ -1,0 +1,70 @@
+"""Products from a file: each is a customer's own, so a file without customers says whose they are."""
+
+from typing import Any
+
+from sqlalchemy import Select, exists, literal, select
+
+from billing_core.customers.models import Customer
+from billing_core.database.types import Quantity
+from billing_core.imports import cells
+from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, text_up_to, unknown, wrong
+from billing_core.orders.models import Product, sku_key
+
+
+def _resolve(staged: Staged) -> Select[Any]:
+    rows = staged.table
+    whose = literal(True) if staged.every_customer else Customer.ref == rows.c.customer_ref
+    return select(
+        rows.c.line,
+        Customer.id.label("customer_id"),
+        rows.c.sku,
+        rows.c.sku_key,
+        *staged.columns("name", "case_size"),
+    ).join_from(rows, Customer, whose)
+
+
+_unknown_customer = unknown("customer_ref", Customer.ref, "no customer has this customer_ref; import customers first")
+
+
+def _nobody_s(staged: Staged) -> Select[Any]:
+    if not staged.every_customer:
+        return _unknown_customer(staged)
+    rows = staged.table
+    reason = "there is no customer yet whose product it could be; import customers first"
+    return wrong(rows, "sku", rows.c.sku, reason).where(~exists().where(Customer.id > 0))
+
+
+DEFINITION = Definition(
+    kind=Kind.PRODUCTS,
+    title="Products",
+    model=Product,
+    keys=("customer_id", "sku_key"),
+    labels=("customer_ref", "sku"),
+    fields=(
+        Field(
+            "customer_ref",
+            text_up_to(64),
+            required=True,
+            filled=True,
+            synonyms=("customer id", "customer", "customer number", "customer no", "customer code", "account"),
+        ),
+        Field(
+            "sku",
+            text_up_to(100),
+            required=True,
+            filled=True,
+            synonyms=("product id", "product", "item", "item number", "article", "article number", "product code"),
+        ),
+        Field("name", text_up_to(300), synonyms=("product name", "item name", "description", "title")),
+        Field(
+            "case_size",
+            cells.case_size,
+            Quantity,
+            blank=None,
+            synonyms=("units per case", "case quantity", "case qty", "pack size", "units per carton"),
+        ),
+    ),
+    resolve=_resolve,
+    checks=(_nobody_s,),
+    derived=(Derived("sku_key", "sku", sku_key),),
+)
