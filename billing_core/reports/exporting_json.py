@@ -1,0 +1,85 @@
+"""Reports as JSON: the report detail of the published plain dialect, written piece by piece.
+
+Amounts are JSON numbers with exactly the currency's digits; they never pass through a float.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from billing_core.money import decimal_places
+from billing_core.reports import contents, exporting_rows
+from billing_core.reports.exporting_rows import scaled
+from billing_core.reports.queries import Report
+
+_ORDERS_A_CHUNK = 500
+
+
+def detail(session: Session, report: Report) -> Iterator[bytes]:
+    """The whole report: header, totals by service, orders with their service costs."""
+    places = decimal_places(report.currency)
+    totals = sorted(contents.service_totals(session, report), key=lambda total: total.service_id)
+    names = {total.service_id: _text(total.service_name) for total in totals}
+    by_service = {
+        str(total.service_id): {
+            "service_name": names[total.service_id],
+            "amount": scaled(total.amount_minor, places),
+        }
+        for total in totals
+    }
+    header = {
+        "id": str(report.id),
+        "customer_id": str(report.customer_id),
+        "customer_name": _text(report.customer_name),
+        "start_date": _text(report.period_start.isoformat()),
+        "end_date": _text(report.period_end.isoformat()),
+        "created_at": _text(instant(report.created_at)),
+        "total_amount": scaled(report.total_minor, places),
+        "service_totals": _object({key: _object(value) for key, value in by_service.items()}),
+    }
+    # The header without its closing brace: the orders are its last member.
+    yield f'{_object(header)[:-1]}, "orders": ['.encode()
+    waiting, separator = [], ""
+    for of_one_order in exporting_rows.orders_with_charges(session, report):
+        waiting.append(separator + _order(of_one_order, names, places))
+        separator = ",\n"
+        if len(waiting) == _ORDERS_A_CHUNK:
+            yield "".join(waiting).encode()
+            waiting.clear()
+    yield ("".join(waiting) + "]}\n").encode()
+
+
+def instant(moment: datetime) -> str:
+    """As the documents write it: ``2023-02-01T12:00:00Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _order(rows: list[Row[*tuple[Any, ...]]], names: Mapping[int, str], places: int) -> str:
+    order_id, reference_number, order_date, total_minor, _, _ = rows[0]
+    costs = (
+        _object({"service_id": str(service_id), "service_name": names[service_id], "amount": scaled(minor, places)})
+        for *_, service_id, minor in rows
+        if service_id is not None
+    )
+    return _object(
+        {
+            "order_id": str(order_id),
+            "reference_number": _text(reference_number),
+            "order_date": _text(order_date.isoformat()),
+            "total_amount": scaled(total_minor, places),
+            "service_costs": f"[{', '.join(costs)}]",
+        }
+    )
+
+
+def _object(members: Mapping[str, str]) -> str:
+    """A JSON object of members that are JSON already."""
+    return "{" + ", ".join(f'"{name}": {value}' for name, value in members.items()) + "}"
+
+
+def _text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,157 @@
+"""What the files are written from: plain rows of integers and text, in batches, straight from the cursor.
+
+Rows come in the order of the tables' keys, in which they already lie: nothing is sorted, the first chunk comes at
+once. Quantities and prices stay the scaled integers that are stored; the writers put the point where it belongs.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import BigInteger, Row, Select, select, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from billing_core.rating.models import Service
+from billing_core.reports.models import ReportCharge, ReportOrder, ReportQuestion, ReportServiceTotal
+from billing_core.reports.queries import Report
+
+BATCH = 5_000
+
+
+def stored(column: InstrumentedAttribute[Any]) -> Any:
+    """The column's integer as it is stored, without making a Decimal of each."""
+    return type_coerce(column, BigInteger).label(column.key)
+
+
+def batches(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[Sequence[Row[*tuple[Any, ...]]]]:
+    """The rows in batches. Only one batch is in memory, on PostgreSQL too."""
+    result = session.connection().execute(statement, execution_options={"yield_per": BATCH})
+    yield from result.partitions()
+
+
+def charges(report: Report) -> Select[int, int, int]:
+    """(order id, service id, minor units), by order and service."""
+    rows = ReportCharge.__table__.c
+    return (
+        select(rows.order_id, rows.service_id, rows.amount_minor)
+        .where(rows.report_id == report.id)
+        .order_by(rows.order_id, rows.service_id)
+    )
+
+
+def explained_charges(report: Report) -> Select[*tuple[Any, ...]]:
+    """Each charge with its order and its explanation, by order and service."""
+    return (
+        select(
+            ReportOrder.order_number,
+            ReportOrder.reference_number,
+            ReportOrder.order_date,
+            ReportOrder.status,
+            ReportOrder.ship_to_name,
+            ReportOrder.ship_to_address,
+            ReportCharge.service_id,
+            stored(ReportCharge.quantity),
+            stored(ReportCharge.unit_price),
+            ReportCharge.tier,
+            ReportCharge.bound,
+            ReportCharge.matched,
+            ReportCharge.amount_minor,
+        )
+        .select_from(ReportCharge)
+        .join(
+            ReportOrder,
+            (ReportOrder.report_id == ReportCharge.report_id) & (ReportOrder.order_id == ReportCharge.order_id),
+        )
+        .where(ReportCharge.report_id == report.id)
+        .order_by(ReportCharge.order_id, ReportCharge.service_id)
+    )
+
+
+def orders(report: Report) -> Select[*tuple[Any, ...]]:
+    """Every order of the report, also one that cost nothing."""
+    return (
+        select(
+            ReportOrder.order_id,
+            ReportOrder.order_number,
+            ReportOrder.reference_number,
+            ReportOrder.order_date,
+            ReportOrder.status,
+            ReportOrder.ship_to_name,
+            ReportOrder.ship_to_address,
+            stored(ReportOrder.total_items),
+            ReportOrder.line_items,
+            ReportOrder.total_minor,
+        )
+        .where(ReportOrder.report_id == report.id)
+        .order_by(ReportOrder.order_id)
+    )
+
+
+def questions(report: Report) -> Select[*tuple[Any, ...]]:
+    """(order id, order number, service name or None, SKU, kind), by kind and order."""
+    return (
+        select(
+            ReportQuestion.order_id,
+            ReportQuestion.order_number,
+            Service.name,
+            ReportQuestion.sku,
+            ReportQuestion.kind,
+        )
+        .select_from(ReportQuestion)
+        .outerjoin(Service, Service.id == ReportQuestion.service_id)
+        .where(ReportQuestion.report_id == report.id)
+        .order_by(ReportQuestion.kind, ReportQuestion.order_id, ReportQuestion.id)
+    )
+
+
+def orders_with_charges(session: Session, report: Report) -> Iterator[list[Row[*tuple[Any, ...]]]]:
+    """For each order the rows of its charges; one row without a service where there is none.
+
+    Columns: order_id, reference_number, order_date, total_minor, service_id, amount_minor.
+    """
+    statement = (
+        select(
+            ReportOrder.order_id,
+            ReportOrder.reference_number,
+            ReportOrder.order_date,
+            ReportOrder.total_minor,
+            ReportCharge.service_id,
+            ReportCharge.amount_minor,
+        )
+        .select_from(ReportOrder)
+        .outerjoin(
+            ReportCharge,
+            (ReportCharge.report_id == ReportOrder.report_id) & (ReportCharge.order_id == ReportOrder.order_id),
+        )
+        .where(ReportOrder.report_id == report.id)
+        .order_by(ReportOrder.order_id, ReportCharge.service_id)
+    )
+    rows = (row for batch in batches(session, statement) for row in batch)
+    for _, of_one_order in groupby(rows, key=itemgetter(0)):
+        yield list(of_one_order)
+
+
+def service_names(session: Session, report: Report) -> dict[int, str]:
+    """The names as they were when the report was made."""
+    statement = select(ReportServiceTotal.service_id, ReportServiceTotal.service_name)
+    rows = session.execute(statement.where(ReportServiceTotal.report_id == report.id))
+    return dict(rows.tuples().all())
+
+
+def service_codes(session: Session) -> dict[int, str]:
+    return dict(session.execute(select(Service.id, Service.code)).tuples().all())
+
+
+def scaled(value: int, places: int) -> str:
+    """A stored integer with its decimal point: ``scaled(1500, 2)`` is ``15.00``."""
+    if not places:
+        return str(value)
+    whole, part = divmod(abs(value), 10**places)
+    return f"{'-' if value < 0 else ''}{whole}.{part:0{places}d}"
+
+
+def trimmed(value: int, places: int) -> str:
+    """The same without zeros that say nothing: ``trimmed(1500, 3)`` is ``1.5``."""
+    text = scaled(value, places)
+    return text.rstrip("0").rstrip(".") if places else text

@@ -1,0 +1,40 @@
+"""Several files as one ZIP, without ever holding one of them whole."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+
+class _Outlet:
+    """Where the archive writes to, and where its bytes are taken from: a pipe without a way back."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> int:
+        self._pieces.append(bytes(piece))
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing waits here: ``taken`` has it all."""
+
+    def taken(self) -> bytes:
+        waiting = b"".join(self._pieces)
+        self._pieces.clear()
+        return waiting
+
+
+def zipped(files: Iterable[tuple[str, datetime, Iterator[bytes]]]) -> Iterator[bytes]:
+    """(name, time, chunks) of each file, packed one after the other."""
+    outlet = _Outlet()
+    with ZipFile(outlet, "w", ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # it writes and flushes, no more
+        for name, moment, chunks in files:
+            entry = ZipInfo(name, moment.timetuple()[:6])
+            entry.compress_type = ZIP_DEFLATED
+            # Its size is not known before it is written, and may pass four gigabytes.
+            with archive.open(entry, "w", force_zip64=True) as packed:
+                for chunk in chunks:
+                    packed.write(chunk)
+                    if ready := outlet.taken():
+                        yield ready
+    yield outlet.taken()
