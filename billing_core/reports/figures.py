@@ -1,0 +1,317 @@
+"""The figures about reports and orders: each is declared once, with its definition and the rows behind it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache, partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, cast, exists, func, literal, null, or_, select
+from sqlalchemy.orm import Session
+
+from billing_core.customers.models import Customer
+from billing_core.dates import Period, first_of_month, last_of_month
+from billing_core.errors import NotFound
+from billing_core.figures import Figure, Scope
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.money import Money
+from billing_core.orders.models import Order
+from billing_core.rating.models import QuestionKind, Rate
+from billing_core.reports.models import (
+    BillingMonth,
+    BillingReport,
+    ReportOrder,
+    ReportQuestion,
+    ReportQuestionTotal,
+    ReportServiceTotal,
+)
+from billing_core.reports.summary import average
+from billing_core.reports.wording import question_words
+
+_NO_CURRENCY = cast(null(), String)
+
+
+def scope(
+    actor: Actor,
+    *,
+    period: Period | None = None,
+    currency: str | None = None,
+    customer_id: int | None = None,
+    known_at: datetime | None = None,
+) -> Scope:
+    """What this actor may ask for: one bound to a customer asks for that customer alone."""
+    actor.require(Permission.REPORT_READ)
+    return Scope(period, currency, actor.customer_id or customer_id, known_at)
+
+
+def closed_months(today: date) -> Period:
+    """Everything up to the end of last month: what should be billed by now."""
+    return Period(date(1, 1, 1), first_of_month(today) - timedelta(days=1))
+
+
+def counting(asked: Scope) -> list[ColumnElement[bool]]:
+    """In SQL: the reports that count: those current now, or at the instant asked for, that end in the period."""
+    conditions = _known(asked)
+    if asked.period is not None:
+        conditions.append(asked.period.contains(BillingReport.period_end))
+    if asked.currency is not None:
+        conditions.append(BillingReport.currency == asked.currency)
+    if asked.customer_id is not None:
+        conditions.append(BillingReport.customer_id == asked.customer_id)
+    return conditions
+
+
+def _known(asked: Scope) -> list[ColumnElement[bool]]:
+    if asked.known_at is None:
+        return [BillingReport.superseded_at.is_(None)]
+    return [
+        BillingReport.created_at <= asked.known_at,
+        or_(BillingReport.superseded_at.is_(None), BillingReport.superseded_at > asked.known_at),
+    ]
+
+
+def _of_reports(asked: Scope, currency: Any, amount: Any) -> Select[*tuple[Any, ...]]:
+    days = cast(BillingReport.period_start, String) + " to " + cast(BillingReport.period_end, String)
+    return select(
+        BillingReport.id.label("id"),
+        (BillingReport.customer_name + ", " + days).label("label"),
+        BillingReport.period_end.label("date"),
+        currency.label("currency"),
+        amount.label("amount"),
+    ).where(*counting(asked))
+
+
+def _billed(asked: Scope) -> Select[*tuple[Any, ...]]:
+    return _of_reports(asked, BillingReport.currency, BillingReport.total_minor)
+
+
+def _reports(asked: Scope) -> Select[*tuple[Any, ...]]:
+    return _of_reports(asked, _NO_CURRENCY, literal(1))
+
+
+def _orders_billed(asked: Scope) -> Select[*tuple[Any, ...]]:
+    return _of_reports(asked, _NO_CURRENCY, BillingReport.order_count)
+
+
+def _billed_for(service_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
+    rows = _of_reports(asked, BillingReport.currency, ReportServiceTotal.amount_minor)
+    of_service = (ReportServiceTotal.report_id == BillingReport.id) & (ReportServiceTotal.service_id == service_id)
+    return rows.join(ReportServiceTotal, of_service)
+
+
+def _unbilled(asked: Scope) -> Select[*tuple[Any, ...]]:
+    billed = exists().where(ReportOrder.order_id == Order.id, BillingReport.id == ReportOrder.report_id, *_known(asked))
+    rows = (
+        select(
+            Order.id.label("id"),
+            (Order.number + ", " + Customer.name).label("label"),
+            Order.order_date.label("date"),
+            _NO_CURRENCY.label("currency"),
+            literal(1).label("amount"),
+        )
+        .join(Customer, Customer.id == Order.customer_id)
+        .where(Order.billable, ~billed)
+    )
+    if asked.period is not None:
+        rows = rows.where(asked.period.contains(Order.order_date))
+    return _of_customers(rows, asked)
+
+
+def _unbilled_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
+    """The kept totals know the present and whole months; anything else is counted from the rows."""
+    period = asked.period
+    whole = period is None or period == Period(first_of_month(period.start), last_of_month(period.end))
+    if asked.known_at is not None or not whole:
+        rows = _unbilled(asked).subquery()
+        return select(rows.c.currency, func.sum(rows.c.amount)).group_by(rows.c.currency)
+    kept = select(_NO_CURRENCY, func.sum(BillingMonth.unbilled_orders)).join(
+        Customer, Customer.id == BillingMonth.customer_id
+    )
+    if period is not None:
+        kept = kept.where(period.contains(BillingMonth.month))
+    return _of_customers(kept, asked)
+
+
+def _questions(kind: QuestionKind | None, asked: Scope) -> Select[*tuple[Any, ...]]:
+    rows = (
+        select(
+            ReportQuestion.id.label("id"),
+            (ReportQuestion.order_number + ", " + BillingReport.customer_name).label("label"),
+            Order.order_date.label("date"),
+            _NO_CURRENCY.label("currency"),
+            literal(1).label("amount"),
+        )
+        .join(BillingReport, BillingReport.id == ReportQuestion.report_id)
+        .join(Order, Order.id == ReportQuestion.order_id)
+        .where(*counting(asked))
+    )
+    return rows if kind is None else rows.where(ReportQuestion.kind == kind)
+
+
+def _questions_kept(kind: QuestionKind | None, asked: Scope) -> Select[*tuple[Any, ...]]:
+    kept = (
+        select(_NO_CURRENCY, func.sum(ReportQuestionTotal.question_count))
+        .join(BillingReport, BillingReport.id == ReportQuestionTotal.report_id)
+        .where(*counting(asked))
+    )
+    return kept if kind is None else kept.where(ReportQuestionTotal.kind == kind)
+
+
+def _without_a_rate(asked: Scope) -> Select[*tuple[Any, ...]]:
+    rows = (
+        select(
+            Customer.id.label("id"),
+            Customer.name.label("label"),
+            func.max(BillingMonth.month).label("date"),
+            _NO_CURRENCY.label("currency"),
+            literal(1).label("amount"),
+        )
+        .join(BillingMonth, BillingMonth.customer_id == Customer.id)
+        .where(BillingMonth.billable_orders > 0, ~exists().where(Rate.customer_id == Customer.id))
+        .group_by(Customer.id, Customer.name)
+    )
+    if asked.period is not None:
+        rows = rows.where(asked.period.contains(BillingMonth.month))
+    return _of_customers(rows, asked)
+
+
+def _of_customers(rows: Select[*tuple[Any, ...]], asked: Scope) -> Select[*tuple[Any, ...]]:
+    if asked.currency is not None:
+        rows = rows.where(Customer.currency == asked.currency)
+    return rows if asked.customer_id is None else rows.where(Customer.id == asked.customer_id)
+
+
+BILLED = Figure(
+    key="billed",
+    title="Billed",
+    definition="The totals of the current reports whose period ends in the time asked for.",
+    formula="Σ report totals",
+    rows=_billed,
+    opens="/reports?report={id}",
+)
+REPORTS = Figure(
+    key="reports",
+    title="Reports",
+    definition="The current reports whose period ends in the time asked for; replaced versions do not count.",
+    formula="number of reports",
+    rows=_reports,
+    opens="/reports?report={id}",
+)
+ORDERS_BILLED = Figure(
+    key="orders_billed",
+    title="Orders billed",
+    definition=(
+        "The orders on the current reports whose period ends in the time asked for; "
+        "an order on two reports counts twice, and both reports name it."
+    ),
+    formula="Σ orders of each report",
+    rows=_orders_billed,
+    opens="/reports?report={id}",
+)
+UNBILLED_ORDERS = Figure(
+    key="unbilled_orders",
+    title="Unbilled orders",
+    definition="Orders of the time asked for, neither draft nor cancelled, that stand on no current report.",
+    formula="number of orders",
+    rows=_unbilled,
+    kept=_unbilled_kept,
+)
+OPEN_QUESTIONS = Figure(
+    key="open_questions",
+    title="Open questions",
+    definition=(
+        "What the current reports could not bill: an unknown SKU, a missing rate, a missing quantity. "
+        "Settle it and generate the report again."
+    ),
+    formula="number of questions",
+    rows=partial(_questions, None),
+    kept=partial(_questions_kept, None),
+)
+CUSTOMERS_WITHOUT_RATE = Figure(
+    key="customers_without_rate",
+    title="Customers without a rate",
+    definition="Customers who have orders to bill in the time asked for and no rate at all on their rate card.",
+    formula="number of customers",
+    rows=_without_a_rate,
+    opens="/rate_cards?customer={id}",
+)
+
+
+@cache
+def questions_of(kind: QuestionKind) -> Figure:
+    """The open questions of one kind."""
+    return Figure(
+        key=f"questions_{kind}",
+        title=question_words(kind),
+        definition=f"Open questions on current reports of the kind “{question_words(kind)}”.",
+        formula="number of questions",
+        rows=partial(_questions, kind),
+        kept=partial(_questions_kept, kind),
+    )
+
+
+@cache
+def billed_for(service_id: int) -> Figure:
+    """What the current reports bill for one service."""
+    return Figure(
+        key=f"billed_for_{service_id}",
+        title="Billed for a service",
+        definition="The service's totals on the current reports whose period ends in the time asked for.",
+        formula="Σ service totals",
+        rows=partial(_billed_for, service_id),
+        opens="/reports?report={id}",
+    )
+
+
+FIGURES = (
+    BILLED,
+    REPORTS,
+    ORDERS_BILLED,
+    UNBILLED_ORDERS,
+    OPEN_QUESTIONS,
+    *(questions_of(kind) for kind in QuestionKind),
+    CUSTOMERS_WITHOUT_RATE,
+)
+
+
+def named(key: str) -> Figure:
+    """A figure by its key, as links carry it; NotFound where there is none."""
+    prefix, _, number = key.rpartition("_")
+    if prefix == "billed_for" and number.isascii() and number.isdigit() and len(number) <= 9:
+        return billed_for(int(number))
+    for figure in FIGURES:
+        if figure.key == key:
+            return figure
+    raise NotFound(f"There is no figure “{key}”")
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One figure divided by another; it opens into the rows of both."""
+
+    key: str
+    title: str
+    definition: str
+    formula: str
+    dividend: Figure
+    divisor: Figure
+
+
+AVERAGE_REPORT = Ratio(
+    key="average_report",
+    title="Average report",
+    definition="What a current report of the time asked for comes to on average, rounded once.",
+    formula="Σ report totals ÷ number of reports",
+    dividend=BILLED,
+    divisor=REPORTS,
+)
+
+
+def average_report(session: Session, asked: Scope) -> list[Money]:
+    """AVERAGE_REPORT's value: one Money a currency; nothing where there are no reports."""
+    rows: Any = session.execute(
+        select(BillingReport.currency, func.sum(BillingReport.total_minor), func.count())
+        .where(*counting(asked))
+        .group_by(BillingReport.currency)
+        .order_by(BillingReport.currency)
+    )
+    return [Money(average(int(total), count) or 0, currency) for currency, total, count in rows]

@@ -1,0 +1,216 @@
+"""The proof that every stored total agrees with its rows, in a few statements over everything."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Select, func, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from billing_core import figures
+from billing_core.figures import Scope
+from billing_core.reports import coverage
+from billing_core.reports.figures import FIGURES
+from billing_core.reports.models import (
+    BillingMonth,
+    BillingReport,
+    ReportCharge,
+    ReportOrder,
+    ReportQuestion,
+    ReportQuestionTotal,
+    ReportServiceTotal,
+)
+
+NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """``wrong`` names the first things that do not agree, in words; empty: proven for ``proven`` of them."""
+
+    name: str
+    proven: int
+    wrong: tuple[str, ...]
+
+
+def verify(session: Session) -> list[Check]:
+    """Every check, also those that pass. Reads only."""
+    return [
+        _report_totals(session),
+        _orders_and_charges(session),
+        _services_and_charges(session),
+        _question_totals(session),
+        _versions(session),
+        _billing_months(session),
+        _figures(session),
+    ]
+
+
+def _report_totals(session: Session) -> Check:
+    """Header = Σ orders = Σ charges = Σ services, and each count."""
+    orders = _sums(ReportOrder, total=func.sum(ReportOrder.total_minor), rows=func.count())
+    charges = _sums(ReportCharge, total=func.sum(ReportCharge.amount_minor), rows=func.count())
+    services = _sums(
+        ReportServiceTotal,
+        total=func.sum(ReportServiceTotal.amount_minor),
+        rows=func.sum(ReportServiceTotal.order_count),
+    )
+    questions = _sums(ReportQuestion, total=func.count(), rows=func.count())
+    pairs = (
+        (BillingReport.total_minor, orders.c.total),
+        (BillingReport.order_count, orders.c.rows),
+        (BillingReport.total_minor, charges.c.total),
+        (BillingReport.charge_count, charges.c.rows),
+        (BillingReport.total_minor, services.c.total),
+        (BillingReport.charge_count, services.c.rows),
+        (BillingReport.question_count, questions.c.rows),
+    )
+    differing = or_(*(stored != func.coalesce(counted, 0) for stored, counted in pairs))
+    statement = select(BillingReport.id).where(differing)
+    for part in (orders, charges, services, questions):
+        statement = statement.outerjoin(part, part.c.report_id == BillingReport.id)
+    return Check(
+        "Each report's total is the sum of its orders, of its charges and of its services",
+        _count(session, BillingReport),
+        _named(session, statement.order_by(BillingReport.id), "report {0}"),
+    )
+
+
+def _orders_and_charges(session: Session) -> Check:
+    """An order's total on a report is the sum of its charges there, and no charge is without its order."""
+    charged = (
+        select(
+            ReportCharge.report_id,
+            ReportCharge.order_id,
+            func.sum(ReportCharge.amount_minor).label("stored"),
+        )
+        .group_by(ReportCharge.report_id, ReportCharge.order_id)
+        .subquery()
+    )
+    both = (charged.c.report_id == ReportOrder.report_id) & (charged.c.order_id == ReportOrder.order_id)
+    of_orders = (
+        select(ReportOrder.report_id, ReportOrder.order_id)
+        .outerjoin(charged, both)
+        .where(ReportOrder.total_minor != func.coalesce(charged.c.stored, 0))
+    )
+    orphans = (
+        select(charged.c.report_id, charged.c.order_id)
+        .outerjoin(ReportOrder, both)
+        .where(ReportOrder.order_id.is_(None))
+    )
+    return Check(
+        "Each order's total on a report is the sum of its charges",
+        _count(session, ReportOrder),
+        _named(session, of_orders, "order id {1} on report {0}")
+        + _named(session, orphans, "a charge without its order: order id {1} on report {0}"),
+    )
+
+
+def _services_and_charges(session: Session) -> Check:
+    charged = (
+        select(
+            ReportCharge.report_id,
+            ReportCharge.service_id,
+            func.sum(ReportCharge.amount_minor).label("amount"),
+            func.sum(ReportCharge.quantity).label("quantity"),
+            func.count().label("orders"),
+        )
+        .group_by(ReportCharge.report_id, ReportCharge.service_id)
+        .subquery()
+    )
+    statement = (
+        select(ReportServiceTotal.report_id, ReportServiceTotal.service_id)
+        .outerjoin(
+            charged,
+            (charged.c.report_id == ReportServiceTotal.report_id)
+            & (charged.c.service_id == ReportServiceTotal.service_id),
+        )
+        .where(
+            or_(
+                charged.c.amount.is_(None),
+                ReportServiceTotal.amount_minor != charged.c.amount,
+                ReportServiceTotal.quantity != charged.c.quantity,
+                ReportServiceTotal.order_count != charged.c.orders,
+            )
+        )
+    )
+    return Check(
+        "Each service's total on a report is the sum of its charges",
+        _count(session, ReportServiceTotal),
+        _named(session, statement, "service {1} on report {0}"),
+    )
+
+
+def _question_totals(session: Session) -> Check:
+    counted = select(ReportQuestion.report_id, ReportQuestion.kind, func.count().label("question_count")).group_by(
+        ReportQuestion.report_id, ReportQuestion.kind
+    )
+    kept = select(ReportQuestionTotal.report_id, ReportQuestionTotal.kind, ReportQuestionTotal.question_count)
+    return Check(
+        "Each report's number of questions by kind is the number of its questions",
+        _count(session, ReportQuestionTotal),
+        _named(session, _either_way(kept, counted), "{1} on report {0}"),
+    )
+
+
+def _versions(session: Session) -> Check:
+    """No two versions of one report count at the same time."""
+    key = (BillingReport.customer_id, BillingReport.period_start, BillingReport.period_end, BillingReport.services)
+    statement = select(*key).where(BillingReport.superseded_at.is_(None)).group_by(*key).having(func.count() > 1)
+    return Check(
+        "Of each report one version counts",
+        _count(session, BillingReport, BillingReport.superseded_at.is_(None)),
+        _named(session, statement, "customer {0}, {1} to {2}"),
+    )
+
+
+def _billing_months(session: Session) -> Check:
+    kept = select(*(getattr(BillingMonth, name) for name in coverage.COLUMNS))
+    return Check(
+        "The kept totals of orders by customer and month are what the orders say",
+        _count(session, BillingMonth),
+        _named(session, _either_way(kept, coverage.totals()), "customer {0}, month {1}"),
+    )
+
+
+def _figures(session: Session) -> Check:
+    everything = Scope()
+    kept = [figure for figure in FIGURES if figure.kept is not None]
+    wrong = tuple(
+        figure.title
+        for figure in kept
+        if _nonzero(figures.value(session, figure, everything)) != _nonzero(figures.proven(session, figure, everything))
+    )
+    return Check("Each figure's kept total is the sum of its rows", len(kept), wrong)
+
+
+def _sums(table: Any, **totals: ColumnElement[Any]) -> CTE:
+    return (
+        select(table.report_id, *(column.label(name) for name, column in totals.items()))
+        .group_by(table.report_id)
+        .cte()
+    )
+
+
+def _either_way(one: Select[*tuple[Any, ...]], other: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """The rows that only one of the two has."""
+    left, right = one.except_(other).subquery(), other.except_(one).subquery()
+    rows = union_all(select(left), select(right)).subquery()
+    return select(rows).distinct()
+
+
+def _named(session: Session, statement: Select[*tuple[Any, ...]], words: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_in_words(session, statement, words)))
+
+
+def _in_words(session: Session, statement: Select[*tuple[Any, ...]], words: str) -> Iterator[str]:
+    for row in session.execute(statement.limit(NAMED)):
+        yield words.format(*row)
+
+
+def _count(session: Session, table: Any, *conditions: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
+
+
+def _nonzero(totals: dict[str | None, int]) -> dict[str | None, int]:
+    return {currency: amount for currency, amount in totals.items() if amount}
