@@ -16,6 +16,7 @@ class AuditEntry(Base):
         Index("ix_audit_entries_subject", "subject_kind", "subject_id"),
         Index("ix_audit_entries_actor", "actor_id", "at"),
         Index("ix_audit_entries_at", "at"),
+        Index("ix_audit_entries_action", "action", "at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

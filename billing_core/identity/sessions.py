@@ -51,7 +51,7 @@ def find(session: Session, token: str, *, now: datetime) -> SignedIn | None:
     row = session.execute(
         select(UserSession.id, User.id, User.name, User.email, User.role, User.customer_id)
         .join(User, User.id == UserSession.user_id)
-        .where(UserSession.token_hash == tokens.hashed(token), User.active, _live(now))
+        .where(UserSession.token_hash == tokens.hashed(token), User.active, live(now))
     ).one_or_none()
     if row is None:
         return None
@@ -121,14 +121,15 @@ def open_sessions(session: Session, user_id: int, *, now: datetime, limit: int =
             UserSession.address,
             UserSession.user_agent,
         )
-        .where(UserSession.user_id == user_id, _live(now))
+        .where(UserSession.user_id == user_id, live(now))
         .order_by(UserSession.last_seen_at.desc(), UserSession.id.desc())
         .limit(limit)
     )
     return [SessionRow(*row) for row in rows]
 
 
-def _live(now: datetime) -> ColumnElement[bool]:
+def live(now: datetime) -> ColumnElement[bool]:
+    """In SQL: the session has neither been revoked nor expired, and was used lately."""
     idle_since = now - timedelta(minutes=settings().session_idle_minutes)
     return (UserSession.revoked_at.is_(None)) & (UserSession.expires_at > now) & (UserSession.last_seen_at > idle_since)
 

@@ -1,1 +1,1 @@
-"""What can be done about people: invite, sign in, change, deactivate. Right of the audit log, which it writes."""
+"""What can be done about people: invite, sign in, change, deactivate. Right of what they may be bound to."""

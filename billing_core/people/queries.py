@@ -1,20 +1,22 @@
 """Reads of people."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
+from billing_core.customers.models import Customer
 from billing_core.errors import NotFound
-from billing_core.identity import Actor, Permission, Role
+from billing_core.identity import Actor, Permission, Role, sessions
 from billing_core.identity.models import User, UserSession
-from billing_core.settings import settings
+from billing_core.identity.sessions import SessionRow
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """``invited``: has not chosen a password yet."""
+    """``invited``: has not chosen a password yet. ``customer``: the only one they see; empty where they see all."""
 
     id: int
     name: str
@@ -22,7 +24,7 @@ class PersonRow:
     role: Role
     active: bool
     invited: bool
-    customer_id: int | None
+    customer: str
     last_sign_in_at: datetime | None
     open_sessions: int
 
@@ -37,35 +39,22 @@ def people(
 ) -> list[PersonRow]:
     """One page of everybody whose name or address contains the text, by name."""
     actor.require(Permission.USER_MANAGE)
-    idle_since = now - timedelta(minutes=settings().session_idle_minutes)
-    open_sessions = (
-        select(func.count())
-        .where(
-            UserSession.user_id == User.id,
-            UserSession.revoked_at.is_(None),
-            UserSession.expires_at > now,
-            UserSession.last_seen_at > idle_since,
-        )
-        .scalar_subquery()
-    )
-    rows = session.execute(
-        select(
-            User.id,
-            User.name,
-            User.email,
-            User.role,
-            User.active,
-            User.password_hash.is_(None),
-            User.customer_id,
-            User.last_sign_in_at,
-            open_sessions,
-        )
-        .where(_containing(text))
-        .order_by(func.lower(User.name), User.id)
-        .limit(limit)
-        .offset(offset)
-    )
-    return [PersonRow(*row) for row in rows]
+    statement = _rows(now).where(_containing(text)).order_by(func.lower(User.name), User.id)
+    return [PersonRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
+
+
+def person(session: Session, actor: Actor, user_id: int, *, now: datetime) -> PersonRow:
+    actor.require(Permission.USER_MANAGE)
+    row = session.execute(_rows(now).where(User.id == user_id)).one_or_none()
+    if row is None:
+        raise NotFound("This person does not exist")
+    return PersonRow(*row)
+
+
+def sessions_of(session: Session, actor: Actor, user_id: int, *, now: datetime) -> list[SessionRow]:
+    """Where a person is signed in, the most recently used first."""
+    actor.require(Permission.USER_MANAGE)
+    return sessions.open_sessions(session, user_id, now=now)
 
 
 def people_count(session: Session, actor: Actor, *, text: str = "") -> int:
@@ -100,3 +89,18 @@ def administrators_for_change(session: Session) -> list[int]:
 
 def _containing(text: str) -> ColumnElement[bool]:
     return or_(User.name.icontains(text, autoescape=True), User.email.icontains(text, autoescape=True))
+
+
+def _rows(now: datetime) -> Select[Any]:
+    open_sessions = select(func.count()).where(UserSession.user_id == User.id, sessions.live(now)).scalar_subquery()
+    return select(
+        User.id,
+        User.name,
+        User.email,
+        User.role,
+        User.active,
+        User.password_hash.is_(None),
+        func.coalesce(Customer.name, ""),
+        User.last_sign_in_at,
+        open_sessions,
+    ).outerjoin(Customer, Customer.id == User.customer_id)

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
+from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission, Role, links, sessions
 from billing_core.identity.models import LinkPurpose, User
@@ -47,6 +48,8 @@ def add_person(
     address, known_as = checked(email=email, name=name)
     if role is Role.ADMIN and customer_id is not None:
         raise Invalid("An administrator sees every customer", fields={"customer": "must be empty for an administrator"})
+    if customer_id is not None and session.get(Customer, customer_id) is None:
+        raise Invalid("This customer does not exist", fields={"customer": "does not exist"})
     if session.scalar(select(User.id).where(User.email == address)) is not None:
         raise Conflict(f"{address} already has an account", fields={"email": "already has an account"})
     user = User(

@@ -1,21 +1,18 @@
 """The first start: whoever holds the link from the terminal names the business and becomes its administrator."""
 
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Annotated
-from zoneinfo import available_timezones
 
-from babel.numbers import get_currency_name
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from billing_core import runtime
+from billing_core.businesses import choices
 from billing_core.businesses import service as businesses
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.identity import links, passwords, sessions
 from billing_core.identity.models import LinkPurpose
-from billing_core.money import currencies
 from billing_core.people import queries, sign_in
 from billing_core.people import service as people
 from billing_core.settings import settings
@@ -142,18 +139,7 @@ def _form(
         token=token,
         problems=problems or {},
         shortest=passwords.SHORTEST,
-        currencies=_currency_names(),
-        time_zones=_time_zones(),
+        currencies=choices.currency_names(),
+        time_zones=choices.time_zones(),
         **{field.name: getattr(answers, field.name) for field in fields(answers)},
     )
-
-
-@cache
-def _currency_names() -> list[tuple[str, str]]:
-    return [(code, str(get_currency_name(code, locale="en"))) for code in sorted(currencies())]
-
-
-@cache
-def _time_zones() -> list[str]:
-    """Those named for a place, after UTC."""
-    return ["UTC", *sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))]

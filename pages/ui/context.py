@@ -27,7 +27,9 @@ def signed_in() -> SignedIn:
         found = sessions.find(session, session_token(), now=utc_now())
     if found is None:
         st.session_state.clear()
-        st.warning("You are signed out. Reload this page to sign in and come back here.", icon=":material/lock:")
+        st.warning("You are signed out. Sign in to come back here.", icon=":material/lock:")
+        # The same address again, in the same tab: the gate answers with the sign-in page, which leads back.
+        st.html('<a href="" target="_self">Sign in</a>')
         st.stop()
     return found
 

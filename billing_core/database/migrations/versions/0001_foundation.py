@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("after", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_entries")),
     )
+    op.create_index("ix_audit_entries_action", "audit_entries", ["action", "at"], unique=False)
     op.create_index("ix_audit_entries_actor", "audit_entries", ["actor_id", "at"], unique=False)
     op.create_index("ix_audit_entries_at", "audit_entries", ["at"], unique=False)
     op.create_index("ix_audit_entries_subject", "audit_entries", ["subject_kind", "subject_id"], unique=False)

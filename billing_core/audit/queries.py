@@ -1,0 +1,161 @@
+"""Reads of the audit log."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVarTuple
+
+from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
+from sqlalchemy.orm import Session
+
+from billing_core.audit.models import AuditEntry
+from billing_core.errors import NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.identity.models import User
+
+SYSTEM_ID = 0
+_Columns = TypeVarTuple("_Columns")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Empty fields do not limit. ``actor_id`` SYSTEM_ID: what nobody signed in did. ``until`` is not included."""
+
+    actor_id: int | None = None
+    action: str = ""
+    subject_kind: str = ""
+    subject_id: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    id: int
+    at: datetime
+    actor_name: str
+    action: str
+    subject_kind: str
+    subject_id: str
+    subject_label: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field as it was and as it became; None: there was or is nothing."""
+
+    field: str
+    before: str | None
+    after: str | None
+
+
+_ROW = (
+    AuditEntry.id,
+    AuditEntry.at,
+    AuditEntry.actor_name,
+    AuditEntry.action,
+    AuditEntry.subject_kind,
+    AuditEntry.subject_id,
+    AuditEntry.subject_label,
+)
+
+
+def page(session: Session, actor: Actor, wanted: AuditFilter, *, limit: int = 50, offset: int = 0) -> list[AuditRow]:
+    """One page of what happened, newest first."""
+    actor.require(Permission.AUDIT_READ)
+    statement = _limited(select(*_ROW), wanted).order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
+    return [AuditRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
+
+
+def count(session: Session, actor: Actor, wanted: AuditFilter) -> int:
+    actor.require(Permission.AUDIT_READ)
+    return session.scalar(_limited(select(func.count()).select_from(AuditEntry), wanted)) or 0
+
+
+def one(session: Session, actor: Actor, entry_id: int) -> tuple[AuditRow, list[FieldChange]]:
+    """One entry, and what it changed, field by field."""
+    actor.require(Permission.AUDIT_READ)
+    found = session.execute(
+        select(*_ROW, AuditEntry.before, AuditEntry.after).where(AuditEntry.id == entry_id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("This entry does not exist")
+    *row, before, after = found
+    return AuditRow(*row), changes(before, after)
+
+
+def actors(session: Session, actor: Actor, *, limit: int = 1_000) -> dict[int, str]:
+    """Who may have done something, by id: everybody with an account, and the system."""
+    actor.require(Permission.AUDIT_READ)
+    people = session.execute(select(User.id, User.name, User.email).order_by(func.lower(User.name)).limit(limit))
+    return {SYSTEM_ID: "The system"} | {user_id: f"{name} ({email})" for user_id, name, email in people}
+
+
+def actions(session: Session, actor: Actor) -> list[str]:
+    """Every kind of change that has happened."""
+    actor.require(Permission.AUDIT_READ)
+    return list(session.scalars(select(AuditEntry.action).distinct().order_by(AuditEntry.action)))
+
+
+def subject_kinds(session: Session, actor: Actor) -> list[str]:
+    """Every kind of thing that something happened to."""
+    actor.require(Permission.AUDIT_READ)
+    return list(session.scalars(select(AuditEntry.subject_kind).distinct().order_by(AuditEntry.subject_kind)))
+
+
+def happened(session: Session, action: str) -> bool:
+    """Whether this has ever happened."""
+    return session.scalar(select(AuditEntry.id).where(AuditEntry.action == action).limit(1)) is not None
+
+
+def changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[FieldChange]:
+    """Two snapshots side by side."""
+    old, new = before or {}, after or {}
+    return [FieldChange(name, _text(old.get(name)), _text(new.get(name))) for name in dict.fromkeys([*old, *new])]
+
+
+def _limited(statement: Select[*_Columns], wanted: AuditFilter) -> Select[*_Columns]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.actor_id is not None:
+        conditions.append(
+            AuditEntry.actor_id.is_(None) if wanted.actor_id == SYSTEM_ID else AuditEntry.actor_id == wanted.actor_id
+        )
+    for column, value in (
+        (AuditEntry.action, wanted.action),
+        (AuditEntry.subject_kind, wanted.subject_kind),
+        (AuditEntry.subject_id, wanted.subject_id),
+    ):
+        if value:
+            conditions.append(column == value)
+    if wanted.text:
+        conditions.append(_mentions(wanted.text))
+    if wanted.since is not None:
+        conditions.append(AuditEntry.at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(AuditEntry.at < wanted.until)
+    return statement.where(*conditions)
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    """In the names, or in a value before or after. Values are kept as JSON, which writes some characters as escapes."""
+    as_in_json = json.dumps(text)[1:-1]
+    return or_(
+        AuditEntry.actor_name.icontains(text, autoescape=True),
+        AuditEntry.subject_label.icontains(text, autoescape=True),
+        AuditEntry.subject_id == text,
+        cast(AuditEntry.before, String).icontains(as_in_json, autoescape=True),
+        cast(AuditEntry.after, String).icontains(as_in_json, autoescape=True),
+    )
+
+
+def _text(value: object) -> str | None:
+    match value:
+        case None:
+            return None
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            return value
+        case _:
+            return json.dumps(value, ensure_ascii=False)

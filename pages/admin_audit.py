@@ -1,0 +1,118 @@
+"""The audit log: who changed what, when, from what to what."""
+
+from datetime import timedelta
+
+import streamlit as st
+
+from billing_core.audit import queries
+from billing_core.audit.queries import AuditFilter, AuditRow, FieldChange
+from billing_core.dates import start_of_day
+from billing_core.identity import Permission
+from pages.ui import context, filters, formats, tables
+from pages.ui.reads import Reader
+
+actor = context.require(Permission.AUDIT_READ)
+read = Reader(actor)
+zone = read.company.time_zone
+
+st.title("Audit log", anchor=False)
+st.caption("Every change of data. Nothing in it can be changed or removed.")
+
+
+def opened(row: AuditRow) -> None:
+    st.query_params["entry"] = str(row.id)
+
+
+def closed() -> None:
+    st.query_params.pop("entry", None)
+
+
+def words_of_action(action: str) -> str:
+    return formats.words(action.replace(".", ": ").replace("_", " "))
+
+
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    people = read(queries.actors)
+    who = filters.choice(
+        "By",
+        [str(identity) for identity in people],
+        key="by",
+        page_key="audit_page",
+        names={str(identity): name for identity, name in people.items()},
+        every="Everybody",
+    )
+    actions = read(queries.actions)
+    action = filters.choice(
+        "Change", actions, key="action", page_key="audit_page", names={name: words_of_action(name) for name in actions}
+    )
+    kinds = read(queries.subject_kinds)
+    kind = filters.choice(
+        "Of", kinds, key="of", page_key="audit_page", names={name: formats.words(name) for name in kinds}
+    )
+    text = filters.search("Search", key="q", page_key="audit_page", placeholder="Name, id, old or new value")
+    first = st.date_input(
+        "From",
+        value=None,
+        key="since",
+        bind="query-params",
+        width=150,
+        on_change=filters.first_page,
+        args=("audit_page",),
+    )
+    last = st.date_input(
+        "To",
+        value=None,
+        key="until",
+        bind="query-params",
+        width=150,
+        on_change=filters.first_page,
+        args=("audit_page",),
+    )
+
+wanted = AuditFilter(
+    actor_id=int(who) if who.isdigit() else None,
+    action=action,
+    subject_kind=kind,
+    text=text,
+    since=start_of_day(zone, first) if first else None,
+    until=start_of_day(zone, last + timedelta(days=1)) if last else None,
+)
+
+chosen = st.query_params.get("entry", "")
+if chosen.isdecimal() and len(chosen) < 19:
+    entry, changes = read(queries.one, int(chosen))
+    with st.container(border=True):
+        st.subheader(words_of_action(entry.action), anchor=False)
+        st.text(f"{entry.actor_name}, {formats.instant(entry.at, zone)}")
+        st.text(f"{formats.words(entry.subject_kind)} {entry.subject_id} {entry.subject_label}".strip())
+        if changes:
+            columns = [tables.text("Field", "field"), tables.text("Before", "before"), tables.text("After", "after")]
+            tables.show(
+                [FieldChange(formats.words(one.field), one.before, one.after) for one in changes],
+                columns,
+                key="audit_changes",
+                alt="What the entry changed, field by field",
+            )
+        st.button("Close", key="audit_close", on_click=closed)
+
+total = read(queries.count, wanted)
+if total == 0:
+    st.info("Nothing was changed that these filters let through. Clear one of them.", icon=":material/filter_alt_off:")
+    st.stop()
+skipped = tables.pager(total, key="audit_page", noun="changes")
+rows = read(queries.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+tables.show(
+    rows,
+    [
+        tables.instant("When", "at", zone),
+        tables.text("By", "actor_name"),
+        tables.computed("Change", lambda row: words_of_action(row.action)),
+        tables.computed("Of", lambda row: formats.words(row.subject_kind)),
+        tables.text("Id", "subject_id"),
+        tables.text("Name", "subject_label"),
+    ],
+    key="audit",
+    alt="Changes, newest first",
+    opens=opened,
+)
+st.caption("Click a row to see what it was before and after.")
