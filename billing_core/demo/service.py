@@ -163,7 +163,7 @@ def _add_orders(session: Session, orders: list[DemoOrder], customers: Mapping[st
 
 
 def _ids(session: Session, key: InstrumentedAttribute[str], identity: InstrumentedAttribute[int]) -> dict[str, int]:
-    return dict(session.execute(select(key, identity)).tuples().all())
+    return dict(session.execute(select(key, identity)).all())
 
 
 def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -1,6 +1,7 @@
 """Lists as CSV: reports as the page filters them, and the rows behind a figure."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,11 +12,12 @@ from billing_core.errors import NotFound
 from billing_core.figures import Figure, Scope
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.money import decimal_places
-from billing_core.reports import exporting_rows, queries
+from billing_core.reports import exporting_rows, queries, summary
 from billing_core.reports.exporting import MEDIA_TYPES, Download, Format
 from billing_core.reports.exporting_json import instant
 from billing_core.reports.exporting_rows import scaled
 from billing_core.reports.queries import Report, ReportFilter
+from billing_core.reports.summary import SummaryFilter
 
 REPORT_COLUMNS = (
     "id",
@@ -35,6 +37,24 @@ REPORT_COLUMNS = (
     "superseded_at",
 )
 
+CUSTOMER_COLUMNS = (
+    "customer_id",
+    "customer_ref",
+    "customer_name",
+    "city",
+    "country",
+    "currency",
+    "report_count",
+    "total_amount",
+    "average_amount",
+    "first_report",
+    "latest_report",
+    "billed_from",
+    "billed_until",
+    "order_count",
+    "question_count",
+)
+
 
 def reports(session: Session, actor: Actor, wanted: ReportFilter, *, for_excel: bool = False) -> Download:
     """Every report that matches, in the order asked for: the list of the page without its limit."""
@@ -42,6 +62,14 @@ def reports(session: Session, actor: Actor, wanted: ReportFilter, *, for_excel: 
     statement = queries.listing(session, actor, wanted)
     rows = (_report(Report(*row)) for batch in exporting_rows.batches(session, statement) for row in batch)
     return _csv("reports.csv", rows_as_csv(REPORT_COLUMNS, rows), for_excel)
+
+
+def customers(session: Session, actor: Actor, wanted: SummaryFilter, *, for_excel: bool = False) -> Download:
+    """What each customer that matches was billed, in the order asked for; two currencies are two lines."""
+    actor.require(Permission.EXPORT)
+    statement = summary.listing(actor, wanted)
+    rows = (_customer(row) for batch in exporting_rows.batches(session, statement) for row in batch)
+    return _csv("customers.csv", rows_as_csv(CUSTOMER_COLUMNS, rows), for_excel)
 
 
 def figure(session: Session, actor: Actor, wanted: Figure, scope: Scope, *, for_excel: bool = False) -> Download:
@@ -74,10 +102,26 @@ def _report(report: Report) -> tuple[Any, ...]:
         report.question_count,
         instant(report.created_at),
         report.created_by,
-        instant(report.superseded_at) if report.superseded_at else None,
+        _instant_or_nothing(report.superseded_at),
+    )
+
+
+def _customer(row: Any) -> tuple[Any, ...]:
+    places = decimal_places(row.currency)
+    total, count = int(row.total_amount), int(row.report_count)
+    average = summary.average(total, count)
+    return (
+        *(row.customer_id, row.customer_ref, row.customer_name, row.city, row.country, row.currency),
+        *(count, scaled(total, places), None if average is None else scaled(average, places)),
+        *(_instant_or_nothing(row.first_report), _instant_or_nothing(row.latest_report)),
+        *(row.billed_from, row.billed_until, int(row.order_count), int(row.question_count)),
     )
 
 
 def _figure_row(row: Any) -> tuple[Any, ...]:
     number, label, day, currency, amount = row
     return number, label, day, currency, scaled(amount, decimal_places(currency)) if currency else amount
+
+
+def _instant_or_nothing(moment: datetime | None) -> str | None:
+    return instant(moment) if moment else None

@@ -136,11 +136,11 @@ def service_names(session: Session, report: Report) -> dict[int, str]:
     """The names as they were when the report was made."""
     statement = select(ReportServiceTotal.service_id, ReportServiceTotal.service_name)
     rows = session.execute(statement.where(ReportServiceTotal.report_id == report.id))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def service_codes(session: Session) -> dict[int, str]:
-    return dict(session.execute(select(Service.id, Service.code)).tuples().all())
+    return dict(session.execute(select(Service.id, Service.code)).all())
 
 
 def scaled(value: int, places: int) -> str:

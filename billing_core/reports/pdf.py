@@ -21,7 +21,6 @@ from billing_core.reports.wording import cost_type_words, question_words
 # Beyond these nobody reads on paper: the file says how many there are and which files have them all.
 MOST_ORDERS = 1_000
 MOST_QUESTIONS = 100
-_ORDERS_A_READ = 500
 _LOCALE = "en_GB"
 
 _TOTALS = (
@@ -156,21 +155,18 @@ def _orders(paper: Paper, session: Session, report: Report) -> None:
             "The totals above are of all of them; the CSV, JSON and XLSX files list every one."
         )
     paper.table_header(_ORDERS)
-    for offset in range(0, min(report.order_count, MOST_ORDERS), _ORDERS_A_READ):
-        for order in contents.orders(session, report, limit=_ORDERS_A_READ, offset=offset):
-            amount = Money(order.total_minor, report.currency).amount
-            ship_to = ", ".join(part for part in (order.ship_to_name, order.ship_to_address) if part)
-            paper.row(
-                _ORDERS,
-                (
-                    _day(order.order_date),
-                    order.order_number,
-                    order.reference_number,
-                    ship_to,
-                    _decimal(order.total_items),
-                    f"{amount:,}",
-                ),
-            )
+    for order in contents.orders(session, report, limit=MOST_ORDERS):
+        amount = Money(order.total_minor, report.currency).amount
+        ship_to = ", ".join(part for part in (order.ship_to_name, order.ship_to_address) if part)
+        cells = (
+            _day(order.order_date),
+            order.order_number,
+            order.reference_number,
+            ship_to,
+            _decimal(order.total_items),
+            f"{amount:,}",
+        )
+        paper.row(_ORDERS, cells)
     paper.end_table()
 
 

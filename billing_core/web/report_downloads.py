@@ -11,6 +11,7 @@ from billing_core.errors import Invalid, NotFound
 from billing_core.reports import exporting, exporting_lists
 from billing_core.reports.exporting import Variant
 from billing_core.reports.queries import ReportFilter
+from billing_core.reports.summary import SummaryFilter
 from billing_core.web.access import CurrentActor
 from billing_core.web.streaming import streamed
 
@@ -84,6 +85,33 @@ def list_of_reports(
 ) -> StreamingResponse:
     """The list of reports with the page's filters."""
     return streamed(lambda session: exporting_lists.reports(session, actor, wanted, for_excel=excel))
+
+
+def wanted_customers(
+    customer_id: Id | None = None,
+    text: Text = "",
+    country: Text = "",
+    currency: Text = "",
+    with_reports: bool = False,
+    order_by: Text = "customer_name",
+) -> SummaryFilter:
+    """The filters of the customers page, under the names that its links give them."""
+    return SummaryFilter(
+        customer_id=customer_id,
+        text=text,
+        country=country,
+        currency=currency,
+        with_reports=with_reports,
+        order_by=order_by,
+    )
+
+
+@router.get("/customers.csv")
+def summary_of_customers(
+    actor: CurrentActor, wanted: Annotated[SummaryFilter, Depends(wanted_customers)], excel: ForExcel = False
+) -> StreamingResponse:
+    """What each customer was billed, with the page's filters."""
+    return streamed(lambda session: exporting_lists.customers(session, actor, wanted, for_excel=excel))
 
 
 def _ids(text: str) -> list[int]:
