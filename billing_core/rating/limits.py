@@ -1,9 +1,11 @@
 """Amounts are 64-bit integers, and SQLite would turn a larger one into a binary float without a word.
 
-So nothing is rated before it is certain that every product and sum fits.
+So nothing is rated before it is certain that every product and sum fits: first by a bound that one cheap read
+gives, and only where that does not suffice order by order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, func, select
@@ -12,11 +14,48 @@ from sqlalchemy.orm import Session
 from billing_core.dates import Period
 from billing_core.errors import Invalid
 from billing_core.money import QUANTITY_PLACES, decimal_places
-from billing_core.orders.models import Order, OrderLine
+from billing_core.orders.models import Order, OrderLine, Product
 from billing_core.rating.amounts import LARGEST, divisor
-from billing_core.rating.facts import ONE, as_integer
+from billing_core.rating.facts import ONE, Rows, as_integer
 from billing_core.rating.models import CostType
 from billing_core.rating.terms import Terms
+
+_LINE = as_integer(OrderLine.quantity.expression)
+_WEIGHT = as_integer(Order.weight.expression)
+
+
+@dataclass(frozen=True, slots=True)
+class Extremes:
+    """No order has a larger ``line`` quantity or ``weight`` (thousandths), more ``lines`` or ``packages``.
+
+    ``cases_a_unit``: at most so many cases in a unit, which is 1 unless a case holds less than one unit.
+    """
+
+    line: int
+    lines: int
+    weight: int
+    packages: int
+    cases_a_unit: int
+
+    def quantity(self, cost_type: CostType) -> int:
+        """At most so much is an order's base quantity, in thousandths."""
+        match cost_type:
+            case CostType.PER_ITEM | CostType.PER_LOOSE_UNIT:
+                return self.line * self.lines
+            case CostType.PER_CASE:
+                return self.line * self.lines * self.cases_a_unit
+            case CostType.PER_SKU:
+                return self.lines * ONE
+            case CostType.PER_PACKAGE:
+                return self.packages * ONE
+            case CostType.PER_WEIGHT_UNIT:
+                return self.weight
+            case _:
+                return ONE
+
+    def may_exceed(self, rate: Terms) -> bool:
+        """Could an order's amount be too large, as far as these extremes tell?"""
+        return self.quantity(rate.cost_type) * rate.highest_price > LARGEST - divisor(rate)
 
 
 def refuse_what_would_overflow(
@@ -27,70 +66,53 @@ def refuse_what_would_overflow(
     quantities: CTE,
     bases: CTE | None,
 ) -> None:
-    """Invalid, naming the order and service, where an amount would not fit into 64 bits.
-
-    First a bound from the largest line, weight and number of packages; only a rate that exceeds it is looked at
-    order by order.
-    """
-    largest = _largest_quantities(session, customer_id, period)
+    """Invalid, naming the order and service, where an amount would not fit into 64 bits."""
+    billable: list[Any] = [Order.customer_id == customer_id, period.contains(Order.order_date), Order.billable]
     plain = [rate for rate in rates if not rate.is_percent]
-    for rate in plain:
-        if largest[rate.cost_type] * rate.highest_price > LARGEST - divisor(rate):
-            _refuse_order(session, rate, quantities, quantities.c[f"rate_{rate.rate_id}"])
-    if bases is None:
-        return
-    base = sum(_largest_amount(rate, largest[rate.cost_type]) for rate in plain)
-    base *= 10 ** (QUANTITY_PLACES - decimal_places(rates[0].currency))
-    if base > LARGEST:
-        raise Invalid("The minimum charges of this customer's rates are too large to add up")
-    for rate in rates:
-        if rate.is_percent and base * rate.highest_price > LARGEST - divisor(rate):
-            _refuse_order(session, rate, bases, bases.c.base)
+    extremes = _extremes(session, customer_id, billable)
+    if extremes.line * extremes.lines > LARGEST // ONE or any(map(extremes.may_exceed, plain)):
+        extremes = replace(extremes, lines=_most_lines(session, billable))
+    _refuse_sums(session, extremes, billable)
+    for rate in filter(extremes.may_exceed, plain):
+        _refuse_amount(session, rate, quantities, quantities.c[f"rate_{rate.rate_id}"])
+    if bases is not None:
+        _refuse_percentages(session, rates, extremes, bases)
 
 
-def _largest_quantities(session: Session, customer_id: int, period: Period) -> dict[CostType, int]:
-    """An upper bound of one order's quantity for each cost type, in thousandths."""
-    billable = (Order.customer_id == customer_id, period.contains(Order.order_date), Order.billable)
-    line = as_integer(OrderLine.quantity.expression)
-    of_order = (
-        select(func.max(line).label("largest"), func.count().label("lines"))
-        .select_from(Order)
-        .join(OrderLine, OrderLine.order_id == Order.id)
-        .where(*billable)
-        .group_by(Order.order_date, Order.id)
-        .subquery()
+def _extremes(session: Session, customer_id: int, billable: Iterable[Any]) -> Extremes:
+    of_orders = select(
+        func.max(_LINE),
+        func.count(OrderLine.id),
+        func.max(_WEIGHT),
+        func.max(Order.packages),
+    ).select_from(Order)
+    line, lines, weight, packages = session.execute(
+        of_orders.outerjoin(OrderLine, OrderLine.order_id == Order.id).where(*billable)
+    ).one()
+    smallest = session.scalar(
+        select(func.min(as_integer(Product.case_size.expression))).where(Product.customer_id == customer_id)
     )
-    largest_line, most_lines = session.execute(
-        select(func.coalesce(func.max(of_order.c.largest), 0), func.coalesce(func.max(of_order.c.lines), 0))
-    ).one()
-    # Cases are whole thousands of thousandths, and a case may hold a thousandth of a unit.
-    by_case = largest_line * ONE * most_lines
-    if by_case > LARGEST:
-        _refuse(session, select(Order.number).join(OrderLine).where(*billable).order_by(line.desc()), "quantity")
-    weight, packages = as_integer(Order.weight.expression), Order.packages
-    heaviest, most_packages = session.execute(
-        select(func.coalesce(func.max(weight), 0), func.coalesce(func.max(packages), 0)).where(*billable)
-    ).one()
-    if most_packages * ONE > LARGEST:
-        _refuse(session, select(Order.number).where(*billable, packages == most_packages), "number of packages")
-    return {
-        CostType.PER_ORDER: ONE,
-        CostType.PER_ITEM: largest_line * most_lines,
-        CostType.PER_SKU: most_lines * ONE,
-        CostType.PER_CASE: by_case,
-        CostType.PER_LOOSE_UNIT: largest_line * most_lines,
-        CostType.PER_PACKAGE: most_packages * ONE,
-        CostType.PER_WEIGHT_UNIT: heaviest,
-    }
+    return Extremes(line or 0, lines, weight or 0, packages or 0, cases_a_unit=-(-ONE // min(smallest or ONE, ONE)))
 
 
-def _largest_amount(rate: Terms, quantity: int) -> int:
-    unbounded = min(quantity * rate.highest_price, LARGEST) // divisor(rate) + 1
-    at_most = unbounded if rate.maximum is None else min(unbounded, rate.maximum)
-    return max(at_most, rate.minimum or 0)
+def _most_lines(session: Session, billable: Iterable[Any]) -> int:
+    """The lines of the order that has the most."""
+    counted = select(func.count().label("lines")).join(OrderLine, OrderLine.order_id == Order.id).where(*billable)
+    of_orders = counted.select_from(Order).group_by(Order.order_date, Order.id).subquery()
+    return session.scalar(select(func.max(of_orders.c.lines))) or 0
 
 
-def _refuse_order(session: Session, rate: Terms, rows: CTE, quantity: ColumnElement[Any]) -> None:
+def _refuse_sums(session: Session, extremes: Extremes, billable: Iterable[Any]) -> None:
+    """Even an order's sum of quantities must fit, before any price."""
+    if extremes.line * extremes.lines * extremes.cases_a_unit > LARGEST:
+        lines = select(Order.number).join(OrderLine, OrderLine.order_id == Order.id).where(*billable)
+        _refuse(session, lines.order_by(_LINE.desc()), "quantity")
+    if extremes.packages * ONE > LARGEST:
+        orders = select(Order.number).where(*billable, Order.packages.is_not(None))
+        _refuse(session, orders.order_by(Order.packages.desc()), "number of packages")
+
+
+def _refuse_amount(session: Session, rate: Terms, rows: CTE, quantity: ColumnElement[Any]) -> None:
     """Look order by order; pass where no order is really that large."""
     too_large = (LARGEST - divisor(rate)) // rate.highest_price
     statement = (
@@ -102,7 +124,24 @@ def _refuse_order(session: Session, rate: Terms, rows: CTE, quantity: ColumnElem
     _refuse(session, statement, f"amount of {rate.service_name}")
 
 
-def _refuse(session: Session, numbers: Any, what: str) -> None:
+def _refuse_percentages(session: Session, rates: Sequence[Terms], extremes: Extremes, bases: CTE) -> None:
+    largest = sum(_largest_amount(rate, extremes) for rate in rates if not rate.is_percent)
+    largest *= 10 ** (QUANTITY_PLACES - decimal_places(rates[0].currency))
+    if largest > LARGEST:
+        raise Invalid("The minimum charges of this customer's rates are too large to be added up exactly")
+    for rate in rates:
+        if rate.is_percent and largest * rate.highest_price > LARGEST - divisor(rate):
+            _refuse_amount(session, rate, bases, bases.c.base)
+
+
+def _largest_amount(rate: Terms, extremes: Extremes) -> int:
+    exact = min(extremes.quantity(rate.cost_type) * rate.highest_price, LARGEST)
+    rounded = exact // divisor(rate) + 1
+    within = rounded if rate.maximum is None else min(rounded, rate.maximum)
+    return max(within, rate.minimum or 0)
+
+
+def _refuse(session: Session, numbers: Rows, what: str) -> None:
     number = session.scalars(numbers.limit(1)).first()
     if number is not None:
         raise Invalid(f"Order {number}: the {what} is too large to be billed exactly")
