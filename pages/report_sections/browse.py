@@ -65,7 +65,6 @@ def _columns(zone: str) -> list[tables.Column]:
         tables.count("Orders", "order_count", order="order_count"),
         tables.count("Questions", "question_count", order="question_count", help="What could not be billed in full"),
         tables.badge("State", state_of, {"Current": "green", "Superseded": "gray"}),
-        tables.computed("Version", lambda row: f"v{row.version}", width=70),
         tables.instant("Created", "created_at", zone, order="created_at"),
         tables.text("By", "created_by", order="created_by"),
     ]
@@ -83,7 +82,7 @@ def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportF
             bind="query-params",
             on_change=filters.first_page,
             args=(PAGE_KEY,),
-            width=230,
+            width=200,
         )
         state = filters.choice(
             "State",

@@ -16,6 +16,11 @@ def _height_of(minor: int, currency: str) -> float:
     return float(Money(minor, currency).amount)
 
 
+def _colour() -> str:
+    """The theme's accent, as the reader's light or dark mode has it."""
+    return str(st.get_option(f"theme.{st.context.theme.type or 'light'}.primaryColor"))
+
+
 def _layout(height: int) -> go.Layout:
     symbols = formats.locale().number_symbols["latn"]
     return go.Layout(
@@ -37,6 +42,7 @@ def money_by_month(
         x=[formats.short_month(month) for month in months],
         y=[_height_of(value, currency) for value in minor],
         customdata=[formats.money(value, currency) for value in minor],
+        marker={"color": _colour()},
         hovertemplate="%{x}<br><b>%{customdata}</b><extra></extra>",
     )
     figure = go.Figure(bars, _layout(height))
@@ -58,6 +64,7 @@ def money_by_name(
         text=texts,
         textposition="auto",
         customdata=[[label, formats.money(value, currency)] for label, value in zip(labels, minor, strict=True)],
+        marker={"color": _colour()},
         hovertemplate="%{customdata[0]}<br><b>%{customdata[1]}</b><extra></extra>",
     )
     figure = go.Figure(bars, _layout(height or 40 + 34 * max(1, len(labels))))

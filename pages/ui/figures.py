@@ -1,16 +1,17 @@
 """Figures as cards. Each opens into its definition, its rows, and the check that the rows add up to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from urllib.parse import urlencode
 
 import streamlit as st
+from sqlalchemy.orm import Session
 
 from billing_core import figures
-from billing_core.dates import Period
 from billing_core.figures import Figure, Scope
-from billing_core.identity import Actor, Permission
+from billing_core.identity import Permission
+from billing_core.money import Money
+from billing_core.reports.figures import Ratio
 from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
@@ -39,6 +40,23 @@ def cards(
             codes: list[str | None] = [*sorted(code for code in now if code is not None)]
             for code in codes or [None if None in now or not currency else currency]:
                 _card(figure, scope, code, now.get(code, 0), before, key)
+
+
+def ratio_cards(
+    read: Reader,
+    ratio: Ratio,
+    value: Callable[[Session, Scope], list[Money]],
+    scope: Scope,
+    *,
+    key: str,
+) -> None:
+    """One card per currency of a figure divided by another."""
+    with st.grid("auto", min_column_width=CARD_WIDTH, gap="small", key=f"{key}_cards"):
+        for money in read.plain(value, scope):
+            with st.container(border=True, gap="xxsmall"):
+                st.metric(ratio.title, formats.money(money.minor, money.currency), help=md(ratio.definition))
+                if st.button("Show rows", key=f"{key}_{money.currency}", type="tertiary", icon=":material/table_rows:"):
+                    ratio_panel(ratio, replace(scope, currency=money.currency), money)
 
 
 def value_text(amount: int, currency: str | None) -> str:
@@ -107,6 +125,33 @@ def panel(figure: Figure, scope: Scope, amount: int, currency: str | None) -> No
             "Reload the page; if it stays, run “python -m billing_core verify”.",
             icon=":material/error:",
         )
+    _rows(read, figure, scope, currency)
+    if actor.may(Permission.EXPORT):
+        st.link_button("Download rows as CSV", csv_address(figure, scope), icon=":material/download:")
+
+
+@st.dialog("Where this figure comes from", width="large", icon=":material/account_tree:")
+def ratio_panel(ratio: Ratio, scope: Scope, value: Money) -> None:
+    """The two figures that a ratio divides, and the rows of the upper one."""
+    actor = signed_in()
+    read = Reader(actor)
+    st.metric(ratio.title, formats.money(value.minor, value.currency))
+    st.markdown(f"{md(ratio.definition)}  \n**Formula:** {md(ratio.formula)}")
+    st.caption(_limits(scope))
+    dividend = read.plain(figures.proven, ratio.dividend, scope).get(value.currency, 0)
+    divisor = read.plain(figures.proven, ratio.divisor, scope).get(None, 0)
+    quotient = Money.rounded(Money(dividend, value.currency).amount / divisor, value.currency) if divisor else None
+    calculation = f"{formats.money(dividend, value.currency)} ÷ {formats.count(divisor)}"
+    if quotient == value:
+        st.success(f"{calculation} = the figure ✓", icon=":material/check_circle:")
+    else:
+        st.error(f"{calculation} is not the figure. Reload the page.", icon=":material/error:")
+    _rows(read, ratio.dividend, scope, value.currency)
+    if actor.may(Permission.EXPORT):
+        st.link_button("Download rows as CSV", csv_address(ratio.dividend, scope), icon=":material/download:")
+
+
+def _rows(read: Reader, figure: Figure, scope: Scope, currency: str | None) -> None:
     total = read.plain(figures.row_count, figure, scope)
     skipped = tables.pager(total, key=f"rows_{figure.key}", noun="rows", size=25)
     rows = read.plain(figures.page, figure, scope, limit=25, offset=skipped)
@@ -118,8 +163,6 @@ def panel(figure: Figure, scope: Scope, amount: int, currency: str | None) -> No
     if figure.opens:
         columns.append(tables.link("Open", lambda row: figure.opens.format(id=row.id)))
     tables.show(rows, columns, key=f"rows_of_{figure.key}", alt=f"Rows of the figure {figure.title}")
-    if actor.may(Permission.EXPORT):
-        st.link_button("Download rows as CSV", csv_address(figure, scope), icon=":material/download:")
 
 
 def csv_address(figure: Figure, scope: Scope) -> str:
@@ -143,10 +186,3 @@ def _limits(scope: Scope) -> str:
         f"as known at {scope.known_at:%Y-%m-%d %H:%M} UTC" if scope.known_at else "",
     ]
     return " · ".join(part for part in parts if part)
-
-
-def scope_of(
-    actor: Actor, period: Period | None, known_at: datetime | None = None, customer_id: int | None = None
-) -> Scope:
-    """The scope of a page's figures; an actor of one customer sees that customer's alone."""
-    return Scope(period=period, known_at=known_at, customer_id=actor.customer_id or customer_id)

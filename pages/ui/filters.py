@@ -78,7 +78,7 @@ def search(label: str, *, key: str, page_key: str, placeholder: str) -> str:
         placeholder=placeholder,
         on_change=first_page,
         args=(page_key,),
-        width=260,
+        width=220,
     )
     return (found or "").strip()
 
@@ -102,7 +102,7 @@ def choice(
         format_func=lambda option: shown.get(option, option),
         on_change=first_page,
         args=(page_key,),
-        width=180,
+        width=150,
     )
     return chosen or ""
 
@@ -135,7 +135,7 @@ def order(orderings: Mapping[str, str], default: str, *, key: str, page_key: str
         format_func=lambda option: orderings.get(option, option),
         on_change=first_page,
         args=(page_key,),
-        width=180,
+        width=150,
     )
     return chosen if chosen in orderings else default
 

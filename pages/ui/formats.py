@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_skeleton
+from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import NumberPattern, parse_pattern
 
 from billing_core.dates import Period, last_of_month
@@ -97,7 +97,9 @@ def instant(value: datetime | None, zone: str) -> str:
     """A moment where the business is."""
     if value is None:
         return NOTHING
-    return format_datetime(value, "medium", tzinfo=ZoneInfo(zone), locale=locale())
+    here, clock = locale(), ZoneInfo(zone)
+    at = format_time(value.astimezone(clock), "short", locale=here)
+    return f"{format_date(value.astimezone(clock), 'medium', locale=here)}, {at}"
 
 
 def period(value: Period) -> str:

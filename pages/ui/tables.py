@@ -6,7 +6,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
@@ -96,13 +95,9 @@ def day(label: str, name: str, *, order: str = "", help: str | None = None) -> C
 
 def instant(label: str, name: str, zone: str, *, order: str = "") -> Column:
     """A moment, written as the clock on the business's wall shows it."""
-    config = st.column_config.DatetimeColumn(label, format="localized")
-
-    def cell(row: Any) -> datetime | None:
-        value = getattr(row, name)
-        return None if value is None else value.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-
-    return Column(label, cell, config, order)
+    return Column(
+        label, lambda row: formats.instant(getattr(row, name), zone), st.column_config.TextColumn(label), order
+    )
 
 
 def badge(label: str, cell: Callable[[Any], str], colors: dict[str, str]) -> Column:
@@ -203,6 +198,8 @@ def _react(
     elif order_key is not None and selection.columns:
         names = {column.label: column.order for column in columns}
         order = names.get(selection.columns[0], "")
+        # Nothing stays selected, so that the next click on the same head is one again.
+        st.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": []}}
         if order:
             st.session_state[order_key] = f"-{order}" if st.session_state.get(order_key) == order else order
 

@@ -1,0 +1,112 @@
+"""What needs a hand, each with the action that settles it. Whatever is settled is not listed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import streamlit as st
+
+from billing_core import figures as figure
+from billing_core.dates import Period
+from billing_core.figures import Figure, Scope
+from billing_core.identity import Actor, Permission
+from billing_core.orders.figures import DRAFT_ORDERS
+from billing_core.rating.models import QuestionKind
+from billing_core.reports import figures
+from billing_core.reports.wording import question_words
+from pages.ui import formats
+from pages.ui.figures import panel
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+OLD_DRAFT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """``action`` names the button that leads to ``page``; who may not do it sees the rows alone."""
+
+    shown: Figure
+    scope: Scope
+    sentence: Callable[[str], str]
+    page: str
+    query: dict[str, str] | None
+    action: str
+    permission: Permission
+    icon: str
+
+
+def draw(read: Reader, actor: Actor, *, today: date, known_at: datetime | None) -> None:
+    st.subheader("Needs attention", anchor=False)
+    found = [
+        (matter, read.plain(figure.count, matter.shown, matter.scope)) for matter in _matters(actor, today, known_at)
+    ]
+    waiting = [(matter, count) for matter, count in found if count]
+    if not waiting:
+        st.success(
+            "Nothing waits for you: every order of the closed months is billed in full.", icon=":material/task_alt:"
+        )
+        return
+    with st.container(border=True, gap="xsmall"):
+        for matter, count in waiting:
+            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+                st.markdown(f"{matter.icon} {md(matter.sentence(formats.count(count)))}", width="stretch")
+                with st.container(horizontal=True, horizontal_alignment="right", width="content"):
+                    key = matter.shown.key
+                    if st.button("Show rows", key=f"attention_{key}", type="tertiary", icon=":material/table_rows:"):
+                        panel(matter.shown, matter.scope, count, None)
+                    if actor.may(matter.permission) and st.button(matter.action, key=f"settle_{key}"):
+                        st.switch_page(matter.page, query_params=matter.query)
+
+
+def _matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter]:
+    closed = figures.scope(actor, period=figures.closed_months(today), known_at=known_at)
+    ever = figures.scope(actor, known_at=known_at)
+    return [
+        Matter(
+            figures.UNBILLED_ORDERS,
+            closed,
+            lambda count: f"{count} orders of closed months are on no report",
+            "reports.py",
+            {"tab": "Generate"},
+            "Generate reports",
+            Permission.REPORT_GENERATE,
+            ":material/pending_actions:",
+        ),
+        Matter(
+            figures.CUSTOMERS_WITHOUT_RATE,
+            ever,
+            lambda count: f"{count} customers have orders but no rate",
+            "rate_cards.py",
+            None,
+            "Set prices",
+            Permission.RATE_WRITE,
+            ":material/price_change:",
+        ),
+        *(_question(kind, ever) for kind in QuestionKind),
+        Matter(
+            DRAFT_ORDERS,
+            figures.scope(actor, period=Period(date.min, today - OLD_DRAFT)),
+            lambda count: f"{count} orders have been drafts for more than {OLD_DRAFT.days} days and are not billed",
+            "imports.py",
+            None,
+            "Import their final state",
+            Permission.IMPORT,
+            ":material/draft:",
+        ),
+    ]
+
+
+def _question(kind: QuestionKind, scope: Scope) -> Matter:
+    """What current reports could not bill: a price settles it, or the missing facts in another import."""
+    priced = kind in (QuestionKind.NO_RATE, QuestionKind.RATE_GAP)
+    return Matter(
+        figures.questions_of(kind),
+        scope,
+        lambda count: f"{question_words(kind)}: {count} on current reports",
+        "rate_cards.py" if priced else "imports.py",
+        None,
+        "Set prices" if priced else "Import what is missing",
+        Permission.RATE_WRITE if priced else Permission.IMPORT,
+        ":material/help:",
+    )

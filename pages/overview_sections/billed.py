@@ -1,0 +1,98 @@
+"""What was billed by month, by service and by customer: one currency at a time."""
+
+from dataclasses import replace
+from datetime import date
+
+import streamlit as st
+
+from billing_core.dates import Period, add_months, first_of_month, last_of_month
+from billing_core.figures import Scope
+from billing_core.identity import Actor
+from billing_core.reports import series
+from billing_core.reports.series import CustomerPoint
+from pages.ui import charts, formats, tables
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+MONTHS = 12
+
+
+@st.fragment
+def draw(actor: Actor, scope: Scope, *, today: date, own_currency: str) -> None:
+    read = Reader(actor)
+    year = replace(scope, period=_year_until(scope, today))
+    points = read.plain(series.by_month, year)
+    currencies = sorted({point.currency for point in points}) or [own_currency]
+    currency = currencies[0]
+    if len(currencies) > 1:
+        default = own_currency if own_currency in currencies else currencies[0]
+        currency = (
+            st.segmented_control(
+                "Currency", currencies, default=default, key="overview_currency", bind="query-params", required=True
+            )
+            or default
+        )
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        st.subheader(f"Billed by month, {currency}", anchor=False)
+        amounts = {point.month: point.amount_minor for point in points if point.currency == currency}
+        months = list(year.period.months()) if year.period else []
+        charts.money_by_month(
+            months,
+            [amounts.get(month, 0) for month in months],
+            currency,
+            key="billed_by_month",
+            alt=f"Billed in {currency} in each of the last {MONTHS} months",
+        )
+    of_currency = replace(scope, currency=currency)
+    with right:
+        st.subheader(f"By service, {currency}", anchor=False)
+        services = read.plain(series.by_service, of_currency)
+        if services:
+            charts.money_by_name(
+                [point.service_name for point in services[:8]],
+                [point.amount_minor for point in services[:8]],
+                currency,
+                key="billed_by_service",
+                alt=f"Billed in {currency} by service, the largest first",
+            )
+        else:
+            st.caption(f"Nothing was billed in {currency} in {md(_named(scope))}.")
+    _top_customers(read, of_currency, currency)
+
+
+def _top_customers(read: Reader, scope: Scope, currency: str) -> None:
+    top = read.plain(series.by_customer, scope, limit=10)
+    st.subheader(f"Top customers, {currency}", anchor=False)
+    if not top:
+        st.caption(f"No customer was billed in {currency} in {md(_named(scope))}. Choose another period.")
+        return
+    tables.show(
+        top,
+        [
+            tables.text("Customer", "customer_name"),
+            tables.count("Reports", "report_count"),
+            tables.money("Billed", "amount_minor"),
+            tables.currency_of(),
+        ],
+        key="top_customers",
+        alt=f"The ten customers who were billed most in {currency}",
+        opens=_open,
+    )
+    chosen = st.session_state.pop("overview_customer", None)
+    if chosen is not None:
+        st.switch_page("customers.py", query_params={"customer": str(chosen)})
+
+
+def _open(point: CustomerPoint) -> None:
+    st.session_state["overview_customer"] = point.customer_id
+
+
+def _year_until(scope: Scope, today: date) -> Period:
+    """The twelve months that end with the period."""
+    last = scope.period.end if scope.period else today
+    return Period(add_months(first_of_month(last), 1 - MONTHS), last_of_month(last))
+
+
+def _named(scope: Scope) -> str:
+    return formats.period(scope.period) if scope.period else "all time"

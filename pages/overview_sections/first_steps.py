@@ -1,0 +1,72 @@
+"""What to do next while there is nothing to show."""
+
+import streamlit as st
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.customers.queries import visible_to
+from billing_core.identity import Actor, Permission
+from billing_core.orders.models import Order
+from billing_core.rating.models import Rate
+from billing_core.reports.models import BillingReport
+from pages.ui.reads import Reader
+
+
+def needed(read: Reader) -> bool:
+    """Nothing was ever billed, so every figure would be 0."""
+    _, _, reports = read(_there_are)
+    return not reports
+
+
+def draw(read: Reader, actor: Actor) -> None:
+    orders, rates, _ = read(_there_are)
+    st.info("Nothing has been billed yet. These three steps lead to the first report.", icon=":material/flag:")
+    steps = [
+        (
+            "1. Import customers, orders and order lines",
+            "CSV files as your system writes them; columns are matched for you.",
+            orders,
+            Permission.IMPORT,
+            "imports.py",
+            "Import files",
+            ":material/upload_file:",
+        ),
+        (
+            "2. Set prices",
+            "A rate card per customer says which services apply and what they cost.",
+            rates,
+            Permission.RATE_WRITE,
+            "rate_cards.py",
+            "Open rate cards",
+            ":material/price_change:",
+        ),
+        (
+            "3. Generate reports",
+            "Choose a month: you see a preview first, then the reports are made.",
+            False,
+            Permission.REPORT_GENERATE,
+            "reports.py",
+            "Generate reports",
+            ":material/play_circle:",
+        ),
+    ]
+    with st.grid(3, min_column_width=230):
+        for title, meaning, done, permission, page, label, icon in steps:
+            with st.container(border=True, height="stretch"):
+                st.markdown(f"**{title}**")
+                st.caption(meaning)
+                if done:
+                    st.badge("Done", icon=":material/check:", color="green")
+                elif not actor.may(permission):
+                    st.caption("An administrator or a manager does this.")
+                elif st.button(label, icon=icon, key=f"step_{page}"):
+                    st.switch_page(page, query_params={"tab": "Generate"} if page == "reports.py" else None)
+
+
+def _there_are(session: Session, actor: Actor) -> tuple[bool, bool, bool]:
+    """Are there orders, rates, reports that this actor may see?"""
+    orders, rates, reports = (
+        session.scalar(select(table.id).where(visible_to(actor, table.customer_id)).limit(1)) is not None
+        for table in (Order, Rate, BillingReport)
+    )
+    return orders, rates, reports
