@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from billing_core import logs, runtime
+from billing_core import jobs, logs, runtime
 from billing_core.database import migrate
 from billing_core.settings import settings
 from billing_core.web import set_up
@@ -19,7 +19,8 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     print(_greeting(set_up_address), flush=True)  # noqa: T201  # the person at the terminal reads this
     writing = asyncio.create_task(last_seen.keep_writing())
     try:
-        yield
+        async with jobs.lifespan():
+            yield
     finally:
         writing.cancel()
         with suppress(asyncio.CancelledError):
