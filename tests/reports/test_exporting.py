@@ -178,9 +178,9 @@ def test_who_is_bound_to_a_customer_does_not_get_anothers_report(session):
 
 def test_what_we_do_not_write_is_refused_by_name(session):
     report = a_report(session, a_customer(session), (100, 0))
-    with pytest.raises(Invalid, match="^Invalid format: xyz$"):
+    with pytest.raises(Invalid, match=r"^Invalid format: xyz$"):
         exporting.chunks(session, SYSTEM, report.id, "xyz")
-    with pytest.raises(Invalid, match="^Invalid variant: wide$"):
+    with pytest.raises(Invalid, match=r"^Invalid variant: wide$"):
         exporting.chunks(session, SYSTEM, report.id, "csv", variant="wide")
     with pytest.raises(NotFound):
         exporting.chunks(session, SYSTEM, report.id + 1, "csv")

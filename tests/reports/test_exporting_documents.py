@@ -1,7 +1,7 @@
 """Reports as workbook and PDF, read back by other libraries."""
 
 import io
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 
 import pytest
@@ -10,7 +10,7 @@ from pypdf import PdfReader
 
 from billing_core.identity import SYSTEM
 from billing_core.reports import exporting, pdf, xlsx
-from tests.reports.exported import MADE_AT, a_customer, a_report
+from tests.reports.exported import FIRST_DAY, MADE_AT, a_customer, a_report
 
 
 def workbook(session, report):
@@ -32,7 +32,7 @@ def test_the_workbook_has_orders_and_charges_as_numbers_and_dates(session):
     book = workbook(session, report)
 
     assert book.sheetnames == ["Summary", "Orders", "Charges", "Questions"]
-    first_day = datetime(2023, 1, 15)
+    first_day = datetime.combine(FIRST_DAY, time())
     assert rows(book["Orders"])[1] == [
         *("ACME-0", "=1+1", first_day, "completed", "John Smith", "123 Test St", 4, 2, 500.01),
     ]
