@@ -14,7 +14,7 @@ from billing_core.reports import run_steps
 
 log = structlog.get_logger()
 
-# Set while DBOS runs in this process.
+# Set while DBOS runs in this process and may take up work.
 ready = threading.Event()
 
 _ENDED = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
@@ -57,9 +57,11 @@ def run_here(run_id: int) -> None:
 
 @DBOS.workflow()
 def work_off(run_id: int) -> None:
-    while _bill_next_step(run_id):
-        pass
-    _finish_step(run_id)
+    """Returns early where the process is about to end; the next one begins what is left as another attempt."""
+    while ready.is_set():
+        if not _bill_next_step(run_id):
+            _finish_step(run_id)
+            return
 
 
 def bill_next(run_id: int) -> bool:

@@ -16,6 +16,8 @@ from billing_core.jobs import bill_run
 
 # Ours and fixed: by default it is a hash of the code, and an upgrade would leave behind what was going on.
 APPLICATION_VERSION = "1"
+# How long the process waits at its end for the customer that a run is at.
+PATIENCE_SECONDS = 10
 
 
 def start() -> None:
@@ -28,15 +30,16 @@ def start() -> None:
             "log_level": "WARNING",
         }
     )
-    DBOS.launch()
+    # Before the launch: it takes up at once what the last process left.
     bill_run.ready.set()
+    DBOS.launch()
     bill_run.begin_unfinished()
 
 
 def stop() -> None:
     """What is going on stops after the customer it is at, and is taken up by the next ``start``."""
     bill_run.ready.clear()
-    DBOS.destroy()
+    DBOS.destroy(workflow_completion_timeout_sec=PATIENCE_SECONDS)
 
 
 @asynccontextmanager
