@@ -33,7 +33,7 @@ from billing_core.rating.conditions import BLANKS, FIELDS, OPPOSITE, Kind, leave
 from billing_core.rating.models import CostType
 from billing_core.rating.terms import Terms
 
-ONE = 10**QUANTITY_PLACES
+ONE: int = 10**QUANTITY_PLACES
 
 # SELECTs of whatever columns.
 Rows = Select[*tuple[Any, ...]]

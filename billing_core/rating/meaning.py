@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from billing_core.rating.conditions import BLANKS, FIELDS, OPPOSITE, Condition, Kind, ascii_lower, group
+from billing_core.rating.conditions import BLANKS, FIELDS, OPPOSITE, Condition, Kind, ascii_lower, group, plain_number
 
 FIELD_WORDS = {
     "ship_to_country": "country",
@@ -91,6 +92,37 @@ def evaluate(condition: Condition | None, facts: Mapping[str, Any]) -> bool:
             return not any(held)
         case _:
             return sum(held) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One comparison or group of a condition, held against an order; ``depth`` is how far it is nested."""
+
+    depth: int
+    words: str
+    held: bool
+    actual: str
+
+
+def findings(condition: Condition, facts: Mapping[str, Any], *, depth: int = 0) -> list[Finding]:
+    """Why a condition holds or fails: every part of it in reading order, with what the order has."""
+    held = evaluate(condition, facts)
+    if "field" in condition:
+        return [Finding(depth, describe_leaf(condition), held, _actual(facts[condition["field"]]))]
+    word, members = group(condition)
+    below = [found for member in members for found in findings(member, facts, depth=depth + 1)]
+    return [Finding(depth, GROUP_WORDS[word], held, ""), *below]
+
+
+GROUP_WORDS = {"all": "all of", "any": "at least one of", "none": "none of", "one": "exactly one of"}
+
+
+def _actual(fact: Any) -> str:
+    if isinstance(fact, Decimal):
+        return plain_number(fact)
+    if fact is None or fact == "":
+        return "not known"
+    return str(fact) if isinstance(fact, str | int) else ", ".join(sorted(fact)) or "no lines"
 
 
 def _described(condition: Condition, *, outermost: bool) -> str:

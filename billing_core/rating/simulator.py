@@ -1,0 +1,207 @@
+"""One order against the customer's rate card: what each service costs it, or why it costs nothing.
+
+Amounts come from the very statements that reports use; only the reasons are found in Python.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.customers.queries import visible_to
+from billing_core.dates import Period
+from billing_core.errors import NotFound
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.money import PRICE_PLACES, QUANTITY_PLACES, Money
+from billing_core.orders.models import NOT_BILLED, Order, OrderLine
+from billing_core.rating import statements
+from billing_core.rating.conditions import FIELDS
+from billing_core.rating.meaning import Finding, evaluate, findings
+from billing_core.rating.models import CostType, QuestionKind, TierMode
+from billing_core.rating.terms import Terms, history
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """So many units at this price; ``amount`` is exact, in major units, before the one rounding."""
+
+    quantity: Decimal
+    unit_price: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One service. Where it is not ``charged``, ``reason`` says why, and the rest is empty.
+
+    ``bound`` is ``minimum``, ``maximum`` or None; ``findings`` hold the rate's condition against the order.
+    """
+
+    service_id: int
+    service_name: str
+    cost_type: CostType
+    rate_id: int | None
+    charged: bool
+    reason: str
+    quantity: Decimal | None = None
+    unit_price: Decimal | None = None
+    tier: int | None = None
+    slices: tuple[Slice, ...] = ()
+    bound: str | None = None
+    amount: Money | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """``facts`` is what conditions see; ``questions`` are (service id or None, kind, SKU)."""
+
+    order_id: int
+    order_number: str
+    customer_id: int
+    order_date: date
+    facts: dict[str, Any]
+    outcomes: tuple[Outcome, ...]
+    questions: tuple[tuple[int | None, QuestionKind, str], ...]
+    total: Money | None
+
+
+def order_id_of(session: Session, actor: Actor, number: str) -> int:
+    """An order by its number; NotFound where this actor may not know of it."""
+    actor.require(Permission.ORDER_READ)
+    found = session.scalar(select(Order.id).where(Order.number == number.strip(), visible_to(actor, Order.customer_id)))
+    if found is None:
+        raise NotFound(f"There is no order with the number “{number.strip()[:64]}”")
+    return found
+
+
+def simulate(session: Session, actor: Actor, order_id: int) -> Simulation:
+    """The order against the rates of its day."""
+    actor.require(Permission.RATE_READ)
+    actor.require(Permission.ORDER_READ)
+    order = session.scalars(
+        select(Order).where(Order.id == order_id, visible_to(actor, Order.customer_id))
+    ).one_or_none()
+    if order is None:
+        raise NotFound(f"There is no order {order_id}")
+    day = Period(order.order_date, order.order_date)
+    lines = session.execute(select(OrderLine.sku_key, OrderLine.quantity).where(OrderLine.order_id == order_id)).all()
+    facts = _facts(order, [(sku, quantity) for sku, quantity in lines])
+    charges = _charges(session, order, day)
+    outcomes = [
+        _outcome(rate, charges.get(service_id), order, facts)
+        if (rate := _on(rates, day)) is not None
+        else _without_rate(rates[0])
+        for service_id, rates in _by_service(history(session, order.customer_id)).items()
+    ]
+    amounts = [outcome.amount for outcome in outcomes if outcome.amount is not None]
+    open_ = session.execute(statements.questions(session, order.customer_id, day, order_id=order.id))
+    return Simulation(
+        order_id=order.id,
+        order_number=order.number,
+        customer_id=order.customer_id,
+        order_date=order.order_date,
+        facts=facts,
+        outcomes=tuple(outcomes),
+        questions=tuple((row.service_id, QuestionKind(row.kind), row.sku) for row in open_),
+        total=Money(sum(amount.minor for amount in amounts), amounts[0].currency) if amounts else None,
+    )
+
+
+def _facts(order: Order, lines: list[tuple[str, Decimal]]) -> dict[str, Any]:
+    skus = frozenset(sku for sku, _ in lines)
+    counted = {
+        "quantity": sum((quantity for _, quantity in lines), Decimal(0)),
+        "sku_count": len(skus),
+        "line_count": len(lines),
+        "skus": skus,
+    }
+    return {name: counted[name] if name in counted else getattr(order, name) for name in FIELDS}
+
+
+def _charges(session: Session, order: Order, day: Period) -> dict[int, Any]:
+    statement = statements.charges(session, order.customer_id, day, order_id=order.id)
+    return {} if statement is None else {row.service_id: row for row in session.execute(statement)}
+
+
+def _by_service(rates: list[Terms]) -> dict[int, list[Terms]]:
+    found: dict[int, list[Terms]] = {}
+    for rate in rates:
+        found.setdefault(rate.service_id, []).append(rate)
+    return found
+
+
+def _on(rates: list[Terms], day: Period) -> Terms | None:
+    return next((rate for rate in rates if rate.touches(day)), None)
+
+
+def _without_rate(rate: Terms) -> Outcome:
+    return Outcome(rate.service_id, rate.service_name, rate.cost_type, None, False, "No rate on the order's day")
+
+
+def _outcome(rate: Terms, charge: Any, order: Order, facts: Mapping[str, Any]) -> Outcome:
+    found = tuple(findings(rate.condition, facts)) if rate.condition else ()
+    if charge is None:
+        reason = _reason(rate, order, facts)
+        return Outcome(rate.service_id, rate.service_name, rate.cost_type, rate.rate_id, False, reason, findings=found)
+    quantity = Decimal(charge.quantity).scaleb(-QUANTITY_PLACES)
+    return Outcome(
+        service_id=rate.service_id,
+        service_name=rate.service_name,
+        cost_type=rate.cost_type,
+        rate_id=rate.rate_id,
+        charged=True,
+        reason="",
+        quantity=quantity,
+        unit_price=Decimal(charge.unit_price).scaleb(-PRICE_PLACES),
+        tier=charge.tier,
+        slices=slices(rate, charge.quantity),
+        bound=charge.bound,
+        amount=Money(charge.amount_minor, rate.currency),
+        findings=found,
+    )
+
+
+def slices(rate: Terms, quantity: int) -> tuple[Slice, ...]:
+    """How a quantity (thousandths) falls into the rate's tiers; one slice where its price is one."""
+    if rate.tier_mode is not TierMode.GRADUATED:
+        price = next((tier.price for tier in rate.tiers if tier.up_to is None or quantity <= tier.up_to), rate.price)
+        return (_slice(rate, quantity, price),)
+    found, start = [], 0
+    for tier in rate.tiers:
+        end = quantity if tier.up_to is None else min(quantity, tier.up_to)
+        if end > start:
+            found.append(_slice(rate, end - start, tier.price))
+            start = end
+    return tuple(found)
+
+
+def _slice(rate: Terms, quantity: int, price: int) -> Slice:
+    units, each = Decimal(quantity).scaleb(-QUANTITY_PLACES), Decimal(price).scaleb(-PRICE_PLACES)
+    return Slice(units, each, (units * each).scaleb(-2) if rate.is_percent else units * each)
+
+
+def _reason(rate: Terms, order: Order, facts: Mapping[str, Any]) -> str:
+    if order.status in NOT_BILLED:
+        return f"A {order.status} order is not billed"
+    if not evaluate(rate.condition, facts):
+        return "Its condition does not hold"
+    if rate.skus and not facts["skus"] & set(rate.skus):
+        return "No line has one of its SKUs"
+    match rate.cost_type:
+        case CostType.PERCENT_OF_SERVICES:
+            return "The other services cost nothing"
+        case CostType.PER_WEIGHT_UNIT:
+            return "The weight is not known" if order.weight is None else "The weight is 0"
+        case CostType.PER_PACKAGE:
+            return "The number of packages is not known" if order.packages is None else "There are no packages"
+        case CostType.PER_CASE:
+            return "No line fills a case" if facts["skus"] else "The order has no lines"
+        case CostType.PER_LOOSE_UNIT:
+            return "No units are left over beside full cases" if facts["skus"] else "The order has no lines"
+        case _:
+            return "The quantities are 0" if facts["skus"] else "The order has no lines"
