@@ -3,7 +3,7 @@
 import streamlit as st
 
 from billing_core.identity import Permission
-from pages.report_sections import browse, detail
+from pages.report_sections import browse, detail, generate
 from pages.ui.context import require
 from pages.ui.reads import Reader
 
@@ -15,4 +15,10 @@ if wanted := st.query_params.get("report"):
     st.stop()
 
 st.title("Reports", anchor=False)
-browse.draw(read, actor)
+browsing, generating = st.tabs(["Browse", "Generate"], key="tab", bind="query-params")
+if browsing.open:
+    with browsing:
+        browse.draw(read, actor)
+if generating.open:
+    with generating:
+        generate.draw(read, actor)

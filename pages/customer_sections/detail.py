@@ -1,0 +1,145 @@
+"""One customer: totals per currency, reports, orders, what changed, and its details."""
+
+import streamlit as st
+
+from billing_core.audit import queries as audit
+from billing_core.audit.queries import AuditFilter
+from billing_core.customers import queries
+from billing_core.customers.models import Customer
+from billing_core.identity import Actor, Permission
+from billing_core.reports import figures, series
+from billing_core.reports import queries as reports
+from billing_core.reports.queries import Report, ReportFilter
+from pages.customer_sections import editing, orders
+from pages.report_sections.browse import state_of
+from pages.ui import charts, formats, tables
+from pages.ui.figures import cards, ratio_cards
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+OVERVIEW, REPORTS, ORDERS, ACTIVITY, EDIT = "Overview", "Reports", "Orders", "Activity", "Edit details"
+
+
+def draw(read: Reader, actor: Actor, customer_id: int) -> None:
+    st.button("All customers", icon=":material/arrow_back:", type="tertiary", on_click=_close)
+    customer = read(queries.one, customer_id)
+    _header(customer)
+    names = [OVERVIEW, REPORTS, ORDERS, *([ACTIVITY] if actor.may(Permission.AUDIT_READ) else [])]
+    names += [EDIT] if actor.may(Permission.CUSTOMER_WRITE) else []
+    tabs = dict(zip(names, st.tabs(names, key="customer_tab", bind="query-params"), strict=True))
+    for name, tab in tabs.items():
+        if not tab.open:
+            continue
+        with tab:
+            if name == OVERVIEW:
+                _overview(read, actor, customer)
+            elif name == REPORTS:
+                _reports(read, customer)
+            elif name == ORDERS:
+                orders.draw(customer.id)
+            elif name == ACTIVITY:
+                _activity(read, customer)
+            else:
+                editing.draw(actor, customer)
+
+
+def _header(customer: Customer) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.header(md(customer.name), anchor=False, width="content")
+        with st.container(horizontal=True, width="content"):
+            if st.button("Rate card", icon=":material/price_change:", key="to_rate_card"):
+                st.switch_page("rate_cards.py", query_params={"customer": str(customer.id)})
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(customer.currency, icon=":material/payments:", color="blue")
+        place = ", ".join(part for part in (customer.city, customer.state, customer.country) if part)
+        st.caption(md(" · ".join(part for part in (customer.ref, place, customer.email) if part)), width="content")
+
+
+def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
+    scope = figures.scope(actor, customer_id=customer.id)
+    cards(read, [figures.BILLED], scope, key="customer_money", currency=customer.currency)
+    ratio_cards(read, figures.AVERAGE_REPORT, figures.average_report, scope, key="customer_average")
+    cards(
+        read,
+        [figures.REPORTS, figures.ORDERS_BILLED, figures.UNBILLED_ORDERS, figures.OPEN_QUESTIONS],
+        scope,
+        key="customer_counts",
+    )
+    points = read.plain(series.by_month, scope)
+    for currency in sorted({point.currency for point in points}):
+        st.subheader(f"Billed by month, {currency}", anchor=False)
+        of_currency = [point for point in points if point.currency == currency][-24:]
+        charts.money_by_month(
+            [point.month for point in of_currency],
+            [point.amount_minor for point in of_currency],
+            currency,
+            key=f"customer_by_month_{currency}",
+            alt=f"Billed to this customer in {currency} by month",
+        )
+    details = {
+        "Address": ", ".join(part for part in (customer.address, customer.postal_code, customer.city) if part),
+        "Phone": customer.phone,
+        "Tax number": customer.tax_id,
+        "Customer since": formats.instant(customer.created_at, read.company.time_zone),
+    }
+    st.table(
+        {name: md(value) for name, value in details.items() if value},
+        border="horizontal",
+        width="content",
+        alt="Details",
+    )
+
+
+def _reports(read: Reader, customer: Customer) -> None:
+    every = st.toggle("Superseded versions, too", key="customer_reports_all")
+    wanted = ReportFilter(customer_id=customer.id, current_only=not every, order_by="-start_date")
+    total = read(reports.count, wanted)
+    if total == 0:
+        st.info("This customer has no reports yet.", icon=":material/info:")
+        return
+    skipped = tables.pager(total, key="customer_reports_page", noun="reports")
+    tables.show(
+        read(reports.page, wanted, limit=tables.PAGE_SIZE, offset=skipped),
+        [
+            tables.computed("Report", lambda row: f"#{row.id}"),
+            tables.computed("Period", lambda row: formats.period(row.period)),
+            tables.money("Total", "total_minor"),
+            tables.currency_of(),
+            tables.count("Orders", "order_count"),
+            tables.count("Questions", "question_count"),
+            tables.badge("State", state_of, {"Current": "green", "Superseded": "gray"}),
+            tables.instant("Created", "created_at", read.company.time_zone),
+            tables.text("By", "created_by"),
+        ],
+        key="customer_reports",
+        alt="Reports of this customer",
+        opens=_open_report,
+    )
+
+
+def _activity(read: Reader, customer: Customer) -> None:
+    wanted = AuditFilter(subject_kind="customer", subject_id=str(customer.id))
+    total = read(audit.count, wanted)
+    if total == 0:
+        st.caption("Nobody has changed this customer since it was imported.")
+        return
+    skipped = tables.pager(total, key="customer_activity_page", noun="entries")
+    tables.show(
+        read(audit.page, wanted, limit=tables.PAGE_SIZE, offset=skipped),
+        [
+            tables.instant("When", "at", read.company.time_zone),
+            tables.text("Who", "actor_name"),
+            tables.text("What", "action"),
+            tables.text("Subject", "subject_label"),
+        ],
+        key="customer_activity",
+        alt="What changed on this customer",
+    )
+
+
+def _open_report(report: Report) -> None:
+    st.switch_page("reports.py", query_params={"report": str(report.id)})
+
+
+def _close() -> None:
+    st.query_params.pop("customer", None)

@@ -1,0 +1,44 @@
+"""Editing a customer's details."""
+
+import streamlit as st
+
+from billing_core.customers import service
+from billing_core.customers.models import Customer
+from billing_core.customers.service import Details
+from billing_core.dates import utc_now
+from billing_core.identity import Actor
+from pages.ui.context import transaction
+
+
+def draw(actor: Actor, customer: Customer) -> None:
+    st.caption("The key and the currency stay as they were imported: orders, rates and reports rest on them.")
+    with st.form(f"customer_{customer.id}_{customer.version}", border=True):
+        left, right = st.columns(2)
+        with left:
+            name = st.text_input("Name", customer.name, max_chars=200, required=True)
+            email = st.text_input("E-mail", customer.email, max_chars=254)
+            phone = st.text_input("Phone", customer.phone, max_chars=64)
+            tax_id = st.text_input("Tax number", customer.tax_id, max_chars=64)
+        with right:
+            address = st.text_input("Address", customer.address, max_chars=500)
+            postal_code = st.text_input("Postal code", customer.postal_code, max_chars=32)
+            city = st.text_input("City", customer.city, max_chars=120)
+            state = st.text_input("State or region", customer.state, max_chars=120)
+            country = st.text_input("Country", customer.country, max_chars=100, help="Its name or its two-letter code")
+        saved = st.form_submit_button("Save details", type="primary", icon=":material/save:")
+    if saved:
+        details = Details(
+            name=name or "",
+            email=email or "",
+            phone=phone or "",
+            address=address or "",
+            city=city or "",
+            state=state or "",
+            postal_code=postal_code or "",
+            country=country or "",
+            tax_id=tax_id or "",
+        )
+        with transaction() as session:
+            service.change_details(session, actor, customer.id, details, version=customer.version, now=utc_now())
+        st.toast("Saved the customer's details", icon=":material/check:")
+        st.rerun()

@@ -1,0 +1,86 @@
+"""Every customer with what it was billed in all."""
+
+from dataclasses import asdict
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from billing_core.customers import queries as customers
+from billing_core.identity import Actor, Permission
+from billing_core.reports import summary
+from billing_core.reports.summary import CustomerSummary, SummaryFilter
+from pages.ui import filters, tables
+from pages.ui.reads import Reader
+
+PAGE_KEY = "customers_page"
+SORT_KEY = "customers_sort"
+COLUMNS = [
+    tables.text("Customer", "customer_name", order="customer_name"),
+    tables.text("Key", "customer_ref", order="customer_ref"),
+    tables.text("City", "city", order="city"),
+    tables.text("Country", "country", order="country"),
+    tables.count("Reports", "report_count", order="report_count", help="Current reports"),
+    tables.money("Billed", "total_minor", order="total_amount", help="Sum of the current reports"),
+    tables.money("Average", "average_minor", order="average_amount", help="Billed ÷ reports, rounded once"),
+    tables.currency_of(order="currency"),
+    tables.day("First report", "first_billing_date", order="first_report"),
+    tables.day("Last report", "last_billing_date", order="latest_report"),
+    tables.count("Questions", "question_count", order="question_count", help="What could not be billed in full"),
+]
+
+
+def draw(read: Reader, actor: Actor) -> None:
+    wanted = _filter(read, actor)
+    total = read(summary.count, wanted)
+    if total == 0:
+        _nothing(read, actor)
+        return
+    skipped = tables.pager(total, key=PAGE_KEY, noun="customers")
+    rows = read(summary.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+    tables.show(
+        rows,
+        COLUMNS,
+        key=f"customers_{skipped}",
+        alt="Customers and what they were billed",
+        opens=_open,
+        order_key=SORT_KEY,
+    )
+    st.caption("Click a customer to open it, a column's head to sort by it.")
+    if actor.may(Permission.EXPORT):
+        facts = {name: value for name, value in asdict(wanted).items() if value not in ("", None, False)}
+        st.link_button("List as CSV", f"/downloads/customers.csv?{urlencode(facts)}", icon=":material/download:")
+
+
+def _filter(read: Reader, actor: Actor) -> SummaryFilter:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = filters.search(
+            "Search", key="customers_text", page_key=PAGE_KEY, placeholder="Name, key, e-mail or city"
+        )
+        country = filters.choice(
+            "Country", read(customers.countries), key="customers_country", page_key=PAGE_KEY, every="All countries"
+        )
+        currency = filters.choice(
+            "Currency", read(customers.currencies), key="customers_currency", page_key=PAGE_KEY, every="All currencies"
+        )
+        billed = filters.choice(
+            "Billed", ["yes"], key="customers_billed", page_key=PAGE_KEY, names={"yes": "With reports"}, every="All"
+        )
+        order = filters.order(tables.orderings(COLUMNS), "customer_name", key=SORT_KEY, page_key=PAGE_KEY)
+        filters.saved_views(read, actor, "customers")
+    return SummaryFilter(text=text, country=country, currency=currency, with_reports=billed == "yes", order_by=order)
+
+
+def _nothing(read: Reader, actor: Actor) -> None:
+    if read(summary.count, SummaryFilter()):
+        st.info(
+            "No customer fits these filters. Clear the search, or choose all countries.",
+            icon=":material/filter_alt_off:",
+        )
+        return
+    st.info("There are no customers yet. Import a file of customers first.", icon=":material/groups:")
+    if actor.may(Permission.IMPORT) and st.button("Import customers", icon=":material/upload_file:"):
+        st.switch_page("imports.py")
+
+
+def _open(row: CustomerSummary) -> None:
+    st.query_params["customer"] = str(row.customer_id)

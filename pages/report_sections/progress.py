@@ -1,0 +1,142 @@
+"""How far a bill run is. It goes on without this page, which can be left and come back to."""
+
+import streamlit as st
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.errors import NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.jobs import bill_run
+from billing_core.reports import run_progress, runs
+from billing_core.reports.run_progress import ItemRow, Progress
+from pages.ui import formats, tables
+from pages.ui.context import transaction
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+OUTCOMES = {"Waiting": "gray", "Created": "green", "Unchanged": "blue", "Failed": "red"}
+
+
+def draw(actor: Actor, wanted: str) -> None:
+    st.button("Another run", icon=":material/arrow_back:", type="tertiary", on_click=_close)
+    if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 9):
+        st.error("There is no such run.", icon=":material/error:")
+        return
+    run_id = int(wanted)
+    found = _progress(actor, run_id)
+    if found is None:
+        st.error(f"There is no run {run_id}.", icon=":material/error:")
+        return
+    st.subheader(f"Reports for {md(formats.period(found.period))}", anchor=False)
+    if found.running:
+        st.fragment(_running, run_every=1.0)(actor, run_id)
+    else:
+        _ended(actor, found)
+
+
+def recent_runs(read: Reader) -> None:
+    """The newest runs; a click opens one."""
+    with runtime.sessions()() as session:
+        found = run_progress.recent(session, read.actor, limit=10)
+    if not found:
+        return
+    st.markdown("**Recent runs**")
+    zone = read.company.time_zone
+    tables.show(
+        found,
+        [
+            tables.computed("Period", lambda run: formats.period(run.period)),
+            tables.count("Customers", "total"),
+            tables.count("New reports", "created"),
+            tables.count("Unchanged", "unchanged"),
+            tables.count("Failed", "failed"),
+            tables.computed("State", _state),
+            tables.instant("Started", "created_at", zone),
+            tables.text("By", "created_by"),
+        ],
+        key="recent_runs",
+        alt="Recent runs",
+        opens=_open_run if read.actor.may(Permission.REPORT_GENERATE) else None,
+    )
+
+
+def _running(actor: Actor, run_id: int) -> None:
+    found = _progress(actor, run_id)
+    if found is None or not found.running:
+        st.rerun()
+    left = "" if found.seconds_left is None else f", about {_seconds(found.seconds_left)} left"
+    st.progress(
+        found.done / found.total,
+        f"{formats.count(found.done)} of {formats.count(found.total)} customers{left}",
+    )
+    st.caption("This goes on when you leave the page. Come back through Reports, Generate, Recent runs.")
+    if st.button("Stop after this customer", icon=":material/stop_circle:"):
+        with transaction() as session:
+            runs.cancel(session, actor, run_id, now=utc_now())
+        st.rerun()
+
+
+def _ended(actor: Actor, found: Progress) -> None:
+    words = (
+        f"{formats.count(found.created)} new reports, {formats.count(found.unchanged)} unchanged"
+        + (f", {formats.count(found.failed)} failed" if found.failed else "")
+        + (f", {formats.count(found.waiting)} not done" if found.waiting else "")
+    )
+    if found.failed or found.waiting:
+        st.warning(words, icon=":material/warning:")
+        if st.button("Go on with the rest", icon=":material/resume:", type="primary"):
+            with transaction() as session:
+                runs.resume(session, actor, found.run_id, now=utc_now())
+            bill_run.begin(found.run_id)
+            st.rerun()
+    else:
+        st.success(f"Done: {words}.", icon=":material/check_circle:")
+    skipped = tables.pager(found.total, key="run_items_page", noun="customers")
+    with runtime.sessions()() as session:
+        rows = run_progress.items(session, actor, found.run_id, limit=tables.PAGE_SIZE, offset=skipped)
+    tables.show(
+        rows,
+        [
+            tables.text("Customer", "customer_name"),
+            tables.badge("Outcome", lambda row: formats.words(row.outcome), OUTCOMES),
+            tables.computed("Report", lambda row: f"#{row.report_id}" if row.report_id else ""),
+            tables.money("Total", "total_minor"),
+            tables.currency_of(),
+            tables.count("Questions", "question_count"),
+            tables.text("Reason", "reason"),
+        ],
+        key="run_items",
+        alt="What became of each customer of this run",
+        opens=_open_report,
+    )
+
+
+def _progress(actor: Actor, run_id: int) -> Progress | None:
+    try:
+        with runtime.sessions()() as session:
+            return run_progress.progress(session, actor, run_id)
+    except NotFound:
+        return None
+
+
+def _state(run: Progress) -> str:
+    if run.running:
+        return f"Running, {formats.count(run.done)} of {formats.count(run.total)}"
+    return "Stopped" if run.cancelled_at and run.waiting else "Done"
+
+
+def _seconds(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 90 else f"{-(-seconds // 60)} min"
+
+
+def _open_report(row: ItemRow) -> None:
+    if row.report_id:
+        st.query_params["report"] = str(row.report_id)
+
+
+def _open_run(run: Progress) -> None:
+    st.query_params["run"] = str(run.run_id)
+
+
+def _close() -> None:
+    st.query_params.pop("run", None)
