@@ -139,6 +139,7 @@ def _limited(statement: Select[*_Columns], wanted: AuditFilter) -> Select[*_Colu
 
 def _mentions(text: str) -> ColumnElement[bool]:
     """In the names, or in a value before or after. Values are kept as JSON, which writes some characters as escapes."""
+    text = text.replace("\0", "")
     as_in_json = json.dumps(text)[1:-1]
     return or_(
         AuditEntry.actor_name.icontains(text, autoescape=True),

@@ -63,6 +63,8 @@ def checked(wanted: Details) -> Details:
     for field, longest in LONGEST.items():
         if len(kept[field]) > longest:
             reasons[field] = f"may have at most {longest} characters"
+        if not kept[field].replace("\r", "").replace("\n", "").isprintable():
+            reasons[field] = "has characters in it that cannot be printed"
     for field, known in (("currency", currency_code), ("time_zone", time_zone)):
         try:
             kept[field] = known(kept[field])

@@ -88,6 +88,7 @@ def administrators_for_change(session: Session) -> list[int]:
 
 
 def _containing(text: str) -> ColumnElement[bool]:
+    text = text.replace("\0", "")
     return or_(User.name.icontains(text, autoescape=True), User.email.icontains(text, autoescape=True))
 
 

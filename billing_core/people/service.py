@@ -164,16 +164,17 @@ def checked(*, email: str, name: str) -> tuple[str, str]:
     """The address in lower case and the name without needless blanks; Invalid names the fields at fault."""
     address, known_as = email.strip().lower(), " ".join(name.split())
     reasons: dict[str, str] = {}
-    if not _is_email_address(address):
+    if not is_email_address(address):
         reasons["email"] = "is not an e-mail address such as ana@example.com"
-    if not known_as or len(known_as) > 200:
-        reasons["name"] = "is needed, with at most 200 characters"
+    if not known_as or len(known_as) > 200 or not known_as.isprintable():
+        reasons["name"] = "is needed, with at most 200 letters, signs and blanks"
     if reasons:
         raise Invalid("The name or the e-mail address cannot be used", fields=reasons)
     return address, known_as
 
 
-def _is_email_address(text: str) -> bool:
+def is_email_address(text: str) -> bool:
+    """Whether it has the form of an address that we keep; whether it exists, only a mail would tell."""
     local, _, domain = text.rpartition("@")
     printable = text.isascii() and text.isprintable() and not set(text) & set(' <>",;\\')
     return bool(local) and "@" not in local and "." in domain.strip(".") and printable and len(text) <= 254

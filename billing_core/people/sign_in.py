@@ -38,9 +38,9 @@ class Invited:
 
 def verify(session: Session, *, email: str, password: str) -> Verified | None:
     """The account, if it may sign in with this password. Takes equally long where it may not."""
-    row = session.execute(
-        select(User.id, User.password_hash).where(User.email == email.strip().lower(), User.active)
-    ).one_or_none()
+    address = email.strip().lower()
+    account = select(User.id, User.password_hash).where(User.email == address, User.active)
+    row = session.execute(account).one_or_none() if service.is_email_address(address) else None
     user_id, kept = row or (0, None)
     right, newer = passwords.matches(password, kept)
     return Verified(user_id, kept, newer) if right and kept else None

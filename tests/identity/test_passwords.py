@@ -1,0 +1,92 @@
+"""Which passwords are acceptable, and how they are compared."""
+
+import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from billing_core.errors import Invalid
+from billing_core.identity import passwords
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse battery",
+        "Bäckerei-am-Markt",
+        "zwölf Zeichen",
+        "a billing clerk from Lyon",
+        "🐎🔋📎 und noch drei",
+    ],
+)
+def test_long_phrases_are_acceptable(password):
+    assert passwords.acceptable(password, email="ana@example.com", name="Ana Lima")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "",
+        "elevenchars",
+        "x" * 129,
+        "aaaaaaaaaaaa",
+        "abababababab",
+        "123456789012",
+        "Password1234",
+        "password12345",
+        "abcdefghijklm",
+        "ana@example.com",
+        "Ana Lima 2026",
+        "qwerty-qwerty",
+    ],
+)
+def test_what_is_tried_first_is_refused(password):
+    with pytest.raises(Invalid) as refusal:
+        passwords.acceptable(password, email="ana@example.com", name="Ana Lima")
+    assert refusal.value.fields["password"]
+
+
+def test_the_hash_is_argon2id_and_never_the_same():
+    first, second = passwords.hashed("correct horse battery"), passwords.hashed("correct horse battery")
+    assert first.startswith("$argon2id$")
+    assert first != second
+
+
+def test_the_same_characters_match_however_they_are_composed():
+    assert passwords.matches("Ba\u0308ckerei am Markt", passwords.hashed("Bäckerei am Markt")) == (True, None)
+
+
+def test_a_wrong_password_does_not_match():
+    assert passwords.matches("correct horse", passwords.hashed("correct horse battery")) == (False, None)
+
+
+def test_an_older_hash_is_replaced():
+    weak = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8192),)).hash("correct horse battery")
+    right, newer = passwords.matches("correct horse battery", weak)
+    assert right
+    assert newer is not None
+    assert passwords.matches("correct horse battery", newer) == (True, None)
+
+
+@pytest.mark.parametrize("kept", [None, ""])
+def test_without_an_account_the_same_work_is_done(monkeypatch, kept):
+    compared = []
+    real = passwords._HASHES
+
+    class Counting:
+        hash = staticmethod(real.hash)
+
+        def verify_and_update(self, password, hash_):
+            compared.append(hash_)
+            return real.verify_and_update(password, hash_)
+
+    monkeypatch.setattr(passwords, "_HASHES", Counting())
+    assert passwords.matches("no account has this password", kept) == (False, None)
+    assert len(compared) == 1
+
+
+def test_a_hash_of_another_kind_matches_nothing():
+    assert passwords.matches("secret", "not a hash at all") == (False, None)
+
+
+def test_a_huge_password_is_not_even_hashed():
+    assert passwords.matches("x" * 10_000_000, passwords.hashed("correct horse battery")) == (False, None)
