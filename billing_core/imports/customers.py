@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Select, String, Table, exists, func, literal, select
+from sqlalchemy import FromClause, Select, String, exists, func, literal, select
 
 from billing_core.customers.models import Customer, new_public_id, new_uuid
 from billing_core.database.types import UtcDateTime
@@ -31,13 +31,13 @@ def _resolve(staged: Staged) -> Select[Any]:
     ).outerjoin_from(rows, Customer, Customer.ref == rows.c.customer_ref)
 
 
-def _currency_in_use(_staged: Staged, resolved: Table) -> Select[Any]:
+def _currency_in_use(rows: FromClause) -> Select[Any]:
     used = exists().where(Rate.customer_id == Customer.id) | exists().where(BillingReport.customer_id == Customer.id)
     reason = "the customer is billed in " + Customer.currency + ", and has rates or reports in it"
     return (
-        wrong(resolved, "currency", resolved.c.currency, reason)
-        .join(Customer, Customer.id == resolved.c.existing_id)
-        .where(Customer.currency != resolved.c.currency, used)
+        wrong(rows, "currency", rows.c.currency, reason)
+        .join(Customer, Customer.id == rows.c.existing_id)
+        .where(Customer.currency != rows.c.currency, used)
     )
 
 

@@ -85,7 +85,7 @@ class Staged:
         return [self.table.c[name] for name in names if name in self.given]
 
 
-def _nothing_around(_session: Session, _resolved: Table) -> AbstractContextManager[None]:
+def _nothing_around(_session: Session, _rows: FromClause) -> AbstractContextManager[None]:
     return nullcontext()
 
 
@@ -93,11 +93,12 @@ def _nothing_around(_session: Session, _resolved: Table) -> AbstractContextManag
 class Definition:
     """``resolve`` selects ``line`` and columns of ``model`` from the staged rows, leaving out rows that refer to
     something unknown. ``checks`` select what is wrong with staged rows, ``merge_checks`` what is wrong with resolved
-    rows beside what they would change, both as (line, column, value, reason).
+    rows beside what they would change, both as (line, column, value, reason). ``references`` are checks that can
+    only find something where rows are left out.
 
     ``keys`` identify a row of ``model``, and ``labels`` are the file's columns that do so for people.
-    ``insert_only`` are columns that a change leaves alone. ``repeats``: a key may come again, as a further row.
-    ``around`` wraps the writing of resolved rows, to keep up what depends on them.
+    ``insert_only`` are columns that a change leaves alone. ``repeats``: a key may come again, as a further row
+    that ``position`` counts. ``around`` wraps the writing of resolved rows, to keep up what depends on them.
     """
 
     kind: Kind
@@ -107,12 +108,13 @@ class Definition:
     labels: tuple[str, ...]
     fields: tuple[Field, ...]
     resolve: Callable[[Staged], Select[Any]]
+    references: tuple[Callable[[Staged], Select[Any]], ...] = ()
     checks: tuple[Callable[[Staged], Select[Any]], ...] = ()
-    merge_checks: tuple[Callable[[Staged, Table], Select[Any]], ...] = ()
+    merge_checks: tuple[Callable[[FromClause], Select[Any]], ...] = ()
     derived: tuple[Derived, ...] = ()
     insert_only: frozenset[str] = frozenset()
     repeats: bool = False
-    around: Callable[[Session, Table], AbstractContextManager[None]] = _nothing_around
+    around: Callable[[Session, FromClause], AbstractContextManager[None]] = _nothing_around
 
     @property
     def table(self) -> Table:

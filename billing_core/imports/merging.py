@@ -1,4 +1,4 @@
-"""From staged rows to our tables, in sets: what is new, what changes, what is wrong, and the writing itself."""
+"""From staged rows to our tables, in sets: what is new, what changes, what contradicts itself, and the writing."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +10,10 @@ from sqlalchemy import (
     FromClause,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     Select,
     String,
+    Subquery,
     Table,
     and_,
     case,
@@ -28,10 +30,10 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import JSON, TypeEngine
 
-from billing_core.database.types import BigId
 from billing_core.imports.kinds import Definition, Staged
 
-_OWN = ("line", "existing_id", "effect")
+_POSITION = "position"
+EFFECTS = ("new", "changed", "unchanged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,59 +45,57 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One column of one row that the file changes."""
+    """One column of one row that the file changes. ``row`` names it as the file does."""
 
     line: int
+    row: str
     column: str
     old: Any
     new: Any
 
 
 def resolve(connection: Connection, definition: Definition, staged: Staged) -> Table:
-    """The rows as our table would have them, each with the id of the row that it meets and whether that changes.
+    """The staged rows as our table would have them: ``line`` and the columns that the file gives, in key order.
 
-    Columns: ``line``, those of our table that the file gives, ``existing_id``, ``effect``.
+    In that order the indexes of our table grow at their end, and equal keys are found without sorting again.
     """
     chosen = definition.resolve(staged).subquery("chosen")
-    target = definition.table
     names = [column.name for column in chosen.c if column.name != "line"]
+    order = [name for name in definition.keys if name != _POSITION] + ["line"]
     resolved = Table(
         staged.table.name.replace("staged", "resolved"),
         MetaData(),
         Column("line", Integer),
-        *(Column(name, _plain_type(target.c[name].type)) for name in names),
-        Column("existing_id", BigId),
-        Column("effect", String),
+        *(Column(name, _plain_type(definition.table.c[name].type)) for name in names),
+        PrimaryKeyConstraint(*order),
         prefixes=["TEMPORARY"],
+        sqlite_with_rowid=False,
     )
     resolved.create(connection, checkfirst=False)
-    effect = case(
-        (target.c.id.is_(None), "new"),
-        (differs(compared(definition, names), chosen, target), "changed"),
-        else_="unchanged",
-    )
-    rows = select(chosen.c.line, *(chosen.c[name] for name in names), target.c.id, effect).outerjoin_from(
-        chosen, target, _same_key(definition, target, chosen)
-    )
+    rows = select(*(chosen.c[column.name] for column in resolved.columns)).order_by(*(chosen.c[key] for key in order))
     connection.execute(insert(resolved).from_select([column.name for column in resolved.columns], rows))
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"ANALYZE {resolved.name}")
     return resolved
 
 
-def _plain_type(of: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Words stay words: a temporary table needs no CHECK of its own."""
-    return String() if isinstance(of, Enum) else of
+def beside(definition: Definition, resolved: Table) -> Subquery:
+    """Each resolved row with the id of the row that it meets, ``existing_id``, and its ``effect`` there."""
+    target = definition.table
+    effect = case(
+        (target.c.id.is_(None), "new"),
+        (differs(compared(definition, resolved), resolved, target), "changed"),
+        else_="unchanged",
+    )
+    met = and_(*(target.c[key] == resolved.c[key] for key in definition.keys))
+    columns = (*resolved.columns, target.c.id.label("existing_id"), effect.label("effect"))
+    return select(*columns).outerjoin_from(resolved, target, met).subquery("beside")
 
 
-def given_columns(resolved: Table) -> list[str]:
-    """The columns of our table for which the file has values."""
-    return [column.name for column in resolved.columns if column.name not in _OWN]
-
-
-def compared(definition: Definition, names: list[str]) -> list[str]:
+def compared(definition: Definition, rows: FromClause) -> list[str]:
     """The columns whose difference is a change."""
-    return [name for name in names if name not in definition.keys and name not in definition.insert_only]
+    never = {"line", "existing_id", "effect", *definition.keys, *definition.insert_only}
+    return [column.name for column in rows.c if column.name not in never]
 
 
 def differs(names: list[str], one: FromClause, other: FromClause) -> ColumnElement[bool]:
@@ -108,15 +108,45 @@ def _comparable(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return sql_cast(column, String) if isinstance(column.type, JSON) else column
 
 
+def _plain_type(of: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Words stay words: a temporary table needs no CHECK of its own."""
+    return String() if isinstance(of, Enum) else of
+
+
+def _repeated(definition: Definition, resolved: Table) -> Subquery:
+    """The keys that come more than once, with their first line."""
+    keys = [resolved.c[key] for key in definition.keys if key != _POSITION]
+    found = select(*keys, func.min(resolved.c.line).label("first_line")).group_by(*keys).having(func.count() > 1)
+    return found.subquery("repeated")
+
+
+def _same_key(definition: Definition, one: FromClause, other: FromClause) -> ColumnElement[bool]:
+    return and_(*(one.c[key] == other.c[key] for key in definition.keys if key != _POSITION))
+
+
+def number_repeated_keys(connection: Connection, definition: Definition, resolved: Table) -> None:
+    """A key that comes again is a further row: its ``position`` counts on, in the order of the file."""
+    repeated = _repeated(definition, resolved)
+    if connection.execute(select(repeated).limit(1)).first() is None:
+        return
+    keys = [resolved.c[key] for key in definition.keys if key != _POSITION]
+    place = func.row_number().over(partition_by=keys, order_by=resolved.c.line)
+    counted = (
+        select(*keys, resolved.c.line, place.label("place"))
+        .join(repeated, _same_key(definition, repeated, resolved))
+        .subquery("counted")
+    )
+    connection.execute(
+        update(resolved)
+        .values({_POSITION: counted.c.place})
+        .where(_same_key(definition, counted, resolved), counted.c.line == resolved.c.line)
+    )
+
+
 def reject_repeated_keys(connection: Connection, definition: Definition, resolved: Table, rejections: Table) -> int:
     """A key that comes again with other content is rejected; with the same content its row is dropped, as it
     changes nothing. Returns how many were dropped."""
-    repeated = (
-        select(*_keys(definition, resolved), func.min(resolved.c.line).label("first_line"))
-        .group_by(*_keys(definition, resolved))
-        .having(func.count() > 1)
-        .subquery("repeated")
-    )
+    repeated = _repeated(definition, resolved)
     if connection.execute(select(repeated).limit(1)).first() is None:
         return 0
     first, again = resolved.alias("first_row"), resolved.alias("again")
@@ -126,13 +156,13 @@ def reject_repeated_keys(connection: Connection, definition: Definition, resolve
         .join(first, and_(first.c.line == repeated.c.first_line, _same_key(definition, first, again)))
         .where(again.c.line != first.c.line)
     )
-    other = differs(compared(definition, given_columns(resolved)), again, first)
+    other = differs(compared(definition, resolved), again, first)
     reason = literal("comes again with other content; it was first on line ", String) + sql_cast(first.c.line, String)
     value = sql_cast(again.c[definition.keys[-1]], String)
-    contradictions = pairs.where(other).with_only_columns(
-        again.c.line, literal(definition.labels[-1], String), value, reason
+    column = literal(definition.labels[-1], String)
+    add_rejections(
+        connection, rejections, pairs.where(other).with_only_columns(again.c.line, column, value, reason).distinct()
     )
-    add_rejections(connection, rejections, contradictions)
     same = pairs.where(~other).subquery("same")
     return connection.execute(delete(resolved).where(resolved.c.line.in_(select(same.c.line)))).rowcount
 
@@ -142,61 +172,61 @@ def add_rejections(connection: Connection, rejections: Table, found: Select[Any]
     connection.execute(insert(rejections).from_select(["line", "column_name", "value", "reason"], found))
 
 
-def count_effects(connection: Connection, resolved: Table, *, dropped: int = 0) -> Counts:
-    statement = select(resolved.c.effect, func.count()).group_by(resolved.c.effect)
-    effects = {effect: int(number) for effect, number in connection.execute(statement)}
-    return Counts(effects.get("new", 0), effects.get("changed", 0), effects.get("unchanged", 0) + dropped)
-
-
-def changes(connection: Connection, definition: Definition, resolved: Table, *, limit: int) -> list[Change]:
-    """What changes, column by column, for at most ``limit`` rows in the order of the file."""
-    target = definition.table
-    names = compared(definition, given_columns(resolved))
-    statement = (
-        select(
-            resolved.c.line,
-            *(target.c[name].label(f"old_{name}") for name in names),
-            *(resolved.c[name].label(f"new_{name}") for name in names),
-        )
-        .join(target, target.c.id == resolved.c.existing_id)
-        .where(resolved.c.effect == "changed")
-        .order_by(resolved.c.line)
-        .limit(limit)
-    )
-    return [
-        Change(row.line, name, row[place], row[place + len(names)])
-        for row in connection.execute(statement)
-        for place, name in enumerate(names, start=1)
-        if row[place] != row[place + len(names)]
-    ]
-
-
-def write(connection: Connection, definition: Definition, resolved: Table, counts: Counts) -> None:
-    """Insert what is new and update what changed; what is unchanged is not touched."""
-    names = given_columns(resolved)
-    if counts.new:
-        # In the order of the key, so that the index grows at its end.
-        fresh = select(*(resolved.c[name] for name in names)).where(resolved.c.effect == "new")
-        rows = fresh.order_by(*(resolved.c[key] for key in definition.keys))
-        connection.execute(insert(definition.table).from_select(names, rows))
-    if counts.changed:
-        target = definition.table
-        values: dict[str, Any] = {name: resolved.c[name] for name in compared(definition, names)}
-        if "version" in target.c:
-            values["version"] = target.c.version + 1
-        connection.execute(
-            update(target).values(values).where(target.c.id == resolved.c.existing_id, resolved.c.effect == "changed")
-        )
-
-
-def _keys(definition: Definition, rows: FromClause) -> list[ColumnElement[Any]]:
-    return [rows.c[key] for key in definition.keys]
-
-
-def _same_key(definition: Definition, one: FromClause, other: FromClause) -> ColumnElement[bool]:
-    return and_(*(one.c[key] == other.c[key] for key in definition.keys))
-
-
 def leave_out(connection: Connection, resolved: Table, rejections: Table) -> None:
     """Rejected rows do not count as new, changed or unchanged."""
     connection.execute(delete(resolved).where(resolved.c.line.in_(select(rejections.c.line))))
+
+
+def count_rows(connection: Connection, rows: Table) -> int:
+    return connection.scalar(select(func.count()).select_from(rows)) or 0
+
+
+def count_effects(connection: Connection, definition: Definition, resolved: Table) -> Counts:
+    rows = beside(definition, resolved)
+    statement = select(*(func.count().filter(rows.c.effect == effect) for effect in EFFECTS)).select_from(rows)
+    return Counts(*map(int, connection.execute(statement).one()))
+
+
+def changes(
+    connection: Connection, definition: Definition, staged: Staged, resolved: Table, *, limit: int
+) -> list[Change]:
+    """What changes, column by column, for at most ``limit`` rows in the order of the file."""
+    rows, target = beside(definition, resolved), definition.table
+    names = compared(definition, resolved)
+    labels = [staged.table.c[name] for name in definition.labels if name in staged.table.c]
+    statement = (
+        select(*(target.c[name] for name in names), *(rows.c[name] for name in names), *labels, rows.c.line)
+        .join_from(rows, target, target.c.id == rows.c.existing_id)
+        .join(staged.table, staged.table.c.line == rows.c.line)
+        .where(rows.c.effect == "changed")
+        .order_by(rows.c.line)
+        .limit(limit)
+    )
+    found = []
+    for row in connection.execute(statement):
+        olds, news = row[: len(names)], row[len(names) : 2 * len(names)]
+        label = " · ".join(str(cell) for cell in row[2 * len(names) : -1])
+        found += [
+            Change(row[-1], label, name, old, new)
+            for name, old, new in zip(names, olds, news, strict=True)
+            if old != new
+        ]
+    return found
+
+
+def write(connection: Connection, definition: Definition, resolved: Table, counts: Counts) -> None:
+    """Update what changed, then insert what is new; what is unchanged is not touched."""
+    target, rows = definition.table, beside(definition, resolved)
+    if counts.changed:
+        values: dict[str, Any] = {name: rows.c[name] for name in compared(definition, resolved)}
+        if "version" in target.c:
+            values["version"] = target.c.version + 1
+        changed = (target.c.id == rows.c.existing_id, rows.c.effect == "changed")
+        connection.execute(update(target).values(values).where(*changed))
+    if counts.new:
+        names = [column.name for column in resolved.columns if column.name != "line"]
+        fresh = select(*(rows.c[name] for name in names)).where(rows.c.existing_id.is_(None))
+        if not counts.changed and not counts.unchanged:
+            # A statement that also reads the table into which it writes must keep its rows aside first.
+            fresh = select(*(resolved.c[name] for name in names))
+        connection.execute(insert(target).from_select(names, fresh))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Date, Integer, Select, String, Table, func, literal, select
+from sqlalchemy import Date, FromClause, Integer, Select, String, func, literal, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
@@ -42,23 +42,23 @@ def _resolve_orders(staged: Staged) -> Select[Any]:
     )
 
 
-def _of_another_customer(_staged: Staged, resolved: Table) -> Select[Any]:
+def _of_another_customer(rows: FromClause) -> Select[Any]:
     reason = "is an order of customer " + Customer.ref + "; order numbers are unique over all customers"
     return (
-        wrong(resolved, "order_number", resolved.c.number, reason)
-        .join(Order, Order.id == resolved.c.existing_id)
+        wrong(rows, "order_number", rows.c.number, reason)
+        .join(Order, Order.id == rows.c.existing_id)
         .join(Customer, Customer.id == Order.customer_id)
-        .where(Order.customer_id != resolved.c.customer_id)
+        .where(Order.customer_id != rows.c.customer_id)
     )
 
 
 @contextmanager
-def _keeping_coverage(session: Session, resolved: Table) -> Iterator[None]:
+def _keeping_coverage(session: Session, rows: FromClause) -> Iterator[None]:
     """The kept totals of the months in which an order was, or is now."""
-    touched = resolved.c.effect != "unchanged"
-    customers = session.scalars(select(resolved.c.customer_id).where(touched).distinct()).all()
-    now = select(resolved.c.order_date.label("day")).where(touched)
-    before = select(Order.order_date).join(resolved, resolved.c.existing_id == Order.id).where(touched)
+    touched = rows.c.effect != "unchanged"
+    customers = session.scalars(select(rows.c.customer_id).where(touched).distinct()).all()
+    now = select(rows.c.order_date.label("day")).where(touched)
+    before = select(Order.order_date).join(rows, rows.c.existing_id == Order.id).where(touched)
     days = now.union_all(before).subquery()
     first, last = session.execute(select(func.min(days.c.day), func.max(days.c.day))).one()
     yield
@@ -131,22 +131,21 @@ ORDERS = Definition(
         Field("notes", text_up_to(5000), synonyms=("note", "comment", "comments", "remarks", "instructions")),
     ),
     resolve=_resolve_orders,
-    checks=(unknown("customer_ref", Customer.ref, "no customer has this customer_ref; import customers first"),),
+    references=(unknown("customer_ref", Customer.ref, "no customer has this customer_ref; import customers first"),),
     merge_checks=(_of_another_customer,),
     around=_keeping_coverage,
 )
 
 
 def _resolve_lines(staged: Staged) -> Select[Any]:
-    """A SKU that an order names again is its further line, in the order of the file."""
+    """Each the first line of its SKU in its order, until those that come again are counted."""
     rows = staged.table
-    position = func.row_number().over(partition_by=(Order.id, rows.c.sku_key), order_by=rows.c.line)
     return select(
         rows.c.line,
         Order.id.label("order_id"),
         rows.c.sku,
         rows.c.sku_key,
-        position.label("position"),
+        literal(1).label("position"),
         rows.c.quantity,
     ).join_from(rows, Order, Order.number == rows.c.order_number)
 
@@ -182,7 +181,7 @@ ORDER_ITEMS = Definition(
         ),
     ),
     resolve=_resolve_lines,
-    checks=(unknown("order_number", Order.number, "no order has this number; import orders first"),),
+    references=(unknown("order_number", Order.number, "no order has this number; import orders first"),),
     derived=(Derived("sku_key", "sku", sku_key),),
     repeats=True,
 )

@@ -65,6 +65,6 @@ DEFINITION = Definition(
         ),
     ),
     resolve=_resolve,
-    checks=(_nobody_s,),
+    references=(_nobody_s,),
     derived=(Derived("sku_key", "sku", sku_key),),
 )

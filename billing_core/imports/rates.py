@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Date,
+    FromClause,
     Select,
     String,
     Table,
@@ -123,28 +124,24 @@ def _nothing_wrong(rows: Table) -> Select[Any]:
 # --- what is wrong beside other rates --------------------------------------------------------------------------------
 
 
-def _overlap_in_file(_staged: Staged, resolved: Table) -> Select[Any]:
-    earlier = resolved.alias("earlier")
-    reason = (
-        "the rate" + _span(resolved) + " overlaps the one on line " + sql_cast(earlier.c.line, String) + _span(earlier)
-    )
-    return wrong(resolved, "valid_from", _day(resolved.c.valid_from), reason).join(
-        earlier, and_(earlier.c.line < resolved.c.line, _overlapping(resolved, earlier))
+def _overlap_in_file(rows: FromClause) -> Select[Any]:
+    earlier = rows.alias("earlier")
+    reason = "the rate" + _span(rows) + " overlaps the one on line " + sql_cast(earlier.c.line, String) + _span(earlier)
+    return wrong(rows, "valid_from", _day(rows.c.valid_from), reason).join(
+        earlier, and_(earlier.c.line < rows.c.line, _overlapping(rows, earlier))
     )
 
 
-def _overlap_in_database(_staged: Staged, resolved: Table) -> Select[Any]:
+def _overlap_in_database(rows: FromClause) -> Select[Any]:
     """A rate that the file names too counts as the file has it."""
     kept = Rate.__table__.alias("kept")
-    replaced = select(resolved.c.existing_id).where(resolved.c.existing_id.is_not(None))
-    reason = (
-        "the rate of " + Customer.ref + " for " + Service.code + _span(resolved) + " overlaps its rate" + _span(kept)
-    )
+    replaced = select(rows.c.existing_id).where(rows.c.existing_id.is_not(None))
+    reason = "the rate of " + Customer.ref + " for " + Service.code + _span(rows) + " overlaps its rate" + _span(kept)
     return (
-        wrong(resolved, "valid_from", _day(resolved.c.valid_from), reason)
-        .join(kept, _overlapping(resolved, kept))
-        .join(Customer, Customer.id == resolved.c.customer_id)
-        .join(Service, Service.id == resolved.c.service_id)
+        wrong(rows, "valid_from", _day(rows.c.valid_from), reason)
+        .join(kept, _overlapping(rows, kept))
+        .join(Customer, Customer.id == rows.c.customer_id)
+        .join(Service, Service.id == rows.c.service_id)
         .where(kept.c.id.not_in(replaced))
     )
 
@@ -165,11 +162,11 @@ def _last_day(rates: Any) -> ColumnElement[Any]:
     return func.coalesce(rates.c.valid_to, forever) if "valid_to" in rates.c else forever
 
 
-def _changed_though_used(_staged: Staged, resolved: Table) -> Select[Any]:
+def _changed_though_used(rows: FromClause) -> Select[Any]:
     """A report keeps the rates that it used. Ending one after its last billed order is no change of those."""
     target = Rate.__table__
-    names = [name for name in merging.compared(DEFINITION, merging.given_columns(resolved)) if name != "valid_to"]
-    differs = merging.differs(names, resolved, target)
+    names = [name for name in merging.compared(DEFINITION, rows) if name != "valid_to"]
+    differs = merging.differs(names, rows, target)
     billed = (
         select(ReportCharge.order_id)
         .join(BillingReport, BillingReport.id == ReportCharge.report_id)
@@ -178,12 +175,12 @@ def _changed_though_used(_staged: Staged, resolved: Table) -> Select[Any]:
     billed_later = billed.join(
         ReportOrder,
         and_(ReportOrder.report_id == ReportCharge.report_id, ReportOrder.order_id == ReportCharge.order_id),
-    ).where(ReportOrder.order_date > _last_day(resolved))
+    ).where(ReportOrder.order_date > _last_day(rows))
     reason = "a report has used this rate: end it with valid_to and enter another from the day after"
     return (
-        wrong(resolved, "valid_from", _day(resolved.c.valid_from), reason)
-        .join(target, target.c.id == resolved.c.existing_id)
-        .where(resolved.c.effect == "changed", (differs & exists(billed)) | exists(billed_later))
+        wrong(rows, "valid_from", _day(rows.c.valid_from), reason)
+        .join(target, target.c.id == rows.c.existing_id)
+        .where(rows.c.effect == "changed", (differs & exists(billed)) | exists(billed_later))
     )
 
 

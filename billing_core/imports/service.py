@@ -161,30 +161,39 @@ def _read(connection: Connection, incoming: Incoming, *, now: datetime, progress
 def _compare(connection: Connection, read: _Read, rejected_rows: BinaryIO | None) -> tuple[Outcome, Table]:
     """Hold the staged rows against our tables: counts, rejections, a sample of the changes."""
     definition, staged = read.definition, read.staged
-    for rule in definition.checks:
-        merging.add_rejections(connection, read.rejections, rule(staged))
     resolved = merging.resolve(connection, definition, staged)
+    rules = definition.checks
+    if merging.count_rows(connection, resolved) < merging.count_rows(connection, staged.table):
+        rules = (*definition.references, *rules)
+    for rule in rules:
+        merging.add_rejections(connection, read.rejections, rule(staged))
     dropped = 0
-    if not definition.repeats:
+    if definition.repeats:
+        merging.number_repeated_keys(connection, definition, resolved)
+    else:
         dropped = merging.reject_repeated_keys(connection, definition, resolved, read.rejections)
     for merge_rule in definition.merge_checks:
-        merging.add_rejections(connection, read.rejections, merge_rule(staged, resolved))
+        rows = merging.beside(definition, resolved)
+        merging.add_rejections(connection, read.rejections, merge_rule(rows))
     rejected = rejections.count(connection, read.rejections)
     if rejected:
         merging.leave_out(connection, resolved, read.rejections)
     if rejected_rows is not None:
         rejections.write_csv(connection, read.rejections, read.mapping, rejected_rows)
-    counts = merging.count_effects(connection, resolved, dropped=dropped)
+    counts = merging.count_effects(connection, definition, resolved)
+    changes: list[merging.Change] = []
+    if counts.changed:
+        changes = merging.changes(connection, definition, staged, resolved, limit=SHOWN_CHANGES)
     outcome = Outcome(
         kind=definition.kind,
         file_name=read.incoming.file_name,
         mapping=read.mapping,
         new=counts.new,
         changed=counts.changed,
-        unchanged=counts.unchanged,
+        unchanged=counts.unchanged + dropped,
         rejected=rejected,
         rejections=rejections.first(connection, read.rejections, read.mapping, limit=SHOWN_REJECTIONS),
-        changes=merging.changes(connection, definition, resolved, limit=SHOWN_CHANGES) if counts.changed else [],
+        changes=changes,
     )
     return outcome, resolved
 
@@ -208,8 +217,10 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
     if not outcome.new and not outcome.changed:
         return
     before, after = _audited(outcome)
-    with definition.around(session, resolved):
-        merging.write(session.connection(), definition, resolved, merging.Counts(outcome.new, outcome.changed, 0))
+    with definition.around(session, merging.beside(definition, resolved)):
+        merging.write(
+            session.connection(), definition, resolved, merging.Counts(outcome.new, outcome.changed, outcome.unchanged)
+        )
     audit.record(
         session,
         actor,
@@ -226,10 +237,9 @@ def _audited(outcome: Outcome) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """Small changes are kept cell by cell, large ones by their counts."""
     if not outcome.changed or outcome.changed > AUDITED_ROWS:
         return None, {}
-    places = {(change.line, change.column): change for change in outcome.changes}
     return (
-        {f"line {line}, {column}": str(change.old) for (line, column), change in places.items()},
-        {f"line {line}, {column}": str(change.new) for (line, column), change in places.items()},
+        {f"{change.row}: {change.column}": str(change.old) for change in outcome.changes},
+        {f"{change.row}: {change.column}": str(change.new) for change in outcome.changes},
     )
 
 

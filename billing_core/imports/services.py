@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Select, Table, exists, select
+from sqlalchemy import FromClause, Select, exists, select
 
 from billing_core.imports import cells
 from billing_core.imports.kinds import Definition, Field, Kind, Staged, text_up_to, wrong
@@ -14,13 +14,13 @@ def _resolve(staged: Staged) -> Select[Any]:
     return select(rows.c.line, rows.c.service_code.label("code"), rows.c.name, rows.c.cost_type)
 
 
-def _cost_type_in_use(_staged: Staged, resolved: Table) -> Select[Any]:
+def _cost_type_in_use(rows: FromClause) -> Select[Any]:
     """Another cost type would give the prices that are agreed another meaning."""
     reason = "the service is priced " + Service.cost_type + " in rate cards; enter a new service instead"
     return (
-        wrong(resolved, "cost_type", resolved.c.cost_type, reason)
-        .join(Service, Service.id == resolved.c.existing_id)
-        .where(Service.cost_type != resolved.c.cost_type, exists().where(Rate.service_id == Service.id))
+        wrong(rows, "cost_type", rows.c.cost_type, reason)
+        .join(Service, Service.id == rows.c.existing_id)
+        .where(Service.cost_type != rows.c.cost_type, exists().where(Rate.service_id == Service.id))
     )
 
 

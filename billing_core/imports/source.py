@@ -65,7 +65,7 @@ def read_layout(stream: BinaryIO) -> Layout:
     raise Invalid("The file is empty: there is no line with the names of the columns.")
 
 
-def batches(stream: BinaryIO, layout: Layout, *, size: int = 10_000) -> Iterator[Batch]:
+def batches(stream: BinaryIO, layout: Layout, *, size: int = 1_000) -> Iterator[Batch]:
     """All records after the header. Lines without any text are left out."""
     for batch in _records(stream, layout.delimiter, size=size, header=layout):
         if all(batch.rows):

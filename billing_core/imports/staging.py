@@ -100,6 +100,20 @@ class _Known(dict[str, Any]):
         return value
 
 
+class _Computed(dict[Any, Any]):
+    """Remembers what is derived from a value, as ``_Known`` does for cells."""
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._compute = compute
+
+    def __missing__(self, value: Any) -> Any:
+        if len(self) >= _MEMORY:
+            self.clear()
+        self[value] = derived = self._compute(value)
+        return derived
+
+
 def read_batch(
     batch: source.Batch, readers: Sequence[Reader], layout: source.Layout
 ) -> tuple[Sequence[int], list[list[Any]], list[Rejection]]:
@@ -168,7 +182,8 @@ def _maker(item: Derived, names: list[str]) -> Callable[[list[list[Any]], int], 
     if item.source is None:
         return lambda _columns, count: (item.compute() for _ in range(count))
     place = names.index(item.source)
-    return lambda columns, _count: map(item.compute, columns[place])
+    computed = _Computed(item.compute)
+    return lambda columns, _count: map(computed.__getitem__, columns[place])
 
 
 def _create_tables(connection: Connection, fields: Sequence[Field], derived: Sequence[Derived]) -> tuple[Table, Table]:
