@@ -42,6 +42,21 @@ OPERATOR_WORDS = {
     "ends_with": "ends with",
 }
 
+_PLURAL_WORDS = {
+    "eq": "are",
+    "ne": "are not",
+    "lt": "are below",
+    "le": "are at most",
+    "gt": "are above",
+    "ge": "are at least",
+    "in": "are one of",
+    "not_in": "are none of",
+    "contains": "contain",
+    "not_contains": "do not contain",
+    "starts_with": "start with",
+    "ends_with": "end with",
+}
+
 _SKU_WORDS = {
     "eq": "are exactly",
     "ne": "are not exactly",
@@ -66,9 +81,14 @@ def describe(condition: Condition | None) -> str:
 def describe_leaf(leaf: Condition) -> str:
     """One comparison in words."""
     field, op, value = leaf["field"], leaf["op"], leaf["value"]
-    verbs = _SKU_WORDS if field == "skus" else OPERATOR_WORDS
-    verb = verbs[op] if field not in ("packages", "notes") else verbs[op].replace("is", "are", 1)
-    return f"{FIELD_WORDS[field]} {verb} {', '.join(value) if isinstance(value, list) else value}"
+    return f"{FIELD_WORDS[field]} {operator_words(field)[op]} {', '.join(value) if isinstance(value, list) else value}"
+
+
+def operator_words(field: str) -> dict[str, str]:
+    """How each operator reads after this field's name."""
+    if field == "skus":
+        return _SKU_WORDS
+    return _PLURAL_WORDS if field in ("packages", "notes") else OPERATOR_WORDS
 
 
 def evaluate(condition: Condition | None, facts: Mapping[str, Any]) -> bool:

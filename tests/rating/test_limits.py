@@ -5,10 +5,10 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from tests.rating import cards
 
 from billing_core.errors import Invalid
 from billing_core.rating import statements
+from tests.rating import cards
 
 
 def a_rate(cost_type="per_item", price="1", **more):

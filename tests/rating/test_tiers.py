@@ -1,0 +1,53 @@
+"""Which tiers a rate may have, and in which form they are kept."""
+
+import pytest
+
+from billing_core.errors import Invalid
+from billing_core.rating.models import TierMode
+from billing_core.rating.tiers import Tiers, parse
+
+KEPT = [{"up_to": "10", "unit_price": "0.5"}, {"up_to": None, "unit_price": "0.123456"}]
+
+
+def test_a_list_is_graduated_unless_told_otherwise():
+    text = '[{"up_to": 10.0, "unit_price": 0.50}, {"up_to": null, "unit_price": "0.123456"}]'
+    assert parse(text) == Tiers(TierMode.GRADUATED, KEPT)
+    assert parse(text, mode=TierMode.VOLUME) == Tiers(TierMode.VOLUME, KEPT)
+
+
+def test_the_mode_may_be_named_with_the_tiers():
+    assert parse({"mode": "volume", "tiers": KEPT}) == Tiers(TierMode.VOLUME, KEPT)
+
+
+@pytest.mark.parametrize("nothing", [None, "", " ", "[]", [], {}, {"mode": "volume", "tiers": []}])
+def test_no_tiers_are_none(nothing):
+    assert parse(nothing) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "place"),
+    [
+        ("{", "tiers"),
+        ("3", "tiers"),
+        ({"mode": "stairs", "tiers": KEPT}, "tiers.mode"),
+        ({"rows": KEPT}, "tiers.rows"),
+        ([1], "tiers[0]"),
+        ([{"up_to": None}], "tiers[0].unit_price"),
+        ([{"up_to": None, "unit_price": -1}], "tiers[0].unit_price"),
+        ([{"up_to": None, "unit_price": "0.1234567"}], "tiers[0].unit_price"),
+        ([{"up_to": None, "unit_price": "NaN"}], "tiers[0].unit_price"),
+        ([{"up_to": None, "unit_price": "1e12"}], "tiers[0].unit_price"),
+        ([{"up_to": None, "unit_price": True}], "tiers[0].unit_price"),
+        ([{"up_to": "0.0001", "unit_price": 1}, KEPT[1]], "tiers[0].up_to"),
+        ([{"up_to": 0, "unit_price": 1}, KEPT[1]], "tiers[0].up_to"),
+        ([KEPT[0], KEPT[0], KEPT[1]], "tiers[1].up_to"),
+        ([KEPT[1], KEPT[1]], "tiers[0].up_to"),
+        ([KEPT[0]], "tiers[0].up_to"),
+        ([{"up_to": None, "unit_price": 1, "price": 2}], "tiers[0].price"),
+        ([KEPT[0]] * 51, "tiers"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_place(raw, place):
+    with pytest.raises(Invalid) as refused:
+        parse(raw)
+    assert list(refused.value.fields) == [place]
