@@ -7,7 +7,7 @@ from billing_core.reports import figures
 from pages.overview_sections import attention, billed, data_age, first_steps
 from pages.ui import filters
 from pages.ui.context import require
-from pages.ui.figures import cards, ratio_cards
+from pages.ui.figures import cards, ratio_cards, wall
 from pages.ui.reads import Reader
 
 actor = require(Permission.REPORT_READ)
@@ -29,9 +29,12 @@ if first_steps.needed(read):
     first_steps.draw(read, actor)
     st.stop()
 
-cards(read, [figures.BILLED], scope, key="overview_money", compared=True, currency=company.currency)
-ratio_cards(read, figures.AVERAGE_REPORT, figures.average_report, scope, key="overview_average")
-cards(read, [figures.REPORTS, figures.ORDERS_BILLED], scope, key="overview_counts", compared=True)
+with wall():
+    cards(read, [figures.BILLED], scope, key="overview_money", compared=True, currency=company.currency)
+    ratio_cards(read, figures.AVERAGE_REPORT, figures.average_report, scope, key="overview_average")
+    cards(read, [figures.REPORTS, figures.ORDERS_BILLED], scope, key="overview_counts", compared=True)
+    closed = figures.scope(actor, period=figures.closed_months(today), known_at=known_at)
+    cards(read, [figures.UNBILLED_ORDERS], closed, key="overview_unbilled")
 
 attention.draw(read, actor, today=today, known_at=known_at)
 billed.draw(actor, scope, today=today, own_currency=company.currency)

@@ -13,7 +13,7 @@ from billing_core.reports.queries import Report, ReportFilter
 from pages.customer_sections import editing, orders
 from pages.report_sections.browse import state_of
 from pages.ui import charts, formats, tables
-from pages.ui.figures import cards, ratio_cards
+from pages.ui.figures import cards, ratio_cards, wall
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -57,14 +57,11 @@ def _header(customer: Customer) -> None:
 
 def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
     scope = figures.scope(actor, customer_id=customer.id)
-    cards(read, [figures.BILLED], scope, key="customer_money", currency=customer.currency)
-    ratio_cards(read, figures.AVERAGE_REPORT, figures.average_report, scope, key="customer_average")
-    cards(
-        read,
-        [figures.REPORTS, figures.ORDERS_BILLED, figures.UNBILLED_ORDERS, figures.OPEN_QUESTIONS],
-        scope,
-        key="customer_counts",
-    )
+    with wall():
+        cards(read, [figures.BILLED], scope, key="customer_money", currency=customer.currency)
+        ratio_cards(read, figures.AVERAGE_REPORT, figures.average_report, scope, key="customer_average")
+        counts = [figures.REPORTS, figures.ORDERS_BILLED, figures.UNBILLED_ORDERS, figures.OPEN_QUESTIONS]
+        cards(read, counts, scope, key="customer_counts")
     points = read.plain(series.by_month, scope)
     for currency in sorted({point.currency for point in points}):
         st.subheader(f"Billed by month, {currency}", anchor=False)

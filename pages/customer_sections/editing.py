@@ -4,7 +4,6 @@ import streamlit as st
 
 from billing_core.customers import service
 from billing_core.customers.models import Customer
-from billing_core.customers.service import Details
 from billing_core.dates import utc_now
 from billing_core.identity import Actor
 from pages.ui.context import transaction
@@ -27,18 +26,25 @@ def draw(actor: Actor, customer: Customer) -> None:
             country = st.text_input("Country", customer.country, max_chars=100, help="Its name or its two-letter code")
         saved = st.form_submit_button("Save details", type="primary", icon=":material/save:")
     if saved:
-        details = Details(
-            name=name or "",
-            email=email or "",
-            phone=phone or "",
-            address=address or "",
-            city=city or "",
-            state=state or "",
-            postal_code=postal_code or "",
-            country=country or "",
-            tax_id=tax_id or "",
-        )
+        facts = {
+            "name": name,
+            "email": email,
+            "phone": phone,
+            "address": address,
+            "city": city,
+            "state": state,
+            "postal_code": postal_code,
+            "country": country,
+            "tax_id": tax_id,
+        }
         with transaction() as session:
-            service.change_details(session, actor, customer.id, details, version=customer.version, now=utc_now())
+            service.change(
+                session,
+                actor,
+                customer.id,
+                version=customer.version,
+                facts={field: value or "" for field, value in facts.items()},
+                now=utc_now(),
+            )
         st.toast("Saved the customer's details", icon=":material/check:")
         st.rerun()

@@ -28,7 +28,7 @@ class Matter:
 
     shown: Figure
     scope: Scope
-    sentence: Callable[[str], str]
+    sentence: Callable[[int], str]
     page: str
     query: dict[str, str] | None
     action: str
@@ -50,12 +50,12 @@ def draw(read: Reader, actor: Actor, *, today: date, known_at: datetime | None) 
     with st.container(border=True, gap="xsmall"):
         for matter, count in waiting:
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-                st.markdown(f"{matter.icon} {md(matter.sentence(formats.count(count)))}", width="stretch")
+                st.markdown(f"{matter.icon} {md(matter.sentence(count))}", width="stretch")
                 with st.container(horizontal=True, horizontal_alignment="right", width="content"):
                     key = matter.shown.key
                     if st.button("Show rows", key=f"attention_{key}", type="tertiary", icon=":material/table_rows:"):
                         panel(matter.shown, matter.scope, count, None)
-                    if actor.may(matter.permission) and st.button(matter.action, key=f"settle_{key}"):
+                    if actor.may(matter.permission) and st.button(matter.action, key=f"settle_{key}", width=190):
                         st.switch_page(matter.page, query_params=matter.query)
 
 
@@ -66,7 +66,7 @@ def _matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matte
         Matter(
             figures.UNBILLED_ORDERS,
             closed,
-            lambda count: f"{count} orders of closed months are on no report",
+            lambda count: f"{_several(count, 'order')} of closed months on no report",
             "reports.py",
             {"tab": "Generate"},
             "Generate reports",
@@ -76,7 +76,7 @@ def _matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matte
         Matter(
             figures.CUSTOMERS_WITHOUT_RATE,
             ever,
-            lambda count: f"{count} customers have orders but no rate",
+            lambda count: f"{_several(count, 'customer')} with orders but no rate",
             "rate_cards.py",
             None,
             "Set prices",
@@ -87,7 +87,7 @@ def _matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matte
         Matter(
             DRAFT_ORDERS,
             figures.scope(actor, period=Period(date.min, today - OLD_DRAFT)),
-            lambda count: f"{count} orders have been drafts for more than {OLD_DRAFT.days} days and are not billed",
+            lambda count: f"{_several(count, 'order')} in draft for more than {OLD_DRAFT.days} days, so not billed",
             "imports.py",
             None,
             "Import their final state",
@@ -103,10 +103,14 @@ def _question(kind: QuestionKind, scope: Scope) -> Matter:
     return Matter(
         figures.questions_of(kind),
         scope,
-        lambda count: f"{question_words(kind)}: {count} on current reports",
+        lambda count: f"{question_words(kind)}: {_several(count, 'time')} on current reports",
         "rate_cards.py" if priced else "imports.py",
         None,
         "Set prices" if priced else "Import what is missing",
         Permission.RATE_WRITE if priced else Permission.IMPORT,
         ":material/help:",
     )
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{formats.count(count)} {noun if count == 1 else noun + 's'}"

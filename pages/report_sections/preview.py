@@ -21,13 +21,14 @@ def draw(previews: list[Preview]) -> None:
     questions = sum(one.report.question_count for one in previews)
     twice = sum(one.overlaps.charge_count for one in previews)
     changed = [one for one in previews if not one.unchanged]
-    with st.grid("auto", min_column_width=170, gap="small"):
+    with st.grid("auto", min_column_width=160, gap="small"):
         for currency in sorted(sums):
             st.metric(f"Total, {currency}", formats.money(sums[currency], currency), border=True)
         st.metric("Reports", formats.count(len(previews)), border=True)
         st.metric("Of them new or changed", formats.count(len(changed)), border=True)
         st.metric("Questions", formats.count(questions), border=True)
-        st.metric("Charges billed twice", formats.count(twice), border=True)
+        if twice:
+            st.metric("Charges billed twice", formats.count(twice), border=True)
     if twice:
         st.warning(
             "Some orders stand on other current reports of an overlapping period. Open a row to see which.",

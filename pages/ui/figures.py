@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 from sqlalchemy.orm import Session
+from streamlit.delta_generator import DeltaGenerator
 
 from billing_core import figures
 from billing_core.figures import Figure, Scope
@@ -20,6 +21,11 @@ from pages.ui.text import md
 CARD_WIDTH = 215
 
 
+def wall() -> DeltaGenerator:
+    """Where cards stand: as many beside each other as fit."""
+    return st.grid("auto", min_column_width=CARD_WIDTH, gap="small")
+
+
 def cards(
     read: Reader,
     shown: Sequence[Figure],
@@ -29,17 +35,16 @@ def cards(
     compared: bool = False,
     currency: str = "",
 ) -> None:
-    """One card per figure and currency. ``currency`` is shown with a 0 where a money figure has no rows yet.
+    """One card per figure and currency; put them on a ``wall``.
 
-    With ``compared`` each card tells the change against the period before.
+    ``currency`` is shown with a 0 where a money figure has no rows yet. With ``compared`` each card tells the change against the period before.
     """
-    with st.grid("auto", min_column_width=CARD_WIDTH, gap="small", key=f"{key}_cards"):
-        for figure in shown:
-            now = read.plain(figures.value, figure, scope)
-            before = read.plain(figures.value, figure, _before(scope)) if compared and scope.period else None
-            codes: list[str | None] = [*sorted(code for code in now if code is not None)]
-            for code in codes or [None if None in now or not currency else currency]:
-                _card(figure, scope, code, now.get(code, 0), before, key)
+    for figure in shown:
+        now = read.plain(figures.value, figure, scope)
+        before = read.plain(figures.value, figure, _before(scope)) if compared and scope.period else None
+        codes: list[str | None] = [*sorted(code for code in now if code is not None)]
+        for code in codes or [None if None in now or not currency else currency]:
+            _card(figure, scope, code, now.get(code, 0), before, key)
 
 
 def ratio_cards(
@@ -51,12 +56,11 @@ def ratio_cards(
     key: str,
 ) -> None:
     """One card per currency of a figure divided by another."""
-    with st.grid("auto", min_column_width=CARD_WIDTH, gap="small", key=f"{key}_cards"):
-        for money in read.plain(value, scope):
-            with st.container(border=True, gap="xxsmall"):
-                st.metric(ratio.title, formats.money(money.minor, money.currency), help=md(ratio.definition))
-                if st.button("Show rows", key=f"{key}_{money.currency}", type="tertiary", icon=":material/table_rows:"):
-                    ratio_panel(ratio, replace(scope, currency=money.currency), money)
+    for money in read.plain(value, scope):
+        with st.container(border=True, gap="xxsmall", height="stretch"):
+            st.metric(ratio.title, formats.money(money.minor, money.currency), help=md(ratio.definition))
+            if st.button("Show rows", key=f"{key}_{money.currency}", type="tertiary", icon=":material/table_rows:"):
+                ratio_panel(ratio, replace(scope, currency=money.currency), money)
 
 
 def value_text(amount: int, currency: str | None) -> str:
@@ -72,7 +76,7 @@ def _card(
     key: str,
 ) -> None:
     change, against = _change(amount, currency, before, scope)
-    with st.container(border=True, gap="xxsmall"):
+    with st.container(border=True, gap="xxsmall", height="stretch"):
         st.metric(
             figure.title,
             value_text(amount, currency),
