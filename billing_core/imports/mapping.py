@@ -56,12 +56,6 @@ def guess(definition: Definition, header: Iterable[str]) -> Mapping:
     return mapping
 
 
-def fit(definition: Definition, header: Iterable[str]) -> tuple[bool, int]:
-    """How well a header suits a kind: are all required columns there, and how many in all."""
-    found = guess(definition, header)
-    return all(name in found for name in definition.required), len(found)
-
-
 def read_changes(definition: Definition, texts: Iterable[str]) -> dict[str, Origin | None]:
     """``field=column``, ``field==fixed value``, or ``field=`` to leave the field out."""
     changes: dict[str, Origin | None] = {}

@@ -5,7 +5,7 @@ temporary table first, while others may write, and only then changes our tables 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from billing_core.audit import service as audit
 from billing_core.businesses.queries import default_business
 from billing_core.database import Sessions
+from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
 from billing_core.imports import mapping as mappings
 from billing_core.imports import merging, rejections, source, staging
@@ -33,6 +34,7 @@ SHOWN_CHANGES = 200
 AUDITED_ROWS = 100
 
 Progress = Callable[[str, int, int], None]
+READING, COMPARING, WRITING = "Reading the file", "Comparing with what is there", "Writing"
 
 
 def _silent(_step: str, _done: int, _total: int) -> None:
@@ -57,15 +59,24 @@ class Outcome:
     changes: list[merging.Change] = field(default_factory=list)
     applied: bool = False
 
+    @property
+    def counts(self) -> merging.Counts:
+        return merging.Counts(self.new, self.changed, self.unchanged)
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A seekable file to take in. ``changes`` to the remembered or guessed mapping; see ``mapping.read_changes``."""
+    """A seekable file to take in. ``changes`` to the remembered or guessed mapping: see ``mapping.read_changes``.
+
+    ``progress`` is told (step, done, total); ``rejected_rows`` receives every rejection as CSV.
+    """
 
     kind: Kind
     stream: BinaryIO
     file_name: str
     changes: AnyMapping[str, Origin | None] = field(default_factory=dict)
+    progress: Progress = _silent
+    rejected_rows: BinaryIO | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,52 +91,58 @@ class _Read:
     rejections: Table
 
 
-def check(
-    sessions: Sessions,
-    actor: Actor,
-    incoming: Incoming,
-    *,
-    now: datetime,
-    progress: Progress = _silent,
-    rejected_rows: BinaryIO | None = None,
-) -> Outcome:
-    """What the import would do. Changes nothing; ``rejected_rows`` receives every rejection as CSV."""
+def check(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime) -> Outcome:
+    """What the import would do. Changes nothing."""
     actor.require(Permission.IMPORT)
     with _connection(sessions) as connection:
-        read = _read(connection, incoming, now=now, progress=progress)
-        progress("checking", 0, 1)
+        read = _read(connection, incoming, now=now)
         with connection.begin():
-            outcome, _resolved = _compare(connection, read, rejected_rows)
+            outcome, _resolved = _compare(connection, read)
     return outcome
 
 
-def apply(
-    sessions: Sessions,
-    actor: Actor,
-    incoming: Incoming,
-    *,
-    now: datetime,
-    progress: Progress = _silent,
-    rejected_rows: BinaryIO | None = None,
-) -> Outcome:
+def rehearse(
+    sessions: Sessions, actor: Actor, files: Sequence[Incoming], *, now: datetime
+) -> list[Outcome | BillingError]:
+    """What these files would do one after the other. Changes nothing: what a file brings is there for the next
+    ones and then taken back. A file that cannot be read at all answers with its failure."""
+    actor.require(Permission.IMPORT)
+    found: list[Outcome | BillingError] = []
+    with _connection(sessions) as connection:
+        staged = [_read_or_failure(connection, incoming, now=now) for incoming in files]
+        connection.execution_options(begin="IMMEDIATE")
+        with connection.begin() as taken_back:
+            for read in staged:
+                if isinstance(read, BillingError):
+                    found.append(read)
+                    continue
+                outcome, resolved = _compare(connection, read)
+                if not outcome.rejected:
+                    merging.write(connection, read.definition, resolved, outcome.counts)
+                found.append(outcome)
+            taken_back.rollback()
+    return found
+
+
+def apply(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime) -> Outcome:
     """Take the file in. With a single rejected row nothing is written, and the outcome is not ``applied``.
 
     Taking the same file in again changes nothing: it leaves a line in the history of imports and no audit entry.
     """
     actor.require(Permission.IMPORT)
     with _connection(sessions) as connection:
-        read = _read(connection, incoming, now=now, progress=progress)
+        read = _read(connection, incoming, now=now)
         checksum = _checksum(incoming.stream)
-        progress("writing", 0, 1)
         connection.execution_options(begin="IMMEDIATE")
         with connection.begin(), Session(connection, expire_on_commit=False) as session:
             _one_import_at_a_time(connection)
-            outcome, resolved = _compare(connection, read, rejected_rows)
+            outcome, resolved = _compare(connection, read)
             if outcome.rejected:
                 return outcome
+            incoming.progress(WRITING, 0, 1)
             _write(session, actor, read, resolved, outcome, checksum)
             session.flush()
-    progress("writing", 1, 1)
+    incoming.progress(WRITING, 1, 1)
     return replace(outcome, applied=True)
 
 
@@ -137,7 +154,14 @@ def _connection(sessions: Sessions) -> Iterator[Connection]:
         yield connection
 
 
-def _read(connection: Connection, incoming: Incoming, *, now: datetime, progress: Progress) -> _Read:
+def _read_or_failure(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read | BillingError:
+    try:
+        return _read(connection, incoming, now=now)
+    except BillingError as failure:
+        return failure
+
+
+def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read:
     definition = DEFINITIONS[incoming.kind]
     layout = source.read_layout(incoming.stream)
     size = _size(incoming.stream)
@@ -153,14 +177,15 @@ def _read(connection: Connection, incoming: Incoming, *, now: datetime, progress
             layout,
             mapping,
             setting,
-            advance=lambda done: progress("reading", done, size),
+            advance=lambda done: incoming.progress(READING, done, size),
         )
     return _Read(incoming, definition, layout, mapping, staged, rejected)
 
 
-def _compare(connection: Connection, read: _Read, rejected_rows: BinaryIO | None) -> tuple[Outcome, Table]:
+def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
     """Hold the staged rows against our tables: counts, rejections, a sample of the changes."""
     definition, staged = read.definition, read.staged
+    read.incoming.progress(COMPARING, 0, 1)
     resolved = merging.resolve(connection, definition, staged)
     rules = definition.checks
     if merging.count_rows(connection, resolved) < merging.count_rows(connection, staged.table):
@@ -178,8 +203,8 @@ def _compare(connection: Connection, read: _Read, rejected_rows: BinaryIO | None
     rejected = rejections.count(connection, read.rejections)
     if rejected:
         merging.leave_out(connection, resolved, read.rejections)
-    if rejected_rows is not None:
-        rejections.write_csv(connection, read.rejections, read.mapping, rejected_rows)
+    if read.incoming.rejected_rows is not None:
+        rejections.write_csv(connection, read.rejections, read.mapping, read.incoming.rejected_rows)
     counts = merging.count_effects(connection, definition, resolved)
     changes: list[merging.Change] = []
     if counts.changed:
@@ -218,9 +243,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         return
     before, after = _audited(outcome)
     with definition.around(session, merging.beside(definition, resolved)):
-        merging.write(
-            session.connection(), definition, resolved, merging.Counts(outcome.new, outcome.changed, outcome.unchanged)
-        )
+        merging.write(session.connection(), definition, resolved, outcome.counts)
     audit.record(
         session,
         actor,

@@ -1,0 +1,101 @@
+"""Which column of the file is which of ours."""
+
+import pandas as pd
+import streamlit as st
+
+from billing_core.imports import inbox
+from billing_core.imports.inbox import Received
+from billing_core.imports.kinds import EVERY_CUSTOMER, Field, Kind
+from billing_core.imports.mapping import Fixed, FromColumn, Origin
+from pages.ui.text import md
+
+ACROSS = 3
+NOT_IN_FILE, FIXED, EVERYONE = "not in the file", "the same for every row", "every customer"
+EVERY = Fixed(EVERY_CUSTOMER)
+
+
+def draw(received: Received) -> None:
+    """The mapping as one choice for each of our columns, and the first rows of the file."""
+    definition = received.definition
+    if definition is None or received.layout is None:
+        return
+    missing = received.missing
+    if missing:
+        st.warning(_what_is_missing(received, missing), icon=":material/rule:")
+    with st.expander("Columns", expanded=bool(missing), icon=":material/view_column:"):
+        for first in range(0, len(definition.fields), ACROSS):
+            places = st.columns(ACROSS)
+            for place, field in zip(places, definition.fields[first : first + ACROSS], strict=False):
+                with place:
+                    _choice(received, field)
+    with st.expander("First rows of the file", icon=":material/table_rows:"):
+        _first_rows(received)
+
+
+def _what_is_missing(received: Received, missing: list[str]) -> str:
+    if missing == ["customer_ref"] and received.kind is Kind.PRODUCTS:
+        return (
+            "The file does not say whose products these are. Under “Columns”, choose the column with the customer, "
+            "one customer for all rows, or every customer."
+        )
+    return f"Choose a column for {md(', '.join(missing))}: without it the file cannot be imported."
+
+
+def _choice(received: Received, field: Field) -> None:
+    key = f"import_{received.token}_{received.kind}_{field.name}"
+    options = _options(received, field)
+    current = received.mapping.get(field.name)
+    chosen = st.selectbox(
+        f"{field.name}{' *' if field.required else ''}",
+        options,
+        index=options.index(_shown(received, field, current)),
+        key=key,
+        disabled=received.busy,
+    )
+    if received.busy:
+        return
+    if chosen == FIXED:
+        value = current.value if isinstance(current, Fixed) else ""
+        text = st.text_input(f"Value of {field.name}", value=value, key=f"{key}_value")
+        inbox.choose_origin(received, field.name, Fixed(text.strip()) if text.strip() else None)
+    elif chosen == EVERYONE:
+        inbox.choose_origin(received, field.name, EVERY)
+    elif chosen == NOT_IN_FILE:
+        inbox.choose_origin(received, field.name, None)
+    else:
+        inbox.choose_origin(received, field.name, FromColumn(chosen.removeprefix(_COLUMN)))
+
+
+# Before a column's name, so that no column can be called like one of the other choices.
+_COLUMN = "▸ "
+
+
+def _options(received: Received, field: Field) -> list[str]:
+    header = received.layout.header if received.layout else ()
+    everyone = [EVERYONE] if _may_be_everyone(received, field) else []
+    return [*(f"{_COLUMN}{name}" for name in header), *everyone, FIXED, NOT_IN_FILE]
+
+
+def _shown(received: Received, field: Field, origin: Origin | None) -> str:
+    if isinstance(origin, FromColumn):
+        return f"{_COLUMN}{origin.column}"
+    if origin == EVERY and _may_be_everyone(received, field):
+        return EVERYONE
+    return NOT_IN_FILE if origin is None else FIXED
+
+
+def _may_be_everyone(received: Received, field: Field) -> bool:
+    return received.kind is Kind.PRODUCTS and field.name == "customer_ref"
+
+
+def _first_rows(received: Received) -> None:
+    header = list(received.layout.header) if received.layout else []
+    rows = [[*row, *[""] * len(header)][: len(header)] for row in received.preview]
+    st.dataframe(
+        pd.DataFrame(rows, columns=header, dtype=str),
+        hide_index=True,
+        width="stretch",
+        height="content",
+        key=f"import_{received.token}_rows",
+        alt="The first rows of the file as they are",
+    )

@@ -1,0 +1,29 @@
+"""Where files are dropped."""
+
+import streamlit as st
+
+from billing_core.identity import Actor
+from billing_core.imports import inbox
+from billing_core.settings import settings
+from pages.ui.context import reading
+
+
+def draw(actor: Actor) -> None:
+    """Take what is dropped into the inbox, and empty the box for the next files."""
+    emptied = st.session_state.setdefault("import_box", 0)
+    dropped = st.file_uploader(
+        "CSV files",
+        accept_multiple_files=True,
+        key=f"import_files_{emptied}",
+        help="UTF-8, separated by comma, semicolon or tab, with the names of the columns in the first line. "
+        "Drop several at once: they are taken in the order in which they depend on each other.",
+    )
+    if not dropped:
+        return
+    folder = settings().data_dir / "imports"
+    with st.spinner("Looking at the columns"), reading() as session:
+        for file in dropped:
+            inbox.receive(session, actor, folder, file.name, file)
+    # A fresh box: the upload itself would otherwise stay in memory.
+    st.session_state["import_box"] = emptied + 1
+    st.rerun()

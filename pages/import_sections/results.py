@@ -1,0 +1,83 @@
+"""What a file would do, or did: counts, changes, rejected rows."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from billing_core.imports.inbox import Received
+from billing_core.imports.service import Outcome
+from pages.ui import formats
+from pages.ui.text import md
+
+
+def draw(received: Received) -> None:
+    if received.problem:
+        st.error(md(received.problem), icon=":material/error:")
+    outcome = received.outcome
+    if outcome is None:
+        return
+    _counts(outcome)
+    if outcome.rejected:
+        _rejected(received, outcome)
+    if outcome.changes:
+        _changes(received, outcome)
+
+
+def _counts(outcome: Outcome) -> None:
+    rows = (
+        ("New", outcome.new, "Rows that are not there yet"),
+        ("Changed", outcome.changed, "Rows that are there with other content"),
+        ("Unchanged", outcome.unchanged, "Rows that are there just like this"),
+        ("Rejected", outcome.rejected, "Rows of the file that cannot be taken in; with a single one nothing is"),
+    )
+    with st.container(horizontal=True):
+        for label, value, meaning in rows:
+            st.metric(label, formats.count(value), help=meaning, width="content")
+
+
+def _rejected(received: Received, outcome: Outcome) -> None:
+    st.error(
+        "Nothing of this file is imported while rows are rejected. Correct them in the file and drop it again, "
+        "or choose other columns.",
+        icon=":material/block:",
+    )
+    reasons = pd.DataFrame(
+        [(row.line, row.column, row.value, row.reason) for row in outcome.rejections],
+        columns=["Line", "Column", "Value", "Reason"],
+    )
+    st.dataframe(
+        reasons,
+        column_config={
+            "Line": st.column_config.NumberColumn(format="localized", width=70),
+            "Reason": st.column_config.TextColumn(width="large"),
+        },
+        hide_index=True,
+        width="stretch",
+        key=f"import_{received.token}_rejected",
+        alt="Rejected rows with line, column, value and reason",
+    )
+    if outcome.rejected > len({row.line for row in outcome.rejections}):
+        st.caption(f"The first of {formats.count(outcome.rejected)} rejected rows. The download has them all.")
+    st.markdown(f"[Download the rejected rows as CSV](/downloads/imports/{received.token}/rejected.csv)")
+
+
+def _changes(received: Received, outcome: Outcome) -> None:
+    title = "What has changed" if outcome.applied else "What would change"
+    with st.expander(title, expanded=not outcome.rejected, icon=":material/difference:"):
+        rows = [(c.line, c.row, c.column, _text(c.old), _text(c.new)) for c in outcome.changes]
+        st.dataframe(
+            pd.DataFrame(rows, columns=["Line", "Row", "Column", "Now" if not outcome.applied else "Before", "New"]),
+            column_config={"Line": st.column_config.NumberColumn(format="localized", width=70)},
+            hide_index=True,
+            width="stretch",
+            key=f"import_{received.token}_changes",
+            alt="Changed cells with the value that is there and the new one",
+        )
+        shown = len({change.line for change in outcome.changes})
+        if outcome.changed > shown:
+            st.caption(f"The first {formats.count(shown)} of {formats.count(outcome.changed)} changed rows.")
+
+
+def _text(value: Any) -> str:
+    return formats.NOTHING if value is None or value == "" else str(value)
