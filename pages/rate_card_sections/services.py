@@ -1,0 +1,72 @@
+"""The services that customers are charged for."""
+
+import streamlit as st
+
+from billing_core.dates import utc_now
+from billing_core.identity import Actor, Permission
+from billing_core.rating import queries, service
+from billing_core.rating.models import CostType
+from billing_core.reports.wording import cost_type_words
+from pages.ui import tables
+from pages.ui.context import transaction
+from pages.ui.reads import Reader
+
+
+def draw(read: Reader, actor: Actor) -> None:
+    rows = read(queries.services)
+    if rows:
+        tables.show(
+            rows,
+            [
+                tables.text("Code", "code"),
+                tables.text("Name", "name"),
+                tables.computed("Counts", lambda row: cost_type_words(row.cost_type)),
+                tables.count("Customers with a rate", "customers"),
+            ],
+            key="services",
+            alt="Services",
+        )
+    else:
+        st.info("There are no services yet.", icon=":material/add_box:")
+    if not actor.may(Permission.RATE_WRITE):
+        return
+    new, change = st.columns(2)
+    with new, st.form("new_service", clear_on_submit=True):
+        st.markdown("**New service**")
+        code = st.text_input("Code", max_chars=64, key="service_code", help="The key by which imports know it")
+        name = st.text_input("Name", max_chars=200, key="service_name")
+        cost_type = st.selectbox("Counts", list(CostType), format_func=cost_type_words, key="service_cost_type")
+        created = st.form_submit_button("Create", icon=":material/add:", key="create_service")
+    if created:
+        with transaction() as session:
+            service.create_service(
+                session, actor, code=code or "", name=name or "", cost_type=CostType(cost_type), now=utc_now()
+            )
+        st.toast("Created the service", icon=":material/check:")
+        st.rerun()
+    if rows:
+        with change, st.container(border=True):
+            _change(actor, {row.id: row for row in rows})
+
+
+def _change(actor: Actor, known: dict[int, queries.ServiceRow]) -> None:
+    st.markdown("**Change a service**")
+    chosen = known[st.selectbox("Service", list(known), format_func=lambda one: known[one].name, key="changed_service")]
+    name = st.text_input("Name", chosen.name, max_chars=200, key=f"rename_{chosen.id}")
+    cost_types = list(CostType)
+    cost_type = st.selectbox(
+        "Counts",
+        cost_types,
+        index=cost_types.index(chosen.cost_type),
+        format_func=cost_type_words,
+        disabled=chosen.customers > 0,
+        key=f"recount_{chosen.id}",
+        help="Stays as it is once somebody has a rate of it." if chosen.customers else None,
+    )
+    if st.button("Save", icon=":material/save:", key="save_service"):
+        with transaction() as session:
+            service.change_service(
+                session, actor, chosen.id, name=name or "", cost_type=CostType(cost_type), now=utc_now()
+            )
+        st.toast("Saved the service", icon=":material/check:")
+        st.rerun()

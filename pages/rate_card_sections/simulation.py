@@ -1,0 +1,117 @@
+"""One order against the rates of its day: each service, charged or not, and why."""
+
+from typing import Any
+
+import streamlit as st
+
+from billing_core.identity import Actor, Permission
+from billing_core.orders import queries as orders
+from billing_core.orders.queries import OrderFilter
+from billing_core.rating import simulator
+from billing_core.rating.models import TierMode
+from billing_core.rating.simulator import Outcome, Simulation
+from billing_core.reports.wording import cost_type_words, question_words
+from pages.ui import formats, tables
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+MOST_OFFERED = 25
+
+
+def draw(read: Reader, actor: Actor, customer_id: int) -> None:
+    if not actor.may(Permission.ORDER_READ):
+        st.info("Your role does not show orders.", icon=":material/lock:")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Search an order",
+            key="order_search",
+            type="search",
+            placeholder="Number, reference, name or city",
+            width=280,
+        )
+        found = read(orders.page, OrderFilter(customer_id, text=text or ""), limit=MOST_OFFERED)
+        labels = {row.id: f"{row.number} · {formats.day(row.order_date)} · {row.ship_to_name}" for row in found}
+        order_id = st.selectbox(
+            "Order",
+            list(labels),
+            format_func=lambda identity: labels.get(identity, str(identity)),
+            key="order",
+            placeholder="No order matches",
+            width=420,
+        )
+    if order_id is None:
+        st.info(
+            "No order matches the search." if text else "This customer has no orders yet.", icon=":material/search_off:"
+        )
+        return
+    if len(found) == MOST_OFFERED:
+        st.caption(f"The newest {MOST_OFFERED} matches are offered; search to narrow them down.")
+    _result(read(simulator.simulate, order_id))
+
+
+def _result(found: Simulation) -> None:
+    total = "nothing" if found.total is None else formats.money(found.total.minor, found.total.currency)
+    st.markdown(f"Order **{md(found.order_number)}** of {formats.day(found.order_date)} would cost **{md(total)}**.")
+    if not found.outcomes:
+        st.info("This customer has no rates: nothing is charged.", icon=":material/price_change:")
+        return
+    tables.show(
+        found.outcomes,
+        [
+            tables.text("Service", "service_name"),
+            tables.computed("Counts", lambda row: cost_type_words(row.cost_type)),
+            tables.badge("Charged", lambda row: "Yes" if row.charged else "No", {"Yes": "green", "No": "gray"}),
+            tables.quantity("Quantity", "quantity"),
+            tables.quantity("Price", "unit_price"),
+            tables.computed("Tier", lambda row: str(row.tier or ""), right=True),
+            tables.money("Amount", "amount", currency=lambda row: row.amount.currency),
+            tables.computed("Currency", lambda row: row.amount.currency if row.amount else ""),
+            tables.computed("Why", _why, width="large"),
+        ],
+        key=f"simulation_{found.order_id}",
+        alt=f"What each service costs order {found.order_number}",
+    )
+    names = {outcome.service_id: outcome.service_name for outcome in found.outcomes}
+    for service_id, kind, sku in found.questions:
+        about = " · ".join(part for part in (names.get(service_id or 0, ""), sku) if part)
+        st.warning(f"{md(question_words(kind))}" + (f" ({md(about)})" if about else ""), icon=":material/help:")
+    for outcome in found.outcomes:
+        if outcome.findings or len(outcome.slices) > 1:
+            with st.expander(md(outcome.service_name), icon=":material/rule:"):
+                _explain(outcome)
+    with st.expander("What the conditions see of this order", icon=":material/inventory_2:"):
+        _facts(found.facts)
+
+
+def _why(outcome: Outcome) -> str:
+    if not outcome.charged:
+        return outcome.reason
+    if outcome.bound:
+        return f"The {outcome.bound} per order decides"
+    return "Its condition holds" if outcome.findings else "Applies to every order"
+
+
+def _explain(outcome: Outcome) -> None:
+    for part in outcome.findings:
+        mark = ":green[:material/check:]" if part.held else ":red[:material/close:]"
+        has = f" (the order: {md(part.actual)})" if part.actual else ""
+        st.markdown(f"{'&emsp;' * part.depth}{mark} {md(formats.sentence(part.words))}{has}")
+    if len(outcome.slices) > 1:
+        st.caption(TierMode.GRADUATED.capitalize() + " tiers, added exactly and rounded once")
+        tables.show(
+            outcome.slices,
+            [
+                tables.quantity("Quantity", "quantity"),
+                tables.quantity("Price", "unit_price"),
+                tables.quantity("Amount before rounding", "amount"),
+            ],
+            key=f"slices_{outcome.rate_id}",
+            alt=f"Tiers of {outcome.service_name}",
+        )
+
+
+def _facts(facts: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        shown = ", ".join(sorted(value)) if isinstance(value, frozenset) else value
+        st.markdown(f"{md(formats.words(name))}: **{md('not known' if shown in (None, '') else shown)}**")

@@ -1,0 +1,117 @@
+"""The fields of a rate's terms: price, bounds, tiers, SKUs, condition. Numbers are typed as text: exact decimals."""
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from billing_core.errors import Invalid
+from billing_core.money import Money
+from billing_core.rating.models import CostType, TierMode
+from billing_core.rating.pricing import Pricing
+from billing_core.rating.queries import RateRow
+from pages.rate_card_sections import builder, wording
+
+ONE_PRICE, GRADUATED, VOLUME = "One price", "Graduated tiers", "Volume tiers"
+_MODES = {GRADUATED: TierMode.GRADUATED, VOLUME: TierMode.VOLUME}
+
+
+def draw(key: str, row: RateRow | None, cost_type: CostType) -> Callable[[], Pricing]:
+    """Draw the fields, filled from a rate; returns what reads them, which raises Invalid for what is no number."""
+    percent = cost_type is CostType.PERCENT_OF_SERVICES
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        price = st.text_input(
+            "Percent" if percent else "Unit price",
+            _text(row.unit_price if row else None),
+            key=f"{key}_price",
+            help="Up to six digits after the point. Counts where there are no tiers.",
+            width=160,
+        )
+        minimum = st.text_input(
+            "Minimum per order", _amount(row, "minimum_minor"), key=f"{key}_minimum", width=160, placeholder="none"
+        )
+        maximum = st.text_input(
+            "Maximum per order", _amount(row, "maximum_minor"), key=f"{key}_maximum", width=160, placeholder="none"
+        )
+    kind = (
+        st.segmented_control("Prices", [ONE_PRICE, *_MODES], default=_kind(row), key=f"{key}_kind", required=True)
+        or ONE_PRICE
+    )
+    tiers = _tiers(key, row, _MODES[kind]) if kind in _MODES else None
+    skus = st.text_area(
+        "Only these SKUs",
+        "\n".join(row.skus or ()) if row else "",
+        key=f"{key}_skus",
+        placeholder="Empty: all. One a line, or separated by ;",
+        height=80,
+    )
+    st.markdown("**When the rate applies**")
+    condition = builder.draw(f"{key}_condition", row.conditions if row else None)
+
+    def pricing() -> Pricing:
+        return Pricing(
+            unit_price=_number(price, "unit_price") or Decimal(0),
+            minimum=_number(minimum, "minimum"),
+            maximum=_number(maximum, "maximum"),
+            skus=[sku for line in (skus or "").splitlines() for sku in line.split(";")],
+            tier_mode=_MODES.get(kind, TierMode.GRADUATED),
+            tiers=tiers,
+            condition=condition,
+        )
+
+    return pricing
+
+
+def _tiers(key: str, row: RateRow | None, mode: TierMode) -> list[dict[str, Any]]:
+    kept = row.tiers if row and row.tiers else [{"up_to": "10", "unit_price": ""}, {"up_to": None, "unit_price": ""}]
+    st.caption(f"{wording.tier_mode(mode)}. The last tier has no end: leave its “Up to” empty.")
+    edited = st.data_editor(
+        pd.DataFrame(
+            {
+                "Up to": [tier["up_to"] or "" for tier in kept],
+                "Price": [tier["unit_price"] for tier in kept],
+            },
+            dtype="object",
+        ),
+        column_config={
+            "Up to": st.column_config.TextColumn("Up to and including", validate=r"^\d*([.]\d+)?$"),
+            "Price": st.column_config.TextColumn("Price", validate=r"^\d*([.]\d+)?$"),
+        },
+        num_rows="dynamic",
+        hide_index=True,
+        key=f"{key}_tiers",
+        alt="Tiers: up to which quantity, at which price",
+        width=420,
+    )
+    filled = ((_cell(up_to), _cell(price)) for up_to, price in edited.itertuples(index=False))
+    return [{"up_to": up_to or None, "unit_price": price or None} for up_to, price in filled if up_to or price]
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None or value is pd.NA or value != value else str(value).strip()
+
+
+def _kind(row: RateRow | None) -> str:
+    if row is None or not row.tiers:
+        return ONE_PRICE
+    return VOLUME if row.tier_mode is TierMode.VOLUME else GRADUATED
+
+
+def _text(number: Decimal | None) -> str:
+    return "" if number is None else f"{number.normalize():f}"
+
+
+def _amount(row: RateRow | None, name: str) -> str:
+    minor = getattr(row, name) if row else None
+    return "" if minor is None or row is None else _text(Money(minor, row.currency).amount)
+
+
+def _number(text: str | None, field: str) -> Decimal | None:
+    if not text or not text.strip():
+        return None
+    try:
+        return Decimal(text.strip())
+    except InvalidOperation as error:
+        raise Invalid(f"“{text.strip()[:40]}” is not a number such as 12.50", fields={field: "is no number"}) from error

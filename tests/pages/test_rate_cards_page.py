@@ -1,0 +1,231 @@
+"""The page about rate cards: reading, changing, building a condition, trying an order."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from billing_core.customers.models import Customer
+from billing_core.identity import SYSTEM
+from billing_core.orders.models import Order, OrderLine, OrderStatus
+from billing_core.rating import queries, service
+from billing_core.rating.models import CostType
+from billing_core.rating.pricing import Pricing
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+JAN = date(2026, 1, 1)
+HEAVY = {"all": [{"field": "weight", "op": "gt", "value": "20"}]}
+HOSTILE = "Acme :red[$x$] *Co*"
+
+
+@pytest.fixture
+def database_url(sqlite_url):
+    """The services under the page are tested on both databases; the page itself knows none."""
+    return sqlite_url
+
+
+@pytest.fixture
+def card(sessions):
+    """(customer id, rate id): a customer with one rate under a condition, and an order."""
+    with sessions.begin() as session:
+        customer = Customer(business_id=1, ref="C1", name=HOSTILE, currency="USD", created_at=NOW)
+        other = Customer(business_id=1, ref="C2", name="Beta", currency="USD", created_at=NOW)
+        session.add_all([customer, other])
+        session.flush()
+        pick = service.create_service(
+            session, SYSTEM, code="PICK", name="Picking", cost_type=CostType.PER_ITEM, now=NOW
+        )
+        rate = service.add_rate(
+            session,
+            SYSTEM,
+            customer.id,
+            pick.id,
+            Pricing(Decimal("1.25"), minimum=Decimal(2), condition=HEAVY),
+            valid_from=JAN,
+            now=NOW,
+        )
+        order = Order(
+            number="ORD-1",
+            customer_id=customer.id,
+            order_date=JAN,
+            status=OrderStatus.SHIPPED,
+            weight=Decimal("12.5"),
+        )
+        session.add(order)
+        session.flush()
+        session.add(OrderLine(order_id=order.id, sku="a", sku_key="A", quantity=Decimal(3)))
+        return customer.id, rate.id
+
+
+def rates_of(sessions, customer_id):
+    with sessions() as session:
+        return queries.versions(session, SYSTEM, customer_id)
+
+
+def texts(page):
+    return [element.value for element in (*page.markdown, *page.caption, *page.info, *page.warning)]
+
+
+@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+def test_the_empty_page_says_what_to_do(page_as, role):
+    page = page_as(role).visit("rate_cards.py")
+    assert not page.exception
+    assert page.info[0].value == "Choose a customer to see its prices."
+
+
+@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+def test_everybody_reads_the_card_in_words(page_as, card, role):
+    page = page_as(role).visit("rate_cards.py", customer=str(card[0]))
+    assert not page.exception
+    row = page.dataframe[0].value.iloc[0]
+    assert (row["Service"], row["Price"], row["Currency"], row["Minimum"]) == ("Picking", "1.25", "USD", "2.00")
+    assert row["When"] == "Weight is above 20"
+    assert ("add_rate" in [button.key for button in page.button]) is (role == "admin")
+
+
+def test_those_who_may_not_change_rates_see_no_fields(page_as, card):
+    page = page_as("finance").visit("rate_cards.py", customer=str(card[0]), rate=str(card[1]))
+    assert not page.exception
+    assert page.dataframe[0].value.iloc[0]["Price"] == "1.25"
+    assert not [button for button in page.button if button.key in ("save_rate", "remove_rate", "end_rate")]
+
+
+def test_a_change_starts_on_a_day_and_keeps_the_condition(page_as, sessions, card):
+    customer_id, rate_id = card
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate=str(rate_id))
+    page.date_input(key=f"change_from_{rate_id}").set_value(date(2026, 3, 1))
+    page.text_input(key=f"rate_{rate_id}_price").set_value("1.500001")
+    page.text_input(key=f"rate_{rate_id}_minimum").set_value("")
+    page.button(key="save_rate").click().run()
+
+    assert not page.exception
+    new, old = rates_of(sessions, customer_id)
+    assert (new.unit_price, new.minimum_minor, new.valid_from, new.conditions) == (
+        Decimal("1.500001"),
+        None,
+        date(2026, 3, 1),
+        HEAVY,
+    )
+    assert (old.unit_price, old.valid_to) == (Decimal("1.25"), date(2026, 2, 28))
+
+
+@pytest.mark.parametrize(
+    ("price", "message"),
+    [
+        ("much", "“much” is not a number such as 12.50"),
+        ("-1", "unit_price: must be from 0 to 1,000,000,000"),
+        ("1.25", "Nothing would change: the rate has these terms already"),
+    ],
+)
+def test_what_cannot_be_saved_is_said(page_as, sessions, card, price, message):
+    customer_id, rate_id = card
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate=str(rate_id))
+    page.text_input(key=f"rate_{rate_id}_price").set_value(price)
+    page.button(key="save_rate").click().run()
+    assert page.error[0].value == message
+    assert len(rates_of(sessions, customer_id)) == 1
+
+
+def test_a_condition_is_built_without_typing_json(page_as, sessions, card):
+    customer_id, rate_id = card
+    prefix = f"rate_{rate_id}_condition"
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate=str(rate_id))
+    assert "**Weight is above 20**" in "".join(texts(page))
+
+    page.button(key=f"{prefix}_0_nest").click().run()
+    nested = page.session_state[prefix]["root"]["members"][1]["id"]
+    page.selectbox(key=f"{prefix}_{nested}_word").set_value("none").run()
+    page.button(key=f"{prefix}_{nested}_add").click().run()
+    added = page.session_state[prefix]["root"]["members"][1]["members"][0]["id"]
+    assert "Not complete yet: must not be empty" in "".join(texts(page))
+    page.selectbox(key=f"{prefix}_{added}_op_ship_to_country").set_value("in").run()
+    page.text_input(key=f"{prefix}_{added}_value").set_value("Germany; fr").run()
+    assert "**Weight is above 20 and none of \\(country is one of DE, FR\\)**" in "".join(texts(page))
+    page.button(key="save_rate").click().run()
+
+    assert not page.exception
+    assert rates_of(sessions, customer_id)[0].conditions == {
+        "all": [
+            {"field": "weight", "op": "gt", "value": "20"},
+            {"none": [{"field": "ship_to_country", "op": "in", "value": ["DE", "FR"]}]},
+        ]
+    }
+
+
+def test_a_comparison_can_be_taken_out_again(page_as, sessions, card):
+    customer_id, rate_id = card
+    prefix = f"rate_{rate_id}_condition"
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate=str(rate_id))
+    page.button(key=f"{prefix}_1_remove").click().run()
+    assert "**Always**" in "".join(texts(page))
+    page.button(key="save_rate").click().run()
+    assert rates_of(sessions, customer_id)[0].conditions is None
+
+
+def test_a_service_and_its_first_rate(page_as, sessions, card):
+    customer_id, _ = card
+    visitor = page_as("admin")
+    page = visitor.visit("rate_cards.py", customer=str(customer_id), rate_tab="Services")
+    page.text_input(key="service_code").set_value("PACK")
+    page.text_input(key="service_name").set_value("Packing")
+    page.selectbox(key="service_cost_type").set_value(CostType.PER_PACKAGE)
+    page.button(key="create_service").click().run()
+    assert not page.exception
+
+    page = visitor.visit("rate_cards.py", customer=str(customer_id), rate_tab="Rate card", rate="new")
+    with sessions() as session:
+        pack = next(one.id for one in queries.services(session, SYSTEM) if one.code == "PACK")
+    page.selectbox(key="new_service").set_value(pack)
+    page.date_input(key="new_from").set_value(JAN)
+    page.run()
+    page.text_input(key=f"new_{customer_id}_{pack}_price").set_value("0.75")
+    page.text_area(key=f"new_{customer_id}_{pack}_skus").set_value("b; A\nc")
+    page.button(key="save_new_rate").click().run()
+
+    assert not page.exception
+    made = rates_of(sessions, customer_id)[0]
+    assert (made.service_name, made.unit_price, made.skus) == ("Packing", Decimal("0.75"), ["A", "B", "C"])
+
+
+def test_ending_and_removing(page_as, sessions, card):
+    customer_id, rate_id = card
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate=str(rate_id))
+    page.date_input(key=f"end_day_{rate_id}").set_value(date(2026, 6, 30))
+    page.button(key="end_rate").click().run()
+    assert not page.exception
+    assert rates_of(sessions, customer_id)[0].valid_to == date(2026, 6, 30)
+    page.button(key="remove_rate").click().run()
+    assert not page.exception
+    assert rates_of(sessions, customer_id) == []
+
+
+def test_the_card_is_copied_from_another_customer(page_as, sessions, card):
+    customer_id, _ = card
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id + 1))
+    page.selectbox(key="copy_source").set_value(customer_id)
+    page.button(key="copy_card").click().run()
+    assert not page.exception
+    assert [row.service_name for row in rates_of(sessions, customer_id + 1)] == ["Picking"]
+
+
+def test_an_order_is_tried_and_says_why(page_as, card):
+    page = page_as("finance").visit("rate_cards.py", customer=str(card[0]), rate_tab="Try an order")
+    assert not page.exception
+    row = page.dataframe[0].value.iloc[0]
+    assert (row["Service"], list(row["Charged"]), row["Why"]) == ("Picking", ["No"], "Its condition does not hold")
+    shown = "".join(texts(page))
+    assert "would cost **nothing**" in shown
+    assert "Weight is above 20 (the order: 12\\.5)" in shown
+
+
+def test_a_search_without_orders_says_so(page_as, card):
+    page = page_as("finance").visit("rate_cards.py", customer=str(card[0]), rate_tab="Try an order")
+    page.text_input(key="order_search").set_value("no such").run()
+    assert page.info[0].value == "No order matches the search."
+
+
+def test_addresses_that_make_no_sense_are_answered(page_as, card):
+    visitor = page_as("admin")
+    for query in ({"customer": "x"}, {"customer": "999"}, {"rate": "x"}, {"rate": "999"}):
+        page = visitor.visit("rate_cards.py", **({"customer": str(card[0])} | query))
+        assert not page.exception
