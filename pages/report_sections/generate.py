@@ -130,6 +130,5 @@ def _begin(actor: Actor, wanted: Order) -> None:
 
 
 def _services(session: Session) -> list[tuple[int, str]]:
-    return [
-        row._tuple() for row in session.execute(select(Service.id, Service.name).order_by(Service.name, Service.id))
-    ]
+    statement = select(Service.id, Service.name).order_by(Service.name, Service.id)
+    return [(identity, name) for identity, name in session.execute(statement)]

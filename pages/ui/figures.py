@@ -37,7 +37,8 @@ def cards(
 ) -> None:
     """One card per figure and currency; put them on a ``wall``.
 
-    ``currency`` is shown with a 0 where a money figure has no rows yet. With ``compared`` each card tells the change against the period before.
+    ``currency`` is shown with a 0 where a money figure has no rows yet. With
+    ``compared`` each card tells the change against the period before.
     """
     for figure in shown:
         now = read.plain(figures.value, figure, scope)

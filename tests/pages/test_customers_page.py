@@ -1,0 +1,118 @@
+"""Customers: the list with the summary figures, and one customer's page."""
+
+import pytest
+from sqlalchemy import select
+
+from billing_core.audit.models import AuditEntry
+from billing_core.customers.models import Customer
+from pages.ui import formats
+from tests.pages.filled import HOSTILE, fill
+from tests.reports.company import a_customer
+
+TABS = ["Overview", "Reports", "Orders", "Activity"]
+
+
+@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+def test_without_customers_the_page_says_what_to_do(page_as, role):
+    page = page_as(role).visit("customers.py")
+
+    assert not page.exception
+    assert "no customers yet" in page.info[0].value
+
+
+@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+def test_the_list_has_the_summary_figures(page_as, sessions, role):
+    fill(sessions)
+    page = page_as(role).visit("customers.py")
+
+    assert not page.exception
+    table = page.dataframe[0].value
+    columns = ["Customer", "Reports", "Billed", "Average", "Currency"]
+    assert table[columns].values.tolist() == [
+        [HOSTILE, 2, "20.00", "10.00", "USD"],
+        ["Bolt GmbH", 1, "7.00", "7.00", "EUR"],
+    ]
+    assert bool(page.link_button) == (role != "finance")
+
+
+def test_search_and_filters_narrow_the_list(page_as, sessions):
+    fill(sessions)
+    page = page_as("finance").visit("customers.py")
+    page.text_input(key="customers_text").set_value("bolt").run()
+    assert list(page.dataframe[0].value["Customer"]) == ["Bolt GmbH"]
+
+    page.selectbox(key="customers_currency").set_value("USD").run()
+    assert "No customer fits" in page.info[0].value
+
+
+def test_the_list_is_sorted_and_paged_by_the_database(page_as, sessions):
+    with sessions.begin() as session:
+        for number in range(53):
+            a_customer(session, f"C{number:02}", name=f"Customer {number:02}", priced=False)
+    page = page_as("finance").visit("customers.py")
+    assert page.dataframe[0].value["Customer"].iloc[0] == "Customer 00"
+    assert len(page.dataframe[0].value) == 50
+
+    page = page_as("finance").visit("customers.py", customers_page="2")
+    assert list(page.dataframe[0].value["Customer"]) == ["Customer 50", "Customer 51", "Customer 52"]
+
+    page.selectbox(key="customers_sort").set_value("-customer_name").run()
+    assert page.dataframe[0].value["Customer"].iloc[0] == "Customer 52"
+
+
+@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+def test_every_tab_of_a_customer_opens_for_every_role(page_as, sessions, role, tab):
+    filled = fill(sessions)
+    page = page_as(role).visit("customers.py", customer=str(filled.acme), customer_tab=tab)
+
+    assert not page.exception
+    assert page.header[0].value == r"Acme \:red\[\$5 \*Corp\*\]"
+
+
+def test_a_customers_page_has_its_totals_and_orders(page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("finance").visit("customers.py", customer=str(filled.acme))
+    cards = {card.label: card.value.replace(formats.NO_BREAK_SPACE, " ") for card in page.metric}
+    assert cards == {
+        "Billed": "20.00 USD",
+        "Average report": "10.00 USD",
+        "Reports": "2",
+        "Orders billed": "5",
+        "Unbilled orders": "0",
+        "Open questions": "0",
+    }
+
+    page = page_as("finance").visit("customers.py", customer=str(filled.acme), customer_tab="Orders")
+    assert list(page.dataframe[0].value["Order"]) == ["M-DRAFT", "M-2", "M-1", "F-2", "F-1", "F-0"]
+    page.text_input(key="customer_orders_text").set_value("ref-1").run()
+    assert list(page.dataframe[0].value["Order"]) == ["M-1"]
+
+
+def test_a_customer_that_is_not_theirs_is_not_there(page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("finance", customer_id=filled.bolt).visit("customers.py", customer=str(filled.acme))
+
+    assert [error.value for error in page.error] == [f"There is no customer {filled.acme}"]
+    assert not page.metric
+
+
+def test_an_admin_edits_the_details_and_the_log_keeps_both(page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("admin").visit("customers.py", customer=str(filled.bolt), customer_tab="Edit details")
+    next(field for field in page.text_input if field.label == "City").set_value("Ulm")
+    page.form_submit_button[0].click().run()
+
+    assert not page.exception
+    with sessions() as session:
+        assert session.scalar(select(Customer.city).where(Customer.id == filled.bolt)) == "Ulm"
+        entry = session.execute(
+            select(AuditEntry.before, AuditEntry.after).where(AuditEntry.subject_kind == "customer")
+        ).one()
+    assert tuple(entry) == ({"city": ""}, {"city": "Ulm"})
+
+
+def test_only_admins_are_offered_to_edit(page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("manager").visit("customers.py", customer=str(filled.bolt))
+    assert [tab.label for tab in page.tabs] == TABS

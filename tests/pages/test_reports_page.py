@@ -1,0 +1,167 @@
+"""Reports: browse, one report, and generating them from a preview."""
+
+import pytest
+from sqlalchemy import func, select
+
+from billing_core.jobs import bill_run
+from billing_core.reports.models import BillingReport, ReportRun
+from pages.ui import formats
+from tests.pages.filled import HOSTILE, fill
+from tests.reports.company import LATER, MARCH, an_order, billed
+
+
+def tables_of(page) -> list:
+    return [table.value for table in page.dataframe]
+
+
+@pytest.mark.parametrize("tab", ["Browse", "Generate"])
+@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+def test_without_reports_the_page_says_what_to_do(page_as, role, tab):
+    page = page_as(role).visit("reports.py", tab=tab)
+
+    assert not page.exception
+    assert page.info
+
+
+@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+def test_the_list_shows_current_reports_with_their_totals(page_as, sessions, role):
+    fill(sessions)
+    page = page_as(role).visit("reports.py", reports_sort="Total ↓")
+
+    assert not page.exception
+    assert tables_of(page)[0][["Customer", "Total", "Currency"]].values.tolist() == [
+        [HOSTILE, "12.00", "USD"],
+        [HOSTILE, "8.00", "USD"],
+        ["Bolt GmbH", "7.00", "EUR"],
+    ]
+    together = next(text.value for text in page.caption if text.value.startswith("Together"))
+    assert together.replace(formats.NO_BREAK_SPACE, " ") == "Together 7.00 EUR · 20.00 USD"
+    assert bool(page.link_button) == (role != "finance")
+
+
+def test_filters_narrow_the_list_and_are_in_the_link_to_the_file(page_as, sessions):
+    fill(sessions)
+    page = page_as("manager").visit("reports.py")
+    page.text_input(key="reports_text").set_value("bolt").run()
+
+    assert list(tables_of(page)[0]["Customer"]) == ["Bolt GmbH"]
+    assert "text=bolt" in page.link_button[0].url
+    page.date_input(key="reports_to").set_value("2026-02-28").run()
+    assert "No report fits" in page.info[0].value
+
+
+def test_superseded_versions_are_shown_on_demand(page_as, sessions):
+    filled = fill(sessions)
+    with sessions.begin() as session:
+        an_order(session, filled.acme, "M-3", on=MARCH.start)
+        billed(session, filled.acme, MARCH, now=LATER)
+    page = page_as("finance").visit("reports.py")
+    assert len(tables_of(page)[0]) == 3
+
+    page.selectbox(key="reports_state").set_value("all").run()
+    assert sorted(state[0] for state in tables_of(page)[0]["State"]) == ["Current"] * 3 + ["Superseded"]
+
+
+@pytest.mark.parametrize("tab", ["Services", "Orders (2)", "Questions (0)", "Versions and changes"])
+@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+def test_every_tab_of_a_report_opens_for_every_role(page_as, sessions, role, tab):
+    filled = fill(sessions)
+    visitor = page_as(role)
+    page = visitor.visit("reports.py", report=str(filled.march))
+    page.session_state[f"report_tab_{filled.march}"] = tab
+    page.run()
+
+    assert not page.exception
+    assert page.metric[0].value.replace(formats.NO_BREAK_SPACE, " ") == "8.00 USD"
+
+
+def test_a_reports_services_add_up_to_its_total(page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("finance").visit("reports.py", report=str(filled.march))
+
+    # Two orders of four items: 2 × 2.00 for handling, 8 × 0.50 for picking.
+    assert tables_of(page)[0][["Service", "Quantity", "Amount"]].values.tolist() == [
+        ["Handling", "2", "4.00"],
+        ["Picking", "8", "4.00"],
+    ]
+    assert any("the report's total ✓" in text.value for text in page.caption)
+
+
+def test_a_report_of_somebody_else_is_not_there(page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("finance", customer_id=filled.bolt).visit("reports.py", report=str(filled.march))
+
+    assert [error.value for error in page.error] == [f"There is no report {filled.march}"]
+    assert not page.metric
+
+
+def test_a_new_version_shows_what_changed_by_order_and_service(page_as, sessions):
+    filled = fill(sessions)
+    with sessions.begin() as session:
+        an_order(session, filled.acme, "M-3", on=MARCH.start, items=6)
+        report = billed(session, filled.acme, MARCH, now=LATER)
+    page = page_as("finance").visit("reports.py", report=str(report.id))
+    page.session_state[f"report_tab_{report.id}"] = "Versions and changes"
+    page.run()
+
+    versions, services, orders = tables_of(page)
+    assert list(versions["Total"]) == ["13.00", "8.00"]
+    assert services[["Service", "Before", "Now", "Difference"]].values.tolist() == [
+        ["Handling", "4.00", "6.00", "+2.00"],
+        ["Picking", "4.00", "7.00", "+3.00"],
+    ]
+    assert orders[["Order", "Difference"]].values.tolist() == [["M-3", "+5.00"]]
+
+
+def test_a_preview_stores_nothing_and_generating_needs_it(page_as, sessions):
+    filled = fill(sessions)
+    with sessions.begin() as session:
+        an_order(session, filled.acme, "M-3", on=MARCH.start, items=6)
+    page = generating_march(page_as("manager"))
+    assert page.button(key="generate").disabled
+
+    page.button(key="preview").click().run(timeout=30)
+    assert not page.exception
+    preview = tables_of(page)[0]
+    assert preview[["Customer", "Total", "Difference"]].values.tolist() == [
+        [HOSTILE, "13.00", "+5.00"],
+        ["Bolt GmbH", "7.00", "0.00"],
+    ]
+    assert not page.button(key="generate").disabled
+    with sessions() as session:
+        assert session.scalar(select(func.count()).select_from(BillingReport)) == 3
+
+
+def test_generating_plans_a_run_that_can_be_followed(page_as, sessions, monkeypatch):
+    filled = fill(sessions)
+    with sessions.begin() as session:
+        an_order(session, filled.acme, "M-3", on=MARCH.start, items=6)
+    monkeypatch.setattr(bill_run, "begin", bill_run.run_here)
+    page = generating_march(page_as("manager"))
+    page.button(key="preview").click().run(timeout=30)
+    page.button(key="generate").click().run(timeout=30)
+
+    assert not page.exception
+    assert page.success[0].value == "Done: 1 new reports, 1 unchanged."
+    with sessions() as session:
+        assert session.scalar(select(func.count()).select_from(ReportRun)) == 1
+        current = select(BillingReport.total_minor).where(
+            BillingReport.customer_id == filled.acme,
+            BillingReport.period_start == MARCH.start,
+            BillingReport.superseded_at.is_(None),
+        )
+        assert session.scalars(current).all() == [1300]
+
+
+def test_finance_reads_and_does_not_generate(page_as, sessions):
+    fill(sessions)
+    page = page_as("finance").visit("reports.py", tab="Generate")
+
+    assert "generate" not in {button.key for button in page.button}
+    assert "Managers and administrators generate" in page.info[0].value
+
+
+def generating_march(visitor):
+    return visitor.visit(
+        "reports.py", tab="Generate", run_period="Custom", run_period_days=["2026-03-01", "2026-03-31"]
+    )
