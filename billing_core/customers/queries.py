@@ -88,7 +88,8 @@ def count(session: Session, actor: Actor, wanted: CustomerFilter) -> int:
 def names(session: Session, actor: Actor, *, limit: int = 1_000) -> list[tuple[int, str, str]]:
     """(id, name, currency) for choosing a customer, in the order of the names."""
     statement = select(Customer.id, Customer.name, Customer.currency).where(visible_to(actor))
-    return [row._tuple() for row in session.execute(statement.order_by(Customer.name, Customer.id).limit(limit))]
+    rows = session.execute(statement.order_by(Customer.name, Customer.id).limit(limit))
+    return [(row.id, row.name, row.currency) for row in rows]
 
 
 def one(session: Session, actor: Actor, customer_id: int) -> Customer:

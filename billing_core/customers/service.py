@@ -1,7 +1,6 @@
-"""What a person can change about a customer."""
+"""What a person can do with a customer. New customers come by import."""
 
-import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -13,49 +12,29 @@ from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity.permissions import Actor, Permission
 
-_LONGEST = {
-    "name": 200,
-    "email": 254,
-    "phone": 64,
-    "address": 500,
-    "city": 120,
-    "state": 120,
-    "postal_code": 32,
-    "country": 100,
-    "tax_id": 64,
+# What may be changed, and how many characters each holds, as its column says.
+LENGTHS: dict[str, int] = {
+    name: Customer.__table__.c[name].type.length  # type: ignore[attr-defined]
+    for name in ("name", "email", "phone", "address", "city", "state", "postal_code", "country", "tax_id")
 }
-_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
-    """What may be edited by hand; ``country`` as a name or a code, or empty. Key and currency stay as imported."""
-
-    name: str
-    email: str = ""
-    phone: str = ""
-    address: str = ""
-    city: str = ""
-    state: str = ""
-    postal_code: str = ""
-    country: str = ""
-    tax_id: str = ""
-
-
-def change_details(
-    session: Session, actor: Actor, customer_id: int, details: Details, *, version: int, now: datetime
+def change(
+    session: Session, actor: Actor, customer_id: int, *, version: int, facts: Mapping[str, str], now: datetime
 ) -> Customer:
-    """``version`` is the one that the form was drawn from: Conflict where somebody else was faster."""
+    """Change a customer's name, address and other facts. ``version`` is the one that the form was drawn from.
+
+    The ref is how other systems know the customer and the currency decides what its rates mean: neither changes here.
+    """
     actor.require(Permission.CUSTOMER_WRITE)
-    wanted = _checked(details)
+    wanted = _checked(facts)
     customer = queries.for_change(session, actor, customer_id)
     if customer.version != version:
-        raise Conflict("Somebody else has changed this customer meanwhile. Reload the page and edit it again")
-    before = {name: getattr(customer, name) for name in wanted}
-    was, became = audit.changed(before, wanted)
-    if not became:
+        raise Conflict("Somebody else has changed this customer meanwhile. Look at it again before you save.")
+    before, after = audit.changed({name: getattr(customer, name) for name in LENGTHS}, wanted)
+    if not after:
         return customer
-    for name, value in became.items():
+    for name, value in after.items():
         setattr(customer, name, value)
     audit.record(
         session,
@@ -63,24 +42,37 @@ def change_details(
         Permission.CUSTOMER_WRITE,
         ("customer", customer.id),
         label=customer.name,
-        before=was,
-        after=became,
+        before=before,
+        after=after,
         now=now,
     )
+    session.flush()
     return customer
 
 
-def _checked(details: Details) -> dict[str, str]:
-    wanted = {name: value.strip() for name, value in asdict(details).items()}
-    wrong = {name: f"has more than {most} characters" for name, most in _LONGEST.items() if len(wanted[name]) > most}
-    if not wanted["name"]:
-        wrong["name"] = "is empty"
-    if wanted["email"] and not _ADDRESS.fullmatch(wanted["email"]):
-        wrong["email"] = "is not an e-mail address"
-    if named := wanted["country"]:
-        wanted["country"] = country_code(named) or ""
-        if not wanted["country"]:
-            wrong["country"] = f"“{named[:60]}” is not a country that we know"
-    if wrong:
-        raise Invalid("Some details are not right", fields=wrong)
+def _checked(facts: Mapping[str, str]) -> dict[str, str]:
+    unknown = sorted(set(facts) - set(LENGTHS))
+    if unknown:
+        raise Invalid(f"{unknown[0]} cannot be changed", fields={unknown[0]: "cannot be changed"})
+    wanted = {name: value.strip() for name, value in facts.items()}
+    problems: dict[str, str] = {}
+    if country := wanted.get("country", ""):
+        code = country_code(country)
+        if code is None:
+            problems["country"] = "is not a country that we know, by name or ISO code"
+        else:
+            wanted["country"] = code
+    problems |= {
+        name: f"is longer than {LENGTHS[name]} characters"
+        for name, value in wanted.items()
+        if len(value) > LENGTHS[name] and name not in problems
+    }
+    problems |= {name: "contains a character that no text has" for name, value in wanted.items() if "\x00" in value}
+    if wanted.get("name") == "":
+        problems["name"] = "must not be empty"
+    email = wanted.get("email", "")
+    if email and ("@" not in email or any(char.isspace() for char in email)):
+        problems["email"] = "is not an e-mail address"
+    if problems:
+        raise Invalid("The customer was not saved", fields=problems)
     return wanted

@@ -1,0 +1,72 @@
+"""``report generate``, ``report run`` and ``verify``."""
+
+import json
+
+import pytest
+from sqlalchemy import select, update
+
+from billing_core import runtime
+from billing_core.__main__ import main
+from billing_core.reports.models import BillingReport
+from tests.reports.company import a_customer, an_order
+
+MARCH = ["--from", "2026-03-01", "--to", "2026-03-31"]
+
+
+@pytest.fixture(autouse=True)
+def company(sessions, monkeypatch):
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+    with sessions.begin() as session:
+        an_order(session, a_customer(session, "ALFKI"), "SO-1")
+
+
+def test_a_report_is_printed_as_the_published_document_shows_it(capsys):
+    assert main(["report", "generate", "--customer", "ALFKI", *MARCH]) == 0
+    detail = json.loads(capsys.readouterr().out)
+    assert (detail["customer_name"], detail["total_amount"], len(detail["orders"])) == ("Acme Corp", 4.0, 1)
+
+
+def test_the_integer_id_names_a_customer_too(capsys):
+    assert main(["--json", "report", "generate", "--customer", "1", *MARCH]) == 0
+    assert json.loads(capsys.readouterr().out)["total_amount"] == 4.0
+
+
+def test_a_file_is_written(capsys, tmp_path):
+    file = tmp_path / "march.csv"
+    assert main(["report", "generate", "--customer", "ALFKI", *MARCH, "--format", "csv", "-o", str(file)]) == 0
+    assert file.read_text().splitlines()[0] == "order_id,service_id,service_name,amount"
+    assert "New report 1 of 4.00 USD" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--customer", "999", *MARCH], "Customer with ID 999 not found"),
+        (["--customer", "ALFKI", "--from", "2026-03-02", "--to", "2026-03-01"], "Start date must be before end date"),
+        (["--customer", "ALFKI", *MARCH, "--format", "pdf"], "name a file with -o"),
+    ],
+)
+def test_refusals_are_told_on_stderr(capsys, arguments, words):
+    assert main(["report", "generate", *arguments]) == 1
+    said = capsys.readouterr()
+    assert words in said.err
+    assert said.out == ""
+
+
+def test_a_run_bills_everybody(capsys):
+    assert main(["--json", "report", "run", *MARCH]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["customers"], said["created"], said["failed"]) == (1, 1, [])
+
+
+def test_verify_proves_or_names_what_is_wrong(capsys, sessions):
+    main(["report", "run", *MARCH])
+    assert main(["verify"]) == 0
+    with sessions.begin() as session:
+        session.execute(update(BillingReport).values(total_minor=7))
+        assert session.scalars(select(BillingReport.total_minor)).all() == [7]
+    capsys.readouterr()
+
+    assert main(["--json", "verify"]) == 1
+
+    assert ["report 1"] in [check["wrong"] for check in json.loads(capsys.readouterr().out)]

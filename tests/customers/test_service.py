@@ -1,0 +1,112 @@
+"""Changing a customer, and who sees which."""
+
+import pytest
+from sqlalchemy import select
+
+from billing_core.audit.models import AuditEntry
+from billing_core.customers import queries, service
+from billing_core.customers.queries import CustomerFilter
+from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
+from billing_core.identity import SYSTEM, Role, actor_with
+from tests.reports.company import NOW, a_customer
+
+ADMIN = actor_with(Role.ADMIN, user_id=1, name="Ada")
+
+
+def change(session, customer_id, *, actor=ADMIN, version=1, **facts):
+    return service.change(session, actor, customer_id, version=version, facts=facts, now=NOW)
+
+
+def test_a_change_is_saved_with_its_trace(session):
+    acme = a_customer(session)
+
+    changed = change(session, acme, name="  Acme Holding ", country="Germany", city="Köln")
+
+    assert (changed.name, changed.country, changed.version) == ("Acme Holding", "DE", 2)
+    entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "customer.write")).one()
+    assert entry.before == {"name": "Acme Corp", "country": "", "city": ""}
+    assert entry.after == {"name": "Acme Holding", "country": "DE", "city": "Köln"}
+
+
+def test_saving_without_a_change_leaves_no_trace(session):
+    acme = a_customer(session)
+    assert change(session, acme, name="Acme Corp").version == 1
+    assert session.scalars(select(AuditEntry)).all() == []
+
+
+def test_a_stale_form_does_not_overwrite_what_somebody_else_saved(session):
+    acme = a_customer(session)
+    change(session, acme, city="Bonn")
+
+    with pytest.raises(Conflict, match="Somebody else"):
+        change(session, acme, city="Köln")
+
+    assert queries.one(session, ADMIN, acme).city == "Bonn"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "  "),
+        ("name", "x" * 201),
+        ("country", "Atlantis"),
+        ("email", "no address"),
+        ("city", "a\x00b"),
+        ("currency", "EUR"),
+        ("ref", "OTHER"),
+    ],
+)
+def test_what_is_wrong_is_refused_by_the_name_of_the_field(session, field, value):
+    acme = a_customer(session)
+    with pytest.raises(Invalid) as refused:
+        change(session, acme, **{field: value})
+    assert list(refused.value.fields) == [field]
+
+
+def test_only_administrators_change_customers(session):
+    acme = a_customer(session)
+    with pytest.raises(Forbidden):
+        change(session, acme, actor=actor_with(Role.MANAGER, user_id=2, name="Mia"), name="Mine")
+
+
+def test_somebody_bound_to_one_customer_sees_that_one_alone(session):
+    acme, other = a_customer(session), a_customer(session, "OTHER")
+    bound = actor_with(Role.ADMIN, user_id=3, name="Bo", customer_id=acme)
+
+    assert [row.id for row in queries.page(session, bound, CustomerFilter())] == [acme]
+    assert queries.count(session, bound, CustomerFilter()) == 1
+    assert [identity for identity, *_ in queries.names(session, bound)] == [acme]
+    for read in (lambda: queries.one(session, bound, other), lambda: queries.id_of(session, bound, "OTHER")):
+        with pytest.raises(NotFound):
+            read()
+
+
+def test_the_list_is_searched_filtered_sorted_and_paged(session):
+    for ref, name, currency in (("A", "Zeta 100%", "USD"), ("B", "alpha", "EUR"), ("C", "Beta", "USD")):
+        a_customer(session, ref, name=name, currency=currency)
+
+    def names(**wanted):
+        return [row.name for row in queries.page(session, SYSTEM, CustomerFilter(**wanted))]
+
+    assert names(order_by="ref") == ["Zeta 100%", "alpha", "Beta"]
+    assert names(order_by="-ref") == ["Beta", "alpha", "Zeta 100%"]
+    assert names(text="ALPHA") == ["alpha"]
+    assert names(text="0%") == ["Zeta 100%"]
+    assert names(currency="USD", order_by="ref") == ["Zeta 100%", "Beta"]
+    assert [row.name for row in queries.page(session, SYSTEM, CustomerFilter(order_by="ref"), limit=1, offset=2)] == [
+        "Beta"
+    ]
+    with pytest.raises(Invalid):
+        names(order_by="password")
+
+
+def test_a_customer_is_found_by_its_ref_first_and_then_by_its_id(session):
+    first = a_customer(session, "ALFKI")
+    second = a_customer(session, str(first))
+
+    assert queries.id_of(session, SYSTEM, " ALFKI ") == first
+    assert queries.id_of(session, SYSTEM, str(first)) == second
+    assert queries.id_of(session, SYSTEM, str(second)) == second
+    for missing in ("", "alfki?", "999", "9" * 40, "²"):
+        with pytest.raises(NotFound):
+            queries.id_of(session, SYSTEM, missing)

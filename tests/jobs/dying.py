@@ -1,0 +1,24 @@
+"""A process that takes up the bill runs of BILLING_DATABASE_URL and is killed in the middle of the third customer."""
+
+import os
+import signal
+import threading
+
+from billing_core import jobs
+from billing_core.reports import run_steps
+
+note_duration = run_steps.note_duration
+customers = 0
+
+
+def note_or_die(*arguments):
+    global customers
+    customers += 1
+    if customers == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    note_duration(*arguments)
+
+
+run_steps.note_duration = note_or_die
+jobs.start()
+threading.Event().wait(60)
