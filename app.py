@@ -17,7 +17,7 @@ app = st.App(
     routes=web.routes(),
     middleware=web.middleware(),
     lifespan=web.lifespan,
-    exception_handlers={Exception: web.unexpected},
+    exception_handlers=web.HANDLERS,
     on_script_error=tell,
 )
 

@@ -30,7 +30,10 @@ MENU = {
     ],
 }
 
-st.set_page_config(page_title="Billing", page_icon=":material/receipt_long:", layout="wide")
+# A file of ours: the browser would fetch a Material icon for its tab from another site.
+ICON = HERE.parent / "billing_core" / "web" / "static" / "icon.svg"
+
+st.set_page_config(page_title="Billing", page_icon=str(ICON), layout="wide")
 person = context.signed_in()
 # A page that the role may not see stays reachable by its address, where it says so.
 page = st.navigation(

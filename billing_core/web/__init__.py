@@ -1,7 +1,7 @@
 """Our own HTTP addresses, and the gate before everything. Translates between the web and the services."""
 
 from billing_core.web.app import middleware, routes
-from billing_core.web.failures import unexpected
+from billing_core.web.failures import HANDLERS
 from billing_core.web.lifespan import lifespan
 
-__all__ = ["lifespan", "middleware", "routes", "unexpected"]
+__all__ = ["HANDLERS", "lifespan", "middleware", "routes"]

@@ -3,6 +3,7 @@
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -28,6 +29,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.BillingError, _expected)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(OperationalError, busy)
     app.add_exception_handler(Exception, unexpected)
 
 
@@ -52,6 +54,16 @@ def _malformed(request: Request, error: Exception) -> Response:
     return _answer(request, 400, f"The request cannot be read: {said}", fields=fields)
 
 
+def busy(request: Request, _error: Exception) -> Response:
+    """The database does not answer, or a large change such as an import holds it for longer than we wait."""
+    reference = str(request.scope.get("request_id", "unknown"))
+    _log.warning("the database did not answer in time", reference=reference, path=request.url.path)
+    said = "The database is busy with a large change. Try again in a minute."
+    response = _answer(request, 503, said, reference=reference)
+    response.headers["Retry-After"] = "60"
+    return response
+
+
 def unexpected(request: Request, error: Exception) -> Response:
     """A bug: the log has the error under the reference that people see."""
     reference = str(request.scope.get("request_id", "unknown"))
@@ -66,3 +78,7 @@ def _answer(
         return forms.page(request, "problem.html", status=status, said=said, reference=reference)
     body = {"detail": said} | ({"fields": fields} if fields else {}) | ({"reference": reference} if reference else {})
     return JSONResponse(body, status)
+
+
+# For what goes wrong outside our own addresses, such as in the gate.
+HANDLERS = {OperationalError: busy, Exception: unexpected}

@@ -16,7 +16,12 @@ _ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_DASHBOARD_POLICY = "frame-ancestors 'self'; base-uri 'self'; object-src 'none'"
+# The dashboard's own scripts need inline styles, WebAssembly and workers. Other sites get and give nothing.
+_DASHBOARD_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; worker-src 'self' blob:; "
+    "frame-src 'self' blob: data:; frame-ancestors 'self'; base-uri 'self'; object-src 'none'; form-action 'self'"
+)
 # Our own pages have no script at all.
 _OWN_PAGES_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"

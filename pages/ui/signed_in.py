@@ -3,20 +3,24 @@
 import streamlit as st
 
 from billing_core import runtime
+from billing_core.audit import queries as audit
 from billing_core.dates import utc_now
 from billing_core.identity import Role
 from billing_core.identity.sessions import SignedIn
 from billing_core.people import sign_in
 from pages.ui import context
+from pages.ui.reads import Reader
 
 ROLE_NAMES = {Role.FINANCE: "Finance", Role.MANAGER: "Manager", Role.ADMIN: "Administrator"}
 
 
 def signed_in_person(person: SignedIn) -> None:
-    """Draw the signed-in person and a button that signs this browser out."""
-    st.divider()
-    st.text(person.actor.name)
-    st.caption(ROLE_NAMES[person.role])
+    """Draw the signed-in person, what kind of data this is, and a button that signs this browser out."""
+    with st.container(gap="xsmall"):
+        st.text(person.actor.name)
+        st.caption(ROLE_NAMES[person.role])
+        if Reader(person.actor).plain(audit.happened, "demo.fill"):
+            st.badge("Demo data", icon=":material/science:", color="orange")
     st.button("Sign out", icon=":material/logout:", key="sign_out", on_click=_sign_out, width="stretch")
 
 
