@@ -1,12 +1,14 @@
 """Text in CSV files: no spreadsheet may take a cell of ours for a formula, and every reader may open the file."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import Any
 
 # With these a spreadsheet begins to compute, or looks at the next character to decide.
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NEEDS_QUOTES = re.compile('[",\r\n]')
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ROWS_A_CHUNK = 2_000
 
@@ -17,6 +19,17 @@ def harmless(text: str) -> str:
     For text cells only: a number such as -5 is written as a number and needs none.
     """
     return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
+
+
+def quoted(text: str) -> str:
+    """The text as a CSV cell between quotes."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def cell(text: str) -> str:
+    """The text as a CSV cell: harmless, and between quotes only where it needs them."""
+    safe = harmless(text)
+    return quoted(safe) if _NEEDS_QUOTES.search(safe) else safe
 
 
 def rows_as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_core.csv_text import harmless, marked_for_excel, rows_as_csv
+from billing_core.csv_text import cell, harmless, marked_for_excel, quoted, rows_as_csv
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+49 30 1", "-5", "@SUM(A1)", "\t=1", "\r=1"])
@@ -31,3 +31,9 @@ def test_whatever_the_text_a_csv_reader_gets_it_back(rows):
     file = b"".join(rows_as_csv(["text", "number"], rows)).decode()
     read = list(csv.reader(io.StringIO(file, newline="")))
     assert read[1:] == [[harmless(text), str(number)] for text, number in rows]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_a_cell_written_by_hand_reads_like_one_from_a_writer(text):
+    line = f"{cell(text)},{quoted(text)}\r\n"
+    assert list(csv.reader(io.StringIO(line, newline=""))) == [[harmless(text), text]]

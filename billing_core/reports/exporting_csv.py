@@ -1,15 +1,13 @@
 """Reports as CSV: the published four columns, and the long variant that explains every charge."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from billing_core.csv_text import harmless, rows_as_csv
+from billing_core.csv_text import cell, harmless, quoted
 from billing_core.money import PRICE_PLACES, QUANTITY_PLACES, decimal_places
 from billing_core.reports import contents, exporting_rows
-from billing_core.reports.exporting_rows import scaled, trimmed
+from billing_core.reports.exporting_rows import trimmed
 from billing_core.reports.queries import Report
 
 LONG_COLUMNS = (
@@ -31,20 +29,25 @@ LONG_COLUMNS = (
     "amount",
 )
 
+_LINES_A_CHUNK = 2_000
+
 
 def short(session: Session, report: Report) -> Iterator[bytes]:
     """``order_id,service_id,service_name,amount``, names in quotes and amounts with the currency's digits.
 
-    Written by hand: the two cells that need care, name and amount, repeat or are integers, and a million lines go
-    twice as fast as through a writer that looks at every cell.
+    Written by hand: the name repeats and the rest are integers, never negative, so that a million lines need no
+    writer that looks at every cell.
     """
     names = exporting_rows.service_names(session, report)
-    middle = {service_id: f",{service_id},{_quoted(harmless(name))}," for service_id, name in names.items()}
-    places = decimal_places(report.currency)
+    middle = {service_id: f",{service_id},{quoted(harmless(name))}," for service_id, name in names.items()}
+    unit, ends = _line_ends(report.currency)
     yield b"order_id,service_id,service_name,amount\r\n"
     for batch in exporting_rows.batches(session, exporting_rows.charges(report)):
         yield "".join(
-            [f"{order_id}{middle[service_id]}{scaled(minor, places)}\r\n" for order_id, service_id, minor in batch]
+            [
+                f"{order_id}{middle[service_id]}{minor // unit}{ends[minor % unit]}"
+                for order_id, service_id, minor in batch
+            ]
         ).encode()
 
 
@@ -52,23 +55,28 @@ def long(session: Session, report: Report) -> Iterator[bytes]:
     """One line a charge with its order, quantity, price, tier, bound and condition (``LONG_COLUMNS``)."""
     codes = exporting_rows.service_codes(session)
     services = {
-        total.service_id: (codes[total.service_id], total.service_name, total.cost_type.value)
+        total.service_id: f",{cell(codes[total.service_id])},{cell(total.service_name)},{total.cost_type},"
         for total in contents.service_totals(session, report)
     }
-    places = decimal_places(report.currency)
+    unit, ends = _line_ends(report.currency)
+    lines = [",".join(LONG_COLUMNS) + "\r\n"]
+    for order, charges in exporting_rows.by_order(session, report, exporting_rows.explained_charges(report)):
+        _, number, reference, day, status, name, address, *_ = order
+        start = ",".join((cell(number), cell(reference), day.isoformat(), status, cell(name), cell(address)))
+        lines += [
+            f"{start}{services[service_id]}{trimmed(quantity, QUANTITY_PLACES)},{trimmed(price, PRICE_PLACES)},"
+            f"{tier or ''},{bound or ''},{cell(matched) if matched else ''},"
+            f"{report.currency},{minor // unit}{ends[minor % unit]}"
+            for _, service_id, quantity, price, tier, bound, matched, minor in charges
+        ]
+        if len(lines) > _LINES_A_CHUNK:
+            yield "".join(lines).encode()
+            lines.clear()
+    yield "".join(lines).encode()
 
-    def line(row: Row[*tuple[Any, ...]]) -> tuple[Any, ...]:
-        number, reference, day, status, name, address, service_id, quantity, price, tier, bound, matched, minor = row
-        return (
-            *(number, reference, day.isoformat(), status.value, name, address),
-            *services[service_id],
-            *(trimmed(quantity, QUANTITY_PLACES), trimmed(price, PRICE_PLACES), tier, bound, matched),
-            *(report.currency, scaled(minor, places)),
-        )
 
-    rows = exporting_rows.batches(session, exporting_rows.explained_charges(report))
-    return rows_as_csv(LONG_COLUMNS, (line(row) for batch in rows for row in batch))
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
+def _line_ends(currency: str) -> tuple[int, list[str]]:
+    """How many minor units one major unit has, and for each remainder the end of a line: ``.00`` to ``.99``."""
+    places = decimal_places(currency)
+    unit = 10**places
+    return unit, [f".{part:0{places}d}\r\n" if places else "\r\n" for part in range(unit)]

@@ -4,7 +4,7 @@ Amounts are JSON numbers with exactly the currency's digits; they never pass thr
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,8 +44,8 @@ def detail(session: Session, report: Report) -> Iterator[bytes]:
     # The header without its closing brace: the orders are its last member.
     yield f'{_object(header)[:-1]}, "orders": ['.encode()
     waiting, separator = [], ""
-    for of_one_order in exporting_rows.orders_with_charges(session, report):
-        waiting.append(separator + _order(of_one_order, names, places))
+    for order, charges in exporting_rows.by_order(session, report, exporting_rows.charges(report)):
+        waiting.append(separator + _order(order, charges, names, places))
         separator = ",\n"
         if len(waiting) == _ORDERS_A_CHUNK:
             yield "".join(waiting).encode()
@@ -58,20 +58,23 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _order(rows: list[Row[*tuple[Any, ...]]], names: Mapping[int, str], places: int) -> str:
-    order_id, reference_number, order_date, total_minor, _, _ = rows[0]
-    costs = (
-        _object({"service_id": str(service_id), "service_name": names[service_id], "amount": scaled(minor, places)})
-        for *_, service_id, minor in rows
-        if service_id is not None
+def _order(
+    order: Row[*tuple[Any, ...]],
+    charges: Sequence[Row[*tuple[Any, ...]]],
+    names: Mapping[int, str],
+    places: int,
+) -> str:
+    costs = ", ".join(
+        f'{{"service_id": {service_id}, "service_name": {names[service_id]}, "amount": {scaled(minor, places)}}}'
+        for _, service_id, minor in charges
     )
     return _object(
         {
-            "order_id": str(order_id),
-            "reference_number": _text(reference_number),
-            "order_date": _text(order_date.isoformat()),
-            "total_amount": scaled(total_minor, places),
-            "service_costs": f"[{', '.join(costs)}]",
+            "order_id": str(order.order_id),
+            "reference_number": _text(order.reference_number),
+            "order_date": _text(order.order_date.isoformat()),
+            "total_amount": scaled(order.total_minor, places),
+            "service_costs": f"[{costs}]",
         }
     )
 

@@ -5,7 +5,8 @@ once. Quantities and prices stay the scaled integers that are stored; the writer
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from functools import lru_cache
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
@@ -16,7 +17,8 @@ from billing_core.rating.models import Service
 from billing_core.reports.models import ReportCharge, ReportOrder, ReportQuestion, ReportServiceTotal
 from billing_core.reports.queries import Report
 
-BATCH = 5_000
+BATCH = 2_000
+_NO_MORE: tuple[int, Iterator[Row[*tuple[Any, ...]]]] = (0, iter(()))
 
 
 def stored(column: InstrumentedAttribute[Any]) -> Any:
@@ -41,15 +43,10 @@ def charges(report: Report) -> Select[int, int, int]:
 
 
 def explained_charges(report: Report) -> Select[*tuple[Any, ...]]:
-    """Each charge with its order and its explanation, by order and service."""
+    """Each charge with what explains it, by order and service."""
     return (
         select(
-            ReportOrder.order_number,
-            ReportOrder.reference_number,
-            ReportOrder.order_date,
-            ReportOrder.status,
-            ReportOrder.ship_to_name,
-            ReportOrder.ship_to_address,
+            ReportCharge.order_id,
             ReportCharge.service_id,
             stored(ReportCharge.quantity),
             stored(ReportCharge.unit_price),
@@ -57,11 +54,6 @@ def explained_charges(report: Report) -> Select[*tuple[Any, ...]]:
             ReportCharge.bound,
             ReportCharge.matched,
             ReportCharge.amount_minor,
-        )
-        .select_from(ReportCharge)
-        .join(
-            ReportOrder,
-            (ReportOrder.report_id == ReportCharge.report_id) & (ReportOrder.order_id == ReportCharge.order_id),
         )
         .where(ReportCharge.report_id == report.id)
         .order_by(ReportCharge.order_id, ReportCharge.service_id)
@@ -105,31 +97,26 @@ def questions(report: Report) -> Select[*tuple[Any, ...]]:
     )
 
 
-def orders_with_charges(session: Session, report: Report) -> Iterator[list[Row[*tuple[Any, ...]]]]:
-    """For each order the rows of its charges; one row without a service where there is none.
+def by_order(
+    session: Session, report: Report, charges: Select[*tuple[Any, ...]]
+) -> Iterator[tuple[Row[*tuple[Any, ...]], list[Row[*tuple[Any, ...]]]]]:
+    """Each order with its charges; ``charges`` selects the order's id first.
 
-    Columns: order_id, reference_number, order_date, total_minor, service_id, amount_minor.
+    Both lie in the order of the orders' ids, so that two cursors walk side by side: no join repeats an order's text
+    for each of its charges.
     """
-    statement = (
-        select(
-            ReportOrder.order_id,
-            ReportOrder.reference_number,
-            ReportOrder.order_date,
-            ReportOrder.total_minor,
-            ReportCharge.service_id,
-            ReportCharge.amount_minor,
-        )
-        .select_from(ReportOrder)
-        .outerjoin(
-            ReportCharge,
-            (ReportCharge.report_id == ReportOrder.report_id) & (ReportCharge.order_id == ReportOrder.order_id),
-        )
-        .where(ReportOrder.report_id == report.id)
-        .order_by(ReportOrder.order_id, ReportCharge.service_id)
-    )
-    rows = (row for batch in batches(session, statement) for row in batch)
-    for _, of_one_order in groupby(rows, key=itemgetter(0)):
-        yield list(of_one_order)
+    charged = groupby(_one_by_one(session, charges), key=itemgetter(0))
+    order_id, of_order = next(charged, _NO_MORE)
+    for order in _one_by_one(session, orders(report)):
+        if order[0] == order_id:
+            yield order, list(of_order)
+            order_id, of_order = next(charged, _NO_MORE)
+        else:
+            yield order, []
+
+
+def _one_by_one(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[Row[*tuple[Any, ...]]]:
+    return chain.from_iterable(batches(session, statement))
 
 
 def service_names(session: Session, report: Report) -> dict[int, str]:
@@ -151,7 +138,8 @@ def scaled(value: int, places: int) -> str:
     return f"{'-' if value < 0 else ''}{whole}.{part:0{places}d}"
 
 
+@lru_cache(maxsize=4_096)
 def trimmed(value: int, places: int) -> str:
-    """The same without zeros that say nothing: ``trimmed(1500, 3)`` is ``1.5``."""
+    """The same without zeros that say nothing: ``trimmed(1500, 3)`` is ``1.5``. Prices and quantities repeat."""
     text = scaled(value, places)
     return text.rstrip("0").rstrip(".") if places else text

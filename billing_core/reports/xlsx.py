@@ -187,8 +187,9 @@ def _charge_rows(session: Session, report: Report) -> Iterator[Sequence[Any]]:
         total.service_id: (total.service_name, cost_type_words(total.cost_type))
         for total in contents.service_totals(session, report)
     }
-    for batch in exporting_rows.batches(session, exporting_rows.explained_charges(report)):
-        for number, reference, day, _, _, _, service_id, quantity, price, tier, bound, matched, minor in batch:
+    for order, charges in exporting_rows.by_order(session, report, exporting_rows.explained_charges(report)):
+        _, number, reference, day, *_ = order
+        for _, service_id, quantity, price, tier, bound, matched, minor in charges:
             unit_price = Decimal(price).scaleb(-PRICE_PLACES)
             yield (
                 *(number, reference, day, *services[service_id], _quantity(quantity), unit_price),
