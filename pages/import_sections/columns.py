@@ -19,15 +19,16 @@ def draw(received: Received) -> None:
     definition = received.definition
     if definition is None or received.layout is None:
         return
-    missing = received.missing
-    if missing:
-        st.warning(_what_is_missing(received, missing), icon=":material/rule:")
-    with st.expander("Columns", expanded=bool(missing), icon=":material/view_column:"):
+    # Filled below: the choices of this very run may have settled what was missing.
+    notice = st.empty()
+    with st.expander("Columns", expanded=bool(received.missing), icon=":material/view_column:"):
         for first in range(0, len(definition.fields), ACROSS):
             places = st.columns(ACROSS)
             for place, field in zip(places, definition.fields[first : first + ACROSS], strict=False):
                 with place:
                     _choice(received, field)
+    if missing := received.missing:
+        notice.warning(_what_is_missing(received, missing), icon=":material/rule:")
     with st.expander("First rows of the file", icon=":material/table_rows:"):
         _first_rows(received)
 
