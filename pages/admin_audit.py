@@ -55,7 +55,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         value=None,
         key="since",
         bind="query-params",
-        width=150,
+        width=140,
         on_change=filters.first_page,
         args=("audit_page",),
     )
@@ -64,7 +64,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         value=None,
         key="until",
         bind="query-params",
-        width=150,
+        width=140,
         on_change=filters.first_page,
         args=("audit_page",),
     )

@@ -48,7 +48,6 @@ page = st.navigation(
                 visibility="visible" if person.actor.may(needed) else "hidden",
             )
             for file, title, icon, needed in entries
-            if (HERE / file).exists()
         ]
         for section, entries in MENU.items()
     }

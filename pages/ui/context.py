@@ -31,6 +31,10 @@ def signed_in() -> SignedIn:
         # The same address again, in the same tab: the gate answers with the sign-in page, which leads back.
         st.html('<a href="" target="_self">Sign in</a>')
         st.stop()
+    # A page that stayed open while somebody else signed in here must not show what the first had typed.
+    if st.session_state.get("signed_in_person", found.actor.user_id) != found.actor.user_id:
+        st.session_state.clear()
+    st.session_state["signed_in_person"] = found.actor.user_id
     return found
 
 
