@@ -56,7 +56,8 @@ class Order(Base):
 
     __tablename__ = "orders"
     __table_args__ = (
-        Index("ix_orders_customer_id_order_date", "customer_id", "order_date", "id"),
+        # Covers what the kept totals of ``reports.coverage`` are counted from.
+        Index("ix_orders_customer_id_order_date", "customer_id", "order_date", "id", "status"),
         Index("ix_orders_order_date", "order_date"),
         CheckConstraint("weight >= 0", name="weight_not_negative"),
         CheckConstraint("packages >= 0", name="packages_not_negative"),

@@ -296,7 +296,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
         sa.UniqueConstraint("number", name=op.f("uq_orders_number")),
     )
-    op.create_index("ix_orders_customer_id_order_date", "orders", ["customer_id", "order_date", "id"], unique=False)
+    op.create_index(
+        "ix_orders_customer_id_order_date", "orders", ["customer_id", "order_date", "id", "status"], unique=False
+    )
     op.create_index("ix_orders_order_date", "orders", ["order_date"], unique=False)
 
     op.create_table(
