@@ -1,0 +1,30 @@
+"""Files in memory, as imports take them."""
+
+import io
+
+from sqlalchemy import func, select
+
+from billing_core.imports import service
+from billing_core.imports.kinds import Kind
+from billing_core.imports.mapping import read_changes
+from billing_core.imports.registry import DEFINITIONS
+from billing_core.imports.service import Outcome
+
+
+def incoming(kind: str, content: str | bytes, *maps: str, file_name: str = "file.csv") -> service.Incoming:
+    raw = content.encode() if isinstance(content, str) else content
+    return service.Incoming(Kind(kind), io.BytesIO(raw), file_name, read_changes(DEFINITIONS[Kind(kind)], maps))
+
+
+def counts(outcome: Outcome) -> tuple[int, int, int, int]:
+    """New, changed, unchanged, rejected."""
+    return outcome.new, outcome.changed, outcome.unchanged, outcome.rejected
+
+
+def rejections(outcome: Outcome) -> list[tuple[int, str, str, str]]:
+    return [(row.line, row.column, row.value, row.reason) for row in outcome.rejections]
+
+
+def row_count(sessions, model) -> int:
+    with sessions() as session:
+        return session.scalar(select(func.count()).select_from(model))

@@ -1,0 +1,238 @@
+"""What each kind of cell may say."""
+
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_core.customers.countries import country_code, country_name
+from billing_core.imports import cells
+from billing_core.imports.cells import Unreadable
+
+NUMBERS = {
+    "12": "12",
+    " 7 ": "7",
+    "0": "0",
+    "-0": "0",
+    "+3": "3",
+    "1.5": "1.5",
+    ".5": "0.5",
+    "5.": "5",
+    "1.234": "1.234",
+    "1,5": "1.5",
+    "0,125": "0.125",
+    "12,50": "12.5",
+    "1,234.5": "1234.5",
+    "1.234,50": "1234.5",
+    "1,234,567": "1234567",
+    "1.234.567": "1234567",
+    "1'234.50": "1234.5",
+    "1 234,5": "1234.5",
+    "1\u00a0234": "1234",
+    "1000000000": "1000000000",
+    "2.5000000": "2.5",
+}
+NO_NUMBERS = {
+    "1,234": "is ambiguous: 1234 or 1.234? Write it with a decimal point",
+    "12,345": "is ambiguous: 12345 or 12.345? Write it with a decimal point",
+    "-1": "must not be negative",
+    "−2": "must not be negative",
+    "-0.001": "must not be negative",
+    "1000000000.001": "is larger than 1,000,000,000",
+    "9" * 100: "is not a number",
+    "1.0001": "has more than 3 decimals",
+    "1e3": "is written with an exponent; write the number out",
+    "1e400": "is written with an exponent; write the number out",
+    "NaN": "is not a number",
+    "Infinity": "is not a number",
+    "1,23,456": "is not a number",
+    "1.23.456,7": "is not a number",
+    "$5": "is not a number",
+    "5 kg": "is not a number",
+    "٣": "is not a number",
+    "--1": "is not a number",
+    "1_000": "is not a number",
+}
+
+
+@pytest.mark.parametrize(("cell", "value"), NUMBERS.items())
+def test_a_quantity_is_read_exactly(cell, value):
+    assert cells.quantity(cell) == Decimal(value)
+
+
+@pytest.mark.parametrize(("cell", "reason"), NO_NUMBERS.items())
+def test_what_is_no_quantity_says_why(cell, reason):
+    with pytest.raises(Unreadable) as refused:
+        cells.quantity(cell)
+    assert str(refused.value) == reason
+
+
+@given(st.decimals(min_value=0, max_value=10**9, places=6, allow_nan=False, allow_infinity=False))
+def test_a_price_is_read_to_six_decimals(price):
+    assert cells.price(f"{price:f}") == price
+
+
+def test_a_price_has_no_seventh_decimal():
+    with pytest.raises(Unreadable, match="has more than 6 decimals"):
+        cells.price("0.0000001")
+
+
+def test_packages_are_whole():
+    assert cells.whole_number("3.0") == 3
+    with pytest.raises(Unreadable, match="must be a whole number"):
+        cells.whole_number("3.5")
+
+
+def test_a_case_holds_something():
+    with pytest.raises(Unreadable, match="must be above 0"):
+        cells.case_size("0")
+
+
+DAYS = {
+    "2025-03-04": date(2025, 3, 4),
+    "1996-07-04 00:00:00.000": date(1996, 7, 4),
+    "2025-03-04T23:59": date(2025, 3, 4),
+    "20250304": date(2025, 3, 4),
+    "2025/03/04": date(2025, 3, 4),
+    "4.3.2025": date(2025, 3, 4),
+    "04.03.2025 12:00:00": date(2025, 3, 4),
+    "25/12/2025": date(2025, 12, 25),
+    "12/25/2025": date(2025, 12, 25),
+    "03/03/2025": date(2025, 3, 3),
+    "2024-02-29": date(2024, 2, 29),
+    # Half past eleven at night in London is the next day in Berlin.
+    "2025-01-31T23:30:00Z": date(2025, 2, 1),
+    "2025-01-31T23:30:00.123+00:00": date(2025, 2, 1),
+    "2025-02-01 00:30:00 +0200": date(2025, 1, 31),
+}
+NO_DAYS = {
+    "03/04/2025": "is ambiguous: day or month first? Write 2025-04-03 or 2025-03-04",
+    "2025-02-29": "is not a day of the calendar",
+    "2025-13-01": "is not a day of the calendar",
+    "31.11.2025": "is not a day of the calendar",
+    "2025-03-04 25:00": "is not a day of the calendar",
+    "1899-12-31": "lies outside the years 1900 to 2199",
+    "2200-01-01": "lies outside the years 1900 to 2199",
+    "45321": "is not a date such as 2025-03-31",
+    "04.03.25": "is not a date such as 2025-03-31",
+    "tomorrow": "is not a date such as 2025-03-31",
+    "0000-00-00": "is not a day of the calendar",
+}
+
+
+@pytest.mark.parametrize(("cell", "value"), DAYS.items())
+def test_a_day_is_read_where_the_business_is(cell, value):
+    assert cells.day(cell, zone="Europe/Berlin") == value
+
+
+@pytest.mark.parametrize(("cell", "reason"), NO_DAYS.items())
+def test_what_is_no_day_says_why(cell, reason):
+    with pytest.raises(Unreadable) as refused:
+        cells.day(cell, zone="Europe/Berlin")
+    assert str(refused.value) == reason
+
+
+@given(st.dates(cells.EARLIEST_DAY, cells.LATEST_DAY))
+def test_every_iso_day_is_itself(day):
+    assert cells.day(day.isoformat(), zone="UTC") == day
+
+
+STATUSES = {
+    "draft": "draft quote",
+    "submitted": "new open Pending CONFIRMED submitted",
+    "processing": "picking in-progress In_Progress processing",
+    "shipped": "in_transit dispatched shipped",
+    "delivered": "delivered",
+    "completed": "closed done fulfilled complete invoiced completed",
+    "cancelled": "canceled void voided cancelled",
+}
+
+
+@pytest.mark.parametrize(("status", "words"), STATUSES.items())
+def test_usual_words_for_a_status_are_understood(status, words):
+    assert {cells.status(word) for word in words.split()} == {status}
+
+
+COUNTRIES = {
+    "DE": "Germany germany Deutschland Allemagne Alemania de DEU",
+    "GB": "UK GB GBR England",
+    "US": "USA US U.S.A.",
+    "VE": "Venezuela VE",
+    "MX": "Mexico México Mexiko Mexique",
+    "CH": "Switzerland Schweiz Suisse Suiza CHE",
+    "CZ": "Czechia Tschechien",
+}
+
+
+@pytest.mark.parametrize(("code", "names"), COUNTRIES.items())
+def test_a_country_is_known_by_its_names_and_codes(code, names):
+    assert {country_code(name) for name in names.split()} == {code}
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("United States of America", "US"),
+        ("Bolivarian Republic of Venezuela", "VE"),
+        ("Côte d’Ivoire", "CI"),
+        ("South Korea", "KR"),
+        ("Korea, Republic of", "KR"),
+        ("  united   kingdom ", "GB"),
+    ],
+)
+def test_a_country_s_longer_names_are_known_too(name, code):
+    assert country_code(name) == code
+
+
+@pytest.mark.parametrize("name", ["Atlantis", "XX", "", "EU", "?"])
+def test_what_is_no_country_has_no_code(name):
+    assert country_code(name) is None
+
+
+def test_every_country_is_found_by_its_own_name():
+    assert country_name("DE") == "Germany"
+    assert country_name("DE", "fr") == "Allemagne"
+    assert country_code(country_name("BO")) == "BO"
+
+
+@pytest.mark.parametrize("address", ["a@b.co", "first.last+tag@sub.example.com", "ü@exämple.de"])
+def test_an_address_is_taken(address):
+    assert cells.email(f" {address} ") == address
+
+
+@pytest.mark.parametrize("address", ["a", "a@b", "a@@b.co", "a b@c.de", "a@b.co, c@d.ef", "@b.co", "a@.co"])
+def test_what_is_no_address_is_not(address):
+    with pytest.raises(Unreadable, match="is not an e-mail address"):
+        cells.email(address)
+
+
+def test_skus_of_a_rate_are_keys_and_come_once():
+    assert json.loads(cells.sku_list(" ab-1; AB-1 ;c;")) == ["AB-1", "C"]
+
+
+def test_escaped_half_characters_do_not_come_in_through_json():
+    with pytest.raises(Unreadable, match="half a surrogate pair"):
+        cells.condition('{"all": [{"field": "notes", "op": "eq", "value": "\\ud800"}]}')
+
+
+def test_a_refused_condition_says_where():
+    with pytest.raises(Unreadable, match=r"is refused: conditions\.all\[0\]\.field: “colour” is none of"):
+        cells.condition('{"all": [{"field": "colour", "op": "eq", "value": "red"}]}')
+
+
+@given(st.text(max_size=50))
+def test_any_text_is_kept_or_refused_with_a_reason(text):
+    kept = refusal = None
+    try:
+        kept = cells.words(text, longest=40)
+    except Unreadable as unreadable:
+        refusal = str(unreadable)
+    if kept is None:
+        assert refusal
+    else:
+        assert kept == text.strip()
+        assert len(kept) <= 40
+        assert kept.encode().decode() == kept

@@ -1,0 +1,218 @@
+"""Every way in which a file can be wrong has its message, and leaves the data as it was."""
+
+import pytest
+
+from billing_core.audit.models import AuditEntry
+from billing_core.customers.models import Customer
+from billing_core.errors import Forbidden, Invalid
+from billing_core.identity import Role, actor_with
+from billing_core.imports import service
+from billing_core.imports.models import ColumnMapping, ImportRun
+from billing_core.orders.models import Order, OrderLine, Product
+from tests.imports.files import counts, incoming, rejections, row_count
+
+# What is wrong with a file or a cell is found before any database is asked.
+ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+EVERYTHING = (Customer, Product, Order, OrderLine, ImportRun, ColumnMapping, AuditEntry)
+
+NO_CSV = {
+    "nothing at all": (b"", "The file is empty."),
+    "blank lines": (b"\n\n  \n", "The file is empty."),
+    "a mark and nothing else": (b"\xef\xbb\xbf\n,\n", "The file is empty: there is no line with the names"),
+    "a PDF": (b"%PDF-1.7 ...", "This is not a CSV file but a PDF document."),
+    "a workbook": (b"PK\x03\x04rest", "This is not a CSV file but an Excel workbook or another ZIP file."),
+    "an old workbook": (b"\xd0\xcf\x11\xe0rest", "This is not a CSV file but an old Excel workbook."),
+    "a web page": (b"<!DOCTYPE html><html>", "This is not a CSV file but a web page or XML."),
+    "JSON": (b'[{"order_number": 1}]', "This is not a CSV file but JSON."),
+    "UTF-16": ("order_number,sku\n".encode("utf-16"), "The file is encoded as UTF-16, not as UTF-8."),
+    "binary": (b"order_number,sku\n\x00\x01", "This is not a CSV file: it contains binary data."),
+}
+ITEMS = b"order_number,sku,quantity\n"
+BROKEN = {
+    "Latin-1": (
+        ITEMS + b"SO-1,A,1\nSO-1,caf\xe9,1\n",
+        "Line 3 is not UTF-8 (byte 0xE9). Save it as “CSV UTF-8 (comma delimited)” and try again.",
+    ),
+    "a character cut off": (ITEMS + b"SO-1,A,1\nSO-1,\xc3", "Line 3 is not UTF-8: the file ends within a character."),
+    "a missing column": (
+        b"order_number;sku\nSO-1;A\n",
+        "No column of the file is quantity. Its columns are: order_number, sku.",
+    ),
+    "the same column twice": (
+        b"order_number,sku,quantity,SKU\nSO-1,A,1,B\n",
+        "Columns 2 and 4 are both called “SKU”. Rename one of them.",
+    ),
+    "10 MB in one cell": (
+        ITEMS + b"SO-1,A,1\nSO-1," + b"x" * 10_000_000 + b",1\n",
+        "Line 3, column “sku”: the cell is longer than 131,072 characters. Is a quote left open before it?",
+    ),
+    "a quote that swallows the rest": (
+        ITEMS + b'SO-1,"A,1\n' + b"SO-1,B,1\n" * 20_000,
+        "Line 2, column “sku”: the cell is longer than 131,072 characters. Is a quote left open before it?",
+    ),
+    "a quote never closed": (ITEMS + b'SO-1,"A,1\n', "Line 2: a quote is opened and never closed."),
+    "a stray quote": (
+        ITEMS + b'SO-1,A,1\nSO-1,"A"B,1\n',
+        "Line 3: a quote within a quoted cell is not doubled.",
+    ),
+}
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(("content", "message"), [*NO_CSV.values(), *BROKEN.values()], ids=[*NO_CSV, *BROKEN])
+def test_a_broken_file_is_refused_with_its_place(content, message, one_order, take_in, dry_run, sessions):
+    before = [row_count(sessions, model) for model in EVERYTHING]
+    for attempt in (take_in, dry_run):
+        with pytest.raises(Invalid) as refused:
+            attempt("order-items", content)
+        assert str(refused.value).startswith(message)
+    assert [row_count(sessions, model) for model in EVERYTHING] == before
+
+
+ROWS = {
+    "unknown order": ("SO-9,A,1", (2, "order_number", "SO-9", "no order has this number; import orders first")),
+    "negative quantity": ("SO-1,A,-1", (2, "quantity", "-1", "must not be negative")),
+    "no number": ("SO-1,A,many", (2, "quantity", "many", "is not a number")),
+    "not a number": ("SO-1,A,NaN", (2, "quantity", "NaN", "is not a number")),
+    "infinite": ("SO-1,A,inf", (2, "quantity", "inf", "is not a number")),
+    "huge exponent": ("SO-1,A,1e400", (2, "quantity", "1e400", "is written with an exponent; write the number out")),
+    "too large": ("SO-1,A,1000000001", (2, "quantity", "1000000001", "is larger than 1,000,000,000")),
+    "too exact": ("SO-1,A,0.1234", (2, "quantity", "0.1234", "has more than 3 decimals")),
+    "ambiguous number": (
+        'SO-1,A,"1,234"',
+        (2, "quantity", "1,234", "is ambiguous: 1234 or 1.234? Write it with a decimal point"),
+    ),
+    "no quantity": ("SO-1,A,", (2, "quantity", "", "is empty")),
+    "no SKU": ("SO-1,  ,1", (2, "sku", "", "is empty")),
+    "long SKU": ("SO-1," + "x" * 101 + ",1", (2, "sku", "x" * 101, "is 101 characters long; at most 100 are kept")),
+    "control character": ("SO-1,A\x01B,1", (2, "sku", "A\x01B", "contains the control character U+0001")),
+    "too many cells": ("SO-1,A,1,x", (2, "", "SO-1", "the line has 4 cells, the header has 3")),
+    "too few cells": ("SO-1,A", (2, "", "SO-1", "the line has 2 cells, the header has 3")),
+}
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(("row", "rejection"), ROWS.values(), ids=ROWS)
+def test_a_wrong_order_line_is_rejected_with_line_column_value_and_reason(
+    row, rejection, one_order, take_in, dry_run, sessions
+):
+    file = f"order_number,sku,quantity\n{row}\nSO-1,GOOD,1\n"
+    before = [row_count(sessions, model) for model in EVERYTHING]
+
+    assert rejections(dry_run("order-items", file)) == [rejection]
+    refused = take_in("order-items", file)
+
+    assert counts(refused) == (1, 0, 0, 1)
+    assert not refused.applied
+    assert rejections(refused) == [rejection]
+    assert [row_count(sessions, model) for model in EVERYTHING] == before
+
+
+ORDERS = {
+    "unknown customer": (
+        "SO-2,NOBODY,2025-03-04,new,",
+        ("customer_ref", "NOBODY", "no customer has this customer_ref; import customers first"),
+    ),
+    "a date that is none": ("SO-2,ACME,2025-02-30,new,", ("order_date", "2025-02-30", "is not a day of the calendar")),
+    "a word for a date": ("SO-2,ACME,soon,new,", ("order_date", "soon", "is not a date such as 2025-03-31")),
+    "an ambiguous date": (
+        "SO-2,ACME,03/04/2025,new,",
+        ("order_date", "03/04/2025", "is ambiguous: day or month first? Write 2025-04-03 or 2025-03-04"),
+    ),
+    "an unknown status": (
+        "SO-2,ACME,2025-03-04,lost,",
+        (
+            "status",
+            "lost",
+            "is not a status; use one of draft, submitted, processing, shipped, delivered, completed, cancelled",
+        ),
+    ),
+    "an unknown country": (
+        "SO-2,ACME,2025-03-04,new,Atlantis",
+        ("ship_to_country", "Atlantis", "is not a country; use its name or its ISO code such as DE"),
+    ),
+    "another customer's order": (
+        "SO-1,BETA,2025-03-04,new,",
+        ("order_number", "SO-1", "is an order of customer ACME; order numbers are unique over all customers"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("row", "rejection"), ORDERS.values(), ids=ORDERS)
+def test_a_wrong_order_is_rejected(row, rejection, one_order, take_in, sessions):
+    file = f"order_number,customer_ref,order_date,status,ship_to_country\n{row}\n"
+
+    refused = take_in("orders", file)
+
+    assert counts(refused) == (0, 0, 0, 1)
+    assert rejections(refused) == [(2, *rejection)]
+    assert row_count(sessions, Order) == 1
+
+
+def test_a_key_that_comes_again_with_other_content_is_rejected(two_customers, take_in, sessions):
+    refused = take_in(
+        "orders",
+        "order_number,customer_ref,order_date\nSO-1,ACME,2025-01-01\nSO-2,ACME,2025-01-01\nSO-1,ACME,2025-01-02\n",
+    )
+    assert rejections(refused) == [
+        (4, "order_number", "SO-1", "comes again with other content; it was first on line 2")
+    ]
+    assert row_count(sessions, Order) == 0
+
+
+def test_a_row_that_comes_again_just_so_changes_nothing(two_customers, take_in, sessions):
+    outcome = take_in("orders", "order_number,customer_ref,order_date\nSO-1,ACME,2025-01-01\n SO-1 ,ACME,2025-01-01\n")
+    assert counts(outcome) == (1, 0, 1, 0)
+    assert row_count(sessions, Order) == 1
+
+
+def test_products_without_a_customer_say_how_to_name_one(two_customers, take_in):
+    with pytest.raises(Invalid) as refused:
+        take_in("products", "sku,name\n1,Chai\n")
+    assert str(refused.value) == (
+        "The file names no customer (customer_ref), and products are the customer's own. Its columns are: sku, name. "
+        "Name the column, one customer (customer_ref==REF), or every customer (customer_ref==*)."
+    )
+
+
+def test_products_of_every_customer_need_a_customer(take_in):
+    refused = take_in("products", "sku,name\n1,Chai\n", "customer_ref==*")
+    assert rejections(refused) == [
+        (2, "sku", "1", "there is no customer yet whose product it could be; import customers first")
+    ]
+
+
+def test_a_column_that_the_file_lacks_cannot_be_mapped(take_in):
+    with pytest.raises(Invalid) as refused:
+        take_in("customers", "customer_ref,name\nA,B\n", "name=Company")
+    assert str(refused.value) == "The file has no column “Company”. Its columns are: customer_ref, name."
+
+
+def test_a_field_that_the_kind_lacks_cannot_be_mapped(take_in):
+    with pytest.raises(Invalid) as refused:
+        take_in("services", "service_code,name\nA,B\n", "price=name")
+    assert str(refused.value) == "“price” is not a column of services. They are: service_code, name, cost_type"
+
+
+def test_only_those_who_may_import_can(sessions):
+    manager = actor_with(Role.MANAGER, user_id=1, name="Mario")
+    file = incoming("customers", "customer_ref,name\nA,B\n")
+    for verb in (service.check, service.apply):
+        with pytest.raises(Forbidden):
+            verb(sessions, manager, file, now=None)
+    with pytest.raises(Forbidden):
+        service.rehearse(sessions, manager, [file], now=None)
+
+
+def test_a_failure_in_the_middle_of_writing_leaves_the_data_as_it_was(one_order, take_in, sessions, monkeypatch):
+    before = [row_count(sessions, model) for model in EVERYTHING]
+
+    def power_cut(*_arguments, **_named):
+        raise ConnectionAbortedError
+
+    # The lines are written by then; only their trace in the audit log is missing.
+    monkeypatch.setattr(service.audit, "record", power_cut)
+    with pytest.raises(ConnectionAbortedError):
+        take_in("order-items", "order_number,sku,quantity\nSO-1,A,1\n")
+
+    assert [row_count(sessions, model) for model in EVERYTHING] == before
