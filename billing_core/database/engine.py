@@ -33,17 +33,20 @@ class Sessions:
 
 
 def connect(url: str, **options: Any) -> Engine:
-    """An engine for SQLite or PostgreSQL, with the settings that the product relies on."""
+    """An engine for SQLite or PostgreSQL, with the settings that the product relies on.
+
+    A failed statement's values (names, addresses, amounts) stay out of the log.
+    """
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite(url, **options)
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, **options)
+    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True, **options)
 
 
 def _sqlite(url: str, **options: Any) -> Engine:
     file = make_url(url).database
     if file and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
+    engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True, **options)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
