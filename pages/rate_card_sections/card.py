@@ -20,11 +20,11 @@ COLUMNS = [
     tables.computed("Counts", lambda row: cost_type_words(row.cost_type)),
     tables.computed("Price", wording.price, right=True),
     tables.currency_of(),
-    tables.computed("Tiers", wording.tiers),
+    tables.computed("Tiers", wording.tiers, width="medium"),
     tables.money("Minimum", "minimum_minor"),
     tables.money("Maximum", "maximum_minor"),
-    tables.computed("SKUs", wording.skus),
-    tables.computed("When", wording.condition, width="large"),
+    tables.computed("SKUs", wording.skus, width="small"),
+    tables.computed("When", wording.condition, width="medium"),
     tables.computed("Valid", wording.validity),
 ]
 

@@ -22,11 +22,11 @@ VERSIONS = [
     tables.computed("Valid", wording.validity),
     tables.computed("Price", wording.price, right=True),
     tables.currency_of(),
-    tables.computed("Tiers", wording.tiers),
+    tables.computed("Tiers", wording.tiers, width="medium"),
     tables.money("Minimum", "minimum_minor"),
     tables.money("Maximum", "maximum_minor"),
-    tables.computed("SKUs", wording.skus),
-    tables.computed("When", wording.condition, width="large"),
+    tables.computed("SKUs", wording.skus, width="small"),
+    tables.computed("When", wording.condition, width="medium"),
     tables.day("Entered", "created_at"),
 ]
 

@@ -164,15 +164,14 @@ def test_a_comparison_can_be_taken_out_again(page_as, sessions, card):
 
 def test_a_service_and_its_first_rate(page_as, sessions, card):
     customer_id, _ = card
-    visitor = page_as("admin")
-    page = visitor.visit("rate_cards.py", customer=str(customer_id), rate_tab="Services")
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate_tab="Services")
     page.text_input(key="service_code").set_value("PACK")
     page.text_input(key="service_name").set_value("Packing")
     page.selectbox(key="service_cost_type").set_value(CostType.PER_PACKAGE)
     page.button(key="create_service").click().run()
     assert not page.exception
 
-    page = visitor.visit("rate_cards.py", customer=str(customer_id), rate_tab="Rate card", rate="new")
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate="new")
     with sessions() as session:
         pack = next(one.id for one in queries.services(session, SYSTEM) if one.code == "PACK")
     page.selectbox(key="new_service").set_value(pack)
