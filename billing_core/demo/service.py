@@ -45,9 +45,16 @@ class Filled:
 
 
 def fill(
-    session: Session, actor: Actor, *, today: date, now: datetime, seed: int = SEED, orders: int = ORDERS
+    session: Session,
+    actor: Actor,
+    *,
+    today: date,
+    now: datetime,
+    seed: int = SEED,
+    orders: int = ORDERS,
+    months: int = MONTHS,
 ) -> Filled:
-    """Fill an empty database: eighteen whole months and the running one, up to ``today``.
+    """Fill an empty database: that many whole months and the running one, up to ``today``.
 
     The same seed and day give the same data. Refuses (Conflict) where there are customers or services already.
     A business that nobody has set up yet becomes the demo company's.
@@ -56,7 +63,7 @@ def fill(
     if session.scalar(select(Customer.id).limit(1)) or session.scalar(select(Service.id).limit(1)):
         raise Conflict("The demo company only fills an empty database, and this one already has customers or services")
     made_of = definitions()
-    first_day = add_months(first_of_month(today), -MONTHS)
+    first_day = add_months(first_of_month(today), -months)
 
     _set_up_business(session, actor, made_of, now)
     customers = _add_customers(session, made_of, first_day=first_day, seed=seed)
@@ -64,7 +71,7 @@ def fill(
     _add_rates(session, made_of, customers, first_day=first_day)
     drawn = order_book.draw(made_of, seed, first_day=first_day, today=today, count=orders)
     in_time, late = order_book.split_late(
-        drawn, _LATE_CUSTOMERS, month=add_months(first_day, MONTHS - _LATE_MONTHS_AGO)
+        drawn, _LATE_CUSTOMERS, month=add_months(first_of_month(today), -_LATE_MONTHS_AGO)
     )
     lines = _add_orders(session, in_time, customers)
     books = billing.Books(customers, first_day, today, default_business(session).time_zone)

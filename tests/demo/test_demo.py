@@ -1,0 +1,177 @@
+"""The demo company: the same every time, with something of everything, and nothing that does not add up."""
+
+import shutil
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from sqlalchemy import func, select
+
+from billing_core import demo
+from billing_core.customers.models import Customer
+from billing_core.database import Sessions, connect
+from billing_core.dates import first_of_month
+from billing_core.demo import order_book
+from billing_core.demo.definitions import definitions
+from billing_core.errors import Conflict, Forbidden
+from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.identity.models import User
+from billing_core.identity.passwords import matches
+from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
+from billing_core.rating import conditions
+from billing_core.rating.models import CostType, QuestionKind, Rate, Service, TierMode
+from billing_core.reports.models import BillingMonth, BillingReport, ReportCharge, ReportQuestion
+from billing_core.reports.verification import verify
+
+TODAY = date(2026, 11, 21)
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+ORDERS = 3_000
+
+
+@pytest.fixture(scope="module")
+def filled_file(sqlite_template, tmp_path_factory):
+    """Filled once: what is in it does not depend on the database, which another test tries on both."""
+    file = tmp_path_factory.mktemp("demo") / "demo.sqlite3"
+    shutil.copyfile(sqlite_template, file)
+    sessions = Sessions(connect(f"sqlite:///{file}"))
+    with sessions.begin() as session:
+        demo.fill(session, SYSTEM, today=TODAY, now=NOW, orders=ORDERS)
+    yield sessions
+    sessions.engine.dispose()
+
+
+@pytest.fixture
+def filled(filled_file):
+    with filled_file() as session:
+        yield session
+
+
+def test_either_database_can_be_filled(session):
+    made = demo.fill(session, SYSTEM, today=TODAY, now=NOW, orders=200, months=3)
+    assert (made.customers, made.orders, made.lines) == (40, 200, 600)
+    assert session.scalar(select(func.count()).select_from(BillingReport)) == made.reports > 0
+    assert [check.wrong for check in verify(session) if check.wrong] == []
+
+
+def drawn(seed, count=20_000):
+    return order_book.draw(definitions(), seed, first_day=date(2025, 5, 1), today=TODAY, count=count)
+
+
+def test_the_same_seed_gives_the_same_orders_and_another_seed_others():
+    assert drawn(7, 500) == drawn(7, 500)
+    assert drawn(7, 500) != drawn(8, 500)
+
+
+def test_twenty_thousand_orders_have_sixty_thousand_lines_over_eighteen_months():
+    orders = drawn(7)
+    assert len(orders) == 20_000
+    assert sum(len(order.lines) for order in orders) == 60_000
+    days = [order.row["order_date"] for order in orders]
+    assert (min(days).isoformat()[:7], days[-1] <= TODAY, days == sorted(days)) == ("2025-05", True, True)
+    assert len({order.row["number"] for order in orders}) == 20_000
+
+
+def test_business_grows_and_december_is_busier_than_january():
+    by_month = {}
+    for order in drawn(7):
+        month = first_of_month(order.row["order_date"])
+        by_month[month] = by_month.get(month, 0) + 1
+    assert by_month[date(2025, 12, 1)] > by_month[date(2026, 1, 1)]
+    assert by_month[date(2026, 10, 1)] > by_month[date(2025, 10, 1)]
+
+
+def test_the_company_has_something_of_everything(filled):
+    def distinct(column):
+        return set(filled.scalars(select(column).distinct()))
+
+    assert filled.scalar(select(func.count()).select_from(Customer)) == 40
+    assert distinct(Customer.currency) == {"EUR", "USD"}
+    assert distinct(Service.cost_type) == set(CostType)
+    assert distinct(Rate.tier_mode) == {*TierMode, None}
+    assert distinct(ReportQuestion.kind) == set(QuestionKind)
+    assert distinct(Order.status) == set(OrderStatus)
+    assert distinct(ReportCharge.bound) == {"minimum", "maximum", None}
+    assert {None, Decimal(1)} < distinct(Product.case_size)
+    assert distinct(ReportCharge.service_id) == distinct(Service.id)
+    assert filled.scalar(select(func.count()).where(Order.weight.is_(None)))
+    unknown = select(func.count()).select_from(OrderLine).where(OrderLine.sku_key.not_in(select(Product.sku_key)))
+    assert filled.scalar(unknown)
+
+
+def test_customers_write_in_several_scripts(filled):
+    names = "".join(filled.scalars(select(Customer.name)))
+    assert set("öŁÍΘКİ") <= set(names)
+
+
+def test_every_condition_is_one_that_the_rate_card_takes(filled):
+    found = [raw for raw in filled.scalars(select(Rate.conditions)) if raw is not None]
+    assert found
+    assert all(conditions.parse(raw) is not None for raw in found)
+
+
+def test_each_rate_is_in_its_customers_currency_and_no_two_overlap(filled):
+    rates = filled.execute(
+        select(Rate.customer_id, Rate.service_id, Rate.valid_from, Rate.valid_to, Rate.currency, Customer.currency)
+        .join(Customer, Customer.id == Rate.customer_id)
+        .order_by(Rate.customer_id, Rate.service_id, Rate.valid_from)
+    ).all()
+    assert all(row[4] == row[5] for row in rates)
+    for before, after in pairwise(rates):
+        if before[:2] == after[:2]:
+            assert before.valid_to is not None
+            assert before.valid_to < after.valid_from
+    changes = {row[:2] for row in rates if row.valid_from > date(2025, 12, 1)}
+    assert changes, "prices change in the middle"
+
+
+def test_reports_were_made_in_the_month_after_and_some_work_is_left(filled):
+    reports = filled.execute(select(BillingReport.period_end, BillingReport.created_at)).all()
+    assert all(timedelta(0) < made.date() - end < timedelta(days=12) for end, made in reports)
+    assert max(end for end, _ in reports) == date(2026, 10, 31)
+
+    def unbilled(month):
+        return filled.scalar(select(func.sum(BillingMonth.unbilled_orders)).where(BillingMonth.month == month))
+
+    assert unbilled(date(2026, 10, 1)) > unbilled(date(2026, 9, 1))
+    billed = select(func.sum(BillingMonth.billable_orders - BillingMonth.unbilled_orders))
+    assert filled.scalar(billed.where(BillingMonth.month == date(2026, 10, 1))) > 0
+    assert filled.scalar(billed.where(BillingMonth.month == date(2026, 11, 1))) == 0
+
+
+def test_some_reports_have_a_second_version_after_late_orders(filled):
+    versions = filled.execute(
+        select(BillingReport.version, BillingReport.superseded_by_id).where(BillingReport.superseded_at.is_not(None))
+    ).all()
+    assert versions
+    assert all(version == 1 and successor for version, successor in versions)
+
+
+def test_every_kept_total_is_proven(filled):
+    checks = verify(filled)
+    assert checks
+    assert [check.wrong for check in checks if check.wrong] == []
+
+
+def test_a_database_with_customers_is_left_alone(filled):
+    with pytest.raises(Conflict, match="already has customers"):
+        demo.fill(filled, SYSTEM, today=TODAY, now=NOW)
+
+
+def test_a_manager_cannot_fill_the_database(session):
+    with pytest.raises(Forbidden):
+        demo.fill(session, actor_with(Role.MANAGER, user_id=1, name="Max"), today=TODAY, now=NOW)
+
+
+def test_three_accounts_can_sign_in_with_the_passwords_that_are_shown(session):
+    accounts = demo.new_accounts()
+    demo.add_accounts(session, SYSTEM, accounts, now=NOW)
+    kept = {user.email: user for user in session.scalars(select(User))}
+    assert {(account.email, account.role) for account in accounts} == {
+        ("admin@demo.example", Role.ADMIN),
+        ("manager@demo.example", Role.MANAGER),
+        ("finance@demo.example", Role.FINANCE),
+    }
+    for account in accounts:
+        assert matches(account.password, kept[account.email].password_hash)[0]
+        assert kept[account.email].role is account.role
