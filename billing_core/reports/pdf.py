@@ -24,12 +24,12 @@ MOST_QUESTIONS = 100
 _LOCALE = "en_GB"
 
 _TOTALS = (
-    Column("Service", 50),
+    Column("Service", 48),
     Column("Charged", 42),
     Column("Quantity", 21, right=True),
-    Column("Orders", 15, right=True),
-    Column("Share", 20),
-    Column("Amount", 26, right=True),
+    Column("Orders", 17, right=True),
+    Column("Share", 18),
+    Column("Amount", 28, right=True),
 )
 _ORDERS = (
     Column("Date", 21),

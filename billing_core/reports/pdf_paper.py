@@ -161,10 +161,17 @@ class Paper(FPDF):
         self._cells(columns, [column.title for column in columns])
 
     def _cells(self, columns: Sequence[Column], cells: Sequence[str]) -> None:
+        size = self.font_size_pt
         for column, text in zip(columns, cells, strict=True):
             room = column.width - 2 * _PADDING
             self.set_x(self.get_x() + _PADDING)
-            self.cell(room, _ROW, self._fitting(text, room), align="R" if column.right else "L")
+            if column.right:
+                # A number is set smaller where it is too long; cut, it would be another number.
+                self.set_font_size(size * min(1, room / max(room, self.get_string_width(text))))
+                self.cell(room, _ROW, text, align="R")
+                self.set_font_size(size)
+            else:
+                self.cell(room, _ROW, self._fitting(text, room))
             self.set_x(self.get_x() + _PADDING)
         self.ln(_ROW)
 

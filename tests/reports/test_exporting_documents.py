@@ -130,3 +130,8 @@ def test_the_same_report_gives_the_same_pdf(session):
     report = a_report(session, a_customer(session), (100, 0))
     one, other = (b"".join(exporting.chunks(session, SYSTEM, report.id, "pdf")) for _ in range(2))
     assert one == other
+
+
+def test_a_number_too_long_for_its_column_is_never_cut(session):
+    (page,) = pages(session, a_report(session, a_customer(session), (9_007_199_254_740_993_12, 0)))
+    assert page.count("9,007,199,254,740,993.12") == 4
