@@ -146,7 +146,16 @@ def show(
     data = frame(rows, columns)
     look = {column.label: column.config for column in columns}
     if not modes:
-        st.dataframe(data, column_config=look, hide_index=True, key=key, alt=alt, height=height, width="stretch")
+        st.dataframe(
+            data,
+            column_config=look,
+            hide_index=True,
+            key=key,
+            alt=alt,
+            height=height,
+            width="stretch",
+            placeholder=formats.NOTHING,
+        )
         return []
     chosen = st.dataframe(
         data,
@@ -156,6 +165,7 @@ def show(
         alt=alt,
         height=height,
         width="stretch",
+        placeholder=formats.NOTHING,
         on_select=partial(_react, key, tuple(rows), tuple(columns), opens, order_key),
         selection_mode=modes,
     )
@@ -169,7 +179,7 @@ def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE) -> int:
         place = st.empty()
         page = 1
         if pages > 1:
-            page = min(st.pagination(pages, key=key, bind="query-params", max_visible_pages=5), pages)
+            page = min(st.pagination(pages, key=key, bind="query-params"), pages)
         first = (page - 1) * size
         last = min(total, first + size)
         shown = f", {formats.count(first + 1)}–{formats.count(last)} shown" if pages > 1 else ""

@@ -1,0 +1,99 @@
+"""The whole product in a process of its own with an empty data folder, and a real browser in front of it."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+PROJECT = Path(__file__).parents[2]
+PATIENCE_MS = 60_000
+TROUBLE = re.compile(r"warning|error|traceback|exception|critical", re.IGNORECASE)
+
+
+class Product:
+    """A running server: its address, and what it has written to its terminal so far."""
+
+    def __init__(self, data: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"http://localhost:{port}"
+        self.lines: list[str] = []
+        self._set_up = threading.Event()
+        self.set_up_address = ""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("BILLING_", "STREAMLIT_"))}
+        self.process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=PROJECT,
+            env={**kept, "BILLING_DATA_DIR": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def set_up_link(self) -> str:
+        """The one-time link that the terminal shows on a first start."""
+        assert self._set_up.wait(PATIENCE_MS / 1000), "".join(self.lines)
+        assert self.set_up_address, "".join(self.lines)
+        return self.set_up_address
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+        self._reader.join(30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def trouble(self) -> list[str]:
+        """What a healthy run never writes."""
+        return [line for line in self.lines if TROUBLE.search(line)]
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if found := re.search(r"https?://\S+/auth/set-up\S+", line):
+                self.set_up_address = found.group()
+                self._set_up.set()
+        self._set_up.set()
+
+
+@pytest.fixture
+def product(tmp_path) -> Iterator[Product]:
+    """Started empty; at the end its log must be clean."""
+    running = Product(tmp_path / "data")
+    try:
+        yield running
+    finally:
+        running.stop()
+    assert running.trouble() == []
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium where there is one, else Playwright's own."""
+    installed = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=installed, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1440, "height": 1000}, locale="en-US", accept_downloads=True)
+    context.set_default_timeout(PATIENCE_MS)
+    yield context.new_page()
+    context.close()
