@@ -123,7 +123,10 @@ def day(cell: str, *, zone: str) -> date:
     if found := _SLASHED.fullmatch(text):
         first, second = int(found["day"]), int(found["month"])
         if first != second and first <= 12 and second <= 12:
-            raise Unreadable(f"is ambiguous: day or month first? Write {found['year']}-{second:02}-{first:02} or {found['year']}-{first:02}-{second:02}")
+            day_first, month_first = f"{second:02}-{first:02}", f"{first:02}-{second:02}"
+            raise Unreadable(
+                f"is ambiguous: day or month first? Write {found['year']}-{day_first} or {found['year']}-{month_first}"
+            )
         return _calendar_day(found, *((first, second) if second <= 12 else (second, first)), zone)
     raise Unreadable("is not a date such as 2025-03-31")
 

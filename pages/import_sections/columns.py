@@ -64,22 +64,24 @@ def _choice(received: Received, field: Field) -> None:
     elif chosen == NOT_IN_FILE:
         inbox.choose_origin(received, field.name, None)
     else:
-        inbox.choose_origin(received, field.name, FromColumn(chosen.removeprefix(_COLUMN)))
-
-
-# Before a column's name, so that no column can be called like one of the other choices.
-_COLUMN = "▸ "
+        by_choice = {_column_choice(name): name for name in received.layout.header} if received.layout else {}
+        inbox.choose_origin(received, field.name, FromColumn(by_choice[chosen]))
 
 
 def _options(received: Received, field: Field) -> list[str]:
     header = received.layout.header if received.layout else ()
     everyone = [EVERYONE] if _may_be_everyone(received, field) else []
-    return [*(f"{_COLUMN}{name}" for name in header), *everyone, FIXED, NOT_IN_FILE]
+    return [*map(_column_choice, header), *everyone, FIXED, NOT_IN_FILE]
+
+
+def _column_choice(name: str) -> str:
+    """No column may pass for one of the other choices."""
+    return f"column “{name}”" if name in (NOT_IN_FILE, FIXED, EVERYONE) else name
 
 
 def _shown(received: Received, field: Field, origin: Origin | None) -> str:
     if isinstance(origin, FromColumn):
-        return f"{_COLUMN}{origin.column}"
+        return _column_choice(origin.column)
     if origin == EVERY and _may_be_everyone(received, field):
         return EVERYONE
     return NOT_IN_FILE if origin is None else FIXED

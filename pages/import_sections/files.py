@@ -47,9 +47,10 @@ def draw(actor: Actor) -> None:
 
 def _file(received: Received) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{md(received.file_name)}**", width="content")
-        st.caption(formats.count(max(1, received.size // 1024)) + " kB", width="content")
-        st.badge(formats.sentence(received.state), color=COLORS[received.state])
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            st.markdown(f"**{md(received.file_name)}**", width="content")
+            st.badge(formats.sentence(received.state), color=COLORS[received.state])
+            st.caption(formats.count(max(1, received.size // 1024)) + " kB", width="content")
         removed = st.button(
             "Remove",
             icon=":material/close:",

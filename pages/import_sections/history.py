@@ -5,6 +5,8 @@ import streamlit as st
 from billing_core.businesses.queries import default_business
 from billing_core.identity import Actor
 from billing_core.imports import queries
+from billing_core.imports.kinds import Kind
+from billing_core.imports.registry import DEFINITIONS
 from pages.ui import tables
 from pages.ui.context import reading
 
@@ -24,7 +26,7 @@ def draw(actor: Actor) -> None:
     shown = (
         tables.instant("When", "created_at", zone),
         tables.text("Who", "created_by"),
-        tables.words("What", "kind"),
+        tables.computed("What", lambda row: DEFINITIONS[Kind(row.kind)].title),
         tables.text("File", "file_name"),
         tables.count("New", "new"),
         tables.count("Changed", "changed"),

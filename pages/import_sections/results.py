@@ -31,7 +31,7 @@ def _counts(outcome: Outcome) -> None:
         ("Unchanged", outcome.unchanged, "Rows that are there just like this"),
         ("Rejected", outcome.rejected, "Rows of the file that cannot be taken in; with a single one nothing is"),
     )
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, gap="large"):
         for label, value, meaning in rows:
             st.metric(label, formats.count(value), help=meaning, width="content")
 

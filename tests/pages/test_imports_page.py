@@ -164,4 +164,5 @@ def test_the_history_shows_also_an_import_that_changed_nothing(page_as, sessions
 @pytest.mark.parametrize("role", ["finance", "manager"])
 def test_who_may_not_import_cannot_drop_files(page_as, role):
     page = page_as(role).visit("imports.py")
+    assert "Your role does not allow this page" in page.error[0].value
     assert not page.file_uploader

@@ -1,0 +1,82 @@
+"""``import KIND FILE`` on the command line: counts, exit codes, messages."""
+
+import json
+
+import pytest
+
+from billing_core import __main__, runtime
+from billing_core.customers.models import Customer
+from tests.imports.files import row_count
+
+GOOD = "customer_ref,name\nACME,Acme Inc\n"
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def command(sessions, monkeypatch, capsys, tmp_path):
+    """``command(content, …)`` runs an import of a file with that content: (exit code, stdout, stderr)."""
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+
+    def run(content: str | bytes, kind: str = "customers", *options: str, as_json: bool = False):
+        file = tmp_path / "erp.csv"
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+        code = __main__.main([*(["--json"] if as_json else []), "import", kind, str(file), *options])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_an_import_prints_its_counts(command, sessions):
+    assert command(GOOD) == (0, "new: 1\nchanged: 0\nunchanged: 0\nrejected: 0\n", "")
+    assert row_count(sessions, Customer) == 1
+
+
+def test_json_is_all_there_is_on_stdout(command):
+    code, out, err = command(GOOD, as_json=True)
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {"new": 1, "changed": 0, "unchanged": 0, "rejected": 0, "rejections": []}
+
+
+def test_a_dry_run_writes_nothing(command, sessions):
+    assert command(GOOD, "customers", "--dry-run")[:2] == (0, "new: 1\nchanged: 0\nunchanged: 0\nrejected: 0\n")
+    assert row_count(sessions, Customer) == 0
+
+
+def test_rejected_rows_are_refused_with_their_reasons(command, sessions):
+    code, out, err = command(GOOD + "B,\n", as_json=True)
+    assert code == 1
+    assert json.loads(out) == {
+        "new": 1,
+        "changed": 0,
+        "unchanged": 0,
+        "rejected": 1,
+        "rejections": [{"line": 3, "column": "name", "value": "", "reason": "is empty"}],
+    }
+    assert err == ("erp.csv was refused: nothing has been imported. Rejected rows: 1\n  line 3, name: “” is empty\n")
+    assert row_count(sessions, Customer) == 0
+
+
+def test_a_broken_file_is_refused_with_a_message_alone(command):
+    code, out, err = command(b"%PDF-1.7", as_json=True)
+    assert (code, out) == (1, "")
+    assert err.startswith("This is not a CSV file but a PDF document.")
+
+
+def test_columns_can_be_mapped_and_fixed(command, sessions):
+    content = "Nr;Firma\nACME;Acme Inc\n"
+    options = ("--map", "customer_ref=Nr", "--map", "name=Firma", "--map", "country==France")
+    assert command(content, "customers", *options)[0] == 0
+    with sessions() as session:
+        assert session.query(Customer.ref, Customer.name, Customer.country).one() == ("ACME", "Acme Inc", "FR")
+
+
+def test_a_file_that_is_not_there_is_refused(command, tmp_path, capsys):
+    assert __main__.main(["import", "customers", str(tmp_path / "none.csv")]) == 1
+    assert capsys.readouterr().err == f"There is no file {tmp_path / 'none.csv'}\n"
+
+
+def test_an_unknown_kind_is_wrong_usage(command, tmp_path):
+    with pytest.raises(SystemExit) as ended:
+        command(GOOD, "invoices")
+    assert ended.value.code == 2
