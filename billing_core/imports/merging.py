@@ -113,6 +113,12 @@ def _plain_type(of: TypeEngine[Any]) -> TypeEngine[Any]:
     return String() if isinstance(of, Enum) else of
 
 
+def _any_repeated(connection: Connection, definition: Definition, resolved: Table) -> bool:
+    keys = [resolved.c[key] for key in definition.keys if key != _POSITION]
+    again = select(literal(1)).select_from(resolved).group_by(*keys).having(func.count() > 1).limit(1)
+    return connection.scalar(again) is not None
+
+
 def _repeated(definition: Definition, resolved: Table) -> Subquery:
     """The keys that come more than once, with their first line."""
     keys = [resolved.c[key] for key in definition.keys if key != _POSITION]
@@ -126,9 +132,9 @@ def _same_key(definition: Definition, one: FromClause, other: FromClause) -> Col
 
 def number_repeated_keys(connection: Connection, definition: Definition, resolved: Table) -> None:
     """A key that comes again is a further row: its ``position`` counts on, in the order of the file."""
-    repeated = _repeated(definition, resolved)
-    if connection.execute(select(repeated).limit(1)).first() is None:
+    if not _any_repeated(connection, definition, resolved):
         return
+    repeated = _repeated(definition, resolved)
     keys = [resolved.c[key] for key in definition.keys if key != _POSITION]
     place = func.row_number().over(partition_by=keys, order_by=resolved.c.line)
     counted = (
@@ -146,9 +152,9 @@ def number_repeated_keys(connection: Connection, definition: Definition, resolve
 def reject_repeated_keys(connection: Connection, definition: Definition, resolved: Table, rejections: Table) -> int:
     """A key that comes again with other content is rejected; with the same content its row is dropped, as it
     changes nothing. Returns how many were dropped."""
-    repeated = _repeated(definition, resolved)
-    if connection.execute(select(repeated).limit(1)).first() is None:
+    if not _any_repeated(connection, definition, resolved):
         return 0
+    repeated = _repeated(definition, resolved)
     first, again = resolved.alias("first_row"), resolved.alias("again")
     pairs = (
         select(again.c.line)
