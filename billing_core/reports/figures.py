@@ -14,6 +14,7 @@ from billing_core.errors import NotFound
 from billing_core.figures import Figure, Scope
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.money import Money
+from billing_core.orders.figures import DRAFT_ORDERS
 from billing_core.orders.models import Order
 from billing_core.rating.models import QuestionKind, Rate
 from billing_core.reports.models import (
@@ -270,6 +271,7 @@ FIGURES = (
     OPEN_QUESTIONS,
     *(questions_of(kind) for kind in QuestionKind),
     CUSTOMERS_WITHOUT_RATE,
+    DRAFT_ORDERS,
 )
 
 

@@ -53,8 +53,7 @@ def draw(customer_id: int) -> None:
         )
         order_by = st.selectbox(
             "Sort by",
-            list(sorts),
-            index=list(sorts).index("-order_date"),
+            ["-order_date", *(one for one in sorts if one != "-order_date")],
             format_func=lambda one: sorts[one],
             key=SORT_KEY,
             width=180,

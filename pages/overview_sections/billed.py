@@ -32,7 +32,8 @@ def draw(actor: Actor, scope: Scope, *, today: date, own_currency: str) -> None:
             )
             or default
         )
-    left, right = st.columns([3, 2], gap="medium")
+    grid = st.grid(2, min_column_width=380, gap="medium")
+    left, right = grid.cell(), grid.cell()
     with left:
         st.subheader(f"Billed by month, {currency}", anchor=False)
         amounts = {point.month: point.amount_minor for point in points if point.currency == currency}

@@ -98,7 +98,8 @@ def _services(read: Reader, report: Report) -> None:
     if not totals:
         st.info("Nothing was charged in this period.", icon=":material/info:")
         return
-    chart, table = st.columns([2, 3], gap="medium")
+    grid = st.grid(2, min_column_width=380, gap="medium")
+    chart, table = grid.cell(), grid.cell()
     with chart:
         charts.money_by_name(
             [total.service_name for total in totals],
@@ -152,8 +153,7 @@ def _orders(report: Report) -> None:
         sorts = tables.orderings(columns)
         order_by = st.selectbox(
             "Sort by",
-            list(sorts),
-            index=list(sorts).index("order_date"),
+            ["order_date", *(one for one in sorts if one != "order_date")],
             format_func=sorts.__getitem__,
             key="report_orders_sort",
             width=180,

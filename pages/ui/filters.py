@@ -125,11 +125,11 @@ def several(label: str, names: Mapping[int, str], *, key: str, page_key: str, pl
 
 def order(orderings: Mapping[str, str], default: str, *, key: str, page_key: str) -> str:
     """How the table is sorted, in SQL."""
-    options = list(orderings)
+    # The default comes first, not by its index: an index would clash with what a click on a column's head sets.
+    options = [default, *(option for option in orderings if option != default)]
     chosen = st.selectbox(
         "Sort by",
         options,
-        index=options.index(default),
         key=key,
         bind="query-params",
         format_func=lambda option: orderings.get(option, option),
