@@ -33,7 +33,7 @@ def words(cell: str, *, longest: int) -> str:
     text = cell.strip()
     if len(text) > longest:
         raise Unreadable(f"is {len(text):,} characters long; at most {longest:,} are kept")
-    if found := _UNPRINTABLE.search(text):
+    if not text.isprintable() and (found := _UNPRINTABLE.search(text)):
         raise Unreadable(f"contains the control character U+{ord(found.group()):04X}")
     return text
 
