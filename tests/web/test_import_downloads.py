@@ -1,0 +1,61 @@
+"""The list of rejected rows, as a browser asks for it."""
+
+import asyncio
+import io
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from billing_core import runtime, web
+from billing_core.dates import utc_now
+from billing_core.identity import SESSION_COOKIE, Role, actor_with
+from billing_core.imports import inbox
+from tests.pages.conftest import signed_in_user
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def get(path: str, token: str = "") -> httpx.Response:
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app=Starlette(routes=web.routes(), middleware=web.middleware()))
+        cookies = {SESSION_COOKIE: token} if token else {}
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver", cookies=cookies) as client:
+            return await client.get(path)
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture
+def refused(sessions, monkeypatch, tmp_path):
+    """The address of the rejected rows of a file, and the session of whoever dropped it."""
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+    user_id, token = signed_in_user(sessions, Role.ADMIN, now=utc_now())
+    ada = actor_with(Role.ADMIN, user_id=user_id, name="Ada")
+    with sessions() as session:
+        received = inbox.receive(session, ada, tmp_path, "c.csv", io.BytesIO(b"customer_ref,name\n=A,\n"))
+    received.rejected_path.write_text("line,column,value,reason\n")
+    yield f"/downloads/imports/{received.token}/rejected.csv", token
+    inbox._register.clear()
+
+
+def test_who_dropped_the_file_gets_the_list(refused):
+    path, token = refused
+    answer = get(path, token)
+    assert (answer.status_code, answer.text) == (200, "line,column,value,reason\n")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="rejected-rows.csv"'
+
+
+@pytest.mark.parametrize("role", Role)
+def test_nobody_else_does(refused, sessions, role):
+    path, _ = refused
+    _, other = signed_in_user(sessions, role, now=utc_now())
+    assert get(path, other).status_code == (404 if role is Role.ADMIN else 403)
+
+
+def test_a_visitor_without_a_session_does_not(refused):
+    path, _ = refused
+    answer = get(path)
+    assert answer.status_code in (303, 401)
+    assert "line,column" not in answer.text
