@@ -88,6 +88,8 @@ def beside(definition: Definition, resolved: Table) -> Subquery:
         else_="unchanged",
     )
     met = and_(*(target.c[key] == resolved.c[key] for key in definition.keys))
+    if "withdrawn_at" in target.c:
+        met = and_(met, target.c.withdrawn_at.is_(None))
     columns = (*resolved.columns, target.c.id.label("existing_id"), effect.label("effect"))
     return select(*columns).outerjoin_from(resolved, target, met).subquery("beside")
 

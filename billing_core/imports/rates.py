@@ -14,7 +14,6 @@ from sqlalchemy import (
     Table,
     and_,
     case,
-    exists,
     func,
     literal,
     select,
@@ -24,11 +23,11 @@ from sqlalchemy import cast as sql_cast
 
 from billing_core.customers.models import Customer
 from billing_core.database.types import UnitPrice, UtcDateTime
-from billing_core.imports import cells, merging
+from billing_core.imports import cells
+from billing_core.imports.corrections import keeping_what_reports_used
 from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, text_up_to, unknown, wrong
 from billing_core.money import PRICE_PLACES, currencies, decimal_places
 from billing_core.rating.models import Rate, Service
-from billing_core.reports.models import BillingReport, ReportCharge, ReportOrder
 
 _ALWAYS = cells.EARLIEST_DAY
 
@@ -61,7 +60,7 @@ def _resolve(staged: Staged) -> Select[Any]:
 def _currency(staged: Staged) -> ColumnElement[str]:
     """Blank: the customer's."""
     if "currency" not in staged.given:
-        return func.coalesce(Customer.currency)
+        return Customer.currency.expression
     return func.coalesce(staged.table.c.currency, Customer.currency)
 
 
@@ -142,7 +141,7 @@ def _overlap_in_database(rows: FromClause) -> Select[Any]:
         .join(kept, _overlapping(rows, kept))
         .join(Customer, Customer.id == rows.c.customer_id)
         .join(Service, Service.id == rows.c.service_id)
-        .where(kept.c.id.not_in(replaced))
+        .where(kept.c.withdrawn_at.is_(None), kept.c.id.not_in(replaced))
     )
 
 
@@ -160,28 +159,6 @@ def _overlapping(one: Any, other: Any) -> ColumnElement[bool]:
 def _last_day(rates: Any) -> ColumnElement[Any]:
     forever = literal(cells.LATEST_DAY, Date)
     return func.coalesce(rates.c.valid_to, forever) if "valid_to" in rates.c else forever
-
-
-def _changed_though_used(rows: FromClause) -> Select[Any]:
-    """A report keeps the rates that it used. Ending one after its last billed order is no change of those."""
-    target = Rate.__table__
-    names = [name for name in merging.compared(DEFINITION, rows) if name != "valid_to"]
-    differs = merging.differs(names, rows, target)
-    billed = (
-        select(ReportCharge.order_id)
-        .join(BillingReport, BillingReport.id == ReportCharge.report_id)
-        .where(BillingReport.customer_id == target.c.customer_id, ReportCharge.rate_id == target.c.id)
-    )
-    billed_later = billed.join(
-        ReportOrder,
-        and_(ReportOrder.report_id == ReportCharge.report_id, ReportOrder.order_id == ReportCharge.order_id),
-    ).where(ReportOrder.order_date > _last_day(rows))
-    reason = "a report has used this rate: end it with valid_to and enter another from the day after"
-    return (
-        wrong(rows, "valid_from", _day(rows.c.valid_from), reason)
-        .join(target, target.c.id == rows.c.existing_id)
-        .where(rows.c.effect == "changed", (differs & exists(billed)) | exists(billed_later))
-    )
 
 
 def _span(rates: Any) -> ColumnElement[str]:
@@ -250,7 +227,7 @@ DEFINITION = Definition(
         _backwards,
         _maximum_below_minimum,
     ),
-    merge_checks=(_overlap_in_file, _overlap_in_database, _changed_though_used),
+    merge_checks=(_overlap_in_file, _overlap_in_database),
     derived=(
         Derived("tier_mode", "tiers", lambda text: text and json.loads(text)["mode"]),
         Derived(
@@ -258,4 +235,5 @@ DEFINITION = Definition(
         ),
     ),
     insert_only=frozenset({"created_at"}),
+    around=keeping_what_reports_used,
 )

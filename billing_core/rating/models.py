@@ -5,7 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, String, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.customers.models import Customer
@@ -57,12 +58,21 @@ class Rate(Base):
     ``unit_price`` is in major units (percent for percent_of_services), ``minimum`` and ``maximum`` bound one
     order's charge and are minor units. ``skus`` are SKU keys; ``tiers`` is a list of
     ``{"up_to": "10" | None, "unit_price": "0.5"}``; ``conditions`` as ``rating.conditions`` describes.
-    A rate that a report has used is never changed: a change ends it and begins another.
+    A rate that a report has used is never changed: a change ends it and begins another. Where a wrong price is
+    corrected from its first day the wrong one is withdrawn: it rates nothing any more and only explains old reports.
     """
 
     __tablename__ = "rates"
     __table_args__ = (
-        UniqueConstraint("customer_id", "service_id", "valid_from"),
+        Index(
+            "uq_rates_customer_id_service_id_valid_from",
+            "customer_id",
+            "service_id",
+            "valid_from",
+            unique=True,
+            sqlite_where=text("withdrawn_at IS NULL"),
+            postgresql_where=text("withdrawn_at IS NULL"),
+        ),
         Index("ix_rates_customer_id_valid", "customer_id", "valid_from", "valid_to"),
         CheckConstraint("unit_price >= 0", name="unit_price_not_negative"),
         CheckConstraint("valid_to >= valid_from", name="valid_period"),
@@ -83,3 +93,14 @@ class Rate(Base):
     tiers: Mapped[list[dict[str, Any]] | None]
     conditions: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+    @hybrid_property
+    def in_force(self) -> bool:
+        """Not withdrawn: it rates the orders of its days."""
+        return self.withdrawn_at is None
+
+    @in_force.inplace.expression
+    @classmethod
+    def _in_force(cls) -> ColumnElement[bool]:
+        return cls.withdrawn_at.is_(None)

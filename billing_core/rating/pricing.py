@@ -15,6 +15,9 @@ MAX_PRICE = Decimal(10) ** 9
 MAX_SKUS = 1_000
 LONGEST_SKU = 100
 
+# The columns of a rate that say what it costs, as ``columns`` makes them.
+TERMS = ("unit_price", "currency", "minimum_minor", "maximum_minor", "skus", "tier_mode", "tiers", "conditions")
+
 
 @dataclass(frozen=True, slots=True)
 class Pricing:

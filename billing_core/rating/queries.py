@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.queries import visible_to
-from billing_core.errors import NotFound
+from billing_core.errors import Conflict, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.rating.facts import Rows
 from billing_core.rating.models import CostType, Rate, Service, TierMode
@@ -35,6 +35,7 @@ class RateRow:
     tiers: list[dict[str, Any]] | None
     conditions: dict[str, Any] | None
     created_at: datetime
+    withdrawn_at: datetime | None
     service_code: str
     service_name: str
     cost_type: CostType
@@ -53,19 +54,20 @@ class ServiceRow:
 
 def card_on(session: Session, actor: Actor, customer_id: int, day: date) -> list[RateRow]:
     """The customer's rates that hold on the day, by the service's name."""
-    held = (Rate.valid_from <= day, or_(Rate.valid_to.is_(None), Rate.valid_to >= day))
+    held = (Rate.in_force, Rate.valid_from <= day, or_(Rate.valid_to.is_(None), Rate.valid_to >= day))
     return _rows(session, _rates(actor, customer_id).where(*held).order_by(Service.name, Service.id))
 
 
 def history(session: Session, actor: Actor, customer_id: int, service_id: int) -> list[RateRow]:
-    """Every version of one service's rate, the latest first."""
+    """Every version of one service's rate, the latest first, also those that were withdrawn."""
     statement = _rates(actor, customer_id).where(Rate.service_id == service_id)
-    return _rows(session, statement.order_by(Rate.valid_from.desc()))
+    return _rows(session, statement.order_by(Rate.valid_from.desc(), Rate.id.desc()))
 
 
 def versions(session: Session, actor: Actor, customer_id: int) -> list[RateRow]:
-    """Every version of every rate of the customer, by service, the latest first."""
-    return _rows(session, _rates(actor, customer_id).order_by(Service.name, Service.id, Rate.valid_from.desc()))
+    """Every version in force of every rate of the customer, by service, the latest first."""
+    statement = _rates(actor, customer_id).where(Rate.in_force)
+    return _rows(session, statement.order_by(Service.name, Service.id, Rate.valid_from.desc()))
 
 
 def one(session: Session, actor: Actor, rate_id: int) -> RateRow:
@@ -85,7 +87,7 @@ def services(session: Session, actor: Actor) -> list[ServiceRow]:
     priced = func.count(Rate.customer_id.distinct())
     statement = (
         select(Service.id, Service.code, Service.name, Service.cost_type, priced)
-        .outerjoin(Rate, (Rate.service_id == Service.id) & visible_to(actor, Rate.customer_id))
+        .outerjoin(Rate, (Rate.service_id == Service.id) & Rate.in_force & visible_to(actor, Rate.customer_id))
         .group_by(Service.id, Service.code, Service.name, Service.cost_type)
         .order_by(Service.name, Service.id)
         .limit(MOST_ROWS)
@@ -102,7 +104,7 @@ def service_by_id(session: Session, service_id: int) -> Service:
 
 
 def rate_for_change(session: Session, actor: Actor, rate_id: int) -> Rate:
-    """The rate with its row locked until the transaction ends; NotFound as in ``one``."""
+    """The rate with its row locked until the transaction ends; NotFound as in ``one``, Conflict where withdrawn."""
     statement = (
         select(Rate)
         .where(Rate.id == rate_id, visible_to(actor, Rate.customer_id))
@@ -112,6 +114,8 @@ def rate_for_change(session: Session, actor: Actor, rate_id: int) -> Rate:
     found = session.scalars(statement).one_or_none()
     if found is None:
         raise NotFound(f"There is no rate {rate_id}")
+    if not found.in_force:
+        raise Conflict("This version was withdrawn: open the one that holds in its place")
     return found
 
 
@@ -119,7 +123,7 @@ def _rates(actor: Actor, customer_id: int) -> Rows:
     actor.require(Permission.RATE_READ)
     return (
         select(
-            *(getattr(Rate, name) for name in tuple(RateRow.__dataclass_fields__)[:14]),
+            *(getattr(Rate, name) for name in tuple(RateRow.__dataclass_fields__)[:15]),
             Service.code,
             Service.name,
             Service.cost_type,

@@ -2,7 +2,8 @@
 
 A rate is never altered: a change ends the version that holds and begins another, so that every charge of an old
 report still finds the rate by which it was computed. Changing from a day in the past is allowed, because a wrong
-price must be correctable; reports of that time then differ from what would be generated now.
+price must be correctable, even from its own first day: the wrong one is then withdrawn and kept for the reports that
+used it. Reports of that time differ from what would be generated now until they are generated again.
 """
 
 from dataclasses import asdict
@@ -87,7 +88,8 @@ def change_rate(
 ) -> Rate:
     """Another price from ``starts_on`` to the rate's own end; the old one ends the day before.
 
-    Where it would start on the rate's first day the old one is removed, which is refused once a report used it.
+    Where it starts on the rate's first day the old one is replaced altogether: removed, or withdrawn once a report
+    has used it.
     """
     actor.require(Permission.RATE_WRITE)
     old = _held(session, actor, rate_id, starts_on)
@@ -98,7 +100,7 @@ def change_rate(
         raise Invalid("Nothing would change: the rate has these terms already")
     valid_to = old.valid_to
     if starts_on == old.valid_from:
-        _remove(session, actor, old, service, now)
+        _take_off(session, actor, old, service, now)
     else:
         _end(session, actor, old, service, starts_on - _ONE_DAY, now)
     return _begin(session, actor, customer, service, columns, starts_on, valid_to, now)
@@ -121,10 +123,10 @@ def end_rate(session: Session, actor: Actor, rate_id: int, *, last_day: date | N
 
 
 def remove_rate(session: Session, actor: Actor, rate_id: int, *, now: datetime) -> None:
-    """Take back a rate that no report has used."""
+    """Take a rate off the card altogether. One that a report has used is withdrawn: it stays for that report."""
     actor.require(Permission.RATE_WRITE)
     rate = queries.rate_for_change(session, actor, rate_id)
-    _remove(session, actor, rate, queries.service_by_id(session, rate.service_id), now)
+    _take_off(session, actor, rate, queries.service_by_id(session, rate.service_id), now)
 
 
 def copy_card(
@@ -148,12 +150,9 @@ def copy_card(
     for row in rows:
         service = queries.service_by_id(session, row.service_id)
         _refuse_overlap(session, to_customer_id, service, starts_on, row.valid_to)
-        columns = {name: asdict(row)[name] for name in _TERMS}
+        columns = {name: asdict(row)[name] for name in pricing.TERMS}
         copied.append(_begin(session, actor, target, service, columns, starts_on, row.valid_to, now))
     return copied
-
-
-_TERMS = ("unit_price", "currency", "minimum_minor", "maximum_minor", "skus", "tier_mode", "tiers", "conditions")
 
 
 def _held(session: Session, actor: Actor, rate_id: int, day: date) -> Rate:
@@ -207,18 +206,24 @@ def _end(session: Session, actor: Actor, rate: Rate, service: Service, last_day:
     )
 
 
-def _remove(session: Session, actor: Actor, rate: Rate, service: Service, now: datetime) -> None:
-    facts = {"valid_from": rate.valid_from, "valid_to": rate.valid_to, **{name: getattr(rate, name) for name in _TERMS}}
+def _take_off(session: Session, actor: Actor, rate: Rate, service: Service, now: datetime) -> None:
+    """Remove a rate that nothing has used; withdraw one that a report still has to explain its charges by."""
+    facts = {
+        "valid_from": rate.valid_from,
+        "valid_to": rate.valid_to,
+        **{name: getattr(rate, name) for name in pricing.TERMS},
+    }
+    subject, action = ("rate", rate.id), "rate.remove"
     try:
         # Reports stand to the right of rates: that one has used it, only the foreign key knows.
         with session.begin_nested():
             session.delete(rate)
             session.flush()
-    except IntegrityError as error:
-        raise Conflict(
-            f"A report has used this rate of {service.name}: it stays as it is. Change or end it from a later day."
-        ) from error
-    audit.record(session, actor, "rate.remove", ("rate", rate.id), label=service.name, before=facts, now=now)
+    except IntegrityError:
+        action = "rate.withdraw"
+        rate.withdrawn_at = now
+        session.flush()
+    audit.record(session, actor, action, subject, label=service.name, before=facts, now=now)
 
 
 def _refuse_disorder(valid_from: date, valid_to: date | None) -> None:
@@ -229,7 +234,7 @@ def _refuse_disorder(valid_from: date, valid_to: date | None) -> None:
 def _refuse_overlap(
     session: Session, customer_id: int, service: Service, valid_from: date, valid_to: date | None
 ) -> None:
-    shares_days = [Rate.customer_id == customer_id, Rate.service_id == service.id]
+    shares_days = [Rate.in_force, Rate.customer_id == customer_id, Rate.service_id == service.id]
     shares_days.append(or_(Rate.valid_to.is_(None), Rate.valid_to >= valid_from))
     if valid_to is not None:
         shares_days.append(Rate.valid_from <= valid_to)

@@ -60,11 +60,11 @@ class Terms:
 
 
 def history(session: Session, customer_id: int) -> list[Terms]:
-    """All rates that the customer ever had or will have, by service and first day."""
+    """All rates in force that the customer ever had or will have, by service and first day."""
     statement = (
         select(Rate, Service.name, Service.cost_type)
         .join(Service, Service.id == Rate.service_id)
-        .where(Rate.customer_id == customer_id)
+        .where(Rate.customer_id == customer_id, Rate.in_force)
         .order_by(Rate.service_id, Rate.valid_from)
     )
     return [terms(rate, name, cost_type) for rate, name, cost_type in session.execute(statement)]

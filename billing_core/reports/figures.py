@@ -167,7 +167,7 @@ def _without_a_rate(asked: Scope) -> Select[*tuple[Any, ...]]:
             literal(1).label("amount"),
         )
         .join(BillingMonth, BillingMonth.customer_id == Customer.id)
-        .where(BillingMonth.billable_orders > 0, ~exists().where(Rate.customer_id == Customer.id))
+        .where(BillingMonth.billable_orders > 0, ~exists().where(Rate.customer_id == Customer.id, Rate.in_force))
         .group_by(Customer.id, Customer.name)
     )
     if asked.period is not None:

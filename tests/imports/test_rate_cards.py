@@ -1,4 +1,4 @@
-"""Services and rates from files: exact amounts, one rate a day, nothing changed that a report has used."""
+"""Services and rates from files: exact amounts, one rate a day, nothing lost that a report has used."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -220,14 +220,60 @@ def billed_rate(services, take_in, sessions) -> None:
         )
 
 
-USED = "a report has used this rate: end it with valid_to and enter another from the day after"
+@pytest.mark.parametrize(("last_day", "until"), [("", None), ("2025-12-31", date(2025, 12, 31))])
+def test_a_used_rate_with_other_terms_is_withdrawn_and_the_new_one_begins_the_same_day(
+    last_day, until, billed_rate, take_in, dry_run, sessions
+):
+    file = HEADER + f"ACME,pick,2,USD,2025-01-01,{last_day},,,,,\nACME,ship,5,USD,2025-01-01,,,,,,\n"
+    assert counts(dry_run("rates", file)) == (1, 1, 0, 0)
+    outcome = take_in("rates", file)
+    assert counts(outcome) == (1, 1, 0, 0)
+    assert ("unit_price", Decimal(1), Decimal(2)) in [
+        (change.column, change.old, change.new) for change in outcome.changes
+    ]
+
+    wrong, *in_force = rates_of(sessions)
+    assert (wrong.unit_price, wrong.valid_from, wrong.valid_to) == (Decimal(1), date(2025, 1, 1), None)
+    assert wrong.withdrawn_at is not None
+    assert sorted((rate.unit_price, rate.valid_from, rate.valid_to, rate.withdrawn_at) for rate in in_force) == [
+        (Decimal(2), date(2025, 1, 1), until, None),
+        (Decimal(5), date(2025, 1, 1), None, None),
+    ]
+    with sessions() as session:
+        assert session.scalars(select(ReportCharge.rate_id)).all() == [wrong.id]
+
+    assert counts(take_in("rates", file)) == (0, 0, 2, 0)
+    assert row_count(sessions, Rate) == 3
 
 
-@pytest.mark.parametrize("row", ["ACME,pick,2,USD,2025-01-01,,,,,,", "ACME,pick,1,USD,2025-01-01,2025-03-03,,,,,"])
-def test_a_rate_that_a_report_has_used_is_not_changed(row, billed_rate, take_in, sessions):
-    refused = take_in("rates", HEADER + row + "\n")
-    assert rejections(refused) == [(2, "valid_from", "2025-01-01", USED)]
-    assert [(rate.unit_price, rate.valid_to) for rate in rates_of(sessions)] == [(Decimal(1), None)]
+def test_a_correction_takes_over_what_its_file_does_not_give(billed_rate, take_in, sessions):
+    take_in("rates", "customer_ref,service_code,unit_price,valid_from,minimum,skus\nACME,pick,1,2025-01-01,3,A;B\n")
+    take_in("rates", "customer_ref,service_code,unit_price,valid_from\nACME,pick,4,2025-01-01\n")
+    # The first correction was used by nothing and is simply replaced; the billed one was withdrawn by it.
+    billed, corrected = rates_of(sessions)
+    assert (billed.unit_price, billed.minimum_minor, billed.withdrawn_at is None) == (Decimal(1), None, False)
+    assert (corrected.unit_price, corrected.minimum_minor, corrected.skus, corrected.currency) == (
+        Decimal(4),
+        300,
+        ["A", "B"],
+        "USD",
+    )
+    assert corrected.withdrawn_at is None
+
+
+def test_a_withdrawn_rate_overlaps_nothing_and_comes_in_again_as_new(billed_rate, take_in, sessions):
+    with sessions.begin() as session:
+        session.scalars(select(Rate)).one().withdrawn_at = NOW
+    assert counts(take_in("rates", HEADER + "ACME,pick,3,USD,2025-02-01,,,,,,\n")) == (1, 0, 0, 0)
+    overlapping = take_in("rates", HEADER + "ACME,pick,1,USD,2025-01-01,,,,,,\n")
+    assert counts(overlapping) == (0, 0, 0, 1)
+    assert counts(take_in("rates", HEADER + "ACME,pick,1,USD,2025-01-01,2025-01-31,,,,,\n")) == (1, 0, 0, 0)
+
+
+def test_a_used_rate_may_end_before_an_order_that_it_billed(billed_rate, take_in, sessions):
+    """Its report stays as it is, and so does the rate: ending it is no other price."""
+    assert counts(take_in("rates", HEADER + "ACME,pick,1,USD,2025-01-01,2025-03-03,,,,,\n")) == (0, 1, 0, 0)
+    assert [(rate.valid_to, rate.withdrawn_at) for rate in rates_of(sessions)] == [(date(2025, 3, 3), None)]
 
 
 def test_a_rate_that_a_report_has_used_may_end_after_its_last_order(billed_rate, take_in, sessions):

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 
 from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
@@ -76,6 +77,17 @@ def stored(session, customer_id):
     return [(row.unit_price, row.valid_from, row.valid_to) for row in reversed(rows)]
 
 
+def history(session, customer_id, service_id):
+    return queries.history(session, FINANCE, customer_id, service_id)
+
+
+def last_actions(session, count):
+    """The newest audit entries' actions, the newest last."""
+    session.flush()
+    newest = select(AuditEntry.action).order_by(AuditEntry.id.desc()).limit(count)
+    return list(reversed(session.scalars(newest).all()))
+
+
 def test_a_rate_keeps_what_was_set(session):
     customer_id, service_id = a_customer(session), a_service(session)
     a_rate(
@@ -107,8 +119,7 @@ def test_a_change_ends_one_version_and_begins_another(session):
         (Decimal("1.5"), JAN, date(2026, 2, 28)),
         (Decimal(2), MAR, date(2026, 12, 31)),
     ]
-    history = queries.history(session, ADMIN, customer_id, service_id)
-    assert [row.valid_from for row in history] == [MAR, JAN]
+    assert [row.valid_from for row in history(session, customer_id, service_id)] == [MAR, JAN]
 
 
 def test_a_change_from_the_first_day_replaces_an_unused_rate(session):
@@ -118,18 +129,68 @@ def test_a_change_from_the_first_day_replaces_an_unused_rate(session):
     assert stored(session, customer_id) == [(Decimal(2), JAN, None)]
 
 
-def test_a_rate_that_a_report_used_is_neither_replaced_nor_removed(session):
+def test_a_used_rate_is_corrected_from_its_first_day_and_kept_for_its_report(session):
     customer_id, service_id = a_customer(session), a_service(session)
-    old = a_rate(session, customer_id, service_id)
-    used_by_a_report(session, old)
-    with pytest.raises(Conflict, match="A report has used this rate of Pick"):
-        service.change_rate(session, ADMIN, old.id, Pricing(Decimal(2)), starts_on=JAN, now=NOW)
-    with pytest.raises(Conflict, match="A report has used"):
-        service.remove_rate(session, ADMIN, old.id, now=NOW)
-    assert stored(session, customer_id) == [(Decimal("1.5"), JAN, None)]
+    wrong = a_rate(session, customer_id, service_id, valid_to=MAY)
+    used_by_a_report(session, wrong)
 
-    service.change_rate(session, ADMIN, old.id, Pricing(Decimal(2)), starts_on=date(2026, 1, 2), now=NOW)
-    assert stored(session, customer_id) == [(Decimal("1.5"), JAN, JAN), (Decimal(2), date(2026, 1, 2), None)]
+    right = service.change_rate(session, ADMIN, wrong.id, Pricing(Decimal(2)), starts_on=JAN, now=NOW)
+
+    assert stored(session, customer_id) == [(Decimal(2), JAN, MAY)]
+    assert [row.id for row in queries.card_on(session, ADMIN, customer_id, JAN)] == [right.id]
+    assert [(row.id, row.unit_price, row.withdrawn_at) for row in history(session, customer_id, service_id)] == [
+        (right.id, Decimal(2), None),
+        (wrong.id, Decimal("1.5"), NOW),
+    ]
+    assert session.scalar(select(ReportCharge.rate_id)) == wrong.id
+    assert last_actions(session, 2) == ["rate.withdraw", "rate.create"]
+
+
+def test_a_used_rate_is_withdrawn_when_removed_and_can_be_entered_again(session):
+    customer_id, service_id = a_customer(session), a_service(session)
+    rate = a_rate(session, customer_id, service_id)
+    used_by_a_report(session, rate)
+
+    service.remove_rate(session, ADMIN, rate.id, now=NOW)
+
+    assert stored(session, customer_id) == []
+    assert [(row.name, row.customers) for row in queries.services(session, FINANCE)] == [("Pick", 0)]
+    for refused in (
+        lambda: service.remove_rate(session, ADMIN, rate.id, now=NOW),
+        lambda: service.end_rate(session, ADMIN, rate.id, last_day=MAR, now=NOW),
+        lambda: service.change_rate(session, ADMIN, rate.id, Pricing(Decimal(2)), starts_on=MAR, now=NOW),
+    ):
+        with pytest.raises(Conflict, match="was withdrawn"):
+            refused()
+    a_rate(session, customer_id, service_id, "2")
+    assert stored(session, customer_id) == [(Decimal(2), JAN, None)]
+
+
+def test_a_withdrawn_rate_is_not_copied_with_the_card(session):
+    source, target = a_customer(session), a_customer(session, "C2")
+    rate = a_rate(session, source, a_service(session))
+    used_by_a_report(session, rate)
+    service.remove_rate(session, ADMIN, rate.id, now=NOW)
+    with pytest.raises(Invalid, match="has no rates on 2026-03-01"):
+        service.copy_card(session, ADMIN, from_customer_id=source, to_customer_id=target, starts_on=MAR, now=NOW)
+
+
+def test_the_database_itself_takes_one_rate_in_force_a_first_day(session):
+    customer_id, service_id = a_customer(session), a_service(session)
+    rate = a_rate(session, customer_id, service_id)
+    columns = {
+        "customer_id": customer_id,
+        "service_id": service_id,
+        "unit_price": Decimal(9),
+        "currency": "USD",
+        "valid_from": JAN,
+        "created_at": NOW,
+    }
+    session.execute(insert(Rate).values(**columns, withdrawn_at=NOW))
+    session.execute(insert(Rate).values(**columns, withdrawn_at=NOW))
+    with pytest.raises(IntegrityError), session.begin_nested():
+        session.execute(insert(Rate).values(**columns))
+    assert session.scalars(select(Rate.id).where(Rate.in_force)).all() == [rate.id]
 
 
 @pytest.mark.parametrize("day", [date(2025, 12, 31), date(2026, 3, 2)])

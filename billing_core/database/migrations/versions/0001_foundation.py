@@ -336,6 +336,7 @@ def upgrade() -> None:
         sa.Column("tiers", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("conditions", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("maximum_minor >= minimum_minor", name=op.f("ck_rates_maximum_over_minimum")),
         sa.CheckConstraint("unit_price >= 0", name=op.f("ck_rates_unit_price_not_negative")),
         sa.CheckConstraint("valid_to >= valid_from", name=op.f("ck_rates_valid_period")),
@@ -346,9 +347,14 @@ def upgrade() -> None:
             ["service_id"], ["services.id"], name=op.f("fk_rates_service_id_services"), ondelete="RESTRICT"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rates")),
-        sa.UniqueConstraint(
-            "customer_id", "service_id", "valid_from", name=op.f("uq_rates_customer_id_service_id_valid_from")
-        ),
+    )
+    op.create_index(
+        "uq_rates_customer_id_service_id_valid_from",
+        "rates",
+        ["customer_id", "service_id", "valid_from"],
+        unique=True,
+        sqlite_where=sa.text("withdrawn_at IS NULL"),
+        postgresql_where=sa.text("withdrawn_at IS NULL"),
     )
     op.create_index("ix_rates_customer_id_valid", "rates", ["customer_id", "valid_from", "valid_to"], unique=False)
     op.create_index(op.f("ix_rates_service_id"), "rates", ["service_id"], unique=False)
