@@ -28,6 +28,7 @@ VERSIONS = [
     tables.computed("SKUs", wording.skus, width="small"),
     tables.computed("When", wording.condition, width="medium"),
     tables.day("Entered", "created_at"),
+    tables.day("Withdrawn", "withdrawn_at", help="It rates nothing any more: only the reports that used it keep it"),
 ]
 
 
@@ -62,6 +63,13 @@ def draw(read: Reader, actor: Actor, customer_id: int, wanted: str) -> None:
         opens=lambda version: open_(version.id),
     )
     if not actor.may(Permission.RATE_WRITE):
+        return
+    if row.withdrawn_at is not None:
+        st.info(
+            f"This version was withdrawn on {formats.day(row.withdrawn_at.date())}. It rates nothing any more; reports "
+            "made with it keep it.",
+            icon=":material/history:",
+        )
         return
     st.caption(f"Below: the version {wording.validity(row)}. Click another version to open it.")
     changing, ending = st.tabs(["Change from a day on", "End or remove"])
@@ -119,8 +127,13 @@ def _change(read: Reader, actor: Actor, row: RateRow) -> None:
         max_value=row.valid_to or date(2199, 12, 31),
         key=f"change_from_{row.id}",
         width=200,
-        help="The present terms hold until the day before.",
+        help="The present terms hold until the day before. From their first day on: they are replaced altogether.",
     )
+    if starts_on == row.valid_from:
+        st.caption(
+            "Corrects the price from its first day: the present terms are taken off the card. Reports already made "
+            "keep the old price; generate them again to see the difference."
+        )
     _warn_of_reports(read, row.customer_id, starts_on)
     pricing = terms.draw(f"rate_{row.id}", row, row.cost_type)
     if st.button("Save the change", type="primary", icon=":material/save:", key="save_rate"):
@@ -147,7 +160,10 @@ def _end(read: Reader, actor: Actor, row: RateRow) -> None:
             service.end_rate(session, actor, row.id, last_day=last_day, now=utc_now())
         st.toast("Set the last day", icon=":material/check:")
         st.rerun()
-    st.caption("A rate that no report has used can be removed altogether.")
+    st.caption(
+        "Removing takes the rate off the card from its first day. Reports already made keep its price, and it stays "
+        "among the versions as withdrawn."
+    )
     if st.button("Remove this rate", icon=":material/delete:", key="remove_rate"):
         with transaction() as session:
             service.remove_rate(session, actor, row.id, now=utc_now())

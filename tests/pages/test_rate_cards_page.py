@@ -3,14 +3,18 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import pandas as pd
 import pytest
+from sqlalchemy import select
 
 from billing_core.customers.models import Customer
+from billing_core.dates import Period
 from billing_core.identity import SYSTEM
 from billing_core.orders.models import Order, OrderLine, OrderStatus
 from billing_core.rating import queries, service
 from billing_core.rating.models import CostType
 from billing_core.rating.pricing import Pricing
+from billing_core.reports import service as reports
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 JAN = date(2026, 1, 1)
@@ -196,6 +200,32 @@ def test_ending_and_removing(page_as, sessions, card):
     page.button(key="remove_rate").click().run()
     assert not page.exception
     assert rates_of(sessions, customer_id) == []
+
+
+def test_a_used_price_is_corrected_from_its_first_day_and_the_old_one_is_shown_as_withdrawn(page_as, sessions, card):
+    customer_id, rate_id = card
+    with sessions.begin() as session:
+        for order in session.scalars(select(Order)):
+            order.weight = Decimal(25)
+        reports.generate(
+            session, SYSTEM, customer_id=customer_id, period=Period.month_of(JAN), now=datetime(2026, 2, 2, tzinfo=UTC)
+        )
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate=str(rate_id))
+    page.date_input(key=f"change_from_{rate_id}").set_value(JAN).run()
+    assert "Reports already made keep the old price; generate them again to see the difference" in "".join(texts(page))
+    page.text_input(key=f"rate_{rate_id}_price").set_value("2.5")
+    page.button(key="save_rate").click().run()
+
+    assert not page.exception
+    (current,) = rates_of(sessions, customer_id)
+    assert (current.unit_price, current.valid_from) == (Decimal("2.5"), JAN)
+    versions = page.dataframe[0].value
+    assert list(versions["Price"]) == ["2.5", "1.25"]
+    assert [day is None or day is pd.NaT for day in versions["Withdrawn"]] == [True, False]
+
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate=str(rate_id))
+    assert "This version was withdrawn on" in "".join(texts(page))
+    assert not [button for button in page.button if button.key in ("save_rate", "remove_rate", "end_rate")]
 
 
 def test_the_card_is_copied_from_another_customer(page_as, sessions, card):
