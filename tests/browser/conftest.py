@@ -79,9 +79,12 @@ def product(tmp_path) -> Iterator[Product]:
     assert running.trouble() == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium where there is one, else Playwright's own."""
+    """Debian's Chromium where there is one, else Playwright's own.
+
+    Closed after each test: Playwright keeps an event loop running in its thread, where no later test could run one.
+    """
     installed = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

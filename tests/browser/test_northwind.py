@@ -1,6 +1,7 @@
 """A newcomer's first hour, in a real browser: from an empty database to the downloaded CSV."""
 
 import csv
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -106,7 +107,9 @@ def downloaded_summary(page: Page, product: Product, folder: Path) -> dict[str, 
     search.fill(CUSTOMER)
     search.press("Enter")
     expect(page.get_by_text("1 customer", exact=True)).to_be_visible()
-    rows = download(page, page.get_by_role("link", name="List as CSV"), folder / "customers.csv")
+    link = page.get_by_role("link", name="List as CSV")
+    expect(link).to_have_attribute("href", re.compile("Ernst"))
+    rows = download(page, link, folder / "customers.csv")
     assert [row["customer_name"] for row in rows] == [CUSTOMER]
     return rows[0]
 
