@@ -20,10 +20,9 @@ def _demo(_arguments: Namespace) -> Answer:
     now = utc_now()
     migrate.upgrade(runtime.sessions().engine)
     accounts = demo.new_accounts()
-    with runtime.sessions().begin() as session:
+    with runtime.sessions()() as session:
         today = day_in(default_business(session).time_zone, now)
-        filled = demo.fill(session, SYSTEM, today=today, now=now)
-        demo.add_accounts(session, SYSTEM, accounts, now=now)
+    filled = demo.fill(runtime.sessions(), SYSTEM, accounts=accounts, today=today, now=now)
     data = {
         "customers": filled.customers,
         "orders": filled.orders,

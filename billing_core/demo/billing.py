@@ -1,9 +1,10 @@
 """What the demo company billed: a report for each customer and closed month, made early in the next one."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.dates import Period, add_months, first_of_month, start_of_day
@@ -11,6 +12,7 @@ from billing_core.demo.definitions import CustomerDefinition
 from billing_core.demo.order_book import DemoOrder
 from billing_core.identity import Actor
 from billing_core.reports import service
+from billing_core.reports.models import BillingReport
 
 # In the last closed month the work is not done: of every five customers two are still to be billed.
 _STILL_TO_BILL = (3, 4)
@@ -33,11 +35,19 @@ class Books:
         return start_of_day(self.zone, add_months(month, 1)) + _MORNING
 
 
-def bill_closed_months(session: Session, actor: Actor, customers: Iterable[CustomerDefinition], books: Books) -> int:
-    """Generate the reports of every whole month before today's; returns how many."""
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One customer's report of one month, and when somebody made it."""
+
+    customer_id: int
+    period: Period
+    made_at: datetime
+
+
+def closed_months(customers: Iterable[CustomerDefinition], books: Books) -> Iterator[Bill]:
+    """The reports that were made of every whole month before today's."""
     open_month = first_of_month(books.today)
     last_closed = add_months(open_month, -1)
-    reports = 0
     for number, customer in enumerate(customers):
         if customer.quirk == "no_rate":
             continue
@@ -45,21 +55,29 @@ def bill_closed_months(session: Session, actor: Actor, customers: Iterable[Custo
         while month < open_month:
             if month < last_closed or number % 5 not in _STILL_TO_BILL:
                 made_at = books.month_after(month) + number * _BETWEEN_TWO_REPORTS
-                reports += _bill(session, actor, books.customers[customer.ref], month, now=made_at)
+                yield Bill(books.customers[customer.ref], Period.month_of(month), made_at)
             month = add_months(month, 1)
-    return reports
 
 
-def bill_again(session: Session, actor: Actor, late: Collection[DemoOrder], books: Books) -> int:
-    """New versions of the reports on which these orders are missing; returns how many."""
+def bill(session: Session, actor: Actor, bills: Iterable[Bill]) -> None:
+    """Generate those reports that are not there yet."""
+    for each in bills:
+        billed = select(BillingReport.id).where(
+            BillingReport.customer_id == each.customer_id,
+            BillingReport.period_start == each.period.start,
+            BillingReport.period_end == each.period.end,
+        )
+        if session.scalar(billed.limit(1)) is None:
+            _generate(session, actor, each)
+
+
+def bill_again(session: Session, actor: Actor, late: Collection[DemoOrder], books: Books) -> None:
+    """New versions of the reports on which these orders are missing."""
     touched = sorted({(order.customer, first_of_month(order.row["order_date"])) for order in late})
-    return sum(
-        _bill(session, actor, books.customers[ref], month, now=books.month_after(month) + _SECOND_LOOK)
-        for ref, month in touched
-    )
+    for ref, month in touched:
+        made_at = books.month_after(month) + _SECOND_LOOK
+        _generate(session, actor, Bill(books.customers[ref], Period.month_of(month), made_at))
 
 
-def _bill(session: Session, actor: Actor, customer_id: int, month: date, *, now: datetime) -> int:
-    """How many reports that made: one, or none where the same report was there already."""
-    period = Period.month_of(month)
-    return int(service.generate(session, actor, customer_id=customer_id, period=period, now=now).created)
+def _generate(session: Session, actor: Actor, wanted: Bill) -> None:
+    service.generate(session, actor, customer_id=wanted.customer_id, period=wanted.period, now=wanted.made_at)

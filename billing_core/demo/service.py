@@ -1,34 +1,45 @@
-"""Filling an empty database with the demo company."""
+"""Filling an empty database with the demo company, in transactions so short that everybody else can work meanwhile.
 
-import random
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
+First everything but orders and reports, together with the note that the demo company was begun; then the orders, month
+by month; then the reports, a handful at a time; and last the orders that came in late, with the reports made again for
+them and the note that the company is complete. A fill that was cut off is taken up where it stopped: what is there
+already is neither made again nor changed.
+"""
+
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from itertools import islice
-from typing import Any
+from itertools import groupby, islice
 
-from sqlalchemy import insert, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
-from billing_core.businesses import service as businesses
+from billing_core.audit.models import AuditEntry
+from billing_core.audit.queries import happened
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
-from billing_core.dates import add_months, first_of_month, start_of_day
-from billing_core.demo import billing, order_book, rate_cards
+from billing_core.database import Sessions
+from billing_core.dates import Period, add_months, first_of_month
+from billing_core.demo import billing, company, order_book
+from billing_core.demo.accounts import DemoAccount, add_accounts
 from billing_core.demo.definitions import Definitions, definitions
 from billing_core.demo.order_book import DemoOrder
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
-from billing_core.orders.models import Order, OrderLine, Product, sku_key
-from billing_core.rating.models import Rate, Service
+from billing_core.orders.models import Order, OrderLine
+from billing_core.rating.models import Service
 from billing_core.reports import coverage
+from billing_core.reports.models import BillingReport
 
 SEED = 20_240_229
 MONTHS = 18
 ORDERS = 20_000
-_BATCH = 5_000
+_BEGUN, _COMPLETE = "demo.fill", "demo.complete"
+_REPORTS_AT_ONCE = 8
+# Who waits for SQLite's write lock looks for it ten times a second: the pause between two transactions is longer.
+_PAUSE_SECONDS = 0.12
 # Whose last orders of that month came in after it was billed, so that its report has two versions.
 _LATE_CUSTOMERS = ("KAFFE", "ALDER", "FIORE")
 _LATE_MONTHS_AGO = 3
@@ -44,136 +55,130 @@ class Filled:
     reports: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a fill was begun with: the same again gives the same data."""
+
+    today: date
+    seed: int
+    orders: int
+    months: int
+
+    @property
+    def first_day(self) -> date:
+        return add_months(first_of_month(self.today), -self.months)
+
+
 def fill(
-    session: Session,
+    sessions: Sessions,
     actor: Actor,
     *,
     today: date,
     now: datetime,
+    accounts: Sequence[DemoAccount] = (),
     seed: int = SEED,
     orders: int = ORDERS,
     months: int = MONTHS,
 ) -> Filled:
-    """Fill an empty database: that many whole months and the running one, up to ``today``.
+    """Fill an empty database: that many whole months and the running one, up to ``today``; and add the accounts.
 
-    The same seed and day give the same data. Refuses (Conflict) where there are customers or services already.
-    A business that nobody has set up yet becomes the demo company's.
+    The same seed and day give the same data. Refuses (Conflict) where there are customers or services already, unless
+    they are of a fill that was cut off: that one is finished, with the day and size that it was begun with. A business
+    that nobody has set up yet becomes the demo company's.
     """
     actor.require(Permission.IMPORT)
+    made_of = definitions()
+    with sessions.begin() as session:
+        plan = _begun(session)
+        if plan is None:
+            plan = _Plan(today, seed, orders, months)
+            _begin(session, actor, made_of, plan, now)
+        customers = company.customer_ids(session, made_of)
+        zone = default_business(session).time_zone
+    in_time, late = order_book.split_late(
+        order_book.draw(made_of, plan.seed, first_day=plan.first_day, today=plan.today, count=plan.orders),
+        _LATE_CUSTOMERS,
+        month=add_months(first_of_month(plan.today), -_LATE_MONTHS_AGO),
+    )
+    books = billing.Books(customers, plan.first_day, plan.today, zone)
+    for month, placed in groupby(in_time, key=lambda order: first_of_month(order.row["order_date"])):
+        with sessions.begin() as session:
+            _take_orders(session, list(placed), Period.month_of(month), books)
+        time.sleep(_PAUSE_SECONDS)
+    to_bill = billing.closed_months(made_of.customers, books)
+    while bills := list(islice(to_bill, _REPORTS_AT_ONCE)):
+        with sessions.begin() as session:
+            billing.bill(session, actor, bills)
+        time.sleep(_PAUSE_SECONDS)
+    with sessions.begin() as session:
+        return _complete(session, actor, late, books, accounts, now)
+
+
+def unfinished(session: Session) -> bool:
+    """Whether a fill was cut off and waits to be finished."""
+    return happened(session, _BEGUN) and not happened(session, _COMPLETE)
+
+
+def _begun(session: Session) -> _Plan | None:
+    """The plan of the fill that was cut off, None where the database is empty; else Conflict."""
+    if unfinished(session):
+        noted = session.scalars(select(AuditEntry.after).where(AuditEntry.action == _BEGUN)).one() or {}
+        return _Plan(**{**noted, "today": date.fromisoformat(noted["today"])})
     if session.scalar(select(Customer.id).limit(1)) or session.scalar(select(Service.id).limit(1)):
         raise Conflict("The demo company only fills an empty database, and this one already has customers or services")
-    made_of = definitions()
-    first_day = add_months(first_of_month(today), -months)
+    return None
 
-    _set_up_business(session, actor, made_of, now)
-    customers = _add_customers(session, made_of, first_day=first_day, seed=seed)
-    _add_products(session, made_of, customers)
-    _add_rates(session, made_of, customers, first_day=first_day)
-    drawn = order_book.draw(made_of, seed, first_day=first_day, today=today, count=orders)
-    in_time, late = order_book.split_late(
-        drawn, _LATE_CUSTOMERS, month=add_months(first_of_month(today), -_LATE_MONTHS_AGO)
-    )
-    lines = _add_orders(session, in_time, customers)
-    books = billing.Books(customers, first_day, today, default_business(session).time_zone)
-    reports = billing.bill_closed_months(session, actor, made_of.customers, books)
-    lines += _add_orders(session, late, customers)
-    reports += billing.bill_again(session, actor, late, books)
-    coverage.refresh(session)
-    filled = Filled(len(customers), len(drawn), lines, reports)
-    business = default_business(session)
-    audit.record(
-        session, actor, "demo.fill", ("business", business.id), label=business.name, after=asdict(filled), now=now
-    )
+
+def _begin(session: Session, actor: Actor, made_of: Definitions, plan: _Plan, now: datetime) -> None:
+    company.set_up_business(session, actor, made_of, now)
+    company.add_customers(session, made_of, first_day=plan.first_day, seed=plan.seed)
+    customers = company.customer_ids(session, made_of)
+    company.add_products(session, made_of, customers)
+    company.add_rates(session, made_of, customers, first_day=plan.first_day)
+    _note(session, actor, _BEGUN, plan, now)
+
+
+def _take_orders(session: Session, orders: Sequence[DemoOrder], month: Period, books: billing.Books) -> None:
+    """A month's orders come in together: they are all there, or none is."""
+    ids = list(books.customers.values())
+    arrived = select(Order.id).where(Order.customer_id.in_(ids), month.contains(Order.order_date)).limit(1)
+    if session.scalar(arrived) is None:
+        company.add_orders(session, orders, books.customers)
+        coverage.refresh(session, ids, month)
+
+
+def _complete(
+    session: Session,
+    actor: Actor,
+    late: Sequence[DemoOrder],
+    books: billing.Books,
+    accounts: Sequence[DemoAccount],
+    now: datetime,
+) -> Filled:
+    if not unfinished(session):
+        raise Conflict("The demo company was completed by somebody else meanwhile")
+    if late:
+        company.add_orders(session, late, books.customers)
+        days = [order.row["order_date"] for order in late]
+        coverage.refresh(session, list(books.customers.values()), Period(min(days), max(days)))
+    billing.bill_again(session, actor, late, books)
+    add_accounts(session, actor, accounts, now=now)
+    filled = _filled(session, list(books.customers.values()))
+    _note(session, actor, _COMPLETE, filled, now)
     return filled
 
 
-def _set_up_business(session: Session, actor: Actor, made_of: Definitions, now: datetime) -> None:
-    if default_business(session).set_up_at is not None:
-        return
-    wanted = businesses.Details(**made_of.business.model_dump())
-    business = businesses.set_up(
-        session, actor, name=wanted.name, currency=wanted.currency, time_zone=wanted.time_zone, now=now
+def _filled(session: Session, customer_ids: Sequence[int]) -> Filled:
+    theirs = Order.customer_id.in_(customer_ids)
+    lines = select(func.count()).select_from(OrderLine).join(Order, Order.id == OrderLine.order_id).where(theirs)
+    return Filled(
+        customers=len(customer_ids),
+        orders=session.scalar(select(func.count()).where(theirs)) or 0,
+        lines=session.scalar(lines) or 0,
+        reports=session.scalar(select(func.count()).where(BillingReport.customer_id.in_(customer_ids))) or 0,
     )
-    session.flush()
-    businesses.change(session, actor, wanted=wanted, drawn_from=business.version, now=now)
 
 
-def _add_customers(session: Session, made_of: Definitions, *, first_day: date, seed: int) -> dict[str, int]:
-    """The new customers' ids by ref."""
+def _note(session: Session, actor: Actor, action: str, facts: _Plan | Filled, now: datetime) -> None:
     business = default_business(session)
-    chance = random.Random(seed)  # noqa: S311 - the same ids for the same seed are what is wanted
-    copied = {"ref", "name", "country", "city", "state", "postal_code", "address", "currency", "tax_id"}
-    rows = [
-        {
-            **customer.model_dump(include=copied),
-            "business_id": business.id,
-            "email": f"billing@{customer.ref.lower()}.example",
-            "phone": f"+00 555 {chance.randrange(1000, 9999)}",
-            "public_id": f"cus_{chance.getrandbits(64):016x}",
-            "uuid": str(uuid.UUID(int=chance.getrandbits(128), version=4)),
-            "created_at": start_of_day(business.time_zone, add_months(first_day, customer.joins)),
-            "version": 1,
-        }
-        for customer in made_of.customers
-    ]
-    session.execute(insert(Customer), rows)
-    return _ids(session, Customer.ref, Customer.id)
-
-
-def _add_products(session: Session, made_of: Definitions, customers: Mapping[str, int]) -> None:
-    session.execute(
-        insert(Product),
-        [
-            {
-                "customer_id": customers[customer.ref],
-                "sku": customer.sku(position),
-                "sku_key": sku_key(customer.sku(position)),
-                "name": product.name,
-                "case_size": product.case or None,
-            }
-            for customer in made_of.customers
-            for position, product in enumerate(made_of.sector(customer.sector).products, 1)
-        ],
-    )
-
-
-def _add_rates(session: Session, made_of: Definitions, customers: Mapping[str, int], *, first_day: date) -> None:
-    business = default_business(session)
-    session.execute(insert(Service), [service.model_dump() for service in made_of.services])
-    services = _ids(session, Service.code, Service.id)
-    session.execute(
-        insert(Rate),
-        [
-            {
-                **{name: value for name, value in rate.items() if name != "service"},
-                "customer_id": customers[customer.ref],
-                "service_id": services[rate["service"]],
-                # Prices are agreed a month before they hold.
-                "created_at": start_of_day(business.time_zone, add_months(rate["valid_from"], -1)),
-            }
-            for customer in made_of.customers
-            for rate in rate_cards.rates(made_of, customer, first_month=first_day)
-        ],
-    )
-
-
-def _add_orders(session: Session, orders: list[DemoOrder], customers: Mapping[str, int]) -> int:
-    """Insert orders and their lines; returns how many lines."""
-    rows = ({**order.row, "customer_id": customers[order.customer]} for order in orders)
-    for batch in _batches(rows):
-        session.execute(insert(Order), batch)
-    lines = 0
-    for batch in _batches(order_book.line_rows(orders, _ids(session, Order.number, Order.id))):
-        session.execute(insert(OrderLine), batch)
-        lines += len(batch)
-    return lines
-
-
-def _ids(session: Session, key: InstrumentedAttribute[str], identity: InstrumentedAttribute[int]) -> dict[str, int]:
-    return dict(session.execute(select(key, identity)).all())
-
-
-def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    remaining = iter(rows)
-    while batch := list(islice(remaining, _BATCH)):
-        yield batch
+    audit.record(session, actor, action, ("business", business.id), label=business.name, after=asdict(facts), now=now)

@@ -9,7 +9,7 @@ from billing_core import demo, runtime
 from billing_core.businesses.queries import default_business
 from billing_core.dates import day_in, utc_now
 from billing_core.errors import BillingError
-from billing_core.identity import Actor, tokens
+from billing_core.identity import SYSTEM, Actor, tokens
 
 _log = structlog.get_logger()
 
@@ -28,6 +28,13 @@ class DemoFilling:
                 self._thread = Thread(target=self._fill, args=(actor,), name="demo filling", daemon=True)
                 self._thread.start()
 
+    def resume(self) -> None:
+        """Finish a fill that was cut off when the process ended."""
+        with runtime.sessions()() as session:
+            cut_off = demo.unfinished(session)
+        if cut_off:
+            self.start(SYSTEM)
+
     @property
     def done(self) -> bool:
         """Whether there is nothing to wait for, and nothing to tell."""
@@ -41,9 +48,9 @@ class DemoFilling:
     def _fill(self, actor: Actor) -> None:
         now = utc_now()
         try:
-            with runtime.sessions().begin() as session:
+            with runtime.sessions()() as session:
                 today = day_in(default_business(session).time_zone, now)
-                demo.fill(session, actor, today=today, now=now)
+            demo.fill(runtime.sessions(), actor, today=today, now=now)
         except BillingError as error:
             self.failure = str(error)
         except SQLAlchemyError:

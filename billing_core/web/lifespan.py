@@ -10,6 +10,7 @@ from billing_core.database import migrate
 from billing_core.settings import settings
 from billing_core.web import set_up
 from billing_core.web.activity import last_seen
+from billing_core.web.demo_filling import filling
 
 
 @asynccontextmanager
@@ -32,6 +33,7 @@ def _prepare() -> str | None:
     """Have the secret and an up-to-date database; where to set the product up, if that is still to be done."""
     settings().signing_key()
     migrate.upgrade(runtime.sessions().engine)
+    filling.resume()
     return set_up.fresh_address()
 
 

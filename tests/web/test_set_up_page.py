@@ -1,14 +1,18 @@
 """The first start."""
 
+from datetime import UTC, date, datetime
+
 import pytest
 from sqlalchemy import select
 
 from billing_core import demo
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
+from billing_core.demo import billing as demo_billing
 from billing_core.errors import Conflict
-from billing_core.identity import Role
+from billing_core.identity import SYSTEM, Role
 from billing_core.identity.models import User
+from billing_core.reports.models import BillingReport
 from billing_core.web import demo_filling, set_up
 from tests.web.forms import PASSWORD, submit
 
@@ -103,8 +107,8 @@ def fresh_filling(monkeypatch):
 def test_the_demo_company_is_made_in_the_background(visitor, link, sessions, fresh_filling, monkeypatch):
     made = demo.fill
 
-    def small(session, actor, **facts):
-        return made(session, actor, **facts, orders=40)
+    def small(sessions, actor, **facts):
+        return made(sessions, actor, **facts, orders=40, months=2)
 
     monkeypatch.setattr(demo, "fill", small)
     done = answer(visitor, link, demo="yes")
@@ -115,6 +119,32 @@ def test_the_demo_company_is_made_in_the_background(visitor, link, sessions, fre
     with sessions() as session:
         assert session.scalars(select(Customer.id).limit(1)).all()
         assert default_business(session).name == "Söhne & Co"
+
+
+def test_a_filling_that_was_cut_off_is_finished_when_the_process_starts_again(
+    product, sessions, fresh_filling, monkeypatch
+):
+    def cut_off(*_):
+        raise Conflict("The process ends here")
+
+    facts = {"today": date(2026, 11, 21), "now": datetime(2026, 11, 21, tzinfo=UTC), "orders": 40, "months": 2}
+    with monkeypatch.context() as patched:
+        patched.setattr(demo_billing, "bill", cut_off)
+        with pytest.raises(Conflict):
+            demo.fill(sessions, SYSTEM, **facts)
+    fresh_filling.resume()
+    fresh_filling.wait()
+    assert fresh_filling.done
+    with sessions() as session:
+        assert not demo.unfinished(session)
+        assert session.scalar(select(BillingReport.id).limit(1)) is not None
+
+
+def test_nothing_is_made_when_the_process_starts_without_a_filling_cut_off(product, sessions, fresh_filling):
+    fresh_filling.resume()
+    fresh_filling.wait()
+    with sessions() as session:
+        assert session.scalar(select(Customer.id).limit(1)) is None
 
 
 def test_a_filling_that_fails_says_so(visitor, link, fresh_filling, monkeypatch):

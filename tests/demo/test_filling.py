@@ -1,0 +1,145 @@
+"""Filling beside other work: in short transactions, and taken up again where it was cut off."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from threading import Event
+
+import pytest
+from sqlalchemy import func, select
+
+from billing_core import demo
+from billing_core.customers.models import Customer
+from billing_core.database import Sessions, connect
+from billing_core.demo import billing, company
+from billing_core.errors import Conflict
+from billing_core.identity import SYSTEM
+from billing_core.identity.models import User
+from billing_core.orders.models import Order, OrderLine
+from billing_core.people import service as people
+from billing_core.reports.models import BillingReport
+from billing_core.reports.verification import verify
+
+TODAY = date(2026, 11, 21)
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+SMALL = {"today": TODAY, "now": NOW, "orders": 200, "months": 3}
+
+
+class CutOff(Exception):
+    """Stands for the process ending."""
+
+
+def cut_off_at(monkeypatch, module, name, call):
+    """The function works until its so-manieth call."""
+    whole, calls = getattr(module, name), []
+
+    def until_then(*arguments):
+        calls.append(name)
+        if len(calls) == call:
+            raise CutOff
+        return whole(*arguments)
+
+    monkeypatch.setattr(module, name, until_then)
+
+
+def reports(sessions):
+    """What was billed, by content."""
+    with sessions() as session:
+        statement = (
+            select(
+                Customer.ref,
+                BillingReport.period_start,
+                BillingReport.version,
+                BillingReport.total_minor,
+                BillingReport.order_count,
+                BillingReport.question_count,
+                BillingReport.created_at,
+            )
+            .join(Customer, Customer.id == BillingReport.customer_id)
+            .order_by(Customer.ref, BillingReport.period_start, BillingReport.version)
+        )
+        return [tuple(row) for row in session.execute(statement)]
+
+
+@pytest.fixture(scope="module")
+def in_one_go(sqlite_template, tmp_path_factory):
+    """The reports of a fill that nothing interrupted."""
+    file = tmp_path_factory.mktemp("demo") / "whole.sqlite3"
+    shutil.copyfile(sqlite_template, file)
+    sessions = Sessions(connect(f"sqlite:///{file}"))
+    demo.fill(sessions, SYSTEM, **SMALL)
+    yield reports(sessions)
+    sessions.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "call"),
+    [(company, "add_orders", 2), (billing, "bill", 3), (billing, "bill_again", 1)],
+    ids=["among the orders", "among the reports", "among the late orders"],
+)
+def test_a_fill_that_was_cut_off_is_finished_as_if_it_had_not_been(
+    sessions, in_one_go, monkeypatch, module, name, call
+):
+    accounts = demo.new_accounts()
+    with monkeypatch.context() as patched:
+        cut_off_at(patched, module, name, call)
+        with pytest.raises(CutOff):
+            demo.fill(sessions, SYSTEM, **SMALL, accounts=accounts)
+    with sessions() as session:
+        assert demo.unfinished(session)
+        assert session.scalars(select(User.id)).all() == [], "nobody was told a password"
+        assert [check.wrong for check in verify(session) if check.wrong] == []
+
+    # Another day and size: those that it was begun with count.
+    made = demo.fill(sessions, SYSTEM, today=date(2027, 1, 5), now=NOW, accounts=accounts)
+
+    assert (made.customers, made.orders, made.lines, made.reports) == (40, 200, 600, len(in_one_go))
+    assert reports(sessions) == in_one_go
+    with sessions() as session:
+        assert not demo.unfinished(session)
+        assert [session.scalar(select(func.count()).select_from(table)) for table in (Order, OrderLine)] == [200, 600]
+        assert len(session.scalars(select(User.id)).all()) == len(accounts)
+        assert [check.wrong for check in verify(session) if check.wrong] == []
+    with pytest.raises(Conflict, match="already has customers"):
+        demo.fill(sessions, SYSTEM, **SMALL)
+
+
+def test_others_read_and_write_while_the_company_is_being_made(sessions, monkeypatch):
+    billed, account = Event(), demo.new_accounts()[0]
+    whole = billing.bill
+
+    def bill(session, actor, bills):
+        billed.set()
+        whole(session, actor, bills)
+
+    monkeypatch.setattr(billing, "bill", bill)
+    with ThreadPoolExecutor(1) as pool:
+        filling = pool.submit(demo.fill, sessions, SYSTEM, **SMALL)
+        assert billed.wait(60)
+        for number in range(3):
+            with sessions.begin() as session:
+                assert demo.unfinished(session), "the writer got its turn before the end"
+                people.add_person(
+                    session,
+                    SYSTEM,
+                    email=f"{number}@example.com",
+                    name="Newcomer",
+                    role=account.role,
+                    password_hash=account.password_hash,
+                    now=NOW,
+                )
+                assert session.scalar(select(func.count()).select_from(Customer)) == 40
+        assert filling.result().orders == 200
+    with sessions() as session:
+        assert len(session.scalars(select(User.id)).all()) == 3
+
+
+def test_a_company_that_lost_a_customer_is_not_finished(sessions, monkeypatch):
+    with monkeypatch.context() as patched:
+        cut_off_at(patched, billing, "bill", 1)
+        with pytest.raises(CutOff):
+            demo.fill(sessions, SYSTEM, **SMALL)
+    with sessions.begin() as session:
+        session.scalars(select(Customer).where(Customer.ref == "KAFFE")).one().ref = "OTHER"
+    with pytest.raises(Conflict, match="cannot be finished"):
+        demo.fill(sessions, SYSTEM, **SMALL)
