@@ -98,7 +98,8 @@ class Definition:
 
     ``keys`` identify a row of ``model``, and ``labels`` are the file's columns that do so for people.
     ``insert_only`` are columns that a change leaves alone. ``repeats``: a key may come again, as a further row
-    that ``position`` counts. ``around`` wraps the writing of resolved rows, to keep up what depends on them.
+    that ``position`` counts. ``in_file_order``: new rows get their ids in the order of the file. ``around`` wraps
+    the writing of resolved rows, to keep up what depends on them.
     """
 
     kind: Kind
@@ -114,6 +115,7 @@ class Definition:
     derived: tuple[Derived, ...] = ()
     insert_only: frozenset[str] = frozenset()
     repeats: bool = False
+    in_file_order: bool = False
     around: Callable[[Session, FromClause], AbstractContextManager[None]] = _nothing_around
 
     @property

@@ -55,13 +55,15 @@ class Change:
 
 
 def resolve(connection: Connection, definition: Definition, staged: Staged) -> Table:
-    """The staged rows as our table would have them: ``line`` and the columns that the file gives, in key order.
+    """The staged rows as our table would have them: ``line`` and the columns that the file gives, in key order
+    (or the file's, where the definition says so).
 
-    In that order the indexes of our table grow at their end, and equal keys are found without sorting again.
+    In key order the indexes of our table grow at their end, and equal keys are found without sorting again.
     """
     chosen = definition.resolve(staged).subquery("chosen")
     names = [column.name for column in chosen.c if column.name != "line"]
-    order = [name for name in definition.keys if name != _POSITION] + ["line"]
+    keys = [name for name in definition.keys if name != _POSITION]
+    order = ["line"] if definition.in_file_order else [*keys, "line"]
     resolved = Table(
         staged.table.name.replace("staged", "resolved"),
         MetaData(),
@@ -233,8 +235,11 @@ def write(connection: Connection, definition: Definition, resolved: Table, count
         connection.execute(update(target).values(values).where(*changed))
     if counts.new:
         names = [column.name for column in resolved.columns if column.name != "line"]
-        fresh = select(*(rows.c[name] for name in names)).where(rows.c.existing_id.is_(None))
-        if not counts.changed and not counts.unchanged:
-            # A statement that also reads the table into which it writes must keep its rows aside first.
-            fresh = select(*(resolved.c[name] for name in names))
+        # A statement that also reads the table into which it writes must keep its rows aside first.
+        source: FromClause = rows if counts.changed or counts.unchanged else resolved
+        fresh = select(*(source.c[name] for name in names))
+        if source is rows:
+            fresh = fresh.where(rows.c.existing_id.is_(None))
+        if definition.in_file_order:
+            fresh = fresh.order_by(source.c.line)
         connection.execute(insert(target).from_select(names, fresh))

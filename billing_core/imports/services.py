@@ -48,5 +48,6 @@ DEFINITION = Definition(
         ),
     ),
     resolve=_resolve,
+    in_file_order=True,
     merge_checks=(_cost_type_in_use,),
 )

@@ -38,6 +38,14 @@ def test_services_come_in_once(services, take_in, sessions):
     assert counts(again) == (0, 1, 1, 0)
 
 
+def test_new_services_keep_the_order_of_the_file(take_in, sessions):
+    header = "service_code,name,cost_type\n"
+    take_in("services", header + "s-10,Ten,per_item\ns-2,Two,per_item\na,A,per_order\n")
+    take_in("services", header + "z,Z,per_order\ns-2,Two,per_item\nb,B,per_order\n")
+    with sessions() as session:
+        assert session.scalars(select(Service.code).order_by(Service.id)).all() == ["s-10", "s-2", "a", "z", "b"]
+
+
 def test_an_unknown_cost_type_names_those_that_there_are(take_in):
     refused = take_in("services", "service_code,name,cost_type\npick,Picking,per_hour\n")
     assert rejections(refused) == [
