@@ -2,10 +2,8 @@
 
 import streamlit as st
 
-from billing_core.customers import queries as customers
 from billing_core.identity import Permission
-from pages.rate_card_sections import card, rate, services, simulation
-from pages.ui import filters
+from pages.rate_card_sections import card, picker, rate, services, simulation
 from pages.ui.context import require
 from pages.ui.reads import Reader
 
@@ -13,33 +11,9 @@ actor = require(Permission.RATE_READ)
 read = Reader(actor)
 
 CARD, SIMULATOR, SERVICES = "Rate card", "Try an order", "Services"
-CHOSEN = "rate_card_customer"
-
-
-def choose() -> None:
-    """The address names the customer by its id, as links from other pages do."""
-    rate.close()
-    chosen = st.session_state[CHOSEN]
-    if chosen is None:
-        st.query_params.pop("customer", None)
-    else:
-        st.query_params["customer"] = str(chosen)
-
 
 st.title("Rate cards", anchor=False)
-names = filters.distinct([(identity, name) for identity, name, _ in read(customers.names)])
-wanted = st.query_params.get("customer", "")
-st.session_state[CHOSEN] = next((identity for identity in names if str(identity) == wanted), None)
-customer_id = st.selectbox(
-    "Customer",
-    list(names),
-    index=None,
-    key=CHOSEN,
-    format_func=lambda identity: names.get(identity, str(identity)),
-    placeholder="Type to search a customer" if names else "There are no customers yet: import them first",
-    on_change=choose,
-    width=420,
-)
+customer_id = picker.draw(read)
 tab_names = [CARD, SIMULATOR, SERVICES]
 tabs = dict(zip(tab_names, st.tabs(tab_names, key="rate_tab", bind="query-params"), strict=True))
 for name, tab in tabs.items():
@@ -55,4 +29,4 @@ for name, tab in tabs.items():
         elif st.query_params.get("rate"):
             rate.draw(read, actor, customer_id, st.query_params["rate"])
         else:
-            card.draw(read, actor, customer_id, names)
+            card.draw(read, actor, customer_id)

@@ -85,11 +85,16 @@ def count(session: Session, actor: Actor, wanted: CustomerFilter) -> int:
     return session.scalar(_limited(select(func.count()).select_from(Customer), actor, wanted)) or 0
 
 
-def names(session: Session, actor: Actor, *, limit: int = 1_000) -> list[tuple[int, str, str]]:
-    """(id, name, currency) for choosing a customer, in the order of the names."""
-    statement = select(Customer.id, Customer.name, Customer.currency).where(visible_to(actor))
+def names(session: Session, actor: Actor, *, text: str = "", limit: int = 1_000) -> list[tuple[int, str, str]]:
+    """(id, name, currency) for choosing a customer among those that match the text, in the order of the names."""
+    statement = select(Customer.id, Customer.name, Customer.currency).where(visible_to(actor), matching(text))
     rows = session.execute(statement.order_by(Customer.name, Customer.id).limit(limit))
     return [(row.id, row.name, row.currency) for row in rows]
+
+
+def name_of(session: Session, actor: Actor, customer_id: int) -> str | None:
+    """The name of a customer that was chosen before; None where there is none or this actor may not know of it."""
+    return session.scalar(select(Customer.name).where(Customer.id == customer_id, visible_to(actor)))
 
 
 def one(session: Session, actor: Actor, customer_id: int) -> Customer:

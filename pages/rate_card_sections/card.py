@@ -10,7 +10,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.rating import queries, service
 from billing_core.rating.queries import RateRow
 from billing_core.reports.wording import cost_type_words
-from pages.rate_card_sections import rate, wording
+from pages.rate_card_sections import picker, rate, wording
 from pages.ui import formats, tables
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
@@ -29,7 +29,7 @@ COLUMNS = [
 ]
 
 
-def draw(read: Reader, actor: Actor, customer_id: int, names: dict[int, str]) -> None:
+def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     may_write = actor.may(Permission.RATE_WRITE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         day = st.date_input(
@@ -55,7 +55,7 @@ def draw(read: Reader, actor: Actor, customer_id: int, names: dict[int, str]) ->
     _others(read, customer_id, rows)
     if may_write:
         with st.expander("Copy the card of another customer", icon=":material/content_copy:"):
-            _copy(actor, customer_id, names, day)
+            _copy(read, actor, customer_id, day)
 
 
 def _others(read: Reader, customer_id: int, shown: list[RateRow]) -> None:
@@ -73,11 +73,19 @@ def _others(read: Reader, customer_id: int, shown: list[RateRow]) -> None:
             )
 
 
-def _copy(actor: Actor, customer_id: int, names: dict[int, str], day: date) -> None:
+def _copy(read: Reader, actor: Actor, customer_id: int, day: date) -> None:
+    text = st.text_input(
+        "Search the other customer",
+        key="copy_search",
+        type="search",
+        placeholder="Name, reference, e-mail or city",
+        width=280,
+    )
+    names = picker.matches(read, text or "", but=customer_id)
     with st.form(f"copy_{customer_id}", border=False):
         source = st.selectbox(
             "Copy from",
-            [identity for identity in names if identity != customer_id],
+            list(names),
             index=None,
             format_func=lambda identity: names.get(identity, str(identity)),
             key="copy_source",

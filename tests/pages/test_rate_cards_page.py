@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
@@ -251,6 +251,50 @@ def test_a_search_without_orders_says_so(page_as, card):
     page = page_as("finance").visit("rate_cards.py", customer=str(card[0]), rate_tab="Try an order")
     page.text_input(key="order_search").set_value("no such").run()
     assert page.info[0].value == "No order matches the search."
+
+
+def test_a_customer_beyond_the_first_thousand_is_found_by_searching(page_as, sessions, card):
+    with sessions.begin() as session:
+        session.execute(
+            insert(Customer),
+            [
+                {"business_id": 1, "ref": f"N{number}", "name": f"Alpha {number}", "currency": "USD", "created_at": NOW}
+                for number in range(1_500)
+            ],
+        )
+        wanted = session.scalars(select(Customer.id).where(Customer.ref == "N1499")).one()
+    page = page_as("admin").visit("rate_cards.py")
+    assert len(page.selectbox(key="rate_card_customer").options) == 50
+    assert "The first 50 by name are offered; search to find others." in texts(page)
+
+    page.text_input(key="customer_search").set_value("n1499").run()
+    assert page.selectbox(key="rate_card_customer").options == ["Alpha 1499"]
+    page.selectbox(key="rate_card_customer").set_value(wanted).run()
+    assert page.query_params["customer"] == str(wanted)
+    # Another search keeps the customer that is open, and the address still names it.
+    page.text_input(key="customer_search").set_value("beta").run()
+    assert not page.exception
+    assert page.selectbox(key="rate_card_customer").value == wanted
+    assert page.selectbox(key="rate_card_customer").options == ["Alpha 1499", "Beta"]
+
+    page.text_input(key="copy_search").set_value("C1").run()
+    page.selectbox(key="copy_source").set_value(card[0])
+    page.button(key="copy_card").click().run()
+    assert not page.exception
+    assert [row.service_name for row in rates_of(sessions, wanted)] == ["Picking"]
+
+
+def test_an_address_names_a_customer_far_down_the_list(page_as, sessions, card):
+    with sessions.begin() as session:
+        last = Customer(business_id=1, ref="LAST", name="Zulu", currency="USD", created_at=NOW)
+        session.add(last)
+        session.add_all(
+            Customer(business_id=1, ref=f"N{number}", name=f"Alpha {number}", currency="USD", created_at=NOW)
+            for number in range(60)
+        )
+    page = page_as("finance").visit("rate_cards.py", customer=str(last.id))
+    assert page.selectbox(key="rate_card_customer").value == last.id
+    assert page.selectbox(key="rate_card_customer").options[0] == "Zulu"
 
 
 def test_addresses_that_make_no_sense_are_answered(page_as, card):
