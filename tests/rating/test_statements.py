@@ -9,7 +9,7 @@ from billing_core.rating import statements
 from tests.rating import cards, naive
 
 every_card = settings(
-    max_examples=120,
+    max_examples=80,
     deadline=None,
     # Each example is rolled back, so that the database may be shared.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
