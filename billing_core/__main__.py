@@ -29,10 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for field, reason in error.fields.items():
             print(f"  {field}: {reason}", file=sys.stderr)
         return 1
-    if parsed.json:
+    if parsed.json and not answer.text_is_json:
         print(json.dumps(answer.data, ensure_ascii=False, default=str))
     elif answer.text:
-        print(answer.text)
+        print(answer.text, end="" if answer.text.endswith("\n") else "\n")
     return 1 if answer.refused else 0
 
 

@@ -10,8 +10,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``data`` is what ``--json`` prints; ``text`` is what people read. ``refused``: exit 1 although there is data."""
+    """``data`` is what ``--json`` prints; ``text`` is what people read. ``refused``: exit 1 although there is data.
+
+    ``text_is_json``: the text is JSON already, with exact amounts, and ``--json`` prints it as it is.
+    """
 
     data: Any
     text: str
     refused: bool = False
+    text_is_json: bool = False

@@ -1,6 +1,5 @@
 """``report generate`` for one customer, as a file or on stdout; ``report run`` for all of them."""
 
-import json
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from datetime import date
 from pathlib import Path
@@ -63,9 +62,12 @@ def _generate(arguments: Namespace) -> Answer:
         written = exporting.chunks(session, SYSTEM, made.report_id, wanted)
         if arguments.output is None:
             text = b"".join(written).decode()
-            return Answer(json.loads(text) if wanted is Format.JSON else {"id": made.report_id, "csv": text}, text)
-        with arguments.output.open("wb") as file:
-            file.writelines(written)
+            return Answer({"id": made.report_id, "csv": text}, text, text_is_json=wanted is Format.JSON)
+        try:
+            with arguments.output.open("wb") as file:
+                file.writelines(written)
+        except OSError as error:
+            raise Invalid(f"{arguments.output} cannot be written: {error.strerror}") from None
         report = queries.one(session, SYSTEM, made.report_id)
     data = {"id": report.id, "created": made.created, "replaces": made.replaces, "file": str(arguments.output)}
     state = "New report" if made.created else "Nothing has changed: report"

@@ -31,6 +31,31 @@ def test_the_integer_id_names_a_customer_too(capsys):
     assert json.loads(capsys.readouterr().out)["total_amount"] == 4.0
 
 
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_amounts_are_printed_with_every_digit_that_the_file_has(capsys, tmp_path, as_json):
+    file = tmp_path / "march.json"
+    command = ["report", "generate", "--customer", "ALFKI", *MARCH]
+    assert main([*command, "-o", str(file)]) == 0
+    capsys.readouterr()
+
+    assert main([*as_json, *command]) == 0
+
+    printed = capsys.readouterr().out
+    assert printed == file.read_text()
+    assert '"total_amount": 4.00,' in printed
+
+
+def test_a_printed_csv_ends_with_its_last_row(capsys):
+    assert main(["report", "generate", "--customer", "ALFKI", *MARCH, "--format", "csv"]) == 0
+    assert capsys.readouterr().out.replace("\r\n", "\n").splitlines()[-1].endswith('"Picking",2.00')
+
+
+def test_a_file_that_cannot_be_written_is_a_refusal(capsys, tmp_path):
+    file = tmp_path / "missing" / "march.csv"
+    assert main(["report", "generate", "--customer", "ALFKI", *MARCH, "--format", "csv", "-o", str(file)]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
 def test_a_file_is_written(capsys, tmp_path):
     file = tmp_path / "march.csv"
     assert main(["report", "generate", "--customer", "ALFKI", *MARCH, "--format", "csv", "-o", str(file)]) == 0
