@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.businesses.queries import default_business
-from billing_core.database import Sessions
+from billing_core.database import Sessions, turns
 from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
 from billing_core.imports import mapping as mappings
@@ -112,6 +112,7 @@ def rehearse(
         staged = [_read_or_failure(connection, incoming, now=now) for incoming in files]
         connection.execution_options(begin="IMMEDIATE")
         with connection.begin() as taken_back:
+            turns.keep_imports_out(connection)
             for read in staged:
                 if isinstance(read, BillingError):
                     found.append(read)
@@ -135,7 +136,7 @@ def apply(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime
         checksum = _checksum(incoming.stream)
         connection.execution_options(begin="IMMEDIATE")
         with connection.begin(), Session(connection, expire_on_commit=False) as session:
-            _one_import_at_a_time(connection)
+            turns.write_alone(connection)
             outcome, resolved = _compare(connection, read)
             if outcome.rejected:
                 return outcome
@@ -264,12 +265,6 @@ def _audited(outcome: Outcome) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         {f"{change.row}: {change.column}": str(change.old) for change in outcome.changes},
         {f"{change.row}: {change.column}": str(change.new) for change in outcome.changes},
     )
-
-
-def _one_import_at_a_time(connection: Connection) -> None:
-    """SQLite has one writer at a time anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(7_236_115)))
 
 
 def _checksum(stream: BinaryIO) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from billing_core.audit import service as audit
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.database import turns
 from billing_core.dates import Period
 from billing_core.errors import Invalid
 from billing_core.identity.permissions import SYSTEM, Actor, Permission
@@ -140,8 +141,8 @@ def _wanted(
 ) -> Wanted:
     if output_format not in FORMATS:
         raise Invalid(f"Invalid format: {output_format}", fields={"output_format": f"one of {', '.join(FORMATS)}"})
+    turns.keep_imports_out(session.connection())
     # The lock makes two people who generate the same report take turns: the second finds the first one's report.
-    # It also waits for an import of this customer's orders, and holds the next one off.
     customer = session.execute(
         select(Customer.name, Customer.currency).where(Customer.id == customer_id, visible_to(actor)).with_for_update()
     ).one_or_none()
