@@ -23,9 +23,17 @@ def day_in(zone: str, instant: datetime) -> date:
     return instant.astimezone(ZoneInfo(zone)).date()
 
 
+def in_utc(moment: datetime) -> datetime:
+    """The same instant in UTC, or the first or last that there is where UTC's calendar does not reach it."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC) if moment.year == 1 else datetime.max.replace(tzinfo=UTC)
+
+
 def start_of_day(zone: str, day: date) -> datetime:
     """The instant (UTC) at which a day begins where the business is."""
-    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return in_utc(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)))
 
 
 def time_zone(name: str) -> str:
@@ -89,10 +97,9 @@ class Period:
 
     def months(self) -> Iterator[date]:
         """The first day of every month that the period touches, in order."""
-        month = first_of_month(self.start)
-        while month <= self.end:
-            yield month
-            month = add_months(month, 1)
+        first, last = (day.year * 12 + day.month - 1 for day in (self.start, self.end))
+        for month in range(first, last + 1):
+            yield date(month // 12, month % 12 + 1, 1)
 
     def contains(self, day: ColumnElement[date] | InstrumentedAttribute[date]) -> ColumnElement[bool]:
         """The same test in SQL."""

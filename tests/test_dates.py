@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_core.dates import Period, add_months, day_in, first_of_month, last_of_month, start_of_day, time_zone
+from billing_core.dates import (
+    Period,
+    add_months,
+    day_in,
+    first_of_month,
+    in_utc,
+    last_of_month,
+    start_of_day,
+    time_zone,
+)
 from billing_core.errors import Invalid
 
 
@@ -89,6 +98,14 @@ def test_a_day_is_the_day_where_the_business_is():
 def test_a_day_begins_when_its_clocks_say_so():
     assert start_of_day("Europe/Berlin", date(2026, 7, 1)) == datetime(2026, 6, 30, 22, tzinfo=UTC)
     assert start_of_day("Europe/Berlin", date(2026, 1, 1)) == datetime(2025, 12, 31, 23, tzinfo=UTC)
+
+
+def test_the_calendars_first_and_last_days_have_a_beginning_everywhere():
+    first, last = date(1, 1, 1), date(9999, 12, 31)
+    assert start_of_day("Pacific/Auckland", first) == datetime(1, 1, 1, tzinfo=UTC)
+    assert start_of_day("Etc/GMT+12", last) == datetime(9999, 12, 31, 12, tzinfo=UTC)
+    assert in_utc(datetime.fromisoformat("9999-12-31T23:00:00-05:00")).year == 9999
+    assert list(Period(date(9999, 11, 30), last).months()) == [date(9999, 11, 1), date(9999, 12, 1)]
 
 
 def test_a_word_that_is_no_time_zone_is_refused():

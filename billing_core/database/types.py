@@ -6,6 +6,7 @@ from decimal import Decimal
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer
 from sqlalchemy.types import TypeDecorator
 
+from billing_core.dates import in_utc
 from billing_core.money import PRICE_PLACES, QUANTITY_PLACES
 
 # SQLite only gives a rowid alias (and so a cheap key) to a column declared INTEGER.
@@ -52,7 +53,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a datetime without a time zone cannot be stored")
-        utc = value.astimezone(UTC)
+        utc = in_utc(value)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:

@@ -5,10 +5,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.queries import visible_to
+from billing_core.database.functions import mentions
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
@@ -110,8 +111,15 @@ def lines(session: Session, actor: Actor, order_id: int, *, limit: int = 500) ->
 def _conditions(actor: Actor, wanted: OrderFilter) -> list[ColumnElement[bool]]:
     conditions = [Order.customer_id == wanted.customer_id, visible_to(actor, Order.customer_id)]
     if wanted.status:
-        conditions.append(Order.status == OrderStatus(wanted.status))
+        conditions.append(Order.status == _status(wanted.status))
     if text := wanted.text.strip():
         columns = (Order.number, Order.reference_number, Order.ship_to_name, Order.ship_to_city)
-        conditions.append(or_(*(column.icontains(text, autoescape=True) for column in columns)))
+        conditions.append(mentions(text, *columns))
     return conditions
+
+
+def _status(text: str) -> OrderStatus:
+    try:
+        return OrderStatus(text)
+    except ValueError:
+        raise Invalid(f"Invalid status: {text}", fields={"status": f"one of {', '.join(OrderStatus)}"}) from None

@@ -9,9 +9,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from billing_core.database.functions import mentions
 from billing_core.errors import Invalid, NotFound
 from billing_core.orders.models import OrderStatus
 from billing_core.rating.models import CostType, QuestionKind, Rate, Service
@@ -160,8 +161,6 @@ def charges(session: Session, report: Report, order_ids: Collection[int]) -> lis
             ReportCharge.amount_minor,
             Rate.tier_mode,
             Rate.tiers,
-            Rate.minimum_minor,
-            Rate.maximum_minor,
         )
         .join(
             ReportServiceTotal,
@@ -239,4 +238,4 @@ def _mentions(text: str) -> ColumnElement[bool]:
         ReportOrder.ship_to_name,
         ReportOrder.ship_to_address,
     )
-    return or_(*(column.icontains(wanted, autoescape=True) for column in columns)) if wanted else true()
+    return mentions(wanted, *columns) if wanted else true()

@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.database.functions import mentions
 from billing_core.dates import Period, start_of_day
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
@@ -214,16 +215,16 @@ def _created(zone: str, after: date | None, before: date | None) -> list[ColumnE
         conditions.append(BillingReport.created_at >= start_of_day(zone, after))
     if isinstance(before, datetime):
         conditions.append(BillingReport.created_at <= before)
-    elif before is not None:
+    elif before is not None and before < date.max:
         conditions.append(BillingReport.created_at < start_of_day(zone, before + timedelta(days=1)))
     return conditions
 
 
 def _mentions(text: str) -> ColumnElement[bool]:
-    of_customer = select(Customer.id).where(Customer.ref.icontains(text, autoescape=True))
+    text = text.replace("\0", "")
+    of_customer = select(Customer.id).where(mentions(text, Customer.ref))
     return or_(
-        BillingReport.customer_name.icontains(text, autoescape=True),
-        BillingReport.created_by.icontains(text, autoescape=True),
+        mentions(text, BillingReport.customer_name, BillingReport.created_by),
         BillingReport.customer_id.in_(of_customer),
         cast(BillingReport.id, String) == text.removeprefix("#"),
     )

@@ -51,6 +51,8 @@ def reports(session):
         ({"text": "東京"}, {"tokyo"}),
         ({"text": "_50%"}, {"tokyo"}),
         ({"text": "50_"}, set()),
+        ({"text": "acme\0-1"}, {"acme march", "acme april"}),
+        ({"created_after": date(1, 1, 1), "created_before": date(9999, 12, 31)}, {"acme march", "acme april", "tokyo"}),
     ],
 )
 def test_filters(session, reports, wanted, expected):
