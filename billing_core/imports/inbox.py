@@ -142,6 +142,7 @@ def _reopen(received: Received) -> None:
 
 def files_of(actor: Actor) -> list[Received]:
     """The actor's files, in the order in which they depend on each other."""
+    actor.require(Permission.IMPORT)
     order = {kind: place for place, kind in enumerate(Kind)}
     mine = [received for received in list(_register.values()) if received.owner == actor.user_id]
     return sorted(mine, key=lambda received: order[received.kind] if received.kind else len(order))

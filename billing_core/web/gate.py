@@ -17,8 +17,8 @@ from billing_core.web.access import SCOPE_KEY
 from billing_core.web.activity import last_seen
 from billing_core.web.origin import from_our_pages
 
-# What visitors may reach: signing in, and whether the product is up.
-PUBLIC = ("/auth/", "/healthz", "/readyz")
+# What visitors may reach beside signing in: whether the product is up.
+PUBLIC = ("/healthz", "/readyz")
 _READS = ("GET", "HEAD", "OPTIONS")
 
 
