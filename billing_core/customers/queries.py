@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.models import Customer
+from billing_core.database.functions import mentions
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 
@@ -63,7 +64,7 @@ def matching(text: str) -> ColumnElement[bool]:
     """In SQL: the text occurs in the customer's name, ref, e-mail or city, whatever the case."""
     wanted = text.strip()
     columns = (Customer.name, Customer.ref, Customer.email, Customer.city)
-    return or_(*(column.icontains(wanted, autoescape=True) for column in columns)) if wanted else true()
+    return mentions(wanted, *columns) if wanted else true()
 
 
 def page(
@@ -87,6 +88,7 @@ def count(session: Session, actor: Actor, wanted: CustomerFilter) -> int:
 
 def names(session: Session, actor: Actor, *, text: str = "", limit: int = 1_000) -> list[tuple[int, str, str]]:
     """(id, name, currency) for choosing a customer among those that match the text, in the order of the names."""
+    actor.require(Permission.CUSTOMER_READ)
     statement = select(Customer.id, Customer.name, Customer.currency).where(visible_to(actor), matching(text))
     rows = session.execute(statement.order_by(Customer.name, Customer.id).limit(limit))
     return [(row.id, row.name, row.currency) for row in rows]
@@ -94,6 +96,7 @@ def names(session: Session, actor: Actor, *, text: str = "", limit: int = 1_000)
 
 def name_of(session: Session, actor: Actor, customer_id: int) -> str | None:
     """The name of a customer that was chosen before; None where there is none or this actor may not know of it."""
+    actor.require(Permission.CUSTOMER_READ)
     return session.scalar(select(Customer.name).where(Customer.id == customer_id, visible_to(actor)))
 
 
@@ -134,12 +137,14 @@ def id_of(session: Session, actor: Actor, ref_or_id: str) -> int:
 
 def countries(session: Session, actor: Actor) -> list[str]:
     """The country codes that occur, for a filter."""
+    actor.require(Permission.CUSTOMER_READ)
     statement = select(Customer.country).where(visible_to(actor), Customer.country != "").distinct()
     return list(session.scalars(statement.order_by(Customer.country)))
 
 
 def currencies(session: Session, actor: Actor) -> list[str]:
     """The currencies in which customers are billed, for a filter."""
+    actor.require(Permission.CUSTOMER_READ)
     return list(
         session.scalars(select(Customer.currency).where(visible_to(actor)).distinct().order_by(Customer.currency))
     )

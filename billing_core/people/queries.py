@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
+from billing_core.database.functions import mentions
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission, Role, sessions
 from billing_core.identity.models import User, UserSession
@@ -88,8 +89,7 @@ def administrators_for_change(session: Session) -> list[int]:
 
 
 def _containing(text: str) -> ColumnElement[bool]:
-    text = text.replace("\0", "")
-    return or_(User.name.icontains(text, autoescape=True), User.email.icontains(text, autoescape=True))
+    return mentions(text, User.name, User.email)
 
 
 def _rows(now: datetime) -> Select[Any]:

@@ -124,7 +124,10 @@ def listing(actor: Actor, wanted: SummaryFilter) -> Select[*tuple[Any, ...]]:
         "order_count": func.coalesce(billed.c.order_count, 0),
         "question_count": func.coalesce(billed.c.question_count, 0),
     }
-    sortable = {**columns, "average_amount": billed.c.total_minor / billed.c.report_count}
+    sortable = {
+        **columns,
+        "average_amount": (2 * billed.c.total_minor + billed.c.report_count) // (2 * billed.c.report_count),
+    }
     statement: Select[*tuple[Any, ...]] = (
         select(*(column.label(label) for label, column in columns.items()))
         .join(billed, billed.c.customer_id == Customer.id, isouter=not wanted.with_reports)

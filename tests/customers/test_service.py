@@ -7,7 +7,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.customers import queries, service
 from billing_core.customers.queries import CustomerFilter
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
-from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.identity import SYSTEM, Actor, Role, actor_with
 from tests.reports.company import NOW, a_customer
 
 ADMIN = actor_with(Role.ADMIN, user_id=1, name="Ada")
@@ -110,3 +110,17 @@ def test_a_customer_is_found_by_its_ref_first_and_then_by_its_id(session):
     for missing in ("", "alfki?", "999", "9" * 40, "²"):
         with pytest.raises(NotFound):
             queries.id_of(session, SYSTEM, missing)
+
+
+def test_what_customers_there_are_is_told_to_those_who_may_read_them(session):
+    acme = a_customer(session)
+    nobody = Actor(9, "Nobody", frozenset())
+    for read in (queries.names, queries.countries, queries.currencies):
+        with pytest.raises(Forbidden):
+            read(session, nobody)
+    assert queries.names(session, ADMIN) == [(acme, "Acme Corp", "USD")]
+
+
+def test_a_search_may_hold_what_no_text_of_ours_holds(session):
+    a_customer(session)
+    assert [row.name for row in queries.page(session, ADMIN, CustomerFilter(text="acme\0 corp"))] == ["Acme Corp"]
