@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from billing_core.audit.models import AuditEntry
-from billing_core.dates import utc_now
 from billing_core.identity.permissions import Actor
 
 
@@ -21,13 +20,13 @@ def record(
     label: str = "",
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
-    now: datetime | None = None,
+    now: datetime,
 ) -> None:
     """Append one entry. ``subject`` is (kind, id), such as ("customer", 7). Never pass a secret."""
     kind, identity = subject
     session.add(
         AuditEntry(
-            at=now or utc_now(),
+            at=now,
             actor_id=actor.user_id,
             actor_name=actor.name,
             action=action,

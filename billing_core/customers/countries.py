@@ -41,11 +41,6 @@ def country_code(text: str) -> str | None:
     return _codes().get(_plain(text))
 
 
-def country_name(code: str, language: str = "en") -> str:
-    """``"DE"`` -> ``"Germany"``; the code itself where there is no such country."""
-    return str(Locale(language).territories.get(code, code))
-
-
 @cache
 def _codes() -> dict[str, str]:
     """Every spelling that is understood, plain. Codes and aliases win over names."""

@@ -103,7 +103,8 @@ def test_added_and_removed_fields_have_only_one_side():
 
 
 def test_decimals_and_days_are_kept_as_people_read_them(session):
-    service.record(session, ANA, "rate.add", ("rate", 1), after={"price": Decimal("0.10"), "from": date(2026, 1, 2)})
+    facts = {"price": Decimal("0.10"), "from": date(2026, 1, 2)}
+    service.record(session, ANA, "rate.add", ("rate", 1), after=facts, now=NOW)
     session.flush()
     assert session.scalars(select(AuditEntry.after)).one() == {"price": "0.10", "from": "2026-01-02"}
 

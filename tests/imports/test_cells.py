@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_core.customers.countries import country_code, country_name
+from billing_core.customers.countries import country_code
 from billing_core.imports import cells
 from billing_core.imports.cells import Unreadable
 
@@ -190,12 +190,6 @@ def test_a_country_s_longer_names_are_known_too(name, code):
 @pytest.mark.parametrize("name", ["Atlantis", "XX", "", "EU", "?"])
 def test_what_is_no_country_has_no_code(name):
     assert country_code(name) is None
-
-
-def test_every_country_is_found_by_its_own_name():
-    assert country_name("DE") == "Germany"
-    assert country_name("DE", "fr") == "Allemagne"
-    assert country_code(country_name("BO")) == "BO"
 
 
 @pytest.mark.parametrize("address", ["a@b.co", "first.last+tag@sub.example.com", "ü@exämple.de"])
