@@ -38,6 +38,13 @@ def words(cell: str, *, longest: int) -> str:
     return text
 
 
+def sku(cell: str) -> str:
+    """At most 100 characters, also as the key by which SKUs compare: ß is two letters there."""
+    text = words(cell, longest=100)
+    words(sku_key(text), longest=100)
+    return text
+
+
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")

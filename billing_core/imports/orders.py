@@ -166,7 +166,7 @@ ORDER_ITEMS = Definition(
         ),
         Field(
             "sku",
-            text_up_to(100),
+            cells.sku,
             required=True,
             filled=True,
             synonyms=("product id", "product", "item", "item number", "article", "article number", "product code"),

@@ -50,7 +50,7 @@ DEFINITION = Definition(
         ),
         Field(
             "sku",
-            text_up_to(100),
+            cells.sku,
             required=True,
             filled=True,
             synonyms=("product id", "product", "item", "item number", "article", "article number", "product code"),

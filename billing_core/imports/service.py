@@ -228,7 +228,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
     definition, now = read.definition, read.staged.setting.now
     run = ImportRun(
         kind=definition.kind.value,
-        file_name=read.incoming.file_name[:255],
+        file_name=staging.shown(read.incoming.file_name),
         checksum=checksum,
         new_count=outcome.new,
         changed_count=outcome.changed,
@@ -250,7 +250,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         actor,
         Permission.IMPORT,
         ("import", run.id),
-        label=f"{definition.title} from {read.incoming.file_name}",
+        label=f"{definition.title} from {staging.shown(read.incoming.file_name)}",
         before=before,
         after={"new": outcome.new, "changed": outcome.changed, "unchanged": outcome.unchanged} | after,
         now=now,

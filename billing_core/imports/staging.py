@@ -161,7 +161,7 @@ def _read_row_by_row(
 
 
 def shown(cell: str) -> str:
-    """A cell as a rejection quotes it: short, without what no database can hold."""
+    """A cell, or a file's name, as we quote it: short, without what no database can hold."""
     text = cell.strip()
     short = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
     return short.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -4,8 +4,9 @@ import pytest
 
 from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
+from billing_core.dates import utc_now
 from billing_core.errors import Forbidden, Invalid
-from billing_core.identity import Role, actor_with
+from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.imports import service
 from billing_core.imports.models import ColumnMapping, ImportRun
 from billing_core.orders.models import Order, OrderLine, Product
@@ -216,3 +217,13 @@ def test_a_failure_in_the_middle_of_writing_leaves_the_data_as_it_was(one_order,
         take_in("order-items", "order_number,sku,quantity\nSO-1,A,1\n")
 
     assert [row_count(sessions, model) for model in EVERYTHING] == before
+
+
+def test_an_sku_too_long_in_capital_letters_is_rejected(take_in, one_order):
+    outcome = take_in("order-items", f"order_number,sku,quantity\nSO-1,{'ß' * 51},1\n")
+    assert [(line, column) for line, column, *_ in rejections(outcome)] == [(2, "sku")]
+
+
+def test_a_file_may_have_a_name_that_no_text_can_hold(sessions, two_customers):
+    named = incoming("customers", "customer_ref,name\nACME,Acme Limited\n", file_name="b\0ad\udcff.csv")
+    assert service.apply(sessions, SYSTEM, named, now=utc_now()).applied
