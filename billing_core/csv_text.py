@@ -7,7 +7,7 @@ from io import StringIO
 from typing import Any
 
 # With these a spreadsheet begins to compute, or looks at the next character to decide.
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 _NEEDS_QUOTES = re.compile('[",\r\n]')
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ROWS_A_CHUNK = 2_000

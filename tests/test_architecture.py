@@ -13,7 +13,7 @@ CORE = PROJECT / "billing_core"
 # A package may import those before it, never those after it; names on one line are equals.
 ORDER = [
     ["errors"],
-    ["money", "dates", "settings", "csv_text", "logs"],
+    ["money", "dates", "settings", "csv_text", "text", "logs"],
     ["database", "figures"],
     ["identity"],
     ["audit"],

@@ -9,23 +9,19 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from billing_core.customers.countries import country_code
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.errors import Invalid
 from billing_core.money import currency_code
 from billing_core.orders.models import OrderStatus, sku_key
 from billing_core.rating import conditions, tiers
 from billing_core.rating.models import CostType
+from billing_core.text import control_character
 
 LARGEST: Final = Decimal(10**9)
-EARLIEST_DAY: Final = date(1900, 1, 1)
-LATEST_DAY: Final = date(2199, 12, 31)
 
 
 class Unreadable(ValueError):
     """Why a cell has no value, in words for the person who has the file."""
-
-
-# No database column may hold NUL, and half a surrogate pair is no character; the rest never belongs in a text.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def words(cell: str, *, longest: int) -> str:
@@ -33,8 +29,8 @@ def words(cell: str, *, longest: int) -> str:
     text = cell.strip()
     if len(text) > longest:
         raise Unreadable(f"is {len(text):,} characters long; at most {longest:,} are kept")
-    if not text.isprintable() and (found := _UNPRINTABLE.search(text)):
-        raise Unreadable(f"contains the control character U+{ord(found.group()):04X}")
+    if found := control_character(text):
+        raise Unreadable(f"contains the control character {found}")
     return text
 
 

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+import structlog
 from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
@@ -26,6 +27,8 @@ from billing_core.imports import service, source
 from billing_core.imports.kinds import Definition, Kind
 from billing_core.imports.mapping import Mapping, Origin
 from billing_core.imports.registry import DEFINITIONS, guess_kind
+
+log = structlog.get_logger()
 
 KEPT_SECONDS = 24 * 3600
 PREVIEWED_ROWS = 5
@@ -190,11 +193,16 @@ def _run(files: Sequence[Received], work: Callable[[], None]) -> None:
     try:
         with _working:
             work()
-    finally:
+    except Exception:  # the edge of the background: nobody above would tell the file's owner
+        reference = secrets.token_hex(4)
+        log.exception("import_failed", reference=reference)
         for received in files:
             if received.busy:
                 received.state = State.REFUSED
-                received.problem = "Something went wrong that is not the file's fault. Nothing of it was imported."
+                received.problem = (
+                    "Something went wrong that is not the file's fault. Nothing of it was imported. "
+                    f"Reference {reference}"
+                )
 
 
 def _rehearse(sessions: Sessions, actor: Actor, files: Sequence[Received], now: datetime) -> None:

@@ -23,13 +23,14 @@ from sqlalchemy import cast as sql_cast
 
 from billing_core.customers.models import Customer
 from billing_core.database.types import UnitPrice, UtcDateTime
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.imports import cells
 from billing_core.imports.corrections import keeping_what_reports_used
 from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, text_up_to, unknown, wrong
 from billing_core.money import PRICE_PLACES, currencies, decimal_places
 from billing_core.rating.models import Rate, Service
 
-_ALWAYS = cells.EARLIEST_DAY
+_ALWAYS = EARLIEST_DAY
 
 
 def _resolve(staged: Staged) -> Select[Any]:
@@ -157,7 +158,7 @@ def _overlapping(one: Any, other: Any) -> ColumnElement[bool]:
 
 
 def _last_day(rates: Any) -> ColumnElement[Any]:
-    forever = literal(cells.LATEST_DAY, Date)
+    forever = literal(LATEST_DAY, Date)
     return func.coalesce(rates.c.valid_to, forever) if "valid_to" in rates.c else forever
 
 

@@ -18,6 +18,7 @@ from billing_core.customers.countries import country_code
 from billing_core.errors import Invalid
 from billing_core.money import QUANTITY_PLACES
 from billing_core.orders.models import sku_key
+from billing_core.text import control_character
 
 MAX_DEPTH = 6
 MAX_LEAVES = 100
@@ -120,11 +121,6 @@ def group(condition: Condition) -> tuple[str, list[Condition]]:
     return word, members
 
 
-def fields_of(condition: Condition | None) -> frozenset[str]:
-    """The names of the order's fields that it looks at."""
-    return frozenset(leaf["field"] for leaf in leaves(condition)) if condition else frozenset()
-
-
 def _read_json(text: str) -> Any:
     if len(text) > MAX_JSON:
         raise _invalid("conditions", "too long")
@@ -196,7 +192,7 @@ def _scalar(raw: Any, kind: Kind, path: str) -> str:
         raise _invalid(path, "must not be empty")
     if len(text) > MAX_TEXT:
         raise _invalid(path, f"longer than {MAX_TEXT} characters")
-    if "\x00" in text:
+    if control_character(text):
         raise _invalid(path, "contains a character that no order can hold")
     match kind:
         case Kind.NUMBER:

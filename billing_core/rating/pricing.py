@@ -10,6 +10,7 @@ from billing_core.money import PRICE_PLACES, Money, decimal_places
 from billing_core.orders.models import sku_key
 from billing_core.rating import conditions, tiers
 from billing_core.rating.models import TierMode
+from billing_core.text import control_character
 
 MAX_PRICE = Decimal(10) ** 9
 MAX_SKUS = 1_000
@@ -81,6 +82,8 @@ def _skus(skus: Sequence[str]) -> list[str] | None:
     for key in keys:
         if len(key) > LONGEST_SKU:
             raise _invalid("skus", f"“{key[:40]}…” is longer than {LONGEST_SKU} characters")
+        if found := control_character(key):
+            raise _invalid("skus", f"{key[:40]!r} contains the control character {found}")
     return keys or None
 
 

@@ -123,7 +123,7 @@ def _rates(actor: Actor, customer_id: int) -> Rows:
     actor.require(Permission.RATE_READ)
     return (
         select(
-            *(getattr(Rate, name) for name in tuple(RateRow.__dataclass_fields__)[:15]),
+            *(getattr(Rate, name) for name in RateRow.__dataclass_fields__ if hasattr(Rate, name)),
             Service.code,
             Service.name,
             Service.cost_type,

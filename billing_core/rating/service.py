@@ -21,6 +21,7 @@ from billing_core.identity.permissions import Actor, Permission
 from billing_core.rating import pricing, queries
 from billing_core.rating.models import CostType, Rate, Service
 from billing_core.rating.pricing import Pricing
+from billing_core.text import control_character
 
 _ONE_DAY = timedelta(days=1)
 
@@ -125,6 +126,8 @@ def end_rate(session: Session, actor: Actor, rate_id: int, *, last_day: date | N
 def remove_rate(session: Session, actor: Actor, rate_id: int, *, now: datetime) -> None:
     """Take a rate off the card altogether. One that a report has used is withdrawn: it stays for that report."""
     actor.require(Permission.RATE_WRITE)
+    # A report that is being made may use it at this moment: wait for that, as every change of a card does.
+    customers.for_change(session, actor, queries.rate_for_change(session, actor, rate_id).customer_id)
     rate = queries.rate_for_change(session, actor, rate_id)
     _take_off(session, actor, rate, queries.service_by_id(session, rate.service_id), now)
 
@@ -250,4 +253,6 @@ def _word(text: str, field: str, longest: int) -> str:
     word = text.strip()
     if not word or len(word) > longest:
         raise Invalid(f"The {field} must have 1 to {longest} characters", fields={field: "is empty or too long"})
+    if found := control_character(word):
+        raise Invalid(f"The {field} contains the control character {found}", fields={field: f"contains {found}"})
     return word

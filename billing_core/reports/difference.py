@@ -10,6 +10,7 @@ from sqlalchemy import Enum, Integer, Select, case, cast, func, literal, null, o
 from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid
+from billing_core.reports import snapshot
 from billing_core.reports.models import ReportCharge, ReportOrder, ReportServiceTotal
 from billing_core.reports.queries import Report
 
@@ -66,16 +67,6 @@ class Difference:
 
 
 _CHANGE = Enum(Change, native_enum=False, values_callable=lambda members: [member.value for member in members])
-_ORDER_DETAILS = (
-    "order_number",
-    "reference_number",
-    "order_date",
-    "status",
-    "ship_to_name",
-    "ship_to_address",
-    "total_items",
-    "line_items",
-)
 _CHARGE_DETAILS = ("rate_id", "quantity", "unit_price", "tier", "bound", "matched")
 
 
@@ -142,8 +133,8 @@ def _comparable(before: Report, after: Report) -> None:
 
 def _orders(before: Report, after: Report) -> Select[*tuple[Any, ...]]:
     """order_id, order_number, order_date, before, after, change: one row for each order that differs."""
-    both = _sides(ReportOrder, before, after, ("order_id", *_ORDER_DETAILS))
-    kind = _kind(both, _ORDER_DETAILS)
+    both = _sides(ReportOrder, before, after, ("order_id", *snapshot.ORDER_DETAILS))
+    kind = _kind(both, snapshot.ORDER_DETAILS)
     return (
         select(
             both.c.order_id,

@@ -32,6 +32,7 @@ def plan(
     None means every customer who has billable orders in the period, or a report for it already.
     """
     actor.require(Permission.REPORT_GENERATE)
+    service.refuse_far_off(period)
     services = ",".join(str(service_id) for service_id in service.chosen_services(session, service_ids))
     run = ReportRun(
         period_start=period.start,

@@ -11,7 +11,7 @@ from billing_core.audit import service as audit
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database import turns
-from billing_core.dates import Period
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period
 from billing_core.errors import Invalid
 from billing_core.identity.permissions import SYSTEM, Actor, Permission
 from billing_core.rating.models import QuestionKind, Service
@@ -141,6 +141,7 @@ def _wanted(
 ) -> Wanted:
     if output_format not in FORMATS:
         raise Invalid(f"Invalid format: {output_format}", fields={"output_format": f"one of {', '.join(FORMATS)}"})
+    refuse_far_off(period)
     turns.keep_imports_out(session.connection())
     # The lock makes two people who generate the same report take turns: the second finds the first one's report.
     customer = session.execute(
@@ -151,6 +152,13 @@ def _wanted(
         raise Invalid(message, fields={"customer_id": "there is no such customer"})
     services = chosen_services(session, service_ids)
     return Wanted(customer_id, customer.name, customer.currency, period, services, output_format)
+
+
+def refuse_far_off(period: Period) -> None:
+    """Orders lie between these days too; far off them, there is no period before or after to compare with."""
+    if period.start < EARLIEST_DAY or period.end > LATEST_DAY:
+        message = f"A report covers days from {EARLIEST_DAY} to {LATEST_DAY}"
+        raise Invalid(message, fields={"start_date" if period.start < EARLIEST_DAY else "end_date": "is out of range"})
 
 
 def chosen_services(session: Session, service_ids: Collection[int]) -> tuple[int, ...]:

@@ -23,8 +23,8 @@ from billing_core.reports.models import (
 )
 
 _CHARGE = ("order_id", "service_id", "rate_id", "quantity", "unit_price", "tier", "bound", "matched", "amount_minor")
-_ORDER = (
-    "order_id",
+# What a report keeps of an order: a change in any of them makes a new version.
+ORDER_DETAILS = (
     "order_number",
     "reference_number",
     "order_date",
@@ -34,6 +34,7 @@ _ORDER = (
     "total_items",
     "line_items",
 )
+_ORDER = ("order_id", *ORDER_DETAILS)
 _QUESTION = ("order_id", "order_number", "service_id", "sku", "kind")
 # What makes two reports the same; the totals follow from these.
 _CONTENT = (
@@ -69,8 +70,7 @@ def write(session: Session, actor: Actor, wanted: Wanted, *, version: int, now: 
         _fill(session, ReportCharge, report_id, charges, _CHARGE)
     _orders(session, report_id, statements.orders(wanted.customer_id, wanted.period))
     questions = statements.questions(session, wanted.customer_id, wanted.period, limited_to)
-    if questions is not None:
-        _fill(session, ReportQuestion, report_id, questions, _QUESTION)
+    _fill(session, ReportQuestion, report_id, questions, _QUESTION)
     _totals(session, report_id)
     return report_id
 

@@ -94,8 +94,7 @@ def test_rejected_rows_are_for_whoever_dropped_the_file(receive, sessions):
         inbox.rejected_rows(actor_with(Role.MANAGER, user_id=1, name="Mario"), received.token)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_unexpected_failure_leaves_no_file_busy(receive, sessions, monkeypatch):
+def test_an_unexpected_failure_leaves_no_file_busy_and_a_reference_to_the_log(receive, sessions, monkeypatch, capsys):
     received = receive("customers.csv", CUSTOMERS)
 
     def broken(*_arguments, **_named):
@@ -105,7 +104,9 @@ def test_an_unexpected_failure_leaves_no_file_busy(receive, sessions, monkeypatc
     inbox.import_(sessions, ADA, [received], now=utc_now())
     finish()
     assert received.state is State.REFUSED
-    assert received.problem == "Something went wrong that is not the file's fault. Nothing of it was imported."
+    told = "Something went wrong that is not the file's fault. Nothing of it was imported. Reference "
+    assert received.problem.startswith(told)
+    assert received.problem.removeprefix(told) in capsys.readouterr().out
 
 
 def test_a_removed_file_leaves_nothing_behind(receive):

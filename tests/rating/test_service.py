@@ -299,3 +299,13 @@ def test_only_those_who_may(session):
     with pytest.raises(Forbidden):
         service.end_rate(session, theirs, rate.id, last_day=MAR, now=NOW)
     assert session.scalar(select(Rate.valid_to)) is None
+
+
+def test_no_text_of_a_card_holds_a_control_character(session):
+    """PostgreSQL would keep a NUL inside JSON and then fail at every rating of the customer."""
+    customer_id, service_id = a_customer(session), a_service(session)
+    with pytest.raises(Invalid, match=r"U\+0000"):
+        a_rate(session, customer_id, service_id, skus=("A\0B",))
+    with pytest.raises(Invalid, match=r"U\+0007"):
+        a_service(session, code="P\aICK2")
+    a_rate(session, customer_id, service_id, skus=("SOCIÉTÉ\u00a0SA",))

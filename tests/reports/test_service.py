@@ -178,6 +178,8 @@ def test_refusals(session):
         generate(session, 999)
     with pytest.raises(Invalid, match=r"^Start date must be before end date$"):
         Period(date(2026, 3, 2), date(2026, 3, 1))
+    with pytest.raises(Invalid, match="A report covers days from 1900-01-01 to 2199-12-31"):
+        generate(session, acme, period=Period(date(1, 1, 1), date(1, 1, 31)))
     with pytest.raises(Invalid, match="Service with ID 77 not found"):
         generate(session, acme, service_ids=[PICKING, 77])
     with pytest.raises(Invalid, match="Invalid format: xyz"):

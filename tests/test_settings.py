@@ -1,0 +1,37 @@
+"""Secrets and addresses that come from the environment."""
+
+import stat
+
+import pytest
+
+from billing_core.settings import Settings
+
+
+def test_a_secret_that_is_too_short_refuses_to_start(tmp_path):
+    with pytest.raises(SystemExit, match="at least 32 characters"):
+        Settings(data_dir=tmp_path, secret_key="short").signing_key()
+
+
+def test_a_given_secret_is_used_and_nothing_is_written(tmp_path):
+    assert Settings(data_dir=tmp_path, secret_key="x" * 32).signing_key() == "x" * 32
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_one_a_secret_is_made_once_and_only_its_owner_may_read_it(tmp_path):
+    first, second = Settings(data_dir=tmp_path).signing_key(), Settings(data_dir=tmp_path).signing_key()
+    assert first == second
+    assert len(first) >= 32
+    assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+def test_a_secret_never_shows_in_the_settings_text(tmp_path):
+    assert "x" * 32 not in repr(Settings(data_dir=tmp_path, secret_key="x" * 32))
+
+
+@pytest.mark.parametrize("given", ["postgres://u:p@h/db", "postgresql://u:p@h/db", "postgresql+psycopg://u:p@h/db"])
+def test_every_spelling_of_a_postgresql_address_gets_our_driver(given):
+    assert Settings(database_url=given).sqlalchemy_url == "postgresql+psycopg://u:p@h/db"
+
+
+def test_without_a_database_address_it_is_sqlite_in_the_data_folder(tmp_path):
+    assert Settings(data_dir=tmp_path, database_url="").sqlalchemy_url == f"sqlite:///{tmp_path}/billing.sqlite3"
