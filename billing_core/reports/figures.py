@@ -17,6 +17,7 @@ from billing_core.money import Money
 from billing_core.orders.figures import DRAFT_ORDERS
 from billing_core.orders.models import Order
 from billing_core.rating.models import QuestionKind, Rate
+from billing_core.reports import report_figures
 from billing_core.reports.models import (
     BillingMonth,
     BillingReport,
@@ -283,6 +284,8 @@ def named(key: str) -> Figure:
     for figure in FIGURES:
         if figure.key == key:
             return figure
+    if found := report_figures.named(key):
+        return found
     raise NotFound(f"There is no figure “{key}”")
 
 

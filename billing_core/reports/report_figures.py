@@ -1,0 +1,113 @@
+"""The figures of one report: each opens into the report's own orders, whether the report still counts or not."""
+
+import re
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, cast, func, literal, null, select
+
+from billing_core.figures import Figure, Scope
+from billing_core.reports.models import BillingReport, ReportCharge, ReportOrder
+
+_NO_CURRENCY = cast(null(), String)
+_KEY = re.compile(r"report_([0-9]{1,9})_(total|orders|charges)")
+_SERVICE_KEY = re.compile(r"report_([0-9]{1,9})_service_([0-9]{1,9})")
+
+
+def _of_orders(report_id: int, asked: Scope, currency: Any, amount: Any) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            ReportOrder.order_id.label("id"),
+            ReportOrder.order_number.label("label"),
+            ReportOrder.order_date.label("date"),
+            currency.label("currency"),
+            amount.label("amount"),
+        )
+        .join(BillingReport, BillingReport.id == ReportOrder.report_id)
+        .where(*_within(report_id, asked))
+    )
+
+
+def _within(report_id: int, asked: Scope) -> list[ColumnElement[bool]]:
+    """A report's content never changes: of the limits only the customer and the currency can leave anything out."""
+    conditions = [BillingReport.id == report_id]
+    if asked.customer_id is not None:
+        conditions.append(BillingReport.customer_id == asked.customer_id)
+    if asked.currency is not None:
+        conditions.append(BillingReport.currency == asked.currency)
+    return conditions
+
+
+def _total(report_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
+    return _of_orders(report_id, asked, BillingReport.currency, ReportOrder.total_minor)
+
+
+def _orders(report_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
+    return _of_orders(report_id, asked, _NO_CURRENCY, literal(1))
+
+
+def _charges(report_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
+    of_order = (ReportCharge.report_id == ReportOrder.report_id) & (ReportCharge.order_id == ReportOrder.order_id)
+    rows = _of_orders(report_id, asked, _NO_CURRENCY, func.count()).join(ReportCharge, of_order)
+    return rows.group_by(ReportOrder.order_id, ReportOrder.order_number, ReportOrder.order_date)
+
+
+def _service(report_id: int, service_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
+    of_service = (
+        (ReportCharge.report_id == ReportOrder.report_id)
+        & (ReportCharge.order_id == ReportOrder.order_id)
+        & (ReportCharge.service_id == service_id)
+    )
+    return _of_orders(report_id, asked, BillingReport.currency, ReportCharge.amount_minor).join(
+        ReportCharge, of_service
+    )
+
+
+def total_of(report_id: int) -> Figure:
+    return Figure(
+        key=f"report_{report_id}_total",
+        title="Total",
+        definition=f"What report #{report_id} bills for all its orders.",
+        formula="Σ order totals",
+        rows=partial(_total, report_id),
+    )
+
+
+def orders_of(report_id: int) -> Figure:
+    return Figure(
+        key=f"report_{report_id}_orders",
+        title="Orders",
+        definition=f"The orders on report #{report_id}, also those that cost nothing.",
+        formula="number of orders",
+        rows=partial(_orders, report_id),
+    )
+
+
+def charges_of(report_id: int) -> Figure:
+    return Figure(
+        key=f"report_{report_id}_charges",
+        title="Charges",
+        definition=f"The charges on report #{report_id}: one for each order and service that applied to it.",
+        formula="Σ charges of each order",
+        rows=partial(_charges, report_id),
+    )
+
+
+def service_of(report_id: int, service_id: int) -> Figure:
+    """What one report bills for one service."""
+    return Figure(
+        key=f"report_{report_id}_service_{service_id}",
+        title="Billed for a service",
+        definition=f"What report #{report_id} bills for this service.",
+        formula="Σ charges of the service",
+        rows=partial(_service, report_id, service_id),
+    )
+
+
+def named(key: str) -> Figure | None:
+    """A report's figure by its key, as links carry it; None where the key is none of these."""
+    if found := _SERVICE_KEY.fullmatch(key):
+        return service_of(int(found[1]), int(found[2]))
+    if found := _KEY.fullmatch(key):
+        return {"total": total_of, "orders": orders_of, "charges": charges_of}[found[2]](int(found[1]))
+    return None
