@@ -27,10 +27,6 @@ def closed() -> None:
     st.query_params.pop("entry", None)
 
 
-def words_of_action(action: str) -> str:
-    return formats.words(action.replace(".", ": ").replace("_", " "))
-
-
 with st.container(horizontal=True, vertical_alignment="bottom"):
     people = read(queries.actors)
     who = filters.choice(
@@ -43,7 +39,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )
     actions = read(queries.actions)
     action = filters.choice(
-        "Change", actions, key="action", page_key="audit_page", names={name: words_of_action(name) for name in actions}
+        "Change", actions, key="action", page_key="audit_page", names={name: formats.action(name) for name in actions}
     )
     kinds = read(queries.subject_kinds)
     kind = filters.choice(
@@ -82,9 +78,11 @@ chosen = st.query_params.get("entry", "")
 if chosen.isdecimal() and len(chosen) < 19:
     entry, changes = read(queries.one, int(chosen))
     with st.container(border=True):
-        st.subheader(words_of_action(entry.action), anchor=False)
+        st.subheader(formats.action(entry.action), anchor=False)
         st.text(f"{entry.actor_name}, {formats.instant(entry.at, zone)}")
-        st.text(f"{formats.words(entry.subject_kind)} {entry.subject_id} {entry.subject_label}".strip())
+        st.text(
+            f"{formats.words(entry.subject_kind)} {entry.subject_id} {formats.with_days(entry.subject_label)}".strip()
+        )
         if changes:
             columns = [tables.text("Field", "field"), tables.text("Before", "before"), tables.text("After", "after")]
             tables.show(
@@ -99,17 +97,17 @@ total = read(queries.count, wanted)
 if total == 0:
     st.info("Nothing was changed that these filters let through. Clear one of them.", icon=":material/filter_alt_off:")
     st.stop()
-skipped = tables.pager(total, key="audit_page", noun="changes")
+skipped = tables.pager(total, key="audit_page", noun="change")
 rows = read(queries.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
 tables.show(
     rows,
     [
         tables.instant("When", "at", zone),
         tables.text("By", "actor_name"),
-        tables.computed("Change", lambda row: words_of_action(row.action)),
+        tables.computed("Change", lambda row: formats.action(row.action)),
         tables.computed("Of", lambda row: formats.words(row.subject_kind)),
         tables.text("Id", "subject_id"),
-        tables.text("Name", "subject_label"),
+        tables.computed("Name", lambda row: formats.with_days(row.subject_label)),
     ],
     key="audit",
     alt="Changes, newest first",

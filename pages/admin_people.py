@@ -68,7 +68,7 @@ with context.reading() as session:
 if total == 0:
     st.info("Nobody has this name or address. Clear the search.", icon=":material/filter_alt_off:")
     st.stop()
-skipped = tables.pager(total, key="people_page", noun="persons")
+skipped = tables.pager(total, key="people_page", noun="account")
 with context.reading() as session:
     rows = queries.people(session, actor, text=text, now=utc_now(), limit=tables.PAGE_SIZE, offset=skipped)
 tables.show(

@@ -10,7 +10,7 @@ if str(HERE.parent) not in sys.path:
 import streamlit as st  # noqa: E402
 
 from billing_core.identity import Permission  # noqa: E402
-from pages.ui import context  # noqa: E402
+from pages.ui import context, messages  # noqa: E402
 from pages.ui.signed_in import signed_in_person  # noqa: E402
 
 MENU = {
@@ -31,10 +31,14 @@ MENU = {
 }
 
 # A file of ours: the browser would fetch a Material icon for its tab from another site.
-ICON = HERE.parent / "billing_core" / "web" / "static" / "icon.svg"
+STATIC = HERE.parent / "billing_core" / "web" / "static"
+SIDEBAR = 240
 
-st.set_page_config(page_title="Billing", page_icon=str(ICON), layout="wide")
-person = context.signed_in()
+st.set_page_config(
+    page_title="Billing", page_icon=str(STATIC / "icon.svg"), layout="wide", initial_sidebar_state=SIDEBAR
+)
+st.logo(str(STATIC / "logo.svg"), size="large", icon_image=str(STATIC / "icon.svg"))
+person = context.signed_in_for_this_run()
 # A page that the role may not see stays reachable by its address, where it says so.
 page = st.navigation(
     {
@@ -54,4 +58,5 @@ page = st.navigation(
 )
 with st.sidebar:
     signed_in_person(person)
+messages.show()
 page.run()

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
+from billing_core import figures as figure
 from billing_core.identity import Permission
 from billing_core.reports import figures
-from pages.overview_sections import attention, billed, data_age, first_steps
+from pages.overview_sections import attention, billed, first_steps
 from pages.ui import filters
 from pages.ui.context import require
 from pages.ui.figures import cards, ratio_cards, wall
@@ -16,9 +17,7 @@ company = read.company
 today = read.today
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
-    with st.container(width=360, gap="xxsmall"):
-        st.title("Overview", anchor=False)
-        data_age.draw(read)
+    st.title("Overview", anchor=False, width="content")
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="bottom", width=560):
         period = filters.period(today, key="period")
         known_at = filters.known_at(today, company.time_zone, key="known")
@@ -29,11 +28,14 @@ if first_steps.needed(read):
     first_steps.draw(read, actor)
     st.stop()
 
-with wall():
+closed = figures.scope(actor, period=figures.closed_months(today), known_at=known_at)
+currencies = read.plain(figure.money, figures.BILLED, scope)
+# Billed and its average once a currency, and four counts.
+with wall(2 * len(currencies) + 4 if currencies else 5):
     cards(read, [figures.BILLED], scope, key="overview_money", compared=True, currency=company.currency)
-    ratio_cards(read, figures.AVERAGE_REPORT, figures.average_report, scope, key="overview_average")
+    ratio_cards(read, figures.AVERAGE_REPORT, figures.average_report, scope, key="overview_average", compared=True)
     cards(read, [figures.REPORTS, figures.ORDERS_BILLED], scope, key="overview_counts", compared=True)
-    closed = figures.scope(actor, period=figures.closed_months(today), known_at=known_at)
+    cards(read, [figures.OPEN_QUESTIONS], scope, key="overview_questions", compared=True)
     cards(read, [figures.UNBILLED_ORDERS], closed, key="overview_unbilled")
 
 attention.draw(read, actor, today=today, known_at=known_at)

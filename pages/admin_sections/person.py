@@ -7,7 +7,7 @@ from billing_core.identity import Actor, Role
 from billing_core.people import queries, service
 from billing_core.people.queries import PersonRow
 from billing_core.settings import settings
-from pages.ui import context, tables
+from pages.ui import context, messages, tables
 from pages.ui.one_time_link import keep_link
 from pages.ui.signed_in import ROLE_NAMES
 from pages.ui.text import md
@@ -113,7 +113,7 @@ def _sessions(actor: Actor, person: PersonRow, zone: str) -> None:
 
 
 def _done(message: str) -> None:
-    st.toast(message, icon=":material/check:")
+    messages.say(message)
     st.rerun()
 
 

@@ -45,7 +45,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
 
 def _header(customer: Customer) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.header(md(customer.name), anchor=False, width="content")
+        st.title(md(customer.name), anchor=False, width="content")
         with st.container(horizontal=True, width="content"):
             if st.button("Rate card", icon=":material/price_change:", key="to_rate_card"):
                 st.switch_page("rate_cards.py", query_params={"customer": str(customer.id)})
@@ -57,7 +57,7 @@ def _header(customer: Customer) -> None:
 
 def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
     scope = figures.scope(actor, customer_id=customer.id)
-    with wall():
+    with wall(6):
         cards(read, [figures.BILLED], scope, key="customer_money", currency=customer.currency)
         ratio_cards(read, figures.AVERAGE_REPORT, figures.average_report, scope, key="customer_average")
         counts = [figures.REPORTS, figures.ORDERS_BILLED, figures.UNBILLED_ORDERS, figures.OPEN_QUESTIONS]
@@ -94,7 +94,7 @@ def _reports(read: Reader, customer: Customer) -> None:
     if total == 0:
         st.info("This customer has no reports yet.", icon=":material/info:")
         return
-    skipped = tables.pager(total, key="customer_reports_page", noun="reports")
+    skipped = tables.pager(total, key="customer_reports_page", noun="report")
     tables.show(
         read(reports.page, wanted, limit=tables.PAGE_SIZE, offset=skipped),
         [
@@ -120,14 +120,14 @@ def _activity(read: Reader, customer: Customer) -> None:
     if total == 0:
         st.caption("Nobody has changed this customer since it was imported.")
         return
-    skipped = tables.pager(total, key="customer_activity_page", noun="entries")
+    skipped = tables.pager(total, key="customer_activity_page", noun="change")
     tables.show(
         read(audit.page, wanted, limit=tables.PAGE_SIZE, offset=skipped),
         [
             tables.instant("When", "at", read.company.time_zone),
             tables.text("Who", "actor_name"),
-            tables.text("What", "action"),
-            tables.text("Subject", "subject_label"),
+            tables.computed("What", lambda row: formats.action(row.action)),
+            tables.computed("Subject", lambda row: formats.with_days(row.subject_label)),
         ],
         key="customer_activity",
         alt="What changed on this customer",

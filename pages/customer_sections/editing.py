@@ -6,6 +6,7 @@ from billing_core.customers import service
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import Actor
+from pages.ui import messages
 from pages.ui.context import transaction
 
 
@@ -46,5 +47,5 @@ def draw(actor: Actor, customer: Customer) -> None:
                 facts={field: value or "" for field, value in facts.items()},
                 now=utc_now(),
             )
-        st.toast("Saved the customer's details", icon=":material/check:")
+        messages.say("Saved the customer's details")
         st.rerun()

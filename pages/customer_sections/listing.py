@@ -1,31 +1,54 @@
 """Every customer with what it was billed in all."""
 
 from dataclasses import asdict
+from functools import partial
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from billing_core.customers import queries as customers
+from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor, Permission
-from billing_core.reports import summary
+from billing_core.reports import figures, summary
+from billing_core.reports.figures import Ratio
 from billing_core.reports.summary import CustomerSummary, SummaryFilter
 from pages.ui import filters, tables
+from pages.ui.figures import Behind, answer, ask
 from pages.ui.reads import Reader
 
 PAGE_KEY = "customers_page"
 SORT_KEY = "customers_sort"
+
+
+def _rows(figure: Figure | Ratio, amount: str, row: CustomerSummary) -> None:
+    """What a click on one of a customer's numbers asks for."""
+    money = figure in (figures.BILLED, figures.AVERAGE_REPORT)
+    scope = Scope(currency=row.currency, customer_id=row.customer_id)
+    value = getattr(row, amount)
+    if value is not None:
+        ask(Behind(figure, scope, value, row.currency if money else None))
+
+
 COLUMNS = [
     tables.text("Customer", "customer_name", order="customer_name"),
     tables.text("Key", "customer_ref", order="customer_ref"),
     tables.text("City", "city", order="city"),
     tables.text("Country", "country", order="country"),
-    tables.count("Reports", "report_count", order="report_count", help="Current reports"),
-    tables.money("Billed", "total_minor", order="total_amount", help="Sum of the current reports"),
-    tables.money("Average", "average_minor", order="average_amount", help="Billed ÷ reports, rounded once"),
+    tables.count("Reports", "report_count", order="report_count", help="Current reports").opening(
+        partial(_rows, figures.REPORTS, "report_count")
+    ),
+    tables.money("Billed", "total_minor", order="total_amount", help="Sum of the current reports").opening(
+        partial(_rows, figures.BILLED, "total_minor")
+    ),
+    tables.money("Average", "average_minor", order="average_amount", help="Billed ÷ reports, rounded once").opening(
+        partial(_rows, figures.AVERAGE_REPORT, "average_minor")
+    ),
     tables.currency_of(order="currency"),
     tables.day("First report", "first_billing_date", order="first_report"),
     tables.day("Last report", "last_billing_date", order="latest_report"),
-    tables.count("Questions", "question_count", order="question_count", help="What could not be billed in full"),
+    tables.count(
+        "Questions", "question_count", order="question_count", help="What could not be billed in full"
+    ).opening(partial(_rows, figures.OPEN_QUESTIONS, "question_count")),
 ]
 
 
@@ -35,7 +58,7 @@ def draw(read: Reader, actor: Actor) -> None:
     if total == 0:
         _nothing(read, actor)
         return
-    skipped = tables.pager(total, key=PAGE_KEY, noun="customers")
+    skipped = tables.pager(total, key=PAGE_KEY, noun="customer")
     rows = read(summary.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
         rows,
@@ -45,7 +68,8 @@ def draw(read: Reader, actor: Actor) -> None:
         opens=_open,
         order_key=SORT_KEY,
     )
-    st.caption("Click a customer to open it, a column's head to sort by it.")
+    st.caption("Click a customer to open it, a number to see the rows behind it, a column's head to sort by it.")
+    answer()
     if actor.may(Permission.EXPORT):
         facts = {name: value for name, value in asdict(wanted).items() if value not in ("", None, False)}
         st.link_button("List as CSV", f"/downloads/customers.csv?{urlencode(facts)}", icon=":material/download:")

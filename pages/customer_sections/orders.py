@@ -67,7 +67,7 @@ def draw(customer_id: int) -> None:
             icon=":material/info:",
         )
         return
-    skipped = tables.pager(total, key=PAGE_KEY, noun="orders")
+    skipped = tables.pager(total, key=PAGE_KEY, noun="order")
     rows = read(queries.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
         rows,

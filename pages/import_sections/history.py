@@ -20,7 +20,7 @@ def draw(actor: Actor) -> None:
     if not total:
         st.caption("Nothing has been imported yet.")
         return
-    first = tables.pager(total, key="import_page", noun="imports")
+    first = tables.pager(total, key="import_page", noun="import")
     with reading() as session:
         rows = queries.history(session, actor, limit=tables.PAGE_SIZE, offset=first)
     shown = (

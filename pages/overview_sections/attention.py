@@ -49,14 +49,14 @@ def draw(read: Reader, actor: Actor, *, today: date, known_at: datetime | None) 
         return
     with st.container(border=True, gap="xsmall"):
         for matter, count in waiting:
-            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-                st.markdown(f"{matter.icon} {md(matter.sentence(count))}", width="stretch")
-                with st.container(horizontal=True, horizontal_alignment="right", width="content"):
-                    key = matter.shown.key
-                    if st.button("Show rows", key=f"attention_{key}", type="tertiary", icon=":material/table_rows:"):
-                        panel(matter.shown, matter.scope, count, None)
-                    if actor.may(matter.permission) and st.button(matter.action, key=f"settle_{key}", width=190):
-                        st.switch_page(matter.page, query_params=matter.query)
+            # Each column keeps its place at every width, so that the rows stand under each other.
+            what, rows, action = st.columns([5, 3, 3], vertical_alignment="center", gap="small")
+            key = matter.shown.key
+            what.markdown(f"{matter.icon} {md(matter.sentence(count))}")
+            if rows.button("Show rows", key=f"attention_{key}", type="tertiary", icon=":material/table_rows:"):
+                panel(matter.shown, matter.scope, count, None)
+            if actor.may(matter.permission) and action.button(matter.action, key=f"settle_{key}", width="stretch"):
+                st.switch_page(matter.page, query_params=matter.query)
 
 
 def _matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter]:
@@ -66,7 +66,7 @@ def _matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matte
         Matter(
             figures.UNBILLED_ORDERS,
             closed,
-            lambda count: f"{_several(count, 'order')} of closed months on no report",
+            lambda count: f"{formats.counted(count, 'order')} of closed months on no report",
             "reports.py",
             {"tab": "Generate"},
             "Generate reports",
@@ -76,7 +76,7 @@ def _matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matte
         Matter(
             figures.CUSTOMERS_WITHOUT_RATE,
             ever,
-            lambda count: f"{_several(count, 'customer')} with orders but no rate",
+            lambda count: f"{formats.counted(count, 'customer')} with orders but no rate",
             "rate_cards.py",
             None,
             "Set prices",
@@ -87,10 +87,10 @@ def _matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matte
         Matter(
             DRAFT_ORDERS,
             figures.scope(actor, period=Period(date.min, today - OLD_DRAFT)),
-            lambda count: f"{_several(count, 'order')} in draft for more than {OLD_DRAFT.days} days, so not billed",
+            lambda count: f"{formats.counted(count, 'order')} in draft for over {OLD_DRAFT.days} days, so not billed",
             "imports.py",
             None,
-            "Import their final state",
+            "Import",
             Permission.IMPORT,
             ":material/draft:",
         ),
@@ -103,14 +103,10 @@ def _question(kind: QuestionKind, scope: Scope) -> Matter:
     return Matter(
         figures.questions_of(kind),
         scope,
-        lambda count: f"{question_words(kind)}: {_several(count, 'time')} on current reports",
+        lambda count: f"{question_words(kind)}: {formats.counted(count, 'time')} on current reports",
         "rate_cards.py" if priced else "imports.py",
         None,
-        "Set prices" if priced else "Import what is missing",
+        "Set prices" if priced else "Import",
         Permission.RATE_WRITE if priced else Permission.IMPORT,
         ":material/help:",
     )
-
-
-def _several(count: int, noun: str) -> str:
-    return f"{formats.count(count)} {noun if count == 1 else noun + 's'}"

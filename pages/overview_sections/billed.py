@@ -2,19 +2,22 @@
 
 from dataclasses import replace
 from datetime import date
+from functools import partial
 
 import streamlit as st
 
 from billing_core.dates import Period, add_months, first_of_month, last_of_month
-from billing_core.figures import Scope
+from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor
-from billing_core.reports import series
+from billing_core.reports import figures, series
 from billing_core.reports.series import CustomerPoint
 from pages.ui import charts, formats, tables
+from pages.ui.figures import Behind, answer, ask
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
 MONTHS = 12
+MOST_SERVICES = 8
 
 
 @st.fragment
@@ -38,28 +41,37 @@ def draw(actor: Actor, scope: Scope, *, today: date, own_currency: str) -> None:
         st.subheader(f"Billed by month, {currency}", anchor=False)
         amounts = {point.month: point.amount_minor for point in points if point.currency == currency}
         months = list(year.period.months()) if year.period else []
-        charts.money_by_month(
+        month = charts.money_by_month(
             months,
             [amounts.get(month, 0) for month in months],
             currency,
             key="billed_by_month",
             alt=f"Billed in {currency} in each of the last {MONTHS} months",
         )
+        if month is not None and month < len(months):
+            one_month = replace(year, period=Period.month_of(months[month]), currency=currency)
+            ask(Behind(figures.BILLED, one_month, amounts.get(months[month], 0), currency))
     of_currency = replace(scope, currency=currency)
     with right:
         st.subheader(f"By service, {currency}", anchor=False)
-        services = read.plain(series.by_service, of_currency)
+        services = read.plain(series.by_service, of_currency)[:MOST_SERVICES]
         if services:
-            charts.money_by_name(
-                [point.service_name for point in services[:8]],
-                [point.amount_minor for point in services[:8]],
+            service = charts.money_by_name(
+                [point.service_name for point in services],
+                [point.amount_minor for point in services],
                 currency,
                 key="billed_by_service",
                 alt=f"Billed in {currency} by service, the largest first",
             )
+            if service is not None and service < len(services):
+                chosen = services[service]
+                of_service = replace(figures.billed_for(chosen.service_id), title=chosen.service_name)
+                ask(Behind(of_service, of_currency, chosen.amount_minor, currency))
         else:
             st.caption(f"Nothing was billed in {currency} in {md(_named(scope))}.")
+    st.caption("Click a bar or an amount to see the rows behind it, a customer to open it.")
     _top_customers(read, of_currency, currency)
+    answer()
 
 
 def _top_customers(read: Reader, scope: Scope, currency: str) -> None:
@@ -72,8 +84,8 @@ def _top_customers(read: Reader, scope: Scope, currency: str) -> None:
         top,
         [
             tables.text("Customer", "customer_name"),
-            tables.count("Reports", "report_count"),
-            tables.money("Billed", "amount_minor"),
+            tables.count("Reports", "report_count").opening(partial(_rows, figures.REPORTS, scope)),
+            tables.money("Billed", "amount_minor").opening(partial(_rows, figures.BILLED, scope)),
             tables.currency_of(),
         ],
         key="top_customers",
@@ -87,6 +99,14 @@ def _top_customers(read: Reader, scope: Scope, currency: str) -> None:
 
 def _open(point: CustomerPoint) -> None:
     st.session_state["overview_customer"] = point.customer_id
+
+
+def _rows(figure: Figure, scope: Scope, point: CustomerPoint) -> None:
+    of_customer = replace(scope, customer_id=point.customer_id)
+    if figure is figures.BILLED:
+        ask(Behind(figure, of_customer, point.amount_minor, point.currency))
+    else:
+        ask(Behind(figure, of_customer, point.report_count))
 
 
 def _year_until(scope: Scope, today: date) -> Period:

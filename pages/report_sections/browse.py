@@ -30,7 +30,7 @@ def draw(read: Reader, actor: Actor) -> None:
     st.caption(
         "Together " + " · ".join(formats.money(sum_.minor, sum_.currency) for sum_ in read(queries.totals, wanted))
     )
-    skipped = tables.pager(total, key=PAGE_KEY, noun="reports")
+    skipped = tables.pager(total, key=PAGE_KEY, noun="report")
     rows = read(queries.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
     chosen = tables.show(
         rows,
@@ -82,7 +82,7 @@ def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportF
             bind="query-params",
             on_change=filters.first_page,
             args=(PAGE_KEY,),
-            width=200,
+            width=170,
         )
         state = filters.choice(
             "State",
@@ -96,7 +96,7 @@ def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportF
             "Currency", read(customers.currencies), key="reports_currency", page_key=PAGE_KEY, every="All currencies"
         )
         order = filters.order(tables.orderings(columns), "-created_at", key=SORT_KEY, page_key=PAGE_KEY)
-        with st.popover("More filters", icon=":material/tune:"):
+        with st.popover("More", icon=":material/tune:"):
             start = _day("Period from", "reports_from", "Reports whose period starts on this day or later")
             end = _day("Period to", "reports_to", "Reports whose period ends on this day or earlier")
             after = _day("Created on or after", "reports_after", None)
@@ -151,7 +151,7 @@ def _downloads(wanted: ReportFilter, chosen: list[Report]) -> None:
         if chosen:
             ids = ",".join(str(report.id) for report in chosen[:MOST_IN_A_ZIP])
             st.link_button(
-                f"ZIP of {formats.count(len(chosen))} reports" if len(chosen) > 1 else "ZIP of 1 report",
+                f"ZIP of {formats.counted(len(chosen), 'report')}",
                 f"/downloads/reports.zip?ids={ids}",
                 icon=":material/folder_zip:",
                 type="primary",

@@ -31,7 +31,7 @@ def billed_twice(read: Reader, report: Report) -> None:
     if not twice:
         return
     st.warning(
-        f"{formats.count(twice.charge_count)} charges of this report stand on other current reports, too "
+        f"{formats.counted(twice.charge_count, 'charge')} of this report also on other current reports "
         f"({formats.money(twice.amount_minor, report.currency)}). Bill each of these orders once.",
         icon=":material/content_copy:",
         title="Orders billed twice",
@@ -39,7 +39,7 @@ def billed_twice(read: Reader, report: Report) -> None:
     with st.expander("Which orders", key=f"billed_twice_{report.id}", on_change="rerun") as twice_list:
         if not twice_list.open:
             return
-        skipped = tables.pager(twice.charge_count, key="billed_twice_page", noun="charges", size=SIZE)
+        skipped = tables.pager(twice.charge_count, key="billed_twice_page", noun="charge", size=SIZE)
         rows = read.plain(overlaps.page, report, limit=SIZE, offset=skipped)
         tables.show(
             rows,
@@ -114,7 +114,7 @@ def _difference(read: Reader, report: Report) -> None:
         key="service_changes",
         alt="Differences by service",
     )
-    st.markdown(f"**By order** ({formats.count(found.order_count)} differ)")
+    st.markdown(f"**By order** ({formats.counted(found.order_count, 'order')} not the same)")
     if not found.orders:
         return
     kinds = {kind: count for kind, count in found.orders.items() if count}
@@ -125,7 +125,7 @@ def _difference(read: Reader, report: Report) -> None:
         key=f"change_kind_{report.id}",
         label_visibility="collapsed",
     )
-    skipped = tables.pager(kinds[kind] if kind else found.order_count, key="changes_page", noun="orders", size=SIZE)
+    skipped = tables.pager(kinds[kind] if kind else found.order_count, key="changes_page", noun="order", size=SIZE)
     tables.show(
         read.plain(difference.orders, before, report, kind=kind, limit=SIZE, offset=skipped),
         [tables.text("Order", "order_number"), tables.day("Date", "order_date"), *amounts],

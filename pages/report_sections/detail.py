@@ -1,16 +1,22 @@
 """One report: totals by service, orders and their charges, questions, versions, downloads."""
 
+from dataclasses import replace
+from functools import partial
+
 import streamlit as st
 
+from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.money import Money
-from billing_core.reports import contents, queries
-from billing_core.reports.contents import OrderRow
+from billing_core.reports import contents, queries, report_figures
+from billing_core.reports.contents import OrderRow, ServiceTotal
+from billing_core.reports.figures import Ratio
 from billing_core.reports.queries import Report
 from billing_core.reports.wording import cost_type_words, question_words
 from pages.report_sections import changes
 from pages.ui import charts, formats, tables
 from pages.ui.context import actor as signed_in
+from pages.ui.figures import Behind, answer, ask, card, wall
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -54,7 +60,7 @@ def draw(read: Reader, actor: Actor, wanted: str) -> None:
 def _header(read: Reader, actor: Actor, report: Report) -> None:
     zone = read.company.time_zone
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.header(f"{md(report.customer_name)}, {md(formats.period(report.period))}", anchor=False, width="content")
+        st.title(f"{md(report.customer_name)}, {md(formats.period(report.period))}", anchor=False, width="content")
         if actor.may(Permission.EXPORT):
             with st.popover("Download", icon=":material/download:"):
                 for kind, (label, icon, meaning) in FILES.items():
@@ -69,7 +75,7 @@ def _header(read: Reader, actor: Actor, report: Report) -> None:
         if report.services:
             st.badge("Some services only", icon=":material/filter_alt:", color="blue")
         if report.question_count:
-            st.badge(f"{formats.count(report.question_count)} questions", icon=":material/help:", color="orange")
+            st.badge(formats.counted(report.question_count, "question"), icon=":material/help:", color="orange")
         st.caption(
             f"#{report.id}, created {formats.instant(report.created_at, zone)} by {md(report.created_by)}",
             width="content",
@@ -81,16 +87,32 @@ def _header(read: Reader, actor: Actor, report: Report) -> None:
         )
         st.button("Open the later version", on_click=_go_to, args=(report.superseded_by_id,))
     changes.billed_twice(read, report)
-    with st.grid("auto", min_column_width=180, gap="small"):
-        st.metric("Total", formats.money(report.total_minor, report.currency), border=True)
-        st.metric("Orders", formats.count(report.order_count), border=True)
-        average = _average(report)
-        st.metric(
-            "Average per order",
-            formats.money(average.minor, average.currency) if average else formats.NOTHING,
-            border=True,
-        )
-        st.metric("Charges", formats.count(report.charge_count), border=True)
+    scope = _scope(report)
+    total, orders = report_figures.total_of(report.id), report_figures.orders_of(report.id)
+    average = _average(report)
+    with wall(4 if average else 3):
+        card(total, scope, report.currency, report.total_minor, key="report")
+        card(orders, scope, None, report.order_count, key="report")
+        if average:
+            per_order = Ratio(
+                f"report_{report.id}_average",
+                "Average per order",
+                "What an order of this report comes to on average, rounded once.",
+                "Σ order totals ÷ number of orders",
+                total,
+                orders,
+            )
+            card(per_order, scope, average.currency, average.minor, key="report")
+        card(report_figures.charges_of(report.id), scope, None, report.charge_count, key="report")
+
+
+def _scope(report: Report) -> Scope:
+    return Scope(period=report.period, customer_id=report.customer_id)
+
+
+def _service_rows(report: Report, total: ServiceTotal) -> None:
+    figure = replace(report_figures.service_of(report.id, total.service_id), title=total.service_name)
+    ask(Behind(figure, replace(_scope(report), currency=report.currency), total.amount_minor, report.currency))
 
 
 def _services(read: Reader, report: Report) -> None:
@@ -98,34 +120,39 @@ def _services(read: Reader, report: Report) -> None:
     if not totals:
         st.info("Nothing was charged in this period.", icon=":material/info:")
         return
-    grid = st.grid(2, min_column_width=380, gap="medium")
+    grid = st.grid(2, min_column_width=380, gap="small")
     chart, table = grid.cell(), grid.cell()
     with chart:
-        charts.money_by_name(
+        place = charts.money_by_name(
             [total.service_name for total in totals],
             [total.amount_minor for total in totals],
             report.currency,
             key="report_services_chart",
             alt=f"Total of each service in {report.currency}, the largest first",
         )
+        if place is not None and place < len(totals):
+            _service_rows(report, totals[place])
     with table:
         tables.show(
             totals,
             [
-                tables.text("Service", "service_name"),
-                tables.computed("Cost type", lambda row: formats.sentence(cost_type_words(row.cost_type))),
+                tables.text("Service", "service_name", width=155),
+                tables.computed("Cost type", lambda row: formats.sentence(cost_type_words(row.cost_type)), width=150),
                 tables.count("Orders", "order_count"),
                 tables.quantity("Quantity", "quantity"),
-                tables.money("Amount", "amount_minor", currency=lambda _: report.currency),
+                tables.money(f"Amount, {report.currency}", "amount_minor", currency=lambda _: report.currency),
             ],
             key="report_services",
             alt="Totals by service",
+            opens=partial(_service_rows, report),
         )
     together = sum(total.amount_minor for total in totals)
     st.caption(
         f"Sum of the services {formats.money(together, report.currency)} "
         + ("= the report's total ✓" if together == report.total_minor else "differs from the report's total")
+        + ". Click a service to see its orders."
     )
+    answer()
 
 
 @st.fragment
@@ -140,7 +167,9 @@ def _orders(report: Report) -> None:
         tables.text("Address", "ship_to_address"),
         tables.quantity("Items", "total_items", order="total_items"),
         tables.count("Lines", "line_items", order="line_items"),
-        tables.money("Total", "total_minor", currency=lambda _: report.currency, order="total_amount"),
+        tables.money(
+            f"Total, {report.currency}", "total_minor", currency=lambda _: report.currency, order="total_amount"
+        ),
     ]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
@@ -165,7 +194,7 @@ def _orders(report: Report) -> None:
             icon=":material/info:",
         )
         return
-    skipped = tables.pager(total, key="report_orders_page", noun="orders")
+    skipped = tables.pager(total, key="report_orders_page", noun="order")
     rows = read.plain(
         contents.orders, report, text=text or "", order_by=order_by, limit=tables.PAGE_SIZE, offset=skipped
     )
@@ -208,7 +237,7 @@ def charges_of(report: Report, order_id: int) -> None:
             tables.computed("Cost type", lambda row: formats.sentence(cost_type_words(row.cost_type))),
             tables.quantity("Quantity", "quantity"),
             tables.quantity("Unit price", "unit_price"),
-            tables.money("Amount", "amount_minor", currency=lambda _: report.currency),
+            tables.money(f"Amount, {report.currency}", "amount_minor", currency=lambda _: report.currency),
             tables.text("How it came about", "explanation", width="large"),
         ],
         key="order_charges",
@@ -234,9 +263,7 @@ def _questions(read: Reader, report: Report) -> None:
         key="report_question_kind",
         label_visibility="collapsed",
     )
-    skipped = tables.pager(
-        kinds[kind] if kind else report.question_count, key="report_questions_page", noun="questions"
-    )
+    skipped = tables.pager(kinds[kind] if kind else report.question_count, key="report_questions_page", noun="question")
     rows = read.plain(contents.questions, report, kind=kind, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
         rows,

@@ -8,6 +8,7 @@ from billing_core.reports.service import Preview
 from billing_core.reports.wording import question_words
 from pages.report_sections.changes import COLORS, WORDS
 from pages.ui import formats, tables
+from pages.ui.figures import wall
 from pages.ui.text import md
 
 
@@ -21,11 +22,11 @@ def draw(previews: list[Preview]) -> None:
     questions = sum(one.report.question_count for one in previews)
     twice = sum(one.overlaps.charge_count for one in previews)
     changed = [one for one in previews if not one.unchanged]
-    with st.grid("auto", min_column_width=160, gap="small"):
+    with wall(len(sums) + 3 + bool(twice)):
         for currency in sorted(sums):
             st.metric(f"Total, {currency}", formats.money(sums[currency], currency), border=True)
         st.metric("Reports", formats.count(len(previews)), border=True)
-        st.metric("Of them new or changed", formats.count(len(changed)), border=True)
+        st.metric("New or changed", formats.count(len(changed)), border=True)
         st.metric("Questions", formats.count(questions), border=True)
         if twice:
             st.metric("Charges billed twice", formats.count(twice), border=True)
@@ -64,7 +65,8 @@ def _one(one: Preview) -> None:
     currency = one.report.currency
     st.markdown(
         f"**{md(one.report.customer_name)}**, {md(formats.period(one.report.period))}: "
-        f"**{md(formats.money(one.report.total_minor, currency))}** for {formats.count(one.report.order_count)} orders"
+        f"**{md(formats.money(one.report.total_minor, currency))}** "
+        f"for {formats.counted(one.report.order_count, 'order')}"
     )
     if one.services:
         tables.show(
@@ -97,7 +99,7 @@ def _one(one: Preview) -> None:
             alt="Differences by service",
         )
     if one.overlaps:
-        st.markdown(f"**Billed twice:** {formats.count(one.overlaps.charge_count)} charges, the first of them:")
+        st.markdown(f"**Billed twice:** {formats.counted(one.overlaps.charge_count, 'charge')}, the first of them:")
         tables.show(
             one.overlapping,
             [

@@ -67,7 +67,7 @@ def _running(actor: Actor, run_id: int) -> None:
     left = "" if found.seconds_left is None else f", about {_seconds(found.seconds_left)} left"
     st.progress(
         found.done / found.total,
-        f"{formats.count(found.done)} of {formats.count(found.total)} customers{left}",
+        f"{formats.count(found.done)} of {formats.counted(found.total, 'customer')}{left}",
     )
     st.caption("This goes on when you leave the page. Come back through Reports, Generate, Recent runs.")
     if st.button("Stop after this customer", icon=":material/stop_circle:"):
@@ -78,7 +78,7 @@ def _running(actor: Actor, run_id: int) -> None:
 
 def _ended(actor: Actor, found: Progress) -> None:
     words = (
-        f"{formats.count(found.created)} new reports, {formats.count(found.unchanged)} unchanged"
+        f"{formats.counted(found.created, 'new report')}, {formats.count(found.unchanged)} unchanged"
         + (f", {formats.count(found.failed)} failed" if found.failed else "")
         + (f", {formats.count(found.waiting)} not done" if found.waiting else "")
     )
@@ -91,7 +91,7 @@ def _ended(actor: Actor, found: Progress) -> None:
             st.rerun()
     else:
         st.success(f"Done: {words}.", icon=":material/check_circle:")
-    skipped = tables.pager(found.total, key="run_items_page", noun="customers")
+    skipped = tables.pager(found.total, key="run_items_page", noun="customer")
     with runtime.sessions()() as session:
         rows = run_progress.items(session, actor, found.run_id, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(

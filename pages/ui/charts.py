@@ -1,7 +1,12 @@
-"""Plotly charts in the theme's own colours. Amounts become plain numbers here, for drawing and nothing else."""
+"""Plotly charts in the theme's own colours. Amounts become plain numbers here, for drawing and nothing else.
+
+A click on a bar opens what it stands for: each chart returns the position of the bar that was just clicked.
+"""
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -10,69 +15,153 @@ from billing_core.money import Money
 from pages.ui import formats
 
 _NO_TOOLBAR = {"displayModeBar": False}
+_BAR = 34
+_MARGINS = 40
+
+
+def money_by_month(
+    months: Sequence[date], minor: Sequence[int], currency: str, *, key: str, alt: str, height: int = 260
+) -> int | None:
+    """One bar a month; returns the place of the one that was clicked."""
+    figure = _by_month(
+        tuple(_ticks(months)),
+        tuple(formats.short_month(month) for month in months),
+        tuple(_height_of(value, currency) for value in minor),
+        tuple(formats.money(value, currency) for value in minor),
+        (*_colours(), _separators(), height),
+    )
+    return _drawn(figure, key, alt)
+
+
+def money_by_name(names: Sequence[str], minor: Sequence[int], currency: str, *, key: str, alt: str) -> int | None:
+    """One bar a name, the first on top, each with its amount written beside it; returns the clicked one's place."""
+    figure = _by_name(
+        tuple(_plain(name) for name in names),
+        tuple(_height_of(value, currency) for value in minor),
+        tuple(formats.amount(value, currency) for value in minor),
+        currency,
+        (*_colours(), _separators(), _MARGINS + _BAR * max(1, len(names))),
+    )
+    return _drawn(figure, key, alt)
+
+
+# Building and validating a figure costs more than the rest of its page. The same numbers make the same figure.
+@lru_cache(maxsize=256)
+def _by_month(
+    ticks: tuple[str, ...],
+    months: tuple[str, ...],
+    heights: tuple[float, ...],
+    amounts: tuple[str, ...],
+    look: tuple[str, str, str, int],
+) -> go.Figure:
+    colour, _, separators, height = look
+    places = list(range(len(months)))
+    bars = {
+        "type": "bar",
+        "x": places,
+        "y": heights,
+        "customdata": list(zip(months, amounts, strict=True)),
+        "marker": {"color": colour},
+        "hovertemplate": "%{customdata[0]}<br><b>%{customdata[1]}</b><extra></extra>",
+    }
+    axes = {
+        "xaxis": {"tickmode": "array", "tickvals": places, "ticktext": ticks, "tickangle": 0, "showgrid": False},
+        "yaxis": {"tickformat": ",.2~s", "rangemode": "tozero"},
+    }
+    return go.Figure({"data": [bars], "layout": {**_layout(separators, height), **axes}})
+
+
+@lru_cache(maxsize=256)
+def _by_name(
+    names: tuple[str, ...],
+    lengths: tuple[float, ...],
+    amounts: tuple[str, ...],
+    currency: str,
+    look: tuple[str, str, str, int],
+) -> go.Figure:
+    colour, on_colour, separators, height = look
+    places = list(range(len(names)))
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "y": places,
+        "x": lengths,
+        "text": amounts,
+        "textposition": "auto",
+        "insidetextfont": {"color": on_colour},
+        "customdata": list(zip(names, amounts, strict=True)),
+        "marker": {"color": colour},
+        "hovertemplate": f"%{{customdata[0]}}<br><b>%{{customdata[1]}} {currency}</b><extra></extra>",
+    }
+    axes = {
+        "yaxis": {
+            "autorange": "reversed",
+            "tickmode": "array",
+            "tickvals": places,
+            "ticktext": names,
+            "automargin": True,
+        },
+        "xaxis": {"visible": False, "rangemode": "tozero"},
+    }
+    return go.Figure({"data": [bars], "layout": {**_layout(separators, height), **axes}})
+
+
+def _layout(separators: str, height: int) -> dict[str, Any]:
+    return {
+        "height": height,
+        "margin": {"l": 0, "r": 0, "t": 8, "b": 0},
+        "separators": separators,
+        "showlegend": False,
+        "hovermode": "closest",
+        "dragmode": False,
+        "bargap": 0.35,
+    }
+
+
+def _drawn(figure: go.Figure, key: str, alt: str) -> int | None:
+    # Each answered click gets a chart of its own, so that a second click on the same bar is one again.
+    turn = st.session_state.get(f"{key}_turn", 0)
+    st.plotly_chart(
+        figure,
+        width="stretch",
+        key=f"{key}_{turn}",
+        alt=alt,
+        config=_NO_TOOLBAR,
+        on_select=lambda: _clicked(key, turn),
+        selection_mode="points",
+    )
+    clicked: int | None = st.session_state.pop(f"{key}_clicked", None)
+    return clicked
+
+
+def _clicked(key: str, turn: int) -> None:
+    points = st.session_state[f"{key}_{turn}"].selection.points
+    if points:
+        st.session_state[f"{key}_clicked"] = points[0]["point_index"]
+        st.session_state[f"{key}_turn"] = turn + 1
+
+
+def _ticks(months: Sequence[date]) -> list[str]:
+    """The month, and below it the year where one begins."""
+    return [
+        formats.month_alone(month) + (f"<br>{month.year}" if place == 0 or month.month == 1 else "")
+        for place, month in enumerate(months)
+    ]
 
 
 def _height_of(minor: int, currency: str) -> float:
     return float(Money(minor, currency).amount)
 
 
-def _colour() -> str:
-    """The theme's accent, as the reader's light or dark mode has it."""
-    return str(st.get_option(f"theme.{st.context.theme.type or 'light'}.primaryColor"))
+def _colours() -> tuple[str, str]:
+    """The theme's accent, as the reader's light or dark mode has it, and what can be read on it."""
+    mode = st.context.theme.type or "light"
+    return str(st.get_option(f"theme.{mode}.primaryColor")), str(st.get_option(f"theme.{mode}.backgroundColor"))
 
 
-def _layout(height: int) -> go.Layout:
+def _separators() -> str:
     symbols = formats.locale().number_symbols["latn"]
-    return go.Layout(
-        height=height,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
-        separators=symbols["decimal"] + symbols["group"],
-        showlegend=False,
-        hovermode="closest",
-        dragmode=False,
-        bargap=0.35,
-    )
-
-
-def money_by_month(
-    months: Sequence[date], minor: Sequence[int], currency: str, *, key: str, alt: str, height: int = 260
-) -> None:
-    """One bar a month."""
-    bars = go.Bar(
-        x=[formats.short_month(month) for month in months],
-        y=[_height_of(value, currency) for value in minor],
-        customdata=[formats.money(value, currency) for value in minor],
-        marker={"color": _colour()},
-        hovertemplate="%{x}<br><b>%{customdata}</b><extra></extra>",
-    )
-    figure = go.Figure(bars, _layout(height))
-    figure.update_yaxes(tickformat=",.2~s", rangemode="tozero", title=None)
-    figure.update_xaxes(type="category", title=None)
-    st.plotly_chart(figure, width="stretch", key=key, alt=alt, config=_NO_TOOLBAR)
-
-
-def money_by_name(
-    names: Sequence[str], minor: Sequence[int], currency: str, *, key: str, alt: str, height: int | None = None
-) -> None:
-    """One bar a name, the first on top, each with its amount written beside it."""
-    labels = [_plain(name) for name in names]
-    texts = [formats.amount(value, currency) for value in minor]
-    bars = go.Bar(
-        y=list(range(len(labels))),
-        x=[_height_of(value, currency) for value in minor],
-        orientation="h",
-        text=texts,
-        textposition="auto",
-        customdata=[[label, formats.money(value, currency)] for label, value in zip(labels, minor, strict=True)],
-        marker={"color": _colour()},
-        hovertemplate="%{customdata[0]}<br><b>%{customdata[1]}</b><extra></extra>",
-    )
-    figure = go.Figure(bars, _layout(height or 40 + 34 * max(1, len(labels))))
-    figure.update_yaxes(
-        autorange="reversed", tickmode="array", tickvals=list(range(len(labels))), ticktext=labels, automargin=True
-    )
-    figure.update_xaxes(visible=False, rangemode="tozero")
-    st.plotly_chart(figure, width="stretch", key=key, alt=alt, config=_NO_TOOLBAR)
+    return str(symbols["decimal"]) + str(symbols["group"])
 
 
 def _plain(name: str, longest: int = 28) -> str:

@@ -12,6 +12,8 @@ from billing_core.errors import BillingError
 from billing_core.identity import SESSION_COOKIE, Actor, Permission, sessions
 from billing_core.identity.sessions import SignedIn
 
+_FOR_THIS_RUN = "signed_in_for_this_run"
+
 
 def session_token() -> str:
     """The browser's session token, or nothing."""
@@ -38,6 +40,13 @@ def signed_in() -> SignedIn:
     return found
 
 
+def signed_in_for_this_run() -> SignedIn:
+    """The same, kept for the page that the menu runs next, so that one run asks once."""
+    found = signed_in()
+    st.session_state[_FOR_THIS_RUN] = found
+    return found
+
+
 def actor() -> Actor:
     """Whoever the browser's session belongs to; the script stops where there is none any more."""
     return signed_in().actor
@@ -45,7 +54,8 @@ def actor() -> Actor:
 
 def require(permission: Permission) -> Actor:
     """The actor, if they may see this page."""
-    who = actor()
+    found: SignedIn = st.session_state.pop(_FOR_THIS_RUN, None) or signed_in()
+    who = found.actor
     if not who.may(permission):
         st.error("Your role does not allow this page. An administrator can change your role.", icon=":material/block:")
         st.stop()

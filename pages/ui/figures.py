@@ -1,7 +1,9 @@
 """Figures as cards. Each opens into its definition, its rows, and the check that the rows add up to it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -9,6 +11,7 @@ from sqlalchemy.orm import Session
 from streamlit.delta_generator import DeltaGenerator
 
 from billing_core import figures
+from billing_core.customers import queries as customers
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Permission
 from billing_core.money import Money
@@ -18,12 +21,15 @@ from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
-CARD_WIDTH = 215
+CARD_WIDTH = 200
+BEGINNING = date(1900, 1, 1)
+MOST_ACROSS = 4
 
 
-def wall() -> DeltaGenerator:
-    """Where cards stand: as many beside each other as fit."""
-    return st.grid("auto", min_column_width=CARD_WIDTH, gap="small")
+def wall(count: int) -> DeltaGenerator:
+    """Where ``count`` cards stand: in full rows where that many fit beside each other."""
+    across = min(range(MOST_ACROSS, 1, -1), key=lambda columns: -count % columns)
+    return st.grid(across, min_column_width=CARD_WIDTH, gap="small")
 
 
 def cards(
@@ -45,7 +51,7 @@ def cards(
         before = read.plain(figures.value, figure, _before(scope)) if compared and scope.period else None
         codes: list[str | None] = [*sorted(code for code in now if code is not None)]
         for code in codes or [None if None in now or not currency else currency]:
-            _card(figure, scope, code, now.get(code, 0), before, key)
+            card(figure, scope, code, now.get(code, 0), key=key, before=before)
 
 
 def ratio_cards(
@@ -55,49 +61,85 @@ def ratio_cards(
     scope: Scope,
     *,
     key: str,
+    compared: bool = False,
 ) -> None:
     """One card per currency of a figure divided by another."""
+    before = None
+    if compared and scope.period:
+        before = {money.currency: money.minor for money in read.plain(value, _before(scope))}
     for money in read.plain(value, scope):
-        with st.container(border=True, gap="xxsmall", height="stretch"):
-            st.metric(ratio.title, formats.money(money.minor, money.currency), help=md(ratio.definition))
-            if st.button("Show rows", key=f"{key}_{money.currency}", type="tertiary", icon=":material/table_rows:"):
-                ratio_panel(ratio, replace(scope, currency=money.currency), money)
+        card(ratio, scope, money.currency, money.minor, key=key, before=before)
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A number whose rows somebody asked to see by a click in a table. A ratio's divisor is opened with it."""
+
+    figure: Figure | Ratio
+    scope: Scope
+    amount: int
+    currency: str | None = None
+
+
+def ask(behind: Behind) -> None:
+    """In a callback: show these rows in the run that follows."""
+    st.session_state["rows_asked_for"] = behind
+
+
+def answer() -> None:
+    """Open the panel that was asked for, if one was; once a page, at its end."""
+    asked: Behind | None = st.session_state.pop("rows_asked_for", None)
+    if asked is not None:
+        open_panel(asked)
+
+
+def open_panel(behind: Behind) -> None:
+    if isinstance(behind.figure, Ratio):
+        ratio_panel(behind.figure, behind.scope, Money(behind.amount, behind.currency or ""))
+    else:
+        panel(behind.figure, behind.scope, behind.amount, behind.currency)
 
 
 def value_text(amount: int, currency: str | None) -> str:
     return formats.count(amount) if currency is None else formats.money(amount, currency)
 
 
-def _card(
-    figure: Figure,
+def card(
+    figure: Figure | Ratio,
     scope: Scope,
     currency: str | None,
     amount: int,
-    before: dict[str | None, int] | None,
+    *,
     key: str,
+    before: Mapping[Any, int] | None = None,
 ) -> None:
+    """One number that is already known: minor units of a currency, or a count where there is none."""
     change, against = _change(amount, currency, before, scope)
     with st.container(border=True, gap="xxsmall", height="stretch"):
         st.metric(
-            figure.title,
+            md(figure.title),
             value_text(amount, currency),
             change,
             delta_color="off",
             delta_description=against,
             help=md(figure.definition),
         )
-        if st.button(
-            "Show rows",
-            key=f"{key}_{figure.key}_{currency or 'count'}",
-            type="tertiary",
-            icon=":material/table_rows:",
-            help=f"The rows behind “{md(figure.title)}” and their sum",
-        ):
-            panel(figure, replace(scope, currency=currency) if currency else scope, amount, currency)
+        if _opened(f"{key}_{figure.key}_{currency or 'count'}", figure.title):
+            open_panel(Behind(figure, replace(scope, currency=currency) if currency else scope, amount, currency))
+
+
+def _opened(key: str, title: str) -> bool:
+    return st.button(
+        "Show rows",
+        key=key,
+        type="tertiary",
+        icon=":material/table_rows:",
+        help=f"The rows behind “{md(title)}” and their sum",
+    )
 
 
 def _change(
-    amount: int, currency: str | None, before: dict[str | None, int] | None, scope: Scope
+    amount: int, currency: str | None, before: Mapping[Any, int] | None, scope: Scope
 ) -> tuple[str | int | None, str | None]:
     if before is None or scope.period is None:
         return None, None
@@ -118,9 +160,9 @@ def panel(figure: Figure, scope: Scope, amount: int, currency: str | None) -> No
     """The figure's definition, formula and rows, their sum, and whether it is the figure."""
     actor = signed_in()
     read = Reader(actor)
-    st.metric(figure.title, value_text(amount, currency))
+    st.metric(md(figure.title), value_text(amount, currency))
     st.markdown(f"{md(figure.definition)}  \n**Formula:** {md(figure.formula)}")
-    st.caption(_limits(scope))
+    st.caption(md(_limits(read, scope)))
     proven = read.plain(figures.proven, figure, scope).get(currency, 0)
     if proven == amount:
         st.success(f"Sum of the rows: {value_text(proven, currency)} = the figure ✓", icon=":material/check_circle:")
@@ -142,7 +184,7 @@ def ratio_panel(ratio: Ratio, scope: Scope, value: Money) -> None:
     read = Reader(actor)
     st.metric(ratio.title, formats.money(value.minor, value.currency))
     st.markdown(f"{md(ratio.definition)}  \n**Formula:** {md(ratio.formula)}")
-    st.caption(_limits(scope))
+    st.caption(md(_limits(read, scope)))
     dividend = read.plain(figures.proven, ratio.dividend, scope).get(value.currency, 0)
     divisor = read.plain(figures.proven, ratio.divisor, scope).get(None, 0)
     quotient = Money.rounded(Money(dividend, value.currency).amount / divisor, value.currency) if divisor else None
@@ -158,9 +200,12 @@ def ratio_panel(ratio: Ratio, scope: Scope, value: Money) -> None:
 
 def _rows(read: Reader, figure: Figure, scope: Scope, currency: str | None) -> None:
     total = read.plain(figures.row_count, figure, scope)
-    skipped = tables.pager(total, key=f"rows_{figure.key}", noun="rows", size=25)
+    skipped = tables.pager(total, key=f"rows_{figure.key}", noun="row", size=25)
     rows = read.plain(figures.page, figure, scope, limit=25, offset=skipped)
-    columns = [tables.text("What", "label", width="large"), tables.day("Date", "date")]
+    columns = [
+        tables.computed("What", lambda row: formats.with_days(row.label), width="large"),
+        tables.day("Date", "date"),
+    ]
     if currency is None:
         columns.append(tables.count("Count", "amount"))
     else:
@@ -183,11 +228,20 @@ def csv_address(figure: Figure, scope: Scope) -> str:
     return f"/downloads/figures/{figure.key}.csv" + (f"?{query}" if query else "")
 
 
-def _limits(scope: Scope) -> str:
+def _limits(read: Reader, scope: Scope) -> str:
     parts = [
-        formats.period(scope.period) if scope.period else "All time",
+        _days(scope),
         scope.currency or "",
-        "one customer" if scope.customer_id else "",
-        f"as known at {scope.known_at:%Y-%m-%d %H:%M} UTC" if scope.known_at else "",
+        read(customers.one, scope.customer_id).name if scope.customer_id else "",
+        f"as known at {formats.instant(scope.known_at, read.company.time_zone)}" if scope.known_at else "",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _days(scope: Scope) -> str:
+    if scope.period is None:
+        return "All time"
+    # What is asked for "up to a day" starts before there were any data.
+    if scope.period.start < BEGINNING:
+        return f"Up to {formats.day(scope.period.end)}"
+    return formats.period(scope.period)

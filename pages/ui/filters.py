@@ -9,8 +9,10 @@ import streamlit as st
 from billing_core.dates import Period, add_months, first_of_month, start_of_day, utc_now
 from billing_core.identity import Actor
 from billing_core.views import queries, service
+from pages.ui import messages
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
+from pages.ui.text import md
 
 CUSTOM = "Custom"
 
@@ -78,7 +80,7 @@ def search(label: str, *, key: str, page_key: str, placeholder: str) -> str:
         placeholder=placeholder,
         on_change=first_page,
         args=(page_key,),
-        width=220,
+        width=180,
     )
     return (found or "").strip()
 
@@ -102,7 +104,7 @@ def choice(
         format_func=lambda option: shown.get(option, option),
         on_change=first_page,
         args=(page_key,),
-        width=150,
+        width=130,
     )
     return chosen or ""
 
@@ -135,7 +137,7 @@ def order(orderings: Mapping[str, str], default: str, *, key: str, page_key: str
         format_func=lambda option: orderings.get(option, option),
         on_change=first_page,
         args=(page_key,),
-        width=150,
+        width=130,
     )
     return chosen if chosen in orderings else default
 
@@ -159,8 +161,13 @@ def saved_views(read: Reader, actor: Actor, page: str) -> None:
     with st.popover("Views", icon=":material/bookmark:"):
         for view in read(queries.of_page, page):
             with st.container(horizontal=True, vertical_alignment="center"):
-                if st.button(view.name, key=f"view_{view.id}", type="tertiary", icon=":material/filter_alt:"):
-                    _open(page, view.query)
+                # A link, not st.switch_page: the page's own filters are bound to the address and refuse to be set.
+                st.page_link(
+                    f"{page}.py",
+                    label=md(view.name),
+                    icon=":material/filter_alt:",
+                    query_params=parse_qs(view.query, keep_blank_values=True),
+                )
                 if st.button("Remove", key=f"forget_{view.id}", type="tertiary", icon=":material/delete:"):
                     with transaction() as session:
                         service.remove(session, actor, view.id, now=utc_now())
@@ -174,11 +181,7 @@ def saved_views(read: Reader, actor: Actor, page: str) -> None:
             query = urlencode([(key, value) for key in st.query_params for value in st.query_params.get_all(key)])
             with transaction() as session:
                 service.save(session, actor, page, name=name, query=query, now=utc_now())
-            st.toast("Saved. To share it, send the page's address: it holds the filters.", icon=":material/bookmark:")
+            messages.say(
+                "Saved. To share it, send the page's address: it holds the filters.", icon=":material/bookmark:"
+            )
             st.rerun()
-
-
-def _open(page: str, query: str) -> None:
-    """Streamlit keeps a widget's value while it is on the page: forget what the filters hold, then follow the link."""
-    wanted = parse_qs(query, keep_blank_values=True)
-    st.switch_page(f"{page}.py", query_params=wanted)

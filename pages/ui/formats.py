@@ -1,8 +1,9 @@
 """How amounts, dates and counts are written, in the reader's own locale. Exact: integers and decimals throughout."""
 
+import re
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -15,6 +16,7 @@ from billing_core.money import Money, decimal_places
 
 NOTHING = "–"
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+_STORED_PERIOD = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) to ([0-9]{4}-[0-9]{2}-[0-9]{2})$")
 
 
 @cache
@@ -37,7 +39,12 @@ def _digits(places: int, grouping: str) -> NumberPattern:
 
 def number(value: Decimal, places: int) -> str:
     """An exact decimal with that many digits after the point, thousands separated."""
-    here = locale()
+    return _written(value, places, st.context.locale or "en-US")
+
+
+@lru_cache(maxsize=16_384)
+def _written(value: Decimal, places: int, locale_name: str) -> str:
+    here = _named(locale_name)
     grouping = str(here.decimal_formats[None].pattern).partition(".")[0]
     return _digits(places, grouping).apply(value, here)
 
@@ -63,6 +70,11 @@ def change(minor: int, currency: str) -> str:
 
 def count(value: int) -> str:
     return number(Decimal(value), 0)
+
+
+def counted(value: int, noun: str) -> str:
+    """``1 order``, ``2 orders``; ``noun`` is the singular of one that takes an s."""
+    return f"{count(value)} {noun if value == 1 else noun + 's'}"
 
 
 def decimal(value: Decimal | None) -> str:
@@ -93,13 +105,21 @@ def short_month(value: date) -> str:
     return str(format_skeleton("yMMM", value, locale=locale()))
 
 
+def month_alone(value: date) -> str:
+    return str(format_skeleton("MMM", value, locale=locale()))
+
+
 def instant(value: datetime | None, zone: str) -> str:
     """A moment where the business is."""
     if value is None:
         return NOTHING
-    here, clock = locale(), ZoneInfo(zone)
-    at = format_time(value.astimezone(clock), "short", locale=here)
-    return f"{format_date(value.astimezone(clock), 'medium', locale=here)}, {at}"
+    return _at(value, zone, st.context.locale or "en-US")
+
+
+@lru_cache(maxsize=4_096)
+def _at(value: datetime, zone: str, locale_name: str) -> str:
+    here, there = _named(locale_name), value.astimezone(ZoneInfo(zone))
+    return f"{format_date(there, 'medium', locale=here)}, {format_time(there, 'short', locale=here)}"
 
 
 def period(value: Period) -> str:
@@ -114,9 +134,23 @@ def days(start: date, end: date) -> str:
     return period(Period(start, end))
 
 
+def with_days(label: str) -> str:
+    """A stored label that ends with ``2026-10-01 to 2026-10-31``, with the period as the reader writes it."""
+    found = _STORED_PERIOD.search(label)
+    if found is None:
+        return label
+    start, end = (date.fromisoformat(one) for one in found.groups())
+    return label[: found.start()] + days(start, end)
+
+
 def sentence(words_: str) -> str:
     """With a capital first letter, and the rest as it is."""
     return words_[:1].upper() + words_[1:]
+
+
+def action(code: str) -> str:
+    """``report.generate`` -> ``Report: generate``."""
+    return words(code.replace(".", ": "))
 
 
 def words(code: str) -> str:

@@ -65,7 +65,8 @@ class Reader:
         facts = [self._fact(value) for value in (*arguments, *named.items())]
         key = repr((query.__module__, query.__qualname__, self._newest_change, self._sees, facts))
         try:
-            return _kept(key, query, arguments, named)
+            # By name: for arguments by place Streamlit inspects the signature each time.
+            return _kept(key=key, _query=query, _arguments=arguments, _named=named)
         except BillingError as error:
             st.error(str(error), icon=":material/error:")
             st.stop()

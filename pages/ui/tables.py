@@ -1,11 +1,11 @@
 """Tables whose rows the database sorted and paged: amounts right-aligned and exact, a click opens a row."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import streamlit as st
@@ -18,12 +18,20 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``cell`` makes of a row what the table shows; ``order`` is the query's name for sorting by it, if it has one."""
+    """``cell`` makes of a row what the table shows; ``order`` is the query's name for sorting by it, if it has one.
+
+    ``opens`` is what a click on this column's cells does with the row, where that is not what the table does.
+    """
 
     label: str
     cell: Callable[[Any], object]
     config: Any
     order: str = ""
+    opens: Callable[[Any], None] | None = None
+
+    def opening(self, opens: Callable[[Any], None]) -> Self:
+        """The same column, whose cells open something of their own: the rows behind the number, for one."""
+        return replace(self, opens=opens)
 
 
 def text(label: str, name: str, *, order: str = "", help: str | None = None, width: Any = None) -> Column:  # noqa: A002
@@ -139,10 +147,11 @@ def show(
 ) -> list[Any]:
     """Draw the rows; returns those that are ticked where ``choose`` is set.
 
-    ``opens`` is called in a callback with the row whose cell was clicked. With ``order_key`` a click on a column's
-    head sorts by it in SQL, through the widget of that key.
+    ``opens``, or what the cell's column opens, is called in a callback with the row whose cell was clicked. With
+    ``order_key`` a click on a column's head sorts by it in SQL, through the widget of that key.
     """
-    modes = [mode for mode, wanted in _modes(choose, opens, order_key) if wanted]
+    clicks = opens is not None or any(column.opens for column in columns)
+    modes = [mode for mode, wanted in _modes(choose, clicks, order_key) if wanted]
     data = frame(rows, columns)
     look = {column.label: column.config for column in columns}
     if not modes:
@@ -157,6 +166,7 @@ def show(
             placeholder=formats.NOTHING,
         )
         return []
+    kept, key = key, f"{key}_{st.session_state.get(f'{key}_turn', 0)}"
     chosen = st.dataframe(
         data,
         column_config=look,
@@ -166,14 +176,17 @@ def show(
         height=height,
         width="stretch",
         placeholder=formats.NOTHING,
-        on_select=partial(_react, key, tuple(rows), tuple(columns), opens, order_key),
+        on_select=partial(_react, kept, key, tuple(rows), tuple(columns), opens, order_key),
         selection_mode=modes,
     )
     return [rows[position] for position in chosen.selection.rows if position < len(rows)]
 
 
 def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE) -> int:
-    """The count, the pages, and how many rows to skip. Drawn above its table, so that the query knows the page."""
+    """The count, the pages, and how many rows to skip. Drawn above its table, so that the query knows the page.
+
+    ``noun`` is the singular: the count says whether it takes an s.
+    """
     pages = max(1, -(-total // size))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         place = st.empty()
@@ -183,17 +196,16 @@ def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE) -> int:
         first = (page - 1) * size
         last = min(total, first + size)
         shown = f", {formats.count(first + 1)}–{formats.count(last)} shown" if pages > 1 else ""
-        place.caption(
-            f"{formats.count(total)} {noun if total != 1 else noun.removesuffix('s')}{shown}", width="content"
-        )
+        place.caption(f"{formats.counted(total, noun)}{shown}", width="content")
     return first
 
 
-def _modes(choose: bool, opens: object, order_key: str | None) -> list[tuple[Any, bool]]:
-    return [("multi-row", choose), ("single-cell", opens is not None), ("single-column", order_key is not None)]
+def _modes(choose: bool, clicks: bool, order_key: str | None) -> list[tuple[Any, bool]]:
+    return [("multi-row", choose), ("single-cell", clicks), ("single-column", order_key is not None)]
 
 
 def _react(
+    kept: str,
     key: str,
     rows: tuple[Any, ...],
     columns: tuple[Column, ...],
@@ -201,15 +213,20 @@ def _react(
     order_key: str | None,
 ) -> None:
     selection = st.session_state[key].selection
-    if opens is not None and selection.cells:
-        position = selection.cells[0][0]
-        if position < len(rows):
-            opens(rows[position])
-    elif order_key is not None and selection.columns:
+    if not selection.cells and not selection.columns:
+        return
+    # A table of its own for the next click, so that one on the same cell or head is a click again. Emptying this
+    # one's selection would not do: when a dialog closes, the focus returns and selects a cell that nobody clicked.
+    st.session_state[f"{kept}_turn"] = st.session_state.get(f"{kept}_turn", 0) + 1
+    if selection.cells:
+        position, label = selection.cells[0]
+        own = next((column.opens for column in columns if column.label == label), None)
+        open_row = own or opens
+        if position < len(rows) and open_row:
+            open_row(rows[position])
+    elif order_key is not None:
         names = {column.label: column.order for column in columns}
         order = names.get(selection.columns[0], "")
-        # Nothing stays selected, so that the next click on the same head is one again.
-        st.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": []}}
         if order:
             st.session_state[order_key] = f"-{order}" if st.session_state.get(order_key) == order else order
 

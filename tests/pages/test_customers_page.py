@@ -67,7 +67,7 @@ def test_every_tab_of_a_customer_opens_for_every_role(page_as, sessions, role, t
     page = page_as(role).visit("customers.py", customer=str(filled.acme), customer_tab=tab)
 
     assert not page.exception
-    assert page.header[0].value == r"Acme \:red\[\$5 \*Corp\*\]"
+    assert page.title[0].value == r"Acme \:red\[\$5 \*Corp\*\]"
 
 
 def test_a_customers_page_has_its_totals_and_orders(page_as, sessions):

@@ -42,6 +42,7 @@ def test_figures_are_the_sums_of_the_reports_one_card_a_currency(page_as, sessio
         ("Average report", "8.00 USD"),
         ("Reports", "2"),
         ("Orders billed", "3"),
+        ("Open questions", "0"),
         ("Unbilled orders", "1"),
     ]
 

@@ -5,6 +5,7 @@ from sqlalchemy import func, select
 
 from billing_core.jobs import bill_run
 from billing_core.reports.models import BillingReport, ReportRun
+from billing_core.views.models import SavedView
 from pages.ui import formats
 from tests.pages.filled import HOSTILE, fill
 from tests.reports.company import LATER, MARCH, an_order, billed
@@ -80,11 +81,42 @@ def test_a_reports_services_add_up_to_its_total(page_as, sessions):
     page = page_as("finance").visit("reports.py", report=str(filled.march))
 
     # Two orders of four items: 2 × 2.00 for handling, 8 × 0.50 for picking.
-    assert tables_of(page)[0][["Service", "Quantity", "Amount"]].values.tolist() == [
+    assert tables_of(page)[0][["Service", "Quantity", "Amount, USD"]].values.tolist() == [
         ["Handling", "2", "4.00"],
         ["Picking", "8", "4.00"],
     ]
     assert any("the report's total ✓" in text.value for text in page.caption)
+
+
+def test_each_number_in_a_reports_head_opens_into_orders_that_add_up_to_it(page_as, sessions):
+    filled = fill(sessions)
+    number = filled.march
+    # Two orders of 4.00 each; handling and picking on both.
+    for key, check in (
+        (f"report_report_{number}_total_USD", "8.00"),
+        (f"report_report_{number}_orders_count", "2"),
+        (f"report_report_{number}_charges_count", "4"),
+        (f"report_report_{number}_average_USD", "8.00"),
+    ):
+        page = page_as("finance").visit("reports.py", report=str(number))
+        page.button(key=key).click().run()
+
+        assert not page.exception
+        assert page.success[0].value.replace(formats.NO_BREAK_SPACE, " ").endswith("= the figure ✓")
+        assert check in page.success[0].value, key
+
+
+def test_a_kept_view_brings_its_filters_back(page_as, sessions):
+    fill(sessions)
+    visitor = page_as("manager")
+    page = visitor.visit("reports.py", reports_currency="EUR")
+    next(one for one in page.text_input if one.label == "Keep these filters as").set_value("Euros")
+    page.button(key="FormSubmitter:save_view_reports-Save view").click().run()
+
+    assert not page.exception
+    assert page.toast[0].value.startswith("Saved."), "said after the rerun that follows, else nobody sees it"
+    with sessions() as session:
+        assert session.scalars(select(SavedView.query)).all() == ["reports_currency=EUR"]
 
 
 def test_a_report_of_somebody_else_is_not_there(page_as, sessions):
@@ -142,7 +174,7 @@ def test_generating_plans_a_run_that_can_be_followed(page_as, sessions, monkeypa
     page.button(key="generate").click().run(timeout=30)
 
     assert not page.exception
-    assert page.success[0].value == "Done: 1 new reports, 1 unchanged."
+    assert page.success[0].value == "Done: 1 new report, 1 unchanged."
     with sessions() as session:
         assert session.scalar(select(func.count()).select_from(ReportRun)) == 1
         current = select(BillingReport.total_minor).where(

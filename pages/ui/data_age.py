@@ -16,14 +16,12 @@ from pages.ui.text import md
 def draw(read: Reader) -> None:
     imported, billed = read.plain(_newest)
     zone = read.company.time_zone
-    parts = []
-    if imported:
-        parts.append(f"Last import {formats.instant(imported, zone)}")
-    if billed:
-        parts.append(
-            f"last report {formats.instant(billed, zone)}" if parts else f"Last report {formats.instant(billed, zone)}"
-        )
-    st.caption(md(" · ".join(parts)) if parts else "No data yet")
+    lines = [
+        f"{what} {md(formats.instant(when, zone))}"
+        for what, when in (("Last import", imported), ("Last report", billed))
+        if when
+    ]
+    st.caption("  \n".join(lines) or "No data yet")
 
 
 def _newest(session: Session) -> tuple[datetime | None, datetime | None]:
