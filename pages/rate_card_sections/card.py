@@ -11,7 +11,7 @@ from billing_core.rating import queries, service
 from billing_core.rating.queries import RateRow
 from billing_core.reports.wording import cost_type_words
 from pages.rate_card_sections import picker, rate, wording
-from pages.ui import formats, tables
+from pages.ui import formats, messages, tables
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
 
@@ -106,5 +106,5 @@ def _copy(read: Reader, actor: Actor, customer_id: int, day: date) -> None:
                 starts_on=starts_on,
                 now=utc_now(),
             )
-        st.toast(f"Copied {formats.count(len(made))} rates", icon=":material/check:")
+        messages.say(f"Copied {formats.count(len(made))} rates")
         st.rerun()

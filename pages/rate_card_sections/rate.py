@@ -12,7 +12,7 @@ from billing_core.reports import queries as reports
 from billing_core.reports.queries import ReportFilter
 from billing_core.reports.wording import cost_type_words
 from pages.rate_card_sections import terms, wording
-from pages.ui import formats, tables
+from pages.ui import formats, messages, tables
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -112,7 +112,7 @@ def _add(read: Reader, actor: Actor, customer_id: int) -> None:
                 valid_to=last_day,
                 now=utc_now(),
             )
-        st.toast("Added the rate", icon=":material/check:")
+        messages.say("Added the rate")
         close()
         st.rerun()
 
@@ -139,7 +139,7 @@ def _change(read: Reader, actor: Actor, row: RateRow) -> None:
     if st.button("Save the change", type="primary", icon=":material/save:", key="save_rate"):
         with transaction() as session:
             made = service.change_rate(session, actor, row.id, pricing(), starts_on=starts_on, now=utc_now()).id
-        st.toast(f"From {formats.day(starts_on)} the new terms hold", icon=":material/check:")
+        messages.say(f"From {formats.day(starts_on)} the new terms hold")
         open_(made)
         st.rerun()
 
@@ -158,7 +158,7 @@ def _end(read: Reader, actor: Actor, row: RateRow) -> None:
     if ended:
         with transaction() as session:
             service.end_rate(session, actor, row.id, last_day=last_day, now=utc_now())
-        st.toast("Set the last day", icon=":material/check:")
+        messages.say("Set the last day")
         st.rerun()
     st.caption(
         "Removing takes the rate off the card from its first day. Reports already made keep its price, and it stays "
@@ -167,7 +167,7 @@ def _end(read: Reader, actor: Actor, row: RateRow) -> None:
     if st.button("Remove this rate", icon=":material/delete:", key="remove_rate"):
         with transaction() as session:
             service.remove_rate(session, actor, row.id, now=utc_now())
-        st.toast("Removed the rate", icon=":material/check:")
+        messages.say("Removed the rate")
         close()
         st.rerun()
 

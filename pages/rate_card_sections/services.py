@@ -7,7 +7,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.rating import queries, service
 from billing_core.rating.models import CostType
 from billing_core.reports.wording import cost_type_words
-from pages.ui import tables
+from pages.ui import messages, tables
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
 
@@ -42,7 +42,7 @@ def draw(read: Reader, actor: Actor) -> None:
             service.create_service(
                 session, actor, code=code or "", name=name or "", cost_type=CostType(cost_type), now=utc_now()
             )
-        st.toast("Created the service", icon=":material/check:")
+        messages.say("Created the service")
         st.rerun()
     if rows:
         with change, st.container(border=True):
@@ -68,5 +68,5 @@ def _change(actor: Actor, known: dict[int, queries.ServiceRow]) -> None:
             service.change_service(
                 session, actor, chosen.id, name=name or "", cost_type=CostType(cost_type), now=utc_now()
             )
-        st.toast("Saved the service", icon=":material/check:")
+        messages.say("Saved the service")
         st.rerun()

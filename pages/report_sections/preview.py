@@ -26,7 +26,7 @@ def draw(previews: list[Preview]) -> None:
         for currency in sorted(sums):
             st.metric(f"Total, {currency}", formats.money(sums[currency], currency), border=True)
         st.metric("Reports", formats.count(len(previews)), border=True)
-        st.metric("New or changed", formats.count(len(changed)), border=True)
+        st.metric("Of them new or changed", formats.count(len(changed)), border=True)
         st.metric("Questions", formats.count(questions), border=True)
         if twice:
             st.metric("Charges billed twice", formats.count(twice), border=True)
