@@ -1,11 +1,14 @@
 """One customer: totals per currency, reports, orders, what changed, and its details."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from billing_core.audit import queries as audit
 from billing_core.audit.queries import AuditFilter
 from billing_core.customers import queries
 from billing_core.customers.models import Customer
+from billing_core.dates import Period, day_in
 from billing_core.identity import Actor, Permission
 from billing_core.reports import figures, series
 from billing_core.reports import queries as reports
@@ -13,7 +16,7 @@ from billing_core.reports.queries import Report, ReportFilter
 from pages.customer_sections import editing, orders
 from pages.report_sections.browse import state_of
 from pages.ui import charts, formats, tables
-from pages.ui.figures import cards, ratio_cards, wall
+from pages.ui.figures import Behind, answer, ask, cards, ratio_cards, wall
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -52,7 +55,8 @@ def _header(customer: Customer) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(customer.currency, icon=":material/payments:", color="blue")
         place = ", ".join(part for part in (customer.city, customer.state, customer.country) if part)
-        st.caption(md(" · ".join(part for part in (customer.ref, place, customer.email) if part)), width="content")
+        # Not a caption: in its faded colour the address, which becomes a link, could hardly be read.
+        st.markdown(md(" · ".join(part for part in (customer.ref, place, customer.email) if part)), width="content")
 
 
 def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
@@ -66,18 +70,21 @@ def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
     for currency in sorted({point.currency for point in points}):
         st.subheader(f"Billed by month, {currency}", anchor=False)
         of_currency = [point for point in points if point.currency == currency][-24:]
-        charts.money_by_month(
+        month = charts.money_by_month(
             [point.month for point in of_currency],
             [point.amount_minor for point in of_currency],
             currency,
             key=f"customer_by_month_{currency}",
             alt=f"Billed to this customer in {currency} by month",
         )
+        if month is not None and month < len(of_currency):
+            of_month = replace(scope, period=Period.month_of(of_currency[month].month), currency=currency)
+            ask(Behind(figures.BILLED, of_month, of_currency[month].amount_minor, currency))
     details = {
         "Address": ", ".join(part for part in (customer.address, customer.postal_code, customer.city) if part),
         "Phone": customer.phone,
         "Tax number": customer.tax_id,
-        "Customer since": formats.instant(customer.created_at, read.company.time_zone),
+        "Customer since": formats.day(day_in(read.company.time_zone, customer.created_at)),
     }
     st.table(
         {name: md(value) for name, value in details.items() if value},
@@ -85,6 +92,7 @@ def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
         width="content",
         alt="Details",
     )
+    answer()
 
 
 def _reports(read: Reader, customer: Customer) -> None:

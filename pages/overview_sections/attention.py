@@ -50,7 +50,7 @@ def draw(read: Reader, actor: Actor, *, today: date, known_at: datetime | None) 
     with st.container(border=True, gap="xsmall"):
         for matter, count in waiting:
             # Each column keeps its place at every width, so that the rows stand under each other.
-            what, rows, action = st.columns([5, 3, 3], vertical_alignment="center", gap="small")
+            what, rows, action = st.columns([6, 3, 3], vertical_alignment="center", gap="small")
             key = matter.shown.key
             what.markdown(f"{matter.icon} {md(matter.sentence(count))}")
             if rows.button("Show rows", key=f"attention_{key}", type="tertiary", icon=":material/table_rows:"):

@@ -121,7 +121,7 @@ def downloaded_report(page: Page, product: Product, folder: Path) -> list[dict[s
     table = page.get_by_test_id("stDataFrame")
     table.click(position={"x": 200, "y": 55})
     expect(page.get_by_role("heading", name=f"{CUSTOMER}, April 1998")).to_be_visible()
-    page.get_by_role("button", name="Download").click()
+    page.get_by_test_id("stPopover").get_by_role("button", name="Download").click()
     return download(page, page.get_by_role("link", name="CSV", exact=True), folder / "report.csv")
 
 
