@@ -1,6 +1,6 @@
 """``report generate`` for one customer, as a file or on stdout; ``report run`` for all of them."""
 
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from datetime import date
 from pathlib import Path
 
@@ -27,7 +27,8 @@ def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
     generate = verbs.add_parser("generate", help="bill one customer for a period")
     generate.add_argument("--customer", required=True, metavar="C", help="the customer's ref or integer id")
     _add_period(generate)
-    generate.add_argument("--format", choices=[*Format], default=Format.JSON.value, dest="output_format")
+    formats = [one.value for one in Format]
+    generate.add_argument("--format", choices=formats, default=Format.JSON.value, dest="output_format")
     generate.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to this file instead of stdout")
     generate.set_defaults(run=_generate)
 
@@ -38,9 +39,14 @@ def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
 
 def _add_period(command: ArgumentParser) -> None:
     for name, dest, words in (("--from", "start", "first"), ("--to", "end", "last")):
-        command.add_argument(
-            name, required=True, dest=dest, type=date.fromisoformat, metavar="D", help=f"{words} day, YYYY-MM-DD"
-        )
+        command.add_argument(name, required=True, dest=dest, type=_day, metavar="D", help=f"{words} day, YYYY-MM-DD")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"“{text}” is not a day such as 1998-04-30") from None
 
 
 def _generate(arguments: Namespace) -> Answer:

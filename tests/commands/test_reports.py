@@ -95,3 +95,18 @@ def test_verify_proves_or_names_what_is_wrong(capsys, sessions):
     assert main(["--json", "verify"]) == 1
 
     assert ["report 1"] in [check["wrong"] for check in json.loads(capsys.readouterr().out)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--from", "2026-02-30", "--to", "2026-03-31"], "“2026-02-30” is not a day such as 1998-04-30"),
+        ([*MARCH, "--format", "docx"], "choose from 'csv', 'json', 'xlsx', 'pdf'"),
+    ],
+)
+def test_wrong_usage_is_told_in_words_of_the_command_line(capsys, wrong, said):
+    with pytest.raises(SystemExit) as left:
+        main(["report", "generate", "--customer", "ALFKI", *wrong])
+    printed = capsys.readouterr()
+    assert (left.value.code, printed.out) == (2, "")
+    assert said in printed.err
