@@ -50,7 +50,7 @@ def draw(read: Reader, actor: Actor, *, today: date, known_at: datetime | None) 
     with st.container(border=True, gap="xsmall"):
         for matter, count in waiting:
             # Each column keeps its place at every width, so that the rows stand under each other.
-            what, rows, action = st.columns([6, 3, 3], vertical_alignment="center", gap="small")
+            what, rows, action = st.columns([17, 8, 10], vertical_alignment="center", gap="small")
             key = matter.shown.key
             what.markdown(f"{matter.icon} {md(matter.sentence(count))}")
             if rows.button("Show rows", key=f"attention_{key}", type="tertiary", icon=":material/table_rows:"):
@@ -103,7 +103,7 @@ def _question(kind: QuestionKind, scope: Scope) -> Matter:
     return Matter(
         figures.questions_of(kind),
         scope,
-        lambda count: f"{question_words(kind)}: {formats.counted(count, 'time')} on current reports",
+        lambda count: f"{question_words(kind)}: {formats.counted(count, 'time')}",
         "rate_cards.py" if priced else "imports.py",
         None,
         "Set prices" if priced else "Import",
