@@ -4,6 +4,7 @@ A page is run as the dashboard runs it (menu, permissions, reads, elements), wit
 read forgotten before each run: what is measured is the first person on Monday morning.
 """
 
+import logging
 import statistics
 import time
 from collections.abc import Callable
@@ -22,6 +23,9 @@ from billing_core.identity import sessions as browser_sessions
 from billing_core.identity.models import User
 from billing_core.identity.sessions import Browser
 from pages.ui import context
+
+# Outside a server Streamlit warns at every run that there is none.
+logging.getLogger("streamlit").setLevel(logging.ERROR)
 
 NAVIGATION = Path(__file__).parent.parent / "pages" / "navigation.py"
 PAGES: dict[str, dict[str, str]] = {

@@ -300,6 +300,14 @@ def upgrade() -> None:
         "ix_orders_customer_id_order_date", "orders", ["customer_id", "order_date", "id", "status"], unique=False
     )
     op.create_index("ix_orders_order_date", "orders", ["order_date"], unique=False)
+    op.create_index(
+        "ix_orders_drafts",
+        "orders",
+        ["order_date"],
+        unique=False,
+        sqlite_where=sa.text("status = 'draft'"),
+        postgresql_where=sa.text("status = 'draft'"),
+    )
 
     op.create_table(
         "products",
