@@ -29,9 +29,9 @@ def signed_in() -> SignedIn:
         found = sessions.find(session, session_token(), now=utc_now())
     if found is None:
         st.session_state.clear()
-        st.warning("You are signed out. Sign in to come back here.", icon=":material/lock:")
-        # The same address again, in the same tab: the gate answers with the sign-in page, which leads back.
-        st.html('<a href="" target="_self">Sign in</a>')
+        # The same address again: the gate answers with the sign-in page, which leads back. Markdown and nothing else:
+        # the gate no longer serves this browser the script of an element that the page has not drawn yet.
+        st.warning("You are signed out. [Sign in](<>) to come back here.", icon=":material/lock:")
         st.stop()
     # A page that stayed open while somebody else signed in here must not show what the first had typed.
     if st.session_state.get("signed_in_person", found.actor.user_id) != found.actor.user_id:

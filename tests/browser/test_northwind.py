@@ -27,6 +27,7 @@ def test_a_newcomer_gets_from_an_empty_database_to_the_csv(product: Product, pag
     generate(page, product)
     row = downloaded_summary(page, product, tmp_path)
     short = downloaded_report(page, product, tmp_path)
+    sign_out(page)
 
     expected = northwind.charges(files, KEY, MONTH, per_order=HANDLING, per_item=PICKING)
     assert len(expected) > 1, "the month must have orders, or the test says nothing"
@@ -123,6 +124,17 @@ def downloaded_report(page: Page, product: Product, folder: Path) -> list[dict[s
     expect(page.get_by_role("heading", name=f"{CUSTOMER}, April 1998")).to_be_visible()
     page.get_by_test_id("stPopover").get_by_role("button", name="Download").click()
     return download(page, page.get_by_role("link", name="CSV", exact=True), folder / "report.csv")
+
+
+def sign_out(page: Page) -> None:
+    """What stands there afterwards needs nothing that only a signed-in browser is given."""
+    page.goto(page.url)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are signed out")).to_be_visible()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Sign in").click()
+    expect(opened.value.get_by_label("E-mail address")).to_be_visible()
+    expect(page.get_by_text("TypeError")).to_have_count(0)
 
 
 def choose(page: Page, box: Locator, option: str) -> None:

@@ -14,4 +14,4 @@ def test_signing_out_ends_the_session(page_as):
     visitor = page_as("finance")
     page = visitor.visit()
     page.sidebar.button(key="sign_out").click().run()
-    assert [warning.value for warning in page.warning] == ["You are signed out. Sign in to come back here."]
+    assert [warning.value for warning in page.warning] == ["You are signed out. [Sign in](<>) to come back here."]
