@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from billing_core.errors import Invalid
@@ -25,6 +25,9 @@ def read(content: bytes, *, size: int = 3) -> tuple[source.Layout, list[tuple[in
 
 
 def written(rows, *, delimiter=",", line_end="\n", quoting=csv.QUOTE_MINIMAL) -> str:
+    # Python's writer leaves a lone \r bare where lines end in \n, and no reader could tell it from a line's end.
+    if any("\r" in cell for row in rows for cell in row):
+        quoting = csv.QUOTE_ALL
     target = io.StringIO()
     csv.writer(target, delimiter=delimiter, lineterminator=line_end, quoting=quoting).writerows(rows)
     return target.getvalue()
@@ -37,6 +40,7 @@ def written(rows, *, delimiter=",", line_end="\n", quoting=csv.QUOTE_MINIMAL) ->
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
     mark=st.booleans(),
 )
+@example(rows=[["", "", "\r"]], delimiter=",", line_end="\n", quoting=csv.QUOTE_MINIMAL, mark=False)
 def test_any_cells_come_back_as_they_were_in_every_dialect(rows, delimiter, line_end, quoting, mark):
     header = ["first name", "second name", "third name"]
     text = written([header, *rows], delimiter=delimiter, line_end=line_end, quoting=quoting)
