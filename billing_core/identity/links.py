@@ -60,5 +60,11 @@ def find(session: Session, token: str, *purposes: LinkPurpose, now: datetime) ->
         .with_for_update()
     ).one_or_none()
     if link is None:
-        raise NotFound("This link has been used or is too old. Ask an administrator for a new one.")
+        # Before the set-up there is no administrator to ask.
+        whom = (
+            "The terminal shows a new one at each start"
+            if LinkPurpose.SET_UP in purposes
+            else "Ask an administrator for a new one"
+        )
+        raise NotFound(f"This link has been used or is too old. {whom}.")
     return link

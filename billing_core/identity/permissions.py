@@ -73,7 +73,7 @@ class Actor:
 
     def require(self, permission: Permission) -> None:
         if permission not in self.permissions:
-            raise Forbidden(f"your role does not allow this ({permission})")
+            raise Forbidden(f"Your role does not allow this: it needs the permission “{permission}”")
 
 
 def actor_with(role: Role, *, user_id: int | None, name: str, customer_id: int | None = None) -> Actor:

@@ -66,9 +66,16 @@ def _by_month(
     }
     axes = {
         "xaxis": {"tickmode": "array", "tickvals": places, "ticktext": ticks, "tickangle": 0, "showgrid": False},
-        "yaxis": {"tickformat": ",.2~s", "rangemode": "tozero"},
+        "yaxis": _amounts_axis(max(heights, default=0)),
     }
     return go.Figure({"data": [bars], "layout": {**_layout(separators, height), **axes}})
+
+
+def _amounts_axis(tallest: float) -> dict[str, Any]:
+    """Thousands and millions are shortened; below that a shortened number would read as a thousandth ("200m")."""
+    if not tallest:
+        return {"range": [0, 1], "tickvals": [0]}
+    return {"tickformat": ",.2~s" if tallest >= 1_000 else ",.2~f", "rangemode": "tozero"}
 
 
 @lru_cache(maxsize=256)

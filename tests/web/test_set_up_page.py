@@ -159,3 +159,9 @@ def test_a_filling_that_fails_says_so(visitor, link, fresh_filling, monkeypatch)
 
 def test_the_filling_page_is_for_those_signed_in(browser, link):
     assert browser().get("/auth/filling").headers["location"] == "/auth/sign-in"
+
+
+def test_a_wrong_set_up_link_points_to_the_terminal(visitor):
+    answer = visitor.get("/auth/set-up", params={"token": "wrong"}, headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "The terminal shows a new one at each start" in answer.text
