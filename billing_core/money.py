@@ -13,8 +13,11 @@ from sqlalchemy import ColumnElement
 
 from billing_core.errors import Invalid
 
+# Orders count in thousandths, the lines of an invoice in millionths.
 QUANTITY_PLACES = 3
+LINE_QUANTITY_PLACES = 6
 PRICE_PLACES = 6
+PERCENT_PLACES = 4
 
 # ISO 4217 currencies whose minor unit is not a hundredth.
 _MINOR_UNIT_DIGITS = {

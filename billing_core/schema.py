@@ -6,11 +6,31 @@ from billing_core.customers import models as customers
 from billing_core.database import Base
 from billing_core.identity import models as identity
 from billing_core.imports import models as imports
+from billing_core.invoices import models as invoices
+from billing_core.ledger import models as ledger
+from billing_core.mailing import models as mailing
 from billing_core.orders import models as orders
+from billing_core.outbox import models as outbox
+from billing_core.payments import models as payments
 from billing_core.rating import models as rating
 from billing_core.reports import models as reports
 from billing_core.views import models as views
 
-__all__ = ["audit", "businesses", "customers", "identity", "imports", "orders", "rating", "reports", "views"]
+__all__ = [
+    "audit",
+    "businesses",
+    "customers",
+    "identity",
+    "imports",
+    "invoices",
+    "ledger",
+    "mailing",
+    "orders",
+    "outbox",
+    "payments",
+    "rating",
+    "reports",
+    "views",
+]
 
 metadata = Base.metadata

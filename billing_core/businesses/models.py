@@ -1,9 +1,9 @@
-"""Our own legal entities: who issues the documents, in which currency and time zone."""
+"""Our own legal entities: who issues the documents, in which currency, time zone and number series."""
 
 import secrets
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import ForeignKey, LargeBinary, String, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.database import Base
@@ -14,7 +14,11 @@ def _public_id() -> str:
 
 
 class Business(Base):
-    """``set_up_at`` is empty until somebody has given the business its name, currency and time zone."""
+    """``set_up_at`` is empty until somebody has given the business its name, currency and time zone.
+
+    ``payment_terms`` such as "Net 30" decide when invoices are due; the formats such as ``INV-{year}-{seq:03}`` how
+    they are numbered. ``reminds`` is off until somebody has looked at the schedule of reminders.
+    """
 
     __tablename__ = "businesses"
 
@@ -25,7 +29,31 @@ class Business(Base):
     tax_id: Mapped[str] = mapped_column(String(64), default="")
     currency: Mapped[str] = mapped_column(String(3))
     time_zone: Mapped[str] = mapped_column(String(64))
+    email: Mapped[str] = mapped_column(String(254), default="", server_default="")
+    phone: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    bank_details: Mapped[str] = mapped_column(String(1000), default="", server_default="")
+    payment_terms: Mapped[str] = mapped_column(String(200), default="Net 30", server_default="Net 30")
+    invoice_format: Mapped[str] = mapped_column(
+        String(64), default="INV-{year}-{seq:03}", server_default="INV-{year}-{seq:03}"
+    )
+    credit_note_format: Mapped[str] = mapped_column(
+        String(64), default="CN-{year}-{seq:03}", server_default="CN-{year}-{seq:03}"
+    )
+    invoice_footer: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    reminds: Mapped[bool] = mapped_column(default=False, server_default=false())
+    active: Mapped[bool] = mapped_column(default=True, server_default=true())
     set_up_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column()
 
     __mapper_args__ = {"version_id_col": version}
+
+
+class BusinessLogo(Base):
+    """The picture on a business's documents: PNG or JPEG, as it was uploaded."""
+
+    __tablename__ = "business_logos"
+
+    business_id: Mapped[int] = mapped_column(ForeignKey(Business.id, ondelete="RESTRICT"), primary_key=True)
+    media_type: Mapped[str] = mapped_column(String(32))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    checksum: Mapped[str] = mapped_column(String(64))

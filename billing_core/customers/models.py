@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -23,7 +23,8 @@ def new_uuid() -> str:
 class Customer(Base):
     """``ref`` is the key by which imports and the customer's own systems know it, trimmed.
 
-    ``country`` is an ISO 3166 two-letter code or empty; ``currency`` is the one in which it is billed.
+    ``country`` is an ISO 3166 two-letter code or empty; ``currency`` is the one in which it is billed. Empty
+    ``payment_terms`` are the business's. Until ``held_until``, that day included, it is not reminded.
     """
 
     __tablename__ = "customers"
@@ -44,6 +45,10 @@ class Customer(Base):
     country: Mapped[str] = mapped_column(String(2), default="")
     currency: Mapped[str] = mapped_column(String(3))
     tax_id: Mapped[str] = mapped_column(String(64), default="")
+    language: Mapped[str] = mapped_column(String(8), default="en", server_default="en")
+    payment_terms: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    held_until: Mapped[date | None]
+    hold_reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1)
 

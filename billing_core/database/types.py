@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Integer
 from sqlalchemy.types import TypeDecorator
 
 from billing_core.dates import in_utc
-from billing_core.money import PRICE_PLACES, QUANTITY_PLACES
+from billing_core.money import LINE_QUANTITY_PLACES, PERCENT_PLACES, PRICE_PLACES, QUANTITY_PLACES
 
 # SQLite only gives a rowid alias (and so a cheap key) to a column declared INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -39,7 +39,9 @@ class Scaled(TypeDecorator[Decimal]):
 
 
 Quantity = Scaled(QUANTITY_PLACES)
+LineQuantity = Scaled(LINE_QUANTITY_PLACES)
 UnitPrice = Scaled(PRICE_PLACES)
+Percent = Scaled(PERCENT_PLACES)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

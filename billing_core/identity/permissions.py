@@ -22,6 +22,13 @@ class Permission(enum.StrEnum):
     RATE_WRITE = "rate.write"
     REPORT_READ = "report.read"
     REPORT_GENERATE = "report.generate"
+    INVOICE_READ = "invoice.read"
+    INVOICE_WRITE = "invoice.write"
+    INVOICE_SEND = "invoice.send"
+    PAYMENT_READ = "payment.read"
+    PAYMENT_WRITE = "payment.write"
+    REMINDER_WRITE = "reminder.write"
+    OUTBOX_READ = "outbox.read"
     EXPORT = "export"
     IMPORT = "import"
     USER_MANAGE = "user.manage"
@@ -35,6 +42,9 @@ _FINANCE = frozenset(
         Permission.ORDER_READ,
         Permission.RATE_READ,
         Permission.REPORT_READ,
+        Permission.INVOICE_READ,
+        Permission.PAYMENT_READ,
+        Permission.OUTBOX_READ,
         Permission.AUDIT_READ,
     }
 )
@@ -54,6 +64,8 @@ _OF_ONE_CUSTOMER = frozenset(
         Permission.RATE_READ,
         Permission.REPORT_READ,
         Permission.REPORT_GENERATE,
+        Permission.INVOICE_READ,
+        Permission.PAYMENT_READ,
         Permission.EXPORT,
     }
 )

@@ -1,0 +1,315 @@
+"""Invoices with their lines and history, and credit notes."""
+
+import enum
+import secrets
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing_core.businesses.models import Business
+from billing_core.customers.models import Customer
+from billing_core.database import Base
+from billing_core.database.types import BigId, LineQuantity, Percent, UnitPrice
+from billing_core.money import Money
+from billing_core.rating.models import Service
+from billing_core.reports.models import BillingReport
+
+
+class InvoiceState(enum.StrEnum):
+    """What is stored; the published status follows from it and the facts (``lifecycle.status``)."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    PAID = "paid"
+    CANCELLED = "cancelled"
+
+
+class LineType(enum.StrEnum):
+    SERVICE = "service"
+    PRODUCT = "product"
+    FEE = "fee"
+    OTHER = "other"
+
+
+class SeriesKind(enum.StrEnum):
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+
+
+class EventKind(enum.StrEnum):
+    """What can happen to an invoice; the timeline shows them in order."""
+
+    CREATED = "created"
+    EDITED = "edited"
+    SENT = "sent"
+    MAILED = "mailed"
+    VIEWED = "viewed"
+    DOWNLOADED = "downloaded"
+    REMINDED = "reminded"
+    HELD = "held"
+    RELEASED = "released"
+    MARKED_OVERDUE = "marked_overdue"
+    PAYMENT = "payment"
+    PAYMENT_UNDONE = "payment_undone"
+    PAYMENT_FAILED = "payment_failed"
+    CREDIT_APPLIED = "credit_applied"
+    CREDIT_NOTE = "credit_note"
+    REFUNDED = "refunded"
+    WRITTEN_OFF = "written_off"
+    WRITE_OFF_UNDONE = "write_off_undone"
+    CANCELLED = "cancelled"
+
+
+def _invoice_public_id() -> str:
+    return f"inv_{secrets.token_hex(8)}"
+
+
+def _line_public_id() -> str:
+    return f"li_{secrets.token_hex(8)}"
+
+
+def _credit_note_public_id() -> str:
+    return f"cn_{secrets.token_hex(8)}"
+
+
+def _token() -> str:
+    """192 random bits: whoever has the link may see the invoice."""
+    return secrets.token_urlsafe(24)
+
+
+class NumberSeries(Base):
+    """The last number drawn in one series of a business. ``series`` is the format with its year filled in and
+    ``{seq}`` left, such as ``INV-2026-{seq:03}``."""
+
+    __tablename__ = "number_series"
+
+    business_id: Mapped[int] = mapped_column(ForeignKey(Business.id, ondelete="RESTRICT"), primary_key=True)
+    kind: Mapped[SeriesKind] = mapped_column(primary_key=True)
+    series: Mapped[str] = mapped_column(String(64), primary_key=True)
+    last: Mapped[int]
+
+
+class Invoice(Base):
+    """What a customer is asked to pay.
+
+    Amounts are minor units of ``currency``, kept in the transaction that posts to the ledger; ``verify`` proves that
+    they agree. ``subtotal_minor`` is before tax and after discounts; ``discount_minor`` is the invoice's own
+    discount where it is an amount, ``discount_percent`` where it is a share. What the customer and the issuer were
+    called is a copy: free to change in a draft, frozen with the number.
+    """
+
+    __tablename__ = "invoices"
+    __table_args__ = (
+        UniqueConstraint("business_id", "number"),
+        UniqueConstraint("business_id", "series", "sequence"),
+        CheckConstraint("state = 'draft' OR number IS NOT NULL OR state = 'cancelled'", name="numbered"),
+        CheckConstraint("(series IS NULL) = (sequence IS NULL)", name="series_with_sequence"),
+        CheckConstraint("total_minor = subtotal_minor + tax_minor AND total_minor >= 0", name="total"),
+        CheckConstraint("paid_minor >= 0 AND credited_minor >= 0 AND written_off_minor >= 0", name="settled"),
+        CheckConstraint("paid_minor + credited_minor + written_off_minor <= total_minor", name="not_over_settled"),
+        CheckConstraint("refunded_minor BETWEEN 0 AND paid_minor", name="refunded"),
+        CheckConstraint(
+            "state <> 'paid' OR paid_minor + credited_minor + written_off_minor = total_minor", name="paid"
+        ),
+        CheckConstraint("due_on >= issued_on", name="due_after_issue"),
+        CheckConstraint("discount_percent IS NULL OR discount_minor IS NULL", name="one_discount"),
+        Index("ix_invoices_customer", "customer_id", "issued_on", "id"),
+        Index("ix_invoices_state", "state", "due_on", "id"),
+        Index("ix_invoices_issued", "issued_on", "id"),
+        Index("ix_invoices_created", "created_at", "id"),
+        Index("ix_invoices_total", "total_minor", "id"),
+        # Ageing and what is outstanding are read from this index alone.
+        Index("ix_invoices_due", "state", "currency", "due_on", "customer_id", "due_minor"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_invoice_public_id)
+    token: Mapped[str] = mapped_column(String(64), unique=True, default=_token)
+    business_id: Mapped[int] = mapped_column(ForeignKey(Business.id, ondelete="RESTRICT"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
+    state: Mapped[InvoiceState] = mapped_column(default=InvoiceState.DRAFT)
+    number: Mapped[str | None] = mapped_column(String(64))
+    series: Mapped[str | None] = mapped_column(String(64))
+    sequence: Mapped[int | None]
+    currency: Mapped[str] = mapped_column(String(3))
+    issued_on: Mapped[date]
+    due_on: Mapped[date]
+    payment_terms: Mapped[str] = mapped_column(String(200), default="")
+    notes: Mapped[str] = mapped_column(Text, default="")
+    reference: Mapped[str] = mapped_column(String(120), default="")
+
+    customer_name: Mapped[str] = mapped_column(String(200), default="")
+    customer_email: Mapped[str] = mapped_column(String(254), default="")
+    customer_address: Mapped[str] = mapped_column(String(1000), default="")
+    customer_tax_id: Mapped[str] = mapped_column(String(64), default="")
+    language: Mapped[str] = mapped_column(String(8), default="en")
+    # The issuer as it was when the invoice was sent: name, address, email, tax_id, bank_details. NULL in a draft.
+    issuer: Mapped[dict[str, Any] | None]
+
+    discount_percent: Mapped[Decimal | None] = mapped_column(Percent)
+    discount_minor: Mapped[int | None] = mapped_column(BigInteger)
+    subtotal_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    tax_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    total_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    paid_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    credited_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    written_off_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    refunded_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    # What is still to be paid; the database computes it, so that it cannot disagree.
+    due_minor: Mapped[int] = mapped_column(
+        BigInteger,
+        Computed(
+            "CASE WHEN state = 'open' THEN total_minor - paid_minor - credited_minor - written_off_minor ELSE 0 END",
+            persisted=True,
+        ),
+    )
+
+    sent_at: Mapped[datetime | None]
+    viewed_at: Mapped[datetime | None]
+    paid_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
+    payment_failed_at: Mapped[datetime | None]
+    payment_failure: Mapped[str] = mapped_column(String(500), default="")
+    marked_overdue_at: Mapped[datetime | None]
+    held_until: Mapped[date | None]
+    hold_reason: Mapped[str] = mapped_column(String(200), default="")
+
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(String(200))
+    updated_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+    # Two people saving the same invoice: the second gets StaleDataError.
+    __mapper_args__ = {"version_id_col": version, "eager_defaults": True}
+
+    @property
+    def total(self) -> Money:
+        return Money(self.total_minor, self.currency)
+
+    @property
+    def amount_due(self) -> Money:
+        return Money(self.due_minor, self.currency)
+
+
+class InvoiceLineItem(Base):
+    """One line. ``unit_price`` is in major units; ``amount_minor`` is the line after its own discount, rounded for
+    showing: the invoice's sums are rounded from the exact values, not from these."""
+
+    __tablename__ = "invoice_line_items"
+    __table_args__ = (
+        Index("ix_invoice_line_items_invoice_id", "invoice_id", "position"),
+        CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint("unit_price >= 0", name="unit_price"),
+        CheckConstraint("tax_rate >= 0 AND tax_rate <= 1000000", name="tax_rate"),
+        CheckConstraint("discount_percent IS NULL OR discount_minor IS NULL", name="one_discount"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_line_public_id)
+    invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    position: Mapped[int]
+    description: Mapped[str] = mapped_column(String(2000))
+    quantity: Mapped[Decimal] = mapped_column(LineQuantity)
+    unit_price: Mapped[Decimal] = mapped_column(UnitPrice)
+    type: Mapped[LineType] = mapped_column(default=LineType.SERVICE)
+    tax_rate: Mapped[Decimal] = mapped_column(Percent, default=Decimal(0))
+    discount_percent: Mapped[Decimal | None] = mapped_column(Percent)
+    discount_minor: Mapped[int | None] = mapped_column(BigInteger)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    service_id: Mapped[int | None] = mapped_column(ForeignKey(Service.id, ondelete="RESTRICT"))
+    report_id: Mapped[int | None] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"))
+    created_at: Mapped[datetime]
+
+
+class InvoicedReport(Base):
+    """Which reports an invoice was made from. A discarded draft takes its rows with it."""
+
+    __tablename__ = "invoiced_reports"
+    __table_args__ = (Index("ix_invoiced_reports_report_id", "report_id"),)
+
+    invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"), primary_key=True)
+    report_id: Mapped[int] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"), primary_key=True)
+
+
+class InvoiceEvent(Base):
+    """Something that happened to an invoice. ``data`` holds what its sentence needs, amounts in minor units."""
+
+    __tablename__ = "invoice_events"
+    __table_args__ = (Index("ix_invoice_events_invoice_id", "invoice_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    at: Mapped[datetime]
+    kind: Mapped[EventKind]
+    actor_id: Mapped[int | None]
+    actor_name: Mapped[str] = mapped_column(String(200))
+    data: Mapped[dict[str, Any] | None]
+
+
+class CreditNote(Base):
+    """A document that takes back part or all of an invoice. It has its own number and never changes.
+
+    ``refund_minor`` of it was paid back rather than taken off what was due.
+    """
+
+    __tablename__ = "credit_notes"
+    __table_args__ = (
+        UniqueConstraint("business_id", "number"),
+        UniqueConstraint("business_id", "series", "sequence"),
+        CheckConstraint("total_minor = subtotal_minor + tax_minor AND total_minor > 0", name="total"),
+        Index("ix_credit_notes_invoice_id", "invoice_id"),
+        Index("ix_credit_notes_customer", "customer_id", "issued_on", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_credit_note_public_id)
+    business_id: Mapped[int] = mapped_column(ForeignKey(Business.id, ondelete="RESTRICT"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
+    invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    number: Mapped[str] = mapped_column(String(64))
+    series: Mapped[str] = mapped_column(String(64))
+    sequence: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    issued_on: Mapped[date]
+    reason: Mapped[str] = mapped_column(String(500))
+    subtotal_minor: Mapped[int] = mapped_column(BigInteger)
+    tax_minor: Mapped[int] = mapped_column(BigInteger)
+    total_minor: Mapped[int] = mapped_column(BigInteger)
+    refund_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(String(200))
+
+
+class CreditNoteLine(Base):
+    """One line of a credit note: ``amount_minor`` before tax at one rate."""
+
+    __tablename__ = "credit_note_lines"
+    __table_args__ = (
+        Index("ix_credit_note_lines_credit_note_id", "credit_note_id", "position"),
+        ForeignKeyConstraint(["credit_note_id"], [CreditNote.id], ondelete="RESTRICT"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    credit_note_id: Mapped[int]
+    position: Mapped[int]
+    description: Mapped[str] = mapped_column(String(2000))
+    type: Mapped[LineType]
+    tax_rate: Mapped[Decimal] = mapped_column(Percent)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    tax_minor: Mapped[int] = mapped_column(BigInteger)

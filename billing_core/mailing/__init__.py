@@ -1,0 +1,1 @@
+"""Mails to customers: their texts, sending invoices, reminding of late ones."""

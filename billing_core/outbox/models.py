@@ -1,0 +1,58 @@
+"""Messages that wait to leave, and what became of them."""
+
+import enum
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing_core.database import Base
+from billing_core.database.types import BigId
+
+
+class MessageState(enum.StrEnum):
+    """WAITING: also between two tries. HELD_BACK: nothing to deliver it with is set up. FAILED: given up, for a person
+    to look at."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    RECALLED = "recalled"
+    HELD_BACK = "held_back"
+
+
+class OutboxMessage(Base):
+    """One thing to deliver once.
+
+    ``key`` names it for the receiver (a mail's Message-ID is made of it), and can exist only once. ``content`` is
+    what the adapter of its ``channel`` needs. ``not_before`` is the instant of the next try; until the first one it
+    can be recalled. ``claimed_until``: some process is delivering it.
+    """
+
+    __tablename__ = "outbox_messages"
+    __table_args__ = (
+        Index("ix_outbox_messages_due", "state", "not_before", "id"),
+        Index("ix_outbox_messages_subject", "subject_kind", "subject_id"),
+        Index("ix_outbox_messages_created_at", "created_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(120), unique=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    topic: Mapped[str] = mapped_column(String(32))
+    recipient: Mapped[str] = mapped_column(String(320))
+    title: Mapped[str] = mapped_column(String(500))
+    content: Mapped[dict[str, Any]]
+    subject_kind: Mapped[str] = mapped_column(String(32))
+    subject_id: Mapped[str] = mapped_column(String(64))
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id", ondelete="RESTRICT"))
+    state: Mapped[MessageState] = mapped_column(default=MessageState.WAITING)
+    attempts: Mapped[int] = mapped_column(default=0)
+    not_before: Mapped[datetime]
+    claimed_until: Mapped[datetime | None]
+    last_error: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(String(200))
+    delivered_at: Mapped[datetime | None]

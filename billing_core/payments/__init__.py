@@ -1,0 +1,1 @@
+"""Money received, what it pays, and money paid back."""

@@ -1,0 +1,125 @@
+"""Payments and what they pay."""
+
+import enum
+import secrets
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing_core.businesses.models import Business
+from billing_core.customers.models import Customer
+from billing_core.database import Base
+from billing_core.database.types import BigId
+from billing_core.invoices.models import CreditNote, Invoice
+
+
+class PaymentMethod(enum.StrEnum):
+    """The way of payment; each has its own cash account in the ledger."""
+
+    BANK_TRANSFER = "bank_transfer"
+    CASH = "cash"
+    CHEQUE = "cheque"
+    CARD = "card"
+    STRIPE = "stripe"
+    OTHER = "other"
+
+
+class AllocationKind(enum.StrEnum):
+    """PAYMENT: with a payment's own money. CREDIT: with credit that the customer had."""
+
+    PAYMENT = "payment"
+    CREDIT = "credit"
+
+
+class RefundSource(enum.StrEnum):
+    """INVOICE: takes a paid invoice back. CREDIT: pays out money that was kept for the customer."""
+
+    INVOICE = "invoice"
+    CREDIT = "credit"
+
+
+def _payment_public_id() -> str:
+    return f"pay_{secrets.token_hex(8)}"
+
+
+class Payment(Base):
+    """Money that came in. What it does not pay is the customer's credit. ``undone_at``: it was recorded wrongly."""
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("fee_minor >= 0 AND fee_minor <= amount_minor", name="fee"),
+        Index("ix_payments_received", "received_on", "id"),
+        Index("ix_payments_customer", "customer_id", "received_on", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_payment_public_id)
+    business_id: Mapped[int] = mapped_column(ForeignKey(Business.id, ondelete="RESTRICT"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
+    currency: Mapped[str] = mapped_column(String(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    fee_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    method: Mapped[PaymentMethod]
+    received_on: Mapped[date]
+    reference: Mapped[str] = mapped_column(String(120), default="")
+    note: Mapped[str] = mapped_column(String(500), default="")
+    entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
+    undone_at: Mapped[datetime | None]
+    undone_reason: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(String(200))
+
+
+class Allocation(Base):
+    """What one invoice got. ``payment_id`` is NULL where it was paid from the customer's credit."""
+
+    __tablename__ = "payment_allocations"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("(kind = 'payment') = (payment_id IS NOT NULL)", name="payment"),
+        Index("ix_payment_allocations_invoice_id", "invoice_id"),
+        Index("ix_payment_allocations_payment_id", "payment_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[AllocationKind]
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey(Payment.id, ondelete="RESTRICT"))
+    invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    allocated_on: Mapped[date]
+    entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
+    undone_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(200))
+
+
+class Refund(Base):
+    """Money paid back. One that takes an invoice back comes with the credit note that says so."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("(source = 'invoice') = (invoice_id IS NOT NULL)", name="invoice"),
+        Index("ix_refunds_customer", "customer_id", "refunded_on", "id"),
+        Index("ix_refunds_invoice_id", "invoice_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[RefundSource]
+    business_id: Mapped[int] = mapped_column(ForeignKey(Business.id, ondelete="RESTRICT"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    credit_note_id: Mapped[int | None] = mapped_column(ForeignKey(CreditNote.id, ondelete="RESTRICT"))
+    currency: Mapped[str] = mapped_column(String(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    method: Mapped[PaymentMethod]
+    refunded_on: Mapped[date]
+    reference: Mapped[str] = mapped_column(String(120), default="")
+    reason: Mapped[str] = mapped_column(String(500))
+    entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(String(200))
