@@ -24,15 +24,15 @@ class _Outlet:
         return waiting
 
 
-def zipped(files: Iterable[tuple[str, datetime, Iterator[bytes]]]) -> Iterator[bytes]:
-    """(name, time, chunks) of each file, packed one after the other."""
+def zipped(files: Iterable[tuple[str, datetime, Iterator[bytes]]], *, zip64: bool = True) -> Iterator[bytes]:
+    """(name, time, chunks) of each file, packed one after the other. Without ``zip64`` none may pass two gigabytes."""
     outlet = _Outlet()
     with ZipFile(outlet, "w", ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # it writes and flushes, no more
         for name, moment, chunks in files:
             entry = ZipInfo(name, moment.timetuple()[:6])
             entry.compress_type = ZIP_DEFLATED
-            # Its size is not known before it is written, and may pass four gigabytes.
-            with archive.open(entry, "w", force_zip64=True) as packed:
+            # Its size is not known before it is written.
+            with archive.open(entry, "w", force_zip64=zip64) as packed:
                 for chunk in chunks:
                     packed.write(chunk)
                     if ready := outlet.taken():

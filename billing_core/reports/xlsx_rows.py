@@ -1,4 +1,4 @@
-"""Rows of a sheet as they stand in a workbook's XML: text stays text whatever it begins with, numbers keep each digit."""
+"""Rows of a sheet as a workbook's XML has them: text stays text whatever it begins with, numbers keep each digit."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,9 +19,9 @@ _DAY_0 = date(1899, 12, 30).toordinal()
 _FIRST_OF_MARCH_1900 = 61
 
 
-def around_text(column: str) -> Around:
-    """For a column by its letters, such as ``A``."""
-    return f'<c r="{column}', '" t="inlineStr"><is>', "</is></c>"
+def around_text(column: str, style: str) -> Around:
+    """For a column by its letters, such as ``A``; ``style`` is a number among the workbook's styles."""
+    return f'<c r="{column}', f'" s="{style}" t="inlineStr"><is>', "</is></c>"
 
 
 def around_number(column: str, style: str) -> Around:

@@ -1,15 +1,20 @@
 """Reports as workbook and PDF, read back by other libraries."""
 
 import io
-from datetime import datetime, time
+import re
+from datetime import date, datetime, time
 from decimal import Decimal
+from zipfile import ZipFile
 
 import pytest
 from openpyxl import load_workbook
+from openpyxl.utils.escape import unescape
 from pypdf import PdfReader
+from sqlalchemy import update
 
 from billing_core.identity import SYSTEM
-from billing_core.reports import exporting, pdf, xlsx
+from billing_core.reports import exporting, pdf, xlsx, xlsx_rows
+from billing_core.reports.models import ReportOrder
 from tests.reports.exported import FIRST_DAY, MADE_AT, a_customer, a_report
 
 
@@ -40,6 +45,9 @@ def test_the_workbook_has_orders_and_charges_as_numbers_and_dates(session):
         *("ACME-0", "=1+1", first_day, 'Ship "fast"', "by weight", 2.5, 1.25, 2, "minimum", "weight > 2", 0.01),
     ]
     assert len(rows(book["Charges"])) == 1 + 3
+    assert rows(book["Questions"])[1:] == [
+        ["ACME-0", "No product has this SKU, so its cases are unknown", 'Ship "fast"', "=SKU"]
+    ]
     assert [row[0].is_date for row in book["Orders"]["C2:C3"]] == [True, True]
 
 
@@ -48,6 +56,46 @@ def test_a_formula_in_a_text_cell_of_the_workbook_stays_text(session):
     book = workbook(session, report)
     assert book["Orders"]["B2"].data_type == "s"
     assert {cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row} <= {"s", "n", "d"}
+
+
+@pytest.mark.parametrize(
+    "name", ['A & B <C> "D"', "<r>x</r>", "<r>&</r>", " around ", "two\nlines", "_x0041_", "\a\r\uffff", "Łódź 😀"]
+)
+def test_any_text_comes_back_from_the_workbook_as_it_was(session, name):
+    book = workbook(session, a_report(session, a_customer(session, name=name), (100, 0), ship_to_name=name))
+    assert unescape(book["Orders"]["E2"].value) == name
+    assert unescape(book["Summary"]["B4"].value).strip() == name.strip()
+
+
+@pytest.mark.parametrize(
+    ("day", "number"),
+    [(date(1900, 1, 1), "1"), (date(1900, 2, 28), "59"), (date(1900, 3, 1), "61"), (date(2008, 1, 1), "39448")],
+)
+def test_days_are_counted_as_excel_does_with_its_29_february_1900(day, number):
+    assert xlsx_rows.day(day) == number
+
+
+def test_the_workbook_begins_before_its_rows_are_read(session):
+    report = a_report(session, a_customer(session), (100, 0))
+    chunks = exporting.chunks(session, SYSTEM, report.id, "xlsx")
+    begun = next(chunks)
+    session.execute(update(ReportOrder).values(order_number="LATER"))
+    book = load_workbook(io.BytesIO(begun + b"".join(chunks)))
+    assert book["Orders"]["A2"].value == "LATER"
+
+
+def test_the_workbook_is_an_archive_that_excel_opens(session):
+    content = b"".join(exporting.chunks(session, SYSTEM, a_report(session, a_customer(session), (1, 0)).id, "xlsx"))
+    with ZipFile(io.BytesIO(content)) as archive:
+        # 4.5 would be ZIP64, which Excel refuses.
+        assert {entry.extract_version for entry in archive.infolist()} == {20}
+        sheets = [archive.read(f"xl/worksheets/sheet{number}.xml") for number in (2, 3, 4)]
+    assert [re.search(b'<dimension ref="([^"]+)"', sheet)[1] for sheet in sheets] == [b"A1:I2", b"A1:K2", b"A1:D2"]
+
+
+def test_a_report_of_nothing_is_a_workbook_all_the_same(session):
+    book = workbook(session, a_report(session, a_customer(session)))
+    assert [(sheet.title, sheet.max_row) for sheet in book][1:] == [("Orders", 1), ("Charges", 1)]
 
 
 def test_headers_of_the_workbook_stay_in_view(session):
@@ -76,6 +124,8 @@ def test_rows_beyond_what_a_sheet_holds_go_on_in_the_next(session, monkeypatch):
     book = workbook(session, a_report(session, a_customer(session), *[(100, 0)] * 5))
     assert book.sheetnames == ["Summary", *_three("Orders"), *_three("Charges"), "Questions"]
     assert [len(rows(book[name])) - 1 for name in _three("Orders")] == [2, 2, 1]
+    numbers = [row[0] for name in _three("Charges") for row in rows(book[name])[1:]]
+    assert numbers == [f"ACME-{number}" for number in range(5)]
 
 
 def _three(name):
