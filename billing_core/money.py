@@ -3,8 +3,10 @@
 Prices and quantities are exact decimals; an amount becomes minor units once, at the end, half away from zero.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from typing import Self
 
@@ -53,10 +55,12 @@ class Money:
     currency: str
 
     @classmethod
-    def rounded(cls, amount: Decimal, currency: str) -> Self:
+    def rounded(cls, amount: Decimal | Fraction, currency: str) -> Self:
         """``amount`` in major units; half a minor unit rounds away from zero. Call once, at the end."""
-        scaled = amount.scaleb(decimal_places(currency))
-        return cls(int(scaled.to_integral_value(ROUND_HALF_UP)), currency)
+        numerator, denominator = amount.as_integer_ratio()
+        scaled = abs(numerator) * 10 ** decimal_places(currency)
+        minor = (2 * scaled + denominator) // (2 * denominator)
+        return cls(minor if numerator >= 0 else -minor, currency)
 
     @property
     def amount(self) -> Decimal:
@@ -77,6 +81,17 @@ class Money:
     def _same_currency(self, other: Self) -> None:
         if self.currency != other.currency:
             raise Invalid(f"cannot combine {other.currency} with {self.currency}")
+
+
+def split(total: Money, shares: Sequence[Decimal | Fraction]) -> list[Money]:
+    """``total`` in parts as near to the exact ``shares`` (major units, which add up to it but for rounding) as whole
+    minor units can be. What rounding down leaves over goes where most was cut off, the first before the later."""
+    units = [Fraction(share) * 10 ** decimal_places(total.currency) for share in shares]
+    parts = [unit.__floor__() for unit in units]
+    by_cut = sorted(range(len(parts)), key=lambda place: parts[place] - units[place])
+    for place in by_cut[: total.minor - sum(parts)]:
+        parts[place] += 1
+    return [Money(part, total.currency) for part in parts]
 
 
 def rounded_quotient(dividend: ColumnElement[int], divisor: int) -> ColumnElement[int]:

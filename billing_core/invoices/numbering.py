@@ -1,0 +1,211 @@
+"""Numbers without holes: one counter a series, raised in the transaction that uses the number.
+
+Whoever draws a number holds the counter's row until they commit, so that nobody else can draw the next one before
+it is certain that this one is used. A failed save gives its number back with everything else.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Insert, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from billing_core.businesses.models import Business
+from billing_core.errors import Conflict, Invalid
+from billing_core.invoices.models import CreditNote, Invoice, NumberSeries, SeriesKind
+
+_SEQUENCE = re.compile(r"\{seq(?::0?([1-9]))?\}")
+_PLACEHOLDER = re.compile(r"[{}]")
+LONGEST = 64
+# What no document number needs, and what would not survive a file name or a bank's reference field.
+_ALLOWED = re.compile(r"[^\W_][\w ./#-]*", re.UNICODE)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """``series`` and ``sequence`` are None for a number of somebody's own that fits no series."""
+
+    number: str
+    series: str | None
+    sequence: int | None
+
+
+def check_format(text: str) -> str:
+    """The format, if numbers can be made of it; Invalid with the reason where not.
+
+    ``{seq}`` is needed, ``{seq:03}`` fills up with zeros, ``{year}`` starts a new series each year.
+    """
+    wanted = " ".join(text.split())
+    rest = _SEQUENCE.sub("", wanted, count=1).replace("{year}", "")
+    if len(_SEQUENCE.findall(wanted)) != 1:
+        raise Invalid("The format needs {seq} once, such as INV-{year}-{seq:03}")
+    if _PLACEHOLDER.search(rest):
+        raise Invalid("The format may hold {year} and {seq} in braces, and nothing else")
+    if not _ALLOWED.fullmatch(_written(_series(wanted, date(2000, 1, 1)), 1)) or len(wanted) > LONGEST - 8:
+        raise Invalid("The format may hold letters, digits, spaces and . / # - only, and begins with a letter or digit")
+    return wanted
+
+
+def draw(session: Session, business: Business, kind: SeriesKind, issued_on: date) -> Drawn:
+    """The next number of the business's series; others wait for this transaction to end."""
+    return draw_many(session, business, kind, issued_on, 1)[0]
+
+
+def draw_many(session: Session, business: Business, kind: SeriesKind, issued_on: date, count: int) -> list[Drawn]:
+    """The next ``count`` numbers. A number that somebody has claimed as their own is passed over: it is used."""
+    series = _series(_format(business, kind), issued_on)
+    drawn: list[Drawn] = []
+    while len(drawn) < count:
+        wanted = count - len(drawn)
+        last = _raised(session, business.id, kind, series, by=wanted)
+        sequences = range(last - wanted + 1, last + 1)
+        taken = _taken(session, business.id, kind, [_written(series, sequence) for sequence in sequences])
+        drawn += [
+            Drawn(number, series, sequence)
+            for sequence in sequences
+            if (number := _written(series, sequence)) not in taken
+        ]
+    return drawn
+
+
+def claim(session: Session, business: Business, kind: SeriesKind, number: str, issued_on: date) -> Drawn:
+    """A number of somebody's own choosing; Conflict where it is used, Invalid where it is none.
+
+    One that reads like the series' own keeps its place in it, so that the series stays whole.
+    """
+    wanted = " ".join(number.split())
+    if not wanted or len(wanted) > LONGEST or not _ALLOWED.fullmatch(wanted):
+        reason = f"letters, digits, spaces and . / # - only, at most {LONGEST} characters"
+        raise Invalid("This cannot be a document number", fields={"invoice_number": reason})
+    series = _series(_format(business, kind), issued_on)
+    # By 0: nothing is drawn, but the row is locked, so that nobody draws this very number meanwhile.
+    last = _raised(session, business.id, kind, series, by=0)
+    if _taken(session, business.id, kind, [wanted]):
+        raise Conflict(f"The number {wanted} is already used", fields={"invoice_number": "is already used"})
+    sequence = _sequence_in(series, wanted)
+    if sequence is None:
+        return Drawn(wanted, None, None)
+    if sequence == last + 1:
+        _raised(session, business.id, kind, series, by=1)
+    return Drawn(wanted, series, sequence)
+
+
+def _format(business: Business, kind: SeriesKind) -> str:
+    return business.invoice_format if kind is SeriesKind.INVOICE else business.credit_note_format
+
+
+def _series(number_format: str, issued_on: date) -> str:
+    return number_format.replace("{year}", f"{issued_on.year:04}")
+
+
+def _written(series: str, sequence: int) -> str:
+    return _SEQUENCE.sub(lambda found: f"{sequence:0{found[1] or 1}}", series, count=1)
+
+
+def _sequence_in(series: str, number: str) -> int | None:
+    """Which number of the series this is, if it is written as the series writes it."""
+    before, after = (re.escape(part) for part in _SEQUENCE.sub("\0", series, count=1).split("\0"))
+    found = re.fullmatch(f"{before}([0-9]{{1,9}}){after}", number)
+    sequence = int(found[1]) if found else 0
+    return sequence if sequence and _written(series, sequence) == number else None
+
+
+def _raised(session: Session, business_id: int, kind: SeriesKind, series: str, *, by: int) -> int:
+    """Raise the counter and say where it stands. The row is locked until the transaction ends, also by 0."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(NumberSeries).values(business_id=business_id, kind=kind, series=series, last=by)
+    raised: Insert = statement.on_conflict_do_update(
+        index_elements=[NumberSeries.business_id, NumberSeries.kind, NumberSeries.series],
+        set_={"last": NumberSeries.last + by},
+    ).returning(NumberSeries.last)
+    return int(session.execute(raised).scalar_one())
+
+
+def _taken(session: Session, business_id: int, kind: SeriesKind, numbers: list[str]) -> set[str]:
+    table = Invoice if kind is SeriesKind.INVOICE else CreditNote
+    taken: set[str] = set()
+    for start in range(0, len(numbers), 500):
+        chunk = numbers[start : start + 500]
+        found = select(table.number).where(table.business_id == business_id, table.number.in_(chunk))
+        taken |= {number for number in session.scalars(found) if number is not None}
+    return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series and the proof that it has no holes: ``used`` documents stand at the places 1 to ``last``.
+
+    ``ahead``: documents whose number was chosen before the counter reached it.
+    """
+
+    business_id: int
+    kind: SeriesKind
+    series: str
+    last: int
+    used: int
+    first_number: str | None
+    last_number: str | None
+    ahead: int
+
+    @property
+    def whole(self) -> bool:
+        return self.used == self.last
+
+
+def series(session: Session, *, business_id: int | None = None) -> list[Series]:
+    """Every series with its proof. Places are unique in the database, so counting them proves that none is missing."""
+    found: list[Series] = []
+    for kind, table in ((SeriesKind.INVOICE, Invoice), (SeriesKind.CREDIT_NOTE, CreditNote)):
+        counted = (
+            select(
+                NumberSeries.business_id,
+                NumberSeries.series,
+                NumberSeries.last,
+                func.count(table.id).filter(table.sequence <= NumberSeries.last),
+                func.count(table.id).filter(table.sequence > NumberSeries.last),
+            )
+            .outerjoin(table, (table.business_id == NumberSeries.business_id) & (table.series == NumberSeries.series))
+            .where(NumberSeries.kind == kind)
+            .group_by(NumberSeries.business_id, NumberSeries.series, NumberSeries.last)
+            .order_by(NumberSeries.business_id, NumberSeries.series)
+        )
+        if business_id is not None:
+            counted = counted.where(NumberSeries.business_id == business_id)
+        found += [
+            Series(
+                owner,
+                kind,
+                name,
+                last,
+                used,
+                _written(name, 1) if last else None,
+                _written(name, last) if last else None,
+                ahead,
+            )
+            for owner, name, last, used, ahead in session.execute(counted)
+        ]
+    return found
+
+
+def holes(session: Session, wanted: Series, *, limit: int = 100) -> list[str]:
+    """The numbers of a series that no document has, the lowest first; nothing where it is whole."""
+    table = Invoice if wanted.kind is SeriesKind.INVOICE else CreditNote
+    before = func.lag(table.sequence, 1, 0).over(order_by=table.sequence)
+    places = (
+        select(table.sequence.label("at"), before.label("previous"))
+        .where(table.business_id == wanted.business_id, table.series == wanted.series, table.sequence <= wanted.last)
+        .subquery()
+    )
+    gaps = session.execute(
+        select(places.c.previous, places.c.at).where(places.c.at > places.c.previous + 1).order_by(places.c.at)
+    ).all()
+    end = session.scalar(
+        select(func.coalesce(func.max(table.sequence), 0)).where(
+            table.business_id == wanted.business_id, table.series == wanted.series, table.sequence <= wanted.last
+        )
+    )
+    missing = [place for previous, at in gaps for place in range(previous + 1, min(at, previous + 1 + limit))]
+    missing += range((end or 0) + 1, min(wanted.last, (end or 0) + limit) + 1)
+    return [_written(wanted.series, place) for place in missing[:limit]]

@@ -1,0 +1,127 @@
+"""Numbers of a series: unique, without holes, also beside numbers of people's own."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import update
+
+from billing_core.businesses.models import Business
+from billing_core.businesses.queries import default_business
+from billing_core.customers.models import Customer
+from billing_core.errors import Conflict, Invalid
+from billing_core.invoices import numbering
+from billing_core.invoices.models import Invoice, InvoiceState, SeriesKind
+from billing_core.invoices.numbering import Drawn
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = date(2026, 3, 1)
+KIND = SeriesKind.INVOICE
+
+
+def _draw(session, count=1, day=DAY):
+    return numbering.draw_many(session, default_business(session), KIND, day, count)
+
+
+def _claim(session, number, day=DAY):
+    return numbering.claim(session, default_business(session), KIND, number, day)
+
+
+def _use(session, *drawn: Drawn) -> None:
+    business = default_business(session)
+    customer = session.query(Customer).first()
+    if customer is None:
+        customer = Customer(business_id=business.id, ref="C1", name="Carla", currency="USD", created_at=NOW)
+        session.add(customer)
+        session.flush()
+    for one in drawn:
+        session.add(
+            Invoice(
+                business_id=business.id,
+                customer_id=customer.id,
+                state=InvoiceState.OPEN,
+                number=one.number,
+                series=one.series,
+                sequence=one.sequence,
+                currency="USD",
+                issued_on=DAY,
+                due_on=DAY,
+                created_at=NOW,
+                created_by="a test",
+                updated_at=NOW,
+            )
+        )
+    session.flush()
+
+
+def test_numbers_follow_each_other_in_the_format_and_start_anew_each_year(session):
+    numbers = [drawn.number for drawn in (*_draw(session, 2), *_draw(session), *_draw(session, day=date(2027, 1, 1)))]
+
+    assert numbers == ["INV-2026-001", "INV-2026-002", "INV-2026-003", "INV-2027-001"]
+
+
+def test_a_failed_save_gives_its_number_back(sessions):
+    with sessions() as session:
+        assert _draw(session)[0].number == "INV-2026-001"
+        session.rollback()
+    with sessions.begin() as session:
+        assert _draw(session)[0].number == "INV-2026-001"
+
+
+def test_a_number_of_somebodys_own_is_kept_as_it_is(session):
+    assert _claim(session, "  ACME 7/2026 ") == Drawn("ACME 7/2026", None, None)
+    _use(session, Drawn("ACME 7/2026", None, None))
+
+    with pytest.raises(Conflict, match="already used"):
+        _claim(session, "ACME 7/2026")
+
+
+def test_the_next_number_of_the_series_may_be_named(session):
+    _use(session, _claim(session, "INV-2026-001"))
+
+    assert _draw(session)[0].number == "INV-2026-002"
+
+
+def test_a_number_ahead_of_its_turn_is_passed_over_later_and_leaves_no_hole(session):
+    _use(session, _claim(session, "INV-2026-003"))
+    _use(session, *_draw(session, 3))
+
+    (found,) = numbering.series(session)
+    assert (found.last, found.used, found.ahead, found.whole) == (4, 4, 0, True)
+    assert numbering.holes(session, found) == []
+
+
+def test_a_hole_is_found_and_named(session):
+    _use(session, *_draw(session, 5))
+    session.execute(
+        update(Invoice).where(Invoice.number.in_(["INV-2026-002", "INV-2026-005"])).values(series=None, sequence=None)
+    )
+
+    (found,) = numbering.series(session)
+    assert not found.whole
+    assert numbering.holes(session, found) == ["INV-2026-002", "INV-2026-005"]
+
+
+def test_businesses_number_on_their_own(session):
+    other = Business(name="Second", currency="EUR", time_zone="UTC", invoice_format="B{seq}-{year}")
+    session.add(other)
+    session.flush()
+    _draw(session, 2)
+
+    assert numbering.draw(session, other, KIND, DAY).number == "B1-2026"
+
+
+@pytest.mark.parametrize("text", ["", "\x00", "=1+1", "a" * 65, "../etc", "x\ny\x07"])
+def test_what_cannot_be_a_number_is_refused(session, text):
+    with pytest.raises(Invalid):
+        _claim(session, text)
+
+
+@pytest.mark.parametrize("text", ["INV-{year}", "{seq}{seq}", "{month}-{seq}", "={seq}", "{seq", "a{}b{seq}", ""])
+def test_a_format_that_makes_no_numbers_is_refused(text):
+    with pytest.raises(Invalid):
+        numbering.check_format(text)
+
+
+@pytest.mark.parametrize("text", ["INV-{year}-{seq:03}", "{seq}", "R{seq:6}/{year}"])
+def test_a_format_that_makes_numbers_is_kept(text):
+    assert numbering.check_format(text) == text

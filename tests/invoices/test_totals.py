@@ -1,0 +1,106 @@
+"""What an invoice comes to: by hand, and against an independent computation with plain decimals."""
+
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_core.invoices.totals import Line, TaxRow, TypeRow, totals
+
+D = Decimal
+
+
+def test_the_published_example_gives_500_tax_and_6000():
+    """Settled point 10: 5000 at 10 % and 500 at 0 %."""
+    sums = totals([Line(D(1), D(5000), D(10)), Line(D(1), D(500), D(0), "fee")], "USD")
+
+    assert (sums.subtotal_minor, sums.tax_minor, sums.total_minor) == (550_000, 50_000, 600_000)
+    assert sums.by_rate == (TaxRow(D(0), 50_000, 0), TaxRow(D(10), 500_000, 50_000))
+    assert sums.by_type == (TypeRow("service", 500_000), TypeRow("fee", 50_000))
+
+
+def test_tax_is_rounded_once_a_rate_not_once_a_line():
+    """Three times 0.05 at 10 %: 0.015 exact, 0.02 rounded once; rounded a line it would be 0.03."""
+    sums = totals([Line(D(1), D("0.05"), D(10))] * 3, "EUR")
+
+    assert sums.tax_minor == 2
+    assert sums.total_minor == 17
+
+
+def test_what_rounding_the_lines_leaves_over_is_told():
+    """Three times 0.333 is 0.999: the lines show 0.33 each, the sum is 1.00, so 0.01 is left over."""
+    sums = totals([Line(D("0.333"), D(1))] * 3, "EUR")
+
+    assert sums.lines == (33, 33, 33)
+    assert (sums.subtotal_minor, sums.remainder_minor) == (100, 1)
+
+
+@pytest.mark.parametrize(
+    ("currency", "minor"), [("JPY", 150), ("KWD", 149_500), ("USD", 14_950)], ids=["no decimals", "three", "two"]
+)
+def test_currencies_with_other_minor_units(currency, minor):
+    assert totals([Line(D("2.99"), D(50))], currency).total_minor == minor
+
+
+def test_discounts_of_line_and_invoice_lower_the_tax_too():
+    """200 less 10 % is 180, 100 less 20.00 is 80; of 260 the invoice takes 13 = 5 %: 171 and 76."""
+    lines = [
+        Line(D(2), D(100), D(19), discount_percent=D(10)),
+        Line(D(1), D(100), D(7), "product", discount_minor=2_000),
+    ]
+    by_amount = totals(lines, "EUR", discount_minor=1_300)
+    by_share = totals(lines, "EUR", discount_percent=D(5))
+
+    assert by_amount == by_share
+    assert by_amount.lines == (18_000, 8_000)
+    assert by_amount.discount_minor == 1_300
+    assert by_amount.by_rate == (TaxRow(D(7), 7_600, 532), TaxRow(D(19), 17_100, 3_249))
+    assert by_amount.total_minor == 24_700 + 3_781
+
+
+def test_a_discount_on_nothing_is_nothing():
+    assert totals([Line(D(1), D(0))], "EUR", discount_percent=D(50)).total_minor == 0
+
+
+_LINES = st.lists(
+    st.builds(
+        Line,
+        quantity=st.decimals("0.000001", 10_000, places=6),
+        unit_price=st.decimals(0, 100_000, places=6),
+        tax_rate=st.decimals(0, 100, places=4) | st.sampled_from([D(0), D(7), D(19)]),
+        type=st.sampled_from(["service", "product", "fee", "other"]),
+        discount_percent=st.none() | st.decimals(0, 100, places=4),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(_LINES, st.sampled_from([("JPY", 0), ("USD", 2), ("KWD", 3)]), st.none() | st.decimals(0, 100, places=4))
+def test_every_column_adds_up_and_equals_plain_decimals(lines, currency, discount):
+    code, places = currency
+    sums = totals(lines, code, discount_percent=discount)
+
+    with localcontext(prec=80):
+        share = 1 - (discount or D(0)) / 100
+        net = [line.quantity * line.unit_price * (1 - (line.discount_percent or D(0)) / 100) * share for line in lines]
+        rates = {line.tax_rate for line in lines}
+        taxes = {
+            rate: sum((n for n, line in zip(net, lines, strict=True) if line.tax_rate == rate), D(0)) * rate / 100
+            for rate in rates
+        }
+
+        def minor(amount: Decimal) -> int:
+            return int(amount.scaleb(places).quantize(D(1), ROUND_HALF_UP))
+
+        assert sums.subtotal_minor == minor(sum(net))
+        assert {row.rate: row.tax_minor for row in sums.by_rate} == {rate: minor(tax) for rate, tax in taxes.items()}
+        for row in sums.by_rate:
+            exact = sum((n for n, line in zip(net, lines, strict=True) if line.tax_rate == row.rate), D(0))
+            assert abs(row.net_minor - exact.scaleb(places)) < 1 + D("0.5")
+    assert sums.total_minor == sums.subtotal_minor + sums.tax_minor
+    assert sum(row.net_minor for row in sums.by_rate) == sums.subtotal_minor
+    assert sum(row.net_minor for row in sums.by_type) == sums.subtotal_minor
+    assert sum(row.tax_minor for row in sums.by_rate) == sums.tax_minor
+    assert sum(sums.lines) - sums.discount_minor + sums.remainder_minor == sums.subtotal_minor
