@@ -65,7 +65,13 @@ def _by_month(
         "hovertemplate": "%{customdata[0]}<br><b>%{customdata[1]}</b><extra></extra>",
     }
     axes = {
-        "xaxis": {"tickmode": "array", "tickvals": places, "ticktext": ticks, "tickangle": 0, "showgrid": False},
+        "xaxis": {
+            "tickmode": "array",
+            "tickvals": places,
+            "ticktext": ticks,
+            "autotickangles": [0, 90],
+            "showgrid": False,
+        },
         "yaxis": _amounts_axis(max(heights, default=0)),
     }
     return go.Figure({"data": [bars], "layout": {**_layout(separators, height), **axes}})
@@ -161,9 +167,9 @@ def _height_of(minor: int, currency: str) -> float:
 
 
 def _colours() -> tuple[str, str]:
-    """The theme's accent, as the reader's light or dark mode has it, and what can be read on it."""
+    """The theme's first chart colour, as the reader's light or dark mode has it, and what can be read on it."""
     mode = st.context.theme.type or "light"
-    return str(st.get_option(f"theme.{mode}.primaryColor")), str(st.get_option(f"theme.{mode}.backgroundColor"))
+    return st.get_option(f"theme.{mode}.chartCategoricalColors")[0], str(st.get_option(f"theme.{mode}.backgroundColor"))
 
 
 def _separators() -> str:
