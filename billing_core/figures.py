@@ -3,14 +3,17 @@
 Every number that a page shows is declared once as a ``Figure``. The card shows ``value``, the drill-down pages
 through ``rows``, the download streams ``rows``: they cannot disagree. Where summing the rows is too slow for a
 page, ``kept`` names totals that are maintained with the rows, and ``verify`` proves that the two agree.
+
+A page asks for all its figures at once (``values``): one statement, whichever packages declare them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import CompoundSelect, Select, func, literal_column, select, union_all
 from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
@@ -50,6 +53,43 @@ class Figure:
     opens: str = ""
 
 
+Asked = tuple[Figure, Scope]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One figure divided by another; it opens into the rows of both.
+
+    ``shares`` is the divisor once a currency, where one divisor is not the same for the dividends of all currencies.
+    """
+
+    key: str
+    title: str
+    definition: str
+    formula: str
+    dividend: Figure
+    divisor: Figure
+    shares: Figure | None = None
+
+    @property
+    def parts(self) -> tuple[Figure, Figure]:
+        """The two figures to ask for, to divide the one by the other."""
+        return self.dividend, self.shares or self.divisor
+
+    def quotients(self, dividends: Mapping[str | None, int], divisors: Mapping[str | None, int]) -> dict[str, int]:
+        """From the values of ``parts``: minor units once a currency; nothing where there is no divisor."""
+        return {
+            code: self.quotient(Money(dividends[code], code), count).minor
+            for code in sorted(code for code in dividends if code is not None)
+            if (count := divisors.get(code if self.shares else None, 0))
+        }
+
+    @staticmethod
+    def quotient(dividend: Money, divisor: int) -> Money:
+        """The ratio in one currency, rounded once."""
+        return Money.rounded(dividend.amount / divisor, dividend.currency)
+
+
 @dataclass(frozen=True, slots=True)
 class FigureRow:
     id: int
@@ -61,8 +101,17 @@ class FigureRow:
 
 def value(session: Session, figure: Figure, scope: Scope) -> dict[str | None, int]:
     """Minor units per currency, or ``{None: count}``. Currencies are never added to each other."""
-    statement = figure.kept(scope) if figure.kept else _summed(figure, scope)
-    return {currency: int(amount) for currency, amount in session.execute(statement) if amount is not None}
+    return {currency: int(amount) for currency, amount in session.execute(_total(figure, scope)) if amount is not None}
+
+
+def values(session: Session, asked: Sequence[Asked]) -> list[dict[str | None, int]]:
+    """The value of each figure in its scope, in the order asked for: one statement for all of them."""
+    found: list[dict[str | None, int]] = [{} for _ in asked]
+    if asked:
+        for currency, amount, place in session.execute(_totals(tuple(asked))):
+            if amount is not None:
+                found[place][currency] = int(amount)
+    return found
 
 
 def proven(session: Session, figure: Figure, scope: Scope) -> dict[str | None, int]:
@@ -98,6 +147,21 @@ def stream(session: Session, figure: Figure, scope: Scope) -> Iterator[Sequence[
     rows = figure.rows(scope).subquery()
     statement = select(*(rows.c[name] for name in COLUMNS)).order_by(rows.c.date, rows.c.id)
     yield from session.execute(statement.execution_options(yield_per=5_000))
+
+
+def _total(figure: Figure, scope: Scope) -> Select[Any]:
+    return figure.kept(scope) if figure.kept else _summed(figure, scope)
+
+
+# To put the statement together takes longer than to run it, and a page asks for the same figures again and again.
+@lru_cache(maxsize=128)
+def _totals(asked: tuple[Asked, ...]) -> CompoundSelect[Any]:
+    return union_all(
+        *(
+            _total(figure, scope).add_columns(literal_column(str(place)).label("place"))
+            for place, (figure, scope) in enumerate(asked)
+        )
+    )
 
 
 def _summed(figure: Figure, scope: Scope) -> Select[Any]:

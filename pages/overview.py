@@ -2,13 +2,12 @@
 
 import streamlit as st
 
-from billing_core import figures as figure
 from billing_core.identity import Permission
 from billing_core.reports import figures
-from pages.overview_sections import attention, billed, first_steps
-from pages.ui import filters
+from pages.overview_sections import attention, billed, elsewhere, first_steps
+from pages.ui import cards, filters, formats
+from pages.ui.cards import Card
 from pages.ui.context import require
-from pages.ui.figures import cards, ratio_cards, wall
 from pages.ui.reads import Reader
 
 actor = require(Permission.REPORT_READ)
@@ -24,19 +23,28 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
         filters.saved_views(read, actor, "overview")
 
 scope = figures.scope(actor, period=period, known_at=known_at)
-if first_steps.needed(read):
-    first_steps.draw(read, actor)
-    st.stop()
-
 closed = figures.scope(actor, period=figures.closed_months(today), known_at=known_at)
-currencies = read.plain(figure.money, figures.BILLED, scope)
-# Billed and its average once a currency, and four counts.
-with wall(2 * len(currencies) + 4 if currencies else 5):
-    cards(read, [figures.BILLED], scope, key="overview_money", compared=True, currency=company.currency)
-    ratio_cards(read, figures.AVERAGE_REPORT, figures.average_report, scope, key="overview_average", compared=True)
-    cards(read, [figures.REPORTS, figures.ORDERS_BILLED], scope, key="overview_counts", compared=True)
-    cards(read, [figures.OPEN_QUESTIONS], scope, key="overview_questions", compared=True)
-    cards(read, [figures.UNBILLED_ORDERS], closed, key="overview_unbilled")
+shown = [
+    Card(figures.BILLED, scope, compared=True, currency=company.currency),
+    Card(figures.AVERAGE_REPORT, scope, compared=True),
+    Card(figures.REPORTS, scope, compared=True),
+    Card(figures.ORDERS_BILLED, scope, compared=True),
+    Card(figures.OPEN_QUESTIONS, scope, compared=True),
+    Card(figures.UNBILLED_ORDERS, closed),
+]
+matters = attention.matters(actor, today, known_at)
+known = cards.values(read, shown, [(matter.shown, matter.scope) for matter in matters])
 
-attention.draw(read, actor, today=today, known_at=known_at)
+starting = first_steps.needed(read)
+if starting:
+    first_steps.draw(read, actor)
+elif not known[figures.REPORTS, scope]:
+    elsewhere.draw(read, scope, period_key="period")
+
+st.caption(
+    f"Reports that end in {formats.period(period)}, and their open questions. "
+    f"Unbilled orders are of all months up to {formats.day(figures.closed_months(today).end)}."
+)
+cards.draw(shown, known, key="overview")
+attention.draw(actor, matters, known, starting=starting)
 billed.draw(actor, scope, today=today, own_currency=company.currency)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Select, String, cast, literal, null, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, String, cast, literal, null, select
 
 from billing_core.customers.models import Customer
 from billing_core.figures import Figure, Scope
@@ -10,6 +10,16 @@ from billing_core.orders.models import Order, OrderStatus
 
 # Written into the statement, where SQLite must see it to use the index of drafts.
 _DRAFT = literal(OrderStatus.DRAFT, Order.status.type, literal_execute=True)
+
+
+def of_customers(asked: Scope, customer_id: SQLColumnExpression[int]) -> list[ColumnElement[bool]]:
+    """In SQL: what belongs to the customer asked for, or to the customers whose currency is asked for."""
+    conditions: list[ColumnElement[bool]] = []
+    if asked.currency is not None:
+        conditions.append(customer_id.in_(select(Customer.id).where(Customer.currency == asked.currency)))
+    if asked.customer_id is not None:
+        conditions.append(customer_id == asked.customer_id)
+    return conditions
 
 
 def _drafts(asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -21,12 +31,8 @@ def _drafts(asked: Scope) -> Select[*tuple[Any, ...]]:
         Order.order_date.label("date"),
         cast(null(), String).label("currency"),
         literal(1).label("amount"),
-    ).where(Order.status == _DRAFT)
-    if asked.period is not None:
-        rows = rows.where(asked.period.contains(Order.order_date))
-    if asked.currency is not None:
-        rows = rows.where(Order.customer_id.in_(select(Customer.id).where(Customer.currency == asked.currency)))
-    return rows if asked.customer_id is None else rows.where(Order.customer_id == asked.customer_id)
+    ).where(Order.status == _DRAFT, *of_customers(asked, Order.customer_id))
+    return rows if asked.period is None else rows.where(asked.period.contains(Order.order_date))
 
 
 DRAFT_ORDERS = Figure(

@@ -1,6 +1,6 @@
 """The figures about reports and orders: each is declared once, with its definition and the rows behind it."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session
 from billing_core.customers.models import Customer
 from billing_core.dates import Period, first_of_month, last_of_month
 from billing_core.errors import NotFound
-from billing_core.figures import Figure, Scope
+from billing_core.figures import Figure, Ratio, Scope
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.money import Money
-from billing_core.orders.figures import DRAFT_ORDERS
+from billing_core.orders.figures import DRAFT_ORDERS, of_customers
 from billing_core.orders.models import Order
 from billing_core.rating.models import QuestionKind, Rate
 from billing_core.reports import report_figures
@@ -26,7 +25,6 @@ from billing_core.reports.models import (
     ReportQuestionTotal,
     ReportServiceTotal,
 )
-from billing_core.reports.summary import average
 from billing_core.reports.wording import question_words
 
 _NO_CURRENCY = cast(null(), String)
@@ -90,6 +88,10 @@ def _reports(asked: Scope) -> Select[*tuple[Any, ...]]:
     return _of_reports(asked, _NO_CURRENCY, literal(1))
 
 
+def _reports_in_currency(asked: Scope) -> Select[*tuple[Any, ...]]:
+    return _of_reports(asked, BillingReport.currency, literal(1))
+
+
 def _orders_billed(asked: Scope) -> Select[*tuple[Any, ...]]:
     return _of_reports(asked, _NO_CURRENCY, BillingReport.order_count)
 
@@ -111,11 +113,9 @@ def _unbilled(asked: Scope) -> Select[*tuple[Any, ...]]:
             literal(1).label("amount"),
         )
         .join(Customer, Customer.id == Order.customer_id)
-        .where(Order.billable, ~billed)
+        .where(Order.billable, ~billed, *of_customers(asked, Order.customer_id))
     )
-    if asked.period is not None:
-        rows = rows.where(asked.period.contains(Order.order_date))
-    return _of_customers(rows, asked)
+    return rows if asked.period is None else rows.where(asked.period.contains(Order.order_date))
 
 
 def _unbilled_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -125,12 +125,9 @@ def _unbilled_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
     if asked.known_at is not None or not whole:
         rows = _unbilled(asked).subquery()
         return select(rows.c.currency, func.sum(rows.c.amount)).group_by(rows.c.currency)
-    kept = select(_NO_CURRENCY, func.sum(BillingMonth.unbilled_orders)).join(
-        Customer, Customer.id == BillingMonth.customer_id
-    )
-    if period is not None:
-        kept = kept.where(period.contains(BillingMonth.month))
-    return _of_customers(kept, asked)
+    kept = select(_NO_CURRENCY, func.sum(BillingMonth.unbilled_orders))
+    kept = kept.where(*of_customers(asked, BillingMonth.customer_id))
+    return kept if period is None else kept.where(period.contains(BillingMonth.month))
 
 
 def _questions(kind: QuestionKind | None, asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -169,17 +166,10 @@ def _without_a_rate(asked: Scope) -> Select[*tuple[Any, ...]]:
         )
         .join(BillingMonth, BillingMonth.customer_id == Customer.id)
         .where(BillingMonth.billable_orders > 0, ~exists().where(Rate.customer_id == Customer.id, Rate.in_force))
+        .where(*of_customers(asked, Customer.id))
         .group_by(Customer.id, Customer.name)
     )
-    if asked.period is not None:
-        rows = rows.where(asked.period.contains(BillingMonth.month))
-    return _of_customers(rows, asked)
-
-
-def _of_customers(rows: Select[*tuple[Any, ...]], asked: Scope) -> Select[*tuple[Any, ...]]:
-    if asked.currency is not None:
-        rows = rows.where(Customer.currency == asked.currency)
-    return rows if asked.customer_id is None else rows.where(Customer.id == asked.customer_id)
+    return rows if asked.period is None else rows.where(asked.period.contains(BillingMonth.month))
 
 
 BILLED = Figure(
@@ -289,18 +279,14 @@ def named(key: str) -> Figure:
     raise NotFound(f"There is no figure “{key}”")
 
 
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """One figure divided by another; it opens into the rows of both."""
-
-    key: str
-    title: str
-    definition: str
-    formula: str
-    dividend: Figure
-    divisor: Figure
-
-
+# What each currency's total is shared by. It counts, though it tells the currency, so no page shows it.
+_REPORTS_IN_CURRENCY = Figure(
+    key="reports_in_currency",
+    title="Reports in a currency",
+    definition=REPORTS.definition,
+    formula=REPORTS.formula,
+    rows=_reports_in_currency,
+)
 AVERAGE_REPORT = Ratio(
     key="average_report",
     title="Average report",
@@ -308,15 +294,10 @@ AVERAGE_REPORT = Ratio(
     formula="Σ report totals ÷ number of reports",
     dividend=BILLED,
     divisor=REPORTS,
+    shares=_REPORTS_IN_CURRENCY,
 )
 
 
-def average_report(session: Session, asked: Scope) -> list[Money]:
-    """AVERAGE_REPORT's value: one Money a currency; nothing where there are no reports."""
-    rows: Any = session.execute(
-        select(BillingReport.currency, func.sum(BillingReport.total_minor), func.count())
-        .where(*counting(asked))
-        .group_by(BillingReport.currency)
-        .order_by(BillingReport.currency)
-    )
-    return [Money(average(int(total), count) or 0, currency) for currency, total, count in rows]
+def newest_day(session: Session, asked: Scope) -> date | None:
+    """The last day of the newest report that counts, whatever the period; None where none does."""
+    return session.scalar(select(func.max(BillingReport.period_end)).where(*counting(replace(asked, period=None))))

@@ -15,8 +15,9 @@ from billing_core.reports import queries as reports
 from billing_core.reports.queries import Report, ReportFilter
 from pages.customer_sections import editing, orders
 from pages.report_sections.browse import state_of
-from pages.ui import charts, formats, tables
-from pages.ui.figures import Behind, answer, ask, cards, ratio_cards, wall
+from pages.ui import cards, charts, formats, tables
+from pages.ui.cards import Card
+from pages.ui.figures import Behind, answer, ask
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -61,11 +62,13 @@ def _header(customer: Customer) -> None:
 
 def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
     scope = figures.scope(actor, customer_id=customer.id)
-    with wall(6):
-        cards(read, [figures.BILLED], scope, key="customer_money", currency=customer.currency)
-        ratio_cards(read, figures.AVERAGE_REPORT, figures.average_report, scope, key="customer_average")
-        counts = [figures.REPORTS, figures.ORDERS_BILLED, figures.UNBILLED_ORDERS, figures.OPEN_QUESTIONS]
-        cards(read, counts, scope, key="customer_counts")
+    counts = [figures.REPORTS, figures.ORDERS_BILLED, figures.UNBILLED_ORDERS, figures.OPEN_QUESTIONS]
+    shown = [
+        Card(figures.BILLED, scope, currency=customer.currency),
+        Card(figures.AVERAGE_REPORT, scope),
+        *(Card(figure, scope) for figure in counts),
+    ]
+    cards.draw(shown, cards.values(read, shown), key="customer")
     points = read.plain(series.by_month, scope)
     for currency in sorted({point.currency for point in points}):
         st.subheader(f"Billed by month, {currency}", anchor=False)

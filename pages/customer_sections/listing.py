@@ -7,10 +7,9 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from billing_core.customers import queries as customers
-from billing_core.figures import Figure, Scope
+from billing_core.figures import Figure, Ratio, Scope
 from billing_core.identity import Actor, Permission
 from billing_core.reports import figures, summary
-from billing_core.reports.figures import Ratio
 from billing_core.reports.summary import CustomerSummary, SummaryFilter
 from pages.ui import filters, tables
 from pages.ui.figures import Behind, answer, ask

@@ -1,12 +1,11 @@
 """What needs a hand, each with the action that settles it. Whatever is settled is not listed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import streamlit as st
 
-from billing_core import figures as figure
 from billing_core.dates import Period
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor, Permission
@@ -15,8 +14,8 @@ from billing_core.rating.models import QuestionKind
 from billing_core.reports import figures
 from billing_core.reports.wording import question_words
 from pages.ui import formats
+from pages.ui.cards import Known
 from pages.ui.figures import panel
-from pages.ui.reads import Reader
 from pages.ui.text import md
 
 OLD_DRAFT = timedelta(days=30)
@@ -36,12 +35,14 @@ class Matter:
     icon: str
 
 
-def draw(read: Reader, actor: Actor, *, today: date, known_at: datetime | None) -> None:
+def draw(actor: Actor, found: Sequence[Matter], known: Known, *, starting: bool) -> None:
     st.subheader("Needs attention", anchor=False)
-    found = [
-        (matter, read.plain(figure.count, matter.shown, matter.scope)) for matter in _matters(actor, today, known_at)
-    ]
-    waiting = [(matter, count) for matter, count in found if count]
+    counts = [(matter, known[matter.shown, matter.scope].get(None, 0)) for matter in found]
+    waiting = [(matter, count) for matter, count in counts if count]
+    if starting and not waiting:
+        st.caption("What cannot be billed will be listed here, each with the step that settles it.")
+        return
+    st.caption("Of all time, whatever period is chosen above.")
     if not waiting:
         st.success(
             "Nothing waits for you: every order of the closed months is billed in full.", icon=":material/task_alt:"
@@ -59,7 +60,8 @@ def draw(read: Reader, actor: Actor, *, today: date, known_at: datetime | None) 
                 st.switch_page(matter.page, query_params=matter.query)
 
 
-def _matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter]:
+def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter]:
+    """All that could need a hand, whether it does or not."""
     closed = figures.scope(actor, period=figures.closed_months(today), known_at=known_at)
     ever = figures.scope(actor, known_at=known_at)
     return [

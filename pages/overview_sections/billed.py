@@ -69,7 +69,10 @@ def draw(actor: Actor, scope: Scope, *, today: date, own_currency: str) -> None:
                 ask(Behind(of_service, of_currency, chosen.amount_minor, currency))
         else:
             st.caption(f"Nothing was billed in {currency} in {md(_named(scope))}.")
-    st.caption("Click a bar or an amount to see the rows behind it, a customer to open it.")
+    st.caption(
+        "A report counts in the month in which it ends, also one over several months. "
+        "Click a bar or an amount to see the rows behind it, a customer to open it."
+    )
     _top_customers(read, of_currency, currency)
     answer()
 

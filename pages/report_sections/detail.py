@@ -5,18 +5,18 @@ from functools import partial
 
 import streamlit as st
 
-from billing_core.figures import Scope
+from billing_core.figures import Ratio, Scope
 from billing_core.identity import Actor, Permission
 from billing_core.money import Money
 from billing_core.reports import contents, queries, report_figures
 from billing_core.reports.contents import OrderRow, ServiceTotal
-from billing_core.reports.figures import Ratio
 from billing_core.reports.queries import Report
 from billing_core.reports.wording import cost_type_words, question_words
 from pages.report_sections import changes
 from pages.ui import charts, formats, tables
+from pages.ui.cards import card, wall
 from pages.ui.context import actor as signed_in
-from pages.ui.figures import Behind, answer, ask, card, wall
+from pages.ui.figures import Behind, answer, ask
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -1,74 +1,22 @@
-"""Figures as cards. Each opens into its definition, its rows, and the check that the rows add up to it."""
+"""Where a figure opens: its definition, its rows, and the check that the rows add up to it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
-from sqlalchemy.orm import Session
-from streamlit.delta_generator import DeltaGenerator
 
 from billing_core import figures
 from billing_core.customers import queries as customers
-from billing_core.figures import Figure, Scope
+from billing_core.figures import Figure, Ratio, Scope
 from billing_core.identity import Permission
 from billing_core.money import Money
-from billing_core.reports.figures import Ratio
 from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
-CARD_WIDTH = 200
 BEGINNING = date(1900, 1, 1)
-MOST_ACROSS = 4
-
-
-def wall(count: int) -> DeltaGenerator:
-    """Where ``count`` cards stand: in full rows where that many fit beside each other."""
-    across = min(range(MOST_ACROSS, 1, -1), key=lambda columns: -count % columns)
-    return st.grid(across, min_column_width=CARD_WIDTH, gap="small")
-
-
-def cards(
-    read: Reader,
-    shown: Sequence[Figure],
-    scope: Scope,
-    *,
-    key: str,
-    compared: bool = False,
-    currency: str = "",
-) -> None:
-    """One card per figure and currency; put them on a ``wall``.
-
-    ``currency`` is shown with a 0 where a money figure has no rows yet. With
-    ``compared`` each card tells the change against the period before.
-    """
-    for figure in shown:
-        now = read.plain(figures.value, figure, scope)
-        before = read.plain(figures.value, figure, _before(scope)) if compared and scope.period else None
-        codes: list[str | None] = [*sorted(code for code in now if code is not None)]
-        for code in codes or [None if None in now or not currency else currency]:
-            card(figure, scope, code, now.get(code, 0), key=key, before=before)
-
-
-def ratio_cards(
-    read: Reader,
-    ratio: Ratio,
-    value: Callable[[Session, Scope], list[Money]],
-    scope: Scope,
-    *,
-    key: str,
-    compared: bool = False,
-) -> None:
-    """One card per currency of a figure divided by another."""
-    before = None
-    if compared and scope.period:
-        before = {money.currency: money.minor for money in read.plain(value, _before(scope))}
-    for money in read.plain(value, scope):
-        card(ratio, scope, money.currency, money.minor, key=key, before=before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,57 +52,6 @@ def value_text(amount: int, currency: str | None) -> str:
     return formats.count(amount) if currency is None else formats.money(amount, currency)
 
 
-def card(
-    figure: Figure | Ratio,
-    scope: Scope,
-    currency: str | None,
-    amount: int,
-    *,
-    key: str,
-    before: Mapping[Any, int] | None = None,
-) -> None:
-    """One number that is already known: minor units of a currency, or a count where there is none."""
-    change, against = _change(amount, currency, before, scope)
-    with st.container(border=True, gap="xxsmall", height="stretch"):
-        st.metric(
-            md(figure.title),
-            value_text(amount, currency),
-            change,
-            delta_color="off",
-            delta_description=against,
-            help=md(figure.definition),
-        )
-        if _opened(f"{key}_{figure.key}_{currency or 'count'}", figure.title):
-            open_panel(Behind(figure, replace(scope, currency=currency) if currency else scope, amount, currency))
-
-
-def _opened(key: str, title: str) -> bool:
-    return st.button(
-        "Show rows",
-        key=key,
-        type="tertiary",
-        icon=":material/table_rows:",
-        help=f"The rows behind “{md(title)}” and their sum",
-    )
-
-
-def _change(
-    amount: int, currency: str | None, before: Mapping[Any, int] | None, scope: Scope
-) -> tuple[str | int | None, str | None]:
-    if before is None or scope.period is None:
-        return None, None
-    earlier = formats.period(scope.period.before())
-    past = before.get(currency, 0)
-    if amount == past:
-        return 0, f"as in {earlier}"
-    change = formats.percent_change(amount, past)
-    return (change or f"+{value_text(amount, currency)}" if past == 0 else change), f"vs. {earlier}"
-
-
-def _before(scope: Scope) -> Scope:
-    return replace(scope, period=scope.period.before() if scope.period else None)
-
-
 @st.dialog("Where this figure comes from", width="large", icon=":material/account_tree:")
 def panel(figure: Figure, scope: Scope, amount: int, currency: str | None) -> None:
     """The figure's definition, formula and rows, their sum, and whether it is the figure."""
@@ -187,7 +84,7 @@ def ratio_panel(ratio: Ratio, scope: Scope, value: Money) -> None:
     st.caption(md(_limits(read, scope)))
     dividend = read.plain(figures.proven, ratio.dividend, scope).get(value.currency, 0)
     divisor = read.plain(figures.proven, ratio.divisor, scope).get(None, 0)
-    quotient = Money.rounded(Money(dividend, value.currency).amount / divisor, value.currency) if divisor else None
+    quotient = ratio.quotient(Money(dividend, value.currency), divisor) if divisor else None
     calculation = f"{formats.money(dividend, value.currency)} ÷ {formats.count(divisor)}"
     if quotient == value:
         st.success(f"{calculation} = the figure ✓", icon=":material/check_circle:")

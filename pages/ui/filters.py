@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 
-from billing_core.dates import Period, add_months, first_of_month, start_of_day, utc_now
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period, add_months, first_of_month, start_of_day, utc_now
 from billing_core.identity import Actor
 from billing_core.views import queries, service
 from pages.ui import messages
@@ -42,8 +42,8 @@ def period(today: date, *, key: str, default: str = "Last month", label: str = "
     days = st.date_input(
         "First and last day",
         value=(named[default].start, named[default].end),
-        min_value=date(1970, 1, 1),
-        max_value=date(today.year + 10, 12, 31),
+        min_value=EARLIEST_DAY,
+        max_value=LATEST_DAY,
         key=f"{key}_days",
         bind="query-params",
         width=250,
@@ -52,6 +52,12 @@ def period(today: date, *, key: str, default: str = "Last month", label: str = "
         st.info("Choose the last day of the period, too.", icon=":material/date_range:")
         st.stop()
     return Period(*days)
+
+
+def choose(key: str, wanted: Period) -> None:
+    """In a callback: set the filter of this key to exactly these days."""
+    st.session_state[key] = CUSTOM
+    st.session_state[f"{key}_days"] = (wanted.start, wanted.end)
 
 
 def known_at(today: date, zone: str, *, key: str) -> datetime | None:

@@ -74,6 +74,8 @@ class Reader:
     def _fact(self, value: object) -> object:
         if isinstance(value, Actor):
             return "actor"
+        if isinstance(value, list | tuple):
+            return [self._fact(one) for one in value]
         return value.key if isinstance(value, Figure) else value
 
 

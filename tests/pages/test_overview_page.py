@@ -62,7 +62,7 @@ def test_a_card_tells_the_change_against_the_period_before(page_as, sessions):
 def test_a_figure_opens_into_rows_that_add_up_to_it(page_as, sessions, role):
     fill(sessions)
     page = of_march(page_as(role).visit())
-    page.button(key="overview_money_billed_USD").click().run()
+    page.button(key="overview_billed_USD").click().run()
 
     assert not page.exception
     assert "= the figure" in page.success[0].value

@@ -10,7 +10,6 @@ from billing_core.dates import Period
 from billing_core.errors import Forbidden, NotFound
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM, Actor, Role, actor_with
-from billing_core.money import Money
 from billing_core.orders.models import Order, OrderStatus
 from billing_core.rating.models import QuestionKind
 from billing_core.reports import coverage, series, verification
@@ -102,8 +101,12 @@ def test_rows_say_what_they_are(session, company):
 
 
 def test_the_average_is_rounded_once_a_currency(session, company):
-    assert ours.average_report(session, EVERYTHING) == [Money(7, "JPY"), Money(500, "USD")]  # 15.00 over three
-    assert ours.average_report(session, Scope(Period(date(2020, 1, 1), date(2020, 1, 2)))) == []
+    def average(scope):
+        parts = figures.values(session, [(part, scope) for part in ours.AVERAGE_REPORT.parts])
+        return ours.AVERAGE_REPORT.quotients(*parts)
+
+    assert average(EVERYTHING) == {"JPY": 7, "USD": 500}  # 15.00 over three
+    assert average(Scope(Period(date(2020, 1, 1), date(2020, 1, 2)))) == {}
 
 
 def test_chart_points_are_figures(session, company):
