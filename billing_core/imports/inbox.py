@@ -49,7 +49,10 @@ class State(enum.StrEnum):
 
 @dataclass
 class Received:
-    """One file. ``problem``: why it cannot be read or imported at all. ``done`` of ``total``: how far ``step`` is."""
+    """One file. ``problem``: why it cannot be read or imported at all. ``done`` of ``total``: how far ``step`` is.
+
+    ``work`` is the thread that checks or imports it, or did so last.
+    """
 
     token: str
     owner: int | None
@@ -66,6 +69,7 @@ class Received:
     total: int = 1
     outcome: service.Outcome | None = None
     problem: str = ""
+    work: threading.Thread | None = None
 
     @property
     def path(self) -> Path:
@@ -182,10 +186,12 @@ def import_(sessions: Sessions, actor: Actor, files: Sequence[Received], *, now:
 
 
 def _begin(files: Sequence[Received], work: Callable[[], None]) -> None:
+    thread = threading.Thread(target=_run, args=(files, work), name="imports", daemon=True)
     for received in files:
         received.state, received.step, received.problem = State.WAITING, "", ""
         received.done, received.total, received.outcome = 0, 1, None
-    threading.Thread(target=_run, args=(files, work), name="imports", daemon=True).start()
+        received.work = thread
+    thread.start()
 
 
 def _run(files: Sequence[Received], work: Callable[[], None]) -> None:

@@ -1,7 +1,6 @@
 """Dropped files: kept apart from each other and from other people, worked on in the background, found again."""
 
 import io
-import threading
 
 import pytest
 
@@ -35,10 +34,12 @@ def receive(sessions, tmp_path):
     return one
 
 
-def finish() -> None:
-    for thread in threading.enumerate():
-        if thread.name == "imports":
-            thread.join(30)
+def finish(*files: inbox.Received) -> None:
+    """Wait until what was begun with these files is over."""
+    for received in files:
+        assert received.work is not None
+        received.work.join(30)
+        assert not received.busy
 
 
 def test_files_are_listed_in_the_order_in_which_they_depend_on_each_other(receive):
@@ -53,11 +54,11 @@ def test_files_are_checked_and_imported_in_the_background(receive, sessions):
     receive("customers.csv", CUSTOMERS)
     files = inbox.files_of(ADA)
     inbox.check(sessions, ADA, files, now=utc_now())
-    finish()
+    finish(*files)
     assert [received.state for received in files] == [State.READY, State.READY]
     assert row_count(sessions, Order) == 0
     inbox.import_(sessions, ADA, files, now=utc_now())
-    finish()
+    finish(*files)
     assert [received.state for received in files] == [State.IMPORTED, State.IMPORTED]
     assert row_count(sessions, Order) == 1
 
@@ -67,7 +68,7 @@ def test_a_refused_file_stops_those_after_it(receive, sessions):
     receive("customers.csv", CUSTOMERS.replace(b"ACME", b""))
     files = inbox.files_of(ADA)
     inbox.import_(sessions, ADA, files, now=utc_now())
-    finish()
+    finish(*files)
     assert [(received.state, received.problem) for received in files] == [
         (State.REFUSED, ""),
         (State.NEW, "Not imported, because customers.csv was refused."),
@@ -79,14 +80,14 @@ def test_a_refused_file_stops_those_after_it(receive, sessions):
 def test_a_rejected_formula_is_harmless_in_a_spreadsheet(receive, sessions):
     received = receive("customers.csv", b"customer_ref,name,country\nA,B,=1+1\n")
     inbox.check(sessions, ADA, [received], now=utc_now())
-    finish()
+    finish(received)
     assert "2,country,'=1+1,is not a country" in received.rejected_path.read_text("utf-8-sig")
 
 
 def test_rejected_rows_are_for_whoever_dropped_the_file(receive, sessions):
     received = receive("customers.csv", b"customer_ref,name\nA,\n")
     inbox.check(sessions, ADA, [received], now=utc_now())
-    finish()
+    finish(received)
     for actor, token in ((EVE, received.token), (ADA, "another")):
         with pytest.raises(NotFound):
             inbox.rejected_rows(actor, token)
@@ -102,7 +103,7 @@ def test_an_unexpected_failure_leaves_no_file_busy_and_a_reference_to_the_log(re
 
     monkeypatch.setattr(service, "apply", broken)
     inbox.import_(sessions, ADA, [received], now=utc_now())
-    finish()
+    finish(received)
     assert received.state is State.REFUSED
     told = "Something went wrong that is not the file's fault. Nothing of it was imported. Reference "
     assert received.problem.startswith(told)

@@ -1,7 +1,5 @@
 """The import page: from dropped files to imported rows, and what stands in the way."""
 
-import time
-
 import pytest
 
 from billing_core.audit.models import AuditEntry
@@ -34,12 +32,11 @@ def drop(page, **files: str) -> None:
 
 
 def press(page, key: str) -> None:
-    """Press a button, and look again until the work that it began is over."""
+    """Press a button, and look again when the work that it began is over."""
     page.button(key=key).click().run()
-    for _ in range(200):
-        if not any(received.busy for received in inbox._register.values()):
-            break
-        time.sleep(0.05)
+    for received in inbox._register.values():
+        if received.work is not None:
+            received.work.join(30)
     page.run()
     assert not page.exception
 
