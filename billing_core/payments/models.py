@@ -74,7 +74,11 @@ class Payment(Base):
 
 
 class Allocation(Base):
-    """What one invoice got. ``payment_id`` is NULL where it was paid from the customer's credit."""
+    """What one invoice got. ``payment_id`` is NULL where it was paid from the customer's credit.
+
+    ``undone_entry_id``: the entry that turned it back into the customer's credit; empty where the whole payment was
+    undone.
+    """
 
     __tablename__ = "payment_allocations"
     __table_args__ = (
@@ -92,12 +96,16 @@ class Allocation(Base):
     allocated_on: Mapped[date]
     entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
     undone_at: Mapped[datetime | None]
+    undone_entry_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(200))
 
 
 class Refund(Base):
-    """Money paid back. One that takes an invoice back comes with the credit note that says so."""
+    """Money paid back. One that takes an invoice back comes with the credit note that says so.
+
+    ``method`` is NULL where the money was not paid out but kept as the customer's credit.
+    """
 
     __tablename__ = "refunds"
     __table_args__ = (
@@ -115,7 +123,7 @@ class Refund(Base):
     credit_note_id: Mapped[int | None] = mapped_column(ForeignKey(CreditNote.id, ondelete="RESTRICT"))
     currency: Mapped[str] = mapped_column(String(3))
     amount_minor: Mapped[int] = mapped_column(BigInteger)
-    method: Mapped[PaymentMethod]
+    method: Mapped[PaymentMethod | None]
     refunded_on: Mapped[date]
     reference: Mapped[str] = mapped_column(String(120), default="")
     reason: Mapped[str] = mapped_column(String(500))
