@@ -1,19 +1,16 @@
 """What an invoice comes to: the one computation behind editor, PDF, API, payment link and ledger.
 
 Everything is exact until the end. Tax is computed a rate (point 10 of the settled contradictions): the exact taxes
-of a rate's lines are added, and their sum is rounded once. The net sum is rounded once too, and shared out over
-rates and types so that every column of the invoice adds up to the same figure.
+of a rate's lines are added, and their sum is rounded once. The net sum is rounded once too, and shared out over the
+shares (one a type and rate), so that every column of the invoice adds up to the same figure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TypeVar
 
 from billing_core.money import Money, decimal_places, split
-
-_Key = TypeVar("_Key", Decimal, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +23,16 @@ class Line:
     type: str = "service"
     discount_percent: Decimal | None = None
     discount_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What an invoice holds of one type at one tax rate: the smallest part that ledger and credit notes know."""
+
+    type: str
+    rate: Decimal
+    net_minor: int
+    tax_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class TypeRow:
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Minor units. ``lines`` are after their own discounts, each rounded for showing; ``remainder_minor`` is what
-    their rounding differs from the sum: Σ lines − discount + remainder = subtotal = Σ by_rate = Σ by_type.
+    their rounding differs from the sum: Σ lines − discount + remainder = subtotal = Σ shares = Σ by_rate.
     """
 
     currency: str
@@ -56,8 +63,27 @@ class Totals:
     subtotal_minor: int
     tax_minor: int
     total_minor: int
-    by_rate: tuple[TaxRow, ...]
-    by_type: tuple[TypeRow, ...]
+    shares: tuple[Share, ...]
+
+    @property
+    def by_rate(self) -> tuple[TaxRow, ...]:
+        """One row a tax rate, the lowest first."""
+        return tuple(
+            TaxRow(
+                rate,
+                sum(share.net_minor for share in self.shares if share.rate == rate),
+                sum(share.tax_minor for share in self.shares if share.rate == rate),
+            )
+            for rate in sorted({share.rate for share in self.shares})
+        )
+
+    @property
+    def by_type(self) -> tuple[TypeRow, ...]:
+        """One row a type of line, in the order in which they first occur."""
+        return tuple(
+            TypeRow(kind, sum(share.net_minor for share in self.shares if share.type == kind))
+            for kind in dict.fromkeys(share.type for share in self.shares)
+        )
 
 
 def totals(
@@ -77,18 +103,10 @@ def totals(
     net = [amount * kept for amount in listed]
 
     subtotal = Money.rounded(sum(net, Fraction(0)), currency)
-    rates = _summed(zip((line.tax_rate for line in lines), net, strict=True))
-    types = _summed(zip((line.type for line in lines), net, strict=True))
-    by_rate = tuple(
-        TaxRow(rate, part.minor, Money.rounded(rates[rate] * Fraction(rate) / 100, currency).minor)
-        for rate, part in zip(rates, split(subtotal, list(rates.values())), strict=True)
-    )
-    by_type = tuple(
-        TypeRow(kind, part.minor) for kind, part in zip(types, split(subtotal, list(types.values())), strict=True)
-    )
+    shares = _shares(lines, net, subtotal)
     shown = tuple(Money.rounded(amount, currency).minor for amount in listed)
     discount = Money.rounded(whole * (1 - kept), currency).minor
-    tax = sum(row.tax_minor for row in by_rate)
+    tax = sum(share.tax_minor for share in shares)
     return Totals(
         currency=currency,
         lines=shown,
@@ -97,9 +115,22 @@ def totals(
         subtotal_minor=subtotal.minor,
         tax_minor=tax,
         total_minor=subtotal.minor + tax,
-        by_rate=tuple(sorted(by_rate, key=lambda row: row.rate)),
-        by_type=by_type,
+        shares=shares,
     )
+
+
+def _shares(lines: Sequence[Line], net: Sequence[Fraction], subtotal: Money) -> tuple[Share, ...]:
+    exact: dict[tuple[str, Decimal], Fraction] = {}
+    for line, amount in zip(lines, net, strict=True):
+        cell = (line.type, line.tax_rate)
+        exact[cell] = exact.get(cell, Fraction(0)) + amount
+    nets = dict(zip(exact, split(subtotal, list(exact.values())), strict=True))
+    taxes: dict[tuple[str, Decimal], Money] = {}
+    for rate in {rate for _, rate in exact}:
+        parts = {cell: amount * Fraction(rate) / 100 for cell, amount in exact.items() if cell[1] == rate}
+        tax = Money.rounded(sum(parts.values(), Fraction(0)), subtotal.currency)
+        taxes |= dict(zip(parts, split(tax, list(parts.values())), strict=True))
+    return tuple(Share(kind, rate, nets[kind, rate].minor, taxes[kind, rate].minor) for kind, rate in exact)
 
 
 def _listed(line: Line, currency: str) -> Fraction:
@@ -119,10 +150,3 @@ def _kept_share(whole: Fraction, currency: str, percent: Decimal | None, minor: 
     if minor is not None and whole:
         return 1 - Fraction(minor, 10 ** decimal_places(currency)) / whole
     return Fraction(1)
-
-
-def _summed(amounts: Iterable[tuple[_Key, Fraction]]) -> dict[_Key, Fraction]:
-    sums: dict[_Key, Fraction] = {}
-    for key, amount in amounts:
-        sums[key] = sums.get(key, Fraction(0)) + amount
-    return sums
