@@ -1,5 +1,6 @@
 """One order against the rates of its day: each service, charged or not, and why."""
 
+from decimal import Decimal
 from typing import Any
 
 import streamlit as st
@@ -8,6 +9,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.orders import queries as orders
 from billing_core.orders.queries import OrderFilter
 from billing_core.rating import simulator
+from billing_core.rating.meaning import FIELD_WORDS
 from billing_core.rating.models import TierMode
 from billing_core.rating.simulator import Outcome, Simulation
 from billing_core.reports.wording import cost_type_words, question_words
@@ -113,5 +115,16 @@ def _explain(outcome: Outcome) -> None:
 
 def _facts(facts: dict[str, Any]) -> None:
     for name, value in facts.items():
-        shown = ", ".join(sorted(value)) if isinstance(value, frozenset) else value
-        st.markdown(f"{md(formats.words(name))}: **{md('not known' if shown in (None, '') else shown)}**")
+        st.markdown(f"{md(formats.sentence(FIELD_WORDS[name]))}: **{md(_seen(value))}**")
+
+
+def _seen(value: Any) -> str:
+    match value:
+        case None | "":
+            return "not known"
+        case frozenset():
+            return ", ".join(sorted(value))
+        case Decimal():
+            return formats.decimal(value)
+        case _:
+            return str(value)

@@ -51,8 +51,11 @@ def draw(key: str, row: RateRow | None, cost_type: CostType) -> Callable[[], Pri
     condition = builder.draw(f"{key}_condition", row.conditions if row else None)
 
     def pricing() -> Pricing:
+        unit_price = _number(price, "unit_price")
+        if unit_price is None and tiers is None:
+            raise Invalid("Type the price, or 0 where it costs nothing", fields={"unit_price": "is needed"})
         return Pricing(
-            unit_price=_number(price, "unit_price") or Decimal(0),
+            unit_price=unit_price or Decimal(0),
             minimum=_number(minimum, "minimum"),
             maximum=_number(maximum, "maximum"),
             skus=[sku for line in (skus or "").splitlines() for sku in line.split(";")],

@@ -117,6 +117,7 @@ def test_a_change_starts_on_a_day_and_keeps_the_condition(page_as, sessions, car
     ("price", "message"),
     [
         ("much", "“much” is not a number such as 12.50"),
+        ("", "Type the price, or 0 where it costs nothing"),
         ("-1", "unit_price: must be from 0 to 1,000,000,000"),
         ("1.25", "Nothing would change: the rate has these terms already"),
     ],
@@ -245,6 +246,7 @@ def test_an_order_is_tried_and_says_why(page_as, card):
     shown = "".join(texts(page))
     assert "would cost **nothing**" in shown
     assert "Weight is above 20 (the order: 12\\.5)" in shown
+    assert {"Weight: **12\\.5**", "Number of SKUs: **1**", "SKUs: **A**", "Notes: **not known**"} <= set(texts(page))
 
 
 def test_a_search_without_orders_says_so(page_as, card):
