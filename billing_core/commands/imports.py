@@ -59,6 +59,8 @@ def _answer(outcome: service.Outcome, *, dry_run: bool) -> Answer:
     text = "\n".join(f"{name}: {data[name]}" for name in ("new", "changed", "unchanged", "rejected"))
     if outcome.rejected:
         _tell_reasons(outcome, dry_run=dry_run)
+    elif not any(data[name] for name in ("new", "changed", "unchanged")):
+        print(f"{outcome.file_name} has no rows below the names of its columns", file=sys.stderr)  # noqa: T201
     return Answer(data, text, refused=outcome.rejected > 0)
 
 

@@ -114,13 +114,17 @@ def receive(session: Session, actor: Actor, folder: Path, file_name: str, conten
 def _look_at(session: Session, received: Received) -> None:
     try:
         with received.path.open("rb") as stream:
-            received.layout = source.read_layout(stream)
-            first = next(source.batches(stream, received.layout, size=PREVIEWED_ROWS), None)
-            received.preview = [] if first is None else first.rows
+            layout = source.read_layout(stream)
+            preview = next(
+                (batch.rows for batch in source.batches(stream, layout, size=PREVIEWED_ROWS) if batch.rows), None
+            )
+        if preview is None:
+            raise Invalid("The file names its columns and has no rows below them: there is nothing to import.")
     except Invalid as problem:
         received.state, received.problem = State.REFUSED, str(problem)
         return
-    choose_kind(session, received, guess_kind(received.layout.header, received.file_name))
+    received.layout, received.preview = layout, preview
+    choose_kind(session, received, guess_kind(layout.header, received.file_name))
 
 
 def choose_kind(session: Session, received: Received, kind: Kind) -> None:

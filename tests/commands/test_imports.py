@@ -80,3 +80,9 @@ def test_an_unknown_kind_is_wrong_usage(command, tmp_path):
     with pytest.raises(SystemExit) as ended:
         command(GOOD, "invoices")
     assert ended.value.code == 2
+
+
+def test_a_file_without_rows_is_said_to_have_none(command):
+    code, out, err = command("customer_ref,name\n")
+    assert (code, out) == (0, "new: 0\nchanged: 0\nunchanged: 0\nrejected: 0\n")
+    assert err == "erp.csv has no rows below the names of its columns\n"

@@ -63,6 +63,28 @@ def test_files_are_checked_and_imported_in_the_background(receive, sessions):
     assert row_count(sessions, Order) == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"customer_ref,name\n", "has no rows below them"),
+        (b"customer_ref,name\n\n\n\n\n\n\n\n", "has no rows below them"),
+        (b"customer_ref,name\nACME," + 200_000 * b"x", "Line 2, column “name”: the cell is longer than 131,072"),
+        ("customer_ref,name\nACME,Köln\n".encode("latin-1"), "Line 2 is not UTF-8"),
+    ],
+)
+def test_a_file_whose_rows_cannot_be_read_says_so_as_soon_as_it_is_dropped(receive, content, reason):
+    received = receive("customers.csv", content)
+    assert received.state is State.REFUSED
+    assert reason in received.problem
+    assert received.layout is None, "whoever sees columns to choose would look for the fault there"
+
+
+def test_blank_lines_below_the_header_are_no_end_of_the_file(receive):
+    received = receive("customers.csv", b"customer_ref,name\n" + 20 * b"\n" + b"ACME,Acme Inc\n")
+    assert received.state is State.NEW
+    assert received.preview == [["ACME", "Acme Inc"]]
+
+
 def test_a_refused_file_stops_those_after_it(receive, sessions):
     receive("orders.csv", ORDERS)
     receive("customers.csv", CUSTOMERS.replace(b"ACME", b""))
