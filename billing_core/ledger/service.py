@@ -1,0 +1,153 @@
+"""Posting to the ledger. The verb that calls has checked what the actor may do; nothing is ever changed here."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, insert, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
+
+from billing_core.errors import Conflict, NotFound
+from billing_core.identity.permissions import Actor
+from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting, UnsealedEntry
+
+# Tables, not entities: one invoice is a handful of rows, and the unit of work would cost more than writing them.
+_ENTRIES = cast("Table", LedgerEntry.__table__)
+_POSTINGS = cast("Table", LedgerPosting.__table__)
+_UNSEALED = cast("Table", UnsealedEntry.__table__)
+
+_MEMO_LENGTH = _ENTRIES.c.memo.type.length  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of an entry in minor units: a debit where positive, a credit where negative.
+
+    ``detail``: the line type of revenue, the tax rate ("19", "7.5"), the way of payment.
+    """
+
+    account: Account
+    amount_minor: int
+    detail: str = ""
+    invoice_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be posted. ``document`` names what it is made for, such as "invoice:7"; the sides add up to 0."""
+
+    business_id: int
+    customer_id: int
+    currency: str
+    kind: EntryKind
+    document: str
+    effective_on: date
+    sides: Sequence[Side]
+    memo: str = ""
+    reverses_id: int | None = None
+
+
+def post(session: Session, actor: Actor, entry: Entry, *, now: datetime) -> int:
+    """Append one entry and return its id; sides of 0 are left out. ValueError where the sides do not add up to 0."""
+    _refuse_imbalance(entry)
+    connection = session.connection()
+    statement = insert(_ENTRIES).returning(_ENTRIES.c.id)
+    entry_id: int = connection.execute(statement, _row(actor, entry, now)).scalar_one()
+    _write_sides(connection, [(entry_id, entry)], now)
+    return entry_id
+
+
+def post_many(session: Session, actor: Actor, entries: Sequence[Entry], *, now: datetime) -> list[int]:
+    """Append all of them in a few statements; the ids stand in the order of the entries."""
+    if not entries:
+        return []
+    for entry in entries:
+        _refuse_imbalance(entry)
+    connection = session.connection()
+    statement = insert(_ENTRIES).returning(_ENTRIES.c.id, sort_by_parameter_order=True)
+    rows = [_row(actor, entry, now) for entry in entries]
+    entry_ids = list(connection.execute(statement, rows).scalars())
+    _write_sides(connection, zip(entry_ids, entries, strict=True), now)
+    return entry_ids
+
+
+def reverse(session: Session, actor: Actor, entry_id: int, *, effective_on: date, memo: str = "", now: datetime) -> int:
+    """Append the exact opposite of an entry and return the new one's id.
+
+    Conflict where the entry was reversed before, or is itself a reversal.
+    """
+    # The lock makes whoever comes second see the reversal of whoever came first.
+    original = session.execute(select(_ENTRIES).where(_ENTRIES.c.id == entry_id).with_for_update()).one_or_none()
+    if original is None:
+        raise NotFound(f"There is no ledger entry {entry_id}")
+    if original.kind is EntryKind.REVERSAL:
+        raise Conflict("An undo cannot be undone: record it again instead")
+    if session.scalar(select(_ENTRIES.c.id).where(_ENTRIES.c.reverses_id == entry_id)) is not None:
+        raise Conflict("This was undone before")
+    opposite = Entry(
+        business_id=original.business_id,
+        customer_id=original.customer_id,
+        currency=original.currency,
+        kind=EntryKind.REVERSAL,
+        document=original.document,
+        effective_on=effective_on,
+        sides=[
+            Side(account, -amount_minor, detail, invoice_id)
+            for account, amount_minor, detail, invoice_id in session.execute(
+                select(_POSTINGS.c.account, _POSTINGS.c.amount_minor, _POSTINGS.c.detail, _POSTINGS.c.invoice_id)
+                .where(_POSTINGS.c.entry_id == entry_id)
+                .order_by(_POSTINGS.c.id)
+            )
+        ],
+        memo=memo,
+        reverses_id=entry_id,
+    )
+    return post(session, actor, opposite, now=now)
+
+
+def _refuse_imbalance(entry: Entry) -> None:
+    if total := sum(side.amount_minor for side in entry.sides):
+        raise ValueError(f"the sides of {entry.document} ({entry.kind}) add up to {total}, not to 0")
+
+
+def _row(actor: Actor, entry: Entry, now: datetime) -> dict[str, Any]:
+    return {
+        "business_id": entry.business_id,
+        "customer_id": entry.customer_id,
+        "currency": entry.currency,
+        "kind": entry.kind,
+        "document": entry.document,
+        "memo": entry.memo[:_MEMO_LENGTH],
+        "effective_on": entry.effective_on,
+        "recorded_at": now,
+        "recorded_by_id": actor.user_id,
+        "recorded_by": actor.name,
+        "reverses_id": entry.reverses_id,
+    }
+
+
+def _write_sides(connection: Connection, posted: Iterable[tuple[int, Entry]], now: datetime) -> None:
+    sides, unsealed = [], []
+    for entry_id, entry in posted:
+        unsealed.append({"entry_id": entry_id})
+        sides += [
+            {
+                "entry_id": entry_id,
+                "account": side.account,
+                "detail": side.detail,
+                "business_id": entry.business_id,
+                "customer_id": entry.customer_id,
+                "invoice_id": side.invoice_id,
+                "currency": entry.currency,
+                "amount_minor": side.amount_minor,
+                "effective_on": entry.effective_on,
+                "recorded_at": now,
+            }
+            for side in entry.sides
+            if side.amount_minor
+        ]
+    if sides:
+        connection.execute(insert(_POSTINGS), sides)
+    connection.execute(insert(_UNSEALED), unsealed)
