@@ -6,7 +6,7 @@ from sqlalchemy import FromClause, Select, String, exists, func, literal, select
 
 from billing_core.customers.models import Customer, new_public_id, new_uuid
 from billing_core.database.types import UtcDateTime
-from billing_core.imports import cells
+from billing_core.imports import cells, columns
 from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, text_up_to, wrong
 from billing_core.rating.models import Rate
 from billing_core.reports.models import BillingReport
@@ -69,7 +69,7 @@ DEFINITION = Definition(
         Field("state", text_up_to(120), synonyms=("region", "province", "county", "state province")),
         Field("postal_code", text_up_to(32), synonyms=("zip", "zip code", "postcode", "postal", "plz")),
         Field("country", cells.country, synonyms=("country code", "country name", "land")),
-        Field("currency", cells.currency, blank=None, synonyms=("currency code", "curr")),
+        columns.CURRENCY,
         Field("tax_id", text_up_to(64), synonyms=("vat id", "vat number", "vat", "tax number", "ein", "ust id")),
     ),
     resolve=_resolve,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Date, FromClause, Integer, Select, String, func, literal, select
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from billing_core.customers.models import Customer
 from billing_core.database.types import Quantity
 from billing_core.dates import Period
-from billing_core.imports import cells
+from billing_core.imports import cells, columns
 from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, text_up_to, unknown, wrong
 from billing_core.orders.models import Order, OrderLine, OrderStatus, sku_key
 from billing_core.reports import coverage
@@ -72,20 +73,8 @@ ORDERS = Definition(
     keys=("number",),
     labels=("order_number",),
     fields=(
-        Field(
-            "order_number",
-            text_up_to(64),
-            required=True,
-            filled=True,
-            synonyms=("order id", "order no", "order", "order nr", "number", "sales order", "so number"),
-        ),
-        Field(
-            "customer_ref",
-            text_up_to(64),
-            required=True,
-            filled=True,
-            synonyms=("customer id", "customer", "customer number", "customer no", "customer code", "account"),
-        ),
+        replace(columns.ORDER_NUMBER, synonyms=(*columns.ORDER_NUMBER.synonyms, "number")),
+        columns.CUSTOMER_REF,
         Field(
             "order_date",
             cells.day,
@@ -131,7 +120,7 @@ ORDERS = Definition(
         Field("notes", text_up_to(5000), synonyms=("note", "comment", "comments", "remarks", "instructions")),
     ),
     resolve=_resolve_orders,
-    references=(unknown("customer_ref", Customer.ref, "no customer has this customer_ref; import customers first"),),
+    references=(columns.unknown_customer,),
     merge_checks=(_of_another_customer,),
     around=_keeping_coverage,
 )
@@ -157,20 +146,8 @@ ORDER_ITEMS = Definition(
     keys=("order_id", "sku_key", "position"),
     labels=("order_number", "sku"),
     fields=(
-        Field(
-            "order_number",
-            text_up_to(64),
-            required=True,
-            filled=True,
-            synonyms=("order id", "order no", "order", "order nr", "sales order", "so number"),
-        ),
-        Field(
-            "sku",
-            cells.sku,
-            required=True,
-            filled=True,
-            synonyms=("product id", "product", "item", "item number", "article", "article number", "product code"),
-        ),
+        columns.ORDER_NUMBER,
+        columns.SKU,
         Field(
             "quantity",
             cells.quantity,

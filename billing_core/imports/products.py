@@ -6,8 +6,8 @@ from sqlalchemy import Select, exists, literal, select
 
 from billing_core.customers.models import Customer
 from billing_core.database.types import Quantity
-from billing_core.imports import cells
-from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, text_up_to, unknown, wrong
+from billing_core.imports import cells, columns
+from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, text_up_to, wrong
 from billing_core.orders.models import Product, sku_key
 
 
@@ -23,12 +23,9 @@ def _resolve(staged: Staged) -> Select[Any]:
     ).join_from(rows, Customer, whose)
 
 
-_unknown_customer = unknown("customer_ref", Customer.ref, "no customer has this customer_ref; import customers first")
-
-
 def _nobody_s(staged: Staged) -> Select[Any]:
     if not staged.every_customer:
-        return _unknown_customer(staged)
+        return columns.unknown_customer(staged)
     rows = staged.table
     reason = "there is no customer yet whose product it could be; import customers first"
     return wrong(rows, "sku", rows.c.sku, reason).where(~exists().where(Customer.id > 0))
@@ -41,20 +38,8 @@ DEFINITION = Definition(
     keys=("customer_id", "sku_key"),
     labels=("customer_ref", "sku"),
     fields=(
-        Field(
-            "customer_ref",
-            text_up_to(64),
-            required=True,
-            filled=True,
-            synonyms=("customer id", "customer", "customer number", "customer no", "customer code", "account"),
-        ),
-        Field(
-            "sku",
-            cells.sku,
-            required=True,
-            filled=True,
-            synonyms=("product id", "product", "item", "item number", "article", "article number", "product code"),
-        ),
+        columns.CUSTOMER_REF,
+        columns.SKU,
         Field("name", text_up_to(300), synonyms=("product name", "item name", "description", "title")),
         Field(
             "case_size",

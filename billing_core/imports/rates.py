@@ -24,7 +24,7 @@ from sqlalchemy import cast as sql_cast
 from billing_core.customers.models import Customer
 from billing_core.database.types import UnitPrice, UtcDateTime
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
-from billing_core.imports import cells
+from billing_core.imports import cells, columns
 from billing_core.imports.corrections import keeping_what_reports_used
 from billing_core.imports.kinds import Definition, Derived, Field, Kind, Staged, text_up_to, unknown, wrong
 from billing_core.money import PRICE_PLACES, currencies, decimal_places
@@ -178,13 +178,7 @@ DEFINITION = Definition(
     keys=("customer_id", "service_id", "valid_from"),
     labels=("customer_ref", "service_code", "valid_from"),
     fields=(
-        Field(
-            "customer_ref",
-            text_up_to(64),
-            required=True,
-            filled=True,
-            synonyms=("customer id", "customer", "customer number", "customer no", "customer code", "account"),
-        ),
+        columns.CUSTOMER_REF,
         Field(
             "service_code",
             text_up_to(64),
@@ -195,7 +189,7 @@ DEFINITION = Definition(
         Field(
             "unit_price", cells.price, UnitPrice, required=True, filled=True, synonyms=("price", "rate", "unit rate")
         ),
-        Field("currency", cells.currency, blank=None, synonyms=("currency code", "curr")),
+        columns.CURRENCY,
         Field(
             "valid_from",
             cells.day,
@@ -220,7 +214,7 @@ DEFINITION = Definition(
     ),
     resolve=_resolve,
     checks=(
-        unknown("customer_ref", Customer.ref, "no customer has this customer_ref; import customers first"),
+        columns.unknown_customer,
         unknown("service_code", Service.code, "no service has this code; import services first"),
         _foreign_currency,
         _inexact("minimum"),
