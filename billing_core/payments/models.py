@@ -39,7 +39,7 @@ class RefundSource(enum.StrEnum):
     CREDIT = "credit"
 
 
-def _payment_public_id() -> str:
+def new_public_id() -> str:
     return f"pay_{secrets.token_hex(8)}"
 
 
@@ -55,7 +55,7 @@ class Payment(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_payment_public_id)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=new_public_id)
     business_id: Mapped[int] = mapped_column(ForeignKey(Business.id, ondelete="RESTRICT"))
     customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
     currency: Mapped[str] = mapped_column(String(3))

@@ -1,0 +1,244 @@
+"""Credit notes: taking back part or all of what an invoice billed, with a document and a number of its own.
+
+What is taken back lies on the same types and tax rates as the invoice, so that revenue and tax are lowered where
+they were posted. The last note takes what the others left, to the minor unit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.businesses.models import Business
+from billing_core.customers.queries import visible_to
+from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import lifecycle, numbering, queries
+from billing_core.invoices.models import CreditNote, CreditNoteLine, EventKind, Invoice, LineType, SeriesKind
+from billing_core.invoices.totals import Share
+from billing_core.ledger import service as ledger
+from billing_core.ledger.models import Account, EntryKind
+from billing_core.ledger.service import Entry, Side
+from billing_core.money import Money, split
+from billing_core.text import reason_of
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNoteRow:
+    id: int
+    public_id: str
+    business_id: int
+    customer_id: int
+    invoice_id: int
+    number: str
+    currency: str
+    issued_on: date
+    reason: str
+    subtotal_minor: int
+    tax_minor: int
+    total_minor: int
+    refund_minor: int
+    created_by: str
+
+
+COLUMNS = tuple(getattr(CreditNote, name) for name in CreditNoteRow.__dataclass_fields__)
+
+
+def issue(
+    session: Session,
+    actor: Actor,
+    invoice_id: int,
+    *,
+    reason: str,
+    issued_on: date,
+    now: datetime,
+    amount_minor: int | None = None,
+) -> CreditNote:
+    """Take ``amount_minor`` (tax included; None: all) off what is due on an open invoice."""
+    actor.require(Permission.PAYMENT_WRITE)
+    invoice = queries.for_change(session, actor, invoice_id)
+    if not invoice.due_minor:
+        raise Conflict("Nothing is due on this invoice: refund what was paid instead")
+    amount = invoice.due_minor if amount_minor is None else amount_minor
+    if not 0 < amount <= invoice.due_minor:
+        limit = f"must be more than 0 and at most {invoice.amount_due}"
+        raise Invalid(f"{invoice.amount_due} is due on this invoice", fields={"amount": limit})
+    note = write(
+        session,
+        actor,
+        invoice,
+        amount_minor=amount,
+        reason=reason,
+        issued_on=issued_on,
+        kind=EntryKind.CREDIT_NOTE,
+        against=Side(Account.RECEIVABLE, -amount, invoice_id=invoice.id),
+        now=now,
+    )
+    data = {"amount_minor": amount, "credit_note": note.number, "reason": note.reason}
+    lifecycle.settle(session, actor, invoice, credited=amount, event=EventKind.CREDIT_NOTE, data=data, now=now)
+    return note
+
+
+def write(
+    session: Session,
+    actor: Actor,
+    invoice: Invoice,
+    *,
+    amount_minor: int,
+    reason: str,
+    issued_on: date,
+    kind: EntryKind,
+    against: Side,
+    now: datetime,
+    refund_minor: int = 0,
+) -> CreditNote:
+    """The document and its postings; ``against`` is the side that takes what revenue and tax give back."""
+    why = reason_of(reason)
+    if issued_on < invoice.issued_on:
+        raise Invalid(
+            "A credit note cannot be older than its invoice", fields={"issued_on": f"is before {invoice.issued_on}"}
+        )
+    parts = parts_of(_left(session, invoice), amount_minor, invoice.currency)
+    business = session.get_one(Business, invoice.business_id)
+    drawn = numbering.draw(session, business, SeriesKind.CREDIT_NOTE, issued_on)
+    sides = [
+        *(Side(Account.REVENUE, part.net_minor, part.type) for part in parts),
+        *(Side(Account.TAX_PAYABLE, part.tax_minor, f"{part.rate.normalize():f}") for part in parts),
+        against,
+    ]
+    entry_id = ledger.post(
+        session,
+        actor,
+        Entry(
+            business_id=invoice.business_id,
+            customer_id=invoice.customer_id,
+            currency=invoice.currency,
+            kind=kind,
+            document=f"invoice:{invoice.id}",
+            effective_on=issued_on,
+            sides=sides,
+            memo=f"credit note {drawn.number}",
+        ),
+        now=now,
+    )
+    note = CreditNote(
+        business_id=invoice.business_id,
+        customer_id=invoice.customer_id,
+        invoice_id=invoice.id,
+        number=drawn.number,
+        series=drawn.series,
+        sequence=drawn.sequence,
+        currency=invoice.currency,
+        issued_on=issued_on,
+        reason=why,
+        subtotal_minor=sum(part.net_minor for part in parts),
+        tax_minor=sum(part.tax_minor for part in parts),
+        total_minor=amount_minor,
+        refund_minor=refund_minor,
+        entry_id=entry_id,
+        created_at=now,
+        created_by_id=actor.user_id,
+        created_by=actor.name,
+    )
+    session.add(note)
+    session.flush()
+    session.add_all(
+        CreditNoteLine(
+            credit_note_id=note.id,
+            position=position,
+            description=f"Invoice {invoice.number}: {why}"[:2000],
+            type=LineType(part.type),
+            tax_rate=part.rate,
+            amount_minor=part.net_minor,
+            tax_minor=part.tax_minor,
+        )
+        for position, part in enumerate(parts, start=1)
+    )
+    audit.record(
+        session,
+        actor,
+        "credit_note.issue",
+        ("invoice", invoice.id),
+        label=f"{note.number} for {invoice.number}",
+        after={"number": note.number, "total_minor": amount_minor, "currency": note.currency, "reason": why},
+        now=now,
+    )
+    return note
+
+
+def parts_of(shares: Sequence[Share], amount_minor: int, currency: str) -> list[Share]:
+    """``amount_minor``, tax included, spread over the shares by what they come to; each split at its own tax rate."""
+    gross = [share.net_minor + share.tax_minor for share in shares]
+    whole = sum(gross)
+    if amount_minor == whole:
+        return [share for share in shares if share.net_minor or share.tax_minor]
+    if amount_minor > whole:
+        raise Conflict(f"Only {Money(whole, currency)} of this invoice is left to take back")
+    amount = Money(amount_minor, currency)
+    exact = [Fraction(amount.amount) * Fraction(part, whole) if whole else Fraction(0) for part in gross]
+    parts = []
+    for share, part in zip(shares, split(amount, exact), strict=True):
+        if part.minor:
+            net_part = Fraction(share.net_minor, share.net_minor + share.tax_minor)
+            net = Money.rounded(Fraction(part.amount) * net_part, currency)
+            parts.append(Share(share.type, share.rate, net.minor, part.minor - net.minor))
+    return parts
+
+
+def of_invoice(session: Session, actor: Actor, invoice_id: int) -> list[CreditNoteRow]:
+    """The credit notes of one invoice, the oldest first."""
+    actor.require(Permission.INVOICE_READ)
+    statement = select(*COLUMNS).where(CreditNote.invoice_id == invoice_id, visible_to(actor, CreditNote.customer_id))
+    return [CreditNoteRow(*row) for row in session.execute(statement.order_by(CreditNote.id))]
+
+
+def of_customer(
+    session: Session, actor: Actor, customer_id: int, *, limit: int = 50, offset: int = 0
+) -> list[CreditNoteRow]:
+    """One page of a customer's credit notes, the newest first."""
+    actor.require(Permission.INVOICE_READ)
+    statement = (
+        select(*COLUMNS)
+        .where(CreditNote.customer_id == customer_id, visible_to(actor, CreditNote.customer_id))
+        .order_by(CreditNote.issued_on.desc(), CreditNote.id.desc())
+    )
+    return [CreditNoteRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
+
+
+def one(session: Session, actor: Actor, credit_note_id: int) -> CreditNoteRow:
+    """A credit note; NotFound where there is none or this actor may not know of it."""
+    actor.require(Permission.INVOICE_READ)
+    row = session.execute(
+        select(*COLUMNS).where(CreditNote.id == credit_note_id, visible_to(actor, CreditNote.customer_id))
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no credit note {credit_note_id}")
+    return CreditNoteRow(*row)
+
+
+def _left(session: Session, invoice: Invoice) -> list[Share]:
+    """What of the invoice no credit note has taken back yet, a type and rate."""
+    taken: dict[tuple[str, Decimal], tuple[int, int]] = {
+        (kind.value, rate): (int(net), int(tax))
+        for kind, rate, net, tax in session.execute(
+            select(
+                CreditNoteLine.type,
+                CreditNoteLine.tax_rate,
+                func.sum(CreditNoteLine.amount_minor),
+                func.sum(CreditNoteLine.tax_minor),
+            )
+            .join(CreditNote, CreditNote.id == CreditNoteLine.credit_note_id)
+            .where(CreditNote.invoice_id == invoice.id)
+            .group_by(CreditNoteLine.type, CreditNoteLine.tax_rate)
+        )
+    }
+    left = []
+    for share in queries.totals_of(session, invoice).shares:
+        net, tax = taken.get((share.type, share.rate), (0, 0))
+        left.append(Share(share.type, share.rate, share.net_minor - net, share.tax_minor - tax))
+    return left

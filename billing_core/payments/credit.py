@@ -1,0 +1,219 @@
+"""Money that a customer has paid and that pays no invoice yet: its balance, and what becomes of it.
+
+Whoever changes it holds the customer's row, so that it is spent once.
+"""
+
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.customers import queries as customers
+from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import lifecycle
+from billing_core.invoices import queries as invoices
+from billing_core.invoices.models import EventKind
+from billing_core.ledger import service as ledger
+from billing_core.ledger.models import Account, EntryKind, LedgerPosting
+from billing_core.ledger.service import Entry, Side
+from billing_core.money import Money
+from billing_core.payments.models import Allocation, AllocationKind, PaymentMethod, Refund, RefundSource
+from billing_core.text import reason_of
+
+
+def balance(session: Session, business_id: int, customer_id: int, currency: str) -> Money:
+    """What the customer can still spend with this business in this currency."""
+    kept = session.scalar(
+        select(func.coalesce(func.sum(LedgerPosting.amount_minor), 0)).where(
+            LedgerPosting.account == Account.CUSTOMER_CREDIT,
+            LedgerPosting.customer_id == customer_id,
+            LedgerPosting.currency == currency,
+            LedgerPosting.business_id == business_id,
+        )
+    )
+    return Money(-int(kept or 0), currency)
+
+
+def balances(session: Session, actor: Actor, customer_id: int) -> list[tuple[int, Money]]:
+    """(business id, credit) of every business and currency in which the customer has any."""
+    actor.require(Permission.PAYMENT_READ)
+    customers.one(session, actor, customer_id)
+    rows = session.execute(
+        select(LedgerPosting.business_id, LedgerPosting.currency, func.sum(LedgerPosting.amount_minor))
+        .where(LedgerPosting.account == Account.CUSTOMER_CREDIT, LedgerPosting.customer_id == customer_id)
+        .group_by(LedgerPosting.business_id, LedgerPosting.currency)
+        .order_by(LedgerPosting.business_id, LedgerPosting.currency)
+    )
+    return [(business_id, Money(-int(minor), currency)) for business_id, currency, minor in rows if minor]
+
+
+def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int, today: date, now: datetime) -> None:
+    """Pay an invoice, or part of it, from the customer's credit."""
+    actor.require(Permission.PAYMENT_WRITE)
+    found = invoices.one(session, actor, invoice_id)
+    customers.for_change(session, actor, found.customer_id)
+    invoice = invoices.for_change(session, actor, invoice_id)
+    there = balance(session, invoice.business_id, invoice.customer_id, invoice.currency)
+    if amount_minor <= 0:
+        raise Invalid("Choose an amount of more than 0", fields={"amount": "must be more than 0"})
+    if amount_minor > invoice.due_minor:
+        reason = f"only {invoice.amount_due} is due"
+        raise Invalid(f"On invoice {invoice.number} {reason}", fields={"amount": reason})
+    if amount_minor > there.minor:
+        raise Invalid(f"The customer's credit is {there}", fields={"amount": f"the credit is {there}"})
+
+    entry_id = ledger.post(
+        session,
+        actor,
+        Entry(
+            business_id=invoice.business_id,
+            customer_id=invoice.customer_id,
+            currency=invoice.currency,
+            kind=EntryKind.CREDIT_APPLIED,
+            document=f"invoice:{invoice.id}",
+            effective_on=today,
+            sides=[
+                Side(Account.CUSTOMER_CREDIT, amount_minor),
+                Side(Account.RECEIVABLE, -amount_minor, invoice_id=invoice.id),
+            ],
+            memo="customer credit applied",
+        ),
+        now=now,
+    )
+    session.add(
+        Allocation(
+            kind=AllocationKind.CREDIT,
+            payment_id=None,
+            invoice_id=invoice.id,
+            amount_minor=amount_minor,
+            allocated_on=today,
+            entry_id=entry_id,
+            created_at=now,
+            created_by=actor.name,
+        )
+    )
+    data = {"amount_minor": amount_minor}
+    lifecycle.settle(session, actor, invoice, paid=amount_minor, event=EventKind.CREDIT_APPLIED, data=data, now=now)
+    audit.record(
+        session,
+        actor,
+        "payment.apply_credit",
+        ("invoice", invoice.id),
+        label=invoice.number or "",
+        after={**data, "currency": invoice.currency},
+        now=now,
+    )
+
+
+def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, today: date, now: datetime) -> None:
+    """Take what an invoice got off it again and keep it as the customer's credit; the invoice is due again."""
+    actor.require(Permission.PAYMENT_WRITE)
+    why = reason_of(reason)[:200]
+    allocation = session.get(Allocation, allocation_id)
+    if allocation is None:
+        raise NotFound("There is no such allocation")
+    found = invoices.one(session, actor, allocation.invoice_id)
+    customers.for_change(session, actor, found.customer_id)
+    invoice = invoices.for_change(session, actor, allocation.invoice_id)
+    session.refresh(allocation, with_for_update=True)
+    if allocation.undone_at is not None:
+        raise Conflict("This was taken back already")
+
+    amount = allocation.amount_minor
+    allocation.undone_entry_id = ledger.post(
+        session,
+        actor,
+        Entry(
+            business_id=invoice.business_id,
+            customer_id=invoice.customer_id,
+            currency=invoice.currency,
+            kind=EntryKind.CREDIT_APPLIED,
+            document=f"invoice:{invoice.id}",
+            effective_on=today,
+            sides=[
+                Side(Account.RECEIVABLE, amount, invoice_id=invoice.id),
+                Side(Account.CUSTOMER_CREDIT, -amount),
+            ],
+            memo=why,
+        ),
+        now=now,
+    )
+    allocation.undone_at = now
+    data = {"amount_minor": amount, "reason": why, "payment_id": allocation.payment_id}
+    lifecycle.settle(session, actor, invoice, paid=-amount, event=EventKind.PAYMENT_UNDONE, data=data, now=now)
+    audit.record(
+        session,
+        actor,
+        "payment.release",
+        ("invoice", invoice.id),
+        label=invoice.number or "",
+        after={**data, "currency": invoice.currency},
+        now=now,
+    )
+
+
+def pay_out(
+    session: Session,
+    actor: Actor,
+    *,
+    customer_id: int,
+    business_id: int,
+    amount: Money,
+    method: PaymentMethod,
+    reason: str,
+    today: date,
+    now: datetime,
+    reference: str = "",
+) -> Refund:
+    """Give a customer back money that was kept for them."""
+    actor.require(Permission.PAYMENT_WRITE)
+    why = reason_of(reason)
+    customer = customers.for_change(session, actor, customer_id)
+    there = balance(session, business_id, customer_id, amount.currency)
+    if not 0 < amount.minor <= there.minor:
+        raise Invalid(
+            f"The customer's credit is {there}", fields={"amount": f"must be more than 0 and at most {there}"}
+        )
+    refund = Refund(
+        source=RefundSource.CREDIT,
+        business_id=business_id,
+        customer_id=customer_id,
+        currency=amount.currency,
+        amount_minor=amount.minor,
+        method=method,
+        refunded_on=today,
+        reference=reference.strip()[:120],
+        reason=why,
+        created_at=now,
+        created_by_id=actor.user_id,
+        created_by=actor.name,
+    )
+    refund.entry_id = ledger.post(
+        session,
+        actor,
+        Entry(
+            business_id=business_id,
+            customer_id=customer_id,
+            currency=amount.currency,
+            kind=EntryKind.CREDIT_PAID_OUT,
+            document=f"customer:{customer_id}",
+            effective_on=today,
+            sides=[Side(Account.CUSTOMER_CREDIT, amount.minor), Side(Account.CASH, -amount.minor, method)],
+            memo=refund.reference,
+        ),
+        now=now,
+    )
+    session.add(refund)
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        "payment.pay_out_credit",
+        ("customer", customer_id),
+        label=customer.name,
+        after={"amount_minor": amount.minor, "currency": amount.currency, "method": method.value, "reason": why},
+        now=now,
+    )
+    return refund

@@ -1,0 +1,282 @@
+"""Reads of payments, of what they paid, and of refunds."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from billing_core.customers.models import Customer
+from billing_core.customers.queries import visible_to
+from billing_core.database.functions import mentions
+from billing_core.errors import Invalid, NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import Invoice
+from billing_core.money import Money
+from billing_core.payments.models import Allocation, AllocationKind, Payment, PaymentMethod, Refund, RefundSource
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """``allocated_minor`` of the payment pay invoices; the rest became the customer's credit."""
+
+    id: int
+    public_id: str
+    business_id: int
+    customer_id: int
+    customer_name: str
+    currency: str
+    amount_minor: int
+    fee_minor: int
+    allocated_minor: int
+    method: PaymentMethod
+    received_on: date
+    reference: str
+    note: str
+    undone_at: datetime | None
+    undone_reason: str
+    created_at: datetime
+    created_by: str
+
+    @property
+    def kept_minor(self) -> int:
+        """What was kept as credit when it came in, or turned into it since."""
+        return 0 if self.undone_at else self.amount_minor - self.allocated_minor
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFilter:
+    """Empty fields do not limit. ``text`` occurs in the customer's name, the reference or the note."""
+
+    customer_id: int | None = None
+    business_id: int | None = None
+    received_from: date | None = None
+    received_to: date | None = None
+    currency: str = ""
+    method: str = ""
+    text: str = ""
+    undone: bool | None = None
+    order_by: str = "-received_on"
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationRow:
+    """What one invoice got from one payment, or from credit where ``payment_id`` is None."""
+
+    id: int
+    kind: AllocationKind
+    payment_id: int | None
+    method: PaymentMethod | None
+    reference: str
+    invoice_id: int
+    invoice_number: str | None
+    currency: str
+    amount_minor: int
+    allocated_on: date
+    undone_at: datetime | None
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRow:
+    id: int
+    source: RefundSource
+    customer_id: int
+    customer_name: str
+    invoice_id: int | None
+    invoice_number: str | None
+    credit_note_id: int | None
+    currency: str
+    amount_minor: int
+    method: PaymentMethod | None
+    refunded_on: date
+    reference: str
+    reason: str
+    created_by: str
+
+
+_allocated = (
+    select(func.coalesce(func.sum(Allocation.amount_minor), 0))
+    .where(Allocation.payment_id == Payment.id, Allocation.undone_at.is_(None))
+    .correlate(Payment)
+    .scalar_subquery()
+)
+COLUMNS: tuple[Any, ...] = (
+    Payment.id,
+    Payment.public_id,
+    Payment.business_id,
+    Payment.customer_id,
+    Customer.name,
+    Payment.currency,
+    Payment.amount_minor,
+    Payment.fee_minor,
+    _allocated,
+    Payment.method,
+    Payment.received_on,
+    Payment.reference,
+    Payment.note,
+    Payment.undone_at,
+    Payment.undone_reason,
+    Payment.created_at,
+    Payment.created_by,
+)
+ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
+    "received_on": Payment.received_on,
+    "amount": Payment.amount_minor,
+    "customer": Customer.name,
+    "created_at": Payment.created_at,
+}
+
+
+def listing(actor: Actor, wanted: PaymentFilter) -> Select[*tuple[Any, ...]]:
+    """Every payment that matches, in the order asked for, without a limit: for exports to stream."""
+    actor.require(Permission.PAYMENT_READ)
+    column = ORDERINGS.get(wanted.order_by.removeprefix("-"))
+    if column is None:
+        raise Invalid(f"Invalid order_by: {wanted.order_by}", fields={"order_by": f"one of {', '.join(ORDERINGS)}"})
+    keys = (column, Payment.id)
+    order = [key.desc() for key in keys] if wanted.order_by.startswith("-") else [key.asc() for key in keys]
+    return (
+        select(*COLUMNS)
+        .join(Customer, Customer.id == Payment.customer_id)
+        .where(*_conditions(actor, wanted))
+        .order_by(*order)
+    )
+
+
+def page(
+    session: Session, actor: Actor, wanted: PaymentFilter, *, limit: int = 50, offset: int = 0
+) -> list[PaymentRow]:
+    statement = listing(actor, wanted).limit(limit).offset(offset)
+    return [PaymentRow(*row) for row in session.execute(statement)]
+
+
+def count(session: Session, actor: Actor, wanted: PaymentFilter) -> int:
+    actor.require(Permission.PAYMENT_READ)
+    statement = select(func.count()).select_from(Payment).join(Customer, Customer.id == Payment.customer_id)
+    return session.scalar(statement.where(*_conditions(actor, wanted))) or 0
+
+
+def totals(session: Session, actor: Actor, wanted: PaymentFilter) -> list[Money]:
+    """What the payments that match and still stand come to, one Money a currency."""
+    actor.require(Permission.PAYMENT_READ)
+    statement = (
+        select(func.sum(Payment.amount_minor), Payment.currency)
+        .join(Customer, Customer.id == Payment.customer_id)
+        .where(*_conditions(actor, wanted), Payment.undone_at.is_(None))
+        .group_by(Payment.currency)
+        .order_by(Payment.currency)
+    )
+    return [Money(int(minor), currency) for minor, currency in session.execute(statement)]
+
+
+def one(session: Session, actor: Actor, payment_id: int) -> PaymentRow:
+    """A payment; NotFound where there is none or this actor may not know of it."""
+    actor.require(Permission.PAYMENT_READ)
+    row = session.execute(
+        select(*COLUMNS)
+        .join(Customer, Customer.id == Payment.customer_id)
+        .where(Payment.id == payment_id, visible_to(actor, Payment.customer_id))
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no payment {payment_id}")
+    return PaymentRow(*row)
+
+
+def allocations(
+    session: Session, actor: Actor, *, payment_id: int | None = None, invoice_id: int | None = None, limit: int = 500
+) -> list[AllocationRow]:
+    """What a payment paid, or what paid an invoice, the oldest first; also what was taken back."""
+    actor.require(Permission.PAYMENT_READ)
+    statement = (
+        select(
+            Allocation.id,
+            Allocation.kind,
+            Allocation.payment_id,
+            Payment.method,
+            func.coalesce(Payment.reference, ""),
+            Allocation.invoice_id,
+            Invoice.number,
+            Invoice.currency,
+            Allocation.amount_minor,
+            Allocation.allocated_on,
+            Allocation.undone_at,
+            Allocation.created_by,
+        )
+        .join(Invoice, Invoice.id == Allocation.invoice_id)
+        .outerjoin(Payment, Payment.id == Allocation.payment_id)
+        .where(visible_to(actor, Invoice.customer_id))
+        .order_by(Allocation.id)
+        .limit(limit)
+    )
+    if payment_id is not None:
+        statement = statement.where(Allocation.payment_id == payment_id)
+    if invoice_id is not None:
+        statement = statement.where(Allocation.invoice_id == invoice_id)
+    return [AllocationRow(*row) for row in session.execute(statement)]
+
+
+def refunds(
+    session: Session,
+    actor: Actor,
+    *,
+    customer_id: int | None = None,
+    invoice_id: int | None = None,
+    limit: int = 50,
+    offset: int = 0,
+) -> list[RefundRow]:
+    """Money paid back, the newest first."""
+    actor.require(Permission.PAYMENT_READ)
+    statement = (
+        select(
+            Refund.id,
+            Refund.source,
+            Refund.customer_id,
+            Customer.name,
+            Refund.invoice_id,
+            Invoice.number,
+            Refund.credit_note_id,
+            Refund.currency,
+            Refund.amount_minor,
+            Refund.method,
+            Refund.refunded_on,
+            Refund.reference,
+            Refund.reason,
+            Refund.created_by,
+        )
+        .join(Customer, Customer.id == Refund.customer_id)
+        .outerjoin(Invoice, Invoice.id == Refund.invoice_id)
+        .where(visible_to(actor, Refund.customer_id))
+        .order_by(Refund.refunded_on.desc(), Refund.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    if customer_id is not None:
+        statement = statement.where(Refund.customer_id == customer_id)
+    if invoice_id is not None:
+        statement = statement.where(Refund.invoice_id == invoice_id)
+    return [RefundRow(*row) for row in session.execute(statement)]
+
+
+def _conditions(actor: Actor, wanted: PaymentFilter) -> list[ColumnElement[bool]]:
+    conditions = [visible_to(actor, Payment.customer_id)]
+    if wanted.customer_id is not None:
+        conditions.append(Payment.customer_id == wanted.customer_id)
+    if wanted.business_id is not None:
+        conditions.append(Payment.business_id == wanted.business_id)
+    if wanted.received_from is not None:
+        conditions.append(Payment.received_on >= wanted.received_from)
+    if wanted.received_to is not None:
+        conditions.append(Payment.received_on <= wanted.received_to)
+    if wanted.currency:
+        conditions.append(Payment.currency == wanted.currency)
+    if wanted.method in set(PaymentMethod):
+        conditions.append(Payment.method == PaymentMethod(wanted.method))
+    if wanted.undone is not None:
+        conditions.append(Payment.undone_at.is_not(None) if wanted.undone else Payment.undone_at.is_(None))
+    if text := wanted.text.strip():
+        conditions.append(
+            or_(mentions(text, Customer.name, Customer.ref, Payment.reference, Payment.note), Payment.public_id == text)
+        )
+    return conditions

@@ -1,0 +1,281 @@
+"""Money that came in: recording it, and taking back what was recorded wrongly.
+
+Received money is never refused: what pays no invoice is kept as the customer's credit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.customers import queries as customers
+from billing_core.customers.models import Customer
+from billing_core.errors import Conflict, Invalid
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import lifecycle
+from billing_core.invoices import queries as invoices
+from billing_core.invoices.models import EventKind, Invoice, InvoiceState
+from billing_core.ledger import service as ledger
+from billing_core.ledger.models import Account, EntryKind
+from billing_core.ledger.service import Entry, Side
+from billing_core.money import Money, currency_code
+from billing_core.payments import credit, queries
+from billing_core.payments.models import Allocation, AllocationKind, Payment, PaymentMethod, new_public_id
+from billing_core.text import control_character, reason_of
+
+LONGEST = {"reference": 120, "note": 500}
+LARGEST_MINOR = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """``amount_minor`` is what the customer paid; ``fee_minor`` of it was kept by whoever passed it on."""
+
+    currency: str
+    amount_minor: int
+    method: PaymentMethod
+    received_on: date
+    reference: str = ""
+    note: str = ""
+    fee_minor: int = 0
+
+
+def record(
+    session: Session,
+    actor: Actor,
+    *,
+    customer_id: int,
+    received: Received,
+    allocations: Mapping[int, int],
+    today: date,
+    now: datetime,
+    business_id: int | None = None,
+) -> Payment:
+    """Take in a payment that pays ``allocations`` (invoice id → minor units); the rest becomes the customer's credit.
+
+    Invalid where a field is wrong or an invoice would get more than is due.
+    """
+    actor.require(Permission.PAYMENT_WRITE)
+    _check(received, today)
+    wanted = {invoice_id: amount for invoice_id, amount in sorted(allocations.items()) if amount}
+    if sum(wanted.values()) > received.amount_minor:
+        raise Invalid("The invoices get more than came in", fields={"allocations": "add up to more than the payment"})
+    customer = customers.for_change(session, actor, customer_id)
+    paid = [invoices.for_change(session, actor, invoice_id) for invoice_id in wanted]
+    for invoice in paid:
+        _check_fits(invoice, customer, received.currency, wanted[invoice.id])
+    owner = paid[0].business_id if paid else business_id or customer.business_id
+    if any(invoice.business_id != owner for invoice in paid):
+        raise Invalid("One payment cannot pay invoices of several businesses: record one for each")
+    return _write(session, actor, customer, owner, received, paid, wanted, now=now)
+
+
+def record_for(
+    session: Session, actor: Actor, invoice_id: int, *, received: Received, today: date, now: datetime
+) -> Payment:
+    """Take in a payment meant for one invoice, whatever its state: as much as is due pays it, the rest is credit."""
+    actor.require(Permission.PAYMENT_WRITE)
+    _check(received, today)
+    found = invoices.one(session, actor, invoice_id)
+    customer = customers.for_change(session, actor, found.customer_id)
+    invoice = invoices.for_change(session, actor, invoice_id)
+    fits = invoice.state is InvoiceState.OPEN and invoice.currency == received.currency
+    amount = min(invoice.due_minor, received.amount_minor) if fits else 0
+    paid, wanted = ([invoice], {invoice.id: amount}) if amount else ([], {})
+    return _write(session, actor, customer, invoice.business_id, received, paid, wanted, now=now)
+
+
+def undo(session: Session, actor: Actor, payment_id: int, *, reason: str, today: date, now: datetime) -> Payment:
+    """Take back a payment that was recorded wrongly: the opposite is posted, its invoices are due again.
+
+    Conflict where its rest was spent as credit meanwhile, or an invoice of it was refunded.
+    """
+    actor.require(Permission.PAYMENT_WRITE)
+    why = reason_of(reason)[:200]
+    found = queries.one(session, actor, payment_id)
+    customers.for_change(session, actor, found.customer_id)
+    payment = session.scalars(
+        select(Payment).where(Payment.id == payment_id).with_for_update().execution_options(populate_existing=True)
+    ).one()
+    if payment.undone_at is not None:
+        raise Conflict("This payment was undone already")
+    of_payment = list(session.scalars(select(Allocation).where(Allocation.payment_id == payment_id)))
+    standing = [allocation for allocation in of_payment if allocation.undone_at is None]
+    locked = {
+        invoice_id: invoices.for_change(session, actor, invoice_id)
+        for invoice_id in sorted({allocation.invoice_id for allocation in standing})
+    }
+    _check_unspent(session, payment, standing)
+
+    for allocation in of_payment:
+        if allocation.undone_entry_id is not None:
+            # It had been turned into credit, which goes back with the payment itself.
+            memo = f"payment {payment.public_id} undone"
+            ledger.reverse(session, actor, allocation.undone_entry_id, effective_on=today, memo=memo, now=now)
+    ledger.reverse(session, actor, payment.entry_id, effective_on=today, memo=why, now=now)
+    payment.undone_at, payment.undone_reason = now, why
+    for allocation in standing:
+        allocation.undone_at = now
+        lifecycle.settle(
+            session,
+            actor,
+            locked[allocation.invoice_id],
+            paid=-allocation.amount_minor,
+            event=EventKind.PAYMENT_UNDONE,
+            data={"payment_id": payment.id, "amount_minor": allocation.amount_minor, "reason": why},
+            now=now,
+        )
+    audit.record(
+        session,
+        actor,
+        "payment.undo",
+        ("payment", payment.id),
+        label=str(Money(payment.amount_minor, payment.currency)),
+        after={"reason": why},
+        now=now,
+    )
+    return payment
+
+
+def _check(received: Received, today: date) -> None:
+    reasons: dict[str, str] = {}
+    if received.amount_minor <= 0:
+        reasons["amount"] = "must be more than 0"
+    elif received.amount_minor > LARGEST_MINOR:
+        reasons["amount"] = "is larger than any payment we can take in"
+    if not 0 <= received.fee_minor <= max(received.amount_minor, 0):
+        reasons["fee"] = "must lie between 0 and the amount"
+    if received.received_on > today:
+        reasons["received_on"] = "lies in the future"
+    try:
+        currency_code(received.currency)
+    except Invalid as unknown:
+        reasons["currency"] = str(unknown)
+    for field, longest in LONGEST.items():
+        text: str = getattr(received, field)
+        if len(text) > longest:
+            reasons[field] = f"may have at most {longest} characters"
+        elif control_character(text):
+            reasons[field] = f"has a character in it that cannot be kept ({control_character(text)})"
+    if reasons:
+        raise Invalid("The payment cannot be recorded like this", fields=reasons)
+
+
+def _check_fits(invoice: Invoice, customer: Customer, currency: str, amount: int) -> None:
+    field = f"allocations.{invoice.id}"
+    if invoice.customer_id != customer.id:
+        raise Invalid(f"Invoice {invoice.number} is not this customer's", fields={field: "is another customer's"})
+    if invoice.currency != currency:
+        reason = f"is in {invoice.currency}, the payment in {currency}"
+        raise Invalid(f"Invoice {invoice.number} {reason}", fields={field: reason})
+    if amount < 0 or amount > invoice.due_minor:
+        due = f"{invoice.amount_due} is due on invoice {invoice.number or 'draft'}"
+        raise Invalid(f"Only {due}", fields={field: f"is not what can be paid: {due}"})
+
+
+def _write(
+    session: Session,
+    actor: Actor,
+    customer: Customer,
+    business_id: int,
+    received: Received,
+    paid: list[Invoice],
+    wanted: Mapping[int, int],
+    *,
+    now: datetime,
+) -> Payment:
+    payment = Payment(
+        public_id=new_public_id(),
+        business_id=business_id,
+        customer_id=customer.id,
+        currency=received.currency,
+        amount_minor=received.amount_minor,
+        fee_minor=received.fee_minor,
+        method=received.method,
+        received_on=received.received_on,
+        reference=received.reference.strip(),
+        note=received.note.strip(),
+        created_at=now,
+        created_by_id=actor.user_id,
+        created_by=actor.name,
+    )
+    rest = received.amount_minor - sum(wanted.values())
+    sides = [
+        Side(Account.CASH, received.amount_minor - received.fee_minor, received.method),
+        Side(Account.FEES, received.fee_minor, received.method),
+        *(Side(Account.RECEIVABLE, -amount, invoice_id=invoice_id) for invoice_id, amount in wanted.items()),
+        Side(Account.CUSTOMER_CREDIT, -rest),
+    ]
+    payment.entry_id = ledger.post(
+        session,
+        actor,
+        Entry(
+            business_id=business_id,
+            customer_id=customer.id,
+            currency=received.currency,
+            kind=EntryKind.PAYMENT,
+            document=f"payment:{payment.public_id}",
+            effective_on=received.received_on,
+            sides=sides,
+            memo=payment.reference,
+        ),
+        now=now,
+    )
+    session.add(payment)
+    session.flush()
+    for invoice in paid:
+        amount = wanted[invoice.id]
+        session.add(
+            Allocation(
+                kind=AllocationKind.PAYMENT,
+                payment_id=payment.id,
+                invoice_id=invoice.id,
+                amount_minor=amount,
+                allocated_on=received.received_on,
+                entry_id=payment.entry_id,
+                created_at=now,
+                created_by=actor.name,
+            )
+        )
+        lifecycle.settle(
+            session,
+            actor,
+            invoice,
+            paid=amount,
+            event=EventKind.PAYMENT,
+            data={"payment_id": payment.id, "amount_minor": amount, "method": received.method.value},
+            now=now,
+        )
+    audit.record(
+        session,
+        actor,
+        "payment.record",
+        ("payment", payment.id),
+        label=f"{customer.name}, {Money(payment.amount_minor, payment.currency)}",
+        after={
+            "amount_minor": payment.amount_minor,
+            "fee_minor": payment.fee_minor,
+            "currency": payment.currency,
+            "method": payment.method.value,
+            "received_on": payment.received_on,
+            "reference": payment.reference,
+            "invoices": {str(invoice_id): amount for invoice_id, amount in wanted.items()},
+            "kept_as_credit_minor": rest,
+        },
+        now=now,
+    )
+    return payment
+
+
+def _check_unspent(session: Session, payment: Payment, standing: list[Allocation]) -> None:
+    """What did not pay an invoice must still be there as credit."""
+    kept = payment.amount_minor - sum(allocation.amount_minor for allocation in standing)
+    there = credit.balance(session, payment.business_id, payment.customer_id, payment.currency)
+    if kept > there.minor:
+        raise Conflict(
+            f"{Money(kept, payment.currency)} of this payment was kept as the customer's credit, and of that only "
+            f"{there} is left: take back what it paid first"
+        )

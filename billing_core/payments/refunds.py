@@ -1,0 +1,91 @@
+"""Taking a paid invoice back, in full or in part: a credit note says so, and the money goes back."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from billing_core.customers import queries as customers
+from billing_core.errors import Conflict, Invalid
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import credit_notes, lifecycle
+from billing_core.invoices import queries as invoices
+from billing_core.invoices.models import EventKind, InvoiceState
+from billing_core.ledger.models import Account, EntryKind
+from billing_core.ledger.service import Side
+from billing_core.money import Money
+from billing_core.payments.models import PaymentMethod, Refund, RefundSource
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyBack:
+    """``amount_minor`` None: all that was paid. ``method`` None: it stays with us as the customer's credit."""
+
+    reason: str
+    method: PaymentMethod | None
+    refunded_on: date
+    amount_minor: int | None = None
+    reference: str = ""
+
+
+def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack, today: date, now: datetime) -> Refund:
+    """Give back what was paid for an invoice. Refunded in full its status is ``refunded``, in part it stays paid."""
+    actor.require(Permission.PAYMENT_WRITE)
+    found = invoices.one(session, actor, invoice_id)
+    customers.for_change(session, actor, found.customer_id)
+    invoice = invoices.for_change(session, actor, invoice_id)
+    if invoice.state is not InvoiceState.PAID:
+        raise Conflict("Only a paid invoice can be refunded; take a payment off an open one instead")
+    left = Money(invoice.paid_minor - invoice.refunded_minor, invoice.currency)
+    amount = Money(left.minor if wanted.amount_minor is None else wanted.amount_minor, invoice.currency)
+    if not 0 < amount.minor <= left.minor:
+        raise Invalid(f"{left} can be refunded", fields={"amount": f"must be more than 0 and at most {left}"})
+    if wanted.refunded_on > today:
+        raise Invalid("A refund cannot lie in the future", fields={"refunded_on": "lies in the future"})
+
+    back = (
+        Side(Account.CASH, -amount.minor, wanted.method)
+        if wanted.method
+        else Side(Account.CUSTOMER_CREDIT, -amount.minor)
+    )
+    note = credit_notes.write(
+        session,
+        actor,
+        invoice,
+        amount_minor=amount.minor,
+        reason=wanted.reason,
+        issued_on=wanted.refunded_on,
+        kind=EntryKind.REFUND,
+        against=back,
+        refund_minor=amount.minor,
+        now=now,
+    )
+    made = Refund(
+        source=RefundSource.INVOICE,
+        business_id=invoice.business_id,
+        customer_id=invoice.customer_id,
+        invoice_id=invoice.id,
+        credit_note_id=note.id,
+        currency=invoice.currency,
+        amount_minor=amount.minor,
+        method=wanted.method,
+        refunded_on=wanted.refunded_on,
+        reference=wanted.reference.strip()[:120],
+        reason=note.reason,
+        entry_id=note.entry_id,
+        created_at=now,
+        created_by_id=actor.user_id,
+        created_by=actor.name,
+    )
+    session.add(made)
+    lifecycle.settle(
+        session,
+        actor,
+        invoice,
+        refunded=amount.minor,
+        event=EventKind.REFUNDED,
+        data={"amount_minor": amount.minor, "credit_note": note.number, "method": wanted.method},
+        now=now,
+    )
+    session.flush()
+    return made

@@ -1,0 +1,85 @@
+"""Giving up what will not be paid. The revenue stays; the loss stands in an account of its own."""
+
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from billing_core.errors import Conflict, Invalid
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import lifecycle
+from billing_core.invoices import queries as invoices
+from billing_core.invoices.models import EventKind
+from billing_core.ledger import service as ledger
+from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
+from billing_core.ledger.service import Entry, Side
+from billing_core.text import reason_of
+
+
+def write_off(
+    session: Session,
+    actor: Actor,
+    invoice_id: int,
+    *,
+    reason: str,
+    today: date,
+    now: datetime,
+    amount_minor: int | None = None,
+) -> None:
+    """Give up what is due on an invoice, or a part of it. Nothing more is asked for once nothing is due."""
+    actor.require(Permission.PAYMENT_WRITE)
+    invoice = invoices.for_change(session, actor, invoice_id)
+    if not invoice.due_minor:
+        raise Conflict("Nothing is due on this invoice")
+    amount = invoice.due_minor if amount_minor is None else amount_minor
+    if not 0 < amount <= invoice.due_minor:
+        raise Invalid(
+            f"{invoice.amount_due} is due", fields={"amount": f"must be more than 0 and at most {invoice.amount_due}"}
+        )
+    why = reason_of(reason)
+    ledger.post(
+        session,
+        actor,
+        Entry(
+            business_id=invoice.business_id,
+            customer_id=invoice.customer_id,
+            currency=invoice.currency,
+            kind=EntryKind.WRITE_OFF,
+            document=f"invoice:{invoice.id}",
+            effective_on=today,
+            sides=[
+                Side(Account.BAD_DEBT, amount, invoice_id=invoice.id),
+                Side(Account.RECEIVABLE, -amount, invoice_id=invoice.id),
+            ],
+            memo=why[:200],
+        ),
+        now=now,
+    )
+    data = {"amount_minor": amount, "reason": why}
+    lifecycle.settle(session, actor, invoice, written_off=amount, event=EventKind.WRITTEN_OFF, data=data, now=now)
+
+
+def undo_write_off(session: Session, actor: Actor, invoice_id: int, *, reason: str, today: date, now: datetime) -> None:
+    """Ask for it after all: every write-off of the invoice is taken back, and it is due again."""
+    actor.require(Permission.PAYMENT_WRITE)
+    invoice = invoices.for_change(session, actor, invoice_id)
+    if not invoice.written_off_minor:
+        raise Conflict("Nothing of this invoice was written off")
+    why = reason_of(reason)
+    reversal = aliased(LedgerEntry)
+    standing = session.execute(
+        select(LedgerEntry.id, LedgerPosting.amount_minor)
+        .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
+        .outerjoin(reversal, reversal.reverses_id == LedgerEntry.id)
+        .where(
+            LedgerPosting.invoice_id == invoice.id,
+            LedgerPosting.account == Account.BAD_DEBT,
+            LedgerEntry.kind == EntryKind.WRITE_OFF,
+            reversal.id.is_(None),
+        )
+    ).all()
+    for entry_id, _ in standing:
+        ledger.reverse(session, actor, entry_id, effective_on=today, memo=why[:200], now=now)
+    amount = sum(minor for _, minor in standing)
+    data = {"amount_minor": amount, "reason": why}
+    lifecycle.settle(session, actor, invoice, written_off=-amount, event=EventKind.WRITE_OFF_UNDONE, data=data, now=now)
