@@ -46,4 +46,4 @@ def _hash_from_stdin(email: str, name: str) -> str:
     password = sys.stdin.readline().rstrip("\r\n")
     if not password:
         raise Invalid("There is no password on stdin", fields={"password": "is needed"})
-    return passwords.hashed(passwords.acceptable(password, email=email, name=name))
+    return passwords.hashed(passwords.acceptable(password, personal=(email, name)))

@@ -1,12 +1,15 @@
 """Passwords: which are acceptable, how they are kept, how they are compared."""
 
+import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
 from threading import BoundedSemaphore
 
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
+from zxcvbn import zxcvbn
 
 from billing_core.errors import Invalid
 
@@ -16,26 +19,19 @@ LONGEST = 128
 _HASHES = PasswordHash((Argon2Hasher(),))
 # Each hash takes 64 MiB while it is computed; a crowd at the sign-in page must not take all the memory.
 _AT_ONCE = BoundedSemaphore(4)
-_OFTEN_TRIED = (
-    "password",
-    "passw0rd",
-    "qwerty",
-    "qwertz",
-    "azerty",
-    "letmein",
-    "welcome",
-    "iloveyou",
-    "administrator",
-    "changeme",
-    "billing",
-)
-_SEQUENCES = ("0123456789" * 13, "9876543210" * 13, "abcdefghijklmnopqrstuvwxyz" * 5)
+# How hard a password must be to guess, from 0 to 4: 4 is ten thousand million guesses or more.
+_HARD_TO_GUESS = 4
+# Judging takes longer the longer a password is, and what is hard to guess at its beginning stays so.
+_JUDGED = 32
 
 
-def acceptable(password: str, *, email: str = "", name: str = "") -> str:
-    """The password in its normal form; Invalid, with the field ``password``, where it is easy to guess."""
+def acceptable(password: str, *, personal: Iterable[str] = ()) -> str:
+    """The password in its normal form; Invalid, with the field ``password``, where it is easy to guess.
+
+    ``personal``: what others know about its owner, such as the e-mail address and the names of person and business.
+    """
     normal = _normal(password)
-    if reason := _weakness(normal, {email, *email.split("@")[:1], name}):
+    if reason := _weakness(normal, personal):
         raise Invalid(f"Choose another password: {reason}", fields={"password": reason})
     return normal
 
@@ -62,27 +58,15 @@ def matches(password: str, kept: str | None) -> tuple[bool, str | None]:
     return (True, newer) if right and kept else (False, None)
 
 
-def _weakness(password: str, personal: set[str]) -> str:
-    folded = password.casefold()
-    letters = "".join(filter(str.isalnum, folded))
+def _weakness(password: str, personal: Iterable[str]) -> str:
     if len(password) < SHORTEST:
         return f"it needs at least {SHORTEST} characters"
     if len(password) > LONGEST:
         return f"it may have at most {LONGEST} characters"
-    if len(set(folded)) < 5:
-        return "it repeats too few characters"
-    if any(folded in sequence for sequence in _SEQUENCES):
-        return "it is a sequence"
-    if any(_mostly(letters, word) for word in _OFTEN_TRIED):
-        return "it is one that is tried first"
-    if any(len(text) >= 4 and _mostly(folded, text.casefold()) for text in personal):
-        return "it is your name or address"
+    known = [part for text in personal for part in (text, *re.split(r"[\W_]+", text)) if len(part) > 2]
+    if zxcvbn(password[:_JUDGED], user_inputs=known)["score"] < _HARD_TO_GUESS:
+        return "it is easy to guess; several words that do not belong together are hard to"
     return ""
-
-
-def _mostly(password: str, word: str) -> bool:
-    """Whether little is left of the password without this word: fewer than six characters."""
-    return word in password and len(password.replace(word, "")) < 6
 
 
 def _normal(password: str) -> str:

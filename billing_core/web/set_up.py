@@ -121,7 +121,7 @@ def _checked(answers: Answers, password: str, repeated: str) -> str:
     except Invalid as error:
         reasons |= {"business" if field == "name" else field: reason for field, reason in error.fields.items()}
     try:
-        password_hash = new_password(password, repeated, email=answers.email, name=answers.name)
+        password_hash = new_password(password, repeated, personal=(answers.email, answers.name, answers.business))
     except Invalid as error:
         reasons |= error.fields
     if reasons:

@@ -1,11 +1,13 @@
 """Signing in and out, and choosing a password by a link."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from billing_core import runtime
+from billing_core.businesses.queries import default_business
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.identity import passwords, sessions
@@ -77,8 +79,9 @@ def password_form(request: Request, session: Reading, token: str = "") -> Respon
 def choose_a_password(request: Request, token: Text = "", password: Text = "", repeated: Text = "") -> Response:
     with runtime.sessions()() as session:
         invited = sign_in.invited(session, token, now=utc_now())
+        business = default_business(session).name
     try:
-        password_hash = new_password(password, repeated, email=invited.email, name=invited.name)
+        password_hash = new_password(password, repeated, personal=(invited.email, invited.name, business))
     except Invalid as error:
         facts = {"invited": invited, "token": token, "shortest": passwords.SHORTEST}
         return forms.page(request, "welcome.html", status=400, problems=error.fields, **facts)
@@ -94,9 +97,9 @@ def choose_a_password(request: Request, token: Text = "", password: Text = "", r
     return welcomed(fresh, "/")
 
 
-def new_password(password: str, repeated: str, *, email: str, name: str) -> str:
+def new_password(password: str, repeated: str, *, personal: Iterable[str]) -> str:
     """The hash of an acceptable password that was typed the same twice; Invalid names the field."""
-    accepted = passwords.acceptable(password, email=email, name=name)
+    accepted = passwords.acceptable(password, personal=personal)
     if password != repeated:
         raise Invalid("The passwords differ", fields={"repeated": "is not the same"})
     return passwords.hashed(accepted)
