@@ -36,7 +36,7 @@ with st.form(f"business_{form}", width=640):
     address = st.text_area(
         "Address", value=saved.address, max_chars=LONGEST["address"], height=110, key=f"business_address_{form}"
     )
-    tax_id = st.text_input("Tax id", value=saved.tax_id, max_chars=LONGEST["tax_id"], key=f"business_tax_id_{form}")
+    tax_id = st.text_input("Tax number", value=saved.tax_id, max_chars=LONGEST["tax_id"], key=f"business_tax_id_{form}")
     codes = list(choices.currency_names())
     currency = st.selectbox(
         "Currency",

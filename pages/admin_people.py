@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from billing_core.customers import queries as customers
 from billing_core.dates import utc_now
 from billing_core.identity import Permission, Role
 from billing_core.people import queries, service
 from billing_core.people.queries import PersonRow
 from billing_core.settings import settings
 from pages.admin_sections.person import show_person
-from pages.ui import context, filters, tables
+from pages.ui import context, customer_names, filters, tables
 from pages.ui.one_time_link import keep_link, show_link
 from pages.ui.reads import Reader
 from pages.ui.signed_in import ROLE_NAMES
@@ -34,14 +33,16 @@ def opened(row: PersonRow) -> None:
 st.title("People", anchor=False)
 show_link()
 
-with st.expander("Invite somebody", icon=":material/person_add:"), st.form("invite", border=False, width=640):
+inviting = st.expander("Invite somebody", icon=":material/person_add:")
+with inviting:
+    bound_to = customer_names.offered(read, key="invite_customer")
+with inviting, st.form("invite", border=False, width=640):
     email = st.text_input("E-mail address", max_chars=254, key="invite_email")
     name = st.text_input("Name", max_chars=200, key="invite_name")
     role = st.selectbox("Role", list(Role), format_func=lambda one: ROLE_NAMES[one], key="invite_role")
     st.caption(
         "Finance reads everything. A manager also generates reports and exports. An administrator may do everything."
     )
-    bound_to = filters.distinct([(identity, name) for identity, _, name in read(customers.names)])
     customer_id = st.selectbox(
         "Only this customer",
         [None, *bound_to],

@@ -18,8 +18,8 @@ def show_person(actor: Actor, user_id: int, zone: str) -> None:
     with context.reading() as session:
         person = queries.person(session, actor, user_id, now=utc_now())
     with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
-            st.subheader(md(person.name), anchor=False)
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.subheader(md(person.name), anchor=False, width="content")
             st.button("Close", key="person_close", on_click=_closed, type="tertiary", icon=":material/close:")
         st.text(person.email)
         if person.customer:

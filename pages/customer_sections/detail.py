@@ -123,6 +123,7 @@ def _reports(read: Reader, customer: Customer) -> None:
         alt="Reports of this customer",
         opens=_open_report,
     )
+    st.caption("Click a report to open it.")
 
 
 def _activity(read: Reader, customer: Customer) -> None:

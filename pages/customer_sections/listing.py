@@ -71,7 +71,8 @@ def draw(read: Reader, actor: Actor) -> None:
     answer()
     if actor.may(Permission.EXPORT):
         facts = {name: value for name, value in asdict(wanted).items() if value not in ("", None, False)}
-        st.link_button("List as CSV", f"/downloads/customers.csv?{urlencode(facts)}", icon=":material/download:")
+        address = f"/downloads/customers.csv?{urlencode(facts | {'excel': 1})}"
+        st.link_button("List as CSV", address, icon=":material/download:")
 
 
 def _filter(read: Reader, actor: Actor) -> SummaryFilter:
@@ -89,7 +90,7 @@ def _filter(read: Reader, actor: Actor) -> SummaryFilter:
             "Billed", ["yes"], key="customers_billed", page_key=PAGE_KEY, names={"yes": "With reports"}, every="All"
         )
         order = filters.order(tables.orderings(COLUMNS), "customer_name", key=SORT_KEY, page_key=PAGE_KEY)
-        filters.saved_views(read, actor, "customers")
+        filters.saved_views(read, actor, "customers", PAGE_KEY)
     return SummaryFilter(text=text, country=country, currency=currency, with_reports=billed == "yes", order_by=order)
 
 

@@ -77,6 +77,7 @@ def draw(customer_id: int) -> None:
         opens=_choose,
         order_key=SORT_KEY,
     )
+    st.caption("Click an order to see its lines, a column's head to sort by it.")
     chosen = st.session_state.pop("customer_order", None)
     if chosen is not None:
         _lines(chosen)

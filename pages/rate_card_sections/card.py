@@ -17,14 +17,14 @@ from pages.ui.reads import Reader
 
 COLUMNS = [
     tables.text("Service", "service_name"),
-    tables.computed("Counts", lambda row: cost_type_words(row.cost_type)),
+    tables.computed("Cost type", lambda row: formats.sentence(cost_type_words(row.cost_type))),
     tables.computed("Price", wording.price, right=True),
     tables.currency_of(),
-    tables.computed("Tiers", wording.tiers, width="medium"),
+    tables.computed("Tiers", wording.tiers, width=250),
+    tables.computed("When", wording.condition, width=250),
     tables.money("Minimum", "minimum_minor"),
     tables.money("Maximum", "maximum_minor"),
     tables.computed("SKUs", wording.skus, width="small"),
-    tables.computed("When", wording.condition, width="medium"),
     tables.computed("Valid", wording.validity),
 ]
 
@@ -78,7 +78,7 @@ def _copy(read: Reader, actor: Actor, customer_id: int, day: date) -> None:
         "Search the other customer",
         key="copy_search",
         type="search",
-        placeholder="Name, reference, e-mail or city",
+        placeholder="Name, key, e-mail or city",
         width=280,
     )
     names = picker.matches(read, text or "", but=customer_id)

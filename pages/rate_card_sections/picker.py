@@ -21,7 +21,7 @@ def draw(read: Reader) -> int | None:
             "Search a customer",
             key="customer_search",
             type="search",
-            placeholder="Name, reference, e-mail or city",
+            placeholder="Name, key, e-mail or city",
             width=280,
         )
         names = matches(read, text or "")

@@ -96,8 +96,12 @@ def _add(read: Reader, actor: Actor, customer_id: int) -> None:
             key="new_service",
             width=320,
         )
-        starts_on = st.date_input("First day", value=read.today.replace(day=1), min_value=EARLIEST, key="new_from")
-        last_day = st.date_input("Last day", value=None, min_value=EARLIEST, key="new_to", help="Empty: without an end")
+        starts_on = st.date_input(
+            "First day", value=read.today.replace(day=1), min_value=EARLIEST, key="new_from", width=170
+        )
+        last_day = st.date_input(
+            "Last day", value=None, min_value=EARLIEST, key="new_to", help="Empty: without an end", width=170
+        )
     _warn_of_reports(read, customer_id, starts_on)
     pricing = terms.draw(f"new_{customer_id}_{service_id}", None, known[service_id].cost_type)
     if st.button("Add the rate", type="primary", icon=":material/add:", key="save_new_rate"):

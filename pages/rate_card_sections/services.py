@@ -7,7 +7,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.rating import queries, service
 from billing_core.rating.models import CostType
 from billing_core.reports.wording import cost_type_words
-from pages.ui import messages, tables
+from pages.ui import formats, messages, tables
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
 
@@ -20,7 +20,7 @@ def draw(read: Reader, actor: Actor) -> None:
             [
                 tables.text("Code", "code"),
                 tables.text("Name", "name"),
-                tables.computed("Counts", lambda row: cost_type_words(row.cost_type)),
+                tables.computed("Cost type", lambda row: _cost_type(row.cost_type)),
                 tables.count("Customers with a rate", "customers"),
             ],
             key="services",
@@ -35,7 +35,7 @@ def draw(read: Reader, actor: Actor) -> None:
         st.markdown("**New service**")
         code = st.text_input("Code", max_chars=64, key="service_code", help="The key by which imports know it")
         name = st.text_input("Name", max_chars=200, key="service_name")
-        cost_type = st.selectbox("Counts", list(CostType), format_func=cost_type_words, key="service_cost_type")
+        cost_type = st.selectbox("Cost type", list(CostType), format_func=_cost_type, key="service_cost_type")
         created = st.form_submit_button("Create", icon=":material/add:", key="create_service")
     if created:
         with transaction() as session:
@@ -49,16 +49,20 @@ def draw(read: Reader, actor: Actor) -> None:
             _change(actor, {row.id: row for row in rows})
 
 
+def _cost_type(cost_type: CostType) -> str:
+    return formats.sentence(cost_type_words(cost_type))
+
+
 def _change(actor: Actor, known: dict[int, queries.ServiceRow]) -> None:
     st.markdown("**Change a service**")
     chosen = known[st.selectbox("Service", list(known), format_func=lambda one: known[one].name, key="changed_service")]
     name = st.text_input("Name", chosen.name, max_chars=200, key=f"rename_{chosen.id}")
     cost_types = list(CostType)
     cost_type = st.selectbox(
-        "Counts",
+        "Cost type",
         cost_types,
         index=cost_types.index(chosen.cost_type),
-        format_func=cost_type_words,
+        format_func=_cost_type,
         disabled=chosen.customers > 0,
         key=f"recount_{chosen.id}",
         help="Stays as it is once somebody has a rate of it." if chosen.customers else None,

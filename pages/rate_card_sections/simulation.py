@@ -13,6 +13,7 @@ from billing_core.rating.meaning import FIELD_WORDS
 from billing_core.rating.models import TierMode
 from billing_core.rating.simulator import Outcome, Simulation
 from billing_core.reports.wording import cost_type_words, question_words
+from pages.rate_card_sections import wording
 from pages.ui import formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -62,10 +63,10 @@ def _result(found: Simulation) -> None:
         found.outcomes,
         [
             tables.text("Service", "service_name"),
-            tables.computed("Counts", lambda row: cost_type_words(row.cost_type)),
+            tables.computed("Cost type", lambda row: formats.sentence(cost_type_words(row.cost_type))),
             tables.badge("Charged", lambda row: "Yes" if row.charged else "No", {"Yes": "green", "No": "gray"}),
             tables.quantity("Quantity", "quantity"),
-            tables.quantity("Price", "unit_price"),
+            tables.computed("Price", lambda row: wording.unit_price(row.unit_price, row.cost_type), right=True),
             tables.computed("Tier", lambda row: str(row.tier or ""), right=True),
             tables.money("Amount", "amount", currency=lambda row: row.amount.currency),
             tables.computed("Currency", lambda row: row.amount.currency if row.amount else ""),

@@ -12,8 +12,12 @@ def price(row: RateRow) -> str:
     """The unit price, or how many prices there are."""
     if row.tiers:
         return f"{len(row.tiers)} {row.tier_mode} tiers" if len(row.tiers) > 1 else formats.decimal(_first(row))
-    percent = row.cost_type is CostType.PERCENT_OF_SERVICES
-    return formats.decimal(row.unit_price) + (f"{formats.NO_BREAK_SPACE}%" if percent else "")
+    return unit_price(row.unit_price, row.cost_type)
+
+
+def unit_price(value: Decimal | None, cost_type: CostType) -> str:
+    percent = value is not None and cost_type is CostType.PERCENT_OF_SERVICES
+    return formats.decimal(value) + (f"{formats.NO_BREAK_SPACE}%" if percent else "")
 
 
 def tiers(row: RateRow) -> str:

@@ -11,7 +11,7 @@ from billing_core.customers import queries as customers
 from billing_core.identity import Actor, Permission
 from billing_core.reports import queries
 from billing_core.reports.queries import Report, ReportFilter
-from pages.ui import filters, formats, tables
+from pages.ui import customer_names, filters, formats, tables
 from pages.ui.reads import Reader
 
 PAGE_KEY = "reports_page"
@@ -71,9 +71,10 @@ def _columns(zone: str) -> list[tables.Column]:
 
 
 def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportFilter:
-    names = filters.distinct([(identity, name) for identity, name, _ in read(customers.names)])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        text = filters.search("Search", key="reports_text", page_key=PAGE_KEY, placeholder="Customer, author or number")
+        text = filters.search("Search", key="reports_text", page_key=PAGE_KEY, placeholder="Customer, author, number")
+        names = customer_names.offered(read, key="reports_customer")
+        filters.from_view("reports_customer", None, lambda labels: filters.called(names, labels[0], None))
         customer = st.selectbox(
             "Customer",
             [None, *names],
@@ -82,7 +83,7 @@ def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportF
             bind="query-params",
             on_change=filters.first_page,
             args=(PAGE_KEY,),
-            width=170,
+            width=150,
         )
         state = filters.choice(
             "State",
@@ -104,7 +105,7 @@ def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportF
             author = filters.choice(
                 "Created by", read(queries.authors), key="reports_by", page_key=PAGE_KEY, every="Anybody"
             )
-        filters.saved_views(read, actor, "reports")
+        filters.saved_views(read, actor, "reports", PAGE_KEY)
     return ReportFilter(
         customer_id=customer,
         start_date=start,
@@ -120,6 +121,7 @@ def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportF
 
 
 def _day(label: str, key: str, meaning: str | None) -> date | None:
+    filters.from_view(key, None, _as_day)
     return st.date_input(
         label,
         value=None,
@@ -131,6 +133,13 @@ def _day(label: str, key: str, meaning: str | None) -> date | None:
         on_change=filters.first_page,
         args=(PAGE_KEY,),
     )
+
+
+def _as_day(labels: list[str]) -> date | None:
+    try:
+        return date.fromisoformat(labels[0])
+    except ValueError:
+        return None
 
 
 def _nothing(read: Reader, actor: Actor) -> None:
@@ -147,12 +156,13 @@ def _nothing(read: Reader, actor: Actor) -> None:
 
 def _downloads(wanted: ReportFilter, chosen: list[Report]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.link_button("List as CSV", f"/downloads/reports.csv?{urlencode(_facts(wanted))}", icon=":material/download:")
+        address = f"/downloads/reports.csv?{urlencode(_facts(wanted) | {'excel': 1})}"
+        st.link_button("List as CSV", address, icon=":material/download:")
         if chosen:
             ids = ",".join(str(report.id) for report in chosen[:MOST_IN_A_ZIP])
             st.link_button(
                 f"ZIP of {formats.counted(len(chosen), 'report')}",
-                f"/downloads/reports.zip?ids={ids}",
+                f"/downloads/reports.zip?ids={ids}&excel=1",
                 icon=":material/folder_zip:",
                 type="primary",
             )

@@ -21,7 +21,7 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 FILES = {
-    "csv": ("CSV", ":material/csv:", "One row an order and service, as the API gives it"),
+    "csv": ("CSV", ":material/csv:", "One row an order and service"),
     "long.csv": ("CSV, all columns", ":material/table:", "With references, dates, quantities and prices"),
     "xlsx": ("Excel", ":material/grid_on:", "A workbook with totals, orders and charges"),
     "json": ("JSON", ":material/data_object:", "The whole report for programs"),
@@ -64,9 +64,9 @@ def _header(read: Reader, actor: Actor, report: Report) -> None:
         if actor.may(Permission.EXPORT):
             with st.popover("Download", icon=":material/download:"):
                 for kind, (label, icon, meaning) in FILES.items():
-                    st.link_button(
-                        label, f"/downloads/reports/{report.id}.{kind}", icon=icon, help=meaning, width="stretch"
-                    )
+                    excel = "?excel=1" if kind.endswith("csv") else ""
+                    address = f"/downloads/reports/{report.id}.{kind}{excel}"
+                    st.link_button(label, address, icon=icon, help=meaning, width="stretch")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if report.current:
             st.badge(f"Current, version {report.version}", icon=":material/check:", color="green")
@@ -120,7 +120,7 @@ def _services(read: Reader, report: Report) -> None:
     if not totals:
         st.info("Nothing was charged in this period.", icon=":material/info:")
         return
-    grid = st.grid(2, min_column_width=380, gap="small")
+    grid = st.grid(2, min_column_width=540, gap="small")
     chart, table = grid.cell(), grid.cell()
     with chart:
         place = charts.money_by_name(
@@ -136,8 +136,8 @@ def _services(read: Reader, report: Report) -> None:
         tables.show(
             totals,
             [
-                tables.text("Service", "service_name", width=155),
-                tables.computed("Cost type", lambda row: formats.sentence(cost_type_words(row.cost_type)), width=150),
+                tables.text("Service", "service_name"),
+                tables.computed("Cost type", lambda row: formats.sentence(cost_type_words(row.cost_type))),
                 tables.count("Orders", "order_count"),
                 tables.quantity("Quantity", "quantity"),
                 tables.money(f"Amount, {report.currency}", "amount_minor", currency=lambda _: report.currency),

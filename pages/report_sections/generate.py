@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from billing_core import runtime
 from billing_core.customers import queries as customers
+from billing_core.customers.queries import CustomerFilter
 from billing_core.dates import Period, utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
@@ -16,7 +17,7 @@ from billing_core.rating.models import Service
 from billing_core.reports import runs, service
 from billing_core.reports.service import Preview
 from pages.report_sections import preview, progress
-from pages.ui import filters, formats
+from pages.ui import customer_names, filters, formats
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -41,14 +42,13 @@ def draw(read: Reader, actor: Actor) -> None:
     if run := st.query_params.get("run", ""):
         progress.draw(actor, run)
         return
-    names = filters.distinct([(identity, name) for identity, name, _ in read(customers.names)])
-    if not names:
+    if not read(customers.count, CustomerFilter()):
         st.info("There is nobody to bill yet. Import customers and their orders first.", icon=":material/groups:")
         return
-    wanted = _chosen(read, names)
+    wanted = _chosen(read)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Preview", icon=":material/visibility:", key="preview"):
-            st.session_state["previewed"] = (wanted, _previewed(actor, wanted, names))
+            st.session_state["previewed"] = (wanted, _previewed(read, actor, wanted))
         kept = st.session_state.get("previewed")
         seen = kept[1] if kept and kept[0] == wanted else None
         start = st.button(
@@ -62,17 +62,20 @@ def draw(read: Reader, actor: Actor) -> None:
     if start:
         _begin(actor, wanted)
     if seen is None:
-        st.caption("The preview shows totals, questions, orders billed twice and what changes. It stores nothing.")
+        st.caption(
+            f"The preview of {md(formats.period(wanted.period))} shows totals, questions, orders billed twice and what "
+            "changes. It stores nothing."
+        )
     else:
         preview.draw(seen)
-    st.divider()
     progress.recent_runs(read)
 
 
-def _chosen(read: Reader, names: dict[int, str]) -> Order:
+def _chosen(read: Reader) -> Order:
     services = filters.distinct(read.plain(_services))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         period = filters.period(read.today, key="run_period", label="Period to bill")
+        names = customer_names.offered(read, key="run_customers")
         with st.container(width=380):
             chosen = filters.several(
                 "Customers", names, key="run_customers", page_key="", placeholder="All customers with orders"
@@ -82,12 +85,17 @@ def _chosen(read: Reader, names: dict[int, str]) -> Order:
     return Order(chosen, period, limited)
 
 
-def _previewed(actor: Actor, wanted: Order, names: dict[int, str]) -> list[Preview]:
+def _previewed(read: Reader, actor: Actor, wanted: Order) -> list[Preview]:
     """What each customer's report would be. Everything is rolled back."""
-    ids = wanted.customer_ids or tuple(names)
-    if len(ids) > MOST_PREVIEWED:
-        st.info(f"The preview shows the first {MOST_PREVIEWED} of {formats.count(len(ids))} customers.")
-        ids = ids[:MOST_PREVIEWED]
+    total = len(wanted.customer_ids) or read(customers.count, CustomerFilter())
+    every = () if wanted.customer_ids else read(customers.names, limit=MOST_PREVIEWED)
+    ids = wanted.customer_ids[:MOST_PREVIEWED] or tuple(identity for identity, _, _ in every)
+    if total > len(ids):
+        st.info(
+            f"The preview shows the first {formats.count(len(ids))} of {formats.count(total)} customers. All of them "
+            "are billed.",
+            icon=":material/info:",
+        )
     bar = st.progress(0.0, "Computing the preview")
     seen = []
     for done, customer_id in enumerate(ids, start=1):
@@ -102,7 +110,7 @@ def _previewed(actor: Actor, wanted: Order, names: dict[int, str]) -> list[Previ
                     now=utc_now(),
                 )
         except BillingError as error:
-            st.error(f"{md(names.get(customer_id, customer_id))}: {md(error)}", icon=":material/error:")
+            st.error(f"{md(read(customers.name_of, customer_id))}: {md(error)}", icon=":material/error:")
             continue
         if wanted.customer_ids or one.report.order_count or one.current:
             seen.append(one)

@@ -1,7 +1,8 @@
 """Filters that live in the address, so that a link shows a colleague the same view; and views kept under a name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
@@ -15,6 +16,7 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 CUSTOM = "Custom"
+_VIEW = "view_to_open"
 
 
 def periods(today: date) -> dict[str, Period]:
@@ -78,6 +80,7 @@ def known_at(today: date, zone: str, *, key: str) -> datetime | None:
 
 
 def search(label: str, *, key: str, page_key: str, placeholder: str) -> str:
+    from_view(key, "", lambda labels: labels[0])
     found = st.text_input(
         label,
         key=key,
@@ -86,7 +89,7 @@ def search(label: str, *, key: str, page_key: str, placeholder: str) -> str:
         placeholder=placeholder,
         on_change=first_page,
         args=(page_key,),
-        width=180,
+        width=200,
     )
     return (found or "").strip()
 
@@ -102,6 +105,7 @@ def choice(
 ) -> str:
     """One of the options, or "" for all of them."""
     shown = {"": every, **(names or {option: option for option in options})}
+    from_view(key, "", lambda labels: called(shown, labels[0], ""))
     chosen = st.selectbox(
         label,
         ["", *options],
@@ -135,6 +139,7 @@ def order(orderings: Mapping[str, str], default: str, *, key: str, page_key: str
     """How the table is sorted, in SQL."""
     # The default comes first, not by its index: an index would clash with what a click on a column's head sets.
     options = [default, *(option for option in orderings if option != default)]
+    from_view(key, default, lambda labels: called(orderings, labels[0], default))
     chosen = st.selectbox(
         "Sort by",
         options,
@@ -146,6 +151,20 @@ def order(orderings: Mapping[str, str], default: str, *, key: str, page_key: str
         width=130,
     )
     return chosen if chosen in orderings else default
+
+
+def from_view(key: str, default: Any, value: Callable[[list[str]], Any]) -> None:
+    """Before the filter of this key is drawn: set it to what the view says that somebody has just opened.
+
+    ``value`` makes of the address's words what the widget holds; a filter that the view leaves out gets its default.
+    """
+    if (view := st.session_state.get(_VIEW)) is not None:
+        st.session_state[key] = value(view[key]) if key in view else default
+
+
+def called(names: Mapping[Any, str], label: str, default: Any) -> Any:
+    """What has this name, or the default where nothing has."""
+    return next((option for option, name in names.items() if name == label), default)
 
 
 def first_page(page_key: str) -> None:
@@ -162,17 +181,20 @@ def distinct(named: Sequence[tuple[int, str]]) -> dict[int, str]:
     return {identity: name if counts[name] == 1 else f"{name} ({identity})" for identity, name in named}
 
 
-def saved_views(read: Reader, actor: Actor, page: str) -> None:
-    """A menu of the person's own views of this page; each is a link that colleagues can use too."""
+def saved_views(read: Reader, actor: Actor, page: str, page_key: str) -> None:
+    """A menu of the person's own views of this page. Drawn after the filters: an opened view has reached them all."""
+    st.session_state.pop(_VIEW, None)
     with st.popover("Views", icon=":material/bookmark:"):
         for view in read(queries.of_page, page):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                # A link, not st.switch_page: the page's own filters are bound to the address and refuse to be set.
-                st.page_link(
-                    f"{page}.py",
-                    label=md(view.name),
+            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+                # No link: on the page that is open the filters would keep their values and clear the address again.
+                st.button(
+                    md(view.name),
+                    key=f"open_view_{view.id}",
+                    type="tertiary",
                     icon=":material/filter_alt:",
-                    query_params=parse_qs(view.query, keep_blank_values=True),
+                    on_click=_open_view,
+                    args=(view.query, page_key),
                 )
                 if st.button("Remove", key=f"forget_{view.id}", type="tertiary", icon=":material/delete:"):
                     with transaction() as session:
@@ -191,3 +213,8 @@ def saved_views(read: Reader, actor: Actor, page: str) -> None:
                 "Saved. To share it, send the page's address: it holds the filters.", icon=":material/bookmark:"
             )
             st.rerun()
+
+
+def _open_view(query: str, page_key: str) -> None:
+    st.session_state[_VIEW] = parse_qs(query, keep_blank_values=True)
+    first_page(page_key)

@@ -1,0 +1,40 @@
+"""Choosing customers by name, however many there are."""
+
+import re
+
+import streamlit as st
+
+from billing_core.customers import queries as customers
+from pages.ui import filters
+from pages.ui.reads import Reader
+
+MOST_OFFERED = 1_000
+_NUMBERED = re.compile(r"\(([0-9]{1,9})\)$")
+
+
+def offered(read: Reader, *, key: str) -> dict[int, str]:
+    """The names, by id, for the picker of this key.
+
+    All customers; or, where a list of them would be too long, those that a search finds (its field is drawn here)
+    and those chosen before.
+    """
+    found = read(customers.names, limit=MOST_OFFERED + 1)
+    if len(found) <= MOST_OFFERED:
+        return filters.distinct([(identity, name) for identity, name, _ in found])
+    text = st.text_input(
+        "Find customers", key=f"{key}_search", type="search", placeholder="Name, key, e-mail or city", width=200
+    )
+    names = {identity: name for identity, name, _ in read(customers.names, text=text or "", limit=MOST_OFFERED)}
+    for identity in _chosen(key):
+        if identity not in names and (name := read(customers.name_of, identity)):
+            names[identity] = name
+    # With its number each name is one of a kind and stays the same, whatever else the search finds.
+    return {identity: f"{name} ({identity})" for identity, name in names.items()}
+
+
+def _chosen(key: str) -> list[int]:
+    """Who is chosen: in this visit, or by the address that led here."""
+    kept = st.session_state.get(key)
+    here = kept if isinstance(kept, list) else [kept] if isinstance(kept, int) else []
+    linked = [found[1] for label in st.query_params.get_all(key) if (found := _NUMBERED.search(label))]
+    return [*here, *map(int, linked)]
