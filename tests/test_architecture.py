@@ -14,7 +14,7 @@ CORE = PROJECT / "billing_core"
 ORDER = [
     ["errors"],
     ["money", "dates", "settings", "csv_text", "text", "logs"],
-    ["database", "figures"],
+    ["database", "figures", "paper"],
     ["identity"],
     ["audit"],
     ["views", "businesses"],

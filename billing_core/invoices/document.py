@@ -1,0 +1,300 @@
+"""What an invoice and a credit note say: everything that PDF, mail and public page show, read in a few statements.
+
+Whoever asks has checked that the reader may see it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.businesses.models import Business, BusinessLogo
+from billing_core.errors import NotFound
+from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem, InvoiceState
+from billing_core.invoices.terms import due_date
+from billing_core.invoices.totals import Line, TaxRow, Totals, totals
+
+if TYPE_CHECKING:
+    from billing_core.invoices.content import Content
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who sends the document, as it was when the document was sent. ``logo`` is a PNG or JPEG."""
+
+    name: str
+    address: str = ""
+    email: str = ""
+    phone: str = ""
+    tax_id: str = ""
+    bank_details: str = ""
+    footer: str = ""
+    logo: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    name: str
+    address: str = ""
+    email: str = ""
+    tax_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLine:
+    """``unit_price`` in major units; ``amount_minor`` after the line's own discount."""
+
+    description: str
+    quantity: Decimal
+    unit_price: Decimal
+    tax_rate: Decimal
+    amount_minor: int
+    discount_percent: Decimal | None = None
+    discount_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDocument:
+    """Amounts in minor units of ``currency``. ``due_minor`` of a draft is what would be due.
+
+    ``view_url`` is the customer's own page of the invoice, ``payment_url`` where it can be paid at once.
+    """
+
+    number: str | None
+    state: InvoiceState
+    language: str
+    currency: str
+    issued_on: date
+    due_on: date
+    reference: str
+    payment_terms: str
+    notes: str
+    issuer: Issuer
+    customer: Recipient
+    lines: tuple[DocumentLine, ...]
+    totals: Totals
+    discount_percent: Decimal | None
+    paid_minor: int
+    credited_minor: int
+    written_off_minor: int
+    refunded_minor: int
+    due_minor: int
+    made_at: datetime
+    view_url: str | None = None
+    payment_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreditedLine:
+    description: str
+    tax_rate: Decimal
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNoteDocument:
+    """``refund_minor`` of the total was paid back; the rest lowers what is due on the invoice."""
+
+    number: str
+    invoice_number: str
+    invoice_issued_on: date
+    language: str
+    currency: str
+    issued_on: date
+    reason: str
+    issuer: Issuer
+    customer: Recipient
+    lines: tuple[CreditedLine, ...]
+    by_rate: tuple[TaxRow, ...]
+    subtotal_minor: int
+    tax_minor: int
+    total_minor: int
+    refund_minor: int
+    made_at: datetime
+
+
+def of_invoice(session: Session, invoice_id: int, *, address: str | None = None) -> InvoiceDocument:
+    """A stored invoice; ``address`` is the product's own, for the link to the customer's page. NotFound."""
+    invoice = session.get(Invoice, invoice_id)
+    if invoice is None:
+        raise NotFound(f"Invoice {invoice_id} does not exist")
+    columns = (
+        InvoiceLineItem.description,
+        InvoiceLineItem.quantity,
+        InvoiceLineItem.unit_price,
+        InvoiceLineItem.tax_rate,
+        InvoiceLineItem.type,
+        InvoiceLineItem.discount_percent,
+        InvoiceLineItem.discount_minor,
+    )
+    rows = session.execute(
+        select(*columns).where(InvoiceLineItem.invoice_id == invoice_id).order_by(InvoiceLineItem.position)
+    ).all()
+    figures = _figures(rows, invoice.currency, invoice.discount_percent, invoice.discount_minor)
+    return InvoiceDocument(
+        number=invoice.number,
+        state=invoice.state,
+        language=invoice.language,
+        currency=invoice.currency,
+        issued_on=invoice.issued_on,
+        due_on=invoice.due_on,
+        reference=invoice.reference,
+        payment_terms=invoice.payment_terms,
+        notes=invoice.notes,
+        issuer=_issuer(session, invoice),
+        customer=_customer(invoice),
+        lines=_lines(rows, figures),
+        totals=figures,
+        discount_percent=invoice.discount_percent,
+        paid_minor=invoice.paid_minor,
+        credited_minor=invoice.credited_minor,
+        written_off_minor=invoice.written_off_minor,
+        refunded_minor=invoice.refunded_minor,
+        due_minor=figures.total_minor if invoice.state is InvoiceState.DRAFT else invoice.due_minor,
+        made_at=invoice.sent_at or invoice.created_at,
+        view_url=f"{address}/i/{invoice.token}" if address and invoice.number else None,
+    )
+
+
+def of_content(session: Session, content: "Content") -> InvoiceDocument:
+    """An invoice that is being written, as it would look."""
+    figures = _figures(content.lines, content.currency, content.discount_percent, content.discount_minor)
+    return InvoiceDocument(
+        number=None,
+        state=InvoiceState.DRAFT,
+        language=content.language,
+        currency=content.currency,
+        issued_on=content.issued_on,
+        due_on=content.due_on or due_date(content.issued_on, content.payment_terms),
+        reference=content.reference,
+        payment_terms=content.payment_terms,
+        notes=content.notes,
+        issuer=_business(session, content.business_id),
+        customer=Recipient(
+            content.customer_name, content.customer_address, content.customer_email, content.customer_tax_id
+        ),
+        lines=_lines(content.lines, figures),
+        totals=figures,
+        discount_percent=content.discount_percent,
+        paid_minor=0,
+        credited_minor=0,
+        written_off_minor=0,
+        refunded_minor=0,
+        due_minor=figures.total_minor,
+        made_at=datetime.combine(content.issued_on, time(), UTC),
+    )
+
+
+def of_credit_note(session: Session, credit_note_id: int) -> CreditNoteDocument:
+    """A credit note; customer and issuer are called what its invoice calls them. NotFound."""
+    note = session.get(CreditNote, credit_note_id)
+    if note is None:
+        raise NotFound(f"Credit note {credit_note_id} does not exist")
+    invoice = session.get_one(Invoice, note.invoice_id)
+    columns = (
+        CreditNoteLine.description,
+        CreditNoteLine.tax_rate,
+        CreditNoteLine.amount_minor,
+        CreditNoteLine.tax_minor,
+    )
+    rows = session.execute(
+        select(*columns).where(CreditNoteLine.credit_note_id == credit_note_id).order_by(CreditNoteLine.position)
+    ).all()
+    rates = sorted({row.tax_rate for row in rows})
+    return CreditNoteDocument(
+        number=note.number,
+        invoice_number=invoice.number or "",
+        invoice_issued_on=invoice.issued_on,
+        language=invoice.language,
+        currency=note.currency,
+        issued_on=note.issued_on,
+        reason=note.reason,
+        issuer=_issuer(session, invoice),
+        customer=_customer(invoice),
+        lines=tuple(CreditedLine(row.description, row.tax_rate, row.amount_minor) for row in rows),
+        by_rate=tuple(
+            TaxRow(
+                rate,
+                sum(row.amount_minor for row in rows if row.tax_rate == rate),
+                sum(row.tax_minor for row in rows if row.tax_rate == rate),
+            )
+            for rate in rates
+        ),
+        subtotal_minor=note.subtotal_minor,
+        tax_minor=note.tax_minor,
+        total_minor=note.total_minor,
+        refund_minor=note.refund_minor,
+        made_at=note.created_at,
+    )
+
+
+def _figures(
+    lines: Sequence[Any], currency: str, discount_percent: Decimal | None, discount_minor: int | None
+) -> Totals:
+    """``lines`` are rows of the table or lines of a draft: both name their columns alike."""
+    return totals(
+        [
+            Line(
+                quantity=line.quantity,
+                unit_price=line.unit_price,
+                tax_rate=line.tax_rate,
+                type=line.type,
+                discount_percent=line.discount_percent,
+                discount_minor=line.discount_minor,
+            )
+            for line in lines
+        ],
+        currency,
+        discount_percent=discount_percent,
+        discount_minor=discount_minor,
+    )
+
+
+def _lines(lines: Sequence[Any], figures: Totals) -> tuple[DocumentLine, ...]:
+    return tuple(
+        DocumentLine(
+            description=line.description,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            tax_rate=line.tax_rate,
+            amount_minor=amount_minor,
+            discount_percent=line.discount_percent,
+            discount_minor=line.discount_minor,
+        )
+        for line, amount_minor in zip(lines, figures.lines, strict=True)
+    )
+
+
+def _customer(invoice: Invoice) -> Recipient:
+    return Recipient(invoice.customer_name, invoice.customer_address, invoice.customer_email, invoice.customer_tax_id)
+
+
+def _issuer(session: Session, invoice: Invoice) -> Issuer:
+    """The copy that was frozen with the number; a draft has none yet."""
+    if invoice.issuer is None:
+        return _business(session, invoice.business_id)
+    names = ("name", "address", "email", "phone", "tax_id", "bank_details", "footer")
+    frozen = {name: invoice.issuer.get(name) or "" for name in names}
+    return Issuer(**frozen, logo=_logo(session, invoice.business_id))
+
+
+def _business(session: Session, business_id: int) -> Issuer:
+    business = session.get_one(Business, business_id)
+    return Issuer(
+        name=business.name,
+        address=business.address,
+        email=business.email,
+        phone=business.phone,
+        tax_id=business.tax_id,
+        bank_details=business.bank_details,
+        footer=business.invoice_footer,
+        logo=_logo(session, business_id),
+    )
+
+
+def _logo(session: Session, business_id: int) -> bytes | None:
+    return session.scalar(select(BusinessLogo.content).where(BusinessLogo.business_id == business_id))

@@ -1,0 +1,300 @@
+"""The letter that invoices, credit notes and statements are set on: letterhead, table over pages, totals, foot."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Final
+
+from billing_core.invoices.document import Issuer, Recipient
+from billing_core.paper.pdf_paper import ACCENT, FAINT, INK, MUTED, TINT, Color, Paper
+from billing_core.paper.writing import Writing
+
+# The address stands where the window of a DIN or C6/5 envelope is.
+_MARGIN = 20
+_WINDOW = 46.5
+_FIRST_LINE_OF_WINDOW = 52
+_LONGEST_ADDRESS = 8
+_NEXT_PAGES_TOP = 24
+_FOOT = 24
+_LOGO_WIDTH, _LOGO_HEIGHT = 62, 22
+
+TEXT: Final = 9
+LINE_HEIGHT: Final = 4.4
+_ROW_PADDING = 1.7
+_HEADER_HEIGHT = 7
+# A row that is not taller than this stays on one page.
+_KEPT_TOGETHER = 70
+
+GREEN: Final = ((22, 101, 52), (220, 245, 228))
+RED: Final = ((153, 27, 27), (252, 228, 228))
+GREY: Final = ((75, 85, 99), (233, 236, 240))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A word beside the title, such as "Paid"; ``across`` writes it over every page as well."""
+
+    text: str
+    colors: tuple[Color, Color]
+    across: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``width`` in millimetres; the one without takes what the others leave."""
+
+    title: str
+    width: float = 0
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A line of the totals. ``strong``: bold, below a rule."""
+
+    label: str
+    amount: str
+    strong: bool = False
+
+
+class Letter(Paper):
+    """A document to a customer. ``running`` names it at the top of each page after the first."""
+
+    def __init__(self, writing: Writing, issuer: Issuer, *, running: str, mark: Mark | None, made_at: datetime) -> None:
+        super().__init__(made_at=made_at, language=writing.locale.language, margin=_MARGIN)
+        self.b_margin = _FOOT
+        self.writing = writing
+        self._issuer = issuer
+        self._running = running
+        self._mark = mark
+        self._columns: Sequence[Column] = ()
+        self.set_author(issuer.name)
+        self.start_page()
+
+    # -- pages ---------------------------------------------------------------------------------------------------
+
+    def start_page(self) -> None:
+        self.add_page()
+        if self._mark and self._mark.across:
+            self._write_across(self._mark.text)
+        if self.page == 1:
+            return
+        self.put(self.l_margin, 13, self.fitting(self._running, self.epw, size=8), size=8, color=MUTED)
+        self.rule(y=18)
+        self.set_y(_NEXT_PAGES_TOP)
+        if self._columns:
+            self._header()
+
+    def room_for(self, height: float) -> None:
+        """Go on to the next page unless ``height`` fits on this one."""
+        if self.get_y() + height > self.bottom:
+            self.start_page()
+
+    def finished(self) -> bytes:
+        """The file, now that the number of pages is known."""
+        pages = self.pages_count
+        foot = self.lines(self._issuer.footer, self.epw - 36, size=7)[:3]
+        for page in range(1, pages + 1):
+            self.page = page
+            self.current_font_is_set_on_page = False
+            top = self.h - _FOOT + 7
+            self.rule(y=top - 2)
+            for number, line in enumerate(foot):
+                self.put(self.l_margin, top + 3.2 * number, line, size=7, color=MUTED)
+            text = self.writing.word("page").format(page=page, pages=pages)
+            self.put(self.right, top, text, size=7, color=MUTED, align="R")
+        return self.content()
+
+    def _write_across(self, text: str) -> None:
+        size = min(110.0, 20_000 / max(1.0, self.width_of(text, size=110, bold=True)))
+        with self.rotation(52, self.w / 2, self.h / 2):
+            self.put(self.w / 2, self.h / 2 - size * 0.17, text, size=size, bold=True, color=FAINT, align="C")
+
+    # -- letterhead ----------------------------------------------------------------------------------------------
+
+    def letterhead(self, customer: Recipient, facts: Sequence[tuple[str, str]], title: str) -> None:
+        """Who writes to whom, the facts beside the address, and the title below."""
+        issuer_end = self._sender()
+        address_end = self._window(customer)
+        facts_end = self._facts(facts, top=max(_FIRST_LINE_OF_WINDOW, issuer_end + 6))
+        self.set_y(max(address_end, facts_end, 80) + 8)
+        self._title(title)
+
+    def _sender(self) -> float:
+        issuer, top = self._issuer, 15.0
+        has_logo = issuer.logo is not None and self._logo(issuer.logo, top)
+        block = self.w / 2 + 10
+        if not has_logo:
+            for line in self.lines(issuer.name, block - self.l_margin - 8, size=15, bold=True)[:2]:
+                self.put(self.l_margin, top, line, size=15, bold=True)
+                top += 7
+        top = 15.0
+        width = self.right - block
+        if has_logo:
+            for line in self.lines(issuer.name, width, size=9, bold=True)[:2]:
+                self.put(self.right, top, line, size=9, bold=True, align="R")
+                top += 4.2
+        contact = [line for line in self.lines(issuer.address, width, size=8) if line][:6]
+        if issuer.tax_id:
+            contact.append(f"{self.writing.word('tax_id')} {issuer.tax_id}")
+        contact += [line for line in (issuer.email, issuer.phone) if line]
+        for line in contact:
+            self.put(self.right, top, self.fitting(line, width, size=8), size=8, color=MUTED, align="R")
+            top += 3.8
+        return top
+
+    def _logo(self, content: bytes, top: float) -> bool:
+        """Draw it; a picture that cannot be read leaves its place to the name."""
+        try:
+            self.image(BytesIO(content), self.l_margin, top, _LOGO_WIDTH, _LOGO_HEIGHT, keep_aspect_ratio=True)
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def _window(self, customer: Recipient) -> float:
+        width = 82.0
+        sender = " · ".join([self._issuer.name, *(line for line in self._issuer.address.splitlines() if line.strip())])
+        self.put(self.l_margin, _WINDOW, self.fitting(sender, width, size=6.5), size=6.5, color=MUTED)
+        top = float(_FIRST_LINE_OF_WINDOW)
+        for line in self.lines(customer.name, width, size=10, bold=True)[:3]:
+            self.put(self.l_margin, top, line, size=10, bold=True)
+            top += 4.8
+        for line in [line for line in self.lines(customer.address, width, size=10) if line][:_LONGEST_ADDRESS]:
+            self.put(self.l_margin, top, line, size=10)
+            top += 4.8
+        return top
+
+    def _facts(self, facts: Sequence[tuple[str, str]], *, top: float) -> float:
+        left = self.w / 2 + 20
+        for label, value in facts:
+            label_end = left + self.width_of(label, size=8.5) + 4
+            self.put(left, top + 0.2, label, size=8.5, color=MUTED)
+            for line in self.lines(value, self.right - label_end, size=TEXT)[:3]:
+                self.put(self.right, top, line, size=TEXT, align="R")
+                top += 4.4
+            top += 1
+        return top
+
+    def _title(self, title: str) -> None:
+        mark_width = self.width_of(self._mark.text, size=9, bold=True) + 8 if self._mark else 0
+        top = self.get_y()
+        lines = self.lines(title, self.epw - mark_width - 4, size=20, bold=True)[:3]
+        for number, line in enumerate(lines):
+            self.put(self.l_margin, top + 8.6 * number, line, size=20, bold=True)
+        if self._mark:
+            ink, ground = self._mark.colors
+            left = self.right - mark_width
+            self.set_fill_color(*ground)
+            self.rect(left, top + 0.6, mark_width, 6.4, style="F", round_corners=True, corner_radius=3.2)
+            self.put(left + 4, top + 2.2, self._mark.text, size=9, bold=True, color=ink)
+        self.set_y(top + 8.6 * len(lines) + 1)
+        self.rule(ACCENT, 0.6)
+        self.set_y(self.get_y() + 5)
+
+    # -- table ---------------------------------------------------------------------------------------------------
+
+    def rows(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+        """The first column's text is broken into lines, the others stand on its first line. Over pages the header is
+        repeated."""
+        wide = self.epw - sum(column.width for column in columns)
+        self._columns = [Column(c.title, c.width or wide, c.right) for c in columns]
+        self.room_for(_HEADER_HEIGHT + 12)
+        self._header()
+        for cells in rows:
+            self._row(cells)
+        self._columns = ()
+
+    def _header(self) -> None:
+        top = self.get_y()
+        self.set_fill_color(*TINT)
+        self.rect(self.l_margin, top, self.epw, _HEADER_HEIGHT, style="F")
+        left = self.l_margin
+        for column in self._columns:
+            self._cell(column, left, top + 1.9, column.title, size=8, bold=True, color=MUTED)
+            left += column.width
+        self.set_y(top + _HEADER_HEIGHT)
+
+    def _row(self, cells: Sequence[str]) -> None:
+        first = self._columns[0]
+        lines = self.lines(cells[0], first.width - 4, size=TEXT) or [""]
+        height = LINE_HEIGHT * len(lines) + 2 * _ROW_PADDING - 1
+        self.room_for(height if height <= _KEPT_TOGETHER else 4 * LINE_HEIGHT)
+        self.set_y(self.get_y() + _ROW_PADDING)
+        left = self.l_margin + first.width
+        for column, text in zip(self._columns[1:], cells[1:], strict=True):
+            self._cell(column, left, self.get_y(), text, size=TEXT)
+            left += column.width
+        for line in lines:
+            self.room_for(LINE_HEIGHT)
+            self.put(self.l_margin + 2, self.get_y(), line, size=TEXT)
+            self.set_y(self.get_y() + LINE_HEIGHT)
+        self.set_y(self.get_y() + _ROW_PADDING - 1)
+        self.rule()
+
+    def _cell(
+        self, column: Column, left: float, top: float, text: str, *, size: float, bold: bool = False, color: Color = INK
+    ) -> None:
+        room = column.width - 4
+        if column.right:
+            size = self.shrunk(text, room, size=size, bold=bold)
+            self.put(left + column.width - 2, top, text, size=size, bold=bold, color=color, align="R")
+        else:
+            self.put(left + 2, top, self.fitting(text, room, size=size, bold=bold), size=size, bold=bold, color=color)
+
+    def column_for(self, title: str, texts: Iterable[str], *, most: float = 34) -> Column:
+        """A column of figures just wide enough for its title and its longest text."""
+        longest = max(texts, key=len, default="")
+        needed = max(self.width_of(title, size=8, bold=True), self.width_of(longest, size=TEXT))
+        return Column(title, min(needed, most) + 4.5, right=True)
+
+    # -- below the table -----------------------------------------------------------------------------------------
+
+    def sums(self, sums: Sequence[Sum], *, left: float) -> None:
+        """The totals, from ``left`` to the right margin."""
+        for one in sums:
+            self.room_for(13 if one.strong else 5.6)
+            top = self.get_y()
+            if one.strong:
+                self.rule(INK, 0.25, left=left, y=top + 0.6)
+                top += 2
+            size = 10.5 if one.strong else TEXT
+            amount_left = self.right - 2 - self.width_of(one.amount, size=size, bold=one.strong)
+            label = self.fitting(one.label, amount_left - left - 5, size=size, bold=one.strong)
+            self.put(left + 2, top, label, size=size, bold=one.strong, color=INK if one.strong else MUTED)
+            self.put(self.right - 2, top, one.amount, size=size, bold=one.strong, align="R")
+            self.set_y(top + (6.4 if one.strong else 5.2))
+
+    def box(self, label: str, amount: str, *, left: float) -> None:
+        """The one figure that matters, in a box."""
+        self.room_for(15)
+        top = self.get_y() + 1.5
+        self.set_fill_color(*TINT)
+        self.rect(left, top, self.right - left, 12, style="F", round_corners=True, corner_radius=1.5)
+        self.put(left + 4, top + 4.3, label, size=TEXT, bold=True)
+        room = self.right - left - self.width_of(label, size=TEXT, bold=True) - 12
+        size = self.shrunk(amount, room, size=15, bold=True)
+        self.put(self.right - 4, top + 6 - size * 0.16, amount, size=size, bold=True, color=ACCENT, align="R")
+        self.set_y(top + 14)
+
+    def block(self, heading: str, text: str, *, width: float | None = None) -> None:
+        """A heading with lines below it, at the left margin; goes on over pages."""
+        lines = self.lines(text, width or self.epw, size=8.5)
+        if not any(lines):
+            return
+        self.room_for(5 + 2 * 4.1)
+        self.put(self.l_margin, self.get_y(), heading, size=8, bold=True, color=MUTED)
+        self.set_y(self.get_y() + 4.6)
+        for line in lines:
+            self.room_for(4.1)
+            self.put(self.l_margin, self.get_y(), line, size=8.5)
+            self.set_y(self.get_y() + 4.1)
+        self.set_y(self.get_y() + 3.2)
+
+    def linked(self, text: str, url: str, *, x: float, width: float, size: float = 8.5, bold: bool = False) -> None:
+        """A line of text that leads to ``url``."""
+        top = self.get_y()
+        line = self.fitting(text, width, size=size, bold=bold)
+        self.put(x, top, line, size=size, bold=bold, color=ACCENT)
+        self.link(x, top, self.width_of(line, size=size, bold=bold), size * 0.4, url)
+        self.set_y(top + size * 0.48)

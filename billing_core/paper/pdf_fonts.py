@@ -1,0 +1,124 @@
+"""The fonts on paper. A process reads each file once; a document takes only the glyphs that it shows.
+
+DejaVu has the European alphabets, Arabic and Hebrew, Droid those of East Asia, Symbola signs and emoji.
+"""
+
+import copy
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+import uharfbuzz
+from fpdf import FPDF
+from fpdf.fonts import SubsetMap, TTFFont
+from fpdf.output import PDFFontStream
+
+FAMILY: Final = "DejaVu"
+_FOLDER = Path(__file__).parent.parent / "fonts"
+# Glyphs that every document carries, so that the next one in the same language finds its font already cut.
+_ALWAYS = range(0x20, 0x17F)
+# All that a PDF needs of a font file; what it draws is placed and named by the PDF itself.
+_TABLES = {"glyf", "loca", "head", "hhea", "hmtx", "maxp"}
+
+
+class Face(enum.StrEnum):
+    """A font file; the value is the key under which fpdf2 knows it."""
+
+    REGULAR = "dejavu"
+    BOLD = "dejavuB"
+    EAST_ASIAN = "droid"
+    SIGNS = "symbola"
+
+
+# In the order in which they are asked for a character that DejaVu does not have.
+FALLBACKS: Final = (Face.EAST_ASIAN, Face.SIGNS)
+_FILES = {
+    Face.REGULAR: _FOLDER / "DejaVuSansCondensed.ttf",
+    Face.BOLD: _FOLDER / "DejaVuSansCondensed-Bold.ttf",
+    Face.EAST_ASIAN: _FOLDER / "DroidSansFallbackFull.ttf",
+    Face.SIGNS: _FOLDER / "Symbola.ttf",
+}
+_parsing = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A font file with some of the glyphs: ready to be embedded, and where each glyph went."""
+
+    stream: PDFFontStream
+    places: Mapping[int, int]
+
+
+def font(face: Face, index: int) -> TTFFont:
+    """A font for one document: its own list of used glyphs over the widths and names that all share."""
+    parsed = _parsed(face)
+    mine = copy.copy(parsed)
+    mine.i = index
+    mine.missing_glyphs = []
+    mine.desc = copy.copy(parsed.desc)
+    mine.subset = SubsetMap(mine)
+    return mine
+
+
+def characters(face: Face) -> frozenset[int]:
+    """The code points that this font can draw."""
+    return frozenset(_parsed(face).cmap)
+
+
+def has(face: Face, character: str) -> bool:
+    return ord(character) in _parsed(face).cmap
+
+
+def widths(face: Face) -> Mapping[int, float]:
+    """Code point → width in thousandths of the font's size."""
+    return _parsed(face).cw
+
+
+def cut(face: Face, glyphs: frozenset[int]) -> Cut:
+    """The font with these glyphs (their numbers in the file) and those that every document carries."""
+    return _cut(face, glyphs - _carried(face))
+
+
+@lru_cache(maxsize=64)
+def _cut(face: Face, extra: frozenset[int]) -> Cut:
+    outlines = _outlines(face)
+    wanted = uharfbuzz.SubsetInput()
+    wanted.glyph_set.update({0, *_carried(face), *extra})
+    wanted.flags = (
+        uharfbuzz.SubsetFlags.NO_HINTING
+        | uharfbuzz.SubsetFlags.NO_LAYOUT_CLOSURE
+        | uharfbuzz.SubsetFlags.NOTDEF_OUTLINE
+    )
+    unneeded = set(outlines.table_tags) - _TABLES
+    wanted.drop_table_tag_set.update({int.from_bytes(tag.encode(), "big") for tag in unneeded})
+    plan = uharfbuzz.SubsetPlan(outlines, wanted)
+    return Cut(PDFFontStream(bytes(plan.execute().blob.data)), dict(plan.old_to_new_glyph_mapping))
+
+
+@cache
+def _carried(face: Face) -> frozenset[int]:
+    if face in FALLBACKS:
+        return frozenset()
+    parsed = _parsed(face)
+    return frozenset(parsed.glyph_ids[code] for code in _ALWAYS if code in parsed.glyph_ids)
+
+
+@cache
+def _outlines(face: Face) -> uharfbuzz.Face:
+    return uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(_FILES[face])))
+
+
+def _parsed(face: Face) -> TTFFont:
+    # Read by one thread: the others wait instead of reading the same file.
+    with _parsing:
+        return _read(face)
+
+
+@cache
+def _read(face: Face) -> TTFFont:
+    style = "B" if face is Face.BOLD else ""
+    return TTFFont(FPDF(), _FILES[face], face.value, style)

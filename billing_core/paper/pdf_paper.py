@@ -1,0 +1,172 @@
+"""Paper in A4: text placed line by line, in whatever script it is written, and the line at the foot of each page."""
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Final, Literal
+
+from fpdf import FPDF
+
+from billing_core.paper import pdf_fonts, pdf_text
+from billing_core.paper.pdf_fonts import FALLBACKS, FAMILY, Face
+from billing_core.paper.pdf_producer import Producer
+
+Color = tuple[int, int, int]
+INK: Final = (27, 37, 48)
+MUTED: Final = (92, 103, 114)
+LINE: Final = (214, 220, 226)
+TINT: Final = (243, 246, 249)
+ACCENT: Final = (15, 91, 181)
+WARNING: Final = (146, 64, 14)
+FAINT: Final = (236, 239, 242)
+# Points to millimetres, and how far below its upper edge a line of text stands.
+_POINT = 25.4 / 72
+_BASELINE = 0.8
+
+
+class Paper(FPDF):
+    """A4, measured in millimetres. The same document gives the same bytes: ``made_at`` is the document's own time."""
+
+    def __init__(self, *, made_at: datetime, language: str = "en", margin: float = 18, top: float = 16) -> None:
+        super().__init__(format="A4")
+        self.set_creation_date(made_at)
+        self.set_lang(language)
+        self.set_margins(margin, top, margin)
+        self.set_auto_page_break(auto=False, margin=20)
+        self.c_margin = 0
+        for face in (Face.REGULAR, Face.BOLD):
+            self._take(face)
+
+    @property
+    def right(self) -> float:
+        """Where the right margin begins."""
+        return float(self.w - self.r_margin)
+
+    @property
+    def bottom(self) -> float:
+        """Where the lower margin begins."""
+        return float(self.h - self.b_margin)
+
+    def content(self) -> bytes:
+        """The finished file."""
+        return bytes(self.output(output_producer_class=Producer))
+
+    # -- text ----------------------------------------------------------------------------------------------------
+
+    def put(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = 9,
+        bold: bool = False,
+        color: Color = INK,
+        align: Literal["L", "R", "C"] = "L",
+    ) -> None:
+        """One line of text whose upper edge is ``y``; ``x`` is its left end, right end or middle, as ``align`` says."""
+        if not text:
+            return
+        if not (text.isascii() and text.isprintable()):
+            text = pdf_text.legible(text)
+        if align != "L":
+            width = self.width_of(text, size=size, bold=bold)
+            x -= width if align == "R" else width / 2
+        self.face(size, bold=bold, color=color)
+        if pdf_text.is_plain(text):
+            self.text(x, y + size * _POINT * _BASELINE, text)
+        else:
+            self._put_shaped(x, y, text, size)
+
+    def width_of(self, text: str, *, size: float, bold: bool = False) -> float:
+        """How long a line of text is, in millimetres."""
+        own = pdf_fonts.widths(Face.BOLD if bold else Face.REGULAR)
+        if pdf_text.is_plain(text):
+            return sum(own[ord(character)] for character in text) * size * _POINT / 1000
+        return sum(map(_width_anywhere, text)) * size * _POINT / 1000
+
+    def lines(self, text: str, width: float, *, size: float, bold: bool = False) -> list[str]:
+        """The text broken into lines no longer than ``width``; a word that is longer is broken too."""
+        broken: list[str] = []
+        for paragraph in pdf_text.legible(text).strip().split("\n"):
+            broken += self._broken(" ".join(paragraph.split(" ")).strip(), width, size, bold)
+        return broken
+
+    def fitting(self, text: str, width: float, *, size: float, bold: bool = False) -> str:
+        """The text on one line, cut with an ellipsis where it is longer than its room."""
+        line = " ".join(pdf_text.legible(text).split())
+        if self.width_of(line, size=size, bold=bold) <= width:
+            return line
+        kept = self._longest_start(line, width - self.width_of("…", size=size, bold=bold), size, bold)
+        return line[:kept].rstrip() + "…"
+
+    def shrunk(self, text: str, width: float, *, size: float, bold: bool = False) -> float:
+        """The size in which a text fits. A number is set smaller where it is too long: cut, it would be another."""
+        return size * min(1.0, width / max(width, self.width_of(text, size=size, bold=bold)))
+
+    def rule(
+        self, color: Color = LINE, thickness: float = 0.1, *, left: float | None = None, y: float | None = None
+    ) -> None:
+        """A line from ``left`` (the margin) to the right margin."""
+        self.set_draw_color(*color)
+        self.set_line_width(thickness)
+        height = self.get_y() if y is None else y
+        self.line(self.l_margin if left is None else left, height, self.right, height)
+
+    def face(self, size: float, *, bold: bool = False, color: Color = INK) -> None:
+        self.set_font(FAMILY, "B" if bold else "", size)
+        self.set_text_color(*color)
+
+    # -- how it is done ------------------------------------------------------------------------------------------
+
+    def _take(self, face: Face) -> None:
+        self.fonts[face.value] = pdf_fonts.font(face, len(self.fonts) + 1)
+
+    def _put_shaped(self, x: float, y: float, text: str, size: float) -> None:
+        """Text that DejaVu alone cannot show: other fonts for what it lacks, letters joined, right to left."""
+        for face in FALLBACKS:
+            if face not in self.fonts and any(pdf_fonts.has(face, character) for character in text):
+                self._take(face)
+        self.set_fallback_fonts(
+            [face.value for face in (*FALLBACKS, Face.REGULAR) if face in self.fonts], exact_match=False
+        )
+        shaped = pdf_text.needs_shaping(text)
+        self.set_text_shaping(use_shaping_engine=shaped)
+        self.set_xy(x, y)
+        self.cell(0, size * _POINT, text)
+        self.set_text_shaping(use_shaping_engine=False)
+        self.set_fallback_fonts([])
+
+    def _broken(self, line: str, width: float, size: float, bold: bool) -> list[str]:
+        if self.width_of(line, size=size, bold=bold) <= width:
+            return [line]
+        broken: list[str] = []
+        while line:
+            fits = self._longest_start(line, width, size, bold)
+            if fits < len(line):
+                space = line.rfind(" ", 0, fits + 1)
+                fits = space if space > 0 else fits
+            broken.append(line[:fits].rstrip())
+            line = line[fits:].lstrip()
+        return broken
+
+    def _longest_start(self, line: str, width: float, size: float, bold: bool) -> int:
+        """How many characters fit, at least one."""
+        own = pdf_fonts.widths(Face.BOLD if bold else Face.REGULAR)
+        one_by_one = (
+            (own[ord(character)] for character in line) if pdf_text.is_plain(line) else map(_width_anywhere, line)
+        )
+        room = width * 1000 / (size * _POINT)
+        for count, taken in enumerate(one_by_one):
+            room -= taken
+            if room < 0:
+                return max(count, 1)
+        return len(line)
+
+
+@lru_cache(maxsize=4096)
+def _width_anywhere(character: str) -> float:
+    """In the first font that has it; bold DejaVu is the widest, so that a line measured with it always fits."""
+    for face in (Face.BOLD, Face.REGULAR, *FALLBACKS):
+        if pdf_fonts.has(face, character):
+            return pdf_fonts.widths(face)[ord(character)]
+    return pdf_fonts.widths(Face.REGULAR)[ord(pdf_text.REPLACEMENT)]

@@ -1,0 +1,88 @@
+"""The words on documents, in the languages that customers are written to in. The first is the one to fall back on."""
+
+from typing import Final
+
+LANGUAGES: Final = ("en", "de", "fr", "es")
+
+_ALL: Final[dict[str, tuple[str, str, str, str]]] = {
+    # Documents
+    "invoice": ("Invoice", "Rechnung", "Facture", "Factura"),
+    "credit_note": ("Credit note", "Gutschrift", "Avoir", "Nota de crédito"),
+    "statement": ("Statement of account", "Kontoauszug", "Relevé de compte", "Estado de cuenta"),
+    "draft": ("Draft", "Entwurf", "Brouillon", "Borrador"),
+    "paid": ("Paid", "Bezahlt", "Payée", "Pagada"),
+    "cancelled": ("Cancelled", "Storniert", "Annulée", "Anulada"),
+    # Facts
+    "number": ("Number", "Nummer", "Numéro", "Número"),
+    "issued_on": ("Date", "Datum", "Date", "Fecha"),
+    "due_on": ("Due date", "Fällig am", "Échéance", "Vencimiento"),
+    "reference": ("Reference", "Referenz", "Référence", "Referencia"),
+    "for_invoice": ("For invoice", "Zu Rechnung", "Pour la facture", "Para la factura"),
+    "invoice_date": ("Invoice date", "Rechnungsdatum", "Date de la facture", "Fecha de la factura"),
+    "reason": ("Reason", "Grund", "Motif", "Motivo"),
+    "tax_id": ("Tax ID", "USt-IdNr.", "N° TVA", "NIF/IVA"),
+    "email": ("E-mail", "E-Mail", "E-mail", "Correo"),
+    "phone": ("Phone", "Telefon", "Téléphone", "Teléfono"),
+    # Table
+    "description": ("Description", "Beschreibung", "Description", "Descripción"),
+    "quantity": ("Quantity", "Menge", "Quantité", "Cantidad"),
+    "unit_price": ("Unit price", "Einzelpreis", "Prix unitaire", "Precio unitario"),
+    "discount": ("Discount", "Rabatt", "Remise", "Descuento"),
+    "tax": ("Tax", "MwSt.", "TVA", "IVA"),
+    "amount": ("Amount", "Betrag", "Montant", "Importe"),
+    "carried_over": ("continued", "Fortsetzung", "suite", "continuación"),
+    # Totals
+    "lines_total": ("Sum of lines", "Summe der Positionen", "Total des lignes", "Suma de las líneas"),
+    "rounding": ("Rounding", "Rundung", "Arrondi", "Redondeo"),
+    "subtotal": ("Subtotal", "Nettobetrag", "Total HT", "Base imponible"),
+    "tax_on": ("Tax {rate} on {net}", "MwSt. {rate} auf {net}", "TVA {rate} sur {net}", "IVA {rate} sobre {net}"),
+    "total": ("Total", "Gesamtbetrag", "Total TTC", "Total"),
+    "received": ("Paid", "Bezahlt", "Payé", "Pagado"),
+    "credited": ("Credited", "Gutgeschrieben", "Crédité", "Abonado"),
+    "written_off": ("Written off", "Ausgebucht", "Passé en perte", "Dado de baja"),
+    "refunded": ("Refunded", "Erstattet", "Remboursé", "Reembolsado"),
+    "amount_due": ("Amount due", "Zu zahlen", "Montant à payer", "Importe a pagar"),
+    "amount_credited": ("Amount credited", "Gutschriftbetrag", "Montant crédité", "Importe abonado"),
+    "paid_back": ("Of which refunded", "Davon erstattet", "Dont remboursé", "Del cual reembolsado"),
+    # Below the totals
+    "payment": ("Payment", "Zahlung", "Paiement", "Pago"),
+    "payable_by": ("Payable by {day}", "Zahlbar bis {day}", "Payable avant le {day}", "A pagar antes del {day}"),
+    "payment_terms": ("Terms", "Zahlungsbedingungen", "Conditions", "Condiciones"),
+    "bank_details": ("Bank details", "Bankverbindung", "Coordonnées bancaires", "Datos bancarios"),
+    "quote": (
+        "Please quote {number} with your payment.",
+        "Bitte geben Sie bei der Zahlung {number} an.",
+        "Merci d’indiquer {number} lors du paiement.",
+        "Indique {number} al realizar el pago.",
+    ),
+    "pay_online": ("Pay online", "Online bezahlen", "Payer en ligne", "Pagar en línea"),
+    "scan": ("Scan or click", "Scannen oder anklicken", "Scannez ou cliquez", "Escanee o haga clic"),
+    "view_online": ("View online", "Online ansehen", "Voir en ligne", "Ver en línea"),
+    "notes": ("Notes", "Hinweise", "Remarques", "Notas"),
+    "page": (
+        "Page {page} of {pages}",
+        "Seite {page} von {pages}",
+        "Page {page} sur {pages}",
+        "Página {page} de {pages}",
+    ),
+    # Statement
+    "period": ("Period", "Zeitraum", "Période", "Periodo"),
+    "as_at": ("As at", "Stand", "Situation au", "A fecha de"),
+    "opening_balance": ("Opening balance", "Anfangssaldo", "Solde initial", "Saldo inicial"),
+    "closing_balance": ("Closing balance", "Endsaldo", "Solde final", "Saldo final"),
+    "document": ("Document", "Beleg", "Document", "Documento"),
+    "charges": ("Charged", "Soll", "Débit", "Cargos"),
+    "credits": ("Credited", "Haben", "Crédit", "Abonos"),
+    "balance": ("Balance", "Saldo", "Solde", "Saldo"),
+    "customer": ("Customer", "Kunde", "Client", "Cliente"),
+    "nothing_happened": (
+        "Nothing was charged or paid in this period.",
+        "In diesem Zeitraum gab es keine Bewegung.",
+        "Aucun mouvement sur cette période.",
+        "No hubo movimientos en este periodo.",
+    ),
+}
+
+WORDS: Final = {
+    language: {key: words[index] for key, words in _ALL.items()} for index, language in enumerate(LANGUAGES)
+}
