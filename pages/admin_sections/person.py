@@ -1,8 +1,14 @@
 """One person: role, account, links, sessions."""
 
-import streamlit as st
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from billing_core import runtime
 from billing_core.dates import utc_now
+from billing_core.errors import BillingError
 from billing_core.identity import Actor, Role
 from billing_core.people import queries, service
 from billing_core.people.queries import PersonRow
@@ -42,9 +48,8 @@ def _role(actor: Actor, person: PersonRow) -> None:
         )
         submitted = st.form_submit_button("Change role", key="person_change_role")
     if submitted:
-        with context.transaction() as session:
+        with _attempt("The role holds from their next click on.") as session:
             service.change_role(session, actor, person.id, role=role, now=utc_now())
-        _done("The role holds from their next click on.")
 
 
 def _account(actor: Actor, person: PersonRow) -> None:
@@ -70,13 +75,11 @@ def _account(actor: Actor, person: PersonRow) -> None:
         keep_link(f"{person.name} can choose a password within {days} with this link", settings().address, token)
         st.rerun()
     if deactivate:
-        with context.transaction() as session:
+        with _attempt("The account is deactivated.") as session:
             service.deactivate(session, actor, person.id, now=utc_now())
-        _done("The account is deactivated.")
     if reactivate:
-        with context.transaction() as session:
+        with _attempt("The account is active again.") as session:
             service.reactivate(session, actor, person.id, now=utc_now())
-        _done("The account is active again.")
 
 
 def _sessions(actor: Actor, person: PersonRow, zone: str) -> None:
@@ -110,6 +113,18 @@ def _sessions(actor: Actor, person: PersonRow, zone: str) -> None:
         with context.transaction() as session:
             service.revoke_sessions(session, actor, person.id, now=utc_now())
         _done("Signed out everywhere.")
+
+
+@contextmanager
+def _attempt(message: str) -> Iterator[Session]:
+    """One change, then the page anew with the message; a refusal is said here and leaves the rest of the panel."""
+    try:
+        with runtime.sessions().begin() as session:
+            yield session
+    except BillingError as error:
+        context.refused(error)
+    else:
+        _done(message)
 
 
 def _done(message: str) -> None:

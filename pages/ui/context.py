@@ -69,10 +69,16 @@ def transaction() -> Iterator[Session]:
         with runtime.sessions().begin() as session:
             yield session
     except BillingError as error:
-        st.error(str(error), icon=":material/error:")
-        for field, reason in error.fields.items():
-            st.caption(f"{field}: {reason}")
+        refused(error)
         st.stop()
+
+
+def refused(error: BillingError) -> None:
+    """Say why something was not done, here and with the fields at fault; the script goes on."""
+    st.error(str(error), icon=":material/error:")
+    for field, reason in error.fields.items():
+        if reason not in str(error):
+            st.caption(f"{field}: {reason}")
 
 
 @contextmanager

@@ -34,12 +34,24 @@ def test_a_wrong_address_is_said_and_changes_nothing(page_as, sessions):
         assert session.query(User).count() == 1
 
 
+def test_a_second_invitation_of_the_same_address_gives_its_reason_once(page_as):
+    page = page_as("admin").visit("admin_people.py")
+    for _ in range(2):
+        invite(page, email="grete@example.com", name="Grete", role=Role.FINANCE)
+    assert [error.value for error in page.error] == ["grete@example.com already has an account"]
+    assert not [caption.value for caption in page.caption if "already has an account" in caption.value]
+
+
 def test_a_role_changes_and_the_last_administrator_stays(page_as, sessions):
     visitor = page_as("admin")
     page = visitor.visit("admin_people.py", person=str(visitor.user_id))
     page.selectbox(key=f"person_role_{visitor.user_id}").set_value(Role.FINANCE)
     page.button(key="person_change_role").click().run()
     assert "last administrator" in page.error[0].value
+    keys = {button.key for button in page.button}
+    assert {"person_link", "person_deactivate", "person_revoke_all"} <= keys, "the rest of the panel stays"
+    page.button(key="person_deactivate").click().run()
+    assert ["last administrator" in error.value for error in page.error] == [True]
     with sessions() as session:
         assert session.get_one(User, visitor.user_id).role is Role.ADMIN
 
