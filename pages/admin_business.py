@@ -5,7 +5,7 @@ import streamlit as st
 from billing_core.businesses import choices, service
 from billing_core.businesses.queries import default_business
 from billing_core.businesses.service import LONGEST, Details
-from billing_core.dates import utc_now
+from billing_core.dates import day_in, utc_now
 from billing_core.identity import Permission
 from pages.ui import context
 
@@ -37,12 +37,13 @@ with st.form(f"business_{form}", width=640):
         "Address", value=saved.address, max_chars=LONGEST["address"], height=110, key=f"business_address_{form}"
     )
     tax_id = st.text_input("Tax number", value=saved.tax_id, max_chars=LONGEST["tax_id"], key=f"business_tax_id_{form}")
-    codes = list(choices.currency_names())
+    currencies = choices.currency_names(day_in(saved.time_zone, utc_now()), also=saved.currency)
+    codes = list(currencies)
     currency = st.selectbox(
         "Currency",
         codes,
         index=codes.index(saved.currency) if saved.currency in codes else None,
-        format_func=lambda code: choices.currency_names()[code],
+        format_func=currencies.__getitem__,
         key=f"business_currency_{form}",
         help="What new customers start with. Customers, rates and reports that exist keep theirs.",
     )

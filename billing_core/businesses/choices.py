@@ -1,17 +1,33 @@
 """What a business can choose from."""
 
-from functools import cache
+from datetime import date
+from functools import cache, lru_cache
 from zoneinfo import available_timezones
 
-from babel.numbers import get_currency_name
+from babel.core import get_global
+from babel.numbers import get_currency_name, get_territory_currencies
 
 from billing_core.money import currencies
 
 
-@cache
-def currency_names() -> dict[str, str]:
-    """``EUR`` -> ``EUR – Euro``, in the order of the codes."""
-    return {code: f"{code} – {get_currency_name(code, locale='en')}" for code in sorted(currencies())}
+@lru_cache(maxsize=8)
+def currency_names(today: date, *, also: str = "") -> dict[str, str]:
+    """``EUR`` -> ``EUR – Euro``, in the order of the codes: what somewhere in the world is paid with today.
+
+    ``also``: one that stays on offer where it was chosen before, whatever became of it.
+    """
+    return {
+        code: f"{code} – {get_currency_name(code, locale='en')}" for code in sorted(_paid_with(today) | {also} - {""})
+    }
+
+
+def _paid_with(today: date) -> set[str]:
+    return {
+        code
+        for territory in get_global("territory_currencies")
+        for code in get_territory_currencies(territory, today, today)
+        if code in currencies()
+    }
 
 
 @cache

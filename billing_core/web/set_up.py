@@ -139,7 +139,7 @@ def _form(
         token=token,
         problems=problems or {},
         shortest=passwords.SHORTEST,
-        currencies=choices.currency_names(),
+        currencies=choices.currency_names(utc_now().date()),
         time_zones=choices.time_zones(),
         **{field.name: getattr(answers, field.name) for field in fields(answers)},
     )

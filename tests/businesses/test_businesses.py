@@ -1,6 +1,6 @@
 """Changing what is known about our own business."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import select
@@ -100,6 +100,11 @@ def test_only_administrators_may(session, role):
 
 
 def test_every_choice_is_accepted():
-    assert {"EUR", "USD", "JPY"} <= set(currency_names())
+    offered = currency_names(date(2026, 3, 1))
+    assert {"EUR", "USD", "JPY"} <= set(offered)
+    assert not {"DEM", "FRF", "ITL", "XAU", "XXX"} & set(offered), "nobody pays with them any more, or ever did"
+    assert "DEM" in currency_names(date(2026, 3, 1), also="DEM")
+    assert "HRK" in currency_names(date(2022, 12, 31))
+    assert "HRK" not in offered
     for zone in time_zones():
         service.checked(Details("Acme", "", "", "USD", zone))
