@@ -1,9 +1,11 @@
 """What SQLite and PostgreSQL spell differently, or would take differently."""
 
+import json
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, or_
+from sqlalchemy import BigInteger, ColumnElement, Date, SQLColumnExpression, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -25,6 +27,29 @@ def _on_sqlite(element: month_of, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(month_of, "postgresql")
 def _on_postgresql(element: month_of, compiler: SQLCompiler, **options: Any) -> str:
     return f"CAST(date_trunc('month', {compiler.process(element.clauses, **options)}) AS date)"
+
+
+class _each(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
+    """The numbers of a JSON array as rows."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(_each, "sqlite")
+def _each_on_sqlite(element: _each, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(SELECT value FROM json_each({compiler.process(element.clauses, **options)}))"
+
+
+@compiles(_each, "postgresql")
+def _each_on_postgresql(element: _each, compiler: SQLCompiler, **options: Any) -> str:
+    array = f"translate({compiler.process(element.clauses, **options)}, '[]', '{{}}')"
+    return f"(SELECT unnest(CAST({array} AS bigint[])))"
+
+
+def among(column: SQLColumnExpression[int], numbers: Iterable[int]) -> ColumnElement[bool]:
+    """``column IN numbers`` for however many: together they are one parameter, of which drivers allow some 32,000."""
+    return column.bool_op("IN")(_each(json.dumps(list(numbers))))
 
 
 def mentions(text: str, *columns: InstrumentedAttribute[str]) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, SQLColumnExpression, case, delete,
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
-from billing_core.database.functions import month_of
+from billing_core.database.functions import among, month_of
 from billing_core.dates import Period, first_of_month, last_of_month
 from billing_core.orders.models import Order
 from billing_core.reports.models import BillingMonth, BillingReport, ReportOrder
@@ -26,7 +26,7 @@ def refresh(session: Session, customer_ids: Collection[int] | None = None, perio
     session.flush()
     locked = select(Customer.id).order_by(Customer.id).with_for_update(key_share=True)
     if customer_ids is not None:
-        locked = locked.where(Customer.id.in_(customer_ids))
+        locked = locked.where(among(Customer.id, customer_ids))
     session.execute(locked).all()
     months = _whole_months(period)
     stale = delete(BillingMonth).where(*_within(BillingMonth.customer_id, customer_ids))
@@ -68,4 +68,4 @@ def _whole_months(period: Period | None) -> Period | None:
 
 
 def _within(column: SQLColumnExpression[int], customer_ids: Collection[int] | None) -> list[ColumnElement[bool]]:
-    return [] if customer_ids is None else [column.in_(customer_ids)]
+    return [] if customer_ids is None else [among(column, customer_ids)]

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from billing_core.audit import service as audit
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.database.functions import among
 from billing_core.dates import Period
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
@@ -45,7 +46,7 @@ def plan(
     )
     session.add(run)
     session.flush()
-    chosen = _to_bill(period, services) if customer_ids is None else Customer.id.in_(customer_ids)
+    chosen = _to_bill(period, services) if customer_ids is None else among(Customer.id, customer_ids)
     session.execute(
         insert(ReportRunItem).from_select(
             ["run_id", "customer_id", "outcome", "reason"],

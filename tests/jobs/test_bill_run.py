@@ -141,6 +141,8 @@ def test_the_time_left_is_estimated_from_those_who_are_done(sessions, company):
 def test_refusals(sessions, company):
     with pytest.raises(Invalid, match="Customer with ID 999 not found"):
         planned(sessions, [company[0], 999])
+    with pytest.raises(Invalid, match="Customer with ID 1000000 not found"):
+        planned(sessions, [*range(1_000_000, 1_070_000)])  # more than a driver takes as parameters
     with pytest.raises(Forbidden):
         planned(sessions, actor=actor_with(Role.FINANCE, user_id=1, name="Fin"))
     empty = Period(date(2020, 1, 1), date(2020, 1, 31))

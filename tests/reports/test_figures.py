@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from billing_core import figures
 from billing_core.dates import Period
@@ -158,6 +158,12 @@ def test_the_kept_totals_follow_every_change(session, company):
     assert (kept("acme"), kept("poor")) == ([], [(3, 1, 1, 0), (4, 1, 1, 1)])
     coverage.refresh(session)
     assert kept("acme") == [(3, 2, 2, 0), (4, 1, 1, 0), (5, 2, 1, 1), (6, 1, 1, 0)]
+
+
+def test_the_kept_totals_of_more_customers_than_a_driver_takes_parameters(session, company):
+    session.execute(delete(BillingMonth))
+    coverage.refresh(session, [*range(1_000_000, 1_070_000), company["poor"]])
+    assert set(session.scalars(select(BillingMonth.customer_id))) == {company["poor"]}
 
 
 def test_everything_that_was_generated_is_proven(session, company):
