@@ -1,14 +1,13 @@
 """The proof that every stored total agrees with its rows, in a few statements over everything."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, func, or_, select, union_all
+from sqlalchemy import CTE, ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from billing_core import figures
+from billing_core import figures, proof
 from billing_core.figures import Scope
+from billing_core.proof import Check
 from billing_core.reports import coverage
 from billing_core.reports.figures import FIGURES
 from billing_core.reports.models import (
@@ -20,17 +19,6 @@ from billing_core.reports.models import (
     ReportQuestionTotal,
     ReportServiceTotal,
 )
-
-NAMED = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """``wrong`` names the first things that do not agree, in words; empty: proven for ``proven`` of them."""
-
-    name: str
-    proven: int
-    wrong: tuple[str, ...]
 
 
 def verify(session: Session) -> list[Check]:
@@ -71,8 +59,8 @@ def _report_totals(session: Session) -> Check:
         statement = statement.outerjoin(part, part.c.report_id == BillingReport.id)
     return Check(
         "Each report's total is the sum of its orders, of its charges and of its services",
-        _count(session, BillingReport),
-        _named(session, statement.order_by(BillingReport.id), "report {0}"),
+        proof.count(session, BillingReport),
+        proof.named(session, statement.order_by(BillingReport.id), "report {0}"),
     )
 
 
@@ -100,9 +88,9 @@ def _orders_and_charges(session: Session) -> Check:
     )
     return Check(
         "Each order's total on a report is the sum of its charges",
-        _count(session, ReportOrder),
-        _named(session, of_orders, "order id {1} on report {0}")
-        + _named(session, orphans, "a charge without its order: order id {1} on report {0}"),
+        proof.count(session, ReportOrder),
+        proof.named(session, of_orders, "order id {1} on report {0}")
+        + proof.named(session, orphans, "a charge without its order: order id {1} on report {0}"),
     )
 
 
@@ -136,8 +124,8 @@ def _services_and_charges(session: Session) -> Check:
     )
     return Check(
         "Each service's total on a report is the sum of its charges",
-        _count(session, ReportServiceTotal),
-        _named(session, statement, "service {1} on report {0}"),
+        proof.count(session, ReportServiceTotal),
+        proof.named(session, statement, "service {1} on report {0}"),
     )
 
 
@@ -148,8 +136,8 @@ def _question_totals(session: Session) -> Check:
     kept = select(ReportQuestionTotal.report_id, ReportQuestionTotal.kind, ReportQuestionTotal.question_count)
     return Check(
         "Each report's number of questions by kind is the number of its questions",
-        _count(session, ReportQuestionTotal),
-        _named(session, _either_way(kept, counted), "{1} on report {0}"),
+        proof.count(session, ReportQuestionTotal),
+        proof.named(session, proof.either_way(kept, counted), "{1} on report {0}"),
     )
 
 
@@ -159,8 +147,8 @@ def _versions(session: Session) -> Check:
     statement = select(*key).where(BillingReport.superseded_at.is_(None)).group_by(*key).having(func.count() > 1)
     return Check(
         "Of each report one version counts",
-        _count(session, BillingReport, BillingReport.superseded_at.is_(None)),
-        _named(session, statement, "customer {0}, {1} to {2}"),
+        proof.count(session, BillingReport, BillingReport.superseded_at.is_(None)),
+        proof.named(session, statement, "customer {0}, {1} to {2}"),
     )
 
 
@@ -168,8 +156,8 @@ def _billing_months(session: Session) -> Check:
     kept = select(*(getattr(BillingMonth, name) for name in coverage.COLUMNS))
     return Check(
         "The kept totals of orders by customer and month are what the orders say",
-        _count(session, BillingMonth),
-        _named(session, _either_way(kept, coverage.totals()), "customer {0}, month {1}"),
+        proof.count(session, BillingMonth),
+        proof.named(session, proof.either_way(kept, coverage.totals()), "customer {0}, month {1}"),
     )
 
 
@@ -190,26 +178,6 @@ def _sums(table: Any, **totals: ColumnElement[Any]) -> CTE:
         .group_by(table.report_id)
         .cte()
     )
-
-
-def _either_way(one: Select[*tuple[Any, ...]], other: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """The rows that only one of the two has."""
-    left, right = one.except_(other).subquery(), other.except_(one).subquery()
-    rows = union_all(select(left), select(right)).subquery()
-    return select(rows).distinct()
-
-
-def _named(session: Session, statement: Select[*tuple[Any, ...]], words: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_in_words(session, statement, words)))
-
-
-def _in_words(session: Session, statement: Select[*tuple[Any, ...]], words: str) -> Iterator[str]:
-    for row in session.execute(statement.limit(NAMED)):
-        yield words.format(*row)
-
-
-def _count(session: Session, table: Any, *conditions: ColumnElement[bool]) -> int:
-    return session.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
 
 
 def _nonzero(totals: dict[str | None, int]) -> dict[str | None, int]:

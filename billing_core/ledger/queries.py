@@ -1,0 +1,148 @@
+"""Balances: as at any day, and as they were known at any instant. Debits are positive, credits negative."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
+
+PAGE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Which postings count. Empty fields do not limit.
+
+    ``as_at``: what is effective on that day or before; ``known_at``: what was recorded by that instant.
+    """
+
+    account: Account | None = None
+    detail: str | None = None
+    business_id: int | None = None
+    customer_id: int | None = None
+    invoice_id: int | None = None
+    currency: str | None = None
+    as_at: date | None = None
+    known_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The sum of the postings that share what the balances were asked by; None where they were not asked by it."""
+
+    currency: str
+    amount_minor: int
+    account: Account | None = None
+    detail: str | None = None
+    business_id: int | None = None
+    customer_id: int | None = None
+    invoice_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    id: int
+    kind: EntryKind
+    effective_on: date
+    recorded_at: datetime
+    recorded_by: str
+    memo: str
+    reverses_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PostingRow:
+    entry_id: int
+    account: Account
+    detail: str
+    invoice_id: int | None
+    currency: str
+    amount_minor: int
+
+
+# What balances can be asked by, beside the currency, which always stands alone.
+DIMENSIONS: dict[str, InstrumentedAttribute[Any]] = {
+    "account": LedgerPosting.account,
+    "detail": LedgerPosting.detail,
+    "business_id": LedgerPosting.business_id,
+    "customer_id": LedgerPosting.customer_id,
+    "invoice_id": LedgerPosting.invoice_id,
+}
+
+
+def counting(wanted: Counted) -> list[ColumnElement[bool]]:
+    """In SQL: the postings that count."""
+    facts = (
+        (LedgerPosting.account, wanted.account),
+        (LedgerPosting.detail, wanted.detail),
+        (LedgerPosting.business_id, wanted.business_id),
+        (LedgerPosting.customer_id, wanted.customer_id),
+        (LedgerPosting.invoice_id, wanted.invoice_id),
+        (LedgerPosting.currency, wanted.currency),
+    )
+    conditions = [column == fact for column, fact in facts if fact is not None]
+    if wanted.as_at is not None:
+        conditions.append(LedgerPosting.effective_on <= wanted.as_at)
+    if wanted.known_at is not None:
+        conditions.append(LedgerPosting.recorded_at <= wanted.known_at)
+    return conditions
+
+
+def balance(session: Session, actor: Actor, wanted: Counted) -> dict[str, int]:
+    """Minor units per currency; currencies that come to 0 are left out."""
+    return {row.currency: row.amount_minor for row in balances(session, actor, wanted, by=())}
+
+
+def balances(
+    session: Session,
+    actor: Actor,
+    wanted: Counted,
+    *,
+    by: Sequence[str] = ("account",),
+    limit: int = PAGE,
+    offset: int = 0,
+) -> list[Balance]:
+    """One page of the balances that are not 0, by ``DIMENSIONS`` and currency, in their order."""
+    actor.require(Permission.INVOICE_READ)
+    keys = [DIMENSIONS[name].label(name) for name in by]
+    amount = func.sum(LedgerPosting.amount_minor)
+    statement = (
+        select(LedgerPosting.currency, amount.label("amount_minor"), *keys)
+        .where(*counting(wanted), *_visible_to(actor))
+        .group_by(*(DIMENSIONS[name] for name in by), LedgerPosting.currency)
+        .having(amount != 0)
+        .order_by(*(DIMENSIONS[name] for name in by), LedgerPosting.currency)
+    )
+    found = session.execute(statement.limit(limit).offset(offset)).mappings()
+    return [Balance(**{**row, "amount_minor": int(row["amount_minor"])}) for row in found]
+
+
+def entries(session: Session, actor: Actor, document: str, *, limit: int = PAGE) -> list[EntryRow]:
+    """What was posted for one document, such as "invoice:7", in the order of posting."""
+    actor.require(Permission.INVOICE_READ)
+    names = EntryRow.__dataclass_fields__
+    statement = select(*(getattr(LedgerEntry, name) for name in names)).where(LedgerEntry.document == document)
+    if actor.customer_id is not None:
+        statement = statement.where(LedgerEntry.customer_id == actor.customer_id)
+    return [EntryRow(*row) for row in session.execute(statement.order_by(LedgerEntry.id).limit(limit))]
+
+
+def postings(session: Session, actor: Actor, entry_id: int, *, limit: int = PAGE) -> list[PostingRow]:
+    """The sides of one entry, as they were posted."""
+    actor.require(Permission.INVOICE_READ)
+    statement = _posting_rows().where(LedgerPosting.entry_id == entry_id, *_visible_to(actor))
+    return [PostingRow(*row) for row in session.execute(statement.order_by(LedgerPosting.id).limit(limit))]
+
+
+def _posting_rows() -> Select[*tuple[Any, ...]]:
+    return select(*(getattr(LedgerPosting, name) for name in PostingRow.__dataclass_fields__))
+
+
+def _visible_to(actor: Actor) -> list[ColumnElement[bool]]:
+    # The package of customers, with its own word for this, stands to the right of the ledger.
+    return [] if actor.customer_id is None else [LedgerPosting.customer_id == actor.customer_id]

@@ -1,0 +1,116 @@
+"""The chain: each entry is sealed by a digest of its content and of the digest before it.
+
+Changing, removing or inserting an entry afterwards breaks every digest from there on. Writers leave their entries in
+``ledger_unsealed`` and go on; the chain follows them. Its order is the order of sealing: an id is drawn before its
+transaction commits, so a lower id may appear after a higher one was sealed.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Row, Select, Table, delete, func, insert, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
+
+from billing_core.database.functions import among
+from billing_core.ledger.models import LedgerEntry, LedgerPosting, LedgerSeal, UnsealedEntry
+
+# What the digest before the first one is taken to be.
+BEGINNING = "0" * 64
+_SEALING = 7_236_116
+_SEALS = cast("Table", LedgerSeal.__table__)
+
+ENTRY_COLUMNS = (
+    LedgerEntry.id,
+    LedgerEntry.business_id,
+    LedgerEntry.customer_id,
+    LedgerEntry.currency,
+    LedgerEntry.kind,
+    LedgerEntry.document,
+    LedgerEntry.memo,
+    LedgerEntry.effective_on,
+    LedgerEntry.recorded_at,
+    LedgerEntry.recorded_by_id,
+    LedgerEntry.recorded_by,
+    LedgerEntry.reverses_id,
+)
+# What a posting repeats of its entry stands in the digest once, with the entry; ``verify`` proves the repetition.
+SIDE_COLUMNS = (
+    LedgerPosting.entry_id,
+    LedgerPosting.id,
+    LedgerPosting.account,
+    LedgerPosting.detail,
+    LedgerPosting.invoice_id,
+    LedgerPosting.amount_minor,
+)
+
+
+def seal(session: Session, *, now: datetime, limit: int = 5_000) -> int:
+    """Chain the next committed entries, at most ``limit`` of them, and return how many there were.
+
+    Two that seal at once take turns; whoever writes entries waits for neither of them on PostgreSQL.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_SEALING)))
+    entries = connection.execute(_waiting(limit)).all()
+    if not entries:
+        return 0
+    entry_ids = [entry.id for entry in entries]
+    sides = sides_of(connection.execute(_sides(entry_ids)))
+    sequence, digest = _end(connection)
+    seals = []
+    for entry in entries:
+        sequence, digest = sequence + 1, digest_of(entry, sides.get(entry.id, ()), digest)
+        seals.append({"sequence": sequence, "entry_id": entry.id, "digest": digest, "sealed_at": now})
+    connection.execute(insert(_SEALS), seals)
+    connection.execute(delete(UnsealedEntry).where(among(UnsealedEntry.entry_id, entry_ids)))
+    return len(seals)
+
+
+def digest_of(entry: Sequence[Any], sides: Sequence[tuple[Any, ...]], before: str) -> str:
+    """SHA-256 (hex) over one text that is the same on every database: the digest before, the entry, its sides.
+
+    ``entry`` has the values of ``ENTRY_COLUMNS``, each side those of ``SIDE_COLUMNS`` without the entry's id.
+    """
+    content = json.dumps([before, *map(_plain, entry), sides], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def sides_of(postings: Iterable[Row[Any]]) -> dict[int, list[tuple[Any, ...]]]:
+    """Rows of ``SIDE_COLUMNS`` by entry."""
+    found: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for posting in postings:
+        found[posting.entry_id].append(tuple(posting)[1:])
+    return found
+
+
+def _plain(value: object) -> object:
+    # Of dates and times the ISO text, of instants always in UTC with microseconds; of enumerations their value.
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds")
+    return value if value is None or isinstance(value, int | str) else str(value)
+
+
+def _waiting(limit: int) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*ENTRY_COLUMNS)
+        .join(UnsealedEntry, UnsealedEntry.entry_id == LedgerEntry.id)
+        .order_by(LedgerEntry.id)
+        .limit(limit)
+    )
+
+
+def _sides(entry_ids: list[int]) -> Select[*tuple[Any, ...]]:
+    return select(*SIDE_COLUMNS).where(among(LedgerPosting.entry_id, entry_ids)).order_by(LedgerPosting.id)
+
+
+def _end(connection: Connection) -> tuple[int, str]:
+    """The last link's number and digest."""
+    last = select(LedgerSeal.sequence, LedgerSeal.digest).order_by(LedgerSeal.sequence.desc()).limit(1)
+    found = connection.execute(last).one_or_none()
+    return (found.sequence, found.digest) if found else (0, BEGINNING)

@@ -1,0 +1,135 @@
+"""The proof of the ledger by itself: it balances, its postings repeat their entries, the chain is whole.
+
+What the documents keep of it is proven where the documents are known.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from billing_core import proof
+from billing_core.ledger import sealing
+from billing_core.ledger.models import EntryKind, LedgerEntry, LedgerPosting, LedgerSeal, UnsealedEntry
+from billing_core.proof import Check
+
+# Links of the chain looked at together: what is held in memory at once.
+_LINKS: Final = 5_000
+
+
+def checks(session: Session) -> Iterator[Check]:
+    """Every check, one after the other, in flat memory. Reads only."""
+    yield _balance(session)
+    yield _repetition(session)
+    yield _reversals(session)
+    yield _places_in_the_chain(session)
+    yield _digests(session)
+
+
+def _balance(session: Session) -> Check:
+    statement = (
+        select(LedgerPosting.entry_id)
+        .group_by(LedgerPosting.entry_id)
+        .having(func.sum(LedgerPosting.amount_minor) != 0)
+        .order_by(LedgerPosting.entry_id)
+    )
+    return Check(
+        "The postings of each ledger entry add up to 0",
+        proof.count(session, LedgerEntry),
+        proof.named(session, statement, "ledger entry {0}"),
+    )
+
+
+def _repetition(session: Session) -> Check:
+    repeated = ("business_id", "customer_id", "currency", "effective_on", "recorded_at")
+    statement = (
+        select(LedgerPosting.id, LedgerPosting.entry_id)
+        .outerjoin(LedgerEntry, LedgerEntry.id == LedgerPosting.entry_id)
+        .where(
+            or_(
+                LedgerEntry.id.is_(None),
+                *(getattr(LedgerPosting, name) != getattr(LedgerEntry, name) for name in repeated),
+            )
+        )
+        .order_by(LedgerPosting.id)
+    )
+    return Check(
+        "Each posting has the business, customer, currency and times of its entry",
+        proof.count(session, LedgerPosting),
+        proof.named(session, statement, "posting {0} of ledger entry {1}"),
+    )
+
+
+def _reversals(session: Session) -> Check:
+    """Of a reversal and what it reverses, every account, detail and invoice comes to 0."""
+    reversal = aliased(LedgerEntry)
+    statement = (
+        select(reversal.id, reversal.reverses_id)
+        .join(LedgerPosting, or_(LedgerPosting.entry_id == reversal.id, LedgerPosting.entry_id == reversal.reverses_id))
+        .where(reversal.kind == EntryKind.REVERSAL)
+        .group_by(
+            reversal.id, reversal.reverses_id, LedgerPosting.account, LedgerPosting.detail, LedgerPosting.invoice_id
+        )
+        .having(func.sum(LedgerPosting.amount_minor) != 0)
+        .order_by(reversal.id)
+    )
+    return Check(
+        "Each reversal is the opposite of the entry that it reverses",
+        proof.count(session, LedgerEntry, LedgerEntry.kind == EntryKind.REVERSAL),
+        proof.named(session, statement, "ledger entry {0}, which reverses {1}"),
+    )
+
+
+def _places_in_the_chain(session: Session) -> Check:
+    """Every entry is sealed or waits for its seal, never both or neither, and the seals are numbered from 1 on."""
+    sealed, waiting = LedgerSeal.entry_id, UnsealedEntry.entry_id
+    statement = (
+        select(LedgerEntry.id)
+        .outerjoin(LedgerSeal, sealed == LedgerEntry.id)
+        .outerjoin(UnsealedEntry, waiting == LedgerEntry.id)
+        .where(or_(and_(sealed.is_(None), waiting.is_(None)), and_(sealed.is_not(None), waiting.is_not(None))))
+        .order_by(LedgerEntry.id)
+    )
+    wrong = proof.named(session, statement, "ledger entry {0}")
+    seals, last = session.execute(select(func.count(), func.max(LedgerSeal.sequence))).one()
+    if seals != (last or 0):
+        wrong += (f"{(last or 0) - seals} of the first {last} seals are missing",)
+    return Check("Each ledger entry is sealed once, or waits for its seal", proof.count(session, LedgerEntry), wrong)
+
+
+def _digests(session: Session) -> Check:
+    """Recompute each link from the stored digest before it, so that one change is named once, where it was made."""
+    proven, number, digest = 0, 0, sealing.BEGINNING
+    wrong: list[str] = []
+    while links := session.execute(_links(number)).all():
+        last = links[-1].sequence
+        sides = sealing.sides_of(session.execute(_sides(number, last)))
+        for link in links:
+            sequence, stored, *entry = link
+            if sealing.digest_of(entry, sides.get(entry[0], ()), digest) == stored:
+                proven += 1
+            elif len(wrong) < proof.NAMED:
+                wrong.append(f"ledger entry {entry[0]} (seal {sequence})")
+            digest = stored
+        number = last
+    return Check("Each sealed ledger entry is as it was sealed, and the chain is whole", proven, tuple(wrong))
+
+
+def _links(after: int) -> Select[*tuple[Any, ...]]:
+    return (
+        select(LedgerSeal.sequence, LedgerSeal.digest, *sealing.ENTRY_COLUMNS)
+        .join(LedgerEntry, LedgerEntry.id == LedgerSeal.entry_id)
+        .where(LedgerSeal.sequence > after)
+        .order_by(LedgerSeal.sequence)
+        .limit(_LINKS)
+    )
+
+
+def _sides(after: int, last: int) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*sealing.SIDE_COLUMNS)
+        .join(LedgerSeal, LedgerSeal.entry_id == LedgerPosting.entry_id)
+        .where(LedgerSeal.sequence > after, LedgerSeal.sequence <= last)
+        .order_by(LedgerPosting.id)
+    )
