@@ -5,6 +5,9 @@ import re
 from billing_core.errors import Invalid
 
 LONGEST_REASON = 500
+# The languages in which documents and mails to customers are written, as they call themselves.
+LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español"}
+DEFAULT_LANGUAGE = "en"
 
 # No database column may hold NUL, and half a surrogate pair is no character; the rest never belongs in a text.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -16,6 +19,14 @@ def control_character(text: str) -> str | None:
         return None
     found = _UNPRINTABLE.search(text)
     return f"U+{ord(found.group()):04X}" if found else None
+
+
+def is_email_address(text: str) -> bool:
+    """Whether it has the form of an address that we keep; whether it exists, only a mail would tell."""
+    local, _, domain = text.rpartition("@")
+    labels = domain.split(".")
+    written = text.isprintable() and len(text) <= 254 and not set(text) & set(' <>",;\\')
+    return written and bool(local) and "@" not in local and len(labels) > 1 and all(labels)
 
 
 def reason_of(text: str) -> str:

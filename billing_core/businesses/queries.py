@@ -4,8 +4,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
+from billing_core.errors import NotFound
 
 
 def default_business(session: Session) -> Business:
     """The business that things belong to unless somebody says otherwise: the first one."""
     return session.scalars(select(Business).order_by(Business.id).limit(1)).one()
+
+
+def every(session: Session, *, active_only: bool = False) -> list[Business]:
+    """All our legal entities, the first one first; there are a handful."""
+    statement = select(Business).order_by(Business.id)
+    return list(session.scalars(statement.where(Business.active) if active_only else statement))
+
+
+def one(session: Session, business_id: int) -> Business:
+    """A business by its id; NotFound where there is none."""
+    found = session.get(Business, business_id)
+    if found is None:
+        raise NotFound(f"There is no business {business_id}")
+    return found

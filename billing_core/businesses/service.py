@@ -1,6 +1,6 @@
 """Changing what is known about our own business."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -8,47 +8,120 @@ from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.businesses.models import Business
+from billing_core.businesses.number_format import check_format
 from billing_core.dates import time_zone
-from billing_core.errors import BillingError, Conflict, Invalid
+from billing_core.errors import BillingError, Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.money import currency_code
+from billing_core.text import is_email_address
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What people may change. ``currency`` is what new customers start with; ``time_zone`` decides what a day is."""
+    """What people may change.
+
+    ``currency`` is what new customers start with; ``time_zone`` of the first business decides what a day is.
+    ``payment_terms`` such as "Net 30" and the number formats are for documents that are still to be made.
+    """
 
     name: str
     address: str
     tax_id: str
     currency: str
     time_zone: str
+    email: str = ""
+    phone: str = ""
+    bank_details: str = ""
+    payment_terms: str = "Net 30"
+    invoice_format: str = "INV-{year}-{seq:03}"
+    credit_note_format: str = "CN-{year}-{seq:03}"
+    invoice_footer: str = ""
 
 
-LONGEST = {"name": 200, "address": 1000, "tax_id": 64}
+LONGEST = {
+    "name": 200,
+    "address": 1000,
+    "tax_id": 64,
+    "email": 254,
+    "phone": 64,
+    "bank_details": 1000,
+    "payment_terms": 200,
+    "invoice_footer": 500,
+}
 
 
 def details(business: Business) -> Details:
     return Details(*(getattr(business, field.name) for field in fields(Details)))
 
 
-def change(session: Session, actor: Actor, *, wanted: Details, drawn_from: int, now: datetime) -> Business:
-    """Save the business's details. ``drawn_from`` is the version that the form showed.
+def change(
+    session: Session,
+    actor: Actor,
+    *,
+    wanted: Details,
+    drawn_from: int,
+    now: datetime,
+    business_id: int | None = None,
+) -> Business:
+    """Save a business's details (None: the first one's). ``drawn_from`` is the version that the form showed.
 
     Conflict where somebody has saved in between, naming what they changed; Invalid names each field at fault.
     """
     actor.require(Permission.BUSINESS_WRITE)
-    business = _for_change(session)
+    business = _for_change(session, business_id)
     if business.version != drawn_from:
         raise Conflict(f"Somebody has saved this page in the meantime. {_now_reads(business, wanted)}")
     return _save(session, actor, business, checked(wanted), "business.change", now=now)
+
+
+def create(session: Session, actor: Actor, *, wanted: Details, now: datetime) -> Business:
+    """Another legal entity of ours, with its own number series."""
+    actor.require(Permission.BUSINESS_WRITE)
+    kept = checked(wanted)
+    business = Business(**asdict(kept), set_up_at=now)
+    session.add(business)
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        "business.create",
+        ("business", business.id),
+        label=business.name,
+        after=asdict(kept),
+        now=now,
+    )
+    return business
+
+
+def set_active(session: Session, actor: Actor, business_id: int, *, active: bool, now: datetime) -> Business:
+    """Offer a business for new documents, or no longer; what it has issued stays as it is."""
+    actor.require(Permission.BUSINESS_WRITE)
+    business = _for_change(session, business_id)
+    if business.active == active:
+        return business
+    others = session.scalar(select(Business.id).where(Business.active, Business.id != business_id).limit(1))
+    if not active and others is None:
+        raise Conflict("This is the only business that issues documents: add another one first")
+    business.active = active
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        "business.change",
+        ("business", business.id),
+        label=business.name,
+        before={"active": not active},
+        after={"active": active},
+        now=now,
+    )
+    return business
 
 
 def set_up(session: Session, actor: Actor, *, name: str, currency: str, time_zone: str, now: datetime) -> Business:
     """Name the business for the first time."""
     actor.require(Permission.BUSINESS_WRITE)
     business = _for_change(session)
-    wanted = Details(name, business.address, business.tax_id, currency, time_zone)
+    wanted = replace(details(business), name=name, currency=currency, time_zone=time_zone)
     business.set_up_at = now
     return _save(session, actor, business, checked(wanted), "business.set_up", now=now)
 
@@ -65,18 +138,34 @@ def checked(wanted: Details) -> Details:
             reasons[field] = f"may have at most {longest} characters"
         if not kept[field].replace("\r", "").replace("\n", "").isprintable():
             reasons[field] = "has characters in it that cannot be printed"
-    for field, known in (("currency", currency_code), ("time_zone", time_zone)):
+    checks = {
+        "currency": currency_code,
+        "time_zone": time_zone,
+        "invoice_format": check_format,
+        "credit_note_format": check_format,
+    }
+    for field, known in checks.items():
         try:
             kept[field] = known(kept[field])
         except BillingError as error:
             reasons[field] = str(error)
+    if kept["invoice_format"] == kept["credit_note_format"]:
+        reasons["credit_note_format"] = "must differ from the invoices' format, or two documents had one number"
+    if kept["email"] and not is_email_address(kept["email"]):
+        reasons["email"] = "is not an e-mail address such as billing@example.com"
     if reasons:
         raise Invalid("Some of the details cannot be saved", fields=reasons)
     return Details(**kept)
 
 
-def _for_change(session: Session) -> Business:
-    return session.scalars(select(Business).order_by(Business.id).limit(1).with_for_update()).one()
+def _for_change(session: Session, business_id: int | None = None) -> Business:
+    wanted = select(Business).order_by(Business.id).limit(1).with_for_update()
+    if business_id is not None:
+        wanted = wanted.where(Business.id == business_id)
+    found = session.scalars(wanted).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no business {business_id}")
+    return found
 
 
 def _save(

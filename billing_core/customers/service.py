@@ -11,11 +11,24 @@ from billing_core.customers.countries import country_code
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity.permissions import Actor, Permission
+from billing_core.text import DEFAULT_LANGUAGE, LANGUAGES, is_email_address
 
 # What may be changed, and how many characters each holds, as its column says.
 LENGTHS: dict[str, int] = {
     name: Customer.__table__.c[name].type.length  # type: ignore[attr-defined]
-    for name in ("name", "email", "phone", "address", "city", "state", "postal_code", "country", "tax_id")
+    for name in (
+        "name",
+        "email",
+        "phone",
+        "address",
+        "city",
+        "state",
+        "postal_code",
+        "country",
+        "tax_id",
+        "language",
+        "payment_terms",
+    )
 }
 
 
@@ -70,8 +83,10 @@ def _checked(facts: Mapping[str, str]) -> dict[str, str]:
     problems |= {name: "contains a character that no text has" for name, value in wanted.items() if "\x00" in value}
     if wanted.get("name") == "":
         problems["name"] = "must not be empty"
+    if wanted.get("language", DEFAULT_LANGUAGE) not in LANGUAGES:
+        problems["language"] = f"is none of {', '.join(LANGUAGES)}"
     email = wanted.get("email", "")
-    if email and ("@" not in email or any(char.isspace() for char in email)):
+    if email and not is_email_address(email):
         problems["email"] = "is not an e-mail address"
     if problems:
         raise Invalid("The customer was not saved", fields=problems)

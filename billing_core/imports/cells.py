@@ -15,7 +15,7 @@ from billing_core.money import currency_code
 from billing_core.orders.models import OrderStatus, sku_key
 from billing_core.rating import conditions, tiers
 from billing_core.rating.models import CostType
-from billing_core.text import control_character
+from billing_core.text import control_character, is_email_address
 
 LARGEST: Final = Decimal(10**9)
 
@@ -158,7 +158,6 @@ def _day_of_instant(on: date, time: str, offset: str | None, zone: str) -> date:
 
 # --- codes -----------------------------------------------------------------------------------------------------------
 
-_EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\".]+(?:\.[^@\s,;<>\".]+)+")
 _STATUS_WORDS = {
     OrderStatus.DRAFT: "draft quote",
     OrderStatus.SUBMITTED: "submitted new open pending confirmed received placed",
@@ -204,7 +203,7 @@ def currency(cell: str) -> str:
 
 def email(cell: str) -> str:
     address = words(cell, longest=254)
-    if not _EMAIL.fullmatch(address):
+    if not is_email_address(address):
         raise Unreadable("is not an e-mail address")
     return address
 

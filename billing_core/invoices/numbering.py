@@ -4,7 +4,6 @@ Whoever draws a number holds the counter's row until they commit, so that nobody
 it is certain that this one is used. A failed save gives its number back with everything else.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,14 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
+from billing_core.businesses.number_format import LONGEST_NUMBER, is_number, sequence_in, series_of, written
 from billing_core.errors import Conflict, Invalid
 from billing_core.invoices.models import CreditNote, Invoice, NumberSeries, SeriesKind
-
-_SEQUENCE = re.compile(r"\{seq(?::0?([1-9]))?\}")
-_PLACEHOLDER = re.compile(r"[{}]")
-LONGEST = 64
-# What no document number needs, and what would not survive a file name or a bank's reference field.
-_ALLOWED = re.compile(r"[^\W_][\w ./#-]*", re.UNICODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +26,6 @@ class Drawn:
     sequence: int | None
 
 
-def check_format(text: str) -> str:
-    """The format, if numbers can be made of it; Invalid with the reason where not.
-
-    ``{seq}`` is needed, ``{seq:03}`` fills up with zeros, ``{year}`` starts a new series each year.
-    """
-    wanted = " ".join(text.split())
-    rest = _SEQUENCE.sub("", wanted, count=1).replace("{year}", "")
-    if len(_SEQUENCE.findall(wanted)) != 1:
-        raise Invalid("The format needs {seq} once, such as INV-{year}-{seq:03}")
-    if _PLACEHOLDER.search(rest):
-        raise Invalid("The format may hold {year} and {seq} in braces, and nothing else")
-    if not _ALLOWED.fullmatch(_written(_series(wanted, date(2000, 1, 1)), 1)) or len(wanted) > LONGEST - 8:
-        raise Invalid("The format may hold letters, digits, spaces and . / # - only, and begins with a letter or digit")
-    return wanted
-
-
 def draw(session: Session, business: Business, kind: SeriesKind, issued_on: date) -> Drawn:
     """The next number of the business's series; others wait for this transaction to end."""
     return draw_many(session, business, kind, issued_on, 1)[0]
@@ -55,17 +33,17 @@ def draw(session: Session, business: Business, kind: SeriesKind, issued_on: date
 
 def draw_many(session: Session, business: Business, kind: SeriesKind, issued_on: date, count: int) -> list[Drawn]:
     """The next ``count`` numbers. A number that somebody has claimed as their own is passed over: it is used."""
-    series = _series(_format(business, kind), issued_on)
+    series = series_of(_format(business, kind), issued_on)
     drawn: list[Drawn] = []
     while len(drawn) < count:
         wanted = count - len(drawn)
         last = _raised(session, business.id, kind, series, by=wanted)
         sequences = range(last - wanted + 1, last + 1)
-        taken = _taken(session, business.id, kind, [_written(series, sequence) for sequence in sequences])
+        taken = _taken(session, business.id, kind, [written(series, sequence) for sequence in sequences])
         drawn += [
             Drawn(number, series, sequence)
             for sequence in sequences
-            if (number := _written(series, sequence)) not in taken
+            if (number := written(series, sequence)) not in taken
         ]
     return drawn
 
@@ -76,15 +54,15 @@ def claim(session: Session, business: Business, kind: SeriesKind, number: str, i
     One that reads like the series' own keeps its place in it, so that the series stays whole.
     """
     wanted = " ".join(number.split())
-    if not wanted or len(wanted) > LONGEST or not _ALLOWED.fullmatch(wanted):
-        reason = f"letters, digits, spaces and . / # - only, at most {LONGEST} characters"
+    if not is_number(wanted):
+        reason = f"may hold letters, digits, blanks and . / # - only, at most {LONGEST_NUMBER} characters"
         raise Invalid("This cannot be a document number", fields={"invoice_number": reason})
-    series = _series(_format(business, kind), issued_on)
+    series = series_of(_format(business, kind), issued_on)
     # By 0: nothing is drawn, but the row is locked, so that nobody draws this very number meanwhile.
     last = _raised(session, business.id, kind, series, by=0)
     if _taken(session, business.id, kind, [wanted]):
         raise Conflict(f"The number {wanted} is already used", fields={"invoice_number": "is already used"})
-    sequence = _sequence_in(series, wanted)
+    sequence = sequence_in(series, wanted)
     if sequence is None:
         return Drawn(wanted, None, None)
     if sequence == last + 1:
@@ -94,22 +72,6 @@ def claim(session: Session, business: Business, kind: SeriesKind, number: str, i
 
 def _format(business: Business, kind: SeriesKind) -> str:
     return business.invoice_format if kind is SeriesKind.INVOICE else business.credit_note_format
-
-
-def _series(number_format: str, issued_on: date) -> str:
-    return number_format.replace("{year}", f"{issued_on.year:04}")
-
-
-def _written(series: str, sequence: int) -> str:
-    return _SEQUENCE.sub(lambda found: f"{sequence:0{found[1] or 1}}", series, count=1)
-
-
-def _sequence_in(series: str, number: str) -> int | None:
-    """Which number of the series this is, if it is written as the series writes it."""
-    before, after = (re.escape(part) for part in _SEQUENCE.sub("\0", series, count=1).split("\0"))
-    found = re.fullmatch(f"{before}([0-9]{{1,9}}){after}", number)
-    sequence = int(found[1]) if found else 0
-    return sequence if sequence and _written(series, sequence) == number else None
 
 
 def _raised(session: Session, business_id: int, kind: SeriesKind, series: str, *, by: int) -> int:
@@ -180,8 +142,8 @@ def series(session: Session, *, business_id: int | None = None) -> list[Series]:
                 name,
                 last,
                 used,
-                _written(name, 1) if last else None,
-                _written(name, last) if last else None,
+                written(name, 1) if last else None,
+                written(name, last) if last else None,
                 ahead,
             )
             for owner, name, last, used, ahead in session.execute(counted)
@@ -208,4 +170,4 @@ def holes(session: Session, wanted: Series, *, limit: int = 100) -> list[str]:
     )
     missing = [place for previous, at in gaps for place in range(previous + 1, min(at, previous + 1 + limit))]
     missing += range((end or 0) + 1, min(wanted.last, (end or 0) + limit) + 1)
-    return [_written(wanted.series, place) for place in missing[:limit]]
+    return [written(wanted.series, place) for place in missing[:limit]]

@@ -11,6 +11,7 @@ from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission, Role, links, sessions
 from billing_core.identity.models import LinkPurpose, User
 from billing_core.people import queries
+from billing_core.text import is_email_address
 
 
 def invite(
@@ -164,20 +165,13 @@ def checked(*, email: str, name: str) -> tuple[str, str]:
     """The address in lower case and the name without needless blanks; Invalid names the fields at fault."""
     address, known_as = email.strip().lower(), " ".join(name.split())
     reasons: dict[str, str] = {}
-    if not is_email_address(address):
+    if not (address.isascii() and is_email_address(address)):
         reasons["email"] = "is not an e-mail address such as ana@example.com"
     if not known_as or len(known_as) > 200 or not known_as.isprintable():
         reasons["name"] = "is needed, with at most 200 letters, signs and blanks"
     if reasons:
         raise Invalid("The name or the e-mail address cannot be used", fields=reasons)
     return address, known_as
-
-
-def is_email_address(text: str) -> bool:
-    """Whether it has the form of an address that we keep; whether it exists, only a mail would tell."""
-    local, _, domain = text.rpartition("@")
-    printable = text.isascii() and text.isprintable() and not set(text) & set(' <>",;\\')
-    return bool(local) and "@" not in local and "." in domain.strip(".") and printable and len(text) <= 254
 
 
 def _leave_an_administrator(administrators: list[int], user: User) -> None:

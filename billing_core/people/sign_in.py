@@ -16,6 +16,7 @@ from billing_core.identity import Actor, Role, actor_with, links, passwords, ses
 from billing_core.identity.models import LinkPurpose, User
 from billing_core.identity.sessions import Browser
 from billing_core.people import queries, service
+from billing_core.text import is_email_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def verify(session: Session, *, email: str, password: str) -> Verified | None:
     """The account, if it may sign in with this password. Takes equally long where it may not."""
     address = email.strip().lower()
     account = select(User.id, User.password_hash).where(User.email == address, User.active)
-    row = session.execute(account).one_or_none() if service.is_email_address(address) else None
+    row = session.execute(account).one_or_none() if is_email_address(address) else None
     user_id, kept = row or (0, None)
     right, newer = passwords.matches(password, kept)
     return Verified(user_id, kept, newer) if right and kept else None

@@ -1,0 +1,52 @@
+"""How a business writes the numbers of its documents, such as ``INV-{year}-{seq:03}``."""
+
+import re
+from datetime import date
+from typing import Final
+
+from billing_core.errors import Invalid
+
+LONGEST_NUMBER: Final = 64
+LONGEST_FORMAT: Final = 48
+_SEQUENCE = re.compile(r"\{seq(?::0?([1-9]))?\}")
+# What no document number needs, and what would not survive a file name or a bank's reference field.
+_ALLOWED = re.compile(r"[^\W_][\w ./#-]*", re.UNICODE)
+
+
+def check_format(text: str) -> str:
+    """The format, if numbers can be made of it; Invalid with the reason where not.
+
+    ``{seq}`` is needed, ``{seq:03}`` fills up with zeros, ``{year}`` starts a new series each year.
+    """
+    wanted = " ".join(text.split())
+    rest = _SEQUENCE.sub("", wanted, count=1).replace("{year}", "")
+    if len(_SEQUENCE.findall(wanted)) != 1:
+        raise Invalid("needs {seq} once, such as INV-{year}-{seq:03}")
+    if "{" in rest or "}" in rest:
+        raise Invalid("may hold {year} and {seq} in braces, and nothing else")
+    if len(wanted) > LONGEST_FORMAT or not is_number(written(series_of(wanted, date(2000, 1, 1)), 1)):
+        raise Invalid("may hold letters, digits, blanks and . / # - only, and begins with a letter or a digit")
+    return wanted
+
+
+def is_number(text: str) -> bool:
+    """Whether a document can be called so."""
+    return len(text) <= LONGEST_NUMBER and bool(_ALLOWED.fullmatch(text))
+
+
+def series_of(number_format: str, issued_on: date) -> str:
+    """The format with its year filled in: what one counter counts."""
+    return number_format.replace("{year}", f"{issued_on.year:04}")
+
+
+def written(series: str, sequence: int) -> str:
+    """The number at one place of a series."""
+    return _SEQUENCE.sub(lambda found: f"{sequence:0{found[1] or 1}}", series, count=1)
+
+
+def sequence_in(series: str, number: str) -> int | None:
+    """The place of a number in a series; None where it is not written as the series writes it."""
+    before, after = (re.escape(part) for part in _SEQUENCE.sub("\0", series, count=1).split("\0"))
+    found = re.fullmatch(f"{before}([0-9]{{1,9}}){after}", number)
+    sequence = int(found[1]) if found else 0
+    return sequence if sequence and written(series, sequence) == number else None
