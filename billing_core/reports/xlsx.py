@@ -1,7 +1,7 @@
 """Reports as a workbook: summary, orders, charges, questions. Numbers are numbers, dates are dates, text is text.
 
-XlsxWriter writes the frame: styles, headers, filters, the summary. Its way of writing a cell takes twenty times as
-long as the cell's XML, and it must end before the file can begin; so the rows flow into the frame while it is sent.
+XlsxWriter writes the frame: styles, headers, filters, the summary. It takes many times as long for a cell as the
+cell's XML does, and must end before the file can begin; so the rows flow into the frame while it is sent.
 """
 
 import enum
@@ -92,7 +92,7 @@ def workbook(session: Session, report: Report) -> Iterator[bytes]:
     sheets = list(_sheets(session, report))
     with ZipFile(_frame(session, report, sheets)) as frame:
         files = ((name, report.created_at, chunks) for name, chunks in _filled(frame, sheets))
-        # Excel refuses archives made for files beyond four gigabytes; a full sheet has less than one.
+        # Not every spreadsheet program reads ZIP64, and a full sheet of usual rows has less than a gigabyte.
         yield from zipped(files, zip64=False)
 
 

@@ -84,10 +84,10 @@ def test_the_workbook_begins_before_its_rows_are_read(session):
     assert book["Orders"]["A2"].value == "LATER"
 
 
-def test_the_workbook_is_an_archive_that_excel_opens(session):
+def test_the_workbook_is_a_plain_archive_and_says_its_sizes(session):
     content = b"".join(exporting.chunks(session, SYSTEM, a_report(session, a_customer(session), (1, 0)).id, "xlsx"))
     with ZipFile(io.BytesIO(content)) as archive:
-        # 4.5 would be ZIP64, which Excel refuses.
+        # 4.5 would be ZIP64, which not every spreadsheet program reads.
         assert {entry.extract_version for entry in archive.infolist()} == {20}
         sheets = [archive.read(f"xl/worksheets/sheet{number}.xml") for number in (2, 3, 4)]
     assert [re.search(b'<dimension ref="([^"]+)"', sheet)[1] for sheet in sheets] == [b"A1:I2", b"A1:K2", b"A1:D2"]
