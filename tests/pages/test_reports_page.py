@@ -47,6 +47,7 @@ def test_filters_narrow_the_list_and_are_in_the_link_to_the_file(page_as, sessio
 
     assert list(tables_of(page)[0]["Customer"]) == ["Bolt GmbH"]
     assert "text=bolt" in page.link_button[0].url
+    assert "excel=1" in page.link_button[0].url
     page.date_input(key="reports_to").set_value("2026-02-28").run()
     assert "No report fits" in page.info[0].value
 
@@ -117,6 +118,13 @@ def test_a_kept_view_brings_its_filters_back(page_as, sessions):
     assert page.toast[0].value.startswith("Saved."), "said after the rerun that follows, else nobody sees it"
     with sessions() as session:
         assert session.scalars(select(SavedView.query)).all() == ["reports_currency=EUR"]
+
+    page = visitor.visit("reports.py", reports_text="nobody")
+    next(one for one in page.button if one.label == "Euros").click().run()
+
+    assert not page.exception
+    assert (page.selectbox(key="reports_currency").value, page.text_input(key="reports_text").value) == ("EUR", "")
+    assert list(tables_of(page)[0]["Customer"]) == ["Bolt GmbH"]
 
 
 def test_a_report_of_somebody_else_is_not_there(page_as, sessions):
