@@ -12,7 +12,7 @@ from dbos import DBOS
 from sqlalchemy import URL
 
 from billing_core import runtime
-from billing_core.jobs import bill_run
+from billing_core.jobs import bill_run, ledger_sealing
 
 # Ours and fixed: by default it is a hash of the code, and an upgrade would leave behind what was going on.
 APPLICATION_VERSION = "1"
@@ -34,11 +34,13 @@ def start() -> None:
     bill_run.ready.set()
     DBOS.launch()
     bill_run.begin_unfinished()
+    ledger_sealing.job.start()
 
 
 def stop() -> None:
     """What is going on stops after the customer it is at, and is taken up by the next ``start``."""
     bill_run.ready.clear()
+    ledger_sealing.job.stop(patience_seconds=PATIENCE_SECONDS)
     DBOS.destroy(workflow_completion_timeout_sec=PATIENCE_SECONDS)
 
 

@@ -72,6 +72,11 @@ def seal(session: Session, *, now: datetime, limit: int = 5_000) -> int:
     return len(seals)
 
 
+def waiting(session: Session) -> bool:
+    """Is there an entry without its seal?"""
+    return session.scalar(select(UnsealedEntry.entry_id).limit(1)) is not None
+
+
 def digest_of(entry: Sequence[Any], sides: Sequence[tuple[Any, ...]], before: str) -> str:
     """SHA-256 (hex) over one text that is the same on every database: the digest before, the entry, its sides.
 

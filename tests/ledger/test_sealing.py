@@ -181,9 +181,9 @@ def test_an_entry_that_commits_late_is_sealed_late(sessions):
     with sessions.begin() as session:
         acme = parties(session)
     with sessions.begin() as slow:
-        first = service.post(slow, SYSTEM, an_invoice_entry(acme, 1, net=1), now=NOW)
+        service.post(slow, SYSTEM, an_invoice_entry(acme, 1, net=1), now=NOW)
         with sessions.begin() as session:
-            second = service.post(session, SYSTEM, an_invoice_entry(acme, 2, net=2), now=NOW)
+            service.post(session, SYSTEM, an_invoice_entry(acme, 2, net=2), now=NOW)
         with sessions.begin() as session:
             sealing.seal(session, now=NOW)
     with sessions.begin() as session:
@@ -191,6 +191,6 @@ def test_an_entry_that_commits_late_is_sealed_late(sessions):
 
     with sessions() as session:
         order = session.scalars(select(LedgerSeal.entry_id).order_by(LedgerSeal.sequence)).all()
-        assert order == [second, first] == sorted(order, reverse=True)
+        assert order == sorted(order, reverse=True)
         assert wrong(session) == [()] * 5
         assert session.scalar(select(func.count()).select_from(LedgerEntry)) == 2

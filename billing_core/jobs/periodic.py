@@ -1,0 +1,45 @@
+"""Small work that is due every few seconds, in a thread of its own.
+
+For what finds in our own tables whatever is left to do: nothing has to be remembered of a single turn, as DBOS would.
+"""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+log = structlog.get_logger()
+
+
+class Periodic:
+    """``work`` is called, again and again, with a question to ask between its steps: is the process about to end?
+
+    What fails is logged, and tried again in the next turn.
+    """
+
+    def __init__(self, name: str, work: Callable[[Callable[[], bool]], object], *, every_seconds: float) -> None:
+        self._name = name
+        self._work = work
+        self._every_seconds = every_seconds
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, with a first turn at once."""
+        self._ending.clear()
+        self._thread = threading.Thread(target=self._turns, name=self._name, daemon=True)
+        self._thread.start()
+
+    def stop(self, *, patience_seconds: float) -> None:
+        """Begin no more, and wait so long for the step that is going on."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join(patience_seconds)
+
+    def _turns(self) -> None:
+        while not self._ending.is_set():
+            try:
+                self._work(self._ending.is_set)
+            except Exception:  # the edge of the job: the database may be back in the next turn
+                log.exception("periodic_work_failed", work=self._name)
+            self._ending.wait(self._every_seconds)
