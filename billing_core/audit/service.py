@@ -1,10 +1,12 @@
 """Recording a change. Called by the service that makes it, in the same transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
+from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from billing_core.audit.models import AuditEntry
@@ -37,6 +39,36 @@ def record(
             after=_plain(after),
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One change among many that are recorded at once; the fields as in ``record``."""
+
+    subject: tuple[str, object]
+    label: str = ""
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+
+def record_many(session: Session, actor: Actor, action: str, traces: Sequence[Trace], *, now: datetime) -> None:
+    """Append an entry for each, in one statement."""
+    rows = [
+        {
+            "at": now,
+            "actor_id": actor.user_id,
+            "actor_name": actor.name,
+            "action": action,
+            "subject_kind": trace.subject[0],
+            "subject_id": str(trace.subject[1]),
+            "subject_label": trace.label[:200],
+            "before": _plain(trace.before),
+            "after": _plain(trace.after),
+        }
+        for trace in traces
+    ]
+    if rows:
+        session.connection().execute(insert(cast("Table", AuditEntry.__table__)), rows)
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,0 +1,95 @@
+"""Single inputs of an invoice: each returns what is kept, and says in ``reasons`` why it cannot be."""
+
+from datetime import date
+from decimal import Decimal
+
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY
+from billing_core.money import LINE_QUANTITY_PLACES, PERCENT_PLACES, PRICE_PLACES
+from billing_core.text import control_character, is_email_address
+
+Reasons = dict[str, str]
+
+# Of quantities, prices and amounts, in whole units; what is stored as scaled integers stays within 64 bits.
+LARGEST = 10**12
+LARGEST_WORDS = f"{LARGEST:,}"
+
+
+def line_of_text(reasons: Reasons, field: str, text: str, longest: int) -> str:
+    """One line: blanks around and between the words are one."""
+    return _kept_text(reasons, field, " ".join(text.split()), longest)
+
+
+def text_block(reasons: Reasons, field: str, text: str, longest: int) -> str:
+    """Several lines: their ends are trimmed, empty ones stay between others."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").split("\n")
+    return _kept_text(reasons, field, "\n".join(line.rstrip(" ") for line in lines).strip(), longest)
+
+
+def email(reasons: Reasons, field: str, text: str) -> str:
+    address = text.strip()
+    if address and not is_email_address(address):
+        reasons[field] = "is not an e-mail address such as ana@example.com"
+    return address
+
+
+def day(reasons: Reasons, field: str, wanted: date) -> date:
+    if not EARLIEST_DAY <= wanted <= LATEST_DAY:
+        reasons[field] = f"must lie between {EARLIEST_DAY} and {LATEST_DAY}"
+    return wanted
+
+
+def quantity(reasons: Reasons, field: str, number: Decimal) -> Decimal:
+    kept = _number(reasons, field, number, LINE_QUANTITY_PLACES)
+    if field not in reasons and kept <= 0:
+        reasons[field] = "must be more than 0"
+    return kept
+
+
+def unit_price(reasons: Reasons, field: str, number: Decimal) -> Decimal:
+    kept = _number(reasons, field, number, PRICE_PLACES)
+    if field not in reasons and kept < 0:
+        reasons[field] = "must not be negative; take something off with a discount"
+    return kept
+
+
+def percentage(reasons: Reasons, field: str, number: Decimal) -> Decimal:
+    kept = _number(reasons, field, number, PERCENT_PLACES)
+    if field not in reasons and not 0 <= kept <= 100:
+        reasons[field] = "must lie between 0 and 100 percent"
+    return kept
+
+
+def discount(
+    reasons: Reasons, field: str, percent: Decimal | None, minor: int | None
+) -> tuple[Decimal | None, int | None]:
+    """At most one of the two; none of 0."""
+    if percent is not None:
+        percent = percentage(reasons, f"{field}_percent", percent)
+    if minor is not None and minor < 0:
+        reasons[f"{field}_minor"] = "must not be negative"
+    if percent and minor:
+        reasons[f"{field}_percent"] = "is either a percentage or an amount, not both"
+    return percent or None, minor or None
+
+
+def _kept_text(reasons: Reasons, field: str, text: str, longest: int) -> str:
+    if found := control_character(text):
+        reasons[field] = f"has a character in it that cannot be kept ({found})"
+    elif len(text) > longest:
+        reasons[field] = f"may have at most {longest:,} characters, and has {len(text):,}"
+    return text
+
+
+def _number(reasons: Reasons, field: str, number: Decimal, places: int) -> Decimal:
+    """The number with exactly ``places`` decimals, so that equal numbers are kept alike."""
+    if not number.is_finite():
+        reasons[field] = "must be a number"
+    elif number and number.adjusted() > 12:
+        reasons[field] = f"must be at most {LARGEST_WORDS}"
+    elif (kept := number.quantize(Decimal(1).scaleb(-places))) != number:
+        reasons[field] = f"may have at most {places} decimals"
+    elif abs(kept) > LARGEST:
+        reasons[field] = f"must be at most {LARGEST_WORDS}"
+    else:
+        return kept
+    return Decimal(0)

@@ -1,0 +1,277 @@
+"""An invoice's states, its published status, and the one function through which a stored invoice changes."""
+
+import enum
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final, Protocol, cast
+
+from sqlalchemy import ColumnElement, Table, and_, bindparam, case, insert, not_, or_, select, update
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.errors import Conflict
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, InvoiceState
+from billing_core.ledger import service as ledger
+from billing_core.ledger.service import Entry
+
+_INVOICES = cast("Table", Invoice.__table__)
+_EVENTS = cast("Table", InvoiceEvent.__table__)
+
+DRAFT, OPEN, PAID, CANCELLED = InvoiceState.DRAFT, InvoiceState.OPEN, InvoiceState.PAID, InvoiceState.CANCELLED
+
+# DRAFT to PAID: an invoice of nothing is paid as soon as it is sent. CANCELLED to OPEN: a write-off is undone.
+MOVES: Final[dict[InvoiceState, frozenset[InvoiceState]]] = {
+    DRAFT: frozenset({OPEN, PAID, CANCELLED}),
+    OPEN: frozenset({PAID, CANCELLED}),
+    PAID: frozenset({OPEN}),
+    CANCELLED: frozenset({OPEN}),
+}
+
+
+class InvoiceStatus(enum.StrEnum):
+    """What is published: the state and the facts in one word."""
+
+    DRAFT = "draft"
+    SENT = "sent"
+    VIEWED = "viewed"
+    OVERDUE = "overdue"
+    PAID = "paid"
+    REFUNDED = "refunded"
+    CANCELLED = "cancelled"
+
+
+class Facts(Protocol):
+    """What the status follows from; an ``Invoice`` and the rows of ``queries`` have it."""
+
+    @property
+    def state(self) -> InvoiceState: ...
+    @property
+    def due_on(self) -> date: ...
+    @property
+    def paid_minor(self) -> int: ...
+    @property
+    def refunded_minor(self) -> int: ...
+    @property
+    def viewed_at(self) -> datetime | None: ...
+    @property
+    def marked_overdue_at(self) -> datetime | None: ...
+    @property
+    def payment_failed_at(self) -> datetime | None: ...
+
+
+def status(invoice: Facts, today: date) -> InvoiceStatus:
+    """The published status; ``today`` is the day where the business is."""
+    match invoice.state:
+        case InvoiceState.DRAFT:
+            return InvoiceStatus.DRAFT
+        case InvoiceState.CANCELLED:
+            return InvoiceStatus.CANCELLED
+        case InvoiceState.PAID:
+            refunded = 0 < invoice.refunded_minor == invoice.paid_minor
+            return InvoiceStatus.REFUNDED if refunded else InvoiceStatus.PAID
+        case InvoiceState.OPEN:
+            if invoice.due_on < today or invoice.marked_overdue_at or invoice.payment_failed_at:
+                return InvoiceStatus.OVERDUE
+            return InvoiceStatus.VIEWED if invoice.viewed_at else InvoiceStatus.SENT
+
+
+def status_sql(today: date) -> ColumnElement[str]:
+    """The same in SQL; a test holds the two together."""
+    return case(*((condition, wanted.value) for wanted, condition in _conditions(today).items()))
+
+
+def has_status(wanted: Collection[InvoiceStatus], today: date) -> ColumnElement[bool]:
+    """In SQL, as conditions on the columns themselves, so that their indexes serve: is its status one of these?"""
+    conditions = _conditions(today)
+    return or_(*(conditions[one] for one in InvoiceStatus if one in wanted))
+
+
+def _conditions(today: date) -> dict[InvoiceStatus, ColumnElement[bool]]:
+    late = or_(Invoice.due_on < today, Invoice.marked_overdue_at.is_not(None), Invoice.payment_failed_at.is_not(None))
+    refunded = and_(Invoice.refunded_minor > 0, Invoice.refunded_minor == Invoice.paid_minor)
+    is_open, paid = Invoice.state == OPEN, Invoice.state == PAID
+    return {
+        InvoiceStatus.DRAFT: Invoice.state == DRAFT,
+        InvoiceStatus.CANCELLED: Invoice.state == CANCELLED,
+        InvoiceStatus.REFUNDED: and_(paid, refunded),
+        InvoiceStatus.PAID: and_(paid, not_(refunded)),
+        InvoiceStatus.OVERDUE: and_(is_open, late),
+        InvoiceStatus.VIEWED: and_(is_open, not_(late), Invoice.viewed_at.is_not(None)),
+        InvoiceStatus.SENT: and_(is_open, not_(late), Invoice.viewed_at.is_(None)),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one invoice, which the caller has locked (``queries.for_change``).
+
+    ``facts``: columns and what they become. ``to``: its new state, None where it keeps it. ``data``: what the
+    event's sentence needs. ``entry``: what is posted for it. ``traced``: what the audit log shall say beyond the
+    facts, as it was and as it is.
+    """
+
+    invoice: Invoice
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    to: InvoiceState | None = None
+    data: Mapping[str, Any] | None = None
+    entry: Entry | None = None
+    traced: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
+
+
+def change(
+    session: Session,
+    actor: Actor,
+    changes: Sequence[Change],
+    *,
+    event: EventKind | None,
+    action: str = Permission.INVOICE_WRITE,
+    now: datetime,
+) -> None:
+    """Check the moves, post, set the facts, and write event and audit. All changes of one call set the same facts.
+
+    ``event`` None: the timeline already says it. The invoices are read again, so that they show what was stored.
+    """
+    for one in changes:
+        _check_move(one)
+    ledger.post_many(session, actor, [one.entry for one in changes if one.entry], now=now)
+    _store(session, changes, now)
+    if event is not None:
+        note_many(session, actor, [(one.invoice.id, event, one.data) for one in changes], now=now)
+    audit.record_many(session, actor, action, [_trace(one) for one in changes], now=now)
+    _read_again(session, changes)
+
+
+def settle(
+    session: Session,
+    actor: Actor,
+    invoice: Invoice,
+    *,
+    event: EventKind,
+    now: datetime,
+    paid: int = 0,
+    credited: int = 0,
+    written_off: int = 0,
+    refunded: int = 0,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Add to the kept amounts (minor units; negative takes back) and move the invoice to where they leave it.
+
+    The caller has posted what they mean. Conflict where they do not fit the invoice.
+    """
+    amounts = {
+        "paid_minor": invoice.paid_minor + paid,
+        "credited_minor": invoice.credited_minor + credited,
+        "written_off_minor": invoice.written_off_minor + written_off,
+        "refunded_minor": invoice.refunded_minor + refunded,
+    }
+    settled = amounts["paid_minor"] + amounts["credited_minor"] + amounts["written_off_minor"]
+    given_up = invoice.state is CANCELLED and invoice.written_off_minor > 0
+    if invoice.state is DRAFT or (invoice.state is CANCELLED and not given_up):
+        raise Conflict(f"{named(invoice)} is {_STATE_WORDS[invoice.state]}: nothing is due on it")
+    if min(amounts.values()) < 0 or amounts["refunded_minor"] > amounts["paid_minor"]:
+        raise Conflict(f"More would be taken back than {named(invoice)} has got")
+    if settled > invoice.total_minor:
+        raise Conflict(f"{named(invoice)} would get more than is due: {invoice.amount_due}")
+
+    facts: dict[str, Any] = dict(amounts)
+    if settled < invoice.total_minor:
+        target = OPEN
+    elif amounts["paid_minor"] or not invoice.total_minor:
+        target = PAID
+    else:
+        target = CANCELLED
+    if target is not invoice.state:
+        facts |= {"paid_at": now if target is PAID else None, "cancelled_at": now if target is CANCELLED else None}
+    if paid > 0:
+        facts |= {"payment_failed_at": None, "payment_failure": ""}
+    wanted = Change(invoice, facts, None if target is invoice.state else target, data)
+    change(session, actor, [wanted], event=event, action=Permission.PAYMENT_WRITE, now=now)
+
+
+Note = tuple[int, EventKind, Mapping[str, Any] | None]
+
+
+def note(
+    session: Session,
+    actor: Actor,
+    invoice_id: int,
+    kind: EventKind,
+    data: Mapping[str, Any] | None = None,
+    *,
+    now: datetime,
+) -> None:
+    """Write into the timeline what changes nothing in the invoice itself, such as a mail that left."""
+    note_many(session, actor, [(invoice_id, kind, data)], now=now)
+
+
+def note_many(session: Session, actor: Actor, notes: Sequence[Note], *, now: datetime) -> None:
+    """``note`` for many invoices (id, kind, data) in one statement."""
+    rows = [
+        {
+            "invoice_id": invoice_id,
+            "at": now,
+            "kind": kind,
+            "actor_id": actor.user_id,
+            "actor_name": actor.name,
+            "data": data,
+        }
+        for invoice_id, kind, data in notes
+    ]
+    if rows:
+        session.connection().execute(insert(_EVENTS), rows)
+
+
+_STATE_WORDS = {DRAFT: "a draft", OPEN: "open", PAID: "paid", CANCELLED: "cancelled"}
+
+
+def named(invoice: Invoice) -> str:
+    """What a message calls the invoice."""
+    return f"Invoice {invoice.number}" if invoice.number else f"The draft for {invoice.customer_name or 'nobody yet'}"
+
+
+def _check_move(wanted: Change) -> None:
+    state = wanted.invoice.state
+    if wanted.to is not None and wanted.to not in MOVES[state]:
+        raise Conflict(f"{named(wanted.invoice)} is {_STATE_WORDS[state]} and cannot become {_STATE_WORDS[wanted.to]}")
+
+
+def _store(session: Session, changes: Sequence[Change], now: datetime) -> None:
+    statement = update(_INVOICES).where(_INVOICES.c.id == bindparam("key"), _INVOICES.c.version == bindparam("seen"))
+    rows = [
+        {
+            "key": one.invoice.id,
+            "seen": one.invoice.version,
+            **one.facts,
+            "state": one.to or one.invoice.state,
+            "updated_at": now,
+            "version": one.invoice.version + 1,
+        }
+        for one in changes
+    ]
+    stored = session.connection().execute(statement, rows)
+    if stored.rowcount != len(rows):
+        raise Conflict("Somebody else has changed this invoice in the same moment. Look at it again.")
+
+
+def _trace(one: Change) -> audit.Trace:
+    after = {name: value for name, value in one.facts.items() if name not in _UNTRACED}
+    if one.to is not None:
+        after["state"] = one.to
+    before, after = audit.changed({name: getattr(one.invoice, name) for name in after}, after)
+    label = one.facts.get("number") or one.invoice.number or one.invoice.customer_name
+    was, became = one.traced
+    return audit.Trace(("invoice", one.invoice.id), label, {**before, **was}, {**after, **became})
+
+
+# A copy of what the business's own audit trail tells.
+_UNTRACED = {"issuer"}
+
+
+def _read_again(session: Session, changes: Sequence[Change]) -> None:
+    """A few hundred at a time: a statement takes only so many values."""
+    ids = [one.invoice.id for one in changes]
+    for start in range(0, len(ids), 500):
+        again = select(Invoice).where(Invoice.id.in_(ids[start : start + 500]))
+        session.scalars(again.execution_options(populate_existing=True)).all()

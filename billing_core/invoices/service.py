@@ -1,0 +1,274 @@
+"""Writing invoices and sending them: drafts are created, edited, copied, discarded, opened; details change until paid.
+
+What happens to an open invoice afterwards is in ``following``.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.audit.models import AuditEntry
+from billing_core.businesses.models import Business
+from billing_core.customers.models import Customer
+from billing_core.customers.queries import visible_to
+from billing_core.errors import Conflict, Invalid
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import lifecycle, numbering, queries, writing
+from billing_core.invoices.content import Content, checked
+from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change, named
+from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, SeriesKind
+from billing_core.invoices.numbering import Drawn
+from billing_core.invoices.totals import totals
+from billing_core.ledger.models import Account, EntryKind
+from billing_core.ledger.service import Entry, Side
+
+# Somebody who types in a draft that saves itself makes one event of it, not hundreds.
+ONE_EDIT: Final = timedelta(minutes=10)
+
+
+def create(
+    session: Session,
+    actor: Actor,
+    content: Content,
+    *,
+    now: datetime,
+    numbered: bool = False,
+    number: str | None = None,
+) -> Invoice:
+    """A new draft. ``numbered``: it gets its number at once; ``number``: this one, Conflict where it is used."""
+    actor.require(Permission.INVOICE_WRITE)
+    kept = checked(content)
+    _refuse_unknown(session, actor, [kept])
+    drawn = None
+    if number is not None or numbered:
+        business = session.get_one(Business, kept.business_id)
+        drawn = (
+            numbering.draw(session, business, SeriesKind.INVOICE, kept.issued_on)
+            if number is None
+            else numbering.claim(session, business, SeriesKind.INVOICE, number, kept.issued_on)
+        )
+    (invoice_id,) = _create(session, actor, [kept], now=now, drawn=drawn)
+    return session.get_one(Invoice, invoice_id)
+
+
+def create_many(session: Session, actor: Actor, contents: Sequence[Content], *, now: datetime) -> list[int]:
+    """New drafts in a few statements, all or none; their ids in the order of the contents."""
+    actor.require(Permission.INVOICE_WRITE)
+    kept = [checked(content) for content in contents]
+    _refuse_unknown(session, actor, kept)
+    return _create(session, actor, kept, now=now)
+
+
+def edit(
+    session: Session, actor: Actor, invoice_id: int, content: Content, *, drawn_from: int, now: datetime
+) -> Invoice:
+    """Save a draft as it reads now. ``drawn_from`` is the version that the editor showed.
+
+    Nothing is written where nothing differs. Conflict where it is no draft any more, or where somebody has saved in
+    between: the message and ``fields`` say what they made of it.
+    """
+    actor.require(Permission.INVOICE_WRITE)
+    wanted = checked(content)
+    invoice = queries.for_change(session, actor, invoice_id)
+    if invoice.state is not DRAFT:
+        raise Conflict(f"{named(invoice)} is not a draft any more: its lines and amounts do not change")
+    current = queries.content(session, invoice)
+    if wanted == current:
+        return invoice
+    if invoice.version != drawn_from:
+        raise _stale(session, invoice, current, wanted)
+    if invoice.number and wanted.business_id != invoice.business_id:
+        raise Conflict(
+            f"{named(invoice)} has its number from our business", fields={"business_id": "is settled by the number"}
+        )
+    if (wanted.customer_id, wanted.business_id) != (current.customer_id, current.business_id):
+        _refuse_unknown(session, actor, [wanted])
+    event = None if _edited_lately(session, actor, invoice, now) else EventKind.EDITED
+
+    writing.replace_lines(session, invoice.id, current, wanted, now=now)
+    _, facts = audit.changed(writing.header_of(current), writing.header_of(wanted))
+    facts |= writing.sums(wanted.totals())
+    edited = Change(invoice, facts, traced=writing.line_differences(current, wanted))
+    lifecycle.change(session, actor, [edited], event=event, now=now)
+    return invoice
+
+
+def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date) -> Invoice:
+    """A new draft that says the same, dated today. It bills no report a second time."""
+    actor.require(Permission.INVOICE_WRITE)
+    original = queries.one(session, actor, invoice_id)
+    content = queries.content(session, original)
+    lines = tuple(replace(line, report_id=None) for line in content.lines)
+    copied = checked(replace(content, issued_on=today, due_on=None, lines=lines))
+    data = {"copied_from": original.id, "number": original.number}
+    (copy_id,) = _create(session, actor, [copied], now=now, data=data)
+    return session.get_one(Invoice, copy_id)
+
+
+def discard(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> None:
+    """Throw away a draft that never had a number. Its history stays; lists leave it out."""
+    actor.require(Permission.INVOICE_WRITE)
+    invoice = queries.for_change(session, actor, invoice_id)
+    if invoice.state is not DRAFT or invoice.number:
+        raise Conflict(f"{named(invoice)} cannot be discarded, only cancelled: its number must stay in the series")
+    writing.unlink_reports(session, invoice.id)
+    discarded = Change(invoice, {"cancelled_at": now}, to=CANCELLED)
+    lifecycle.change(session, actor, [discarded], event=EventKind.CANCELLED, now=now)
+
+
+def open_invoice(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
+    """Send a draft: it gets its number if it has none, our details are frozen into it, and it is posted."""
+    return open_many(session, actor, [invoice_id], now=now)[0]
+
+
+def open_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now: datetime) -> list[Invoice]:
+    """Send these drafts, all or none; they are numbered in the order given."""
+    actor.require(Permission.INVOICE_SEND)
+    invoices = queries.many_for_change(session, actor, invoice_ids)
+    for invoice in invoices:
+        if invoice.state is not DRAFT:
+            raise Conflict(f"{named(invoice)} has been sent or cancelled already")
+    lines = queries.lines_of(session, [invoice.id for invoice in invoices])
+    wanted = {invoice.business_id for invoice in invoices}
+    businesses = {one.id: one for one in session.scalars(select(Business).where(Business.id.in_(wanted)))}
+    entries = {invoice.id: _opening(invoice, [line.computed for line in lines[invoice.id]]) for invoice in invoices}
+    issuers = {business.id: issuer_of(business) for business in businesses.values()}
+    # Last of all: whoever draws a number makes everybody else wait until the transaction ends.
+    drawn = _draw(session, businesses, [invoice for invoice in invoices if not invoice.number])
+
+    changes = []
+    for invoice in invoices:
+        place = drawn.get(invoice.id) or Drawn(invoice.number or "", invoice.series, invoice.sequence)
+        facts = {
+            "number": place.number,
+            "series": place.series,
+            "sequence": place.sequence,
+            "issuer": issuers[invoice.business_id],
+            "sent_at": now,
+            "paid_at": None if invoice.total_minor else now,
+        }
+        entry = entries[invoice.id]
+        changes.append(
+            Change(
+                invoice,
+                facts,
+                to=OPEN if invoice.total_minor else PAID,
+                data={"number": place.number, "total_minor": invoice.total_minor, "currency": invoice.currency},
+                entry=entry and replace(entry, memo=place.number),
+            )
+        )
+    lifecycle.change(session, actor, changes, event=EventKind.SENT, action=Permission.INVOICE_SEND, now=now)
+    return invoices
+
+
+def issuer_of(business: Business) -> dict[str, Any]:
+    """What a document says of us; frozen into the invoice when it is sent."""
+    return {
+        "name": business.name,
+        "address": business.address,
+        "email": business.email,
+        "phone": business.phone,
+        "tax_id": business.tax_id,
+        "bank_details": business.bank_details,
+        "footer": business.invoice_footer,
+    }
+
+
+def _create(
+    session: Session,
+    actor: Actor,
+    contents: Sequence[Content],
+    *,
+    now: datetime,
+    drawn: Drawn | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> list[int]:
+    ids = writing.insert_drafts(session, actor, contents, now=now, drawn=drawn)
+    notes, traces = [], []
+    for invoice_id, content in zip(ids, contents, strict=True):
+        notes.append((invoice_id, EventKind.CREATED, data))
+        after = {"currency": content.currency, "issued_on": content.issued_on, "due_on": content.due_on}
+        after |= {"lines": len(content.lines), "number": drawn and drawn.number}
+        traces.append(audit.Trace(("invoice", invoice_id), content.customer_name, after=after))
+    lifecycle.note_many(session, actor, notes, now=now)
+    audit.record_many(session, actor, Permission.INVOICE_WRITE, traces, now=now)
+    return ids
+
+
+def _refuse_unknown(session: Session, actor: Actor, contents: Sequence[Content]) -> None:
+    """The database would refuse them too, but could not say which field."""
+    wanted = sorted({content.customer_id for content in contents})
+    known: set[int] = set()
+    for start in range(0, len(wanted), 500):
+        some = Customer.id.in_(wanted[start : start + 500])
+        known |= set(session.scalars(select(Customer.id).where(some, visible_to(actor))))
+    businesses = set(session.scalars(select(Business.id)))
+    for content in contents:
+        if content.customer_id not in known:
+            raise Invalid("There is no such customer", fields={"customer_id": "is not one of our customers"})
+        if content.business_id not in businesses:
+            raise Invalid("There is no such business", fields={"business_id": "is not one of our businesses"})
+
+
+def _opening(invoice: Invoice, lines: Sequence[Any]) -> Entry | None:
+    """What sending it posts: the customer owes the total, which is revenue and tax; None for an invoice of nothing."""
+    if not invoice.total_minor:
+        return None
+    computed = totals(
+        lines, invoice.currency, discount_percent=invoice.discount_percent, discount_minor=invoice.discount_minor
+    )
+    return Entry(
+        business_id=invoice.business_id,
+        customer_id=invoice.customer_id,
+        currency=invoice.currency,
+        kind=EntryKind.INVOICE,
+        document=f"invoice:{invoice.id}",
+        effective_on=invoice.issued_on,
+        sides=[
+            Side(Account.RECEIVABLE, computed.total_minor, invoice_id=invoice.id),
+            *(Side(Account.REVENUE, -row.net_minor, row.type) for row in computed.by_type),
+            *(Side(Account.TAX_PAYABLE, -row.tax_minor, f"{row.rate.normalize():f}") for row in computed.by_rate),
+        ],
+    )
+
+
+def _draw(session: Session, businesses: Mapping[int, Business], invoices: Sequence[Invoice]) -> dict[int, Drawn]:
+    """A number for each, by invoice id. Counters are raised in one order, so that nobody waits in a circle."""
+    series: dict[tuple[int, int], list[Invoice]] = defaultdict(list)
+    for invoice in invoices:
+        series[invoice.business_id, invoice.issued_on.year].append(invoice)
+    drawn: dict[int, Drawn] = {}
+    for (business_id, _), members in sorted(series.items()):
+        business, day = businesses[business_id], members[0].issued_on
+        numbers = numbering.draw_many(session, business, SeriesKind.INVOICE, day, len(members))
+        drawn |= {invoice.id: number for invoice, number in zip(members, numbers, strict=True)}
+    return drawn
+
+
+def _edited_lately(session: Session, actor: Actor, invoice: Invoice, now: datetime) -> bool:
+    """Does the timeline already say that this person is writing?"""
+    found = select(InvoiceEvent.id).where(
+        InvoiceEvent.invoice_id == invoice.id,
+        InvoiceEvent.kind.in_([EventKind.CREATED, EventKind.EDITED]),
+        InvoiceEvent.actor_id == actor.user_id,
+        InvoiceEvent.actor_name == actor.name,
+        InvoiceEvent.at > now - ONE_EDIT,
+    )
+    return session.scalar(found.limit(1)) is not None
+
+
+def _stale(session: Session, invoice: Invoice, current: Content, wanted: Content) -> Conflict:
+    """Who has saved in between, and how what differs reads now."""
+    last = select(AuditEntry.actor_name).where(
+        AuditEntry.subject_kind == "invoice", AuditEntry.subject_id == str(invoice.id)
+    )
+    who = session.scalar(last.order_by(AuditEntry.id.desc()).limit(1)) or "Somebody"
+    reads = writing.now_reads(current, wanted)
+    said = "; ".join(f"{field.replace('_', ' ')} {reason}" for field, reason in reads.items())
+    return Conflict(f"{who} has saved this draft in the meantime: {said}", fields=reads)
