@@ -32,12 +32,18 @@ VERSIONS = [
 ]
 
 
+# (rate id, last day, withdrawal) as they were when this browser opened the rate.
+_OPENED = "opened_rate"
+
+
 def open_(rate_id: int | str) -> None:
     st.query_params["rate"] = str(rate_id)
+    st.session_state.pop(_OPENED, None)
 
 
 def close() -> None:
     st.query_params.pop("rate", None)
+    st.session_state.pop(_OPENED, None)
 
 
 def draw(read: Reader, actor: Actor, customer_id: int, wanted: str) -> None:
@@ -64,6 +70,8 @@ def draw(read: Reader, actor: Actor, customer_id: int, wanted: str) -> None:
     )
     if not actor.may(Permission.RATE_WRITE):
         return
+    if _changed_meanwhile(row):
+        return
     if row.withdrawn_at is not None:
         st.info(
             f"This version was withdrawn on {formats.day(row.withdrawn_at.date())}. It rates nothing any more; reports "
@@ -77,6 +85,27 @@ def draw(read: Reader, actor: Actor, customer_id: int, wanted: str) -> None:
         _change(read, actor, row)
     with ending:
         _end(read, actor, row)
+
+
+def _changed_meanwhile(row: RateRow) -> bool:
+    """Whether somebody ended, changed or withdrew the rate while it was open here; says so instead of its fields.
+
+    Without it, what was typed for the rate as it was would be saved into what is left of it.
+    """
+    now = (row.id, row.valid_to, row.withdrawn_at)
+    opened = st.session_state.setdefault(_OPENED, now)
+    if opened == now:
+        return False
+    if opened[0] != row.id:
+        st.session_state[_OPENED] = now
+        return False
+    st.warning(
+        "Somebody has changed this rate since you opened it. Nothing that you typed is saved: look at its versions "
+        "above first.",
+        icon=":material/sync_problem:",
+    )
+    st.button("Go on with this version", key="reopen_rate", on_click=open_, args=(row.id,))
+    return True
 
 
 def _add(read: Reader, actor: Actor, customer_id: int) -> None:
@@ -163,6 +192,7 @@ def _end(read: Reader, actor: Actor, row: RateRow) -> None:
         with transaction() as session:
             service.end_rate(session, actor, row.id, last_day=last_day, now=utc_now())
         messages.say("Set the last day")
+        open_(row.id)
         st.rerun()
     st.caption(
         "Removing takes the rate off the card from its first day. Reports already made keep its price, and it stays "

@@ -131,6 +131,27 @@ def test_what_cannot_be_saved_is_said(page_as, sessions, card, price, message):
     assert len(rates_of(sessions, customer_id)) == 1
 
 
+def test_a_rate_that_a_colleague_changed_meanwhile_is_not_saved_over(page_as, sessions, card):
+    customer_id, rate_id = card
+    page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate=str(rate_id))
+    with sessions.begin() as session:
+        changed = Pricing(Decimal("9.99"), condition=HEAVY)
+        service.change_rate(session, SYSTEM, rate_id, changed, starts_on=date(2026, 4, 1), now=NOW)
+
+    page.text_input(key=f"rate_{rate_id}_price").set_value("1.75")
+    page.button(key="save_rate").click().run()
+
+    assert not page.exception
+    assert page.warning[0].value.startswith("Somebody has changed this rate since you opened it.")
+    assert [row.unit_price for row in rates_of(sessions, customer_id)] == [Decimal("9.99"), Decimal("1.25")]
+
+    page.button(key="reopen_rate").click().run()
+    page.date_input(key=f"change_from_{rate_id}").set_value(date(2026, 2, 1))
+    page.text_input(key=f"rate_{rate_id}_price").set_value("1.75")
+    page.button(key="save_rate").click().run()
+    assert [row.unit_price for row in rates_of(sessions, customer_id)][1:] == [Decimal("1.75"), Decimal("1.25")]
+
+
 def test_a_condition_is_built_without_typing_json(page_as, sessions, card):
     customer_id, rate_id = card
     prefix = f"rate_{rate_id}_condition"
