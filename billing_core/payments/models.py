@@ -65,7 +65,7 @@ class Payment(Base):
     received_on: Mapped[date]
     reference: Mapped[str] = mapped_column(String(120), default="")
     note: Mapped[str] = mapped_column(String(500), default="")
-    entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
+    entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"), unique=True)
     undone_at: Mapped[datetime | None]
     undone_reason: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime]

@@ -189,7 +189,7 @@ def allocations(
 ) -> list[AllocationRow]:
     """What a payment paid, or what paid an invoice, the oldest first; also what was taken back."""
     actor.require(Permission.PAYMENT_READ)
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select(
             Allocation.id,
             Allocation.kind,
@@ -228,7 +228,7 @@ def refunds(
 ) -> list[RefundRow]:
     """Money paid back, the newest first."""
     actor.require(Permission.PAYMENT_READ)
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select(
             Refund.id,
             Refund.source,

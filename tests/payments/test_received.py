@@ -1,0 +1,186 @@
+"""Money that comes in pays what is due; what is left over is kept for the customer."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from billing_core.errors import Conflict, Forbidden, Invalid
+from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.invoices.models import InvoiceState
+from billing_core.payments import credit, queries, received
+from billing_core.payments.queries import PaymentFilter
+from tests.payments.books import NOW, TODAY, a_customer, a_draft, accounts, an_open_invoice, bank_transfer, pay
+
+
+def test_a_payment_of_what_is_due_pays_the_invoice(session):
+    customer = a_customer(session)
+    invoice = an_open_invoice(session, customer, "100", tax_rate="19")
+    pay(session, customer, 11_900, **{str(invoice.id): 11_900})
+
+    assert (invoice.state, invoice.due_minor, invoice.paid_at) == (InvoiceState.PAID, 0, NOW)
+    assert accounts(session) == {"cash": 11_900, "revenue": -10_000, "tax_payable": -1_900}
+
+
+def test_a_part_payment_leaves_the_rest_due(session):
+    customer = a_customer(session)
+    invoice = an_open_invoice(session, customer, "100")
+    pay(session, customer, 4_000, **{str(invoice.id): 4_000})
+
+    assert (invoice.state, invoice.due_minor) == (InvoiceState.OPEN, 6_000)
+    assert accounts(session)["receivable"] == 6_000
+
+
+def test_one_payment_pays_several_invoices_and_its_rest_is_the_customers_credit(session):
+    customer = a_customer(session)
+    first, second = an_open_invoice(session, customer, "10"), an_open_invoice(session, customer, "20")
+    payment = pay(session, customer, 3_500, **{str(first.id): 1_000, str(second.id): 2_000})
+
+    assert {first.state, second.state} == {InvoiceState.PAID}
+    assert credit.balance(session, customer.business_id, customer.id, "EUR").minor == 500
+    assert queries.one(session, SYSTEM, payment.id).kept_minor == 500
+
+
+def test_the_fee_of_a_payment_is_an_expense_of_ours_and_not_the_customers(session):
+    customer = a_customer(session)
+    invoice = an_open_invoice(session, customer, "100")
+    received.record_for(
+        session, SYSTEM, invoice.id, received=bank_transfer(10_000, fee_minor=175), today=TODAY, now=NOW
+    )
+
+    assert invoice.state is InvoiceState.PAID
+    assert accounts(session) == {"cash": 9_825, "fees": 175, "revenue": -10_000}
+
+
+@pytest.mark.parametrize("kind", ["draft", "paid", "other currency"])
+def test_money_that_fits_no_invoice_is_never_refused(session, kind):
+    customer = a_customer(session)
+    invoice = a_draft(session, customer) if kind == "draft" else an_open_invoice(session, customer, "1")
+    if kind == "paid":
+        pay(session, customer, 100, **{str(invoice.id): 100})
+    currency = "USD" if kind == "other currency" else "EUR"
+    received.record_for(
+        session, SYSTEM, invoice.id, received=bank_transfer(700, currency=currency), today=TODAY, now=NOW
+    )
+
+    assert credit.balance(session, customer.business_id, customer.id, currency).minor == 700
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"amount_minor": 0}, "amount"),
+        ({"amount_minor": -5}, "amount"),
+        ({"amount_minor": 10**16}, "amount"),
+        ({"fee_minor": 101}, "fee"),
+        ({"received_on": date(2026, 3, 11)}, "received_on"),
+        ({"currency": "XXY"}, "currency"),
+        ({"reference": "x" * 121}, "reference"),
+        ({"note": "a\x00b"}, "note"),
+    ],
+)
+def test_a_wrong_field_is_named_and_nothing_is_kept(session, change, field):
+    customer = a_customer(session)
+    with pytest.raises(Invalid) as refusal:
+        received.record(
+            session,
+            SYSTEM,
+            customer_id=customer.id,
+            received=replace(bank_transfer(100), **change),
+            allocations={},
+            today=TODAY,
+            now=NOW,
+        )
+
+    assert list(refusal.value.fields) == [field]
+    assert accounts(session) == {}
+
+
+def test_an_invoice_gets_no_more_than_is_due_nor_anothers_money(session):
+    customer, other = a_customer(session), a_customer(session, "C2")
+    mine, theirs = an_open_invoice(session, customer, "1"), an_open_invoice(session, other, "1")
+
+    for amount, allocations in ((500, {mine.id: 101}), (50, {mine.id: 51}), (500, {theirs.id: 100})):
+        with pytest.raises(Invalid):
+            received.record(
+                session,
+                SYSTEM,
+                customer_id=customer.id,
+                received=bank_transfer(amount),
+                allocations=allocations,
+                today=TODAY,
+                now=NOW,
+            )
+
+
+def test_an_undone_payment_leaves_everything_as_if_it_had_not_come(session):
+    customer = a_customer(session)
+    invoice = an_open_invoice(session, customer, "100")
+    before = accounts(session)
+    payment = pay(session, customer, 12_000, **{str(invoice.id): 10_000})
+    received.undo(session, SYSTEM, payment.id, reason="another customer's", today=TODAY, now=NOW)
+
+    assert accounts(session) == before
+    assert (invoice.state, invoice.due_minor, invoice.paid_at) == (InvoiceState.OPEN, 10_000, None)
+    with pytest.raises(Conflict, match="undone already"):
+        received.undo(session, SYSTEM, payment.id, reason="again", today=TODAY, now=NOW)
+
+
+def test_a_payment_whose_rest_is_spent_cannot_be_undone_before_that_is_taken_back(session):
+    customer = a_customer(session)
+    invoice = an_open_invoice(session, customer, "5")
+    payment = pay(session, customer, 500)
+    credit.apply(session, SYSTEM, invoice.id, amount_minor=500, today=TODAY, now=NOW)
+
+    with pytest.raises(Conflict, match="take back what it paid first"):
+        received.undo(session, SYSTEM, payment.id, reason="wrong", today=TODAY, now=NOW)
+
+    (allocation,) = queries.allocations(session, SYSTEM, invoice_id=invoice.id)
+    credit.release(session, SYSTEM, allocation.id, reason="wrong", today=TODAY, now=NOW)
+    received.undo(session, SYSTEM, payment.id, reason="wrong", today=TODAY, now=NOW)
+    assert accounts(session) == {"receivable": 500, "revenue": -500}
+
+
+def test_a_payment_can_be_undone_after_it_was_taken_off_its_invoice(session):
+    customer = a_customer(session)
+    invoice = an_open_invoice(session, customer, "5")
+    payment = pay(session, customer, 500, **{str(invoice.id): 500})
+    (allocation,) = queries.allocations(session, SYSTEM, payment_id=payment.id)
+    credit.release(session, SYSTEM, allocation.id, reason="for another one", today=TODAY, now=NOW)
+    assert credit.balance(session, customer.business_id, customer.id, "EUR").minor == 500
+
+    received.undo(session, SYSTEM, payment.id, reason="bounced", today=TODAY, now=NOW)
+    assert accounts(session) == {"receivable": 500, "revenue": -500}
+
+
+def test_the_list_finds_payments_by_what_people_remember(session):
+    customer, other = a_customer(session), a_customer(session, "C2")
+    mine = pay(session, customer, 100)
+    theirs = pay(session, other, 200)
+
+    def found(**wanted):
+        return [row.id for row in queries.page(session, SYSTEM, PaymentFilter(**wanted))]
+
+    assert found() == [theirs.id, mine.id]
+    assert found(text="c2") == [theirs.id]
+    assert found(customer_id=customer.id) == [mine.id]
+    assert found(method="cash") == []
+    assert found(received_to=date(2026, 3, 9)) == []
+    assert [str(money) for money in queries.totals(session, SYSTEM, PaymentFilter())] == ["3.00 EUR"]
+    bound = actor_with(Role.FINANCE, user_id=1, name="bound", customer_id=customer.id)
+    assert [row.id for row in queries.page(session, bound, PaymentFilter())] == [mine.id]
+
+
+@pytest.mark.parametrize("role", [Role.FINANCE, Role.MANAGER])
+def test_only_administrators_record_payments(session, role):
+    customer = a_customer(session)
+    with pytest.raises(Forbidden):
+        received.record(
+            session,
+            actor_with(role, user_id=1, name="x"),
+            customer_id=customer.id,
+            received=bank_transfer(100),
+            allocations={},
+            today=TODAY,
+            now=NOW,
+        )
