@@ -290,7 +290,7 @@ class CreditNote(Base):
     tax_minor: Mapped[int] = mapped_column(BigInteger)
     total_minor: Mapped[int] = mapped_column(BigInteger)
     refund_minor: Mapped[int] = mapped_column(BigInteger, default=0)
-    entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
+    entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"), unique=True)
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None]
     created_by: Mapped[str] = mapped_column(String(200))

@@ -45,7 +45,7 @@ class LedgerEntry(Base):
     __tablename__ = "ledger_entries"
     __table_args__ = (
         Index("ix_ledger_entries_document", "document"),
-        Index("ix_ledger_entries_recorded_at", "recorded_at", "id"),
+        Index("ix_ledger_entries_effective_on", "effective_on", "kind"),
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_its_entry"),
     )
 

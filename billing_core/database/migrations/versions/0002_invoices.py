@@ -251,7 +251,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("reverses_id", name=op.f("uq_ledger_entries_reverses_id")),
     )
     op.create_index("ix_ledger_entries_document", "ledger_entries", ["document"], unique=False)
-    op.create_index("ix_ledger_entries_recorded_at", "ledger_entries", ["recorded_at", "id"], unique=False)
+    op.create_index("ix_ledger_entries_effective_on", "ledger_entries", ["effective_on", "kind"], unique=False)
     op.create_table(
         "outbox_messages",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -339,6 +339,7 @@ def upgrade() -> None:
             ["invoice_id"], ["invoices.id"], name=op.f("fk_credit_notes_invoice_id_invoices"), ondelete="RESTRICT"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_notes")),
+        sa.UniqueConstraint("entry_id", name=op.f("uq_credit_notes_entry_id")),
         sa.UniqueConstraint("business_id", "number", name=op.f("uq_credit_notes_business_id_number")),
         sa.UniqueConstraint(
             "business_id", "series", "sequence", name=op.f("uq_credit_notes_business_id_series_sequence")
@@ -585,6 +586,7 @@ def upgrade() -> None:
             ["entry_id"], ["ledger_entries.id"], name=op.f("fk_payments_entry_id_ledger_entries"), ondelete="RESTRICT"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
+        sa.UniqueConstraint("entry_id", name=op.f("uq_payments_entry_id")),
         sa.UniqueConstraint("public_id", name=op.f("uq_payments_public_id")),
     )
     op.create_index("ix_payments_customer", "payments", ["customer_id", "received_on", "id"], unique=False)
