@@ -52,7 +52,7 @@ def _facts(document: InvoiceDocument, words: Writing) -> list[tuple[str, str]]:
         (words.word("issued_on"), words.day(document.issued_on)),
         (words.word("due_on"), words.day(document.due_on)),
         (words.word("reference"), document.reference),
-        (words.word("tax_id"), document.customer.tax_id),
+        (words.word("your_tax_id"), document.customer.tax_id),
     ]
     return [(label, value) for label, value in facts if value]
 

@@ -33,7 +33,7 @@ def _facts(document: CreditNoteDocument, words: Writing) -> list[tuple[str, str]
         (words.word("issued_on"), words.day(document.issued_on)),
         (words.word("for_invoice"), document.invoice_number),
         (words.word("invoice_date"), words.day(document.invoice_issued_on)),
-        (words.word("tax_id"), document.customer.tax_id),
+        (words.word("your_tax_id"), document.customer.tax_id),
     ]
     return [(label, value) for label, value in facts if value]
 

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Final
 
 from billing_core.invoices.document import Issuer, Recipient
+from billing_core.paper import pdf_text
 from billing_core.paper.pdf_paper import ACCENT, FAINT, INK, MUTED, TINT, Color, Paper
 from billing_core.paper.writing import Writing
 
@@ -94,17 +95,22 @@ class Letter(Paper):
     def finished(self) -> bytes:
         """The file, now that the number of pages is known."""
         pages = self.pages_count
-        foot = self.lines(self._issuer.footer, self.epw - 36, size=7)[:3]
         for page in range(1, pages + 1):
             self.page = page
             self.current_font_is_set_on_page = False
-            top = self.h - _FOOT + 7
-            self.rule(y=top - 2)
-            for number, line in enumerate(foot):
-                self.put(self.l_margin, top + 3.2 * number, line, size=7, color=MUTED)
             text = self.writing.word("page").format(page=page, pages=pages)
-            self.put(self.right, top, text, size=7, color=MUTED, align="R")
+            self.put(self.right, self._foot_top, text, size=7, color=MUTED, align="R")
         return self.content()
+
+    def footer(self) -> None:
+        """Called by fpdf2 when a page is full."""
+        self.rule(y=self._foot_top - 2)
+        for number, line in enumerate(self.lines(self._issuer.footer, self.epw - 36, size=7)[:3]):
+            self.put(self.l_margin, self._foot_top + 3.2 * number, line, size=7, color=MUTED)
+
+    @property
+    def _foot_top(self) -> float:
+        return float(self.h - _FOOT + 7)
 
     def _write_across(self, text: str) -> None:
         size = min(110.0, 20_000 / max(1.0, self.width_of(text, size=110, bold=True)))
@@ -225,9 +231,13 @@ class Letter(Paper):
         for column, text in zip(self._columns[1:], cells[1:], strict=True):
             self._cell(column, left, self.get_y(), text, size=TEXT)
             left += column.width
+        to_the_left = pdf_text.reads_right_to_left(cells[0][:1])
         for line in lines:
             self.room_for(LINE_HEIGHT)
-            self.put(self.l_margin + 2, self.get_y(), line, size=TEXT)
+            if to_the_left:
+                self.put(self.l_margin + first.width - 2, self.get_y(), line, size=TEXT, align="R")
+            else:
+                self.put(self.l_margin + 2, self.get_y(), line, size=TEXT)
             self.set_y(self.get_y() + LINE_HEIGHT)
         self.set_y(self.get_y() + _ROW_PADDING - 1)
         self.rule()
@@ -251,7 +261,10 @@ class Letter(Paper):
     # -- below the table -----------------------------------------------------------------------------------------
 
     def sums(self, sums: Sequence[Sum], *, left: float) -> None:
-        """The totals, from ``left`` to the right margin."""
+        """The totals, from ``left`` to the right margin, on one page with the box below them where that is possible."""
+        height = sum(6.4 if one.strong else 5.2 for one in sums) + 16
+        if height < _KEPT_TOGETHER:
+            self.room_for(height)
         for one in sums:
             self.room_for(13 if one.strong else 5.6)
             top = self.get_y()

@@ -1,6 +1,6 @@
 """The fonts on paper. A process reads each file once; a document takes only the glyphs that it shows.
 
-DejaVu has the European alphabets, Arabic and Hebrew, Droid those of East Asia, Symbola signs and emoji.
+DejaVu has the European alphabets, Arabic and Hebrew; the others help out where it lacks a character.
 """
 
 import copy
@@ -21,6 +21,7 @@ FAMILY: Final = "DejaVu"
 _FOLDER = Path(__file__).parent.parent / "fonts"
 # Glyphs that every document carries, so that the next one in the same language finds its font already cut.
 _ALWAYS = range(0x20, 0x17F)
+_HANGUL = frozenset((*range(0x1100, 0x1200), *range(0x3130, 0x3190), *range(0xAC00, 0xD7A4)))
 # All that a PDF needs of a font file; what it draws is placed and named by the PDF itself.
 _TABLES = {"glyf", "loca", "head", "hhea", "hmtx", "maxp"}
 
@@ -30,17 +31,23 @@ class Face(enum.StrEnum):
 
     REGULAR = "dejavu"
     BOLD = "dejavuB"
-    EAST_ASIAN = "droid"
-    SIGNS = "symbola"
+    THAI = "noto-thai"
+    DEVANAGARI = "noto-devanagari"
+    KOREAN = "nanum"
+    CHINESE_AND_JAPANESE = "droid"
+    SIGNS_AND_EMOJI = "symbola"
 
 
 # In the order in which they are asked for a character that DejaVu does not have.
-FALLBACKS: Final = (Face.EAST_ASIAN, Face.SIGNS)
+FALLBACKS: Final = (Face.THAI, Face.DEVANAGARI, Face.KOREAN, Face.CHINESE_AND_JAPANESE, Face.SIGNS_AND_EMOJI)
 _FILES = {
     Face.REGULAR: _FOLDER / "DejaVuSansCondensed.ttf",
     Face.BOLD: _FOLDER / "DejaVuSansCondensed-Bold.ttf",
-    Face.EAST_ASIAN: _FOLDER / "DroidSansFallbackFull.ttf",
-    Face.SIGNS: _FOLDER / "Symbola.ttf",
+    Face.THAI: _FOLDER / "NotoSansThai-Regular.ttf",
+    Face.DEVANAGARI: _FOLDER / "NotoSansDevanagari-Regular.ttf",
+    Face.KOREAN: _FOLDER / "NanumSquareR.ttf",
+    Face.CHINESE_AND_JAPANESE: _FOLDER / "DroidSansFallbackFull.ttf",
+    Face.SIGNS_AND_EMOJI: _FOLDER / "Symbola.ttf",
 }
 _parsing = Lock()
 
@@ -64,13 +71,16 @@ def font(face: Face, index: int) -> TTFFont:
     return mine
 
 
+@cache
 def characters(face: Face) -> frozenset[int]:
     """The code points that this font can draw."""
-    return frozenset(_parsed(face).cmap)
+    listed = frozenset(_outlines(face).unicodes)
+    # The Korean font lists Chinese characters too, and draws nothing for them.
+    return listed.intersection(_HANGUL) if face is Face.KOREAN else listed
 
 
 def has(face: Face, character: str) -> bool:
-    return ord(character) in _parsed(face).cmap
+    return ord(character) in characters(face)
 
 
 def widths(face: Face) -> Mapping[int, float]:

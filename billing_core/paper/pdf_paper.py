@@ -1,5 +1,6 @@
 """Paper in A4: text placed line by line, in whatever script it is written, and the line at the foot of each page."""
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, Literal
@@ -11,6 +12,7 @@ from billing_core.paper.pdf_fonts import FALLBACKS, FAMILY, Face
 from billing_core.paper.pdf_producer import Producer
 
 Color = tuple[int, int, int]
+Align = Literal["L", "R", "C"]
 INK: Final = (27, 37, 48)
 MUTED: Final = (92, 103, 114)
 LINE: Final = (214, 220, 226)
@@ -18,6 +20,7 @@ TINT: Final = (243, 246, 249)
 ACCENT: Final = (15, 91, 181)
 WARNING: Final = (146, 64, 14)
 FAINT: Final = (236, 239, 242)
+_EMPTY_LINES = re.compile(r"\n\s*\n")
 # Points to millimetres, and how far below its upper edge a line of text stands.
 _POINT = 25.4 / 72
 _BASELINE = 0.8
@@ -61,21 +64,20 @@ class Paper(FPDF):
         size: float = 9,
         bold: bool = False,
         color: Color = INK,
-        align: Literal["L", "R", "C"] = "L",
+        align: Align = "L",
     ) -> None:
         """One line of text whose upper edge is ``y``; ``x`` is its left end, right end or middle, as ``align`` says."""
         if not text:
             return
-        if not (text.isascii() and text.isprintable()):
-            text = pdf_text.legible(text)
+        text = pdf_text.legible(text)
+        self.face(size, bold=bold, color=color)
+        if not pdf_text.is_plain(text):
+            self._put_shaped(x, y, text, size, align)
+            return
         if align != "L":
             width = self.width_of(text, size=size, bold=bold)
             x -= width if align == "R" else width / 2
-        self.face(size, bold=bold, color=color)
-        if pdf_text.is_plain(text):
-            self.text(x, y + size * _POINT * _BASELINE, text)
-        else:
-            self._put_shaped(x, y, text, size)
+        self.text(x, y + size * _POINT * _BASELINE, text)
 
     def width_of(self, text: str, *, size: float, bold: bool = False) -> float:
         """How long a line of text is, in millimetres."""
@@ -87,9 +89,16 @@ class Paper(FPDF):
     def lines(self, text: str, width: float, *, size: float, bold: bool = False) -> list[str]:
         """The text broken into lines no longer than ``width``; a word that is longer is broken too."""
         broken: list[str] = []
-        for paragraph in pdf_text.legible(text).strip().split("\n"):
-            broken += self._broken(" ".join(paragraph.split(" ")).strip(), width, size, bold)
+        for paragraph in _EMPTY_LINES.sub("\n\n", pdf_text.legible(text)).strip().split("\n"):
+            broken += self._broken(paragraph.strip(), width, size, bold)
         return broken
+
+    def put_paragraph(self, x: float, y: float, width: float, text: str, *, size: float = 9) -> float:
+        """Text broken into lines of ``width``; returns where it ends."""
+        for line in self.lines(text, width, size=size):
+            self.put(x, y, line, size=size)
+            y += size * 0.5
+        return y
 
     def fitting(self, text: str, width: float, *, size: float, bold: bool = False) -> str:
         """The text on one line, cut with an ellipsis where it is longer than its room."""
@@ -116,23 +125,29 @@ class Paper(FPDF):
         self.set_font(FAMILY, "B" if bold else "", size)
         self.set_text_color(*color)
 
+    def get_fallback_font(self, char: str, style: str = "") -> str | None:
+        """Asked by fpdf2 where the font in use lacks a character. The fonts that help out are read when they do."""
+        for face in (*FALLBACKS, Face.REGULAR):
+            if pdf_fonts.has(face, char):
+                if face.value not in self.fonts:
+                    self._take(face)
+                return face.value
+        return None
+
     # -- how it is done ------------------------------------------------------------------------------------------
 
     def _take(self, face: Face) -> None:
         self.fonts[face.value] = pdf_fonts.font(face, len(self.fonts) + 1)
 
-    def _put_shaped(self, x: float, y: float, text: str, size: float) -> None:
+    def _put_shaped(self, x: float, y: float, text: str, size: float, align: Align) -> None:
         """Text that DejaVu alone cannot show: other fonts for what it lacks, letters joined, right to left."""
-        for face in FALLBACKS:
-            if face not in self.fonts and any(pdf_fonts.has(face, character) for character in text):
-                self._take(face)
-        self.set_fallback_fonts(
-            [face.value for face in (*FALLBACKS, Face.REGULAR) if face in self.fonts], exact_match=False
-        )
+        self.set_fallback_fonts([Face.REGULAR.value])
         shaped = pdf_text.needs_shaping(text)
         self.set_text_shaping(use_shaping_engine=shaped)
-        self.set_xy(x, y)
-        self.cell(0, size * _POINT, text)
+        # fpdf2 aligns within a box: from x to the edge of the page, up to x, or around it.
+        left, width = {"L": (x, self.w - x), "R": (0.0, x), "C": (0.0, 2 * x)}[align]
+        self.set_xy(left, y)
+        self.cell(width, size * _POINT, text, align=align)
         self.set_text_shaping(use_shaping_engine=False)
         self.set_fallback_fonts([])
 

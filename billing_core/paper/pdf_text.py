@@ -30,6 +30,7 @@ def plain() -> frozenset[str]:
 
 
 def is_plain(text: str) -> bool:
+    """Whether a legible line is such a text."""
     return text.isascii() or plain().issuperset(text)
 
 
@@ -44,12 +45,10 @@ def needs_shaping(text: str) -> bool:
 
 def legible(text: str) -> str:
     """The text in characters that we have fonts for. Line breaks stay, all other white space becomes a space."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and is_plain(text):
         return text
-    text = _SPACES.sub(_space, unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")))
-    if is_plain(text):
-        return text
-    return "".join(_drawable(character) for character in _SILENT.sub("", text))
+    text = unicodedata.normalize("NFC", "\n".join(text.splitlines()))
+    return "".join(_drawable(character) for character in _SILENT.sub("", _SPACES.sub(_space, text)))
 
 
 def _space(found: re.Match[str]) -> str:
@@ -58,16 +57,16 @@ def _space(found: re.Match[str]) -> str:
 
 
 def _drawable(character: str) -> str:
-    if character == "\n" or _in_a_font(character):
+    category = unicodedata.category(character)
+    if category[0] == "C":
+        return character if character == "\n" else ""
+    if _in_a_font(character):
         return character
     plainer = unicodedata.normalize("NFKD", character)
     if plainer != character and all(map(_in_a_font, plainer)):
         return plainer
-    category = unicodedata.category(character)
     if category[0] in "LMN":
         return REPLACEMENT
-    if category[0] == "C":
-        return ""
     # A sign or emoji newer than the fonts is named: leaving it out could change what is said.
     return f":{unicodedata.name(character, 'sign').lower()}:"
 

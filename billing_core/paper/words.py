@@ -21,6 +21,7 @@ _ALL: Final[dict[str, tuple[str, str, str, str]]] = {
     "invoice_date": ("Invoice date", "Rechnungsdatum", "Date de la facture", "Fecha de la factura"),
     "reason": ("Reason", "Grund", "Motif", "Motivo"),
     "tax_id": ("Tax ID", "USt-IdNr.", "N° TVA", "NIF/IVA"),
+    "your_tax_id": ("Your tax ID", "Ihre USt-IdNr.", "Votre n° TVA", "Su NIF/IVA"),
     "email": ("E-mail", "E-Mail", "E-mail", "Correo"),
     "phone": ("Phone", "Telefon", "Téléphone", "Teléfono"),
     # Table
