@@ -181,7 +181,7 @@ def distinct(named: Sequence[tuple[int, str]]) -> dict[int, str]:
     return {identity: name if counts[name] == 1 else f"{name} ({identity})" for identity, name in named}
 
 
-def saved_views(read: Reader, actor: Actor, page: str, page_key: str) -> None:
+def saved_views(read: Reader, actor: Actor, page: str, page_key: str | None = None) -> None:
     """A menu of the person's own views of this page. Drawn after the filters: an opened view has reached them all."""
     st.session_state.pop(_VIEW, None)
     with st.popover("Views", icon=":material/bookmark:"):
@@ -215,6 +215,7 @@ def saved_views(read: Reader, actor: Actor, page: str, page_key: str) -> None:
             st.rerun()
 
 
-def _open_view(query: str, page_key: str) -> None:
+def _open_view(query: str, page_key: str | None) -> None:
     st.session_state[_VIEW] = parse_qs(query, keep_blank_values=True)
-    first_page(page_key)
+    if page_key is not None:
+        first_page(page_key)
