@@ -13,7 +13,7 @@ from pages.ui.reads import Reader
 
 
 def needed(read: Reader) -> bool:
-    """Nothing was ever billed, so every figure would be 0."""
+    """Nothing was ever billed, so every figure is 0."""
     _, _, reports = read(_there_are)
     return not reports
 
@@ -65,8 +65,8 @@ def draw(read: Reader, actor: Actor) -> None:
 
 def _there_are(session: Session, actor: Actor) -> tuple[bool, bool, bool]:
     """Are there orders, rates, reports that this actor may see?"""
-    orders, rates, reports = (
-        session.scalar(select(table.id).where(visible_to(actor, table.customer_id)).limit(1)) is not None
-        for table in (Order, Rate, BillingReport)
-    )
-    return orders, rates, reports
+    there_are = [
+        select(table.id).where(visible_to(actor, table.customer_id)).exists() for table in (Order, Rate, BillingReport)
+    ]
+    orders, rates, reports = session.execute(select(*there_are)).one()
+    return bool(orders), bool(rates), bool(reports)

@@ -25,7 +25,6 @@ def draw(read: Reader) -> None:
 
 
 def _newest(session: Session) -> tuple[datetime | None, datetime | None]:
-    return (
-        session.scalar(select(func.max(ImportRun.created_at))),
-        session.scalar(select(func.max(BillingReport.created_at))),
-    )
+    newest = [select(func.max(table.created_at)).scalar_subquery() for table in (ImportRun, BillingReport)]
+    imported, billed = session.execute(select(*newest)).one()
+    return imported, billed

@@ -16,6 +16,8 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 CUSTOM = "Custom"
+# No company kept its records here before.
+BEGINNING = date(1990, 1, 1)
 _VIEW = "view_to_open"
 
 
@@ -36,14 +38,17 @@ def periods(today: date) -> dict[str, Period]:
 def period(today: date, *, key: str, default: str = "Last month", label: str = "Period") -> Period:
     """A period by name or by its two days."""
     named = periods(today)
+    from_view(key, default, lambda labels: labels[0] if labels[0] in (*named, CUSTOM) else default)
     choice = st.selectbox(
         label, [*named, CUSTOM], index=list(named).index(default), key=key, bind="query-params", width=190
     )
     if choice != CUSTOM:
         return named.get(choice, named[default])
+    ordinary = (named[default].start, named[default].end)
+    from_view(f"{key}_days", ordinary, lambda words: _days(words, EARLIEST_DAY, LATEST_DAY) or ordinary)
     days = st.date_input(
         "First and last day",
-        value=(named[default].start, named[default].end),
+        value=ordinary,
         min_value=EARLIEST_DAY,
         max_value=LATEST_DAY,
         key=f"{key}_days",
@@ -64,11 +69,12 @@ def choose(key: str, wanted: Period) -> None:
 
 def known_at(today: date, zone: str, *, key: str) -> datetime | None:
     """The end of the day as of which figures are asked for; None for now."""
+    from_view(key, None, lambda words: next(iter(_days(words, BEGINNING, today)), None))
     chosen = st.date_input(
         "As known on",
         value=None,
         max_value=today,
-        min_value=date(1990, 1, 1),
+        min_value=BEGINNING,
         key=key,
         bind="query-params",
         width=170,
@@ -160,6 +166,14 @@ def from_view(key: str, default: Any, value: Callable[[list[str]], Any]) -> None
     """
     if (view := st.session_state.get(_VIEW)) is not None:
         st.session_state[key] = value(view[key]) if key in view else default
+
+
+def _days(words: list[str], first: date, last: date) -> tuple[date, ...]:
+    """The days that an address names, without those that the filter does not take."""
+    try:
+        return tuple(day for word in words if first <= (day := date.fromisoformat(word)) <= last)
+    except ValueError:
+        return ()
 
 
 def called(names: Mapping[Any, str], label: str, default: Any) -> Any:

@@ -1,11 +1,17 @@
 """The overview, as each role sees it."""
 
+from datetime import date
+
 import pytest
+import streamlit as st
 
+from billing_core.dates import Period, utc_now
+from billing_core.identity import Role, actor_with
+from billing_core.views import service
 from pages.ui import formats
+from tests.database.counting import statements
 from tests.pages.filled import HOSTILE, fill
-
-MARCH_DAYS = "2026-03-01"
+from tests.reports.company import an_order, billed
 
 
 def values(page) -> list[tuple[str, str]]:
@@ -27,6 +33,14 @@ def test_an_empty_company_is_told_what_to_do_next(page_as, role):
     buttons = {button.label for button in page.main.button}
     assert {"Import files", "Open rate cards"} <= buttons if role == "admin" else "Import files" not in buttons
     assert ("Generate reports" in buttons) == (role != "finance")
+    assert values(page) == [
+        ("Billed", "0.00 USD"),
+        ("Reports", "0"),
+        ("Orders billed", "0"),
+        ("Open questions", "0"),
+        ("Unbilled orders", "0"),
+    ]
+    assert not page.success, "nothing was done yet that could be praised"
 
 
 @pytest.mark.parametrize("role", ["finance", "manager", "admin"])
@@ -97,3 +111,72 @@ def test_before_anything_was_known_every_figure_is_nothing(page_as, sessions):
 
     assert not page.exception
     assert values(page)[0] == ("Billed", "0.00 USD")
+
+
+def test_a_period_without_reports_leads_to_the_newest_one(page_as, sessions):
+    fill(sessions)
+    page = page_as("finance").visit()
+    page.selectbox(key="period").set_value("Custom").run()
+    page.date_input(key="period_days").set_value(("1997-05-01", "1997-05-31")).run()
+    assert values(page)[0] == ("Billed", "0.00 USD")
+    assert "Nothing was billed in May 1997. The newest report ends on Mar 31, 2026." in page.info[0].value
+
+    page.button(key="newest_month").click().run()
+
+    assert not page.exception
+    assert page.selectbox(key="period").value == "Custom"
+    assert values(page)[:2] == [("Billed", "7.00 EUR"), ("Billed", "8.00 USD")]
+    assert "newest_month" not in {button.key for button in page.button}
+
+
+def test_a_saved_view_opens_with_its_period_and_its_day(page_as, sessions):
+    fill(sessions)
+    visitor = page_as("finance")
+    finance = actor_with(Role.FINANCE, user_id=visitor.user_id, name="Fatima")
+    query = "period=Custom&period_days=2026-03-01&period_days=2026-03-31&known=2026-01-15"
+    with sessions.begin() as session:
+        service.save(session, finance, "overview", name="March", query=query, now=utc_now())
+    page = visitor.visit()
+    next(button for button in page.button if button.label == "March").click().run()
+
+    assert not page.exception
+    assert page.date_input(key="period_days").value == (date(2026, 3, 1), date(2026, 3, 31))
+    assert page.date_input(key="known").value == date(2026, 1, 15)
+
+
+def test_who_is_bound_to_a_customer_is_led_to_its_own_newest_report(page_as, sessions):
+    filled = fill(sessions)
+    with sessions.begin() as session:
+        an_order(session, filled.acme, "A-1", on=date(2026, 4, 2))
+        billed(session, filled.acme, Period(date(2026, 4, 1), date(2026, 4, 30)))
+    page = page_as("finance", customer_id=filled.bolt).visit()
+    page.selectbox(key="period").set_value("Custom").run()
+    page.date_input(key="period_days").set_value(("1997-05-01", "1997-05-31")).run()
+
+    assert "The newest report ends on Mar 31, 2026." in page.info[0].value
+
+
+def test_the_page_says_of_which_time_each_part_is(page_as, sessions):
+    fill(sessions)
+    page = of_march(page_as("finance").visit())
+    captions = [caption.value for caption in page.caption]
+
+    assert any(text.startswith("Reports that end in March 2026, and their open questions.") for text in captions)
+    assert "Of all time, whatever period is chosen above." in captions
+    assert any("A report counts in the month in which it ends" in text for text in captions)
+
+
+def test_the_page_asks_the_database_little_and_again_only_what_may_have_changed(page_as, sessions):
+    fill(sessions)
+    visitor = page_as("finance")
+    page = of_march(visitor.visit())
+    st.cache_data.clear()
+    with statements(sessions.engine) as first:
+        page.run()
+    with statements(sessions.engine) as again:
+        page.run()
+
+    # Who is signed in, whether anything changed (the frame, the page, its charts), and the reads, of which all
+    # cards and all that needs attention are one.
+    assert len(first) <= 13
+    assert len(again) <= 4
