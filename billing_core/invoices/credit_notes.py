@@ -103,7 +103,7 @@ def write(
         raise Invalid(
             "A credit note cannot be older than its invoice", fields={"issued_on": f"is before {invoice.issued_on}"}
         )
-    parts = parts_of(_left(session, invoice), amount_minor, invoice.currency)
+    parts = parts_of(left(session, invoice), amount_minor, invoice.currency)
     business = session.get_one(Business, invoice.business_id)
     drawn = numbering.draw(session, business, SeriesKind.CREDIT_NOTE, issued_on)
     sides = [
@@ -221,7 +221,7 @@ def one(session: Session, actor: Actor, credit_note_id: int) -> CreditNoteRow:
     return CreditNoteRow(*row)
 
 
-def _left(session: Session, invoice: Invoice) -> list[Share]:
+def left(session: Session, invoice: Invoice) -> list[Share]:
     """What of the invoice no credit note has taken back yet, a type and rate."""
     taken: dict[tuple[str, Decimal], tuple[int, int]] = {
         (kind.value, rate): (int(net), int(tax))

@@ -5,7 +5,7 @@ What happens to an open invoice afterwards is in ``following``.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -19,14 +19,11 @@ from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import lifecycle, numbering, queries, writing
+from billing_core.invoices import lifecycle, numbering, postings, queries, writing
 from billing_core.invoices.content import Content, checked
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change, named
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, SeriesKind
 from billing_core.invoices.numbering import Drawn
-from billing_core.invoices.totals import totals
-from billing_core.ledger.models import Account, EntryKind
-from billing_core.ledger.service import Entry, Side
 
 # Somebody who types in a draft that saves itself makes one event of it, not hundreds.
 ONE_EDIT: Final = timedelta(minutes=10)
@@ -99,6 +96,51 @@ def edit(
     return invoice
 
 
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What may still change after an invoice was sent; None leaves it as it is."""
+
+    customer_name: str | None = None
+    customer_email: str | None = None
+    due_on: date | None = None
+    payment_terms: str | None = None
+    notes: str | None = None
+
+
+def update_details(
+    session: Session,
+    actor: Actor,
+    invoice_id: int,
+    details: Details,
+    *,
+    now: datetime,
+    today: date,
+    drawn_from: int | None = None,
+) -> Invoice:
+    """Change details of a draft or an open invoice; one whose due date moves on is not overdue any more.
+
+    ``drawn_from``: the version that the form showed; None takes whatever there is.
+    """
+    actor.require(Permission.INVOICE_WRITE)
+    invoice = queries.for_change(session, actor, invoice_id)
+    if invoice.state not in (DRAFT, OPEN):
+        raise Conflict(f"{named(invoice)} is {invoice.state.value}: it does not change any more")
+    current = queries.content(session, invoice)
+    given = {name: value for name, value in asdict(details).items() if value is not None}
+    wanted = checked(replace(current, **given))
+    _, facts = audit.changed(writing.header_of(current), writing.header_of(wanted))
+    if not facts:
+        return invoice
+    if drawn_from not in (None, invoice.version):
+        raise _stale(session, invoice, current, wanted)
+    fields = list(facts)
+    if facts.get("due_on", date.min) >= today:
+        facts |= {"marked_overdue_at": None, "payment_failed_at": None, "payment_failure": ""}
+    changed = Change(invoice, facts, data={"fields": fields})
+    lifecycle.change(session, actor, [changed], event=EventKind.EDITED, now=now)
+    return invoice
+
+
 def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date) -> Invoice:
     """A new draft that says the same, dated today. It bills no report a second time."""
     actor.require(Permission.INVOICE_WRITE)
@@ -137,7 +179,6 @@ def open_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
     lines = queries.lines_of(session, [invoice.id for invoice in invoices])
     wanted = {invoice.business_id for invoice in invoices}
     businesses = {one.id: one for one in session.scalars(select(Business).where(Business.id.in_(wanted)))}
-    entries = {invoice.id: _opening(invoice, [line.computed for line in lines[invoice.id]]) for invoice in invoices}
     issuers = {business.id: issuer_of(business) for business in businesses.values()}
     # Last of all: whoever draws a number makes everybody else wait until the transaction ends.
     drawn = _draw(session, businesses, [invoice for invoice in invoices if not invoice.number])
@@ -153,14 +194,13 @@ def open_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
             "sent_at": now,
             "paid_at": None if invoice.total_minor else now,
         }
-        entry = entries[invoice.id]
         changes.append(
             Change(
                 invoice,
                 facts,
                 to=OPEN if invoice.total_minor else PAID,
                 data={"number": place.number, "total_minor": invoice.total_minor, "currency": invoice.currency},
-                entry=entry and replace(entry, memo=place.number),
+                entry=postings.opening(invoice, [line.computed for line in lines[invoice.id]], memo=place.number),
             )
         )
     lifecycle.change(session, actor, changes, event=EventKind.SENT, action=Permission.INVOICE_SEND, now=now)
@@ -214,28 +254,6 @@ def _refuse_unknown(session: Session, actor: Actor, contents: Sequence[Content])
             raise Invalid("There is no such customer", fields={"customer_id": "is not one of our customers"})
         if content.business_id not in businesses:
             raise Invalid("There is no such business", fields={"business_id": "is not one of our businesses"})
-
-
-def _opening(invoice: Invoice, lines: Sequence[Any]) -> Entry | None:
-    """What sending it posts: the customer owes the total, which is revenue and tax; None for an invoice of nothing."""
-    if not invoice.total_minor:
-        return None
-    computed = totals(
-        lines, invoice.currency, discount_percent=invoice.discount_percent, discount_minor=invoice.discount_minor
-    )
-    return Entry(
-        business_id=invoice.business_id,
-        customer_id=invoice.customer_id,
-        currency=invoice.currency,
-        kind=EntryKind.INVOICE,
-        document=f"invoice:{invoice.id}",
-        effective_on=invoice.issued_on,
-        sides=[
-            Side(Account.RECEIVABLE, computed.total_minor, invoice_id=invoice.id),
-            *(Side(Account.REVENUE, -row.net_minor, row.type) for row in computed.by_type),
-            *(Side(Account.TAX_PAYABLE, -row.tax_minor, f"{row.rate.normalize():f}") for row in computed.by_rate),
-        ],
-    )
 
 
 def _draw(session: Session, businesses: Mapping[int, Business], invoices: Sequence[Invoice]) -> dict[int, Drawn]:

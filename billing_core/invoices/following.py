@@ -1,0 +1,105 @@
+"""What happens to an invoice once it is sent: it is viewed, marked late, held back from reminders, cancelled."""
+
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from billing_core.errors import Conflict, Invalid
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import lifecycle, postings, queries
+from billing_core.invoices.lifecycle import CANCELLED, OPEN, PAID, Change, named
+from billing_core.invoices.models import EventKind, Invoice
+from billing_core.money import Money
+from billing_core.text import reason_of
+
+
+def cancel(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date, reason: str = "") -> Invoice:
+    """Nothing is asked for any more. It keeps number and document, and the ledger takes back what was left of it.
+
+    Conflict where money came in for it, or it is paid or cancelled already.
+    """
+    actor.require(Permission.INVOICE_WRITE)
+    invoice = queries.for_change(session, actor, invoice_id)
+    if invoice.state is PAID:
+        raise Conflict(f"{named(invoice)} is paid: refund it instead")
+    if invoice.paid_minor:
+        paid = Money(invoice.paid_minor, invoice.currency)
+        raise Conflict(f"{named(invoice)} has got {paid}: undo or refund that payment first")
+    if invoice.written_off_minor and invoice.state is OPEN:
+        raise Conflict(f"A part of {named(invoice)} was written off: undo that first")
+    why = reason_of(reason) if reason.strip() else ""
+    entry = postings.cancelling(session, invoice, effective_on=today) if invoice.state is OPEN else None
+    cancelled = Change(invoice, {"cancelled_at": now}, to=CANCELLED, data={"reason": why} if why else None, entry=entry)
+    lifecycle.change(session, actor, [cancelled], event=EventKind.CANCELLED, now=now)
+    return invoice
+
+
+def mark_viewed(session: Session, token: str, *, now: datetime) -> bool:
+    """The customer has opened the link; whether it was the first time. Drafts and cancelled ones are not viewed."""
+    found = queries.by_token(session, token)
+    if found.viewed_at is not None or found.state not in (OPEN, PAID):
+        return False
+    customer = Actor(None, found.customer_name or "The customer", frozenset(), found.customer_id)
+    invoice = queries.for_change(session, customer, found.id)
+    if invoice.viewed_at is not None or invoice.state not in (OPEN, PAID):
+        return False
+    viewed = Change(invoice, {"viewed_at": now})
+    lifecycle.change(session, customer, [viewed], event=EventKind.VIEWED, action="invoice.view", now=now)
+    return True
+
+
+def set_viewed(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
+    """Somebody knows that the customer has seen it; the first time stays."""
+    actor.require(Permission.INVOICE_WRITE)
+    invoice = _open(session, actor, invoice_id)
+    if invoice.viewed_at is None:
+        viewed = Change(invoice, {"viewed_at": now})
+        lifecycle.change(session, actor, [viewed], event=EventKind.VIEWED, now=now)
+    return invoice
+
+
+def mark_overdue(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
+    """Count an open invoice as late before its due date."""
+    actor.require(Permission.INVOICE_WRITE)
+    invoice = _open(session, actor, invoice_id)
+    if invoice.marked_overdue_at is None:
+        marked = Change(invoice, {"marked_overdue_at": now})
+        lifecycle.change(session, actor, [marked], event=EventKind.MARKED_OVERDUE, now=now)
+    return invoice
+
+
+def hold(
+    session: Session, actor: Actor, invoice_id: int, *, until: date, reason: str, now: datetime, today: date
+) -> Invoice:
+    """Do not remind of this invoice until that day, the day included."""
+    actor.require(Permission.REMINDER_WRITE)
+    why = reason_of(reason)[:200]
+    if until < today:
+        raise Invalid("The hold would be over already", fields={"until": "lies in the past"})
+    invoice = _open(session, actor, invoice_id)
+    held = Change(
+        invoice,
+        {"held_until": until, "hold_reason": why},
+        data={"until": until.isoformat(), "reason": why},
+    )
+    action = Permission.REMINDER_WRITE
+    lifecycle.change(session, actor, [held], event=EventKind.HELD, action=action, now=now)
+    return invoice
+
+
+def release(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
+    """Remind again of an invoice that was held."""
+    actor.require(Permission.REMINDER_WRITE)
+    invoice = queries.for_change(session, actor, invoice_id)
+    if invoice.held_until is not None:
+        released = Change(invoice, {"held_until": None, "hold_reason": ""})
+        action = Permission.REMINDER_WRITE
+        lifecycle.change(session, actor, [released], event=EventKind.RELEASED, action=action, now=now)
+    return invoice
+
+
+def _open(session: Session, actor: Actor, invoice_id: int) -> Invoice:
+    invoice = queries.for_change(session, actor, invoice_id)
+    if invoice.state is not OPEN:
+        raise Conflict(f"{named(invoice)} is not open, but {invoice.state.value}")
+    return invoice

@@ -1,0 +1,70 @@
+"""What an invoice posts to the ledger: when it is sent, and when it is cancelled."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.invoices import credit_notes
+from billing_core.invoices.models import Invoice
+from billing_core.invoices.totals import Line, Share, totals
+from billing_core.ledger.models import Account, EntryKind, LedgerEntry
+from billing_core.ledger.service import Entry, Side
+
+
+def opening(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | None:
+    """The customer owes the total, which is revenue and tax; None for an invoice of nothing."""
+    if not invoice.total_minor:
+        return None
+    computed = totals(
+        lines, invoice.currency, discount_percent=invoice.discount_percent, discount_minor=invoice.discount_minor
+    )
+    return Entry(
+        business_id=invoice.business_id,
+        customer_id=invoice.customer_id,
+        currency=invoice.currency,
+        kind=EntryKind.INVOICE,
+        document=_document(invoice),
+        effective_on=invoice.issued_on,
+        sides=_sides(invoice, computed.shares, sign=1),
+        memo=memo,
+    )
+
+
+def cancelling(session: Session, invoice: Invoice, *, effective_on: date) -> Entry:
+    """The opposite of the opening, but for what credit notes have taken back already."""
+    opened = select(LedgerEntry.id).where(
+        LedgerEntry.document == _document(invoice), LedgerEntry.kind == EntryKind.INVOICE
+    )
+    return Entry(
+        business_id=invoice.business_id,
+        customer_id=invoice.customer_id,
+        currency=invoice.currency,
+        kind=EntryKind.REVERSAL,
+        document=_document(invoice),
+        effective_on=effective_on,
+        sides=_sides(invoice, credit_notes.left(session, invoice), sign=-1),
+        memo=f"{invoice.number} cancelled",
+        reverses_id=session.execute(opened).scalar_one(),
+    )
+
+
+def _document(invoice: Invoice) -> str:
+    return f"invoice:{invoice.id}"
+
+
+def _sides(invoice: Invoice, shares: Iterable[Share], *, sign: int) -> list[Side]:
+    """What is owed, the revenue a type of line, the tax a rate. ``sign`` -1 takes them back."""
+    revenue: dict[str, int] = {}
+    taxes: dict[str, int] = {}
+    for share in shares:
+        rate = f"{share.rate.normalize():f}"
+        revenue[share.type] = revenue.get(share.type, 0) + share.net_minor
+        taxes[rate] = taxes.get(rate, 0) + share.tax_minor
+    owed = sum(revenue.values()) + sum(taxes.values())
+    return [
+        Side(Account.RECEIVABLE, sign * owed, invoice_id=invoice.id),
+        *(Side(Account.REVENUE, -sign * amount, kind) for kind, amount in revenue.items()),
+        *(Side(Account.TAX_PAYABLE, -sign * amount, rate) for rate, amount in taxes.items()),
+    ]
