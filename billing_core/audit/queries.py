@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit.models import AuditEntry
+from billing_core.database.functions import equals
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.identity.models import User
@@ -127,7 +128,7 @@ def _limited(statement: Select[*_Columns], wanted: AuditFilter) -> Select[*_Colu
         (AuditEntry.subject_id, wanted.subject_id),
     ):
         if value:
-            conditions.append(column == value)
+            conditions.append(equals(column, value))
     if wanted.text:
         conditions.append(_mentions(wanted.text))
     if wanted.since is not None:
@@ -141,7 +142,12 @@ def _mentions(text: str) -> ColumnElement[bool]:
     """In the names, or in a value before or after. Values are kept as JSON, which writes some characters as escapes."""
     text = text.replace("\0", "")
     as_in_json = json.dumps(text)[1:-1]
+    # Entries know people by id and name; others look for them by their address.
+    people = select(User.id).where(User.email.icontains(text, autoescape=True))
     return or_(
+        AuditEntry.actor_id.in_(people),
+        (AuditEntry.subject_kind == "user")
+        & AuditEntry.subject_id.in_(people.with_only_columns(cast(User.id, String))),
         AuditEntry.actor_name.icontains(text, autoescape=True),
         AuditEntry.subject_label.icontains(text, autoescape=True),
         AuditEntry.subject_id == text,

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, select,
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.models import Customer
-from billing_core.database.functions import mentions
+from billing_core.database.functions import equals, mentions
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 
@@ -153,7 +153,7 @@ def currencies(session: Session, actor: Actor) -> list[str]:
 def _limited(statement: Select[*tuple[Any, ...]], actor: Actor, wanted: CustomerFilter) -> Select[*tuple[Any, ...]]:
     statement = statement.where(visible_to(actor), matching(wanted.text))
     if wanted.country:
-        statement = statement.where(Customer.country == wanted.country)
+        statement = statement.where(equals(Customer.country, wanted.country))
     if wanted.currency:
-        statement = statement.where(Customer.currency == wanted.currency)
+        statement = statement.where(equals(Customer.currency, wanted.currency))
     return statement

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Date, SQLColumnExpression, or_
+from sqlalchemy import BigInteger, ColumnElement, Date, SQLColumnExpression, false, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -50,6 +50,11 @@ def _each_on_postgresql(element: _each, compiler: SQLCompiler, **options: Any) -
 def among(column: SQLColumnExpression[int], numbers: Iterable[int]) -> ColumnElement[bool]:
     """``column IN numbers`` for however many: together they are one parameter, of which drivers allow some 32,000."""
     return column.bool_op("IN")(_each(json.dumps(list(numbers))))
+
+
+def equals(column: InstrumentedAttribute[str], text: str) -> ColumnElement[bool]:
+    """The column holds exactly this text. What has NUL in it, which PostgreSQL refuses, is in no column."""
+    return false() if "\0" in text else column == text
 
 
 def mentions(text: str, *columns: InstrumentedAttribute[str]) -> ColumnElement[bool]:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, String, cast, exists, func, litera
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
+from billing_core.database.functions import equals
 from billing_core.dates import Period, first_of_month, last_of_month
 from billing_core.errors import NotFound
 from billing_core.figures import Figure, Ratio, Scope
@@ -54,7 +55,7 @@ def counting(asked: Scope) -> list[ColumnElement[bool]]:
     if asked.period is not None:
         conditions.append(asked.period.contains(BillingReport.period_end))
     if asked.currency is not None:
-        conditions.append(BillingReport.currency == asked.currency)
+        conditions.append(equals(BillingReport.currency, asked.currency))
     if asked.customer_id is not None:
         conditions.append(BillingReport.customer_id == asked.customer_id)
     return conditions

@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
-from billing_core.database.functions import mentions
+from billing_core.database.functions import equals, mentions
 from billing_core.dates import Period, start_of_day
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
@@ -199,9 +199,9 @@ def _conditions(session: Session, actor: Actor, wanted: ReportFilter) -> list[Co
     if wanted.created_after is not None or wanted.created_before is not None:
         conditions += _created(default_business(session).time_zone, wanted.created_after, wanted.created_before)
     if wanted.currency:
-        conditions.append(BillingReport.currency == wanted.currency)
+        conditions.append(equals(BillingReport.currency, wanted.currency))
     if wanted.created_by:
-        conditions.append(BillingReport.created_by == wanted.created_by)
+        conditions.append(equals(BillingReport.created_by, wanted.created_by))
     if text := wanted.text.strip():
         conditions.append(_mentions(text))
     return conditions

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, cast, func, literal, null, select
 
+from billing_core.database.functions import equals
 from billing_core.figures import Figure, Scope
 from billing_core.reports.models import BillingReport, ReportCharge, ReportOrder
 
@@ -34,7 +35,7 @@ def _within(report_id: int, asked: Scope) -> list[ColumnElement[bool]]:
     if asked.customer_id is not None:
         conditions.append(BillingReport.customer_id == asked.customer_id)
     if asked.currency is not None:
-        conditions.append(BillingReport.currency == asked.currency)
+        conditions.append(equals(BillingReport.currency, asked.currency))
     return conditions
 
 

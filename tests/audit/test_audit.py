@@ -12,6 +12,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.audit.queries import SYSTEM_ID, AuditFilter, FieldChange
 from billing_core.errors import Forbidden, NotFound
 from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
+from billing_core.people import service as people
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 ANA = actor_with(Role.ADMIN, user_id=7, name="Ana Lima")
@@ -129,3 +130,24 @@ def test_the_log_is_for_those_who_may_read_it(session):
     ):
         with pytest.raises(Forbidden):
             ask()
+
+
+def test_a_person_is_found_by_their_address_in_what_they_did_and_what_was_done_to_them(session):
+    bea = people.add_person(
+        session, SYSTEM, email="bea@example.com", name="Bea", role=Role.ADMIN, password_hash="x", now=NOW
+    )
+    cora = people.add_person(session, SYSTEM, email="cora@example.com", name="Cora", role=Role.FINANCE, now=NOW)
+    acting = actor_with(Role.ADMIN, user_id=bea.id, name="Bea")
+    people.change_role(session, acting, cora.id, role=Role.MANAGER, now=NOW + timedelta(hours=1))
+    service.record(session, SYSTEM, "import.run", ("import", cora.id), label="orders.csv", now=NOW)
+
+    def found(address):
+        return [(row.action, row.subject_label) for row in queries.page(session, SYSTEM, AuditFilter(text=address))]
+
+    assert found("CORA@example") == [("user.change_role", "Cora"), ("user.invite", "Cora")]
+    assert found("bea@example.com") == [("user.change_role", "Cora"), ("user.invite", "Bea")]
+
+
+@pytest.mark.parametrize("field", ["action", "subject_kind", "subject_id", "text"])
+def test_nul_in_an_address_finds_nothing_and_fails_nowhere(session, history, field):
+    assert labels(session, **{field: "no\0where"}) == []

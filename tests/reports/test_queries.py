@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import update
 
 from billing_core.businesses.models import Business
+from billing_core.customers import queries as customers
+from billing_core.customers.queries import CustomerFilter
 from billing_core.dates import Period
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity import SYSTEM
@@ -205,3 +207,10 @@ def test_replaced_reports_do_not_count_in_the_summary(session, reports):
 )
 def test_an_average_is_rounded_once_half_up(total, count, expected):
     assert summary.average(total, count) == expected
+
+
+@pytest.mark.parametrize("field", ["currency", "created_by", "text"])
+def test_nul_in_an_address_finds_nothing_and_fails_nowhere(session, reports, field):
+    wanted = ReportFilter(**{field: "no\0where"})
+    assert queries.page(session, SYSTEM, wanted) == []
+    assert customers.page(session, SYSTEM, CustomerFilter(currency="U\0D", country="U\0")) == []
