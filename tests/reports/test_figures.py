@@ -15,6 +15,7 @@ from billing_core.rating.models import QuestionKind
 from billing_core.reports import coverage, series, verification
 from billing_core.reports import figures as ours
 from billing_core.reports.models import BillingMonth, BillingReport, ReportCharge, ReportOrder
+from tests.database.counting import statements
 from tests.reports.company import HANDLING, LATER, MARCH, NOW, PICKING, a_customer, an_order, billed
 
 APRIL = Period(date(2026, 4, 1), date(2026, 4, 30))
@@ -91,6 +92,23 @@ def test_every_value_is_the_sum_of_its_rows(session, company, subtests):
             assert nonzero(figures.value(session, figure, scope)) == expected
             assert nonzero(figures.proven(session, figure, scope)) == expected
             assert len({row.id for row in rows}) == len(rows) == figures.row_count(session, figure, scope)
+
+
+def test_values_asked_for_together_are_those_of_each(session, company):
+    together = figures.values(session, [(figure, scope) for figure, scope, _ in VALUES])
+    assert [nonzero(totals) for totals in together] == [expected for _, _, expected in VALUES]
+
+    scopes = [EVERYTHING, Scope(MARCH), Scope(known_at=NOW), Scope(currency="USD"), Scope(customer_id=company["poor"])]
+    asked = [(figure, scope) for figure in (*ours.FIGURES, *ours.AVERAGE_REPORT.parts) for scope in scopes]
+    assert figures.values(session, asked) == [figures.value(session, figure, scope) for figure, scope in asked]
+    assert figures.values(session, []) == []
+
+
+def test_values_asked_for_together_take_one_statement(session, company):
+    asked = [(figure, scope) for figure in ours.FIGURES for scope in (EVERYTHING, Scope(APRIL))]
+    with statements(session.get_bind()) as executed:
+        figures.values(session, asked)
+    assert len(executed) == 1
 
 
 def test_rows_say_what_they_are(session, company):
