@@ -94,12 +94,7 @@ class Letter(Paper):
 
     def finished(self) -> bytes:
         """The file, now that the number of pages is known."""
-        pages = self.pages_count
-        for page in range(1, pages + 1):
-            self.page = page
-            self.current_font_is_set_on_page = False
-            text = self.writing.word("page").format(page=page, pages=pages)
-            self.put(self.right, self._foot_top, text, size=7, color=MUTED, align="R")
+        self.number_pages(self.writing.word("page"), self.right, self._foot_top, size=7, align="R")
         return self.content()
 
     def footer(self) -> None:

@@ -53,6 +53,16 @@ class Paper(FPDF):
         """The finished file."""
         return bytes(self.output(output_producer_class=Producer))
 
+    def number_pages(
+        self, words: str, x: float, y: float, *, size: float, color: Color = MUTED, align: Align = "L"
+    ) -> None:
+        """Write ``words`` with ``{page}`` and ``{pages}`` on every page, once all of them are there."""
+        for page in range(1, self.pages_count + 1):
+            self.page = page
+            self.current_font_is_set_on_page = False
+            text = words.format(page=page, pages=self.pages_count)
+            self.put(x, y, text, size=size, color=color, align=align)
+
     # -- text ----------------------------------------------------------------------------------------------------
 
     def put(

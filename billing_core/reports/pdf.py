@@ -12,9 +12,10 @@ from billing_core.businesses.models import Business
 from billing_core.businesses.queries import default_business
 from billing_core.dates import Period, day_in, last_of_month
 from billing_core.money import Money
+from billing_core.paper.pdf_paper import ACCENT, MUTED
 from billing_core.reports import contents
 from billing_core.reports.contents import ServiceTotal
-from billing_core.reports.pdf_paper import ACCENT, MUTED, Column, Paper
+from billing_core.reports.pdf_paper import Column, ReportPaper
 from billing_core.reports.queries import Report
 from billing_core.reports.wording import cost_type_words, question_words
 
@@ -53,7 +54,7 @@ class _Head:
 def document(session: Session, report: Report) -> Iterator[bytes]:
     """The whole file: its table of pages comes last, so it leaves in one piece. ``MOST_ORDERS`` bounds it."""
     business = default_business(session)
-    paper = Paper(f"{business.name} · {report.customer_name} · Report {report.id}", made_at=report.created_at)
+    paper = ReportPaper(f"{business.name} · {report.customer_name} · Report {report.id}", made_at=report.created_at)
     paper.set_title(f"Billing report {report.id}: {report.customer_name}, {report.period}")
     paper.set_author(business.name)
     paper.add_page()
@@ -62,32 +63,32 @@ def document(session: Session, report: Report) -> Iterator[bytes]:
     if report.question_count:
         _questions(paper, session, report)
     _orders(paper, session, report)
-    yield bytes(paper.output())
+    yield paper.finished()
 
 
-def _letterhead(paper: Paper, head: _Head) -> None:
+def _letterhead(paper: ReportPaper, head: _Head) -> None:
     report, business = head.report, head.business
-    paper.text_at(paper.l_margin, paper.t_margin, business.name, size=10.5, bold=True)
+    paper.put(paper.l_margin, paper.t_margin, business.name, size=10.5, bold=True)
     address = [line for line in business.address.splitlines() if line.strip()]
     if business.tax_id:
         address.append(f"Tax id {business.tax_id}")
     for number, line in enumerate(address[:6], 1):
-        paper.text_at(paper.l_margin, paper.t_margin + 4.4 * number, line, size=8, color=MUTED)
+        paper.put(paper.l_margin, paper.t_margin + 4.4 * number, line, size=8, color=MUTED)
     paper.set_y(paper.t_margin + 4.4 * (len(address[:6]) + 1) + 8)
 
     top = paper.get_y()
-    paper.text_at(paper.l_margin, top + 2.5, "Billing report", size=24, bold=True)
-    paper.text_right(paper.right, top - 1.5, f"Total, {report.currency}", size=8, color=MUTED)
-    paper.text_right(paper.right, top + 3, f"{report.total.amount:,}", size=22, bold=True, color=ACCENT)
+    paper.put(paper.l_margin, top + 2.5, "Billing report", size=24, bold=True)
+    paper.put(paper.right, top - 1.5, f"Total, {report.currency}", size=8, color=MUTED, align="R")
+    paper.put(paper.right, top + 3, f"{report.total.amount:,}", size=22, bold=True, color=ACCENT, align="R")
     paper.set_y(top + 15)
     paper.rule(ACCENT, 0.7)
-    paper.ln(4)
+    paper.set_y(paper.get_y() + 4)
     _facts(paper, head)
     if report.superseded_at is not None:
         paper.note(f"This version no longer counts: report {report.superseded_by_id} has replaced it.")
 
 
-def _facts(paper: Paper, head: _Head) -> None:
+def _facts(paper: ReportPaper, head: _Head) -> None:
     report = head.report
     made_on = day_in(head.business.time_zone, report.created_at)
     version = f"No. {report.id}" + (f", version {report.version}" if report.version > 1 else "")
@@ -100,13 +101,13 @@ def _facts(paper: Paper, head: _Head) -> None:
     top = paper.get_y()
     left, lowest = paper.l_margin, top
     for label, value, width in columns:
-        paper.text_at(left, top, label, size=8, color=MUTED)
-        lowest = max(lowest, paper.paragraph(left, top + 4.6, width - 4, value, size=9.5))
+        paper.put(left, top, label, size=8, color=MUTED)
+        lowest = max(lowest, paper.put_paragraph(left, top + 4.6, width - 4, value, size=9.5))
         left += width
     paper.set_y(lowest + 7)
 
 
-def _totals(paper: Paper, report: Report, totals: Sequence[ServiceTotal]) -> None:
+def _totals(paper: ReportPaper, report: Report, totals: Sequence[ServiceTotal]) -> None:
     paper.heading("Totals by service")
     if not totals:
         paper.muted_line("No order of this period was charged.")
@@ -128,13 +129,13 @@ def _totals(paper: Paper, report: Report, totals: Sequence[ServiceTotal]) -> Non
     paper.closing_row(_TOTALS, cells)
 
 
-def _questions(paper: Paper, session: Session, report: Report) -> None:
+def _questions(paper: ReportPaper, session: Session, report: Report) -> None:
     counted = contents.question_totals(session, report)
     paper.heading("Open questions")
     paper.muted_line("Not billed, because something is missing that a person must settle:")
     for kind, count in counted.items():
         paper.bullet(f"{question_words(kind)}: {count:,}")
-    paper.ln(2)
+    paper.set_y(paper.get_y() + 2)
     paper.table_header(_QUESTIONS)
     for question in contents.questions(session, report, limit=MOST_QUESTIONS):
         cells = (question.order_number, question_words(question.kind), question.service_name or "", question.sku)
@@ -144,7 +145,7 @@ def _questions(paper: Paper, session: Session, report: Report) -> None:
     paper.end_table()
 
 
-def _orders(paper: Paper, session: Session, report: Report) -> None:
+def _orders(paper: ReportPaper, session: Session, report: Report) -> None:
     paper.heading("Orders")
     if not report.order_count:
         paper.muted_line("There was no order to bill in this period.")

@@ -1,24 +1,14 @@
-"""The paper that reports are set on: fonts, colours, tables over pages, the line at the foot of each."""
+"""The paper that reports are set on: headings, tables over pages, the line at the foot of each page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from fpdf import FPDF
-from fpdf.enums import XPos, YPos
+from billing_core.paper.pdf_paper import ACCENT, INK, LINE, MUTED, TINT, WARNING, Color, Paper
 
-FONTS = Path(__file__).parent.parent / "fonts"
-INK = (27, 37, 48)
-MUTED = (92, 103, 114)
-LINE = (214, 220, 226)
-TINT = (243, 246, 249)
-ACCENT = (15, 91, 181)
-WARNING = (146, 64, 14)
-_FAMILY = "DejaVu"
-_MARGIN = 18
 _ROW = 6.2
 _PADDING = 1.2
+_FOOT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +20,14 @@ class Column:
     right: bool = False
 
 
-class Paper(FPDF):
-    """A4, measured in millimetres."""
+class ReportPaper(Paper):
+    """``foot`` says at the foot of each page whose report it is."""
 
     def __init__(self, foot: str, *, made_at: datetime) -> None:
-        super().__init__(format="A4")
+        super().__init__(made_at=made_at)
+        self.b_margin = _FOOT
         self._foot = foot
         self._open_table: Sequence[Column] = ()
-        # The same report gives the same bytes.
-        self.set_creation_date(made_at)
-        self.set_lang("en")
-        self.set_margins(_MARGIN, 16, _MARGIN)
-        self.set_auto_page_break(auto=True, margin=20)
-        self.c_margin = 0
-        self.add_font(_FAMILY, "", FONTS / "DejaVuSansCondensed.ttf")
-        self.add_font(_FAMILY, "B", FONTS / "DejaVuSansCondensed-Bold.ttf")
-        self.alias_nb_pages("{pages}")
-
-    @property
-    def right(self) -> float:
-        return float(self.w - self.r_margin)
 
     def header(self) -> None:
         """A table that goes on shows its columns again."""
@@ -57,65 +35,30 @@ class Paper(FPDF):
             self._columns(self._open_table)
 
     def footer(self) -> None:
-        self.set_y(-13)
-        self._face(7.5, color=MUTED)
-        # The number of pages is only known at the end: on the left it needs no measuring.
-        self.cell(30, 4, f"Page {self.page_no()} of {{pages}}")
-        room = self.epw - 30
-        self.cell(room, 4, self._fitting(self._foot, room), align="R")
+        foot = self.fitting(self._foot, self.epw - 30, size=7.5)
+        self.put(self.right, self.h - 13, foot, size=7.5, color=MUTED, align="R")
 
-    # -- words ---------------------------------------------------------------------------------------------------
-
-    def text_at(
-        self, x: float, y: float, text: str, *, size: float, bold: bool = False, color: tuple[int, int, int] = INK
-    ) -> None:
-        self.set_xy(x, y)
-        self._face(size, bold=bold, color=color)
-        self.cell(0, size * 0.42, text)
-
-    def text_right(
-        self, x: float, y: float, text: str, *, size: float, bold: bool = False, color: tuple[int, int, int] = INK
-    ) -> None:
-        """The text ends at ``x``."""
-        self._face(size, bold=bold, color=color)
-        self.set_xy(x - self.get_string_width(text), y)
-        self.cell(0, size * 0.42, text)
-
-    def paragraph(self, x: float, y: float, width: float, text: str, *, size: float) -> float:
-        """Text broken into lines of ``width``; returns where it ends."""
-        self.set_xy(x, y)
-        self._face(size)
-        self.multi_cell(width, size * 0.5, text, align="L", new_x=XPos.LEFT, new_y=YPos.NEXT)
-        return float(self.get_y())
+    def finished(self) -> bytes:
+        """The file, now that the number of pages is known."""
+        self.number_pages("Page {page} of {pages}", self.l_margin, self.h - 13, size=7.5)
+        return self.content()
 
     def heading(self, text: str) -> None:
         # A heading stays with what follows it.
-        if self.will_page_break(28):
-            self.add_page()
-        self.ln(3)
-        self._face(12.5, bold=True)
-        self.cell(0, 7, text, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-        self.ln(1)
+        self._room_for(28)
+        self.put(self.l_margin, self.get_y() + 4.5, text, size=12.5, bold=True)
+        self.set_y(self.get_y() + 11)
 
     def muted_line(self, text: str) -> None:
-        self._face(8.5, color=MUTED)
-        self.multi_cell(0, 4.6, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-        self.ln(1.5)
+        self._text(text, color=MUTED, indent=0, gap=1.5)
 
     def bullet(self, text: str) -> None:
-        self._face(8.5)
-        self.cell(4, 4.8, "•")
-        self.multi_cell(0, 4.8, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self._room_for(4.8)
+        self.put(self.l_margin, self.get_y(), "•", size=8.5)
+        self._text(text, indent=4)
 
     def note(self, text: str) -> None:
-        self._face(8.5, bold=True, color=WARNING)
-        self.multi_cell(0, 5, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-        self.ln(2)
-
-    def rule(self, color: tuple[int, int, int], width: float) -> None:
-        self.set_draw_color(*color)
-        self.set_line_width(width)
-        self.line(self.l_margin, self.get_y(), self.right, self.get_y())
+        self._text(text, color=WARNING, bold=True, gap=2)
 
     # -- tables --------------------------------------------------------------------------------------------------
 
@@ -126,23 +69,20 @@ class Paper(FPDF):
 
     def row(self, columns: Sequence[Column], cells: Sequence[str]) -> float:
         """One line of cells, each cut to its column; returns the line's upper edge."""
-        if self.will_page_break(_ROW):
-            self.add_page()
+        self._room_for(_ROW)
         top = float(self.get_y())
-        self._face(8.5)
-        self._cells(columns, cells)
+        self._cells(columns, cells, size=8.5)
         self.rule(LINE, 0.1)
         return top
 
     def closing_row(self, columns: Sequence[Column], cells: Sequence[str]) -> None:
         """The sum below a table, in bold, which ends it."""
-        self._face(9, bold=True)
-        self._cells(columns, cells)
+        self._cells(columns, cells, size=9, bold=True)
         self.end_table()
 
     def end_table(self) -> None:
         self._open_table = ()
-        self.ln(4)
+        self.set_y(self.get_y() + 4)
 
     def bar(self, columns: Sequence[Column], index: int, top: float, *, of: int, whole: int) -> None:
         """A bar in that column of the row at ``top``: how much ``of`` is of the ``whole``."""
@@ -155,40 +95,39 @@ class Paper(FPDF):
             self.rect(left, top + 2.1, max(0.3, width * of / whole), 2, style="F")
 
     def _columns(self, columns: Sequence[Column]) -> None:
-        self._face(8, bold=True, color=MUTED)
         self.set_fill_color(*TINT)
         self.rect(self.l_margin, self.get_y(), self.epw, _ROW, style="F")
-        self._cells(columns, [column.title for column in columns])
+        self._cells(columns, [column.title for column in columns], size=8, bold=True, color=MUTED)
 
-    def _cells(self, columns: Sequence[Column], cells: Sequence[str]) -> None:
-        size = self.font_size_pt
+    def _cells(
+        self,
+        columns: Sequence[Column],
+        cells: Sequence[str],
+        *,
+        size: float,
+        bold: bool = False,
+        color: Color = INK,
+    ) -> None:
+        left, top = self.l_margin, self.get_y()
         for column, text in zip(columns, cells, strict=True):
             room = column.width - 2 * _PADDING
-            self.set_x(self.get_x() + _PADDING)
             if column.right:
-                # A number is set smaller where it is too long; cut, it would be another number.
-                self.set_font_size(size * min(1, room / max(room, self.get_string_width(text))))
-                self.cell(room, _ROW, text, align="R")
-                self.set_font_size(size)
+                fitting_size = self.shrunk(text, room, size=size, bold=bold)
+                right = left + column.width - _PADDING
+                self.put(right, top + 1.6, text, size=fitting_size, bold=bold, color=color, align="R")
             else:
-                self.cell(room, _ROW, self._fitting(text, room))
-            self.set_x(self.get_x() + _PADDING)
-        self.ln(_ROW)
+                cut = self.fitting(text, room, size=size, bold=bold)
+                self.put(left + _PADDING, top + 1.6, cut, size=size, bold=bold, color=color)
+            left += column.width
+        self.set_y(top + _ROW)
 
-    def _fitting(self, text: str, room: float) -> str:
-        """The text on one line, cut with an ellipsis where it is longer than its room."""
-        line = " ".join(text.split())
-        if self.get_string_width(line) <= room:
-            return line
-        longest, too_long = 0, len(line)
-        while too_long - longest > 1:
-            middle = (longest + too_long) // 2
-            if self.get_string_width(line[:middle].rstrip() + "…") <= room:
-                longest = middle
-            else:
-                too_long = middle
-        return line[:longest].rstrip() + "…"
+    def _text(self, text: str, *, color: Color = INK, bold: bool = False, indent: float = 0, gap: float = 0) -> None:
+        for line in self.lines(text, self.epw - indent, size=8.5, bold=bold):
+            self._room_for(4.8)
+            self.put(self.l_margin + indent, self.get_y(), line, size=8.5, bold=bold, color=color)
+            self.set_y(self.get_y() + 4.8)
+        self.set_y(self.get_y() + gap)
 
-    def _face(self, size: float, *, bold: bool = False, color: tuple[int, int, int] = INK) -> None:
-        self.set_font(_FAMILY, "B" if bold else "", size)
-        self.set_text_color(*color)
+    def _room_for(self, height: float) -> None:
+        if self.get_y() + height > self.bottom:
+            self.add_page()
