@@ -27,6 +27,25 @@ def closed() -> None:
     st.query_params.pop("entry", None)
 
 
+def in_words(changes: list[FieldChange]) -> list[FieldChange]:
+    """The changes as people write them: amounts and periods instead of how they are kept."""
+    currency = next((one.after or one.before for one in changes if one.field == "currency"), None)
+
+    def told(one: FieldChange, value: str | None) -> str | None:
+        if value and currency and one.field.endswith("_minor"):
+            return formats.money(int(value), currency)
+        return value and formats.with_days(value)
+
+    return [
+        FieldChange(
+            formats.words(one.field.removesuffix("_minor") if currency else one.field),
+            told(one, one.before),
+            told(one, one.after),
+        )
+        for one in changes
+    ]
+
+
 with st.container(horizontal=True, vertical_alignment="bottom"):
     people = read(queries.actors)
     who = filters.choice(
@@ -78,7 +97,9 @@ chosen = st.query_params.get("entry", "")
 if chosen.isdecimal() and len(chosen) < 19:
     entry, changes = read(queries.one, int(chosen))
     with st.container(border=True):
-        st.subheader(formats.action(entry.action), anchor=False)
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.subheader(formats.action(entry.action), anchor=False, width="content")
+            st.button("Close", key="audit_close", on_click=closed, type="tertiary", icon=":material/close:")
         st.text(f"{entry.actor_name}, {formats.instant(entry.at, zone)}")
         st.text(
             f"{formats.words(entry.subject_kind)} {entry.subject_id} {formats.with_days(entry.subject_label)}".strip()
@@ -86,12 +107,11 @@ if chosen.isdecimal() and len(chosen) < 19:
         if changes:
             columns = [tables.text("Field", "field"), tables.text("Before", "before"), tables.text("After", "after")]
             tables.show(
-                [FieldChange(formats.words(one.field), one.before, one.after) for one in changes],
+                in_words(changes),
                 columns,
                 key="audit_changes",
                 alt="What the entry changed, field by field",
             )
-        st.button("Close", key="audit_close", on_click=closed)
 
 total = read(queries.count, wanted)
 if total == 0:

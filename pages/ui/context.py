@@ -11,6 +11,8 @@ from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import SESSION_COOKIE, Actor, Permission, sessions
 from billing_core.identity.sessions import SignedIn
+from pages.ui import formats
+from pages.ui.text import md
 
 _FOR_THIS_RUN = "signed_in_for_this_run"
 
@@ -78,7 +80,7 @@ def refused(error: BillingError) -> None:
     st.error(str(error), icon=":material/error:")
     for field, reason in error.fields.items():
         if reason not in str(error):
-            st.caption(f"{field}: {reason}")
+            st.caption(f"{md(formats.words(field))}: {md(reason)}")
 
 
 @contextmanager
