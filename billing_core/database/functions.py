@@ -57,7 +57,9 @@ def equals(column: InstrumentedAttribute[str], text: str) -> ColumnElement[bool]
     return false() if "\0" in text else column == text
 
 
-def mentions(text: str, *columns: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+def mentions(
+    text: str, *columns: InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
+) -> ColumnElement[bool]:
     """One of the columns contains the text, whatever the case. NUL, which PostgreSQL refuses, is left out of it."""
     wanted = text.replace("\0", "")
     return or_(*(column.icontains(wanted, autoescape=True) for column in columns))

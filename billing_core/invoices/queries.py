@@ -1,121 +1,119 @@
-"""Reads of one invoice, its lines and its timeline, and locking it for a change. The list is in ``listing``."""
+"""Reads of invoices: the list with its filters, one invoice with lines and timeline, and locking it for a change."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, TextClause, case, func, select, text
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.queries import visible_to
-from billing_core.errors import NotFound
+from billing_core.database.functions import mentions
+from billing_core.errors import Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle
 from billing_core.invoices.content import Content, DraftLine
 from billing_core.invoices.lifecycle import InvoiceStatus
-from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, InvoiceLineItem, InvoiceState, LineType
+from billing_core.invoices.models import LISTED, Invoice, InvoiceEvent, InvoiceLineItem
+from billing_core.invoices.rows import CurrencyTotal, EventRow, InvoiceRow, InvoiceView, LineRow
 from billing_core.invoices.totals import Totals
-from billing_core.money import Money
+from billing_core.money import currencies, decimal_places
 
 
 @dataclass(frozen=True, slots=True)
-class InvoiceView:
-    """A whole invoice but its lines. Amounts are minor units of ``currency``; ``issuer`` is None in a draft."""
+class InvoiceFilter:
+    """Empty fields do not limit; days are included. ``smallest`` and ``largest`` bound the total in major units.
 
-    id: int
-    public_id: str
-    token: str
-    business_id: int
-    customer_id: int
-    state: InvoiceState
-    number: str | None
-    series: str | None
-    sequence: int | None
-    currency: str
-    issued_on: date
-    due_on: date
-    payment_terms: str
-    notes: str
-    reference: str
-    customer_name: str
-    customer_email: str
-    customer_address: str
-    customer_tax_id: str
-    language: str
-    issuer: dict[str, Any] | None
-    discount_percent: Decimal | None
-    discount_minor: int | None
-    subtotal_minor: int
-    tax_minor: int
-    total_minor: int
-    paid_minor: int
-    credited_minor: int
-    written_off_minor: int
-    refunded_minor: int
-    due_minor: int
-    sent_at: datetime | None
-    viewed_at: datetime | None
-    paid_at: datetime | None
-    cancelled_at: datetime | None
-    payment_failed_at: datetime | None
-    payment_failure: str
-    marked_overdue_at: datetime | None
-    held_until: date | None
-    hold_reason: str
-    created_at: datetime
-    created_by_id: int | None
-    created_by: str
-    updated_at: datetime
-    version: int
+    ``text`` occurs in the number, the customer's name or e-mail address, or the reference. ``order_by`` is one of
+    ``ORDERINGS``, with a leading "-" for descending.
+    """
 
-    @property
-    def total(self) -> Money:
-        return Money(self.total_minor, self.currency)
-
-    @property
-    def amount_due(self) -> Money:
-        return Money(self.due_minor, self.currency)
-
-    def status(self, today: date) -> InvoiceStatus:
-        return lifecycle.status(self, today)
+    status: tuple[InvoiceStatus, ...] = ()
+    customer_id: int | None = None
+    business_id: int | None = None
+    issued_from: date | None = None
+    issued_to: date | None = None
+    due_from: date | None = None
+    due_to: date | None = None
+    currency: str = ""
+    smallest: Decimal | None = None
+    largest: Decimal | None = None
+    text: str = ""
+    order_by: str = "-issued_on"
 
 
-@dataclass(frozen=True, slots=True)
-class LineRow:
-    """``amount_minor`` is the line after its own discount, rounded for showing."""
+ORDERINGS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
+    "issued_on": (Invoice.issued_on,),
+    "due_on": (Invoice.due_on,),
+    "created_at": (Invoice.created_at,),
+    "number": (Invoice.business_id, Invoice.number),
+    "total_amount": (Invoice.total_minor,),
+    "amount_due": (Invoice.due_minor,),
+    "customer_name": (Invoice.customer_name,),
+    "currency": (Invoice.currency,),
+    "id": (),
+}
+# Nobody pages further, and counting on would take longer than the page itself.
+COUNTED = 100_000
 
-    id: int
-    public_id: str
-    position: int
-    description: str
-    quantity: Decimal
-    unit_price: Decimal
-    type: LineType
-    tax_rate: Decimal
-    discount_percent: Decimal | None
-    discount_minor: int | None
-    amount_minor: int
-    service_id: int | None
-    report_id: int | None
-    created_at: datetime
+_SEARCHED = (Invoice.number, Invoice.customer_name, Invoice.customer_email, Invoice.reference)
+_BEYOND = Decimal(10) ** 14
 
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    id: int
-    at: datetime
-    kind: EventKind
-    actor_name: str
-    data: dict[str, Any] | None
-
-
+ROW = tuple(getattr(Invoice, field.name) for field in fields(InvoiceRow))
 COLUMNS = tuple(getattr(Invoice, field.name) for field in fields(InvoiceView))
 LINES = tuple(getattr(InvoiceLineItem, field.name) for field in fields(LineRow))
 EVENTS = tuple(getattr(InvoiceEvent, field.name) for field in fields(EventRow))
 _DRAFT_LINE = tuple(getattr(InvoiceLineItem, field.name) for field in fields(DraftLine))
 _HEADER = tuple(field.name for field in fields(Content) if field.name != "lines")
+
+
+def page(
+    session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date, limit: int = 50, offset: int = 0
+) -> list[InvoiceRow]:
+    """One page of the invoices that match, in the order asked for; discarded drafts are left out.
+
+    The page's ids are found first, in an index alone: skipping 50,000 of them reads none of their rows.
+    """
+    actor.require(Permission.INVOICE_READ)
+    order = _ordering(wanted.order_by)
+    ids = select(Invoice.id).where(*_matching(actor, wanted, today)).order_by(*order).limit(limit).offset(offset)
+    chosen = ids.subquery()
+    statement = select(*ROW).join(chosen, chosen.c.id == Invoice.id).order_by(*order)
+    return [InvoiceRow(*row) for row in session.execute(statement)]
+
+
+def listing(actor: Actor, wanted: InvoiceFilter, *, today: date) -> Select[*tuple[Any, ...]]:
+    """All that match: the columns of an ``InvoiceRow``, sorted, without a limit, for exports to stream."""
+    actor.require(Permission.INVOICE_READ)
+    return select(*ROW).where(*_matching(actor, wanted, today)).order_by(*_ordering(wanted.order_by))
+
+
+def count(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date, at_most: int = COUNTED) -> int:
+    """How many match; ``at_most`` stands for that many or more."""
+    actor.require(Permission.INVOICE_READ)
+    found = select(Invoice.id).where(*_matching(actor, wanted, today)).limit(at_most).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0
+
+
+def totals(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date) -> list[CurrencyTotal]:
+    """What all that match come to, a currency."""
+    actor.require(Permission.INVOICE_READ)
+    statement = (
+        select(Invoice.currency, func.count(), func.sum(Invoice.total_minor), func.sum(Invoice.due_minor))
+        .where(*_matching(actor, wanted, today))
+        .group_by(Invoice.currency)
+        .order_by(Invoice.currency)
+    )
+    return [CurrencyTotal(code, found, int(total), int(due)) for code, found, total, due in session.execute(statement)]
+
+
+def ids(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date, limit: int = 5_000) -> list[int]:
+    """The ids of those that match, in the order asked for, to do something with all of them."""
+    actor.require(Permission.INVOICE_READ)
+    found = select(Invoice.id).where(*_matching(actor, wanted, today)).order_by(*_ordering(wanted.order_by))
+    return list(session.scalars(found.limit(limit)))
 
 
 def one(session: Session, actor: Actor, invoice_id: int | str) -> InvoiceView:
@@ -201,3 +199,46 @@ def many_for_change(session: Session, actor: Actor, invoice_ids: Collection[int]
     if missing := [invoice_id for invoice_id in wanted if invoice_id not in found]:
         raise NotFound(f"There is no invoice {missing[0]}")
     return [found[invoice_id] for invoice_id in dict.fromkeys(invoice_ids)]
+
+
+def _matching(actor: Actor, wanted: InvoiceFilter, today: date) -> list[ColumnElement[bool] | TextClause]:
+    conditions: list[ColumnElement[bool] | TextClause | None] = [
+        text(f"({LISTED})"),
+        visible_to(actor, Invoice.customer_id),
+        lifecycle.has_status(wanted.status, today) if wanted.status else None,
+        Invoice.customer_id == wanted.customer_id if wanted.customer_id is not None else None,
+        Invoice.business_id == wanted.business_id if wanted.business_id is not None else None,
+        Invoice.issued_on >= wanted.issued_from if wanted.issued_from else None,
+        Invoice.issued_on <= wanted.issued_to if wanted.issued_to else None,
+        Invoice.due_on >= wanted.due_from if wanted.due_from else None,
+        Invoice.due_on <= wanted.due_to if wanted.due_to else None,
+        Invoice.currency == wanted.currency if wanted.currency else None,
+        Invoice.total_minor >= _minor(wanted.smallest, wanted.currency, ROUND_CEILING)
+        if wanted.smallest is not None
+        else None,
+        Invoice.total_minor <= _minor(wanted.largest, wanted.currency, ROUND_FLOOR)
+        if wanted.largest is not None
+        else None,
+        mentions(sought, *_SEARCHED) if (sought := wanted.text.strip()) else None,
+    ]
+    return [condition for condition in conditions if condition is not None]
+
+
+def _minor(amount: Decimal, currency: str, rounding: str) -> ColumnElement[int] | int:
+    """The bound in minor units: of the currency asked for, or else of each invoice's own."""
+    units = {
+        places: int(min(max(amount, -_BEYOND), _BEYOND).scaleb(places).to_integral_value(rounding))
+        for places in (0, 2, 3)
+    }
+    if currency:
+        return units[decimal_places(currency)]
+    unusual = {places: [code for code in currencies() if decimal_places(code) == places] for places in (0, 3)}
+    return case(*((Invoice.currency.in_(codes), units[places]) for places, codes in unusual.items()), else_=units[2])
+
+
+def _ordering(order_by: str) -> list[ColumnElement[Any]]:
+    columns = ORDERINGS.get(order_by.removeprefix("-"))
+    if columns is None:
+        allowed = f"one of {', '.join(ORDERINGS)}, with a leading - for descending"
+        raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": allowed})
+    return [key.desc() if order_by.startswith("-") else key.asc() for key in (*columns, Invoice.id)]

@@ -190,14 +190,25 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_invoices_public_id")),
         sa.UniqueConstraint("token", name=op.f("uq_invoices_token")),
     )
-    op.create_index("ix_invoices_created", "invoices", ["created_at", "id"], unique=False)
     op.create_index("ix_invoices_customer", "invoices", ["customer_id", "issued_on", "id"], unique=False)
     op.create_index(
         "ix_invoices_due", "invoices", ["state", "currency", "due_on", "customer_id", "due_minor"], unique=False
     )
-    op.create_index("ix_invoices_issued", "invoices", ["issued_on", "id"], unique=False)
+    for name, column in (
+        ("ix_invoices_issued", "issued_on"),
+        ("ix_invoices_due_on", "due_on"),
+        ("ix_invoices_created", "created_at"),
+        ("ix_invoices_total", "total_minor"),
+    ):
+        op.create_index(
+            name,
+            "invoices",
+            [column, "id"],
+            unique=False,
+            sqlite_where=sa.text("state <> 'cancelled' OR number IS NOT NULL"),
+            postgresql_where=sa.text("state <> 'cancelled' OR number IS NOT NULL"),
+        )
     op.create_index("ix_invoices_state", "invoices", ["state", "due_on", "id"], unique=False)
-    op.create_index("ix_invoices_total", "invoices", ["total_minor", "id"], unique=False)
     op.create_table(
         "ledger_entries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

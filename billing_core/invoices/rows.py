@@ -1,0 +1,147 @@
+"""What reads of invoices return: the rows of the list, one invoice, its lines and its timeline."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from billing_core.invoices import lifecycle
+from billing_core.invoices.lifecycle import InvoiceStatus
+from billing_core.invoices.models import EventKind, InvoiceState, LineType
+from billing_core.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceRow:
+    """One row of the list. Amounts are minor units of ``currency``."""
+
+    id: int
+    public_id: str
+    number: str | None
+    business_id: int
+    customer_id: int
+    customer_name: str
+    customer_email: str
+    state: InvoiceState
+    currency: str
+    issued_on: date
+    due_on: date
+    subtotal_minor: int
+    tax_minor: int
+    total_minor: int
+    paid_minor: int
+    refunded_minor: int
+    due_minor: int
+    reference: str
+    sent_at: datetime | None
+    viewed_at: datetime | None
+    marked_overdue_at: datetime | None
+    payment_failed_at: datetime | None
+    held_until: date | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+    def status(self, today: date) -> InvoiceStatus:
+        return lifecycle.status(self, today)
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyTotal:
+    """What the invoices of a list come to in one currency, in minor units."""
+
+    currency: str
+    invoices: int
+    total_minor: int
+    due_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceView:
+    """A whole invoice but its lines. Amounts are minor units of ``currency``; ``issuer`` is None in a draft."""
+
+    id: int
+    public_id: str
+    token: str
+    business_id: int
+    customer_id: int
+    state: InvoiceState
+    number: str | None
+    series: str | None
+    sequence: int | None
+    currency: str
+    issued_on: date
+    due_on: date
+    payment_terms: str
+    notes: str
+    reference: str
+    customer_name: str
+    customer_email: str
+    customer_address: str
+    customer_tax_id: str
+    language: str
+    issuer: dict[str, Any] | None
+    discount_percent: Decimal | None
+    discount_minor: int | None
+    subtotal_minor: int
+    tax_minor: int
+    total_minor: int
+    paid_minor: int
+    credited_minor: int
+    written_off_minor: int
+    refunded_minor: int
+    due_minor: int
+    sent_at: datetime | None
+    viewed_at: datetime | None
+    paid_at: datetime | None
+    cancelled_at: datetime | None
+    payment_failed_at: datetime | None
+    payment_failure: str
+    marked_overdue_at: datetime | None
+    held_until: date | None
+    hold_reason: str
+    created_at: datetime
+    created_by_id: int | None
+    created_by: str
+    updated_at: datetime
+    version: int
+
+    @property
+    def total(self) -> Money:
+        return Money(self.total_minor, self.currency)
+
+    @property
+    def amount_due(self) -> Money:
+        return Money(self.due_minor, self.currency)
+
+    def status(self, today: date) -> InvoiceStatus:
+        return lifecycle.status(self, today)
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """``amount_minor`` is the line after its own discount, rounded for showing."""
+
+    id: int
+    public_id: str
+    position: int
+    description: str
+    quantity: Decimal
+    unit_price: Decimal
+    type: LineType
+    tax_rate: Decimal
+    discount_percent: Decimal | None
+    discount_minor: int | None
+    amount_minor: int
+    service_id: int | None
+    report_id: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    id: int
+    at: datetime
+    kind: EventKind
+    actor_name: str
+    data: dict[str, Any] | None
