@@ -96,15 +96,19 @@ def _run(arguments: Namespace) -> Answer:
     with sessions() as session:
         done = run_progress.progress(session, SYSTEM, run_id)
         failed = run_progress.items(session, SYSTEM, run_id, outcome=RunOutcome.FAILED, limit=done.total)
+        unpriced = run_progress.without_rates(session, SYSTEM, run_id, limit=done.total)
     data = {
         "run": run_id,
         "customers": done.total,
         "created": done.created,
         "unchanged": done.unchanged,
+        "without_rates": unpriced,
         "failed": [{"customer_id": row.customer_id, "reason": row.reason} for row in failed],
     }
     lines = [
         f"{done.total} customers: {done.created} reports made, {done.unchanged} unchanged, {done.failed} failed",
         *(f"  {row.customer_name}: {row.reason}" for row in failed),
     ]
+    if unpriced:
+        lines.append(f"{len(unpriced)} without any rate for their orders, billed 0: {', '.join(unpriced)}")
     return Answer(data, "\n".join(lines), refused=bool(failed))

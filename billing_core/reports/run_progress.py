@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, exists, func, select, true
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
@@ -12,7 +12,15 @@ from billing_core.customers.queries import visible_to
 from billing_core.dates import Period
 from billing_core.errors import NotFound
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.reports.models import BillingReport, ReportRun, ReportRunItem, RunOutcome
+from billing_core.rating.models import QuestionKind
+from billing_core.reports.models import (
+    BillingReport,
+    ReportQuestionTotal,
+    ReportRun,
+    ReportRunItem,
+    ReportServiceTotal,
+    RunOutcome,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,22 @@ def items(
     if outcome is not None:
         statement = statement.where(ReportRunItem.outcome == outcome)
     return [ItemRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
+
+
+def without_rates(session: Session, actor: Actor, run_id: int, *, limit: int = 50) -> list[str]:
+    """Whose orders had no rate at all, by name: their reports came to 0."""
+    actor.require(Permission.REPORT_READ)
+    asked = exists().where(
+        ReportQuestionTotal.report_id == ReportRunItem.report_id, ReportQuestionTotal.kind == QuestionKind.NO_RATE
+    )
+    charged = exists().where(ReportServiceTotal.report_id == ReportRunItem.report_id)
+    statement = (
+        select(Customer.name)
+        .join(ReportRunItem, ReportRunItem.customer_id == Customer.id)
+        .where(ReportRunItem.run_id == run_id, visible_to(actor), asked, ~charged)
+        .order_by(Customer.name, Customer.id)
+    )
+    return list(session.scalars(statement.limit(limit)))
 
 
 def visible(actor: Actor) -> ColumnElement[bool]:

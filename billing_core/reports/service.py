@@ -53,6 +53,11 @@ class Preview:
     overlaps: Overlaps
     overlapping: list[OverlapRow]
 
+    @property
+    def without_rates(self) -> bool:
+        """Orders to bill, and no rate for any of them: the report would come to 0."""
+        return QuestionKind.NO_RATE in self.questions and not self.services
+
 
 def generate(
     session: Session,

@@ -31,8 +31,8 @@ def billed_twice(read: Reader, report: Report) -> None:
     if not twice:
         return
     st.warning(
-        f"{formats.counted(twice.charge_count, 'charge')} of this report also on other current reports "
-        f"({formats.money(twice.amount_minor, report.currency)}). Bill each of these orders once.",
+        f"Charges of this report stand on other current reports as well, {formats.counted(twice.charge_count, 'time')} "
+        f"({formats.money(twice.amount_minor, report.currency)} there). Bill each of these orders once.",
         icon=":material/content_copy:",
         title="Orders billed twice",
     )

@@ -11,6 +11,8 @@ from pages.ui import formats, tables
 from pages.ui.cards import wall
 from pages.ui.text import md
 
+MOST_NAMED = 10
+
 
 def draw(previews: list[Preview]) -> None:
     if not previews:
@@ -35,6 +37,8 @@ def draw(previews: list[Preview]) -> None:
             "Some orders stand on other current reports of an overlapping period. Open a row to see which.",
             icon=":material/content_copy:",
         )
+    if unpriced := [one.report.customer_name for one in previews if one.without_rates]:
+        st.warning(_without_rates(unpriced), icon=":material/price_change:")
     tables.show(
         previews,
         [
@@ -58,6 +62,15 @@ def draw(previews: list[Preview]) -> None:
     chosen = st.session_state.pop("preview_row", None)
     if chosen is not None:
         _one(chosen)
+
+
+def _without_rates(names: list[str]) -> str:
+    shown = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+    has, theirs = ("has", "Its report comes") if len(names) == 1 else ("have", "Their reports come")
+    return (
+        f"{formats.counted(len(names), 'customer')} with orders {has} no rate on their days: **{md(shown)}**. "
+        f"{theirs} to 0 until rates are added under “Rate cards”."
+    )
 
 
 @st.dialog("Preview of one report", width="large", icon=":material/visibility:")

@@ -84,6 +84,15 @@ def test_a_run_bills_everybody(capsys):
     assert (said["customers"], said["created"], said["failed"]) == (1, 1, [])
 
 
+def test_a_run_names_whose_orders_had_no_rate(capsys, sessions):
+    with sessions.begin() as session:
+        an_order(session, a_customer(session, "BARE", name="Bare Shelf", priced=False), "SO-2")
+    assert main(["--json", "report", "run", *MARCH]) == 0
+    assert json.loads(capsys.readouterr().out)["without_rates"] == ["Bare Shelf"]
+    assert main(["report", "run", *MARCH]) == 0
+    assert capsys.readouterr().out.endswith("1 without any rate for their orders, billed 0: Bare Shelf\n")
+
+
 def test_verify_proves_or_names_what_is_wrong(capsys, sessions):
     main(["report", "run", *MARCH])
     assert main(["verify"]) == 0

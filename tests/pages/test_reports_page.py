@@ -8,7 +8,7 @@ from billing_core.reports.models import BillingReport, ReportRun
 from billing_core.views.models import SavedView
 from pages.ui import formats
 from tests.pages.filled import HOSTILE, fill
-from tests.reports.company import LATER, MARCH, an_order, billed
+from tests.reports.company import LATER, MARCH, a_customer, an_order, billed
 
 
 def tables_of(page) -> list:
@@ -170,6 +170,18 @@ def test_a_preview_stores_nothing_and_generating_needs_it(page_as, sessions):
     assert not page.button(key="generate").disabled
     with sessions() as session:
         assert session.scalar(select(func.count()).select_from(BillingReport)) == 3
+
+
+def test_a_preview_names_whose_orders_have_no_rate(page_as, sessions):
+    fill(sessions)
+    with sessions.begin() as session:
+        an_order(session, a_customer(session, "BARE", name="Bare Shelf", priced=False), "X-1", on=MARCH.start)
+        a_customer(session, "IDLE", name="Idle Corp", priced=False)
+    page = generating_march(page_as("manager"))
+    page.button(key="preview").click().run(timeout=30)
+    assert not page.exception
+    (warning,) = [shown.value for shown in page.warning if "no rate" in shown.value]
+    assert warning.startswith("1 customer with orders has no rate on their days: **Bare Shelf**.")
 
 
 def test_generating_plans_a_run_that_can_be_followed(page_as, sessions, monkeypatch):
