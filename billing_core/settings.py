@@ -32,6 +32,12 @@ class Settings(BaseSettings):
         "", description="The address people use, such as https://billing.example.com; https makes cookies Secure"
     )
     redis_url: str = Field("", description="Shares rate limits between processes; empty: in memory")
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="The mail server, such as smtp://user:password@host:587?starttls=1 or smtps://user:password@host; "
+        "unset: mails are held back",
+    )
+    mail_from: str = Field("", description="The address that mails come from; unset: the user of the mail server")
     session_idle_minutes: int = Field(480, ge=5, description="A session unused for this long ends")
     session_max_hours: int = Field(168, ge=1, description="A session ends after this long, however much it is used")
     port: int = Field(8501, validation_alias="PORT", description="The port of the whole product")

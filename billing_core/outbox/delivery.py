@@ -1,0 +1,211 @@
+"""Delivering what waits: claim one message, call its adapter outside of any transaction, say what became of it.
+
+A process that is killed leaves its claim behind, and another one takes the message when the claim has run out. So
+nothing is lost; a message leaves twice only where the process ends between the receiver's yes and our mark.
+"""
+
+import random
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.orm import Session
+
+from billing_core.database import Sessions
+from billing_core.dates import utc_now
+from billing_core.errors import BillingError, UpstreamFailed
+from billing_core.outbox.models import MessageState, OutboxMessage
+
+log = structlog.get_logger()
+
+# How long until the second try, the third …; after the last of them a message is given up.
+WAITS: Final = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(hours=1),
+    timedelta(hours=6),
+    timedelta(hours=12),
+)
+# Longer than any delivery takes: as long as this a message stays with the process that has claimed it.
+LEASE: Final = timedelta(minutes=5)
+WAITING, FAILED = MessageState.WAITING, MessageState.FAILED
+_CHANCE = random.SystemRandom()
+
+
+class Refused(UpstreamFailed):
+    """The receiver will never take this message: there is no use in trying again."""
+
+
+class Unwanted(Exception):
+    """What the message is about has changed so that it must not leave any more; the text says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that this process may deliver."""
+
+    id: int
+    key: str
+    topic: str
+    recipient: str
+    title: str
+    content: dict[str, Any]
+    subject_kind: str
+    subject_id: str
+    customer_id: int | None
+    attempts: int
+    created_at: datetime
+    created_by_id: int | None
+    created_by: str
+    claimed_until: datetime
+
+
+# Delivers, or raises: Refused, Unwanted, any other BillingError for "not now".
+Adapter = Callable[[Claimed], None]
+# Told in the transaction that marks a message as delivered.
+Witness = Callable[[Session, Claimed, datetime], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How many messages became what in one turn."""
+
+    delivered: int = 0
+    postponed: int = 0
+    failed: int = 0
+    unwanted: int = 0
+    held_back: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.delivered + self.postponed + self.failed + self.unwanted + self.held_back
+
+
+_COLUMNS = tuple(getattr(OutboxMessage, name) for name in Claimed.__slots__)
+
+
+def something_due(session: Session, *, now: datetime) -> bool:
+    """Is there a message to deliver? Asked often, and takes nobody's place."""
+    return session.scalar(select(OutboxMessage.id).where(_due(now)).limit(1)) is not None
+
+
+def deliver_due(
+    sessions: Sessions,
+    adapters: Mapping[str, Adapter],
+    *,
+    delivered: Witness | None = None,
+    now_of: Callable[[], datetime] = utc_now,
+    limit: int = 100,
+    ending: Callable[[], bool] = lambda: False,
+    chance: Callable[[], float] = _CHANCE.random,
+) -> Outcome:
+    """Deliver what is due, one message after the other, at most ``limit``; any number of processes may do so at once.
+
+    A message of a channel without an adapter is held back, for a person to release: set up weeks later, it must not
+    leave by itself. ``chance`` (0 to 1) spreads the next tries, so that they do not all come in the same second.
+    """
+    outcome = Outcome()
+    outcome.held_back = _hold_back(sessions, adapters, now_of())
+    for _ in range(limit):
+        if ending():
+            break
+        with sessions.begin() as session:
+            message, channel = _claim(session, adapters, now=now_of())
+        if message is None:
+            break
+        _deliver(sessions, adapters[channel], message, outcome, delivered, now_of, chance)
+    return outcome
+
+
+def _deliver(
+    sessions: Sessions,
+    adapter: Adapter,
+    message: Claimed,
+    outcome: Outcome,
+    delivered: Witness | None,
+    now_of: Callable[[], datetime],
+    chance: Callable[[], float],
+) -> None:
+    try:
+        adapter(message)
+    except Unwanted as change:
+        outcome.unwanted += 1
+        _mark(sessions, message, state=MessageState.RECALLED, last_error=str(change)[:500])
+    except Refused as refusal:
+        outcome.failed += 1
+        _mark(sessions, message, state=FAILED, last_error=str(refusal)[:500])
+        log.warning("message_refused", message_id=message.id, topic=message.topic)
+    except Exception as error:  # the edge of the job: a bug in one message must not keep the others
+        if isinstance(error, BillingError):
+            reason = str(error)[:500]
+        else:
+            reference = secrets.token_hex(4)
+            log.exception("message_failed", message_id=message.id, topic=message.topic, reference=reference)
+            reason = f"Something went wrong on our side. Reference {reference}"
+        if message.attempts > len(WAITS):
+            outcome.failed += 1
+            _mark(sessions, message, state=FAILED, last_error=reason)
+        else:
+            outcome.postponed += 1
+            next_try = now_of() + WAITS[message.attempts - 1] * (1 + chance() / 5)
+            _mark(sessions, message, state=WAITING, last_error=reason, not_before=next_try)
+    else:
+        outcome.delivered += 1
+        now = now_of()
+        with sessions.begin() as session:
+            # Whoever holds the claim by now: it has left.
+            facts = {"state": MessageState.DELIVERED, "delivered_at": now, "last_error": "", "claimed_until": None}
+            session.execute(update(OutboxMessage).where(OutboxMessage.id == message.id).values(facts))
+            if delivered is not None:
+                delivered(session, message, now)
+
+
+def _claim(
+    session: Session, adapters: Mapping[str, Adapter], *, now: datetime
+) -> tuple[Claimed, str] | tuple[None, str]:
+    """The message that is due the longest, counted as tried from now on."""
+    first = (
+        select(OutboxMessage.id)
+        .where(_due(now), OutboxMessage.channel.in_(list(adapters)))
+        .order_by(OutboxMessage.not_before, OutboxMessage.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    message_id = session.scalar(first)
+    if message_id is None:
+        return None, ""
+    row = session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id == message_id)
+        .values(attempts=OutboxMessage.attempts + 1, claimed_until=now + LEASE)
+        .returning(OutboxMessage.channel, *_COLUMNS)
+        .execution_options(synchronize_session=False)
+    ).one()
+    return Claimed(*row[1:]), row.channel
+
+
+def _mark(sessions: Sessions, message: Claimed, **facts: Any) -> None:
+    """Unless another process has claimed it since, which then says what became of it."""
+    ours = (OutboxMessage.id == message.id, OutboxMessage.claimed_until == message.claimed_until)
+    with sessions.begin() as session:
+        session.execute(update(OutboxMessage).where(*ours).values(claimed_until=None, **facts))
+
+
+def _hold_back(sessions: Sessions, adapters: Mapping[str, Adapter], now: datetime) -> int:
+    stuck = (_due(now), OutboxMessage.channel.not_in(list(adapters)))
+    with sessions() as session:
+        if session.scalar(select(OutboxMessage.id).where(*stuck).limit(1)) is None:
+            return 0
+    with sessions.begin() as session:
+        held = update(OutboxMessage).where(*stuck).values(state=MessageState.HELD_BACK, claimed_until=None)
+        return len(session.execute(held.returning(OutboxMessage.id)).all())
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    free = or_(OutboxMessage.claimed_until.is_(None), OutboxMessage.claimed_until <= now)
+    return (OutboxMessage.state == WAITING) & (OutboxMessage.not_before <= now) & free

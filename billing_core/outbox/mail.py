@@ -1,0 +1,58 @@
+"""A mail as it leaves: composed the same way for the server, for a look at it, and for a download."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """``media_type`` such as "application/pdf"."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+def compose(
+    *,
+    key: str,
+    recipient: str,
+    subject: str,
+    content: dict[str, Any],
+    sender: str,
+    attachments: Sequence[Attachment],
+    written_at: datetime,
+) -> EmailMessage:
+    """``content`` has ``text`` and ``html``, and may have ``sender_name``, ``reply_to`` and ``language``.
+
+    The same key gives the same Message-ID, whenever and wherever it is composed.
+    """
+    mail = EmailMessage(policy=SMTP)
+    mail["Subject"] = " ".join(subject.split())
+    mail["From"] = Address(_one_line(content.get("sender_name", "")), addr_spec=sender)
+    mail["To"] = Address(addr_spec=recipient)
+    if content.get("reply_to"):
+        mail["Reply-To"] = Address(_one_line(content.get("sender_name", "")), addr_spec=content["reply_to"])
+    mail["Date"] = written_at
+    mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{sender.rpartition('@')[2]}>"
+    # So that nobody's out-of-office reply comes back to it.
+    mail["Auto-Submitted"] = "auto-generated"
+    if content.get("language"):
+        mail["Content-Language"] = content["language"]
+    mail.set_content(content["text"])
+    if content.get("html"):
+        mail.add_alternative(content["html"], subtype="html")
+    for attachment in attachments:
+        kind, _, subtype = attachment.media_type.partition("/")
+        mail.add_attachment(attachment.content, maintype=kind, subtype=subtype, filename=attachment.name)
+    return mail
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,135 @@
+"""Reads of the outbox: what waits, what left, what failed and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy.orm import Session
+
+from billing_core.database.functions import mentions
+from billing_core.errors import NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.outbox.models import MessageState, OutboxMessage
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """Empty fields do not limit. ``text`` occurs in the recipient or the title; ``subject`` such as ("invoice", 7)."""
+
+    state: tuple[MessageState, ...] = ()
+    topic: tuple[str, ...] = ()
+    text: str = ""
+    customer_id: int | None = None
+    subject: tuple[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """``not_before`` is the instant of the next try of one that waits."""
+
+    id: int
+    channel: str
+    topic: str
+    recipient: str
+    title: str
+    subject_kind: str
+    subject_id: str
+    customer_id: int | None
+    state: MessageState
+    attempts: int
+    not_before: datetime
+    last_error: str
+    created_at: datetime
+    created_by: str
+    delivered_at: datetime | None
+
+    @property
+    def recallable(self) -> bool:
+        """Nobody has tried to deliver it yet."""
+        return self.attempts == 0 and self.state in (MessageState.WAITING, MessageState.HELD_BACK)
+
+
+COLUMNS = tuple(getattr(OutboxMessage, field.name) for field in fields(MessageRow))
+
+
+def page(
+    session: Session, actor: Actor, wanted: MessageFilter, *, limit: int = 50, offset: int = 0
+) -> list[MessageRow]:
+    """One page of the messages that match, the newest first."""
+    actor.require(Permission.OUTBOX_READ)
+    newest_first = (OutboxMessage.created_at.desc(), OutboxMessage.id.desc())
+    statement = _limited(select(*COLUMNS), actor, wanted).order_by(*newest_first).limit(limit).offset(offset)
+    return [MessageRow(*row) for row in session.execute(statement)]
+
+
+def count(session: Session, actor: Actor, wanted: MessageFilter) -> int:
+    actor.require(Permission.OUTBOX_READ)
+    return session.scalar(_limited(select(func.count()).select_from(OutboxMessage), actor, wanted)) or 0
+
+
+def counts(session: Session, actor: Actor) -> dict[MessageState, int]:
+    """How many messages are in each state, of those that occur."""
+    actor.require(Permission.OUTBOX_READ)
+    statement = select(OutboxMessage.state, func.count()).where(_visible_to(actor)).group_by(OutboxMessage.state)
+    return {row[0]: row[1] for row in session.execute(statement)}
+
+
+def one(session: Session, actor: Actor, message_id: int) -> OutboxMessage:
+    """The whole message with its content; NotFound where there is none or this actor may not know of it."""
+    actor.require(Permission.OUTBOX_READ)
+    wanted = select(OutboxMessage).where(OutboxMessage.id == message_id, _visible_to(actor))
+    found = session.scalars(wanted).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no message {message_id}")
+    return found
+
+
+def failed_since(session: Session, actor: Actor, since: datetime) -> int:
+    """How many messages put in since then were given up, or wait for another try after a failure."""
+    actor.require(Permission.OUTBOX_READ)
+    troubled = (OutboxMessage.state == MessageState.FAILED) | (
+        (OutboxMessage.state == MessageState.WAITING) & (OutboxMessage.last_error != "")
+    )
+    recent = OutboxMessage.created_at >= since
+    return session.scalar(select(func.count()).where(troubled, recent, _visible_to(actor))) or 0
+
+
+def latest_about(session: Session, kind: str, subject_ids: Sequence[int], topics: Sequence[str]) -> dict[int, datetime]:
+    """When a message of these topics about each subject was put in last, of those not recalled; for services."""
+    found: dict[int, datetime] = {}
+    for start in range(0, len(subject_ids), 500):
+        some = [str(subject_id) for subject_id in subject_ids[start : start + 500]]
+        statement = (
+            select(OutboxMessage.subject_id, func.max(OutboxMessage.created_at, type_=OutboxMessage.created_at.type))
+            .where(
+                OutboxMessage.subject_kind == kind,
+                OutboxMessage.subject_id.in_(some),
+                OutboxMessage.topic.in_(topics),
+                OutboxMessage.state != MessageState.RECALLED,
+            )
+            .group_by(OutboxMessage.subject_id)
+        )
+        found |= {int(subject_id): at for subject_id, at in session.execute(statement)}
+    return found
+
+
+def _visible_to(actor: Actor) -> ColumnElement[bool]:
+    return true() if actor.customer_id is None else OutboxMessage.customer_id == actor.customer_id
+
+
+def _limited(statement: Select[*tuple[Any, ...]], actor: Actor, wanted: MessageFilter) -> Select[*tuple[Any, ...]]:
+    statement = statement.where(_visible_to(actor))
+    if wanted.state:
+        statement = statement.where(OutboxMessage.state.in_(wanted.state))
+    if wanted.topic:
+        statement = statement.where(OutboxMessage.topic.in_(wanted.topic))
+    if text := wanted.text.strip():
+        statement = statement.where(mentions(text, OutboxMessage.recipient, OutboxMessage.title))
+    if wanted.customer_id is not None:
+        statement = statement.where(OutboxMessage.customer_id == wanted.customer_id)
+    if wanted.subject is not None:
+        kind, identity = wanted.subject
+        statement = statement.where(OutboxMessage.subject_kind == kind, OutboxMessage.subject_id == str(identity))
+    return statement

@@ -1,0 +1,144 @@
+"""Putting messages into the outbox, and what people decide about those that wait there."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.database.functions import among
+from billing_core.errors import Conflict
+from billing_core.identity import Actor, Permission
+from billing_core.outbox.models import MessageState, OutboxMessage
+
+RECALLED, WAITING = MessageState.RECALLED, MessageState.WAITING
+FAILED, HELD_BACK = MessageState.FAILED, MessageState.HELD_BACK
+_TITLE = 500
+# Rows of a dozen values each: SQLite takes 32,766 values in one statement.
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to deliver once. ``key`` names it for ever: a second message of the same key is the same message.
+
+    ``content`` is what the adapter of the ``channel`` needs; ``subject`` what it is about, such as ("invoice", 7).
+    """
+
+    channel: str
+    topic: str
+    key: str
+    recipient: str
+    title: str
+    subject: tuple[str, object]
+    content: dict[str, Any] = field(default_factory=dict)
+    customer_id: int | None = None
+
+
+def put(session: Session, actor: Actor, message: Message, *, now: datetime, not_before: datetime | None = None) -> int:
+    """Have it delivered once this transaction is committed, and not before an instant; its id.
+
+    The verb that calls this has asked for the permission.
+    """
+    return put_many(session, actor, [message], now=now, not_before=not_before)[0]
+
+
+def put_many(
+    session: Session, actor: Actor, messages: Sequence[Message], *, now: datetime, not_before: datetime | None = None
+) -> list[int]:
+    """``put`` for many, in a few statements; their ids in the same order, of those that were known already too."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    known: dict[str, int] = {}
+    for start in range(0, len(messages), _AT_ONCE):
+        some = messages[start : start + _AT_ONCE]
+        rows = [_row(actor, message, now, not_before or now) for message in some]
+        session.execute(dialect.insert(OutboxMessage).values(rows).on_conflict_do_nothing(index_elements=["key"]))
+        wanted = OutboxMessage.key.in_([message.key for message in some])
+        stored = session.execute(select(OutboxMessage.key, OutboxMessage.id).where(wanted))
+        known.update((row.key, row.id) for row in stored)
+    return [known[message.key] for message in messages]
+
+
+def recall(session: Session, actor: Actor, message_ids: Collection[int], *, now: datetime) -> int:
+    """Take back what nobody has tried to deliver yet; how many that were.
+
+    What was done along with them stays done: an invoice whose mail is recalled is still sent.
+    """
+    actor.require(Permission.INVOICE_SEND)
+    untried = OutboxMessage.state.in_([WAITING, HELD_BACK]) & (OutboxMessage.attempts == 0)
+    return len(_move(session, actor, message_ids, untried, RECALLED, "outbox.recall", now=now))
+
+
+def retry(session: Session, actor: Actor, message_ids: Collection[int], *, now: datetime) -> int:
+    """Try those again now that failed, or that wait for their next try; how many that were. Conflict where none does.
+
+    A message that has used up its tries gets one more.
+    """
+    actor.require(Permission.INVOICE_SEND)
+    # One that is claimed is just being delivered.
+    free = or_(OutboxMessage.claimed_until.is_(None), OutboxMessage.claimed_until <= now)
+    tried = (OutboxMessage.state == WAITING) & (OutboxMessage.attempts > 0) & free
+    unlucky = (OutboxMessage.state == FAILED) | tried
+    moved = _move(session, actor, message_ids, unlucky, WAITING, "outbox.retry", now=now)
+    if not moved:
+        raise Conflict("There is nothing to try again: it has left, waits for its first try, or was recalled")
+    return len(moved)
+
+
+def release(session: Session, actor: Actor, message_ids: Collection[int], *, now: datetime) -> int:
+    """Let those go that were held back because nothing could deliver them; how many that were."""
+    actor.require(Permission.INVOICE_SEND)
+    held_back = OutboxMessage.state == HELD_BACK
+    return len(_move(session, actor, message_ids, held_back, WAITING, "outbox.release", now=now))
+
+
+def _move(
+    session: Session,
+    actor: Actor,
+    message_ids: Collection[int],
+    which: ColumnElement[bool],
+    to: MessageState,
+    action: str,
+    *,
+    now: datetime,
+) -> list[int]:
+    """One statement: a process that delivers can come before it or after it, but not in between."""
+    facts: dict[str, Any] = {"state": to}
+    if to is WAITING:
+        facts |= {"not_before": now, "claimed_until": None}
+    moved = session.execute(
+        update(OutboxMessage)
+        .where(among(OutboxMessage.id, message_ids), which)
+        .values(facts)
+        .returning(OutboxMessage.id, OutboxMessage.title)
+        .execution_options(synchronize_session=False)
+    ).all()
+    traces = [audit.Trace(("message", row.id), row.title, after={"state": to.value}) for row in moved]
+    audit.record_many(session, actor, action, traces, now=now)
+    return [row.id for row in moved]
+
+
+def _row(actor: Actor, message: Message, now: datetime, not_before: datetime) -> dict[str, Any]:
+    kind, identity = message.subject
+    return {
+        "key": message.key,
+        "channel": message.channel,
+        "topic": message.topic,
+        "recipient": message.recipient,
+        "title": message.title[:_TITLE],
+        "content": message.content,
+        "subject_kind": kind,
+        "subject_id": str(identity),
+        "customer_id": message.customer_id,
+        "state": WAITING,
+        "attempts": 0,
+        "not_before": not_before,
+        "created_at": now,
+        "created_by_id": actor.user_id,
+        "created_by": actor.name,
+        "last_error": "",
+    }

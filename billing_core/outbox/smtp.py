@@ -1,0 +1,149 @@
+"""Handing a mail to a mail server; what goes wrong is said in words that an administrator can act on."""
+
+import smtplib
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from billing_core.errors import Invalid, UpstreamFailed
+from billing_core.outbox.delivery import Refused
+
+# For each step of the conversation.
+TIMEOUT_SECONDS: Final = 30
+_FORM = "BILLING_SMTP_URL must read smtp://user:password@host:587?starttls=1 or smtps://user:password@host:465"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """``tls``: "from the start", "required" or "never" by STARTTLS, or "offered": where the server has it."""
+
+    host: str
+    port: int
+    tls: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def server(url: str) -> Server:
+    """The mail server that a URL names; user and password percent-encoded. Invalid, without repeating the URL."""
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise Invalid(_FORM) from None
+    starttls = parse_qs(parts.query).get("starttls", [""])[-1]
+    tls = {"": "offered", "1": "required", "0": "never"}.get(starttls)
+    if parts.scheme not in ("smtp", "smtps") or not host or tls is None:
+        raise Invalid(_FORM)
+    if parts.scheme == "smtps":
+        tls = "from the start"
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return Server(host, port or (465 if parts.scheme == "smtps" else 587), tls, user, password)
+
+
+def send(to: Server, mail: EmailMessage, *, recipient: str, sender: str) -> None:
+    """Returns once the server has taken the mail over.
+
+    Refused where it says that it never will; UpstreamFailed where another try may succeed.
+    """
+    with _explained(to, recipient, sender):
+        connection = _connect(to)
+        try:
+            connection.send_message(mail, from_addr=sender, to_addrs=[recipient])
+        finally:
+            # It has said yes or no by now: a farewell that goes wrong must not turn a yes into another try.
+            with suppress(smtplib.SMTPException, OSError):
+                connection.quit()
+            connection.close()
+
+
+def _connect(to: Server) -> smtplib.SMTP:
+    context = ssl.create_default_context()
+    if to.tls == "from the start":
+        connection: smtplib.SMTP = smtplib.SMTP_SSL(to.host, to.port, timeout=TIMEOUT_SECONDS, context=context)
+    else:
+        connection = smtplib.SMTP(to.host, to.port, timeout=TIMEOUT_SECONDS)
+    try:
+        encrypted = to.tls == "from the start"
+        if to.tls in ("required", "offered"):
+            connection.ehlo()
+            if connection.has_extn("starttls"):
+                connection.starttls(context=context)
+                encrypted = True
+            elif to.tls == "required":
+                raise UpstreamFailed(f"The mail server {to} offers no encryption, and BILLING_SMTP_URL asks for it")
+        connection.ehlo_or_helo_if_needed()
+        if to.user:
+            if not encrypted and to.tls != "never":
+                raise UpstreamFailed(
+                    f"The mail server {to} offers no encryption, so the password was not sent to it. "
+                    "With starttls=0 in BILLING_SMTP_URL it would be"
+                )
+            if not connection.has_extn("auth"):
+                raise UpstreamFailed(f"The mail server {to} takes no password, and BILLING_SMTP_URL has one")
+            connection.login(to.user, to.password)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _explained(to: Server, recipient: str, sender: str) -> Iterator[None]:
+    """smtplib's and the network's errors in our words; never with the password, whatever the server says."""
+    try:
+        yield
+    except smtplib.SMTPAuthenticationError as error:
+        answer = _answer(to, error.smtp_code, error.smtp_error)
+        raise UpstreamFailed(
+            f"The mail server {to} does not accept the user or the password of BILLING_SMTP_URL ({answer})"
+        ) from None
+    except smtplib.SMTPRecipientsRefused as error:
+        code, text = error.recipients[recipient]
+        raise _kind(code)(f"The mail server does not take mail for {recipient}: {_answer(to, code, text)}") from None
+    except smtplib.SMTPSenderRefused as error:
+        answer = _answer(to, error.smtp_code, error.smtp_error)
+        raise _kind(error.smtp_code)(f"The mail server does not take mail from {sender}: {answer}") from None
+    except smtplib.SMTPDataError as error:
+        answer = _answer(to, error.smtp_code, error.smtp_error)
+        raise _kind(error.smtp_code)(f"The mail server does not take this mail: {answer}") from None
+    except smtplib.SMTPNotSupportedError:
+        raise Refused(f"The mail server {to} cannot take an address such as {recipient}") from None
+    except smtplib.SMTPResponseException as error:
+        answer = _answer(to, error.smtp_code, error.smtp_error)
+        raise UpstreamFailed(f"The mail server {to} is not ready for mail: {answer}") from None
+    except smtplib.SMTPException:
+        raise UpstreamFailed(f"The mail server {to} ended the conversation") from None
+    except ssl.SSLCertVerificationError as error:
+        raise UpstreamFailed(f"The certificate of the mail server {to} is not valid: {error.verify_message}") from None
+    except ssl.SSLError:
+        raise UpstreamFailed(
+            f"No encrypted connection to the mail server {to} came about: is the port right?"
+        ) from None
+    except socket.gaierror:
+        raise UpstreamFailed(f"There is no mail server {to}: its name leads nowhere") from None
+    except TimeoutError:
+        raise UpstreamFailed(f"The mail server {to} did not answer within {TIMEOUT_SECONDS} seconds") from None
+    except OSError as error:
+        raise UpstreamFailed(f"The mail server {to} cannot be reached: {error.strerror or 'no connection'}") from None
+
+
+def _kind(code: int) -> type[UpstreamFailed]:
+    """53x is about who we are: once the settings are right, the same mail will be taken."""
+    return Refused if 500 <= code < 600 and code // 10 != 53 else UpstreamFailed
+
+
+def _answer(to: Server, code: int, text: bytes | str) -> str:
+    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    if to.password:
+        said = said.replace(to.password, "…")
+    printable = "".join(character if character.isprintable() else " " for character in said)
+    return f"{code} {' '.join(printable.split())[:200]}".strip()
