@@ -14,8 +14,8 @@ from billing_core.money import Money
 from pages.ui import formats
 
 PAGE_SIZE = 50
-# Without a width of its own the pagination shrinks to one number where there are few. In pixels, with both arrows.
-_PAGE_BUTTON, _PAGES_SHOWN = 38, 7
+# Pixels: without a width of its own the pagination of a few pages shrinks until it hides all numbers but one.
+_ROOM_FOR_PAGES = {2: 200, 3: 240, 4: 240}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +194,8 @@ def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE) -> int:
         place = st.empty()
         page = 1
         if pages > 1:
-            width = _PAGE_BUTTON * (min(pages, _PAGES_SHOWN) + 2)
-            page = min(st.pagination(pages, key=key, bind="query-params", width=width), pages)
+            room: Any = _ROOM_FOR_PAGES.get(pages, "content")
+            page = min(st.pagination(pages, key=key, bind="query-params", width=room), pages)
         first = (page - 1) * size
         last = min(total, first + size)
         shown = f", {formats.count(first + 1)}–{formats.count(last)} shown" if pages > 1 else ""
