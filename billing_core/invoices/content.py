@@ -97,6 +97,11 @@ def blank(session: Session, actor: Actor, customer_id: int, *, today: date, busi
     business = session.get(Business, business_id or customer.business_id)
     if business is None:
         raise Invalid("There is no such business", fields={"business_id": "is not one of our businesses"})
+    return blank_for(customer, business, today)
+
+
+def blank_for(customer: Customer, business: Business, today: date) -> Content:
+    """``blank`` of rows that were read before."""
     payment_terms = customer.payment_terms or business.payment_terms
     return Content(
         business_id=business.id,

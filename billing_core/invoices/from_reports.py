@@ -1,0 +1,241 @@
+"""Invoices made from reports, linked both ways: one line a service, a line an order, or one line for all."""
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, aliased
+
+from billing_core.businesses.models import Business
+from billing_core.customers.models import Customer
+from billing_core.customers.queries import visible_to
+from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import report_wording, service
+from billing_core.invoices.content import LANGUAGES, MOST_LINES, Content, DraftLine, blank_for
+from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
+from billing_core.money import Money
+from billing_core.rating.models import CostType
+from billing_core.reports import queries as reports
+from billing_core.reports.models import BillingReport, ReportOrder, ReportServiceTotal
+from billing_core.reports.queries import Report
+
+
+class Grouping(enum.StrEnum):
+    """What becomes a line of the invoice."""
+
+    SERVICE = "service"
+    ORDER = "order"
+    TOTAL = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An invoice that bills a report, or another version of it, already. ``number`` is None in a draft."""
+
+    report_id: int
+    billed_version: int
+    invoice_id: int
+    number: str | None
+    state: InvoiceState
+
+
+def draft_from_report(
+    session: Session,
+    actor: Actor,
+    report_id: int,
+    *,
+    by: Grouping = Grouping.SERVICE,
+    tax_rate: Decimal = Decimal(0),
+    again: bool = False,
+    now: datetime,
+    today: date,
+) -> Invoice:
+    """A draft that bills this report; its net sum is the report's total. See ``draft_many`` for what is refused."""
+    (invoice_id,) = draft_many(session, actor, [report_id], by=by, tax_rate=tax_rate, again=again, now=now, today=today)
+    return session.get_one(Invoice, invoice_id)
+
+
+def draft_many(
+    session: Session,
+    actor: Actor,
+    report_ids: Sequence[int],
+    *,
+    by: Grouping = Grouping.SERVICE,
+    tax_rate: Decimal = Decimal(0),
+    again: bool = False,
+    now: datetime,
+    today: date,
+) -> list[int]:
+    """A draft for each report, all or none; the invoices' ids in the order of the reports.
+
+    Conflict where one is invoiced already (unless ``again``), was replaced by a newer version, or comes to nothing.
+    """
+    contents = contents_of(session, actor, report_ids, by=by, tax_rate=tax_rate, today=today)
+    if not again and (found := earlier(session, report_ids)):
+        raise Conflict(_already(found))
+    return service.create_many(session, actor, contents, now=now)
+
+
+def contents_of(
+    session: Session, actor: Actor, report_ids: Sequence[int], *, by: Grouping, tax_rate: Decimal, today: date
+) -> list[Content]:
+    """What the drafts would say. The reports are locked: whoever invoices one of them too waits for this one."""
+    actor.require(Permission.INVOICE_WRITE)
+    actor.require(Permission.REPORT_READ)
+    wanted = _locked(session, actor, report_ids)
+    for report in wanted:
+        if not report.current:
+            raise Conflict(f"Report {report.id} was replaced by report {report.superseded_by_id}: invoice that one")
+        if not report.total_minor:
+            raise Conflict(f"Report {report.id} comes to nothing: there is nothing to invoice")
+    customers = _customers(session, {report.customer_id for report in wanted})
+    languages = {
+        customer_id: customer.language if customer.language in LANGUAGES else "en"
+        for customer_id, customer in customers.items()
+    }
+    lines = _lines(session, wanted, languages, by)
+    businesses = {business.id: business for business in session.scalars(select(Business))}
+    return [
+        replace(
+            blank_for(customers[report.customer_id], businesses[customers[report.customer_id].business_id], today),
+            currency=report.currency,
+            lines=tuple(replace(line, tax_rate=tax_rate) for line in lines[report.id]),
+        )
+        for report in wanted
+    ]
+
+
+def earlier(session: Session, report_ids: Sequence[int]) -> list[Earlier]:
+    """Invoices that bill these reports, or other versions of them, and were not cancelled."""
+    asked, version = aliased(BillingReport), aliased(BillingReport)
+    found: list[Earlier] = []
+    for start in range(0, len(report_ids), 500):
+        statement = (
+            select(asked.id, version.version, Invoice.id, Invoice.number, Invoice.state)
+            .join(
+                version,
+                (version.customer_id == asked.customer_id)
+                & (version.period_start == asked.period_start)
+                & (version.period_end == asked.period_end)
+                & (version.services == asked.services),
+            )
+            .join(InvoicedReport, InvoicedReport.report_id == version.id)
+            .join(Invoice, Invoice.id == InvoicedReport.invoice_id)
+            .where(asked.id.in_(report_ids[start : start + 500]), Invoice.state != InvoiceState.CANCELLED)
+            .order_by(asked.id, Invoice.id)
+        )
+        found += [Earlier(*row) for row in session.execute(statement)]
+    return found
+
+
+def billed_reports(session: Session, invoice_id: int) -> list[Report]:
+    """The reports that an invoice bills, the oldest period first."""
+    statement = (
+        select(*reports.COLUMNS)
+        .join(InvoicedReport, InvoicedReport.report_id == BillingReport.id)
+        .where(InvoicedReport.invoice_id == invoice_id)
+        .order_by(BillingReport.period_start, BillingReport.id)
+    )
+    return [Report(*row) for row in session.execute(statement)]
+
+
+def _already(found: Sequence[Earlier]) -> str:
+    first = found[0]
+    invoice = f"invoice {first.number}" if first.number else f"a draft (no. {first.invoice_id})"
+    others = len({one.report_id for one in found}) - 1
+    more = f", and {others} more of the chosen reports too" if others else ""
+    return f"Report {first.report_id} is on {invoice} already{more}"
+
+
+def _locked(session: Session, actor: Actor, report_ids: Sequence[int]) -> list[Report]:
+    found: dict[int, Report] = {}
+    wanted = sorted(set(report_ids))
+    for start in range(0, len(wanted), 500):
+        statement = (
+            select(*reports.COLUMNS)
+            .where(BillingReport.id.in_(wanted[start : start + 500]), visible_to(actor, BillingReport.customer_id))
+            .order_by(BillingReport.id)
+            .with_for_update()
+        )
+        found |= {row.id: Report(*row) for row in session.execute(statement)}
+    if missing := [report_id for report_id in wanted if report_id not in found]:
+        raise NotFound(f"There is no report {missing[0]}")
+    return [found[report_id] for report_id in dict.fromkeys(report_ids)]
+
+
+def _customers(session: Session, customer_ids: Iterable[int]) -> dict[int, Customer]:
+    wanted = sorted(customer_ids)
+    found: dict[int, Customer] = {}
+    for start in range(0, len(wanted), 500):
+        some = select(Customer).where(Customer.id.in_(wanted[start : start + 500]))
+        found |= {customer.id: customer for customer in session.scalars(some)}
+    return found
+
+
+def _lines(
+    session: Session, wanted: Sequence[Report], languages: dict[int, str], by: Grouping
+) -> dict[int, list[DraftLine]]:
+    """The lines of each report, by its id; what comes to nothing has no line."""
+    lines: dict[int, list[DraftLine]] = {report.id: [] for report in wanted}
+    for report, language in ((report, languages[report.customer_id]) for report in wanted):
+        if by is Grouping.TOTAL:
+            words = report_wording.total_words(report.order_count, report.period, language)
+            lines[report.id].append(_line(report, report.total_minor, words))
+        elif by is Grouping.ORDER and report.order_count > MOST_LINES:
+            reason = f"has {report.order_count:,} orders, and an invoice at most {MOST_LINES:,} lines"
+            raise Invalid(f"Report {report.id} {reason}: make a line of each service", fields={"by": reason})
+    known = {report.id: report for report in wanted}
+    for start in range(0, len(wanted), 500):
+        some = [report.id for report in wanted[start : start + 500]]
+        if by is Grouping.SERVICE:
+            for total in session.execute(_service_totals(some)):
+                report = known[total.report_id]
+                words = report_wording.service_words(
+                    total.service_name,
+                    total.cost_type,
+                    total.quantity,
+                    total.order_count,
+                    report.period,
+                    languages[report.customer_id],
+                )
+                lines[report.id].append(_line(report, total.amount_minor, words, total.service_id))
+        elif by is Grouping.ORDER:
+            for order in session.execute(_orders(some)):
+                report = known[order.report_id]
+                words = report_wording.order_words(order.order_number, order.order_date, languages[report.customer_id])
+                lines[report.id].append(_line(report, order.total_minor, words))
+    return lines
+
+
+def _line(report: Report, amount_minor: int, description: str, service_id: int | None = None) -> DraftLine:
+    """One of the whole amount: quantity × price of a tiered service would not come to the report's cents."""
+    price = Money(amount_minor, report.currency).amount
+    return DraftLine(description, Decimal(1), price, service_id=service_id, report_id=report.id)
+
+
+def _service_totals(report_ids: Sequence[int]) -> Select[int, int, str, CostType, Decimal, int, int]:
+    return (
+        select(
+            ReportServiceTotal.report_id,
+            ReportServiceTotal.service_id,
+            ReportServiceTotal.service_name,
+            ReportServiceTotal.cost_type,
+            ReportServiceTotal.quantity,
+            ReportServiceTotal.order_count,
+            ReportServiceTotal.amount_minor,
+        )
+        .where(ReportServiceTotal.report_id.in_(report_ids), ReportServiceTotal.amount_minor > 0)
+        .order_by(ReportServiceTotal.report_id, ReportServiceTotal.amount_minor.desc(), ReportServiceTotal.service_id)
+    )
+
+
+def _orders(report_ids: Sequence[int]) -> Select[int, str, date, int]:
+    return (
+        select(ReportOrder.report_id, ReportOrder.order_number, ReportOrder.order_date, ReportOrder.total_minor)
+        .where(ReportOrder.report_id.in_(report_ids), ReportOrder.total_minor > 0)
+        .order_by(ReportOrder.report_id, ReportOrder.order_date, ReportOrder.order_id)
+    )
