@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-MEASUREMENTS = ("rating", "exporting", "importing", "pages")
+MEASUREMENTS = ("rating", "exporting", "importing", "pages", "documents")
 RESULTS = Path(__file__).parent / "results"
-LIBRARIES = ("sqlalchemy", "streamlit", "pandas", "plotly")
+LIBRARIES = ("sqlalchemy", "streamlit", "pandas", "plotly", "fpdf2", "uharfbuzz")
 
 
 def main(chosen: list[str]) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Final, Self
 
 import uharfbuzz
 from fpdf import FPDF
@@ -18,7 +18,7 @@ from fpdf.fonts import SubsetMap, TTFFont
 from fpdf.output import PDFFontStream
 
 FAMILY: Final = "DejaVu"
-_FOLDER = Path(__file__).parent.parent / "fonts"
+FOLDER: Final = Path(__file__).parent.parent / "fonts"
 # Glyphs that every document carries, so that the next one in the same language finds its font already cut.
 _ALWAYS = range(0x20, 0x17F)
 _HANGUL = frozenset((*range(0x1100, 0x1200), *range(0x3130, 0x3190), *range(0xAC00, 0xD7A4)))
@@ -41,13 +41,13 @@ class Face(enum.StrEnum):
 # In the order in which they are asked for a character that DejaVu does not have.
 FALLBACKS: Final = (Face.THAI, Face.DEVANAGARI, Face.KOREAN, Face.CHINESE_AND_JAPANESE, Face.SIGNS_AND_EMOJI)
 _FILES = {
-    Face.REGULAR: _FOLDER / "DejaVuSansCondensed.ttf",
-    Face.BOLD: _FOLDER / "DejaVuSansCondensed-Bold.ttf",
-    Face.THAI: _FOLDER / "NotoSansThai-Regular.ttf",
-    Face.DEVANAGARI: _FOLDER / "NotoSansDevanagari-Regular.ttf",
-    Face.KOREAN: _FOLDER / "NanumSquareR.ttf",
-    Face.CHINESE_AND_JAPANESE: _FOLDER / "DroidSansFallbackFull.ttf",
-    Face.SIGNS_AND_EMOJI: _FOLDER / "Symbola.ttf",
+    Face.REGULAR: FOLDER / "DejaVuSansCondensed.ttf",
+    Face.BOLD: FOLDER / "DejaVuSansCondensed-Bold.ttf",
+    Face.THAI: FOLDER / "NotoSansThai-Regular.ttf",
+    Face.DEVANAGARI: FOLDER / "NotoSansDevanagari-Regular.ttf",
+    Face.KOREAN: FOLDER / "NanumSquareR.ttf",
+    Face.CHINESE_AND_JAPANESE: FOLDER / "DroidSansFallbackFull.ttf",
+    Face.SIGNS_AND_EMOJI: FOLDER / "Symbola.ttf",
 }
 _parsing = Lock()
 
@@ -60,15 +60,39 @@ class Cut:
     places: Mapping[int, int]
 
 
-def font(face: Face, index: int) -> TTFFont:
-    """A font for one document: its own list of used glyphs over the widths and names that all share."""
-    parsed = _parsed(face)
-    mine = copy.copy(parsed)
-    mine.i = index
-    mine.missing_glyphs = []
-    mine.desc = copy.copy(parsed.desc)
-    mine.subset = SubsetMap(mine)
-    return mine
+class Font(TTFFont):
+    """A font of one document: its own list of used glyphs over the widths and names that all documents share."""
+
+    codes: "_Codes"
+
+    def for_document(self, index: int) -> Self:
+        mine = copy.copy(self)
+        mine.i = index
+        mine.missing_glyphs = []
+        mine.desc = copy.copy(self.desc)
+        mine.subset = SubsetMap(mine)
+        mine.codes = _Codes(mine)
+        return mine
+
+    def encode_text(self, text: str) -> str:
+        """The operator that shows a text: its codes in this document, each looked up once."""
+        return f"({self.escape_text(text.translate(self.codes))}) Tj"
+
+
+class _Codes(dict[int, int | None]):
+    """Code point → the document's code for its glyph, given out when first asked for; None: there is none."""
+
+    def __init__(self, font: Font) -> None:
+        super().__init__()
+        self._font = font
+
+    def __missing__(self, character: int) -> int | None:
+        return self.setdefault(character, self._font.subset.pick(character))
+
+
+def font(face: Face, index: int) -> Font:
+    """A font for one document, its ``index``-th."""
+    return _parsed(face).for_document(index)
 
 
 @cache
@@ -83,6 +107,7 @@ def has(face: Face, character: str) -> bool:
     return ord(character) in characters(face)
 
 
+@cache
 def widths(face: Face) -> Mapping[int, float]:
     """Code point → width in thousandths of the font's size."""
     return _parsed(face).cw
@@ -122,13 +147,13 @@ def _outlines(face: Face) -> uharfbuzz.Face:
     return uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(_FILES[face])))
 
 
-def _parsed(face: Face) -> TTFFont:
+def _parsed(face: Face) -> Font:
     # Read by one thread: the others wait instead of reading the same file.
     with _parsing:
         return _read(face)
 
 
 @cache
-def _read(face: Face) -> TTFFont:
+def _read(face: Face) -> Font:
     style = "B" if face is Face.BOLD else ""
-    return TTFFont(FPDF(), _FILES[face], face.value, style)
+    return Font(FPDF(), _FILES[face], face.value, style)

@@ -2,10 +2,11 @@
 
 import re
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, Literal
 
 from fpdf import FPDF
+from fpdf.drawing_primitives import DeviceRGB
 
 from billing_core.paper import pdf_fonts, pdf_text
 from billing_core.paper.pdf_fonts import FALLBACKS, FAMILY, Face
@@ -93,7 +94,7 @@ class Paper(FPDF):
         """How long a line of text is, in millimetres."""
         own = pdf_fonts.widths(Face.BOLD if bold else Face.REGULAR)
         if pdf_text.is_plain(text):
-            return sum(own[ord(character)] for character in text) * size * _POINT / 1000
+            return sum(map(own.__getitem__, map(ord, text))) * size * _POINT / 1000
         return sum(map(_width_anywhere, text)) * size * _POINT / 1000
 
     def lines(self, text: str, width: float, *, size: float, bold: bool = False) -> list[str]:
@@ -133,7 +134,7 @@ class Paper(FPDF):
 
     def face(self, size: float, *, bold: bool = False, color: Color = INK) -> None:
         self.set_font(FAMILY, "B" if bold else "", size)
-        self.set_text_color(*color)
+        self.text_color = _ink(color)
 
     def get_fallback_font(self, char: str, style: str = "") -> str | None:
         """Asked by fpdf2 where the font in use lacks a character. The fonts that help out are read when they do."""
@@ -186,6 +187,12 @@ class Paper(FPDF):
             if room < 0:
                 return max(count, 1)
         return len(line)
+
+
+@cache
+def _ink(color: Color) -> DeviceRGB:
+    red, green, blue = color
+    return DeviceRGB(red / 255, green / 255, blue / 255)
 
 
 @lru_cache(maxsize=4096)
