@@ -13,7 +13,7 @@ from pypdf import PdfReader
 from sqlalchemy import update
 
 from billing_core.identity import SYSTEM
-from billing_core.reports import exporting, pdf, xlsx, xlsx_rows
+from billing_core.reports import exporting, pdf, xlsx_rows, xlsx_tables
 from billing_core.reports.models import ReportOrder
 from tests.reports.exported import FIRST_DAY, MADE_AT, a_customer, a_report
 
@@ -120,7 +120,7 @@ def test_the_summary_adds_up_to_the_charges(session):
 
 
 def test_rows_beyond_what_a_sheet_holds_go_on_in_the_next(session, monkeypatch):
-    monkeypatch.setattr(xlsx, "MOST_ROWS", 2)
+    monkeypatch.setattr(xlsx_tables, "MOST_ROWS", 2)
     book = workbook(session, a_report(session, a_customer(session), *[(100, 0)] * 5))
     assert book.sheetnames == ["Summary", *_three("Orders"), *_three("Charges"), "Questions"]
     assert [len(rows(book[name])) - 1 for name in _three("Orders")] == [2, 2, 1]
