@@ -23,6 +23,7 @@ from billing_core.ledger.models import LedgerEntry, LedgerPosting, LedgerSeal, U
 BEGINNING = "0" * 64
 _SEALING = 7_236_116
 _SEALS = cast("Table", LedgerSeal.__table__)
+_TEXT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=lambda moment: moment.isoformat())
 
 ENTRY_COLUMNS = (
     LedgerEntry.id,
@@ -80,25 +81,18 @@ def waiting(session: Session) -> bool:
 def digest_of(entry: Sequence[Any], sides: Sequence[tuple[Any, ...]], before: str) -> str:
     """SHA-256 (hex) over one text that is the same on every database: the digest before, the entry, its sides.
 
-    ``entry`` has the values of ``ENTRY_COLUMNS``, each side those of ``SIDE_COLUMNS`` without the entry's id.
+    ``entry`` has the values of ``ENTRY_COLUMNS``, each side those of ``SIDE_COLUMNS``; days and instants (in UTC)
+    are written as in ISO 8601.
     """
-    content = json.dumps([before, *map(_plain, entry), sides], ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(content.encode()).hexdigest()
+    return hashlib.sha256(_TEXT.encode([before, *entry, sides]).encode()).hexdigest()
 
 
 def sides_of(postings: Iterable[Row[Any]]) -> dict[int, list[tuple[Any, ...]]]:
     """Rows of ``SIDE_COLUMNS`` by entry."""
     found: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for posting in postings:
-        found[posting.entry_id].append(tuple(posting)[1:])
+        found[posting[0]].append(tuple(posting))
     return found
-
-
-def _plain(value: object) -> object:
-    # Of dates and times the ISO text, of instants always in UTC with microseconds; of enumerations their value.
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="microseconds")
-    return value if value is None or isinstance(value, int | str) else str(value)
 
 
 def _waiting(limit: int) -> Select[*tuple[Any, ...]]:

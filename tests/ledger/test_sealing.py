@@ -58,8 +58,8 @@ def test_a_digest_is_what_anybody_can_compute(session):
 
     content = (
         f'["{"0" * 64}",1,1,{acme.id},"USD","invoice","invoice:7","","2026-05-04",'
-        '"2026-05-04T12:00:00.000000+00:00",null,"system",null,'
-        '[[1,"receivable","",7,11900],[2,"revenue","service",7,-10000],[3,"tax_payable","19",7,-1900]]]'
+        '"2026-05-04T12:00:00+00:00",null,"system",null,'
+        '[[1,1,"receivable","",7,11900],[1,2,"revenue","service",7,-10000],[1,3,"tax_payable","19",7,-1900]]]'
     )
     assert session.scalar(select(LedgerSeal.digest)) == sha256(content.encode()).hexdigest()
 
