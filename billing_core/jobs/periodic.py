@@ -22,6 +22,7 @@ class Periodic:
         self._work = work
         self._every_seconds = every_seconds
         self._ending = threading.Event()
+        self._awake = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -30,16 +31,24 @@ class Periodic:
         self._thread = threading.Thread(target=self._turns, name=self._name, daemon=True)
         self._thread.start()
 
+    def nudge(self) -> None:
+        """Begin the next turn at once."""
+        self._awake.set()
+
     def stop(self, *, patience_seconds: float) -> None:
         """Begin no more, and wait so long for the step that is going on."""
         self._ending.set()
+        self._awake.set()
         if self._thread is not None:
             self._thread.join(patience_seconds)
 
     def _turns(self) -> None:
         while not self._ending.is_set():
+            # Before the work: a nudge in the middle of it is for another turn.
+            self._awake.clear()
             try:
                 self._work(self._ending.is_set)
             except Exception:  # the edge of the job: the database may be back in the next turn
                 log.exception("periodic_work_failed", work=self._name)
-            self._ending.wait(self._every_seconds)
+            if not self._ending.is_set():
+                self._awake.wait(self._every_seconds)

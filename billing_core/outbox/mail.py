@@ -43,14 +43,15 @@ def compose(
     mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{sender.rpartition('@')[2]}>"
     # So that nobody's out-of-office reply comes back to it.
     mail["Auto-Submitted"] = "auto-generated"
-    if content.get("language"):
-        mail["Content-Language"] = content["language"]
     mail.set_content(content["text"])
     if content.get("html"):
         mail.add_alternative(content["html"], subtype="html")
     for attachment in attachments:
         kind, _, subtype = attachment.media_type.partition("/")
         mail.add_attachment(attachment.content, maintype=kind, subtype=subtype, filename=attachment.name)
+    # At the end: setting the content takes every header of this kind away.
+    if content.get("language"):
+        mail["Content-Language"] = content["language"]
     return mail
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, Select, case, func, select, true
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import mentions
@@ -49,6 +49,16 @@ class MessageRow:
     def recallable(self) -> bool:
         """Nobody has tried to deliver it yet."""
         return self.attempts == 0 and self.state in (MessageState.WAITING, MessageState.HELD_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """``waiting``: one of them has not been tried yet. ``last_at``: when the last one was put in, of those not
+    recalled."""
+
+    count: int = 0
+    waiting: bool = False
+    last_at: datetime | None = None
 
 
 COLUMNS = tuple(getattr(OutboxMessage, field.name) for field in fields(MessageRow))
@@ -96,22 +106,20 @@ def failed_since(session: Session, actor: Actor, since: datetime) -> int:
     return session.scalar(select(func.count()).where(troubled, recent, _visible_to(actor))) or 0
 
 
-def latest_about(session: Session, kind: str, subject_ids: Sequence[int], topics: Sequence[str]) -> dict[int, datetime]:
-    """When a message of these topics about each subject was put in last, of those not recalled; for services."""
-    found: dict[int, datetime] = {}
+def earlier(session: Session, kind: str, subject_ids: Sequence[int], topics: Sequence[str]) -> dict[int, Earlier]:
+    """What was put in before about these subjects, on these topics; for services, which have asked for permission."""
+    recalled = OutboxMessage.state == MessageState.RECALLED
+    untried = OutboxMessage.state.in_([MessageState.WAITING, MessageState.HELD_BACK]) & (OutboxMessage.attempts == 0)
+    last_at = func.max(case((recalled, None), else_=OutboxMessage.created_at), type_=OutboxMessage.created_at.type)
+    statement = select(OutboxMessage.subject_id, func.count(), func.count(case((untried, 1))), last_at)
+    found: dict[int, Earlier] = {}
     for start in range(0, len(subject_ids), 500):
         some = [str(subject_id) for subject_id in subject_ids[start : start + 500]]
-        statement = (
-            select(OutboxMessage.subject_id, func.max(OutboxMessage.created_at, type_=OutboxMessage.created_at.type))
-            .where(
-                OutboxMessage.subject_kind == kind,
-                OutboxMessage.subject_id.in_(some),
-                OutboxMessage.topic.in_(topics),
-                OutboxMessage.state != MessageState.RECALLED,
-            )
-            .group_by(OutboxMessage.subject_id)
+        about = (OutboxMessage.subject_kind == kind, OutboxMessage.subject_id.in_(some))
+        rows = session.execute(
+            statement.where(*about, OutboxMessage.topic.in_(topics)).group_by(OutboxMessage.subject_id)
         )
-        found |= {int(subject_id): at for subject_id, at in session.execute(statement)}
+        found |= {int(row[0]): Earlier(row[1], row[2] > 0, row[3]) for row in rows}
     return found
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from billing_core import runtime
 from billing_core.identity import Actor
 from billing_core.identity.sessions import SignedIn
+from billing_core.jobs import outbox_delivery
 
 # Where the gate leaves whom it let in.
 SCOPE_KEY = "billing.signed_in"
@@ -33,6 +34,7 @@ def _reading() -> Iterator[Session]:
 def _changing() -> Iterator[Session]:
     with runtime.sessions().begin() as session:
         yield session
+    outbox_delivery.nudge()
 
 
 CurrentActor = Annotated[Actor, Depends(_actor)]

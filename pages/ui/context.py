@@ -11,6 +11,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import SESSION_COOKIE, Actor, Permission, sessions
 from billing_core.identity.sessions import SignedIn
+from billing_core.jobs import outbox_delivery
 from pages.ui import formats
 from pages.ui.text import md
 
@@ -73,6 +74,7 @@ def transaction() -> Iterator[Session]:
     except BillingError as error:
         refused(error)
         st.stop()
+    outbox_delivery.nudge()
 
 
 def refused(error: BillingError) -> None:

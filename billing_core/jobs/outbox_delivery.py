@@ -1,0 +1,72 @@
+"""Mails leave within a moment of the commit that put them into the outbox.
+
+The outbox itself remembers what is left to do; a DBOS workflow works it off, so that it is seen among the other jobs.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from dbos import DBOS
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.errors import Invalid
+from billing_core.jobs.periodic import Periodic
+from billing_core.mailing import dispatch
+from billing_core.mailing.service import MAIL
+from billing_core.outbox import delivery
+from billing_core.outbox.delivery import Adapter, Outcome
+from billing_core.settings import settings
+
+log = structlog.get_logger()
+
+# Of one workflow, so that the process can end in between.
+_BATCH: Final = 20
+
+
+def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> None:
+    """Deliver whatever is due, in a workflow for each batch."""
+    while not ending():
+        with runtime.sessions()() as session:
+            if not delivery.something_due(session, now=utc_now()):
+                return
+        deliver_batch()
+
+
+def deliver_some() -> int:
+    """Deliver what is due, at most one batch of it; how many messages that concerned. Needs no DBOS."""
+    sessions = runtime.sessions()
+    outcome: Outcome = delivery.deliver_due(sessions, _adapters(), delivered=dispatch.delivered, limit=_BATCH)
+    if outcome.total:
+        log.info("messages_delivered", delivered=outcome.delivered, postponed=outcome.postponed, failed=outcome.failed)
+    return outcome.total
+
+
+def nudge() -> None:
+    """Look into the outbox now: somebody has committed. Costs nothing, from any thread, also without jobs here."""
+    job.nudge()
+
+
+@DBOS.workflow()
+def deliver_batch() -> int:
+    return _deliver_some_step()
+
+
+_deliver_some_step = DBOS.step(name="deliver_some")(deliver_some)
+
+
+def _adapters() -> dict[str, Adapter]:
+    """With wrong settings mails wait for their next try as with a server that is down, and the outbox says why."""
+    try:
+        return dispatch.adapters(runtime.sessions(), settings())
+    except Invalid as error:
+        reason = str(error)
+
+        def unavailable(_message: object) -> None:
+            raise Invalid(reason)
+
+        return {MAIL: unavailable}
+
+
+job = Periodic("outbox delivery", deliver_waiting, every_seconds=3)

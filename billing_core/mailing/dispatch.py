@@ -1,0 +1,124 @@
+"""From a message of the outbox to a mail: attachments are made when it leaves, and when somebody looks at it."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from email.message import EmailMessage
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.database import Sessions
+from billing_core.errors import Invalid
+from billing_core.identity import Actor
+from billing_core.invoices import document, lifecycle
+from billing_core.invoices.models import EventKind, Invoice, InvoiceState
+from billing_core.invoices.pdf import invoice_pdf
+from billing_core.invoices.pdf_credit_note import credit_note_pdf
+from billing_core.mailing.models import MailKind
+from billing_core.mailing.service import MAIL
+from billing_core.mailing.texts import REMINDERS
+from billing_core.outbox import queries, smtp
+from billing_core.outbox.delivery import Adapter, Claimed, Unwanted
+from billing_core.outbox.mail import Attachment, compose
+from billing_core.outbox.models import OutboxMessage
+from billing_core.settings import Settings
+from billing_core.text import is_email_address
+
+_UNSAFE_IN_NAMES = re.compile(r"[^\w.-]+")
+
+
+def adapters(sessions: Sessions, configured: Settings) -> dict[str, Adapter]:
+    """What can be delivered with these settings: nothing without a mail server. Invalid where its URL is none."""
+    if configured.smtp_url is None or not configured.smtp_url.get_secret_value().strip():
+        return {}
+    to = smtp.server(configured.smtp_url.get_secret_value())
+    sender = sender_of(configured)
+
+    def send(message: Claimed) -> None:
+        with sessions() as session:
+            _refuse_outdated(session, message)
+            mail = composed(session, message, sender=sender, address=configured.address)
+        smtp.send(to, mail, recipient=message.recipient, sender=sender)
+
+    return {MAIL: send}
+
+
+def sender_of(configured: Settings) -> str:
+    """The address that mails come from."""
+    if configured.mail_from:
+        if not is_email_address(configured.mail_from):
+            raise Invalid("BILLING_MAIL_FROM is not an e-mail address such as billing@example.com")
+        return configured.mail_from
+    if configured.smtp_url is not None:
+        user = smtp.server(configured.smtp_url.get_secret_value()).user
+        if is_email_address(user):
+            return user
+    return f"billing@{configured.host}"
+
+
+def eml(session: Session, actor: Actor, message_id: int, configured: Settings) -> tuple[str, bytes]:
+    """A message as the file (name, content) that mail programs open, with its attachments, whether it left or not."""
+    message = queries.one(session, actor, message_id)
+    mail = composed(session, message, sender=sender_of(configured), address=configured.address)
+    return f"{_UNSAFE_IN_NAMES.sub('-', message.title).strip('-')[:80] or 'mail'}.eml", bytes(mail)
+
+
+def composed(session: Session, message: OutboxMessage | Claimed, *, sender: str, address: str) -> EmailMessage:
+    """``address`` is the product's own, for the links in the attached documents."""
+    return compose(
+        key=message.key,
+        recipient=message.recipient,
+        subject=message.title,
+        content=message.content,
+        sender=sender,
+        attachments=attachments(session, message.content.get("attachments", []), address=address),
+        written_at=message.created_at,
+    )
+
+
+def attachments(session: Session, references: Sequence[Sequence[Any]], *, address: str) -> list[Attachment]:
+    """The documents that a message refers to, such as ``["invoice_pdf", 7]``, as they are now."""
+    return [_KINDS[kind](session, address, *identity) for kind, *identity in references]
+
+
+def delivered(session: Session, message: Claimed, now: datetime) -> None:
+    """The invoice's timeline says that the mail has left."""
+    if message.subject_kind != "invoice":
+        return
+    kind = EventKind.REMINDED if message.topic in REMINDERS else EventKind.MAILED
+    who = Actor(message.created_by_id, message.created_by, frozenset())
+    data = {"to": message.recipient, "topic": message.topic, "message_id": message.id}
+    lifecycle.note(session, who, int(message.subject_id), kind, data, now=now)
+
+
+def _refuse_outdated(session: Session, message: Claimed) -> None:
+    """Between putting a mail in and delivering it, somebody may have paid: they must not be reminded then."""
+    if message.subject_kind != "invoice":
+        return
+    state = session.scalar(select(Invoice.state).where(Invoice.id == int(message.subject_id)))
+    if message.topic in REMINDERS and state is not InvoiceState.OPEN:
+        raise Unwanted(f"The invoice is {'paid' if state is InvoiceState.PAID else 'cancelled'} in the meantime")
+    if message.topic == MailKind.INVOICE and state is InvoiceState.CANCELLED:
+        raise Unwanted("The invoice is cancelled in the meantime")
+
+
+def _invoice(session: Session, address: str, invoice_id: int) -> Attachment:
+    said = document.of_invoice(session, invoice_id, address=address)
+    return _pdf(said.number or "draft", invoice_pdf(said))
+
+
+def _credit_note(session: Session, _address: str, credit_note_id: int) -> Attachment:
+    said = document.of_credit_note(session, credit_note_id)
+    return _pdf(said.number, credit_note_pdf(said))
+
+
+def _pdf(name: str, content: bytes) -> Attachment:
+    return Attachment(f"{_UNSAFE_IN_NAMES.sub('-', name)}.pdf", "application/pdf", content)
+
+
+_KINDS: Final[Mapping[str, Callable[..., Attachment]]] = {
+    "invoice_pdf": _invoice,
+    "credit_note_pdf": _credit_note,
+}

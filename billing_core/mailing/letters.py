@@ -1,0 +1,151 @@
+"""Letters to customers: a wording filled with an invoice's facts, in the customer's language, as text and as HTML."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from babel.dates import format_date
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.businesses.models import Business
+from billing_core.invoices.document import CreditNoteDocument
+from billing_core.invoices.models import InvoiceState
+from billing_core.invoices.rows import InvoiceView
+from billing_core.mailing import texts
+from billing_core.mailing.models import MailKind, MailText
+from billing_core.mailing.texts import Wording
+from billing_core.paper.writing import writing
+from billing_core.settings import settings
+from billing_core.text import DEFAULT_LANGUAGE, LANGUAGES
+
+# What a draft has for a number until it is sent: the template's own variable, filled in then.
+TO_BE_DRAWN: Final = "{{ number }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """``html`` says the same as ``text``."""
+
+    language: str
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Which of our businesses writes; ``email`` is where replies go, or empty."""
+
+    name: str
+    email: str
+
+
+class Wordings:
+    """The businesses' own words where they have some, else ours."""
+
+    def __init__(self, own: Mapping[tuple[int, MailKind, str], Wording]) -> None:
+        self._own = own
+
+    def of(self, business_id: int, kind: MailKind, language: str) -> Wording:
+        known = known_language(language)
+        return self._own.get((business_id, kind, known)) or texts.default(kind, known)
+
+
+def wordings(session: Session, business_ids: Collection[int]) -> Wordings:
+    """The words of these businesses, read once."""
+    rows = session.scalars(select(MailText).where(MailText.business_id.in_(set(business_ids))))
+    return Wordings({(row.business_id, row.kind, row.language): Wording(row.subject, row.body) for row in rows})
+
+
+def known_language(language: str) -> str:
+    """The language in which we write to somebody whose language this is."""
+    return language if language in LANGUAGES else DEFAULT_LANGUAGE
+
+
+def day(language: str, wanted: date) -> str:
+    """A day as a letter writes it: ``2. März 2026``."""
+    return str(format_date(wanted, "long", locale=writing(language).locale))
+
+
+def senders(session: Session, invoices: Collection[InvoiceView]) -> dict[int, Sender]:
+    """Who sends each invoice, by its id: as frozen into it, or the business as it is now."""
+    wanted = {invoice.business_id for invoice in invoices if invoice.issuer is None}
+    columns = (Business.id, Business.name, Business.email)
+    current = {row.id: row for row in session.execute(select(*columns).where(Business.id.in_(wanted)))}
+    found = {}
+    for invoice in invoices:
+        if invoice.issuer is None:
+            found[invoice.id] = Sender(current[invoice.business_id].name, current[invoice.business_id].email)
+        else:
+            found[invoice.id] = Sender(invoice.issuer.get("name") or "", invoice.issuer.get("email") or "")
+    return found
+
+
+def invoice_link(token: str) -> str:
+    """The customer's own page of an invoice."""
+    return f"{settings().address}/i/{token}"
+
+
+def invoice_values(invoice: InvoiceView, sender: Sender, *, today: date) -> dict[str, Any]:
+    """What mails about an invoice can say."""
+    language = known_language(invoice.language)
+    words = writing(language)
+    draft = invoice.state is InvoiceState.DRAFT
+    due_minor = invoice.total_minor if draft else invoice.due_minor
+    return {
+        "customer_name": invoice.customer_name,
+        "business_name": sender.name,
+        "number": invoice.number or TO_BE_DRAWN,
+        "reference": invoice.reference,
+        "issued_on": day(language, invoice.issued_on),
+        "due_on": day(language, invoice.due_on),
+        "days": abs((today - invoice.due_on).days),
+        "total": words.money(invoice.total_minor, invoice.currency),
+        "amount_due": words.money(due_minor, invoice.currency),
+        "part_paid": 0 < due_minor < invoice.total_minor,
+        "settled": due_minor == 0,
+        "link": invoice_link(invoice.token),
+    }
+
+
+def credit_note_values(document: CreditNoteDocument) -> dict[str, Any]:
+    """What the mail with a credit note can say."""
+    language = known_language(document.language)
+    words = writing(language)
+    return {
+        "customer_name": document.customer.name,
+        "business_name": document.issuer.name,
+        "number": document.number,
+        "invoice_number": document.invoice_number,
+        "issued_on": day(language, document.issued_on),
+        "total": words.money(document.total_minor, document.currency),
+        "reason": document.reason,
+        "refunded": words.money(document.refund_minor, document.currency) if document.refund_minor else "",
+    }
+
+
+def letter(wording: Wording, values: Mapping[str, Any], language: str) -> Letter:
+    """The wording, ``texts.checked``, filled in."""
+    known = known_language(language)
+    subject = texts.fill(wording.subject, values, field="subject")
+    text = texts.fill(wording.body, values)
+    return Letter(known, subject, text + "\n", _html(known, subject, text, str(values.get("link", ""))))
+
+
+def _html(language: str, subject: str, text: str, link: str) -> str:
+    """Every character of the text is escaped; a line that is the link becomes one."""
+    paragraphs = [block.split("\n") for block in text.split("\n\n")]
+    return _page().render(language=language, subject=subject, paragraphs=paragraphs, link=link)
+
+
+@cache
+def _page() -> Template:
+    folder = FileSystemLoader(Path(__file__).parent / "texts")
+    return Environment(
+        loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).get_template("mail.html")

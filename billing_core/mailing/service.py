@@ -1,0 +1,318 @@
+"""Sending invoices and credit notes: the mail goes into the outbox in the same transaction as what it is about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.customers.queries import visible_to
+from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import document, queries
+from billing_core.invoices import service as invoices
+from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
+from billing_core.invoices.rows import InvoiceView
+from billing_core.mailing import letters, texts
+from billing_core.mailing.letters import Letter, Sender
+from billing_core.mailing.models import MailKind
+from billing_core.mailing.texts import Wording
+from billing_core.money import Money
+from billing_core.outbox import queries as outbox_queries
+from billing_core.outbox import service as outbox
+from billing_core.outbox.queries import Earlier
+from billing_core.outbox.service import Message
+from billing_core.text import is_email_address
+
+MAIL: Final = "mail"
+# For so long a bulk sending can be recalled.
+RECALLABLE: Final = timedelta(seconds=60)
+MOST_AT_ONCE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One mail of a rehearsal. ``reason`` says why it would not go; empty where it would.
+
+    ``opens``: sending it gives the draft its number; until then the letter says ``{{ number }}``, which may stay in
+    it when people change it. ``sent_before``: when the invoice was mailed last.
+    """
+
+    invoice_id: int
+    number: str | None
+    customer_id: int
+    customer_name: str
+    to: str
+    language: str
+    kind: MailKind
+    total: Money
+    due_on: date
+    opens: bool
+    sent_before: datetime | None
+    letter: Letter
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """``message_ids`` of what is on its way, to recall it by; ``left_out`` with their reasons."""
+
+    message_ids: list[int]
+    left_out: list[Planned]
+
+
+def rehearse(session: Session, actor: Actor, invoice_ids: Sequence[int], *, today: date) -> list[Planned]:
+    """What sending these invoices would do, in the order given; nothing is changed."""
+    actor.require(Permission.INVOICE_SEND)
+    return _planned(session, views(session, actor, invoice_ids), today)
+
+
+def send_invoice(
+    session: Session,
+    actor: Actor,
+    invoice_id: int,
+    *,
+    now: datetime,
+    today: date,
+    to: str | None = None,
+    subject: str | None = None,
+    body: str | None = None,
+    delay: timedelta = timedelta(0),
+) -> int:
+    """Mail an invoice, opening it first where it is a draft; again where it is open. The id of the message.
+
+    ``subject`` and ``body`` as people have changed them, instead of the business's wording; ``to`` instead of the
+    invoice's address. Conflict where a mail about it waits already: one click too many sends nothing twice.
+    """
+    actor.require(Permission.INVOICE_SEND)
+    queries.for_change(session, actor, invoice_id)
+    found = views(session, actor, [invoice_id])
+    (plan,) = _planned(session, found, today, to=to)
+    if plan.reason:
+        raise _refusal(plan)
+    own = None
+    if subject is not None or body is not None:
+        wording = letters.wordings(session, [found[0].business_id]).of(found[0].business_id, plan.kind, plan.language)
+        chosen = replace(wording, **{k: v for k, v in (("subject", subject), ("body", body)) if v is not None})
+        own = texts.checked(plan.kind, chosen)
+    return _send(session, actor, [plan], own, now=now, today=today, delay=delay)[0]
+
+
+def send_many(
+    session: Session,
+    actor: Actor,
+    invoice_ids: Sequence[int],
+    *,
+    now: datetime,
+    today: date,
+    delay: timedelta = RECALLABLE,
+) -> Sending:
+    """Mail all of these that can be; what cannot is left out with its reason. See ``recall``."""
+    actor.require(Permission.INVOICE_SEND)
+    queries.many_for_change(session, actor, invoice_ids)
+    plans = _planned(session, views(session, actor, invoice_ids), today)
+    going = [plan for plan in plans if not plan.reason]
+    sent = _send(session, actor, going, None, now=now, today=today, delay=delay) if going else []
+    return Sending(sent, [plan for plan in plans if plan.reason])
+
+
+def recall(session: Session, actor: Actor, message_ids: Sequence[int], *, now: datetime) -> int:
+    """Take back the mails that nobody has tried to deliver yet; how many that were.
+
+    Invoices that were opened with them stay sent, with their numbers: they can be mailed again or cancelled.
+    """
+    return outbox.recall(session, actor, message_ids, now=now)
+
+
+def send_credit_note(
+    session: Session,
+    actor: Actor,
+    credit_note_id: int,
+    *,
+    now: datetime,
+    to: str | None = None,
+    subject: str | None = None,
+    body: str | None = None,
+    delay: timedelta = timedelta(0),
+) -> int:
+    """Mail a credit note with its PDF to the address of its invoice, or to another one; the id of the message."""
+    actor.require(Permission.INVOICE_SEND)
+    visible = select(CreditNote).where(CreditNote.id == credit_note_id, visible_to(actor, CreditNote.customer_id))
+    note = session.scalars(visible.with_for_update()).one_or_none()
+    if note is None:
+        raise NotFound(f"There is no credit note {credit_note_id}")
+    said = document.of_credit_note(session, credit_note_id)
+    kind = MailKind.CREDIT_NOTE
+    wording = letters.wordings(session, [note.business_id]).of(note.business_id, kind, said.language)
+    changed = {name: text for name, text in (("subject", subject), ("body", body)) if text is not None}
+    written = letters.letter(
+        texts.checked(kind, replace(wording, **changed)), letters.credit_note_values(said), said.language
+    )
+    sender = Sender(said.issuer.name, said.issuer.email)
+    message = mail(
+        kind,
+        subject=("credit_note", note.id),
+        to=address(to if to is not None else said.customer.email),
+        customer_id=note.customer_id,
+        letter=written,
+        sender=sender,
+        attachments=[["credit_note_pdf", note.id]],
+        number=_next(outbox_queries.earlier(session, "credit_note", [note.id], [kind]).get(note.id), note.number),
+    )
+    trace = audit.Trace(("credit_note", note.id), note.number, after={"mailed_to": message.recipient})
+    audit.record_many(session, actor, Permission.INVOICE_SEND, [trace], now=now)
+    return outbox.put(session, actor, message, now=now, not_before=now + delay)
+
+
+def views(session: Session, actor: Actor, invoice_ids: Sequence[int]) -> list[InvoiceView]:
+    """These invoices in the order given; NotFound where one does not exist for this actor."""
+    if len(invoice_ids) > MOST_AT_ONCE:
+        raise Invalid(f"Choose at most {MOST_AT_ONCE:,} invoices at once; these are {len(invoice_ids):,}")
+    found: dict[int, InvoiceView] = {}
+    for start in range(0, len(invoice_ids), 500):
+        some = Invoice.id.in_(invoice_ids[start : start + 500])
+        rows = session.execute(select(*queries.COLUMNS).where(some, visible_to(actor, Invoice.customer_id)))
+        found |= {row.id: InvoiceView(*row) for row in rows}
+    if missing := [invoice_id for invoice_id in invoice_ids if invoice_id not in found]:
+        raise NotFound(f"There is no invoice {missing[0]}")
+    return [found[invoice_id] for invoice_id in dict.fromkeys(invoice_ids)]
+
+
+def address(text: str) -> str:
+    """The e-mail address to send to; Invalid where it is none."""
+    kept = text.strip()
+    if not kept:
+        raise Invalid("There is no e-mail address to send to", fields={"to": "is needed"})
+    if not is_email_address(kept):
+        raise Invalid(f"“{kept}” is not an e-mail address", fields={"to": "is not an address such as ana@example.com"})
+    return kept
+
+
+def mail(
+    kind: MailKind,
+    *,
+    subject: tuple[str, int],
+    to: str,
+    customer_id: int,
+    letter: Letter,
+    sender: Sender,
+    attachments: Sequence[Sequence[Any]],
+    number: str,
+) -> Message:
+    """A letter as a message of the outbox. ``number`` tells it from the subject's other mails of this kind."""
+    return Message(
+        channel=MAIL,
+        topic=kind.value,
+        key=f"{kind.value}:{subject[0]}:{subject[1]}:{number}",
+        recipient=to,
+        title=letter.subject,
+        subject=subject,
+        customer_id=customer_id,
+        content={
+            "text": letter.text,
+            "html": letter.html,
+            "language": letter.language,
+            "sender_name": sender.name,
+            "reply_to": sender.email,
+            "attachments": [list(reference) for reference in attachments],
+        },
+    )
+
+
+def _planned(session: Session, found: Sequence[InvoiceView], today: date, *, to: str | None = None) -> list[Planned]:
+    ids = [invoice.id for invoice in found]
+    known = outbox_queries.earlier(session, "invoice", ids, [MailKind.INVOICE])
+    senders = letters.senders(session, found)
+    wordings = letters.wordings(session, [invoice.business_id for invoice in found])
+    plans = []
+    for invoice in found:
+        kind, language = MailKind.INVOICE, letters.known_language(invoice.language)
+        values = letters.invoice_values(invoice, senders[invoice.id], today=today)
+        before = known.get(invoice.id, Earlier())
+        recipient = (invoice.customer_email if to is None else to).strip()
+        plans.append(
+            Planned(
+                invoice_id=invoice.id,
+                number=invoice.number,
+                customer_id=invoice.customer_id,
+                customer_name=invoice.customer_name,
+                to=recipient,
+                language=language,
+                kind=kind,
+                total=invoice.total,
+                due_on=invoice.due_on,
+                opens=invoice.state is InvoiceState.DRAFT,
+                sent_before=before.last_at,
+                letter=letters.letter(wordings.of(invoice.business_id, kind, language), values, language),
+                reason=_reason(invoice, recipient, before),
+            )
+        )
+    return plans
+
+
+def _reason(invoice: InvoiceView, recipient: str, before: Earlier) -> str:
+    if invoice.state is InvoiceState.CANCELLED:
+        return "is cancelled"
+    if not recipient:
+        return "has no e-mail address"
+    if not is_email_address(recipient):
+        return f"“{recipient}” is not an e-mail address"
+    if before.waiting:
+        return "a mail about it waits in the outbox already"
+    return ""
+
+
+def _refusal(plan: Planned) -> Exception:
+    name = f"Invoice {plan.number}" if plan.number else f"The draft for {plan.customer_name or 'nobody yet'}"
+    if not is_email_address(plan.to):
+        return Invalid(f"{name} cannot be mailed: {plan.reason}", fields={"to": plan.reason})
+    return Conflict(f"{name} cannot be mailed: {plan.reason}")
+
+
+def _send(
+    session: Session,
+    actor: Actor,
+    plans: Sequence[Planned],
+    own: Wording | None,
+    *,
+    now: datetime,
+    today: date,
+    delay: timedelta,
+) -> list[int]:
+    """The invoices are locked; those that are drafts are opened first, since the letter names their number."""
+    if drafts := [plan.invoice_id for plan in plans if plan.opens]:
+        invoices.open_many(session, actor, drafts, now=now)
+    ids = [plan.invoice_id for plan in plans]
+    # Read before the mails are put in, for the keys.
+    known = outbox_queries.earlier(session, "invoice", ids, [MailKind.INVOICE])
+    found = views(session, actor, ids)
+    senders = letters.senders(session, found)
+    wordings = letters.wordings(session, [invoice.business_id for invoice in found])
+    messages, traces = [], []
+    for plan, invoice in zip(plans, found, strict=True):
+        wording = own or wordings.of(invoice.business_id, plan.kind, plan.language)
+        values = letters.invoice_values(invoice, senders[invoice.id], today=today)
+        messages.append(
+            mail(
+                plan.kind,
+                subject=("invoice", invoice.id),
+                to=plan.to,
+                customer_id=invoice.customer_id,
+                letter=letters.letter(wording, values, plan.language),
+                sender=senders[invoice.id],
+                attachments=[["invoice_pdf", invoice.id]],
+                number=_next(known.get(invoice.id), invoice.public_id),
+            )
+        )
+        traces.append(audit.Trace(("invoice", invoice.id), invoice.number or "", after={"mailed_to": plan.to}))
+    audit.record_many(session, actor, Permission.INVOICE_SEND, traces, now=now)
+    return outbox.put_many(session, actor, messages, now=now, not_before=now + delay)
+
+
+def _next(before: Earlier | None, name: str) -> str:
+    """Also recalled ones count, so that a mail after a recall is another one. ``name`` is there since ids of a
+    database that was filled anew begin from 1 again, and a Message-ID must not."""
+    return f"{name}:{(before.count if before else 0) + 1}"

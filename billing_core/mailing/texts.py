@@ -1,0 +1,150 @@
+"""What mails say: our words in four languages, or a business's own, and what may stand in them.
+
+A text is a template of which we allow little: values, ``if``, and a few filters. So whatever somebody writes into it,
+it cannot reach anything else, take long, or grow large.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
+from jinja2.exceptions import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from billing_core.errors import Invalid
+from billing_core.mailing.models import MailKind
+from billing_core.text import DEFAULT_LANGUAGE, LANGUAGES, control_character
+
+LONGEST: Final = {"subject": 300, "body": 20_000}
+REMINDERS: Final = (MailKind.REMINDER_BEFORE, MailKind.REMINDER_DUE, MailKind.REMINDER_LATE)
+FILTERS: Final = ("upper", "lower", "default")
+
+_ALWAYS: Final = {"customer_name": "the customer's name", "business_name": "our business's name"}
+_OF_INVOICES: Final = _ALWAYS | {
+    "number": "the invoice's number",
+    "reference": "the customer's reference; may be empty",
+    "issued_on": "the invoice's date",
+    "due_on": "the due date",
+    "days": "whole days between the due date and today",
+    "total": "the invoice's total",
+    "amount_due": "what is still to be paid",
+    "part_paid": "yes where a part of it is settled (for if)",
+    "settled": "yes where nothing is due any more (for if)",
+    "link": "the address of the customer's page of the invoice",
+}
+# What each kind of mail can say; the page shows the descriptions.
+VARIABLES: Final[Mapping[MailKind, Mapping[str, str]]] = {
+    MailKind.INVOICE: _OF_INVOICES,
+    MailKind.REMINDER_BEFORE: _OF_INVOICES,
+    MailKind.REMINDER_DUE: _OF_INVOICES,
+    MailKind.REMINDER_LATE: _OF_INVOICES,
+    MailKind.CREDIT_NOTE: _ALWAYS
+    | {
+        "number": "the credit note's number",
+        "invoice_number": "the number of its invoice",
+        "issued_on": "the credit note's date",
+        "total": "its total",
+        "reason": "why it was issued",
+        "refunded": "what of it was paid back; empty where nothing was",
+    },
+    MailKind.STATEMENT: _ALWAYS
+    | {
+        "from_day": "the statement's first day",
+        "to_day": "its last day",
+        "balance": "the balance on that day, without a sign",
+        "in_credit": "yes where the balance is in the customer's favour (for if)",
+    },
+}
+_FOLDER: Final = Path(__file__).parent / "texts"
+_ENVIRONMENT: Final = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
+)
+_ALLOWED: Final = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.If,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.Const,
+    nodes.Not,
+    nodes.And,
+    nodes.Or,
+    nodes.Filter,
+)
+_EMPTY_LINES: Final = re.compile(r"\n{3,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The two templates of a mail."""
+
+    subject: str
+    body: str
+
+
+@cache
+def default(kind: MailKind, language: str) -> Wording:
+    """Our own words; English where we do not write the language."""
+    known = language if language in LANGUAGES else DEFAULT_LANGUAGE
+    subject, _, body = (_FOLDER / known / f"{kind.value}.txt").read_text(encoding="utf-8").partition("\n\n")
+    return Wording(subject, body)
+
+
+def fill(template: str, values: Mapping[str, Any], *, field: str = "body") -> str:
+    """The text with its values, without more than one empty line in a row. Invalid says what does not fit."""
+    try:
+        written = _compiled(template).render(values)
+    except TemplateError as error:
+        raise Invalid(f"The text cannot be filled in: {error}", fields={field: str(error)}) from None
+    lines = "\n".join(line.rstrip() for line in written.strip().splitlines())
+    return " ".join(lines.split()) if field == "subject" else _EMPTY_LINES.sub("\n\n", lines)
+
+
+def checked(kind: MailKind, wording: Wording) -> Wording:
+    """The wording as it is kept. Invalid names every field at fault and what in it is unknown or not allowed."""
+    reasons: dict[str, str] = {}
+    kept = Wording(wording.subject.strip(), wording.body.replace("\r\n", "\n").strip() + "\n")
+    for field, text in (("subject", kept.subject), ("body", kept.body)):
+        if not text.strip():
+            reasons[field] = "is needed"
+        elif len(text) > LONGEST[field]:
+            reasons[field] = f"may have at most {LONGEST[field]:,} characters, and has {len(text):,}"
+        elif found := control_character(text):
+            reasons[field] = f"has a character in it that cannot be kept ({found})"
+        elif field == "subject" and "\n" in text:
+            reasons[field] = "is one line"
+        elif problem := _problem(text, VARIABLES[kind]):
+            reasons[field] = problem
+    if reasons:
+        raise Invalid("The text cannot be used as it is", fields=reasons)
+    return kept
+
+
+@lru_cache(maxsize=256)
+def _compiled(template: str) -> Any:
+    return _ENVIRONMENT.from_string(template)
+
+
+def _problem(template: str, known: Collection[str]) -> str | None:
+    try:
+        parsed = _ENVIRONMENT.parse(template)
+    except TemplateSyntaxError as error:
+        return f"is not complete in line {error.lineno}: {error.message}"
+    for node in _all_nodes(parsed):
+        if not isinstance(node, _ALLOWED):
+            return f"uses “{type(node).__name__.lower()}” in line {node.lineno}; only values and if are possible"
+        if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+            return f"uses the filter “{node.name}” in line {node.lineno}; there are {', '.join(FILTERS)}"
+        if isinstance(node, nodes.Name) and node.name not in known:
+            return f"has “{node.name}”, which this kind of mail does not know; there are {', '.join(known)}"
+    return None
+
+
+def _all_nodes(parsed: nodes.Template) -> list[nodes.Node]:
+    return [parsed, *parsed.find_all(nodes.Node)]
