@@ -56,7 +56,6 @@ def draw(read: Reader, actor: Actor) -> None:
     total = read(summary.count, wanted)
     if total == 0:
         _nothing(read, actor)
-        return
     skipped = tables.pager(total, key=PAGE_KEY, noun="customer")
     rows = read(summary.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
@@ -67,6 +66,8 @@ def draw(read: Reader, actor: Actor) -> None:
         opens=_open,
         order_key=SORT_KEY,
     )
+    if total == 0:
+        return
     st.caption("Click a customer to open it, a number to see the rows behind it, a column's head to sort by it.")
     answer()
     if actor.may(Permission.EXPORT):
