@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business, BusinessLogo
 from billing_core.errors import NotFound
+from billing_core.invoices.content import Content
 from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem, InvoiceState
 from billing_core.invoices.terms import due_date
 from billing_core.invoices.totals import Line, TaxRow, Totals, totals
-
-if TYPE_CHECKING:
-    from billing_core.invoices.content import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,15 @@ def of_invoice(session: Session, invoice_id: int, *, address: str | None = None)
     rows = session.execute(
         select(*columns).where(InvoiceLineItem.invoice_id == invoice_id).order_by(InvoiceLineItem.position)
     ).all()
-    figures = _figures(rows, invoice.currency, invoice.discount_percent, invoice.discount_minor)
+    figures = totals(
+        [
+            Line(row.quantity, row.unit_price, row.tax_rate, row.type, row.discount_percent, row.discount_minor)
+            for row in rows
+        ],
+        invoice.currency,
+        discount_percent=invoice.discount_percent,
+        discount_minor=invoice.discount_minor,
+    )
     return InvoiceDocument(
         number=invoice.number,
         state=invoice.state,
@@ -160,9 +166,9 @@ def of_invoice(session: Session, invoice_id: int, *, address: str | None = None)
     )
 
 
-def of_content(session: Session, content: "Content") -> InvoiceDocument:
-    """An invoice that is being written, as it would look."""
-    figures = _figures(content.lines, content.currency, content.discount_percent, content.discount_minor)
+def of_content(session: Session, content: Content) -> InvoiceDocument:
+    """An invoice that is being written, as it would look; ``content`` was ``checked``."""
+    figures = content.totals()
     return InvoiceDocument(
         number=None,
         state=InvoiceState.DRAFT,
@@ -232,29 +238,8 @@ def of_credit_note(session: Session, credit_note_id: int) -> CreditNoteDocument:
     )
 
 
-def _figures(
-    lines: Sequence[Any], currency: str, discount_percent: Decimal | None, discount_minor: int | None
-) -> Totals:
-    """``lines`` are rows of the table or lines of a draft: both name their columns alike."""
-    return totals(
-        [
-            Line(
-                quantity=line.quantity,
-                unit_price=line.unit_price,
-                tax_rate=line.tax_rate,
-                type=line.type,
-                discount_percent=line.discount_percent,
-                discount_minor=line.discount_minor,
-            )
-            for line in lines
-        ],
-        currency,
-        discount_percent=discount_percent,
-        discount_minor=discount_minor,
-    )
-
-
 def _lines(lines: Sequence[Any], figures: Totals) -> tuple[DocumentLine, ...]:
+    """``lines`` are rows of the table or lines of a draft: both name their columns alike."""
     return tuple(
         DocumentLine(
             description=line.description,

@@ -156,4 +156,7 @@ def _parsed(face: Face) -> Font:
 @cache
 def _read(face: Face) -> Font:
     style = "B" if face is Face.BOLD else ""
-    return Font(FPDF(), _FILES[face], face.value, style)
+    parsed = Font(FPDF(), _FILES[face], face.value, style)
+    # All that is asked of it later has been read.
+    parsed.ttfont.close()
+    return parsed
