@@ -141,6 +141,13 @@ def test_the_pdf_says_who_owes_what_for_which_month(session):
     assert "Page 1 of 1" in page
 
 
+def test_names_in_every_script_are_legible_in_the_pdf(session):
+    report = a_report(session, a_customer(session, name="株式会社サンプル"), (100, 0), reference_number="배송 Жуков")
+    first, *_ = pages(session, report)
+    assert "株式会社サンプル" in first
+    assert "배송 Жуков" in first
+
+
 def test_a_pdf_over_pages_repeats_the_header_of_its_table_and_counts_pages(session):
     report = a_report(session, a_customer(session), *[(100, 0)] * 70)
     found = pages(session, report)
