@@ -45,6 +45,11 @@ class InvoiceRow:
     def status(self, today: date) -> InvoiceStatus:
         return lifecycle.status(self, today)
 
+    def days_late(self, today: date) -> int | None:
+        """Since it was due; None where nothing is late."""
+        late = (today - self.due_on).days
+        return late if self.state is InvoiceState.OPEN and late > 0 else None
+
 
 @dataclass(frozen=True, slots=True)
 class CurrencyTotal:

@@ -48,7 +48,7 @@ def reports_together(
     excel: ForExcel = False,
 ) -> StreamingResponse:
     """Several reports, by their ids with commas between them."""
-    chosen = _ids(ids)
+    chosen = numbers(ids, "reports")
     return streamed(
         lambda session: exporting.archive(session, actor, chosen, output_format, variant=variant, for_excel=excel)
     )
@@ -135,8 +135,9 @@ def rows_of_figure(
     return streamed(lambda session: exporting_lists.figure(session, actor, figures.named(key), asked, for_excel=excel))
 
 
-def _ids(text: str) -> list[int]:
+def numbers(text: str, noun: str) -> list[int]:
+    """``"3,8"`` as ids; Invalid for anything else."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
-        raise Invalid("The reports are named by their numbers, with commas between them", fields={"ids": "such as 3,8"})
+        raise Invalid(f"The {noun} are named by their numbers, with commas between them", fields={"ids": "such as 3,8"})
     return [int(part) for part in parts]

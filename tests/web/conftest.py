@@ -105,3 +105,9 @@ def ana(sessions, quick_hashes) -> int:
             password_hash=password_hash,
             now=utc_now(),
         ).id
+
+
+@pytest.fixture
+def served(sessions, monkeypatch):
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+    return sessions

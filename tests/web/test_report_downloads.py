@@ -1,32 +1,21 @@
 """Downloads as a browser asks for them, through the gate and every middleware."""
 
-import asyncio
-import csv
 import io
 import json
 import zipfile
 from datetime import timedelta
 
-import httpx
 import pytest
 from sqlalchemy import select
-from starlette.applications import Starlette
 
-from billing_core import runtime, web
 from billing_core.dates import utc_now
-from billing_core.identity import SESSION_COOKIE, Role
+from billing_core.identity import Role
 from billing_core.identity import sessions as browser_sessions
 from billing_core.identity.models import User
-from billing_core.identity.sessions import Browser
 from billing_core.reports import exporting_csv
-from billing_core.web.streaming import attachment
+from billing_core.web.streaming import disposition
 from tests.reports.exported import a_customer, a_report
-
-
-@pytest.fixture
-def served(sessions, monkeypatch):
-    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
-    return sessions
+from tests.web.downloading import get, read, signed_in
 
 
 @pytest.fixture
@@ -36,32 +25,6 @@ def reports(served):
         one = a_report(session, a_customer(session, name="Søn & Co"), (50000, 100000), (7, 0))
         other = a_report(session, a_customer(session, ref="B", name="=Beta", currency="EUR"), (200, 0))
         return one, other
-
-
-def signed_in(served, role, *, customer_id=None) -> dict[str, str]:
-    with served.begin() as session:
-        user = User(
-            email=f"{role}{customer_id or ''}@x.example",
-            name=role,
-            role=role,
-            customer_id=customer_id,
-            active=True,
-            created_at=utc_now(),
-        )
-        session.add(user)
-        session.flush()
-        return {SESSION_COOKIE: browser_sessions.start(session, user.id, browser=Browser(), now=utc_now())}
-
-
-def get(path: str, cookies: dict[str, str]) -> httpx.Response:
-    app = Starlette(routes=web.routes(), middleware=web.middleware())
-
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://billing.example", cookies=cookies) as client:
-            return await client.get(path)
-
-    return asyncio.run(ask())
 
 
 @pytest.fixture
@@ -239,9 +202,4 @@ def test_the_database_connection_comes_back_after_a_download(served, reports, ma
     ],
 )
 def test_no_file_name_breaks_out_of_its_header(name, header):
-    assert attachment(name) == header
-
-
-def read(answer: httpx.Response) -> list[dict[str, str]]:
-    assert answer.status_code == 200, answer.text
-    return list(csv.DictReader(io.StringIO(answer.text)))
+    assert disposition(name) == header

@@ -1,0 +1,61 @@
+"""The list of payments as CSV, streamed with the page's filters."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from billing_core.csv_text import marked_for_excel, rows_as_csv
+from billing_core.identity import Actor, Permission
+from billing_core.money import decimal_places
+from billing_core.payments import queries
+from billing_core.payments.queries import PaymentFilter, PaymentRow
+from billing_core.reports import exporting_rows
+from billing_core.reports.exporting import MEDIA_TYPES, Download, Format
+from billing_core.reports.exporting_json import instant
+from billing_core.reports.exporting_rows import scaled
+
+COLUMNS = (
+    "payment_id",
+    "received_on",
+    "customer_id",
+    "customer_name",
+    "method",
+    "reference",
+    "currency",
+    "amount",
+    "fee",
+    "paid_invoices",
+    "kept_as_credit",
+    "note",
+    "recorded_by",
+    "recorded_at",
+    "undone_at",
+    "undone_reason",
+)
+
+
+def as_csv(session: Session, actor: Actor, wanted: PaymentFilter, *, for_excel: bool = False) -> Download:
+    """Every payment that matches, in the order asked for; undone ones say when and why."""
+    actor.require(Permission.EXPORT)
+    chunks = rows_as_csv(COLUMNS, _rows(session, actor, wanted))
+    return Download("payments.csv", MEDIA_TYPES[Format.CSV], marked_for_excel(chunks) if for_excel else chunks)
+
+
+def _rows(session: Session, actor: Actor, wanted: PaymentFilter) -> Iterator[Sequence[Any]]:
+    statement = queries.listing(actor, wanted)
+    for batch in exporting_rows.batches(session, statement):
+        for columns in batch:
+            yield _row(PaymentRow(*columns))
+
+
+def _row(payment: PaymentRow) -> Sequence[Any]:
+    places = decimal_places(payment.currency)
+    amounts = (payment.amount_minor, payment.fee_minor, int(payment.allocated_minor), int(payment.kept_minor))
+    return (
+        *(payment.public_id, payment.received_on.isoformat(), payment.customer_id, payment.customer_name),
+        *(payment.method.value, payment.reference, payment.currency),
+        *(scaled(minor, places) for minor in amounts),
+        *(payment.note, payment.created_by, instant(payment.created_at)),
+        *(instant(payment.undone_at) if payment.undone_at else None, payment.undone_reason),
+    )
