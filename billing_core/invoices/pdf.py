@@ -119,8 +119,8 @@ def _sums(document: InvoiceDocument, words: Writing) -> list[Sum]:
     if totals.remainder_minor:
         sums.append(Sum(words.word("rounding"), amount(totals.remainder_minor)))
     sums.append(Sum(words.word("subtotal"), amount(totals.subtotal_minor)))
-    for row in totals.by_rate:
-        if row.rate:
+    if totals.tax_minor or len(totals.by_rate) > 1:
+        for row in totals.by_rate:
             label = words.word("tax_on").format(rate=words.percent(row.rate), net=amount(row.net_minor))
             sums.append(Sum(label, amount(row.tax_minor)))
     sums.append(Sum(words.word("total"), words.money(totals.total_minor, currency), strong=True))
@@ -152,8 +152,9 @@ def _payment(letter: Letter, document: InvoiceDocument, words: Writing, *, width
 
 
 def _pay_online(letter: Letter, url: str, words: Writing, *, width: float) -> None:
-    letter.room_for(_QR_SIZE + 4)
-    top, beside = letter.get_y(), letter.l_margin + _QR_SIZE + 4
+    letter.room_for(_QR_SIZE + 5)
+    # A reader needs four modules of quiet around the code.
+    top, beside = letter.get_y() + 1, letter.l_margin + _QR_SIZE + 4
     _draw_qr(letter, url, letter.l_margin, top)
     letter.set_y(top + 6)
     letter.linked(words.word("pay_online"), url, x=beside, width=width - _QR_SIZE - 4, size=11, bold=True)

@@ -55,8 +55,8 @@ def _table(letter: Letter, document: CreditNoteDocument, words: Writing) -> None
 def _sums(document: CreditNoteDocument, words: Writing) -> list[Sum]:
     currency = document.currency
     sums = [Sum(words.word("subtotal"), words.amount(document.subtotal_minor, currency))]
-    for row in document.by_rate:
-        if row.rate:
+    if document.tax_minor or len(document.by_rate) > 1:
+        for row in document.by_rate:
             net = words.amount(row.net_minor, currency)
             label = words.word("tax_on").format(rate=words.percent(row.rate), net=net)
             sums.append(Sum(label, words.amount(row.tax_minor, currency)))

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from typing import Final
 
 from billing_core.invoices.document import Issuer, Recipient
-from billing_core.paper import pdf_text
+from billing_core.paper import pdf_picture, pdf_text
 from billing_core.paper.pdf_paper import ACCENT, FAINT, INK, MUTED, TINT, Color, Paper
 from billing_core.paper.writing import Writing
 
@@ -124,7 +123,9 @@ class Letter(Paper):
 
     def _sender(self) -> float:
         issuer, top = self._issuer, 15.0
-        has_logo = issuer.logo is not None and self._logo(issuer.logo, top)
+        has_logo = issuer.logo is not None and pdf_picture.place(
+            self, issuer.logo, self.l_margin, top, _LOGO_WIDTH, _LOGO_HEIGHT
+        )
         block = self.w / 2 + 10
         if not has_logo:
             for line in self.lines(issuer.name, block - self.l_margin - 8, size=15, bold=True)[:2]:
@@ -144,14 +145,6 @@ class Letter(Paper):
             self.put(self.right, top, self.fitting(line, width, size=8), size=8, color=MUTED, align="R")
             top += 3.8
         return top
-
-    def _logo(self, content: bytes, top: float) -> bool:
-        """Draw it; a picture that cannot be read leaves its place to the name."""
-        try:
-            self.image(BytesIO(content), self.l_margin, top, _LOGO_WIDTH, _LOGO_HEIGHT, keep_aspect_ratio=True)
-        except (OSError, ValueError):
-            return False
-        return True
 
     def _window(self, customer: Recipient) -> float:
         width = 82.0

@@ -2,6 +2,7 @@
 
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -40,6 +41,12 @@ def test_discounts_taxes_and_the_rounding_remainder_add_up_in_plain_sight():
     page = text(a_document(*lines, discount_percent=Decimal(10)))
     assert "Sum of lines 0.39 Discount 10% -0.04 Rounding -0.01 Subtotal 0.34" in page
     assert "Tax 20% on 0.34 0.07 Total €0.41" in page
+
+
+def test_every_tax_rate_has_its_row_also_that_of_nothing():
+    page = text(a_document(a_line(tax_rate="19"), a_line(unit_price="5")))
+    assert "Subtotal 105.00 Tax 0% on 5.00 0.00 Tax 19% on 100.00 19.00 Total €124.00" in page
+    assert "Tax 0%" not in text(a_document(a_line()))
 
 
 def test_no_rounding_and_no_sum_of_lines_are_shown_where_there_is_nothing_to_explain():
@@ -221,6 +228,23 @@ def test_a_logo_is_drawn_once_within_its_place():
     (image,) = reader(invoice_pdf(document)).pages[0].images
     assert image.image.size == (480, 160)
     assert "Acme Fulfilment Ltd" in text(document)
+
+
+def test_a_large_logo_is_brought_down_to_what_a_printer_shows():
+    # 62 mm at 300 dots an inch are 732 dots.
+    document = a_document(issuer=replace(ISSUER, logo=a_logo(3_000, 300)))
+    (image,) = reader(invoice_pdf(document)).pages[0].images
+    assert image.image.size == (732, 73)
+
+
+def test_documents_made_at_the_same_time_do_not_mix():
+    documents = [
+        a_document(a_line(f"Line {place} {chr(0x4E00 + place)}"), payment_url=f"https://x/{place}")
+        for place in range(12)
+    ]
+    alone = [invoice_pdf(document) for document in documents]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(invoice_pdf, documents)) == alone
 
 
 @pytest.mark.parametrize("logo", [b"", b"not a picture", a_logo()[:60]])
