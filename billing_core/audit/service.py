@@ -41,6 +41,9 @@ def record(
     )
 
 
+_INSERT = insert(cast("Table", AuditEntry.__table__))
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """One change among many that are recorded at once; the fields as in ``record``."""
@@ -68,7 +71,7 @@ def record_many(session: Session, actor: Actor, action: str, traces: Sequence[Tr
         for trace in traces
     ]
     if rows:
-        session.connection().execute(insert(cast("Table", AuditEntry.__table__)), rows)
+        session.connection().execute(_INSERT, rows)
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

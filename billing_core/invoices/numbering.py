@@ -6,15 +6,41 @@ it is certain that this one is used. A failed save gives its number back with ev
 
 from dataclasses import dataclass
 from datetime import date
+from typing import cast
 
-from sqlalchemy import Insert, func, select
+from sqlalchemy import Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from billing_core.businesses.models import Business
 from billing_core.businesses.number_format import LONGEST_NUMBER, is_number, sequence_in, series_of, written
 from billing_core.errors import Conflict, Invalid
 from billing_core.invoices.models import CreditNote, Invoice, NumberSeries, SeriesKind
+
+_TABLES: dict[SeriesKind, type[Invoice] | type[CreditNote]] = {
+    SeriesKind.INVOICE: Invoice,
+    SeriesKind.CREDIT_NOTE: CreditNote,
+}
+# Put together once: building a statement takes as long as running it, and every sent invoice needs these.
+_SERIES = cast("Table", NumberSeries.__table__)
+_NEW: dict[str, sqlite.Insert | postgresql.Insert] = {
+    "sqlite": sqlite.insert(_SERIES),
+    "postgresql": postgresql.insert(_SERIES),
+}
+_RAISE: dict[str, ReturningInsert[int]] = {
+    name: new.on_conflict_do_update(
+        index_elements=[_SERIES.c.business_id, _SERIES.c.kind, _SERIES.c.series],
+        set_={"last": _SERIES.c.last + new.excluded.last},
+    ).returning(_SERIES.c.last)
+    for name, new in _NEW.items()
+}
+_TAKEN = {
+    kind: select(table.number).where(
+        table.business_id == bindparam("business"), table.number.in_(bindparam("numbers", expanding=True))
+    )
+    for kind, table in _TABLES.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +102,18 @@ def _format(business: Business, kind: SeriesKind) -> str:
 
 def _raised(session: Session, business_id: int, kind: SeriesKind, series: str, *, by: int) -> int:
     """Raise the counter and say where it stands. The row is locked until the transaction ends, also by 0."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(NumberSeries).values(business_id=business_id, kind=kind, series=series, last=by)
-    raised: Insert = statement.on_conflict_do_update(
-        index_elements=[NumberSeries.business_id, NumberSeries.kind, NumberSeries.series],
-        set_={"last": NumberSeries.last + by},
-    ).returning(NumberSeries.last)
-    return int(session.execute(raised).scalar_one())
+    connection = session.connection()
+    facts = {"business_id": business_id, "kind": kind, "series": series, "last": by}
+    return int(connection.execute(_RAISE[connection.dialect.name], facts).scalar_one())
 
 
 def _taken(session: Session, business_id: int, kind: SeriesKind, numbers: list[str]) -> set[str]:
-    table = Invoice if kind is SeriesKind.INVOICE else CreditNote
+    session.flush()
+    connection = session.connection()
     taken: set[str] = set()
     for start in range(0, len(numbers), 500):
-        chunk = numbers[start : start + 500]
-        found = select(table.number).where(table.business_id == business_id, table.number.in_(chunk))
-        taken |= {number for number in session.scalars(found) if number is not None}
+        chunk = {"business": business_id, "numbers": numbers[start : start + 500]}
+        taken |= {number for number in connection.execute(_TAKEN[kind], chunk).scalars() if number is not None}
     return taken
 
 
@@ -119,7 +141,7 @@ class Series:
 def series(session: Session, *, business_id: int | None = None) -> list[Series]:
     """Every series with its proof. Places are unique in the database, so counting them proves that none is missing."""
     found: list[Series] = []
-    for kind, table in ((SeriesKind.INVOICE, Invoice), (SeriesKind.CREDIT_NOTE, CreditNote)):
+    for kind, table in _TABLES.items():
         counted = (
             select(
                 NumberSeries.business_id,
