@@ -26,13 +26,17 @@ COLUMNS = ("id", "label", "date", "currency", "amount")
 class Scope:
     """What a figure is asked for. Empty fields do not limit.
 
-    ``known_at``: the figure as it was known at that instant.
+    ``known_at``: the figure as it was known at that instant. ``as_at``: how it stood at the end of that day, for
+    figures about a state, such as what is outstanding. ``today``: the day on which it is asked, for figures that
+    depend on it, such as what is overdue.
     """
 
     period: Period | None = None
     currency: str | None = None
     customer_id: int | None = None
     known_at: datetime | None = None
+    as_at: date | None = None
+    today: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

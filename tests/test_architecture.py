@@ -14,7 +14,7 @@ CORE = PROJECT / "billing_core"
 ORDER = [
     ["errors"],
     ["money", "dates", "settings", "csv_text", "text", "logs"],
-    ["database", "figures", "paper"],
+    ["database", "figures", "paper", "proof"],
     ["identity"],
     ["audit"],
     ["views", "businesses"],
@@ -28,7 +28,7 @@ ORDER = [
     ["receivables"],
     ["mailing"],
     ["imports"],
-    ["schema", "runtime"],
+    ["schema", "runtime", "catalogue"],
     ["jobs", "demo"],
     ["web", "commands"],
     ["__main__"],

@@ -1,14 +1,20 @@
-"""``verify``: prove that every stored total agrees with its rows."""
+"""``verify``: prove that the ledger is whole, and that every stored total agrees with what it was made from."""
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from billing_core import runtime
+from billing_core.businesses.queries import default_business
 from billing_core.commands import Answer
-from billing_core.reports import verification
+from billing_core.dates import day_in, utc_now
+from billing_core.ledger import verification as ledger
+from billing_core.receivables import verification as receivables
+from billing_core.reports import verification as reports
 
 
 def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
-    command = subcommands.add_parser("verify", help="prove that every stored total agrees with its rows")
+    command = subcommands.add_parser(
+        "verify", help="prove the ledger, and that every stored total agrees with its rows"
+    )
     command.set_defaults(run=_verify)
 
 
@@ -17,7 +23,12 @@ def _verify(_arguments: Namespace) -> Answer:
         if session.get_bind().dialect.name == "postgresql":
             # All checks look at one moment; on SQLite every transaction does.
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        checks = verification.verify(session)
+        today = day_in(default_business(session).time_zone, utc_now())
+        checks = [
+            *reports.verify(session),
+            *ledger.checks(session),
+            *receivables.checks(session, today=today),
+        ]
     lines = []
     for check in checks:
         lines.append(f"{'does not hold' if check.wrong else 'holds':<14}{check.name} ({check.proven:,})")

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
@@ -61,6 +61,21 @@ class PostingRow:
     account: Account
     detail: str
     invoice_id: int | None
+    currency: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One posting with its entry. ``about``: the entry's kind, or that of the entry which it reverses."""
+
+    entry_id: int
+    kind: EntryKind
+    about: EntryKind
+    effective_on: date
+    recorded_by: str
+    memo: str
+    account: Account
     currency: str
     amount_minor: int
 
@@ -137,6 +152,30 @@ def postings(session: Session, actor: Actor, entry_id: int, *, limit: int = PAGE
     actor.require(Permission.INVOICE_READ)
     statement = _posting_rows().where(LedgerPosting.entry_id == entry_id, *_visible_to(actor))
     return [PostingRow(*row) for row in session.execute(statement.order_by(LedgerPosting.id).limit(limit))]
+
+
+def movements(session: Session, actor: Actor, wanted: Counted, *, limit: int = PAGE) -> list[Movement]:
+    """The postings that count, each with its entry, in the order of posting."""
+    actor.require(Permission.INVOICE_READ)
+    reversed_entry = aliased(LedgerEntry)
+    statement = (
+        select(
+            LedgerEntry.id,
+            LedgerEntry.kind,
+            func.coalesce(reversed_entry.kind, LedgerEntry.kind),
+            LedgerEntry.effective_on,
+            LedgerEntry.recorded_by,
+            LedgerEntry.memo,
+            LedgerPosting.account,
+            LedgerPosting.currency,
+            LedgerPosting.amount_minor,
+        )
+        .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
+        .outerjoin(reversed_entry, reversed_entry.id == LedgerEntry.reverses_id)
+        .where(*counting(wanted), *_visible_to(actor))
+        .order_by(LedgerPosting.id)
+    )
+    return [Movement(*row) for row in session.execute(statement.limit(limit))]
 
 
 def _posting_rows() -> Select[*tuple[Any, ...]]:

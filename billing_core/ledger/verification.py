@@ -6,12 +6,12 @@ What the documents keep of it is proven where the documents are known.
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core import proof
 from billing_core.ledger import sealing
-from billing_core.ledger.models import EntryKind, LedgerEntry, LedgerPosting, LedgerSeal, UnsealedEntry
+from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting, LedgerSeal, UnsealedEntry
 from billing_core.proof import Check
 
 # Links of the chain looked at together: what is held in memory at once.
@@ -62,16 +62,28 @@ def _repetition(session: Session) -> Check:
 
 
 def _reversals(session: Session) -> Check:
-    """Of a reversal and what it reverses, every account, detail and invoice comes to 0."""
-    reversal = aliased(LedgerEntry)
+    """Of a reversal and what it reverses every account, detail and invoice comes to 0.
+
+    A cancelled invoice may keep what credit notes had taken back before, never more than it was.
+    """
+    original, reversal = aliased(LedgerEntry), aliased(LedgerEntry)
+    amount = LedgerPosting.amount_minor
+    left = func.sum(amount)
+    was = func.sum(case((LedgerPosting.entry_id == original.id, amount), else_=0))
+    of_invoice = and_(LedgerPosting.account == Account.RECEIVABLE, or_(left < 0, left > was))
     statement = (
-        select(reversal.id, reversal.reverses_id)
-        .join(LedgerPosting, or_(LedgerPosting.entry_id == reversal.id, LedgerPosting.entry_id == reversal.reverses_id))
-        .where(reversal.kind == EntryKind.REVERSAL)
+        select(reversal.id, original.id)
+        .join(original, original.id == reversal.reverses_id)
+        .join(LedgerPosting, LedgerPosting.entry_id.in_((original.id, reversal.id)))
         .group_by(
-            reversal.id, reversal.reverses_id, LedgerPosting.account, LedgerPosting.detail, LedgerPosting.invoice_id
+            reversal.id,
+            original.id,
+            original.kind,
+            LedgerPosting.account,
+            LedgerPosting.detail,
+            LedgerPosting.invoice_id,
         )
-        .having(func.sum(LedgerPosting.amount_minor) != 0)
+        .having(case((original.kind == EntryKind.INVOICE, of_invoice), else_=left != 0))
         .order_by(reversal.id)
     )
     return Check(

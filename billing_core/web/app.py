@@ -9,7 +9,16 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from billing_core.web import failures, health, import_downloads, invoice_downloads, report_downloads, set_up, sign_in
+from billing_core.web import (
+    failures,
+    figure_downloads,
+    health,
+    import_downloads,
+    invoice_downloads,
+    report_downloads,
+    set_up,
+    sign_in,
+)
 from billing_core.web.gate import SignedInOnly
 from billing_core.web.headers import SafeAnswers
 
@@ -18,6 +27,7 @@ ROUTERS = (
     sign_in.router,
     set_up.router,
     report_downloads.router,
+    figure_downloads.router,
     invoice_downloads.router,
     import_downloads.router,
 )

@@ -8,9 +8,8 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime
 from starlette.responses import StreamingResponse
 
-from billing_core.dates import Period
 from billing_core.errors import Invalid, NotFound
-from billing_core.reports import exporting, exporting_lists, figures
+from billing_core.reports import exporting, exporting_lists
 from billing_core.reports.exporting import Variant
 from billing_core.reports.queries import ReportFilter
 from billing_core.reports.summary import SummaryFilter
@@ -114,25 +113,6 @@ def summary_of_customers(
 ) -> StreamingResponse:
     """What each customer was billed, with the page's filters."""
     return streamed(lambda session: exporting_lists.customers(session, actor, wanted, for_excel=excel))
-
-
-@router.get("/figures/{key}.csv")
-def rows_of_figure(
-    key: str,
-    actor: CurrentActor,
-    start_date: date | None = None,
-    end_date: date | None = None,
-    currency: Text | None = None,
-    customer_id: Id | None = None,
-    known_at: AwareDatetime | None = None,
-    excel: ForExcel = False,
-) -> StreamingResponse:
-    """The rows whose sum a figure is, within the limits that its panel shows."""
-    if (start_date is None) != (end_date is None):
-        raise Invalid("A period needs both its days", fields={"end_date" if start_date else "start_date": "is missing"})
-    period = Period(start_date, end_date) if start_date and end_date else None
-    asked = figures.scope(actor, period=period, currency=currency, customer_id=customer_id, known_at=known_at)
-    return streamed(lambda session: exporting_lists.figure(session, actor, figures.named(key), asked, for_excel=excel))
 
 
 def numbers(text: str, noun: str) -> list[int]:

@@ -120,6 +120,8 @@ def csv_address(figure: Figure, scope: Scope) -> str:
         "currency": scope.currency,
         "customer_id": scope.customer_id,
         "known_at": scope.known_at.isoformat() if scope.known_at else None,
+        "as_at": scope.as_at.isoformat() if scope.as_at else None,
+        "today": scope.today.isoformat() if scope.today else None,
     }
     query = urlencode({name: value for name, value in facts.items() if value is not None})
     return f"/downloads/figures/{figure.key}.csv" + (f"?{query}" if query else "")
@@ -136,6 +138,8 @@ def _limits(read: Reader, scope: Scope) -> str:
 
 
 def _days(scope: Scope) -> str:
+    if scope.as_at is not None:
+        return f"As at {formats.day(scope.as_at)}"
     if scope.period is None:
         return "All time"
     # What is asked for "up to a day" starts before there were any data.

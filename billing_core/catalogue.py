@@ -1,0 +1,22 @@
+"""Every figure by its key, whichever package declares it, and what somebody may ask it for."""
+
+from dataclasses import replace
+
+from billing_core.figures import Figure, Scope
+from billing_core.identity import Actor, Permission
+from billing_core.receivables import figures as of_money
+from billing_core.reports import figures as of_reports
+
+
+def asked(actor: Actor, key: str, scope: Scope) -> tuple[Figure, Scope]:
+    """The figure behind a link and the scope that this actor may ask it for; NotFound where there is no such figure.
+
+    One bound to a customer asks for that customer alone.
+    """
+    figure = of_money.named(key)
+    if figure is not None:
+        actor.require(Permission.INVOICE_READ)
+    else:
+        actor.require(Permission.REPORT_READ)
+        figure = of_reports.named(key)
+    return figure, scope if actor.customer_id is None else replace(scope, customer_id=actor.customer_id)

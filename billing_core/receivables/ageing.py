@@ -1,0 +1,133 @@
+"""What customers owe, by how long it has been due; part payments count."""
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Subquery, case, func, select
+from sqlalchemy.orm import Session
+
+from billing_core.customers.models import Customer
+from billing_core.errors import Invalid
+from billing_core.figures import Scope
+from billing_core.identity import Actor, Permission
+from billing_core.receivables import debts
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """From ``first`` to ``last`` days after the due date; None: without an end on that side."""
+
+    key: str
+    title: str
+    first: int | None
+    last: int | None
+
+    def holds(self, due_on: SQLColumnExpression[date], seen_from: date) -> ColumnElement[bool]:
+        """In SQL: seen from that day, what was due on ``due_on`` lies in this bucket."""
+        earliest = date.min if self.last is None else seen_from - timedelta(days=self.last)
+        latest = date.max if self.first is None else seen_from - timedelta(days=self.first)
+        return due_on.between(earliest, latest)
+
+
+BUCKETS: Final = (
+    Bucket("current", "Current", None, 0),
+    Bucket("late_1_30", "1–30 days", 1, 30),
+    Bucket("late_31_60", "31–60 days", 31, 60),
+    Bucket("late_61_90", "61–90 days", 61, 90),
+    Bucket("late_over_90", "Over 90 days", 91, None),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AgeingRow:
+    """``amounts``: minor units in the order of ``BUCKETS``. The customer is empty in the row of a whole currency."""
+
+    currency: str
+    invoices: int
+    amounts: tuple[int, ...]
+    customer_id: int | None = None
+    customer_name: str = ""
+
+    @property
+    def total_minor(self) -> int:
+        return sum(self.amounts)
+
+    @property
+    def overdue_minor(self) -> int:
+        return sum(self.amounts[1:])
+
+
+def by_currency(session: Session, actor: Actor, asked: Scope) -> list[AgeingRow]:
+    """One row a currency: now (``asked.today``), as at a day, as known at an instant."""
+    actor.require(Permission.INVOICE_READ)
+    asked = _for(actor, asked)
+    owed = debts.owed(asked)
+    statement = select(owed.c.currency, *_sums(owed, debts.day(asked))).group_by(owed.c.currency)
+    rows = session.execute(statement.order_by(owed.c.currency))
+    return [AgeingRow(currency, invoices, tuple(map(int, amounts))) for currency, invoices, *amounts in rows]
+
+
+def by_customer(
+    session: Session,
+    actor: Actor,
+    asked: Scope,
+    *,
+    order_by: str = "-overdue",
+    limit: int = 50,
+    offset: int = 0,
+) -> list[AgeingRow]:
+    """One page of the rows by customer and currency, ordered by "name", "total" or "overdue" ("-": descending)."""
+    statement = listing(actor, asked, order_by).limit(limit).offset(offset)
+    return [row_of(row) for row in session.execute(statement)]
+
+
+def customer_count(session: Session, actor: Actor, asked: Scope) -> int:
+    """How many rows ``by_customer`` has."""
+    actor.require(Permission.INVOICE_READ)
+    owed = debts.owed(_for(actor, asked))
+    rows = select(owed.c.customer_id).group_by(owed.c.customer_id, owed.c.currency).subquery()
+    return session.scalar(select(func.count()).select_from(rows)) or 0
+
+
+def row_of(row: Any) -> AgeingRow:
+    customer_id, customer_name, currency, invoices, *amounts = row
+    return AgeingRow(currency, invoices, tuple(map(int, amounts)), customer_id, customer_name)
+
+
+def listing(actor: Actor, asked: Scope, order_by: str = "-overdue") -> Select[*tuple[Any, ...]]:
+    """The rows of ``by_customer`` without a limit, for an export; ``row_of`` reads one."""
+    actor.require(Permission.INVOICE_READ)
+    asked = _for(actor, asked)
+    owed = debts.owed(asked)
+    sums = _sums(owed, debts.day(asked))
+    # Added up before the names are looked up: there are fewer customers than invoices.
+    summed = select(owed.c.customer_id, owed.c.currency, *sums).group_by(owed.c.customer_id, owed.c.currency).subquery()
+    amounts = [summed.c[bucket.key] for bucket in BUCKETS]
+    overdue = sum(amounts[2:], start=amounts[1])
+    orderings = {"name": Customer.name, "total": amounts[0] + overdue, "overdue": overdue}
+    name = order_by.removeprefix("-")
+    if name not in orderings:
+        raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": f"one of {', '.join(orderings)}"})
+    first = orderings[name].desc() if order_by.startswith("-") else orderings[name].asc()
+    return (
+        select(summed.c.customer_id, Customer.name, summed.c.currency, summed.c.invoices, *amounts)
+        .join(Customer, Customer.id == summed.c.customer_id)
+        .order_by(first, Customer.name, summed.c.customer_id, summed.c.currency)
+    )
+
+
+def _sums(owed: Subquery, seen_from: date) -> list[ColumnElement[int]]:
+    """How many invoices, and the amount in each bucket."""
+    return [
+        func.count().label("invoices"),
+        *(
+            func.sum(case((bucket.holds(owed.c.due_on, seen_from), owed.c.amount), else_=0)).label(bucket.key)
+            for bucket in BUCKETS
+        ),
+    ]
+
+
+def _for(actor: Actor, asked: Scope) -> Scope:
+    asked = debts.at_its_end(asked)
+    return asked if actor.customer_id is None else replace(asked, customer_id=actor.customer_id)

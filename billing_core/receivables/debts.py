@@ -1,0 +1,115 @@
+"""What is owed on each invoice: now as the invoices keep it, or at another day or as known then from the ledger.
+
+A due date is the one of today: moving it moves the invoice in what is asked about the past as well.
+"""
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Subquery, func, select
+
+from billing_core.dates import Period
+from billing_core.figures import Scope
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.ledger.models import Account, LedgerPosting
+from billing_core.ledger.queries import Counted, counting
+
+
+def scope(
+    actor: Actor,
+    *,
+    period: Period | None = None,
+    currency: str | None = None,
+    customer_id: int | None = None,
+    known_at: datetime | None = None,
+    as_at: date | None = None,
+    today: date | None = None,
+) -> Scope:
+    """What this actor may ask for: one bound to a customer asks for that customer alone."""
+    actor.require(Permission.INVOICE_READ)
+    return Scope(period, currency, actor.customer_id or customer_id, known_at, as_at, today)
+
+
+def at_its_end(asked: Scope) -> Scope:
+    """A state that is asked for a time is asked as at the last day of it."""
+    if asked.period is None or asked.as_at is not None:
+        return asked
+    return replace(asked, as_at=asked.period.end)
+
+
+def is_now(asked: Scope) -> bool:
+    """Is the present asked for, which the invoices themselves keep?"""
+    return asked.as_at is None and asked.known_at is None
+
+
+def day(asked: Scope) -> date:
+    """The day from which something is late."""
+    seen_from = asked.as_at or asked.today
+    if seen_from is None:
+        raise ValueError("what is late depends on a day: the scope names neither as_at nor today")
+    return seen_from
+
+
+def counted(asked: Scope, account: Account) -> Counted:
+    """The postings to one account that count in this scope."""
+    return Counted(
+        account=account,
+        customer_id=asked.customer_id,
+        currency=asked.currency,
+        as_at=asked.as_at,
+        known_at=asked.known_at,
+    )
+
+
+def owed(asked: Scope) -> Subquery:
+    """(customer_id, currency, due_on, amount) of each invoice on which something is owed."""
+    if not is_now(asked):
+        return by_the_ledger(asked)
+    return (
+        select(Invoice.customer_id, Invoice.currency, Invoice.due_on, Invoice.due_minor.label("amount"))
+        .where(Invoice.state == InvoiceState.OPEN, *of_invoices(asked))
+        .subquery()
+    )
+
+
+def by_the_ledger(asked: Scope) -> Subquery:
+    """(invoice_id, number, customer_name, customer_id, currency, due_on, amount) where the postings leave something."""
+    left = _balances(asked).subquery()
+    return (
+        select(
+            Invoice.id.label("invoice_id"),
+            Invoice.number,
+            Invoice.customer_name,
+            Invoice.customer_id,
+            Invoice.currency,
+            Invoice.due_on,
+            left.c.amount,
+        )
+        .join(left, left.c.invoice_id == Invoice.id)
+        .where(*of_invoices(asked))
+        .subquery()
+    )
+
+
+def of_invoices(asked: Scope) -> list[ColumnElement[bool]]:
+    """In SQL: the invoices of the customer and in the currency asked for."""
+    conditions: list[ColumnElement[bool]] = []
+    if asked.currency is not None:
+        conditions.append(Invoice.currency == asked.currency)
+    if asked.customer_id is not None:
+        conditions.append(Invoice.customer_id == asked.customer_id)
+    return conditions
+
+
+def _balances(asked: Scope) -> Select[*tuple[Any, ...]]:
+    amount = func.sum(LedgerPosting.amount_minor)
+    # The currency is left to the invoices: without it, one index by invoice holds all that is asked here.
+    wanted = counted(replace(asked, currency=None), Account.RECEIVABLE)
+    return (
+        select(LedgerPosting.invoice_id, amount.label("amount"))
+        .where(LedgerPosting.invoice_id.is_not(None), *counting(wanted))
+        .group_by(LedgerPosting.invoice_id)
+        .having(amount != 0)
+    )

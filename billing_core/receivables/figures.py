@@ -1,0 +1,270 @@
+"""The figures about money: what was invoiced and collected, what is owed and what is late.
+
+Their rows come from the ledger, so each can be asked for as at any day and as it was known at any instant. What is
+owed now the invoices keep as well; ``verify`` proves that the two agree.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, Final
+
+from sqlalchemy import Select, Subquery, case, func, select
+from sqlalchemy.orm import aliased
+
+from billing_core.customers.models import Customer
+from billing_core.dates import Period
+from billing_core.figures import Figure, Scope
+from billing_core.invoices.models import Invoice
+from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
+from billing_core.ledger.queries import counting
+from billing_core.payments.models import Payment
+from billing_core.receivables import debts
+from billing_core.receivables.ageing import BUCKETS, Bucket
+
+
+def _outstanding(asked: Scope) -> Select[*tuple[Any, ...]]:
+    return _rows_of(debts.by_the_ledger(debts.at_its_end(asked)))
+
+
+def _outstanding_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
+    asked = debts.at_its_end(asked)
+    if debts.is_now(asked):
+        return _summed(debts.owed(asked))
+    # The sum alone needs no invoice: one index holds all of it.
+    wanted = debts.counted(asked, Account.RECEIVABLE)
+    amount = func.sum(LedgerPosting.amount_minor)
+    return select(LedgerPosting.currency, amount).where(*counting(wanted)).group_by(LedgerPosting.currency)
+
+
+def _aged(bucket: Bucket, asked: Scope) -> Select[*tuple[Any, ...]]:
+    asked = debts.at_its_end(asked)
+    owed = debts.by_the_ledger(asked)
+    return _rows_of(owed).where(bucket.holds(owed.c.due_on, debts.day(asked)))
+
+
+def _aged_kept(bucket: Bucket, asked: Scope) -> Select[*tuple[Any, ...]]:
+    asked = debts.at_its_end(asked)
+    owed = debts.owed(asked)
+    return _summed(owed).where(bucket.holds(owed.c.due_on, debts.day(asked)))
+
+
+def _customer_credit(asked: Scope) -> Select[*tuple[Any, ...]]:
+    wanted = debts.counted(debts.at_its_end(asked), Account.CUSTOMER_CREDIT)
+    amount = func.sum(-LedgerPosting.amount_minor)
+    return (
+        select(
+            Customer.id.label("id"),
+            Customer.name.label("label"),
+            func.max(LedgerPosting.effective_on).label("date"),
+            LedgerPosting.currency.label("currency"),
+            amount.label("amount"),
+        )
+        .join(Customer, Customer.id == LedgerPosting.customer_id)
+        .where(*counting(wanted))
+        .group_by(Customer.id, Customer.name, LedgerPosting.currency)
+        .having(amount != 0)
+    )
+
+
+def _invoiced(asked: Scope) -> Select[*tuple[Any, ...]]:
+    happened = _happened(asked, EntryKind.INVOICE, [Account.RECEIVABLE])
+    return (
+        select(
+            Invoice.id.label("id"),
+            (Invoice.number + ", " + Invoice.customer_name).label("label"),
+            func.max(happened.c.effective_on).label("date"),
+            happened.c.currency.label("currency"),
+            func.sum(happened.c.amount).label("amount"),
+        )
+        .join(happened, happened.c.invoice_id == Invoice.id)
+        .group_by(Invoice.id, Invoice.number, Invoice.customer_name, happened.c.currency)
+        .having(func.sum(happened.c.amount) != 0)
+    )
+
+
+def _collected(asked: Scope) -> Select[*tuple[Any, ...]]:
+    happened = _happened(asked, EntryKind.PAYMENT, [Account.CASH, Account.FEES])
+    reference = case((Payment.reference == "", ""), else_=", " + Payment.reference)
+    return (
+        select(
+            Payment.id.label("id"),
+            (Customer.name + reference).label("label"),
+            func.max(happened.c.effective_on).label("date"),
+            happened.c.currency.label("currency"),
+            func.sum(happened.c.amount).label("amount"),
+        )
+        .join(happened, happened.c.first_entry_id == Payment.entry_id)
+        .join(Customer, Customer.id == Payment.customer_id)
+        .group_by(Payment.id, Payment.reference, Customer.name, happened.c.currency)
+        .having(func.sum(happened.c.amount) != 0)
+    )
+
+
+def _collected_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
+    return _summed(_happened(asked, EntryKind.PAYMENT, [Account.CASH, Account.FEES]))
+
+
+def _invoiced_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
+    return _summed(_happened(asked, EntryKind.INVOICE, [Account.RECEIVABLE]))
+
+
+def _happened(asked: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Subquery:
+    """The postings to these accounts by entries of a kind, and by what reversed such entries, each on its own day."""
+    undone = aliased(LedgerEntry)
+    statement = (
+        select(
+            func.coalesce(LedgerEntry.reverses_id, LedgerEntry.id).label("first_entry_id"),
+            LedgerPosting.invoice_id,
+            LedgerEntry.effective_on,
+            LedgerEntry.currency,
+            LedgerPosting.amount_minor.label("amount"),
+        )
+        .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
+        .outerjoin(undone, undone.id == LedgerEntry.reverses_id)
+        .where(
+            LedgerEntry.kind.in_((kind, EntryKind.REVERSAL)),
+            func.coalesce(undone.kind, LedgerEntry.kind) == kind,
+            LedgerPosting.account.in_(accounts),
+        )
+    )
+    if asked.period is not None:
+        statement = statement.where(asked.period.contains(LedgerEntry.effective_on))
+    if asked.currency is not None:
+        statement = statement.where(LedgerEntry.currency == asked.currency)
+    if asked.customer_id is not None:
+        statement = statement.where(LedgerEntry.customer_id == asked.customer_id)
+    if asked.as_at is not None:
+        statement = statement.where(LedgerEntry.effective_on <= asked.as_at)
+    if asked.known_at is not None:
+        statement = statement.where(LedgerEntry.recorded_at <= asked.known_at)
+    return statement.subquery()
+
+
+def _rows_of(owed: Subquery) -> Select[*tuple[Any, ...]]:
+    return select(
+        owed.c.invoice_id.label("id"),
+        (owed.c.number + ", " + owed.c.customer_name).label("label"),
+        owed.c.due_on.label("date"),
+        owed.c.currency.label("currency"),
+        owed.c.amount.label("amount"),
+    )
+
+
+def _summed(rows: Subquery) -> Select[*tuple[Any, ...]]:
+    return select(rows.c.currency, func.sum(rows.c.amount)).group_by(rows.c.currency)
+
+
+_LATE: Final = Bucket("late", "Late", 1, None)
+_WHEN: Final = "Asked for a time, it is what stood at the end of its last day."
+
+OUTSTANDING: Final = Figure(
+    key="outstanding",
+    title="Outstanding",
+    definition=f"What customers still owe on invoices that were sent, whether it is due yet or not. {_WHEN}",
+    formula="Σ total − paid − credited − written off of each invoice",
+    rows=_outstanding,
+    kept=_outstanding_kept,
+    opens="/invoices?invoice={id}",
+)
+OVERDUE: Final = Figure(
+    key="overdue",
+    title="Overdue",
+    definition=f"What customers still owe on invoices whose due date is past. {_WHEN}",
+    formula="Σ amount due of each invoice that was due before the day",
+    rows=partial(_aged, _LATE),
+    kept=partial(_aged_kept, _LATE),
+    opens="/invoices?invoice={id}",
+)
+INVOICED: Final = Figure(
+    key="invoiced",
+    title="Invoiced",
+    definition=(
+        "The totals, tax included, of the invoices issued in the time asked for, less those cancelled in it; "
+        "credit notes are not taken off."
+    ),
+    formula="Σ invoice totals − Σ totals of cancelled invoices",
+    rows=_invoiced,
+    kept=_invoiced_kept,
+    opens="/invoices?invoice={id}",
+)
+COLLECTED: Final = Figure(
+    key="collected",
+    title="Collected",
+    definition=(
+        "The payments received in the time asked for, before fees, less those that were undone in it; "
+        "what was paid back is not taken off."
+    ),
+    formula="Σ payments − Σ undone payments",
+    rows=_collected,
+    kept=_collected_kept,
+    opens="/payments?payment={id}",
+)
+CUSTOMER_CREDIT: Final = Figure(
+    key="customer_credit",
+    title="Customers’ credit",
+    definition=f"What customers have paid and no invoice has used up yet: it is theirs. {_WHEN}",
+    formula="Σ kept from payments and refunds − used for invoices − paid out",
+    rows=_customer_credit,
+    opens="/customers?customer={id}",
+)
+
+
+@cache
+def aged(bucket: Bucket) -> Figure:
+    """What lies in one bucket of the ageing."""
+    return Figure(
+        key=f"ageing_{bucket.key}",
+        title=f"Outstanding: {bucket.title}",
+        definition=f"What customers still owe, by the days since it was due: {bucket.title}. {_WHEN}",
+        formula="Σ amount due of each invoice in the bucket",
+        rows=partial(_aged, bucket),
+        kept=partial(_aged_kept, bucket),
+        opens="/invoices?invoice={id}",
+    )
+
+
+FIGURES: Final = (OUTSTANDING, OVERDUE, *(aged(bucket) for bucket in BUCKETS), INVOICED, COLLECTED, CUSTOMER_CREDIT)
+
+
+@dataclass(frozen=True, slots=True)
+class DaysOutstanding:
+    """How many days' invoices are still owed; it opens into the rows of both figures."""
+
+    key: str
+    title: str
+    definition: str
+    formula: str
+    dividend: Figure
+    divisor: Figure
+
+    def days(
+        self, dividends: Mapping[str | None, int], divisors: Mapping[str | None, int], period: Period
+    ) -> dict[str, int]:
+        """Whole days once a currency, half a day rounded up; nothing where nothing was invoiced.
+
+        From the values of ``dividend`` as at the period's end and of ``divisor`` in it.
+        """
+        return {
+            code: (2 * dividends.get(code, 0) * period.days + divisors[code]) // (2 * divisors[code])
+            for code in sorted(code for code in divisors if code is not None)
+            if divisors[code] > 0
+        }
+
+
+DAYS_SALES_OUTSTANDING: Final = DaysOutstanding(
+    key="days_sales_outstanding",
+    title="Days sales outstanding",
+    definition=(
+        "How many days' worth of what was invoiced in the time asked for is still owed at its end: "
+        "the lower, the sooner customers pay."
+    ),
+    formula="outstanding at the end ÷ invoiced × days",
+    dividend=OUTSTANDING,
+    divisor=INVOICED,
+)
+
+
+def named(key: str) -> Figure | None:
+    """A figure by its key, as links carry it; None where the key is none of these."""
+    return next((figure for figure in FIGURES if figure.key == key), None)
