@@ -160,7 +160,7 @@ def send_credit_note(
         letter=written,
         sender=sender,
         attachments=[["credit_note_pdf", note.id]],
-        number=_next(outbox_queries.earlier(session, "credit_note", [note.id], [kind]).get(note.id), note.number),
+        key=_key(outbox_queries.earlier(session, "credit_note", [note.id], [kind]).get(note.id), note.public_id),
     )
     trace = audit.Trace(("credit_note", note.id), note.number, after={"mailed_to": message.recipient})
     audit.record_many(session, actor, Permission.INVOICE_SEND, [trace], now=now)
@@ -200,13 +200,13 @@ def mail(
     letter: Letter,
     sender: Sender,
     attachments: Sequence[Sequence[Any]],
-    number: str,
+    key: str,
 ) -> Message:
-    """A letter as a message of the outbox. ``number`` tells it from the subject's other mails of this kind."""
+    """A letter as a message of the outbox; ``key`` names this one mail for ever."""
     return Message(
         channel=MAIL,
         topic=kind.value,
-        key=f"{kind.value}:{subject[0]}:{subject[1]}:{number}",
+        key=key,
         recipient=to,
         title=letter.subject,
         subject=subject,
@@ -304,7 +304,7 @@ def _send(
                 letter=letters.letter(wording, values, plan.language),
                 sender=senders[invoice.id],
                 attachments=[["invoice_pdf", invoice.id]],
-                number=_next(known.get(invoice.id), invoice.public_id),
+                key=_key(known.get(invoice.id), invoice.public_id),
             )
         )
         traces.append(audit.Trace(("invoice", invoice.id), invoice.number or "", after={"mailed_to": plan.to}))
@@ -312,7 +312,6 @@ def _send(
     return outbox.put_many(session, actor, messages, now=now, not_before=now + delay)
 
 
-def _next(before: Earlier | None, name: str) -> str:
-    """Also recalled ones count, so that a mail after a recall is another one. ``name`` is there since ids of a
-    database that was filled anew begin from 1 again, and a Message-ID must not."""
-    return f"{name}:{(before.count if before else 0) + 1}"
+def _key(before: Earlier | None, public_id: str) -> str:
+    """The first mail about a document, its second …; recalled ones count, so that the next is another one."""
+    return f"mail:{public_id}:{(before.count if before else 0) + 1}"

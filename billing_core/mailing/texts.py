@@ -100,7 +100,7 @@ def fill(template: str, values: Mapping[str, Any], *, field: str = "body") -> st
     """The text with its values, without more than one empty line in a row. Invalid says what does not fit."""
     try:
         written = _compiled(template).render(values)
-    except TemplateError as error:
+    except (TemplateError, TypeError) as error:  # comparing a number with a text is a TypeError
         raise Invalid(f"The text cannot be filled in: {error}", fields={field: str(error)}) from None
     lines = "\n".join(line.rstrip() for line in written.strip().splitlines())
     return " ".join(lines.split()) if field == "subject" else _EMPTY_LINES.sub("\n\n", lines)

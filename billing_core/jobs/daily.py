@@ -1,0 +1,58 @@
+"""What is due once a day: reminders. Looked for every hour, so that a process that was off catches up."""
+
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import structlog
+from dbos import DBOS
+
+from billing_core import runtime
+from billing_core.businesses.queries import default_business
+from billing_core.dates import day_in, utc_now
+from billing_core.identity import SYSTEM
+from billing_core.jobs import outbox_delivery
+from billing_core.mailing import reminders
+
+log = structlog.get_logger()
+
+# Nobody wants to be reminded in the middle of the night, and by then yesterday's payments should be recorded.
+REMIND_FROM_HOUR: Final = 8
+_SCHEDULE: Final = "reminders"
+
+
+def start() -> None:
+    """Every hour from now on, once for all processes together; and once now."""
+    DBOS.apply_schedules([{"schedule_name": _SCHEDULE, "workflow_fn": remind, "schedule": "0 * * * *"}])
+    DBOS.start_workflow(remind, utc_now(), None)
+
+
+@DBOS.workflow()
+def remind(_due_at: datetime, _context: Any) -> None:
+    _remind_step()
+
+
+def remind_due(now: datetime | None = None) -> int:
+    """Put in every reminder that today wants, unless the day is too young; of how many invoices."""
+    now = now or utc_now()
+    sessions = runtime.sessions()
+    with sessions() as session:
+        zone = default_business(session).time_zone
+    if now.astimezone(ZoneInfo(zone)).hour < REMIND_FROM_HOUR:
+        return 0
+    handled = 0
+    while True:
+        with sessions.begin() as session:
+            some = reminders.run(session, SYSTEM, now=now, today=day_in(zone, now))
+        if not some:
+            break
+        handled += some
+        outbox_delivery.nudge()
+    if handled:
+        log.info("reminders_put_in", invoices=handled)
+    return handled
+
+
+@DBOS.step(name="remind_due")
+def _remind_step() -> int:
+    return remind_due()

@@ -1,0 +1,139 @@
+"""When each of our businesses reminds its customers, and switching that on without a flood of old reminders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, exists, func, insert, literal, select, true
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.businesses.models import Business
+from billing_core.errors import NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.mailing import schedule
+from billing_core.mailing.models import Reminder, ReminderOutcome, ReminderStep
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """``steps`` are days after the due date, negative before it."""
+
+    business_id: int
+    reminds: bool
+    steps: tuple[int, ...]
+
+
+def of_business(session: Session, actor: Actor, business_id: int) -> Schedule:
+    """A business's schedule, the usual one until somebody has changed it; NotFound."""
+    actor.require(Permission.INVOICE_READ)
+    found = _schedules(session, Business.id == business_id)
+    if not found:
+        raise NotFound(f"There is no business {business_id}")
+    return found[0]
+
+
+def in_force(session: Session) -> list[Schedule]:
+    """The schedules of the businesses that remind; for services."""
+    return _schedules(session, Business.reminds == true())
+
+
+def missed(session: Session, actor: Actor, business_id: int, *, steps: Sequence[int], today: date) -> int:
+    """Of how many open invoices a step of this schedule has passed without a reminder: ``change`` asks about them."""
+    actor.require(Permission.REMINDER_WRITE)
+    wanted = behind(business_id, schedule.checked(steps), today - timedelta(days=1))
+    return session.scalar(select(func.count()).select_from(Invoice).where(*wanted)) or 0
+
+
+def change(
+    session: Session,
+    actor: Actor,
+    business_id: int,
+    *,
+    reminds: bool,
+    steps: Sequence[int],
+    now: datetime,
+    today: date,
+    send_missed: bool = False,
+) -> Schedule:
+    """Remind like this from today on, or no longer. Steps that have passed already are skipped, unless
+    ``send_missed``: then each of those invoices gets the latest of them."""
+    actor.require(Permission.REMINDER_WRITE)
+    kept = schedule.checked(steps)
+    business = session.scalars(select(Business).where(Business.id == business_id).with_for_update()).one_or_none()
+    if business is None:
+        raise NotFound(f"There is no business {business_id}")
+    (before,) = _schedules(session, Business.id == business_id)
+    stored = {row.days_after_due: row for row in session.scalars(_steps_of(business_id))}
+    for step, row in stored.items():
+        if step not in kept:
+            session.delete(row)
+    session.add_all(ReminderStep(business_id=business_id, days_after_due=step) for step in kept if step not in stored)
+    if business.reminds != reminds:
+        business.reminds = reminds
+    session.flush()
+    if reminds and not send_missed:
+        _skip_missed(session, business_id, kept, now=now, today=today)
+    was, became = audit.changed(
+        {"reminds": before.reminds, "steps": list(before.steps)}, {"reminds": reminds, "steps": list(kept)}
+    )
+    if became:
+        subject, action = ("business", business_id), "reminders.change"
+        audit.record(session, actor, action, subject, label=business.name, before=was, after=became, now=now)
+    return Schedule(business_id, reminds, kept)
+
+
+def behind(business_id: int, steps: Sequence[int], today: date) -> tuple[ColumnElement[bool], ...]:
+    """In SQL: open invoices of the business of which a step has been reached, and neither it nor a later one has had
+    its reminder."""
+    # The latest step that an invoice has reached follows from its due date.
+    latest = case(*((Invoice.due_on <= today - timedelta(days=step), step) for step in sorted(steps, reverse=True)))
+    handled = exists().where(Reminder.invoice_id == Invoice.id, Reminder.days_after_due >= latest)
+    return (
+        Invoice.business_id == business_id,
+        Invoice.state == InvoiceState.OPEN,
+        Invoice.due_minor > 0,
+        Invoice.due_on <= today - timedelta(days=min(steps)),
+        ~handled,
+    )
+
+
+def _skip_missed(session: Session, business_id: int, steps: Sequence[int], *, now: datetime, today: date) -> None:
+    """A row each for the latest step that has passed: what lies before it counts as handled with it."""
+    yesterday = today - timedelta(days=1)
+    for step in sorted(steps, reverse=True):
+        passed = Invoice.due_on <= yesterday - timedelta(days=step)
+        facts: tuple[Any, ...] = (
+            Invoice.id,
+            literal(step),
+            Invoice.due_on,
+            literal(ReminderOutcome.SKIPPED, Reminder.outcome.type),
+            literal(now, Reminder.created_at.type),
+        )
+        rows = select(*facts).where(*behind(business_id, steps, yesterday), passed)
+        columns = ["invoice_id", "days_after_due", "due_on", "outcome", "created_at"]
+        session.execute(insert(Reminder).from_select(columns, rows))
+
+
+def _steps_of(business_id: int) -> Any:
+    return select(ReminderStep).where(ReminderStep.business_id == business_id)
+
+
+def _schedules(session: Session, which: ColumnElement[bool]) -> list[Schedule]:
+    statement = (
+        select(Business.id, Business.reminds, ReminderStep.days_after_due)
+        .join(ReminderStep, (ReminderStep.business_id == Business.id) & ReminderStep.active, isouter=True)
+        .where(which)
+        .order_by(Business.id, ReminderStep.days_after_due)
+    )
+    found: dict[int, tuple[bool, list[int]]] = {}
+    for business_id, reminds, step in session.execute(statement):
+        steps = found.setdefault(business_id, (reminds, []))[1]
+        if step is not None:
+            steps.append(step)
+    return [
+        Schedule(business_id, reminds, tuple(steps) or schedule.DEFAULT_STEPS)
+        for business_id, (reminds, steps) in found.items()
+    ]
