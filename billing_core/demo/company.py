@@ -21,8 +21,12 @@ from billing_core.errors import Conflict
 from billing_core.identity import Actor
 from billing_core.orders.models import Order, OrderLine, Product, sku_key
 from billing_core.rating.models import Rate, Service
+from billing_core.text import DEFAULT_LANGUAGE
 
 _BATCH = 5_000
+_LANGUAGES = {"DE": "de", "AT": "de", "FR": "fr", "ES": "es"}
+# Most customers take the business's own terms.
+_TERMS = ("", "", "Net 14", "", "Net 45", "", "Due on receipt")
 
 
 def set_up_business(session: Session, actor: Actor, made_of: Definitions, now: datetime) -> None:
@@ -49,9 +53,11 @@ def add_customers(session: Session, made_of: Definitions, *, first_day: date, se
             "public_id": f"cus_{chance.getrandbits(64):016x}",
             "uuid": str(uuid.UUID(int=chance.getrandbits(128), version=4)),
             "created_at": start_of_day(business.time_zone, add_months(first_day, customer.joins)),
+            "language": _LANGUAGES.get(customer.country, DEFAULT_LANGUAGE),
+            "payment_terms": _TERMS[place % len(_TERMS)],
             "version": 1,
         }
-        for customer in made_of.customers
+        for place, customer in enumerate(made_of.customers)
     ]
     session.execute(insert(Customer), rows)
 

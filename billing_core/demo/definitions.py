@@ -24,6 +24,11 @@ class BusinessDefinition(_Definition):
     tax_id: str
     currency: str
     time_zone: str
+    email: str
+    phone: str
+    bank_details: str
+    payment_terms: str
+    invoice_footer: str
 
 
 class Rhythm(_Definition):

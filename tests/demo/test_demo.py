@@ -18,6 +18,9 @@ from billing_core.errors import Conflict, Forbidden
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.identity.models import User
 from billing_core.identity.passwords import matches
+from billing_core.invoices import lifecycle, numbering
+from billing_core.invoices.models import Invoice, InvoicedReport, SeriesKind
+from billing_core.ledger.models import LedgerPosting
 from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
 from billing_core.rating import conditions
 from billing_core.rating.models import CostType, QuestionKind, Rate, Service, TierMode
@@ -167,3 +170,30 @@ def test_three_accounts_can_sign_in_with_the_passwords_that_are_shown(session):
     for account in accounts:
         assert matches(account.password, kept[account.email].password_hash)[0]
         assert kept[account.email].role is account.role
+
+
+def test_its_invoices_show_every_status_and_its_ledger_balances(filled):
+    found = filled.execute(select(lifecycle.status_sql(TODAY).label("status"), func.count()).group_by("status"))
+    assert {status for status, _ in found} >= {"draft", "sent", "viewed", "overdue", "paid", "cancelled"}
+    sums = filled.execute(
+        select(LedgerPosting.currency, func.sum(LedgerPosting.amount_minor)).group_by(LedgerPosting.currency)
+    )
+    assert {currency: int(total) for currency, total in sums} == {"EUR": 0, "USD": 0}
+
+
+def test_its_invoice_numbers_have_no_holes(filled):
+    found = numbering.series(filled)
+    assert {series.kind for series in found} == set(SeriesKind)
+    assert all(series.whole for series in found)
+
+
+def test_every_invoice_of_a_report_comes_to_the_report_before_tax(filled):
+    differing = (
+        select(func.count())
+        .select_from(Invoice)
+        .join(InvoicedReport, InvoicedReport.invoice_id == Invoice.id)
+        .join(BillingReport, BillingReport.id == InvoicedReport.report_id)
+        .where(Invoice.subtotal_minor != BillingReport.total_minor)
+    )
+    assert filled.scalar(differing) == 0
+    assert filled.scalar(select(func.count()).select_from(InvoicedReport)) > 400
