@@ -11,6 +11,8 @@ from billing_core.paper.pdf_paper import INK, MUTED
 from billing_core.paper.writing import Writing, writing
 
 _QR_SIZE = 24
+# Millimetres; together they leave room for a description.
+_WIDEST = {"quantity": 20, "unit_price": 24, "discount": 18, "tax": 15, "amount": 30}
 
 
 def invoice_pdf(document: InvoiceDocument) -> bytes:
@@ -77,7 +79,7 @@ def _table(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
     columns = [Column(words.word("description"))]
     for index, title in enumerate(titles):
         heading = words.word(title) + (f" {currency}" if title == "amount" else "")
-        columns.append(letter.column_for(heading, (row[index] for row in figures)))
+        columns.append(letter.column_for(heading, (row[index] for row in figures), most=_WIDEST[title]))
     letter.rows(columns, ([line.description, *row] for line, row in zip(lines, figures, strict=True)))
     letter.set_y(letter.get_y() + 4)
 

@@ -240,8 +240,9 @@ class Letter(Paper):
         else:
             self.put(left + 2, top, self.fitting(text, room, size=size, bold=bold), size=size, bold=bold, color=color)
 
-    def column_for(self, title: str, texts: Iterable[str], *, most: float = 34) -> Column:
-        """A column of figures just wide enough for its title and its longest text."""
+    def column_for(self, title: str, texts: Iterable[str], *, most: float = 30) -> Column:
+        """A column of figures just wide enough for its title and its longest text; beyond ``most`` they are set
+        smaller."""
         longest = max(texts, key=len, default="")
         needed = max(self.width_of(title, size=8, bold=True), self.width_of(longest, size=TEXT))
         return Column(title, min(needed, most) + 4.5, right=True)
@@ -261,8 +262,8 @@ class Letter(Paper):
                 top += 2
             size = 10.5 if one.strong else TEXT
             amount_left = self.right - 2 - self.width_of(one.amount, size=size, bold=one.strong)
-            label = self.fitting(one.label, amount_left - left - 5, size=size, bold=one.strong)
-            self.put(left + 2, top, label, size=size, bold=one.strong, color=INK if one.strong else MUTED)
+            label_size = self.shrunk(one.label, amount_left - left - 5, size=size, bold=one.strong)
+            self.put(left + 2, top, one.label, size=label_size, bold=one.strong, color=INK if one.strong else MUTED)
             self.put(self.right - 2, top, one.amount, size=size, bold=one.strong, align="R")
             self.set_y(top + (6.4 if one.strong else 5.2))
 

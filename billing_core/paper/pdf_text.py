@@ -39,8 +39,8 @@ def reads_right_to_left(text: str) -> bool:
 
 
 def needs_shaping(text: str) -> bool:
-    """Whether glyphs depend on their neighbours: Arabic, Hebrew with points, combining accents."""
-    return reads_right_to_left(text) or any(unicodedata.combining(character) for character in text)
+    """Whether glyphs depend on their neighbours: Arabic, and every script whose letters carry marks."""
+    return reads_right_to_left(text) or any(unicodedata.category(character)[0] == "M" for character in text)
 
 
 def legible(text: str) -> str:

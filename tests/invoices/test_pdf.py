@@ -146,6 +146,15 @@ def test_thousands_of_lines_are_a_document_too():
     assert "Total €200,000.00" in found[-1]
 
 
+def test_the_largest_amounts_are_written_in_full_beside_a_legible_description():
+    # 999999.123456² = 999,998,246,912.768 to three digits, less 100 million.
+    line = a_line("Pick and pack of everything", "999999.123456", "999999.123456", "99.9999", minor=100_000_000_000)
+    page = text(a_document(line, currency="KWD", language="es", discount_percent=Decimal("0.0001")))
+    for expected in ("999.999,123456", "99,9999 %", "100.000.000,000", "999.898.246.912,768", "Pick and pack of"):
+        assert expected in page
+    assert "…" not in page
+
+
 def test_many_tax_rates_and_long_bank_details_find_their_place():
     lines = [a_line(tax_rate=str(rate)) for rate in range(1, 91)]
     issuer = replace(ISSUER, bank_details="\n".join(f"Account {place}" for place in range(120)))

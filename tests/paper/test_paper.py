@@ -155,6 +155,9 @@ def test_plain_text_is_neither_shaped_nor_joined():
     assert pdf_text.is_plain("Łódź 1.234,50 €")
     assert not pdf_text.is_plain("שלום")
     assert not pdf_text.is_plain("e\u0301")
+    assert not pdf_text.needs_shaping("株式会社")
+    # The vowel that is written after the consonant stands before it.
+    assert pdf_text.needs_shaping("दिन")
 
 
 def test_pages_are_counted_once_all_are_there():
