@@ -13,11 +13,13 @@ from billing_core.identity import Permission  # noqa: E402
 from pages.ui import context, messages  # noqa: E402
 from pages.ui.signed_in import signed_in_person  # noqa: E402
 
-MENU = {
+# Without a permission: reached from other pages and by its address only, and checks for itself who may see it.
+MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
     "Money": [
         ("overview.py", "Overview", ":material/space_dashboard:", Permission.REPORT_READ),
         ("customers.py", "Customers", ":material/groups:", Permission.CUSTOMER_READ),
         ("reports.py", "Reports", ":material/receipt_long:", Permission.REPORT_READ),
+        ("invoice_editor.py", "Invoice", ":material/request_quote:", None),
     ],
     "Set-up": [
         ("rate_cards.py", "Rate cards", ":material/price_change:", Permission.RATE_READ),
@@ -49,7 +51,7 @@ page = st.navigation(
                 icon=icon,
                 url_path=file.removesuffix(".py"),
                 default=file == "overview.py",
-                visibility="visible" if person.actor.may(needed) else "hidden",
+                visibility="visible" if needed and person.actor.may(needed) else "hidden",
             )
             for file, title, icon, needed in entries
         ]

@@ -1,0 +1,32 @@
+"""One invoice: a draft is written and sent, a sent one is followed until it is paid."""
+
+import streamlit as st
+
+from billing_core.identity import Permission
+from billing_core.invoices import queries
+from billing_core.invoices.models import InvoiceState
+from pages.invoice_editor_sections import desk, drafting, following, new
+from pages.ui import context
+from pages.ui.reads import Reader
+
+actor = context.require(Permission.INVOICE_READ)
+read = Reader(actor)
+asked = st.query_params
+
+if st.button("All invoices", icon=":material/arrow_back:", type="tertiary"):
+    st.switch_page("invoices.py")
+if "invoice" in asked:
+    invoice = read(queries.one, asked["invoice"])
+    if invoice.state is InvoiceState.DRAFT and actor.may(Permission.INVOICE_WRITE):
+        drafting.draw(read, actor, desk.of_invoice(invoice, read.plain(queries.content, invoice)), invoice)
+    else:
+        following.draw(read, actor, invoice)
+elif not actor.may(Permission.INVOICE_WRITE):
+    st.info("Your role reads invoices. An administrator writes them.", icon=":material/info:")
+elif "report" in asked:
+    new.from_report(read, actor, asked["report"])
+elif "customer" in asked:
+    start = new.blank(read, asked["customer"], asked.get("business", ""))
+    drafting.draw(read, actor, desk.blank(start), None)
+else:
+    new.choose_customer(read)

@@ -1,0 +1,71 @@
+"""What an invoice comes to: the totals as on the paper, and the strip that proves them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from billing_core.invoices.content import Content
+from billing_core.invoices.totals import Totals
+from pages.ui import formats
+from pages.ui.text import md
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    label: str
+    minor: int
+    strong: bool = False
+
+
+def table(totals: Totals, content: Content, more: Sequence[Sum] = ()) -> None:
+    """From the lines to the total, one row a tax rate; ``more`` rows below it."""
+    currency = totals.currency
+    rows = [Sum("Lines", sum(totals.lines))]
+    if totals.discount_minor:
+        share = f" {formats.decimal(content.discount_percent)} %" if content.discount_percent else ""
+        rows.append(Sum(f"Discount{share}", -totals.discount_minor))
+    if totals.remainder_minor:
+        rows.append(Sum("Rounding", totals.remainder_minor))
+    rows.append(Sum("Net", totals.subtotal_minor))
+    for row in totals.by_rate:
+        on = f"Tax {formats.decimal(row.rate)} % on {formats.amount(row.net_minor, currency)}"
+        rows.append(Sum(on, row.tax_minor))
+    rows += [Sum(f"Total, {currency}", totals.total_minor, strong=True), *more]
+    shown = [
+        (f"**{md(one.label)}**", f"**{_amount(one, currency)}**")
+        if one.strong
+        else (md(one.label), _amount(one, currency))
+        for one in rows
+    ]
+    st.markdown("\n".join(["| | |", "| :--- | ---: |", *(f"| {label} | {amount} |" for label, amount in shown)]))
+
+
+def strip(totals: Totals, *, kept_minor: int | None, paper_minor: int | None, owed_minor: int | None = None) -> None:
+    """Say whether lines, tax rows, total, PDF and ledger agree: each computed from its own source.
+
+    ``kept_minor``: the stored invoice's; ``paper_minor``: what the PDF says; ``owed_minor``: what the ledger has
+    posted as owed.
+    """
+    currency = totals.currency
+    net = sum(totals.lines) - totals.discount_minor + totals.remainder_minor
+    from_rows = sum(row.net_minor + row.tax_minor for row in totals.by_rate)
+    figures = [
+        ("Lines + tax", net + totals.tax_minor),
+        ("tax rows", from_rows),
+        ("total", totals.total_minor),
+        *([("stored", kept_minor)] if kept_minor is not None else []),
+        *([("PDF", paper_minor)] if paper_minor is not None else []),
+        *([("ledger", owed_minor)] if owed_minor is not None else []),
+    ]
+    agree = len({minor for _, minor in figures}) == 1
+    if agree:
+        names = " = ".join(name for name, _ in figures)
+        st.success(f"{names} = {formats.money(totals.total_minor, currency)} ✓", icon=":material/balance:")
+        return
+    said = ", ".join(f"{name} {formats.money(minor, currency)}" for name, minor in figures)
+    st.error(f"These should be one amount: {said}. Reload the page; if it stays, tell an administrator.")
+
+
+def _amount(one: Sum, currency: str) -> str:
+    return md(formats.amount(one.minor, currency))

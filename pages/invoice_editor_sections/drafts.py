@@ -1,0 +1,52 @@
+"""Making drafts and throwing them away."""
+
+import streamlit as st
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.errors import BillingError
+from billing_core.identity import Actor
+from billing_core.invoices import service
+from billing_core.invoices.rows import InvoiceView
+from pages.invoice_editor_sections import desk
+from pages.ui import context, messages
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+
+def duplicate(actor: Actor, read: Reader, invoice_id: int) -> None:
+    """A new draft that says the same, opened at once."""
+    try:
+        with runtime.sessions().begin() as session:
+            copy_id = service.duplicate(session, actor, invoice_id, now=utc_now(), today=read.today).id
+    except BillingError as error:
+        context.refused(error)
+        return
+    open_draft(copy_id, "This is a copy, dated today")
+
+
+def open_draft(invoice_id: int, message: str) -> None:
+    """Show this draft in the run that follows."""
+    desk.forget()
+    messages.say(message)
+    st.query_params.from_dict({"invoice": str(invoice_id)})
+    st.rerun()
+
+
+@st.dialog("Discard the draft", icon=":material/delete:")
+def discard(invoice: InvoiceView) -> None:
+    st.markdown(
+        f"The draft for {md(invoice.customer_name)} goes out of every list. It never had a number, so that none is "
+        "missing; its history stays in the audit log. **This cannot be undone.**"
+    )
+    if st.button("Discard draft", type="primary", icon=":material/delete:", key="do_discard"):
+        try:
+            with runtime.sessions().begin() as session:
+                service.discard(session, signed_in(), invoice.id, now=utc_now())
+        except BillingError as error:
+            context.refused(error)
+            return
+        desk.forget()
+        messages.say("The draft is discarded")
+        st.switch_page("invoices.py")

@@ -1,0 +1,108 @@
+"""The fields of a draft, laid out as on the paper, each with what is wrong with it below."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from billing_core.businesses import choices
+from billing_core.businesses import queries as businesses
+from billing_core.businesses.models import Business
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY
+from billing_core.invoices import terms
+from billing_core.invoices.content import LANGUAGES, LONGEST, Content
+from pages.invoice_editor_sections import desk as desks
+from pages.invoice_editor_sections.desk import Desk
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+Reasons = Mapping[str, str]
+
+
+def draw(read: Reader, desk: Desk, content: Content, reasons: Reasons, number: str | None) -> None:
+    """Everything above the lines: who asks whom, and under which number, dates and terms."""
+    ours = {one.id: one for one in read.plain(businesses.every)}
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _issuer(ours[content.business_id])
+        _customer(desk, reasons)
+    with right:
+        _facts(read, desk, reasons, number)
+
+
+def notes(desk: Desk, reasons: Reasons) -> None:
+    st.text_area("Notes", key=desk.key("notes"), height=120, placeholder="Printed below the total")
+    problem(reasons, "notes", "Notes")
+
+
+def discount(desk: Desk, currency: str, reasons: Reasons) -> None:
+    """Off the whole invoice, as a share or as an amount."""
+    with st.container(horizontal=True):
+        st.text_input("Discount, %", key=desk.key("discount_percent"))
+        st.text_input(f"or discount, {currency}", key=desk.key("discount_minor"))
+    problem(reasons, "discount_percent", "The discount")
+    problem(reasons, "discount_minor", "The discount")
+
+
+def problem(reasons: Reasons, name: str, label: str) -> None:
+    """What is wrong with the field just drawn, if anything."""
+    if name in reasons:
+        st.markdown(f":red[:material/error: {md(label)} {md(reasons[name])}]")
+
+
+def _issuer(business: Business) -> None:
+    with st.container(gap="xxsmall"):
+        st.caption("From")
+        st.markdown(f"**{md(business.name)}**")
+        details: Sequence[str] = [line for line in business.address.splitlines() if line.strip()]
+        if details:
+            st.caption(" · ".join(md(line) for line in details))
+
+
+def _customer(desk: Desk, reasons: Reasons) -> None:
+    st.text_input("Bill to", key=desk.key("customer_name"), max_chars=LONGEST["customer_name"])
+    problem(reasons, "customer_name", "The name")
+    st.text_area("Address", key=desk.key("customer_address"), height=100)
+    problem(reasons, "customer_address", "The address")
+    st.text_input("E-mail", key=desk.key("customer_email"), placeholder="Where the invoice is sent to")
+    problem(reasons, "customer_email", "The e-mail address")
+    with st.container(horizontal=True):
+        st.text_input("Customer's tax number", key=desk.key("customer_tax_id"))
+        st.selectbox("Language", list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=desk.key("language"))
+    problem(reasons, "customer_tax_id", "The tax number")
+    problem(reasons, "language", "The language")
+
+
+def _facts(read: Reader, desk: Desk, reasons: Reasons, number: str | None) -> None:
+    st.text_input(
+        "Invoice number",
+        number or "Drawn when it is sent",
+        disabled=True,
+        help="The next free number of the series. A number of your own can be given when it is sent.",
+    )
+    with st.container(horizontal=True):
+        st.date_input(
+            "Issue date",
+            key=desk.key("issued_on"),
+            min_value=EARLIEST_DAY,
+            max_value=LATEST_DAY,
+            on_change=desks.settle_due_date,
+            args=(desk,),
+        )
+        st.date_input("Due date", key=desk.key("due_on"), min_value=EARLIEST_DAY, max_value=LATEST_DAY)
+    problem(reasons, "issued_on", "The issue date")
+    problem(reasons, "due_on", "The due date")
+    st.text_input(
+        "Payment terms",
+        key=desk.key("payment_terms"),
+        on_change=desks.settle_due_date,
+        args=(desk,),
+        placeholder=f"Such as Net {terms.DEFAULT_DAYS} or Due on receipt",
+        help="The due date follows the terms and the issue date; after that it can be changed.",
+    )
+    problem(reasons, "payment_terms", "The terms")
+    with st.container(horizontal=True):
+        names = choices.currency_names(read.today, also=desk.start.currency)
+        st.selectbox("Currency", list(names), format_func=names.__getitem__, key=desk.key("currency"))
+        st.text_input("Reference", key=desk.key("reference"), placeholder="The customer's order number")
+    problem(reasons, "currency", "The currency")
+    problem(reasons, "reference", "The reference")

@@ -1,0 +1,161 @@
+"""An invoice as a document: what it says, what became of it, and what can be done about it."""
+
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import document, queries
+from billing_core.invoices.lifecycle import InvoiceStatus
+from billing_core.invoices.models import InvoiceState
+from billing_core.invoices.rows import InvoiceView
+from pages.invoice_editor_sections import (
+    amounts,
+    drafts,
+    ledger_rows,
+    linked,
+    money_in,
+    preview,
+    sending,
+    taking_back,
+    timeline,
+    upkeep,
+)
+from pages.ui import formats, tables
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+STATUS_COLORS = {
+    InvoiceStatus.DRAFT: "gray",
+    InvoiceStatus.SENT: "blue",
+    InvoiceStatus.VIEWED: "violet",
+    InvoiceStatus.OVERDUE: "red",
+    InvoiceStatus.PAID: "green",
+    InvoiceStatus.REFUNDED: "orange",
+    InvoiceStatus.CANCELLED: "gray",
+}
+_MOST_ROWS = 12
+Step = Callable[[], None]
+
+
+def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
+    _header(read, actor, invoice)
+    if invoice.state is not InvoiceState.DRAFT and invoice.number:
+        ledger_rows.cards(invoice)
+    says, paper = st.columns([3, 2], gap="medium")
+    with says:
+        _says(read, invoice)
+        linked.draw(read, actor, invoice)
+        timeline.draw(read, invoice)
+    with paper:
+        preview.draw(invoice)
+
+
+def _header(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
+    status = invoice.status(read.today)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        name = f"Invoice {md(invoice.number)}" if invoice.number else f"Draft for {md(invoice.customer_name)}"
+        st.title(name, anchor=False, width="content")
+        with st.container(horizontal=True, width="content"):
+            _actions(read, actor, invoice)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(formats.words(status.value), color=STATUS_COLORS[status])  # type: ignore[arg-type]
+        st.markdown(
+            f"{md(invoice.customer_name)} · issued {md(formats.day(invoice.issued_on))} · due "
+            f"{md(formats.day(invoice.due_on))}" + (f" · {md(invoice.reference)}" if invoice.reference else ""),
+            width="content",
+        )
+    if invoice.held_until and invoice.held_until >= read.today and invoice.state is InvoiceState.OPEN:
+        st.info(
+            f"No reminders until {md(formats.day(invoice.held_until))}: {md(invoice.hold_reason)}",
+            icon=":material/pause_circle:",
+        )
+    if invoice.payment_failed_at and invoice.state is InvoiceState.OPEN:
+        st.error(f"A payment failed: {md(invoice.payment_failure)}", icon=":material/error:")
+
+
+def _actions(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
+    """The two that people need most as buttons, the rest in a menu."""
+    first, rest = _possible(read, actor, invoice)
+    for place, (label, (icon, step)) in enumerate(first.items()):
+        if st.button(label, icon=icon, key=f"do_{label}", type="secondary" if place else "primary"):
+            step()
+    if rest:
+        chosen = st.menu_button("More", list(rest), key="more_actions", icon=":material/more_horiz:")
+        if chosen:
+            rest[chosen]()
+
+
+def _possible(read: Reader, actor: Actor, invoice: InvoiceView) -> tuple[dict[str, tuple[str, Step]], dict[str, Step]]:
+    """What this person can do with the invoice in its state: buttons, and the menu."""
+    buttons: dict[str, tuple[str, Step]] = {}
+    menu: dict[str, Step] = {}
+    state, one = invoice.state, invoice.id
+    is_open, is_paid = state is InvoiceState.OPEN, state is InvoiceState.PAID
+    if actor.may(Permission.PAYMENT_WRITE):
+        if is_open:
+            buttons["Record payment"] = (":material/payments:", partial(money_in.record_payment, one))
+            if money_in.credit_of(read, invoice.business_id, invoice.customer_id, invoice.currency) > 0:
+                menu["Use the customer's credit"] = partial(money_in.apply_credit, one)
+            menu["Credit note"] = partial(taking_back.credit_note, one)
+            menu["Write off"] = partial(taking_back.write_off, one)
+        if is_paid and invoice.paid_minor > invoice.refunded_minor:
+            menu["Refund"] = partial(taking_back.refund, one)
+        if invoice.written_off_minor:
+            menu["Undo the write-off"] = partial(taking_back.undo_write_off, one)
+    if actor.may(Permission.INVOICE_SEND) and (is_open or is_paid):
+        buttons["Send again"] = (":material/send:", partial(sending.dialog, one))
+    if actor.may(Permission.INVOICE_SEND) and invoice.number and state is not InvoiceState.CANCELLED:
+        menu["Copy the customer's link"] = partial(upkeep.link, invoice)
+    if actor.may(Permission.INVOICE_WRITE) and is_open:
+        menu["Edit details"] = partial(upkeep.details, invoice)
+    if actor.may(Permission.REMINDER_WRITE) and is_open:
+        menu["Hold reminders"] = partial(upkeep.hold, invoice)
+        if invoice.held_until and invoice.held_until >= read.today:
+            menu["Allow reminders again"] = partial(upkeep.release, invoice)
+    if actor.may(Permission.INVOICE_WRITE):
+        if is_open and invoice.status(read.today) is not InvoiceStatus.OVERDUE:
+            menu["Mark as overdue"] = partial(upkeep.mark_overdue, invoice)
+        menu["Duplicate"] = partial(drafts.duplicate, actor, read, one)
+        if is_open:
+            menu["Cancel invoice"] = partial(taking_back.cancel, one)
+    return buttons, menu
+
+
+def _says(read: Reader, invoice: InvoiceView) -> None:
+    currency = invoice.currency
+    content = read.plain(queries.content, invoice)
+    totals = content.totals()
+    discounted = any(line.discount_percent or line.discount_minor for line in content.lines)
+    rows = list(zip(content.lines, totals.lines, strict=True))
+    columns = [
+        tables.computed("Description", lambda row: row[0].description, width="medium"),
+        tables.computed("Quantity", lambda row: formats.decimal(row[0].quantity), right=True),
+        tables.computed(f"Price, {currency}", lambda row: formats.decimal(row[0].unit_price), right=True),
+        *([tables.computed("Discount", lambda row: _discount(row[0], currency), right=True)] if discounted else []),
+        tables.computed("Tax %", lambda row: formats.decimal(row[0].tax_rate), right=True),
+        tables.computed(f"Amount, {currency}", lambda row: formats.amount(row[1], currency), right=True),
+    ]
+    height: int | str = "content" if len(rows) <= _MOST_ROWS else "auto"
+    tables.show(rows, columns, key="invoice_lines", alt="Lines of the invoice", height=height)
+    with st.container(horizontal=True, horizontal_alignment="right"), st.container(width=420):
+        amounts.table(totals, content)
+    paper = read.plain(document.of_invoice, invoice.id)
+    posted = ledger_rows.posted_minor(read, invoice) if invoice.state is not InvoiceState.DRAFT else None
+    amounts.strip(
+        totals,
+        kept_minor=invoice.total_minor,
+        paper_minor=paper.totals.total_minor,
+        owed_minor=posted if posted or not invoice.total_minor else None,
+    )
+    if invoice.notes:
+        st.caption("Notes")
+        st.text(invoice.notes)
+
+
+def _discount(line: object, currency: str) -> str:
+    percent, minor = getattr(line, "discount_percent", None), getattr(line, "discount_minor", None)
+    if percent:
+        return f"{formats.decimal(percent)} %"
+    return formats.amount(minor, currency) if minor else ""

@@ -1,0 +1,118 @@
+"""The grid of a draft's lines, and beside it what each line comes to."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from billing_core.invoices.models import LineType
+from billing_core.money import LINE_QUANTITY_PLACES
+from pages.invoice_editor_sections.desk import Desk, Typed
+from pages.invoice_editor_sections.rows import CELLS, PLACE, Row
+from pages.ui import formats
+from pages.ui.text import md
+
+_ROW_HEIGHT, _MOST_SHOWN = 35, 15
+_NAMES = {
+    "description": "description",
+    "quantity": "quantity",
+    "unit_price": "unit price",
+    "discount_percent": "discount in percent",
+    "discount_minor": "discount",
+    "tax_rate": "tax",
+    "type": "type",
+}
+_MOST_SAID = 8
+
+
+def draw(desk: Desk, now_typed: Typed, amounts: Mapping[int, int]) -> None:
+    """``amounts``: what each line comes to in minor units, counted from 1; lines that cannot be read are missing."""
+    currency = now_typed.content.currency
+    height = _ROW_HEIGHT * (min(len(now_typed.rows), _MOST_SHOWN) + 2) + 3
+    grid, beside = st.columns([6, 1], gap="xxsmall")
+    with grid:
+        st.data_editor(
+            _frame(desk.rows),
+            key=desk.grid_key,
+            num_rows="dynamic",
+            hide_index=True,
+            height=height,
+            row_height=_ROW_HEIGHT,
+            placeholder="",
+            alt="Lines of the invoice",
+            column_config=_columns(now_typed.rows, currency),
+        )
+    with beside:
+        st.dataframe(
+            pd.DataFrame({f"Amount, {currency}": _amounts(now_typed, amounts)}),
+            hide_index=True,
+            height=height,
+            row_height=_ROW_HEIGHT,
+            alt="What each line comes to",
+            column_config={f"Amount, {currency}": st.column_config.TextColumn(alignment="right")},
+        )
+    _problems(now_typed.reasons)
+    st.caption(
+        "Add a line at the end of the grid, or paste rows from a spreadsheet. To move a line, change its number; "
+        "to remove lines, tick them and press Delete."
+    )
+
+
+def _frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """As text: the browser would turn numbers into binary fractions."""
+    cells = {name: pd.Series([getattr(row, name) for row in rows], dtype="object") for name in CELLS}
+    places = pd.Series(range(1, len(rows) + 1), dtype="Int64")
+    return pd.DataFrame({PLACE: places, **{name: column.astype("string") for name, column in cells.items()}})
+
+
+def _columns(rows: Sequence[Row], currency: str) -> dict[str, object]:
+    usual_tax = rows[-1].tax_rate if rows else "0"
+    text = st.column_config.TextColumn
+    return {
+        PLACE: st.column_config.NumberColumn("#", width=40, help="Another number moves the line there", step=1),
+        "description": text("Description", width=210),
+        "quantity": text(
+            "Quantity",
+            width=74,
+            alignment="right",
+            default="1",
+            help=f"More than 0, with up to {LINE_QUANTITY_PLACES} decimals",
+        ),
+        "unit_price": text(f"Price, {currency}", width=90, alignment="right", help="Of one, before tax"),
+        "discount_percent": text("Disc. %", width=66, alignment="right"),
+        "discount_minor": text("Discount", width=76, alignment="right", help=f"Off this line, in {currency}"),
+        "tax_rate": text("Tax %", width=60, alignment="right", default=usual_tax or "0"),
+        "type": st.column_config.SelectboxColumn(
+            "Type",
+            width=80,
+            options=[one.value for one in LineType],
+            format_func=formats.words,
+            default=LineType.SERVICE.value,
+            required=True,
+        ),
+    }
+
+
+def _amounts(now_typed: Typed, amounts: Mapping[int, int]) -> list[str]:
+    """One cell a row of the grid; untouched rows are no lines and count for nothing."""
+    cells, at = [], 0
+    for row in now_typed.rows:
+        at += not row.untouched
+        amount = None if row.untouched else amounts.get(at)
+        cells.append(formats.NOTHING if amount is None else formats.amount(amount, now_typed.content.currency))
+    return cells
+
+
+def _problems(reasons: Mapping[str, str]) -> None:
+    """What is wrong with which line, in words."""
+    said = []
+    for field, reason in reasons.items():
+        match field.split("."):
+            case ["lines"]:
+                said.append(f"The lines {md(reason)}")
+            case ["lines", at, name]:
+                said.append(f"Line {at}: the {_NAMES.get(name, name)} {md(reason)}")
+    for sentence in said[:_MOST_SAID]:
+        st.markdown(f":red[:material/error: {sentence}]")
+    if len(said) > _MOST_SAID:
+        st.caption(f"… and {formats.count(len(said) - _MOST_SAID)} more")

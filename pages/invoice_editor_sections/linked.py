@@ -1,0 +1,123 @@
+"""What belongs to an invoice: the reports it bills, what was paid, its credit notes and refunds."""
+
+import streamlit as st
+
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import credit_notes, from_reports
+from billing_core.invoices.credit_notes import CreditNoteRow
+from billing_core.invoices.rows import InvoiceView
+from billing_core.payments import queries as payments
+from billing_core.payments.queries import AllocationRow
+from pages.invoice_editor_sections import money_in
+from pages.ui import formats, tables
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+
+def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
+    _reports(read, invoice)
+    if actor.may(Permission.PAYMENT_READ):
+        _payments(read, actor, invoice)
+    _credit_notes(read, invoice)
+    if actor.may(Permission.PAYMENT_READ) and invoice.refunded_minor:
+        _refunds(read, invoice)
+
+
+def _reports(read: Reader, invoice: InvoiceView) -> None:
+    reports = read.plain(from_reports.billed_reports, invoice.id)
+    for report in reports:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(
+                f":material/receipt_long: Bills report #{report.id}, {md(formats.period(report.period))}, "
+                f"{md(formats.money(report.total_minor, report.currency))}",
+                width="content",
+            )
+            if st.button("Open the report", key=f"report_{report.id}", type="tertiary", icon=":material/open_in_new:"):
+                st.switch_page("reports.py", query_params={"report": str(report.id)})
+
+
+def _payments(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
+    rows = read(payments.allocations, invoice_id=invoice.id)
+    if not rows:
+        return
+    st.subheader("Payments", anchor=False)
+    tables.show(
+        rows,
+        [
+            tables.day("Date", "allocated_on"),
+            tables.computed("How", _way),
+            tables.text("Reference", "reference"),
+            tables.money("Amount", "amount_minor"),
+            tables.currency_of(),
+            tables.badge(
+                "State",
+                lambda row: "Taken back" if row.undone_at else "Counts",
+                {"Counts": "green", "Taken back": "gray"},
+            ),
+            tables.text("By", "created_by"),
+        ],
+        key="invoice_payments",
+        alt="What was paid for this invoice",
+    )
+    standing = [row for row in rows if row.undone_at is None]
+    if not actor.may(Permission.PAYMENT_WRITE) or not standing:
+        return
+    chosen = st.menu_button(
+        "Take back a payment",
+        standing,
+        key="take_back_payment",
+        icon=":material/undo:",
+        type="tertiary",
+        format_func=lambda row: f"{formats.money(row.amount_minor, row.currency)}, {formats.day(row.allocated_on)}",
+    )
+    if chosen is not None:
+        money_in.undo(chosen)
+
+
+def _way(row: AllocationRow) -> str:
+    return formats.words(row.method.value) if row.method else "Customer's credit"
+
+
+def _credit_notes(read: Reader, invoice: InvoiceView) -> None:
+    notes = read(credit_notes.of_invoice, invoice.id)
+    if not notes:
+        return
+    st.subheader("Credit notes", anchor=False)
+    tables.show(
+        notes,
+        [
+            tables.text("Number", "number"),
+            tables.day("Date", "issued_on"),
+            tables.text("Reason", "reason"),
+            tables.money("Total", "total_minor"),
+            tables.currency_of(),
+            tables.link("PDF", _paper, ":material/picture_as_pdf:"),
+        ],
+        key="invoice_credit_notes",
+        alt="Credit notes of this invoice",
+    )
+
+
+def _paper(note: CreditNoteRow) -> str:
+    return f"/downloads/credit-notes/{note.id}.pdf"
+
+
+def _refunds(read: Reader, invoice: InvoiceView) -> None:
+    rows = read(payments.refunds, invoice_id=invoice.id)
+    st.subheader("Refunds", anchor=False)
+    tables.show(
+        rows,
+        [
+            tables.day("Date", "refunded_on"),
+            tables.computed("How", lambda row: formats.words(row.method.value) if row.method else "Kept as credit"),
+            tables.text("Reference", "reference"),
+            tables.text("Reason", "reason"),
+            tables.money("Amount", "amount_minor"),
+            tables.currency_of(),
+        ],
+        key="invoice_refunds",
+        alt="What was paid back",
+    )
+    together = formats.money(sum(row.amount_minor for row in rows), invoice.currency)
+    agree = sum(row.amount_minor for row in rows) == invoice.refunded_minor
+    st.caption(f"Sum {together} " + ("= refunded ✓" if agree else "differs from what the invoice says"))

@@ -1,0 +1,111 @@
+"""Money for an invoice: a payment that came in, the customer's credit, and taking either back."""
+
+import streamlit as st
+
+from billing_core.dates import EARLIEST_DAY, utc_now
+from billing_core.invoices import queries
+from billing_core.money import Money
+from billing_core.payments import credit, received
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.queries import AllocationRow
+from billing_core.payments.received import LONGEST, Received
+from pages.invoice_editor_sections.steps import amount_field, attempt
+from pages.ui import formats
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+_METHODS = [method for method in PaymentMethod if method is not PaymentMethod.STRIPE]
+
+
+@st.dialog("Record a payment", icon=":material/payments:")
+def record_payment(invoice_id: int) -> None:
+    """Money that came in for this invoice; what is more than due is kept."""
+    actor = signed_in()
+    read = Reader(actor)
+    invoice = read(queries.one, invoice_id)
+    due = invoice.amount_due
+    st.markdown(f"**{md(formats.money(due.minor, due.currency))}** is due on {md(invoice.number)}.")
+    amount = amount_field("Amount received", due.minor, due.currency, key=f"payment_amount_{invoice_id}")
+    with st.container(horizontal=True):
+        received_on = st.date_input(
+            "Received on",
+            read.today,
+            min_value=EARLIEST_DAY,
+            max_value=read.today,
+            key=f"payment_day_{invoice_id}",
+            required=True,
+            width=180,
+        )
+        method = st.selectbox(
+            "Method", _METHODS, format_func=lambda one: formats.words(one.value), key=f"payment_method_{invoice_id}"
+        )
+    reference = st.text_input(
+        "Reference",
+        key=f"payment_reference_{invoice_id}",
+        max_chars=LONGEST["reference"],
+        placeholder="What the bank statement or the cheque says",
+    )
+    with st.expander("Fee and note"):
+        fee = amount_field("Fee kept by the bank", 0, due.currency, key=f"payment_fee_{invoice_id}")
+        note = st.text_input("Note", key=f"payment_note_{invoice_id}", max_chars=LONGEST["note"])
+    if amount is not None:
+        _foretell(amount, due)
+    ready = amount is not None and fee is not None and received_on is not None
+    if st.button("Record payment", type="primary", icon=":material/check:", key="record_payment", disabled=not ready):
+        facts = Received(due.currency, amount or 0, method, received_on, reference, note, fee or 0)
+        with attempt("The payment is recorded") as session:
+            received.record_for(session, actor, invoice_id, received=facts, today=read.today, now=utc_now())
+
+
+def _foretell(amount: int, due: Money) -> None:
+    """What becomes of this amount, before it is recorded."""
+    if amount > due.minor:
+        kept = formats.money(amount - due.minor, due.currency)
+        st.info(f"The invoice is paid, and {kept} is kept as the customer's credit.", icon=":material/savings:")
+    elif amount == due.minor:
+        st.caption("The invoice is paid in full.")
+    elif amount > 0:
+        st.caption(f"{formats.money(due.minor - amount, due.currency)} stays due.")
+
+
+@st.dialog("Use the customer's credit", icon=":material/savings:")
+def apply_credit(invoice_id: int) -> None:
+    actor = signed_in()
+    read = Reader(actor)
+    invoice = read(queries.one, invoice_id)
+    there = read.plain(credit.balance, invoice.business_id, invoice.customer_id, invoice.currency)
+    most = min(there.minor, invoice.due_minor)
+    st.markdown(
+        f"{md(invoice.customer_name)} has **{md(formats.money(there.minor, there.currency))}** of credit; "
+        f"{md(formats.money(invoice.due_minor, invoice.currency))} is due."
+    )
+    amount = amount_field("Amount", most, invoice.currency, key=f"credit_amount_{invoice_id}")
+    if st.button("Use credit", type="primary", icon=":material/check:", key="use_credit", disabled=amount is None):
+        with attempt("Paid from the customer's credit") as session:
+            credit.apply(session, actor, invoice_id, amount_minor=amount or 0, today=read.today, now=utc_now())
+
+
+@st.dialog("Take back what was paid", icon=":material/undo:")
+def undo(row: AllocationRow) -> None:
+    """Undo a payment that was recorded wrongly, or turn what it paid here into credit."""
+    actor = signed_in()
+    read = Reader(actor)
+    amount = formats.money(row.amount_minor, row.currency)
+    ways = {"release": f"Keep the money as the customer's credit: {amount} becomes due here again"}
+    if row.payment_id is not None:
+        ways = {"undo": "The payment was recorded wrongly: undo all of it, on every invoice that it paid", **ways}
+    way = st.radio("What shall happen", list(ways), format_func=ways.__getitem__, key=f"undo_way_{row.id}")
+    reason = st.text_input("Reason", key=f"undo_reason_{row.id}", max_chars=200, required=True)
+    st.caption("The ledger gets an opposite entry; the first one stays.")
+    if st.button("Take back", type="primary", icon=":material/undo:", key="take_back"):
+        with attempt(f"{amount} is due again") as session:
+            if way == "undo" and row.payment_id is not None:
+                received.undo(session, actor, row.payment_id, reason=reason, today=read.today, now=utc_now())
+            else:
+                credit.release(session, actor, row.id, reason=reason, today=read.today, now=utc_now())
+
+
+def credit_of(read: Reader, business_id: int, customer_id: int, currency: str) -> int:
+    """The customer's credit in minor units, with the business that the invoice is of."""
+    return read.plain(credit.balance, business_id, customer_id, currency).minor

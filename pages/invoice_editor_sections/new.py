@@ -1,0 +1,122 @@
+"""The beginning of an invoice: for whom, or from which report."""
+
+from decimal import Decimal
+
+import streamlit as st
+
+from billing_core import runtime
+from billing_core.businesses import queries as businesses
+from billing_core.dates import utc_now
+from billing_core.errors import BillingError
+from billing_core.identity import Actor
+from billing_core.invoices import content as contents
+from billing_core.invoices import from_reports
+from billing_core.invoices.content import Content
+from billing_core.invoices.from_reports import Earlier, Grouping
+from billing_core.reports import queries as reports
+from pages.invoice_editor_sections import drafts, typed
+from pages.ui import context, customer_names, formats
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+_CUSTOMER, _BUSINESS = "new_invoice_customer", "new_invoice_business"
+_GROUPINGS = {
+    Grouping.SERVICE: "One line for each service",
+    Grouping.ORDER: "One line for each order",
+    Grouping.TOTAL: "One line for everything",
+}
+
+
+def choose_customer(read: Reader) -> None:
+    """Whom the invoice is for; everything else follows from that and can be changed."""
+    st.title("New invoice", anchor=False)
+    with st.container(border=True, width=640):
+        names = customer_names.offered(read, key=_CUSTOMER)
+        if not names:
+            st.info("There are no customers yet, or none fits the search. Import them first.", icon=":material/info:")
+            return
+        customer = st.selectbox(
+            "Customer",
+            list(names),
+            index=None,
+            format_func=lambda one: names.get(one, str(one)),
+            key=_CUSTOMER,
+            placeholder="Choose whom to bill",
+        )
+        ours = {one.id: one.name for one in read.plain(businesses.every, active_only=True)}
+        business = next(iter(ours), None)
+        if len(ours) > 1:
+            business = st.selectbox("From", list(ours), format_func=ours.__getitem__, key=_BUSINESS)
+        st.caption("Name, address, e-mail, terms, currency and language come from the customer; you can change them.")
+        if st.button("Write the invoice", type="primary", icon=":material/edit:", disabled=customer is None):
+            wanted = {"customer": str(customer)} | ({"business": str(business)} if len(ours) > 1 else {})
+            st.query_params.from_dict(wanted)
+            st.rerun()
+
+
+def blank(read: Reader, customer: str, business: str) -> Content:
+    """What a new invoice for this customer begins with; a wrong address ends the script with a message."""
+    if not (customer.isdecimal() and len(customer) <= 9 and (not business or business.isdecimal())):
+        st.error("There is no such customer.", icon=":material/error:")
+        st.stop()
+    return read(contents.blank, int(customer), today=read.today, business_id=int(business) if business else None)
+
+
+def from_report(read: Reader, actor: Actor, wanted: str) -> None:
+    """Turn a report into a draft; says where it was invoiced before."""
+    report = read(reports.one, wanted)
+    st.title("Invoice a report", anchor=False)
+    st.markdown(
+        f"**{md(report.customer_name)}**, {md(formats.period(report.period))}: "
+        f"**{md(formats.money(report.total_minor, report.currency))}** for "
+        f"{formats.counted(report.order_count, 'order')} (report #{report.id})"
+    )
+    earlier = read.plain(from_reports.earlier, [report.id])
+    for one in earlier:
+        _billed_before(one)
+    if report.question_count:
+        st.warning(
+            f"The report has {formats.counted(report.question_count, 'question')}: orders that were not billed in "
+            "full. Settle them first, or they are not on the invoice.",
+            icon=":material/help:",
+        )
+    with st.container(border=True, width=640):
+        by = st.radio("Lines", list(_GROUPINGS), format_func=_GROUPINGS.__getitem__, key="report_lines")
+        rate = st.text_input("Tax rate of all lines, %", "0", key="report_tax", width=200)
+        again = bool(earlier) and st.checkbox("Invoice it once more all the same", key="report_again")
+        if st.button(
+            "Create the draft",
+            type="primary",
+            icon=":material/note_add:",
+            key="create_from_report",
+            disabled=bool(earlier) and not again,
+        ):
+            _create(read, actor, report.id, by, rate, again=again)
+
+
+def _billed_before(one: Earlier) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        named = f"invoice {md(one.number)}" if one.number else "a draft"
+        st.warning(
+            f"Version {one.billed_version} of this report is on {named} already.", icon=":material/content_copy:"
+        )
+        if st.button("Open it", key=f"billed_before_{one.invoice_id}", icon=":material/open_in_new:"):
+            st.query_params.from_dict({"invoice": str(one.invoice_id)})
+            st.rerun()
+
+
+def _create(read: Reader, actor: Actor, report_id: int, by: Grouping, rate: str, *, again: bool) -> None:
+    try:
+        tax_rate = typed.number(rate.strip().removesuffix("%"), formats.locale()) if rate.strip() else Decimal(0)
+    except ValueError as reason:
+        st.error(f"The tax rate {reason}", icon=":material/error:")
+        return
+    try:
+        with runtime.sessions().begin() as session:
+            invoice_id = from_reports.draft_from_report(
+                session, actor, report_id, by=by, tax_rate=tax_rate, again=again, now=utc_now(), today=read.today
+            ).id
+    except BillingError as error:
+        context.refused(error)
+        return
+    drafts.open_draft(invoice_id, "The draft is made from the report")

@@ -1,0 +1,140 @@
+"""The lines of a draft as they stand in the grid: text that somebody typed, and what it says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from decimal import Decimal
+from typing import Any
+
+from babel import Locale
+
+from billing_core.invoices.content import DraftLine
+from billing_core.invoices.models import LineType
+from pages.invoice_editor_sections import typed
+
+PLACE = "place"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells of one line, and what it was made from, which has no cell."""
+
+    description: str = ""
+    quantity: str = ""
+    unit_price: str = ""
+    discount_percent: str = ""
+    discount_minor: str = ""
+    tax_rate: str = ""
+    type: str = LineType.SERVICE.value
+    service_id: int | None = None
+    report_id: int | None = None
+
+    @property
+    def untouched(self) -> bool:
+        """Nothing but what a new line comes with."""
+        return not (self.description or self.unit_price or self.discount_percent or self.discount_minor)
+
+
+CELLS = tuple(field.name for field in fields(Row) if field.name not in ("service_id", "report_id"))
+
+
+def row_of(line: DraftLine, currency: str, locale: Locale) -> Row:
+    """A stored line as the grid shows it."""
+    return Row(
+        line.description,
+        typed.written(line.quantity, locale),
+        typed.written(line.unit_price, locale),
+        typed.written(line.discount_percent, locale),
+        typed.written_minor(line.discount_minor, currency, locale),
+        typed.written(line.tax_rate, locale),
+        line.type.value,
+        line.service_id,
+        line.report_id,
+    )
+
+
+def edited(rows: Sequence[Row], state: Mapping[str, Any] | None) -> list[Row]:
+    """The rows with what has been changed, added and deleted in the grid since they were drawn, in their new order."""
+    if not state:
+        return list(rows)
+    places: dict[int, object] = {}
+    found: list[Row] = []
+    deleted = set(state["deleted_rows"])
+    for at, row in enumerate(rows):
+        if at in deleted:
+            continue
+        changes = state["edited_rows"].get(at, {})
+        if PLACE in changes:
+            places[len(found)] = changes[PLACE]
+        found.append(_with(row, changes))
+    for added in state["added_rows"]:
+        if added.get(PLACE) is not None:
+            places[len(found)] = added[PLACE]
+        found.append(_with(Row(), added))
+    return _moved(found, places)
+
+
+def redrawn(state: Mapping[str, Any] | None) -> bool:
+    """Whether the grid must be drawn anew: lines have gone or moved, so that their numbers changed."""
+    if not state:
+        return False
+    return bool(state["deleted_rows"]) or any(
+        row.get(PLACE) is not None for row in (*state["edited_rows"].values(), *state["added_rows"])
+    )
+
+
+def line_of(row: Row, at: int, currency: str, locale: Locale, reasons: dict[str, str]) -> DraftLine:
+    """What a row says; ``reasons`` gets what cannot be read, under names such as ``lines.3.quantity``."""
+
+    def number(name: str, empty: Decimal) -> Decimal:
+        text = getattr(row, name).strip().removesuffix("%")
+        if not text:
+            return empty
+        try:
+            return typed.number(text, locale)
+        except ValueError as reason:
+            reasons[f"lines.{at}.{name}"] = str(reason)
+            return empty
+
+    discount: int | None = None
+    if row.discount_minor.strip():
+        try:
+            discount = typed.minor(row.discount_minor, currency, locale)
+        except ValueError as reason:
+            reasons[f"lines.{at}.discount_minor"] = str(reason)
+    for needed in ("quantity", "unit_price"):
+        if not getattr(row, needed).strip():
+            reasons[f"lines.{at}.{needed}"] = "is needed"
+    return DraftLine(
+        row.description,
+        number("quantity", Decimal(1)),
+        number("unit_price", Decimal(0)),
+        LineType(row.type) if row.type in set(LineType) else LineType.SERVICE,
+        number("tax_rate", Decimal(0)),
+        number("discount_percent", Decimal(0)) or None,
+        discount,
+        row.service_id,
+        row.report_id,
+    )
+
+
+def _with(row: Row, changes: Mapping[str, Any]) -> Row:
+    """An emptied cell comes as None."""
+    cells = {name: "" if value is None else str(value) for name, value in changes.items() if name in CELLS}
+    return replace(row, **cells)
+
+
+def _moved(rows: list[Row], places: Mapping[int, object]) -> list[Row]:
+    """Each row whose number somebody changed stands where that number says, the others keep their order."""
+    if not places:
+        return rows
+    staying = [row for at, row in enumerate(rows) if at not in places]
+    for at, place in sorted(places.items(), key=lambda one: _place(one[1], len(rows))):
+        staying.insert(_place(place, len(rows)) - 1, rows[at])
+    return staying
+
+
+def _place(place: object, last: int) -> int:
+    try:
+        return min(max(int(str(place)), 1), last)
+    except ValueError:
+        return last

@@ -1,0 +1,126 @@
+"""Sending an invoice: by mail, read and changed before it goes, or marked as sent in another way."""
+
+import streamlit as st
+
+from billing_core.dates import utc_now
+from billing_core.errors import BillingError
+from billing_core.identity import Actor
+from billing_core.invoices import own_number, queries, service
+from billing_core.invoices.content import LANGUAGES
+from billing_core.invoices.models import InvoiceState
+from billing_core.invoices.rows import InvoiceView
+from billing_core.mailing import letters, texts
+from billing_core.mailing import service as mailing
+from billing_core.mailing.service import Planned
+from billing_core.mailing.texts import Wording
+from pages.invoice_editor_sections import preview
+from pages.invoice_editor_sections.steps import attempt
+from pages.ui import context, formats
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+BY_MAIL, OTHERWISE = "By e-mail", "Mark as sent"
+
+
+@st.dialog("Send invoice", width="large", icon=":material/send:")
+def dialog(invoice_id: int) -> None:
+    """To whom, with which words, and what sending does."""
+    actor = signed_in()
+    read = Reader(actor)
+    invoice = read(queries.one, invoice_id)
+    (plan,) = read(mailing.rehearse, [invoice_id], today=read.today)
+    _explain(invoice, plan, read)
+    number = _own_number(invoice) if invoice.number is None else ""
+    if invoice.state is InvoiceState.DRAFT:
+        way = st.segmented_control(
+            "How", [BY_MAIL, OTHERWISE], default=BY_MAIL, key=f"send_way_{invoice_id}", required=True
+        )
+        if way == OTHERWISE:
+            _mark(actor, invoice, number)
+            return
+    _mail(actor, read, invoice, plan, number)
+
+
+def _explain(invoice: InvoiceView, plan: Planned, read: Reader) -> None:
+    amount = formats.money(invoice.total_minor, invoice.currency)
+    if invoice.state is InvoiceState.DRAFT:
+        st.markdown(
+            f"**{md(amount)}** to {md(invoice.customer_name)}, due {md(formats.day(invoice.due_on))}. "
+            "The invoice gets its number and is posted to the ledger. **This cannot be undone:** its lines and amounts "
+            "do not change any more; what is wrong is put right with a credit note, or by cancelling it."
+        )
+    elif plan.sent_before:
+        sent = formats.instant(plan.sent_before, read.company.time_zone)
+        st.markdown(f"It was mailed before, on {md(sent)}. Sending it again changes nothing in the invoice.")
+    else:
+        st.markdown("Sending it by mail changes nothing in the invoice.")
+
+
+def _own_number(invoice: InvoiceView) -> str:
+    return st.text_input(
+        "Number",
+        key=f"send_number_{invoice.id}",
+        placeholder="The next of its series",
+        help="Empty: the next free number. A number of your own is accepted if no other invoice has it.",
+        width=300,
+    )
+
+
+def _mark(actor: Actor, invoice: InvoiceView, number: str) -> None:
+    st.caption("No mail goes out: you hand the invoice over yourself, on paper or through a portal.")
+    if st.button("Mark as sent", type="primary", icon=":material/check:", key="mark_as_sent"):
+        with attempt("The invoice is sent") as session:
+            if number.strip():
+                own_number.give(session, actor, invoice.id, number, now=utc_now())
+            service.open_invoice(session, actor, invoice.id, now=utc_now())
+
+
+def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, number: str) -> None:
+    left, right = st.columns(2, gap="medium")
+    with left:
+        to = st.text_input("To", plan.to, key=f"send_to_{invoice.id}", placeholder="ana@example.com")
+        subject = st.text_input("Subject", plan.letter.subject, key=f"send_subject_{invoice.id}")
+        body = st.text_area("Text", plan.letter.text.strip(), key=f"send_body_{invoice.id}", height=340)
+        st.caption(
+            f"In {LANGUAGES.get(plan.language, plan.language)}, the customer's language. "
+            + ("{{ number }} becomes the invoice's number when it is sent." if plan.number is None else "")
+        )
+    with right:
+        _letter(read, invoice, plan, to, Wording(subject, body), number)
+    words_changed = (subject, body) != (plan.letter.subject, plan.letter.text.strip())
+    label = "Send" if plan.opens else "Send again" if plan.sent_before else "Send by mail"
+    if st.button(label, type="primary", icon=":material/send:", key="send_by_mail"):
+        with attempt(f"The invoice is on its way to {to.strip()}") as session:
+            if number.strip():
+                own_number.give(session, actor, invoice.id, number, now=utc_now())
+            mailing.send_invoice(
+                session,
+                actor,
+                invoice.id,
+                now=utc_now(),
+                today=read.today,
+                to=to,
+                subject=subject if words_changed else None,
+                body=body if words_changed else None,
+            )
+
+
+def _letter(read: Reader, invoice: InvoiceView, plan: Planned, to: str, wording: Wording, number: str) -> None:
+    """How the mail will read."""
+    st.caption("How it reads")
+    try:
+        kept = texts.checked(plan.kind, wording)
+        with context.reading() as session:
+            sender = letters.senders(session, [invoice])[invoice.id]
+        values = letters.invoice_values(invoice, sender, today=read.today)
+        values["number"] = invoice.number or number.strip() or "[number]"
+        letter = letters.letter(kept, values, plan.language)
+    except BillingError as error:
+        context.refused(error)
+        return
+    with st.container(border=True, height=440, gap="small"):
+        st.markdown(f"From **{md(sender.name)}** to **{md(to) or formats.NOTHING}**")
+        st.markdown(f"**{md(letter.subject)}**")
+        st.text(letter.text)
+        st.link_button("Invoice.pdf", preview.address(invoice), icon=":material/attach_file:", type="tertiary")

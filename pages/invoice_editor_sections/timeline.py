@@ -1,0 +1,118 @@
+"""Everything that happened to an invoice, in sentences, the newest first."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import streamlit as st
+
+from billing_core.invoices import queries
+from billing_core.invoices.models import EventKind
+from billing_core.invoices.rows import EventRow, InvoiceView
+from pages.ui import formats
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+MOST_SHOWN = 200
+_ICONS = {
+    EventKind.CREATED: "note_add",
+    EventKind.EDITED: "edit",
+    EventKind.SENT: "send",
+    EventKind.MAILED: "mail",
+    EventKind.VIEWED: "visibility",
+    EventKind.DOWNLOADED: "download",
+    EventKind.REMINDED: "notifications",
+    EventKind.HELD: "pause_circle",
+    EventKind.RELEASED: "play_circle",
+    EventKind.MARKED_OVERDUE: "schedule",
+    EventKind.PAYMENT: "payments",
+    EventKind.PAYMENT_UNDONE: "undo",
+    EventKind.PAYMENT_FAILED: "error",
+    EventKind.CREDIT_APPLIED: "savings",
+    EventKind.CREDIT_NOTE: "receipt",
+    EventKind.REFUNDED: "currency_exchange",
+    EventKind.WRITTEN_OFF: "money_off",
+    EventKind.WRITE_OFF_UNDONE: "undo",
+    EventKind.CANCELLED: "block",
+}
+
+
+def draw(read: Reader, invoice: InvoiceView) -> None:
+    st.subheader("Timeline", anchor=False)
+    events = read.plain(queries.events, invoice.id, limit=MOST_SHOWN)
+    zone = read.company.time_zone
+    with st.container(border=True, gap="xsmall"):
+        for event in events:
+            when = formats.instant(event.at, zone)
+            icon = f":material/{_ICONS.get(event.kind, 'circle')}:"
+            st.markdown(f"{icon} {md(sentence(event, invoice.currency))} :gray[· {md(when)} · {md(event.actor_name)}]")
+    if len(events) == MOST_SHOWN:
+        st.caption(f"The newest {MOST_SHOWN} are shown; the audit log has them all.")
+
+
+def sentence(event: EventRow, currency: str) -> str:
+    """What happened, without who and when."""
+    data = event.data or {}
+    amount = _amount(data, currency)
+    because = f": {data['reason']}" if data.get("reason") else ""
+    match event.kind:
+        case EventKind.CREATED if data.get("copied_from"):
+            return f"Draft copied from {data.get('number') or 'another draft'}"
+        case EventKind.CREATED if data.get("report_id") or data.get("report_ids"):
+            return "Draft created from a report"
+        case EventKind.CREATED:
+            return "Draft created"
+        case EventKind.EDITED:
+            named = ", ".join(str(name).replace("_on", " date").replace("_", " ") for name in data.get("fields", ()))
+            return f"Changed: {named}" if named else "Draft edited"
+        case EventKind.SENT:
+            return f"Sent as {data.get('number', '')}" + (
+                f", {_total(data, currency)}" if "total_minor" in data else ""
+            )
+        case EventKind.MAILED:
+            return f"Mailed to {data.get('to') or 'the customer'}"
+        case EventKind.VIEWED:
+            return "Opened by the customer" if event.actor_name != "The customer" else "Opened"
+        case EventKind.DOWNLOADED:
+            return "PDF downloaded by the customer"
+        case EventKind.REMINDED:
+            return f"Reminded at {data.get('to') or 'the customer’s address'}"
+        case EventKind.HELD:
+            return f"No reminders until {_day(data.get('until'))}{because}"
+        case EventKind.RELEASED:
+            return "Reminders may go out again"
+        case EventKind.MARKED_OVERDUE:
+            return "Marked as overdue"
+        case EventKind.PAYMENT:
+            return f"Paid {amount} by {formats.words(str(data.get('method', 'other'))).lower()}"
+        case EventKind.PAYMENT_UNDONE:
+            return f"Payment of {amount} taken back{because}"
+        case EventKind.PAYMENT_FAILED:
+            return f"A payment failed{because}"
+        case EventKind.CREDIT_APPLIED:
+            return f"{amount} paid from the customer's credit"
+        case EventKind.CREDIT_NOTE:
+            return f"Credit note {data.get('credit_note', '')} over {amount}{because}"
+        case EventKind.REFUNDED:
+            way = formats.words(str(data["method"])).lower() if data.get("method") else ""
+            kept = f"paid back by {way}" if way else "kept as the customer's credit"
+            return f"{amount} refunded and {kept}, credit note {data.get('credit_note', '')}"
+        case EventKind.WRITTEN_OFF:
+            return f"{amount} written off{because}"
+        case EventKind.WRITE_OFF_UNDONE:
+            return f"Write-off of {amount} undone{because}"
+        case EventKind.CANCELLED:
+            return f"Cancelled{because}"
+    return formats.words(event.kind.value)
+
+
+def _amount(data: Mapping[str, Any], currency: str) -> str:
+    return formats.money(int(data.get("amount_minor", 0)), currency)
+
+
+def _total(data: Mapping[str, Any], currency: str) -> str:
+    return formats.money(int(data["total_minor"]), str(data.get("currency") or currency))
+
+
+def _day(text: object) -> str:
+    return formats.day(date.fromisoformat(str(text))) if text else formats.NOTHING
