@@ -1,0 +1,181 @@
+"""What may stand on an invoice: each field at fault is named, with a reason."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_core.errors import Invalid
+from billing_core.invoices.content import MOST_LINES, Content, DraftLine, blank, checked
+from billing_core.invoices.models import LineType
+from tests.invoices.company import READER, TODAY, a_customer, a_line
+
+GOOD = Content(1, 1, "USD", TODAY, customer_name="Acme", payment_terms="Net 30", lines=(a_line(),))
+
+
+def _reasons(content):
+    with pytest.raises(Invalid) as refused:
+        checked(content)
+    return refused.value.fields
+
+
+@pytest.mark.parametrize(
+    ("facts", "field", "reason"),
+    [
+        ({"customer_email": "ana at example.com"}, "customer_email", "not an e-mail address"),
+        ({"customer_email": "a@b.example, c@d.example"}, "customer_email", "not an e-mail address"),
+        ({"due_on": date(2026, 3, 1)}, "due_on", "before the issue date"),
+        ({"issued_on": date(1, 1, 1)}, "issued_on", "between"),
+        ({"currency": "QQQ"}, "currency", "not a currency code"),
+        ({"language": "xx"}, "language", "none of en, de, fr, es"),
+        ({"lines": ()}, "lines", "at least one line"),
+        ({"lines": (a_line(),) * (MOST_LINES + 1)}, "lines", "5,001"),
+        ({"notes": "nul \x00"}, "notes", "U+0000"),
+        ({"customer_name": "half \ud83d"}, "customer_name", "U+D83D"),
+        ({"reference": "x" * 121}, "reference", "at most 120"),
+        ({"notes": "x" * 5_001}, "notes", "at most 5,000"),
+        ({"discount_percent": Decimal(101)}, "discount_percent", "between 0 and 100"),
+        ({"discount_percent": Decimal(5), "discount_minor": 100}, "discount_percent", "not both"),
+        ({"discount_minor": -1}, "discount_minor", "negative"),
+        ({"discount_minor": 20_001}, "discount_minor", "more than the lines come to"),
+    ],
+)
+def test_a_wrong_header_is_named(facts, field, reason):
+    reasons = _reasons(replace(GOOD, **facts))
+
+    assert list(reasons) == [field]
+    assert reason in reasons[field]
+
+
+@pytest.mark.parametrize(
+    ("facts", "field", "reason"),
+    [
+        ({"description": "  "}, "description", "is needed"),
+        ({"description": "x" * 5_000}, "description", "at most 2,000 characters, and has 5,000"),
+        ({"description": "bell \x07"}, "description", "U+0007"),
+        ({"quantity": Decimal(0)}, "quantity", "more than 0"),
+        ({"quantity": Decimal(-1)}, "quantity", "more than 0"),
+        ({"quantity": Decimal("NaN")}, "quantity", "a number"),
+        ({"quantity": Decimal("sNaN")}, "quantity", "a number"),
+        ({"quantity": Decimal("Infinity")}, "quantity", "a number"),
+        ({"quantity": Decimal("0.0000001")}, "quantity", "at most 6 decimals"),
+        ({"quantity": Decimal("1E+999999")}, "quantity", "at most 1,000,000,000,000"),
+        ({"quantity": Decimal("1E-999999")}, "quantity", "at most 6 decimals"),
+        ({"unit_price": Decimal("-0.01")}, "unit_price", "negative"),
+        ({"unit_price": Decimal("1000000000000.01")}, "unit_price", "at most 1,000,000,000,000"),
+        ({"unit_price": Decimal(10) ** 12}, "unit_price", "more than 1,000,000,000,000"),
+        ({"tax_rate": Decimal(101)}, "tax_rate", "between 0 and 100"),
+        ({"tax_rate": Decimal(-1)}, "tax_rate", "between 0 and 100"),
+        ({"tax_rate": Decimal("7.12345")}, "tax_rate", "at most 4 decimals"),
+        ({"type": "gift"}, "type", "none of service, product, fee, other"),
+        ({"discount_percent": Decimal(5), "discount_minor": 100}, "discount_percent", "not both"),
+        ({"discount_minor": 20_001}, "discount_minor", "more than the line comes to"),
+    ],
+)
+def test_a_wrong_line_is_named_with_its_place(facts, field, reason):
+    reasons = _reasons(replace(GOOD, lines=(a_line(), replace(a_line(), **facts))))
+
+    assert list(reasons) == [f"lines.2.{field}"]
+    assert reason in reasons[f"lines.2.{field}"]
+
+
+def test_every_fault_is_named_at_once_and_the_first_in_the_message():
+    wrong = replace(GOOD, language="xx", lines=(a_line(quantity="0", tax_rate="101"),))
+
+    with pytest.raises(Invalid, match="language is none of en, de, fr, es, and 2 more") as refused:
+        checked(wrong)
+
+    assert set(refused.value.fields) == {"language", "lines.1.quantity", "lines.1.tax_rate"}
+
+
+def test_lines_together_may_come_to_too_much():
+    most = a_line(quantity="1", unit_price=str(10**12))
+
+    assert checked(replace(GOOD, lines=(most,)))
+    assert "more than" in _reasons(replace(GOOD, lines=(most, most)))["lines"]
+
+
+def test_what_is_kept_is_tidy():
+    wanted = replace(
+        GOOD,
+        customer_name="  Acme   Corp ",
+        customer_address=" 1 Main St \r\nSpringfield  ",
+        currency=" eur ",
+        discount_percent=Decimal(0),
+        lines=(replace(a_line("Design 🎨"), type="product", quantity=Decimal("1.5000000"), discount_minor=0),),
+    )
+
+    kept = checked(wanted)
+
+    assert (kept.customer_name, kept.customer_address, kept.currency) == ("Acme Corp", "1 Main St\nSpringfield", "EUR")
+    assert (kept.due_on, kept.discount_percent) == (date(2026, 4, 1), None)
+    assert kept.lines[0] == DraftLine("Design 🎨", Decimal("1.5"), Decimal(100), LineType.PRODUCT, Decimal(19))
+
+
+def test_an_amount_off_may_be_the_whole_but_not_what_rounding_adds():
+    """1.5 × 0.33 is 0.495, which is shown as 0.50."""
+    line = a_line(quantity="1.5", unit_price="0.33")
+
+    assert checked(replace(GOOD, lines=(line,), discount_minor=49)).totals().total_minor >= 0
+    assert "discount_minor" in _reasons(replace(GOOD, lines=(line,), discount_minor=50))
+
+
+@given(
+    st.builds(
+        Content,
+        business_id=st.just(1),
+        customer_id=st.just(1),
+        currency=st.sampled_from(["USD", "JPY", "KWD", "EUR", "??"]),
+        issued_on=st.dates(),
+        due_on=st.none() | st.dates(),
+        customer_name=st.text(max_size=250),
+        notes=st.text(max_size=50),
+        discount_percent=st.none() | st.decimals(),
+        discount_minor=st.none() | st.integers(-10, 10**6),
+        lines=st.lists(
+            st.builds(
+                DraftLine,
+                description=st.text(max_size=20),
+                quantity=st.decimals(),
+                unit_price=st.decimals(),
+                type=st.sampled_from([*LineType, "odd"]),
+                tax_rate=st.decimals(),
+                discount_percent=st.none() | st.decimals(),
+                discount_minor=st.none() | st.integers(-10, 10**6),
+            ),
+            max_size=3,
+        ).map(tuple),
+    )
+)
+def test_whatever_is_typed_is_kept_or_refused_by_field(content):
+    kept, reasons = None, {}
+    try:
+        kept = checked(content)
+    except Invalid as refused:
+        reasons = refused.fields
+
+    assert reasons or checked(kept) == kept
+    assert reasons or kept.totals().total_minor >= 0
+
+
+def test_a_blank_invoice_is_filled_from_customer_and_business(session):
+    acme = a_customer(
+        session,
+        address="Hauptstr. 1",
+        city="Berlin",
+        postal_code="10115",
+        country="DE",
+        currency="EUR",
+        language="de",
+        tax_id="DE123",
+        payment_terms="Net 14",
+    )
+
+    filled = blank(session, READER, acme, today=TODAY)
+
+    assert filled.customer_address == "Hauptstr. 1\n10115 Berlin\nDeutschland"
+    assert (filled.currency, filled.language, filled.customer_tax_id) == ("EUR", "de", "DE123")
+    assert (filled.payment_terms, filled.due_on, filled.lines) == ("Net 14", date(2026, 3, 16), ())
