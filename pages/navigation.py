@@ -19,6 +19,7 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
         ("overview.py", "Overview", ":material/space_dashboard:", Permission.REPORT_READ),
         ("customers.py", "Customers", ":material/groups:", Permission.CUSTOMER_READ),
         ("reports.py", "Reports", ":material/receipt_long:", Permission.REPORT_READ),
+        ("invoices.py", "Invoices", ":material/request_quote:", Permission.INVOICE_READ),
         ("invoice_editor.py", "Invoice", ":material/request_quote:", None),
     ],
     "Set-up": [

@@ -1,0 +1,55 @@
+"""How a table shows invoices: the same on their own page and on a customer's."""
+
+from dataclasses import replace
+from datetime import date
+from functools import partial
+
+import streamlit as st
+
+from billing_core.invoices.lifecycle import InvoiceStatus
+from billing_core.invoices.rows import InvoiceRow
+from pages.ui import formats, tables
+
+_COLORS = {
+    InvoiceStatus.DRAFT: "gray",
+    InvoiceStatus.SENT: "blue",
+    InvoiceStatus.VIEWED: "violet",
+    InvoiceStatus.OVERDUE: "red",
+    InvoiceStatus.PAID: "green",
+    InvoiceStatus.REFUNDED: "orange",
+    InvoiceStatus.CANCELLED: "gray",
+}
+
+
+def columns(today: date, *, with_customer: bool = True) -> list[tables.Column]:
+    customer = [tables.text("Customer", "customer_name", order="customer_name")] if with_customer else []
+    return [
+        replace(tables.computed("Number", number), order="number"),
+        *customer,
+        status_badge(today),
+        tables.day("Issued", "issued_on", order="issued_on"),
+        tables.day("Due", "due_on", order="due_on"),
+        tables.computed("Late", partial(_late, today), right=True, help="Days since it was due"),
+        tables.money("Total", "total_minor", order="total_amount"),
+        tables.money("Amount due", "due_minor", order="amount_due", help="What is still to be paid"),
+        tables.currency_of(order="currency"),
+    ]
+
+
+def status_badge(today: date) -> tables.Column:
+    names = {formats.words(status): color for status, color in _COLORS.items()}
+    return tables.badge("Status", lambda row: formats.words(row.status(today)), names)
+
+
+def number(row: InvoiceRow) -> str:
+    """What people call it: a draft has no number yet."""
+    return row.number or f"Draft {row.id}"
+
+
+def open_invoice(row: InvoiceRow) -> None:
+    st.switch_page("invoice_editor.py", query_params={"invoice": str(row.id)})
+
+
+def _late(today: date, row: InvoiceRow) -> str:
+    days = row.days_late(today)
+    return "" if days is None else formats.counted(days, "day")

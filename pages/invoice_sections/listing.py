@@ -1,0 +1,86 @@
+"""The invoices that match, paged and summed in SQL, and their files."""
+
+from zlib import crc32
+
+import streamlit as st
+
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import queries
+from billing_core.invoices.queries import InvoiceFilter
+from pages.invoice_sections import bulk, filtering
+from pages.invoice_sections.columns import columns, open_invoice
+from pages.invoice_sections.filtering import PAGE_KEY, SORT_KEY, Shown
+from pages.ui import formats, tables
+from pages.ui.reads import Reader
+
+
+def draw(read: Reader, actor: Actor) -> None:
+    today = read.today
+    table = columns(today)
+    shown = filtering.draw(read, actor, table)
+    total = read(queries.count, shown.wanted, today=today)
+    if total == 0:
+        _nothing(read, actor, shown)
+        return
+    if total < queries.COUNTED:
+        _sums(read, shown.wanted)
+    skipped = tables.pager(total, key=PAGE_KEY, noun="invoice")
+    rows = read(queries.page, shown.wanted, today=today, limit=tables.PAGE_SIZE, offset=skipped)
+    bar = st.container()
+    chosen = tables.show(
+        rows,
+        table,
+        # Of these rows alone: ticks must not move to others when the filters or the page change.
+        key=f"invoices_{crc32(repr([row.id for row in rows]).encode())}",
+        alt="Invoices",
+        opens=open_invoice,
+        order_key=SORT_KEY,
+        choose=bulk.possible(actor),
+    )
+    with bar:
+        bulk.draw(read, actor, shown.wanted, chosen, total)
+    st.caption("Click a row to open the invoice, a column's head to sort by it.")
+    if actor.may(Permission.EXPORT):
+        _files(shown.wanted)
+
+
+def _sums(read: Reader, wanted: InvoiceFilter) -> None:
+    parts = []
+    for one in read(queries.totals, wanted, today=read.today):
+        due = f", {formats.money(one.due_minor, one.currency)} of it due" if one.due_minor else ""
+        parts.append(formats.money(one.total_minor, one.currency) + due)
+    st.caption("Together " + " · ".join(parts))
+
+
+def _files(wanted: InvoiceFilter) -> None:
+    query = filtering.query(wanted)
+    with st.container(horizontal=True):
+        st.link_button("List as CSV", f"/downloads/invoices.csv?{query}&excel=1", icon=":material/download:")
+        st.link_button("List as Excel", f"/downloads/invoices.xlsx?{query}", icon=":material/grid_on:")
+
+
+def _nothing(read: Reader, actor: Actor, shown: Shown) -> None:
+    if shown.filtered:
+        st.info(
+            "No invoice fits these filters. Clear the search, widen the days under “More”, or choose the tab “All”.",
+            icon=":material/filter_alt_off:",
+        )
+    elif read(queries.count, InvoiceFilter(), today=read.today, at_most=1):
+        st.info(_EMPTY_TABS[shown.tab], icon=":material/inbox:")
+    elif actor.may(Permission.INVOICE_WRITE):
+        st.info(
+            "There are no invoices yet. Write one with “New invoice”, or open a report and choose “Invoice this "
+            "report”; in the list of reports you can invoice several at once.",
+            icon=":material/request_quote:",
+        )
+    else:
+        st.info("There are no invoices yet. An administrator writes them.", icon=":material/hourglass_empty:")
+
+
+_EMPTY_TABS = {
+    "draft": "No draft waits to be sent.",
+    "open": "Nobody owes anything: every invoice that was sent is paid or cancelled.",
+    "overdue": "Nothing is late.",
+    "paid": "No invoice is paid yet. Record payments on the invoice, or mark several as paid on the tab “Open”.",
+    "cancelled": "No invoice was cancelled.",
+}

@@ -1,0 +1,80 @@
+"""Marking several invoices as paid: a payment of what is due on each."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from billing_core.dates import utc_now
+from billing_core.invoices.models import InvoiceState
+from billing_core.invoices.rows import InvoiceRow
+from billing_core.payments import received
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.received import Received
+from pages.invoice_sections import one_by_one
+from pages.invoice_sections.columns import number
+from pages.invoice_sections.one_by_one import Refused
+from pages.ui import formats, tables
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+
+METHODS = [method for method in PaymentMethod if method is not PaymentMethod.STRIPE]
+_REASONS = {
+    InvoiceState.DRAFT: "is a draft: send it first",
+    InvoiceState.PAID: "is paid already",
+    InvoiceState.CANCELLED: "is cancelled",
+}
+
+
+@st.dialog("Mark invoices as paid", width="large", icon=":material/paid:", on_dismiss="rerun")
+def dialog(rows: Sequence[InvoiceRow]) -> None:
+    """What would be recorded, and what is left out and why; then record it."""
+    actor = signed_in()
+    read = Reader(actor)
+    going = [row for row in rows if row.state is InvoiceState.OPEN]
+    refused = [Refused(row, _REASONS[row.state]) for row in rows if row.state is not InvoiceState.OPEN]
+    one_by_one.left_out(refused)
+    if not going:
+        st.info("None of these invoices is open, so there is nothing to pay.", icon=":material/info:")
+        return
+    amounts = " · ".join(formats.money(one.due_minor, one.currency) for one in one_by_one.sums(going))
+    st.markdown(
+        f"A payment of the whole amount due is recorded for each of **{formats.counted(len(going), 'invoice')}**, "
+        f"together **{amounts}**. Nothing has been recorded yet; each can be undone on its invoice."
+    )
+    tables.show(
+        going,
+        [
+            tables.computed("Invoice", number),
+            tables.text("Customer", "customer_name"),
+            tables.day("Due", "due_on"),
+            tables.money("Payment", "due_minor"),
+            tables.currency_of(),
+        ],
+        key="paying",
+        alt="The payments that would be recorded",
+        height="content" if len(going) <= 6 else 240,
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        method = st.selectbox("Paid by", METHODS, format_func=formats.words, key="paying_method", width=170)
+        day = st.date_input("Received on", value=read.today, max_value=read.today, key="paying_day", width=150)
+        reference = st.text_input("Reference", max_chars=received.LONGEST["reference"], key="paying_reference")
+    if not st.button(
+        f"Mark {formats.counted(len(going), 'invoice')} as paid", type="primary", icon=":material/paid:", key="pay"
+    ):
+        return
+
+    def pay(session: Session, row: InvoiceRow) -> None:
+        # Of exactly what was shown: where less is due by now, it is refused instead of becoming credit.
+        received.record(
+            session,
+            actor,
+            customer_id=row.customer_id,
+            received=Received(row.currency, row.due_minor, method, day, reference),
+            allocations={row.id: row.due_minor},
+            today=read.today,
+            now=utc_now(),
+        )
+
+    refused = one_by_one.carry_out(going, pay)
+    one_by_one.finish(f"{formats.counted(len(going) - len(refused), 'invoice')} marked as paid.", refused)

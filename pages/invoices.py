@@ -1,0 +1,19 @@
+"""Invoices: the list with its filters, and what can be done with several at once."""
+
+import streamlit as st
+
+from billing_core.identity import Permission
+from pages.invoice_sections import listing, one_by_one, recalling
+from pages.ui.context import require
+from pages.ui.reads import Reader
+
+actor = require(Permission.INVOICE_READ)
+read = Reader(actor)
+
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    st.title("Invoices", anchor=False, width="content")
+    if actor.may(Permission.INVOICE_WRITE) and st.button("New invoice", type="primary", icon=":material/add:"):
+        st.switch_page("invoice_editor.py")
+recalling.draw()
+one_by_one.result()
+listing.draw(read, actor)
