@@ -11,7 +11,7 @@ from billing_core.csv_text import marked_for_excel, rows_as_csv
 from billing_core.errors import NotFound
 from billing_core.figures import Figure, Scope
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.money import decimal_places
+from billing_core.money import Money, decimal_places
 from billing_core.reports import exporting_rows, queries, summary
 from billing_core.reports.exporting import MEDIA_TYPES, Download, Format
 from billing_core.reports.exporting_json import instant
@@ -120,7 +120,8 @@ def _customer(row: Any) -> tuple[Any, ...]:
 
 def _figure_row(row: Any) -> tuple[Any, ...]:
     number, label, day, currency, amount = row
-    return number, label, day, currency, scaled(amount, decimal_places(currency)) if currency else amount
+    # A number, not text: a text that begins with a minus would be kept from being computed with.
+    return number, label, day, currency, Money(amount, currency).amount if currency else amount
 
 
 def _instant_or_nothing(moment: datetime | None) -> str | None:

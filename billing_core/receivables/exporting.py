@@ -1,0 +1,79 @@
+"""A customer's statement and the ageing as CSV, streamed."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from billing_core.csv_text import marked_for_excel, rows_as_csv
+from billing_core.customers import queries as customers
+from billing_core.figures import Scope
+from billing_core.identity import Actor, Permission
+from billing_core.ledger.models import EntryKind
+from billing_core.money import Money
+from billing_core.receivables import ageing, statement
+from billing_core.receivables.statement import StatementRow, Wanted
+from billing_core.reports import exporting_rows
+from billing_core.reports.exporting import MEDIA_TYPES, Download, Format
+
+STATEMENT_COLUMNS = ("date", "what", "document", "reference", "due_date", "currency", "charge", "credit", "balance")
+AGEING_COLUMNS = ("customer_id", "customer_name", "currency", "invoices", *(b.key for b in ageing.BUCKETS), "total")
+
+_WORDS = {
+    EntryKind.INVOICE: "Invoice",
+    EntryKind.PAYMENT: "Payment",
+    EntryKind.CREDIT_NOTE: "Credit note",
+    EntryKind.REFUND: "Refund",
+    EntryKind.CREDIT_PAID_OUT: "Credit paid out",
+    EntryKind.WRITE_OFF: "Write-off",
+}
+
+
+def what(row: StatementRow) -> str:
+    """Such as “Payment”, or “Payment undone”."""
+    word = _WORDS.get(row.kind, row.kind.replace("_", " ").capitalize())
+    return f"{word} {'cancelled' if row.kind is EntryKind.INVOICE else 'undone'}" if row.undone else word
+
+
+def statement_as_csv(session: Session, actor: Actor, wanted: Wanted, *, for_excel: bool = False) -> Download:
+    """The statement from its opening to its closing balance, however many rows lie between."""
+    actor.require(Permission.EXPORT)
+    customer = customers.one(session, actor, wanted.customer_id)
+    chunks = rows_as_csv(STATEMENT_COLUMNS, _statement_rows(session, actor, wanted))
+    return _csv(f"statement-{customer.ref}-{wanted.currency}-{wanted.period.end}.csv", chunks, for_excel)
+
+
+def ageing_as_csv(session: Session, actor: Actor, asked: Scope, *, for_excel: bool = False) -> Download:
+    """What each customer owes by age, a line a customer and currency."""
+    actor.require(Permission.EXPORT)
+    chunks = rows_as_csv(AGEING_COLUMNS, _ageing_rows(session, actor, asked))
+    return _csv("ageing.csv", chunks, for_excel)
+
+
+def _csv(file_name: str, chunks: Iterator[bytes], for_excel: bool) -> Download:
+    return Download(file_name, MEDIA_TYPES[Format.CSV], marked_for_excel(chunks) if for_excel else chunks)
+
+
+def _statement_rows(session: Session, actor: Actor, wanted: Wanted) -> Iterator[Sequence[Any]]:
+    code, period = wanted.currency, wanted.period
+    yield _bare(period.start, "Opening balance", code, statement.opening(session, actor, wanted))
+    for row in statement.each(session, actor, wanted):
+        # Numbers, not text: a text that begins with a minus would be kept from being computed with.
+        amount, balance = Money(abs(row.amount_minor), code).amount, Money(row.balance_minor, code).amount
+        charge, credit = (amount, None) if row.amount_minor >= 0 else (None, amount)
+        facts = (row.on, what(row), row.document, row.reference, row.due_on, code)
+        yield (*facts, charge, credit, balance)
+    yield _bare(period.end, "Closing balance", code, statement.closing(session, actor, wanted))
+
+
+def _bare(day: date, words: str, code: str, minor: int) -> Sequence[Any]:
+    return (day, words, "", "", None, code, None, None, Money(minor, code).amount)
+
+
+def _ageing_rows(session: Session, actor: Actor, asked: Scope) -> Iterator[Sequence[Any]]:
+    for batch in exporting_rows.batches(session, ageing.listing(actor, asked)):
+        for columns in batch:
+            row = ageing.row_of(columns)
+            amounts = (Money(minor, row.currency).amount for minor in (*row.amounts, row.total_minor))
+            yield (row.customer_id, row.customer_name, row.currency, row.invoices, *amounts)

@@ -1,0 +1,230 @@
+"""A customer's statement: what was owed before, everything that changed it, and what is owed at the end.
+
+The customer's account is what is receivable from them less the credit that is kept for them, so a payment counts in
+full on the day it came, whatever it paid. All of it is read from the ledger, as it is known now or was known then.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from billing_core.customers import queries as customers
+from billing_core.customers.queries import visible_to
+from billing_core.dates import Period
+from billing_core.figures import Scope
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import CreditNote, Invoice
+from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
+from billing_core.payments.models import Payment, PaymentMethod
+from billing_core.receivables import ageing
+
+# What a page or a PDF shows; the CSV has no end.
+ROWS: Final = 2_000
+_ACCOUNT: Final = (Account.RECEIVABLE, Account.CUSTOMER_CREDIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """``business_id`` None: with all our businesses together. ``known_at``: as it was known at that instant."""
+
+    customer_id: int
+    currency: str
+    period: Period
+    business_id: int | None = None
+    known_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """One change. ``amount_minor``: more owed where positive; ``balance_minor``: what is owed after it.
+
+    ``document`` is the number of the invoice or credit note; ``undone``: it takes back what the kind says.
+    """
+
+    entry_id: int
+    on: date
+    kind: EntryKind
+    undone: bool
+    document: str
+    reference: str
+    method: PaymentMethod | None
+    due_on: date | None
+    invoice_id: int | None
+    amount_minor: int
+    balance_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """``complete`` is False where there are more rows than ``rows`` has; the balances count them all.
+
+    ``aged``: what is owed on invoices at the end, in the order of ``ageing.BUCKETS``.
+    """
+
+    wanted: Wanted
+    customer_name: str
+    opening_minor: int
+    rows: tuple[StatementRow, ...]
+    complete: bool
+    closing_minor: int
+    aged: tuple[int, ...]
+
+    @property
+    def charged_minor(self) -> int:
+        """What the rows add to the account."""
+        return sum(row.amount_minor for row in self.rows if row.amount_minor > 0)
+
+    @property
+    def settled_minor(self) -> int:
+        """What the rows take off the account, as a positive amount."""
+        return -sum(row.amount_minor for row in self.rows if row.amount_minor < 0)
+
+
+def statement(session: Session, actor: Actor, wanted: Wanted, *, limit: int = ROWS) -> Statement:
+    """The whole statement with at most ``limit`` rows; NotFound where this actor may not know of the customer."""
+    customer = customers.one(session, actor, wanted.customer_id)
+    rows = tuple(each(session, actor, wanted, most=limit + 1))
+    at_end = Scope(
+        customer_id=wanted.customer_id, currency=wanted.currency, as_at=wanted.period.end, known_at=wanted.known_at
+    )
+    aged = ageing.by_currency(session, actor, at_end)
+    return Statement(
+        wanted,
+        customer.name,
+        opening(session, actor, wanted),
+        rows[:limit],
+        len(rows) <= limit,
+        closing(session, actor, wanted),
+        aged[0].amounts if aged else (0,) * len(ageing.BUCKETS),
+    )
+
+
+def opening(session: Session, actor: Actor, wanted: Wanted) -> int:
+    """What was owed before the period, in minor units; below 0: what we owed the customer."""
+    return _balance(session, actor, wanted, LedgerPosting.effective_on < wanted.period.start)
+
+
+def closing(session: Session, actor: Actor, wanted: Wanted) -> int:
+    """What is owed at the end of the period."""
+    return _balance(session, actor, wanted, LedgerPosting.effective_on <= wanted.period.end)
+
+
+def each(session: Session, actor: Actor, wanted: Wanted, *, most: int | None = None) -> Iterator[StatementRow]:
+    """Every change in the period (of at most so many entries) in its order, with the running balance, in flat memory.
+
+    To be read to its end: the server keeps a cursor open until then.
+    """
+    actor.require(Permission.INVOICE_READ)
+    balance = opening(session, actor, wanted)
+    for found in session.execute(_changes(actor, wanted).limit(most).execution_options(yield_per=1_000)):
+        for kind, amount in _parts(found.kind, int(found.amount), -int(found.cash)):
+            balance += amount
+            yield StatementRow(
+                found.id,
+                found.effective_on,
+                kind,
+                found.undone,
+                found.credit_note if kind is EntryKind.CREDIT_NOTE else found.invoice or "",
+                found.reference or "",
+                found.method,
+                found.due_on if kind is EntryKind.INVOICE else None,
+                found.invoice_id,
+                amount,
+                balance,
+            )
+
+
+def currencies(session: Session, actor: Actor, customer_id: int) -> list[str]:
+    """The currencies in which there is anything to state."""
+    actor.require(Permission.INVOICE_READ)
+    statement = (
+        select(LedgerPosting.currency)
+        .where(
+            LedgerPosting.account.in_(_ACCOUNT),
+            LedgerPosting.customer_id == customer_id,
+            visible_to(actor, LedgerPosting.customer_id),
+        )
+        .distinct()
+    )
+    return list(session.scalars(statement.order_by(LedgerPosting.currency)))
+
+
+def _parts(kind: EntryKind, amount: int, paid_back: int) -> Iterator[tuple[EntryKind, int]]:
+    """A refund is two things to the customer: a credit note, and money that went back where it did."""
+    if kind is not EntryKind.REFUND:
+        yield kind, amount
+        return
+    yield EntryKind.CREDIT_NOTE, amount - paid_back
+    if paid_back:
+        yield EntryKind.REFUND, paid_back
+
+
+def _changes(actor: Actor, wanted: Wanted) -> Select[*tuple[Any, ...]]:
+    """One row an entry that changed the account, or gave back what had been paid."""
+    first = aliased(LedgerEntry)
+    posted = (
+        select(
+            LedgerPosting.entry_id,
+            func.sum(case((LedgerPosting.account.in_(_ACCOUNT), LedgerPosting.amount_minor), else_=0)).label("amount"),
+            func.sum(case((LedgerPosting.account == Account.CASH, LedgerPosting.amount_minor), else_=0)).label("cash"),
+            func.min(LedgerPosting.invoice_id).label("invoice_id"),
+        )
+        .where(
+            LedgerPosting.account.in_((*_ACCOUNT, Account.CASH)),
+            wanted.period.contains(LedgerPosting.effective_on),
+            *_of_account(actor, wanted),
+        )
+        .group_by(LedgerPosting.entry_id)
+        .subquery()
+    )
+    kind = func.coalesce(first.kind, LedgerEntry.kind)
+    # A credit note that gave money back has no posting to the invoice: nothing was due on it.
+    invoice_id = func.coalesce(CreditNote.invoice_id, case((kind != EntryKind.PAYMENT, posted.c.invoice_id)))
+    return (
+        select(
+            LedgerEntry.id,
+            LedgerEntry.effective_on,
+            kind.label("kind"),
+            LedgerEntry.reverses_id.is_not(None).label("undone"),
+            posted.c.amount,
+            posted.c.cash,
+            CreditNote.number.label("credit_note"),
+            Payment.reference,
+            Payment.method,
+            invoice_id.label("invoice_id"),
+            Invoice.number.label("invoice"),
+            Invoice.due_on,
+        )
+        .join(posted, posted.c.entry_id == LedgerEntry.id)
+        .outerjoin(first, first.id == LedgerEntry.reverses_id)
+        .outerjoin(Payment, Payment.entry_id == func.coalesce(LedgerEntry.reverses_id, LedgerEntry.id))
+        .outerjoin(CreditNote, CreditNote.entry_id == func.coalesce(LedgerEntry.reverses_id, LedgerEntry.id))
+        .outerjoin(Invoice, Invoice.id == invoice_id)
+        .where(or_(posted.c.amount != 0, kind == EntryKind.REFUND))
+        .order_by(LedgerEntry.effective_on, LedgerEntry.id)
+    )
+
+
+def _balance(session: Session, actor: Actor, wanted: Wanted, until: ColumnElement[bool]) -> int:
+    actor.require(Permission.INVOICE_READ)
+    statement = select(func.sum(LedgerPosting.amount_minor)).where(
+        LedgerPosting.account.in_(_ACCOUNT), until, *_of_account(actor, wanted)
+    )
+    return int(session.scalar(statement) or 0)
+
+
+def _of_account(actor: Actor, wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions = [
+        LedgerPosting.customer_id == wanted.customer_id,
+        LedgerPosting.currency == wanted.currency,
+        visible_to(actor, LedgerPosting.customer_id),
+    ]
+    if wanted.business_id is not None:
+        conditions.append(LedgerPosting.business_id == wanted.business_id)
+    if wanted.known_at is not None:
+        conditions.append(LedgerPosting.recorded_at <= wanted.known_at)
+    return conditions

@@ -1,0 +1,240 @@
+"""What can happen to invoices, made to happen through the services, and written down beside them the plain way.
+
+``debts`` and ``account`` are lists of what each step means to a customer, by the words of the product and not by what
+was posted: the tests add them up in Python.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+from hypothesis import strategies as st
+from sqlalchemy.orm import Session
+
+from billing_core.customers.models import Customer
+from billing_core.identity import SYSTEM
+from billing_core.invoices import credit_notes, following, service
+from billing_core.invoices.content import Content, DraftLine
+from billing_core.invoices.models import Invoice
+from billing_core.money import Money
+from billing_core.payments import credit, received, refunds, write_offs
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.received import Received
+from billing_core.payments.refunds import MoneyBack
+
+FIRST = date(2026, 1, 1)
+
+
+@dataclass(frozen=True)
+class Change:
+    """So much more is owed (less: below 0) from that day on, known from that instant on."""
+
+    customer_id: int
+    currency: str
+    amount: int
+    on: date
+    known: datetime
+    invoice_id: int | None = None
+
+
+@dataclass
+class History:
+    """``day`` is the day of the step at hand; each step has its own instant."""
+
+    session: Session
+    day: date = FIRST
+    now: datetime = datetime(2026, 1, 1, 8, tzinfo=UTC)
+    customers: list[Customer] = field(default_factory=list)
+    invoices: list[Invoice] = field(default_factory=list)
+    debts: list[Change] = field(default_factory=list)
+    account: list[Change] = field(default_factory=list)
+    paid: list[tuple[int, dict[Invoice, int], Change]] = field(default_factory=list)
+
+    def next_step(self, days: int) -> None:
+        self.day += timedelta(days=days)
+        self.now = max(self.now + timedelta(minutes=1), datetime.combine(self.day, time(8), UTC))
+
+    def a_customer(self, ref: str) -> Customer:
+        customer = Customer(business_id=1, ref=ref, name=f"Customer {ref}", currency="USD", created_at=self.now)
+        self.session.add(customer)
+        self.session.flush()
+        self.customers.append(customer)
+        return customer
+
+    def send(
+        self, customer: Customer, amount: int, *, terms: int = 30, currency: str = "USD", issued: int = 0
+    ) -> Invoice:
+        """An invoice of one line without tax, issued that many days ago."""
+        content = Content(
+            business_id=1,
+            customer_id=customer.id,
+            currency=currency,
+            issued_on=self.day - timedelta(days=issued),
+            due_on=self.day - timedelta(days=issued) + timedelta(days=terms),
+            customer_name=customer.name,
+            customer_email="ap@example.com",
+            lines=(DraftLine("Work", Decimal(1), Money(amount, currency).amount, tax_rate=Decimal(0)),),
+        )
+        draft = service.create(self.session, SYSTEM, content, now=self.now)
+        invoice = service.open_invoice(self.session, SYSTEM, draft.id, now=self.now)
+        self.invoices.append(invoice)
+        self._owes(invoice, amount, on=invoice.issued_on)
+        return invoice
+
+    def pay(self, invoices: dict[Invoice, int], *, kept: int = 0, days_ago: int = 0, fee: int = 0) -> int:
+        first = next(iter(invoices))
+        money = Received(
+            first.currency,
+            sum(invoices.values()) + kept,
+            PaymentMethod.BANK_TRANSFER,
+            self.day - timedelta(days=days_ago),
+            fee_minor=fee,
+        )
+        payment = received.record(
+            self.session,
+            SYSTEM,
+            customer_id=first.customer_id,
+            received=money,
+            allocations={invoice.id: amount for invoice, amount in invoices.items()},
+            today=self.day,
+            now=self.now,
+        )
+        for invoice, amount in invoices.items():
+            self._pays(invoice, amount, on=money.received_on)
+        change = self._accounts(first, -money.amount_minor, on=money.received_on)
+        self.paid.append((payment.id, invoices, change))
+        return payment.id
+
+    def undo_payment(self, payment_id: int) -> None:
+        received.undo(self.session, SYSTEM, payment_id, reason="bounced", today=self.day, now=self.now)
+        found = next(one for one in self.paid if one[0] == payment_id)
+        self.paid.remove(found)
+        for invoice, amount in found[1].items():
+            self._pays(invoice, -amount)
+        self._accounts(next(iter(found[1])), -found[2].amount)
+
+    def apply_credit(self, invoice: Invoice, amount: int) -> None:
+        credit.apply(self.session, SYSTEM, invoice.id, amount_minor=amount, today=self.day, now=self.now)
+        self._pays(invoice, amount)
+
+    def credit_note(self, invoice: Invoice, amount: int) -> None:
+        facts = {"reason": "returned", "issued_on": self.day, "now": self.now}
+        credit_notes.issue(self.session, SYSTEM, invoice.id, amount_minor=amount, **facts)
+        self._owes(invoice, -amount)
+
+    def write_off(self, invoice: Invoice, amount: int) -> None:
+        facts = {"reason": "bankrupt", "today": self.day, "now": self.now}
+        write_offs.write_off(self.session, SYSTEM, invoice.id, amount_minor=amount, **facts)
+        self._owes(invoice, -amount)
+
+    def cancel(self, invoice: Invoice) -> None:
+        left = sum(change.amount for change in self.debts if change.invoice_id == invoice.id)
+        following.cancel(self.session, SYSTEM, invoice.id, now=self.now, today=self.day)
+        self._owes(invoice, -left)
+
+    def refund(self, invoice: Invoice, amount: int, method: PaymentMethod | None = PaymentMethod.BANK_TRANSFER) -> None:
+        """To the customer's account money back and its credit note are nothing; kept as credit we owe it to them."""
+        wanted = MoneyBack("returned", method, self.day, amount)
+        refunds.refund(self.session, SYSTEM, invoice.id, wanted=wanted, today=self.day, now=self.now)
+        if method is None:
+            self._accounts(invoice, -amount)
+
+    def pay_out(self, customer: Customer, amount: int, currency: str = "USD") -> None:
+        credit.pay_out(
+            self.session,
+            SYSTEM,
+            customer_id=customer.id,
+            business_id=1,
+            amount=Money(amount, currency),
+            method=PaymentMethod.BANK_TRANSFER,
+            reason="asked for it",
+            today=self.day,
+            now=self.now,
+        )
+        self.account.append(Change(customer.id, currency, amount, self.day, self.now))
+
+    def _owes(self, invoice: Invoice, amount: int, *, on: date | None = None) -> None:
+        self._pays(invoice, -amount, on=on)
+        self._accounts(invoice, amount, on=on)
+
+    def _pays(self, invoice: Invoice, amount: int, *, on: date | None = None) -> None:
+        self.debts.append(Change(invoice.customer_id, invoice.currency, -amount, on or self.day, self.now, invoice.id))
+
+    def _accounts(self, invoice: Invoice, amount: int, *, on: date | None = None) -> Change:
+        change = Change(invoice.customer_id, invoice.currency, amount, on or self.day, self.now)
+        self.account.append(change)
+        return change
+
+
+STEPS = ("send", "pay", "pay too much", "pay two", "undo", "use credit", "credit note", "write off", "cancel", "refund")
+
+# (what, which customer or invoice, how much of what is possible in tenths, days until then, days that it reaches back)
+steps = st.lists(
+    st.tuples(st.sampled_from(STEPS), st.integers(0, 9), st.integers(1, 10), st.integers(0, 40), st.integers(0, 10)),
+    min_size=1,
+    max_size=14,
+)
+
+
+def play(session: Session, wanted: list[tuple[str, int, int, int, int]]) -> History:
+    """Two customers, an invoice to begin with, and then what of the steps is possible."""
+    history = History(session)
+    for ref in ("C1", "C2"):
+        history.a_customer(ref)
+    history.send(history.customers[0], 100_00)
+    for what, which, tenths, days, back in wanted:
+        history.next_step(days)
+        _step(history, what, which, tenths, back)
+    return history
+
+
+def _step(history: History, what: str, which: int, tenths: int, back: int) -> None:
+    customer = history.customers[which % 2]
+    invoice = history.invoices[which % len(history.invoices)]
+    part = -(-invoice.due_minor * tenths // 10)
+    if what == "send":
+        currency = "EUR" if which > 6 else "USD"
+        history.send(customer, 1_000 * tenths + which, terms=10 * back, currency=currency, issued=back)
+    elif what == "pay" and part:
+        history.pay({invoice: part}, days_ago=min(back, (history.day - invoice.issued_on).days), fee=part // 20)
+    elif what == "pay too much" and part:
+        history.pay({invoice: part}, kept=77)
+    elif what == "pay two":
+        alike = [one for one in history.invoices if _pays_with(one, invoice)][:2]
+        if alike:
+            history.pay({one: max(1, one.due_minor // 2) for one in alike})
+    elif what == "undo" and history.paid:
+        payment_id, invoices, change = history.paid[-1]
+        spent = _credit(history, change) < -change.amount - sum(invoices.values())
+        if not spent and not any(one.refunded_minor for one in invoices):
+            history.undo_payment(payment_id)
+    elif what == "use credit" and (usable := min(part, _credit(history, invoice))) > 0:
+        history.apply_credit(invoice, usable)
+    elif what == "credit note" and part:
+        history.credit_note(invoice, part)
+    elif what == "write off" and part:
+        history.write_off(invoice, part)
+    elif what == "cancel" and invoice.due_minor and not invoice.paid_minor and not invoice.written_off_minor:
+        history.cancel(invoice)
+    elif what == "refund":
+        _refund(history, which, tenths)
+
+
+def _refund(history: History, which: int, tenths: int) -> None:
+    """Of an invoice that is paid, back to the customer or kept for them."""
+    paid = [one for one in history.invoices if one.state == "paid" and one.refunded_minor < one.paid_minor]
+    if paid:
+        invoice = paid[which % len(paid)]
+        left = invoice.paid_minor - invoice.refunded_minor
+        history.refund(invoice, max(1, left * tenths // 10), PaymentMethod.CASH if which % 2 else None)
+
+
+def _pays_with(one: Invoice, other: Invoice) -> bool:
+    return bool(one.due_minor) and (one.customer_id, one.currency) == (other.customer_id, other.currency)
+
+
+def _credit(history: History, of: Change | Invoice) -> int:
+    """What is kept for that customer in that currency: what they paid beyond what it paid."""
+    key = (of.customer_id, of.currency)
+    owed = sum(change.amount for change in history.debts if (change.customer_id, change.currency) == key)
+    return owed - sum(change.amount for change in history.account if (change.customer_id, change.currency) == key)

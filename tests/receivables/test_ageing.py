@@ -1,0 +1,124 @@
+"""Ageing by hand: the edges of the buckets, part payments, the past, and who sees what."""
+
+from datetime import timedelta
+
+import pytest
+
+from billing_core.errors import Invalid
+from billing_core.figures import Scope
+from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.receivables import ageing
+from billing_core.receivables.exporting import ageing_as_csv
+from tests.receivables.history import FIRST, History
+
+
+@pytest.fixture
+def history(session) -> History:
+    history = History(session)
+    history.a_customer("C1")
+    history.a_customer("C2")
+    return history
+
+
+def amounts(session, asked, actor=SYSTEM):
+    return {row.currency: row.amounts for row in ageing.by_currency(session, actor, asked)}
+
+
+@pytest.mark.parametrize(
+    ("days_late", "bucket"),
+    [(-5, 0), (0, 0), (1, 1), (30, 1), (31, 2), (60, 2), (61, 3), (90, 3), (91, 4), (900, 4)],
+)
+def test_each_bucket_begins_the_day_after_the_one_before_ends(session, history, days_late, bucket):
+    history.send(history.customers[0], 100, terms=0)
+    day = FIRST + timedelta(days=days_late)
+    expected = [0] * 5
+    expected[bucket] = 100
+
+    assert amounts(session, Scope(today=day)) == {"USD": tuple(expected)}
+    if days_late >= 0:  # before, it was not issued
+        assert amounts(session, Scope(as_at=day)) == {"USD": tuple(expected)}
+
+
+def test_what_was_paid_in_part_counts_with_the_rest(session, history):
+    invoice = history.send(history.customers[0], 100_00, terms=0)
+    history.next_step(days=40)
+    history.pay({invoice: 30_00})
+
+    assert amounts(session, Scope(today=history.day)) == {"USD": (0, 0, 70_00, 0, 0)}
+    assert amounts(session, Scope(as_at=FIRST + timedelta(days=39))) == {"USD": (0, 0, 100_00, 0, 0)}
+
+
+def test_a_payment_that_came_to_light_later_was_not_known_before(session, history):
+    invoice = history.send(history.customers[0], 100_00, terms=0)
+    history.next_step(days=20)
+    before = history.now
+    history.next_step(days=1)
+    history.pay({invoice: 100_00}, days_ago=15)
+
+    then = FIRST + timedelta(days=20)
+    assert amounts(session, Scope(as_at=then)) == {}
+    assert amounts(session, Scope(as_at=then, known_at=before)) == {"USD": (0, 100_00, 0, 0, 0)}
+
+
+def test_customers_are_listed_by_what_is_late(session, history):
+    one, other = history.customers
+    history.send(one, 500, terms=100)
+    history.send(one, 10, terms=0)
+    history.send(other, 20, terms=0)
+    history.send(other, 7, terms=0, currency="EUR")
+    asked = Scope(today=FIRST + timedelta(days=5))
+
+    rows = ageing.by_customer(session, SYSTEM, asked)
+
+    assert [(row.customer_name, row.currency, row.overdue_minor, row.total_minor, row.invoices) for row in rows] == [
+        ("Customer C2", "USD", 20, 20, 1),
+        ("Customer C1", "USD", 10, 510, 2),
+        ("Customer C2", "EUR", 7, 7, 1),
+    ]
+    assert ageing.customer_count(session, SYSTEM, asked) == 3
+    by_total = ageing.by_customer(session, SYSTEM, asked, order_by="-total", limit=1)
+    assert [row.customer_id for row in by_total] == [one.id]
+    assert [row.customer_id for row in ageing.by_customer(session, SYSTEM, asked, order_by="name", offset=2)] == [
+        other.id
+    ]
+    with pytest.raises(Invalid):
+        ageing.by_customer(session, SYSTEM, asked, order_by="id; DROP TABLE invoices")
+
+
+def test_one_customer_and_one_currency_can_be_asked_for(session, history):
+    one, other = history.customers
+    history.send(one, 500)
+    history.send(other, 20)
+    history.send(other, 7, currency="EUR")
+
+    for how in ({"today": FIRST}, {"as_at": FIRST}):
+        assert amounts(session, Scope(customer_id=one.id, **how)) == {"USD": (500, 0, 0, 0, 0)}
+        assert amounts(session, Scope(currency="EUR", **how)) == {"EUR": (7, 0, 0, 0, 0)}
+
+
+def test_somebody_bound_to_a_customer_sees_that_customer_alone(session, history):
+    one, other = history.customers
+    history.send(one, 500)
+    history.send(other, 20)
+    bound = actor_with(Role.MANAGER, user_id=None, name="Otto", customer_id=other.id)
+
+    for asked in (Scope(today=FIRST), Scope(today=FIRST, customer_id=one.id), Scope(as_at=FIRST)):
+        assert amounts(session, asked, bound) == {"USD": (20, 0, 0, 0, 0)}
+        assert [row.customer_id for row in ageing.by_customer(session, bound, asked)] == [other.id]
+
+
+def test_without_a_day_nothing_can_be_late(session, history):
+    with pytest.raises(ValueError, match="depends on a day"):
+        ageing.by_currency(session, SYSTEM, Scope())
+
+
+def test_the_ageing_leaves_as_csv(session, history):
+    history.send(history.customers[0], 123_45, terms=0)
+    file = ageing_as_csv(session, SYSTEM, Scope(today=FIRST + timedelta(days=2)))
+
+    text = b"".join(file.chunks).decode()
+
+    assert text.splitlines() == [
+        "customer_id,customer_name,currency,invoices,current,late_1_30,late_31_60,late_61_90,late_over_90,total",
+        f"{history.customers[0].id},Customer C1,USD,1,0.00,123.45,0.00,0.00,0.00,123.45",
+    ]

@@ -1,0 +1,144 @@
+"""A statement worked out by hand, and its file."""
+
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from billing_core.dates import Period
+from billing_core.errors import Forbidden, NotFound
+from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.payments.models import Payment
+from billing_core.receivables import statement
+from billing_core.receivables.exporting import statement_as_csv, what
+from billing_core.receivables.statement import Wanted
+from tests.receivables.history import History
+
+FEBRUARY = Period(date(2026, 2, 1), date(2026, 2, 28))
+
+
+@pytest.fixture
+def history(session) -> History:
+    """January: 100.00 invoiced and 40.00 paid. February: the rest of what can happen, two days apart."""
+    history = History(session)
+    customer = history.a_customer("=C1")
+    first = history.send(customer, 100_00)
+    history.next_step(days=10)
+    history.pay({first: 40_00})
+    history.next_step(days=22)
+    second = history.send(customer, 50_00)
+    history.next_step(days=2)
+    history.pay({first: 60_00, second: 20_00}, kept=5_00)
+    history.next_step(days=2)
+    history.apply_credit(second, 5_00)
+    history.next_step(days=2)
+    history.credit_note(second, 10_00)
+    history.next_step(days=2)
+    history.write_off(second, 15_00)
+    history.next_step(days=2)
+    history.refund(first, 30_00)
+    history.next_step(days=2)
+    third = history.send(customer, 70_00)
+    history.cancel(third)
+    return history
+
+
+def of_february(history, **facts) -> Wanted:
+    return Wanted(history.customers[0].id, "USD", FEBRUARY, **facts)
+
+
+def test_it_leads_row_by_row_from_what_was_owed_to_what_is_owed(session, history):
+    found = statement.statement(session, SYSTEM, of_february(history))
+
+    assert (found.opening_minor, found.closing_minor, found.complete) == (60_00, 0, True)
+    assert [(row.on.day, what(row), row.document, row.amount_minor, row.balance_minor) for row in found.rows] == [
+        (2, "Invoice", "INV-2026-002", 50_00, 110_00),
+        (4, "Payment", "", -85_00, 25_00),
+        (8, "Credit note", "CN-2026-001", -10_00, 15_00),
+        (10, "Write-off", "INV-2026-002", -15_00, 0),
+        (12, "Credit note", "CN-2026-002", -30_00, -30_00),
+        (12, "Refund", "INV-2026-001", 30_00, 0),
+        (14, "Invoice", "INV-2026-003", 70_00, 70_00),
+        (14, "Invoice cancelled", "INV-2026-003", -70_00, 0),
+    ]
+    assert (found.charged_minor, found.settled_minor) == (150_00, 210_00)
+    assert found.aged == (0, 0, 0, 0, 0)
+
+
+def test_it_says_how_old_what_is_left_is(session, history):
+    end = date(2026, 2, 3)
+    found = statement.statement(session, SYSTEM, Wanted(history.customers[0].id, "USD", Period(FEBRUARY.start, end)))
+
+    assert found.closing_minor == 110_00
+    assert found.aged == (50_00, 60_00, 0, 0, 0)
+
+
+def test_an_undone_payment_is_owed_again_from_its_own_day(session):
+    history = History(session)
+    invoice = history.send(history.a_customer("C1"), 100_00)
+    payment = history.pay({invoice: 100_00})
+    history.next_step(days=40)
+    history.undo_payment(payment)
+
+    found = statement.statement(session, SYSTEM, of_february(history))
+    assert [(what(row), row.amount_minor, row.balance_minor) for row in found.rows] == [
+        ("Payment undone", 100_00, 100_00)
+    ]
+
+
+def test_what_was_recorded_later_was_not_on_it_then(session, history):
+    known_at = history.now - timedelta(days=7)
+
+    found = statement.statement(session, SYSTEM, of_february(history, known_at=known_at))
+
+    assert [what(row) for row in found.rows] == ["Invoice", "Payment"]
+    assert found.closing_minor == 25_00
+
+
+def test_more_rows_than_fit_are_said_to_be_missing(session, history):
+    found = statement.statement(session, SYSTEM, of_february(history), limit=3)
+
+    assert (len(found.rows), found.complete, found.closing_minor) == (3, False, 0)
+
+
+def test_other_currencies_stand_on_statements_of_their_own(session, history):
+    customer = history.customers[0]
+    history.send(customer, 9_00, currency="EUR")
+
+    assert statement.currencies(session, SYSTEM, customer.id) == ["EUR", "USD"]
+    euros = statement.statement(session, SYSTEM, Wanted(customer.id, "EUR", FEBRUARY))
+    assert [row.amount_minor for row in euros.rows] == [9_00]
+
+
+def test_the_file_has_the_balances_and_numbers_to_compute_with(session, history):
+    file = statement_as_csv(session, SYSTEM, of_february(history))
+
+    lines = b"".join(file.chunks).decode().splitlines()
+
+    assert lines[0] == "date,what,document,reference,due_date,currency,charge,credit,balance"
+    assert lines[1] == "2026-02-01,Opening balance,,,,USD,,,60.00"
+    assert lines[2] == "2026-02-02,Invoice,INV-2026-002,,2026-03-04,USD,50.00,,110.00"
+    assert lines[6] == "2026-02-12,Credit note,CN-2026-002,,,USD,,30.00,-30.00"
+    assert lines[-1] == "2026-02-28,Closing balance,,,,USD,,,0.00"
+
+
+def test_a_reference_that_looks_like_a_formula_stays_text(session, history):
+    session.execute(update(Payment).values(reference="=1+1"))
+    lines = b"".join(statement_as_csv(session, SYSTEM, of_february(history)).chunks).decode().splitlines()
+
+    assert lines[3] == "2026-02-04,Payment,,'=1+1,,USD,,85.00,25.00"
+
+
+def test_only_who_may_see_the_customer_gets_it(session, history):
+    other = history.a_customer("C2")
+    bound = actor_with(Role.MANAGER, user_id=None, name="Otto", customer_id=other.id)
+    finance = actor_with(Role.FINANCE, user_id=None, name="Fay")
+
+    with pytest.raises(NotFound):
+        statement.statement(session, bound, of_february(history))
+    with pytest.raises(NotFound):
+        statement_as_csv(session, bound, of_february(history))
+    assert statement.closing(session, bound, of_february(history)) == 0
+    assert statement.currencies(session, bound, history.customers[0].id) == []
+    with pytest.raises(Forbidden):
+        statement_as_csv(session, finance, of_february(history))
