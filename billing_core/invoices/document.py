@@ -179,7 +179,7 @@ def of_content(session: Session, content: Content) -> InvoiceDocument:
         reference=content.reference,
         payment_terms=content.payment_terms,
         notes=content.notes,
-        issuer=_business(session, content.business_id),
+        issuer=issuer_of(session, content.business_id),
         customer=Recipient(
             content.customer_name, content.customer_address, content.customer_email, content.customer_tax_id
         ),
@@ -261,13 +261,14 @@ def _customer(invoice: Invoice) -> Recipient:
 def _issuer(session: Session, invoice: Invoice) -> Issuer:
     """The copy that was frozen with the number; a draft has none yet."""
     if invoice.issuer is None:
-        return _business(session, invoice.business_id)
+        return issuer_of(session, invoice.business_id)
     names = ("name", "address", "email", "phone", "tax_id", "bank_details", "footer")
     frozen = {name: invoice.issuer.get(name) or "" for name in names}
     return Issuer(**frozen, logo=_logo(session, invoice.business_id))
 
 
-def _business(session: Session, business_id: int) -> Issuer:
+def issuer_of(session: Session, business_id: int) -> Issuer:
+    """A business as it is called today."""
     business = session.get_one(Business, business_id)
     return Issuer(
         name=business.name,

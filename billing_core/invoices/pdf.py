@@ -6,7 +6,8 @@ import segno
 
 from billing_core.invoices.document import DocumentLine, InvoiceDocument
 from billing_core.invoices.models import InvoiceState
-from billing_core.invoices.pdf_letter import GREEN, GREY, RED, Column, Letter, Mark, Sum
+from billing_core.invoices.pdf_letter import GREEN, GREY, RED, Letter, Sum
+from billing_core.invoices.pdf_sheets import Column, Mark
 from billing_core.paper.pdf_paper import INK, MUTED
 from billing_core.paper.writing import Writing, writing
 

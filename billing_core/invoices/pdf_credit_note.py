@@ -1,7 +1,8 @@
 """A credit note as a PDF."""
 
 from billing_core.invoices.document import CreditNoteDocument
-from billing_core.invoices.pdf_letter import Column, Letter, Sum
+from billing_core.invoices.pdf_letter import Letter, Sum
+from billing_core.invoices.pdf_sheets import Column
 from billing_core.paper.writing import Writing, writing
 
 

@@ -1,52 +1,23 @@
-"""The letter that invoices, credit notes and statements are set on: letterhead, table over pages, totals, foot."""
+"""The letter that invoices, credit notes and statements are set on: letterhead, table over pages, totals."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from billing_core.invoices.document import Issuer, Recipient
-from billing_core.paper import pdf_picture, pdf_text
-from billing_core.paper.pdf_paper import ACCENT, FAINT, INK, MUTED, TINT, Color, Paper
-from billing_core.paper.writing import Writing
+from billing_core.invoices.document import Recipient
+from billing_core.invoices.pdf_sheets import KEPT_TOGETHER, TEXT, Sheets
+from billing_core.paper import pdf_picture
+from billing_core.paper.pdf_paper import ACCENT, INK, MUTED, TINT
 
 # The address stands where the window of a DIN or C6/5 envelope is.
-_MARGIN = 20
 _WINDOW = 46.5
 _FIRST_LINE_OF_WINDOW = 52
 _LONGEST_ADDRESS = 8
-_NEXT_PAGES_TOP = 24
-_FOOT = 24
 _LOGO_WIDTH, _LOGO_HEIGHT = 62, 22
-
-TEXT: Final = 9
-LINE_HEIGHT: Final = 4.4
-_ROW_PADDING = 1.7
-_HEADER_HEIGHT = 7
-# A row that is not taller than this stays on one page.
-_KEPT_TOGETHER = 70
 
 GREEN: Final = ((22, 101, 52), (220, 245, 228))
 RED: Final = ((153, 27, 27), (252, 228, 228))
 GREY: Final = ((75, 85, 99), (233, 236, 240))
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A word beside the title, such as "Paid"; ``across`` writes it over every page as well."""
-
-    text: str
-    colors: tuple[Color, Color]
-    across: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """``width`` in millimetres; the one without takes what the others leave."""
-
-    title: str
-    width: float = 0
-    right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,58 +29,8 @@ class Sum:
     strong: bool = False
 
 
-class Letter(Paper):
-    """A document to a customer. ``running`` names it at the top of each page after the first."""
-
-    def __init__(self, writing: Writing, issuer: Issuer, *, running: str, mark: Mark | None, made_at: datetime) -> None:
-        super().__init__(made_at=made_at, language=writing.locale.language, margin=_MARGIN)
-        self.b_margin = _FOOT
-        self.writing = writing
-        self._issuer = issuer
-        self._running = running
-        self._mark = mark
-        self._columns: Sequence[Column] = ()
-        self.set_author(issuer.name)
-        self.start_page()
-
-    # -- pages ---------------------------------------------------------------------------------------------------
-
-    def start_page(self) -> None:
-        self.add_page()
-        if self._mark and self._mark.across:
-            self._write_across(self._mark.text)
-        if self.page == 1:
-            return
-        self.put(self.l_margin, 13, self.fitting(self._running, self.epw, size=8), size=8, color=MUTED)
-        self.rule(y=18)
-        self.set_y(_NEXT_PAGES_TOP)
-        if self._columns:
-            self._header()
-
-    def room_for(self, height: float) -> None:
-        """Go on to the next page unless ``height`` fits on this one."""
-        if self.get_y() + height > self.bottom:
-            self.start_page()
-
-    def finished(self) -> bytes:
-        """The file, now that the number of pages is known."""
-        self.number_pages(self.writing.word("page"), self.right, self._foot_top, size=7, align="R")
-        return self.content()
-
-    def footer(self) -> None:
-        """Called by fpdf2 when a page is full."""
-        self.rule(y=self._foot_top - 2)
-        for number, line in enumerate(self.lines(self._issuer.footer, self.epw - 36, size=7)[:3]):
-            self.put(self.l_margin, self._foot_top + 3.2 * number, line, size=7, color=MUTED)
-
-    @property
-    def _foot_top(self) -> float:
-        return float(self.h - _FOOT + 7)
-
-    def _write_across(self, text: str) -> None:
-        size = min(110.0, 20_000 / max(1.0, self.width_of(text, size=110, bold=True)))
-        with self.rotation(52, self.w / 2, self.h / 2):
-            self.put(self.w / 2, self.h / 2 - size * 0.17, text, size=size, bold=True, color=FAINT, align="C")
+class Letter(Sheets):
+    """A document to a customer."""
 
     # -- letterhead ----------------------------------------------------------------------------------------------
 
@@ -122,7 +43,7 @@ class Letter(Paper):
         self._title(title)
 
     def _sender(self) -> float:
-        issuer, top = self._issuer, 15.0
+        issuer, top = self.issuer, 15.0
         has_logo = issuer.logo is not None and pdf_picture.place(
             self, issuer.logo, self.l_margin, top, _LOGO_WIDTH, _LOGO_HEIGHT
         )
@@ -148,7 +69,7 @@ class Letter(Paper):
 
     def _window(self, customer: Recipient) -> float:
         width = 82.0
-        sender = " · ".join([self._issuer.name, *(line for line in self._issuer.address.splitlines() if line.strip())])
+        sender = " · ".join([self.issuer.name, *(line for line in self.issuer.address.splitlines() if line.strip())])
         self.put(self.l_margin, _WINDOW, self.fitting(sender, width, size=6.5), size=6.5, color=MUTED)
         top = float(_FIRST_LINE_OF_WINDOW)
         for line in self.lines(customer.name, width, size=10, bold=True)[:3]:
@@ -186,73 +107,12 @@ class Letter(Paper):
         self.rule(ACCENT, 0.6)
         self.set_y(self.get_y() + 5)
 
-    # -- table ---------------------------------------------------------------------------------------------------
-
-    def rows(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-        """The first column's text is broken into lines, the others stand on its first line. Over pages the header is
-        repeated."""
-        wide = self.epw - sum(column.width for column in columns)
-        self._columns = [Column(c.title, c.width or wide, c.right) for c in columns]
-        self.room_for(_HEADER_HEIGHT + 12)
-        self._header()
-        for cells in rows:
-            self._row(cells)
-        self._columns = ()
-
-    def _header(self) -> None:
-        top = self.get_y()
-        self.set_fill_color(*TINT)
-        self.rect(self.l_margin, top, self.epw, _HEADER_HEIGHT, style="F")
-        left = self.l_margin
-        for column in self._columns:
-            self._cell(column, left, top + 1.9, column.title, size=8, bold=True, color=MUTED)
-            left += column.width
-        self.set_y(top + _HEADER_HEIGHT)
-
-    def _row(self, cells: Sequence[str]) -> None:
-        first = self._columns[0]
-        lines = self.lines(cells[0], first.width - 4, size=TEXT) or [""]
-        height = LINE_HEIGHT * len(lines) + 2 * _ROW_PADDING - 1
-        self.room_for(height if height <= _KEPT_TOGETHER else 4 * LINE_HEIGHT)
-        self.set_y(self.get_y() + _ROW_PADDING)
-        left = self.l_margin + first.width
-        for column, text in zip(self._columns[1:], cells[1:], strict=True):
-            self._cell(column, left, self.get_y(), text, size=TEXT)
-            left += column.width
-        to_the_left = pdf_text.reads_right_to_left(cells[0][:1])
-        for line in lines:
-            self.room_for(LINE_HEIGHT)
-            if to_the_left:
-                self.put(self.l_margin + first.width - 2, self.get_y(), line, size=TEXT, align="R")
-            else:
-                self.put(self.l_margin + 2, self.get_y(), line, size=TEXT)
-            self.set_y(self.get_y() + LINE_HEIGHT)
-        self.set_y(self.get_y() + _ROW_PADDING - 1)
-        self.rule()
-
-    def _cell(
-        self, column: Column, left: float, top: float, text: str, *, size: float, bold: bool = False, color: Color = INK
-    ) -> None:
-        room = column.width - 4
-        if column.right:
-            size = self.shrunk(text, room, size=size, bold=bold)
-            self.put(left + column.width - 2, top, text, size=size, bold=bold, color=color, align="R")
-        else:
-            self.put(left + 2, top, self.fitting(text, room, size=size, bold=bold), size=size, bold=bold, color=color)
-
-    def column_for(self, title: str, texts: Iterable[str], *, most: float = 30) -> Column:
-        """A column of figures just wide enough for its title and its longest text; beyond ``most`` they are set
-        smaller."""
-        longest = max(texts, key=len, default="")
-        needed = max(self.width_of(title, size=8, bold=True), self.width_of(longest, size=TEXT))
-        return Column(title, min(needed, most) + 4.5, right=True)
-
     # -- below the table -----------------------------------------------------------------------------------------
 
     def sums(self, sums: Sequence[Sum], *, left: float) -> None:
         """The totals, from ``left`` to the right margin, on one page with the box below them where that is possible."""
         height = sum(6.4 if one.strong else 5.2 for one in sums) + 16
-        if height < _KEPT_TOGETHER:
+        if height < KEPT_TOGETHER:
             self.room_for(height)
         for one in sums:
             self.room_for(13 if one.strong else 5.6)
@@ -278,6 +138,19 @@ class Letter(Paper):
         size = self.shrunk(amount, room, size=15, bold=True)
         self.put(self.right - 4, top + 6 - size * 0.16, amount, size=size, bold=True, color=ACCENT, align="R")
         self.set_y(top + 14)
+
+    def strip(self, facts: Sequence[tuple[str, str]]) -> None:
+        """Figures side by side over the whole width, each below its label."""
+        self.room_for(16)
+        top, width = self.get_y(), self.epw / len(facts)
+        self.set_fill_color(*TINT)
+        self.rect(self.l_margin, top, self.epw, 13, style="F", round_corners=True, corner_radius=1.5)
+        for place, (label, value) in enumerate(facts):
+            middle = self.l_margin + width * (place + 0.5)
+            self.put(middle, top + 2.4, self.fitting(label, width - 3, size=7.5), size=7.5, color=MUTED, align="C")
+            size = self.shrunk(value, width - 3, size=TEXT, bold=True)
+            self.put(middle, top + 7, value, size=size, bold=True, align="C")
+        self.set_y(top + 17)
 
     def block(self, heading: str, text: str, *, width: float | None = None) -> None:
         """A heading with lines below it, at the left margin; goes on over pages."""
