@@ -1,0 +1,134 @@
+"""Balances: as at any day and as known at any instant, against adding up in Python."""
+
+from collections import Counter
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing_core.errors import Forbidden
+from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
+from billing_core.ledger import queries, sealing, service, verification
+from billing_core.ledger.models import Account, EntryKind
+from billing_core.ledger.queries import Counted
+from billing_core.ledger.service import Side
+from tests.ledger.books import NOW, TODAY, a_payment_entry, an_entry, an_invoice_entry, parties
+
+_SIDES = st.lists(
+    st.tuples(
+        st.sampled_from(Account), st.integers(-1_000, 1_000), st.sampled_from(["", "19"]), st.sampled_from([None, 1, 2])
+    ),
+    min_size=1,
+    max_size=5,
+)
+# (which customer, currency, effective in so many days, recorded after so many minutes, sides of which a last is due)
+_ENTRIES = st.lists(
+    st.tuples(st.integers(0, 1), st.sampled_from(["USD", "EUR"]), st.integers(-5, 5), st.integers(0, 5), _SIDES),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    _ENTRIES,
+    st.none() | st.integers(-6, 6),
+    st.none() | st.integers(-1, 6),
+    st.lists(st.sampled_from(sorted(queries.DIMENSIONS)), unique=True),
+    st.sampled_from([{}, {"account": Account.CASH}, {"detail": "19"}, {"invoice_id": 2}, {"currency": "EUR"}]),
+)
+def test_balances_are_what_adding_up_says(session, entries, day, minute, by, only):
+    as_at = None if day is None else TODAY + timedelta(days=day)
+    known_at = None if minute is None else NOW + timedelta(minutes=minute)
+    with session.begin_nested() as savepoint:
+        customers = [parties(session, "ACME"), parties(session, "BETA")]
+        expected = Counter()
+        for who, currency, days, minutes, sides in entries:
+            sides = [*sides, (Account.CASH, -sum(amount for _, amount, *_ in sides), "", None)]
+            on, recorded = TODAY + timedelta(days=days), NOW + timedelta(minutes=minutes)
+            entry = an_entry(
+                customers[who], EntryKind.PAYMENT, [Side(*side) for side in sides], currency=currency, on=on
+            )
+            service.post(session, SYSTEM, entry, now=recorded)
+            if (as_at is None or on <= as_at) and (known_at is None or recorded <= known_at):
+                for account, amount, detail, invoice_id in sides:
+                    facts = {
+                        "account": account,
+                        "detail": detail,
+                        "business_id": 1,
+                        "customer_id": customers[who].id,
+                        "invoice_id": invoice_id,
+                        "currency": currency,
+                    }
+                    if all(facts[name] == wanted for name, wanted in only.items()):
+                        expected[*(facts[name] for name in (*by, "currency"))] += amount
+        sealing.seal(session, now=NOW)
+
+        found = queries.balances(session, SYSTEM, Counted(**only, as_at=as_at, known_at=known_at), by=by)
+        proof = [check.wrong for check in verification.checks(session)]
+        savepoint.rollback()
+        session.expunge_all()
+
+    keys = [tuple(getattr(row, name) for name in (*by, "currency")) for row in found]
+    assert dict(zip(keys, (row.amount_minor for row in found), strict=True)) == {
+        key: amount for key, amount in expected.items() if amount
+    }
+    assert proof == [()] * 5
+
+
+def test_a_balance_is_one_amount_a_currency(session):
+    acme = parties(session)
+    for entry in (
+        an_invoice_entry(acme, 1, net=100),
+        an_invoice_entry(acme, 2, net=30, currency="EUR"),
+        a_payment_entry(acme, {1: 60}, kept=5, on=date(2026, 5, 20)),
+    ):
+        service.post(session, SYSTEM, entry, now=NOW)
+
+    receivable = Counted(account=Account.RECEIVABLE)
+    assert queries.balance(session, SYSTEM, receivable) == {"EUR": 30, "USD": 40}
+    assert queries.balance(session, SYSTEM, Counted(account=Account.CUSTOMER_CREDIT)) == {"USD": -5}
+    before = Counted(account=Account.RECEIVABLE, invoice_id=1, as_at=date(2026, 5, 19))
+    assert queries.balance(session, SYSTEM, before) == {"USD": 100}
+
+
+def test_balances_come_in_pages_of_their_order(session):
+    acme = parties(session)
+    for number in (3, 1, 2):
+        service.post(session, SYSTEM, an_invoice_entry(acme, number, net=number), now=NOW)
+
+    asked = Counted(account=Account.RECEIVABLE)
+    pages = [queries.balances(session, SYSTEM, asked, by=["invoice_id"], limit=2, offset=offset) for offset in (0, 2)]
+    assert [[row.invoice_id for row in page] for page in pages] == [[1, 2], [3]]
+
+
+def test_what_was_posted_for_a_document_is_listed_with_its_sides(session):
+    acme = parties(session)
+    opened = service.post(session, SYSTEM, an_invoice_entry(acme, 7, net=100, tax=19), now=NOW)
+    undone = service.reverse(session, SYSTEM, opened, effective_on=TODAY, memo="cancelled", now=NOW)
+
+    entries = queries.entries(session, SYSTEM, "invoice:7")
+    assert [(row.id, row.kind, row.memo, row.reverses_id) for row in entries] == [
+        (opened, EntryKind.INVOICE, "", None),
+        (undone, EntryKind.REVERSAL, "cancelled", opened),
+    ]
+    assert [(row.account, row.detail, row.amount_minor) for row in queries.postings(session, SYSTEM, undone)] == [
+        (Account.RECEIVABLE, "", -119),
+        (Account.REVENUE, "service", 100),
+        (Account.TAX_PAYABLE, "19", 19),
+    ]
+
+
+def test_somebody_bound_to_a_customer_sees_that_customer_alone(session):
+    acme, beta = parties(session, "ACME"), parties(session, "BETA")
+    service.post(session, SYSTEM, an_invoice_entry(acme, 1, net=100), now=NOW)
+    posted = service.post(session, SYSTEM, an_invoice_entry(beta, 2, net=7), now=NOW)
+    bound = actor_with(Role.FINANCE, user_id=None, name="Otto", customer_id=acme.id)
+
+    asked = Counted(account=Account.RECEIVABLE)
+    assert queries.balance(session, bound, asked) == {"USD": 100}
+    assert queries.entries(session, bound, "invoice:2") == []
+    assert queries.postings(session, bound, posted) == []
+    with pytest.raises(Forbidden):
+        queries.balance(session, Actor(None, "Nemo", frozenset({Permission.REPORT_READ})), asked)
