@@ -1,0 +1,133 @@
+"""A customer's statement as a PDF, set like the invoices on it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time
+from decimal import Decimal
+
+from sqlalchemy.orm import Session
+
+from billing_core.customers import queries as customers
+from billing_core.identity import Actor
+from billing_core.invoices.content import postal_address
+from billing_core.invoices.document import Recipient, issuer_of
+from billing_core.invoices.pdf_letter import Letter, Sum
+from billing_core.invoices.pdf_sheets import Column
+from billing_core.ledger.models import EntryKind
+from billing_core.paper.writing import Writing, writing
+from billing_core.receivables.ageing import BUCKETS, Bucket
+from billing_core.receivables.statement import Statement, StatementRow, Wanted, statement
+
+_WORDS = {
+    EntryKind.INVOICE: "invoice",
+    EntryKind.PAYMENT: "payment",
+    EntryKind.CREDIT_APPLIED: "credit_applied",
+    EntryKind.CREDIT_NOTE: "credit_note",
+    EntryKind.REFUND: "refund",
+    EntryKind.CREDIT_PAID_OUT: "credit_paid_out",
+    EntryKind.WRITE_OFF: "write_off",
+}
+
+
+def statement_pdf(session: Session, actor: Actor, wanted: Wanted) -> bytes:
+    """The whole file, in the customer's language; NotFound where this actor may not know of the customer."""
+    found = statement(session, actor, wanted)
+    customer = customers.one(session, actor, wanted.customer_id)
+    recipient = Recipient(customer.name, postal_address(customer), customer.email, customer.tax_id)
+    words = writing(customer.language)
+    name = words.word("statement")
+    letter = Letter(
+        words,
+        issuer_of(session, wanted.business_id or customer.business_id),
+        running=f"{name} · {customer.name}",
+        mark=None,
+        made_at=datetime.combine(wanted.period.end, time(), UTC),
+    )
+    letter.set_title(f"{name}, {customer.name}, {wanted.currency}")
+    letter.letterhead(recipient, _facts(found, recipient, words), name)
+    _table(letter, found, words)
+    _below(letter, found, words)
+    return letter.finished()
+
+
+def _facts(found: Statement, customer: Recipient, words: Writing) -> list[tuple[str, str]]:
+    period = found.wanted.period
+    facts = [
+        (words.word("period"), f"{words.day(period.start)} – {words.day(period.end)}"),
+        (words.word("your_tax_id"), customer.tax_id),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _table(letter: Letter, found: Statement, words: Writing) -> None:
+    currency = found.wanted.currency
+    rows = list(_rows(found, words))
+    on, _, due_on, charges, credited, balance = zip(*rows, strict=True)
+    letter.rows(
+        [
+            letter.column_for(words.word("issued_on"), on, right=False),
+            Column(words.word("description")),
+            letter.column_for(words.word("due_on"), due_on, right=False),
+            letter.column_for(words.word("charges"), charges),
+            letter.column_for(words.word("credits"), credited),
+            letter.column_for(f"{words.word('balance')} {currency}", balance),
+        ],
+        rows,
+    )
+    letter.set_y(letter.get_y() + 4)
+
+
+def _rows(found: Statement, words: Writing) -> Iterator[tuple[str, str, str, str, str, str]]:
+    currency = found.wanted.currency
+    opening = words.amount(found.opening_minor, currency)
+    yield words.day(found.wanted.period.start), words.word("opening_balance"), "", "", "", opening
+    if not found.rows:
+        yield "", words.word("nothing_happened"), "", "", "", ""
+    for row in found.rows:
+        yield (
+            words.day(row.on),
+            _what(row, words),
+            words.day(row.due_on) if row.due_on else "",
+            words.amount(row.amount_minor, currency) if row.amount_minor > 0 else "",
+            words.amount(-row.amount_minor, currency) if row.amount_minor < 0 else "",
+            words.amount(row.balance_minor, currency),
+        )
+
+
+def _what(row: StatementRow, words: Writing) -> str:
+    """Such as “Invoice INV-2026-007” or “Payment, undone · RF18”."""
+    what = words.word(_WORDS.get(row.kind, "other"))
+    if row.undone:
+        what = words.word("undone").format(what=what)
+    return " · ".join(part for part in (f"{what} {row.document}".strip(), row.reference) if part)
+
+
+def _below(letter: Letter, found: Statement, words: Writing) -> None:
+    currency, left = found.wanted.currency, letter.w / 2 + 5
+    if found.complete:
+        sums = [
+            Sum(words.word("opening_balance"), words.amount(found.opening_minor, currency)),
+            Sum(words.word("charges"), words.amount(found.charged_minor, currency)),
+            Sum(words.word("credits"), words.amount(-found.settled_minor, currency)),
+        ]
+    else:
+        count = words.quantity(Decimal(len(found.rows)))
+        letter.block(words.word("notes"), words.word("only_the_first").format(count=count))
+        sums = []
+    closing = words.money(found.closing_minor, currency)
+    letter.sums([*sums, Sum(words.word("closing_balance"), closing, strong=True)], left=left)
+    label = words.word("amount_due" if found.closing_minor >= 0 else "in_your_favour")
+    letter.box(label, words.money(abs(found.closing_minor), currency), left=left)
+    if any(found.aged):
+        letter.set_y(letter.get_y() + 3)
+        aged = zip(BUCKETS, found.aged, strict=True)
+        letter.strip([(_bucket(bucket, words), words.amount(minor, currency)) for bucket, minor in aged])
+    if found.closing_minor > 0:
+        letter.block(words.word("bank_details"), letter.issuer.bank_details)
+
+
+def _bucket(bucket: Bucket, words: Writing) -> str:
+    if bucket.first is None:
+        return words.word("not_yet_due")
+    if bucket.last is None:
+        return words.word("later_than").format(days=bucket.first - 1)
+    return words.word("days_late").format(days=f"{bucket.first}–{bucket.last}")

@@ -1,0 +1,99 @@
+"""A statement as PDF, read back by another library."""
+
+import io
+from datetime import date
+
+import pytest
+from pypdf import PdfReader
+
+from billing_core.businesses.queries import default_business
+from billing_core.dates import Period
+from billing_core.errors import NotFound
+from billing_core.identity import SYSTEM
+from billing_core.payments import received
+from billing_core.receivables import pdf
+from billing_core.receivables.pdf import statement_pdf
+from billing_core.receivables.statement import Wanted, statement
+from tests.payments.books import NOW, TODAY, a_customer, an_open_invoice, pay
+
+MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
+
+
+def pages(session, customer, period=MARCH) -> list[str]:
+    content = statement_pdf(session, SYSTEM, Wanted(customer.id, "EUR", period))
+    return [" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(content)).pages]
+
+
+def test_it_leads_from_what_was_owed_to_what_is_owed(session):
+    default_business(session).bank_details = "IBAN GB29"
+    customer = a_customer(session)
+    invoice = an_open_invoice(session, customer, "100", tax_rate="19")
+    pay(session, customer, 4_000, **{str(invoice.id): 4_000})
+
+    (page,) = pages(session, customer)
+
+    assert f"Mar 1, 2026 Invoice {invoice.number} Mar 31, 2026 119.00 119.00" in page
+    assert "Mar 10, 2026 Payment · RF18 40.00 79.00" in page
+    assert "Opening balance 0.00 Charged 119.00 Credited -40.00 Closing balance €79.00" in page
+    assert "Amount due €79.00" in page
+    assert "Not yet due 79.00 1–30 days late 0.00" in page
+    assert "IBAN GB29" in page
+
+
+def test_what_was_undone_is_said(session):
+    customer = a_customer(session)
+    payment = pay(session, customer, 4_000)
+    received.undo(session, SYSTEM, payment.id, reason="not ours", today=TODAY, now=NOW)
+    (page,) = pages(session, customer)
+    assert "Payment · RF18 40.00 -40.00" in page
+    assert "Payment, undone · RF18 40.00 0.00" in page
+
+
+def test_a_customer_with_credit_is_not_asked_for_money(session):
+    default_business(session).bank_details = "IBAN GB29"
+    customer = a_customer(session)
+    pay(session, customer, 4_000)
+    (page,) = pages(session, customer)
+    assert "In your favour €40.00" in page
+    assert "Amount due" not in page
+    assert "IBAN" not in page
+
+
+def test_a_month_without_changes_says_so_in_the_customers_language(session):
+    customer = a_customer(session)
+    customer.language = "de"
+    (page,) = pages(session, customer)
+    assert "Kontoauszug" in page
+    assert "In diesem Zeitraum gab es keine Bewegung." in page
+    assert "Endsaldo 0,00 €" in page
+
+
+def test_the_balance_counts_what_no_longer_fits(session, monkeypatch):
+    customer = a_customer(session)
+    for _ in range(3):
+        an_open_invoice(session, customer)
+
+    def short(*args):
+        return statement(*args, limit=2)
+
+    monkeypatch.setattr(pdf, "statement", short)
+    (page,) = pages(session, customer)
+    assert page.count("Invoice INV-") == 2
+    assert "Only the first 2 entries are listed" in page
+    assert "Charged 200" not in page
+    assert "Closing balance €300.00" in page
+
+
+def test_a_long_statement_goes_on_over_pages(session):
+    customer = a_customer(session)
+    for _ in range(40):
+        an_open_invoice(session, customer)
+    found = pages(session, customer)
+    assert len(found) > 1
+    assert all("Date Description Due date Charged Credited Balance EUR" in page for page in found)
+    assert "Closing balance €4,000.00" in found[-1]
+
+
+def test_nobody_gets_the_statement_of_a_customer_that_does_not_exist(session):
+    with pytest.raises(NotFound):
+        statement_pdf(session, SYSTEM, Wanted(404, "EUR", MARCH))
