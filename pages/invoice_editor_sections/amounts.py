@@ -31,14 +31,14 @@ def table(totals: Totals, content: Content, more: Sequence[Sum] = ()) -> None:
     for row in totals.by_rate:
         on = f"Tax {formats.decimal(row.rate)} % on {formats.amount(row.net_minor, currency)}"
         rows.append(Sum(on, row.tax_minor))
-    rows += [Sum(f"Total, {currency}", totals.total_minor, strong=True), *more]
-    shown = [
-        (f"**{md(one.label)}**", f"**{_amount(one, currency)}**")
-        if one.strong
-        else (md(one.label), _amount(one, currency))
-        for one in rows
-    ]
-    st.markdown("\n".join(["| | |", "| :--- | ---: |", *(f"| {label} | {amount} |" for label, amount in shown)]))
+    rows += [Sum("Total", totals.total_minor, strong=True), *more]
+    shown = [_row(one, currency) for one in rows]
+    st.markdown("\n".join([f"| | {currency} |", "| :--- | ---: |", *shown]), width="content")
+
+
+def _row(one: Sum, currency: str) -> str:
+    mark = "**" if one.strong else ""
+    return f"| {mark}{md(one.label)}{mark} | {mark}{md(formats.amount(one.minor, currency))}{mark} |"
 
 
 def strip(totals: Totals, *, kept_minor: int | None, paper_minor: int | None, owed_minor: int | None = None) -> None:
@@ -65,7 +65,3 @@ def strip(totals: Totals, *, kept_minor: int | None, paper_minor: int | None, ow
         return
     said = ", ".join(f"{name} {formats.money(minor, currency)}" for name, minor in figures)
     st.error(f"These should be one amount: {said}. Reload the page; if it stays, tell an administrator.")
-
-
-def _amount(one: Sum, currency: str) -> str:
-    return md(formats.amount(one.minor, currency))

@@ -50,6 +50,7 @@ class Desk:
     saved: Content | None = None
     saved_at: datetime | None = None
     grid: int = 0
+    currency: str = ""
     conflict: Conflict | None = None
     refused: BillingError | None = None
 
@@ -100,8 +101,10 @@ def read(desk: Desk) -> Typed:
     locale, state = formats.locale(), st.session_state
     reasons: dict[str, str] = {}
     lines_now = rows.edited(desk.rows, state.get(desk.grid_key))
-    if rows.redrawn(state.get(desk.grid_key)):
-        desk.rows, desk.grid = lines_now, desk.grid + 1
+    currency = state[desk.key("currency")]
+    if rows.redrawn(state.get(desk.grid_key)) or currency != desk.currency:
+        desk.rows, desk.grid, desk.currency = rows.with_spare(lines_now), desk.grid + 1, currency
+        lines_now = desk.rows
     filled = [row for row in lines_now if not row.untouched]
 
     chosen: dict[str, Any] = {name: state[desk.key(name)] for name in (*TEXTS, *_CHOSEN)}
@@ -109,7 +112,6 @@ def read(desk: Desk) -> Typed:
         if chosen[name] is None:
             reasons[name] = "is needed"
             chosen[name] = getattr(desk.start, name)
-    currency = chosen["currency"]
     content = replace(
         desk.start,
         **{name: chosen[name] or "" for name in TEXTS},
@@ -186,6 +188,7 @@ def _read(invoice: InvoiceView, content: Content) -> Desk:
 def _lay_out(desk: Desk) -> Desk:
     """Give each widget what it begins with."""
     locale = formats.locale()
+    desk.rows, desk.currency = rows.with_spare(desk.rows), desk.start.currency
     for name in (*TEXTS, *_CHOSEN):
         st.session_state[desk.key(name)] = getattr(desk.start, name)
     st.session_state[desk.key("discount_percent")] = typed.written(desk.start.discount_percent, locale)

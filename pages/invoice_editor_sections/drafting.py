@@ -44,26 +44,33 @@ def draw(read: Reader, actor: Actor, desk: Desk, stored: InvoiceView | None) -> 
 
     _header(read, actor, desk, now_typed, stored)
     _notices(actor, desk, now_typed, stored)
-    beside = st.session_state.get("invoice_preview", True)
-    form, paper = st.columns([5, 4], gap="medium") if beside else (st.container(), None)
+    if st.session_state.get("invoice_preview", True):
+        form, paper = st.columns([3, 2], gap="medium")
+    else:
+        form, paper = st.container(), None
     with form:
         fields.draw(read, desk, now_typed.content, now_typed.reasons, stored.number if stored else None)
-        grid.draw(desk, now_typed, of_lines)
-        left, right = st.columns(2, gap="medium")
-        with left:
-            fields.notes(desk, now_typed.reasons)
-            fields.discount(desk, now_typed.content.currency, now_typed.reasons)
-        with right:
-            amounts.table(totals, now_typed.content)
+        fields.notes(desk, now_typed.reasons)
+    grid.draw(desk, now_typed, of_lines)
+    _sums(read, desk, now_typed, totals, stored)
+    if stored is not None:
+        linked.draw(read, actor, stored)
+        timeline.draw(read, stored)
+    # Last, for it takes longest.
+    if paper is not None:
+        with paper:
+            preview.draw(read, stored)
+
+
+def _sums(read: Reader, desk: Desk, now_typed: Typed, totals: Totals, stored: InvoiceView | None) -> None:
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        fields.discount(desk, now_typed.content.currency, now_typed.reasons)
         if stored is not None and now_typed.content == desk.saved:
             said = read.plain(document.of_invoice, stored.id).totals.total_minor
             amounts.strip(totals, kept_minor=stored.total_minor, paper_minor=said)
-        if stored is not None:
-            linked.draw(read, actor, stored)
-            timeline.draw(read, stored)
-    if paper is not None:
-        with paper:
-            preview.draw(stored)
+    with right:
+        amounts.table(totals, now_typed.content)
 
 
 def _header(read: Reader, actor: Actor, desk: Desk, now_typed: Typed, stored: InvoiceView | None) -> None:
@@ -74,7 +81,7 @@ def _header(read: Reader, actor: Actor, desk: Desk, now_typed: Typed, stored: In
         st.title(title, anchor=False, width="content")
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
             st.toggle("Paper", value=True, key="invoice_preview", persist_state="session", help="The PDF beside it")
-            sends = st.button("Send…", type="primary", icon=":material/send:", key="send_draft", disabled=not saved)
+            sends = st.button("Send", type="primary", icon=":material/send:", key="send_draft", disabled=not saved)
             if stored is not None:
                 _menu(read, actor, stored)
     _state(read, desk, now_typed)

@@ -49,7 +49,7 @@ def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
         linked.draw(read, actor, invoice)
         timeline.draw(read, invoice)
     with paper:
-        preview.draw(invoice)
+        preview.draw(read, invoice)
 
 
 def _header(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
@@ -139,7 +139,7 @@ def _says(read: Reader, invoice: InvoiceView) -> None:
     ]
     height: int | str = "content" if len(rows) <= _MOST_ROWS else "auto"
     tables.show(rows, columns, key="invoice_lines", alt="Lines of the invoice", height=height)
-    with st.container(horizontal=True, horizontal_alignment="right"), st.container(width=420):
+    with st.container(horizontal_alignment="right"):
         amounts.table(totals, content)
     paper = read.plain(document.of_invoice, invoice.id)
     posted = ledger_rows.posted_minor(read, invoice) if invoice.state is not InvoiceState.DRAFT else None

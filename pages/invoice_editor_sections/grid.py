@@ -8,7 +8,7 @@ import streamlit as st
 from billing_core.invoices.models import LineType
 from billing_core.money import LINE_QUANTITY_PLACES
 from pages.invoice_editor_sections.desk import Desk, Typed
-from pages.invoice_editor_sections.rows import CELLS, PLACE, Row
+from pages.invoice_editor_sections.rows import CELLS, PLACE, Row, usual_tax
 from pages.ui import formats
 from pages.ui.text import md
 
@@ -28,7 +28,9 @@ _MOST_SAID = 8
 def draw(desk: Desk, now_typed: Typed, amounts: Mapping[int, int]) -> None:
     """``amounts``: what each line comes to in minor units, counted from 1; lines that cannot be read are missing."""
     currency = now_typed.content.currency
-    height = _ROW_HEIGHT * (min(len(now_typed.rows), _MOST_SHOWN) + 2) + 3
+    # From the rows that the grid was drawn with: whatever else it is given changes only when it is drawn anew, or
+    # the browser would take it for another grid and forget what was typed.
+    height = _ROW_HEIGHT * (min(len(desk.rows), _MOST_SHOWN) + 2) + 3
     grid, beside = st.columns([6, 1], gap="xxsmall")
     with grid:
         st.data_editor(
@@ -40,7 +42,7 @@ def draw(desk: Desk, now_typed: Typed, amounts: Mapping[int, int]) -> None:
             row_height=_ROW_HEIGHT,
             placeholder="",
             alt="Lines of the invoice",
-            column_config=_columns(now_typed.rows, currency),
+            column_config=_columns(usual_tax(desk.rows), currency),
         )
     with beside:
         st.dataframe(
@@ -51,7 +53,7 @@ def draw(desk: Desk, now_typed: Typed, amounts: Mapping[int, int]) -> None:
             alt="What each line comes to",
             column_config={f"Amount, {currency}": st.column_config.TextColumn(alignment="right")},
         )
-    _problems(now_typed.reasons)
+    _problems(now_typed)
     st.caption(
         "Add a line at the end of the grid, or paste rows from a spreadsheet. To move a line, change its number; "
         "to remove lines, tick them and press Delete."
@@ -65,8 +67,7 @@ def _frame(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame({PLACE: places, **{name: column.astype("string") for name, column in cells.items()}})
 
 
-def _columns(rows: Sequence[Row], currency: str) -> dict[str, object]:
-    usual_tax = rows[-1].tax_rate if rows else "0"
+def _columns(tax_rate: str, currency: str) -> dict[str, object]:
     text = st.column_config.TextColumn
     return {
         PLACE: st.column_config.NumberColumn("#", width=40, help="Another number moves the line there", step=1),
@@ -81,7 +82,7 @@ def _columns(rows: Sequence[Row], currency: str) -> dict[str, object]:
         "unit_price": text(f"Price, {currency}", width=90, alignment="right", help="Of one, before tax"),
         "discount_percent": text("Disc. %", width=66, alignment="right"),
         "discount_minor": text("Discount", width=76, alignment="right", help=f"Off this line, in {currency}"),
-        "tax_rate": text("Tax %", width=60, alignment="right", default=usual_tax or "0"),
+        "tax_rate": text("Tax %", width=60, alignment="right", default=tax_rate),
         "type": st.column_config.SelectboxColumn(
             "Type",
             width=80,
@@ -103,12 +104,12 @@ def _amounts(now_typed: Typed, amounts: Mapping[int, int]) -> list[str]:
     return cells
 
 
-def _problems(reasons: Mapping[str, str]) -> None:
+def _problems(now_typed: Typed) -> None:
     """What is wrong with which line, in words."""
     said = []
-    for field, reason in reasons.items():
+    for field, reason in now_typed.reasons.items():
         match field.split("."):
-            case ["lines"]:
+            case ["lines"] if now_typed.content.lines:
                 said.append(f"The lines {md(reason)}")
             case ["lines", at, name]:
                 said.append(f"Line {at}: the {_NAMES.get(name, name)} {md(reason)}")

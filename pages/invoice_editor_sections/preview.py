@@ -1,21 +1,38 @@
 """The paper itself, shown in the page: the same PDF that the customer gets."""
 
 import streamlit as st
+from sqlalchemy.orm import Session
 
+from billing_core.invoices import document
+from billing_core.invoices.pdf import invoice_pdf
 from billing_core.invoices.rows import InvoiceView
+from billing_core.paper.pictures import pictures
+from billing_core.settings import settings
+from pages.ui import formats
+from pages.ui.reads import Reader
 
-_HEIGHT = 760
-
-
-def address(invoice: InvoiceView, *, inline: bool = False) -> str:
-    """Where the PDF is; in the page one address a version, so that the browser shows no older one."""
-    path = f"/downloads/invoices/{invoice.id}.pdf"
-    return f"{path}?inline=1&version={invoice.version}#toolbar=0&navpanes=0&view=FitH" if inline else path
+_MOST_PAGES = 3
 
 
-def draw(invoice: InvoiceView | None, *, height: int = _HEIGHT) -> None:
+def address(invoice: InvoiceView) -> str:
+    """Where the PDF is."""
+    return f"/downloads/invoices/{invoice.id}.pdf"
+
+
+def draw(read: Reader, invoice: InvoiceView | None) -> None:
+    """As pictures: browsers show no PDF inside the frames that the dashboard may use."""
     if invoice is None:
-        with st.container(border=True, height=height, vertical_alignment="center", horizontal_alignment="center"):
+        with st.container(border=True, height=420, vertical_alignment="center", horizontal_alignment="center"):
             st.caption("The paper shows here as soon as the draft is saved.", width="content")
         return
-    st.iframe(address(invoice, inline=True), height=height, alt="The invoice as PDF")
+    shown, pages = read.plain(_paper, invoice.id)
+    for place, page in enumerate(shown, start=1):
+        with st.container(border=True):
+            st.image(page, width="stretch", alt=f"The invoice as PDF, page {place} of {pages}")
+    if pages > len(shown):
+        st.caption(f"… and {formats.counted(pages - len(shown), 'more page')} in the PDF")
+
+
+def _paper(session: Session, invoice_id: int) -> tuple[list[bytes], int]:
+    said = document.of_invoice(session, invoice_id, address=settings().address)
+    return pictures(invoice_pdf(said), most=_MOST_PAGES)

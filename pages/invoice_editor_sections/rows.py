@@ -12,6 +12,8 @@ from billing_core.invoices.models import LineType
 from pages.invoice_editor_sections import typed
 
 PLACE = "place"
+# So many rows the grid has at least.
+_FEWEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,18 @@ def row_of(line: DraftLine, currency: str, locale: Locale) -> Row:
         line.service_id,
         line.report_id,
     )
+
+
+def with_spare(rows: Sequence[Row]) -> list[Row]:
+    """The rows that say something, and empty ones to write on."""
+    filled = [row for row in rows if not row.untouched]
+    empty = Row(quantity="1", tax_rate=usual_tax(filled))
+    return [*filled, *[empty] * max(1, _FEWEST - len(filled))]
+
+
+def usual_tax(rows: Sequence[Row]) -> str:
+    """What a new line is most likely taxed at: as the one before it."""
+    return rows[-1].tax_rate if rows and rows[-1].tax_rate else "0"
 
 
 def edited(rows: Sequence[Row], state: Mapping[str, Any] | None) -> list[Row]:

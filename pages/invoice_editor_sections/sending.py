@@ -120,7 +120,7 @@ def _letter(read: Reader, invoice: InvoiceView, plan: Planned, to: str, wording:
         context.refused(error)
         return
     with st.container(border=True, height=440, gap="small"):
-        st.markdown(f"From **{md(sender.name)}** to **{md(to) or formats.NOTHING}**")
+        st.text(f"From {sender.name} to {to.strip() or formats.NOTHING}")
         st.markdown(f"**{md(letter.subject)}**")
+        st.link_button("The invoice as PDF", preview.address(invoice), icon=":material/attach_file:")
         st.text(letter.text)
-        st.link_button("Invoice.pdf", preview.address(invoice), icon=":material/attach_file:", type="tertiary")
