@@ -14,7 +14,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.jobs.periodic import Periodic
 from billing_core.mailing import dispatch
-from billing_core.mailing.service import MAIL
+from billing_core.mailing.mails import MAIL
 from billing_core.outbox import delivery
 from billing_core.outbox.delivery import Adapter, Outcome
 from billing_core.settings import settings

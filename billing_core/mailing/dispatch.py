@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from email.message import EmailMessage
 from typing import Any, Final
 
@@ -10,19 +10,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
+from billing_core.dates import Period
 from billing_core.errors import Invalid
-from billing_core.identity import Actor
+from billing_core.identity import SYSTEM, Actor
 from billing_core.invoices import document, lifecycle
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState
 from billing_core.invoices.pdf import invoice_pdf
 from billing_core.invoices.pdf_credit_note import credit_note_pdf
+from billing_core.mailing.mails import MAIL
 from billing_core.mailing.models import MailKind
-from billing_core.mailing.service import MAIL
 from billing_core.mailing.texts import REMINDERS
 from billing_core.outbox import queries, smtp
 from billing_core.outbox.delivery import Adapter, Claimed, Unwanted
 from billing_core.outbox.mail import Attachment, compose
 from billing_core.outbox.models import OutboxMessage
+from billing_core.receivables.pdf import statement_pdf
+from billing_core.receivables.statement import Wanted
 from billing_core.settings import Settings
 from billing_core.text import is_email_address
 
@@ -114,6 +117,14 @@ def _credit_note(session: Session, _address: str, credit_note_id: int) -> Attach
     return _pdf(said.number, credit_note_pdf(said))
 
 
+def _statement(session: Session, _address: str, said: dict[str, Any]) -> Attachment:
+    period = Period(date.fromisoformat(said["start"]), date.fromisoformat(said["end"]))
+    known_at = datetime.fromisoformat(said["known_at"])
+    wanted = Wanted(said["customer_id"], said["currency"], period, said["business_id"], known_at)
+    # Whoever put the mail in may see the statement: that was asked then.
+    return _pdf(f"statement-{said['currency']}-{said['start']}-{said['end']}", statement_pdf(session, SYSTEM, wanted))
+
+
 def _pdf(name: str, content: bytes) -> Attachment:
     return Attachment(f"{_UNSAFE_IN_NAMES.sub('-', name)}.pdf", "application/pdf", content)
 
@@ -121,4 +132,5 @@ def _pdf(name: str, content: bytes) -> Attachment:
 _KINDS: Final[Mapping[str, Callable[..., Attachment]]] = {
     "invoice_pdf": _invoice,
     "credit_note_pdf": _credit_note,
+    "statement_pdf": _statement,
 }

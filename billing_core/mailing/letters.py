@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
+from billing_core.dates import Period
 from billing_core.invoices.document import CreditNoteDocument
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
@@ -126,6 +127,21 @@ def credit_note_values(document: CreditNoteDocument) -> dict[str, Any]:
         "total": words.money(document.total_minor, document.currency),
         "reason": document.reason,
         "refunded": words.money(document.refund_minor, document.currency) if document.refund_minor else "",
+    }
+
+
+def statement_values(
+    customer_name: str, business_name: str, period: Period, closing_minor: int, currency: str, language: str
+) -> dict[str, Any]:
+    """What the mail with a statement can say; a closing balance below 0 is in the customer's favour."""
+    known = known_language(language)
+    return {
+        "customer_name": customer_name,
+        "business_name": business_name,
+        "from_day": day(known, period.start),
+        "to_day": day(known, period.end),
+        "balance": writing(known).money(abs(closing_minor), currency),
+        "in_credit": closing_minor < 0,
     }
 
 

@@ -1,9 +1,9 @@
-"""Sending invoices and credit notes: the mail goes into the outbox in the same transaction as what it is about."""
+"""Sending invoices: the mail goes into the outbox in the same transaction that opens the invoice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,22 +12,20 @@ from billing_core.audit import service as audit
 from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import document, queries
+from billing_core.invoices import queries
 from billing_core.invoices import service as invoices
-from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
+from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.rows import InvoiceView
-from billing_core.mailing import letters, texts
-from billing_core.mailing.letters import Letter, Sender
+from billing_core.mailing import letters, mails, texts
+from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind
 from billing_core.mailing.texts import Wording
 from billing_core.money import Money
 from billing_core.outbox import queries as outbox_queries
 from billing_core.outbox import service as outbox
 from billing_core.outbox.queries import Earlier
-from billing_core.outbox.service import Message
 from billing_core.text import is_email_address
 
-MAIL: Final = "mail"
 # For so long a bulk sending can be recalled.
 RECALLABLE: Final = timedelta(seconds=60)
 MOST_AT_ONCE: Final = 1_000
@@ -127,46 +125,6 @@ def recall(session: Session, actor: Actor, message_ids: Sequence[int], *, now: d
     return outbox.recall(session, actor, message_ids, now=now)
 
 
-def send_credit_note(
-    session: Session,
-    actor: Actor,
-    credit_note_id: int,
-    *,
-    now: datetime,
-    to: str | None = None,
-    subject: str | None = None,
-    body: str | None = None,
-    delay: timedelta = timedelta(0),
-) -> int:
-    """Mail a credit note with its PDF to the address of its invoice, or to another one; the id of the message."""
-    actor.require(Permission.INVOICE_SEND)
-    visible = select(CreditNote).where(CreditNote.id == credit_note_id, visible_to(actor, CreditNote.customer_id))
-    note = session.scalars(visible.with_for_update()).one_or_none()
-    if note is None:
-        raise NotFound(f"There is no credit note {credit_note_id}")
-    said = document.of_credit_note(session, credit_note_id)
-    kind = MailKind.CREDIT_NOTE
-    wording = letters.wordings(session, [note.business_id]).of(note.business_id, kind, said.language)
-    changed = {name: text for name, text in (("subject", subject), ("body", body)) if text is not None}
-    written = letters.letter(
-        texts.checked(kind, replace(wording, **changed)), letters.credit_note_values(said), said.language
-    )
-    sender = Sender(said.issuer.name, said.issuer.email)
-    message = mail(
-        kind,
-        subject=("credit_note", note.id),
-        to=address(to if to is not None else said.customer.email),
-        customer_id=note.customer_id,
-        letter=written,
-        sender=sender,
-        attachments=[["credit_note_pdf", note.id]],
-        key=_key(outbox_queries.earlier(session, "credit_note", [note.id], [kind]).get(note.id), note.public_id),
-    )
-    trace = audit.Trace(("credit_note", note.id), note.number, after={"mailed_to": message.recipient})
-    audit.record_many(session, actor, Permission.INVOICE_SEND, [trace], now=now)
-    return outbox.put(session, actor, message, now=now, not_before=now + delay)
-
-
 def views(session: Session, actor: Actor, invoice_ids: Sequence[int]) -> list[InvoiceView]:
     """These invoices in the order given; NotFound where one does not exist for this actor."""
     if len(invoice_ids) > MOST_AT_ONCE:
@@ -179,47 +137,6 @@ def views(session: Session, actor: Actor, invoice_ids: Sequence[int]) -> list[In
     if missing := [invoice_id for invoice_id in invoice_ids if invoice_id not in found]:
         raise NotFound(f"There is no invoice {missing[0]}")
     return [found[invoice_id] for invoice_id in dict.fromkeys(invoice_ids)]
-
-
-def address(text: str) -> str:
-    """The e-mail address to send to; Invalid where it is none."""
-    kept = text.strip()
-    if not kept:
-        raise Invalid("There is no e-mail address to send to", fields={"to": "is needed"})
-    if not is_email_address(kept):
-        raise Invalid(f"“{kept}” is not an e-mail address", fields={"to": "is not an address such as ana@example.com"})
-    return kept
-
-
-def mail(
-    kind: MailKind,
-    *,
-    subject: tuple[str, int],
-    to: str,
-    customer_id: int,
-    letter: Letter,
-    sender: Sender,
-    attachments: Sequence[Sequence[Any]],
-    key: str,
-) -> Message:
-    """A letter as a message of the outbox; ``key`` names this one mail for ever."""
-    return Message(
-        channel=MAIL,
-        topic=kind.value,
-        key=key,
-        recipient=to,
-        title=letter.subject,
-        subject=subject,
-        customer_id=customer_id,
-        content={
-            "text": letter.text,
-            "html": letter.html,
-            "language": letter.language,
-            "sender_name": sender.name,
-            "reply_to": sender.email,
-            "attachments": [list(reference) for reference in attachments],
-        },
-    )
 
 
 def _planned(session: Session, found: Sequence[InvoiceView], today: date, *, to: str | None = None) -> list[Planned]:
@@ -296,7 +213,7 @@ def _send(
         wording = own or wordings.of(invoice.business_id, plan.kind, plan.language)
         values = letters.invoice_values(invoice, senders[invoice.id], today=today)
         messages.append(
-            mail(
+            mails.mail(
                 plan.kind,
                 subject=("invoice", invoice.id),
                 to=plan.to,
@@ -304,14 +221,9 @@ def _send(
                 letter=letters.letter(wording, values, plan.language),
                 sender=senders[invoice.id],
                 attachments=[["invoice_pdf", invoice.id]],
-                key=_key(known.get(invoice.id), invoice.public_id),
+                name=mails.key(known.get(invoice.id), invoice.public_id),
             )
         )
         traces.append(audit.Trace(("invoice", invoice.id), invoice.number or "", after={"mailed_to": plan.to}))
     audit.record_many(session, actor, Permission.INVOICE_SEND, traces, now=now)
     return outbox.put_many(session, actor, messages, now=now, not_before=now + delay)
-
-
-def _key(before: Earlier | None, public_id: str) -> str:
-    """The first mail about a document, its second …; recalled ones count, so that the next is another one."""
-    return f"mail:{public_id}:{(before.count if before else 0) + 1}"

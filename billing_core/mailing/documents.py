@@ -1,0 +1,153 @@
+"""Mailing what follows an invoice: credit notes and statements of account."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.businesses import queries as businesses
+from billing_core.customers import queries as customers
+from billing_core.customers.queries import visible_to
+from billing_core.errors import NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import document
+from billing_core.invoices.models import CreditNote
+from billing_core.mailing import letters, mails, texts
+from billing_core.mailing.letters import Letter, Sender
+from billing_core.mailing.models import MailKind
+from billing_core.mailing.texts import Wording
+from billing_core.outbox import queries as outbox_queries
+from billing_core.outbox import service as outbox
+from billing_core.receivables import statement
+from billing_core.receivables.statement import Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A mail as it would go: for a look at it, and to change ``letter``'s subject and text before it is sent."""
+
+    to: str
+    letter: Letter
+
+
+def prepare_credit_note(session: Session, actor: Actor, credit_note_id: int) -> Prepared:
+    """The mail with a credit note; nothing is changed."""
+    actor.require(Permission.INVOICE_SEND)
+    note, said = _credit_note(session, actor, credit_note_id)
+    wording = letters.wordings(session, [note.business_id]).of(note.business_id, MailKind.CREDIT_NOTE, said.language)
+    values = letters.credit_note_values(said)
+    return Prepared(said.customer.email, letters.letter(wording, values, said.language))
+
+
+def send_credit_note(
+    session: Session,
+    actor: Actor,
+    credit_note_id: int,
+    *,
+    now: datetime,
+    to: str | None = None,
+    subject: str | None = None,
+    body: str | None = None,
+    delay: timedelta = timedelta(0),
+) -> int:
+    """Mail a credit note with its PDF to the address of its invoice, or to another one; the id of the message."""
+    prepared = prepare_credit_note(session, actor, credit_note_id)
+    note, said = _credit_note(session, actor, credit_note_id, locked=True)
+    before = outbox_queries.earlier(session, "credit_note", [note.id], [MailKind.CREDIT_NOTE]).get(note.id)
+    message = mails.mail(
+        MailKind.CREDIT_NOTE,
+        subject=("credit_note", note.id),
+        to=mails.address(prepared.to if to is None else to),
+        customer_id=note.customer_id,
+        letter=_changed(MailKind.CREDIT_NOTE, prepared.letter, letters.credit_note_values(said), subject, body),
+        sender=Sender(said.issuer.name, said.issuer.email),
+        attachments=[["credit_note_pdf", note.id]],
+        name=mails.key(before, note.public_id),
+    )
+    trace = audit.Trace(("credit_note", note.id), note.number, after={"mailed_to": message.recipient})
+    audit.record_many(session, actor, Permission.INVOICE_SEND, [trace], now=now)
+    return outbox.put(session, actor, message, now=now, not_before=now + delay)
+
+
+def prepare_statement(session: Session, actor: Actor, wanted: Wanted) -> Prepared:
+    """The mail with a customer's statement of account; nothing is changed."""
+    actor.require(Permission.INVOICE_SEND)
+    customer = customers.one(session, actor, wanted.customer_id)
+    business_id = wanted.business_id or customer.business_id
+    wording = letters.wordings(session, [business_id]).of(business_id, MailKind.STATEMENT, customer.language)
+    values = _statement_values(session, actor, wanted)
+    return Prepared(customer.email, letters.letter(wording, values, customer.language))
+
+
+def send_statement(
+    session: Session,
+    actor: Actor,
+    wanted: Wanted,
+    *,
+    now: datetime,
+    to: str | None = None,
+    subject: str | None = None,
+    body: str | None = None,
+    delay: timedelta = timedelta(0),
+) -> int:
+    """Mail a customer's statement with its PDF, as it is known now, whatever is recorded until it leaves."""
+    known = replace(wanted, known_at=wanted.known_at or now)
+    prepared = prepare_statement(session, actor, known)
+    customer = customers.for_change(session, actor, wanted.customer_id)
+    business = businesses.one(session, known.business_id or customer.business_id)
+    before = outbox_queries.earlier(session, "customer", [customer.id], [MailKind.STATEMENT]).get(customer.id)
+    values = _statement_values(session, actor, known)
+    message = mails.mail(
+        MailKind.STATEMENT,
+        subject=("customer", customer.id),
+        to=mails.address(prepared.to if to is None else to),
+        customer_id=customer.id,
+        letter=_changed(MailKind.STATEMENT, prepared.letter, values, subject, body),
+        sender=Sender(business.name, business.email),
+        attachments=[["statement_pdf", _plain(known)]],
+        name=mails.key(before, customer.public_id),
+    )
+    trace = audit.Trace(("customer", customer.id), customer.name, after={"statement_mailed_to": message.recipient})
+    audit.record_many(session, actor, Permission.INVOICE_SEND, [trace], now=now)
+    return outbox.put(session, actor, message, now=now, not_before=now + delay)
+
+
+def _credit_note(
+    session: Session, actor: Actor, credit_note_id: int, *, locked: bool = False
+) -> tuple[CreditNote, document.CreditNoteDocument]:
+    visible = select(CreditNote).where(CreditNote.id == credit_note_id, visible_to(actor, CreditNote.customer_id))
+    note = session.scalars(visible.with_for_update() if locked else visible).one_or_none()
+    if note is None:
+        raise NotFound(f"There is no credit note {credit_note_id}")
+    return note, document.of_credit_note(session, credit_note_id)
+
+
+def _statement_values(session: Session, actor: Actor, wanted: Wanted) -> dict[str, Any]:
+    customer = customers.one(session, actor, wanted.customer_id)
+    business = businesses.one(session, wanted.business_id or customer.business_id)
+    closing = statement.closing(session, actor, wanted)
+    return letters.statement_values(
+        customer.name, business.name, wanted.period, closing, wanted.currency, customer.language
+    )
+
+
+def _changed(kind: MailKind, letter: Letter, values: dict[str, Any], subject: str | None, body: str | None) -> Letter:
+    """The letter in the words that people have made of it."""
+    if subject is None and body is None:
+        return letter
+    wording = Wording(letter.subject if subject is None else subject, letter.text if body is None else body)
+    return letters.letter(texts.checked(kind, wording), values, letter.language)
+
+
+def _plain(wanted: Wanted) -> dict[str, Any]:
+    return {
+        "customer_id": wanted.customer_id,
+        "currency": wanted.currency,
+        "start": wanted.period.start.isoformat(),
+        "end": wanted.period.end.isoformat(),
+        "business_id": wanted.business_id,
+        "known_at": wanted.known_at.isoformat() if wanted.known_at else None,
+    }

@@ -1,0 +1,59 @@
+"""A letter as a message of the outbox."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from billing_core.errors import Invalid
+from billing_core.mailing.letters import Letter, Sender
+from billing_core.mailing.models import MailKind
+from billing_core.outbox.queries import Earlier
+from billing_core.outbox.service import Message
+from billing_core.text import is_email_address
+
+MAIL: Final = "mail"
+
+
+def address(text: str) -> str:
+    """The e-mail address to send to; Invalid where it is none."""
+    kept = text.strip()
+    if not kept:
+        raise Invalid("There is no e-mail address to send to", fields={"to": "is needed"})
+    if not is_email_address(kept):
+        raise Invalid(f"“{kept}” is not an e-mail address", fields={"to": "is not an address such as ana@example.com"})
+    return kept
+
+
+def mail(
+    kind: MailKind,
+    *,
+    subject: tuple[str, int],
+    to: str,
+    customer_id: int,
+    letter: Letter,
+    sender: Sender,
+    attachments: Sequence[Sequence[Any]],
+    name: str,
+) -> Message:
+    """A letter as a message of the outbox; ``name`` is its key: this one mail, for ever."""
+    return Message(
+        channel=MAIL,
+        topic=kind.value,
+        key=name,
+        recipient=to,
+        title=letter.subject,
+        subject=subject,
+        customer_id=customer_id,
+        content={
+            "text": letter.text,
+            "html": letter.html,
+            "language": letter.language,
+            "sender_name": sender.name,
+            "reply_to": sender.email,
+            "attachments": [list(reference) for reference in attachments],
+        },
+    )
+
+
+def key(before: Earlier | None, public_id: str) -> str:
+    """The first mail about a document, its second …; recalled ones count, so that the next is another one."""
+    return f"mail:{public_id}:{(before.count if before else 0) + 1}"

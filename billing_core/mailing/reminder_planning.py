@@ -1,0 +1,237 @@
+"""What reminders would be sent, and why some would not; nothing here changes anything."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from billing_core.businesses.queries import default_business
+from billing_core.customers.models import Customer
+from billing_core.dates import day_in
+from billing_core.invoices import queries
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.rows import InvoiceView
+from billing_core.mailing import letters, reminder_schedules, schedule
+from billing_core.mailing.letters import Letter
+from billing_core.mailing.models import MailKind, Reminder
+from billing_core.mailing.reminder_schedules import Schedule
+from billing_core.mailing.texts import REMINDERS
+from billing_core.money import Money
+from billing_core.outbox import queries as outbox_queries
+from billing_core.outbox.queries import Earlier
+from billing_core.text import is_email_address
+
+# Whoever was reminded of an invoice is left alone about it for so long, whatever somebody clicks.
+PAUSE: Final = timedelta(hours=20)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedReminder:
+    """One line of a rehearsal. ``reason`` says why nothing would be sent; empty where it would.
+
+    ``step`` (days after the due date) is the one that is sent, None outside of the schedule or where none is worth
+    it; ``skipped`` are those that it stands for as well.
+    """
+
+    invoice_id: int
+    number: str
+    customer_id: int
+    customer_name: str
+    to: str
+    language: str
+    kind: MailKind
+    due_on: date
+    amount_due: Money
+    step: int | None
+    skipped: tuple[int, ...]
+    letter: Letter
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    invoice: InvoiceView
+    held: str
+    unsent: tuple[int, ...]
+
+
+def kind_on(due_on: date, today: date) -> MailKind:
+    """What a reminder says today: by the day that it is, not by its step, which may be caught up."""
+    if today < due_on:
+        return MailKind.REMINDER_BEFORE
+    return MailKind.REMINDER_DUE if today == due_on else MailKind.REMINDER_LATE
+
+
+def by_schedule(
+    session: Session,
+    one: Schedule,
+    *wanted: ColumnElement[bool],
+    today: date,
+    limit: int,
+) -> list[PlannedReminder]:
+    """What a business's schedule wants today of the invoices that fulfil the conditions, the longest due first."""
+    behind = reminder_schedules.behind(one.business_id, one.steps, today)
+    return _planned(session, _candidates(session, (*behind, *wanted), one, today, limit), today)
+
+
+def of_invoices_now(
+    session: Session, invoices: Sequence[InvoiceView], now: datetime, today: date
+) -> list[PlannedReminder]:
+    """What reminding of these invoices now would send, in the order given."""
+    ids = [invoice.id for invoice in invoices]
+    before = outbox_queries.earlier(session, "invoice", ids, REMINDERS)
+    chosen = Invoice.id.in_(ids)
+    holds = {invoice.id: held for invoice, held in _with_holds(session, [chosen], today, len(ids))}
+    steps = {one.business_id: one.steps for one in reminder_schedules.in_force(session)}
+    handled = _handled(session, ids)
+    plans = []
+    for invoice, written in zip(invoices, _letters(session, invoices, today), strict=True):
+        unsent = _unsent(steps.get(invoice.business_id, ()), invoice, handled, today)
+        reason = _not_open(invoice) or holds[invoice.id] or _no_address(invoice) or _lately(before.get(invoice.id), now)
+        step = unsent[-1] if unsent else None
+        plans.append(_plan(invoice, written, today, step=step, skipped=unsent[:-1], reason=reason))
+    return plans
+
+
+def free(today: date) -> tuple[ColumnElement[bool], ...]:
+    """In SQL: nobody holds it, and there is an address."""
+    return (
+        or_(Invoice.held_until.is_(None), Invoice.held_until < today),
+        or_(Customer.held_until.is_(None), Customer.held_until < today),
+        Invoice.customer_email != "",
+    )
+
+
+def _candidates(
+    session: Session, wanted: Collection[ColumnElement[bool]], one: Schedule, today: date, limit: int
+) -> list[_Candidate]:
+    found = _with_holds(session, wanted, today, limit)
+    handled = _handled(session, [invoice.id for invoice, _ in found])
+    candidates = []
+    for invoice, held in found:
+        unsent = _unsent(one.steps, invoice, handled, today)
+        # Another process may have sent it since the first of the two queries.
+        if unsent:
+            candidates.append(_Candidate(invoice, held, unsent))
+    return candidates
+
+
+def _unsent(
+    steps: Collection[int], invoice: InvoiceView, handled: Mapping[int, Collection[int]], today: date
+) -> tuple[int, ...]:
+    """The steps that are reached, in order, but those that had their turn, and with one everything before it."""
+    last = max(handled.get(invoice.id, ()), default=schedule.EARLIEST - 1)
+    return tuple(step for step in schedule.reached(steps, invoice.due_on, today) if step > last)
+
+
+def _with_holds(
+    session: Session, wanted: Collection[ColumnElement[bool]], today: date, limit: int
+) -> list[tuple[InvoiceView, str]]:
+    holds = (Customer.held_until, Customer.hold_reason)
+    statement = (
+        select(*queries.COLUMNS, *(column.label(f"customer_{column.key}") for column in holds))
+        .join(Customer, Customer.id == Invoice.customer_id)
+        .where(*wanted)
+        .order_by(Invoice.due_on, Invoice.id)
+        .limit(limit)
+    )
+    found = []
+    for *facts, customer_held_until, customer_hold_reason in session.execute(statement):
+        invoice = InvoiceView(*facts)
+        held = _held("the invoice", invoice.held_until, invoice.hold_reason, today)
+        held = held or _held("the customer", customer_held_until, customer_hold_reason, today)
+        found.append((invoice, held))
+    return found
+
+
+def _held(what: str, until: date | None, reason: str, today: date) -> str:
+    return f"{what} is held until {until}: {reason}" if until is not None and until >= today else ""
+
+
+def _handled(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for start in range(0, len(invoice_ids), 500):
+        some = Reminder.invoice_id.in_(invoice_ids[start : start + 500])
+        for invoice_id, step in session.execute(select(Reminder.invoice_id, Reminder.days_after_due).where(some)):
+            found.setdefault(invoice_id, []).append(step)
+    return found
+
+
+def _planned(session: Session, candidates: Sequence[_Candidate], today: date) -> list[PlannedReminder]:
+    zone = default_business(session).time_zone
+    plans = []
+    for candidate, written in zip(
+        candidates, _letters(session, [one.invoice for one in candidates], today), strict=True
+    ):
+        invoice, steps = candidate.invoice, candidate.unsent
+        sent_on = day_in(zone, invoice.sent_at) if invoice.sent_at else invoice.issued_on
+        step = schedule.worth_sending(steps, invoice.due_on, sent_on)
+        plans.append(
+            _plan(
+                invoice,
+                written,
+                today,
+                step=step,
+                skipped=tuple(other for other in steps if other != step),
+                reason=candidate.held or _no_address(invoice),
+            )
+        )
+    return plans
+
+
+def _not_open(invoice: InvoiceView) -> str:
+    match invoice.state:
+        case InvoiceState.OPEN:
+            return ""
+        case InvoiceState.DRAFT:
+            return "has not been sent yet"
+        case _:
+            return f"is {invoice.state.value}"
+
+
+def _no_address(invoice: InvoiceView) -> str:
+    if not invoice.customer_email:
+        return "has no e-mail address"
+    return "" if is_email_address(invoice.customer_email) else f"“{invoice.customer_email}” is not an e-mail address"
+
+
+def _lately(before: Earlier | None, now: datetime) -> str:
+    if before is None or before.last_at is None:
+        return ""
+    if before.waiting:
+        return "a reminder waits in the outbox already"
+    return "was reminded of within the last day" if before.last_at > now - PAUSE else ""
+
+
+def _plan(
+    invoice: InvoiceView, written: Letter, today: date, *, step: int | None, skipped: tuple[int, ...], reason: str
+) -> PlannedReminder:
+    return PlannedReminder(
+        invoice_id=invoice.id,
+        number=invoice.number or "",
+        customer_id=invoice.customer_id,
+        customer_name=invoice.customer_name,
+        to=invoice.customer_email,
+        language=written.language,
+        kind=kind_on(invoice.due_on, today),
+        due_on=invoice.due_on,
+        amount_due=invoice.amount_due,
+        step=step,
+        skipped=skipped,
+        letter=written,
+        reason=reason,
+    )
+
+
+def _letters(session: Session, invoices: Sequence[InvoiceView], today: date) -> list[Letter]:
+    senders = letters.senders(session, invoices)
+    wordings = letters.wordings(session, [invoice.business_id for invoice in invoices])
+    written = []
+    for invoice in invoices:
+        wording = wordings.of(invoice.business_id, kind_on(invoice.due_on, today), invoice.language)
+        values = letters.invoice_values(invoice, senders[invoice.id], today=today)
+        written.append(letters.letter(wording, values, invoice.language))
+    return written
