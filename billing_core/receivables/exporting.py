@@ -1,4 +1,4 @@
-"""A customer's statement and the ageing as CSV, streamed."""
+"""A customer's statement and the ageing as files."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 
 from billing_core.csv_text import marked_for_excel, rows_as_csv
 from billing_core.customers import queries as customers
+from billing_core.customers.models import Customer
 from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.ledger.models import EntryKind
 from billing_core.money import Money
 from billing_core.receivables import ageing, statement
+from billing_core.receivables.pdf import statement_pdf
 from billing_core.receivables.statement import StatementRow, Wanted
 from billing_core.reports import exporting_rows
 from billing_core.reports.exporting import MEDIA_TYPES, Download, Format
@@ -41,14 +43,27 @@ def statement_as_csv(session: Session, actor: Actor, wanted: Wanted, *, for_exce
     actor.require(Permission.EXPORT)
     customer = customers.one(session, actor, wanted.customer_id)
     chunks = rows_as_csv(STATEMENT_COLUMNS, _statement_rows(session, actor, wanted))
-    return _csv(f"statement-{customer.ref}-{wanted.currency}-{wanted.period.end}.csv", chunks, for_excel)
+    return _csv(f"{_name(customer, wanted)}.csv", chunks, for_excel)
 
 
-def ageing_as_csv(session: Session, actor: Actor, asked: Scope, *, for_excel: bool = False) -> Download:
+def statement_as_pdf(session: Session, actor: Actor, wanted: Wanted) -> Download:
+    """The statement as the letter that the customer gets."""
+    customer = customers.one(session, actor, wanted.customer_id)
+    content = statement_pdf(session, actor, wanted)
+    return Download(f"{_name(customer, wanted)}.pdf", MEDIA_TYPES[Format.PDF], iter((content,)))
+
+
+def ageing_as_csv(
+    session: Session, actor: Actor, asked: Scope, *, order_by: str = "-overdue", for_excel: bool = False
+) -> Download:
     """What each customer owes by age, a line a customer and currency."""
     actor.require(Permission.EXPORT)
-    chunks = rows_as_csv(AGEING_COLUMNS, _ageing_rows(session, actor, asked))
+    chunks = rows_as_csv(AGEING_COLUMNS, _ageing_rows(session, actor, asked, order_by))
     return _csv("ageing.csv", chunks, for_excel)
+
+
+def _name(customer: Customer, wanted: Wanted) -> str:
+    return f"statement-{customer.ref}-{wanted.currency}-{wanted.period.end}"
 
 
 def _csv(file_name: str, chunks: Iterator[bytes], for_excel: bool) -> Download:
@@ -71,8 +86,8 @@ def _bare(day: date, words: str, code: str, minor: int) -> Sequence[Any]:
     return (day, words, "", "", None, code, None, None, Money(minor, code).amount)
 
 
-def _ageing_rows(session: Session, actor: Actor, asked: Scope) -> Iterator[Sequence[Any]]:
-    for batch in exporting_rows.batches(session, ageing.listing(actor, asked)):
+def _ageing_rows(session: Session, actor: Actor, asked: Scope, order_by: str) -> Iterator[Sequence[Any]]:
+    for batch in exporting_rows.batches(session, ageing.listing(actor, asked, order_by)):
         for columns in batch:
             row = ageing.row_of(columns)
             amounts = (Money(minor, row.currency).amount for minor in (*row.amounts, row.total_minor))

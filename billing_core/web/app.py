@@ -15,6 +15,7 @@ from billing_core.web import (
     health,
     import_downloads,
     invoice_downloads,
+    receivable_downloads,
     report_downloads,
     set_up,
     sign_in,
@@ -29,6 +30,7 @@ ROUTERS = (
     report_downloads.router,
     figure_downloads.router,
     invoice_downloads.router,
+    receivable_downloads.router,
     import_downloads.router,
 )
 
