@@ -96,7 +96,7 @@ LISTED = "state <> 'cancelled' OR number IS NOT NULL"
 
 
 def _listed(name: str, column: str) -> Index:
-    """An order in which lists can be paged through without reading the rows that are skipped."""
+    """An order in which lists can be paged through without sorting."""
     return Index(name, column, "id", sqlite_where=text(LISTED), postgresql_where=text(LISTED))
 
 

@@ -1,10 +1,12 @@
 """The list of invoices: filters, order, pages, counts and sums."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
-from billing_core.identity import SYSTEM
+from billing_core.errors import Invalid, NotFound
+from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices import following, lifecycle, queries, service
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import EventKind
@@ -45,3 +47,105 @@ def test_each_status_finds_its_own(session, status):
     assert _ids(session, status=(status,)) == [found[status].id]
     assert queries.count(session, SYSTEM, InvoiceFilter(status=(status,)), today=TODAY) == 1
     assert queries.one(session, SYSTEM, found[status].id).status(TODAY) is status
+
+
+def _three(session):
+    """100.00 USD of March 2nd, 50 JPY of March 3rd, 7.000 KWD of March 4th for another customer."""
+    acme, other = a_customer(session), a_customer(session, "OTHER", name="Other Ltd")
+    return [
+        an_invoice(session, acme, a_line("A", "1", "100", "0"), issued_on=date(2026, 3, 2), reference="PO-77"),
+        an_invoice(session, acme, a_line("B", "1", "50", "0"), issued_on=date(2026, 3, 3), currency="JPY"),
+        an_invoice(
+            session,
+            other,
+            a_line("C", "1", "7", "0"),
+            issued_on=date(2026, 3, 4),
+            currency="KWD",
+            customer_name="Other Ltd",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ({}, [2, 1, 0]),
+        ({"order_by": "issued_on"}, [0, 1, 2]),
+        ({"order_by": "number"}, [0, 1, 2]),
+        ({"order_by": "-customer_name"}, [2, 1, 0]),
+        ({"order_by": "total_amount"}, [1, 2, 0]),
+        ({"issued_from": date(2026, 3, 3)}, [2, 1]),
+        ({"issued_to": date(2026, 3, 2)}, [0]),
+        ({"due_from": date(2026, 4, 2), "due_to": date(2026, 4, 2)}, [1]),
+        ({"currency": "JPY"}, [1]),
+        ({"text": "other"}, [2]),
+        ({"text": "2026-002"}, [1]),
+        ({"text": "po-77"}, [0]),
+        ({"text": "100%\0"}, []),
+        ({"smallest": Decimal(50)}, [1, 0]),
+        ({"largest": Decimal("99.99")}, [2, 1]),
+        ({"smallest": Decimal(7), "largest": Decimal(7), "currency": "KWD"}, [2]),
+        ({"smallest": Decimal("1E+40")}, []),
+        ({"business_id": 2}, []),
+        ({"status": (InvoiceStatus.SENT, InvoiceStatus.DRAFT), "currency": "USD"}, [0]),
+    ],
+)
+def test_filters_and_order(session, facts, found):
+    invoices = _three(session)
+
+    assert _ids(session, **facts) == [invoices[place].id for place in found]
+    assert queries.count(session, SYSTEM, InvoiceFilter(**facts), today=TODAY) == len(found)
+    listed = session.execute(queries.listing(SYSTEM, InvoiceFilter(**facts), today=TODAY)).all()
+    assert [row.id for row in listed] == [invoices[place].id for place in found]
+    assert queries.ids(session, SYSTEM, InvoiceFilter(**facts), today=TODAY) == [invoices[at].id for at in found]
+
+
+def test_pages_follow_each_other_and_counting_stops_where_told(session):
+    invoices = _three(session)
+
+    assert _ids(session, limit=2) == [invoices[2].id, invoices[1].id]
+    assert _ids(session, limit=2, offset=2) == [invoices[0].id]
+    assert queries.count(session, SYSTEM, InvoiceFilter(), today=TODAY, at_most=2) == 2
+
+
+def test_sums_never_mix_currencies(session):
+    jpy, usd = _three(session)[1], a_draft(session, a_customer(session, "THIRD"))
+    lifecycle.settle(session, SYSTEM, jpy, paid=20, event=EventKind.PAYMENT, now=NOW)
+
+    totals = queries.totals(session, SYSTEM, InvoiceFilter(), today=TODAY)
+
+    assert [(one.currency, one.invoices, one.total_minor, one.due_minor) for one in totals] == [
+        ("JPY", 1, 50, 30),
+        ("KWD", 1, 7000, 7000),
+        ("USD", 2, 10000 + usd.total_minor, 10000),
+    ]
+
+
+def test_an_unknown_order_is_refused(session):
+    with pytest.raises(Invalid) as refused:
+        _ids(session, order_by="secret; DROP TABLE")
+
+    assert "issued_on" in refused.value.fields["order_by"]
+
+
+def test_somebody_of_one_customer_sees_its_invoices_alone(session):
+    mine, _, other = _three(session)
+    bound = actor_with(Role.FINANCE, user_id=None, name="Bo", customer_id=mine.customer_id)
+
+    assert other.id not in _ids(session, bound)
+    assert queries.one(session, bound, mine.public_id).number == "INV-2026-001"
+    with pytest.raises(NotFound):
+        queries.one(session, bound, other.id)
+    with pytest.raises(NotFound):
+        queries.for_change(session, bound, other.id)
+
+
+def test_a_page_far_back_is_found_without_sorting(sessions, database_url):
+    if not database_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL decides by the size of the table")
+    with sessions() as session:
+        statement = queries.page_ids(SYSTEM, InvoiceFilter(), today=TODAY, limit=50, offset=49_950)
+        compiled = statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}").all()
+
+    assert [step[-1] for step in plan] == ["SCAN invoices USING INDEX ix_invoices_issued"]
