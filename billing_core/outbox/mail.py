@@ -35,12 +35,12 @@ def compose(
     """
     mail = EmailMessage(policy=SMTP)
     mail["Subject"] = " ".join(subject.split())
-    mail["From"] = Address(_one_line(content.get("sender_name", "")), addr_spec=sender)
-    mail["To"] = Address(addr_spec=recipient)
+    mail["From"] = _address(sender, content.get("sender_name", ""))
+    mail["To"] = _address(recipient)
     if content.get("reply_to"):
-        mail["Reply-To"] = Address(_one_line(content.get("sender_name", "")), addr_spec=content["reply_to"])
+        mail["Reply-To"] = _address(content["reply_to"], content.get("sender_name", ""))
     mail["Date"] = written_at
-    mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{sender.rpartition('@')[2]}>"
+    mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{on_the_wire(sender).rpartition('@')[2]}>"
     # So that nobody's out-of-office reply comes back to it.
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(content["text"])
@@ -55,5 +55,15 @@ def compose(
     return mail
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def on_the_wire(address: str) -> str:
+    """The address with its domain as mail servers know it: ``ap@müller.example`` is ``ap@xn--mller-kva.example``."""
+    local, _, domain = address.rpartition("@")
+    try:
+        return f"{local}@{domain.encode('idna').decode()}"
+    except UnicodeError:  # no domain that there could be: the mail server will say so
+        return address
+
+
+def _address(address: str, name: str = "") -> Address:
+    local, _, domain = on_the_wire(address).rpartition("@")
+    return Address(" ".join(name.split()), local, domain)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from billing_core.errors import Invalid, UpstreamFailed
 from billing_core.outbox.delivery import Refused
+from billing_core.outbox.mail import on_the_wire
 
 # For each step of the conversation.
 TIMEOUT_SECONDS: Final = 30
@@ -57,7 +58,7 @@ def send(to: Server, mail: EmailMessage, *, recipient: str, sender: str) -> None
     with _explained(to, recipient, sender):
         connection = _connect(to)
         try:
-            connection.send_message(mail, from_addr=sender, to_addrs=[recipient])
+            connection.send_message(mail, from_addr=on_the_wire(sender), to_addrs=[on_the_wire(recipient)])
         finally:
             # It has said yes or no by now: a farewell that goes wrong must not turn a yes into another try.
             with suppress(smtplib.SMTPException, OSError):
@@ -107,7 +108,7 @@ def _explained(to: Server, recipient: str, sender: str) -> Iterator[None]:
             f"The mail server {to} does not accept the user or the password of BILLING_SMTP_URL ({answer})"
         ) from None
     except smtplib.SMTPRecipientsRefused as error:
-        code, text = error.recipients[recipient]
+        code, text = next(iter(error.recipients.values()))
         raise _kind(code)(f"The mail server does not take mail for {recipient}: {_answer(to, code, text)}") from None
     except smtplib.SMTPSenderRefused as error:
         answer = _answer(to, error.smtp_code, error.smtp_error)

@@ -17,6 +17,7 @@ class PostOffice:
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.taken_for: list[str] = []
         self.refused: dict[str, str] = {}
         self.farewell = "221 Bye"
         self._arrived = threading.Condition()
@@ -29,6 +30,7 @@ class PostOffice:
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
         with self._arrived:
+            self.taken_for += envelope.rcpt_tos
             self.mails.append(email.message_from_bytes(envelope.content, policy=policy.default))
             self._arrived.notify_all()
         return "250 Taken"
@@ -52,7 +54,7 @@ class MailServer(Controller):
     def __init__(self, office: PostOffice, *, login: tuple[str, str] | None = None) -> None:
         self._login = login
         options = {"auth_require_tls": False, "auth_required": True, "authenticator": self._check} if login else {}
-        super().__init__(office, hostname="127.0.0.1", port=free_port(), **options)
+        super().__init__(office, hostname="127.0.0.1", port=free_port(), enable_SMTPUTF8=True, **options)
 
     def _check(self, server: SMTP, session, envelope, mechanism, data: LoginPassword) -> AuthResult:
         right = (data.login.decode(), data.password.decode()) == self._login

@@ -63,6 +63,13 @@ def test_a_subject_of_several_lines_adds_no_header():
     assert a_mail(subject="Hello\r\nBcc: eve@evil.example")["Bcc"] is None
 
 
+def test_a_domain_with_umlauts_and_a_name_with_them_arrive(office):
+    with MailServer(office) as url:
+        send(url, "ap@müller.example")
+        send(url, "jörg@acme.example")
+    assert office.taken_for == ["ap@xn--mller-kva.example", "jörg@acme.example"]
+
+
 def test_an_odd_farewell_does_not_make_a_taken_mail_a_failure(office):
     office.farewell = "500 What?"
     with MailServer(office) as url:

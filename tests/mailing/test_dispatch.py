@@ -1,0 +1,107 @@
+"""From the outbox to the mail: what is asked again when it leaves, and whose name it bears."""
+
+import threading
+
+import pytest
+
+from billing_core.errors import Conflict, Invalid
+from billing_core.invoices import following
+from billing_core.mailing import dispatch, reminders, service
+from billing_core.mailing.models import MailKind
+from billing_core.outbox import delivery
+from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.payments import received
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.received import Received
+from billing_core.settings import Settings
+from tests.invoices.company import GRACE, LATER, NOW, TODAY, a_customer, a_draft, an_invoice
+from tests.outbox.post_office import MailServer, PostOffice
+
+
+@pytest.fixture
+def office() -> PostOffice:
+    return PostOffice()
+
+
+def deliver(sessions, office, *, at=LATER):
+    with MailServer(office) as url:
+        adapters = dispatch.adapters(sessions, Settings(smtp_url=url, mail_from="billing@ours.example"))
+        return delivery.deliver_due(sessions, adapters, delivered=dispatch.delivered, now_of=lambda: at)
+
+
+def test_who_has_paid_since_the_reminder_was_put_in_is_not_reminded(sessions, office):
+    with sessions.begin() as session:
+        invoice = an_invoice(session, a_customer(session))
+        (message_id,) = reminders.remind_now(session, GRACE, [invoice.id], now=NOW, today=TODAY).message_ids
+    with sessions.begin() as session:
+        whole = Received("USD", 23800, PaymentMethod.BANK_TRANSFER, TODAY)
+        received.record_for(session, GRACE, invoice.id, received=whole, today=TODAY, now=NOW)
+
+    assert deliver(sessions, office).unwanted == 1
+    assert office.mails == []
+    with sessions() as session:
+        message = session.get_one(OutboxMessage, message_id)
+    assert (message.state, message.last_error) == (MessageState.RECALLED, "The invoice is paid in the meantime")
+
+
+def test_an_invoice_that_was_cancelled_before_its_mail_left_is_not_sent(sessions, office):
+    with sessions.begin() as session:
+        draft = a_draft(session, a_customer(session))
+        service.send_invoice(session, GRACE, draft.id, now=NOW, today=TODAY)
+        following.cancel(session, GRACE, draft.id, now=NOW, today=TODAY)
+    assert deliver(sessions, office).unwanted == 1
+    assert office.mails == []
+
+
+def test_a_reminder_that_has_left_is_in_the_timeline(sessions, office):
+    with sessions.begin() as session:
+        invoice = an_invoice(session, a_customer(session))
+        reminders.remind_now(session, GRACE, [invoice.id], now=NOW, today=TODAY)
+    assert deliver(sessions, office).delivered == 1
+    with sessions() as session:
+        last = service.queries.events(session, invoice.id)[0]
+    assert (last.kind.value, last.data["topic"]) == ("reminded", MailKind.REMINDER_BEFORE.value)
+
+
+def test_two_people_who_send_the_same_invoice_at_once_send_one_mail(sessions, office):
+    with sessions.begin() as session:
+        draft_id = a_draft(session, a_customer(session)).id
+    both, outcomes = threading.Barrier(2, timeout=30), []
+
+    def work():
+        both.wait()
+        try:
+            with sessions.begin() as session:
+                outcomes.append(service.send_invoice(session, GRACE, draft_id, now=NOW, today=TODAY))
+        except Conflict as refusal:
+            outcomes.append(str(refusal))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(type, outcomes), key=str) == [int, str]
+    assert deliver(sessions, office).delivered == 1
+
+
+@pytest.mark.parametrize(
+    ("configured", "sender"),
+    [
+        ({"mail_from": "bills@ours.example"}, "bills@ours.example"),
+        ({"smtp_url": "smtps://bill%40ours.example:secret@mail.example"}, "bill@ours.example"),
+        ({"smtp_url": "smtps://bill:secret@mail.example", "public_url": "https://b.example"}, "billing@b.example"),
+    ],
+)
+def test_whose_address_a_mail_bears(configured, sender):
+    assert dispatch.sender_of(Settings(**configured)) == sender
+
+
+def test_an_address_to_send_from_that_is_none_is_named():
+    with pytest.raises(Invalid, match="BILLING_MAIL_FROM"):
+        dispatch.sender_of(Settings(mail_from="nobody"))
+
+
+def test_without_a_mail_server_there_is_nothing_to_deliver_with():
+    assert dispatch.adapters(None, Settings()) == {}
+    assert dispatch.adapters(None, Settings(smtp_url="")) == {}
