@@ -4,9 +4,10 @@ from functools import lru_cache
 
 import segno
 
-from billing_core.invoices.document import DocumentLine, InvoiceDocument
+from billing_core.invoices import printed
+from billing_core.invoices.document import InvoiceDocument
 from billing_core.invoices.models import InvoiceState
-from billing_core.invoices.pdf_letter import GREEN, GREY, RED, Letter, Sum
+from billing_core.invoices.pdf_letter import GREEN, GREY, RED, Letter
 from billing_core.invoices.pdf_sheets import Column, Mark
 from billing_core.paper.pdf_paper import INK, MUTED
 from billing_core.paper.writing import Writing, writing
@@ -61,41 +62,21 @@ def _facts(document: InvoiceDocument, words: Writing) -> list[tuple[str, str]]:
 
 
 def _table(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
-    """Columns that would say nothing are left out: no discount, no tax."""
-    lines, currency = document.lines, document.currency
-    discounted = any(line.discount_percent or line.discount_minor for line in lines)
-    taxed = any(line.tax_rate for line in lines)
-    titles = ["quantity", "unit_price", *(["discount"] if discounted else []), *(["tax"] if taxed else []), "amount"]
-
-    figures = [
-        [
-            words.quantity(line.quantity),
-            words.price(line.unit_price, currency),
-            *([_discount(line, currency, words)] if discounted else []),
-            *([words.percent(line.tax_rate)] if taxed else []),
-            words.amount(line.amount_minor, currency),
-        ]
-        for line in lines
-    ]
+    table = printed.table(document, words)
     columns = [Column(words.word("description"))]
-    for index, title in enumerate(titles):
-        heading = words.word(title) + (f" {currency}" if title == "amount" else "")
-        columns.append(letter.column_for(heading, (row[index] for row in figures), most=_WIDEST[title]))
-    letter.rows(columns, ([line.description, *row] for line, row in zip(lines, figures, strict=True)))
+    for index, title in enumerate(table.titles):
+        heading = words.word(title) + (f" {document.currency}" if title == "amount" else "")
+        columns.append(letter.column_for(heading, (row[index] for row in table.rows), most=_WIDEST[title]))
+    described = ([line.description, *row] for line, row in zip(document.lines, table.rows, strict=True))
+    letter.rows(columns, described)
     letter.set_y(letter.get_y() + 4)
-
-
-def _discount(line: DocumentLine, currency: str, words: Writing) -> str:
-    if line.discount_percent:
-        return words.percent(line.discount_percent)
-    return words.amount(line.discount_minor, currency) if line.discount_minor else ""
 
 
 def _below(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
     """Totals on the right, how to pay on the left; where that does not fit on one page, one after the other."""
     left = letter.w / 2 + 5
     top, page = letter.get_y(), letter.page
-    letter.sums(_sums(document, words), left=left)
+    letter.sums(printed.sums(document, words), left=left)
     if document.state is not InvoiceState.CANCELLED:
         letter.box(words.word("amount_due"), words.money(document.due_minor, document.currency), left=left)
     totals_end, totals_page = letter.get_y(), letter.page
@@ -105,37 +86,6 @@ def _below(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
     if letter.page == totals_page:
         letter.set_y(max(letter.get_y(), totals_end) + 2)
     letter.block(words.word("notes"), document.notes)
-
-
-def _sums(document: InvoiceDocument, words: Writing) -> list[Sum]:
-    totals, currency = document.totals, document.currency
-
-    def amount(minor: int) -> str:
-        return words.amount(minor, currency)
-
-    sums = []
-    if totals.discount_minor or totals.remainder_minor:
-        sums.append(Sum(words.word("lines_total"), amount(sum(totals.lines))))
-    if totals.discount_minor:
-        share = f" {words.percent(document.discount_percent)}" if document.discount_percent else ""
-        sums.append(Sum(words.word("discount") + share, amount(-totals.discount_minor)))
-    if totals.remainder_minor:
-        sums.append(Sum(words.word("rounding"), amount(totals.remainder_minor)))
-    sums.append(Sum(words.word("subtotal"), amount(totals.subtotal_minor)))
-    if totals.tax_minor or len(totals.by_rate) > 1:
-        for row in totals.by_rate:
-            label = words.word("tax_on").format(rate=words.percent(row.rate), net=amount(row.net_minor))
-            sums.append(Sum(label, amount(row.tax_minor)))
-    sums.append(Sum(words.word("total"), words.money(totals.total_minor, currency), strong=True))
-    settled = (
-        ("received", document.paid_minor),
-        ("credited", document.credited_minor),
-        ("written_off", document.written_off_minor),
-    )
-    sums += [Sum(words.word(key), amount(-minor)) for key, minor in settled if minor]
-    if document.refunded_minor:
-        sums.append(Sum(words.word("refunded"), amount(document.refunded_minor)))
-    return sums
 
 
 def _payment(letter: Letter, document: InvoiceDocument, words: Writing, *, width: float) -> None:

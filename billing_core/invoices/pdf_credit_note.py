@@ -1,8 +1,9 @@
 """A credit note as a PDF."""
 
 from billing_core.invoices.document import CreditNoteDocument
-from billing_core.invoices.pdf_letter import Letter, Sum
+from billing_core.invoices.pdf_letter import Letter
 from billing_core.invoices.pdf_sheets import Column
+from billing_core.invoices.printed import Sum
 from billing_core.paper.writing import Writing, writing
 
 

@@ -1,11 +1,11 @@
 """The letter that invoices, credit notes and statements are set on: letterhead, table over pages, totals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from billing_core.invoices.document import Recipient
 from billing_core.invoices.pdf_sheets import KEPT_TOGETHER, TEXT, Sheets
+from billing_core.invoices.printed import Sum
 from billing_core.paper import pdf_picture
 from billing_core.paper.pdf_paper import ACCENT, INK, MUTED, TINT
 
@@ -18,15 +18,6 @@ _LOGO_WIDTH, _LOGO_HEIGHT = 62, 22
 GREEN: Final = ((22, 101, 52), (220, 245, 228))
 RED: Final = ((153, 27, 27), (252, 228, 228))
 GREY: Final = ((75, 85, 99), (233, 236, 240))
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """A line of the totals. ``strong``: bold, below a rule."""
-
-    label: str
-    amount: str
-    strong: bool = False
 
 
 class Letter(Sheets):
