@@ -1,5 +1,7 @@
 """Posting: balanced, append-only, undone at most once."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
@@ -105,6 +107,25 @@ def test_an_entry_is_reversed_once_and_a_reversal_never(session):
             service.reverse(session, SYSTEM, entry_id, effective_on=TODAY, now=NOW)
     with pytest.raises(NotFound):
         service.reverse(session, SYSTEM, undone + 1, effective_on=TODAY, now=NOW)
+
+
+def test_of_two_that_reverse_at_once_one_is_refused(sessions):
+    with sessions.begin() as session:
+        original = service.post(session, SYSTEM, an_invoice_entry(parties(session), 7, net=100), now=NOW)
+    both = threading.Barrier(2)
+
+    def undo(_number):
+        both.wait(timeout=20)
+        try:
+            with sessions.begin() as session:
+                return service.reverse(session, SYSTEM, original, effective_on=TODAY, now=NOW)
+        except Conflict:
+            return None
+
+    with ThreadPoolExecutor() as pool:
+        undone = list(pool.map(undo, range(2)))
+
+    assert undone.count(None) == 1
 
 
 @pytest.mark.parametrize("table", [LedgerEntry, LedgerPosting])
