@@ -2,9 +2,11 @@
 
 import email
 import socket
+import ssl
 import threading
 from email import policy
 from email.message import EmailMessage
+from pathlib import Path
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
@@ -48,12 +50,21 @@ class PostOffice:
         return [str(mail["To"]) for mail in self.mails]
 
 
-class MailServer(Controller):
-    """``with MailServer(office) as url``. With a ``login`` (user, password) it takes nothing without it."""
+# Made for these tests, key and certificate of 127.0.0.1; nobody trusts it elsewhere.
+CERTIFICATE = Path(__file__).with_name("127.0.0.1.pem")
 
-    def __init__(self, office: PostOffice, *, login: tuple[str, str] | None = None) -> None:
-        self._login = login
+
+class MailServer(Controller):
+    """``with MailServer(office) as url``. With a ``login`` (user, password) it takes nothing without it; ``tls`` is
+    "from the start" or "offered"."""
+
+    def __init__(self, office: PostOffice, *, login: tuple[str, str] | None = None, tls: str = "") -> None:
+        self._login, self._scheme = login, "smtps" if tls == "from the start" else "smtp"
         options = {"auth_require_tls": False, "auth_required": True, "authenticator": self._check} if login else {}
+        if tls:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(CERTIFICATE)
+            options["ssl_context" if tls == "from the start" else "tls_context"] = context
         super().__init__(office, hostname="127.0.0.1", port=free_port(), enable_SMTPUTF8=True, **options)
 
     def _check(self, server: SMTP, session, envelope, mechanism, data: LoginPassword) -> AuthResult:
@@ -62,7 +73,7 @@ class MailServer(Controller):
 
     def __enter__(self) -> str:
         self.start()
-        return f"smtp://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def __exit__(self, *_error) -> None:
         self.stop()

@@ -8,7 +8,7 @@ from billing_core.errors import Invalid, UpstreamFailed
 from billing_core.outbox import smtp
 from billing_core.outbox.delivery import Refused
 from billing_core.outbox.mail import Attachment, compose
-from tests.outbox.post_office import MailServer, PostOffice, free_port
+from tests.outbox.post_office import CERTIFICATE, MailServer, PostOffice, free_port
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 SENDER = "billing@ours.example"
@@ -113,6 +113,17 @@ def test_a_password_is_not_sent_in_the_clear_unless_somebody_says_so(office):
         with pytest.raises(UpstreamFailed, match="offers no encryption, and BILLING_SMTP_URL asks for it"):
             send(f"smtp://u:p@{place}?starttls=1")
     assert office.mails == []
+
+
+@pytest.mark.parametrize(("tls", "query"), [("from the start", ""), ("offered", ""), ("offered", "?starttls=1")])
+def test_an_encrypted_connection_needs_a_certificate_that_we_trust(office, monkeypatch, tls, query):
+    with MailServer(office, tls=tls) as url:
+        with pytest.raises(UpstreamFailed, match=r"certificate of the mail server .* is not valid"):
+            send(url + query)
+        assert office.mails == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        send(url + query)
+    assert len(office.mails) == 1
 
 
 def test_a_server_that_is_down_elsewhere_or_not_encrypted_is_named(office):
