@@ -21,7 +21,9 @@ class Sum:
 def table(totals: Totals, content: Content, more: Sequence[Sum] = ()) -> None:
     """From the lines to the total, one row a tax rate; ``more`` rows below it."""
     currency = totals.currency
-    rows = [Sum("Lines", sum(totals.lines))]
+    rows = []
+    if totals.discount_minor or totals.remainder_minor:
+        rows.append(Sum("Lines", sum(totals.lines)))
     if totals.discount_minor:
         share = f" {formats.decimal(content.discount_percent)} %" if content.discount_percent else ""
         rows.append(Sum(f"Discount{share}", -totals.discount_minor))

@@ -57,13 +57,17 @@ def _header(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         name = f"Invoice {md(invoice.number)}" if invoice.number else f"Draft for {md(invoice.customer_name)}"
         st.title(name, anchor=False, width="content")
-        with st.container(horizontal=True, width="content"):
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
             _actions(read, actor, invoice)
+            st.link_button("PDF", preview.address(invoice), icon=":material/download:")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(formats.words(status.value), color=STATUS_COLORS[status])  # type: ignore[arg-type]
+        st.page_link(
+            "customers.py", label=md(invoice.customer_name), query_params={"customer": str(invoice.customer_id)}
+        )
         st.markdown(
-            f"{md(invoice.customer_name)} · issued {md(formats.day(invoice.issued_on))} · due "
-            f"{md(formats.day(invoice.due_on))}" + (f" · {md(invoice.reference)}" if invoice.reference else ""),
+            f"issued {md(formats.day(invoice.issued_on))} · due {md(formats.day(invoice.due_on))}"
+            + (f" · {md(invoice.reference)}" if invoice.reference else ""),
             width="content",
         )
     if invoice.held_until and invoice.held_until >= read.today and invoice.state is InvoiceState.OPEN:

@@ -6,21 +6,27 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices import credit_notes, from_reports
 from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.rows import InvoiceView
+from billing_core.outbox import queries as outbox
+from billing_core.outbox.queries import MessageFilter
 from billing_core.payments import queries as payments
 from billing_core.payments.queries import AllocationRow
-from pages.invoice_editor_sections import money_in
+from pages.invoice_editor_sections import money_in, sending
 from pages.ui import formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
+
+_MOST_MAILS = 20
 
 
 def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     _reports(read, invoice)
     if actor.may(Permission.PAYMENT_READ):
         _payments(read, actor, invoice)
-    _credit_notes(read, invoice)
+    _credit_notes(read, actor, invoice)
     if actor.may(Permission.PAYMENT_READ) and invoice.refunded_minor:
         _refunds(read, invoice)
+    if actor.may(Permission.OUTBOX_READ):
+        _mails(read, invoice)
 
 
 def _reports(read: Reader, invoice: InvoiceView) -> None:
@@ -78,7 +84,7 @@ def _way(row: AllocationRow) -> str:
     return formats.words(row.method.value) if row.method else "Customer's credit"
 
 
-def _credit_notes(read: Reader, invoice: InvoiceView) -> None:
+def _credit_notes(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     notes = read(credit_notes.of_invoice, invoice.id)
     if not notes:
         return
@@ -96,6 +102,17 @@ def _credit_notes(read: Reader, invoice: InvoiceView) -> None:
         key="invoice_credit_notes",
         alt="Credit notes of this invoice",
     )
+    if actor.may(Permission.INVOICE_SEND):
+        chosen = st.menu_button(
+            "Mail a credit note",
+            notes,
+            key="mail_credit_note",
+            icon=":material/mail:",
+            type="tertiary",
+            format_func=lambda note: note.number,
+        )
+        if chosen is not None:
+            sending.credit_note(chosen, invoice.customer_email)
 
 
 def _paper(note: CreditNoteRow) -> str:
@@ -121,3 +138,24 @@ def _refunds(read: Reader, invoice: InvoiceView) -> None:
     together = formats.money(sum(row.amount_minor for row in rows), invoice.currency)
     agree = sum(row.amount_minor for row in rows) == invoice.refunded_minor
     st.caption(f"Sum {together} " + ("= refunded ✓" if agree else "differs from what the invoice says"))
+
+
+def _mails(read: Reader, invoice: InvoiceView) -> None:
+    rows = read(outbox.page, MessageFilter(subject=("invoice", invoice.id)), limit=_MOST_MAILS)
+    if not rows:
+        return
+    st.subheader("Mails", anchor=False)
+    zone = read.company.time_zone
+    tables.show(
+        rows,
+        [
+            tables.instant("Put in the outbox", "created_at", zone),
+            tables.text("To", "recipient"),
+            tables.text("Subject", "title", width="medium"),
+            tables.words("State", "state"),
+            tables.instant("Left", "delivered_at", zone),
+            tables.text("Trouble", "last_error"),
+        ],
+        key="invoice_mails",
+        alt="Mails about this invoice",
+    )

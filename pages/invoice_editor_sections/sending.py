@@ -7,6 +7,7 @@ from billing_core.errors import BillingError
 from billing_core.identity import Actor
 from billing_core.invoices import own_number, queries, service
 from billing_core.invoices.content import LANGUAGES
+from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
 from billing_core.mailing import letters, texts
@@ -40,6 +41,19 @@ def dialog(invoice_id: int) -> None:
             _mark(actor, invoice, number)
             return
     _mail(actor, read, invoice, plan, number)
+
+
+@st.dialog("Mail the credit note", icon=":material/mail:")
+def credit_note(note: CreditNoteRow, email: str) -> None:
+    """With the business's own wording and its PDF."""
+    st.markdown(
+        f"Credit note **{md(note.number)}** over {md(formats.money(note.total_minor, note.currency))} goes out with "
+        "its PDF, in the customer's language."
+    )
+    to = st.text_input("To", email, key=f"mail_credit_note_to_{note.id}", placeholder="ana@example.com")
+    if st.button("Send", type="primary", icon=":material/send:", key="send_credit_note"):
+        with attempt(f"The credit note is on its way to {to.strip()}") as session:
+            mailing.send_credit_note(session, signed_in(), note.id, to=to, now=utc_now())
 
 
 def _explain(invoice: InvoiceView, plan: Planned, read: Reader) -> None:

@@ -1,0 +1,252 @@
+"""A sent invoice on its page: what it shows to whom, and everything that can be done about it."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from billing_core.dates import utc_now
+from billing_core.identity import SYSTEM
+from billing_core.invoices import from_reports
+from billing_core.invoices.models import EventKind, InvoiceState
+from billing_core.invoices.rows import EventRow
+from billing_core.payments import credit, received
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.received import Received
+from pages.invoice_editor_sections import timeline
+from tests.invoices.company import NOW, a_customer, a_line, an_invoice
+from tests.pages.filled import fill
+from tests.pages.invoicing import cards, choose, content_of, field, ids, press, shown, stored
+
+HOSTILE = "Zoë :red[$5 *Corp*] 🧾"
+
+
+@pytest.fixture
+def acme(sessions) -> int:
+    with sessions.begin() as session:
+        return a_customer(session, name=HOSTILE)
+
+
+@pytest.fixture
+def invoice(sessions, acme) -> int:
+    """2 × 100.00 and 1 × 50.00, both at 19 %: 297.50, long overdue."""
+    with sessions.begin() as session:
+        return an_invoice(session, acme, a_line(), a_line("Travel :red[!]", "1", "50"), customer_name=HOSTILE).id
+
+
+def pay(sessions, invoice_id: int, amount_minor: int) -> None:
+    with sessions.begin() as session:
+        facts = Received("USD", amount_minor, PaymentMethod.CASH, date(2026, 3, 5), "till 1")
+        received.record_for(session, SYSTEM, invoice_id, received=facts, today=date(2026, 3, 5), now=NOW)
+
+
+def opened(page_as, invoice_id: int, role: str = "admin"):
+    page = page_as(role).visit("invoice_editor.py", invoice=str(invoice_id))
+    assert not page.exception
+    return page
+
+
+def money_of(page, key: str, text: str) -> None:
+    page.text_input(key=key).set_value(text)
+
+
+@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+def test_every_role_reads_the_invoice_and_only_admins_act(page_as, sessions, invoice, role):
+    pay(sessions, invoice, 10_000)
+    page = opened(page_as, invoice, role)
+
+    assert cards(page) == {"Total": "297.50 USD", "Paid": "100.00 USD", "Amount due": "197.50 USD"}
+    said = shown(page)
+    assert "= PDF = ledger = 297.50 USD" in said
+    assert "Paid 100.00 USD by cash" in said
+    assert HOSTILE in said
+    assert bool(page.menu_button) == (role == "admin")
+    assert page.dataframe[0].value["Description"].tolist() == ["Consulting", "Travel :red[!]"]
+
+
+@pytest.mark.parametrize("key", ["total", "paid", "due"])
+def test_every_amount_opens_into_its_postings(page_as, sessions, invoice, key):
+    pay(sessions, invoice, 10_000)
+    page = opened(page_as, invoice, "finance")
+    page.button(key=f"ledger_{key}").click().run()
+
+    assert not page.exception
+    assert "= the amount ✓" in shown(page)
+    rows = {"total": ["297.50"], "paid": ["100.00"], "due": ["297.50", "-100.00"]}[key]
+    assert page.dataframe[-1].value["Amount"].tolist() == rows
+
+
+def test_a_customers_own_user_sees_theirs_and_no_other(page_as, sessions, acme, invoice):
+    with sessions.begin() as session:
+        other = an_invoice(session, a_customer(session, "BOLT", name="Bolt")).id
+    visitor = page_as("finance", customer_id=acme)
+
+    assert cards(visitor.visit("invoice_editor.py", invoice=str(invoice)))["Total"] == "297.50 USD"
+    page = visitor.visit("invoice_editor.py", invoice=str(other))
+    assert not page.exception
+    assert [error.value for error in page.error] == [f"There is no invoice {other}"]
+    assert not page.metric
+
+
+def test_an_overpayment_pays_the_invoice_and_the_rest_is_kept(page_as, sessions, invoice):
+    page = opened(page_as, invoice)
+    page.button(key="do_Record payment").click().run()
+    assert page.text_input(key=f"payment_amount_{invoice}").value == "297.50"
+    page.text_input(key=f"payment_amount_{invoice}").set_value("300,00")
+    page.text_input(key=f"payment_reference_{invoice}").set_value("RF18")
+    page.button(key="do_Record payment").click().run()
+    assert "2.50 USD is kept as the customer's credit" in shown(page)
+
+    press(page, "record_payment", again="do_Record payment")
+    assert not page.exception
+    assert stored(sessions, invoice).state is InvoiceState.PAID
+    with sessions() as session:
+        assert [str(kept) for _, kept in credit.balances(session, SYSTEM, stored(sessions, invoice).customer_id)] == [
+            "2.50 USD"
+        ]
+
+
+def test_credit_pays_another_invoice(page_as, sessions, acme, invoice):
+    pay(sessions, invoice, 30_000)
+    with sessions.begin() as session:
+        other = an_invoice(session, acme).id
+    page = choose(opened(page_as, other), "Use the customer's credit")
+    assert page.text_input(key=f"credit_amount_{other}").value == "2.50"
+    press(page, "use_credit", opener="Use the customer's credit")
+
+    assert stored(sessions, other).paid_minor == 250
+
+
+def test_a_payment_recorded_wrongly_is_taken_back(page_as, sessions, invoice):
+    pay(sessions, invoice, 29_750)
+    page = opened(page_as, invoice)
+    page.menu_button(key="take_back_payment").click_index(0).run()
+    page.text_input(key="undo_reason_1").set_value("wrong customer")
+    page.button(key="take_back").click()
+    page.menu_button(key="take_back_payment").click_index(0).run()
+
+    assert not page.exception
+    assert (stored(sessions, invoice).state, stored(sessions, invoice).paid_minor) == (InvoiceState.OPEN, 0)
+    assert "wrong customer" in shown(page)
+
+
+def test_a_credit_note_lowers_what_is_due(page_as, sessions, invoice):
+    page = choose(opened(page_as, invoice), "Credit note")
+    page.text_input(key=f"credit_note_amount_{invoice}").set_value("97.50")
+    page = press(page, "issue_credit_note", opener="Credit note")
+    assert "Say why" in shown(page)
+
+    page.text_input(key=f"credit_note_reason_{invoice}").set_value("Damaged")
+    page = press(page, "issue_credit_note", opener="Credit note")
+    assert stored(sessions, invoice).due_minor == 20_000
+    assert cards(page)["Credited"] == "97.50 USD"
+    assert "CN-2026-001" in shown(page)
+
+
+def test_a_paid_invoice_is_refunded_as_credit(page_as, sessions, invoice):
+    pay(sessions, invoice, 29_750)
+    page = choose(opened(page_as, invoice), "Refund")
+    page.selectbox(key=f"refund_way_{invoice}").set_value("")
+    page.text_input(key=f"refund_reason_{invoice}").set_value("Came too late")
+    page = press(page, "record_refund", opener="Refund")
+
+    assert not page.exception
+    assert stored(sessions, invoice).refunded_minor == 29_750
+    assert "Sum 297.50 USD = refunded ✓" in shown(page)
+    assert any("Refunded" in badge for badge in [shown(page)])
+
+
+def test_a_write_off_is_made_and_undone(page_as, sessions, invoice):
+    page = choose(opened(page_as, invoice), "Write off")
+    page.text_input(key=f"write_off_reason_{invoice}").set_value("Insolvent")
+    page = press(page, "do_write_off", opener="Write off")
+    assert stored(sessions, invoice).state is InvoiceState.CANCELLED
+
+    page = choose(page, "Undo the write-off")
+    page.text_input(key=f"undo_write_off_reason_{invoice}").set_value("They paid after all")
+    press(page, "do_undo_write_off", opener="Undo the write-off")
+    assert stored(sessions, invoice).due_minor == 29_750
+
+
+def test_cancelling_is_refused_in_words_while_money_came_in(page_as, sessions, invoice):
+    pay(sessions, invoice, 100)
+    page = choose(opened(page_as, invoice), "Cancel invoice")
+    assert "1.00 USD was paid for this invoice, so that it cannot be cancelled" in shown(page)
+    assert "do_cancel" not in [button.key for button in page.button]
+
+
+def test_an_open_invoice_is_cancelled_with_its_reason(page_as, sessions, invoice):
+    page = choose(opened(page_as, invoice), "Cancel invoice")
+    page.text_input(key=f"cancel_reason_{invoice}").set_value("Billed twice")
+    page = press(page, "do_cancel", opener="Cancel invoice")
+
+    assert stored(sessions, invoice).state is InvoiceState.CANCELLED
+    assert "Cancelled: Billed twice" in shown(page)
+    assert cards(page) == {"Total": "297.50 USD", "Amount due": "0.00 USD"}
+
+
+def test_details_change_until_it_is_paid_and_lines_do_not(page_as, sessions, invoice):
+    page = choose(opened(page_as, invoice), "Edit details")
+    field(page, "customer_email").set_value("new@example.com")
+    field(page, "due_on").set_value(utc_now().date() + timedelta(days=20))
+    page = press(page, "save_details", opener="Edit details")
+
+    assert not page.exception
+    assert stored(sessions, invoice).customer_email == "new@example.com"
+    assert "Changed: due date, customer email" in shown(page)
+
+    page = choose(page, "Mark as overdue")
+    page = press(page, "do_mark_overdue", opener="Mark as overdue")
+    assert "Marked as overdue" in shown(page)
+
+
+def test_reminders_are_held_with_a_reason_and_allowed_again(page_as, sessions, invoice):
+    page = choose(opened(page_as, invoice), "Hold reminders")
+    page.text_input(key=f"hold_reason_{invoice}").set_value("They dispute a line")
+    page = press(page, "do_hold", opener="Hold reminders")
+    assert stored(sessions, invoice).held_until is not None
+    assert "They dispute a line" in page.info[0].value
+
+    choose(page, "Allow reminders again")
+    assert stored(sessions, invoice).held_until is None
+
+
+def test_a_report_becomes_a_draft_once(page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("admin").visit("invoice_editor.py", report=str(filled.bolts_march))
+    assert "7.00 EUR" in shown(page)
+    page.text_input(key="report_tax").set_value("19").run()
+    page.button(key="create_from_report").click().run()
+
+    assert not page.exception
+    (invoice_id,) = ids(sessions)
+    # 7.00 and 19 % of it, 1.33.
+    assert stored(sessions, invoice_id).total_minor == 833
+    assert f"Bills report #{filled.bolts_march}" in shown(page)
+
+    page = page_as("admin").visit("invoice_editor.py", report=str(filled.bolts_march))
+    assert "is on a draft already" in page.warning[0].value
+    assert page.button(key="create_from_report").disabled
+    page.checkbox(key="report_again").check().run()
+    page.radio(key="report_lines").set_value(from_reports.Grouping.TOTAL).run()
+    page.button(key="create_from_report").click().run()
+    assert len(ids(sessions)) == 2
+
+
+def test_lines_of_a_report_stay_linked_while_they_are_edited(page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("admin").visit("invoice_editor.py", report=str(filled.march))
+    page.button(key="create_from_report").click().run()
+    (invoice_id,) = ids(sessions)
+    field(page, "notes").set_value("Thank you").run()
+
+    kept = content_of(sessions, invoice_id)
+    assert kept.notes == "Thank you"
+    assert {line.report_id for line in kept.lines} == {filled.march}
+
+
+@pytest.mark.parametrize("kind", list(EventKind))
+@pytest.mark.parametrize("data", [None, {"amount_minor": 5, "reason": "r", "method": "cash", "until": "2026-03-01"}])
+def test_everything_that_can_happen_has_its_sentence(kind, data):
+    sentence = timeline.sentence(EventRow(1, NOW, kind, "Ada", data), "USD")
+    assert sentence
+    assert "None" not in sentence
