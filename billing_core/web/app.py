@@ -15,6 +15,7 @@ from billing_core.web import (
     health,
     import_downloads,
     invoice_downloads,
+    public_invoice,
     receivable_downloads,
     report_downloads,
     set_up,
@@ -32,6 +33,7 @@ ROUTERS = (
     invoice_downloads.router,
     receivable_downloads.router,
     import_downloads.router,
+    public_invoice.router,
 )
 
 

@@ -17,8 +17,9 @@ from billing_core.web.access import SCOPE_KEY
 from billing_core.web.activity import last_seen
 from billing_core.web.origin import from_our_pages
 
-# What visitors may reach beside signing in: whether the product is up.
+# What visitors may reach beside signing in: whether the product is up, and the invoice that they have the link to.
 PUBLIC = ("/healthz", "/readyz")
+PUBLIC_FOLDERS = ("/auth/", "/i/")
 _READS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -42,7 +43,7 @@ class SignedInOnly:
         if scope["method"] not in _READS and not from_our_pages(headers):
             refusal: Response = PlainTextResponse("This came from another site's page.", 403)
             return await refusal(scope, receive, send)
-        if scope["path"].startswith("/auth/") or scope["path"] in PUBLIC:
+        if scope["path"].startswith(PUBLIC_FOLDERS) or scope["path"] in PUBLIC:
             return await self.app(scope, receive, send)
         found = await _signed_in(scope)
         if found is None:

@@ -1,4 +1,4 @@
-"""How often somebody may try to sign in: by account and by address, whatever comes of it."""
+"""How often somebody may try to sign in, by account and by address, and how often they may ask without signing in."""
 
 import hashlib
 import math
@@ -14,6 +14,8 @@ from billing_core.settings import settings
 
 PER_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="sign-in-account")
 PER_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="sign-in-address")
+# A page is three requests at most; an office behind one address reads a few invoices at once.
+PUBLIC_PER_ADDRESS = RateLimitItemPerMinute(90, 1, namespace="public-address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class SignInAttempts:
     @property
     def _account(self) -> str:
         return hashlib.sha256(self.email.strip().lower().encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def public_wait_seconds(address: str) -> int:
+    """Count one more request from this address. 0: it may go ahead; else how long to wait before the next."""
+    return 0 if _limiter().hit(PUBLIC_PER_ADDRESS, address) else _remaining(PUBLIC_PER_ADDRESS, address)
 
 
 def _remaining(limit: RateLimitItem, key: str) -> int:
