@@ -57,7 +57,7 @@ def playing(session):
     return play_and_check
 
 
-anything = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+anything = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @anything
