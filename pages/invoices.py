@@ -10,6 +10,9 @@ from pages.ui.reads import Reader
 actor = require(Permission.INVOICE_READ)
 read = Reader(actor)
 
+if wanted := st.query_params.get("invoice"):
+    st.switch_page("invoice_editor.py", query_params={"invoice": wanted})
+
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     st.title("Invoices", anchor=False, width="content")
     if actor.may(Permission.INVOICE_WRITE) and st.button("New invoice", type="primary", icon=":material/add:"):

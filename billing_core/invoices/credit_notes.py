@@ -210,6 +210,12 @@ def of_customer(
     return [CreditNoteRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
 
 
+def count_of_customer(session: Session, actor: Actor, customer_id: int) -> int:
+    actor.require(Permission.INVOICE_READ)
+    wanted = (CreditNote.customer_id == customer_id, visible_to(actor, CreditNote.customer_id))
+    return session.scalar(select(func.count()).select_from(CreditNote).where(*wanted)) or 0
+
+
 def one(session: Session, actor: Actor, credit_note_id: int) -> CreditNoteRow:
     """A credit note; NotFound where there is none or this actor may not know of it."""
     actor.require(Permission.INVOICE_READ)

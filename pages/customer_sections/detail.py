@@ -13,7 +13,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.reports import figures, series
 from billing_core.reports import queries as reports
 from billing_core.reports.queries import Report, ReportFilter
-from pages.customer_sections import editing, orders
+from pages.customer_sections import editing, invoices, orders
 from pages.report_sections.browse import state_of
 from pages.ui import cards, charts, formats, tables
 from pages.ui.cards import Card
@@ -21,14 +21,16 @@ from pages.ui.figures import Behind, answer, ask
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
-OVERVIEW, REPORTS, ORDERS, ACTIVITY, EDIT = "Overview", "Reports", "Orders", "Activity", "Edit details"
+OVERVIEW, INVOICES, REPORTS, ORDERS = "Overview", "Invoices", "Reports", "Orders"
+ACTIVITY, EDIT = "Activity", "Edit details"
 
 
 def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     st.button("All customers", icon=":material/arrow_back:", type="tertiary", on_click=_close)
     customer = read(queries.one, customer_id)
     _header(customer)
-    names = [OVERVIEW, REPORTS, ORDERS, *([ACTIVITY] if actor.may(Permission.AUDIT_READ) else [])]
+    names = [OVERVIEW, REPORTS, *([INVOICES] if actor.may(Permission.INVOICE_READ) else []), ORDERS]
+    names += [ACTIVITY] if actor.may(Permission.AUDIT_READ) else []
     names += [EDIT] if actor.may(Permission.CUSTOMER_WRITE) else []
     tabs = dict(zip(names, st.tabs(names, key="customer_tab", bind="query-params"), strict=True))
     for name, tab in tabs.items():
@@ -39,6 +41,8 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
                 _overview(read, actor, customer)
             elif name == REPORTS:
                 _reports(read, customer)
+            elif name == INVOICES:
+                invoices.draw(read, actor, customer)
             elif name == ORDERS:
                 orders.draw(customer.id)
             elif name == ACTIVITY:

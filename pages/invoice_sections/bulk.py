@@ -8,11 +8,9 @@ from billing_core.invoices import queries
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import InvoiceRow
 from pages.invoice_sections import cancelling, filtering, mailing, paying
-from pages.ui import formats
+from pages.ui import choosing, formats
 from pages.ui.reads import Reader
 
-# As many as one ZIP may hold, and as somebody can still look through before saying yes.
-MOST = 500
 _NEEDED = (
     Permission.INVOICE_SEND,
     Permission.REMINDER_WRITE,
@@ -31,7 +29,7 @@ def draw(read: Reader, actor: Actor, wanted: InvoiceFilter, ticked: list[Invoice
     if not possible(actor):
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        everything = _everything(total)
+        everything = choosing.everything(total, key="bulk_everything")
         if everything:
             count = total
         elif ticked:
@@ -40,7 +38,7 @@ def draw(read: Reader, actor: Actor, wanted: InvoiceFilter, ticked: list[Invoice
             st.caption("Tick invoices to do something with several at once.", width="content")
             return
         st.markdown(f"**{formats.counted(count, 'invoice')}**", width="content")
-        rows = tuple(read(queries.page, wanted, today=read.today, limit=MOST)) if everything else tuple(ticked)
+        rows = tuple(read(queries.page, wanted, today=read.today, limit=choosing.MOST)) if everything else tuple(ticked)
         ids = tuple(row.id for row in rows)
         if actor.may(Permission.INVOICE_SEND) and st.button("Send", icon=":material/send:", key="bulk_send"):
             mailing.send(ids)
@@ -55,16 +53,3 @@ def draw(read: Reader, actor: Actor, wanted: InvoiceFilter, ticked: list[Invoice
         if actor.may(Permission.EXPORT):
             chosen = filtering.query(wanted) if everything else f"ids={','.join(map(str, ids))}"
             st.link_button("ZIP of PDFs", f"/downloads/invoices.zip?{chosen}", icon=":material/folder_zip:")
-
-
-def _everything(total: int) -> bool:
-    """Are all that match meant, whatever is ticked?"""
-    fits = total <= MOST
-    chosen = st.checkbox(
-        f"All {formats.count(total)} that match",
-        # Another number of invoices is another question, which starts unticked.
-        key=f"bulk_everything_{total}",
-        disabled=not fits,
-        help=None if fits else f"At most {formats.count(MOST)} can be worked on at once: narrow the filters.",
-    )
-    return chosen and fits

@@ -7,6 +7,7 @@ import streamlit as st
 
 from billing_core.dates import utc_now
 from billing_core.mailing import reminders, service
+from billing_core.mailing.letters import TO_BE_DRAWN
 from billing_core.mailing.reminders import PlannedReminder
 from billing_core.mailing.service import Planned
 from billing_core.settings import settings
@@ -39,7 +40,8 @@ def send(invoice_ids: Sequence[int]) -> None:
             icon=":material/warning:",
         )
     if again := sum(plan.sent_before is not None for plan in going):
-        st.caption(f"{formats.counted(again, 'invoice')} was mailed before and goes out again.")
+        said = "was mailed before and goes" if again == 1 else "were mailed before and go"
+        st.caption(f"{formats.counted(again, 'invoice')} {said} out again.")
     if going and st.button(f"Send {formats.counted(len(going), 'invoice')}", type="primary", icon=":material/send:"):
         chosen = [plan.invoice_id for plan in going]
         with context.transaction() as session:
@@ -97,7 +99,7 @@ def _rehearsal(plans: Sequence[Planned | PlannedReminder], amount: tables.Column
         amount,
         tables.computed("Currency", _currency, width=70),
         tables.day("Due", "due_on"),
-        tables.computed("Subject", lambda plan: plan.letter.subject, width="large"),
+        tables.computed("Subject", lambda plan: _with_number(plan.letter.subject), width="large"),
         tables.computed("Language", lambda plan: plan.language, width=70),
     ]
     if any(isinstance(plan, Planned) and plan.sent_before for plan in going):
@@ -114,8 +116,13 @@ def _rehearsal(plans: Sequence[Planned | PlannedReminder], amount: tables.Column
     chosen = next((plan for plan in going if plan.invoice_id == st.session_state.get(_LETTER)), None)
     if chosen is not None:
         with st.container(border=True):
-            st.markdown(f"**To** {md(chosen.to)}  \n**Subject** {md(chosen.letter.subject)}")
-            st.text(chosen.letter.text)
+            st.markdown(f"**To** {md(chosen.to)}  \n**Subject** {md(_with_number(chosen.letter.subject))}")
+            st.text(_with_number(chosen.letter.text))
+
+
+def _with_number(text: str) -> str:
+    """As it will read: a draft's number is drawn when it is sent."""
+    return text.replace(TO_BE_DRAWN, "(its number)")
 
 
 def _currency(plan: Planned | PlannedReminder) -> str:

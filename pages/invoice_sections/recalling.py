@@ -9,6 +9,7 @@ import streamlit as st
 
 from billing_core.dates import utc_now
 from billing_core.mailing import service
+from billing_core.settings import settings
 from pages.ui import context, formats, messages
 from pages.ui.context import actor as signed_in
 
@@ -44,11 +45,12 @@ def _countdown() -> None:
     seconds = _seconds(leaving)
     if seconds <= 0:
         del st.session_state[_KEY]
-        messages.say(f"{leaving.what} left.", icon=":material/send:")
+        left = "leave now" if settings().smtp_url else "stay in the outbox: no mail server is set up"
+        messages.say(f"The mails about {leaving.what} {left}.", icon=":material/send:")
         st.rerun()
     with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(
-            f":material/schedule_send: **{leaving.what}** will leave in {formats.counted(seconds, 'second')}.",
+            f":material/schedule_send: **{leaving.what}** can be recalled for {formats.counted(seconds, 'second')}.",
             width="content",
         )
         if st.button("Recall", icon=":material/undo:", key="recall_mails"):

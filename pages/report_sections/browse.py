@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
+from zlib import crc32
 
 import streamlit as st
 
@@ -11,7 +12,8 @@ from billing_core.customers import queries as customers
 from billing_core.identity import Actor, Permission
 from billing_core.reports import queries
 from billing_core.reports.queries import Report, ReportFilter
-from pages.ui import customer_names, filters, formats, tables
+from pages.report_sections import invoiced, invoicing
+from pages.ui import choosing, customer_names, filters, formats, tables
 from pages.ui.reads import Reader
 
 PAGE_KEY = "reports_page"
@@ -32,18 +34,35 @@ def draw(read: Reader, actor: Actor) -> None:
     )
     skipped = tables.pager(total, key=PAGE_KEY, noun="report")
     rows = read(queries.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+    bar = st.container()
     chosen = tables.show(
         rows,
-        columns,
-        key=f"reports_{skipped}",
+        [*columns, *invoiced.column(read, actor, rows)],
+        # Of these rows alone: ticks must not move to others when the filters or the page change.
+        key=f"reports_{crc32(repr([row.id for row in rows]).encode())}",
         alt="Billing reports",
         opens=open_report,
         order_key=SORT_KEY,
-        choose=actor.may(Permission.EXPORT),
+        choose=actor.may(Permission.EXPORT) or actor.may(Permission.INVOICE_WRITE),
     )
+    if actor.may(Permission.INVOICE_WRITE):
+        with bar:
+            _invoicing(read, wanted, chosen, total)
     st.caption("Click a row to open the report, a column's head to sort by it.")
     if actor.may(Permission.EXPORT):
         _downloads(wanted, chosen)
+
+
+def _invoicing(read: Reader, wanted: ReportFilter, ticked: list[Report], total: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        everything = choosing.everything(total, key="reports_everything")
+        if not (everything or ticked):
+            st.caption("Tick reports to invoice them together.", width="content")
+            return
+        st.markdown(f"**{formats.counted(total if everything else len(ticked), 'report')}**", width="content")
+        if st.button("Invoice chosen reports", icon=":material/request_quote:", key="invoice_reports"):
+            rows = read(queries.page, wanted, limit=choosing.MOST) if everything else ticked
+            invoicing.dialog(tuple(rows))
 
 
 def open_report(report: Report) -> None:

@@ -12,7 +12,7 @@ from billing_core.reports import contents, queries, report_figures
 from billing_core.reports.contents import OrderRow, ServiceTotal
 from billing_core.reports.queries import Report
 from billing_core.reports.wording import cost_type_words, question_words
-from pages.report_sections import changes
+from pages.report_sections import changes, invoiced
 from pages.ui import charts, formats, tables
 from pages.ui.cards import card, wall
 from pages.ui.context import actor as signed_in
@@ -61,12 +61,10 @@ def _header(read: Reader, actor: Actor, report: Report) -> None:
     zone = read.company.time_zone
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(f"{md(report.customer_name)}, {md(formats.period(report.period))}", anchor=False, width="content")
-        if actor.may(Permission.EXPORT):
-            with st.popover("Download", icon=":material/download:"):
-                for kind, (label, icon, meaning) in FILES.items():
-                    excel = "?excel=1" if kind.endswith("csv") else ""
-                    address = f"/downloads/reports/{report.id}.{kind}{excel}"
-                    st.link_button(label, address, icon=icon, help=meaning, width="stretch")
+        with st.container(horizontal=True, width="content"):
+            invoiced.button(read, actor, report)
+            if actor.may(Permission.EXPORT):
+                _downloads(report)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if report.current:
             st.badge(f"Current, version {report.version}", icon=":material/check:", color="green")
@@ -80,6 +78,7 @@ def _header(read: Reader, actor: Actor, report: Report) -> None:
             f"#{report.id}, created {formats.instant(report.created_at, zone)} by {md(report.created_by)}",
             width="content",
         )
+    invoiced.on_report(read, actor, report)
     if not report.current and report.superseded_by_id:
         st.warning(
             "Newer orders, rates or products changed this report: a later version counts instead.",
@@ -104,6 +103,14 @@ def _header(read: Reader, actor: Actor, report: Report) -> None:
             )
             card(per_order, scope, average.currency, average.minor, key="report")
         card(report_figures.charges_of(report.id), scope, None, report.charge_count, key="report")
+
+
+def _downloads(report: Report) -> None:
+    with st.popover("Download", icon=":material/download:"):
+        for kind, (label, icon, meaning) in FILES.items():
+            excel = "?excel=1" if kind.endswith("csv") else ""
+            address = f"/downloads/reports/{report.id}.{kind}{excel}"
+            st.link_button(label, address, icon=icon, help=meaning, width="stretch")
 
 
 def _scope(report: Report) -> Scope:

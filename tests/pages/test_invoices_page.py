@@ -13,8 +13,7 @@ from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.payments import received
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.received import Received
-from pages.invoice_sections import bulk
-from pages.ui import formats
+from pages.ui import choosing, formats
 from tests.invoices.company import LATER, TODAY, a_customer, a_draft, a_line, an_invoice
 
 NAME = "Acme :red[$5 *Corp*]"
@@ -171,6 +170,13 @@ def test_an_empty_tab_says_what_that_means(page_as, sessions):
     assert page.info[0].value == "Nothing is late."
 
 
+def test_the_address_of_one_invoice_leads_to_it(page_as, company):
+    page = page_as("finance").visit("invoices.py", invoice=str(company["late"]))
+    assert not page.exception
+    assert page.query_params == {"invoice": str(company["late"])}
+    assert any("INV-2026-001" in title.value for title in page.title)
+
+
 def test_who_is_bound_to_a_customer_sees_its_invoices_alone(page_as, company):
     page = page_as("finance", customer_id=company["kuma"]).visit("invoices.py")
     assert numbers(page) == ["INV-2026-004"]
@@ -203,7 +209,7 @@ def test_a_manager_may_only_download_several(page_as, company):
 
 
 def test_more_than_can_be_looked_through_are_not_worked_on_at_once(page_as, company, monkeypatch):
-    monkeypatch.setattr(bulk, "MOST", 4)
+    monkeypatch.setattr(choosing, "MOST", 4)
     page = page_as("admin").visit("invoices.py")
     (box,) = page.checkbox
     assert box.disabled

@@ -1,0 +1,97 @@
+"""What one customer was invoiced and credited, and what it owes."""
+
+import streamlit as st
+
+from billing_core.customers.models import Customer
+from billing_core.figures import Scope
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import credit_notes, queries
+from billing_core.invoices.credit_notes import CreditNoteRow
+from billing_core.invoices.queries import InvoiceFilter
+from billing_core.receivables import figures
+from pages.invoice_sections.columns import columns, open_invoice
+from pages.invoice_sections.filtering import TABS
+from pages.ui import cards, filters, formats, tables
+from pages.ui.cards import Card
+from pages.ui.figures import answer
+from pages.ui.reads import Reader
+
+_PAGE_KEY, _NOTES_KEY = "customer_invoices_page", "customer_notes_page"
+
+
+def draw(read: Reader, actor: Actor, customer: Customer) -> None:
+    scope = Scope(customer_id=customer.id, today=read.today)
+    shown = [
+        Card(figures.OUTSTANDING, scope, currency=customer.currency),
+        Card(figures.OVERDUE, scope, currency=customer.currency),
+        Card(figures.CUSTOMER_CREDIT, scope, currency=customer.currency),
+    ]
+    cards.draw(shown, cards.values(read, shown), key="customer_owes")
+    _invoices(read, actor, customer)
+    _credit_notes(read, customer)
+    answer()
+
+
+def _invoices(read: Reader, actor: Actor, customer: Customer) -> None:
+    today = read.today
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        tab = st.segmented_control(
+            "Status",
+            list(TABS),
+            default="all",
+            format_func=formats.words,
+            key="customer_invoices_tab",
+            required=True,
+            on_change=filters.first_page,
+            args=(_PAGE_KEY,),
+            label_visibility="collapsed",
+        )
+        if actor.may(Permission.INVOICE_WRITE) and st.button(
+            "New invoice", icon=":material/add:", key="new_invoice_for_customer"
+        ):
+            st.switch_page("invoice_editor.py", query_params={"customer": str(customer.id)})
+    wanted = InvoiceFilter(customer_id=customer.id, status=TABS[tab or "all"])
+    total = read(queries.count, wanted, today=today)
+    if total == 0:
+        st.info(
+            "This customer has no invoices yet." if tab == "all" else "This customer has no such invoice.",
+            icon=":material/info:",
+        )
+        return
+    skipped = tables.pager(total, key=_PAGE_KEY, noun="invoice")
+    tables.show(
+        read(queries.page, wanted, today=today, limit=tables.PAGE_SIZE, offset=skipped),
+        columns(today, with_customer=False),
+        key=f"customer_invoices_{tab}_{skipped}",
+        alt="Invoices of this customer",
+        opens=open_invoice,
+    )
+    st.caption("Click an invoice to open it.")
+
+
+def _credit_notes(read: Reader, customer: Customer) -> None:
+    total = read(credit_notes.count_of_customer, customer.id)
+    if total == 0:
+        return
+    st.subheader("Credit notes", anchor=False)
+    skipped = tables.pager(total, key=_NOTES_KEY, noun="credit note")
+    tables.show(
+        read(credit_notes.of_customer, customer.id, limit=tables.PAGE_SIZE, offset=skipped),
+        [
+            tables.text("Number", "number"),
+            tables.day("Issued", "issued_on"),
+            tables.money("Total", "total_minor"),
+            tables.money("Paid back", "refund_minor", help="The rest lowered what was due on the invoice"),
+            tables.currency_of(),
+            tables.text("Reason", "reason", width="medium"),
+            tables.link("PDF", lambda note: f"/downloads/credit-notes/{note.id}.pdf", ":material/download:"),
+        ],
+        key=f"customer_notes_{skipped}",
+        alt="Credit notes of this customer",
+        opens=_open_invoice_of,
+    )
+    st.caption("Click a credit note to open its invoice.")
+
+
+def _open_invoice_of(note: CreditNoteRow) -> None:
+    st.switch_page("invoice_editor.py", query_params={"invoice": str(note.invoice_id)})

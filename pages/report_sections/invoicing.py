@@ -1,0 +1,135 @@
+"""Invoicing several reports at once: a rehearsal, then one draft for each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import streamlit as st
+
+from billing_core.dates import utc_now
+from billing_core.invoices import from_reports
+from billing_core.invoices.from_reports import Grouping
+from billing_core.money import Money
+from billing_core.reports.queries import Report
+from pages.invoice_editor_sections import typed
+from pages.report_sections import invoiced
+from pages.ui import context, formats, messages, tables
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+LINES = {
+    Grouping.SERVICE: "One line a service",
+    Grouping.ORDER: "One line an order",
+    Grouping.TOTAL: "One line for everything",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    report: Report
+    reason: str
+
+
+@st.dialog("Invoice reports", width="large", icon=":material/request_quote:")
+def dialog(reports: Sequence[Report]) -> None:
+    """Which drafts would be made, and what is left out and why; then make them."""
+    actor = signed_in()
+    read = Reader(actor)
+    billed = {one.report_id: one for one in read.plain(from_reports.earlier, [report.id for report in reports])}
+    left_out = [
+        LeftOut(report, reason)
+        for report in reports
+        if (reason := _reason(report, invoiced.name(billed[report.id]) if report.id in billed else ""))
+    ]
+    _show_left_out(left_out)
+    going = [report for report in reports if report.id not in {one.report.id for one in left_out}]
+    if not going:
+        st.info("None of these reports can be invoiced.", icon=":material/info:")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = st.selectbox("Lines", list(LINES), format_func=LINES.__getitem__, key="invoicing_lines", width=220)
+        rate = _tax_rate()
+    if rate is None:
+        return
+    _show_drafts(going, rate)
+    st.caption("Drafts can be changed and thrown away; nothing is sent, and nothing has been made yet.")
+    drafts = formats.counted(len(going), "draft")
+    if st.button(f"Make {drafts}", type="primary", icon=":material/note_add:", key="make"):
+        with context.transaction() as session:
+            chosen = [report.id for report in going]
+            from_reports.draft_many(session, actor, chosen, by=by, tax_rate=rate, now=utc_now(), today=read.today)
+        messages.say(f"{drafts} made. Read each once, then send them together.")
+        st.switch_page("invoices.py", query_params={"invoices_tab": "draft"})
+
+
+def _reason(report: Report, billed_on: str) -> str:
+    if billed_on:
+        return f"is on {billed_on} already"
+    if not report.current:
+        return "was replaced by a newer version"
+    return "" if report.total_minor else "comes to nothing"
+
+
+def _tax_rate() -> Decimal | None:
+    """For all lines of all drafts; None, with the reason below the field, where it is none."""
+    text = st.text_input("Tax rate, %", "0", key="invoicing_tax", max_chars=10, width=130)
+    try:
+        rate = typed.number(text.strip().removesuffix("%") or "0", formats.locale())
+    except ValueError as reason:
+        st.error(f"The tax rate {md(reason)}", icon=":material/error:")
+        return None
+    if not 0 <= rate <= 100:
+        st.error("The tax rate must lie between 0 and 100", icon=":material/error:")
+        return None
+    return rate
+
+
+def _show_left_out(left_out: Sequence[LeftOut]) -> None:
+    if not left_out:
+        return
+    st.markdown(f":orange[:material/block:] **Left out: {formats.count(len(left_out))}**")
+    tables.show(
+        left_out,
+        [
+            tables.computed("Report", lambda one: f"#{one.report.id}"),
+            tables.computed("Customer", lambda one: one.report.customer_name),
+            tables.computed("Period", lambda one: formats.period(one.report.period)),
+            tables.computed("Why", lambda one: formats.sentence(one.reason), width="medium"),
+        ],
+        key="invoicing_left_out",
+        alt="Reports that are not invoiced, and why",
+        height="content" if len(left_out) <= 6 else 240,
+    )
+
+
+def _show_drafts(reports: Sequence[Report], rate: Decimal) -> None:
+    sums: dict[str, int] = {}
+    for report in reports:
+        sums[report.currency] = sums.get(report.currency, 0) + _with_tax(rate, report).minor
+    amounts = " · ".join(formats.money(minor, currency) for currency, minor in sorted(sums.items()))
+    tax = f", {formats.decimal(rate)} % tax included" if rate else ""
+    st.markdown(f"**{formats.counted(len(reports), 'draft')}**, together **{md(amounts)}**{tax}:")
+    tables.show(
+        reports,
+        [
+            tables.computed("Report", lambda report: f"#{report.id}"),
+            tables.text("Customer", "customer_name"),
+            tables.computed("Period", lambda report: formats.period(report.period)),
+            tables.money("Net", "total_minor"),
+            tables.computed("Total", lambda report: _amount(_with_tax(rate, report)), right=True),
+            tables.currency_of(),
+        ],
+        key="invoicing_drafts",
+        alt="The drafts that would be made",
+        height="content" if len(reports) <= 6 else 240,
+    )
+
+
+def _with_tax(rate: Decimal, report: Report) -> Money:
+    """As on the invoice: all lines have one rate, so that their tax is rounded once."""
+    return report.total + Money.rounded(report.total.amount * rate / 100, report.currency)
+
+
+def _amount(money: Money) -> str:
+    return formats.amount(money.minor, money.currency)
