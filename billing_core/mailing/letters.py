@@ -70,7 +70,9 @@ def known_language(language: str) -> str:
 
 def day(language: str, wanted: date) -> str:
     """A day as a letter writes it: ``2. März 2026``."""
-    return str(format_date(wanted, "long", locale=writing(language).locale))
+    written = str(format_date(wanted, "long", locale=writing(language).locale))
+    # In French the first of a month is an ordinal, which CLDR's patterns cannot say.
+    return f"1er{written[1:]}" if language == "fr" and wanted.day == 1 else written
 
 
 def senders(session: Session, invoices: Collection[InvoiceView]) -> dict[int, Sender]:

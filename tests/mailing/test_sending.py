@@ -48,7 +48,7 @@ def test_one_click_too_many_sends_nothing_twice_and_later_it_can_be_sent_again(s
     ("language", "subject", "amount"),
     [
         ("de", "Rechnung INV-2026-001 von My business", "Zu zahlen: 238,00\xa0$\nFällig am: 1. April 2026"),
-        ("fr", "Facture INV-2026-001 de My business", "238,00\xa0$US\nÉchéance\xa0: 1 avril 2026"),
+        ("fr", "Facture INV-2026-001 de My business", "238,00\xa0$US\nÉchéance\xa0: 1er avril 2026"),
         ("es", "Factura INV-2026-001 de My business", "238,00\xa0US$\nVencimiento: 1 de abril de 2026"),
         ("ja", "Invoice INV-2026-001 from My business", "Amount due: $238.00\nDue date: April 1, 2026"),
     ],
