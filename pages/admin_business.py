@@ -1,17 +1,21 @@
-"""Our own business: the name on documents, and what a day and a currency are."""
+"""Our own legal entities: what documents carry, what a day and a currency are, and how documents are numbered."""
 
 import streamlit as st
 
-from billing_core.businesses import choices, service
-from billing_core.businesses.queries import default_business
-from billing_core.businesses.service import LONGEST, Details
-from billing_core.dates import day_in, utc_now
+from billing_core.businesses import queries, service
+from billing_core.businesses.models import Business
+from billing_core.dates import utc_now
 from billing_core.identity import Permission
-from pages.ui import context
+from billing_core.invoices import numbering
+from pages.admin_sections import business_form, business_logo
+from pages.admin_sections.business_form import Drawn
+from pages.ui import context, messages, tables
+from pages.ui.reads import Reader
 
 actor = context.require(Permission.BUSINESS_WRITE)
-st.title("Business", anchor=False)
-st.caption("What documents carry, what new customers start with, and where a day begins.")
+read = Reader(actor)
+# Beside real businesses, whose ids begin at 1.
+ADDED = 0
 
 
 def start_anew() -> None:
@@ -19,49 +23,125 @@ def start_anew() -> None:
     st.session_state["business_form"] = st.session_state.get("business_form", 0) + 1
 
 
+def opened(row: Business) -> None:
+    st.query_params["business"] = str(row.id)
+
+
+def add() -> None:
+    st.query_params["business"] = "new"
+
+
+def give_up() -> None:
+    st.query_params.pop("business", None)
+    start_anew()
+
+
+with context.reading() as session:
+    businesses = queries.every(session)
+asked = st.query_params.get("business", "")
+by_id = {str(business.id): business for business in businesses}
+chosen = None if asked == "new" else by_id.get(asked, businesses[0])
+chosen_id = chosen.id if chosen else ADDED
+
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    st.title("Business", anchor=False, width="content")
+    if chosen is not None:
+        st.button("Add a business", icon=":material/domain_add:", on_click=add, key="business_add")
+st.caption("What documents carry, what new customers start with, and where a day begins.")
+
+if len(businesses) > 1:
+    tables.show(
+        businesses,
+        [
+            tables.text("Name", "name"),
+            tables.text("Currency", "currency"),
+            tables.text("Payment terms", "payment_terms"),
+            tables.text("Invoice numbers", "invoice_format"),
+            tables.badge(
+                "State",
+                lambda row: "In use" if row.active else "No longer used",
+                {"In use": "green", "No longer used": "gray"},
+            ),
+        ],
+        key="businesses",
+        alt="Our businesses",
+        opens=opened,
+    )
+    st.caption("Click a business to see and change it.")
+
 # The form keeps the version that it was drawn from until it is saved or given up, so that a colleague's change
 # in between is noticed instead of overwritten.
+if st.session_state.setdefault("business_in_form", chosen_id) != chosen_id:
+    st.session_state["business_in_form"] = chosen_id
+    start_anew()
 form = st.session_state.setdefault("business_form", 0)
 if f"business_drawn_{form}" not in st.session_state:
-    with context.reading() as session:
-        business = default_business(session)
-        st.session_state[f"business_drawn_{form}"] = (business.version, service.details(business))
+    st.session_state[f"business_drawn_{form}"] = (
+        (chosen.version, service.details(chosen)) if chosen else (0, business_form.NEW)
+    )
 drawn_from, saved = st.session_state[f"business_drawn_{form}"]
 
 if st.session_state.pop("business_saved", False):
     st.success("Saved.", icon=":material/check:")
 
-with st.form(f"business_{form}", width=640):
-    name = st.text_input("Name", value=saved.name, max_chars=LONGEST["name"], key=f"business_name_{form}")
-    address = st.text_area(
-        "Address", value=saved.address, max_chars=LONGEST["address"], height=110, key=f"business_address_{form}"
-    )
-    tax_id = st.text_input("Tax number", value=saved.tax_id, max_chars=LONGEST["tax_id"], key=f"business_tax_id_{form}")
-    currencies = choices.currency_names(day_in(saved.time_zone, utc_now()), also=saved.currency)
-    codes = list(currencies)
-    currency = st.selectbox(
-        "Currency",
-        codes,
-        index=codes.index(saved.currency) if saved.currency in codes else None,
-        format_func=currencies.__getitem__,
-        key=f"business_currency_{form}",
-        help="What new customers start with. Customers, rates and reports that exist keep theirs.",
-    )
-    zones = choices.time_zones()
-    time_zone = st.selectbox(
-        "Time zone",
-        zones,
-        index=zones.index(saved.time_zone) if saved.time_zone in zones else None,
-        key=f"business_time_zone_{form}",
-        help="It decides on which day something happened, and which day is today.",
-    )
-    submitted = st.form_submit_button("Save", type="primary", icon=":material/save:", key="business_save")
-st.button("Discard my changes", type="tertiary", icon=":material/undo:", on_click=start_anew, key="business_discard")
+if chosen is None:
+    st.subheader("A new business", anchor=False)
+elif len(businesses) > 1:
+    st.subheader(chosen.name, anchor=False)
+
+series = read.plain(numbering.series, business_id=chosen_id)
+fields, beside = st.columns([2, 1], gap="medium")
+with fields:
+    last = {one.series: one.last for one in series}
+    wanted, reasons = business_form.draw(Drawn(form, saved, read.today, last))
+    with st.container(horizontal=True):
+        submitted = st.button(
+            "Save" if chosen else "Add this business", type="primary", icon=":material/save:", key="business_save"
+        )
+        st.button(
+            "Discard my changes" if chosen else "Do not add it",
+            type="tertiary",
+            icon=":material/undo:",
+            on_click=start_anew if chosen else give_up,
+            key="business_discard",
+        )
 
 if submitted:
-    wanted = Details(name, address, tax_id, currency or "", time_zone or "")
     with context.transaction() as session:
-        service.change(session, actor, wanted=wanted, drawn_from=drawn_from, now=utc_now())
+        if chosen is None:
+            kept = service.create(session, actor, wanted=wanted, now=utc_now())
+        else:
+            kept = service.change(
+                session, actor, wanted=wanted, drawn_from=drawn_from, now=utc_now(), business_id=chosen_id
+            )
+        kept_id = kept.id
+    st.query_params["business"] = str(kept_id)
+    st.session_state["business_in_form"] = kept_id
     start_anew()
     st.session_state["business_saved"] = True
     st.rerun()
+
+with beside:
+    if chosen is None:
+        st.info("A logo can be uploaded as soon as the business is added.", icon=":material/image:")
+        st.stop()
+    business_logo.draw(read, actor, chosen_id)
+    with st.container(border=True):
+        st.subheader("Use", anchor=False)
+        if chosen.active:
+            st.caption("New customers and documents can belong to it.")
+            st.caption("Stopping offers it for new documents no longer; what it has issued stays as it is.")
+        else:
+            st.caption("It is offered for new documents no longer. What it has issued stays as it is.")
+        if st.button(
+            "Stop using it" if chosen.active else "Use it again",
+            icon=":material/block:" if chosen.active else ":material/undo:",
+            key="business_active",
+            disabled=chosen.active and sum(business.active for business in businesses) == 1,
+            help="The only business in use cannot be stopped." if chosen.active else None,
+        ):
+            with context.transaction() as session:
+                service.set_active(session, actor, chosen_id, active=not chosen.active, now=utc_now())
+            start_anew()
+            messages.say(f"{chosen.name} is {'used no longer' if chosen.active else 'in use again'}.")
+            st.rerun()

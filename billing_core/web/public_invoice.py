@@ -18,6 +18,7 @@ from billing_core.dates import day_in, utc_now
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity import sessions
 from billing_core.invoices import document, exporting, following, queries, visits
+from billing_core.reports.exporting import Download
 from billing_core.settings import settings
 from billing_core.web import cookies
 from billing_core.web.invoice_sheet import Sheet, sheet, spoken, words_of
@@ -103,7 +104,7 @@ def _sheet(session: Session, token: str) -> Sheet:
     return sheet(found, said, today=day_in(zone, utc_now()), paid_on=paid_on)
 
 
-def _document(session: Session, token: str) -> exporting.Download:
+def _document(session: Session, token: str) -> Download:
     found = queries.by_token(session, token)
     return exporting.invoice(session, visits.customer_of(found), found.id, address=settings().address)
 

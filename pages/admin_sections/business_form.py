@@ -1,0 +1,144 @@
+"""The fields of one legal entity of ours, with what they lead to shown as they are typed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import streamlit as st
+
+from billing_core.businesses import choices, number_format, service
+from billing_core.businesses.number_format import LONGEST_FORMAT
+from billing_core.businesses.service import LONGEST, Details
+from billing_core.errors import BillingError, Invalid
+from billing_core.invoices import terms
+from pages.ui import formats
+from pages.ui.text import md
+
+NEW = Details(name="", address="", tax_id="", currency="", time_zone="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The form's keys end with ``form``, so that another form begins with what is saved."""
+
+    form: int
+    saved: Details
+    today: date
+    last: Mapping[str, int]
+
+    def key(self, field: str) -> str:
+        return f"business_{field}_{self.form}"
+
+
+def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
+    """The fields; what they say now, and what is wrong with each."""
+    saved, places = drawn.saved, {}
+    with st.container(border=True):
+        st.subheader("On documents", anchor=False)
+        name = _line(drawn, "name", "Name", places)
+        address = _lines(drawn, "address", "Address", places, height=110)
+        with st.container(horizontal=True):
+            tax_id = _line(drawn, "tax_id", "Tax number", places)
+            phone = _line(drawn, "phone", "Phone", places)
+        email = _line(drawn, "email", "E-mail", places, help="Customers' replies go there. It is printed on documents.")
+        bank_details = _lines(drawn, "bank_details", "Bank details", places, height=90, placeholder="IBAN …\nBIC …")
+        footer = _lines(
+            drawn, "invoice_footer", "Footer", places, height=68, placeholder="Register entry, directors, …"
+        )
+
+    with st.container(border=True):
+        st.subheader("Money and time", anchor=False)
+        currencies = choices.currency_names(drawn.today, also=saved.currency)
+        codes = list(currencies)
+        currency = st.selectbox(
+            "Currency",
+            codes,
+            index=codes.index(saved.currency) if saved.currency in codes else None,
+            format_func=currencies.__getitem__,
+            key=drawn.key("currency"),
+            help="What new customers start with. Customers, rates and reports that exist keep theirs.",
+        )
+        places["currency"] = st.empty()
+        zones = choices.time_zones()
+        time_zone = st.selectbox(
+            "Time zone",
+            zones,
+            index=zones.index(saved.time_zone) if saved.time_zone in zones else None,
+            key=drawn.key("time_zone"),
+            help="It decides on which day something happened, and which day is today. "
+            "Of several businesses the first one's counts.",
+        )
+        places["time_zone"] = st.empty()
+        payment_terms = _line(
+            drawn, "payment_terms", "Payment terms", places, placeholder="Such as Net 30 or Due on receipt"
+        )
+        due_on = terms.due_date(drawn.today, payment_terms)
+        st.caption(f"An invoice of today, {md(formats.day(drawn.today))}, would be due on {md(formats.day(due_on))}.")
+
+    with st.container(border=True):
+        st.subheader("Numbers", anchor=False)
+        st.caption(
+            r"\{year\} is the year of the document and starts a new series each year; \{seq\} counts, and "
+            r"\{seq:03\} fills it up with zeros to three digits. Documents that have a number keep it."
+        )
+        invoice_format = _format(drawn, "invoice_format", "Invoices", places)
+        credit_note_format = _format(drawn, "credit_note_format", "Credit notes", places)
+
+    wanted = Details(
+        name,
+        address,
+        tax_id,
+        currency or "",
+        time_zone or "",
+        email,
+        phone,
+        bank_details,
+        payment_terms,
+        invoice_format,
+        credit_note_format,
+        footer,
+    )
+    reasons = _reasons(wanted)
+    for field, reason in reasons.items():
+        # Nobody has done anything wrong in a form that they have not touched.
+        if getattr(wanted, field) != getattr(saved, field):
+            places[field].caption(f":red[:material/error: {md(formats.words(field))} {md(reason)}]")
+    return wanted, reasons
+
+
+def _reasons(wanted: Details) -> dict[str, str]:
+    try:
+        service.checked(wanted)
+    except Invalid as error:
+        return error.fields
+    return {}
+
+
+def _line(drawn: Drawn, field: str, label: str, places: dict, **looks) -> str:
+    text = st.text_input(
+        label, value=getattr(drawn.saved, field), max_chars=LONGEST[field], key=drawn.key(field), **looks
+    )
+    places[field] = st.empty()
+    return text or ""
+
+
+def _lines(drawn: Drawn, field: str, label: str, places: dict, **looks) -> str:
+    text = st.text_area(
+        label, value=getattr(drawn.saved, field), max_chars=LONGEST[field], key=drawn.key(field), **looks
+    )
+    places[field] = st.empty()
+    return text or ""
+
+
+def _format(drawn: Drawn, field: str, label: str, places: dict) -> str:
+    text = st.text_input(
+        label, value=getattr(drawn.saved, field), max_chars=LONGEST_FORMAT, key=drawn.key(field), width=320
+    )
+    places[field] = st.empty()
+    try:
+        series = number_format.series_of(number_format.check_format(text or ""), drawn.today)
+    except BillingError:
+        return text or ""
+    place = drawn.last.get(series, 0) + 1
+    st.caption(f"The next one of this year: **{md(number_format.written(series, place))}**")
+    return text or ""
