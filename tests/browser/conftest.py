@@ -21,19 +21,20 @@ TROUBLE = re.compile(r"warning|error|traceback|exception|critical", re.IGNORECAS
 class Product:
     """A running server: its address, and what it has written to its terminal so far."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, **settings: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.address = f"http://localhost:{port}"
         self.lines: list[str] = []
         self._set_up = threading.Event()
+        self._answers = threading.Event()
         self.set_up_address = ""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("BILLING_", "STREAMLIT_"))}
         self.process = subprocess.Popen(
             [sys.executable, "app.py"],
             cwd=PROJECT,
-            env={**kept, "BILLING_DATA_DIR": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1"},
+            env={**kept, "BILLING_DATA_DIR": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1", **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -46,6 +47,10 @@ class Product:
         assert self._set_up.wait(PATIENCE_MS / 1000), "".join(self.lines)
         assert self.set_up_address, "".join(self.lines)
         return self.set_up_address
+
+    def wait_until_it_answers(self) -> None:
+        """Where somebody was signed up before: the terminal says when it runs."""
+        assert self._answers.wait(PATIENCE_MS / 1000), "".join(self.lines)
 
     def stop(self) -> None:
         self.process.terminate()
@@ -65,6 +70,8 @@ class Product:
             if found := re.search(r"https?://\S+/auth/set-up\S+", line):
                 self.set_up_address = found.group()
                 self._set_up.set()
+            if "Billing runs" in line:
+                self._answers.set()
         self._set_up.set()
 
 
