@@ -106,7 +106,7 @@ def _tell(session: Session, actor: Actor, invoice: Invoice, calendar: Calendar, 
     paid_on = invoice.due_on + timedelta(days=chance.choice((-9, -4, -2, 0, 0, 1, 3, 6, 11, 24)))
     paid_on = max(paid_on, invoice.issued_on)
     roll = chance.random()
-    if roll < 0.06:
+    if roll < 0.035:
         _never_paid(session, actor, invoice, calendar)
         return
     if roll < 0.12:
@@ -115,8 +115,13 @@ def _tell(session: Session, actor: Actor, invoice: Invoice, calendar: Calendar, 
         return
     amount = invoice.due_minor
     if roll < 0.17:
-        amount = amount // 2
-    elif roll < 0.21:
+        # The rest follows after a call.
+        rest_on = paid_on + timedelta(days=23)
+        _pay(session, actor, invoice, calendar, paid_on, amount // 2, chance)
+        if rest_on <= calendar.today:
+            _pay(session, actor, invoice, calendar, rest_on, invoice.due_minor, chance)
+        return
+    if roll < 0.21:
         # Paid by hand, and rounded up to full tens.
         amount = -(-amount // 1000) * 1000
     _pay(session, actor, invoice, calendar, paid_on, amount, chance)
