@@ -6,8 +6,9 @@ import ssl
 import threading
 from email import policy
 from email.message import EmailMessage
-from pathlib import Path
+from functools import cache
 
+import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
@@ -50,8 +51,10 @@ class PostOffice:
         return [str(mail["To"]) for mail in self.mails]
 
 
-# Made for these tests, key and certificate of 127.0.0.1; nobody trusts it elsewhere.
-CERTIFICATE = Path(__file__).with_name("127.0.0.1.pem")
+@cache
+def authority() -> trustme.CA:
+    """Who signs the mail servers' certificates; nobody trusts it unless a test says so."""
+    return trustme.CA()
 
 
 class MailServer(Controller):
@@ -63,7 +66,7 @@ class MailServer(Controller):
         options = {"auth_require_tls": False, "auth_required": True, "authenticator": self._check} if login else {}
         if tls:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(CERTIFICATE)
+            authority().issue_cert("127.0.0.1").configure_cert(context)
             options["ssl_context" if tls == "from the start" else "tls_context"] = context
         super().__init__(office, hostname="127.0.0.1", port=free_port(), enable_SMTPUTF8=True, **options)
 

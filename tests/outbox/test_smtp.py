@@ -8,7 +8,7 @@ from billing_core.errors import Invalid, UpstreamFailed
 from billing_core.outbox import smtp
 from billing_core.outbox.delivery import Refused
 from billing_core.outbox.mail import Attachment, compose
-from tests.outbox.post_office import CERTIFICATE, MailServer, PostOffice, free_port
+from tests.outbox.post_office import MailServer, PostOffice, authority, free_port
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 SENDER = "billing@ours.example"
@@ -116,12 +116,14 @@ def test_a_password_is_not_sent_in_the_clear_unless_somebody_says_so(office):
 
 
 @pytest.mark.parametrize(("tls", "query"), [("from the start", ""), ("offered", ""), ("offered", "?starttls=1")])
-def test_an_encrypted_connection_needs_a_certificate_that_we_trust(office, monkeypatch, tls, query):
+def test_an_encrypted_connection_needs_a_certificate_that_we_trust(office, monkeypatch, tmp_path, tls, query):
+    trusted = tmp_path / "authority.pem"
+    authority().cert_pem.write_to_path(trusted)
     with MailServer(office, tls=tls) as url:
         with pytest.raises(UpstreamFailed, match=r"certificate of the mail server .* is not valid"):
             send(url + query)
         assert office.mails == []
-        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
         send(url + query)
     assert len(office.mails) == 1
 
