@@ -68,48 +68,48 @@ def _customer_credit(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _invoiced(asked: Scope) -> Select[*tuple[Any, ...]]:
-    happened = _happened(asked, EntryKind.INVOICE, [Account.RECEIVABLE])
+    posted = happened(asked, EntryKind.INVOICE, [Account.RECEIVABLE])
     return (
         select(
             Invoice.id.label("id"),
             (Invoice.number + ", " + Invoice.customer_name).label("label"),
-            func.max(happened.c.effective_on).label("date"),
-            happened.c.currency.label("currency"),
-            func.sum(happened.c.amount).label("amount"),
+            func.max(posted.c.effective_on).label("date"),
+            posted.c.currency.label("currency"),
+            func.sum(posted.c.amount).label("amount"),
         )
-        .join(happened, happened.c.invoice_id == Invoice.id)
-        .group_by(Invoice.id, Invoice.number, Invoice.customer_name, happened.c.currency)
-        .having(func.sum(happened.c.amount) != 0)
+        .join(posted, posted.c.invoice_id == Invoice.id)
+        .group_by(Invoice.id, Invoice.number, Invoice.customer_name, posted.c.currency)
+        .having(func.sum(posted.c.amount) != 0)
     )
 
 
 def _collected(asked: Scope) -> Select[*tuple[Any, ...]]:
-    happened = _happened(asked, EntryKind.PAYMENT, [Account.CASH, Account.FEES])
+    posted = happened(asked, EntryKind.PAYMENT, [Account.CASH, Account.FEES])
     reference = case((Payment.reference == "", ""), else_=", " + Payment.reference)
     return (
         select(
             Payment.id.label("id"),
             (Customer.name + reference).label("label"),
-            func.max(happened.c.effective_on).label("date"),
-            happened.c.currency.label("currency"),
-            func.sum(happened.c.amount).label("amount"),
+            func.max(posted.c.effective_on).label("date"),
+            posted.c.currency.label("currency"),
+            func.sum(posted.c.amount).label("amount"),
         )
-        .join(happened, happened.c.first_entry_id == Payment.entry_id)
+        .join(posted, posted.c.first_entry_id == Payment.entry_id)
         .join(Customer, Customer.id == Payment.customer_id)
-        .group_by(Payment.id, Payment.reference, Customer.name, happened.c.currency)
-        .having(func.sum(happened.c.amount) != 0)
+        .group_by(Payment.id, Payment.reference, Customer.name, posted.c.currency)
+        .having(func.sum(posted.c.amount) != 0)
     )
 
 
 def _collected_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _summed(_happened(asked, EntryKind.PAYMENT, [Account.CASH, Account.FEES]))
+    return _summed(happened(asked, EntryKind.PAYMENT, [Account.CASH, Account.FEES]))
 
 
 def _invoiced_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _summed(_happened(asked, EntryKind.INVOICE, [Account.RECEIVABLE]))
+    return _summed(happened(asked, EntryKind.INVOICE, [Account.RECEIVABLE]))
 
 
-def _happened(asked: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Subquery:
+def happened(asked: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Subquery:
     """The postings to these accounts by entries of a kind, and by what reversed such entries, each on its own day."""
     undone = aliased(LedgerEntry)
     statement = (
