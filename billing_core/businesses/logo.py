@@ -23,7 +23,7 @@ def of(session: Session, business_id: int) -> BusinessLogo | None:
 def change(session: Session, actor: Actor, business_id: int, *, content: bytes | None, now: datetime) -> None:
     """Put this picture on the business's documents; None: no picture. Invalid where it is no PNG or JPEG."""
     actor.require(Permission.BUSINESS_WRITE)
-    business = session.get(Business, business_id, with_for_update=True)
+    business = session.get(Business, business_id, with_for_update={"key_share": True})
     if business is None:
         raise NotFound(f"There is no business {business_id}")
     kept = of(session, business_id)

@@ -159,7 +159,7 @@ def checked(wanted: Details) -> Details:
 
 
 def _for_change(session: Session, business_id: int | None = None) -> Business:
-    wanted = select(Business).order_by(Business.id).limit(1).with_for_update()
+    wanted = select(Business).order_by(Business.id).limit(1).with_for_update(key_share=True)
     if business_id is not None:
         wanted = wanted.where(Business.id == business_id)
     found = session.scalars(wanted).one_or_none()

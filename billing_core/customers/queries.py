@@ -110,11 +110,14 @@ def one(session: Session, actor: Actor, customer_id: int) -> Customer:
 
 
 def for_change(session: Session, actor: Actor, customer_id: int) -> Customer:
-    """The customer with its row locked until the transaction ends; NotFound as in ``one``."""
+    """The customer with its row locked until the transaction ends; NotFound as in ``one``.
+
+    Whoever writes rows that only refer to the customer does not wait for it: they may hold what we wait for next.
+    """
     statement = (
         select(Customer)
         .where(Customer.id == customer_id, visible_to(actor))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     found = session.scalars(statement).one_or_none()

@@ -1,7 +1,7 @@
 """Reads of invoices: the list with its filters, one invoice with lines and timeline, and locking it for a change."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from billing_core.invoices import lifecycle
 from billing_core.invoices.content import Content, DraftLine
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import LISTED, Invoice, InvoiceEvent, InvoiceLineItem
-from billing_core.invoices.rows import CurrencyTotal, EventRow, InvoiceRow, InvoiceView, LineRow
+from billing_core.invoices.rows import CurrencyTotal, EventRow, InvoiceRow, InvoiceView, LineRow, StatusTotal
 from billing_core.invoices.totals import Totals
 from billing_core.money import currencies, decimal_places
 
@@ -76,7 +76,8 @@ _LOCKED = (
     select(Invoice)
     .where(Invoice.id.in_(bindparam("ids", expanding=True)))
     .order_by(Invoice.id)
-    .with_for_update()
+    # Whoever writes rows that only refer to the invoice, such as the sender of a mail, does not wait for it.
+    .with_for_update(key_share=True)
     .execution_options(populate_existing=True)
 )
 _HEADER = tuple(field.name for field in fields(Content) if field.name != "lines")
@@ -124,6 +125,29 @@ def totals(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date
         .order_by(Invoice.currency)
     )
     return [CurrencyTotal(code, found, int(total), int(due)) for code, found, total, due in session.execute(statement)]
+
+
+def totals_by_status(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date) -> list[StatusTotal]:
+    """What all that match come to, a status and currency; the filter's own status does not limit. One pass over them:
+    a list gets its tabs, its count and its sums from it."""
+    actor.require(Permission.INVOICE_READ)
+    statement = (
+        select(
+            lifecycle.status_sql(today).label("published"),
+            Invoice.currency,
+            func.count(),
+            func.sum(Invoice.total_minor),
+            func.sum(Invoice.due_minor),
+        )
+        .where(*_matching(actor, replace(wanted, status=()), today))
+        # By its name: as an expression it would have other parameters than the column, and be another one.
+        .group_by("published", Invoice.currency)
+        .order_by(Invoice.currency)
+    )
+    return [
+        StatusTotal(InvoiceStatus(status), currency, found, int(total), int(due))
+        for status, currency, found, total, due in session.execute(statement)
+    ]
 
 
 def ids(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date, limit: int = 5_000) -> list[int]:

@@ -62,7 +62,9 @@ def change(
     ``send_missed``: then each of those invoices gets the latest of them."""
     actor.require(Permission.REMINDER_WRITE)
     kept = schedule.checked(steps)
-    business = session.scalars(select(Business).where(Business.id == business_id).with_for_update()).one_or_none()
+    # Locked for other changes of it only: invoices of it are sent meanwhile.
+    locked = select(Business).where(Business.id == business_id).with_for_update(key_share=True)
+    business = session.scalars(locked).one_or_none()
     if business is None:
         raise NotFound(f"There is no business {business_id}")
     (before,) = _schedules(session, Business.id == business_id)

@@ -150,7 +150,9 @@ def _wanted(
     turns.keep_imports_out(session.connection())
     # The lock makes two people who generate the same report take turns: the second finds the first one's report.
     customer = session.execute(
-        select(Customer.name, Customer.currency).where(Customer.id == customer_id, visible_to(actor)).with_for_update()
+        select(Customer.name, Customer.currency)
+        .where(Customer.id == customer_id, visible_to(actor))
+        .with_for_update(key_share=True)
     ).one_or_none()
     if customer is None:
         message = f"Customer with ID {customer_id} not found"
