@@ -62,6 +62,17 @@ class CurrencyTotal:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusTotal:
+    """What the invoices of one status and currency come to, in minor units."""
+
+    status: InvoiceStatus
+    currency: str
+    invoices: int
+    total_minor: int
+    due_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceView:
     """A whole invoice but its lines. Amounts are minor units of ``currency``; ``issuer`` is None in a draft."""
 

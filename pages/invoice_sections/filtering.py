@@ -16,6 +16,7 @@ from billing_core.identity import Actor
 from billing_core.invoices import queries
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.queries import InvoiceFilter
+from billing_core.invoices.rows import CurrencyTotal, StatusTotal
 from pages.invoice_editor_sections import typed
 from pages.ui import customer_names, filters, formats, tables
 from pages.ui.reads import Reader
@@ -36,16 +37,18 @@ TABS: Mapping[str, tuple[InvoiceStatus, ...]] = MappingProxyType(
         "cancelled": (InvoiceStatus.CANCELLED,),
     }
 )
-# Counting on would take longer than all the rest of the page.
-_COUNTED = 10_000
+# As many are added up in a moment; of more, each tab is counted in an index, and no further than this.
+_COUNTED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What is shown, and what would be on the tab “All” without any filter."""
+    """``count`` invoices match; ``sums`` of them a currency, None where they are too many to add up."""
 
     wanted: InvoiceFilter
     tab: str
+    count: int
+    sums: list[CurrencyTotal] | None
 
     @property
     def filtered(self) -> bool:
@@ -59,9 +62,43 @@ def draw(read: Reader, actor: Actor, columns: list[tables.Column]) -> Shown:
     # Before the filters: behind them stands the menu of views, which one may just have been opened from.
     filters.from_view(TAB_KEY, ALL, lambda labels: labels[0] if labels[0] in TABS else ALL)
     wanted = _filters(read, actor, columns)
+    today = read.today
+    # A text is in no index: whatever it is looked up for, every invoice is read, so that it is done once for all.
+    few = wanted.text or read(queries.count, wanted, today=today, at_most=_COUNTED) < _COUNTED
+    if few:
+        found = read(queries.totals_by_status, wanted, today=today)
+        counts = {tab: sum(one.invoices for one in _of(tab, found)) for tab in TABS}
+        with place:
+            tab = _tab({name: formats.count(count) for name, count in counts.items()})
+        return Shown(replace(wanted, status=TABS[tab]), tab, counts[tab], _by_currency(_of(tab, found)))
+    capped = {
+        tab: read(queries.count, replace(wanted, status=statuses), today=today, at_most=_COUNTED)
+        for tab, statuses in TABS.items()
+    }
     with place:
-        tab = _tab(read, wanted)
-    return Shown(replace(wanted, status=TABS[tab]), tab)
+        more = {True: "+", False: ""}
+        tab = _tab({name: formats.count(count) + more[count == _COUNTED] for name, count in capped.items()})
+    of_tab = replace(wanted, status=TABS[tab])
+    count = capped[tab] if capped[tab] < _COUNTED else read(queries.count, of_tab, today=today)
+    sums = read(queries.totals, of_tab, today=today) if count < _COUNTED else None
+    return Shown(of_tab, tab, count, sums)
+
+
+def _of(tab: str, found: list[StatusTotal]) -> list[StatusTotal]:
+    return [one for one in found if tab == ALL or one.status in TABS[tab]]
+
+
+def _by_currency(found: list[StatusTotal]) -> list[CurrencyTotal]:
+    sums: dict[str, CurrencyTotal] = {}
+    for one in found:
+        before = sums.get(one.currency, CurrencyTotal(one.currency, 0, 0, 0))
+        sums[one.currency] = CurrencyTotal(
+            one.currency,
+            before.invoices + one.invoices,
+            before.total_minor + one.total_minor,
+            before.due_minor + one.due_minor,
+        )
+    return list(sums.values())
 
 
 def query(wanted: InvoiceFilter) -> str:
@@ -86,20 +123,14 @@ def _written(value: date | Decimal | int | str) -> str:
             return str(value)
 
 
-def _tab(read: Reader, wanted: InvoiceFilter) -> str:
+def _tab(counts: Mapping[str, str]) -> str:
     """Not bound to the address as other filters are: that would write the count into it."""
     in_address = st.query_params.get(TAB_KEY, ALL)
     st.session_state.setdefault(TAB_KEY, in_address if in_address in TABS else ALL)
-    today = read.today
-
-    def name(tab: str) -> str:
-        count = read(queries.count, replace(wanted, status=TABS[tab]), today=today, at_most=_COUNTED)
-        return f"{formats.words(tab)} {formats.count(count)}{'+' if count == _COUNTED else ''}"
-
     tab = st.segmented_control(
         "Status",
         list(TABS),
-        format_func=name,
+        format_func=lambda tab: f"{formats.words(tab)} {counts[tab]}",
         key=TAB_KEY,
         required=True,
         on_change=filters.first_page,

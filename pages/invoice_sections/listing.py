@@ -18,13 +18,11 @@ def draw(read: Reader, actor: Actor) -> None:
     today = read.today
     table = columns(today)
     shown = filtering.draw(read, actor, table)
-    total = read(queries.count, shown.wanted, today=today)
-    if total == 0:
+    if shown.count == 0:
         _nothing(read, actor, shown)
         return
-    if total < queries.COUNTED:
-        _sums(read, shown.wanted)
-    skipped = tables.pager(total, key=PAGE_KEY, noun="invoice")
+    _sums(shown)
+    skipped = tables.pager(shown.count, key=PAGE_KEY, noun="invoice")
     rows = read(queries.page, shown.wanted, today=today, limit=tables.PAGE_SIZE, offset=skipped)
     bar = st.container()
     chosen = tables.show(
@@ -38,15 +36,18 @@ def draw(read: Reader, actor: Actor) -> None:
         choose=bulk.possible(actor),
     )
     with bar:
-        bulk.draw(read, actor, shown.wanted, chosen, total)
+        bulk.draw(read, actor, shown.wanted, chosen, shown.count)
     st.caption("Click a row to open the invoice, a column's head to sort by it.")
     if actor.may(Permission.EXPORT):
         _files(shown.wanted)
 
 
-def _sums(read: Reader, wanted: InvoiceFilter) -> None:
+def _sums(shown: Shown) -> None:
+    if shown.sums is None:
+        st.caption("Narrow the filters to see what these invoices come to.")
+        return
     parts = []
-    for one in read(queries.totals, wanted, today=read.today):
+    for one in shown.sums:
         due = f", {formats.money(one.due_minor, one.currency)} of it due" if one.due_minor else ""
         parts.append(formats.money(one.total_minor, one.currency) + due)
     st.caption("Together " + " · ".join(parts))

@@ -48,7 +48,7 @@ def draw(read: Reader, actor: Actor) -> None:
     if actor.may(Permission.INVOICE_WRITE):
         with bar:
             _invoicing(read, wanted, chosen, total)
-    st.caption("Click a row to open the report, a column's head to sort by it.")
+    st.caption("Click a row to open the report, its invoice to open that, a column’s head to sort by it.")
     if actor.may(Permission.EXPORT):
         _downloads(wanted, chosen)
 
