@@ -27,6 +27,9 @@ from pages.ui import context, formats, messages
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
+# As high as the fields beside it; more pages scroll.
+_PAPER_HEIGHT = 620
+
 
 def draw(read: Reader, actor: Actor, desk: Desk, stored: InvoiceView | None) -> None:
     """``stored``: the draft as it was stored before this run, None for one that is still to be saved."""
@@ -45,7 +48,7 @@ def draw(read: Reader, actor: Actor, desk: Desk, stored: InvoiceView | None) -> 
     _header(read, actor, desk, now_typed, stored)
     _notices(actor, desk, now_typed, stored)
     if st.session_state.get("invoice_preview", True):
-        form, paper = st.columns([3, 2], gap="medium")
+        form, paper = preview.beside()
     else:
         form, paper = st.container(), None
     with form:
@@ -59,11 +62,11 @@ def draw(read: Reader, actor: Actor, desk: Desk, stored: InvoiceView | None) -> 
     # Last, for it takes longest.
     if paper is not None:
         with paper:
-            preview.draw(read, stored)
+            preview.draw(read, stored, height=_PAPER_HEIGHT)
 
 
 def _sums(read: Reader, desk: Desk, now_typed: Typed, totals: Totals, stored: InvoiceView | None) -> None:
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = preview.beside()
     with left:
         fields.discount(desk, now_typed.content.currency, now_typed.reasons)
         if stored is not None and now_typed.content == desk.saved:
@@ -125,6 +128,8 @@ def _notices(actor: Actor, desk: Desk, now_typed: Typed, stored: InvoiceView | N
         with st.container(border=True):
             said = str(conflict).partition(":")[0]
             st.warning(f"{md(said)}. What you typed is not saved yet.", icon=":material/sync_problem:")
+            if conflict.fields:
+                st.caption("Where it differs from what stands here:")
             st.markdown(
                 "\n".join(f"- {md(formats.words(field))} {md(reason)}" for field, reason in conflict.fields.items())
             )

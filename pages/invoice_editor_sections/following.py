@@ -7,9 +7,11 @@ import streamlit as st
 
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import document, queries
+from billing_core.invoices.content import Content, DraftLine
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
+from billing_core.invoices.totals import Totals
 from pages.invoice_editor_sections import (
     amounts,
     drafts,
@@ -41,11 +43,14 @@ Step = Callable[[], None]
 
 def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     _header(read, actor, invoice)
-    if invoice.state is not InvoiceState.DRAFT and invoice.number:
+    if invoice.sent_at:
         ledger_rows.cards(invoice)
-    says, paper = st.columns([3, 2], gap="medium")
+    content = read.plain(queries.content, invoice)
+    totals = content.totals()
+    _lines(content, totals)
+    says, paper = preview.beside()
     with says:
-        _says(read, invoice)
+        _sums(read, invoice, content, totals)
         linked.draw(read, actor, invoice)
         timeline.draw(read, invoice)
     with paper:
@@ -127,14 +132,12 @@ def _possible(read: Reader, actor: Actor, invoice: InvoiceView) -> tuple[dict[st
     return buttons, menu
 
 
-def _says(read: Reader, invoice: InvoiceView) -> None:
-    currency = invoice.currency
-    content = read.plain(queries.content, invoice)
-    totals = content.totals()
+def _lines(content: Content, totals: Totals) -> None:
+    currency = content.currency
     discounted = any(line.discount_percent or line.discount_minor for line in content.lines)
     rows = list(zip(content.lines, totals.lines, strict=True))
     columns = [
-        tables.computed("Description", lambda row: row[0].description, width="medium"),
+        tables.computed("Description", lambda row: row[0].description, width="large"),
         tables.computed("Quantity", lambda row: formats.decimal(row[0].quantity), right=True),
         tables.computed(f"Price, {currency}", lambda row: formats.decimal(row[0].unit_price), right=True),
         *([tables.computed("Discount", lambda row: _discount(row[0], currency), right=True)] if discounted else []),
@@ -143,23 +146,25 @@ def _says(read: Reader, invoice: InvoiceView) -> None:
     ]
     height: int | str = "content" if len(rows) <= _MOST_ROWS else "auto"
     tables.show(rows, columns, key="invoice_lines", alt="Lines of the invoice", height=height)
+
+
+def _sums(read: Reader, invoice: InvoiceView, content: Content, totals: Totals) -> None:
     with st.container(horizontal_alignment="right"):
         amounts.table(totals, content)
     paper = read.plain(document.of_invoice, invoice.id)
-    posted = ledger_rows.posted_minor(read, invoice) if invoice.state is not InvoiceState.DRAFT else None
+    posted = ledger_rows.posted_minor(read, invoice) if invoice.sent_at else None
     amounts.strip(
         totals,
         kept_minor=invoice.total_minor,
         paper_minor=paper.totals.total_minor,
-        owed_minor=posted if posted or not invoice.total_minor else None,
+        owed_minor=posted,
     )
     if invoice.notes:
         st.caption("Notes")
         st.text(invoice.notes)
 
 
-def _discount(line: object, currency: str) -> str:
-    percent, minor = getattr(line, "discount_percent", None), getattr(line, "discount_minor", None)
-    if percent:
-        return f"{formats.decimal(percent)} %"
-    return formats.amount(minor, currency) if minor else ""
+def _discount(line: DraftLine, currency: str) -> str:
+    if line.discount_percent:
+        return f"{formats.decimal(line.discount_percent)} %"
+    return formats.amount(line.discount_minor, currency) if line.discount_minor else ""

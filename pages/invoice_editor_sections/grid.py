@@ -12,7 +12,7 @@ from pages.invoice_editor_sections.rows import CELLS, PLACE, Row, usual_tax
 from pages.ui import formats
 from pages.ui.text import md
 
-_ROW_HEIGHT, _MOST_SHOWN = 35, 15
+_ROW_HEIGHT, _MOST_SHOWN, _AMOUNT_WIDTH = 35, 15, 130
 _NAMES = {
     "description": "description",
     "quantity": "quantity",
@@ -31,8 +31,7 @@ def draw(desk: Desk, now_typed: Typed, amounts: Mapping[int, int]) -> None:
     # From the rows that the grid was drawn with: whatever else it is given changes only when it is drawn anew, or
     # the browser would take it for another grid and forget what was typed.
     height = _ROW_HEIGHT * (min(len(desk.rows), _MOST_SHOWN) + 2) + 3
-    grid, beside = st.columns([6, 1], gap="xxsmall")
-    with grid:
+    with st.container(horizontal=True, gap="xxsmall", wrap=False):
         st.data_editor(
             _frame(desk.rows),
             key=desk.grid_key,
@@ -44,10 +43,10 @@ def draw(desk: Desk, now_typed: Typed, amounts: Mapping[int, int]) -> None:
             alt="Lines of the invoice",
             column_config=_columns(usual_tax(desk.rows), currency),
         )
-    with beside:
         st.dataframe(
             pd.DataFrame({f"Amount, {currency}": _amounts(now_typed, amounts)}),
             hide_index=True,
+            width=_AMOUNT_WIDTH,
             height=height,
             row_height=_ROW_HEIGHT,
             alt="What each line comes to",

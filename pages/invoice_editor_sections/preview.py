@@ -1,7 +1,10 @@
 """The paper itself, shown in the page: the same PDF that the customer gets."""
 
+from typing import Literal
+
 import streamlit as st
 from sqlalchemy.orm import Session
+from streamlit.delta_generator import DeltaGenerator
 
 from billing_core.invoices import document
 from billing_core.invoices.pdf import invoice_pdf
@@ -12,6 +15,7 @@ from pages.ui import formats
 from pages.ui.reads import Reader
 
 _MOST_PAGES = 3
+_NARROWEST = 400
 
 
 def address(invoice: InvoiceView) -> str:
@@ -19,18 +23,24 @@ def address(invoice: InvoiceView) -> str:
     return f"/downloads/invoices/{invoice.id}.pdf"
 
 
-def draw(read: Reader, invoice: InvoiceView | None) -> None:
+def beside() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Two places of the same width: next to each other, or below where there is no room for that."""
+    halves = st.grid(2, min_column_width=_NARROWEST, gap="medium")
+    return halves.cell(), halves.cell()
+
+
+def draw(read: Reader, invoice: InvoiceView | None, *, height: Literal["content"] | int = "content") -> None:
     """As pictures: browsers show no PDF inside the frames that the dashboard may use."""
     if invoice is None:
         with st.container(border=True, height=420, vertical_alignment="center", horizontal_alignment="center"):
             st.caption("The paper shows here as soon as the draft is saved.", width="content")
         return
     shown, pages = read.plain(_paper, invoice.id)
-    for place, page in enumerate(shown, start=1):
-        with st.container(border=True):
+    with st.container(border=True, height=height):
+        for place, page in enumerate(shown, start=1):
             st.image(page, width="stretch", alt=f"The invoice as PDF, page {place} of {pages}")
-    if pages > len(shown):
-        st.caption(f"… and {formats.counted(pages - len(shown), 'more page')} in the PDF")
+        if pages > len(shown):
+            st.caption(f"… and {formats.counted(pages - len(shown), 'more page')} in the PDF")
 
 
 def _paper(session: Session, invoice_id: int) -> tuple[list[bytes], int]:

@@ -210,6 +210,7 @@ def test_a_stale_save_says_what_changed_and_lets_choose(page_as, sessions, draft
     said = shown(page)
     assert "Grace Hopper has saved this draft in the meantime" in said
     assert "Reference is now “PO 7”" in said
+    assert "Notes is empty now" in said
     assert content_of(sessions, draft).notes == ""
 
     page.button(key="keep_mine").click().run()

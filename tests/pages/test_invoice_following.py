@@ -58,7 +58,7 @@ def test_every_role_reads_the_invoice_and_only_admins_act(page_as, sessions, inv
     said = shown(page)
     assert "= PDF = ledger = 297.50 USD" in said
     assert "Paid 100.00 USD by cash" in said
-    assert HOSTILE in said
+    assert page.page_link[0].label.replace("\\", "") == HOSTILE
     assert bool(page.menu_button) == (role == "admin")
     assert page.dataframe[0].value["Description"].tolist() == ["Consulting", "Travel :red[!]"]
 
@@ -152,7 +152,7 @@ def test_a_paid_invoice_is_refunded_as_credit(page_as, sessions, invoice):
     assert not page.exception
     assert stored(sessions, invoice).refunded_minor == 29_750
     assert "Sum 297.50 USD = refunded ✓" in shown(page)
-    assert any("Refunded" in badge for badge in [shown(page)])
+    assert ":orange-badge[Refunded]" in shown(page)
 
 
 def test_a_write_off_is_made_and_undone(page_as, sessions, invoice):
