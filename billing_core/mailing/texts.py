@@ -134,8 +134,18 @@ def _compiled(template: str) -> Any:
 def _problem(template: str, known: Collection[str]) -> str | None:
     try:
         parsed = _ENVIRONMENT.parse(template)
+        if refused := _not_allowed(parsed, known):
+            return refused
+        # Not before: what is allowed takes neither long nor much room to compile.
+        _compiled(template)
     except TemplateSyntaxError as error:
         return f"is not complete in line {error.lineno}: {error.message}"
+    except (RecursionError, SyntaxError, ValueError):
+        return "has too many ifs within each other, or too long a number"
+    return None
+
+
+def _not_allowed(parsed: nodes.Template, known: Collection[str]) -> str | None:
     for node in _all_nodes(parsed):
         if not isinstance(node, _ALLOWED):
             return f"uses “{type(node).__name__.lower()}” in line {node.lineno}; only values and if are possible"

@@ -44,6 +44,10 @@ def test_our_own_words_are_whole_in_every_language(session, kind, language):
         (" \n ", "is needed"),
         ("x" * 20_001, "at most 20,000"),
         ("a\x00b", "U+0000"),
+        ("{% if number %}" * 150 + "x" + "{% endif %}" * 150, "too many ifs"),
+        ("{{ " + "not " * 4_000 + "number }}", "too many ifs"),
+        ("{{ number" + "|upper" * 3_000 + " }}", "too many ifs"),
+        ("{{ 1" + "0" * 5_000 + " }}", "too long a number"),
     ],
 )
 def test_what_a_text_may_not_have_is_named_at_its_field(session, body, reason):
