@@ -15,6 +15,7 @@ from billing_core.web import (
     health,
     import_downloads,
     invoice_downloads,
+    outbox_downloads,
     public_invoice,
     receivable_downloads,
     report_downloads,
@@ -33,6 +34,7 @@ ROUTERS = (
     invoice_downloads.router,
     receivable_downloads.router,
     import_downloads.router,
+    outbox_downloads.router,
     public_invoice.router,
 )
 

@@ -1,0 +1,111 @@
+"""The outbox: every mail that is to leave, has left, or could not."""
+
+import streamlit as st
+
+from billing_core.dates import utc_now
+from billing_core.identity import Permission
+from billing_core.outbox import queries, service
+from billing_core.outbox.models import MessageState
+from billing_core.outbox.queries import MessageFilter, MessageRow
+from billing_core.settings import settings
+from pages.outbox_sections import message
+from pages.outbox_sections.wording import STATES, TOPICS, topic
+from pages.ui import context, filters, formats, messages, tables
+from pages.ui.reads import Reader
+
+actor = context.require(Permission.OUTBOX_READ)
+read = Reader(actor)
+zone = read.company.time_zone
+# SQLite takes the ids of so many at once; a click again releases the rest.
+MOST_AT_ONCE = 500
+
+
+def opened(row: MessageRow) -> None:
+    st.query_params["message"] = str(row.id)
+
+
+st.title("Outbox", anchor=False)
+st.caption("Every mail is written here in the same step as what it is about, and leaves from here: none is lost.")
+
+with context.reading() as session:
+    counts = queries.counts(session, actor)
+held_back = counts.get(MessageState.HELD_BACK, 0)
+
+mail_server = settings().smtp_url
+if mail_server is None or not mail_server.get_secret_value().strip():
+    st.warning(
+        "**No mail server is set up: nothing leaves.** Mails are held back here, where they can be read and "
+        "downloaded. Set `BILLING_SMTP_URL`, such as `smtp://user:password@mail.example.com:587?starttls=1`, start "
+        "the product again, and release what was held back.",
+        icon=":material/unsubscribe:",
+    )
+elif held_back:
+    with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(
+            f":material/pause_circle: {formats.counted(held_back, 'mail')} held back while no mail server was set up.",
+            width="content",
+        )
+        if actor.may(Permission.INVOICE_SEND) and st.button(
+            f"Release {formats.count(min(held_back, MOST_AT_ONCE))}",
+            icon=":material/send:",
+            key="release_all",
+            help="They leave now. Look first whether each is still wanted: reminders of paid invoices stay back.",
+        ):
+            with context.transaction() as session:
+                waiting = queries.page(
+                    session, actor, MessageFilter(state=(MessageState.HELD_BACK,)), limit=MOST_AT_ONCE
+                )
+                released = service.release(session, actor, [row.id for row in waiting], now=utc_now())
+            messages.say(f"Released: {formats.counted(released, 'mail')}.", icon=":material/send:")
+            st.rerun()
+
+chosen = st.query_params.get("message", "")
+if chosen.isdecimal() and len(chosen) < 19:
+    message.draw(read, actor, int(chosen), zone)
+
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    state = filters.choice(
+        "State",
+        [one.value for one in STATES],
+        key="state",
+        page_key="outbox_page",
+        names={one.value: f"{label} ({formats.count(counts.get(one, 0))})" for one, (label, _) in STATES.items()},
+    )
+    kind = filters.choice("About", list(TOPICS), key="about", page_key="outbox_page", names=TOPICS)
+    text = filters.search("Search", key="q", page_key="outbox_page", placeholder="Address or subject")
+wanted = MessageFilter(state=(MessageState(state),) if state else (), topic=(kind,) if kind else (), text=text)
+
+# Not from memory: messages change without anybody's doing.
+with context.reading() as session:
+    total = queries.count(session, actor, wanted)
+if total == 0:
+    if counts:
+        st.info("No mail fits these filters. Clear one of them.", icon=":material/filter_alt_off:")
+    else:
+        st.info("No mail has been written yet. Send an invoice, and its mail shows here.", icon=":material/outbox:")
+    st.stop()
+skipped = tables.pager(total, key="outbox_page", noun="mail")
+with context.reading() as session:
+    rows = queries.page(session, actor, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+tables.show(
+    rows,
+    [
+        tables.badge("State", lambda row: STATES[row.state][0], dict(STATES.values())),
+        tables.text("To", "recipient"),
+        tables.text("Subject", "title"),
+        tables.computed("About", lambda row: topic(row.topic)),
+        tables.instant("Put in", "created_at", zone),
+        tables.computed(
+            "Leaves or left",
+            lambda row: formats.instant(
+                row.not_before if row.state is MessageState.WAITING else row.delivered_at, zone
+            ),
+        ),
+        tables.count("Tries", "attempts"),
+        tables.text("Last error", "last_error"),
+    ],
+    key="outbox",
+    alt="Mails, the newest first",
+    opens=opened,
+)
+st.caption("Click a mail to read it.")

@@ -1,0 +1,118 @@
+"""One message: the mail as its receiver sees it, its attachments, and what can be done with it."""
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from billing_core.dates import utc_now
+from billing_core.identity import Actor, Permission
+from billing_core.mailing import dispatch
+from billing_core.mailing.mails import MAIL
+from billing_core.outbox import queries, service
+from billing_core.outbox.mail import Attachment
+from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.settings import settings
+from pages.outbox_sections.wording import STATES, told
+from pages.ui import context, formats, messages
+from pages.ui.mail_frame import mail_frame
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+
+def draw(read: Reader, actor: Actor, message_id: int, zone: str) -> None:
+    message = _fresh(actor, message_id)
+    with st.container(border=True):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.subheader(md(message.title), anchor=False, width="content")
+            st.button("Close", key="message_close", on_click=_closed, type="tertiary", icon=":material/close:")
+        label, color = STATES[message.state]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(label, color=color)
+            st.caption(f"To {md(message.recipient)} · {md(told(message, zone))}", width="content")
+        if message.last_error:
+            st.error(f"The last try failed: {md(message.last_error)}", icon=":material/error:")
+        _actions(actor, message)
+        if message.channel == MAIL:
+            _mail(message)
+            _attachments(read, message)
+        if message.subject_kind == "invoice" and st.button(
+            "Open the invoice", icon=":material/request_quote:", type="tertiary", key="message_invoice"
+        ):
+            st.switch_page("invoice_editor.py", query_params={"invoice": message.subject_id})
+
+
+def _fresh(actor: Actor, message_id: int) -> OutboxMessage:
+    """Not from memory: it is delivered without anybody's doing."""
+    with context.reading() as session:
+        return queries.one(session, actor, message_id)
+
+
+def _closed() -> None:
+    st.query_params.pop("message", None)
+
+
+def _actions(actor: Actor, message: OutboxMessage) -> None:
+    with st.container(horizontal=True):
+        if message.channel == MAIL:
+            st.link_button("Download .eml", f"/downloads/outbox/{message.id}.eml", icon=":material/download:")
+        if not actor.may(Permission.INVOICE_SEND):
+            return
+        tried = message.state is MessageState.WAITING and message.attempts > 0
+        if (message.state is MessageState.FAILED or tried) and st.button(
+            "Try again now", icon=":material/refresh:", key="message_retry", type="primary"
+        ):
+            with context.transaction() as session:
+                service.retry(session, actor, [message.id], now=utc_now())
+            messages.say("It is tried again now.", icon=":material/refresh:")
+            st.rerun()
+        if message.state is MessageState.HELD_BACK and st.button(
+            "Release", icon=":material/send:", key="message_release", help="Send it as soon as a mail server is set up"
+        ):
+            with context.transaction() as session:
+                service.release(session, actor, [message.id], now=utc_now())
+            messages.say("It is released.", icon=":material/send:")
+            st.rerun()
+        untried = message.attempts == 0 and message.state in (MessageState.WAITING, MessageState.HELD_BACK)
+        if untried and st.button(
+            "Recall",
+            icon=":material/undo:",
+            key="message_recall",
+            help="It will never leave. An invoice that was sent with it stays sent and keeps its number.",
+        ):
+            with context.transaction() as session:
+                recalled = service.recall(session, actor, [message.id], now=utc_now())
+            messages.say("Recalled: it has not left." if recalled else "It was too late: it has left already.")
+            st.rerun()
+
+
+def _mail(message: OutboxMessage) -> None:
+    looks = st.segmented_control(
+        "Look", ["Mail", "Plain text"], default="Mail", key=f"message_look_{message.id}", label_visibility="collapsed"
+    )
+    html, text = str(message.content.get("html", "")), str(message.content.get("text", ""))
+    if looks == "Mail" and html:
+        st.iframe(mail_frame(html), height=460)
+    else:
+        with st.container(border=True):
+            st.text(text)
+
+
+def _attachments(read: Reader, message: OutboxMessage) -> None:
+    references = message.content.get("attachments", [])
+    if not references:
+        return
+    st.caption("Attachments, as they are now")
+    with st.container(horizontal=True):
+        for place, attachment in enumerate(read.plain(_made, message.id, references)):
+            st.download_button(
+                f"{attachment.name} ({formats.count(-(-len(attachment.content) // 1000))} kB)",
+                attachment.content,
+                file_name=attachment.name,
+                mime=attachment.media_type,
+                icon=":material/attach_file:",
+                key=f"attachment_{message.id}_{place}",
+                on_click="ignore",
+            )
+
+
+def _made(session: Session, _message_id: int, references: list[list[object]]) -> list[Attachment]:
+    return dispatch.attachments(session, references, address=settings().address)

@@ -1,0 +1,43 @@
+"""The states of messages, and what became of one, in words."""
+
+from billing_core.mailing.models import MailKind
+from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.outbox.queries import MessageRow
+from pages.ui import formats
+
+STATES = {
+    MessageState.WAITING: ("Waiting", "blue"),
+    MessageState.DELIVERED: ("Delivered", "green"),
+    MessageState.FAILED: ("Failed", "red"),
+    MessageState.RECALLED: ("Recalled", "gray"),
+    MessageState.HELD_BACK: ("Held back", "orange"),
+}
+TOPICS = {
+    MailKind.INVOICE.value: "Invoice",
+    MailKind.REMINDER_BEFORE.value: "Reminder before it is due",
+    MailKind.REMINDER_DUE.value: "Reminder on the due date",
+    MailKind.REMINDER_LATE.value: "Reminder, late",
+    MailKind.CREDIT_NOTE.value: "Credit note",
+    MailKind.STATEMENT.value: "Statement",
+}
+
+
+def topic(code: str) -> str:
+    return TOPICS.get(code, formats.words(code))
+
+
+def told(message: MessageRow | OutboxMessage, zone: str) -> str:
+    """Who put it in and when, and what became of it."""
+    put_in = f"{topic(message.topic)}, put in by {message.created_by} on {formats.instant(message.created_at, zone)}"
+    tries = f" after {formats.counted(message.attempts, 'try')}".replace("trys", "tries") if message.attempts else ""
+    match message.state:
+        case MessageState.DELIVERED:
+            return f"{put_in}; delivered on {formats.instant(message.delivered_at, zone)}"
+        case MessageState.WAITING:
+            return f"{put_in}; leaves on {formats.instant(message.not_before, zone)}{tries and f', again{tries}'}"
+        case MessageState.FAILED:
+            return f"{put_in}; given up{tries}"
+        case MessageState.RECALLED:
+            return f"{put_in}; taken back before it left"
+        case _:
+            return f"{put_in}; no mail server was set up when it was to leave"
