@@ -58,9 +58,7 @@ class Money:
     def rounded(cls, amount: Decimal | Fraction, currency: str) -> Self:
         """``amount`` in major units; half a minor unit rounds away from zero. Call once, at the end."""
         numerator, denominator = amount.as_integer_ratio()
-        scaled = abs(numerator) * 10 ** decimal_places(currency)
-        minor = (2 * scaled + denominator) // (2 * denominator)
-        return cls(minor if numerator >= 0 else -minor, currency)
+        return cls(nearest(numerator * 10 ** decimal_places(currency), denominator), currency)
 
     @property
     def amount(self) -> Decimal:
@@ -83,20 +81,35 @@ class Money:
             raise Invalid(f"cannot combine {other.currency} with {self.currency}")
 
 
-def split(total: Money, shares: Sequence[Decimal | Fraction]) -> list[Money]:
-    """``total`` in parts as near to the exact ``shares`` (major units, which add up to it but for rounding) as whole
-    minor units can be. What rounding down leaves over goes where most was cut off, the first before the later."""
-    units = [Fraction(share) * 10 ** decimal_places(total.currency) for share in shares]
-    parts = [unit.__floor__() for unit in units]
-    by_cut = sorted(range(len(parts)), key=lambda place: parts[place] - units[place])
-    for place in by_cut[: total.minor - sum(parts)]:
+def scaled(number: Decimal, places: int) -> int:
+    """``scaled(Decimal("1.5"), 3)`` -> 1500; ValueError instead of rounding a number with more decimals in silence."""
+    shifted = number.scaleb(places)
+    whole = int(shifted)
+    if whole != shifted:
+        raise ValueError(f"{number} has more than {places} decimals")
+    return whole
+
+
+def nearest(dividend: int, divisor: int) -> int:
+    """The quotient as a whole number, half away from zero: the one rounding rule. The divisor is positive."""
+    whole = (2 * abs(dividend) + divisor) // (2 * divisor)
+    return whole if dividend >= 0 else -whole
+
+
+def split(total: int, shares: Sequence[int], unit: int) -> list[int]:
+    """``total`` in whole parts as near to the exact ones as can be: ``shares``, in units of which ``unit`` make 1, and
+    which add up to the total but for rounding. What rounding down leaves over goes where most was cut off, the first
+    before the later."""
+    parts = [share // unit for share in shares]
+    by_cut = sorted(range(len(parts)), key=lambda place: -(shares[place] % unit))
+    for place in by_cut[: total - sum(parts)]:
         parts[place] += 1
-    return [Money(part, total.currency) for part in parts]
+    return parts
 
 
 def rounded_quotient(dividend: ColumnElement[int], divisor: int) -> ColumnElement[int]:
     """The same rounding rule in SQL, for amounts that are never negative: integers in, integer out.
 
-    ``Money.rounded`` is its counterpart in Python; a property test holds the two together.
+    ``nearest`` is its counterpart in Python; a property test holds the two together.
     """
     return (dividend + divisor // 2) // divisor if divisor > 1 else dividend

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any, Final
 
 import pycountry
@@ -20,7 +19,7 @@ from billing_core.invoices import field_checks as check
 from billing_core.invoices import terms
 from billing_core.invoices.field_checks import LARGEST, LARGEST_WORDS, Reasons
 from billing_core.invoices.models import LineType
-from billing_core.invoices.totals import Line, Totals, totals
+from billing_core.invoices.totals import Line, Totals, exact, exact_unit, totals
 from billing_core.money import currency_code, decimal_places
 
 # The languages in which we write documents and mails, each by its own name.
@@ -204,10 +203,10 @@ def _checked_line(reasons: Reasons, at: str, line: DraftLine, places: int) -> Dr
     quantity = check.quantity(reasons, f"{at}.quantity", line.quantity)
     unit_price = check.unit_price(reasons, f"{at}.unit_price", line.unit_price)
     percent, minor = check.discount(reasons, f"{at}.discount", line.discount_percent, line.discount_minor)
-    amount = Fraction(quantity) * Fraction(unit_price)
+    amount = quantity * unit_price
     if amount > LARGEST:
         reasons[f"{at}.unit_price"] = f"makes the line come to more than {LARGEST_WORDS}"
-    elif minor and Fraction(minor, 10**places) > amount and f"{at}.unit_price" not in reasons:
+    elif minor and Decimal(minor).scaleb(-places) > amount and f"{at}.unit_price" not in reasons:
         reasons[f"{at}.discount_minor"] = "is more than the line comes to"
     if line.type not in LINE_TYPES:
         reasons[f"{at}.type"] = f"is none of {', '.join(LINE_TYPES)}"
@@ -224,21 +223,13 @@ def _checked_line(reasons: Reasons, at: str, line: DraftLine, places: int) -> Dr
 
 
 def _check_amounts(reasons: Reasons, content: Content) -> None:
-    places = decimal_places(content.currency)
-    whole = sum((_exact(line, places) for line in content.lines), Fraction(0))
-    if whole > LARGEST:
+    unit = exact_unit(content.currency)
+    whole = sum(exact(line.computed, content.currency) for line in content.lines)
+    if whole > LARGEST * 10 ** decimal_places(content.currency) * unit:
         reasons["lines"] = f"come to more than {LARGEST_WORDS}"
     # Against the exact sum: what rounding adds to it cannot be given away.
-    if content.discount_minor and Fraction(content.discount_minor, 10**places) > whole:
+    if (content.discount_minor or 0) * unit > whole:
         reasons["discount_minor"] = "is more than the lines come to"
-
-
-def _exact(line: DraftLine, places: int) -> Fraction:
-    """The line after its own discount, in major units."""
-    amount = Fraction(line.quantity) * Fraction(line.unit_price)
-    if line.discount_percent:
-        amount *= 1 - Fraction(line.discount_percent) / 100
-    return amount - Fraction(line.discount_minor or 0, 10**places)
 
 
 def _in_words(reasons: Reasons) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from fractions import Fraction
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -24,7 +23,7 @@ from billing_core.invoices.totals import Share
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
-from billing_core.money import Money, split
+from billing_core.money import Money, nearest, split
 from billing_core.text import reason_of
 
 
@@ -179,14 +178,11 @@ def parts_of(shares: Sequence[Share], amount_minor: int, currency: str) -> list[
         return [share for share in shares if share.net_minor or share.tax_minor]
     if amount_minor > whole:
         raise Conflict(f"Only {Money(whole, currency)} of this invoice is left to take back")
-    amount = Money(amount_minor, currency)
-    exact = [Fraction(amount.amount) * Fraction(part, whole) if whole else Fraction(0) for part in gross]
     parts = []
-    for share, part in zip(shares, split(amount, exact), strict=True):
-        if part.minor:
-            net_part = Fraction(share.net_minor, share.net_minor + share.tax_minor)
-            net = Money.rounded(Fraction(part.amount) * net_part, currency)
-            parts.append(Share(share.type, share.rate, net.minor, part.minor - net.minor))
+    for share, part in zip(shares, split(amount_minor, [amount_minor * one for one in gross], whole), strict=True):
+        if part:
+            net = nearest(part * share.net_minor, share.net_minor + share.tax_minor)
+            parts.append(Share(share.type, share.rate, net, part - net))
     return parts
 
 

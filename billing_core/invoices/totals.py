@@ -3,14 +3,28 @@
 Everything is exact until the end. Tax is computed a rate (point 10 of the settled contradictions): the exact taxes
 of a rate's lines are added, and their sum is rounded once. The net sum is rounded once too, and shared out over the
 shares (one a type and rate), so that every column of the invoice adds up to the same figure.
+
+Exact amounts are integers of a unit so small that nothing has to be rounded to be one: ``unit`` says how many of them
+make a minor unit. (Fractions would be as exact, and take ten times as long.)
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
+from typing import Final
 
-from billing_core.money import Money, decimal_places, split
+from billing_core.money import (
+    LINE_QUANTITY_PLACES,
+    PERCENT_PLACES,
+    PRICE_PLACES,
+    decimal_places,
+    nearest,
+    scaled,
+    split,
+)
+
+# 100 %, counted in the smallest step that a percentage can have.
+WHOLE: Final[int] = 100 * 10**PERCENT_PLACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,56 +111,63 @@ def totals(
 
     The discounts must not exceed what they are taken from; ``content.checked`` says so to people.
     """
-    listed = [_listed(line, currency) for line in lines]
-    whole = sum(listed, Fraction(0))
-    kept = _kept_share(whole, currency, discount_percent, discount_minor)
+    unit = exact_unit(currency)
+    listed = [exact(line, currency) for line in lines]
+    whole = sum(listed)
+    kept, of = _kept_share(whole, unit, discount_percent, discount_minor)
     net = [amount * kept for amount in listed]
 
-    subtotal = Money.rounded(sum(net, Fraction(0)), currency)
-    shares = _shares(lines, net, subtotal)
-    shown = tuple(Money.rounded(amount, currency).minor for amount in listed)
-    discount = Money.rounded(whole * (1 - kept), currency).minor
+    subtotal = nearest(sum(net), unit * of)
+    shares = _shares(lines, net, unit * of, subtotal)
+    shown = tuple(nearest(amount, unit) for amount in listed)
+    discount = nearest(whole * (of - kept), unit * of)
     tax = sum(share.tax_minor for share in shares)
     return Totals(
         currency=currency,
         lines=shown,
         discount_minor=discount,
-        remainder_minor=subtotal.minor - (sum(shown) - discount),
-        subtotal_minor=subtotal.minor,
+        remainder_minor=subtotal - (sum(shown) - discount),
+        subtotal_minor=subtotal,
         tax_minor=tax,
-        total_minor=subtotal.minor + tax,
+        total_minor=subtotal + tax,
         shares=shares,
     )
 
 
-def _shares(lines: Sequence[Line], net: Sequence[Fraction], subtotal: Money) -> tuple[Share, ...]:
-    exact: dict[tuple[str, Decimal], Fraction] = {}
+def exact_unit(currency: str) -> int:
+    """How many of the units of ``exact`` make one minor unit of the currency."""
+    units: int = 10 ** (LINE_QUANTITY_PLACES + PRICE_PLACES - decimal_places(currency))
+    return units * WHOLE
+
+
+def exact(line: Line, currency: str) -> int:
+    """The line after its own discount, in units of which ``exact_unit`` make a minor unit."""
+    amount = scaled(line.quantity, LINE_QUANTITY_PLACES) * scaled(line.unit_price, PRICE_PLACES)
+    if line.discount_percent is not None:
+        return amount * (WHOLE - scaled(line.discount_percent, PERCENT_PLACES))
+    return amount * WHOLE - (line.discount_minor or 0) * exact_unit(currency)
+
+
+def _kept_share(whole: int, unit: int, percent: Decimal | None, minor: int | None) -> tuple[int, int]:
+    """What the invoice's own discount leaves of each line, as a ratio between 0 and 1."""
+    if percent is not None:
+        return WHOLE - scaled(percent, PERCENT_PLACES), WHOLE
+    if minor is not None and whole:
+        return whole - minor * unit, whole
+    return 1, 1
+
+
+def _shares(lines: Sequence[Line], net: Sequence[int], unit: int, subtotal: int) -> tuple[Share, ...]:
+    """``net``: what each line comes to, in units of which ``unit`` make a minor unit."""
+    cells: dict[tuple[str, Decimal], int] = {}
     for line, amount in zip(lines, net, strict=True):
         cell = (line.type, line.tax_rate)
-        exact[cell] = exact.get(cell, Fraction(0)) + amount
-    nets = dict(zip(exact, split(subtotal, list(exact.values())), strict=True))
-    taxes: dict[tuple[str, Decimal], Money] = {}
-    for rate in {rate for _, rate in exact}:
-        parts = {cell: amount * Fraction(rate) / 100 for cell, amount in exact.items() if cell[1] == rate}
-        tax = Money.rounded(sum(parts.values(), Fraction(0)), subtotal.currency)
-        taxes |= dict(zip(parts, split(tax, list(parts.values())), strict=True))
-    return tuple(Share(kind, rate, nets[kind, rate].minor, taxes[kind, rate].minor) for kind, rate in exact)
-
-
-def _listed(line: Line, currency: str) -> Fraction:
-    """The line after its own discount, exact, in major units."""
-    amount = Fraction(line.quantity) * Fraction(line.unit_price)
-    if line.discount_percent is not None:
-        amount *= 1 - Fraction(line.discount_percent) / 100
-    if line.discount_minor is not None:
-        amount -= Fraction(line.discount_minor, 10 ** decimal_places(currency))
-    return amount
-
-
-def _kept_share(whole: Fraction, currency: str, percent: Decimal | None, minor: int | None) -> Fraction:
-    """What the invoice's own discount leaves of each line, between 0 and 1."""
-    if percent is not None:
-        return 1 - Fraction(percent) / 100
-    if minor is not None and whole:
-        return 1 - Fraction(minor, 10 ** decimal_places(currency)) / whole
-    return Fraction(1)
+        cells[cell] = cells.get(cell, 0) + amount
+    nets = split(subtotal, list(cells.values()), unit)
+    taxes: dict[tuple[str, Decimal], int] = {}
+    for rate in {rate for _, rate in cells}:
+        percent = scaled(rate, PERCENT_PLACES)
+        parts = {cell: amount * percent for cell, amount in cells.items() if cell[1] == rate}
+        tax = nearest(sum(parts.values()), unit * WHOLE)
+        taxes |= zip(parts, split(tax, list(parts.values()), unit * WHOLE), strict=True)
+    return tuple(Share(*cell, part, taxes[cell]) for cell, part in zip(cells, nets, strict=True))
