@@ -21,6 +21,7 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
         ("reports.py", "Reports", ":material/receipt_long:", Permission.REPORT_READ),
         ("invoices.py", "Invoices", ":material/request_quote:", Permission.INVOICE_READ),
         ("invoice_editor.py", "Invoice", ":material/request_quote:", None),
+        ("payments.py", "Payments", ":material/payments:", Permission.PAYMENT_READ),
     ],
     "Set-up": [
         ("rate_cards.py", "Rate cards", ":material/price_change:", Permission.RATE_READ),
@@ -29,6 +30,9 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
     "Administration": [
         ("admin_people.py", "People", ":material/manage_accounts:", Permission.USER_MANAGE),
         ("admin_business.py", "Business", ":material/domain:", Permission.BUSINESS_WRITE),
+        ("admin_reminders.py", "Reminders", ":material/notifications_active:", Permission.BUSINESS_WRITE),
+        ("admin_outbox.py", "Outbox", ":material/outbox:", Permission.OUTBOX_READ),
+        ("admin_numbers.py", "Number series", ":material/tag:", Permission.AUDIT_READ),
         ("admin_audit.py", "Audit log", ":material/history:", Permission.AUDIT_READ),
     ],
 }
