@@ -114,6 +114,22 @@ def database_url(request) -> Iterator[str]:
     _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request, tmp_path) -> Iterator[Sessions]:
+    """A database without a single table, once for each kind."""
+    if request.param == "sqlite":
+        url, server, name = f"sqlite:///{tmp_path / 'empty.sqlite3'}", "", ""
+    else:
+        server, name = request.getfixturevalue("postgres_url"), f"empty_{next(_numbers)}"
+        _administer(server, f'CREATE DATABASE "{name}"')
+        url = str_url(server, name)
+    opened = Sessions(connect(url))
+    yield opened
+    opened.engine.dispose()
+    if server:
+        _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 @pytest.fixture
 def sessions(database_url) -> Iterator[Sessions]:
     opened = Sessions(connect(database_url))
