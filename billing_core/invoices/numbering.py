@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import cast
 
-from sqlalchemy import Table, bindparam, func, select
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
@@ -41,6 +41,12 @@ _TAKEN = {
     )
     for kind, table in _TABLES.items()
 }
+_TAKE_IN = {
+    kind: update(cast("Table", table.__table__)).where(
+        table.business_id == bindparam("owner"), table.number == bindparam("used"), table.sequence.is_(None)
+    )
+    for kind, table in _TABLES.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +64,21 @@ def draw(session: Session, business: Business, kind: SeriesKind, issued_on: date
 
 
 def draw_many(session: Session, business: Business, kind: SeriesKind, issued_on: date, count: int) -> list[Drawn]:
-    """The next ``count`` numbers. A number that somebody has claimed as their own is passed over: it is used."""
+    """The next ``count`` numbers. A number that somebody has claimed as their own is passed over: it is used.
+
+    Where it did not read like this series when it was claimed (another year's, another format's), it does now: it
+    gets its place, so that the series stays whole.
+    """
     series = series_of(_format(business, kind), issued_on)
     drawn: list[Drawn] = []
     while len(drawn) < count:
         wanted = count - len(drawn)
         last = _raised(session, business.id, kind, series, by=wanted)
         sequences = range(last - wanted + 1, last + 1)
-        taken = _taken(session, business.id, kind, [written(series, sequence) for sequence in sequences])
-        drawn += [
-            Drawn(number, series, sequence)
-            for sequence in sequences
-            if (number := written(series, sequence)) not in taken
-        ]
+        numbers = {written(series, sequence): sequence for sequence in sequences}
+        taken = _taken(session, business.id, kind, list(numbers))
+        _take_in(session, business.id, kind, series, {number: numbers[number] for number in taken})
+        drawn += [Drawn(number, series, sequence) for number, sequence in numbers.items() if number not in taken]
     return drawn
 
 
@@ -115,6 +123,15 @@ def _taken(session: Session, business_id: int, kind: SeriesKind, numbers: list[s
         chunk = {"business": business_id, "numbers": numbers[start : start + 500]}
         taken |= {number for number in connection.execute(_TAKEN[kind], chunk).scalars() if number is not None}
     return taken
+
+
+def _take_in(session: Session, business_id: int, kind: SeriesKind, series: str, used: dict[str, int]) -> None:
+    rows = [
+        {"owner": business_id, "used": number, "series": series, "sequence": sequence}
+        for number, sequence in used.items()
+    ]
+    if rows:
+        session.connection().execute(_TAKE_IN[kind], rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,23 @@ def test_a_number_ahead_of_its_turn_is_passed_over_later_and_leaves_no_hole(sess
     assert numbering.holes(session, found) == []
 
 
+def test_a_number_claimed_for_another_year_has_its_place_once_that_year_comes(session):
+    _use(session, _claim(session, "INV-2027-002"))
+    _use(session, *_draw(session, 2, day=date(2027, 1, 4)))
+
+    (found,) = [series for series in numbering.series(session) if series.series == "INV-2027-{seq:03}"]
+    assert (found.last, found.used, found.whole) == (3, 3, True)
+
+
+def test_a_number_claimed_before_the_format_changed_has_its_place_in_the_new_series(session):
+    _use(session, _claim(session, "R-0001"))
+    default_business(session).invoice_format = "R-{seq:04}"
+
+    assert _draw(session)[0].number == "R-0002"
+    (found,) = [series for series in numbering.series(session) if series.series == "R-{seq:04}"]
+    assert (found.last, found.used) == (2, 1), "0002 is drawn here and not used"
+
+
 def test_a_hole_is_found_and_named(session):
     _use(session, *_draw(session, 5))
     session.execute(
