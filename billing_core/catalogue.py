@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor, Permission
+from billing_core.outbox import figures as of_mails
+from billing_core.receivables import attention
 from billing_core.receivables import figures as of_money
 from billing_core.reports import figures as of_reports
 
@@ -13,9 +15,12 @@ def asked(actor: Actor, key: str, scope: Scope) -> tuple[Figure, Scope]:
 
     One bound to a customer asks for that customer alone.
     """
-    figure = of_money.named(key)
+    figure = of_money.named(key) or attention.named(key)
     if figure is not None:
         actor.require(Permission.INVOICE_READ)
+    elif key == of_mails.FAILED_MAILS.key:
+        actor.require(Permission.OUTBOX_READ)
+        figure = of_mails.FAILED_MAILS
     else:
         actor.require(Permission.REPORT_READ)
         figure = of_reports.named(key)

@@ -1,7 +1,7 @@
 """What a person can do with a customer. New customers come by import."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
@@ -11,7 +11,7 @@ from billing_core.customers.countries import country_code
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.text import DEFAULT_LANGUAGE, LANGUAGES, is_email_address
+from billing_core.text import DEFAULT_LANGUAGE, LANGUAGES, is_email_address, reason_of
 
 # What may be changed, and how many characters each holds, as its column says.
 LENGTHS: dict[str, int] = {
@@ -53,6 +53,46 @@ def change(
         session,
         actor,
         Permission.CUSTOMER_WRITE,
+        ("customer", customer.id),
+        label=customer.name,
+        before=before,
+        after=after,
+        now=now,
+    )
+    session.flush()
+    return customer
+
+
+def hold(
+    session: Session, actor: Actor, customer_id: int, *, until: date, reason: str, now: datetime, today: date
+) -> Customer:
+    """Send this customer no reminders until that day, the day included."""
+    actor.require(Permission.REMINDER_WRITE)
+    why = reason_of(reason)[:200]
+    if until < today:
+        raise Invalid("The hold would be over already", fields={"until": "lies in the past"})
+    return _set_hold(session, actor, customer_id, until, why, now)
+
+
+def release(session: Session, actor: Actor, customer_id: int, *, now: datetime) -> Customer:
+    """Remind a customer again who was held."""
+    actor.require(Permission.REMINDER_WRITE)
+    return _set_hold(session, actor, customer_id, None, "", now)
+
+
+def _set_hold(
+    session: Session, actor: Actor, customer_id: int, until: date | None, reason: str, now: datetime
+) -> Customer:
+    customer = queries.for_change(session, actor, customer_id)
+    held = {"held_until": customer.held_until, "hold_reason": customer.hold_reason}
+    before, after = audit.changed(held, {"held_until": until, "hold_reason": reason})
+    if not after:
+        return customer
+    customer.held_until, customer.hold_reason = until, reason
+    audit.record(
+        session,
+        actor,
+        Permission.REMINDER_WRITE,
         ("customer", customer.id),
         label=customer.name,
         before=before,

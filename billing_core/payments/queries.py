@@ -259,6 +259,14 @@ def refunds(
     return [RefundRow(*row) for row in session.execute(statement)]
 
 
+def refund_count(session: Session, actor: Actor, *, customer_id: int | None = None) -> int:
+    actor.require(Permission.PAYMENT_READ)
+    statement = select(func.count()).select_from(Refund).where(visible_to(actor, Refund.customer_id))
+    if customer_id is not None:
+        statement = statement.where(Refund.customer_id == customer_id)
+    return session.scalar(statement) or 0
+
+
 def _conditions(actor: Actor, wanted: PaymentFilter) -> list[ColumnElement[bool]]:
     conditions = [visible_to(actor, Payment.customer_id)]
     if wanted.customer_id is not None:

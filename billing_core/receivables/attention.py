@@ -1,0 +1,94 @@
+"""What about money needs a hand, as figures that count."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Date, Select, String, cast, func, literal, null, select
+
+from billing_core.customers.models import Customer
+from billing_core.figures import Figure, Scope
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.ledger.models import Account, LedgerPosting
+from billing_core.ledger.queries import counting
+from billing_core.receivables import debts
+
+OLD: Final = timedelta(days=7)
+
+
+def _invoices(asked: Scope, *wanted: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    named = func.coalesce(Invoice.number, "Draft") + ", " + Invoice.customer_name
+    return select(
+        Invoice.id.label("id"),
+        named.label("label"),
+        Invoice.due_on.label("date"),
+        cast(null(), String).label("currency"),
+        literal(1).label("amount"),
+    ).where(*wanted, *debts.of_invoices(asked))
+
+
+def _overdue(asked: Scope) -> Select[*tuple[Any, ...]]:
+    return _invoices(asked, Invoice.state == InvoiceState.OPEN, Invoice.due_on < debts.day(asked))
+
+
+def _old_drafts(asked: Scope) -> Select[*tuple[Any, ...]]:
+    return _invoices(asked, Invoice.state == InvoiceState.DRAFT, Invoice.issued_on <= debts.day(asked) - OLD)
+
+
+def _unspent_credit(asked: Scope) -> Select[*tuple[Any, ...]]:
+    wanted = debts.counted(asked, Account.CUSTOMER_CREDIT)
+    kept = (
+        select(LedgerPosting.customer_id, LedgerPosting.business_id, LedgerPosting.currency)
+        .where(*counting(wanted))
+        .group_by(LedgerPosting.customer_id, LedgerPosting.business_id, LedgerPosting.currency)
+        .having(func.sum(LedgerPosting.amount_minor) < 0)
+        .subquery()
+    )
+    owes = (
+        select(Invoice.id)
+        .where(
+            Invoice.state == InvoiceState.OPEN,
+            Invoice.customer_id == kept.c.customer_id,
+            Invoice.business_id == kept.c.business_id,
+            Invoice.currency == kept.c.currency,
+        )
+        .exists()
+    )
+    return select(
+        Customer.id.label("id"),
+        Customer.name.label("label"),
+        cast(null(), Date).label("date"),
+        cast(null(), String).label("currency"),
+        literal(1).label("amount"),
+    ).where(Customer.id.in_(select(kept.c.customer_id).where(owes)))
+
+
+OVERDUE_INVOICES: Final = Figure(
+    key="overdue_invoices",
+    title="Overdue invoices",
+    definition="Open invoices whose due date is past.",
+    formula="number of invoices",
+    rows=_overdue,
+    opens="/invoices?invoice={id}",
+)
+OLD_DRAFTS: Final = Figure(
+    key="old_invoice_drafts",
+    title="Old drafts of invoices",
+    definition=f"Drafts dated {OLD.days} days ago or earlier that were not sent.",
+    formula="number of drafts",
+    rows=_old_drafts,
+    opens="/invoices?invoice={id}",
+)
+UNSPENT_CREDIT: Final = Figure(
+    key="unspent_credit",
+    title="Credit beside open invoices",
+    definition="Customers with credit who owe something on an invoice in the same currency.",
+    formula="number of customers",
+    rows=_unspent_credit,
+    opens="/customers?customer={id}&customer_tab=Payments",
+)
+FIGURES: Final = (OVERDUE_INVOICES, OLD_DRAFTS, UNSPENT_CREDIT)
+
+
+def named(key: str) -> Figure | None:
+    """A figure by its key, as links carry it; None where the key is none of these."""
+    return next((figure for figure in FIGURES if figure.key == key), None)
