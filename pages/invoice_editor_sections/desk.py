@@ -32,6 +32,8 @@ TEXTS = (
     "notes",
     "reference",
 )
+# Nobody types so many lines between two runs: they were pasted, and the grid grows with them.
+_MANY_AT_ONCE = 3
 _CHOSEN = ("language", "currency", "issued_on", "due_on")
 
 
@@ -51,6 +53,7 @@ class Desk:
     saved_at: datetime | None = None
     grid: int = 0
     currency: str = ""
+    added: int = 0
     conflict: Conflict | None = None
     refused: BillingError | None = None
 
@@ -102,9 +105,12 @@ def read(desk: Desk) -> Typed:
     reasons: dict[str, str] = {}
     lines_now = rows.edited(desk.rows, state.get(desk.grid_key))
     currency = state[desk.key("currency")]
-    if rows.redrawn(state.get(desk.grid_key)) or currency != desk.currency:
+    added = rows.added(state.get(desk.grid_key))
+    pasted = added - desk.added >= _MANY_AT_ONCE
+    desk.added = added
+    if rows.redrawn(state.get(desk.grid_key)) or pasted or currency != desk.currency:
         desk.rows, desk.grid, desk.currency = rows.with_spare(lines_now), desk.grid + 1, currency
-        lines_now = desk.rows
+        lines_now, desk.added = desk.rows, 0
     filled = [row for row in lines_now if not row.untouched]
 
     chosen: dict[str, Any] = {name: state[desk.key(name)] for name in (*TEXTS, *_CHOSEN)}

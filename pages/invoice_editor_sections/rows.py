@@ -96,6 +96,11 @@ def redrawn(state: Mapping[str, Any] | None) -> bool:
     )
 
 
+def added(state: Mapping[str, Any] | None) -> int:
+    """How many lines the grid has got below those that it was drawn with."""
+    return len(state["added_rows"]) if state else 0
+
+
 def line_of(row: Row, at: int, currency: str, locale: Locale, reasons: dict[str, str]) -> DraftLine:
     """What a row says; ``reasons`` gets what cannot be read, under names such as ``lines.3.quantity``."""
 

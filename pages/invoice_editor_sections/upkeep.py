@@ -110,4 +110,4 @@ def mark_overdue(invoice: InvoiceView) -> None:
 def link(invoice: InvoiceView) -> None:
     st.markdown("Whoever has this link sees the invoice and can download it, without signing in.")
     st.code(letters.invoice_link(invoice.token), language=None, wrap_lines=True)
-    st.caption("Its first opening is noted as “viewed”, also if it was you: look at the paper in the page instead.")
+    st.caption("When the customer opens it for the first time, the invoice counts as viewed.")

@@ -184,6 +184,14 @@ def test_rows_pasted_below_are_added(page_as, sessions, draft):
     assert (line.description, line.unit_price, line.type) == ("Boxes", Decimal("0.0999"), "product")
 
 
+def test_the_grid_grows_with_many_pasted_rows(page_as, sessions, draft):
+    page = opened(page_as, draft)
+    page = write(page, added_rows=[{"description": f"Box {n}", "quantity": "1", "unit_price": "1"} for n in range(20)])
+
+    assert len(content_of(sessions, draft).lines) == 22
+    assert page.data_editor[0].value["description"].tolist()[-2:] == ["Box 19", ""]
+
+
 def test_another_currency_keeps_what_was_typed_in_the_grid(page_as, sessions, draft):
     page = opened(page_as, draft)
     write(page, {"description": "Advice"})
