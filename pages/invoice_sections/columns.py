@@ -29,7 +29,7 @@ def columns(today: date, *, with_customer: bool = True) -> list[tables.Column]:
         status_badge(today),
         tables.day("Issued", "issued_on", order="issued_on"),
         tables.day("Due", "due_on", order="due_on"),
-        tables.computed("Late", partial(_late, today), right=True, help="Days since it was due"),
+        tables.computed("Late", partial(_late, today), right=True, width=85, help="Days since it was due"),
         tables.money("Total", "total_minor", order="total_amount"),
         tables.money("Amount due", "due_minor", order="amount_due", help="What is still to be paid"),
         tables.currency_of(order="currency"),
