@@ -33,7 +33,7 @@ def opening(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | No
 
 
 def cancelling(session: Session, invoice: Invoice, *, effective_on: date) -> Entry:
-    """The opposite of the opening, but for what credit notes have taken back already."""
+    """The opposite of the opening, but for what credit notes have taken back already; not effective before it."""
     opened = select(LedgerEntry.id).where(
         LedgerEntry.document == _document(invoice), LedgerEntry.kind == EntryKind.INVOICE
     )
@@ -43,7 +43,7 @@ def cancelling(session: Session, invoice: Invoice, *, effective_on: date) -> Ent
         currency=invoice.currency,
         kind=EntryKind.REVERSAL,
         document=_document(invoice),
-        effective_on=effective_on,
+        effective_on=max(effective_on, invoice.issued_on),
         sides=_sides(invoice, credit_notes.left(session, invoice), sign=-1),
         memo=f"{invoice.number} cancelled",
         reverses_id=session.execute(opened).scalar_one(),

@@ -18,6 +18,11 @@ _ENTRIES = cast("Table", LedgerEntry.__table__)
 _POSTINGS = cast("Table", LedgerPosting.__table__)
 _UNSEALED = cast("Table", UnsealedEntry.__table__)
 
+# Put together once: building a statement takes as long as running it.
+_INSERT_ENTRIES = insert(_ENTRIES).returning(_ENTRIES.c.id, sort_by_parameter_order=True)
+_INSERT_POSTINGS = insert(_POSTINGS)
+_INSERT_UNSEALED = insert(_UNSEALED)
+
 _MEMO_LENGTH = _ENTRIES.c.memo.type.length  # type: ignore[attr-defined]
 
 
@@ -51,30 +56,24 @@ class Entry:
 
 def post(session: Session, actor: Actor, entry: Entry, *, now: datetime) -> int:
     """Append one entry and return its id; sides of 0 are left out. ValueError where the sides do not add up to 0."""
-    _refuse_imbalance(entry)
-    connection = session.connection()
-    statement = insert(_ENTRIES).returning(_ENTRIES.c.id)
-    entry_id: int = connection.execute(statement, _row(actor, entry, now)).scalar_one()
-    _write_sides(connection, [(entry_id, entry)], now)
-    return entry_id
+    return post_many(session, actor, [entry], now=now)[0]
 
 
 def post_many(session: Session, actor: Actor, entries: Sequence[Entry], *, now: datetime) -> list[int]:
-    """Append all of them in a few statements; the ids stand in the order of the entries."""
+    """``post`` for many in the same few statements; the ids stand in the order of the entries."""
     if not entries:
         return []
     for entry in entries:
         _refuse_imbalance(entry)
     connection = session.connection()
-    statement = insert(_ENTRIES).returning(_ENTRIES.c.id, sort_by_parameter_order=True)
     rows = [_row(actor, entry, now) for entry in entries]
-    entry_ids = list(connection.execute(statement, rows).scalars())
+    entry_ids = list(connection.execute(_INSERT_ENTRIES, rows).scalars())
     _write_sides(connection, zip(entry_ids, entries, strict=True), now)
     return entry_ids
 
 
 def reverse(session: Session, actor: Actor, entry_id: int, *, effective_on: date, memo: str = "", now: datetime) -> int:
-    """Append the exact opposite of an entry and return the new one's id.
+    """Append the exact opposite of an entry and return the new one's id; it is not effective before the entry is.
 
     Conflict where the entry was reversed before, or is itself a reversal.
     """
@@ -92,7 +91,7 @@ def reverse(session: Session, actor: Actor, entry_id: int, *, effective_on: date
         currency=original.currency,
         kind=EntryKind.REVERSAL,
         document=original.document,
-        effective_on=effective_on,
+        effective_on=max(effective_on, original.effective_on),
         sides=[
             Side(account, -amount_minor, detail, invoice_id)
             for account, amount_minor, detail, invoice_id in session.execute(
@@ -149,5 +148,5 @@ def _write_sides(connection: Connection, posted: Iterable[tuple[int, Entry]], no
             if side.amount_minor
         ]
     if sides:
-        connection.execute(insert(_POSTINGS), sides)
-    connection.execute(insert(_UNSEALED), unsealed)
+        connection.execute(_INSERT_POSTINGS, sides)
+    connection.execute(_INSERT_UNSEALED, unsealed)

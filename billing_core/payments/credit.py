@@ -64,6 +64,8 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
     if amount_minor > there.minor:
         raise Invalid(f"The customer's credit is {there}", fields={"amount": f"the credit is {there}"})
 
+    # Nothing is owed before the invoice's own day, which may lie ahead.
+    applied_on = max(today, invoice.issued_on)
     entry_id = ledger.post(
         session,
         actor,
@@ -73,7 +75,7 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
             currency=invoice.currency,
             kind=EntryKind.CREDIT_APPLIED,
             document=f"invoice:{invoice.id}",
-            effective_on=today,
+            effective_on=applied_on,
             sides=[
                 Side(Account.CUSTOMER_CREDIT, amount_minor),
                 Side(Account.RECEIVABLE, -amount_minor, invoice_id=invoice.id),
@@ -88,7 +90,7 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
             payment_id=None,
             invoice_id=invoice.id,
             amount_minor=amount_minor,
-            allocated_on=today,
+            allocated_on=applied_on,
             entry_id=entry_id,
             created_at=now,
             created_by=actor.name,
@@ -131,7 +133,7 @@ def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, 
             currency=invoice.currency,
             kind=EntryKind.CREDIT_APPLIED,
             document=f"invoice:{invoice.id}",
-            effective_on=today,
+            effective_on=max(today, allocation.allocated_on),
             sides=[
                 Side(Account.RECEIVABLE, amount, invoice_id=invoice.id),
                 Side(Account.CUSTOMER_CREDIT, -amount),

@@ -46,7 +46,7 @@ def write_off(
             currency=invoice.currency,
             kind=EntryKind.WRITE_OFF,
             document=f"invoice:{invoice.id}",
-            effective_on=today,
+            effective_on=max(today, invoice.issued_on),
             sides=[
                 Side(Account.BAD_DEBT, amount, invoice_id=invoice.id),
                 Side(Account.RECEIVABLE, -amount, invoice_id=invoice.id),

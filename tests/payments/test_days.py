@@ -1,0 +1,76 @@
+"""On which day a change counts: never before what it changes, so that no balance of the past falls below 0."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from billing_core.identity import SYSTEM
+from billing_core.invoices import following, queries, service
+from billing_core.ledger.models import Account, LedgerPosting
+from billing_core.payments import credit, received, write_offs
+from billing_core.payments.models import Allocation
+from tests.payments.books import NOW, TODAY, a_customer, a_draft, bank_transfer
+
+NEXT_MONTH = date(2026, 4, 1)
+
+
+@pytest.fixture
+def dated_ahead(session):
+    """An open invoice of 100.00 EUR that is dated the first of next month."""
+    draft = a_draft(session, a_customer(session))
+    content = replace(queries.content(session, draft), issued_on=NEXT_MONTH, due_on=NEXT_MONTH)
+    service.edit(session, SYSTEM, draft.id, content, drawn_from=draft.version, now=NOW)
+    return service.open_invoice(session, SYSTEM, draft.id, now=NOW)
+
+
+def owed(session, invoice, day: date) -> int:
+    """What was owed on the invoice at the end of a day."""
+    amounts = session.scalars(
+        select(LedgerPosting.amount_minor).where(
+            LedgerPosting.account == Account.RECEIVABLE,
+            LedgerPosting.invoice_id == invoice.id,
+            LedgerPosting.effective_on <= day,
+        )
+    )
+    return sum(amounts)
+
+
+def cancelled(session, invoice):
+    following.cancel(session, SYSTEM, invoice.id, now=NOW, today=TODAY)
+
+
+def written_off(session, invoice):
+    write_offs.write_off(session, SYSTEM, invoice.id, reason="Bankrupt", today=TODAY, now=NOW)
+
+
+def paid_from_credit(session, invoice):
+    customer_id, money = invoice.customer_id, bank_transfer(10_000)
+    received.record(session, SYSTEM, customer_id=customer_id, received=money, allocations={}, today=TODAY, now=NOW)
+    credit.apply(session, SYSTEM, invoice.id, amount_minor=10_000, today=TODAY, now=NOW)
+
+
+@pytest.mark.parametrize("settled", [cancelled, written_off, paid_from_credit])
+def test_what_settles_an_invoice_that_is_dated_ahead_counts_from_the_invoices_own_day(session, dated_ahead, settled):
+    settled(session, dated_ahead)
+
+    assert [owed(session, dated_ahead, day) for day in (TODAY, NEXT_MONTH - timedelta(days=1), NEXT_MONTH)] == [0, 0, 0]
+
+
+def written_off_and_taken_back(session, invoice):
+    written_off(session, invoice)
+    write_offs.undo_write_off(session, SYSTEM, invoice.id, reason="They pay after all", today=TODAY, now=NOW)
+
+
+def paid_from_credit_and_released(session, invoice):
+    paid_from_credit(session, invoice)
+    (allocation_id,) = session.scalars(select(Allocation.id))
+    credit.release(session, SYSTEM, allocation_id, reason="Of another invoice", today=TODAY, now=NOW)
+
+
+@pytest.mark.parametrize("taken_back", [written_off_and_taken_back, paid_from_credit_and_released])
+def test_what_takes_that_back_does_not_count_before_it_either(session, dated_ahead, taken_back):
+    taken_back(session, dated_ahead)
+
+    assert [owed(session, dated_ahead, day) for day in (TODAY, NEXT_MONTH)] == [0, 10_000]
