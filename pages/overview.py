@@ -1,10 +1,10 @@
-"""Overview: what was billed, and what needs a hand. Every number opens into its rows."""
+"""Overview: what was billed, invoiced and paid, and what needs a hand. Every number opens into its rows."""
 
 import streamlit as st
 
 from billing_core.identity import Permission
 from billing_core.reports import figures
-from pages.overview_sections import attention, billed, elsewhere, first_steps
+from pages.overview_sections import attention, billed, elsewhere, first_steps, money, owed
 from pages.ui import cards, filters, formats
 from pages.ui.cards import Card
 from pages.ui.context import require
@@ -32,8 +32,11 @@ shown = [
     Card(figures.OPEN_QUESTIONS, scope, compared=True),
     Card(figures.UNBILLED_ORDERS, closed),
 ]
+asked = money.times(actor, period, today=today, known_at=known_at, zone=company.time_zone)
+of_money = money.shown(asked, company.currency)
 matters = attention.matters(actor, today, known_at)
-known = cards.values(read, shown, [(matter.shown, matter.scope) for matter in matters])
+more = [(matter.shown, matter.scope) for matter in matters] + money.more(asked)
+known = cards.values(read, [*of_money, *shown], more)
 
 starting = first_steps.needed(read)
 if starting:
@@ -41,10 +44,12 @@ if starting:
 elif not known[figures.REPORTS, scope]:
     elsewhere.draw(read, scope, period_key="period")
 
+money.draw(of_money, known, asked)
 st.caption(
     f"Reports that end in {formats.period(period)}, and their open questions. "
     f"Unbilled orders are of all months up to {formats.day(figures.closed_months(today).end)}."
 )
 cards.draw(shown, known, key="overview")
 attention.draw(actor, matters, known, starting=starting)
+owed.draw(actor, asked, own_currency=company.currency)
 billed.draw(actor, scope, today=today, own_currency=company.currency)

@@ -13,7 +13,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.reports import figures, series
 from billing_core.reports import queries as reports
 from billing_core.reports.queries import Report, ReportFilter
-from pages.customer_sections import editing, invoices, orders
+from pages.customer_sections import editing, invoices, money, orders, payments, reminders, statement
 from pages.report_sections.browse import state_of
 from pages.ui import cards, charts, formats, tables
 from pages.ui.cards import Card
@@ -22,14 +22,19 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 OVERVIEW, INVOICES, REPORTS, ORDERS = "Overview", "Invoices", "Reports", "Orders"
+PAYMENTS, STATEMENT = "Payments", "Statement"
 ACTIVITY, EDIT = "Activity", "Edit details"
 
 
 def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     st.button("All customers", icon=":material/arrow_back:", type="tertiary", on_click=_close)
     customer = read(queries.one, customer_id)
-    _header(customer)
-    names = [OVERVIEW, REPORTS, *([INVOICES] if actor.may(Permission.INVOICE_READ) else []), ORDERS]
+    _header(read, actor, customer)
+    names = [OVERVIEW, REPORTS]
+    names += [INVOICES] if actor.may(Permission.INVOICE_READ) else []
+    names += [PAYMENTS] if actor.may(Permission.PAYMENT_READ) else []
+    names += [STATEMENT] if actor.may(Permission.INVOICE_READ) else []
+    names.append(ORDERS)
     names += [ACTIVITY] if actor.may(Permission.AUDIT_READ) else []
     names += [EDIT] if actor.may(Permission.CUSTOMER_WRITE) else []
     tabs = dict(zip(names, st.tabs(names, key="customer_tab", bind="query-params"), strict=True))
@@ -43,25 +48,34 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
                 _reports(read, customer)
             elif name == INVOICES:
                 invoices.draw(read, actor, customer)
+            elif name == PAYMENTS:
+                payments.draw(read, actor, customer)
+            elif name == STATEMENT:
+                statement.draw(read, actor, customer)
             elif name == ORDERS:
                 orders.draw(customer.id)
             elif name == ACTIVITY:
                 _activity(read, customer)
             else:
                 editing.draw(actor, customer)
+    answer()
 
 
-def _header(customer: Customer) -> None:
+def _header(read: Reader, actor: Actor, customer: Customer) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(md(customer.name), anchor=False, width="content")
         with st.container(horizontal=True, width="content"):
             if st.button("Rate card", icon=":material/price_change:", key="to_rate_card"):
                 st.switch_page("rate_cards.py", query_params={"customer": str(customer.id)})
+            reminders.button(read, actor, customer)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(customer.currency, icon=":material/payments:", color="blue")
         place = ", ".join(part for part in (customer.city, customer.state, customer.country) if part)
         # Not a caption: in its faded colour the address, which becomes a link, could hardly be read.
         st.markdown(md(" · ".join(part for part in (customer.ref, place, customer.email) if part)), width="content")
+    reminders.note(read, customer)
+    if actor.may(Permission.INVOICE_READ):
+        money.draw(read, actor, customer)
 
 
 def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
@@ -99,7 +113,6 @@ def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
         width="content",
         alt="Details",
     )
-    answer()
 
 
 def _reports(read: Reader, customer: Customer) -> None:

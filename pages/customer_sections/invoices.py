@@ -1,35 +1,23 @@
-"""What one customer was invoiced and credited, and what it owes."""
+"""What one customer was invoiced and credited."""
 
 import streamlit as st
 
 from billing_core.customers.models import Customer
-from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import credit_notes, queries
 from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.queries import InvoiceFilter
-from billing_core.receivables import figures
 from pages.invoice_sections.columns import columns, open_invoice
 from pages.invoice_sections.filtering import TABS
-from pages.ui import cards, filters, formats, tables
-from pages.ui.cards import Card
-from pages.ui.figures import answer
+from pages.ui import filters, formats, tables
 from pages.ui.reads import Reader
 
 _PAGE_KEY, _NOTES_KEY = "customer_invoices_page", "customer_notes_page"
 
 
 def draw(read: Reader, actor: Actor, customer: Customer) -> None:
-    scope = Scope(customer_id=customer.id, today=read.today)
-    shown = [
-        Card(figures.OUTSTANDING, scope, currency=customer.currency),
-        Card(figures.OVERDUE, scope, currency=customer.currency),
-        Card(figures.CUSTOMER_CREDIT, scope, currency=customer.currency),
-    ]
-    cards.draw(shown, cards.values(read, shown), key="customer_owes")
     _invoices(read, actor, customer)
     _credit_notes(read, customer)
-    answer()
 
 
 def _invoices(read: Reader, actor: Actor, customer: Customer) -> None:

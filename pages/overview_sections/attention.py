@@ -10,7 +10,10 @@ from billing_core.dates import Period
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor, Permission
 from billing_core.orders.figures import DRAFT_ORDERS
+from billing_core.outbox.figures import FAILED_MAILS
 from billing_core.rating.models import QuestionKind
+from billing_core.receivables import attention as money
+from billing_core.receivables import debts
 from billing_core.reports import figures
 from billing_core.reports.wording import question_words
 from pages.ui import formats
@@ -86,6 +89,7 @@ def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter
             ":material/price_change:",
         ),
         *(_question(kind, ever) for kind in QuestionKind),
+        *_about_money(actor, today),
         Matter(
             DRAFT_ORDERS,
             figures.scope(actor, period=Period(date.min, today - OLD_DRAFT)),
@@ -97,6 +101,56 @@ def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter
             ":material/draft:",
         ),
     ]
+
+
+def _about_money(actor: Actor, today: date) -> list[Matter]:
+    """What is as it is now, whatever day was asked for: these are things to do."""
+    now = debts.scope(actor, today=today)
+    found = [
+        Matter(
+            money.OVERDUE_INVOICES,
+            now,
+            lambda count: f"{formats.counted(count, 'invoice')} overdue",
+            "invoices.py",
+            {"invoices_tab": "overdue"},
+            "Open invoices",
+            Permission.INVOICE_READ,
+            ":material/running_with_errors:",
+        ),
+        Matter(
+            money.OLD_DRAFTS,
+            now,
+            lambda count: f"{formats.counted(count, 'invoice')} in draft for a week or longer, so not sent",
+            "invoices.py",
+            {"invoices_tab": "draft"},
+            "Open drafts",
+            Permission.INVOICE_WRITE,
+            ":material/edit_document:",
+        ),
+        Matter(
+            money.UNSPENT_CREDIT,
+            now,
+            lambda count: f"{formats.counted(count, 'customer')} with unspent credit while invoices are open",
+            "payments.py",
+            {"payments_tab": "Customer credit"},
+            "Use the credit",
+            Permission.PAYMENT_WRITE,
+            ":material/savings:",
+        ),
+    ]
+    if actor.may(Permission.OUTBOX_READ):
+        failed = Matter(
+            FAILED_MAILS,
+            now,
+            lambda count: f"{formats.counted(count, 'mail')} not delivered",
+            "admin_outbox.py",
+            None,
+            "Open the outbox",
+            Permission.OUTBOX_READ,
+            ":material/mark_email_unread:",
+        )
+        found.append(failed)
+    return found
 
 
 def _question(kind: QuestionKind, scope: Scope) -> Matter:

@@ -1,6 +1,6 @@
 """Figures as cards: all that a page shows are asked for at once, and each opens into the rows behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,8 @@ Known = Mapping[Asked, Mapping[str | None, int]]
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One card per currency. ``compared``: it tells the change against the period before.
+    """One card per currency. ``compared``: it tells the change against the period before; ``earlier``: or against
+    that, for a figure about a state.
 
     ``currency`` is shown with a 0 where a money figure has no rows yet.
     """
@@ -31,10 +32,13 @@ class Card:
     scope: Scope
     compared: bool = False
     currency: str = ""
+    earlier: Scope | None = None
 
     @property
     def before(self) -> Scope | None:
         """What the figure is compared with."""
+        if self.earlier is not None:
+            return self.earlier
         return replace(self.scope, period=self.scope.period.before()) if self.compared and self.scope.period else None
 
     @property
@@ -50,19 +54,29 @@ class Card:
         return self.shown.quotients(known[dividend, scope], known[divisor, scope])
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a figure was ``when``: a period or a day, in words."""
+
+    amounts: Mapping[Any, int]
+    when: str
+
+
 def values(read: Reader, cards: Sequence[Card], more: Sequence[Asked] = ()) -> Known:
     """What the cards show, and ``more`` figures of the same page, by one statement."""
     asked = list(dict.fromkeys([*(one for each in cards for one in each.asked), *more]))
     return dict(zip(asked, read.plain(figures.values, asked), strict=True))
 
 
-def draw(cards: Sequence[Card], known: Known, *, key: str) -> None:
-    """The cards in their order, on a wall of their own."""
+def draw(cards: Sequence[Card], known: Known, *, key: str, more: Sequence[Callable[[], None]] = ()) -> None:
+    """The cards in their order, on a wall of their own; each of ``more`` draws one card after them."""
     drawn = [(each, code, amount) for each in cards for code, amount in _currencies(each, known).items()]
-    with wall(len(drawn)):
+    with wall(len(drawn) + len(more)):
         for each, code, amount in drawn:
-            before = each.amounts(known, each.before) if each.before else None
+            before = Before(each.amounts(known, each.before), _named(each.before)) if each.before else None
             card(each.shown, each.scope, code, amount, key=key, before=before)
+        for one in more:
+            one()
 
 
 def _currencies(each: Card, known: Known) -> dict[str | None, int]:
@@ -86,10 +100,10 @@ def card(
     amount: int,
     *,
     key: str,
-    before: Mapping[Any, int] | None = None,
+    before: Before | None = None,
 ) -> None:
     """One number that is already known: minor units of a currency, or a count where there is none."""
-    change, against = _change(amount, currency, before, scope)
+    change, against = _change(amount, currency, before)
     with st.container(border=True, gap="xxsmall", height="stretch"):
         st.metric(
             md(figure.title),
@@ -113,14 +127,15 @@ def _opened(key: str, title: str) -> bool:
     )
 
 
-def _change(
-    amount: int, currency: str | None, before: Mapping[Any, int] | None, scope: Scope
-) -> tuple[str | int | None, str | None]:
-    if before is None or scope.period is None:
+def _change(amount: int, currency: str | None, before: Before | None) -> tuple[str | int | None, str | None]:
+    if before is None:
         return None, None
-    earlier = formats.period(scope.period.before())
-    past = before.get(currency, 0)
+    past = before.amounts.get(currency, 0)
     if amount == past:
-        return 0, f"as in {earlier}"
+        return 0, f"as in {before.when}"
     change = formats.percent_change(amount, past)
-    return (change or f"+{value_text(amount, currency)}" if past == 0 else change), f"vs. {earlier}"
+    return (change or f"+{value_text(amount, currency)}" if past == 0 else change), f"vs. {before.when}"
+
+
+def _named(scope: Scope) -> str:
+    return formats.period(scope.period) if scope.period else formats.day(scope.as_at)

@@ -30,6 +30,30 @@ def money_by_month(
         tuple(formats.money(value, currency) for value in minor),
         (*_colours(), _separators(), height),
     )
+    clicked = _drawn(figure, key, alt)
+    return clicked[1] if clicked else None
+
+
+def two_by_month(
+    months: Sequence[date],
+    minor: tuple[Sequence[int], Sequence[int]],
+    names: tuple[str, str],
+    currency: str,
+    *,
+    key: str,
+    alt: str,
+    height: int = 260,
+) -> tuple[int, int] | None:
+    """Two bars a month, side by side; returns which of the two was clicked, and the place of its month."""
+    here = st.context.theme.type or "light"
+    figure = _two_by_month(
+        tuple(_ticks(months)),
+        tuple(formats.short_month(month) for month in months),
+        tuple(tuple(_height_of(value, currency) for value in series) for series in minor),
+        tuple(tuple(formats.money(value, currency) for value in series) for series in minor),
+        names,
+        (*st.get_option(f"theme.{here}.chartCategoricalColors")[:2], _separators(), height),
+    )
     return _drawn(figure, key, alt)
 
 
@@ -42,7 +66,8 @@ def money_by_name(names: Sequence[str], minor: Sequence[int], currency: str, *, 
         currency,
         (*_colours(), _separators(), _MARGINS + _BAR * max(1, len(names))),
     )
-    return _drawn(figure, key, alt)
+    clicked = _drawn(figure, key, alt)
+    return clicked[1] if clicked else None
 
 
 # Building and validating a figure costs more than the rest of its page. The same numbers make the same figure.
@@ -75,6 +100,43 @@ def _by_month(
         "yaxis": _amounts_axis(max(heights, default=0)),
     }
     return go.Figure({"data": [bars], "layout": {**_layout(separators, height), **axes}})
+
+
+@lru_cache(maxsize=256)
+def _two_by_month(
+    ticks: tuple[str, ...],
+    months: tuple[str, ...],
+    heights: tuple[tuple[float, ...], ...],
+    amounts: tuple[tuple[str, ...], ...],
+    names: tuple[str, str],
+    look: tuple[str, str, str, int],
+) -> go.Figure:
+    first, second, separators, height = look
+    places = list(range(len(months)))
+    bars = [
+        {
+            "type": "bar",
+            "name": name,
+            "x": places,
+            "y": tall,
+            "customdata": list(zip(months, written, strict=True)),
+            "marker": {"color": colour},
+            "hovertemplate": f"{name}, %{{customdata[0]}}<br><b>%{{customdata[1]}}</b><extra></extra>",
+        }
+        for name, tall, written, colour in zip(names, heights, amounts, (first, second), strict=True)
+    ]
+    axes = {
+        "xaxis": {
+            "tickmode": "array",
+            "tickvals": places,
+            "ticktext": ticks,
+            "autotickangles": [0, 90],
+            "showgrid": False,
+        },
+        "yaxis": _amounts_axis(max(map(max, heights), default=0) if months else 0),
+    }
+    legend = {"showlegend": True, "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}}
+    return go.Figure({"data": bars, "layout": {**_layout(separators, height), **axes, **legend}})
 
 
 def _amounts_axis(tallest: float) -> dict[str, Any]:
@@ -131,7 +193,7 @@ def _layout(separators: str, height: int) -> dict[str, Any]:
     }
 
 
-def _drawn(figure: go.Figure, key: str, alt: str) -> int | None:
+def _drawn(figure: go.Figure, key: str, alt: str) -> tuple[int, int] | None:
     # Each answered click gets a chart of its own, so that a second click on the same bar is one again.
     turn = st.session_state.get(f"{key}_turn", 0)
     st.plotly_chart(
@@ -143,14 +205,14 @@ def _drawn(figure: go.Figure, key: str, alt: str) -> int | None:
         on_select=lambda: _clicked(key, turn),
         selection_mode="points",
     )
-    clicked: int | None = st.session_state.pop(f"{key}_clicked", None)
+    clicked: tuple[int, int] | None = st.session_state.pop(f"{key}_clicked", None)
     return clicked
 
 
 def _clicked(key: str, turn: int) -> None:
     points = st.session_state[f"{key}_{turn}"].selection.points
     if points:
-        st.session_state[f"{key}_clicked"] = points[0]["point_index"]
+        st.session_state[f"{key}_clicked"] = (points[0].get("curve_number", 0), points[0]["point_index"])
         st.session_state[f"{key}_turn"] = turn + 1
 
 

@@ -1,0 +1,154 @@
+"""A customer's statement of account: on the page, as the letter, as a file, and by e-mail."""
+
+from datetime import date
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from billing_core.customers.models import Customer
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period, utc_now
+from billing_core.figures import Scope
+from billing_core.identity import Actor, Permission
+from billing_core.mailing import documents
+from billing_core.receivables import statement
+from billing_core.receivables.ageing import AgeingRow
+from billing_core.receivables.exporting import what
+from billing_core.receivables.statement import Statement, StatementRow, Wanted
+from pages.invoice_editor_sections.steps import attempt
+from pages.payment_sections import ageing as aged
+from pages.ui import formats, tables
+from pages.ui.cards import wall
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+
+def draw(read: Reader, actor: Actor, customer: Customer) -> None:
+    wanted = _wanted(read, customer)
+    if wanted is None:
+        return
+    found = read(statement.statement, wanted)
+    _balances(found)
+    _rows(found)
+    _aged(found)
+    _ways_out(actor, wanted)
+
+
+def _wanted(read: Reader, customer: Customer) -> Wanted | None:
+    today = read.today
+    codes = dict.fromkeys([customer.currency, *read(statement.currencies, customer.id)])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        currency = st.selectbox("Currency", list(codes), key=f"statement_currency_{customer.id}", width=110)
+        days = st.date_input(
+            "First and last day",
+            value=(date(today.year, 1, 1), today),
+            min_value=EARLIEST_DAY,
+            max_value=LATEST_DAY,
+            key=f"statement_days_{customer.id}",
+            width=250,
+        )
+    if not isinstance(days, tuple) or len(days) != 2:
+        st.info("Choose the last day of the period, too.", icon=":material/date_range:")
+        return None
+    return Wanted(customer.id, currency, Period(*days))
+
+
+def _balances(found: Statement) -> None:
+    code, period = found.wanted.currency, found.wanted.period
+    shown = {f"Opening, {formats.day(period.start)}": found.opening_minor}
+    if found.complete:
+        shown |= {"Charged": found.charged_minor, "Paid and credited": found.settled_minor}
+    shown[f"Closing, {formats.day(period.end)}"] = found.closing_minor
+    with wall(len(shown)):
+        for label, minor in shown.items():
+            with st.container(border=True, height="stretch"):
+                st.metric(label, formats.money(minor, code))
+    if found.closing_minor < 0:
+        st.caption("Below zero: the customer has paid more than was asked for.")
+
+
+def _rows(found: Statement) -> None:
+    if not found.rows:
+        st.info("Nothing changed in this time.", icon=":material/info:")
+        return
+    code = found.wanted.currency
+    tables.show(
+        found.rows,
+        [
+            tables.day("Date", "on"),
+            tables.computed("What", what),
+            tables.text("Document", "document"),
+            tables.computed("Reference", _reference),
+            tables.day("Due", "due_on"),
+            tables.computed("Charge", lambda row: _side(row.amount_minor, code), right=True),
+            tables.computed("Credit", lambda row: _side(-row.amount_minor, code), right=True),
+            tables.computed("Balance", lambda row: formats.amount(row.balance_minor, code), right=True),
+            tables.computed("Currency", lambda _: code),
+        ],
+        key=f"statement_{code}",
+        alt="Statement of account",
+        opens=_open,
+        height="content" if len(found.rows) <= 20 else 560,
+    )
+    if not found.complete:
+        st.warning(
+            f"Only the first {formats.count(len(found.rows))} changes are shown; the CSV has all of them.",
+            icon=":material/warning:",
+        )
+
+
+def _aged(found: Statement) -> None:
+    if not any(found.aged):
+        return
+    st.subheader(f"Owed on {formats.day(found.wanted.period.end)}, by the days since it was due", anchor=False)
+    scope = Scope(customer_id=found.wanted.customer_id, currency=found.wanted.currency, as_at=found.wanted.period.end)
+    tables.show(
+        [AgeingRow(found.wanted.currency, 0, found.aged)],
+        aged.amounts(scope),
+        key="statement_ageing",
+        alt="What is owed at the end of the period, by age",
+    )
+
+
+def _ways_out(actor: Actor, wanted: Wanted) -> None:
+    start, end = wanted.period.start.isoformat(), wanted.period.end.isoformat()
+    query = urlencode({"start_date": start, "end_date": end, "currency": wanted.currency})
+    address = f"/downloads/statements/{wanted.customer_id}"
+    with st.container(horizontal=True):
+        st.link_button("Statement as PDF", f"{address}.pdf?{query}", icon=":material/picture_as_pdf:")
+        if actor.may(Permission.EXPORT):
+            st.link_button("As CSV", f"{address}.csv?{query}&excel=1", icon=":material/download:")
+        if actor.may(Permission.INVOICE_SEND) and st.button("Send by e-mail", icon=":material/mail:", key="send_it"):
+            send(wanted)
+
+
+@st.dialog("Send the statement", width="large", icon=":material/mail:")
+def send(wanted: Wanted) -> None:
+    """Who gets it and with which words; the PDF is attached."""
+    actor = signed_in()
+    prepared = Reader(actor)(documents.prepare_statement, wanted)
+    key = f"statement_mail_{wanted.customer_id}_{wanted.currency}"
+    to = st.text_input("To", prepared.to, key=f"{key}_to", max_chars=254, required=True)
+    subject = st.text_input("Subject", prepared.letter.subject, key=f"{key}_subject", max_chars=200)
+    body = st.text_area("Text", prepared.letter.text, key=f"{key}_text", height=260)
+    st.caption(
+        f"The statement of {md(formats.period(wanted.period))} in {wanted.currency} is attached as PDF, with what is "
+        "known at this moment."
+    )
+    if st.button("Send", type="primary", icon=":material/send:", key="do_send_statement"):
+        with attempt(f"The statement is on its way to {to}") as session:
+            documents.send_statement(session, actor, wanted, to=to, subject=subject, body=body, now=utc_now())
+
+
+def _reference(row: StatementRow) -> str:
+    method = formats.words(row.method.value) if row.method else ""
+    return " · ".join(part for part in (method, row.reference) if part)
+
+
+def _side(minor: int, currency: str) -> str:
+    return formats.amount(minor, currency) if minor > 0 else ""
+
+
+def _open(row: StatementRow) -> None:
+    if row.invoice_id is not None:
+        st.switch_page("invoice_editor.py", query_params={"invoice": str(row.invoice_id)})

@@ -1,0 +1,133 @@
+"""The money cards: what was invoiced and came in, what is owed and late, and how long customers take to pay."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import partial
+
+import streamlit as st
+
+from billing_core import figures as sums
+from billing_core.dates import Period, day_in, first_of_month
+from billing_core.figures import Asked, Scope
+from billing_core.identity import Actor, Permission
+from billing_core.receivables import debts, figures
+from billing_core.receivables.figures import DAYS_SALES_OUTSTANDING as DSO
+from pages.ui import cards, formats, tables
+from pages.ui.cards import Card, Known
+from pages.ui.context import actor as signed_in
+from pages.ui.figures import csv_address
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """``flow``: what happened in the period. ``state``: how it stood on the day asked for, or now. ``earlier``: how
+    it stood at the end of the month before. ``end``: how it stood when the period ended, or now where it runs on.
+    """
+
+    flow: Scope
+    state: Scope
+    earlier: Scope
+    end: Scope
+
+
+def times(actor: Actor, period: Period, *, today: date, known_at: datetime | None, zone: str) -> Times:
+    """What the cards are asked for. Known on a day means how it was on that day, too."""
+    day = today if known_at is None else day_in(zone, known_at - timedelta(seconds=1))
+    flow = debts.scope(actor, period=period, known_at=known_at, today=day)
+    state = replace(flow, period=None, as_at=None if known_at is None else day)
+    earlier = replace(state, as_at=first_of_month(day) - timedelta(days=1))
+    end = state if period.end >= day else replace(state, as_at=period.end)
+    return Times(flow, state, earlier, end)
+
+
+def shown(asked: Times, currency: str) -> list[Card]:
+    return [
+        Card(figures.INVOICED, asked.flow, compared=True, currency=currency),
+        Card(figures.COLLECTED, asked.flow, compared=True, currency=currency),
+        Card(figures.OUTSTANDING, asked.state, currency=currency, earlier=asked.earlier),
+        Card(figures.OVERDUE, asked.state),
+        Card(figures.CUSTOMER_CREDIT, asked.state),
+    ]
+
+
+def more(asked: Times) -> list[Asked]:
+    """What else has to be known for the days sales outstanding."""
+    return [(DSO.dividend, asked.end), (DSO.divisor, asked.flow)]
+
+
+def draw(all_cards: list[Card], known: Known, asked: Times) -> None:
+    """Nothing while nothing was ever invoiced or paid."""
+    mine = {(card.shown, scope) for card in all_cards for _, scope in card.asked} | set(more(asked))
+    if not any(known[one] for one in mine if one in known):
+        return
+    st.caption(
+        f"Invoiced and collected in {formats.period(asked.flow.period)}; owed, overdue and credit "
+        + (f"as at {formats.day(asked.state.as_at)}." if asked.state.as_at else "as of now.")
+    )
+    with_rows = [card for card in all_cards if card.currency or known[card.shown, card.scope]]
+    cards.draw(with_rows, known, key="money", more=_days_outstanding(known, asked))
+
+
+def _days_outstanding(known: Known, asked: Times) -> list[Callable[[], None]]:
+    """One card a currency."""
+    period = _counted(asked)
+    if period is None:
+        return []
+    days = DSO.days(known[DSO.dividend, asked.end], known[DSO.divisor, asked.flow], period)
+    return [partial(_days, code, count, asked, period) for code, count in days.items()]
+
+
+def _days(code: str, count: int, asked: Times, period: Period) -> None:
+    with st.container(border=True, gap="xxsmall", height="stretch"):
+        st.metric(f"{DSO.title}, {code}", formats.counted(count, "day"), help=md(DSO.definition))
+        if st.button("Show rows", key=f"money_dso_{code}", type="tertiary", icon=":material/table_rows:"):
+            panel(code, count, asked, period)
+
+
+def _counted(asked: Times) -> Period | None:
+    """The days of the period that have passed on the day asked for."""
+    period, day = asked.flow.period, asked.flow.today
+    if period is None or day is None or period.start > day:
+        return None
+    return Period(period.start, min(period.end, day))
+
+
+@st.dialog("Where this figure comes from", width="large", icon=":material/account_tree:")
+def panel(code: str, days: int, asked: Times, period: Period) -> None:
+    """The two figures that it divides, and the rows of what is owed."""
+    actor = signed_in()
+    read = Reader(actor)
+    end, flow = replace(asked.end, currency=code), replace(asked.flow, currency=code)
+    owed = read.plain(sums.proven, DSO.dividend, end).get(code, 0)
+    invoiced = read.plain(sums.proven, DSO.divisor, flow).get(code, 0)
+    st.metric(DSO.title, formats.counted(days, "day"))
+    st.markdown(f"{md(DSO.definition)}  \n**Formula:** {md(DSO.formula)}")
+    calculation = (
+        f"{formats.money(owed, code)} ÷ {formats.money(invoiced, code)} × {formats.counted(period.days, 'day')}"
+    )
+    if DSO.days({code: owed}, {code: invoiced}, period) == {code: days}:
+        st.success(f"{calculation} = the figure ✓", icon=":material/check_circle:")
+    else:
+        st.error(f"{calculation} is not the figure. Reload the page.", icon=":material/error:")
+    total = read.plain(sums.row_count, DSO.dividend, end)
+    skipped = tables.pager(total, key="rows_dso", noun="row", size=25)
+    tables.show(
+        read.plain(sums.page, DSO.dividend, end, limit=25, offset=skipped),
+        [
+            tables.text("Owed on", "label"),
+            tables.day("Due", "date"),
+            tables.money("Amount", "amount"),
+            tables.currency_of(),
+            tables.link("Open", lambda row: DSO.dividend.opens.format(id=row.id)),
+        ],
+        key="rows_of_dso",
+        alt="What is owed at the end",
+    )
+    if not actor.may(Permission.EXPORT):
+        return
+    with st.container(horizontal=True):
+        st.link_button("What is owed as CSV", csv_address(DSO.dividend, end), icon=":material/download:")
+        st.link_button("What was invoiced as CSV", csv_address(DSO.divisor, flow), icon=":material/download:")

@@ -1,0 +1,61 @@
+"""How tables show payments and refunds: the same on their own page and on a customer's."""
+
+import streamlit as st
+
+from billing_core.payments.models import RefundSource
+from billing_core.payments.queries import PaymentRow, RefundRow
+from pages.ui import formats, tables
+
+STANDS, UNDONE = "Received", "Undone"
+
+
+def payments(*, with_customer: bool = True) -> list[tables.Column]:
+    customer = [tables.text("Customer", "customer_name", order="customer")] if with_customer else []
+    return [
+        tables.day("Received", "received_on", order="received_on"),
+        *customer,
+        tables.words("Method", "method"),
+        tables.text("Reference", "reference"),
+        tables.money("Amount", "amount_minor", order="amount"),
+        tables.money("Kept as credit", "kept_minor", help="What paid no invoice when it came, or was taken off one"),
+        tables.currency_of(),
+        tables.badge("State", state_of, {STANDS: "green", UNDONE: "gray"}),
+    ]
+
+
+def refunds(*, with_customer: bool = True) -> list[tables.Column]:
+    customer = [tables.text("Customer", "customer_name")] if with_customer else []
+    return [
+        tables.day("Paid back", "refunded_on"),
+        *customer,
+        tables.computed("Of", _of),
+        tables.computed("Method", _method),
+        tables.money("Amount", "amount_minor"),
+        tables.currency_of(),
+        tables.text("Reference", "reference"),
+        tables.text("Reason", "reason"),
+        tables.text("By", "created_by"),
+    ]
+
+
+def state_of(row: PaymentRow) -> str:
+    return UNDONE if row.undone_at else STANDS
+
+
+def open_payment(row: PaymentRow) -> None:
+    st.switch_page("payments.py", query_params={"payment": str(row.id)})
+
+
+def open_refunded(row: RefundRow) -> None:
+    """The invoice that was taken back; a customer whose credit was paid out."""
+    if row.invoice_id is not None:
+        st.switch_page("invoice_editor.py", query_params={"invoice": str(row.invoice_id)})
+    st.switch_page("customers.py", query_params={"customer": str(row.customer_id), "customer_tab": "Payments"})
+
+
+def _of(row: RefundRow) -> str:
+    return "Customer credit" if row.source is RefundSource.CREDIT else f"Invoice {row.invoice_number}"
+
+
+def _method(row: RefundRow) -> str:
+    return formats.words(row.method) if row.method else "Kept as credit"

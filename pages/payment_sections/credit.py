@@ -1,0 +1,139 @@
+"""Customers' credit: money that came in and has paid no invoice yet, and what can be done with it."""
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from billing_core import figures
+from billing_core.businesses import queries as businesses
+from billing_core.customers import queries as customers
+from billing_core.dates import utc_now
+from billing_core.figures import FigureRow, Scope
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import queries as invoices
+from billing_core.invoices.lifecycle import InvoiceStatus
+from billing_core.invoices.queries import InvoiceFilter
+from billing_core.money import Money
+from billing_core.payments import credit
+from billing_core.payments.models import PaymentMethod
+from billing_core.receivables.figures import CUSTOMER_CREDIT
+from pages.invoice_editor_sections.steps import amount_field, attempt
+from pages.ui import formats, tables
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+OPEN = (InvoiceStatus.SENT, InvoiceStatus.VIEWED, InvoiceStatus.OVERDUE)
+MOST_INVOICES = 200
+
+
+def draw(read: Reader, actor: Actor) -> None:
+    """All customers that have any."""
+    scope = Scope(customer_id=actor.customer_id)
+    total = read.plain(figures.row_count, CUSTOMER_CREDIT, scope)
+    if total == 0:
+        st.info(
+            "No customer has credit. It arises where a payment is more than the invoices that it pays.",
+            icon=":material/savings:",
+        )
+        return
+    sums = read.plain(figures.money, CUSTOMER_CREDIT, scope)
+    st.caption("Together " + " · ".join(formats.money(one.minor, one.currency) for one in sums))
+    skipped = tables.pager(total, key="credit_page", noun="balance")
+    tables.show(
+        read.plain(figures.page, CUSTOMER_CREDIT, scope, limit=tables.PAGE_SIZE, offset=skipped),
+        [
+            tables.text("Customer", "label"),
+            tables.day("Last change", "date"),
+            tables.money("Credit", "amount"),
+            tables.currency_of(),
+        ],
+        key="credits",
+        alt="Customers with credit",
+        opens=_open_customer,
+    )
+    st.caption("Click a customer to use the credit for an invoice or to pay it out.")
+
+
+def of_customer(read: Reader, actor: Actor, customer_id: int) -> None:
+    """One customer's balances, each with what can be done with it."""
+    found = read(credit.balances, customer_id)
+    if not found:
+        return
+    names = dict(read.plain(names_of_businesses))
+    st.subheader("Credit", anchor=False)
+    with st.container(border=True, gap="xsmall"):
+        for business_id, balance in found:
+            key = f"{business_id}_{balance.currency}"
+            what, use, out = st.columns([16, 9, 7], vertical_alignment="center", gap="small")
+            with_whom = f" with {names[business_id]}" if len(names) > 1 else ""
+            what.markdown(f"**{md(formats.money(balance.minor, balance.currency))}**{md(with_whom)}")
+            if not actor.may(Permission.PAYMENT_WRITE):
+                continue
+            if use.button("Use for an invoice", key=f"use_{key}", icon=":material/savings:", width="stretch"):
+                apply(customer_id, business_id, balance.currency)
+            if out.button("Pay out", key=f"pay_out_{key}", icon=":material/currency_exchange:", width="stretch"):
+                pay_out(customer_id, business_id, balance.currency)
+
+
+@st.dialog("Use the customer's credit", icon=":material/savings:")
+def apply(customer_id: int, business_id: int, currency: str) -> None:
+    actor = signed_in()
+    read = Reader(actor)
+    there = read.plain(credit.balance, business_id, customer_id, currency)
+    wanted = InvoiceFilter(
+        status=OPEN, customer_id=customer_id, business_id=business_id, currency=currency, order_by="due_on"
+    )
+    found = {row.id: row for row in read(invoices.page, wanted, today=read.today, limit=MOST_INVOICES)}
+    if not found:
+        st.info(f"This customer owes nothing in {currency}: there is no open invoice.", icon=":material/info:")
+        return
+    st.markdown(f"**{md(formats.money(there.minor, currency))}** of credit can be used.")
+
+    def name(invoice_id: int) -> str:
+        row = found[invoice_id]
+        return f"{row.number}, {formats.money(row.due_minor, currency)} due on {formats.day(row.due_on)}"
+
+    chosen = st.selectbox("Invoice", list(found), format_func=name, key="credit_for_invoice")
+    most = min(there.minor, found[chosen].due_minor)
+    amount = amount_field("Amount", most, currency, key=f"credit_for_{chosen}")
+    if st.button("Use credit", type="primary", icon=":material/check:", key="use_credit", disabled=amount is None):
+        with attempt("Paid from the customer's credit") as session:
+            credit.apply(session, actor, chosen, amount_minor=amount or 0, today=read.today, now=utc_now())
+
+
+@st.dialog("Pay credit out", icon=":material/currency_exchange:")
+def pay_out(customer_id: int, business_id: int, currency: str) -> None:
+    actor = signed_in()
+    read = Reader(actor)
+    customer = read(customers.one, customer_id)
+    there = read.plain(credit.balance, business_id, customer_id, currency)
+    st.markdown(f"{md(customer.name)} has **{md(formats.money(there.minor, currency))}** of credit.")
+    amount = amount_field("Amount", there.minor, currency, key=f"pay_out_amount_{customer_id}")
+    method = st.selectbox(
+        "Method", list(PaymentMethod), format_func=lambda one: formats.words(one.value), key="pay_out_method"
+    )
+    reference = st.text_input("Reference", key="pay_out_reference", max_chars=120)
+    reason = st.text_input("Reason", key="pay_out_reason", max_chars=200, required=True)
+    st.caption("This records that the money went back; it moves none by itself. It cannot be undone.")
+    if st.button("Record", type="primary", icon=":material/check:", key="do_pay_out", disabled=amount is None):
+        with attempt("The credit is paid out") as session:
+            credit.pay_out(
+                session,
+                actor,
+                customer_id=customer_id,
+                business_id=business_id,
+                amount=Money(amount or 0, currency),
+                method=method,
+                reason=reason,
+                reference=reference,
+                today=read.today,
+                now=utc_now(),
+            )
+
+
+def names_of_businesses(session: Session) -> list[tuple[int, str]]:
+    return [(business.id, business.name) for business in businesses.every(session)]
+
+
+def _open_customer(row: FigureRow) -> None:
+    st.switch_page("customers.py", query_params={"customer": str(row.id), "customer_tab": "Payments"})

@@ -1,0 +1,148 @@
+"""One payment: what it paid, what of it is kept as credit, what happened to it, and taking it back."""
+
+import streamlit as st
+
+from billing_core.dates import day_in, utc_now
+from billing_core.identity import Actor, Permission
+from billing_core.payments import queries, received
+from billing_core.payments.queries import AllocationRow, PaymentRow
+from pages.invoice_editor_sections import money_in
+from pages.invoice_editor_sections.steps import attempt
+from pages.payment_sections.columns import state_of
+from pages.ui import formats, tables
+from pages.ui.cards import wall
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+_TAKE_OFF = "payment_allocation_to_take_off"
+
+
+def draw(read: Reader, actor: Actor, identity: str) -> None:
+    st.button("All payments", icon=":material/arrow_back:", type="tertiary", on_click=_close)
+    if not identity.isdecimal() or len(identity) > 9:
+        st.error(f"There is no payment “{md(identity)}”", icon=":material/error:")
+        return
+    payment = read(queries.one, int(identity))
+    may_change = actor.may(Permission.PAYMENT_WRITE) and payment.undone_at is None
+    _header(payment, may_change=may_change)
+    _amounts(payment)
+    found = read(queries.allocations, payment_id=payment.id)
+    _paid(found, may_change=may_change)
+    _events(payment, found, read.company.time_zone)
+    taken: AllocationRow | None = st.session_state.pop(_TAKE_OFF, None)
+    if taken is not None:
+        money_in.undo(taken)
+
+
+def _header(payment: PaymentRow, *, may_change: bool) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title(
+            md(f"Payment of {formats.money(payment.amount_minor, payment.currency)}"), anchor=False, width="content"
+        )
+        if may_change and st.button("Undo payment", icon=":material/undo:", key="undo_payment"):
+            undo(payment.id)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        stands = payment.undone_at is None
+        st.badge(state_of(payment), color="green" if stands else "gray", icon=":material/payments:")
+        facts = (formats.words(payment.method.value), formats.day(payment.received_on), payment.reference)
+        st.markdown(md(" · ".join(fact for fact in facts if fact)), width="content")
+        if st.button(md(payment.customer_name), key="to_customer", icon=":material/groups:", type="tertiary"):
+            st.switch_page(
+                "customers.py", query_params={"customer": str(payment.customer_id), "customer_tab": "Payments"}
+            )
+    if payment.undone_at is not None:
+        st.warning(f"This payment was undone: {md(payment.undone_reason)}", icon=":material/undo:")
+    if payment.note:
+        st.caption(md(payment.note))
+
+
+def _amounts(payment: PaymentRow) -> None:
+    shown = {"Received": payment.amount_minor}
+    if payment.undone_at is None:
+        shown |= {"Paid invoices": int(payment.allocated_minor), "Kept as credit": int(payment.kept_minor)}
+    if payment.fee_minor:
+        shown["Fee kept by the bank"] = payment.fee_minor
+    with wall(len(shown)):
+        for label, minor in shown.items():
+            with st.container(border=True, height="stretch"):
+                st.metric(label, formats.money(minor, payment.currency))
+
+
+def _paid(found: list[AllocationRow], *, may_change: bool) -> None:
+    st.subheader("What it paid", anchor=False)
+    if not found:
+        st.caption("No invoice: all of it became the customer's credit.")
+        return
+    columns = [
+        tables.computed("Invoice", lambda row: row.invoice_number or f"#{row.invoice_id}"),
+        tables.day("Counts on", "allocated_on"),
+        tables.money("Amount", "amount_minor"),
+        tables.currency_of(),
+        tables.badge("State", _state, {"Paid": "green", "Taken back": "gray"}),
+    ]
+    if may_change:
+        take = tables.computed("Take off", lambda row: "" if row.undone_at else "Take off …")
+        columns.append(take.opening(_ask_to_take_off))
+    tables.show(found, columns, key="allocations", alt="The invoices that this payment paid", opens=_open_invoice)
+    st.caption(
+        "Click a row to open the invoice"
+        + (", “Take off” to keep what it got as the customer's credit." if may_change else ".")
+    )
+
+
+def _events(payment: PaymentRow, found: list[AllocationRow], zone: str) -> None:
+    st.subheader("What happened", anchor=False)
+    recorded = f"recorded by {payment.created_by}"
+    happened = [(payment.created_at, recorded)]
+    for row in found:
+        amount = formats.money(row.amount_minor, row.currency)
+        if row.undone_at is not None and row.undone_at != payment.undone_at:
+            happened.append((row.undone_at, f"{amount} taken off invoice {row.invoice_number}, kept as credit"))
+    if payment.undone_at is not None:
+        happened.append((payment.undone_at, f"undone: {payment.undone_reason}"))
+    for when, what in sorted(happened):
+        st.markdown(f"{md(formats.instant(when, zone))} — {md(what)}")
+    on = day_in(zone, payment.created_at)
+    if on != payment.received_on:
+        st.caption(f"It counts on {formats.day(payment.received_on)}, the day on which the money came.")
+
+
+@st.dialog("Undo the payment", icon=":material/undo:")
+def undo(payment_id: int) -> None:
+    """Say in words what becomes of it, and take it back with a reason."""
+    actor = signed_in()
+    read = Reader(actor)
+    payment = read(queries.one, payment_id)
+    invoices = [row for row in read(queries.allocations, payment_id=payment_id) if row.undone_at is None]
+    due = f"{formats.counted(len(invoices), 'invoice')} is due again. " if len(invoices) == 1 else ""
+    due = due or (f"{formats.counted(len(invoices), 'invoice')} are due again. " if invoices else "")
+    kept = formats.money(int(payment.kept_minor), payment.currency)
+    st.markdown(
+        f"**{md(formats.money(payment.amount_minor, payment.currency))}** from {md(payment.customer_name)} is taken "
+        f"back. {due}"
+        + (f"{md(kept)} of the customer's credit goes with it. " if payment.kept_minor else "")
+        + "Do this where the payment was recorded wrongly; money that you give back is a refund."
+    )
+    reason = st.text_input("Reason", key=f"undo_payment_reason_{payment_id}", max_chars=200, required=True)
+    st.caption("The ledger gets an opposite entry; the first one stays. It cannot be recorded again by itself.")
+    if st.button("Undo payment", type="primary", icon=":material/undo:", key="do_undo_payment"):
+        with attempt("The payment is undone") as session:
+            received.undo(session, actor, payment_id, reason=reason, today=read.today, now=utc_now())
+
+
+def _state(row: AllocationRow) -> str:
+    return "Taken back" if row.undone_at else "Paid"
+
+
+def _ask_to_take_off(row: AllocationRow) -> None:
+    if row.undone_at is None:
+        st.session_state[_TAKE_OFF] = row
+
+
+def _open_invoice(row: AllocationRow) -> None:
+    st.switch_page("invoice_editor.py", query_params={"invoice": str(row.invoice_id)})
+
+
+def _close() -> None:
+    st.query_params.pop("payment", None)

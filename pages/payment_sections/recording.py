@@ -1,0 +1,161 @@
+"""Recording a payment: what came in, which invoices it pays, and what of it becomes credit."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from billing_core.customers import queries as customers
+from billing_core.customers.models import Customer
+from billing_core.dates import EARLIEST_DAY, utc_now
+from billing_core.identity import Actor
+from billing_core.money import currencies
+from billing_core.payments import received
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.received import LONGEST, Received
+from billing_core.receivables import statement
+from pages.invoice_editor_sections import typed
+from pages.payment_sections import allocating, credit
+from pages.ui import customer_names, filters, formats, messages
+from pages.ui.context import transaction
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+METHODS = [method for method in PaymentMethod if method is not PaymentMethod.STRIPE]
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Who paid whom, and in what."""
+
+    customer: Customer
+    business_id: int
+    currency: str
+
+
+def draw(read: Reader, actor: Actor, asked: str) -> None:
+    """``asked``: a customer's id, or any word where one is still to be chosen."""
+    st.button("All payments", icon=":material/arrow_back:", type="tertiary", on_click=_close)
+    st.title("Record payment", anchor=False)
+    whose = _whose(read, asked)
+    if whose is None:
+        return
+    facts = _facts(read, whose)
+    allocations = None
+    if facts is not None:
+        allocations = allocating.draw(read, whose.customer.id, whose.business_id, whose.currency, facts.amount_minor)
+    else:
+        st.caption("Type the amount that came in: the invoices that it can pay are shown then.")
+    ready = facts is not None and allocations is not None
+    clicked = st.button("Record payment", type="primary", icon=":material/check:", key="do_record", disabled=not ready)
+    if clicked and facts is not None and allocations is not None:
+        with transaction() as session:
+            payment_id = received.record(
+                session,
+                actor,
+                customer_id=whose.customer.id,
+                received=facts,
+                allocations=allocations,
+                business_id=whose.business_id,
+                today=read.today,
+                now=utc_now(),
+            ).id
+        messages.say(f"Recorded {formats.money(facts.amount_minor, facts.currency)}")
+        st.query_params.clear()
+        st.query_params["payment"] = str(payment_id)
+        st.rerun()
+
+
+def _whose(read: Reader, asked: str) -> Whose | None:
+    names = customer_names.offered(read, key="record_customer")
+    known = int(asked) if asked.isdecimal() and len(asked) <= 9 else None
+    if known is not None and known not in names and (name := read(customers.name_of, known)):
+        names = {known: name, **names}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Customer",
+            list(names),
+            index=list(names).index(known) if known in names else None,
+            format_func=lambda one: names.get(one, str(one)),
+            placeholder="Who paid?",
+            key="record_customer",
+            width=320,
+        )
+        if chosen is None:
+            return None
+        customer = read(customers.one, chosen)
+        # What the customer has been invoiced in comes first, then all the rest.
+        codes = dict.fromkeys([customer.currency, *read(statement.currencies, customer.id), *sorted(currencies())])
+        currency = st.selectbox("Currency", list(codes), key=f"record_currency_{chosen}", width=110)
+        business_id = customer.business_id
+        businesses = filters.distinct(read.plain(credit.names_of_businesses))
+        if len(businesses) > 1:
+            business_id = st.selectbox(
+                "Paid to",
+                list(businesses),
+                index=list(businesses).index(customer.business_id),
+                format_func=lambda one: businesses.get(one, str(one)),
+                key=f"record_business_{chosen}",
+            )
+    return Whose(customer, business_id, currency)
+
+
+def _facts(read: Reader, whose: Whose) -> Received | None:
+    """What came in; None while something about it is missing or wrong, which is said at the field."""
+    key, currency = f"{whose.customer.id}_{whose.currency}", whose.currency
+    with st.grid(3, min_column_width=210, gap="small") as grid:
+        with grid.cell():
+            amount = _amount("Amount received", currency, key=f"record_amount_{key}", least=1)
+        with grid.cell():
+            method = st.selectbox(
+                "Method", METHODS, format_func=lambda one: formats.words(one.value), key=f"record_method_{key}"
+            )
+        with grid.cell():
+            received_on = st.date_input(
+                "Received on",
+                read.today,
+                min_value=EARLIEST_DAY,
+                max_value=read.today,
+                key=f"record_day_{key}",
+                required=True,
+            )
+        with grid.cell():
+            reference = st.text_input(
+                "Reference",
+                key=f"record_reference_{key}",
+                max_chars=LONGEST["reference"],
+                placeholder="What the bank statement or the cheque says",
+            )
+        with grid.cell():
+            fee = _amount("Fee kept by the bank", currency, key=f"record_fee_{key}", most=amount)
+        with grid.cell():
+            note = st.text_input("Note", key=f"record_note_{key}", max_chars=LONGEST["note"])
+    if not amount or fee is None or received_on is None:
+        return None
+    return Received(currency, amount, method, received_on, reference, note, fee)
+
+
+def _amount(label: str, currency: str, *, key: str, least: int = 0, most: int | None = None) -> int | None:
+    """Minor units, 0 where nothing is typed; None, with the reason below the field, where it cannot be."""
+    text = st.text_input(f"{label}, {currency}", key=key, max_chars=40)
+    if not text.strip():
+        return 0
+    try:
+        minor = typed.minor(text, currency, formats.locale())
+    except ValueError as reason:
+        _wrong(str(reason))
+        return None
+    if minor < least:
+        _wrong("must be more than 0" if least else "must not be below 0")
+        return None
+    if most is not None and minor > most:
+        _wrong("cannot be more than the amount received")
+        return None
+    return minor
+
+
+def _wrong(reason: str) -> None:
+    st.markdown(f":red[:material/error: The amount {md(reason)}]")
+
+
+def _close() -> None:
+    st.query_params.pop("record", None)

@@ -1,0 +1,24 @@
+"""What was paid back."""
+
+import streamlit as st
+
+from billing_core.payments import queries
+from pages.payment_sections import columns
+from pages.ui import tables
+from pages.ui.reads import Reader
+
+
+def draw(read: Reader, customer_id: int | None = None) -> None:
+    total = read(queries.refund_count, customer_id=customer_id)
+    if total == 0:
+        st.info("Nothing was paid back yet. An invoice is refunded on its own page.", icon=":material/info:")
+        return
+    skipped = tables.pager(total, key="refunds_page", noun="refund")
+    tables.show(
+        read(queries.refunds, customer_id=customer_id, limit=tables.PAGE_SIZE, offset=skipped),
+        columns.refunds(with_customer=customer_id is None),
+        key="refunds",
+        alt="Refunds",
+        opens=columns.open_refunded,
+    )
+    st.caption("Click a refund to open what it gave back.")

@@ -1,0 +1,43 @@
+"""Payments: what came in and what it paid, customers' credit, who owes what for how long, and what was paid back."""
+
+import streamlit as st
+
+from billing_core.identity import Permission
+from pages.payment_sections import ageing, credit, detail, listing, recording, refunds
+from pages.ui.context import require
+from pages.ui.figures import answer
+from pages.ui.reads import Reader
+
+PAYMENTS, CREDIT, AGEING, REFUNDS = "Payments", "Customer credit", "Ageing", "Refunds"
+
+actor = require(Permission.PAYMENT_READ)
+read = Reader(actor)
+asked = st.query_params
+
+if "payment" in asked:
+    detail.draw(read, actor, asked["payment"])
+    st.stop()
+if "record" in asked and actor.may(Permission.PAYMENT_WRITE):
+    recording.draw(read, actor, asked["record"])
+    st.stop()
+
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    st.title("Payments", anchor=False, width="content")
+    if actor.may(Permission.PAYMENT_WRITE) and st.button("Record payment", type="primary", icon=":material/add:"):
+        st.query_params["record"] = "new"
+        st.rerun()
+names = [PAYMENTS, CREDIT, *([AGEING] if actor.may(Permission.INVOICE_READ) else []), REFUNDS]
+tabs = dict(zip(names, st.tabs(names, key="payments_tab", bind="query-params"), strict=True))
+for name, tab in tabs.items():
+    if not tab.open:
+        continue
+    with tab:
+        if name == PAYMENTS:
+            listing.draw(read, actor)
+        elif name == CREDIT:
+            credit.draw(read, actor)
+        elif name == AGEING:
+            ageing.draw(read, actor)
+        else:
+            refunds.draw(read)
+answer()
