@@ -159,6 +159,7 @@ def _credit_a_part(session: Session, actor: Actor, invoice: Invoice, calendar: C
         amount_minor=invoice.due_minor // 8 or invoice.due_minor,
         reason="Parcels lost on the way",
         issued_on=day,
+        today=day,
         now=calendar.morning(day),
     )
 

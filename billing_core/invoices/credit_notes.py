@@ -55,10 +55,14 @@ def issue(
     *,
     reason: str,
     issued_on: date,
+    today: date,
     now: datetime,
     amount_minor: int | None = None,
 ) -> CreditNote:
-    """Take ``amount_minor`` (tax included; None: all) off what is due on an open invoice."""
+    """Take ``amount_minor`` (tax included; None: all) off what is due on an open invoice.
+
+    Dated between the invoice and today; for an invoice that is dated ahead, on its own day.
+    """
     actor.require(Permission.PAYMENT_WRITE)
     invoice = queries.for_change(session, actor, invoice_id)
     if not invoice.due_minor:
@@ -67,6 +71,8 @@ def issue(
     if not 0 < amount <= invoice.due_minor:
         limit = f"must be more than 0 and at most {invoice.amount_due}"
         raise Invalid(f"{invoice.amount_due} is due on this invoice", fields={"amount": limit})
+    if issued_on > max(today, invoice.issued_on):
+        raise Invalid("A credit note cannot lie in the future", fields={"issued_on": "lies in the future"})
     note = write(
         session,
         actor,

@@ -44,6 +44,7 @@ def credit_note(invoice_id: int) -> None:
                 invoice_id,
                 reason=reason,
                 issued_on=issued_on or read.today,
+                today=read.today,
                 now=utc_now(),
                 amount_minor=amount,
             )

@@ -103,7 +103,7 @@ def test_a_credit_note_says_what_it_takes_back_and_of_which_invoice(session, bus
     customer_id = a_customer(session)
     invoice = an_invoice(session, customer_id, a_line(), a_line(tax_rate="0", quantity="1"))
     note = credit_notes.issue(
-        session, SYSTEM, invoice.id, amount_minor=10_000, reason="Damaged goods", issued_on=TODAY, now=NOW
+        session, SYSTEM, invoice.id, amount_minor=10_000, reason="Damaged goods", issued_on=TODAY, today=TODAY, now=NOW
     )
 
     document = of_credit_note(session, note.id)

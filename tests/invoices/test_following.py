@@ -42,7 +42,9 @@ def test_a_cancelled_invoice_keeps_its_number_and_the_ledger_takes_it_back(sessi
 
 def test_what_a_credit_note_took_back_is_not_taken_back_again(session):
     sent = an_invoice(session, a_customer(session))
-    credit_notes.issue(session, GRACE, sent.id, amount_minor=3800, reason="Discount", issued_on=TODAY, now=NOW)
+    credit_notes.issue(
+        session, GRACE, sent.id, amount_minor=3800, reason="Discount", issued_on=TODAY, today=TODAY, now=NOW
+    )
 
     _cancel(session, sent)
 

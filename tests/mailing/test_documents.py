@@ -22,7 +22,7 @@ def note_id(session) -> int:
     """A credit note of 38.00 on an invoice of 238.00."""
     invoice = an_invoice(session, a_customer(session))
     issued = credit_notes.issue(
-        session, GRACE, invoice.id, amount_minor=3800, reason="one hour less", issued_on=TODAY, now=LATER
+        session, GRACE, invoice.id, amount_minor=3800, reason="one hour less", issued_on=TODAY, today=TODAY, now=LATER
     )
     return issued.id
 

@@ -16,7 +16,9 @@ def three_invoices(sessions):
         customer = a_customer(session)
         ids = [an_invoice(session, customer).id for _ in range(3)]
         following.cancel(session, SYSTEM, ids[1], now=LATER, today=TODAY)
-        credit_notes.issue(session, SYSTEM, ids[2], amount_minor=1000, reason="Late", issued_on=TODAY, now=LATER)
+        credit_notes.issue(
+            session, SYSTEM, ids[2], amount_minor=1000, reason="Late", issued_on=TODAY, today=TODAY, now=LATER
+        )
         return ids
 
 

@@ -22,7 +22,9 @@ def acme(sessions):
         late = an_invoice(session, customer)
         cash = Received("USD", 10000, PaymentMethod.CASH, TODAY)
         received.record_for(session, SYSTEM, late.id, received=cash, today=TODAY, now=LATER)
-        credit_notes.issue(session, SYSTEM, late.id, amount_minor=3800, reason="Broken", issued_on=TODAY, now=LATER)
+        credit_notes.issue(
+            session, SYSTEM, late.id, amount_minor=3800, reason="Broken", issued_on=TODAY, today=TODAY, now=LATER
+        )
         far = utc_now().date() + timedelta(days=90)
         an_invoice(session, customer, a_line(quantity="1"), currency="EUR", due_on=far)
         a_draft(session, customer)

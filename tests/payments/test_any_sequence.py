@@ -128,7 +128,8 @@ def books(sessions):
 
         @rule(place=PLACES, amount=st.none() | AMOUNTS)
         def credit_note(self, place, amount):
-            self.attempt(credit_notes.issue, self.one(Invoice, place), amount_minor=amount, reason="x", issued_on=TODAY)
+            invoice_id, facts = self.one(Invoice, place), {"reason": "x", "issued_on": TODAY, "today": TODAY}
+            self.attempt(credit_notes.issue, invoice_id, amount_minor=amount, **facts)
 
         @rule(place=PLACES, amount=st.none() | AMOUNTS)
         def write_off(self, place, amount):

@@ -198,7 +198,7 @@ def test_a_payment_is_not_undone_and_refunded(sessions, invoice_id):
             session, SYSTEM, invoice_id, reason="No answer", today=TODAY, now=NOW
         ),
         lambda session, invoice_id: credit_notes.issue(
-            session, SYSTEM, invoice_id, reason="Damaged", issued_on=TODAY, now=NOW
+            session, SYSTEM, invoice_id, reason="Damaged", issued_on=TODAY, today=TODAY, now=NOW
         ),
     ],
     ids=["cancel", "write off", "credit note"],

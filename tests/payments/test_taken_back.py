@@ -90,7 +90,7 @@ def test_a_credit_note_lowers_what_is_due(session):
     customer = a_customer(session)
     invoice = an_open_invoice(session, customer, "100", tax_rate="19")
     note = credit_notes.issue(
-        session, SYSTEM, invoice.id, amount_minor=1_190, reason="damaged", issued_on=TODAY, now=NOW
+        session, SYSTEM, invoice.id, amount_minor=1_190, reason="damaged", issued_on=TODAY, today=TODAY, now=NOW
     )
 
     assert (note.subtotal_minor, note.tax_minor, invoice.due_minor) == (1_000, 190, 10_710)
@@ -99,21 +99,22 @@ def test_a_credit_note_lowers_what_is_due(session):
 
 def test_an_invoice_credited_in_full_is_cancelled_and_keeps_its_number(session):
     invoice = an_open_invoice(session, a_customer(session), "100")
-    credit_notes.issue(session, SYSTEM, invoice.id, reason="wrong", issued_on=TODAY, now=NOW)
+    credit_notes.issue(session, SYSTEM, invoice.id, reason="wrong", issued_on=TODAY, today=TODAY, now=NOW)
 
     assert (invoice.state, invoice.number, accounts(session)) == (InvoiceState.CANCELLED, "INV-2026-001", {})
 
 
-def test_credit_notes_refuse_too_much_too_early_and_no_reason(session):
+def test_credit_notes_refuse_too_much_too_early_too_late_and_no_reason(session):
     invoice = an_open_invoice(session, a_customer(session), "1")
     for wanted in (
         {"amount_minor": 101, "reason": "x", "issued_on": TODAY},
         {"amount_minor": 0, "reason": "x", "issued_on": TODAY},
         {"reason": " ", "issued_on": TODAY},
         {"reason": "x", "issued_on": date(2026, 2, 28)},
+        {"reason": "x", "issued_on": date(2026, 3, 11)},
     ):
         with pytest.raises(Invalid):
-            credit_notes.issue(session, SYSTEM, invoice.id, now=NOW, **wanted)
+            credit_notes.issue(session, SYSTEM, invoice.id, today=TODAY, now=NOW, **wanted)
     assert numbering.series(session)[-1].last == 1
 
 
@@ -133,7 +134,9 @@ def test_parts_at_several_rates_add_up_to_the_amount_and_never_exceed_what_is_le
 
 def test_the_lines_of_a_credit_note_add_up_to_it(session):
     invoice = an_open_invoice(session, a_customer(session), "10.01", "20.02", tax_rate="7.5")
-    note = credit_notes.issue(session, SYSTEM, invoice.id, amount_minor=1_234, reason="x", issued_on=TODAY, now=NOW)
+    note = credit_notes.issue(
+        session, SYSTEM, invoice.id, amount_minor=1_234, reason="x", issued_on=TODAY, today=TODAY, now=NOW
+    )
     lines = session.execute(
         select(CreditNoteLine.amount_minor, CreditNoteLine.tax_minor).where(CreditNoteLine.credit_note_id == note.id)
     ).all()

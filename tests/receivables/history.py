@@ -118,7 +118,7 @@ class History:
         self._pays(invoice, amount)
 
     def credit_note(self, invoice: Invoice, amount: int) -> None:
-        facts = {"reason": "returned", "issued_on": self.day, "now": self.now}
+        facts = {"reason": "returned", "issued_on": self.day, "today": self.day, "now": self.now}
         credit_notes.issue(self.session, SYSTEM, invoice.id, amount_minor=amount, **facts)
         self._owes(invoice, -amount)
 

@@ -28,7 +28,14 @@ def company(served):
         cash = Received("USD", 10000, PaymentMethod.CASH, date(2026, 3, 3), "=RF18")
         received.record_for(session, SYSTEM, invoice.id, received=cash, today=DUE, now=LATER)
         note = credit_notes.issue(
-            session, SYSTEM, invoice.id, amount_minor=1000, reason="Late", issued_on=date(2026, 3, 4), now=LATER
+            session,
+            SYSTEM,
+            invoice.id,
+            amount_minor=1000,
+            reason="Late",
+            issued_on=date(2026, 3, 4),
+            today=date(2026, 3, 4),
+            now=LATER,
         )
         kuma = a_customer(session, "KUMA", name="Kuma", currency="JPY")
         lines = a_line(quantity="1", unit_price="5000", tax_rate="0")
