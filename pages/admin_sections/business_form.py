@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import streamlit as st
 
@@ -32,7 +33,8 @@ class Drawn:
 
 def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
     """The fields; what they say now, and what is wrong with each."""
-    saved, places = drawn.saved, {}
+    saved = drawn.saved
+    places: dict[str, Any] = {}
     with st.container(border=True):
         st.subheader("On documents", anchor=False)
         name = _line(drawn, "name", "Name", places)
@@ -41,9 +43,9 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
             tax_id = _line(drawn, "tax_id", "Tax number", places)
             phone = _line(drawn, "phone", "Phone", places)
         email = _line(drawn, "email", "E-mail", places, help="Customers' replies go there. It is printed on documents.")
-        bank_details = _lines(drawn, "bank_details", "Bank details", places, height=90, placeholder="IBAN …\nBIC …")
+        bank_details = _lines(drawn, "bank_details", "Bank details", places, height=110, placeholder="IBAN …\nBIC …")
         footer = _lines(
-            drawn, "invoice_footer", "Footer", places, height=68, placeholder="Register entry, directors, …"
+            drawn, "invoice_footer", "Footer", places, height=90, placeholder="Register entry, directors, …"
         )
 
     with st.container(border=True):
@@ -102,7 +104,7 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
     for field, reason in reasons.items():
         # Nobody has done anything wrong in a form that they have not touched.
         if getattr(wanted, field) != getattr(saved, field):
-            places[field].caption(f":red[:material/error: {md(formats.words(field))} {md(reason)}]")
+            places[field].markdown(f":red[:material/error: {md(formats.words(field))} {md(reason)}]")
     return wanted, reasons
 
 
@@ -114,7 +116,7 @@ def _reasons(wanted: Details) -> dict[str, str]:
     return {}
 
 
-def _line(drawn: Drawn, field: str, label: str, places: dict, **looks) -> str:
+def _line(drawn: Drawn, field: str, label: str, places: dict[str, Any], **looks: Any) -> str:
     text = st.text_input(
         label, value=getattr(drawn.saved, field), max_chars=LONGEST[field], key=drawn.key(field), **looks
     )
@@ -122,7 +124,7 @@ def _line(drawn: Drawn, field: str, label: str, places: dict, **looks) -> str:
     return text or ""
 
 
-def _lines(drawn: Drawn, field: str, label: str, places: dict, **looks) -> str:
+def _lines(drawn: Drawn, field: str, label: str, places: dict[str, Any], **looks: Any) -> str:
     text = st.text_area(
         label, value=getattr(drawn.saved, field), max_chars=LONGEST[field], key=drawn.key(field), **looks
     )
@@ -130,7 +132,7 @@ def _lines(drawn: Drawn, field: str, label: str, places: dict, **looks) -> str:
     return text or ""
 
 
-def _format(drawn: Drawn, field: str, label: str, places: dict) -> str:
+def _format(drawn: Drawn, field: str, label: str, places: dict[str, Any]) -> str:
     text = st.text_input(
         label, value=getattr(drawn.saved, field), max_chars=LONGEST_FORMAT, key=drawn.key(field), width=320
     )

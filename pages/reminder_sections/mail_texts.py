@@ -41,7 +41,9 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
     st.caption(
         "These are your own words." if drawn.version is not None else "These are our words; change them as you like."
     )
-    writing, looking = st.columns(2, gap="medium")
+    # Below each other where they would be too narrow to read beside each other.
+    grid = st.grid(2, min_column_width=420, gap="medium")
+    writing, looking = grid.container(), grid.container()
     with writing:
         subject = st.text_input("Subject", value=drawn.wording.subject, key=f"{form}_subject")
         subject_place = st.empty()
@@ -57,7 +59,7 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
             st.iframe(mail_frame(letter.html), height=420)
     for place, field, label in ((subject_place, "subject", "The subject"), (body_place, "body", "The text")):
         if field in reasons:
-            place.caption(f":red[:material/error: {label} {md(reasons[field])}]")
+            place.markdown(f":red[:material/error: {label} {md(reasons[field])}]")
     with writing:
         _buttons(actor, business_id, kind, language, typed, form, fits=letter is not None)
         with st.expander("What a text can hold", icon=":material/data_object:"):
@@ -137,6 +139,7 @@ def _filled(
     wanted = InvoiceFilter(text=number, business_id=business_id)
     found = invoices.page(session, actor, wanted, today=read.today, limit=1)
     if not found:
+        st.caption(f"There is no invoice {md(number)}: this is a made-up one.")
         return sample
     invoice = invoices.one(session, actor, found[0].id)
     sender = letters.senders(session, [invoice])[invoice.id]

@@ -57,7 +57,7 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
         if changed:
             st.caption("Not saved yet: nothing goes out by it.", width="content")
     if steps_fit:
-        _rehearsal(read, wanted, only_of_the_day=changed and not send_missed)
+        _rehearsal(read, wanted, only_of_the_day=(changed or not saved.reminds) and not send_missed)
 
 
 def _steps(saved: Schedule) -> tuple[Schedule, bool]:
@@ -78,7 +78,7 @@ def _steps(saved: Schedule) -> tuple[Schedule, bool]:
         try:
             schedule.checked(wanted.steps)
         except Invalid as error:
-            st.caption(f":red[:material/error: The days {md(error.fields['steps'])}]")
+            st.markdown(f":red[:material/error: The days {md(error.fields['steps'])}]")
             return wanted, False
         st.caption(
             "Each invoice is reminded of once a day of this list, and not on the day it was sent itself. A day that "
@@ -114,8 +114,9 @@ def _rehearsal(read: Reader, wanted: Schedule, *, only_of_the_day: bool) -> None
         return
     held = sum(bool(plan.reason) for plan in plans)
     going = f"{formats.counted(len(plans) - held, 'reminder')} would go out"
+    going += f", {formats.count(held)} would not: the table says why." if held else "."
     more = f" The first {MOST_REHEARSED} are shown." if len(plans) == MOST_REHEARSED else ""
-    st.caption(f"{going}; {formats.count(held)} would not, and says why.{more} Click one to read its mail.")
+    st.caption(f"{going}{more} Click one to read its mail.")
     tables.show(
         plans,
         [

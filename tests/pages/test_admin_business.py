@@ -75,7 +75,7 @@ def test_what_documents_carry_is_saved_too(page_as, sessions):
 
 
 def captions(page):
-    return " ".join(one.value.replace("\\", "") for one in page.caption)
+    return " ".join(one.value.replace("\\", "") for one in [*page.caption, *page.markdown])
 
 
 def test_the_next_number_and_the_due_date_follow_what_is_typed(page_as, sessions):

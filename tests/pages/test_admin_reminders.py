@@ -68,7 +68,7 @@ def test_reminders_are_switched_on_with_other_days(page_as, sessions, business):
 def test_a_schedule_without_days_is_refused_at_its_field(page_as, business):
     page = page_as("admin").visit("admin_reminders.py")
     page.multiselect(key=f"reminder_steps_{business}").set_value([]).run()
-    assert any("The days are between 1 and 12" in one.value for one in page.caption)
+    assert any("The days are between 1 and 12" in one.value for one in page.markdown)
     assert page.button(key="reminders_save").disabled
 
 
@@ -116,7 +116,7 @@ def test_a_text_is_previewed_saved_and_given_up_again(page_as, sessions, busines
 def test_a_text_with_an_unknown_value_is_refused_at_its_field(page_as, sessions, business):
     page = texts_page(page_as)
     field(page, "body").set_value("Hallo {{ nobody }}").run()
-    assert any("The text has “nobody”" in one.value for one in page.caption)
+    assert any("The text has “nobody”" in one.value for one in page.markdown)
     assert page.button(key="text_save").disabled
 
 
