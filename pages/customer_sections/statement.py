@@ -44,7 +44,8 @@ def _wanted(read: Reader, customer: Customer) -> Wanted | None:
             value=(date(today.year, 1, 1), today),
             min_value=EARLIEST_DAY,
             max_value=LATEST_DAY,
-            key=f"statement_days_{customer.id}",
+            key="statement_days",
+            bind="query-params",
             width=250,
         )
     if not isinstance(days, tuple) or len(days) != 2:
