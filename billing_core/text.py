@@ -29,6 +29,18 @@ def is_email_address(text: str) -> bool:
     return written and bool(local) and "@" not in local and len(labels) > 1 and all(labels)
 
 
+def reference_of(text: str, longest: int) -> str:
+    """What a payment bears so that both sides find it again; Invalid where it is too long or cannot be kept."""
+    kept = " ".join(text.split())
+    if len(kept) > longest:
+        reason = f"may have at most {longest} characters"
+        raise Invalid(f"The reference {reason}", fields={"reference": reason})
+    if found := control_character(kept):
+        reason = f"has a character in it that cannot be kept ({found})"
+        raise Invalid(f"The reference {reason}", fields={"reference": reason})
+    return kept
+
+
 def reason_of(text: str) -> str:
     """Why somebody did something, as it is kept; Invalid where they did not say, or said it in unkeepable signs."""
     kept = " ".join(text.split())

@@ -31,8 +31,9 @@ WAITS: Final = (
     timedelta(hours=6),
     timedelta(hours=12),
 )
-# Longer than any delivery takes: as long as this a message stays with the process that has claimed it.
-LEASE: Final = timedelta(minutes=5)
+# As long as this a message stays with the process that has claimed it: longer than a dozen answers of a mail server
+# that takes its full time for each.
+LEASE: Final = timedelta(minutes=15)
 WAITING, FAILED = MessageState.WAITING, MessageState.FAILED
 _CHANCE = random.SystemRandom()
 

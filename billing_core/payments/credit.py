@@ -19,8 +19,15 @@ from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind, LedgerPosting
 from billing_core.ledger.service import Entry, Side
 from billing_core.money import Money
-from billing_core.payments.models import Allocation, AllocationKind, PaymentMethod, Refund, RefundSource
-from billing_core.text import reason_of
+from billing_core.payments.models import (
+    LONGEST_REFERENCE,
+    Allocation,
+    AllocationKind,
+    PaymentMethod,
+    Refund,
+    RefundSource,
+)
+from billing_core.text import reason_of, reference_of
 
 
 def balance(session: Session, business_id: int, customer_id: int, currency: str) -> Money:
@@ -171,7 +178,7 @@ def pay_out(
 ) -> Refund:
     """Give a customer back money that was kept for them."""
     actor.require(Permission.PAYMENT_WRITE)
-    why = reason_of(reason)
+    why, named = reason_of(reason), reference_of(reference, LONGEST_REFERENCE)
     customer = customers.for_change(session, actor, customer_id)
     there = balance(session, business_id, customer_id, amount.currency)
     if not 0 < amount.minor <= there.minor:
@@ -186,7 +193,7 @@ def pay_out(
         amount_minor=amount.minor,
         method=method,
         refunded_on=today,
-        reference=reference.strip()[:120],
+        reference=named,
         reason=why,
         created_at=now,
         created_by_id=actor.user_id,

@@ -13,6 +13,8 @@ from billing_core.database import Base
 from billing_core.database.types import BigId
 from billing_core.invoices.models import CreditNote, Invoice
 
+LONGEST_REFERENCE = 120
+
 
 class PaymentMethod(enum.StrEnum):
     """The way of payment; each has its own cash account in the ledger."""
@@ -63,7 +65,7 @@ class Payment(Base):
     fee_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     method: Mapped[PaymentMethod]
     received_on: Mapped[date]
-    reference: Mapped[str] = mapped_column(String(120), default="")
+    reference: Mapped[str] = mapped_column(String(LONGEST_REFERENCE), default="")
     note: Mapped[str] = mapped_column(String(500), default="")
     entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"), unique=True)
     undone_at: Mapped[datetime | None]
@@ -125,7 +127,7 @@ class Refund(Base):
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     method: Mapped[PaymentMethod | None]
     refunded_on: Mapped[date]
-    reference: Mapped[str] = mapped_column(String(120), default="")
+    reference: Mapped[str] = mapped_column(String(LONGEST_REFERENCE), default="")
     reason: Mapped[str] = mapped_column(String(500))
     entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
     created_at: Mapped[datetime]

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
+from billing_core.businesses import queries as businesses
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Invalid
@@ -23,10 +24,17 @@ from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
 from billing_core.money import Money, currency_code
 from billing_core.payments import credit, queries
-from billing_core.payments.models import Allocation, AllocationKind, Payment, PaymentMethod, new_public_id
+from billing_core.payments.models import (
+    LONGEST_REFERENCE,
+    Allocation,
+    AllocationKind,
+    Payment,
+    PaymentMethod,
+    new_public_id,
+)
 from billing_core.text import control_character, reason_of
 
-LONGEST = {"reference": 120, "note": 500}
+LONGEST = {"reference": LONGEST_REFERENCE, "note": 500}
 LARGEST_MINOR = 10**15
 
 
@@ -56,7 +64,7 @@ def record(
 ) -> Payment:
     """Take in a payment that pays ``allocations`` (invoice id → minor units); the rest becomes the customer's credit.
 
-    Invalid where a field is wrong or an invoice would get more than is due.
+    Invalid where a field is wrong or an invoice would get more than is due; NotFound where there is no such business.
     """
     actor.require(Permission.PAYMENT_WRITE)
     _check(received, today)
@@ -64,6 +72,8 @@ def record(
     if sum(wanted.values()) > received.amount_minor:
         raise Invalid("The invoices get more than came in", fields={"allocations": "add up to more than the payment"})
     customer = customers.for_change(session, actor, customer_id)
+    if business_id is not None:
+        businesses.one(session, business_id)
     paid = [invoices.for_change(session, actor, invoice_id) for invoice_id in wanted]
     for invoice in paid:
         _check_fits(invoice, customer, received.currency, wanted[invoice.id])

@@ -14,7 +14,8 @@ from billing_core.invoices.models import EventKind, InvoiceState
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Side
 from billing_core.money import Money
-from billing_core.payments.models import PaymentMethod, Refund, RefundSource
+from billing_core.payments.models import LONGEST_REFERENCE, PaymentMethod, Refund, RefundSource
+from billing_core.text import reference_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class MoneyBack:
 def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack, today: date, now: datetime) -> Refund:
     """Give back what was paid for an invoice. Refunded in full its status is ``refunded``, in part it stays paid."""
     actor.require(Permission.PAYMENT_WRITE)
+    reference = reference_of(wanted.reference, LONGEST_REFERENCE)
     found = invoices.one(session, actor, invoice_id)
     customers.for_change(session, actor, found.customer_id)
     invoice = invoices.for_change(session, actor, invoice_id)
@@ -70,7 +72,7 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
         amount_minor=amount.minor,
         method=wanted.method,
         refunded_on=wanted.refunded_on,
-        reference=wanted.reference.strip()[:120],
+        reference=reference,
         reason=note.reason,
         entry_id=note.entry_id,
         created_at=now,

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from billing_core.errors import Conflict, Forbidden, Invalid
+from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices.models import InvoiceState
 from billing_core.payments import credit, queries, received
@@ -183,4 +183,19 @@ def test_only_administrators_record_payments(session, role):
             allocations={},
             today=TODAY,
             now=NOW,
+        )
+
+
+def test_money_for_a_business_that_does_not_exist_is_refused_in_words(session):
+    customer = a_customer(session)
+    with pytest.raises(NotFound, match="no business 77"):
+        received.record(
+            session,
+            SYSTEM,
+            customer_id=customer.id,
+            received=bank_transfer(500),
+            allocations={},
+            today=TODAY,
+            now=NOW,
+            business_id=77,
         )

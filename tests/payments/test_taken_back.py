@@ -166,3 +166,28 @@ def test_a_small_rest_written_off_leaves_the_invoice_paid(session):
 
     assert lifecycle.status(invoice, TODAY) is InvoiceStatus.PAID
     assert accounts(session) == {"bad_debt": 1, "cash": 9_999, "revenue": -10_000}
+
+
+@pytest.mark.parametrize("reference", ["RF\x0018", "R" * 121])
+def test_a_reference_that_cannot_be_kept_is_named_and_nothing_is_given_back(session, reference):
+    customer, invoice = _paid(session, "100")
+    wanted = MoneyBack("returned", PaymentMethod.CASH, TODAY, reference=reference)
+    with pytest.raises(Invalid) as refusal:
+        refunds.refund(session, SYSTEM, invoice.id, wanted=wanted, today=TODAY, now=NOW)
+    assert list(refusal.value.fields) == ["reference"]
+
+    pay(session, customer, 500)
+    with pytest.raises(Invalid) as refusal:
+        credit.pay_out(
+            session,
+            SYSTEM,
+            customer_id=customer.id,
+            business_id=customer.business_id,
+            amount=Money(500, "EUR"),
+            method=PaymentMethod.CASH,
+            reason="asked",
+            reference=reference,
+            today=TODAY,
+            now=NOW,
+        )
+    assert list(refusal.value.fields) == ["reference"]
