@@ -61,7 +61,8 @@ page = st.navigation(
             for file, title, icon, needed in entries
         ]
         for section, entries in MENU.items()
-    }
+    },
+    expanded=True,
 )
 with st.sidebar:
     signed_in_person(person)
