@@ -9,8 +9,10 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing_core.businesses.queries import default_business
+from billing_core.customers.models import Customer
 from billing_core.database import Sessions
-from billing_core.dates import Period
+from billing_core.dates import Period, day_in, utc_now
 from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM, Actor
 from billing_core.invoices import document, lifecycle
@@ -97,12 +99,17 @@ def delivered(session: Session, message: Claimed, now: datetime) -> None:
 
 
 def _refuse_outdated(session: Session, message: Claimed) -> None:
-    """Between putting a mail in and delivering it, somebody may have paid: they must not be reminded then."""
+    """Between putting a mail in and delivering it, somebody may have paid, or be held: nobody reminds them then."""
     if message.subject_kind != "invoice":
         return
-    state = session.scalar(select(Invoice.state).where(Invoice.id == int(message.subject_id)))
+    facts = (Invoice.state, Invoice.held_until, Customer.held_until)
+    about = select(*facts).join(Customer, Customer.id == Invoice.customer_id)
+    state, *held_until = session.execute(about.where(Invoice.id == int(message.subject_id))).one()
     if message.topic in REMINDERS and state is not InvoiceState.OPEN:
         raise Unwanted(f"The invoice is {'paid' if state is InvoiceState.PAID else 'cancelled'} in the meantime")
+    today = day_in(default_business(session).time_zone, utc_now())
+    if message.topic in REMINDERS and any(until is not None and until >= today for until in held_until):
+        raise Unwanted("The invoice or its customer is held in the meantime")
     if message.topic == MailKind.INVOICE and state is InvoiceState.CANCELLED:
         raise Unwanted("The invoice is cancelled in the meantime")
 

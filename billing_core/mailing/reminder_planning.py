@@ -86,10 +86,10 @@ def of_invoices_now(
     chosen = Invoice.id.in_(ids)
     holds = {invoice.id: held for invoice, held in _with_holds(session, [chosen], today, len(ids))}
     steps = {one.business_id: one.steps for one in reminder_schedules.in_force(session)}
-    handled = _handled(session, ids)
+    taken = handled(session, ids)
     plans = []
     for invoice, written in zip(invoices, _letters(session, invoices, today), strict=True):
-        unsent = _unsent(steps.get(invoice.business_id, ()), invoice, handled, today)
+        unsent = _unsent(steps.get(invoice.business_id, ()), invoice, taken, today)
         reason = _not_open(invoice) or holds[invoice.id] or _no_address(invoice) or _lately(before.get(invoice.id), now)
         step = unsent[-1] if unsent else None
         plans.append(_plan(invoice, written, today, step=step, skipped=unsent[:-1], reason=reason))
@@ -109,10 +109,10 @@ def _candidates(
     session: Session, wanted: Collection[ColumnElement[bool]], one: Schedule, today: date, limit: int
 ) -> list[_Candidate]:
     found = _with_holds(session, wanted, today, limit)
-    handled = _handled(session, [invoice.id for invoice, _ in found])
+    taken = handled(session, [invoice.id for invoice, _ in found])
     candidates = []
     for invoice, held in found:
-        unsent = _unsent(one.steps, invoice, handled, today)
+        unsent = _unsent(one.steps, invoice, taken, today)
         # Another process may have sent it since the first of the two queries.
         if unsent:
             candidates.append(_Candidate(invoice, held, unsent))
@@ -120,10 +120,10 @@ def _candidates(
 
 
 def _unsent(
-    steps: Collection[int], invoice: InvoiceView, handled: Mapping[int, Collection[int]], today: date
+    steps: Collection[int], invoice: InvoiceView, taken: Mapping[int, Collection[int]], today: date
 ) -> tuple[int, ...]:
     """The steps that are reached, in order, but those that had their turn, and with one everything before it."""
-    last = max(handled.get(invoice.id, ()), default=schedule.EARLIEST - 1)
+    last = max(taken.get(invoice.id, ()), default=schedule.EARLIEST - 1)
     return tuple(step for step in schedule.reached(steps, invoice.due_on, today) if step > last)
 
 
@@ -151,7 +151,8 @@ def _held(what: str, until: date | None, reason: str, today: date) -> str:
     return f"{what} is held until {until}: {reason}" if until is not None and until >= today else ""
 
 
-def _handled(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[int]]:
+def handled(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[int]]:
+    """The steps of these invoices that had their turn."""
     found: dict[int, list[int]] = {}
     for start in range(0, len(invoice_ids), 500):
         some = Reminder.invoice_id.in_(invoice_ids[start : start + 500])

@@ -115,7 +115,11 @@ def of_invoice(session: Session, actor: Actor, invoice_id: int) -> list[Reminder
 
 
 def _carry_out(session: Session, actor: Actor, plans: Sequence[PlannedReminder], *, now: datetime) -> int:
-    going = [plan for plan in plans if plan.step is not None]
+    # Whoever reminds by hand holds the invoices: a step that they have taken since it was planned is theirs.
+    ids = [plan.invoice_id for plan in plans]
+    queries.many_for_change(session, actor, ids)
+    taken = reminder_planning.handled(session, ids)
+    going = [plan for plan in plans if plan.step is not None and plan.step not in taken.get(plan.invoice_id, ())]
     numbers = {plan.invoice_id: str(plan.step) for plan in going}
     message_ids = outbox.put_many(session, actor, _messages(session, actor, going, numbers), now=now)
     _note_steps(session, going, message_ids, now=now)

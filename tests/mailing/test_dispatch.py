@@ -1,9 +1,11 @@
 """From the outbox to the mail: what is asked again when it leaves, and whose name it bears."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 
+from billing_core.dates import utc_now
 from billing_core.errors import Conflict, Invalid
 from billing_core.invoices import following
 from billing_core.mailing import dispatch, reminders, service
@@ -42,6 +44,17 @@ def test_who_has_paid_since_the_reminder_was_put_in_is_not_reminded(sessions, of
     with sessions() as session:
         message = session.get_one(OutboxMessage, message_id)
     assert (message.state, message.last_error) == (MessageState.RECALLED, "The invoice is paid in the meantime")
+
+
+def test_an_invoice_that_was_held_since_the_reminder_was_put_in_is_not_reminded_of(sessions, office):
+    far_off = utc_now().date() + timedelta(days=9)
+    with sessions.begin() as session:
+        invoice = an_invoice(session, a_customer(session))
+        reminders.remind_now(session, GRACE, [invoice.id], now=NOW, today=TODAY)
+        following.hold(session, GRACE, invoice.id, until=far_off, reason="They complain", now=NOW, today=TODAY)
+
+    assert deliver(sessions, office).unwanted == 1
+    assert office.mails == []
 
 
 def test_an_invoice_that_was_cancelled_before_its_mail_left_is_not_sent(sessions, office):
