@@ -29,8 +29,10 @@ from billing_core.invoices.numbering import Drawn
 ONE_EDIT: Final = timedelta(minutes=10)
 
 # Put together once: building a statement takes as long as running it.
+_CREATED = select(Invoice).where(Invoice.id == bindparam("key"))
 _CUSTOMERS = select(Customer.id).where(Customer.id.in_(bindparam("ids", expanding=True)))
 _BUSINESSES = select(Business.id)
+_SENDING = select(Business).where(Business.id.in_(bindparam("ids", expanding=True)))
 
 
 def create(
@@ -55,7 +57,7 @@ def create(
             else numbering.claim(session, business, SeriesKind.INVOICE, number, kept.issued_on)
         )
     (invoice_id,) = _create(session, actor, [kept], now=now, drawn=drawn)
-    return session.get_one(Invoice, invoice_id)
+    return session.scalars(_CREATED, {"key": invoice_id}).one()
 
 
 def create_many(session: Session, actor: Actor, contents: Sequence[Content], *, now: datetime) -> list[int]:
@@ -154,7 +156,7 @@ def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime,
     copied = checked(replace(content, issued_on=today, due_on=None, lines=lines))
     data = {"copied_from": original.id, "number": original.number}
     (copy_id,) = _create(session, actor, [copied], now=now, data=data)
-    return session.get_one(Invoice, copy_id)
+    return session.scalars(_CREATED, {"key": copy_id}).one()
 
 
 def discard(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> None:
@@ -181,8 +183,8 @@ def open_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
         if invoice.state is not DRAFT:
             raise Conflict(f"{named(invoice)} has been sent or cancelled already")
     lines = queries.lines_of(session, [invoice.id for invoice in invoices])
-    wanted = {invoice.business_id for invoice in invoices}
-    businesses = {one.id: one for one in session.scalars(select(Business).where(Business.id.in_(wanted)))}
+    wanted = sorted({invoice.business_id for invoice in invoices})
+    businesses = {one.id: one for one in session.scalars(_SENDING, {"ids": wanted})}
     issuers = {business.id: issuer_of(business) for business in businesses.values()}
     # Last of all: whoever draws a number makes everybody else wait until the transaction ends.
     drawn = _draw(session, businesses, [invoice for invoice in invoices if not invoice.number])

@@ -21,6 +21,10 @@ _INVOICES = cast("Table", Invoice.__table__)
 _LINES = cast("Table", InvoiceLineItem.__table__)
 _REPORTS = cast("Table", InvoicedReport.__table__)
 
+# Put together once: building a statement takes as long as running it.
+_INSERT_INVOICES = insert(_INVOICES).returning(_INVOICES.c.id, sort_by_parameter_order=True)
+_INSERT_LINES = insert(_LINES)
+
 _HEADER = tuple(field.name for field in fields(Content) if field.name != "lines")
 _LINE = tuple(field.name for field in fields(DraftLine))
 # An audit entry names so many lines one by one, and counts the rest.
@@ -50,14 +54,13 @@ def insert_drafts(
         }
         for content, totals in zip(contents, computed, strict=True)
     ]
-    statement = insert(_INVOICES).returning(_INVOICES.c.id, sort_by_parameter_order=True)
-    ids = list(connection.execute(statement, rows).scalars())
+    ids = list(connection.execute(_INSERT_INVOICES, rows).scalars())
     lines = [
         row
         for invoice_id, content, totals in zip(ids, contents, computed, strict=True)
         for row in _line_rows(invoice_id, content.lines, totals, first=0, now=now)
     ]
-    connection.execute(insert(_LINES), lines)
+    connection.execute(_INSERT_LINES, lines)
     _link_reports(
         session, [(invoice_id, reports_of(content)) for invoice_id, content in zip(ids, contents, strict=True)]
     )
@@ -74,7 +77,7 @@ def replace_lines(session: Session, invoice_id: int, before: Content, after: Con
         connection.execute(delete(_LINES).where(_LINES.c.invoice_id == invoice_id, _LINES.c.position > first))
     if first < len(after.lines):
         rows = _line_rows(invoice_id, after.lines, after.totals(), first=first, now=now)
-        connection.execute(insert(_LINES), rows)
+        connection.execute(_INSERT_LINES, rows)
     if reports_of(before) != reports_of(after):
         unlink_reports(session, invoice_id)
         _link_reports(session, [(invoice_id, reports_of(after))])
