@@ -38,7 +38,8 @@ class Slice:
 class Outcome:
     """One service. Where it is not ``charged``, ``reason`` says why, and the rest is empty.
 
-    ``bound`` is ``minimum``, ``maximum`` or None; ``findings`` hold the rate's condition against the order.
+    ``bound`` is ``minimum``, ``maximum`` or None; ``findings`` hold the rate's condition against the order;
+    ``limited`` is whether the rate counts the lines of certain SKUs alone.
     """
 
     service_id: int
@@ -54,6 +55,7 @@ class Outcome:
     bound: str | None = None
     amount: Money | None = None
     findings: tuple[Finding, ...] = ()
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ def _outcome(rate: Terms, charge: Any, order: Order, facts: Mapping[str, Any]) -
         bound=charge.bound,
         amount=Money(charge.amount_minor, rate.currency),
         findings=found,
+        limited=bool(rate.skus),
     )
 
 

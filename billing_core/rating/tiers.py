@@ -5,6 +5,7 @@ tier that it reaches. A quantity of exactly ``up_to`` still belongs to that tier
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -19,6 +20,8 @@ MAX_TIERS = 50
 MAX_JSON = 20_000
 # What a scaled integer column can hold, with room for what it is multiplied with.
 MAX_VALUE = Decimal(10) ** 12
+
+_PLACE = re.compile(r"tiers\[(?P<index>\d+)\](?:\.(?P<name>.+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +123,13 @@ def _refuse_disorder(rows: list[dict[str, Any]]) -> None:
 
 
 def _invalid(path: str, reason: str) -> Invalid:
-    return Invalid(f"{path}: {reason}", fields={path: reason})
+    return Invalid(f"{_in_words(path)}: {reason}", fields={path: reason})
+
+
+def _in_words(path: str) -> str:
+    """``tiers[0].unit_price`` as people count: ``Tier 1, unit price``."""
+    found = _PLACE.fullmatch(path)
+    if found is None:
+        return "Tiers" if path == "tiers" else path
+    name = (found["name"] or "").replace("_", " ")
+    return f"Tier {int(found['index']) + 1}" + (f", {name}" if name else "")

@@ -66,7 +66,7 @@ def _result(found: Simulation) -> None:
             tables.computed("Cost type", lambda row: formats.sentence(cost_type_words(row.cost_type))),
             tables.badge("Charged", lambda row: "Yes" if row.charged else "No", {"Yes": "green", "No": "gray"}),
             tables.quantity("Quantity", "quantity"),
-            tables.computed("Price", lambda row: wording.unit_price(row.unit_price, row.cost_type), right=True),
+            tables.computed("Price", _price, right=True),
             tables.computed("Tier", lambda row: str(row.tier or ""), right=True),
             tables.money("Amount", "amount", currency=lambda row: row.amount.currency),
             tables.computed("Currency", lambda row: row.amount.currency if row.amount else ""),
@@ -87,12 +87,20 @@ def _result(found: Simulation) -> None:
         _facts(found.facts)
 
 
+def _price(outcome: Outcome) -> str:
+    """The unit price, or how many prices there are: the expander below shows them."""
+    if len(outcome.slices) > 1:
+        return f"{len(outcome.slices)} prices"
+    return wording.unit_price(outcome.unit_price, outcome.cost_type)
+
+
 def _why(outcome: Outcome) -> str:
     if not outcome.charged:
         return outcome.reason
     if outcome.bound:
         return f"The {outcome.bound} per order decides"
-    return "Its condition holds" if outcome.findings else "Applies to every order"
+    met = ["its condition holds"] * bool(outcome.findings) + ["a line has one of its SKUs"] * outcome.limited
+    return formats.sentence(" and ".join(met) or "applies to every order")
 
 
 def _explain(outcome: Outcome) -> None:

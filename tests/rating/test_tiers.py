@@ -51,3 +51,8 @@ def test_what_is_wrong_is_named_by_its_place(raw, place):
     with pytest.raises(Invalid) as refused:
         parse(raw)
     assert list(refused.value.fields) == [place]
+
+
+def test_a_tier_is_counted_as_people_count():
+    with pytest.raises(Invalid, match=r"^Tier 2, unit price: is missing$"):
+        parse([KEPT[0], {"up_to": None}])
