@@ -1,14 +1,8 @@
 """One person: role, account, links, sessions."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import streamlit as st
-from sqlalchemy.orm import Session
 
-from billing_core import runtime
 from billing_core.dates import utc_now
-from billing_core.errors import BillingError
 from billing_core.identity import Actor, Role
 from billing_core.people import queries, service
 from billing_core.people.queries import PersonRow
@@ -48,7 +42,7 @@ def _role(actor: Actor, person: PersonRow) -> None:
         )
         submitted = st.form_submit_button("Change role", key="person_change_role")
     if submitted:
-        with _attempt("The role holds from their next click on.") as session:
+        with context.attempt("The role holds from their next click on.") as session:
             service.change_role(session, actor, person.id, role=role, now=utc_now())
 
 
@@ -63,10 +57,12 @@ def _account(actor: Actor, person: PersonRow) -> None:
         if person.active:
             with st.popover("Deactivate", icon=":material/person_off:"):
                 st.text("They are signed out everywhere at once and cannot sign in. What they did stays.")
-                deactivate = st.button("Deactivate", key="person_deactivate", type="primary")
+                # A refusal is said in here: below, the open popover would cover it.
+                if st.button("Deactivate", key="person_deactivate", type="primary"):
+                    with context.attempt("The account is deactivated.") as session:
+                        service.deactivate(session, actor, person.id, now=utc_now())
             reactivate = False
         else:
-            deactivate = False
             reactivate = st.button("Reactivate", key="person_reactivate", icon=":material/person_check:")
     if link:
         with context.transaction() as session:
@@ -74,11 +70,8 @@ def _account(actor: Actor, person: PersonRow) -> None:
         days = "7 days" if person.invited else "24 hours"
         keep_link(f"{person.name} can choose a password within {days} with this link", settings().address, token)
         st.rerun()
-    if deactivate:
-        with _attempt("The account is deactivated.") as session:
-            service.deactivate(session, actor, person.id, now=utc_now())
     if reactivate:
-        with _attempt("The account is active again.") as session:
+        with context.attempt("The account is active again.") as session:
             service.reactivate(session, actor, person.id, now=utc_now())
 
 
@@ -113,18 +106,6 @@ def _sessions(actor: Actor, person: PersonRow, zone: str) -> None:
         with context.transaction() as session:
             service.revoke_sessions(session, actor, person.id, now=utc_now())
         _done("Signed out everywhere.")
-
-
-@contextmanager
-def _attempt(message: str) -> Iterator[Session]:
-    """One change, then the page anew with the message; a refusal is said here and leaves the rest of the panel."""
-    try:
-        with runtime.sessions().begin() as session:
-            yield session
-    except BillingError as error:
-        context.refused(error)
-    else:
-        _done(message)
 
 
 def _done(message: str) -> None:

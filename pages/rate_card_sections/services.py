@@ -7,8 +7,8 @@ from billing_core.identity import Actor, Permission
 from billing_core.rating import queries, service
 from billing_core.rating.models import CostType
 from billing_core.reports.wording import cost_type_words
-from pages.ui import formats, messages, tables
-from pages.ui.context import transaction
+from pages.ui import formats, tables
+from pages.ui.context import attempt
 from pages.ui.reads import Reader
 
 
@@ -38,12 +38,10 @@ def draw(read: Reader, actor: Actor) -> None:
         cost_type = st.selectbox("Cost type", list(CostType), format_func=_cost_type, key="service_cost_type")
         created = st.form_submit_button("Create", icon=":material/add:", key="create_service")
     if created:
-        with transaction() as session:
+        with new, attempt("Created the service") as session:
             service.create_service(
                 session, actor, code=code or "", name=name or "", cost_type=CostType(cost_type), now=utc_now()
             )
-        messages.say("Created the service")
-        st.rerun()
     if rows:
         with change, st.container(border=True):
             _change(actor, {row.id: row for row in rows})
@@ -68,9 +66,7 @@ def _change(actor: Actor, known: dict[int, queries.ServiceRow]) -> None:
         help="Stays as it is once somebody has a rate of it." if chosen.customers else None,
     )
     if st.button("Save", icon=":material/save:", key="save_service"):
-        with transaction() as session:
+        with attempt("Saved the service") as session:
             service.change_service(
                 session, actor, chosen.id, name=name or "", cost_type=CostType(cost_type), now=utc_now()
             )
-        messages.say("Saved the service")
-        st.rerun()

@@ -12,7 +12,7 @@ from billing_core.errors import BillingError
 from billing_core.identity import SESSION_COOKIE, Actor, Permission, sessions
 from billing_core.identity.sessions import SignedIn
 from billing_core.jobs import outbox_delivery
-from pages.ui import formats
+from pages.ui import formats, messages
 from pages.ui.text import md
 
 _FOR_THIS_RUN = "signed_in_for_this_run"
@@ -75,6 +75,20 @@ def transaction() -> Iterator[Session]:
         refused(error)
         st.stop()
     outbox_delivery.nudge()
+
+
+@contextmanager
+def attempt(done: str) -> Iterator[Session]:
+    """One change, then the page anew with this message; a refusal is said here and leaves the rest of the page."""
+    try:
+        with runtime.sessions().begin() as session:
+            yield session
+    except BillingError as error:
+        refused(error)
+    else:
+        outbox_delivery.nudge()
+        messages.say(done)
+        st.rerun()
 
 
 def refused(error: BillingError) -> None:

@@ -188,6 +188,14 @@ def test_a_comparison_can_be_taken_out_again(page_as, sessions, card):
     assert rates_of(sessions, customer_id)[0].conditions is None
 
 
+def test_a_service_that_is_refused_leaves_the_list(page_as, card):
+    page = page_as("admin").visit("rate_cards.py", rate_tab="Services")
+    page.button(key="create_service").click().run()
+    assert "code must have" in page.error[0].value
+    assert list(page.dataframe[0].value["Code"]) == ["PICK"]
+    assert [button for button in page.button if button.key == "save_service"]
+
+
 def test_a_service_and_its_first_rate(page_as, sessions, card):
     customer_id, _ = card
     page = page_as("admin").visit("rate_cards.py", customer=str(customer_id), rate_tab="Services")
@@ -268,6 +276,29 @@ def test_an_order_is_tried_and_says_why(page_as, card):
     assert "would cost **nothing**" in shown
     assert "Weight is above 20 (the order: 12\\.5)" in shown
     assert {"Weight: **12\\.5**", "Number of SKUs: **1**", "SKUs: **A**", "Notes: **not known**"} <= set(texts(page))
+
+
+def test_a_trial_says_what_limits_a_rate_and_that_tiers_have_several_prices(page_as, sessions, card):
+    customer_id, _ = card
+    tiers = [{"up_to": "2", "unit_price": "0.5"}, {"up_to": None, "unit_price": "0.1"}]
+    with sessions.begin() as session:
+        for code, pricing in (
+            ("ALL", Pricing(Decimal("1.5"))),
+            ("SKUS", Pricing(Decimal("2.5"), skus=["A"])),
+            ("TIERS", Pricing(Decimal(0), tiers=tiers)),
+        ):
+            made = service.create_service(session, SYSTEM, code=code, name=code, cost_type=CostType.PER_ITEM, now=NOW)
+            service.add_rate(session, SYSTEM, customer_id, made.id, pricing, valid_from=JAN, now=NOW)
+    page = page_as("finance").visit("rate_cards.py", customer=str(customer_id), rate_tab="Try an order")
+    rows = page.dataframe[0].value.set_index("Service")
+    assert dict(rows["Price"].drop("Picking")) == {"ALL": "1.5", "SKUS": "2.5", "TIERS": "2 prices"}
+    assert dict(rows["Why"].drop("Picking")) == {
+        "ALL": "Applies to every order",
+        "SKUS": "A line has one of its SKUs",
+        "TIERS": "Applies to every order",
+    }
+    # 3 × 1.50, 3 × 2.50, and 2 × 0.50 + 1 × 0.10.
+    assert dict(rows["Amount"].drop("Picking")) == {"ALL": "4.50", "SKUS": "7.50", "TIERS": "1.10"}
 
 
 def test_a_search_without_orders_says_so(page_as, card):
