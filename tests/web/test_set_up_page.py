@@ -1,5 +1,6 @@
 """The first start."""
 
+import re
 from datetime import UTC, date, datetime
 
 import pytest
@@ -95,6 +96,20 @@ def test_wrong_answers_are_named_and_the_others_kept(visitor, link, sessions, an
     assert PASSWORD not in refused.text
     with sessions() as session:
         assert session.scalars(select(User)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "field"),
+    [
+        ({}, "name"),
+        ({"email": "ana", "business": ""}, "email"),
+        ({"repeated": "x"}, "repeated"),
+        ({"currency": "XXQ"}, "currency"),
+    ],
+)
+def test_the_keyboard_starts_at_the_first_answer_that_cannot_be_used(visitor, link, answers, field):
+    page = answer(visitor, link, **answers) if answers else visitor.get(link)
+    assert re.findall(r'<(?:input|select) id="(\w+)"[^>]* autofocus', page.text) == [field]
 
 
 @pytest.fixture
