@@ -17,7 +17,7 @@ today = read.today
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
     st.title("Overview", anchor=False, width="content")
-    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="bottom", width=560):
+    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
         period = filters.period(today, key="period")
         known_at = filters.known_at(today, company.time_zone, key="known")
         filters.saved_views(read, actor, "overview")

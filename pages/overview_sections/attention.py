@@ -51,15 +51,17 @@ def draw(actor: Actor, found: Sequence[Matter], known: Known, *, starting: bool)
             "Nothing waits for you: every order of the closed months is billed in full.", icon=":material/task_alt:"
         )
         return
+    # Where no row has a button of its own, its place would be a hole.
+    widths = [17, 8, 10] if any(actor.may(matter.permission) for matter, _ in waiting) else [27, 8]
     with st.container(border=True, gap="xsmall"):
         for matter, count in waiting:
             # Each column keeps its place at every width, so that the rows stand under each other.
-            what, rows, action = st.columns([17, 8, 10], vertical_alignment="center", gap="small")
+            what, rows, *action = st.columns(widths, vertical_alignment="center", gap="small")
             key = matter.shown.key
             what.markdown(f"{matter.icon} {md(matter.sentence(count))}")
             if rows.button("Show rows", key=f"attention_{key}", type="tertiary", icon=":material/table_rows:"):
                 panel(matter.shown, matter.scope, count, None)
-            if actor.may(matter.permission) and action.button(matter.action, key=f"settle_{key}", width="stretch"):
+            if actor.may(matter.permission) and action[0].button(matter.action, key=f"settle_{key}", width="stretch"):
                 st.switch_page(matter.page, query_params=matter.query)
 
 

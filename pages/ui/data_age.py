@@ -18,7 +18,7 @@ def draw(read: Reader) -> None:
     zone = read.company.time_zone
     lines = [
         f"{what} {md(formats.instant(when, zone))}"
-        for what, when in (("Last import", imported), ("Last report", billed))
+        for what, when in (("Imported", imported), ("Billed", billed))
         if when
     ]
     st.caption("  \n".join(lines) or "No data yet")

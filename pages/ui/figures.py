@@ -123,8 +123,8 @@ def csv_address(figure: Figure, scope: Scope) -> str:
         "as_at": scope.as_at.isoformat() if scope.as_at else None,
         "today": scope.today.isoformat() if scope.today else None,
     }
-    query = urlencode({name: value for name, value in facts.items() if value is not None})
-    return f"/downloads/figures/{figure.key}.csv" + (f"?{query}" if query else "")
+    asked = {name: value for name, value in facts.items() if value is not None}
+    return f"/downloads/figures/{figure.key}.csv?{urlencode(asked | {'excel': 1})}"
 
 
 def _limits(read: Reader, scope: Scope) -> str:
