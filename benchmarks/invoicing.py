@@ -1,4 +1,8 @@
-"""Invoices created and sent, against bare inserts of the same rows; and the list of a million invoices."""
+"""Invoices created and sent, against bare inserts of the same rows; and the list of a million invoices.
+
+Sending counts seconds of the processor, so that neither other work nor the disk's answers to each commit are in it:
+both sides wait for those alike.
+"""
 
 import sqlite3
 import statistics
@@ -24,7 +28,9 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 1)
 INVOICES = 500
 BATCH = 500
-ROUNDS = 3
+ROUNDS = 5
+# Invoices a second that are asked for: a transaction each, and in batches.
+AIMS = {1: 500, BATCH: 2_000}
 MANY = 1_000_000
 PAGE = 50
 CONTENT = Content(
@@ -81,15 +87,17 @@ def _sending(scratch: Path) -> list[dict]:
         for size in (1, BATCH):
             sessions = _company(scratch / f"ours-{turn}-{size}.sqlite3")
             _send(sessions, size, size)
-            ours[size].append(_timed(lambda: _send(sessions, size, INVOICES)))  # noqa: B023 - called at once
+            ours[size].append(_processor(lambda: _send(sessions, size, INVOICES)))  # noqa: B023 - called at once
             rows = _rows(scratch / f"ours-{turn}-{size}.sqlite3")
             file = scratch / f"bare-{turn}-{size}.sqlite3"
             _company(file)
-            bare[size].append(_timed(lambda: _insert(file, rows, size)))  # noqa: B023 - called at once
-    return [
-        _rate("invoices of 3 lines created and sent, a transaction each, against bare inserts", ours[1], bare[1]),
-        _rate(f"the same in batches of {BATCH}", ours[BATCH], bare[BATCH]),
-    ]
+            bare[size].append(_processor(lambda: _insert(file, rows, size)))  # noqa: B023 - called at once
+    rows = []
+    for size, name in ((1, "invoices sent, a transaction each"), (BATCH, f"invoices sent in batches of {BATCH}")):
+        reached, limit = _rate(ours[size]), _rate(bare[size])
+        rows.append(_row(f"{name}, a core: aim of {AIMS[size]}/s", reached, AIMS[size], "invoices/s", ">= 1"))
+        rows.append(_row(f"{name}, against bare inserts", reached, limit, "invoices/s", ""))
+    return rows
 
 
 def _send(sessions: Sessions, size: int, count: int) -> None:
@@ -156,11 +164,11 @@ def _listing(scratch: Path) -> list[dict]:
         counted = _milliseconds(lambda: queries.count(session, SYSTEM, InvoiceFilter(), today=TODAY))
         summed = _milliseconds(lambda: queries.totals(session, SYSTEM, InvoiceFilter(), today=TODAY))
     return [
-        _duration("first page of 1,000,000 invoices, against its bare SELECT", first, bare, ""),
-        _duration("page 1,000 of 1,000,000 invoices, against the first", distant, first, ""),
-        _duration("first page of those overdue, against the first of all", late, first, ""),
-        _duration("counting them as far as 100,000, against the first page", counted, first, ""),
-        _duration("summing them by currency, against the first page", summed, first, ""),
+        _row("first page of 1,000,000 invoices, against its bare SELECT", first, bare, "ms", ""),
+        _row("page 1,000 of 1,000,000 invoices, against the first", distant, first, "ms", "<= 4"),
+        _row("first page of those overdue, against the first of all", late, first, "ms", "<= 1.5"),
+        _row("counting them as far as 100,000, against the first page", counted, first, "ms", ""),
+        _row("summing them by currency, against the first page", summed, first, "ms", ""),
     ]
 
 
@@ -178,29 +186,28 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def _processor(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
 def _milliseconds(work: Callable[[], object]) -> float:
     work()
     return statistics.median(_timed(work) for _ in range(5)) * 1000
 
 
-def _rate(name: str, ours: list[float], bare: list[float]) -> dict:
+def _rate(seconds: list[float]) -> int:
     """The fastest turn counts: whatever else the machine does can only slow a turn down."""
-    return {
-        "name": name,
-        "ours": round(INVOICES / min(ours)),
-        "limit": round(INVOICES / min(bare)),
-        "unit": "invoices/s",
-        "ratio": round(min(bare) / min(ours), 2),
-        "aim": "",
-    }
+    return round(INVOICES / min(seconds))
 
 
-def _duration(name: str, ours: float, limit: float, aim: str) -> dict:
+def _row(name: str, ours: float, limit: float, unit: str, aim: str) -> dict:
     return {
         "name": name,
         "ours": round(ours, 2),
         "limit": round(limit, 2),
-        "unit": "ms",
+        "unit": unit,
         "ratio": round(ours / limit, 2),
         "aim": aim,
     }
