@@ -109,7 +109,8 @@ def database_url(request) -> Iterator[str]:
     server = request.getfixturevalue("postgres_url")
     template = request.getfixturevalue("postgres_template")
     name = f"test_{next(_numbers)}"
-    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    # Copying files takes a third of the time that logging every page would.
+    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     yield str_url(server, name)
     _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
