@@ -12,7 +12,7 @@ from billing_core import demo
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
 from billing_core.dates import first_of_month
-from billing_core.demo import order_book
+from billing_core.demo import order_book, service
 from billing_core.demo.definitions import definitions
 from billing_core.errors import Conflict, Forbidden
 from billing_core.identity import SYSTEM, Role, actor_with
@@ -30,6 +30,8 @@ from billing_core.reports.verification import verify
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ORDERS = 3_000
+# All on one worker, so that the company is filled once.
+pytestmark = pytest.mark.xdist_group("demo")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,9 @@ def filled_file(sqlite_template, tmp_path_factory):
     file = tmp_path_factory.mktemp("demo") / "demo.sqlite3"
     shutil.copyfile(sqlite_template, file)
     sessions = Sessions(connect(f"sqlite:///{file}"))
-    demo.fill(sessions, SYSTEM, today=TODAY, now=NOW, orders=ORDERS)
+    with pytest.MonkeyPatch.context() as nobody_else_works:
+        nobody_else_works.setattr(service, "_PAUSE_SECONDS", 0)
+        demo.fill(sessions, SYSTEM, today=TODAY, now=NOW, orders=ORDERS)
     yield sessions
     sessions.engine.dispose()
 
