@@ -138,8 +138,13 @@ def line_of(row: Row, at: int, currency: str, locale: Locale, reasons: dict[str,
 
 def _with(row: Row, changes: Mapping[str, Any]) -> Row:
     """An emptied cell comes as None."""
-    cells = {name: "" if value is None else str(value) for name, value in changes.items() if name in CELLS}
+    cells = {name: "" if value is None else _whole(str(value)) for name, value in changes.items() if name in CELLS}
     return replace(row, **cells)
+
+
+def _whole(text: str) -> str:
+    """Browsers count UTF-16 and the grid may send the halves of an emoji, which no table and no database takes."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _moved(rows: list[Row], places: Mapping[int, object]) -> list[Row]:
