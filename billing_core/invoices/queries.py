@@ -272,4 +272,8 @@ def _ordering(order_by: str) -> list[ColumnElement[Any]]:
     if columns is None:
         allowed = f"one of {', '.join(ORDERINGS)}, with a leading - for descending"
         raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": allowed})
-    return [key.desc() if order_by.startswith("-") else key.asc() for key in (*columns, Invoice.id)]
+    keys = (*columns, Invoice.id)
+    # Drafts have no number: they come first where PostgreSQL would put them last, and the other way round.
+    if order_by.startswith("-"):
+        return [key.desc().nulls_last() if key is Invoice.number else key.desc() for key in keys]
+    return [key.asc().nulls_first() if key is Invoice.number else key.asc() for key in keys]

@@ -126,7 +126,7 @@ REJECTED = {
     ),
     "maximum below minimum": ("ACME,pick,1,USD,,,5,4,,,", ("maximum", "", "is below the minimum")),
     "part of a cent": ("ACME,pick,1,USD,,,1.005,,,,", ("minimum", "", "has more decimals than USD is paid in")),
-    "broken tiers": ("ACME,pick,1,USD,,,,,,[,", ("tiers", "[", "is refused: tiers: not valid JSON")),
+    "broken tiers": ("ACME,pick,1,USD,,,,,,[,", ("tiers", "[", "is refused: Tiers: not valid JSON")),
 }
 
 

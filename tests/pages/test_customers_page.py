@@ -9,7 +9,7 @@ from pages.ui import formats
 from tests.pages.filled import HOSTILE, fill
 from tests.reports.company import a_customer
 
-TABS = ["Overview", "Reports", "Invoices", "Orders", "Activity"]
+TABS = ["Overview", "Reports", "Invoices", "Payments", "Statement", "Orders", "Activity"]
 
 
 @pytest.mark.parametrize("role", ["finance", "manager", "admin"])
