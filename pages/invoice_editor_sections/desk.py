@@ -54,6 +54,9 @@ class Desk:
     grid: int = 0
     currency: str = ""
     added: int = 0
+    # What the grid said in the run before, to know what one paste has changed.
+    lines: list[Row] = field(default_factory=list)
+    cut_up: bool = False
     conflict: Conflict | None = None
     refused: BillingError | None = None
 
@@ -104,6 +107,11 @@ def read(desk: Desk) -> Typed:
     locale, state = formats.locale(), st.session_state
     reasons: dict[str, str] = {}
     lines_now = rows.edited(desk.rows, state.get(desk.grid_key))
+    desk.cut_up = not rows.redrawn(state.get(desk.grid_key)) and rows.cut_up(desk.lines or desk.rows, lines_now)
+    if desk.cut_up:
+        # Another grid, which says what stood there before the paste.
+        desk.rows, desk.grid, desk.added = rows.with_spare(desk.lines), desk.grid + 1, 0
+        lines_now = desk.rows
     currency = state[desk.key("currency")]
     added = rows.added(state.get(desk.grid_key))
     pasted = added - desk.added >= _MANY_AT_ONCE
@@ -111,6 +119,7 @@ def read(desk: Desk) -> Typed:
     if rows.redrawn(state.get(desk.grid_key)) or pasted or currency != desk.currency:
         desk.rows, desk.grid, desk.currency = rows.with_spare(lines_now), desk.grid + 1, currency
         lines_now, desk.added = desk.rows, 0
+    desk.lines = lines_now
     filled = [row for row in lines_now if not row.untouched]
 
     chosen: dict[str, Any] = {name: state[desk.key(name)] for name in (*TEXTS, *_CHOSEN)}

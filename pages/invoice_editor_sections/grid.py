@@ -52,6 +52,12 @@ def draw(desk: Desk, now_typed: Typed, amounts: Mapping[int, int]) -> None:
             alt="What each line comes to",
             column_config={f"Amount, {currency}": st.column_config.TextColumn(alignment="right")},
         )
+    if desk.cut_up:
+        st.error(
+            "These rows were not pasted: an emoji among them makes the browser cut the cells in the wrong places. "
+            "Paste them without it, and type the emoji afterwards.",
+            icon=":material/content_paste_off:",
+        )
     _problems(now_typed)
     st.caption(
         "Add a line at the end of the grid, or paste rows from a spreadsheet. To move a line, change its number; "

@@ -96,6 +96,23 @@ def redrawn(state: Mapping[str, Any] | None) -> bool:
     )
 
 
+def cut_up(before: Sequence[Row], now: Sequence[Row]) -> bool:
+    """Whether rows were pasted with an emoji among them. The browser's table counts an emoji as one sign where it is
+    two, and cuts every cell behind it in the wrong place: a price could lose its last digit without a word.
+
+    One cell at a time is typed, which is well; half an emoji never is.
+    """
+    padded = [*before, *[Row()] * (len(now) - len(before))]
+    texts = [
+        getattr(new, name)
+        for old, new in zip(padded, now, strict=False)
+        for name in CELLS
+        if getattr(old, name) != getattr(new, name)
+    ]
+    halved = any("\N{REPLACEMENT CHARACTER}" in text for text in texts)
+    return halved or (len(texts) > 1 and any(sign > "\uffff" for text in texts for sign in text))
+
+
 def added(state: Mapping[str, Any] | None) -> int:
     """How many lines the grid has got below those that it was drawn with."""
     return len(state["added_rows"]) if state else 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pages.invoice_editor_sections.rows import Row, edited
+from pages.invoice_editor_sections.rows import Row, cut_up, edited
 
 
 def pasted(description: str) -> str:
@@ -21,3 +21,18 @@ def pasted(description: str) -> str:
 )
 def test_halves_of_an_emoji_become_text_that_can_be_shown_and_stored(sent, kept):
     assert pasted(sent) == kept
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        ([Row()], [Row("Advice \N{REPLACEMENT CHARACTER}", "1,", "100,1")], True),
+        ([Row()], [Row("\N{ROCKET} Advic", "1,", "100,1")], True),
+        ([], [Row("Stock", "2", "5"), Row("\N{ROCKET} Postag", "3", "0,33")], True),
+        ([Row("Advice")], [Row("Advice \N{ROCKET}")], False),
+        ([Row("\N{ROCKET}", "1", "2")], [Row("\N{ROCKET}", "1", "3"), Row("Stock", "2", "5")], False),
+        ([Row()], [Row("日本", "1", "2")], False),
+    ],
+)
+def test_rows_that_an_emoji_has_cut_in_the_wrong_places_are_noticed(before, now, expected):
+    assert cut_up(before, now) is expected
