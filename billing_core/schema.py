@@ -2,11 +2,13 @@
 
 from billing_core.audit import models as audit
 from billing_core.businesses import models as businesses
+from billing_core.collecting import models as collecting
 from billing_core.customers import models as customers
 from billing_core.database import Base
 from billing_core.identity import models as identity
 from billing_core.imports import models as imports
 from billing_core.invoices import models as invoices
+from billing_core.invoices import payment_links
 from billing_core.ledger import models as ledger
 from billing_core.mailing import models as mailing
 from billing_core.orders import models as orders
@@ -19,6 +21,7 @@ from billing_core.views import models as views
 __all__ = [
     "audit",
     "businesses",
+    "collecting",
     "customers",
     "identity",
     "imports",
@@ -27,6 +30,7 @@ __all__ = [
     "mailing",
     "orders",
     "outbox",
+    "payment_links",
     "payments",
     "rating",
     "reports",

@@ -40,6 +40,8 @@ class Business(Base):
         String(64), default="CN-{year}-{seq:03}", server_default="CN-{year}-{seq:03}"
     )
     invoice_footer: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    # How Stripe collects: ``invoices.payment_links.CollectionWay``.
+    collects_by: Mapped[str] = mapped_column(String(32), default="payment_link", server_default="payment_link")
     reminds: Mapped[bool] = mapped_column(default=False, server_default=false())
     active: Mapped[bool] = mapped_column(default=True, server_default=true())
     set_up_at: Mapped[datetime | None]

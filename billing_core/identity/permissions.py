@@ -27,6 +27,8 @@ class Permission(enum.StrEnum):
     INVOICE_SEND = "invoice.send"
     PAYMENT_READ = "payment.read"
     PAYMENT_WRITE = "payment.write"
+    LINK_WRITE = "payment_link.write"
+    WEBHOOK_READ = "webhook.read"
     REMINDER_WRITE = "reminder.write"
     OUTBOX_READ = "outbox.read"
     EXPORT = "export"
@@ -45,6 +47,7 @@ _FINANCE = frozenset(
         Permission.INVOICE_READ,
         Permission.PAYMENT_READ,
         Permission.OUTBOX_READ,
+        Permission.WEBHOOK_READ,
         Permission.AUDIT_READ,
     }
 )

@@ -72,6 +72,10 @@ class EventKind(enum.StrEnum):
     WRITTEN_OFF = "written_off"
     WRITE_OFF_UNDONE = "write_off_undone"
     CANCELLED = "cancelled"
+    LINK_ISSUED = "link_issued"
+    LINK_ENDED = "link_ended"
+    DISPUTED = "disputed"
+    DISPUTE_CLOSED = "dispute_closed"
 
 
 def _invoice_public_id() -> str:
@@ -195,6 +199,9 @@ class Invoice(Base):
     payment_failed_at: Mapped[datetime | None]
     payment_failure: Mapped[str] = mapped_column(String(500), default="")
     marked_overdue_at: Mapped[datetime | None]
+    # Where it can be paid online now, and what Stripe calls it: copies of its active payment link.
+    payment_url: Mapped[str | None] = mapped_column(String(2000))
+    stripe_invoice_id: Mapped[str | None] = mapped_column(String(255))
     held_until: Mapped[date | None]
     hold_reason: Mapped[str] = mapped_column(String(200), default="")
 

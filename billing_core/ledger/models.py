@@ -32,6 +32,7 @@ class EntryKind(enum.StrEnum):
     CREDIT_APPLIED = "credit_applied"
     CREDIT_PAID_OUT = "credit_paid_out"
     WRITE_OFF = "write_off"
+    FEE = "fee"
     REVERSAL = "reversal"
 
 

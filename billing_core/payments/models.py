@@ -54,6 +54,9 @@ class Payment(Base):
         CheckConstraint("fee_minor >= 0 AND fee_minor <= amount_minor", name="fee"),
         Index("ix_payments_received", "received_on", "id"),
         Index("ix_payments_customer", "customer_id", "received_on", "id"),
+        Index("uq_payments_gateway_key", "gateway_key", unique=True),
+        Index("ix_payments_intent_id", "intent_id"),
+        Index("ix_payments_charge_id", "charge_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -68,6 +71,11 @@ class Payment(Base):
     reference: Mapped[str] = mapped_column(String(LONGEST_REFERENCE), default="")
     note: Mapped[str] = mapped_column(String(500), default="")
     entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"), unique=True)
+    # What the gateway calls it: ``gateway_key`` (``pi_…`` or ``in_…``) proves that it came in once; the others name
+    # it in events about refunds and disputes.
+    gateway_key: Mapped[str | None] = mapped_column(String(255))
+    intent_id: Mapped[str | None] = mapped_column(String(255))
+    charge_id: Mapped[str | None] = mapped_column(String(255))
     undone_at: Mapped[datetime | None]
     undone_reason: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime]
@@ -115,6 +123,7 @@ class Refund(Base):
         CheckConstraint("(source = 'invoice') = (invoice_id IS NOT NULL)", name="invoice"),
         Index("ix_refunds_customer", "customer_id", "refunded_on", "id"),
         Index("ix_refunds_invoice_id", "invoice_id"),
+        Index("ix_refunds_payment_id", "payment_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -129,6 +138,8 @@ class Refund(Base):
     refunded_on: Mapped[date]
     reference: Mapped[str] = mapped_column(String(LONGEST_REFERENCE), default="")
     reason: Mapped[str] = mapped_column(String(500))
+    # The payment that went back through its gateway; what the gateway has refunded of it in all is their sum.
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey(Payment.id))
     entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None]

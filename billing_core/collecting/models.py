@@ -1,0 +1,196 @@
+"""What gateways told us, what of it needs a person, and the sandbox's own books."""
+
+import enum
+import secrets
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing_core.customers.models import Customer
+from billing_core.database import Base
+from billing_core.database.types import BigId
+from billing_core.invoices.models import Invoice
+from billing_core.invoices.payment_links import PaymentLink
+from billing_core.payments.models import Payment, Refund
+
+
+class WebhookState(enum.StrEnum):
+    """WAITING: also between two tries. IGNORED: nothing of ours, of another mode, or of a type that changes nothing;
+    ``outcome`` says which. FAILED: given up, for a person to look at."""
+
+    WAITING = "waiting"
+    HANDLED = "handled"
+    IGNORED = "ignored"
+    FAILED = "failed"
+
+
+class WebhookEvent(Base):
+    """An event exactly as it came, stored before it is answered; ``event_id`` is the sender's own.
+
+    ``created_at`` is the sender's instant, ``received_at`` ours. ``not_before``: the instant of the next try.
+    """
+
+    __tablename__ = "webhook_events"
+    __table_args__ = (
+        Index("ix_webhook_events_due", "state", "not_before", "id"),
+        Index("ix_webhook_events_received_at", "received_at", "id"),
+        Index("ix_webhook_events_invoice_id", "invoice_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    event_id: Mapped[str] = mapped_column(String(255), unique=True)
+    type: Mapped[str] = mapped_column(String(100))
+    livemode: Mapped[bool]
+    api_version: Mapped[str] = mapped_column(String(40), default="")
+    created_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    payload: Mapped[str] = mapped_column(Text)
+    state: Mapped[WebhookState] = mapped_column(default=WebhookState.WAITING)
+    attempts: Mapped[int] = mapped_column(default=0)
+    not_before: Mapped[datetime]
+    last_error: Mapped[str] = mapped_column(String(500), default="")
+    outcome: Mapped[str] = mapped_column(String(200), default="")
+    handled_at: Mapped[datetime | None]
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+
+
+class WebhookRefusal(Base):
+    """How many requests to the webhook address were refused on a day (UTC), by reason; nothing else is kept of them."""
+
+    __tablename__ = "webhook_refusals"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(String(32), primary_key=True)
+    requests: Mapped[int] = mapped_column(BigInteger)
+
+
+class CaseKind(enum.StrEnum):
+    """What a person has to settle."""
+
+    AMOUNT_DIFFERS = "amount_differs"
+    CURRENCY_DIFFERS = "currency_differs"
+    NOTHING_DUE = "nothing_due"
+    REFUND_UNMATCHED = "refund_unmatched"
+    DISPUTE_OPENED = "dispute_opened"
+    DISPUTE_LOST = "dispute_lost"
+
+
+class PaymentCase(Base):
+    """Something about money that the product must not decide by itself. ``key`` names its cause: one case each."""
+
+    __tablename__ = "payment_cases"
+    __table_args__ = (
+        Index("ix_payment_cases_open", "settled_at", "id"),
+        Index("ix_payment_cases_invoice_id", "invoice_id"),
+        Index("ix_payment_cases_payment_id", "payment_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(300), unique=True)
+    kind: Mapped[CaseKind]
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey(Payment.id, ondelete="RESTRICT"))
+    currency: Mapped[str] = mapped_column(String(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    expected_minor: Mapped[int | None] = mapped_column(BigInteger)
+    said: Mapped[str] = mapped_column(String(500))
+    opened_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[str] = mapped_column(String(200), default="")
+    settlement: Mapped[str] = mapped_column(String(500), default="")
+
+
+class DisputeState(enum.StrEnum):
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+class Dispute(Base):
+    """A customer has asked their bank for the money back. ``told_at``: the instant of the newest event about it."""
+
+    __tablename__ = "disputes"
+    __table_args__ = (Index("ix_disputes_payment_id", "payment_id"), Index("ix_disputes_state", "state", "id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    gateway_id: Mapped[str] = mapped_column(String(255), unique=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey(Payment.id, ondelete="RESTRICT"))
+    currency: Mapped[str] = mapped_column(String(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(String(100))
+    state: Mapped[DisputeState]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    told_at: Mapped[datetime]
+
+
+class RefundRequestState(enum.StrEnum):
+    """ASKED: the gateway's answer is not recorded yet. REFUSED: it said no, and ``last_error`` why."""
+
+    ASKED = "asked"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class RefundRequest(Base):
+    """A person has asked for money to go back through the gateway; its ``public_id`` is the key of the request."""
+
+    __tablename__ = "refund_requests"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        Index("ix_refund_requests_payment_id", "payment_id", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=lambda: f"rfq_{secrets.token_hex(8)}")
+    payment_id: Mapped[int] = mapped_column(ForeignKey(Payment.id, ondelete="RESTRICT"))
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    refund_id: Mapped[int | None] = mapped_column(ForeignKey(Refund.id, ondelete="RESTRICT"))
+    currency: Mapped[str] = mapped_column(String(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(String(500))
+    state: Mapped[RefundRequestState] = mapped_column(default=RefundRequestState.ASKED)
+    last_error: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(String(200))
+
+
+class SandboxCharge(Base):
+    """The sandbox's own books: what was "paid" there. No money has moved. ``intent_id`` is what its events call it."""
+
+    __tablename__ = "sandbox_charges"
+    __table_args__ = (
+        UniqueConstraint("charge_id"),
+        CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refunded"),
+        Index("ix_sandbox_charges_created_at", "created_at", "id"),
+        Index("ix_sandbox_charges_link_id", "link_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    intent_id: Mapped[str] = mapped_column(String(255), unique=True)
+    charge_id: Mapped[str] = mapped_column(String(255))
+    link_id: Mapped[int] = mapped_column(ForeignKey(PaymentLink.id, ondelete="RESTRICT"))
+    succeeded: Mapped[bool]
+    failure: Mapped[str] = mapped_column(String(200), default="")
+    currency: Mapped[str] = mapped_column(String(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    fee_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    refunded_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime]
+
+
+class SandboxRefund(Base):
+    """A refund in the sandbox's books; ``key`` is that of the request, so that a repeat makes no second one."""
+
+    __tablename__ = "sandbox_refunds"
+    __table_args__ = (Index("ix_sandbox_refunds_created_at", "created_at", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    refund_id: Mapped[str] = mapped_column(String(255), unique=True)
+    key: Mapped[str] = mapped_column(String(120), unique=True)
+    charge_id: Mapped[int] = mapped_column(ForeignKey(SandboxCharge.id, ondelete="RESTRICT"))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]

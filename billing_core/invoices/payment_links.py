@@ -1,0 +1,153 @@
+"""Where an invoice can be paid online: at most one link at a time, and what ends it.
+
+Issuing one crosses the network and is in ``collecting``; ending it belongs to the change that makes it wrong.
+"""
+
+import enum
+import secrets
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, select, text, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm.attributes import set_committed_value
+
+from billing_core.database import Base
+from billing_core.identity import Actor
+from billing_core.invoices.models import Invoice
+from billing_core.outbox import service as outbox
+from billing_core.outbox.service import Message
+
+# The outbox's channel for everything that payment gateways are told.
+GATEWAY: Final = "gateway"
+DEACTIVATE: Final = "deactivate_link"
+
+
+class LinkState(enum.StrEnum):
+    """ISSUING: asked for, and the gateway's answer is not recorded yet. FAILED: the gateway said no."""
+
+    ISSUING = "issuing"
+    ACTIVE = "active"
+    PAID = "paid"
+    EXPIRED = "expired"
+    DEACTIVATED = "deactivated"
+    FAILED = "failed"
+
+
+class Mode(enum.StrEnum):
+    """SANDBOX: our own, no money moves. TEST and LIVE: Stripe's, as the secret key says."""
+
+    SANDBOX = "sandbox"
+    TEST = "test"
+    LIVE = "live"
+
+
+class CollectionWay(enum.StrEnum):
+    """How Stripe collects; a setting of each business."""
+
+    PAYMENT_LINK = "payment_link"
+    HOSTED_INVOICE = "hosted_invoice"
+
+
+LIVING: Final = (LinkState.ISSUING, LinkState.ACTIVE)
+_ONE_LIVING = text("state IN ('issuing', 'active')")
+
+
+def _public_id() -> str:
+    return f"lnk_{secrets.token_hex(8)}"
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(24)
+
+
+class PaymentLink(Base):
+    """``charge`` is exactly what the gateway was asked to collect (``collecting.gateway.Charge``), so that the same
+    request can be repeated. ``token`` is in our own address ``/pay/{token}``, which counts ``clicks`` and leads to
+    ``url``. ``gateway_id`` is the gateway's own id (``plink_…``, ``in_…``). Amounts in minor units.
+
+    ``last_failed_at`` and ``last_paid_at`` are the latest instants that events of the gateway tell of, in whatever
+    order they come.
+    """
+
+    __tablename__ = "payment_links"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("state <> 'active' OR url IS NOT NULL", name="active_has_url"),
+        Index(
+            "uq_payment_links_living", "invoice_id", unique=True, sqlite_where=_ONE_LIVING, postgresql_where=_ONE_LIVING
+        ),
+        Index("ix_payment_links_invoice_id", "invoice_id", "id"),
+        Index("ix_payment_links_state", "state", "expires_at", "id"),
+        Index("ix_payment_links_gateway_id", "gateway_id"),
+        Index("ix_payment_links_stripe_invoice_id", "stripe_invoice_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_public_id)
+    token: Mapped[str] = mapped_column(String(64), unique=True, default=_token)
+    invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    mode: Mapped[Mode]
+    way: Mapped[CollectionWay]
+    state: Mapped[LinkState] = mapped_column(default=LinkState.ISSUING)
+    currency: Mapped[str] = mapped_column(String(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    charge: Mapped[dict[str, Any]]
+    url: Mapped[str | None] = mapped_column(String(2000))
+    gateway_id: Mapped[str | None] = mapped_column(String(255))
+    stripe_invoice_id: Mapped[str | None] = mapped_column(String(255))
+    expires_at: Mapped[datetime]
+    issued_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    ended_because: Mapped[str] = mapped_column(String(500), default="")
+    clicks: Mapped[int] = mapped_column(default=0)
+    last_clicked_at: Mapped[datetime | None]
+    last_failed_at: Mapped[datetime | None]
+    last_failure: Mapped[str] = mapped_column(String(500), default="")
+    last_paid_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(String(200))
+
+
+def end(
+    session: Session,
+    actor: Actor,
+    invoice: Invoice,
+    *,
+    state: LinkState,
+    because: str,
+    now: datetime,
+) -> PaymentLink | None:
+    """End the invoice's active link, and have the gateway told, unless it was paid; None where it has none.
+
+    The caller holds the invoice's row. It shows no address to pay at any more.
+    """
+    link = session.scalars(
+        select(PaymentLink).where(PaymentLink.invoice_id == invoice.id, PaymentLink.state == LinkState.ACTIVE)
+    ).one_or_none()
+    if link is None:
+        return None
+    link.state, link.ended_at, link.ended_because = state, now, because[:500]
+    session.execute(update(Invoice).where(Invoice.id == invoice.id).values(payment_url=None, version=Invoice.version))
+    set_committed_value(invoice, "payment_url", None)
+    if state is not LinkState.PAID:
+        withdraw(session, actor, link, invoice, now=now)
+    session.flush()
+    return link
+
+
+def withdraw(session: Session, actor: Actor, link: PaymentLink, invoice: Invoice, *, now: datetime) -> None:
+    """Have the gateway told that nobody may pay by this link any more."""
+    named = invoice.number or invoice.customer_name
+    message = Message(
+        channel=GATEWAY,
+        topic=DEACTIVATE,
+        key=f"{DEACTIVATE}:{link.public_id}",
+        recipient=link.mode.value,
+        title=f"Deactivate the payment link of {named}",
+        subject=("payment_link", link.id),
+        content={"link_id": link.id},
+        customer_id=invoice.customer_id,
+    )
+    outbox.put(session, actor, message, now=now)
