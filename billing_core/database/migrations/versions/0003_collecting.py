@@ -206,7 +206,6 @@ def upgrade() -> None:
                 "currency_differs",
                 "nothing_due",
                 "refund_unmatched",
-                "dispute_opened",
                 "dispute_lost",
                 name="casekind",
                 native_enum=False,
@@ -327,6 +326,43 @@ def upgrade() -> None:
         sa.UniqueConstraint("refund_id", name=op.f("uq_sandbox_refunds_refund_id")),
     )
     op.create_index("ix_sandbox_refunds_created_at", "sandbox_refunds", ["created_at", "id"], unique=False)
+    op.create_table(
+        "gateway_lines",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "mode",
+            sa.Enum("sandbox", "test", "live", name="mode", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
+        sa.Column("line_id", sa.String(length=255), nullable=False),
+        sa.Column("type", sa.String(length=100), nullable=False),
+        sa.Column("source", sa.String(length=255), nullable=False),
+        sa.Column("intent_id", sa.String(length=255), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("fee_minor", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("description", sa.String(length=500), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_gateway_lines")),
+        sa.UniqueConstraint("mode", "line_id", name=op.f("uq_gateway_lines_mode")),
+    )
+    op.create_index("ix_gateway_lines_created_at", "gateway_lines", ["mode", "created_at", "id"], unique=False)
+    op.create_table(
+        "gateway_readings",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column(
+            "mode",
+            sa.Enum("sandbox", "test", "live", name="mode", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
+        sa.Column("first_on", sa.Date(), nullable=False),
+        sa.Column("last_on", sa.Date(), nullable=False),
+        sa.Column("lines", sa.Integer(), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("read_by", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_gateway_readings")),
+    )
+    op.create_index("ix_gateway_readings_mode", "gateway_readings", ["mode", "id"], unique=False)
 
 
 def _rewrite_check(table: str, constraint: str, allowed: str) -> None:
