@@ -13,7 +13,9 @@ from sqlalchemy.orm.attributes import set_committed_value
 from billing_core.audit import service as audit
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
+from billing_core.invoices import payment_links
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, InvoiceState
+from billing_core.invoices.payment_links import LinkState
 from billing_core.ledger import service as ledger
 from billing_core.ledger.service import Entry
 
@@ -137,16 +139,39 @@ def change(
 ) -> None:
     """Check the moves, post, set the facts, and write event and audit. All changes of one call set the same facts.
 
-    ``event`` None: the timeline already says it. The invoices then show what was stored.
+    ``event`` None: the timeline already says it. The invoices then show what was stored. A payment link that asks
+    for something else from now on ends.
     """
     for one in changes:
         _check_move(one)
+    payable = [(one.invoice, one.invoice.due_minor) for one in changes if one.invoice.payment_url]
     ledger.post_many(session, actor, [one.entry for one in changes if one.entry], now=now)
     rows = _store(session, changes, now)
     if event is not None:
         note_many(session, actor, [(one.invoice.id, event, one.data) for one in changes], now=now)
     audit.record_many(session, actor, action, [_trace(one) for one in changes], now=now)
     _show(session, [one.invoice for one in changes], rows)
+    for invoice, asked_minor in payable:
+        if because := _link_is_wrong(invoice, asked_minor, event):
+            end_link(session, actor, invoice, state=LinkState.DEACTIVATED, because=because, now=now)
+
+
+def end_link(
+    session: Session, actor: Actor, invoice: Invoice, *, state: LinkState, because: str, now: datetime
+) -> bool:
+    """End the invoice's active payment link, which the timeline tells; False where it has none.
+
+    The caller has locked the invoice and asked for the permission.
+    """
+    link = payment_links.end(session, actor, invoice, state=state, because=because, now=now)
+    if link is None:
+        return False
+    data = {"link_id": link.id, "state": state.value, "reason": because}
+    note(session, actor, invoice.id, EventKind.LINK_ENDED, data, now=now)
+    after = {"state": state.value, "reason": because}
+    trace = audit.Trace(("payment_link", link.id), invoice.number or "", {"state": LinkState.ACTIVE.value}, after)
+    audit.record_many(session, actor, Permission.LINK_WRITE, [trace], now=now)
+    return True
 
 
 def settle(
@@ -235,6 +260,16 @@ _STATE_WORDS = {DRAFT: "a draft", OPEN: "open", PAID: "paid", CANCELLED: "cancel
 def named(invoice: Invoice) -> str:
     """What a message calls the invoice."""
     return f"Invoice {invoice.number}" if invoice.number else f"The draft for {invoice.customer_name or 'nobody yet'}"
+
+
+def _link_is_wrong(invoice: Invoice, asked_minor: int, event: EventKind | None) -> str:
+    """Why nobody may pay by the link any more; empty where it still asks for what is due."""
+    if invoice.state is not OPEN:
+        written_off = event is EventKind.WRITTEN_OFF
+        return f"The invoice was {'written off' if written_off else _STATE_WORDS[invoice.state]}"
+    if invoice.due_minor != asked_minor:
+        return "What is due has changed"
+    return "The invoice was edited" if event is EventKind.EDITED else ""
 
 
 def _check_move(wanted: Change) -> None:

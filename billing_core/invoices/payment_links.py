@@ -53,11 +53,11 @@ LIVING: Final = (LinkState.ISSUING, LinkState.ACTIVE)
 _ONE_LIVING = text("state IN ('issuing', 'active')")
 
 
-def _public_id() -> str:
+def new_public_id() -> str:
     return f"lnk_{secrets.token_hex(8)}"
 
 
-def _token() -> str:
+def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
@@ -84,8 +84,8 @@ class PaymentLink(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_public_id)
-    token: Mapped[str] = mapped_column(String(64), unique=True, default=_token)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=new_public_id)
+    token: Mapped[str] = mapped_column(String(64), unique=True, default=new_token)
     invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
     mode: Mapped[Mode]
     way: Mapped[CollectionWay]
@@ -110,6 +110,11 @@ class PaymentLink(Base):
     created_by: Mapped[str] = mapped_column(String(200))
 
 
+def show(session: Session, link: PaymentLink, invoice: Invoice) -> None:
+    """The invoice says where it can be paid, and what the gateway calls it. The caller holds the invoice's row."""
+    _set(session, invoice, payment_url=link.url, stripe_invoice_id=link.stripe_invoice_id)
+
+
 def end(
     session: Session,
     actor: Actor,
@@ -129,12 +134,23 @@ def end(
     if link is None:
         return None
     link.state, link.ended_at, link.ended_because = state, now, because[:500]
-    session.execute(update(Invoice).where(Invoice.id == invoice.id).values(payment_url=None, version=Invoice.version))
-    set_committed_value(invoice, "payment_url", None)
+    _set(session, invoice, payment_url=None)
     if state is not LinkState.PAID:
         withdraw(session, actor, link, invoice, now=now)
     session.flush()
     return link
+
+
+def abandon(
+    session: Session, actor: Actor, link: PaymentLink, invoice: Invoice, *, because: str, now: datetime
+) -> None:
+    """Give up a link whose issuing was never answered: there may be one at the gateway, and it must not stay.
+
+    The caller holds the invoice's row.
+    """
+    link.state, link.ended_at, link.ended_because = LinkState.FAILED, now, because[:500]
+    withdraw(session, actor, link, invoice, now=now)
+    session.flush()
 
 
 def withdraw(session: Session, actor: Actor, link: PaymentLink, invoice: Invoice, *, now: datetime) -> None:
@@ -151,3 +167,10 @@ def withdraw(session: Session, actor: Actor, link: PaymentLink, invoice: Invoice
         customer_id=invoice.customer_id,
     )
     outbox.put(session, actor, message, now=now)
+
+
+def _set(session: Session, invoice: Invoice, **facts: str | None) -> None:
+    """Without a new version: an editor that is open shows nothing of this."""
+    session.execute(update(Invoice).where(Invoice.id == invoice.id).values(**facts, version=Invoice.version))
+    for name, value in facts.items():
+        set_committed_value(invoice, name, value)

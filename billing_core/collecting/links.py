@@ -1,0 +1,198 @@
+"""Payment links as people see them, and what they do about one that is there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session
+
+from billing_core.customers.queries import visible_to
+from billing_core.database.functions import mentions
+from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import lifecycle, queries
+from billing_core.invoices.lifecycle import named
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink, abandon
+from billing_core.text import reason_of
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """A link with what its invoice says. ``url`` is the gateway's own address; customers get ``address_of``."""
+
+    id: int
+    public_id: str
+    token: str
+    invoice_id: int
+    invoice_number: str | None
+    invoice_state: InvoiceState
+    customer_id: int
+    customer_name: str
+    currency: str
+    amount_minor: int
+    state: LinkState
+    mode: Mode
+    way: CollectionWay
+    url: str | None
+    gateway_id: str | None
+    stripe_invoice_id: str | None
+    expires_at: datetime
+    issued_at: datetime | None
+    ended_at: datetime | None
+    ended_because: str
+    clicks: int
+    last_clicked_at: datetime | None
+    last_failed_at: datetime | None
+    last_failure: str
+    last_paid_at: datetime | None
+    created_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFilter:
+    """Empty fields do not limit. ``text`` occurs in the invoice's number or the customer's name or e-mail address.
+
+    ``order_by`` is one of ``ORDERINGS``, with a leading "-" for descending.
+    """
+
+    state: tuple[LinkState, ...] = ()
+    mode: tuple[Mode, ...] = ()
+    customer_id: int | None = None
+    business_id: int | None = None
+    text: str = ""
+    order_by: str = "-created_at"
+
+
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """How many links of one state and currency, and what they ask for together."""
+
+    state: LinkState
+    currency: str
+    links: int
+    amount_minor: int
+
+
+_OF_INVOICE = {
+    "invoice_number": Invoice.number,
+    "invoice_state": Invoice.state,
+    "customer_id": Invoice.customer_id,
+    "customer_name": Invoice.customer_name,
+}
+COLUMNS: tuple[Any, ...] = tuple(
+    _OF_INVOICE[field.name] if field.name in _OF_INVOICE else getattr(PaymentLink, field.name)
+    for field in fields(LinkRow)
+)
+ORDERINGS: dict[str, Any] = {
+    "created_at": PaymentLink.created_at,
+    "amount": PaymentLink.amount_minor,
+    "customer_name": Invoice.customer_name,
+    "expires_at": PaymentLink.expires_at,
+    "clicks": PaymentLink.clicks,
+}
+
+
+def address_of(token: str, address: str) -> str:
+    """Where the customer pays: our own address, which leads on to the gateway's. ``address`` is the product's."""
+    return f"{address}/pay/{token}"
+
+
+def page(session: Session, actor: Actor, wanted: LinkFilter, *, limit: int = 50, offset: int = 0) -> list[LinkRow]:
+    """One page of the links that match, in the order asked for."""
+    actor.require(Permission.PAYMENT_READ)
+    statement = _from(*COLUMNS).where(*_matching(actor, wanted)).order_by(*_ordering(wanted.order_by))
+    return _rows(session, statement.limit(limit).offset(offset))
+
+
+def count(session: Session, actor: Actor, wanted: LinkFilter) -> int:
+    actor.require(Permission.PAYMENT_READ)
+    return session.scalar(_from(func.count()).where(*_matching(actor, wanted))) or 0
+
+
+def counts(session: Session, actor: Actor, wanted: LinkFilter | None = None) -> list[StateCount]:
+    """How many links there are a state and currency, and their amounts; the filter's own state does not limit."""
+    actor.require(Permission.PAYMENT_READ)
+    conditions = _matching(actor, wanted or LinkFilter(), states=False)
+    statement = (
+        _from(PaymentLink.state, PaymentLink.currency, func.count(), func.sum(PaymentLink.amount_minor))
+        .where(*conditions)
+        .group_by(PaymentLink.state, PaymentLink.currency)
+        .order_by(PaymentLink.state, PaymentLink.currency)
+    )
+    return [
+        StateCount(state, currency, found, int(sum_)) for state, currency, found, sum_ in session.execute(statement)
+    ]
+
+
+def one(session: Session, actor: Actor, link_id: int) -> LinkRow:
+    """A link; NotFound where there is none or this actor may not know of it."""
+    actor.require(Permission.PAYMENT_READ)
+    found = _rows(session, _from(*COLUMNS).where(PaymentLink.id == link_id, _visible(actor)))
+    if not found:
+        raise NotFound(f"There is no payment link {link_id}")
+    return found[0]
+
+
+def of_invoice(session: Session, actor: Actor, invoice_id: int, *, limit: int = 20) -> list[LinkRow]:
+    """The links that an invoice had, the newest first."""
+    actor.require(Permission.PAYMENT_READ)
+    statement = _from(*COLUMNS).where(PaymentLink.invoice_id == invoice_id, _visible(actor))
+    return _rows(session, statement.order_by(PaymentLink.id.desc()).limit(limit))
+
+
+def deactivate(session: Session, actor: Actor, link_id: int, *, reason: str, now: datetime) -> None:
+    """Nobody can pay by this link any more; the invoice stays as it is, and may get another one.
+
+    Also gives up one whose issuing was never answered.
+    """
+    actor.require(Permission.LINK_WRITE)
+    why = reason_of(reason)
+    found = one(session, actor, link_id)
+    invoice = queries.for_change(session, actor, found.invoice_id)
+    link = session.get_one(PaymentLink, link_id, populate_existing=True)
+    if link.state is LinkState.ACTIVE:
+        lifecycle.end_link(session, actor, invoice, state=LinkState.DEACTIVATED, because=why, now=now)
+    elif link.state is LinkState.ISSUING:
+        abandon(session, actor, link, invoice, because=why, now=now)
+    else:
+        raise Conflict(f"The payment link of {named(invoice)} is {link.state.value} already")
+
+
+def _from(*columns: Any) -> Select[*tuple[Any, ...]]:
+    return select(*columns).select_from(PaymentLink).join(Invoice, Invoice.id == PaymentLink.invoice_id)
+
+
+def _rows(session: Session, statement: Select[*tuple[Any, ...]]) -> list[LinkRow]:
+    return [LinkRow(*row) for row in session.execute(statement)]
+
+
+def _visible(actor: Actor) -> ColumnElement[bool]:
+    return visible_to(actor, Invoice.customer_id)
+
+
+def _matching(actor: Actor, wanted: LinkFilter, *, states: bool = True) -> Sequence[ColumnElement[bool]]:
+    conditions = [_visible(actor)]
+    if wanted.state and states:
+        conditions.append(PaymentLink.state.in_(wanted.state))
+    if wanted.mode:
+        conditions.append(PaymentLink.mode.in_(wanted.mode))
+    if wanted.customer_id is not None:
+        conditions.append(Invoice.customer_id == wanted.customer_id)
+    if wanted.business_id is not None:
+        conditions.append(Invoice.business_id == wanted.business_id)
+    if sought := wanted.text.strip():
+        conditions.append(mentions(sought, Invoice.number, Invoice.customer_name, Invoice.customer_email))
+    return conditions
+
+
+def _ordering(order_by: str) -> list[ColumnElement[Any]]:
+    column = ORDERINGS.get(order_by.removeprefix("-"))
+    if column is None:
+        allowed = f"one of {', '.join(ORDERINGS)}, with a leading - for descending"
+        raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": allowed})
+    keys = (column, PaymentLink.id)
+    return [key.desc() for key in keys] if order_by.startswith("-") else [key.asc() for key in keys]
