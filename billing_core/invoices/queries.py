@@ -6,7 +6,7 @@ from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, TextClause, bindparam, case, func, select, text
+from sqlalchemy import ColumnElement, Select, TextClause, bindparam, case, false, func, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.queries import visible_to
@@ -60,6 +60,8 @@ COUNTED = 100_000
 
 _SEARCHED = (Invoice.number, Invoice.customer_name, Invoice.customer_email, Invoice.reference)
 _BEYOND = Decimal(10) ** 14
+# What a database can hold as an id; beyond it, it would refuse to compare.
+_LARGEST_ID = 2**31 - 1
 
 ROW = tuple(getattr(Invoice, field.name) for field in fields(InvoiceRow))
 COLUMNS = tuple(getattr(Invoice, field.name) for field in fields(InvoiceView))
@@ -160,7 +162,7 @@ def one(session: Session, actor: Actor, invoice_id: int | str) -> InvoiceView:
     actor.require(Permission.INVOICE_READ)
     named: ColumnElement[bool]
     if isinstance(invoice_id, int):
-        named = Invoice.id == invoice_id
+        named = Invoice.id == invoice_id if _is_id(invoice_id) else false()
     elif invoice_id.isascii() and invoice_id.isdigit() and len(invoice_id) <= 9:
         named = Invoice.id == int(invoice_id)
     else:
@@ -220,16 +222,20 @@ def for_change(session: Session, actor: Actor, invoice_id: int) -> Invoice:
 
 def many_for_change(session: Session, actor: Actor, invoice_ids: Collection[int]) -> list[Invoice]:
     """Several invoices, locked in the order of their ids so that nobody waits in a circle; in the order asked for."""
-    wanted = sorted(set(invoice_ids))
+    wanted = sorted(filter(_is_id, set(invoice_ids)))
     bound = actor.customer_id is not None
     statement = _LOCKED.where(visible_to(actor, Invoice.customer_id)) if bound else _LOCKED
     found: dict[int, Invoice] = {}
     for start in range(0, len(wanted), 500):
         chunk = {"ids": wanted[start : start + 500]}
         found |= {invoice.id: invoice for invoice in session.scalars(statement, chunk)}
-    if missing := [invoice_id for invoice_id in wanted if invoice_id not in found]:
+    if missing := sorted(set(invoice_ids) - found.keys()):
         raise NotFound(f"There is no invoice {missing[0]}")
     return [found[invoice_id] for invoice_id in dict.fromkeys(invoice_ids)]
+
+
+def _is_id(number: int) -> bool:
+    return 0 < number <= _LARGEST_ID
 
 
 def _matching(actor: Actor, wanted: InvoiceFilter, today: date) -> list[ColumnElement[bool] | TextClause]:

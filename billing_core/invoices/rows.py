@@ -114,6 +114,8 @@ class InvoiceView:
     payment_failed_at: datetime | None
     payment_failure: str
     marked_overdue_at: datetime | None
+    payment_url: str | None
+    stripe_invoice_id: str | None
     held_until: date | None
     hold_reason: str
     created_at: datetime
