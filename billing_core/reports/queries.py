@@ -3,11 +3,12 @@
 What a report contains is in ``contents``; its functions take the ``Report`` that ``one`` has let the actor see.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.businesses.queries import default_business
@@ -80,7 +81,11 @@ ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
     "order_count": BillingReport.order_count,
     "question_count": BillingReport.question_count,
     "currency": BillingReport.currency,
+    "output_format": BillingReport.output_format,
 }
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# More than any id, and not more than a database can compare with.
+_LONGEST_ID = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +110,22 @@ class ReportFilter:
     order_by: str = "-created_at"
 
 
-def page(session: Session, actor: Actor, wanted: ReportFilter, *, limit: int = 50, offset: int = 0) -> list[Report]:
-    """One page of the reports that match, in the order asked for."""
+def page(
+    session: Session,
+    actor: Actor,
+    wanted: ReportFilter,
+    *,
+    limit: int = 50,
+    offset: int = 0,
+    starting_after: str = "",
+) -> list[Report]:
+    """One page of the reports that match, in the order asked for.
+
+    ``starting_after`` names the last report of the page before, by id or UUID: what was made since moves nothing.
+    """
     statement = listing(session, actor, wanted).limit(limit).offset(offset)
+    if starting_after:
+        statement = statement.where(_beyond(wanted.order_by, _last(session, actor, starting_after)))
     return [Report(*row) for row in session.execute(statement)]
 
 
@@ -138,13 +156,19 @@ def totals(session: Session, actor: Actor, wanted: ReportFilter) -> list[Money]:
 def one(session: Session, actor: Actor, report_id: int | str) -> Report:
     """A report by its integer id or its UUID; NotFound where there is none or this actor may not know of it."""
     actor.require(Permission.REPORT_READ)
-    named = BillingReport.uuid == report_id if isinstance(report_id, str) else BillingReport.id == report_id
-    if isinstance(report_id, str) and report_id.isascii() and report_id.isdigit() and len(report_id) <= 9:
-        named = BillingReport.id == int(report_id)
-    row = session.execute(select(*COLUMNS).where(named, visible_to(actor, BillingReport.customer_id))).one_or_none()
+    row = None
+    if (named := _named(str(report_id).lower())) is not None:
+        row = session.execute(select(*COLUMNS).where(named, visible_to(actor, BillingReport.customer_id))).one_or_none()
     if row is None:
         raise NotFound(f"There is no report {report_id}")
     return Report(*row)
+
+
+def _named(text: str) -> ColumnElement[bool] | None:
+    """In SQL: the report has this id or UUID; None for a text that can be neither."""
+    if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID:
+        return BillingReport.id == int(text)
+    return BillingReport.uuid == text if _UUID.fullmatch(text) else None
 
 
 def versions(session: Session, report: Report) -> list[Report]:
@@ -231,9 +255,30 @@ def _mentions(text: str) -> ColumnElement[bool]:
 
 
 def _ordering(order_by: str) -> list[ColumnElement[Any]]:
+    keys = (_sorted_by(order_by), BillingReport.id)
+    return [key.desc() if order_by.startswith("-") else key.asc() for key in keys]
+
+
+def _sorted_by(order_by: str) -> InstrumentedAttribute[Any]:
     column = ORDERINGS.get(order_by.removeprefix("-"))
     if column is None:
         allowed = f"one of {', '.join(ORDERINGS)}, with a leading - for descending"
         raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": allowed})
-    keys = (column, BillingReport.id)
-    return [key.desc() if order_by.startswith("-") else key.asc() for key in keys]
+    return column
+
+
+def _last(session: Session, actor: Actor, named: str) -> Report:
+    try:
+        return one(session, actor, named)
+    except NotFound:
+        message = "starting_after names no report"
+        raise Invalid(message, fields={"starting_after": "is the id of the last report of the page before"}) from None
+
+
+def _beyond(order_by: str, last: Report) -> ColumnElement[bool]:
+    """In SQL: the report stands after the last one. The first bound is for the index, the second for equals."""
+    column = _sorted_by(order_by)
+    reached = getattr(last, column.key)
+    if order_by.startswith("-"):
+        return and_(column <= reached, or_(column < reached, BillingReport.id < last.id))
+    return and_(column >= reached, or_(column > reached, BillingReport.id > last.id))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, Subquery, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, func, select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.queries import default_business
@@ -99,14 +99,38 @@ def of_customer(session: Session, actor: Actor, customer_id: int) -> list[Custom
     return page(session, actor, SummaryFilter(customer_id=customer_id))
 
 
-def listing(actor: Actor, wanted: SummaryFilter) -> Select[*tuple[Any, ...]]:
-    """The statement behind ``page``, sorted and without a limit, for exports to stream."""
+def after(
+    session: Session, actor: Actor, customer_id: int, *, limit: int, only: int | None = None
+) -> list[CustomerSummary]:
+    """The customers with reports that follow this one by id, for programs that read the summary piece by piece.
+
+    ``limit`` counts customers: the currencies of one stay together. ``only`` is one customer's id.
+    """
+    actor.require(Permission.REPORT_READ)
+    statement = select(BillingReport.customer_id).where(
+        BillingReport.superseded_at.is_(None),
+        BillingReport.customer_id > customer_id,
+        visible_to(actor, BillingReport.customer_id),
+    )
+    if only is not None:
+        statement = statement.where(BillingReport.customer_id == only)
+    chosen = session.scalars(statement.distinct().order_by(BillingReport.customer_id).limit(limit)).all()
+    if not chosen:
+        return []
+    between = BillingReport.customer_id.between(chosen[0], chosen[-1])
+    zone = default_business(session).time_zone
+    rows = session.execute(listing(actor, SummaryFilter(with_reports=True, order_by="customer_id"), between))
+    return [_row(row, zone) for row in rows]
+
+
+def listing(actor: Actor, wanted: SummaryFilter, *which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """The statement behind ``page``, sorted and without a limit, for exports to stream. ``which`` reports count."""
     actor.require(Permission.REPORT_READ)
     name = wanted.order_by.removeprefix("-")
     if name not in ORDERINGS:
         allowed = f"one of {', '.join(ORDERINGS)}, with a leading - for descending"
         raise Invalid(f"Invalid order_by: {wanted.order_by}", fields={"order_by": allowed})
-    billed = _billed()
+    billed = _billed(*which)
     currency = func.coalesce(billed.c.currency, Customer.currency)
     columns = {
         "customer_id": Customer.id,
@@ -141,10 +165,10 @@ def listing(actor: Actor, wanted: SummaryFilter) -> Select[*tuple[Any, ...]]:
         statement = statement.where(currency == wanted.currency)
     # Customers without a value stand last, whichever way the rest is sorted.
     key = sortable[name].desc() if wanted.order_by.startswith("-") else sortable[name].asc()
-    return statement.order_by(key.nulls_last(), Customer.id)
+    return statement.order_by(key.nulls_last(), Customer.id, currency)
 
 
-def _billed() -> Subquery:
+def _billed(*which: ColumnElement[bool]) -> Subquery:
     return (
         select(
             BillingReport.customer_id,
@@ -158,7 +182,7 @@ def _billed() -> Subquery:
             func.sum(BillingReport.order_count).label("order_count"),
             func.sum(BillingReport.question_count).label("question_count"),
         )
-        .where(BillingReport.superseded_at.is_(None))
+        .where(BillingReport.superseded_at.is_(None), *which)
         .group_by(BillingReport.customer_id, BillingReport.currency)
         .subquery()
     )

@@ -7,12 +7,15 @@ from sqlalchemy import update
 
 from billing_core.businesses.models import Business
 from billing_core.customers import queries as customers
+from billing_core.customers.models import Customer
 from billing_core.customers.queries import CustomerFilter
 from billing_core.dates import Period
 from billing_core.errors import Invalid, NotFound
-from billing_core.identity import SYSTEM
+from billing_core.identity import SYSTEM, Role
+from billing_core.identity.permissions import actor_with
 from billing_core.money import Money
 from billing_core.reports import contents, queries, summary
+from billing_core.reports.models import BillingReport
 from billing_core.reports.queries import ReportFilter
 from billing_core.reports.summary import SummaryFilter
 from tests.reports.company import LATER, MARCH, NOW, a_customer, an_order, billed
@@ -120,6 +123,26 @@ def test_pages_follow_each_other(session, reports):
     assert queries.page(session, SYSTEM, ReportFilter(), limit=1, offset=1) == everything[1:2]
 
 
+@pytest.mark.parametrize("order_by", ["-created_at", "total_amount", "-customer_name", "output_format", "id"])
+def test_the_page_after_a_report_begins_where_it_ended(session, reports, order_by):
+    """Two of the three were made at the same instant, two for the same customer, all in the same format."""
+    wanted = ReportFilter(order_by=order_by)
+    everything = queries.page(session, SYSTEM, wanted)
+    for number, report in enumerate(everything):
+        for name in (str(report.id), report.uuid.upper()):
+            rest = queries.page(session, SYSTEM, wanted, limit=2, starting_after=name)
+            assert rest == everything[number + 1 : number + 3]
+
+
+def test_a_page_after_a_report_that_one_may_not_see_is_refused(session, reports):
+    tokyo = queries.one(session, SYSTEM, reports["tokyo"])
+    other = queries.one(session, SYSTEM, reports["acme march"])
+    bound = actor_with(Role.MANAGER, user_id=None, name="Tokyo", customer_id=tokyo.customer_id)
+    for name in (str(other.id), "999", "no\0such", "9" * 30):
+        with pytest.raises(Invalid, match="starting_after"):
+            queries.page(session, bound, ReportFilter(), starting_after=name)
+
+
 def test_totals_never_add_currencies(session, reports):
     assert queries.totals(session, SYSTEM, ReportFilter()) == [Money(7, "JPY"), Money(1600, "USD")]
 
@@ -128,7 +151,7 @@ def test_a_report_is_found_by_its_id_or_uuid(session, reports):
     report = queries.one(session, SYSTEM, reports["tokyo"])
     assert queries.one(session, SYSTEM, str(report.id)) == report
     assert queries.one(session, SYSTEM, report.uuid) == report
-    for missing in (999, "999", "no-such", "9" * 30):
+    for missing in (999, "999", "no-such", "9" * 30, 10**30, -1, "-1", "\0", "١", "../1", report.uuid[:-1]):
         with pytest.raises(NotFound):
             queries.one(session, SYSTEM, missing)
 
@@ -181,6 +204,29 @@ def test_the_summary_knows_customers_without_reports_and_leaves_them_out_when_as
     assert (new.report_count, new.total_minor, new.average, new.first_report) == (0, 0, None, None)
     assert {row.customer_ref for row in billed_ones} == {"ACME-1", "TYO"}
     assert (summary.count(session, SYSTEM, SummaryFilter()), len(everybody)) == (3, 3)
+
+
+def test_the_summary_is_read_piece_by_piece_and_keeps_a_customers_currencies_together(session, reports):
+    acme, tokyo = (row.customer_id for row in summary.page(session, SYSTEM, SummaryFilter(order_by="customer_id")))
+    a_customer(session, "NEW", name="Newcomer")
+    session.execute(update(Customer).where(Customer.id == acme).values(currency="EUR"))
+    session.execute(
+        update(BillingReport).where(BillingReport.id == reports["acme april"]).values(currency="EUR", total_minor=5)
+    )
+
+    def pieces(after, limit, **wanted):
+        rows = summary.after(session, SYSTEM, after, limit=limit, **wanted)
+        return [(row.customer_id, row.currency, row.report_count, row.total_minor) for row in rows]
+
+    of_acme = [(acme, "EUR", 1, 5), (acme, "USD", 1, 400)]
+    of_tokyo = [(tokyo, "JPY", 1, 7)]
+    assert pieces(0, 1) == of_acme
+    assert pieces(acme, 1) == pieces(acme, 9) == pieces(0, 9, only=tokyo) == of_tokyo
+    assert pieces(0, 9) == of_acme + of_tokyo
+    assert pieces(tokyo, 9) == pieces(0, 9, only=999) == []
+    bound = actor_with(Role.FINANCE, user_id=None, name="Tokyo", customer_id=tokyo)
+    assert [row.currency for row in summary.after(session, bound, 0, limit=9)] == ["JPY"]
+    assert summary.after(session, bound, 0, limit=9, only=acme) == []
 
 
 def test_every_ordering_of_the_summary_works(session, reports):

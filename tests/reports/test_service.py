@@ -174,8 +174,9 @@ def test_an_old_report_keeps_what_it_said(session):
 
 def test_refusals(session):
     acme = a_customer(session)
-    with pytest.raises(Invalid, match=r"^Customer with ID 999 not found$"):
-        generate(session, 999)
+    for nobody in (999, 0, -1, 2**31, 10**30):
+        with pytest.raises(Invalid, match=f"^Customer with ID {nobody} not found$"):
+            generate(session, nobody)
     with pytest.raises(Invalid, match=r"^Start date must be before end date$"):
         Period(date(2026, 3, 2), date(2026, 3, 1))
     with pytest.raises(Invalid, match="A report covers days from 1900-01-01 to 2199-12-31"):
