@@ -15,7 +15,7 @@ from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import document
 from billing_core.invoices.models import CreditNote
-from billing_core.mailing import letters, mails, texts
+from billing_core.mailing import letters, mails
 from billing_core.mailing.letters import Letter, Sender
 from billing_core.mailing.models import MailKind
 from billing_core.mailing.texts import Wording
@@ -62,7 +62,7 @@ def send_credit_note(
         subject=("credit_note", note.id),
         to=mails.address(prepared.to if to is None else to),
         customer_id=note.customer_id,
-        letter=_changed(MailKind.CREDIT_NOTE, prepared.letter, letters.credit_note_values(said), subject, body),
+        letter=_changed(prepared.letter, letters.credit_note_values(said), subject, body),
         sender=Sender(said.issuer.name, said.issuer.email),
         attachments=[["credit_note_pdf", note.id]],
         name=mails.key(before, note.public_id),
@@ -105,7 +105,7 @@ def send_statement(
         subject=("customer", customer.id),
         to=mails.address(prepared.to if to is None else to),
         customer_id=customer.id,
-        letter=_changed(MailKind.STATEMENT, prepared.letter, values, subject, body),
+        letter=_changed(prepared.letter, values, subject, body),
         sender=Sender(business.name, business.email),
         attachments=[["statement_pdf", _plain(known)]],
         name=mails.key(before, customer.public_id),
@@ -134,12 +134,12 @@ def _statement_values(session: Session, actor: Actor, wanted: Wanted) -> dict[st
     )
 
 
-def _changed(kind: MailKind, letter: Letter, values: dict[str, Any], subject: str | None, body: str | None) -> Letter:
+def _changed(letter: Letter, values: dict[str, Any], subject: str | None, body: str | None) -> Letter:
     """The letter in the words that people have made of it."""
     if subject is None and body is None:
         return letter
     wording = Wording(letter.subject if subject is None else subject, letter.text if body is None else body)
-    return letters.letter(texts.checked(kind, wording), values, letter.language)
+    return letters.changed_letter(wording, values, letter.language)
 
 
 def _plain(wanted: Wanted) -> dict[str, Any]:

@@ -149,10 +149,19 @@ def statement_values(
 
 def letter(wording: Wording, values: Mapping[str, Any], language: str) -> Letter:
     """The wording, ``texts.checked``, filled in."""
+    said = Wording(texts.fill(wording.subject, values, field="subject"), texts.fill(wording.body, values))
+    return _letter(said, values, language)
+
+
+def changed_letter(changed: Wording, values: Mapping[str, Any], language: str) -> Letter:
+    """A letter in the words that somebody has made of it; see ``texts.fill_changed``."""
+    return _letter(texts.fill_changed(changed, values), values, language)
+
+
+def _letter(said: Wording, values: Mapping[str, Any], language: str) -> Letter:
     known = known_language(language)
-    subject = texts.fill(wording.subject, values, field="subject")
-    text = texts.fill(wording.body, values)
-    return Letter(known, subject, text + "\n", _html(known, subject, text, str(values.get("link", ""))))
+    html = _html(known, said.subject, said.body, str(values.get("link", "")))
+    return Letter(known, said.subject, said.body + "\n", html)
 
 
 def _html(language: str, subject: str, text: str, link: str) -> str:

@@ -16,7 +16,7 @@ from billing_core.invoices import queries
 from billing_core.invoices import service as invoices
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.rows import InvoiceView
-from billing_core.mailing import letters, mails, texts
+from billing_core.mailing import letters, mails
 from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind
 from billing_core.mailing.texts import Wording
@@ -93,9 +93,11 @@ def send_invoice(
         raise _refusal(plan)
     own = None
     if subject is not None or body is not None:
-        wording = letters.wordings(session, [found[0].business_id]).of(found[0].business_id, plan.kind, plan.language)
-        chosen = replace(wording, **{k: v for k, v in (("subject", subject), ("body", body)) if v is not None})
-        own = texts.checked(plan.kind, chosen)
+        shown = Wording(plan.letter.subject, plan.letter.text)
+        own = replace(shown, **{k: v for k, v in (("subject", subject), ("body", body)) if v is not None})
+        # Before anything is done: is there a place in it that no value fits?
+        sender = letters.senders(session, found)[invoice_id]
+        letters.changed_letter(own, letters.invoice_values(found[0], sender, today=today), plan.language)
     return _send(session, actor, [plan], own, now=now, today=today, delay=delay)[0]
 
 
@@ -210,15 +212,18 @@ def _send(
     wordings = letters.wordings(session, [invoice.business_id for invoice in found])
     messages, traces = [], []
     for plan, invoice in zip(plans, found, strict=True):
-        wording = own or wordings.of(invoice.business_id, plan.kind, plan.language)
         values = letters.invoice_values(invoice, senders[invoice.id], today=today)
+        if own is None:
+            letter = letters.letter(wordings.of(invoice.business_id, plan.kind, plan.language), values, plan.language)
+        else:
+            letter = letters.changed_letter(own, values, plan.language)
         messages.append(
             mails.mail(
                 plan.kind,
                 subject=("invoice", invoice.id),
                 to=plan.to,
                 customer_id=invoice.customer_id,
-                letter=letters.letter(wording, values, plan.language),
+                letter=letter,
                 sender=senders[invoice.id],
                 attachments=[["invoice_pdf", invoice.id]],
                 name=mails.key(known.get(invoice.id), invoice.public_id),

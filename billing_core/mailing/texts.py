@@ -78,6 +78,8 @@ _ALLOWED: Final = (
     nodes.Filter,
 )
 _EMPTY_LINES: Final = re.compile(r"\n{3,}")
+# A value's place, as people see it in a letter that waits for its number.
+_PLACE: Final = re.compile(r"\{\{ *(\w+) *\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +104,47 @@ def fill(template: str, values: Mapping[str, Any], *, field: str = "body") -> st
         written = _compiled(template).render(values)
     except (TemplateError, TypeError) as error:  # comparing a number with a text is a TypeError
         raise Invalid(f"The text cannot be filled in: {error}", fields={field: str(error)}) from None
-    lines = "\n".join(line.rstrip() for line in written.strip().splitlines())
-    return " ".join(lines.split()) if field == "subject" else _EMPTY_LINES.sub("\n\n", lines)
+    return _tidy(written, field)
+
+
+def fill_changed(changed: Wording, values: Mapping[str, Any]) -> Wording:
+    """A filled-in letter as somebody has changed it: no template any more, but for the places of single values.
+
+    What a value itself has brought in (a customer may be called ``{% x``) stays as it is. Invalid names every field
+    at fault, and a place that no value fits.
+    """
+    kept, reasons = _limited(changed)
+    brought = [value for value in values.values() if isinstance(value, str)]
+
+    def filled(field: str, text: str) -> str:
+        def value_at(place: re.Match[str]) -> str:
+            if place[1] != "number" and any(place[0] in value for value in brought):
+                return place[0]
+            if place[1] not in values:
+                reasons.setdefault(field, _unknown(place[1], values))
+            return str(values.get(place[1], ""))
+
+        return _tidy(_PLACE.sub(value_at, text), field)
+
+    done = Wording(filled("subject", kept.subject), filled("body", kept.body))
+    if reasons:
+        raise Invalid("The text cannot be used as it is", fields=reasons)
+    return done
 
 
 def checked(kind: MailKind, wording: Wording) -> Wording:
     """The wording as it is kept. Invalid names every field at fault and what in it is unknown or not allowed."""
+    kept, reasons = _limited(wording)
+    for field, text in (("subject", kept.subject), ("body", kept.body)):
+        if field not in reasons and (problem := _problem(text, VARIABLES[kind])):
+            reasons[field] = problem
+    if reasons:
+        raise Invalid("The text cannot be used as it is", fields=reasons)
+    return kept
+
+
+def _limited(wording: Wording) -> tuple[Wording, dict[str, str]]:
+    """The wording as it is kept, and what is wrong with it as a text, by field."""
     reasons: dict[str, str] = {}
     kept = Wording(wording.subject.strip(), wording.body.replace("\r\n", "\n").strip() + "\n")
     for field, text in (("subject", kept.subject), ("body", kept.body)):
@@ -119,11 +156,16 @@ def checked(kind: MailKind, wording: Wording) -> Wording:
             reasons[field] = f"has a character in it that cannot be kept ({found})"
         elif field == "subject" and "\n" in text:
             reasons[field] = "is one line"
-        elif problem := _problem(text, VARIABLES[kind]):
-            reasons[field] = problem
-    if reasons:
-        raise Invalid("The text cannot be used as it is", fields=reasons)
-    return kept
+    return kept, reasons
+
+
+def _tidy(text: str, field: str) -> str:
+    lines = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    return " ".join(lines.split()) if field == "subject" else _EMPTY_LINES.sub("\n\n", lines)
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    return f"has “{name}”, which this kind of mail does not know; there are {', '.join(known)}"
 
 
 @lru_cache(maxsize=256)
@@ -152,7 +194,7 @@ def _not_allowed(parsed: nodes.Template, known: Collection[str]) -> str | None:
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
             return f"uses the filter “{node.name}” in line {node.lineno}; there are {', '.join(FILTERS)}"
         if isinstance(node, nodes.Name) and node.name not in known:
-            return f"has “{node.name}”, which this kind of mail does not know; there are {', '.join(known)}"
+            return _unknown(node.name, known)
     return None
 
 

@@ -10,7 +10,7 @@ from billing_core.invoices.content import LANGUAGES
 from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
-from billing_core.mailing import letters, texts
+from billing_core.mailing import letters
 from billing_core.mailing import service as mailing
 from billing_core.mailing.service import Planned
 from billing_core.mailing.texts import Wording
@@ -124,12 +124,11 @@ def _letter(read: Reader, invoice: InvoiceView, plan: Planned, to: str, wording:
     """How the mail will read."""
     st.caption("How it reads")
     try:
-        kept = texts.checked(plan.kind, wording)
         with context.reading() as session:
             sender = letters.senders(session, [invoice])[invoice.id]
         values = letters.invoice_values(invoice, sender, today=read.today)
         values["number"] = invoice.number or number.strip() or "[number]"
-        letter = letters.letter(kept, values, plan.language)
+        letter = letters.changed_letter(wording, values, plan.language)
     except BillingError as error:
         context.refused(error)
         return

@@ -9,6 +9,7 @@ from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.errors import Forbidden, Invalid, NotFound
 from billing_core.invoices import credit_notes, service
+from billing_core.invoices.models import CreditNote
 from billing_core.mailing import dispatch, documents
 from billing_core.outbox.models import OutboxMessage
 from billing_core.receivables.statement import Wanted
@@ -44,6 +45,13 @@ def test_its_words_can_be_changed_before(session, note_id):
     message = session.get_one(OutboxMessage, message_id)
     assert (message.recipient, message.title) == ("bob@acme.example", prepared.letter.subject)
     assert "Sorry again" in message.content["text"]
+
+
+def test_a_reason_may_read_like_a_template(session, note_id):
+    session.get_one(CreditNote, note_id).reason = "{% less {{ hours }}"
+    text = documents.prepare_credit_note(session, GRACE, note_id).letter.text + "\nSorry!"
+    message_id = documents.send_credit_note(session, GRACE, note_id, now=LATER, body=text)
+    assert "Reason: {% less {{ hours }}" in session.get_one(OutboxMessage, message_id).content["text"]
 
 
 def test_a_statement_stays_as_it_was_known_when_it_was_sent(session, note_id):

@@ -93,6 +93,17 @@ def test_a_variable_that_does_not_exist_is_named_and_nothing_is_sent(session):
     assert session.get_one(Invoice, draft.id).state is InvoiceState.DRAFT
 
 
+@pytest.mark.parametrize("name", ["{% x", "{{ x }}", "{# Acme #}", "{{ link }} {{"])
+def test_a_customer_may_be_called_like_a_template_also_where_the_words_were_changed(session, name):
+    draft = a_draft(session, a_customer(session, name=name), customer_name=name)
+    (plan,) = service.rehearse(session, GRACE, [draft.id], today=TODAY)
+    assert f"Dear {name}," in plan.letter.text.splitlines()
+    message = send(session, draft.id, subject=f"{{{{ number }}}} for {name}", body=plan.letter.text + "\nThank you!")
+    assert message.title == f"INV-2026-001 for {name}"
+    assert f"Dear {name}," in message.content["text"].splitlines()
+    assert message.content["text"].endswith("Thank you!\n")
+
+
 def test_many_are_sent_at_once_and_what_cannot_go_is_left_out(session):
     customer = a_customer(session)
     ids = [a_draft(session, customer).id for _ in range(3)]
