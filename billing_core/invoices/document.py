@@ -16,6 +16,7 @@ from billing_core.businesses.models import Business, BusinessLogo
 from billing_core.errors import NotFound
 from billing_core.invoices.content import Content
 from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem, InvoiceState
+from billing_core.invoices.payment_links import LinkState, PaymentLink
 from billing_core.invoices.terms import due_date
 from billing_core.invoices.totals import Line, TaxRow, Totals, totals
 
@@ -116,7 +117,7 @@ class CreditNoteDocument:
 
 
 def of_invoice(session: Session, invoice_id: int, *, address: str | None = None) -> InvoiceDocument:
-    """A stored invoice; ``address`` is the product's own, for the link to the customer's page. NotFound."""
+    """A stored invoice; ``address`` is the product's own, for the links to the customer's pages. NotFound."""
     invoice = session.get(Invoice, invoice_id)
     if invoice is None:
         raise NotFound(f"Invoice {invoice_id} does not exist")
@@ -163,6 +164,7 @@ def of_invoice(session: Session, invoice_id: int, *, address: str | None = None)
         due_minor=figures.total_minor if invoice.state is InvoiceState.DRAFT else invoice.due_minor,
         made_at=invoice.sent_at or invoice.created_at,
         view_url=f"{address}/i/{invoice.token}" if address and invoice.number else None,
+        payment_url=f"{address}/pay/{_link_token(session, invoice)}" if address and invoice.payment_url else None,
     )
 
 
@@ -256,6 +258,12 @@ def _lines(lines: Sequence[Any], figures: Totals) -> tuple[DocumentLine, ...]:
 
 def _customer(invoice: Invoice) -> Recipient:
     return Recipient(invoice.customer_name, invoice.customer_address, invoice.customer_email, invoice.customer_tax_id)
+
+
+def _link_token(session: Session, invoice: Invoice) -> str:
+    """Customers get our own address, which leads on to the gateway's: it still answers when the link has ended."""
+    active = (PaymentLink.invoice_id == invoice.id, PaymentLink.state == LinkState.ACTIVE)
+    return session.scalars(select(PaymentLink.token).where(*active)).one()
 
 
 def _issuer(session: Session, invoice: Invoice) -> Issuer:
