@@ -1,26 +1,36 @@
 """Answers that leave as they are made, with the session they read from open until the last byte or the hang-up."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from urllib.parse import quote
 
 from sqlalchemy.orm import Session
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from billing_core import runtime
 from billing_core.reports.exporting import Download
 
 
+# Fewer chunks than these are sent at once: each chunk of a stream costs a change of threads.
+_AT_ONCE = 3
+
+
 class _FromSession(StreamingResponse):
     """Closes what it reads from, also when nobody waits for the rest any more."""
 
-    def __init__(self, file: Download, resources: ExitStack, *, inline: bool) -> None:
-        header = disposition(file.file_name, inline=inline)
-        super().__init__(file.chunks, media_type=file.media_type, headers={"Content-Disposition": header})
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        resources: ExitStack,
+        *,
+        media_type: str,
+        headers: dict[str, str] | None = None,
+        status: int = 200,
+    ) -> None:
+        super().__init__(chunks, status, headers, media_type)
         self._resources = resources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,7 +38,7 @@ class _FromSession(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-def streamed(ask: Callable[[Session], Download], *, inline: bool = False) -> StreamingResponse:
+def streamed(ask: Callable[[Session], Download], *, inline: bool = False, status: int = 200) -> StreamingResponse:
     """The answer that streams what ``ask`` returns. ``inline``: the browser shows it instead of saving it.
 
     The first chunk is made before the answer begins, so that a refusal or a failure still has its own status.
@@ -37,7 +47,24 @@ def streamed(ask: Callable[[Session], Download], *, inline: bool = False) -> Str
         session = resources.enter_context(runtime.sessions()())
         file = ask(session)
         first = next(file.chunks, b"")
-        return _FromSession(replace(file, chunks=chain((first,), file.chunks)), resources.pop_all(), inline=inline)
+        header = disposition(file.file_name, inline=inline)
+        return _FromSession(
+            chain((first,), file.chunks),
+            resources.pop_all(),
+            media_type=file.media_type,
+            headers={"Content-Disposition": header},
+            status=status,
+        )
+
+
+def told(ask: Callable[[Session], Iterator[bytes]], *, media_type: str, status: int = 200) -> Response:
+    """The answer made of the chunks that ``ask`` returns: at once where they are few, else as they are made."""
+    with ExitStack() as resources:
+        chunks = ask(resources.enter_context(runtime.sessions()()))
+        first = list(islice(chunks, _AT_ONCE))
+        if len(first) < _AT_ONCE:
+            return Response(b"".join(first), status, media_type=media_type)
+        return _FromSession(chain(first, chunks), resources.pop_all(), media_type=media_type, status=status)
 
 
 def disposition(file_name: str, *, inline: bool = False) -> str:
