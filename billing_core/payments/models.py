@@ -76,6 +76,8 @@ class Payment(Base):
     gateway_key: Mapped[str | None] = mapped_column(String(255))
     intent_id: Mapped[str | None] = mapped_column(String(255))
     charge_id: Mapped[str | None] = mapped_column(String(255))
+    # What posted the fee, where the gateway told it after the payment.
+    fee_entry_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("ledger_entries.id"))
     undone_at: Mapped[datetime | None]
     undone_reason: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime]

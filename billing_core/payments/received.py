@@ -51,6 +51,15 @@ class Received:
     fee_minor: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class GatewayNames:
+    """What the gateway calls a payment. ``key`` proves that it came in once; the others name it in later events."""
+
+    key: str
+    intent_id: str | None = None
+    charge_id: str | None = None
+
+
 def record(
     session: Session,
     actor: Actor,
@@ -98,6 +107,33 @@ def record_for(
     return _write(session, actor, customer, invoice.business_id, received, paid, wanted, now=now)
 
 
+def record_collected(
+    session: Session,
+    actor: Actor,
+    invoice: Invoice,
+    *,
+    received: Received,
+    names: GatewayNames,
+    pays: bool,
+    today: date,
+    now: datetime,
+) -> Payment:
+    """Take in what a gateway has collected for an invoice. It pays the invoice, or is kept wholly as credit.
+
+    The caller holds the customer's row and the invoice's, and knows that this payment is not recorded yet.
+    """
+    actor.require(Permission.PAYMENT_WRITE)
+    _check(received, today)
+    customer = customers.for_change(session, actor, invoice.customer_id)
+    paid, wanted = ([invoice], {invoice.id: received.amount_minor}) if pays else ([], {})
+    for one in paid:
+        _check_fits(one, customer, received.currency, received.amount_minor)
+    payment = _write(session, actor, customer, invoice.business_id, received, paid, wanted, now=now)
+    payment.gateway_key, payment.intent_id, payment.charge_id = names.key, names.intent_id, names.charge_id
+    session.flush()
+    return payment
+
+
 def undo(session: Session, actor: Actor, payment_id: int, *, reason: str, today: date, now: datetime) -> Payment:
     """Take back a payment that was recorded wrongly: the opposite is posted, its invoices are due again.
 
@@ -126,6 +162,8 @@ def undo(session: Session, actor: Actor, payment_id: int, *, reason: str, today:
             memo = f"payment {payment.public_id} undone"
             ledger.reverse(session, actor, allocation.undone_entry_id, effective_on=today, memo=memo, now=now)
     ledger.reverse(session, actor, payment.entry_id, effective_on=today, memo=why, now=now)
+    if payment.fee_entry_id is not None:
+        ledger.reverse(session, actor, payment.fee_entry_id, effective_on=today, memo=why, now=now)
     payment.undone_at, payment.undone_reason = now, why
     for allocation in standing:
         allocation.undone_at = now

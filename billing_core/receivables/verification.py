@@ -103,9 +103,9 @@ def _allocations(session: Session) -> Check:
 
 
 def _payments(session: Session) -> Check:
-    """Cash and fees of its entry, and whether it was reversed."""
+    """Cash and fees of its entry, the fee that was told later, and whether it was reversed."""
     came = _posted(Payment.entry_id, Account.CASH, Account.FEES)
-    fees = _posted(Payment.entry_id, Account.FEES)
+    fees = _posted(Payment.entry_id, Account.FEES) + _posted(Payment.fee_entry_id, Account.FEES)
     reversal = aliased(LedgerEntry)
     statement = (
         select(Payment.id)

@@ -34,6 +34,11 @@ def upgrade() -> None:
     op.create_index("ix_payments_charge_id", "payments", ["charge_id"])
     op.create_index("ix_payments_intent_id", "payments", ["intent_id"])
     op.create_index("uq_payments_gateway_key", "payments", ["gateway_key"], unique=True)
+    big = "INTEGER" if op.get_bind().dialect.name == "sqlite" else "BIGINT"
+    op.execute(
+        f"ALTER TABLE payments ADD COLUMN fee_entry_id {big} "
+        "CONSTRAINT fk_payments_fee_entry_id_ledger_entries REFERENCES ledger_entries (id)"
+    )
     op.execute(
         "ALTER TABLE refunds ADD COLUMN payment_id INTEGER "
         "CONSTRAINT fk_refunds_payment_id_payments REFERENCES payments (id)"
