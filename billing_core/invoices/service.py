@@ -121,23 +121,23 @@ def update_details(
     *,
     now: datetime,
     today: date,
-    drawn_from: int | None = None,
+    shown: Details | None = None,
 ) -> Invoice:
     """Change details of a draft or an open invoice; one whose due date moves on is not overdue any more.
 
-    ``drawn_from``: the version that the form showed; None takes whatever there is.
+    ``shown``: what the form showed; None takes whatever there is. Conflict where somebody has saved another detail
+    meanwhile; what else happens to an invoice, such as its customer's first view, is none.
     """
     actor.require(Permission.INVOICE_WRITE)
     invoice = queries.for_change(session, actor, invoice_id)
     if invoice.state not in (DRAFT, OPEN):
         raise Conflict(f"{named(invoice)} is {invoice.state.value}: it does not change any more")
     current = queries.content(session, invoice)
-    given = {name: value for name, value in asdict(details).items() if value is not None}
-    wanted = checked(replace(current, **given))
+    wanted = checked(replace(current, **_given(details)))
     _, facts = audit.changed(writing.header_of(current), writing.header_of(wanted))
     if not facts:
         return invoice
-    if drawn_from not in (None, invoice.version):
+    if shown is not None and any(getattr(current, name) != value for name, value in _given(shown).items()):
         raise _stale(session, invoice, current, wanted)
     fields = list(facts)
     if facts.get("due_on", date.min) >= today:
@@ -278,6 +278,10 @@ def _draw(session: Session, businesses: Mapping[int, Business], invoices: Sequen
     return drawn
 
 
+def _given(details: Details) -> dict[str, Any]:
+    return {name: value for name, value in asdict(details).items() if value is not None}
+
+
 def _edited_lately(session: Session, actor: Actor, invoice: Invoice, now: datetime) -> bool:
     """Does the timeline already say that this person is writing?"""
     found = select(InvoiceEvent.id).where(
@@ -293,9 +297,12 @@ def _edited_lately(session: Session, actor: Actor, invoice: Invoice, now: dateti
 def _stale(session: Session, invoice: Invoice, current: Content, wanted: Content) -> Conflict:
     """Who has saved in between, and how what differs reads now."""
     last = select(AuditEntry.actor_name).where(
-        AuditEntry.subject_kind == "invoice", AuditEntry.subject_id == str(invoice.id)
+        AuditEntry.subject_kind == "invoice",
+        AuditEntry.subject_id == str(invoice.id),
+        AuditEntry.action == Permission.INVOICE_WRITE,
     )
     who = session.scalar(last.order_by(AuditEntry.id.desc()).limit(1)) or "Somebody"
     reads = writing.now_reads(current, wanted)
     said = "; ".join(f"{field.replace('_', ' ')} {reason}" for field, reason in reads.items())
-    return Conflict(f"{who} has saved this draft in the meantime: {said}", fields=reads)
+    saved = "this draft" if invoice.state is DRAFT else named(invoice)
+    return Conflict(f"{who} has saved {saved} in the meantime: {said}", fields=reads)

@@ -1,5 +1,6 @@
 """What may still be changed on a sent invoice, and whether the customer is reminded of it."""
 
+from dataclasses import fields
 from datetime import timedelta
 
 import streamlit as st
@@ -43,6 +44,7 @@ def details(invoice: InvoiceView) -> None:
     if st.button("Save details", type="primary", icon=":material/save:", key="save_details"):
         actor = signed_in()
         wanted = Details(name, email, due_on or invoice.due_on, payment_terms, notes)
+        shown = Details(*(getattr(invoice, field.name) for field in fields(Details)))
         with attempt("Saved the details") as session:
             service.update_details(
                 session,
@@ -51,7 +53,7 @@ def details(invoice: InvoiceView) -> None:
                 wanted,
                 now=utc_now(),
                 today=Reader(actor).today,
-                drawn_from=invoice.version,
+                shown=shown,
             )
 
 

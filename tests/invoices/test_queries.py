@@ -149,3 +149,11 @@ def test_a_page_far_back_is_found_without_sorting(sessions, database_url):
         plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}").all()
 
     assert [step[-1] for step in plan] == ["SCAN invoices USING INDEX ix_invoices_issued"]
+
+
+@pytest.mark.parametrize("number", [2**31, 2**63, 10**40, -(2**70), 0])
+def test_what_no_database_holds_as_an_id_is_no_invoice(session, number):
+    with pytest.raises(NotFound):
+        queries.one(session, SYSTEM, number)
+    with pytest.raises(NotFound):
+        queries.for_change(session, SYSTEM, number)

@@ -245,6 +245,18 @@ def test_details_change_until_paid_and_a_later_due_date_ends_overdue(session):
         service.update_details(session, GRACE, sent.id, Details(notes="Late"), now=NOW, today=after)
 
 
+def test_a_form_of_details_conflicts_with_what_others_saved_and_not_with_what_else_happened(session):
+    sent = an_invoice(session, a_customer(session))
+    shown = Details(customer_name="Acme Corp", notes="")
+    following.mark_viewed(session, sent.token, now=LATER)
+
+    service.update_details(session, GRACE, sent.id, Details(notes="By Grace"), now=NOW, today=TODAY, shown=shown)
+
+    with pytest.raises(Conflict, match="Grace Hopper has saved Invoice INV-2026-001 in the meantime") as refused:
+        service.update_details(session, GRACE, sent.id, Details(notes="By Ada"), now=NOW, today=TODAY, shown=shown)
+    assert refused.value.fields == {"notes": "is now “By Grace”"}
+
+
 def test_wrong_details_are_named(session):
     sent = an_invoice(session, a_customer(session))
     wrong = Details(customer_email="nobody", due_on=TODAY - timedelta(days=1))
