@@ -28,7 +28,7 @@ class Customer(Base):
     """
 
     __tablename__ = "customers"
-    __table_args__ = (Index("ix_customers_name", "name", "id"),)
+    __table_args__ = (Index("ix_customers_name", "name", "id"), Index("ix_customers_email", "email"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(40), unique=True, default=new_public_id)

@@ -40,7 +40,7 @@ def change(
     The ref is how other systems know the customer and the currency decides what its rates mean: neither changes here.
     """
     actor.require(Permission.CUSTOMER_WRITE)
-    wanted = _checked(facts)
+    wanted = checked(facts)
     customer = queries.for_change(session, actor, customer_id)
     if customer.version != version:
         raise Conflict("Somebody else has changed this customer meanwhile. Look at it again before you save.")
@@ -103,7 +103,8 @@ def _set_hold(
     return customer
 
 
-def _checked(facts: Mapping[str, str]) -> dict[str, str]:
+def checked(facts: Mapping[str, str]) -> dict[str, str]:
+    """The facts as they are kept; Invalid with a reason for each that is wrong."""
     unknown = sorted(set(facts) - set(LENGTHS))
     if unknown:
         raise Invalid(f"{unknown[0]} cannot be changed", fields={unknown[0]: "cannot be changed"})

@@ -146,6 +146,9 @@ class Invoice(Base):
         _listed("ix_invoices_due_on", "due_on"),
         _listed("ix_invoices_created", "created_at"),
         _listed("ix_invoices_total", "total_minor"),
+        # For programs, which read a business's invoices from the newest on, all or those of one status.
+        _listed("ix_invoices_business", "business_id"),
+        Index("ix_invoices_business_state", "business_id", "state", "id"),
         # Ageing and what is outstanding are read from this index alone.
         Index("ix_invoices_due", "state", "currency", "due_on", "customer_id", "due_minor"),
     )

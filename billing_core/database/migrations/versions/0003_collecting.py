@@ -31,6 +31,12 @@ def upgrade() -> None:
     op.add_column("invoices", sa.Column("stripe_invoice_id", sa.String(length=255), nullable=True))
     for name in ("gateway_key", "intent_id", "charge_id"):
         op.add_column("payments", sa.Column(name, sa.String(length=255), nullable=True))
+    listed = sa.text("state <> 'cancelled' OR number IS NOT NULL")
+    op.create_index(
+        "ix_invoices_business", "invoices", ["business_id", "id"], sqlite_where=listed, postgresql_where=listed
+    )
+    op.create_index("ix_invoices_business_state", "invoices", ["business_id", "state", "id"])
+    op.create_index("ix_customers_email", "customers", ["email"])
     op.create_index("ix_payments_charge_id", "payments", ["charge_id"])
     op.create_index("ix_payments_intent_id", "payments", ["intent_id"])
     op.create_index("uq_payments_gateway_key", "payments", ["gateway_key"], unique=True)

@@ -1,0 +1,81 @@
+"""The customer behind an e-mail address, for programs that know their customers by nothing else."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.businesses.models import Business
+from billing_core.customers import service
+from billing_core.customers.models import Customer, new_public_id
+from billing_core.customers.queries import visible_to
+from billing_core.errors import Conflict
+from billing_core.identity.permissions import Actor, Permission
+
+# Of so many customers with one address, the name finds its own.
+_MOST_ALIKE = 200
+
+
+def find_or_add(
+    session: Session, actor: Actor, business: Business, *, email: str, name: str, currency: str, now: datetime
+) -> Customer:
+    """The business's customer with this address, or a new one that is billed in this currency.
+
+    Where several have the address, the one with this name; Conflict where that says nothing either: an invoice must
+    not reach the wrong one.
+    """
+    actor.require(Permission.CUSTOMER_WRITE)
+    if found := _known(session, actor, business, email, name):
+        return found
+    # Whoever else wants to add the same customer waits here, and finds it then.
+    session.scalars(select(Business.id).where(Business.id == business.id).with_for_update(key_share=True)).one()
+    return _known(session, actor, business, email, name) or _add(
+        session, actor, business, email=email, name=name, currency=currency, now=now
+    )
+
+
+def _known(session: Session, actor: Actor, business: Business, email: str, name: str) -> Customer | None:
+    """As it was typed, which the index finds, or else whatever the case."""
+    for condition in (Customer.email == email, func.lower(Customer.email) == email.lower()):
+        if found := _with(session, actor, business, condition):
+            return _meant(found, name)
+    return None
+
+
+def _with(session: Session, actor: Actor, business: Business, condition: ColumnElement[bool]) -> list[Customer]:
+    wanted = select(Customer).where(condition, Customer.business_id == business.id, visible_to(actor))
+    return list(session.scalars(wanted.order_by(Customer.id).limit(_MOST_ALIKE)))
+
+
+def _meant(found: list[Customer], name: str) -> Customer:
+    if len(found) == 1:
+        return found[0]
+    named = [customer for customer in found if customer.name.casefold() == name.casefold()]
+    if len(named) != 1:
+        reason = "belongs to several customers: customer_name must be the name of one of them"
+        raise Conflict(f"The e-mail address {reason}", fields={"customer_email": reason})
+    return named[0]
+
+
+def _add(
+    session: Session, actor: Actor, business: Business, *, email: str, name: str, currency: str, now: datetime
+) -> Customer:
+    facts = service.checked({"name": name or email, "email": email})
+    public_id = new_public_id()
+    customer = Customer(
+        public_id=public_id, ref=public_id, business_id=business.id, currency=currency, created_at=now, **facts
+    )
+    session.add(customer)
+    session.flush()
+    after = {**facts, "currency": currency}
+    audit.record(
+        session,
+        actor,
+        Permission.CUSTOMER_WRITE,
+        ("customer", customer.id),
+        label=customer.name,
+        after=after,
+        now=now,
+    )
+    return customer
