@@ -17,13 +17,15 @@ from billing_core.reports.exporting_rows import scaled
 from billing_core.reports.queries import Report
 
 _ORDERS_A_CHUNK = 500
+# A JSON string. Made once: ``json.dumps`` would make an encoder for each.
+json_text = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def detail(session: Session, report: Report) -> Iterator[bytes]:
     """The whole report: header, totals by service, orders with their service costs."""
     places = decimal_places(report.currency)
     totals = sorted(contents.service_totals(session, report), key=lambda total: total.service_id)
-    names = {total.service_id: _text(total.service_name) for total in totals}
+    names = {total.service_id: json_text(total.service_name) for total in totals}
     by_service = {
         str(total.service_id): {
             "service_name": names[total.service_id],
@@ -34,15 +36,15 @@ def detail(session: Session, report: Report) -> Iterator[bytes]:
     header = {
         "id": str(report.id),
         "customer_id": str(report.customer_id),
-        "customer_name": _text(report.customer_name),
-        "start_date": _text(report.period_start.isoformat()),
-        "end_date": _text(report.period_end.isoformat()),
-        "created_at": _text(instant(report.created_at)),
+        "customer_name": json_text(report.customer_name),
+        "start_date": json_text(report.period_start.isoformat()),
+        "end_date": json_text(report.period_end.isoformat()),
+        "created_at": json_text(instant(report.created_at)),
         "total_amount": scaled(report.total_minor, places),
-        "service_totals": _object({key: _object(value) for key, value in by_service.items()}),
+        "service_totals": json_object({key: json_object(value) for key, value in by_service.items()}),
     }
     # The header without its closing brace: the orders are its last member.
-    yield f'{_object(header)[:-1]}, "orders": ['.encode()
+    yield f'{json_object(header)[:-1]}, "orders": ['.encode()
     waiting, separator = [], ""
     for order, charges in exporting_rows.by_order(session, report, exporting_rows.charges(report)):
         waiting.append(separator + _order(order, charges, names, places))
@@ -68,21 +70,17 @@ def _order(
         f'{{"service_id": {service_id}, "service_name": {names[service_id]}, "amount": {scaled(minor, places)}}}'
         for _, service_id, minor in charges
     )
-    return _object(
+    return json_object(
         {
             "order_id": str(order.order_id),
-            "reference_number": _text(order.reference_number),
-            "order_date": _text(order.order_date.isoformat()),
+            "reference_number": json_text(order.reference_number),
+            "order_date": json_text(order.order_date.isoformat()),
             "total_amount": scaled(order.total_minor, places),
             "service_costs": f"[{costs}]",
         }
     )
 
 
-def _object(members: Mapping[str, str]) -> str:
+def json_object(members: Mapping[str, str]) -> str:
     """A JSON object of members that are JSON already."""
     return "{" + ", ".join(f'"{name}": {value}' for name, value in members.items()) + "}"
-
-
-def _text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

@@ -42,6 +42,15 @@ def charges(report: Report) -> Select[int, int, int]:
     )
 
 
+def counted_charges(report: Report) -> Select[*tuple[Any, ...]]:
+    """(order id, service id, scaled quantity, minor units), by order and service."""
+    return (
+        select(ReportCharge.order_id, ReportCharge.service_id, stored(ReportCharge.quantity), ReportCharge.amount_minor)
+        .where(ReportCharge.report_id == report.id)
+        .order_by(ReportCharge.order_id, ReportCharge.service_id)
+    )
+
+
 def explained_charges(report: Report) -> Select[*tuple[Any, ...]]:
     """Each charge with what explains it, by order and service."""
     return (
