@@ -1,14 +1,15 @@
 """Settings from the environment, read once at the edge of the process.
 
-Names are a promise: ``BILLING_…``, and ``PORT``.
+Names are a promise: ``BILLING_…``, ``STRIPE_…``, and ``PORT``.
 """
 
 import secrets
 from functools import cache
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -40,7 +41,41 @@ class Settings(BaseSettings):
     mail_from: str = Field("", description="The address that mails come from; unset: the user of the mail server")
     session_idle_minutes: int = Field(480, ge=5, description="A session unused for this long ends")
     session_max_hours: int = Field(168, ge=1, description="A session ends after this long, however much it is used")
+    stripe_secret_key: SecretStr | None = Field(
+        None,
+        validation_alias="STRIPE_SECRET_KEY",
+        description="Stripe's secret or restricted key; unset: the embedded sandbox, where no money moves",
+    )
+    stripe_webhook_secret: SecretStr | None = Field(
+        None,
+        validation_alias="STRIPE_WEBHOOK_SECRET",
+        description="Signs what Stripe tells us; needed with a key",
+    )
+    stripe_api_base: str = Field(
+        "https://api.stripe.com", validation_alias="STRIPE_API_BASE", description="Where Stripe is reached"
+    )
     port: int = Field(8501, validation_alias="PORT", description="The port of the whole product")
+
+    @field_validator("stripe_secret_key", "stripe_webhook_secret", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, given: SecretStr | str | None) -> SecretStr | str | None:
+        """A file of settings often names what it leaves empty."""
+        text = given.get_secret_value() if isinstance(given, SecretStr) else given
+        return (text or "").strip() or None
+
+    @model_validator(mode="after")
+    def _stripe_is_complete(self) -> Self:
+        """Half a connection would take money that nobody hears of. Says so without showing a key."""
+        if self.stripe_secret_key is None:
+            return self
+        if not self.stripe_secret_key.get_secret_value().startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
+            raise SystemExit("STRIPE_SECRET_KEY is not a secret key of Stripe: those start with sk_ or rk_")
+        if self.stripe_webhook_secret is None:
+            raise SystemExit(
+                "STRIPE_SECRET_KEY is set without STRIPE_WEBHOOK_SECRET: payments would arrive unnoticed. "
+                "Copy the signing secret (whsec_…) of the webhook endpoint from Stripe's dashboard"
+            )
+        return self
 
     @property
     def sqlalchemy_url(self) -> str:

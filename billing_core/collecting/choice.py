@@ -1,0 +1,32 @@
+"""Which gateway collects for us: Stripe where it has a key, our own sandbox otherwise."""
+
+import hashlib
+import hmac
+
+from billing_core.collecting.gateway import Gateway
+from billing_core.collecting.stripe_gateway import StripeGateway, mode_of
+from billing_core.database import Sessions
+from billing_core.invoices.payment_links import Mode
+from billing_core.settings import Settings
+
+
+def gateway(sessions: Sessions, settings: Settings) -> Gateway:
+    """Made anew for each use: it holds no connection."""
+    key = settings.stripe_secret_key
+    if key is not None:
+        return StripeGateway(key, base=settings.stripe_api_base)
+    from billing_core.collecting.sandbox import SandboxGateway
+
+    return SandboxGateway(sessions, settings)
+
+
+def mode(settings: Settings) -> Mode:
+    return Mode.SANDBOX if settings.stripe_secret_key is None else mode_of(settings.stripe_secret_key)
+
+
+def webhook_secret(settings: Settings) -> str:
+    """What signs events: Stripe's, or for the sandbox one that follows from our own secret."""
+    if settings.stripe_webhook_secret is not None and settings.stripe_secret_key is not None:
+        return settings.stripe_webhook_secret.get_secret_value()
+    made = hmac.new(settings.signing_key().encode(), b"sandbox webhooks", hashlib.sha256)
+    return f"whsec_{made.hexdigest()}"
