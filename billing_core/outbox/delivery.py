@@ -6,6 +6,7 @@ nothing is lost; a message leaves twice only where the process ends between the 
 
 import random
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 import structlog
 from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
@@ -34,6 +36,8 @@ WAITS: Final = (
 # As long as this a message stays with the process that has claimed it: longer than a dozen answers of a mail server
 # that takes its full time for each.
 LEASE: Final = timedelta(minutes=15)
+# Seconds between the tries to write down what has left, while the database is busy or away: all within the claim.
+MARK_AGAIN: Final = (1, 5, 15, 60, 120)
 WAITING, FAILED = MessageState.WAITING, MessageState.FAILED
 _CHANCE = random.SystemRandom()
 
@@ -104,14 +108,17 @@ def deliver_due(
     limit: int = 100,
     ending: Callable[[], bool] = lambda: False,
     chance: Callable[[], float] = _CHANCE.random,
+    pause: Callable[[float], None] = time.sleep,
 ) -> Outcome:
     """Deliver what is due, one message after the other, at most ``limit``; any number of processes may do so at once.
 
     A message of a channel without an adapter is held back, for a person to release: set up weeks later, it must not
     leave by itself. ``chance`` (0 to 1) spreads the next tries, so that they do not all come in the same second.
+    ``pause`` waits so many seconds.
     """
     outcome = Outcome()
     outcome.held_back = _hold_back(sessions, adapters, now_of())
+    outcome.failed = _give_up(sessions, now_of())
     for _ in range(limit):
         if ending():
             break
@@ -119,7 +126,7 @@ def deliver_due(
             message, channel = _claim(session, adapters, now=now_of())
         if message is None:
             break
-        _deliver(sessions, adapters[channel], message, outcome, delivered, now_of, chance)
+        _deliver(sessions, adapters[channel], message, outcome, delivered, now_of, chance, pause)
     return outcome
 
 
@@ -131,6 +138,7 @@ def _deliver(
     delivered: Witness | None,
     now_of: Callable[[], datetime],
     chance: Callable[[], float],
+    pause: Callable[[float], None],
 ) -> None:
     try:
         adapter(message)
@@ -157,13 +165,41 @@ def _deliver(
             _mark(sessions, message, state=WAITING, last_error=reason, not_before=next_try)
     else:
         outcome.delivered += 1
-        now = now_of()
-        with sessions.begin() as session:
-            # Whoever holds the claim by now: it has left.
-            facts = {"state": MessageState.DELIVERED, "delivered_at": now, "last_error": "", "claimed_until": None}
-            session.execute(update(OutboxMessage).where(OutboxMessage.id == message.id).values(facts))
-            if delivered is not None:
-                delivered(session, message, now)
+        _mark_delivered(sessions, message, delivered, now_of(), pause)
+
+
+def _mark_delivered(
+    sessions: Sessions,
+    message: Claimed,
+    delivered: Witness | None,
+    now: datetime,
+    pause: Callable[[float], None],
+) -> None:
+    """It has left, and would leave again without this mark: a busy database is asked again, a witness's bug is logged.
+
+    Whoever holds the claim by now.
+    """
+    facts = {"state": MessageState.DELIVERED, "delivered_at": now, "last_error": "", "claimed_until": None}
+    mark = update(OutboxMessage).where(OutboxMessage.id == message.id).values(facts)
+    waits = iter(MARK_AGAIN)
+    told = delivered
+    while True:
+        try:
+            with sessions.begin() as session:
+                session.execute(mark)
+                if told is not None:
+                    told(session, message, now)
+            return
+        except OperationalError:
+            if (wait := next(waits, None)) is None:
+                raise
+            log.warning("message_not_marked_yet", message_id=message.id, topic=message.topic, again_in_seconds=wait)
+            pause(wait)
+        except Exception:  # the witness: what it wanted to write is lost, and better that than the mail twice
+            if told is None:
+                raise
+            log.exception("message_witness_failed", message_id=message.id, topic=message.topic)
+            told = None
 
 
 def _claim(
@@ -205,6 +241,21 @@ def _hold_back(sessions: Sessions, adapters: Mapping[str, Adapter], now: datetim
     with sessions.begin() as session:
         held = update(OutboxMessage).where(*stuck).values(state=MessageState.HELD_BACK, claimed_until=None)
         return len(session.execute(held.returning(OutboxMessage.id)).all())
+
+
+def _give_up(sessions: Sessions, now: datetime) -> int:
+    """Those whose every try has ended its process before it could say anything; how many. The next would, too."""
+    tried_out = (_due(now), OutboxMessage.claimed_until.is_not(None), OutboxMessage.attempts > len(WAITS))
+    with sessions() as session:
+        if session.scalar(select(OutboxMessage.id).where(*tried_out).limit(1)) is None:
+            return 0
+    reason = "The process ended while it was delivering this, at the last try too. It may have left."
+    with sessions.begin() as session:
+        given_up = update(OutboxMessage).where(*tried_out).values(state=FAILED, claimed_until=None, last_error=reason)
+        ids = session.scalars(given_up.returning(OutboxMessage.id)).all()
+    for message_id in ids:
+        log.warning("message_given_up", message_id=message_id)
+    return len(ids)
 
 
 def _due(now: datetime) -> ColumnElement[bool]:

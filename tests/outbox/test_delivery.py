@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from billing_core.audit.models import AuditEntry
 from billing_core.errors import Conflict, Forbidden, NotFound, UpstreamFailed
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.outbox import delivery, queries, service
-from billing_core.outbox.delivery import LEASE, WAITS, Refused, Unwanted, deliver_due
+from billing_core.outbox.delivery import LEASE, MARK_AGAIN, WAITS, Refused, Unwanted, deliver_due
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.queries import MessageFilter
 from tests.outbox.post_office import a_message
@@ -90,6 +91,48 @@ def test_a_failure_is_tried_again_later_and_later_and_then_given_up(sessions):
     assert deliver(sessions, failing(AWAY), at=at).failed == 1
     assert stored(sessions, message_id).state is MessageState.FAILED
     assert deliver(sessions, pytest.fail, at=at + timedelta(days=30)).total == 0
+
+
+def test_a_message_that_ends_its_process_each_time_is_given_up_after_its_tries(sessions):
+    (message_id,) = put(sessions, a_message())
+    at = NOW
+    for _ in range(len(WAITS) + 1):
+        with pytest.raises(KeyboardInterrupt):  # as a process that is killed: nothing catches it
+            deliver(sessions, failing(KeyboardInterrupt()), at=at)
+        at += LEASE
+    assert deliver(sessions, pytest.fail, at=at).failed == 1
+    message = stored(sessions, message_id)
+    assert (message.state, message.attempts) == (MessageState.FAILED, len(WAITS) + 1)
+    assert "The process ended" in message.last_error
+    with sessions.begin() as session:
+        service.retry(session, GRACE, [message_id], now=at)
+    assert deliver(sessions, lambda _: None, at=at).delivered == 1
+
+
+def test_what_has_left_is_marked_though_the_database_was_busy(sessions):
+    (message_id,) = put(sessions, a_message())
+    busy = iter([True, True, False])
+    seen, waited = [], []
+
+    def witness(_session, message, _at):
+        if next(busy):
+            raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        seen.append(message.id)
+
+    got = []
+    assert deliver(sessions, got.append, delivered=witness, pause=waited.append).delivered == 1
+    assert (len(got), seen, waited) == (1, [message_id], list(MARK_AGAIN[:2]))
+    assert stored(sessions, message_id).state is MessageState.DELIVERED
+
+
+def test_a_bug_in_the_witness_sends_nothing_twice(sessions):
+    (message_id,) = put(sessions, a_message())
+
+    def witness(_session, _message, _at):
+        raise RuntimeError("a bug")
+
+    assert deliver(sessions, lambda _: None, delivered=witness).delivered == 1
+    assert stored(sessions, message_id).state is MessageState.DELIVERED
 
 
 def test_a_refusal_is_final_until_somebody_tries_again(sessions):
