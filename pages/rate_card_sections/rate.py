@@ -132,7 +132,8 @@ def _add(read: Reader, actor: Actor, customer_id: int) -> None:
             "Last day", value=None, min_value=EARLIEST, key="new_to", help="Empty: without an end", width=170
         )
     _warn_of_reports(read, customer_id, starts_on)
-    pricing = terms.draw(f"new_{customer_id}_{service_id}", None, known[service_id].cost_type)
+    # The same fields whatever the service: a price typed while the page still draws for another one is not lost.
+    pricing = terms.draw(f"new_{customer_id}", None, known[service_id].cost_type)
     if st.button("Add the rate", type="primary", icon=":material/add:", key="save_new_rate"):
         with transaction() as session:
             service.add_rate(

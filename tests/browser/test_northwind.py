@@ -89,6 +89,7 @@ def set_prices(page: Page, product: Product) -> None:
         page.keyboard.press("Tab")
         page.get_by_role("textbox", name="Unit price").fill(str(price))
         page.get_by_role("textbox", name="Unit price").press("Tab")
+        expect(page.get_by_role("textbox", name="Unit price")).to_have_value(str(price))
         page.get_by_role("button", name="Add the rate").click()
         expect(cell(page, name)).to_be_attached()
 
