@@ -9,6 +9,9 @@ from babel.numbers import get_currency_name, get_territory_currencies
 
 from billing_core.money import currencies
 
+# How Stripe collects for a business: ``invoices.payment_links.CollectionWay``.
+COLLECTS_BY = ("payment_link", "hosted_invoice")
+
 
 @lru_cache(maxsize=8)
 def currency_names(today: date, *, also: str = "") -> dict[str, str]:

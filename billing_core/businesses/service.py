@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
+from billing_core.businesses.choices import COLLECTS_BY
 from billing_core.businesses.models import Business
 from billing_core.businesses.number_format import check_format
 from billing_core.dates import time_zone
@@ -112,6 +113,30 @@ def set_active(session: Session, actor: Actor, business_id: int, *, active: bool
         label=business.name,
         before={"active": not active},
         after={"active": active},
+        now=now,
+    )
+    return business
+
+
+def collect_by(session: Session, actor: Actor, business_id: int, way: str, *, now: datetime) -> Business:
+    """How Stripe collects for a business, one of ``choices.COLLECTS_BY``; links that are out stay as they are."""
+    actor.require(Permission.BUSINESS_WRITE)
+    if way not in COLLECTS_BY:
+        raise Invalid("Stripe cannot collect in this way", fields={"collects_by": f"one of {', '.join(COLLECTS_BY)}"})
+    business = _for_change(session, business_id)
+    before = business.collects_by
+    if before == way:
+        return business
+    business.collects_by = way
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        "business.change",
+        ("business", business.id),
+        label=business.name,
+        before={"collects_by": before},
+        after={"collects_by": way},
         now=now,
     )
     return business

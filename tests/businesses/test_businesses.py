@@ -108,3 +108,17 @@ def test_every_choice_is_accepted():
     assert "HRK" not in offered
     for zone in time_zones():
         service.checked(Details("Acme", "", "", "USD", zone))
+
+
+def test_how_stripe_collects_is_a_choice_of_each_business(session):
+    business = default_business(session)
+    assert business.collects_by == "payment_link"
+    service.collect_by(session, SYSTEM, business.id, "hosted_invoice", now=NOW)
+    service.collect_by(session, SYSTEM, business.id, "hosted_invoice", now=NOW)
+    assert business.collects_by == "hosted_invoice"
+    entry = session.scalars(select(AuditEntry)).one()
+    assert (entry.before, entry.after) == ({"collects_by": "payment_link"}, {"collects_by": "hosted_invoice"})
+    with pytest.raises(Invalid):
+        service.collect_by(session, SYSTEM, business.id, "by cheque", now=NOW)
+    with pytest.raises(Forbidden):
+        service.collect_by(session, actor_with(Role.MANAGER, user_id=None, name="M"), business.id, "x", now=NOW)
