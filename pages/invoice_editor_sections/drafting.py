@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from billing_core.errors import Conflict
-from billing_core.identity import Actor
+from billing_core.identity import Actor, Permission
 from billing_core.invoices import document, queries
 from billing_core.invoices.rows import InvoiceView
 from billing_core.invoices.totals import Totals
@@ -23,6 +23,7 @@ from pages.invoice_editor_sections import (
 )
 from pages.invoice_editor_sections import desk as desks
 from pages.invoice_editor_sections.desk import Desk, Typed
+from pages.payment_link_sections import issuing
 from pages.ui import context, formats, messages
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -85,9 +86,18 @@ def _header(read: Reader, actor: Actor, desk: Desk, now_typed: Typed, stored: In
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
             st.toggle("Paper", value=True, key="invoice_preview", persist_state="session", help="The PDF beside it")
             sends = st.button("Send", type="primary", icon=":material/send:", key="send_draft", disabled=not saved)
+            links_it = actor.may(Permission.LINK_WRITE) and st.button(
+                "Payment link",
+                icon=":material/add_link:",
+                key="link_draft",
+                disabled=not saved,
+                help="Open the invoice, and have it paid online",
+            )
             if stored is not None:
                 _menu(read, actor, stored)
     _state(read, desk, now_typed)
+    if links_it and stored is not None:
+        issuing.dialog(stored.id)
     if sends and stored is not None:
         sending.dialog(stored.id)
 

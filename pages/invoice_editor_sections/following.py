@@ -18,12 +18,14 @@ from pages.invoice_editor_sections import (
     ledger_rows,
     linked,
     money_in,
+    paying_online,
     preview,
     sending,
     taking_back,
     timeline,
     upkeep,
 )
+from pages.payment_link_sections import issuing
 from pages.ui import formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -43,6 +45,7 @@ Step = Callable[[], None]
 
 def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     _header(read, actor, invoice)
+    paying_online.draw(read, actor, invoice)
     if invoice.sent_at:
         ledger_rows.cards(invoice)
     content = read.plain(queries.content, invoice)
@@ -115,6 +118,8 @@ def _possible(read: Reader, actor: Actor, invoice: InvoiceView) -> tuple[dict[st
             menu["Undo the write-off"] = partial(taking_back.undo_write_off, one)
     if actor.may(Permission.INVOICE_SEND) and (is_open or is_paid):
         buttons["Send again"] = (":material/send:", partial(sending.dialog, one))
+    if actor.may(Permission.LINK_WRITE) and is_open and invoice.due_minor and not invoice.payment_url:
+        buttons["Payment link"] = (":material/add_link:", partial(issuing.dialog, one))
     if actor.may(Permission.INVOICE_SEND) and invoice.number and state is not InvoiceState.CANCELLED:
         menu["Copy the customer's link"] = partial(upkeep.link, invoice)
     if actor.may(Permission.INVOICE_WRITE) and is_open:

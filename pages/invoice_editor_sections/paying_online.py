@@ -1,0 +1,117 @@
+"""Paying an invoice online: the link that customers pay by, what became of it, and disputes about what they paid."""
+
+from datetime import datetime
+
+import streamlit as st
+from sqlalchemy import select
+
+from billing_core import runtime
+from billing_core.collecting import links
+from billing_core.collecting.links import LinkRow
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import Invoice
+from billing_core.invoices.payment_links import LinkState, PaymentLink
+from billing_core.invoices.rows import InvoiceView
+from pages.payment_link_sections import issuing, sharing
+from pages.payment_link_sections.wording import COLORS, WAYS, state, told
+from pages.ui import collecting, context, formats, tables
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+# What the page was drawn from; another answer to the same question means that it has to be drawn anew.
+Seen = tuple[object, ...]
+_EVERY = "2s"
+
+
+def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
+    """Nothing where no link was ever issued: the button for it is among the invoice's actions."""
+    if not actor.may(Permission.PAYMENT_READ):
+        return
+    # Not from memory: a click or a refusal changes a link without anybody's doing here.
+    with context.reading() as session:
+        found = links.of_invoice(session, actor, invoice.id)
+    if not found:
+        return
+    newest, earlier = found[0], found[1:]
+    zone = read.company.time_zone
+    with st.container(border=True):
+        _link(actor, newest, zone)
+        if earlier:
+            with st.expander(f"Earlier links ({len(earlier)})"):
+                _earlier(earlier, zone)
+    if newest.state is LinkState.ACTIVE:
+        _watch(newest.id, (invoice.version, *_facts(newest)))
+
+
+def _link(actor: Actor, link: LinkRow, zone: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown("**Paying online**", width="content")
+        shown = state(link)
+        st.badge(shown, color=COLORS[shown])  # type: ignore[arg-type]
+        collecting.mark_of(link.mode)
+        st.caption(
+            f"{md(formats.money(link.amount_minor, link.currency))} · {WAYS[link.way]} · {md(told(link, zone))}",
+            width="content",
+        )
+    if link.last_failure and link.state is LinkState.ACTIVE:
+        when = formats.instant(link.last_failed_at, zone)
+        st.warning(
+            f"The last try to pay failed on {md(when)}: {md(link.last_failure)}", icon=":material/credit_card_off:"
+        )
+    if link.state is LinkState.ACTIVE:
+        sharing.draw(actor, link)
+    if not actor.may(Permission.LINK_WRITE):
+        return
+    if link.state is LinkState.ISSUING:
+        st.caption("To ask again is safe: it makes no second link. To give it up takes back what may have been made.")
+    with st.container(horizontal=True):
+        if link.state is LinkState.ACTIVE and st.button(
+            "New link", icon=":material/autorenew:", key="reissue_link", type="tertiary"
+        ):
+            issuing.again(link)
+        if link.state is LinkState.ISSUING and st.button("Ask again", icon=":material/refresh:", key="ask_again"):
+            issuing.dialog(link.invoice_id)
+        ends = {LinkState.ACTIVE: "Deactivate", LinkState.ISSUING: "Give up"}.get(link.state)
+        if ends and st.button(ends, icon=":material/link_off:", key="deactivate_link", type="tertiary"):
+            issuing.deactivate(link)
+
+
+def _earlier(earlier: list[LinkRow], zone: str) -> None:
+    tables.show(
+        earlier,
+        [
+            tables.badge("State", state, COLORS),
+            tables.money("Amount", "amount_minor"),
+            tables.currency_of(),
+            tables.instant("Asked for", "created_at", zone),
+            tables.instant("Ended", "ended_at", zone),
+            tables.text("Because", "ended_because"),
+        ],
+        key="earlier_links",
+        alt="Earlier payment links of this invoice",
+    )
+
+
+@st.fragment(run_every=_EVERY)
+def _watch(link_id: int, seen: Seen) -> None:
+    """Look every two seconds whether the customer has paid; the page turns then by itself.
+
+    It asks for no more than this, and shows nothing: who is signed in is asked when the page is drawn anew.
+    """
+    with runtime.sessions()() as session:
+        now = session.execute(
+            select(
+                Invoice.version,
+                PaymentLink.state,
+                PaymentLink.clicks,
+                PaymentLink.last_failed_at,
+            )
+            .join(PaymentLink, PaymentLink.invoice_id == Invoice.id)
+            .where(PaymentLink.id == link_id)
+        ).one_or_none()
+    if now is not None and tuple(now) != seen:
+        st.rerun()
+
+
+def _facts(link: LinkRow) -> tuple[LinkState, int, datetime | None]:
+    return link.state, link.clicks, link.last_failed_at

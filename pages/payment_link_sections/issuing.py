@@ -1,0 +1,120 @@
+"""Issuing a payment link: what exactly the customer will be asked to pay, one confirmation, and ending a link."""
+
+import streamlit as st
+
+from billing_core import runtime
+from billing_core.collecting import links, workflow
+from billing_core.collecting.gateway import Charge, ChargeLine
+from billing_core.collecting.links import LinkRow
+from billing_core.dates import utc_now
+from billing_core.errors import BillingError
+from billing_core.identity import Actor
+from billing_core.invoices import queries
+from billing_core.invoices.models import InvoiceState
+from billing_core.invoices.rows import InvoiceView
+from billing_core.text import LONGEST_REASON
+from pages.invoice_editor_sections import desk
+from pages.invoice_editor_sections.steps import attempt
+from pages.ui import collecting, context, formats, tables
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+REPLACED = "Replaced by a new link"
+
+
+@st.dialog("Payment link", width="medium", icon=":material/add_link:")
+def dialog(invoice_id: int) -> None:
+    """See what will be charged, and issue."""
+    actor = signed_in()
+    read = Reader(actor)
+    confirm(actor, read, read(queries.one, invoice_id))
+
+
+@st.dialog("New link", width="medium", icon=":material/autorenew:")
+def again(link: LinkRow) -> None:
+    """End the link that there is, and issue another one."""
+    actor = signed_in()
+    invoice = Reader(actor)(queries.one, link.invoice_id)
+    st.markdown(
+        f"The link of {md(invoice.number)} stops working, and a new one over "
+        f"**{md(formats.money(invoice.due_minor, invoice.currency))}** takes its place. Send the new one to the "
+        "customer: the old one tells them that it is no longer valid."
+    )
+    if st.button("Issue new link", type="primary", icon=":material/autorenew:", key="do_reissue_link"):
+        with collecting.asking("The new payment link is ready") as sessions:
+            with sessions.begin() as session:
+                links.deactivate(session, actor, link.id, reason=REPLACED, now=utc_now())
+            workflow.issue(sessions, actor, collecting.gateway(), link.invoice_id, now=utc_now())
+
+
+@st.dialog("Deactivate the payment link", icon=":material/link_off:")
+def deactivate(link: LinkRow) -> None:
+    actor = signed_in()
+    st.markdown(
+        f"Nobody can pay {md(link.invoice_number or link.customer_name)} by this link any more. The invoice stays due, "
+        "and can get another link."
+    )
+    reason = st.text_input(
+        "Reason",
+        key=f"deactivate_reason_{link.id}",
+        max_chars=LONGEST_REASON,
+        required=True,
+        placeholder="Such as: they pay by bank transfer",
+    )
+    if st.button("Deactivate", type="primary", icon=":material/link_off:", key="do_deactivate_link"):
+        with attempt("The payment link is deactivated") as session:
+            links.deactivate(session, actor, link.id, reason=reason, now=utc_now())
+
+
+def confirm(actor: Actor, read: Reader, invoice: InvoiceView) -> None:
+    """What the customer will be asked to pay, and the button that has it asked."""
+    collecting.mark()
+    try:
+        with runtime.sessions()() as session:
+            charge = workflow.preview(session, actor, invoice.id, today=read.today)
+    except BillingError as error:
+        context.refused(error)
+        return
+    _says(charge, invoice)
+    if invoice.state is InvoiceState.DRAFT:
+        st.warning(
+            "The draft becomes an invoice with a number, posted to the ledger. **This cannot be undone.** No mail goes "
+            "out by itself.",
+            icon=":material/lock:",
+        )
+    if st.button("Issue payment link", type="primary", icon=":material/add_link:", key="do_issue_link"):
+        desk.forget()
+        with collecting.asking("The payment link is ready") as sessions:
+            workflow.issue(sessions, actor, collecting.gateway(), invoice.id, now=utc_now())
+
+
+def _says(charge: Charge, invoice: InvoiceView) -> None:
+    named = f"Invoice {invoice.number}" if invoice.number else "This draft"
+    st.markdown(
+        f"{md(named)}: {md(charge.customer_name)} will be asked to pay exactly "
+        f"**{md(formats.money(charge.amount_minor, charge.currency))}**."
+    )
+    tables.show(
+        charge.lines,
+        [
+            tables.computed("What they see", lambda line: line.name, width="large"),
+            tables.computed("Quantity", lambda line: formats.count(line.quantity), right=True),
+            tables.computed(
+                f"Amount, {charge.currency}", lambda line: formats.amount(_amount(line), charge.currency), right=True
+            ),
+        ],
+        key=f"charge_{invoice.id}",
+        alt="What the customer will be asked to pay",
+        height="content" if len(charge.lines) <= 8 else 320,
+    )
+    agree = sum(map(_amount, charge.lines)) == charge.amount_minor == invoice.due_minor
+    st.caption(
+        (":material/check: The lines add up to the amount due. " if agree else "")
+        + (f"For {md(charge.customer_email)}. " if charge.customer_email else "")
+        + "It can be paid once."
+    )
+
+
+def _amount(line: ChargeLine) -> int:
+    return line.unit_minor * line.quantity
