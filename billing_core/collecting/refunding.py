@@ -89,7 +89,7 @@ def refund(
         told = request.reason
     try:
         answer = gateway.refund(intent_id, amount_minor, currency, reason=told, key=key)
-    except Declined as refusal:
+    except (Declined, Invalid) as refusal:
         with sessions.begin() as session:
             _note_refusal(session, actor, request_id, str(refusal), now)
         raise

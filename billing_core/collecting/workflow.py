@@ -17,7 +17,7 @@ from billing_core.collecting.charges import charge_of, says_the_same
 from billing_core.collecting.gateway import Charge, Declined, Gateway, Issued
 from billing_core.database import Sessions
 from billing_core.dates import day_in
-from billing_core.errors import Conflict
+from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import document, lifecycle, payment_links, queries, service
 from billing_core.invoices.lifecycle import DRAFT, OPEN, named
@@ -59,7 +59,7 @@ def issue(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, *
         asked = _ask(session, actor, gateway.mode, invoice_id, now=now)
     try:
         issued = gateway.issue(asked.charge, asked.way, key=asked.key)
-    except Declined as refusal:
+    except (Declined, Invalid) as refusal:
         with sessions.begin() as session:
             _note_refusal(session, actor, asked, str(refusal), now=now)
         raise

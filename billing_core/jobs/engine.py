@@ -12,7 +12,7 @@ from dbos import DBOS
 from sqlalchemy import URL
 
 from billing_core import runtime
-from billing_core.jobs import bill_run, daily, ledger_sealing, outbox_delivery
+from billing_core.jobs import bill_run, daily, ledger_sealing, link_expiry, outbox_delivery
 
 # Ours and fixed: by default it is a hash of the code, and an upgrade would leave behind what was going on.
 APPLICATION_VERSION = "1"
@@ -35,6 +35,7 @@ def start() -> None:
     DBOS.launch()
     bill_run.begin_unfinished()
     daily.start()
+    link_expiry.start()
     ledger_sealing.job.start()
     outbox_delivery.job.start()
 

@@ -1,4 +1,4 @@
-"""Mails leave within a moment of the commit that put them into the outbox.
+"""Mails, and what gateways are told, leave within a moment of the commit that put them into the outbox.
 
 The outbox itself remembers what is left to do; a DBOS workflow works it off, so that it is seen among the other jobs.
 """
@@ -10,6 +10,7 @@ import structlog
 from dbos import DBOS
 
 from billing_core import runtime
+from billing_core.collecting import delivery as collecting
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.jobs.periodic import Periodic
@@ -58,15 +59,16 @@ _deliver_some_step = DBOS.step(name="deliver_some")(deliver_some)
 
 def _adapters() -> dict[str, Adapter]:
     """With wrong settings mails wait for their next try as with a server that is down, and the outbox says why."""
+    to_gateways = collecting.adapters(runtime.sessions(), settings())
     try:
-        return dispatch.adapters(runtime.sessions(), settings())
+        return to_gateways | dispatch.adapters(runtime.sessions(), settings())
     except Invalid as error:
         reason = str(error)
 
         def unavailable(_message: object) -> None:
             raise Invalid(reason)
 
-        return {MAIL: unavailable}
+        return to_gateways | {MAIL: unavailable}
 
 
 job = Periodic("outbox delivery", deliver_waiting, every_seconds=3)

@@ -1,0 +1,85 @@
+"""What leaves for the gateways by way of the outbox: links to deactivate, fees to ask for, and the sandbox's events."""
+
+import http.client
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from billing_core.collecting import choice
+from billing_core.collecting.gateway import Charge, Declined, Gateway
+from billing_core.collecting.sandbox_events import SANDBOX
+from billing_core.collecting.stripe_signature import signed
+from billing_core.database import Sessions
+from billing_core.dates import utc_now
+from billing_core.errors import UpstreamFailed
+from billing_core.invoices.payment_links import DEACTIVATE, GATEWAY, LinkState, Mode, PaymentLink
+from billing_core.outbox.delivery import Adapter, Claimed, Refused, Unwanted
+from billing_core.settings import Settings
+
+# Our own address answers in milliseconds; a database that is busy for longer is asked again later.
+_TIMEOUT_SECONDS: Final = 30
+
+
+def adapters(sessions: Sessions, settings: Settings) -> dict[str, Adapter]:
+    """What tells the gateway that these settings choose, and what brings the sandbox's events to ourselves."""
+
+    def to_gateway(message: Claimed) -> None:
+        gateway = choice.gateway(sessions, settings)
+        try:
+            _TOPICS[message.topic](sessions, gateway, message.content)
+        except Declined as refusal:
+            raise Refused(str(refusal)) from refusal
+
+    def to_ourselves(message: Claimed) -> None:
+        if choice.mode(settings) is not Mode.SANDBOX:
+            raise Unwanted("The product collects through Stripe now")
+        _send(settings.port, message.content["event"].encode(), choice.webhook_secret(settings))
+
+    return {GATEWAY: to_gateway, SANDBOX: to_ourselves}
+
+
+def _deactivate(sessions: Sessions, gateway: Gateway, content: Mapping[str, Any]) -> None:
+    """One that nobody knows the gateway's id of is asked for again: the same request finds it."""
+    link_id = content["link_id"]
+    with sessions() as session:
+        link = session.get_one(PaymentLink, link_id)
+    if link.state in (LinkState.ISSUING, LinkState.ACTIVE):
+        raise Unwanted("The link is in use")
+    if link.mode is Mode.SANDBOX:
+        # Its page looks at our own state.
+        return
+    if link.mode is not gateway.mode:
+        raise Refused(
+            f"The link was made in Stripe's {link.mode} mode, and the product now runs in {gateway.mode} mode: "
+            "deactivate it in Stripe's dashboard"
+        )
+    gateway_id = link.gateway_id
+    if gateway_id is None:
+        issued = gateway.issue(Charge.of(link.charge), link.way, key=link.public_id)
+        gateway_id = issued.gateway_id
+        with sessions.begin() as session:
+            found = session.get_one(PaymentLink, link_id, with_for_update=True)
+            found.gateway_id, found.stripe_invoice_id = gateway_id, issued.stripe_invoice_id
+    gateway.deactivate(gateway_id, link.way, key=link.public_id)
+
+
+_TOPICS: Final[Mapping[str, Callable[[Sessions, Gateway, Mapping[str, Any]], None]]] = {
+    DEACTIVATE: _deactivate,
+}
+
+
+def _send(port: int, payload: bytes, secret: str) -> None:
+    """As Stripe would: signed, over HTTP, and again until it is taken."""
+    headers: dict[str, Any] = {
+        "Content-Type": "application/json",
+        "Stripe-Signature": signed(payload, secret, utc_now()),
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request("POST", "/webhooks/stripe", payload, headers)
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        raise UpstreamFailed(f"Our own webhook address does not answer on port {port}") from None
+    finally:
+        connection.close()
+    if not 200 <= status < 300:
+        raise UpstreamFailed(f"Our own webhook address answered {status}")
