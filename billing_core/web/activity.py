@@ -1,28 +1,39 @@
-"""Which sessions are in use, written down once a minute.
+"""Which sessions and keys are in use, written down once a minute.
 
-Requests only note their session here. One statement a minute writes them all, beside the requests, so that nobody
+Requests only note theirs here. One statement a minute writes them all, beside the requests, so that nobody
 waits for the write lock while an import holds it.
 """
 
 import asyncio
+from collections.abc import Collection
+from datetime import datetime
+from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from billing_core import runtime
 from billing_core.dates import utc_now
-from billing_core.identity import sessions
+from billing_core.identity import api_keys, sessions
 
 EVERY_SECONDS = 60
 _log = structlog.get_logger()
 
 
+class _Written(Protocol):
+    def __call__(self, session: Session, ids: Collection[int], /, *, now: datetime) -> None: ...
+
+
 class LastSeen:
-    def __init__(self) -> None:
+    """``written`` writes down that these ids were in use."""
+
+    def __init__(self, written: _Written) -> None:
+        self._written = written
         self._noted: set[int] = set()
 
-    def note(self, session_id: int) -> None:
-        self._noted.add(session_id)
+    def note(self, identity: int) -> None:
+        self._noted.add(identity)
 
     def write(self) -> None:
         """Write down what was noted; what cannot be written now is kept for the next time."""
@@ -31,15 +42,22 @@ class LastSeen:
             return
         try:
             with runtime.sessions().begin() as session:
-                sessions.seen(session, sorted(noted), now=utc_now())
+                self._written(session, sorted(noted), now=utc_now())
         except OperationalError:
             self._noted |= noted
-            _log.info("the database was busy: sessions' last use is written later")
-
-    async def keep_writing(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_SECONDS)
-            await asyncio.to_thread(self.write)
+            _log.info("the database was busy: last use is written later")
 
 
-last_seen = LastSeen()
+last_seen = LastSeen(sessions.seen)
+last_used = LastSeen(api_keys.used)
+
+
+def write() -> None:
+    last_seen.write()
+    last_used.write()
+
+
+async def keep_writing() -> None:
+    while True:
+        await asyncio.sleep(EVERY_SECONDS)
+        await asyncio.to_thread(write)

@@ -22,6 +22,7 @@ from billing_core.web import (
     set_up,
     sign_in,
 )
+from billing_core.web.api.app import ApiAddresses
 from billing_core.web.gate import SignedInOnly
 from billing_core.web.headers import SafeAnswers
 
@@ -70,7 +71,7 @@ class OwnAddresses(BaseRoute):
 
 def routes() -> list[BaseRoute]:
     """What comes before the dashboard's own routes."""
-    return [OwnAddresses(own_app())]
+    return [ApiAddresses(), OwnAddresses(own_app())]
 
 
 def middleware() -> list[Middleware]:

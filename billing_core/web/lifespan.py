@@ -8,8 +8,7 @@ from typing import Any
 from billing_core import jobs, logs, runtime
 from billing_core.database import migrate
 from billing_core.settings import settings
-from billing_core.web import set_up
-from billing_core.web.activity import last_seen
+from billing_core.web import activity, set_up
 from billing_core.web.demo_filling import filling
 
 
@@ -18,7 +17,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     logs.configure()
     set_up_address = await asyncio.to_thread(_prepare)
     print(_greeting(set_up_address), flush=True)  # noqa: T201  # the person at the terminal reads this
-    writing = asyncio.create_task(last_seen.keep_writing())
+    writing = asyncio.create_task(activity.keep_writing())
     try:
         async with jobs.lifespan():
             yield
@@ -26,7 +25,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
         writing.cancel()
         with suppress(asyncio.CancelledError):
             await writing
-        await asyncio.to_thread(last_seen.write)
+        await asyncio.to_thread(activity.write)
 
 
 def _prepare() -> str | None:

@@ -18,6 +18,11 @@ def from_our_pages(headers: Headers, *, origin_needed: bool = False) -> bool:
     return urlsplit(origin).netloc in ours
 
 
+def from_trusted_pages(headers: Headers) -> bool:
+    """Whether one of our own pages sent this, or one of a site that the settings trust with our APIs."""
+    return headers.get("origin", "") in settings().trusted or from_our_pages(headers)
+
+
 def local_path(text: str) -> str:
     """The text, where it is an address of this site; else the start page.
 

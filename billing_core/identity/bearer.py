@@ -1,0 +1,86 @@
+"""Tokens for people's programs: signed, for a quarter of an hour, with the person's role as it is at each request.
+
+Each month has a signing key of its own, derived from the product's secret; a token names its month. A token ends
+early when its person is deactivated or gets another password.
+"""
+
+import hashlib
+import hmac
+from datetime import UTC, datetime, timedelta
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from joserfc.jws import extract_compact
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.identity.models import User
+from billing_core.identity.permissions import Actor, actor_with
+from billing_core.settings import settings
+
+LIFETIME = timedelta(minutes=15)
+_ALGORITHM = "HS256"
+_ISSUER = "billing"
+# Far more than any of ours has; longer texts are not even taken apart.
+_LONGEST = 2_000
+
+
+def issue(user_id: int, password_hash: str, *, now: datetime) -> str:
+    """A token with which requests act as this person for ``LIFETIME``."""
+    month = _month(now)
+    claims = {
+        "iss": _ISSUER,
+        "sub": str(user_id),
+        "iat": int(now.timestamp()),
+        "exp": int((now + LIFETIME).timestamp()),
+        "pwd": _fingerprint(password_hash),
+    }
+    return jwt.encode({"alg": _ALGORITHM, "kid": month}, claims, _signing_key(month), algorithms=[_ALGORITHM])
+
+
+def actor_for(session: Session, token: str, *, now: datetime) -> Actor | None:
+    """Who acts with this token; nobody where it is not ours, has ended, or its person may not sign in any more."""
+    claims = _claims(token, now=now)
+    if claims is None:
+        return None
+    user_id, fingerprint = claims
+    row = session.execute(
+        select(User.name, User.role, User.customer_id, User.password_hash).where(User.id == user_id, User.active)
+    ).one_or_none()
+    if row is None or not hmac.compare_digest(_fingerprint(row.password_hash or ""), fingerprint):
+        return None
+    return actor_with(row.role, user_id=user_id, name=row.name, customer_id=row.customer_id)
+
+
+def _claims(token: str, *, now: datetime) -> tuple[int, str] | None:
+    """Whose token it is and the fingerprint of their password at its issue."""
+    if len(token) > _LONGEST or not token.isascii():
+        return None
+    try:
+        month = extract_compact(token.encode()).headers().get("kid")
+        # The former month's key, for as long as a token of it may live.
+        if month not in (_month(now), _month(now - LIFETIME)):
+            return None
+        claims = jwt.decode(token, _signing_key(month), algorithms=[_ALGORITHM]).claims
+        live = claims["iss"] == _ISSUER and claims["iat"] <= now.timestamp() + 60 and now.timestamp() < claims["exp"]
+        return (int(claims["sub"]), str(claims["pwd"])) if live else None
+    except (JoseError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _month(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m")
+
+
+def _signing_key(month: str) -> OctKey:
+    return OctKey.import_key(_derived(f"bearer tokens of {month}"))
+
+
+def _fingerprint(password_hash: str) -> str:
+    """Tells one password from the next without telling anything about either."""
+    return _derived(f"password {password_hash}").hex()[:32]
+
+
+def _derived(purpose: str) -> bytes:
+    return hmac.new(settings().signing_key().encode(), purpose.encode(), hashlib.sha256).digest()

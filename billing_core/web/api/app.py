@@ -1,0 +1,74 @@
+"""The published APIs as one application: their routers, their errors, and the door before them."""
+
+from functools import cache
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from billing_core.settings import settings
+from billing_core.web.api import openapi, problems, rate_limit, tokens
+from billing_core.web.api.access import CSRF_HEADER
+from billing_core.web.api.door import Door
+
+# In the order of the published description.
+ROUTERS = (
+    tokens.router,
+    openapi.router,
+)
+# What scripts of trusted sites may read of an answer.
+_EXPOSED = ["ETag", "Link", "Content-Disposition", "Retry-After", "X-Request-ID", "Idempotent-Replayed"]
+# What they may send beside what every page may.
+_ACCEPTED = ["Authorization", "Content-Type", CSRF_HEADER, "Idempotency-Key", "If-Match", "If-None-Match"]
+
+
+def api_app() -> FastAPI:
+    """The routes alone, as they are described."""
+    app = FastAPI(
+        title="Billing",
+        version="2.0.0",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+@cache
+def guarded() -> ASGIApp:
+    """The routes behind everything that a request passes first, the outermost last."""
+    app: ASGIApp = Door(api_app())
+    if trusted := settings().trusted:
+        app = CORSMiddleware(
+            app,
+            allow_origins=sorted(trusted),
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                CSRF_HEADER,
+                "Idempotency-Key",
+                "If-Match",
+                "If-None-Match",
+            ],
+            expose_headers=[*_EXPOSED, *rate_limit.HEADERS],
+        )
+    return app
+
+
+class ApiAddresses(BaseRoute):
+    """Everything below ``/api/``, so that a mistyped address is not answered by the dashboard."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        ours = scope["type"] == "http" and (scope["path"] + "/").startswith("/api/")
+        return (Match.FULL, {"endpoint": guarded}) if ours else (Match.NONE, {})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await guarded()(scope, receive, send)

@@ -1,0 +1,95 @@
+"""What every request to the APIs passes first: how large it is, who asks, and how often."""
+
+from collections.abc import Mapping
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from billing_core.dates import utc_now
+from billing_core.errors import Forbidden
+from billing_core.web.api import problems, rate_limit
+from billing_core.web.api.access import SCOPE_KEY, Caller, find_caller
+from billing_core.web.api.problems import Problem
+
+LARGEST_BODY = 1024 * 1024
+# What is there for those who have not shown yet who they are.
+OPEN = frozenset({"/api/v1/auth/token", "/api/openapi.json", "/api/docs", "/api/docs/docs.css"})
+
+
+class Door:
+    """ASGI middleware around the APIs. Leaves the Caller in the scope; nobody else gets past, but to what is OPEN."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller, problem, headers = await run_in_threadpool(_judge, scope)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(headers)
+            await send(message)
+
+        if problem is not None:
+            return await problems.answer(scope, problem)(scope, receive, send_with_headers)
+        if caller is not None:
+            scope[SCOPE_KEY] = caller
+        body = await _body(scope, receive)
+        if body is None:
+            too_large = problems.of_status(413, f"The body is larger than {LARGEST_BODY // 1024} KiB")
+            return await problems.answer(scope, too_large)(scope, receive, send_with_headers)
+        return await self.app(scope, _replayed(body, receive), send_with_headers)
+
+
+def _judge(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, str]]:
+    """Who asks, why they are refused if they are, and the headers that the answer bears in any case."""
+    problem: Problem | None = None
+    caller: Caller | None = None
+    try:
+        caller = find_caller(scope, now=utc_now())
+    except Forbidden as error:
+        problem = problems.of_error(error)
+    count = rate_limit.count(caller.limit_key if caller else f"address:{_address(scope)}")
+    if count.wait:
+        said = f"Request was throttled. Expected available in {count.wait} seconds."
+        problem = problems.of_status(429, said)
+    elif caller is None and problem is None and scope["path"] not in OPEN:
+        problem = problems.of_status(401)
+    return caller, problem, count.headers
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes | None:
+    """The whole body; None where it is larger than any that we take."""
+    declared = Headers(scope=scope).get("content-length", "0")
+    if declared.isdecimal() and int(declared[:20]) > LARGEST_BODY:
+        return None
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > LARGEST_BODY:
+            return None
+        if not message.get("more_body", False):
+            break
+    return b"".join(parts)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """What was read already, once; then whatever comes, such as that nobody waits any more."""
+    waiting = [body]
+
+    async def again() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return again
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""

@@ -1,0 +1,152 @@
+"""JSON that is exact in both directions: no number passes through a float."""
+
+import json
+from decimal import Decimal
+from typing import Annotated, Any
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from billing_core.money import Money
+from billing_core.text import control_character
+
+# Far deeper than any documented body; beyond it somebody plays with the parser.
+DEEPEST = 20
+_LONGEST_NUMBER = 100
+_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_NON_STR_KEYS
+
+
+class ExactJSON(Response):
+    """Decimals leave as JSON numbers with all their digits, instants as ``2024-02-15T10:00:00Z``."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return written(content)
+
+
+def written(content: Any) -> bytes:
+    return orjson.dumps(content, default=_number, option=_OPTIONS)
+
+
+def money(minor: int, currency: str, *, shown: int = 0) -> orjson.Fragment:
+    """The amount in major units as the documents print it, without needless zeros: ``6050``, ``12.5``, ``0.07``.
+
+    ``shown``: digits after the point that stand there in any case, 1 for ``1500.0``.
+    """
+    return _fragment(Money(minor, currency).amount, shown)
+
+
+def number(value: Decimal, *, shown: int = 0) -> orjson.Fragment:
+    """A quantity, price or percentage, written as ``money`` writes amounts."""
+    return _fragment(value, shown)
+
+
+def _fragment(value: Decimal, shown: int) -> orjson.Fragment:
+    whole, _, digits = f"{value:f}".partition(".")
+    digits = digits.rstrip("0").ljust(shown, "0")
+    return orjson.Fragment(f"{whole}.{digits}" if digits else whole)
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, Decimal) and value.is_finite():
+        return orjson.Fragment(f"{value:f}")
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+class Body(BaseModel):
+    """What a request's body is read into. A field beyond the documented ones is refused by its name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _only_a_number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("must be a number")  # pydantic makes a refusal of this kind alone
+    return value
+
+
+def _only_a_whole_number(value: Any) -> Any:
+    _only_a_number(value)
+    if value != int(value):
+        raise ValueError("must be a whole number")
+    return int(value)
+
+
+# A JSON number as it was written; a text with digits in it is refused.
+Number = Annotated[Decimal, BeforeValidator(_only_a_number)]
+WholeNumber = Annotated[int, BeforeValidator(_only_a_whole_number)]
+
+
+class ExactRequest(Request):
+    """Reads JSON numbers as Decimal, and refuses what no database column could keep."""
+
+    async def json(self) -> Any:
+        if not hasattr(self, "_read"):
+            self._read = read(await self.body())
+        return self._read
+
+
+def read(body: bytes) -> Any:
+    """The JSON document; HTTPException 400 that says what is wrong with it."""
+    try:
+        document = json.loads(
+            body.decode("utf-8"),
+            parse_float=_decimal,
+            parse_int=_whole,
+            parse_constant=_refused_constant,
+            object_pairs_hook=_members,
+        )
+    except UnicodeDecodeError:
+        raise HTTPException(400, "The body is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise HTTPException(400, f"The body is not JSON: {error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise HTTPException(400, "The body is nested too deeply") from None
+    _check(document)
+    return document
+
+
+def _decimal(text: str) -> Decimal:
+    if len(text) > _LONGEST_NUMBER:
+        raise HTTPException(400, f"A number has more than {_LONGEST_NUMBER} digits")
+    value = Decimal(text)
+    # 1e999999999 fits into eleven letters, and into no memory once it is written out.
+    if not value.is_finite() or abs(value.adjusted()) > _LONGEST_NUMBER:
+        raise HTTPException(400, "A number is too large or too small")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise HTTPException(400, f"A number has more than {_LONGEST_NUMBER} digits")
+    return int(text)
+
+
+def _refused_constant(text: str) -> None:
+    raise HTTPException(400, f"The body is not JSON: {text} is not a number")
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise HTTPException(400, "The body names a field twice")
+    return members
+
+
+def _check(document: Any) -> None:
+    waiting = [(document, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise HTTPException(400, "The body is nested too deeply")
+        if isinstance(value, str):
+            if found := control_character(value):
+                raise HTTPException(400, f"The body has a character in it that cannot be kept ({found})")
+        elif isinstance(value, dict):
+            waiting.extend((part, depth + 1) for pair in value.items() for part in pair)
+        elif isinstance(value, list):
+            waiting.extend((part, depth + 1) for part in value)

@@ -1,0 +1,53 @@
+"""Routes of the published APIs: numbers in bodies are exact, and nothing that was sent is passed over in silence."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from billing_core.text import control_character
+from billing_core.web.api.exact_json import ExactJSON, ExactRequest
+
+
+class ExactRoute(APIRoute):
+    """Refuses parameters that the route does not know, and characters that no column could keep."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        known = _query_parameters(self.dependant)
+
+        async def exactly(request: Request) -> Response:
+            if any(control_character(str(value)) for value in request.path_params.values()):
+                raise HTTPException(404)
+            refused = [
+                {"type": "extra_forbidden", "loc": ("query", name), "msg": "is not known"}
+                for name in request.query_params
+                if name not in known
+            ]
+            refused += [
+                {"type": "characters", "loc": ("query", name), "msg": "has a character in it that is not allowed"}
+                for name, value in request.query_params.multi_items()
+                if control_character(name) or control_character(value)
+            ]
+            if refused:
+                raise RequestValidationError(refused)
+            return await handle(ExactRequest(request.scope, request.receive))
+
+        return exactly
+
+
+def router(*, tags: list[str], prefix: str = "") -> APIRouter:
+    """A router of ours: ``tags`` is the heading of its operations in the published description."""
+    return APIRouter(
+        prefix=prefix, tags=list(tags), route_class=ExactRoute, default_response_class=ExactJSON, redirect_slashes=False
+    )
+
+
+def _query_parameters(dependant: Dependant) -> frozenset[str]:
+    own = {field.alias for field in dependant.query_params}
+    return frozenset(own.union(*(_query_parameters(inner) for inner in dependant.dependencies)))

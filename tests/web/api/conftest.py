@@ -1,0 +1,69 @@
+"""Programs that use the APIs: a key of a role, or a browser's session; with the limits lifted unless asked for."""
+
+from collections.abc import Callable
+
+import pytest
+from limits import RateLimitItemPerSecond
+from starlette.testclient import TestClient
+
+from billing_core.dates import utc_now
+from billing_core.identity import SYSTEM, Role
+from billing_core.identity.api_keys import KeyMode
+from billing_core.people import keys
+from billing_core.web.api import rate_limit
+from billing_core.web.api.app import guarded
+
+
+@pytest.fixture
+def api(product, monkeypatch):
+    """The product with room for as many requests as a test makes."""
+    monkeypatch.setattr(rate_limit, "PER_SECOND", RateLimitItemPerSecond(1_000_000, namespace="test"))
+    monkeypatch.setattr(rate_limit, "PER_MINUTE", RateLimitItemPerSecond(1_000_000, namespace="test-minute"))
+    rate_limit.forget()
+    guarded.cache_clear()
+    yield product
+    rate_limit.forget()
+    guarded.cache_clear()
+
+
+@pytest.fixture
+def key_of(sessions) -> Callable[..., keys.Secret]:
+    """``key_of("admin", customer_id=3)``: a new key."""
+
+    def make(role: str, *, customer_id: int | None = None, mode: KeyMode = KeyMode.LIVE) -> keys.Secret:
+        with sessions.begin() as session:
+            return keys.make(
+                session,
+                SYSTEM,
+                name=f"{role}'s program",
+                role=Role(role),
+                customer_id=customer_id,
+                mode=mode,
+                now=utc_now(),
+            )
+
+    return make
+
+
+@pytest.fixture
+def program(api, key_of, browser) -> Callable[..., TestClient]:
+    """``program("manager", customer_id=3)``: a client that sends the bearer key of a new program."""
+
+    def connect(role: str = "admin", *, customer_id: int | None = None) -> TestClient:
+        client = browser()
+        client.headers["Authorization"] = f"Bearer {key_of(role, customer_id=customer_id).secret_key}"
+        return client
+
+    return connect
+
+
+@pytest.fixture
+def front_end(api, signed_in) -> Callable[..., TestClient]:
+    """``front_end("manager")``: a browser with a session, which sends the CSRF token with everything."""
+
+    def connect(role: str = "admin", *, customer_id: int | None = None) -> TestClient:
+        client = signed_in(role, customer_id=customer_id)
+        client.headers["X-CSRF-Token"] = client.get("/api/v1/auth/csrf").json()["csrf_token"]
+        return client
+
+    return connect
