@@ -5,6 +5,7 @@ from billing_core.businesses import models as businesses
 from billing_core.collecting import models as collecting
 from billing_core.customers import models as customers
 from billing_core.database import Base
+from billing_core.identity import api_keys, idempotent
 from billing_core.identity import models as identity
 from billing_core.imports import models as imports
 from billing_core.invoices import models as invoices
@@ -19,10 +20,12 @@ from billing_core.reports import models as reports
 from billing_core.views import models as views
 
 __all__ = [
+    "api_keys",
     "audit",
     "businesses",
     "collecting",
     "customers",
+    "idempotent",
     "identity",
     "imports",
     "invoices",
