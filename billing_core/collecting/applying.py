@@ -1,0 +1,311 @@
+"""What an event changes, under lock. Any order and any repetition of events ends in the same state.
+
+So every step asks what is recorded already: a payment is known by its key, a refund by what went back in all, the
+newest failure and payment of a link by their instants.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from billing_core.businesses import queries as businesses
+from billing_core.collecting import cases, disputes, events, fees, refunds_told
+from billing_core.collecting.cases import Cause
+from billing_core.collecting.events import Disputed, Failed, Noted, Paid, Refs, Refunded, Unused
+from billing_core.collecting.models import CaseKind, PaymentCase
+from billing_core.customers import queries as customers
+from billing_core.dates import day_in
+from billing_core.errors import NotFound
+from billing_core.identity import SYSTEM, Permission
+from billing_core.invoices import lifecycle, payment_links
+from billing_core.invoices import queries as invoices
+from billing_core.invoices.lifecycle import Change
+from billing_core.invoices.models import EventKind, Invoice, InvoiceState
+from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
+from billing_core.money import Money
+from billing_core.payments import received
+from billing_core.payments.models import Allocation, Payment, PaymentMethod
+from billing_core.payments.received import GatewayNames, Received
+
+
+class NotYet(NotFound):
+    """About a payment that we do not know: another event may still tell us of it, or it is not ours at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an event did, in a sentence; ``used`` False where it changed nothing because it is not for us."""
+
+    said: str
+    used: bool = True
+    invoice_id: int | None = None
+
+
+@dataclass(slots=True)
+class _Place:
+    """The invoice that an event is about, and the link that it came by where there is one; both locked."""
+
+    invoice: Invoice
+    link: PaymentLink | None
+    mode: Mode
+    now: datetime
+    zone: str
+
+    def day(self, instant: datetime) -> date:
+        return min(day_in(self.zone, instant), self.today)
+
+    @property
+    def today(self) -> date:
+        return day_in(self.zone, self.now)
+
+
+_NOT_OURS = Outcome("Not ours: nothing of what it names was made here", used=False)
+
+
+def apply(session: Session, event: Mapping[str, Any], *, mode: Mode, now: datetime) -> Outcome:
+    """Change what the event changes. NotYet where it may make sense later."""
+    if bool(event["livemode"]) is not (mode is Mode.LIVE):
+        theirs = "live" if event["livemode"] else "test"
+        return Outcome(f"Of another mode: the event is a {theirs} one, and this is {mode.value} mode", used=False)
+    match events.fact_of(event):
+        case Paid() as paid:
+            return _paid(session, paid, mode, now)
+        case Failed() as failed:
+            return _failed(session, failed, mode, now)
+        case Refunded() as refunded:
+            return _refunded(session, refunded, mode, now)
+        case Disputed() as disputed:
+            return _disputed(session, disputed, now)
+        case Noted(refs, said):
+            place = _place(session, refs, mode, now)
+            return Outcome(said, invoice_id=place.invoice.id) if place else _NOT_OURS
+        case Unused(why):
+            return Outcome(why, used=False)
+
+
+def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:
+    place = _place(session, paid.refs, mode, now)
+    if place is None:
+        return _NOT_OURS
+    invoice, link = place.invoice, place.link
+    if paid.refs.stripe_invoice_id:
+        _name(session, place, paid.refs.stripe_invoice_id)
+    if paid.by_invoice and not (link.way is CollectionWay.HOSTED_INVOICE if link else paid.sent):
+        return Outcome("The receipt of a payment that its other events tell", invoice_id=invoice.id)
+    if link and link.way is CollectionWay.HOSTED_INVOICE and not paid.by_invoice:
+        return Outcome("A payment that its invoice's event tells", invoice_id=invoice.id)
+    if link is not None:
+        link.last_paid_at = max(link.last_paid_at or paid.at, paid.at)
+    known = _payment(session, key=paid.key)
+    if known is not None:
+        known.intent_id, known.charge_id = known.intent_id or paid.intent_id, known.charge_id or paid.charge_id
+        said = "The payment was recorded before"
+    else:
+        said = _record(session, place, paid)
+    _judge(session, place)
+    return Outcome(said, invoice_id=invoice.id)
+
+
+def _record(session: Session, place: _Place, paid: Paid) -> str:
+    """Take the money in. It pays the invoice where it is exactly what is due; else a person has to decide."""
+    invoice = place.invoice
+    came = Money(paid.amount_minor, paid.currency)
+    due = invoice.due_minor if invoice.state is InvoiceState.OPEN else 0
+    pays = due > 0 and came == Money(due, invoice.currency)
+    expected = Money(due, invoice.currency)
+    _end_link(session, place)
+    payment = received.record_collected(
+        session,
+        SYSTEM,
+        invoice,
+        received=Received(
+            currency=paid.currency,
+            amount_minor=paid.amount_minor,
+            method=PaymentMethod.STRIPE,
+            received_on=place.day(paid.at),
+            reference=paid.key,
+        ),
+        names=GatewayNames(paid.key, paid.intent_id, paid.charge_id),
+        pays=pays,
+        today=place.today,
+        now=place.now,
+    )
+    fees.ask(session, SYSTEM, payment, mode=place.mode, now=place.now)
+    if pays:
+        return f"{came} paid the invoice"
+    kind, why = _difference(place, came, expected)
+    cause = Cause(
+        key=f"paid:{paid.key}",
+        kind=kind,
+        customer_id=invoice.customer_id,
+        invoice_id=invoice.id,
+        payment_id=payment.id,
+        currency=paid.currency,
+        amount_minor=paid.amount_minor,
+        expected_minor=due if kind is CaseKind.AMOUNT_DIFFERS else None,
+        said=f"{came} came in for {lifecycle.named(invoice)}, {why}. It is kept as the customer's credit",
+    )
+    cases.open_case(session, SYSTEM, cause, now=place.now)
+    return f"{came} kept as credit: {why}"
+
+
+def _difference(place: _Place, came: Money, expected: Money) -> tuple[CaseKind, str]:
+    """Why a payment does not pay its invoice; judged by what the link asked for first, which does not change."""
+    link = place.link
+    if came.currency != expected.currency:
+        return CaseKind.CURRENCY_DIFFERS, f"which is in {expected.currency}"
+    if link is not None and came.minor != link.amount_minor:
+        return CaseKind.AMOUNT_DIFFERS, f"whose link asked for {Money(link.amount_minor, link.currency)}"
+    if not expected.minor:
+        return CaseKind.NOTHING_DUE, "on which nothing was due"
+    return CaseKind.AMOUNT_DIFFERS, f"on which {expected} was due"
+
+
+def _end_link(session: Session, place: _Place) -> None:
+    """Nobody can pay by this link again: the gateway takes one payment by each."""
+    link = place.link
+    if link is None or link.state is LinkState.PAID:
+        return
+    if link.state is LinkState.ACTIVE:
+        payment_links.end(
+            session, SYSTEM, place.invoice, state=LinkState.PAID, because="The customer has paid", now=place.now
+        )
+    else:
+        link.state, link.ended_at = LinkState.PAID, link.ended_at or place.now
+        session.flush()
+
+
+def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outcome:
+    place = _place(session, failed.refs, mode, now)
+    if place is None:
+        return _NOT_OURS
+    link = place.link
+    if link is None:
+        return Outcome("The link that this was tried by is not known any more", invoice_id=place.invoice.id)
+    if link.last_failed_at is None or (failed.at, failed.reason) > (link.last_failed_at, link.last_failure):
+        link.last_failed_at, link.last_failure = failed.at, failed.reason
+    _judge(session, place)
+    return Outcome(f"The payment failed: {failed.reason}"[:200], invoice_id=place.invoice.id)
+
+
+def _judge(session: Session, place: _Place) -> None:
+    """Whether the last that we know of the link is a failure: then the open invoice says so, else it does not."""
+    session.flush()
+    invoice, link = place.invoice, place.link
+    if link is None or invoice.state is not InvoiceState.OPEN:
+        return
+    failed_at, paid_at = link.last_failed_at, link.last_paid_at
+    if failed_at is not None and (paid_at is None or failed_at > paid_at):
+        facts = {"payment_failed_at": failed_at, "payment_failure": link.last_failure}
+        if (invoice.payment_failed_at, invoice.payment_failure) != (failed_at, link.last_failure):
+            change = Change(invoice, facts, data={"reason": link.last_failure})
+            event = EventKind.PAYMENT_FAILED
+            lifecycle.change(session, SYSTEM, [change], event=event, action="payment.failed", now=place.now)
+    elif invoice.payment_failed_at is not None and paid_at is not None and invoice.payment_failed_at <= paid_at:
+        change = Change(invoice, {"payment_failed_at": None, "payment_failure": ""})
+        lifecycle.change(session, SYSTEM, [change], event=None, action=Permission.PAYMENT_WRITE, now=place.now)
+
+
+def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -> Outcome:
+    if refunded.paid is not None and not _paid(session, refunded.paid, mode, now).used:
+        return _NOT_OURS
+    payment = _payment(session, key=refunded.intent_id or "", charge_id=refunded.charge_id)
+    if payment is None:
+        raise NotYet("No payment with this charge is known")
+    zone = businesses.one(session, payment.business_id).time_zone
+    made = refunds_told.note_refunded(
+        session,
+        SYSTEM,
+        payment.id,
+        refunded.refunded_minor,
+        reason="Refunded at the payment gateway",
+        refunded_on=day_in(zone, refunded.at),
+        today=day_in(zone, now),
+        now=now,
+    )
+    payment.charge_id = payment.charge_id or refunded.charge_id
+    back = Money(sum(refund.amount_minor for refund in made), payment.currency)
+    said = f"{back} went back to the payer" if made else "Nothing that was not recorded before, or a case"
+    return Outcome(said, invoice_id=_invoice_of(session, payment.id))
+
+
+def _disputed(session: Session, disputed: Disputed, now: datetime) -> Outcome:
+    payment = _payment(session, key=disputed.intent_id or "", charge_id=disputed.charge_id)
+    if payment is None:
+        raise NotYet("No payment with this charge is known")
+    customers.for_change(session, SYSTEM, payment.customer_id)
+    invoice_id = _invoice_of(session, payment.id)
+    dispute = disputes.note(session, SYSTEM, payment, invoice_id, disputed, now=now)
+    return Outcome(f"The dispute is {dispute.state.value}", invoice_id=invoice_id)
+
+
+def _place(session: Session, refs: Refs, mode: Mode, now: datetime) -> _Place | None:
+    """What the event names, locked: the customer, then the invoice, then the link. None where it is not ours."""
+    link_id, invoice_id = _found(session, refs, mode)
+    if invoice_id is None:
+        return None
+    customer_id = session.scalar(select(Invoice.customer_id).where(Invoice.id == invoice_id))
+    if customer_id is None:
+        return None
+    customers.for_change(session, SYSTEM, customer_id)
+    invoice = invoices.for_change(session, SYSTEM, invoice_id)
+    locked = select(PaymentLink).where(PaymentLink.id == link_id).with_for_update()
+    link = session.scalars(locked.execution_options(populate_existing=True)).one() if link_id is not None else None
+    zone = businesses.one(session, invoice.business_id).time_zone
+    return _Place(invoice, link, mode, now, zone)
+
+
+def _found(session: Session, refs: Refs, mode: Mode) -> tuple[int | None, int | None]:
+    """(link, invoice) by the surest name that the event has. A link of another mode is none of ours."""
+    by_name = (
+        (refs.link_id, PaymentLink.public_id == refs.link_id),
+        (refs.gateway_link_id, PaymentLink.gateway_id == refs.gateway_link_id),
+        (
+            refs.stripe_invoice_id,
+            or_(
+                PaymentLink.gateway_id == refs.stripe_invoice_id,
+                PaymentLink.stripe_invoice_id == refs.stripe_invoice_id,
+            ),
+        ),
+    )
+    for name, condition in by_name:
+        if name:
+            statement = select(PaymentLink.id, PaymentLink.invoice_id, PaymentLink.mode).where(condition)
+            row = session.execute(statement.order_by(PaymentLink.id.desc()).limit(1)).one_or_none()
+            if row is not None:
+                return (row.id, row.invoice_id) if row.mode is mode else (None, None)
+    if refs.invoice_id:
+        return None, session.scalar(select(Invoice.id).where(Invoice.public_id == refs.invoice_id))
+    return None, None
+
+
+def _payment(session: Session, *, key: str, charge_id: str = "") -> Payment | None:
+    """The payment that the gateway calls so."""
+    names = [Payment.gateway_key == key, Payment.intent_id == key] if key else []
+    if charge_id:
+        names += [Payment.charge_id == charge_id, Payment.gateway_key == charge_id]
+    return session.scalars(select(Payment).where(or_(*names)).order_by(Payment.id).limit(1)).one_or_none()
+
+
+def _invoice_of(session: Session, payment_id: int) -> int | None:
+    """The invoice that the payment paid, or was meant to."""
+    paid = select(Allocation.invoice_id).where(Allocation.payment_id == payment_id).order_by(Allocation.id)
+    meant = select(PaymentCase.invoice_id).where(
+        PaymentCase.payment_id == payment_id, PaymentCase.invoice_id.is_not(None)
+    )
+    return session.scalar(paid.limit(1)) or session.scalar(meant.order_by(PaymentCase.id).limit(1))
+
+
+def _name(session: Session, place: _Place, stripe_invoice_id: str) -> None:
+    """Note what the gateway calls the invoice, once it does. Nobody who edits it has to read it again for that."""
+    if place.invoice.stripe_invoice_id != stripe_invoice_id:
+        of_it = update(Invoice).where(Invoice.id == place.invoice.id)
+        session.execute(of_it.values(stripe_invoice_id=stripe_invoice_id, version=Invoice.version))
+        set_committed_value(place.invoice, "stripe_invoice_id", stripe_invoice_id)
+    if place.link is not None and place.link.stripe_invoice_id is None:
+        place.link.stripe_invoice_id = stripe_invoice_id
