@@ -39,6 +39,11 @@ class Settings(BaseSettings):
         "unset: mails are held back",
     )
     mail_from: str = Field("", description="The address that mails come from; unset: the user of the mail server")
+    trusted_origins: str = Field(
+        "",
+        description="Other sites whose pages may use the APIs with a signed-in browser, such as "
+        "https://app.example.com; several with commas",
+    )
     session_idle_minutes: int = Field(480, ge=5, description="A session unused for this long ends")
     session_max_hours: int = Field(168, ge=1, description="A session ends after this long, however much it is used")
     stripe_secret_key: SecretStr | None = Field(
@@ -90,6 +95,11 @@ class Settings(BaseSettings):
     @property
     def served_over_https(self) -> bool:
         return self.public_url.startswith("https://")
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """The trusted origins as browsers send them: scheme, name and port, without a slash at the end."""
+        return frozenset(one.strip().rstrip("/") for one in self.trusted_origins.split(",") if one.strip())
 
     @property
     def address(self) -> str:
