@@ -14,6 +14,7 @@ from billing_core.audit import service as audit
 from billing_core.businesses import queries as businesses
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
+from billing_core.dates import EARLIEST_DAY
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle
@@ -198,6 +199,8 @@ def _check(received: Received, today: date) -> None:
         reasons["fee"] = "must lie between 0 and the amount"
     if received.received_on > today:
         reasons["received_on"] = "lies in the future"
+    elif received.received_on < EARLIEST_DAY:
+        reasons["received_on"] = f"must not be before {EARLIEST_DAY}"
     try:
         currency_code(received.currency)
     except Invalid as unknown:

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers import queries as customers
+from billing_core.dates import Period
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import credit_notes, lifecycle
@@ -14,7 +16,7 @@ from billing_core.invoices.models import EventKind, InvoiceState
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Side
 from billing_core.money import Money
-from billing_core.payments.models import LONGEST_REFERENCE, PaymentMethod, Refund, RefundSource
+from billing_core.payments.models import LONGEST_REFERENCE, Allocation, PaymentMethod, Refund, RefundSource
 from billing_core.text import reference_of
 
 
@@ -42,8 +44,12 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
     amount = Money(left.minor if wanted.amount_minor is None else wanted.amount_minor, invoice.currency)
     if not 0 < amount.minor <= left.minor:
         raise Invalid(f"{left} can be refunded", fields={"amount": f"must be more than 0 and at most {left}"})
-    if wanted.refunded_on > today:
+    days = possible_days(session, invoice.id, invoice.issued_on, today=today)
+    if wanted.refunded_on > days.end:
         raise Invalid("A refund cannot lie in the future", fields={"refunded_on": "lies in the future"})
+    if wanted.refunded_on < days.start:
+        reason = f"is before {days.start}: the money had not come in"
+        raise Invalid("Money cannot be given back before it came in", fields={"refunded_on": reason})
 
     back = (
         Side(Account.CASH, -amount.minor, wanted.method)
@@ -91,3 +97,14 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
     )
     session.flush()
     return made
+
+
+def possible_days(session: Session, invoice_id: int, issued_on: date, *, today: date) -> Period:
+    """When a paid invoice can be refunded: from the day on which the last of its money had come in, until today.
+
+    One that is dated ahead: on its own day.
+    """
+    paid = (Allocation.invoice_id == invoice_id, Allocation.undone_at.is_(None))
+    last = session.scalar(select(func.max(Allocation.allocated_on)).where(*paid))
+    end = max(today, issued_on)
+    return Period(min(max(last or issued_on, issued_on), end), end)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from billing_core.dates import EARLIEST_DAY, utc_now
+from billing_core.dates import utc_now
 from billing_core.invoices import credit_notes, following, queries
 from billing_core.invoices.rows import InvoiceView
 from billing_core.payments import refunds, write_offs
@@ -10,7 +10,7 @@ from billing_core.payments.models import PaymentMethod
 from billing_core.payments.refunds import MoneyBack
 from billing_core.text import LONGEST_REASON
 from pages.invoice_editor_sections.steps import amount_field, attempt
-from pages.ui import formats
+from pages.ui import context, formats
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -28,8 +28,15 @@ def credit_note(invoice_id: int) -> None:
     amount = amount_field(
         "Amount with tax", invoice.due_minor, invoice.currency, key=f"credit_note_amount_{invoice_id}"
     )
+    last_day = max(read.today, invoice.issued_on)
     issued_on = st.date_input(
-        "Date", read.today, min_value=EARLIEST_DAY, key=f"credit_note_day_{invoice_id}", required=True, width=180
+        "Date",
+        last_day,
+        min_value=invoice.issued_on,
+        max_value=last_day,
+        key=f"credit_note_day_{invoice_id}",
+        required=True,
+        width=180,
     )
     reason = _reason(f"credit_note_reason_{invoice_id}", "Printed on the credit note")
     st.caption(
@@ -66,11 +73,13 @@ def refund(invoice_id: int) -> None:
         format_func=lambda one: ways.get(one, AS_CREDIT),
         key=f"refund_way_{invoice_id}",
     )
+    with context.reading() as session:
+        days = refunds.possible_days(session, invoice_id, invoice.issued_on, today=read.today)
     refunded_on = st.date_input(
         "Date",
-        read.today,
-        min_value=EARLIEST_DAY,
-        max_value=read.today,
+        days.end,
+        min_value=days.start,
+        max_value=days.end,
         key=f"refund_day_{invoice_id}",
         required=True,
         width=180,
@@ -82,7 +91,7 @@ def refund(invoice_id: int) -> None:
         wanted = MoneyBack(
             reason=reason,
             method=PaymentMethod(way) if way else None,
-            refunded_on=refunded_on or read.today,
+            refunded_on=refunded_on or days.end,
             amount_minor=amount,
             reference=reference,
         )

@@ -6,12 +6,15 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
+from billing_core.dates import Period
+from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM
 from billing_core.invoices import following, queries, service
 from billing_core.ledger.models import Account, LedgerPosting
-from billing_core.payments import credit, received, write_offs
+from billing_core.payments import credit, received, refunds, write_offs
 from billing_core.payments.models import Allocation
-from tests.payments.books import NOW, TODAY, a_customer, a_draft, bank_transfer
+from billing_core.payments.refunds import MoneyBack
+from tests.payments.books import NOW, TODAY, a_customer, a_draft, an_open_invoice, bank_transfer
 
 NEXT_MONTH = date(2026, 4, 1)
 
@@ -56,6 +59,35 @@ def test_what_settles_an_invoice_that_is_dated_ahead_counts_from_the_invoices_ow
     settled(session, dated_ahead)
 
     assert [owed(session, dated_ahead, day) for day in (TODAY, NEXT_MONTH - timedelta(days=1), NEXT_MONTH)] == [0, 0, 0]
+
+
+def test_a_refund_of_what_is_dated_ahead_counts_on_the_invoices_own_day(session, dated_ahead):
+    received.record_for(session, SYSTEM, dated_ahead.id, received=bank_transfer(10_000), today=TODAY, now=NOW)
+    wanted = MoneyBack("returned", None, NEXT_MONTH)
+    refunds.refund(session, SYSTEM, dated_ahead.id, wanted=wanted, today=TODAY, now=NOW)
+
+    assert owed(session, dated_ahead, NEXT_MONTH) == 0
+    assert refunds.possible_days(session, dated_ahead.id, NEXT_MONTH, today=TODAY) == Period(NEXT_MONTH, NEXT_MONTH)
+
+
+@pytest.mark.parametrize(("on", "reason"), [(-1, "had not come in"), (1, "in the future")])
+def test_money_goes_back_after_it_came_in_and_not_in_the_future(session, on, reason):
+    invoice = an_open_invoice(session, a_customer(session), "100")
+    received.record_for(session, SYSTEM, invoice.id, received=bank_transfer(10_000), today=TODAY, now=NOW)
+    wanted = MoneyBack("returned", None, TODAY + timedelta(days=on))
+    with pytest.raises(Invalid) as refusal:
+        refunds.refund(session, SYSTEM, invoice.id, wanted=wanted, today=TODAY, now=NOW)
+    assert reason in refusal.value.fields["refunded_on"]
+
+
+@pytest.mark.parametrize("day", [date(1, 1, 1), date(1899, 12, 31), TODAY + timedelta(days=1)])
+def test_money_came_in_on_a_day_that_there_was(session, day):
+    money = replace(bank_transfer(10_000), received_on=day)
+    with pytest.raises(Invalid) as refusal:
+        received.record(
+            session, SYSTEM, customer_id=a_customer(session).id, received=money, allocations={}, today=TODAY, now=NOW
+        )
+    assert "received_on" in refusal.value.fields
 
 
 def written_off_and_taken_back(session, invoice):
