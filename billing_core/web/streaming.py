@@ -15,7 +15,7 @@ from billing_core.reports.exporting import Download
 
 
 # Fewer chunks than these are sent at once: each chunk of a stream costs a change of threads.
-_AT_ONCE = 3
+_AT_ONCE = 5
 
 
 class _FromSession(StreamingResponse):

@@ -8,13 +8,14 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing_core.settings import settings
-from billing_core.web.api import openapi, problems, rate_limit, tokens
+from billing_core.web.api import openapi, problems, rate_limit, reports, tokens
 from billing_core.web.api.access import CSRF_HEADER
 from billing_core.web.api.door import Door
 
 # In the order of the published description.
 ROUTERS = (
     tokens.router,
+    reports.router,
     openapi.router,
 )
 # What scripts of trusted sites may read of an answer.

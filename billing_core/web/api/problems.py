@@ -116,7 +116,9 @@ def of_error(error: errors.BillingError) -> Problem:
 
 def _plain(problem: Problem) -> dict[str, Any]:
     said = _NOT_FOUND if problem.status == 404 else problem.said
-    return {"detail" if problem.status in _DETAILED else "error": said} | _extras(problem)
+    # The document shows this one member; which field is meant stands in the text.
+    body = {"detail" if problem.status in _DETAILED else "error": said}
+    return body | ({"reference": problem.reference} if problem.reference else {})
 
 
 def _envelope(problem: Problem) -> dict[str, Any]:

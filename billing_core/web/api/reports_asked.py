@@ -1,0 +1,125 @@
+"""What the reports API takes: its parameters and its body, as strictly as its documents write them."""
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
+
+from billing_core.errors import Invalid
+from billing_core.reports.queries import ReportFilter
+from billing_core.web.api.exact_json import Body, WholeNumber
+
+# A program that knows of no pages gets what a company has in years; a row is a quarter of a kilobyte.
+MOST_AT_ONCE = 1_000
+# What the documents' lists show, in the words of both dialects.
+SORTABLE = (
+    "id",
+    "customer_id",
+    "customer",
+    "customer_name",
+    "start_date",
+    "end_date",
+    "created_at",
+    "generated_at",
+    "created_by",
+    "total_amount",
+    "order_count",
+    "output_format",
+)
+_ORDERS = [sign + name for name in SORTABLE for sign in ("", "-")]
+_LARGEST_ID = 2**31 - 1
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
+
+
+def _day(value: Any) -> date:
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValueError("there is no such day") from None
+    raise ValueError("must be a day such as 2023-01-31")
+
+
+def _moment(value: Any) -> date | datetime:
+    if not (isinstance(value, str) and _INSTANT.fullmatch(value)):
+        return _day(value)
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("there is no such instant") from None
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+        return int(value)
+    raise ValueError("must be a whole number")
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+Moment = Annotated[
+    date | AwareDatetime,
+    BeforeValidator(_moment),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}),
+]
+CustomerId = Annotated[int, Field(ge=1, le=_LARGEST_ID), BeforeValidator(_number)]
+Limit = Annotated[
+    int,
+    Query(ge=1, le=MOST_AT_ONCE, description="How many at most; the `Link` header leads to the rest"),
+    BeforeValidator(_number),
+]
+StartingAfterReport = Annotated[
+    str, Query(max_length=36, description="The `id` of the last report that the page before ended with")
+]
+# A parameter that is not given is None, but no request can say so: the description does not offer it.
+Absent = SkipJsonSchema[None]
+OnlyCustomer = Annotated[CustomerId | Absent, Query(description="One customer, by its integer id", examples=[123])]
+StartingAfterCustomer = Annotated[
+    CustomerId | Absent, Query(description="The `customer_id` of the last customer that the page before ended with")
+]
+
+
+def wanted_reports(
+    customer_id: OnlyCustomer = None,
+    start_date: Annotated[Day | Absent, Query(description="Periods that begin on this day or later")] = None,
+    end_date: Annotated[Day | Absent, Query(description="Periods that end on this day or earlier")] = None,
+    created_after: Annotated[
+        Moment | Absent,
+        Query(description="Made since then; a bare day counts from its beginning where the business is"),
+    ] = None,
+    created_before: Annotated[
+        Moment | Absent, Query(description="Made until then; a bare day counts to its end where the business is")
+    ] = None,
+    order_by: Annotated[
+        str, Query(description="A field, with `-` in front for descending", json_schema_extra={"enum": _ORDERS})
+    ] = "-created_at",
+) -> ReportFilter:
+    """The documented filters. Versions that a newer report has replaced are not listed: they count nowhere."""
+    if order_by not in _ORDERS:
+        allowed = f"one of {', '.join(SORTABLE)}, with a leading - for descending"
+        raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": allowed})
+    return ReportFilter(
+        customer_id=customer_id,
+        start_date=start_date,
+        end_date=end_date,
+        created_after=created_after,
+        created_before=created_before,
+        order_by=order_by,
+    )
+
+
+class Generate(Body):
+    """What ``POST …/generate/`` takes. An unknown customer or format is refused by the service, in its words."""
+
+    customer_id: WholeNumber = Field(description="Whom to bill", examples=[123])
+    start_date: Day = Field(description="The first day of the period", examples=["2023-01-01"])
+    end_date: Day = Field(description="The last day of the period, included", examples=["2023-01-31"])
+    output_format: str = Field(
+        "json",
+        description="In the plain dialect the form of the answer; `dict` is the same as `json`",
+        max_length=20,
+        json_schema_extra={"enum": ["json", "csv", "pdf", "dict", "xlsx"]},
+    )
