@@ -4,6 +4,7 @@ The shapes are those of Stripe's API; the sandbox sends the same. One payment is
 so that each says as much of it as it can.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,6 +103,12 @@ class Unused:
 
 
 Fact = Paid | Failed | Refunded | Disputed | Noted | Unused
+
+
+def parsed(payload: str) -> Object:
+    """The event in a stored payload, which was checked before it was stored."""
+    event: Object = json.loads(payload)
+    return event
 
 
 def fact_of(event: Object) -> Fact:

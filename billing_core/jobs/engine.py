@@ -12,7 +12,7 @@ from dbos import DBOS
 from sqlalchemy import URL
 
 from billing_core import runtime
-from billing_core.jobs import bill_run, daily, ledger_sealing, link_expiry, outbox_delivery
+from billing_core.jobs import bill_run, daily, ledger_sealing, link_expiry, outbox_delivery, webhook_processing
 
 # Ours and fixed: by default it is a hash of the code, and an upgrade would leave behind what was going on.
 APPLICATION_VERSION = "1"
@@ -38,11 +38,13 @@ def start() -> None:
     link_expiry.start()
     ledger_sealing.job.start()
     outbox_delivery.job.start()
+    webhook_processing.job.start()
 
 
 def stop() -> None:
     """What is going on stops after the customer it is at, and is taken up by the next ``start``."""
     bill_run.ready.clear()
+    webhook_processing.job.stop(patience_seconds=PATIENCE_SECONDS)
     ledger_sealing.job.stop(patience_seconds=PATIENCE_SECONDS)
     outbox_delivery.job.stop(patience_seconds=PATIENCE_SECONDS)
     DBOS.destroy(workflow_completion_timeout_sec=PATIENCE_SECONDS)

@@ -21,6 +21,7 @@ from billing_core.web import (
     report_downloads,
     set_up,
     sign_in,
+    webhooks,
 )
 from billing_core.web.api.app import ApiAddresses
 from billing_core.web.gate import SignedInOnly
@@ -37,6 +38,7 @@ ROUTERS = (
     import_downloads.router,
     outbox_downloads.router,
     public_invoice.router,
+    webhooks.router,
 )
 
 

@@ -18,7 +18,9 @@ from billing_core.web.activity import last_seen
 from billing_core.web.origin import from_our_pages
 
 # What visitors may reach beside signing in: whether the product is up, and the invoice that they have the link to.
-PUBLIC = ("/healthz", "/readyz")
+# Events come with a signature, which proves more than a session would.
+SIGNED = "/webhooks/stripe"
+PUBLIC = ("/healthz", "/readyz", SIGNED)
 PUBLIC_FOLDERS = ("/auth/", "/i/")
 API = "/api/"
 _READS = ("GET", "HEAD", "OPTIONS")
@@ -44,7 +46,7 @@ class SignedInOnly:
             # The APIs know more kinds of credentials, and answer in forms of their own.
             return await self.app(scope, receive, send)
         headers = Headers(scope=scope)
-        if scope["method"] not in _READS and not from_our_pages(headers):
+        if scope["method"] not in _READS and scope["path"] != SIGNED and not from_our_pages(headers):
             refusal: Response = PlainTextResponse("This came from another site's page.", 403)
             return await refusal(scope, receive, send)
         if scope["path"].startswith(PUBLIC_FOLDERS) or scope["path"] in PUBLIC:

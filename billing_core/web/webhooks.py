@@ -1,0 +1,52 @@
+"""Where the payment gateway tells us what happened. Checked, stored, answered; what it means is found out afterwards."""
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+
+from billing_core import runtime
+from billing_core.collecting import choice, inbox, stripe_signature
+from billing_core.collecting.refusals import refusals
+from billing_core.dates import utc_now
+from billing_core.errors import Invalid
+from billing_core.jobs import webhook_processing
+from billing_core.settings import settings
+
+router = APIRouter()
+
+
+@router.post("/webhooks/stripe")
+async def from_stripe(request: Request) -> JSONResponse:
+    """200 once the event is safe with us, also where it was before. 400 where the signature does not prove it."""
+    payload = await _body(request)
+    if payload is None:
+        return _refused("too large")
+    signature = request.headers.get("stripe-signature")
+    try:
+        await run_in_threadpool(_store, payload, signature)
+    except Invalid as refusal:
+        return _refused(str(refusal))
+    webhook_processing.nudge()
+    return JSONResponse({"received": True})
+
+
+async def _body(request: Request) -> bytes | None:
+    """The bytes exactly as they came; None where they are too many to be an event."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > inbox.LARGEST_BYTES:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _store(payload: bytes, signature: str | None) -> None:
+    event = stripe_signature.verify(payload, signature, choice.webhook_secret(settings()))
+    with runtime.sessions().begin() as session:
+        inbox.store(session, event, payload, now=utc_now())
+
+
+def _refused(reason: str) -> JSONResponse:
+    refusals.note(reason, now=utc_now())
+    return JSONResponse({"detail": f"This is not accepted as an event: {reason}"}, 400)
