@@ -10,7 +10,7 @@ if str(HERE.parent) not in sys.path:
 import streamlit as st  # noqa: E402
 
 from billing_core.identity import Permission  # noqa: E402
-from pages.ui import context, messages  # noqa: E402
+from pages.ui import collecting, context, messages  # noqa: E402
 from pages.ui.signed_in import signed_in_person  # noqa: E402
 
 # Without a permission: reached from other pages and by its address only, and checks for itself who may see it.
@@ -21,6 +21,7 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
         ("reports.py", "Reports", ":material/receipt_long:", Permission.REPORT_READ),
         ("invoices.py", "Invoices", ":material/request_quote:", Permission.INVOICE_READ),
         ("invoice_editor.py", "Invoice", ":material/request_quote:", None),
+        ("payment_links.py", "Payment links", ":material/link:", Permission.PAYMENT_READ),
         ("payments.py", "Payments", ":material/payments:", Permission.PAYMENT_READ),
     ],
     "Set-up": [
@@ -32,6 +33,8 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
         ("admin_business.py", "Business", ":material/domain:", Permission.BUSINESS_WRITE),
         ("admin_reminders.py", "Reminders", ":material/notifications_active:", Permission.BUSINESS_WRITE),
         ("admin_outbox.py", "Outbox", ":material/outbox:", Permission.OUTBOX_READ),
+        ("admin_collecting.py", "Online payments", ":material/credit_card:", Permission.BUSINESS_WRITE),
+        ("admin_webhooks.py", "Webhooks", ":material/webhook:", Permission.WEBHOOK_READ),
         ("admin_numbers.py", "Number series", ":material/tag:", Permission.AUDIT_READ),
         ("admin_audit.py", "Audit log", ":material/history:", Permission.AUDIT_READ),
     ],
@@ -67,4 +70,5 @@ page = st.navigation(
 with st.sidebar:
     signed_in_person(person)
 messages.show()
+collecting.mark_live()
 page.run()

@@ -1,16 +1,12 @@
 """Paying an invoice online: the link that customers pay by, what became of it, and disputes about what they paid."""
 
-from datetime import datetime
-
 import streamlit as st
-from sqlalchemy import select
 
 from billing_core import runtime
-from billing_core.collecting import links
+from billing_core.collecting import links, payable
 from billing_core.collecting.links import LinkRow
 from billing_core.identity import Actor, Permission
-from billing_core.invoices.models import Invoice
-from billing_core.invoices.payment_links import LinkState, PaymentLink
+from billing_core.invoices.payment_links import LinkState
 from billing_core.invoices.rows import InvoiceView
 from pages.payment_link_sections import issuing, sharing
 from pages.payment_link_sections.wording import COLORS, WAYS, state, told
@@ -18,8 +14,6 @@ from pages.ui import collecting, context, formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
-# What the page was drawn from; another answer to the same question means that it has to be drawn anew.
-Seen = tuple[object, ...]
 _EVERY = "2s"
 
 
@@ -33,14 +27,18 @@ def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     if not found:
         return
     newest, earlier = found[0], found[1:]
-    zone = read.company.time_zone
     with st.container(border=True):
-        _link(actor, newest, zone)
+        one_link(read, actor, newest, version=invoice.version)
         if earlier:
             with st.expander(f"Earlier links ({len(earlier)})"):
-                _earlier(earlier, zone)
-    if newest.state is LinkState.ACTIVE:
-        _watch(newest.id, (invoice.version, *_facts(newest)))
+                _earlier(earlier, read.company.time_zone)
+
+
+def one_link(read: Reader, actor: Actor, link: LinkRow, *, version: int | None = None) -> None:
+    """A link, and the page drawn anew as soon as something happens to it. ``version``: of the invoice on the page."""
+    _link(actor, link, read.company.time_zone)
+    if link.state is LinkState.ACTIVE:
+        _watch(link.id, version, (link.state, link.clicks, link.last_failed_at))
 
 
 def _link(actor: Actor, link: LinkRow, zone: str) -> None:
@@ -93,25 +91,12 @@ def _earlier(earlier: list[LinkRow], zone: str) -> None:
 
 
 @st.fragment(run_every=_EVERY)
-def _watch(link_id: int, seen: Seen) -> None:
+def _watch(link_id: int, version: int | None, seen: tuple[object, ...]) -> None:
     """Look every two seconds whether the customer has paid; the page turns then by itself.
 
     It asks for no more than this, and shows nothing: who is signed in is asked when the page is drawn anew.
     """
     with runtime.sessions()() as session:
-        now = session.execute(
-            select(
-                Invoice.version,
-                PaymentLink.state,
-                PaymentLink.clicks,
-                PaymentLink.last_failed_at,
-            )
-            .join(PaymentLink, PaymentLink.invoice_id == Invoice.id)
-            .where(PaymentLink.id == link_id)
-        ).one_or_none()
-    if now is not None and tuple(now) != seen:
+        now = payable.glance(session, link_id)
+    if now is not None and (now[1:] != seen or (version is not None and now[0] != version)):
         st.rerun()
-
-
-def _facts(link: LinkRow) -> tuple[LinkState, int, datetime | None]:
-    return link.state, link.clicks, link.last_failed_at

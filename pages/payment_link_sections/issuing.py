@@ -3,9 +3,10 @@
 import streamlit as st
 
 from billing_core import runtime
-from billing_core.collecting import links, workflow
+from billing_core.collecting import links, payable, workflow
 from billing_core.collecting.gateway import Charge, ChargeLine
 from billing_core.collecting.links import LinkRow
+from billing_core.collecting.payable import PayableRow
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor
@@ -21,6 +22,7 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 REPLACED = "Replaced by a new link"
+_MOST_OFFERED = 50
 
 
 @st.dialog("Payment link", width="medium", icon=":material/add_link:")
@@ -67,8 +69,35 @@ def deactivate(link: LinkRow) -> None:
             links.deactivate(session, actor, link.id, reason=reason, now=utc_now())
 
 
-def confirm(actor: Actor, read: Reader, invoice: InvoiceView) -> None:
-    """What the customer will be asked to pay, and the button that has it asked."""
+@st.dialog("Payment link", width="medium", icon=":material/add_link:")
+def choose() -> None:
+    """Choose the invoice first; afterwards the page shows the link."""
+    actor = signed_in()
+    read = Reader(actor)
+    text = st.text_input(
+        "Find the invoice", key="payable_text", type="search", placeholder="Number or customer", live=True
+    )
+    found = {row.id: row for row in read(payable.search, text or "", limit=_MOST_OFFERED)}
+    if not found:
+        st.info(
+            "No invoice that could get a link fits: it must be a draft or open, with something due, and have none yet.",
+            icon=":material/info:",
+        )
+        return
+    chosen = st.selectbox(
+        "Invoice",
+        list(found),
+        index=0 if len(found) == 1 else None,
+        format_func=lambda one: _named(found[one]) if one in found else str(one),
+        placeholder="Choose one" + (f" of the newest {_MOST_OFFERED}" if len(found) == _MOST_OFFERED else ""),
+        key="payable_invoice",
+    )
+    if chosen is not None:
+        confirm(actor, read, read(queries.one, chosen), opens=True)
+
+
+def confirm(actor: Actor, read: Reader, invoice: InvoiceView, *, opens: bool = False) -> None:
+    """What the customer will be asked to pay, and the button that has it asked. ``opens``: the page shows the link."""
     collecting.mark()
     try:
         with runtime.sessions()() as session:
@@ -86,7 +115,13 @@ def confirm(actor: Actor, read: Reader, invoice: InvoiceView) -> None:
     if st.button("Issue payment link", type="primary", icon=":material/add_link:", key="do_issue_link"):
         desk.forget()
         with collecting.asking("The payment link is ready") as sessions:
-            workflow.issue(sessions, actor, collecting.gateway(), invoice.id, now=utc_now())
+            link_id = workflow.issue(sessions, actor, collecting.gateway(), invoice.id, now=utc_now())
+            if opens:
+                st.query_params["link"] = str(link_id)
+
+
+def _named(row: PayableRow) -> str:
+    return f"{row.number or 'Draft'} · {row.customer_name} · {formats.money(row.due_minor, row.currency)}"
 
 
 def _says(charge: Charge, invoice: InvoiceView) -> None:

@@ -1,0 +1,58 @@
+"""Which invoices can be given a payment link, and whether anything has happened to a link since it was looked at."""
+
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from billing_core.customers.queries import visible_to
+from billing_core.database.functions import mentions
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.payment_links import LIVING, PaymentLink
+
+
+@dataclass(frozen=True, slots=True)
+class PayableRow:
+    """An invoice or a draft; ``due_minor`` in minor units of ``currency``."""
+
+    id: int
+    number: str | None
+    customer_name: str
+    state: InvoiceState
+    currency: str
+    due_minor: int
+    due_on: date
+
+
+def search(session: Session, actor: Actor, text: str, *, limit: int = 50) -> list[PayableRow]:
+    """Drafts and open invoices with something due and no living link, the newest first.
+
+    ``text`` occurs in the number or in the customer's name.
+    """
+    actor.require(Permission.LINK_WRITE)
+    living = exists().where(PaymentLink.invoice_id == Invoice.id, PaymentLink.state.in_(LIVING))
+    statement = select(*(getattr(Invoice, field.name) for field in fields(PayableRow))).where(
+        visible_to(actor, Invoice.customer_id),
+        Invoice.state.in_((InvoiceState.DRAFT, InvoiceState.OPEN)),
+        Invoice.due_minor > 0,
+        ~living,
+    )
+    if sought := text.strip():
+        statement = statement.where(mentions(sought, Invoice.number, Invoice.customer_name))
+    return [PayableRow(*row) for row in session.execute(statement.order_by(Invoice.id.desc()).limit(limit))]
+
+
+def glance(session: Session, link_id: int) -> tuple[Any, ...] | None:
+    """What changes when a customer does something: the invoice's version, the link's state, clicks and last failure.
+
+    For whoever was shown the link already, to know by one cheap question whether to show it anew.
+    """
+    row = session.execute(
+        select(Invoice.version, PaymentLink.state, PaymentLink.clicks, PaymentLink.last_failed_at)
+        .join(PaymentLink, PaymentLink.invoice_id == Invoice.id)
+        .where(PaymentLink.id == link_id)
+    ).one_or_none()
+    return None if row is None else tuple(row)

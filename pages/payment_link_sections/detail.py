@@ -1,0 +1,49 @@
+"""One payment link: what it asks for, how to hand it over, what can be done about it, and what was told of it."""
+
+import streamlit as st
+
+from billing_core import runtime
+from billing_core.collecting import links
+from billing_core.errors import BillingError
+from billing_core.identity import Actor
+from pages.invoice_editor_sections import paying_online
+from pages.ui import context, formats
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+
+def draw(read: Reader, actor: Actor, identity: str) -> None:
+    if not identity.isdecimal() or len(identity) > 9:
+        st.error(f"There is no payment link “{md(identity)}”", icon=":material/error:")
+        return
+    try:
+        with runtime.sessions()() as session:
+            link = links.one(session, actor, int(identity))
+    except BillingError as error:
+        context.refused(error)
+        return
+    with st.container(border=True):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            named = f"Invoice {link.invoice_number}" if link.invoice_number else "Draft"
+            st.subheader(
+                md(f"{named}, {formats.money(link.amount_minor, link.currency)}"), anchor=False, width="content"
+            )
+            st.button("Close", key="link_close", on_click=_closed, type="tertiary", icon=":material/close:")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.page_link(
+                "invoice_editor.py",
+                label="Open the invoice",
+                icon=":material/request_quote:",
+                query_params={"invoice": str(link.invoice_id)},
+            )
+            st.page_link(
+                "customers.py",
+                label=md(link.customer_name),
+                icon=":material/groups:",
+                query_params={"customer": str(link.customer_id)},
+            )
+        paying_online.one_link(read, actor, link)
+
+
+def _closed() -> None:
+    st.query_params.pop("link", None)

@@ -1,0 +1,105 @@
+"""The payment links that match, filtered, sorted and paged in SQL."""
+
+import streamlit as st
+
+from billing_core.collecting import links
+from billing_core.collecting.links import LinkFilter, LinkRow, StateCount
+from billing_core.dates import utc_now
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.payment_links import LinkState, Mode
+from pages.payment_link_sections.wording import COLORS, STATES, age, state
+from pages.ui import collecting, context, filters, formats, tables
+from pages.ui.reads import Reader
+
+PAGE_KEY, SORT_KEY = "links_page", "links_sort"
+
+
+def draw(read: Reader, actor: Actor) -> None:
+    columns = _columns(read.company.time_zone)
+    wanted = _filters(read, actor, columns)
+    # Not from memory: customers open and pay links without anybody's doing here.
+    with context.reading() as session:
+        total = links.count(session, actor, wanted)
+        counts = links.counts(session, actor, wanted)
+    if total == 0:
+        _nothing(actor, counts)
+        return
+    _sums(counts, wanted)
+    skipped = tables.pager(total, key=PAGE_KEY, noun="link")
+    with context.reading() as session:
+        rows = links.page(session, actor, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+    tables.show(rows, columns, key="links", alt="Payment links", opens=_open, order_key=SORT_KEY)
+    st.caption("Click a link to see and hand it over, a column's head to sort by it.")
+
+
+def _columns(zone: str) -> list[tables.Column]:
+    now = utc_now()
+    return [
+        tables.badge("State", state, COLORS),
+        tables.computed("Invoice", lambda row: row.invoice_number or "Draft"),
+        tables.text("Customer", "customer_name", order="customer_name"),
+        tables.money("Amount", "amount_minor", order="amount"),
+        tables.currency_of(),
+        tables.computed("Age", lambda row: age(row, now)),
+        tables.count("Opened", "clicks", order="clicks", help="How often the customer followed our link"),
+        tables.instant("Works until", "expires_at", zone, order="expires_at"),
+        tables.computed("What happened", _happened, width="medium"),
+    ]
+
+
+def _happened(row: LinkRow) -> str:
+    return row.ended_because or (f"A try failed: {row.last_failure}" if row.last_failure else "")
+
+
+def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> LinkFilter:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = filters.search("Search", key="links_text", page_key=PAGE_KEY, placeholder="Number or customer")
+        states = {one.value: label for one, (label, _) in STATES.items()}
+        chosen = filters.choice(
+            "State", list(states), key="links_state", page_key=PAGE_KEY, names=states, every="All states"
+        )
+        modes = {one.value: label for one, label in collecting.NAMES.items()}
+        mode = filters.choice("Mode", list(modes), key="links_mode", page_key=PAGE_KEY, names=modes, every="All modes")
+        order = filters.order(
+            {"-created_at": "Newest first", "created_at": "Oldest first", **tables.orderings(columns)},
+            "-created_at",
+            key=SORT_KEY,
+            page_key=PAGE_KEY,
+        )
+        filters.saved_views(read, actor, "payment_links", PAGE_KEY)
+    return LinkFilter(
+        state=(LinkState(chosen),) if chosen else (),
+        mode=(Mode(mode),) if mode else (),
+        text=text,
+        order_by=order,
+    )
+
+
+def _sums(counts: list[StateCount], wanted: LinkFilter) -> None:
+    """How many of each state there are, and what the active ones ask for."""
+    of_state = {one: sum(row.links for row in counts if row.state is one) for one in STATES}
+    parts = [f"{formats.count(number)} {STATES[one][0].lower()}" for one, number in of_state.items() if number]
+    asked = [
+        formats.money(row.amount_minor, row.currency)
+        for row in counts
+        if row.state is LinkState.ACTIVE and (not wanted.state or LinkState.ACTIVE in wanted.state)
+    ]
+    st.caption(" · ".join(parts) + (f". The active ones ask for {' · '.join(asked)}." if asked else "."))
+
+
+def _nothing(actor: Actor, counts: list[StateCount]) -> None:
+    if counts:
+        st.info("No link fits these filters. Clear one of them.", icon=":material/filter_alt_off:")
+        return
+    with context.reading() as session:
+        any_at_all = links.count(session, actor, LinkFilter())
+    if any_at_all:
+        st.info("No link fits these filters. Clear one of them.", icon=":material/filter_alt_off:")
+    elif actor.may(Permission.LINK_WRITE):
+        st.info("No invoice has been made payable online yet. Do so with “Issue payment link”.", icon=":material/link:")
+    else:
+        st.info("No invoice has been made payable online yet. An administrator does that.", icon=":material/link:")
+
+
+def _open(row: LinkRow) -> None:
+    st.query_params["link"] = str(row.id)

@@ -1,0 +1,25 @@
+"""Payment links: which invoices can be paid online, by which link, and what became of it."""
+
+import streamlit as st
+
+from billing_core.identity import Permission
+from pages.payment_link_sections import detail, issuing, listing
+from pages.ui import collecting
+from pages.ui.context import require
+from pages.ui.reads import Reader
+
+actor = require(Permission.PAYMENT_READ)
+read = Reader(actor)
+
+with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    with st.container(horizontal=True, width="content", vertical_alignment="center"):
+        st.title("Payment links", anchor=False, width="content")
+        collecting.mark()
+    issues = actor.may(Permission.LINK_WRITE) and st.button(
+        "Issue payment link", type="primary", icon=":material/add_link:", key="issue_link"
+    )
+if issues:
+    issuing.choose()
+if "link" in st.query_params:
+    detail.draw(read, actor, st.query_params["link"])
+listing.draw(read, actor)
