@@ -4,6 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
+from billing_core.database.functions import equals
 from billing_core.errors import NotFound
 
 
@@ -23,4 +24,12 @@ def one(session: Session, business_id: int) -> Business:
     found = session.get(Business, business_id)
     if found is None:
         raise NotFound(f"There is no business {business_id}")
+    return found
+
+
+def by_public_id(session: Session, public_id: str) -> Business:
+    """A business by the id that programs know; NotFound where there is none."""
+    found = session.scalars(select(Business).where(equals(Business.public_id, public_id))).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no business {public_id}")
     return found

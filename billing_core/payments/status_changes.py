@@ -1,0 +1,119 @@
+"""Setting an invoice's published status, as programs do it: which changes there are, and what each does."""
+
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from billing_core.customers import queries as customers
+from billing_core.errors import Conflict
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import following, lifecycle, queries, service
+from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, InvoiceStatus, named
+from billing_core.invoices.models import Invoice
+from billing_core.invoices.service import Details
+from billing_core.payments import received
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.received import Received
+
+# Point 12 of the settled contradictions. Overdue to sent goes by the due date, paid to refunded by a refund.
+ALLOWED: Final[dict[InvoiceStatus, frozenset[InvoiceStatus]]] = {
+    InvoiceStatus.DRAFT: frozenset({InvoiceStatus.SENT, InvoiceStatus.PAID, InvoiceStatus.CANCELLED}),
+    InvoiceStatus.SENT: frozenset(
+        {InvoiceStatus.VIEWED, InvoiceStatus.PAID, InvoiceStatus.OVERDUE, InvoiceStatus.CANCELLED}
+    ),
+    InvoiceStatus.VIEWED: frozenset({InvoiceStatus.PAID, InvoiceStatus.OVERDUE, InvoiceStatus.CANCELLED}),
+    InvoiceStatus.OVERDUE: frozenset({InvoiceStatus.PAID, InvoiceStatus.CANCELLED}),
+    InvoiceStatus.PAID: frozenset(),
+    InvoiceStatus.REFUNDED: frozenset(),
+    InvoiceStatus.CANCELLED: frozenset(),
+}
+
+
+def locked(session: Session, actor: Actor, invoice_id: int, wanted: InvoiceStatus | None = None) -> Invoice:
+    """The invoice with all that ``update`` needs locked, for looking at it before."""
+    if wanted is InvoiceStatus.PAID:
+        # Payments lock the customer first; in the other order two of us would wait in a circle.
+        customers.for_change(session, actor, queries.one(session, actor, invoice_id).customer_id)
+    return queries.for_change(session, actor, invoice_id)
+
+
+def update(
+    session: Session,
+    actor: Actor,
+    invoice_id: int,
+    details: Details,
+    wanted: InvoiceStatus | None,
+    *,
+    now: datetime,
+    today: date,
+) -> None:
+    """Change details, and then the status. Conflict where the invoice is paid or cancelled, or this is no change that
+    an invoice makes; then nothing is changed."""
+    actor.require(Permission.INVOICE_WRITE)
+    invoice = locked(session, actor, invoice_id, wanted)
+    before = lifecycle.status(invoice, today)
+    if before is InvoiceStatus.REFUNDED and wanted is before and details == Details():
+        return
+    if details != Details() or wanted is None:
+        invoice = service.update_details(session, actor, invoice_id, details, now=now, today=today)
+    if wanted is None:
+        return
+    status = lifecycle.status(invoice, today)
+    if status is wanted and invoice.state in (DRAFT, OPEN):
+        return
+    if wanted is InvoiceStatus.SENT and before is InvoiceStatus.OVERDUE and status is not before:
+        return
+    if wanted not in ALLOWED[status]:
+        raise Conflict(_refusal(invoice, status, wanted), fields={"status": f"cannot become {wanted} from {status}"})
+    _set(session, actor, invoice, wanted, now=now, today=today)
+
+
+def cancel(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date) -> None:
+    """Ask for it no more. A draft that never had a number is discarded: it leaves no gap."""
+    actor.require(Permission.INVOICE_WRITE)
+    invoice = queries.for_change(session, actor, invoice_id)
+    if invoice.state is CANCELLED:
+        raise Conflict(f"{named(invoice)} is cancelled already")
+    if invoice.state is DRAFT and not invoice.number:
+        service.discard(session, actor, invoice_id, now=now)
+    else:
+        following.cancel(session, actor, invoice_id, now=now, today=today)
+
+
+def _set(
+    session: Session, actor: Actor, invoice: Invoice, wanted: InvoiceStatus, *, now: datetime, today: date
+) -> None:
+    match wanted:
+        case InvoiceStatus.CANCELLED:
+            cancel(session, actor, invoice.id, now=now, today=today)
+        case InvoiceStatus.SENT:
+            service.open_invoice(session, actor, invoice.id, now=now)
+        case InvoiceStatus.VIEWED:
+            following.set_viewed(session, actor, invoice.id, now=now)
+        case InvoiceStatus.OVERDUE:
+            following.mark_overdue(session, actor, invoice.id, now=now)
+        case InvoiceStatus.PAID:
+            _pay(session, actor, invoice, now=now, today=today)
+
+
+def _pay(session: Session, actor: Actor, invoice: Invoice, *, now: datetime, today: date) -> None:
+    """Record by hand that what is due has come in."""
+    if invoice.state is DRAFT:
+        invoice = service.open_invoice(session, actor, invoice.id, now=now)
+    if invoice.due_minor:
+        whole = Received(invoice.currency, invoice.due_minor, PaymentMethod.OTHER, today)
+        received.record_for(session, actor, invoice.id, received=whole, today=today, now=now)
+
+
+def _refusal(invoice: Invoice, status: InvoiceStatus, wanted: InvoiceStatus) -> str:
+    said = f"{named(invoice)} is {status} and cannot become {wanted}"
+    match status, wanted:
+        case InvoiceStatus.OVERDUE, InvoiceStatus.SENT:
+            return f"{said}: move its due date into the future"
+        case InvoiceStatus.PAID, InvoiceStatus.REFUNDED:
+            return f"{said} by itself: refund its payment"
+        case InvoiceStatus.PAID, InvoiceStatus.CANCELLED:
+            return f"{said}: refund it instead"
+        case _:
+            return said
