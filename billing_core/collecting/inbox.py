@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 import structlog
-from sqlalchemy import ColumnElement, Table, select
+from sqlalchemy import ColumnElement, Table, and_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -162,4 +162,5 @@ def process_again(session: Session, actor: Actor, event_id: int, *, now: datetim
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
-    return (WebhookEvent.state == WAITING) & (WebhookEvent.not_before <= now)
+    # Written out, so that both databases see that the index of those that wait serves.
+    return and_(text("webhook_events.state = 'waiting'"), WebhookEvent.not_before <= now)

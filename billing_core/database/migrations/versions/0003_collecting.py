@@ -1,5 +1,8 @@
 """Getting paid online: payment links, the gateways' webhooks, cases to settle, disputes, the sandbox's books."""
 
+import re
+from collections import defaultdict
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -27,6 +30,7 @@ def upgrade() -> None:
     op.add_column(
         "businesses", sa.Column("collects_by", sa.String(length=32), server_default="payment_link", nullable=False)
     )
+    _count_without_zeros()
     op.add_column("invoices", sa.Column("payment_url", sa.String(length=2000), nullable=True))
     op.add_column("invoices", sa.Column("stripe_invoice_id", sa.String(length=255), nullable=True))
     for name in ("gateway_key", "intent_id", "charge_id"):
@@ -179,9 +183,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_events")),
         sa.UniqueConstraint("event_id", name=op.f("uq_webhook_events_event_id")),
     )
-    op.create_index("ix_webhook_events_due", "webhook_events", ["state", "not_before", "id"], unique=False)
+    waiting = sa.text("state = 'waiting'")
+    op.create_index(
+        "ix_webhook_events_due",
+        "webhook_events",
+        ["not_before", "id"],
+        unique=False,
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
     op.create_index("ix_webhook_events_invoice_id", "webhook_events", ["invoice_id"], unique=False)
-    op.create_index("ix_webhook_events_received_at", "webhook_events", ["received_at", "id"], unique=False)
+    op.create_index("ix_webhook_events_state", "webhook_events", ["state", "id"], unique=False)
+    op.create_index("ix_webhook_events_type", "webhook_events", ["type", "id"], unique=False)
     op.create_table(
         "disputes",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -374,6 +387,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gateway_readings")),
     )
     op.create_index("ix_gateway_readings_mode", "gateway_readings", ["mode", "id"], unique=False)
+
+
+def _count_without_zeros() -> None:
+    """A series is one however its numbers are filled up: ``INV-2026-{seq:03}`` is ``INV-2026-{seq}`` from now on.
+
+    Where a business has changed its zeros before, it has several: the one that it numbers by now goes on, and the
+    others stay as they are, complete in themselves.
+    """
+    zeros = re.compile(r"\{seq(?::0?[1-9])?\}")
+    connection = op.get_bind()
+    alike = defaultdict(list)
+    for owner, kind, series in connection.execute(sa.text("SELECT business_id, kind, series FROM number_series")):
+        alike[owner, kind, zeros.sub("{seq}", series)].append(series)
+    formats = {}
+    for owner, *kinds in connection.execute(
+        sa.text("SELECT id, invoice_format, credit_note_format FROM businesses")
+    ).all():
+        formats[owner] = dict(zip(("invoice", "credit_note"), kinds, strict=True))
+    for (owner, kind, counter), names in alike.items():
+        if counter in names:
+            continue
+        now = zeros.search(formats[owner][kind])
+        going_on = next((name for name in names if now and now[0] in name), names[0])
+        for table in ("number_series", "invoices" if kind == "invoice" else "credit_notes"):
+            of_kind = " AND kind = :kind" if table == "number_series" else ""
+            renamed = f"UPDATE {table} SET series = :counter WHERE business_id = :owner AND series = :was{of_kind}"
+            facts = {"counter": counter, "owner": owner, "was": going_on}
+            connection.execute(sa.text(renamed), facts | ({"kind": kind} if of_kind else {}))
 
 
 def _rewrite_check(table: str, constraint: str, allowed: str) -> None:
