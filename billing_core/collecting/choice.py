@@ -4,6 +4,7 @@ import hashlib
 import hmac
 
 from billing_core.collecting.gateway import Gateway
+from billing_core.collecting.sandbox import SandboxGateway
 from billing_core.collecting.stripe_gateway import StripeGateway, mode_of
 from billing_core.database import Sessions
 from billing_core.invoices.payment_links import Mode
@@ -13,11 +14,9 @@ from billing_core.settings import Settings
 def gateway(sessions: Sessions, settings: Settings) -> Gateway:
     """Made anew for each use: it holds no connection."""
     key = settings.stripe_secret_key
-    if key is not None:
-        return StripeGateway(key, base=settings.stripe_api_base)
-    from billing_core.collecting.sandbox import SandboxGateway
-
-    return SandboxGateway(sessions, settings)
+    if key is None:
+        return SandboxGateway(sessions, settings)
+    return StripeGateway(key, base=settings.stripe_api_base)
 
 
 def mode(settings: Settings) -> Mode:
