@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.errors import Conflict
-from billing_core.identity import Actor, Role, actor_with, links, passwords, sessions
+from billing_core.identity import Actor, Role, actor_with, bearer, links, passwords, sessions
 from billing_core.identity.models import LinkPurpose, User
 from billing_core.identity.sessions import Browser
 from billing_core.people import queries, service
@@ -49,12 +49,17 @@ def verify(session: Session, *, email: str, password: str) -> Verified | None:
 
 def sign_in(session: Session, verified: Verified, *, browser: Browser, replaces: str = "", now: datetime) -> str:
     """Start a session with a new token; the one that this browser had before ends."""
-    user = queries.for_change(session, verified.user_id)
-    if not user.active or user.password_hash != verified.password_hash:
-        raise Conflict("This account has just been changed. Sign in again.")
-    if verified.newer_hash:
-        user.password_hash = verified.newer_hash
-    return _start(session, user, browser=browser, replaces=replaces, now=now)
+    return _start(session, _unchanged(session, verified), browser=browser, replaces=replaces, now=now)
+
+
+def token(session: Session, verified: Verified, *, address: str, now: datetime) -> str:
+    """A token with which a program acts as this person for a while."""
+    user = _unchanged(session, verified)
+    user.last_sign_in_at = now
+    after = {"address": address[:64]}
+    audit.record(session, _as_actor(user), "user.token", ("user", user.id), label=user.name, after=after, now=now)
+    assert user.password_hash is not None  # noqa: S101  # it has just been compared
+    return bearer.issue(user.id, user.password_hash, now=now)
 
 
 def sign_out(session: Session, token: str, *, now: datetime) -> None:
@@ -117,6 +122,15 @@ def first_administrator(
 
 
 _SET_UP = actor_with(Role.ADMIN, user_id=None, name="first set-up")
+
+
+def _unchanged(session: Session, verified: Verified) -> User:
+    user = queries.for_change(session, verified.user_id)
+    if not user.active or user.password_hash != verified.password_hash:
+        raise Conflict("This account has just been changed. Sign in again.")
+    if verified.newer_hash:
+        user.password_hash = verified.newer_hash
+    return user
 
 
 def _start(session: Session, user: User, *, browser: Browser, replaces: str, now: datetime) -> str:

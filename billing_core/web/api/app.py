@@ -8,18 +8,22 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing_core.settings import settings
-from billing_core.web.api import openapi, problems, rate_limit, reports, tokens
+from billing_core.web.api import businesses, invoices, openapi, payment_links, problems, rate_limit, reports, tokens
 from billing_core.web.api.access import CSRF_HEADER
 from billing_core.web.api.door import Door
+from billing_core.web.api.idempotency import REPLAYED, Idempotent
 
 # In the order of the published description.
 ROUTERS = (
     tokens.router,
     reports.router,
+    businesses.router,
+    invoices.router,
+    payment_links.router,
     openapi.router,
 )
 # What scripts of trusted sites may read of an answer.
-_EXPOSED = ["ETag", "Link", "Content-Disposition", "Retry-After", "X-Request-ID", "Idempotent-Replayed"]
+_EXPOSED = ["ETag", "Link", "Content-Disposition", "Retry-After", "X-Request-ID", REPLAYED]
 # What they may send beside what every page may.
 _ACCEPTED = ["Authorization", "Content-Type", CSRF_HEADER, "Idempotency-Key", "If-Match", "If-None-Match"]
 
@@ -44,7 +48,7 @@ def api_app() -> FastAPI:
 @cache
 def guarded() -> ASGIApp:
     """The routes behind everything that a request passes first, the outermost last."""
-    app: ASGIApp = Door(api_app())
+    app: ASGIApp = Door(Idempotent(api_app()))
     if trusted := settings().trusted:
         app = CORSMiddleware(
             app,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,22 +25,37 @@ class Door:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller, problem, headers = await run_in_threadpool(_judge, scope)
+        headers: Mapping[str, str] = {}
+        begun = False
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 MutableHeaders(scope=message).update(headers)
             await send(message)
 
+        try:
+            caller, problem, headers = await run_in_threadpool(_judge, scope)
+            await self._let_in(scope, receive, send_with_headers, caller, problem)
+        except OperationalError:
+            # Outside the routes, which answer for themselves: while finding the caller, or the kept answer.
+            if begun:
+                raise
+            await problems.busy(scope)(scope, receive, send_with_headers)
+
+    async def _let_in(
+        self, scope: Scope, receive: Receive, send: Send, caller: Caller | None, problem: Problem | None
+    ) -> None:
         if problem is not None:
-            return await problems.answer(scope, problem)(scope, receive, send_with_headers)
+            return await problems.answer(scope, problem)(scope, receive, send)
         if caller is not None:
             scope[SCOPE_KEY] = caller
         body = await _body(scope, receive)
         if body is None:
             too_large = problems.of_status(413, f"The body is larger than {LARGEST_BODY // 1024} KiB")
-            return await problems.answer(scope, too_large)(scope, receive, send_with_headers)
-        return await self.app(scope, _replayed(body, receive), send_with_headers)
+            return await problems.answer(scope, too_large)(scope, receive, send)
+        return await self.app(scope, _replayed(body, receive), send)
 
 
 def _judge(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, str]]:

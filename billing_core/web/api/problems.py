@@ -235,10 +235,15 @@ def _out_of_range(request: Request, _error: Exception) -> ExactJSON:
 
 
 def _busy(request: Request, _error: Exception) -> ExactJSON:
-    reference = _reference(request)
-    _log.warning("the database did not answer in time", reference=reference, path=request.url.path)
+    return busy(request.scope)
+
+
+def busy(scope: Scope) -> ExactJSON:
+    """The database does not answer, or a large change such as an import holds it for longer than we wait."""
+    reference = str(scope.get("request_id", "unknown"))
+    _log.warning("the database did not answer in time", reference=reference, path=scope["path"])
     said = "The database is busy with a large change. Try again in a minute."
-    return answer(request.scope, Problem(503, said, reference=reference, headers={"Retry-After": "60"}))
+    return answer(scope, Problem(503, said, reference=reference, headers={"Retry-After": "60"}))
 
 
 def _unexpected(request: Request, error: Exception) -> ExactJSON:

@@ -1,16 +1,116 @@
 """Getting a token with an e-mail address and a password, and the token that a browser's changes need."""
 
-from fastapi import Request
+from typing import Annotated, Any
 
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import AliasChoices, ConfigDict, Field, SecretStr, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.identity.bearer import LIFETIME
+from billing_core.people import sign_in
 from billing_core.web import cookies
+from billing_core.web.api import problems
 from billing_core.web.api.access import CurrentCaller, csrf_token
-from billing_core.web.api.exact_json import ExactJSON
+from billing_core.web.api.exact_json import Body, ExactJSON
 from billing_core.web.api.routing import router as described_router
+from billing_core.web.throttle import SignInAttempts
 
 router = described_router(tags=["Credentials"], prefix="/api/v1/auth")
+# The same words whether there is such an account or not.
+_WRONG = "The e-mail address or the password is wrong."
 
 
-@router.get("/csrf")
-def get_csrf_token(request: Request, _caller: CurrentCaller) -> ExactJSON:
-    """What a signed-in browser sends as ``X-CSRF-Token`` with each change."""
+class Credentials(Body):
+    """``email`` may be called ``username`` too, as OAuth 2 clients do; those send a form, and more names with it."""
+
+    model_config = ConfigDict(extra="forbid", title="TokenRequest")
+
+    email: Annotated[str, Field(max_length=1_000, validation_alias=AliasChoices("email", "username"))]
+    password: Annotated[SecretStr, Field(max_length=1_000)]
+
+
+class Token(Body):
+    access_token: str
+    token_type: str
+    expires_in: Annotated[int, Field(description="Seconds")]
+
+
+class CsrfToken(Body):
+    csrf_token: str
+
+
+_OAUTH_NAMES = ("grant_type", "scope", "client_id", "client_secret")
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        kind: {
+            "schema": {
+                "type": "object",
+                "required": [name, "password"],
+                "properties": {
+                    name: {"type": "string", "maxLength": 1000},
+                    "password": {"type": "string", "format": "password", "maxLength": 1000},
+                },
+                "example": {name: "ana@example.com", "password": "the password"},
+            }
+        }
+        for kind, name in (("application/json", "email"), ("application/x-www-form-urlencoded", "username"))
+    },
+}
+
+
+async def _credentials(request: Request) -> Credentials:
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        async with request.form(max_files=0, max_fields=20) as form:
+            given: Any = {name: value for name, value in form.items() if name not in _OAUTH_NAMES}
+    else:
+        given = await request.json()
+    try:
+        return Credentials.model_validate(given)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        # ``username`` is another name of the first field.
+        renamed = [{**one, "loc": ("body", *(_name(part) for part in one["loc"]))} for one in found]
+        raise RequestValidationError(renamed) from None
+
+
+def _name(part: int | str) -> int | str:
+    return "email" if part == "username" else part
+
+
+@router.post(
+    "/token",
+    summary="Get a token",
+    response_model=Token,
+    openapi_extra={"requestBody": _BODY, "security": []},
+    responses={401: {"description": "The e-mail address or the password is wrong"}, 429: {"description": "Too often"}},
+)
+def create_token(request: Request, given: Annotated[Credentials, Depends(_credentials)]) -> Response:
+    """Exchange an e-mail address and a password for a bearer token that works for 15 minutes."""
+    address = request.client.host if request.client else ""
+    attempts = SignInAttempts(given.email, address)
+    if wait := attempts.wait_seconds():
+        raise HTTPException(429, "Too many attempts to sign in.", headers={"Retry-After": str(wait)})
+    with runtime.sessions()() as session:
+        verified = sign_in.verify(session, email=given.email, password=given.password.get_secret_value())
+    if verified is None:
+        return problems.answer(request.scope, problems.of_status(401, _WRONG))
+    with runtime.sessions().begin() as session:
+        token = sign_in.token(session, verified, address=address, now=utc_now())
+    attempts.succeeded()
+    return ExactJSON(
+        {"access_token": token, "token_type": "bearer", "expires_in": int(LIFETIME.total_seconds())},
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@router.get("/csrf", summary="Get the CSRF token of a browser session", response_model=CsrfToken)
+def get_csrf_token(request: Request, caller: CurrentCaller) -> Response:
+    """What a signed-in browser sends as ``X-CSRF-Token`` with each change. Programs with keys or tokens need none."""
+    if caller.by != "session":
+        raise HTTPException(400, "Only a browser session needs a CSRF token.")
     return ExactJSON({"csrf_token": csrf_token(cookies.session_token(request))})

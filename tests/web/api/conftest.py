@@ -10,8 +10,9 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM, Role
 from billing_core.identity.api_keys import KeyMode
 from billing_core.people import keys
-from billing_core.web.api import rate_limit
+from billing_core.web.api import app, rate_limit
 from billing_core.web.api.app import guarded
+from tests.web.api import probe
 
 
 @pytest.fixture
@@ -24,6 +25,16 @@ def api(product, monkeypatch):
     yield product
     rate_limit.forget()
     guarded.cache_clear()
+
+
+@pytest.fixture
+def probed(api, monkeypatch):
+    """The product with the routes of ``probe`` too."""
+    monkeypatch.setattr(app, "ROUTERS", (*app.ROUTERS, probe.router))
+    probe.began.clear()
+    probe.go_on.clear()
+    guarded.cache_clear()
+    return api
 
 
 @pytest.fixture

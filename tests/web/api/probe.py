@@ -1,0 +1,69 @@
+"""Routes for the tests of what stands before all routes: one of each kind under each API's addresses."""
+
+from datetime import UTC, datetime
+from threading import Event
+
+from sqlalchemy import func, select
+
+from billing_core import errors
+from billing_core.audit import service as audit
+from billing_core.audit.models import AuditEntry
+from billing_core.web.api.access import CurrentCaller, Transaction
+from billing_core.web.api.exact_json import Body, ExactJSON, Number, WholeNumber, money
+from billing_core.web.api.problems import fails_with
+from billing_core.web.api.routing import router as described_router
+
+NOW = datetime(2026, 5, 1, 10, tzinfo=UTC)
+# An address of each API.
+PLACES = {"reports": "/api/v2/probe", "invoices": "/api/invoices/probe", "analytics": "/api/v1/analytics/probe"}
+router = described_router(tags=["Probe"])
+began, go_on = Event(), Event()
+
+
+class Line(Body):
+    text: str
+    quantity: Number = 1
+
+
+class Given(Body):
+    amount: Number
+    count: WholeNumber = 1
+    lines: list[Line] = []
+
+
+def _work(given: Given, caller: CurrentCaller, session: Transaction) -> ExactJSON:
+    audit.record(session, caller.actor, "probe", ("probe", given.count), now=NOW)
+    return ExactJSON({"amount": given.amount, "at": NOW, "paid": money(150000, "USD", shown=1)}, 201)
+
+
+def _breaks_before(given: Given, caller: CurrentCaller, session: Transaction) -> ExactJSON:
+    audit.record(session, caller.actor, "probe", ("probe", given.count), now=NOW)
+    raise RuntimeError("a secret detail")
+
+
+def _refuses(kind: str, caller: CurrentCaller, limit: int = 1) -> ExactJSON:
+    if kind == "bug":
+        raise RuntimeError("a secret detail")
+    raise getattr(errors, kind)("What was wrong", fields={"due_date": "is too early"} if kind == "Invalid" else {})
+
+
+def _slow(given: Given, caller: CurrentCaller) -> ExactJSON:
+    """Tells the test that it has begun, and waits until it may go on."""
+    began.set()
+    assert go_on.wait(20)
+    return ExactJSON({"slow": True})
+
+
+def done(sessions) -> int:
+    """How often the work was done."""
+    with sessions() as session:
+        return session.scalar(select(func.count()).where(AuditEntry.action == "probe"))
+
+
+for name, place in PLACES.items():
+    router.post(f"{place}/work", name=f"work_{name}")(_work)
+    router.post(f"{place}/breaks", name=f"breaks_{name}", dependencies=[fails_with("An error occurred here")])(
+        _breaks_before
+    )
+    router.get(f"{place}/refuses/{{kind}}", name=f"refuses_{name}")(_refuses)
+router.post(f"{PLACES['reports']}/slow", name="slow")(_slow)
