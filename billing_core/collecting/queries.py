@@ -128,7 +128,7 @@ _OF_CASE: tuple[Any, ...] = (
 def events(session: Session, actor: Actor, wanted: EventFilter, *, limit: int = 50, offset: int = 0) -> list[EventRow]:
     """One page of the log, the newest first."""
     actor.require(Permission.WEBHOOK_READ)
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select(*_OF_EVENT, Invoice.number)
         .outerjoin(Invoice, Invoice.id == WebhookEvent.invoice_id)
         .where(*_conditions(wanted))
