@@ -35,8 +35,22 @@ def is_number(text: str) -> bool:
 
 
 def series_of(number_format: str, issued_on: date) -> str:
-    """The format with its year filled in: what one counter counts."""
+    """The format with its year filled in."""
     return number_format.replace("{year}", f"{issued_on.year:04}")
+
+
+def counter_of(series: str) -> str:
+    """What one counter counts: the series, however many zeros its numbers are filled up with.
+
+    ``R-001`` and ``R-1`` are the same place, whatever the format said when it was drawn.
+    """
+    return _SEQUENCE.sub("{seq}", series, count=1)
+
+
+def filled_like(counter: str, number_format: str) -> str:
+    """A counter's series with its numbers filled up as the format fills them."""
+    found = _SEQUENCE.search(number_format)
+    return _SEQUENCE.sub(found[0], counter, count=1) if found else counter
 
 
 def written(series: str, sequence: int) -> str:

@@ -106,7 +106,7 @@ def _listed(name: str, column: str) -> Index:
 
 class NumberSeries(Base):
     """The last number drawn in one series of a business. ``series`` is the format with its year filled in and
-    ``{seq}`` left, such as ``INV-2026-{seq:03}``."""
+    ``{seq}`` left, without its zeros: ``INV-2026-{seq}``."""
 
     __tablename__ = "number_series"
 

@@ -4,17 +4,26 @@ Whoever draws a number holds the counter's row until they commit, so that nobody
 it is certain that this one is used. A failed save gives its number back with everything else.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import cast
 
-from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy import Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
 from billing_core.businesses.models import Business
-from billing_core.businesses.number_format import LONGEST_NUMBER, is_number, sequence_in, series_of, written
+from billing_core.businesses.number_format import (
+    LONGEST_NUMBER,
+    counter_of,
+    filled_like,
+    is_number,
+    sequence_in,
+    series_of,
+    written,
+)
 from billing_core.errors import Conflict, Invalid
 from billing_core.invoices.models import CreditNote, Invoice, NumberSeries, SeriesKind
 
@@ -36,8 +45,12 @@ _RAISE: dict[str, ReturningInsert[int]] = {
     for name, new in _NEW.items()
 }
 _TAKEN = {
-    kind: select(table.number).where(
-        table.business_id == bindparam("business"), table.number.in_(bindparam("numbers", expanding=True))
+    kind: select(table.number, table.series, table.sequence).where(
+        table.business_id == bindparam("business"),
+        or_(
+            table.number.in_(bindparam("numbers", expanding=True)),
+            and_(table.series == bindparam("counter"), table.sequence.in_(bindparam("places", expanding=True))),
+        ),
     )
     for kind, table in _TABLES.items()
 }
@@ -51,7 +64,7 @@ _TAKE_IN = {
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """``series`` and ``sequence`` are None for a number of somebody's own that fits no series."""
+    """``series``: its counter. It and ``sequence`` are None for a number of somebody's own that fits no series."""
 
     number: str
     series: str | None
@@ -70,15 +83,16 @@ def draw_many(session: Session, business: Business, kind: SeriesKind, issued_on:
     gets its place, so that the series stays whole.
     """
     series = series_of(_format(business, kind), issued_on)
+    counter = counter_of(series)
     drawn: list[Drawn] = []
     while len(drawn) < count:
         wanted = count - len(drawn)
-        last = _raised(session, business.id, kind, series, by=wanted)
+        last = _raised(session, business.id, kind, counter, by=wanted)
         sequences = range(last - wanted + 1, last + 1)
         numbers = {written(series, sequence): sequence for sequence in sequences}
-        taken = _taken(session, business.id, kind, list(numbers))
-        _take_in(session, business.id, kind, series, {number: numbers[number] for number in taken})
-        drawn += [Drawn(number, series, sequence) for number, sequence in numbers.items() if number not in taken]
+        taken = _taken(session, business.id, kind, counter, numbers)
+        _take_in(session, business.id, kind, counter, {number: numbers[number] for number in taken})
+        drawn += [Drawn(number, counter, sequence) for number, sequence in numbers.items() if number not in taken]
     return drawn
 
 
@@ -92,16 +106,17 @@ def claim(session: Session, business: Business, kind: SeriesKind, number: str, i
         reason = f"may hold letters, digits, blanks and . / # - only, at most {LONGEST_NUMBER} characters"
         raise Invalid("This cannot be a document number", fields={"invoice_number": reason})
     series = series_of(_format(business, kind), issued_on)
+    counter = counter_of(series)
     # By 0: nothing is drawn, but the row is locked, so that nobody draws this very number meanwhile.
-    last = _raised(session, business.id, kind, series, by=0)
-    if _taken(session, business.id, kind, [wanted]):
-        raise Conflict(f"The number {wanted} is already used", fields={"invoice_number": "is already used"})
+    last = _raised(session, business.id, kind, counter, by=0)
     sequence = sequence_in(series, wanted)
+    if _taken(session, business.id, kind, counter, {wanted: sequence}):
+        raise Conflict(f"The number {wanted} is already used", fields={"invoice_number": "is already used"})
     if sequence is None:
         return Drawn(wanted, None, None)
     if sequence == last + 1:
-        _raised(session, business.id, kind, series, by=1)
-    return Drawn(wanted, series, sequence)
+        _raised(session, business.id, kind, counter, by=1)
+    return Drawn(wanted, counter, sequence)
 
 
 def _format(business: Business, kind: SeriesKind) -> str:
@@ -115,13 +130,23 @@ def _raised(session: Session, business_id: int, kind: SeriesKind, series: str, *
     return int(connection.execute(_RAISE[connection.dialect.name], facts).scalar_one())
 
 
-def _taken(session: Session, business_id: int, kind: SeriesKind, numbers: list[str]) -> set[str]:
+def _taken(
+    session: Session, business_id: int, kind: SeriesKind, counter: str, wanted: Mapping[str, int | None]
+) -> set[str]:
+    """Those of the numbers that a document has, or whose place it has: with fewer or more zeros before it."""
     session.flush()
     connection = session.connection()
+    numbers = list(wanted)
     taken: set[str] = set()
     for start in range(0, len(numbers), 500):
-        chunk = {"business": business_id, "numbers": numbers[start : start + 500]}
-        taken |= {number for number in connection.execute(_TAKEN[kind], chunk).scalars() if number is not None}
+        some = numbers[start : start + 500]
+        at = {place: number for number in some if (place := wanted[number]) is not None}
+        chunk = {"business": business_id, "numbers": some, "counter": counter, "places": list(at)}
+        for number, series, place in connection.execute(_TAKEN[kind], chunk):
+            if number in wanted:
+                taken.add(number)
+            if series == counter and place in at:
+                taken.add(at[place])
     return taken
 
 
@@ -137,6 +162,8 @@ def _take_in(session: Session, business_id: int, kind: SeriesKind, series: str, 
 @dataclass(frozen=True, slots=True)
 class Series:
     """One series and the proof that it has no holes: ``used`` documents stand at the places 1 to ``last``.
+
+    ``first_number`` and ``last_number``: of the documents at the first and the last place that was drawn.
 
     ``ahead``: documents whose number was chosen before the counter reached it.
     """
@@ -165,6 +192,8 @@ def series(session: Session, *, business_id: int | None = None) -> list[Series]:
                 NumberSeries.series,
                 NumberSeries.last,
                 func.count(table.id).filter(table.sequence <= NumberSeries.last),
+                func.max(table.number).filter(table.sequence == 1),
+                func.max(table.number).filter(table.sequence == NumberSeries.last),
                 func.count(table.id).filter(table.sequence > NumberSeries.last),
             )
             .outerjoin(table, (table.business_id == NumberSeries.business_id) & (table.series == NumberSeries.series))
@@ -175,17 +204,8 @@ def series(session: Session, *, business_id: int | None = None) -> list[Series]:
         if business_id is not None:
             counted = counted.where(NumberSeries.business_id == business_id)
         found += [
-            Series(
-                owner,
-                kind,
-                name,
-                last,
-                used,
-                written(name, 1) if last else None,
-                written(name, last) if last else None,
-                ahead,
-            )
-            for owner, name, last, used, ahead in session.execute(counted)
+            Series(owner, kind, name, last, used, first_number, last_number, ahead)
+            for owner, name, last, used, first_number, last_number, ahead in session.execute(counted)
         ]
     return found
 
@@ -209,4 +229,5 @@ def holes(session: Session, wanted: Series, *, limit: int = 100) -> list[str]:
     )
     missing = [place for previous, at in gaps for place in range(previous + 1, min(at, previous + 1 + limit))]
     missing += range((end or 0) + 1, min(wanted.last, (end or 0) + limit) + 1)
-    return [written(wanted.series, place) for place in missing[:limit]]
+    series = filled_like(wanted.series, _format(session.get_one(Business, wanted.business_id), wanted.kind))
+    return [written(series, place) for place in missing[:limit]]

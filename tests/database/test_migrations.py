@@ -9,6 +9,7 @@ from billing_core import schema
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.database import migrate
+from billing_core.invoices.models import NumberSeries
 
 
 def test_migrated_tables_are_the_declared_ones(sessions):
@@ -60,3 +61,27 @@ def test_a_database_of_the_first_release_keeps_its_data(empty_database):
         )
         assert (business.invoice_format, business.payment_terms) == ("INV-{year}-{seq:03}", "Net 30")
         assert (business.active, business.reminds) == (True, False)
+
+
+def test_series_that_differ_in_their_zeros_become_one_and_a_second_one_stays_as_it_is(empty_database):
+    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        command.upgrade(migrate.configuration(connection), "0002")
+        for kind, series, last in (
+            ("invoice", "INV-2026-{seq:03}", 7),
+            ("invoice", "INV-2026-{seq:4}", 2),
+            ("invoice", "R{seq:5}/2025", 3),
+            ("credit_note", "CN-2026-{seq:03}", 1),
+        ):
+            facts = {"kind": kind, "series": series, "last": last}
+            connection.execute(text("INSERT INTO number_series VALUES (1, :kind, :series, :last)"), facts)
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+        rows = session.execute(select(NumberSeries.series, NumberSeries.last)).all()
+        assert {tuple(row) for row in rows} == {
+            ("INV-2026-{seq}", 7),
+            ("INV-2026-{seq:4}", 2),
+            ("R{seq}/2025", 3),
+            ("CN-2026-{seq}", 1),
+        }

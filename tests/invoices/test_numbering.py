@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from billing_core.businesses import number_format
 from billing_core.businesses.models import Business
@@ -95,7 +95,7 @@ def test_a_number_claimed_for_another_year_has_its_place_once_that_year_comes(se
     _use(session, _claim(session, "INV-2027-002"))
     _use(session, *_draw(session, 2, day=date(2027, 1, 4)))
 
-    (found,) = [series for series in numbering.series(session) if series.series == "INV-2027-{seq:03}"]
+    (found,) = [series for series in numbering.series(session) if series.series == "INV-2027-{seq}"]
     assert (found.last, found.used, found.whole) == (3, 3, True)
 
 
@@ -104,8 +104,26 @@ def test_a_number_claimed_before_the_format_changed_has_its_place_in_the_new_ser
     default_business(session).invoice_format = "R-{seq:04}"
 
     assert _draw(session)[0].number == "R-0002"
-    (found,) = [series for series in numbering.series(session) if series.series == "R-{seq:04}"]
+    (found,) = [series for series in numbering.series(session) if series.series == "R-{seq}"]
     assert (found.last, found.used) == (2, 1), "0002 is drawn here and not used"
+
+
+def test_more_or_fewer_zeros_go_on_with_the_same_series(session):
+    _use(session, *_draw(session, 2), _claim(session, "INV-2026-005"))
+    default_business(session).invoice_format = "INV-{year}-{seq}"
+    with pytest.raises(Conflict, match="already used"):
+        _claim(session, "INV-2026-2")
+    _use(session, *_draw(session, 3))
+    default_business(session).invoice_format = "INV-{year}-{seq:04}"
+    _use(session, *_draw(session, 1))
+
+    numbers = session.scalars(select(Invoice.number).order_by(Invoice.sequence)).all()
+    assert numbers == [
+        *("INV-2026-001", "INV-2026-002", "INV-2026-3", "INV-2026-4", "INV-2026-005", "INV-2026-6", "INV-2026-0007"),
+    ]
+    (found,) = numbering.series(session)
+    assert (found.last, found.used, found.whole) == (7, 7, True)
+    assert (found.first_number, found.last_number) == ("INV-2026-001", "INV-2026-0007")
 
 
 def test_a_hole_is_found_and_named(session):
