@@ -143,7 +143,7 @@ def _taken(
         at = {place: number for number in some if (place := wanted[number]) is not None}
         chunk = {"business": business_id, "numbers": some, "counter": counter, "places": list(at)}
         for number, series, place in connection.execute(_TAKEN[kind], chunk):
-            if number in wanted:
+            if number is not None and number in wanted:
                 taken.add(number)
             if series == counter and place in at:
                 taken.add(at[place])
