@@ -19,7 +19,10 @@ from billing_core.payments.models import Allocation, AllocationKind, Payment, Pa
 
 @dataclass(frozen=True, slots=True)
 class PaymentRow:
-    """``allocated_minor`` of the payment pay invoices; the rest became the customer's credit."""
+    """``allocated_minor`` of the payment pay invoices; the rest became the customer's credit.
+
+    ``gateway_key`` and the two ids are what a gateway calls it, where it came in by one.
+    """
 
     id: int
     public_id: str
@@ -34,6 +37,9 @@ class PaymentRow:
     received_on: date
     reference: str
     note: str
+    gateway_key: str | None
+    intent_id: str | None
+    charge_id: str | None
     undone_at: datetime | None
     undone_reason: str
     created_at: datetime
@@ -116,6 +122,9 @@ COLUMNS: tuple[Any, ...] = (
     Payment.received_on,
     Payment.reference,
     Payment.note,
+    Payment.gateway_key,
+    Payment.intent_id,
+    Payment.charge_id,
     Payment.undone_at,
     Payment.undone_reason,
     Payment.created_at,

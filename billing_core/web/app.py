@@ -10,12 +10,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from billing_core.web import (
+    collecting_downloads,
     failures,
     figure_downloads,
     health,
     import_downloads,
     invoice_downloads,
     outbox_downloads,
+    pay,
     public_invoice,
     receivable_downloads,
     report_downloads,
@@ -35,9 +37,11 @@ ROUTERS = (
     figure_downloads.router,
     invoice_downloads.router,
     receivable_downloads.router,
+    collecting_downloads.router,
     import_downloads.router,
     outbox_downloads.router,
     public_invoice.router,
+    pay.router,
     webhooks.router,
 )
 
