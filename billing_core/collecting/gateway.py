@@ -89,7 +89,8 @@ class BalanceTransaction:
     """One line of the gateway's own books; ``amount_minor`` before the fee, negative where money went back.
 
     ``source`` is the charge, refund, dispute or payout (``ch_…``, ``re_…``, ``dp_…``, ``po_…``); ``intent_id`` the
-    payment that it belongs to, where it is one.
+    payment that it belongs to, where it is one. What the gateway exchanged is told as it was charged, without the fee,
+    which is in another currency; ``description`` says what was booked.
     """
 
     id: str
@@ -132,7 +133,7 @@ class Gateway(Protocol):
         """What a payment, known as ``pi_…`` or ``in_…``, cost us, and the ids that its other events come with."""
 
     def balance_transactions(self, start: datetime, end: datetime) -> Iterator[BalanceTransaction]:
-        """The gateway's books from ``start`` until before ``end``, the oldest first, read in pages."""
+        """The gateway's books from ``start`` until before ``end``, in any order, read in pages."""
 
     def check(self) -> Connection:
         """Ask who we are; says what is wrong in ``problems`` rather than raising, where the gateway answers at all."""

@@ -26,8 +26,9 @@ from billing_core.collecting.gateway import (
 )
 from billing_core.collecting.stripe_answers import field, id_of, request_id
 from billing_core.collecting.stripe_errors import in_our_words
-from billing_core.collecting.stripe_transport import PAGE_SECONDS, RETRIES, Requests
+from billing_core.collecting.stripe_transport import RETRIES, Requests
 from billing_core.invoices.payment_links import CollectionWay, Mode
+from billing_core.money import Money
 
 # The shapes that we read and write are those of this version, whatever the account's default is.
 API_VERSION: Final = "2026-10-28.endive"
@@ -102,7 +103,7 @@ class StripeGateway:
             return PaymentDetails(intent.id, charge.id, stripe_amounts.from_stripe(booked.fee, booked.currency))
 
     def balance_transactions(self, start: datetime, end: datetime) -> Iterator[BalanceTransaction]:
-        with self._stripe(seconds=None) as api:
+        with self._stripe(for_a_person=False) as api:
             found = api.v1.balance_transactions.list(
                 {
                     "created": {"gte": int(start.timestamp()), "lt": int(end.timestamp())},
@@ -124,10 +125,10 @@ class StripeGateway:
         return Connection(self.mode, account.id, name, tuple(_problems(account)))
 
     @contextmanager
-    def _stripe(self, seconds: float | None = PAGE_SECONDS) -> Iterator[stripe.StripeClient]:
-        """A connection of its own, whose requests end within ``seconds`` together, and whose errors are ours."""
+    def _stripe(self, *, for_a_person: bool = True) -> Iterator[stripe.StripeClient]:
+        """A connection of its own, whose errors are ours, and whose requests end in time together."""
         key = self._key.get_secret_value()
-        with Requests(seconds) as session:
+        with Requests(limited=for_a_person) as session:
             try:
                 yield stripe.StripeClient(
                     key,
@@ -152,18 +153,25 @@ def _intent_of_invoice(api: stripe.StripeClient, invoice_id: str) -> str | None:
 
 
 def _booked(transaction: stripe.BalanceTransaction) -> BalanceTransaction:
-    source = transaction.source
-    intent = field(source, "payment_intent") if isinstance(source, StripeObject) else None
+    source = transaction.source if isinstance(transaction.source, StripeObject) else None
+    currency, amount, fee = transaction.currency, transaction.amount, transaction.fee
+    description = transaction.description or ""
+    charged_in = field(source, "currency")
+    if charged_in is not None and charged_in != currency:
+        booked = Money(stripe_amounts.from_stripe(amount, currency), currency.upper())
+        description = f"Exchanged: booked as {booked}. {description}".strip()
+        amount = field(source, "amount") * (1 if amount >= 0 else -1)
+        currency, fee = charged_in, 0
     return BalanceTransaction(
         id=transaction.id,
         type=transaction.type,
-        source=id_of(source) or "",
-        intent_id=id_of(intent),
-        currency=transaction.currency.upper(),
-        amount_minor=stripe_amounts.from_stripe(transaction.amount, transaction.currency),
-        fee_minor=stripe_amounts.from_stripe(transaction.fee, transaction.currency),
+        source=id_of(transaction.source) or "",
+        intent_id=id_of(field(source, "payment_intent")),
+        currency=currency.upper(),
+        amount_minor=stripe_amounts.from_stripe(amount, currency),
+        fee_minor=stripe_amounts.from_stripe(fee, currency),
         created_at=datetime.fromtimestamp(transaction.created, UTC),
-        description=transaction.description or "",
+        description=description,
     )
 
 

@@ -16,11 +16,11 @@ RETRIES: Final = 2
 
 
 class Requests(requests.Session):
-    """``seconds`` None: only the single tries are limited, for what reads page after page."""
+    """Not ``limited``: only the single tries are, for what reads page after page."""
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, *, limited: bool = True) -> None:
         super().__init__()
-        self._until = None if seconds is None else time.monotonic() + seconds
+        self._until = time.monotonic() + PAGE_SECONDS if limited else None
 
     def request(self, *given: Any, **options: Any) -> requests.Response:
         left = TRY_SECONDS if self._until is None else self._until - time.monotonic()

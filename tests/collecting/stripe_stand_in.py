@@ -112,6 +112,10 @@ class StandIn(Books):
     def release(self) -> None:
         self._released.set()
 
+    def forget_keys(self) -> None:
+        """A day has passed: no idempotency key is known any more."""
+        self._answered.clear()
+
     # Webhooks
 
     @staticmethod
@@ -208,6 +212,7 @@ class StandIn(Books):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     stand_in: StandIn
 
     def do_GET(self) -> None:
