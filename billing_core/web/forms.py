@@ -30,6 +30,11 @@ def page(request: Request, template: str, *, status: int = 200, **facts: Any) ->
     return response
 
 
+def plain_page(request: Request, template: str, *, status: int = 200, **facts: Any) -> Response:
+    """Draw a page without a form; it leaves nothing in the browser."""
+    return _TEMPLATES.TemplateResponse(request, template, facts, status_code=status)
+
+
 def _own_form(request: Request, form_token: Annotated[str, Form()] = "") -> None:
     kept = request.cookies.get(cookies.FORM_COOKIE, "")
     if not (hmac.compare_digest(kept.encode(), form_token.encode()) and _signed_for(form_token, request)):

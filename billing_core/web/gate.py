@@ -17,11 +17,12 @@ from billing_core.web.access import SCOPE_KEY
 from billing_core.web.activity import last_seen
 from billing_core.web.origin import from_our_pages
 
-# What visitors may reach beside signing in: whether the product is up, and the invoice that they have the link to.
+# What visitors may reach beside signing in: whether the product is up, and what they have the link to: an invoice, or
+# the place where they pay it.
 # Events come with a signature, which proves more than a session would.
 SIGNED = "/webhooks/stripe"
 PUBLIC = ("/healthz", "/readyz", SIGNED)
-PUBLIC_FOLDERS = ("/auth/", "/i/")
+PUBLIC_FOLDERS = ("/auth/", "/i/", "/pay/")
 API = "/api/"
 _READS = ("GET", "HEAD", "OPTIONS")
 

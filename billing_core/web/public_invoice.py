@@ -16,15 +16,14 @@ from billing_core.businesses import logo
 from billing_core.businesses.queries import default_business
 from billing_core.dates import day_in, utc_now
 from billing_core.errors import Conflict, NotFound
-from billing_core.identity import sessions
 from billing_core.invoices import document, exporting, following, queries, visits
 from billing_core.reports.exporting import Download
 from billing_core.settings import settings
-from billing_core.web import cookies
 from billing_core.web.invoice_sheet import Sheet, sheet, spoken, words_of
 from billing_core.web.sign_in import browser_of
 from billing_core.web.streaming import streamed
 from billing_core.web.throttle import public_wait_seconds
+from billing_core.web.visitors import by_the_customer
 
 router = APIRouter(prefix="/i")
 
@@ -33,12 +32,6 @@ _log = structlog.get_logger()
 
 # The link is a secret: no search engine keeps it, and no other site learns it.
 _PRIVATE: Final = {"X-Robots-Tag": "noindex, nofollow, noarchive", "Referrer-Policy": "no-referrer"}
-# What fetches a link to show a preview of it, to look for malware, or from a script. Nobody has read it then.
-_PROGRAMS: Final = (
-    *("bot", "crawl", "spider", "slurp", "preview", "scan", "facebookexternalhit", "whatsapp", "embedly", "monitor"),
-    *("proofpoint", "barracuda", "mimecast", "safelinks", "urldefense", "virustotal", "google-safety", "imageproxy"),
-    *("curl/", "wget/", "python-", "okhttp", "go-http-client", "java/", "libwww", "microsoft office"),
-)
 _GET_AND_HEAD: Final = ["GET", "HEAD"]
 
 
@@ -52,7 +45,7 @@ def page(request: Request, token: str) -> Response:
             drawn = _sheet(session, token)
     except NotFound:
         return _not_found(request)
-    if _by_the_customer(request):
+    if by_the_customer(request):
         _note(token, following.mark_viewed)
     return _drawn(request, "public_invoice.html", drawn.language, sheet=drawn, token=token, words=drawn.words)
 
@@ -66,7 +59,7 @@ def pdf(request: Request, token: str) -> Response:
         response: Response = streamed(lambda session: _document(session, token))
     except NotFound:
         return _not_found(request)
-    if _by_the_customer(request):
+    if by_the_customer(request):
         _note(token, following.mark_viewed)
         _note(token, visits.mark_downloaded)
     response.headers.update(_PRIVATE)
@@ -107,24 +100,6 @@ def _sheet(session: Session, token: str) -> Sheet:
 def _document(session: Session, token: str) -> Download:
     found = queries.by_token(session, token)
     return exporting.invoice(session, visits.customer_of(found), found.id, address=settings().address)
-
-
-def _by_the_customer(request: Request) -> bool:
-    """Whether a person looks who is none of ours: no prefetch, no link scanner, no colleague's preview."""
-    headers = request.headers
-    if request.method != "GET":
-        return False
-    purpose = f"{headers.get('sec-purpose', '')} {headers.get('purpose', '')} {headers.get('x-moz', '')}".lower()
-    if "prefetch" in purpose or "preview" in purpose or "prerender" in purpose:
-        return False
-    program = headers.get("user-agent", "").lower()
-    if not program or any(name in program for name in _PROGRAMS):
-        return False
-    token = cookies.session_token(request)
-    if not token:
-        return True
-    with runtime.sessions()() as session:
-        return sessions.find(session, token, now=utc_now()) is None
 
 
 def _note(token: str, mark: Callable[..., bool]) -> None:

@@ -1,0 +1,218 @@
+"""Where a customer pays, ``/pay/{token}``: leads on to the gateway, or is the sandbox's own page.
+
+Whoever has the link may pay. The sandbox's card is looked at and forgotten: it is neither kept nor logged.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+import structlog
+from fastapi import APIRouter, Form, Request
+from sqlalchemy.exc import OperationalError
+from starlette.responses import RedirectResponse, Response
+
+from billing_core import runtime
+from billing_core.businesses.queries import default_business
+from billing_core.collecting import checkout, sandbox, sandbox_cards
+from billing_core.collecting.checkout import Checkout, Step
+from billing_core.collecting.sandbox_cards import TEST_CARDS, Outcome
+from billing_core.dates import day_in, utc_now
+from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.identity import Actor
+from billing_core.jobs import outbox_delivery
+from billing_core.paper.writing import writing
+from billing_core.web import forms
+from billing_core.web.invoice_sheet import spoken, words_of
+from billing_core.web.pay_words import WORDS
+from billing_core.web.sign_in import browser_of
+from billing_core.web.throttle import public_wait_seconds
+from billing_core.web.visitors import by_the_customer
+
+router = APIRouter(prefix="/pay")
+_log = structlog.get_logger()
+Text = Annotated[str, Form(max_length=64)]
+
+_GET_AND_HEAD: Final = ["GET", "HEAD"]
+# The link is a secret: no search engine keeps it, and no other site learns it.
+_PRIVATE: Final = {"X-Robots-Tag": "noindex, nofollow, noarchive"}
+_SILENT: Final = _PRIVATE | {"Referrer-Policy": "no-referrer"}
+# So often, two seconds apart, the page looks whether the gateway has told us.
+_LOOKS: Final = 30
+
+
+@router.api_route("/{token}", methods=_GET_AND_HEAD)
+def page(request: Request, token: str) -> Response:
+    """The gateway's page, or the sandbox's; what became of the link where nobody can pay by it."""
+    if wait := _wait(request):
+        return _too_often(request, wait)
+    try:
+        found = _found(token)
+    except NotFound:
+        return _not_found(request)
+    if found.step is not Step.PAYABLE:
+        return _said(request, token, found)
+    if by_the_customer(request):
+        _note_click(found.link_id)
+    if not found.sandbox:
+        return RedirectResponse(found.url, 303, headers=dict(_SILENT))
+    return _card_form(request, token, found)
+
+
+@router.api_route("/{token}/done", methods=_GET_AND_HEAD)
+def done(request: Request, token: str, looks: int = 0) -> Response:
+    """Where the gateway sends whoever has paid. Looks again by itself until we have heard of it."""
+    if wait := _wait(request):
+        return _too_often(request, wait)
+    try:
+        found = _found(token)
+    except NotFound:
+        return _not_found(request)
+    response = _said(request, token, found)
+    if found.step in (Step.PAYABLE, Step.CONFIRMING) and 0 <= looks < _LOOKS:
+        response.headers["Refresh"] = f"2; url=/pay/{token}/done?looks={looks + 1}"
+    return response
+
+
+@router.post("/{token}", dependencies=[forms.OwnForm])
+def pay(request: Request, token: str, number: Text = "", expiry: Text = "", cvc: Text = "") -> Response:
+    """The sandbox takes a test card."""
+    if wait := _wait(request):
+        return _too_often(request, wait)
+    try:
+        found = _found(token, in_sandbox=True)
+    except NotFound:
+        return _not_found(request)
+    if found.step is not Step.PAYABLE:
+        return _to(f"/pay/{token}")
+    try:
+        outcome = sandbox_cards.outcome(number, expiry, cvc, today=_today())
+    except Invalid as error:
+        return _card_form(request, token, found, status=400, problems=error.fields)
+    if outcome is Outcome.AUTHENTICATION:
+        return _drawn(request, "pay_bank.html", found, token=token)
+    return _tried(request, token, found, outcome)
+
+
+@router.post("/{token}/bank", dependencies=[forms.OwnForm])
+def authenticate(request: Request, token: str, answer: Text = "") -> Response:
+    """The cardholder's answer to their bank, which the sandbox plays too."""
+    if wait := _wait(request):
+        return _too_often(request, wait)
+    try:
+        found = _found(token, in_sandbox=True)
+    except NotFound:
+        return _not_found(request)
+    return _tried(request, token, found, Outcome.SUCCEEDS if answer == "confirm" else Outcome.AUTHENTICATION)
+
+
+@router.api_route("/{rest:path}", methods=_GET_AND_HEAD)
+def nothing(request: Request) -> Response:
+    """An address that was cut off or mistyped."""
+    if wait := _wait(request):
+        return _too_often(request, wait)
+    return _not_found(request)
+
+
+def _tried(request: Request, token: str, found: Checkout, outcome: Outcome) -> Response:
+    customer = Actor(None, found.charge.customer_name or "The customer", frozenset())
+    try:
+        with runtime.sessions().begin() as session:
+            charge = sandbox.pay(session, customer, found.link_id, outcome, now=utc_now())
+            succeeded = charge.succeeded
+    except Conflict:
+        return _to(f"/pay/{token}")
+    outbox_delivery.nudge()
+    if succeeded:
+        return _to(f"/pay/{token}/done")
+    return _card_form(request, token, found, status=402, failure=f"failed_{outcome.value}")
+
+
+def _found(token: str, *, in_sandbox: bool = False) -> Checkout:
+    with runtime.sessions()() as session:
+        found = checkout.by_token(session, token, now=utc_now())
+    if in_sandbox and not found.sandbox:
+        raise NotFound("This is paid at the gateway")
+    return found
+
+
+def _today() -> date:
+    with runtime.sessions()() as session:
+        return day_in(default_business(session).time_zone, utc_now())
+
+
+def _note_click(link_id: int) -> None:
+    """The customer gets to the payment also while a large import holds the database: this click is not counted."""
+    try:
+        with runtime.sessions().begin() as session:
+            checkout.note_click(session, link_id, now=utc_now())
+    except OperationalError as error:
+        _log.warning("a click on a payment link could not be noted", kind=type(error).__name__)
+
+
+def _card_form(request: Request, token: str, found: Checkout, *, status: int = 200, **facts: Any) -> Response:
+    cards = [(" ".join(number[at : at + 4] for at in range(0, 16, 4)), kind) for number, kind in TEST_CARDS.items()]
+    return _drawn(request, "pay.html", found, status=status, token=token, cards=cards, **facts)
+
+
+def _said(request: Request, token: str, found: Checkout) -> Response:
+    """What became of the payment."""
+    step = Step.CONFIRMING if found.step is Step.PAYABLE else found.step
+    again = f"/pay/{token}" if found.step is Step.PAYABLE else ""
+    status = 410 if step is Step.ENDED else 200
+    shown = _shown(found) | {"said": step.value, "again": again}
+    response = forms.plain_page(request, "pay_said.html", status=status, **shown)
+    response.headers.update(_SILENT)
+    return response
+
+
+def _drawn(request: Request, template: str, found: Checkout, *, status: int = 200, **facts: Any) -> Response:
+    """A page with a form."""
+    response = forms.page(request, template, status=status, **_shown(found), **facts)
+    response.headers.update(_PRIVATE)
+    return response
+
+
+def _shown(found: Checkout) -> dict[str, Any]:
+    """What every page of the payment can say, in the customer's language."""
+    write = writing(found.language)
+    charge = found.charge
+    lines = [
+        (line.name, write.quantity(Decimal(line.quantity)) if line.quantity > 1 else "", line.unit_minor * line.quantity)
+        for line in charge.lines
+    ]
+    return {
+        "language": write.language,
+        "words": words_of(write.language) | WORDS[write.language],
+        "found": found,
+        "amount": write.money(charge.amount_minor, charge.currency),
+        "lines": [(name, pieces, write.money(minor, charge.currency)) for name, pieces, minor in lines],
+    }
+
+
+def _to(path: str) -> Response:
+    return RedirectResponse(path, 303, headers=dict(_SILENT))
+
+
+def _wait(request: Request) -> int:
+    return public_wait_seconds(browser_of(request).address)
+
+
+def _not_found(request: Request) -> Response:
+    """The same for a link that never was, one that is being issued and a cut-off one: nothing tells them apart."""
+    return _problem(request, "not_found", 404)
+
+
+def _too_often(request: Request, wait: int) -> Response:
+    response = _problem(request, "too_often", 429)
+    response.headers["Retry-After"] = str(wait)
+    return response
+
+
+def _problem(request: Request, said: str, status: int) -> Response:
+    language = spoken(request.headers.get("accept-language", ""))
+    words = words_of(language) | WORDS[language]
+    facts = {"language": language, "said": words[said], "advice": words[f"{said}_advice"]}
+    response = forms.plain_page(request, "public_problem.html", status=status, **facts)
+    response.headers.update(_SILENT)
+    return response
