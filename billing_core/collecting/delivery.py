@@ -4,15 +4,18 @@ import http.client
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from billing_core.collecting import choice
+from billing_core.collecting import choice, fees
 from billing_core.collecting.gateway import Charge, Declined, Gateway
+from billing_core.collecting.sandbox import SandboxGateway
 from billing_core.collecting.sandbox_events import SANDBOX
 from billing_core.collecting.stripe_signature import signed
 from billing_core.database import Sessions
 from billing_core.dates import utc_now
 from billing_core.errors import UpstreamFailed
+from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import DEACTIVATE, GATEWAY, LinkState, Mode, PaymentLink
 from billing_core.outbox.delivery import Adapter, Claimed, Refused, Unwanted
+from billing_core.payments.models import Payment
 from billing_core.settings import Settings
 
 # Our own address answers in milliseconds; a database that is busy for longer is asked again later.
@@ -23,7 +26,7 @@ def adapters(sessions: Sessions, settings: Settings) -> dict[str, Adapter]:
     """What tells the gateway that these settings choose, and what brings the sandbox's events to ourselves."""
 
     def to_gateway(message: Claimed) -> None:
-        gateway = choice.gateway(sessions, settings)
+        gateway = _of_mode(Mode(message.recipient), sessions, settings)
         try:
             _TOPICS[message.topic](sessions, gateway, message.content)
         except Declined as refusal:
@@ -37,6 +40,19 @@ def adapters(sessions: Sessions, settings: Settings) -> dict[str, Adapter]:
     return {GATEWAY: to_gateway, SANDBOX: to_ourselves}
 
 
+def _of_mode(mode: Mode, sessions: Sessions, settings: Settings) -> Gateway:
+    """The gateway that knows what a message is about; Refused where the product collects through another one now."""
+    if mode is Mode.SANDBOX:
+        return SandboxGateway(sessions, settings)
+    gateway = choice.gateway(sessions, settings)
+    if gateway.mode is not mode:
+        raise Refused(
+            f"This was made in Stripe's {mode} mode, and the product now runs in {gateway.mode} mode: "
+            "look after it in Stripe's dashboard"
+        )
+    return gateway
+
+
 def _deactivate(sessions: Sessions, gateway: Gateway, content: Mapping[str, Any]) -> None:
     """One that nobody knows the gateway's id of is asked for again: the same request finds it."""
     link_id = content["link_id"]
@@ -44,14 +60,6 @@ def _deactivate(sessions: Sessions, gateway: Gateway, content: Mapping[str, Any]
         link = session.get_one(PaymentLink, link_id)
     if link.state in (LinkState.ISSUING, LinkState.ACTIVE):
         raise Unwanted("The link is in use")
-    if link.mode is Mode.SANDBOX:
-        # Its page looks at our own state.
-        return
-    if link.mode is not gateway.mode:
-        raise Refused(
-            f"The link was made in Stripe's {link.mode} mode, and the product now runs in {gateway.mode} mode: "
-            "deactivate it in Stripe's dashboard"
-        )
     gateway_id = link.gateway_id
     if gateway_id is None:
         issued = gateway.issue(Charge.of(link.charge), link.way, key=link.public_id)
@@ -62,8 +70,19 @@ def _deactivate(sessions: Sessions, gateway: Gateway, content: Mapping[str, Any]
     gateway.deactivate(gateway_id, link.way, key=link.public_id)
 
 
+def _fetch_details(sessions: Sessions, gateway: Gateway, content: Mapping[str, Any]) -> None:
+    with sessions() as session:
+        key = session.get_one(Payment, content["payment_id"]).gateway_key or ""
+    details = gateway.details(key)
+    if details.intent_id is None:
+        raise UpstreamFailed("The gateway does not say yet what this payment cost")
+    with sessions.begin() as session:
+        fees.note(session, SYSTEM, content["payment_id"], details, now=utc_now())
+
+
 _TOPICS: Final[Mapping[str, Callable[[Sessions, Gateway, Mapping[str, Any]], None]]] = {
     DEACTIVATE: _deactivate,
+    fees.FETCH_DETAILS: _fetch_details,
 }
 
 
