@@ -1,0 +1,413 @@
+"""What an event changes: the invoice, the payments, the ledger, and what is left to people."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import func, select
+
+from billing_core.collecting import cases, fees, inbox, queries, refunds_told
+from billing_core.collecting.gateway import PaymentDetails
+from billing_core.collecting.models import (
+    CaseKind,
+    Dispute,
+    DisputeState,
+    RefundRequest,
+    RefundRequestState,
+    WebhookState,
+)
+from billing_core.customers.models import Customer
+from billing_core.errors import Conflict
+from billing_core.identity import SYSTEM
+from billing_core.invoices import lifecycle
+from billing_core.invoices.models import Invoice, InvoiceEvent
+from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
+from billing_core.outbox.models import OutboxMessage
+from billing_core.payments import credit, received
+from billing_core.payments.models import Payment, PaymentMethod, Refund
+from billing_core.receivables import verification
+from tests.collecting.linked import BY_LINK, HOSTED, LATER, a_link, became, linked, paying, tell
+from tests.collecting.stripe_events import NOON, Paying, event, store
+from tests.payments.books import TODAY, accounts, an_open_invoice, pay
+
+
+# Where the database does not matter.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def place(sessions):
+    """An open invoice of 100.00 EUR and its active link."""
+    with sessions.begin() as session:
+        return linked(session)
+
+
+def status(sessions, invoice) -> str:
+    with sessions() as session:
+        return lifecycle.status(session.get_one(Invoice, invoice.id), TODAY).value
+
+
+def state_of(sessions, link) -> LinkState:
+    with sessions() as session:
+        return session.get_one(PaymentLink, link.id).state
+
+
+def books(sessions) -> dict[str, int]:
+    with sessions() as session:
+        assert [check for check in verification.checks(session, today=TODAY) if check.wrong] == []
+        return accounts(session)
+
+
+def kinds(sessions, invoice) -> list[str]:
+    with sessions() as session:
+        wanted = select(InvoiceEvent.kind).where(InvoiceEvent.invoice_id == invoice.id).order_by(InvoiceEvent.id)
+        return [kind.value for kind in session.scalars(wanted)]
+
+
+def open_cases(sessions) -> list[tuple[CaseKind, int, int | None]]:
+    with sessions() as session:
+        return [(row.kind, row.amount_minor, row.expected_minor) for row in queries.cases(session, SYSTEM)]
+
+
+def the_payment(sessions) -> Payment:
+    with sessions() as session:
+        return session.scalars(select(Payment)).one()
+
+
+def test_what_is_due_pays_the_invoice_once(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice)
+
+    tell(sessions, payment.charged(), payment.succeeded(), payment.completed(), payment.invoice_paid())
+
+    assert status(sessions, invoice) == "paid"
+    assert state_of(sessions, link) is LinkState.PAID
+    assert books(sessions) == {"cash": 10_000, "revenue": -10_000}
+    recorded = the_payment(sessions)
+    assert (recorded.gateway_key, recorded.intent_id, recorded.charge_id) == (
+        payment.intent_id,
+        payment.intent_id,
+        payment.charge_id,
+    )
+    assert (recorded.method, recorded.received_on, recorded.created_by) == (
+        PaymentMethod.STRIPE,
+        date(2026, 3, 10),
+        "system",
+    )
+    with sessions() as session:
+        kept = session.get_one(Invoice, invoice.id)
+        assert (kept.payment_url, kept.stripe_invoice_id) == (None, f"in_receipt{payment.number:08}")
+        topics = session.scalars(select(OutboxMessage.topic)).all()
+    # The fee is asked for, and nobody is told to deactivate a link that was paid.
+    assert topics == ["fetch_details"]
+    assert open_cases(sessions) == []
+
+
+@on_sqlite
+@pytest.mark.parametrize("first", ["charged", "succeeded", "completed", "async_succeeded"])
+def test_each_event_alone_is_enough(sessions, first):
+    with sessions.begin() as session:
+        invoice, link = linked(session)
+    tell(sessions, getattr(paying(link, invoice), first)())
+    assert status(sessions, invoice) == "paid"
+
+
+def test_a_hosted_invoice_is_paid_by_its_own_event_alone(sessions):
+    with sessions.begin() as session:
+        invoice, link = linked(session, way=HOSTED)
+    payment = paying(link, invoice)
+    tell(sessions, payment.charged(), payment.succeeded())
+    assert status(sessions, invoice) == "sent"
+    tell(sessions, payment.invoice_paid())
+    assert status(sessions, invoice) == "paid"
+    recorded = the_payment(sessions)
+    assert (recorded.gateway_key, recorded.intent_id) == (link.gateway_id, None)
+
+    # A refund names the charge alone, which is known once the gateway was asked for the payment's details.
+    early = payment.refunded(10_000)
+    with sessions.begin() as session:
+        store(session, early, now=LATER)
+    inbox.apply_due(sessions, Mode.TEST, now_of=lambda: LATER)
+    assert became(sessions, early).state is WebhookState.WAITING
+    with sessions.begin() as session:
+        details = PaymentDetails(payment.intent_id, payment.charge_id, 59)
+        fees.note(session, SYSTEM, recorded.id, details, now=LATER)
+    tell(sessions)
+    assert became(sessions, early).state is WebhookState.HANDLED
+    assert status(sessions, invoice) == "refunded"
+    assert books(sessions) == {"cash": -59, "fees": 59}
+
+
+@on_sqlite
+def test_money_on_its_way_is_not_there(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice)
+    tell(sessions, payment.completed(payment_status="unpaid"))
+    assert status(sessions, invoice) == "sent"
+    tell(sessions, payment.async_succeeded())
+    assert status(sessions, invoice) == "paid"
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("amount", "currency", "kind", "expected"),
+    [
+        (9_999, "eur", CaseKind.AMOUNT_DIFFERS, 10_000),
+        (10_001, "eur", CaseKind.AMOUNT_DIFFERS, 10_000),
+        (10_000, "usd", CaseKind.CURRENCY_DIFFERS, None),
+    ],
+)
+def test_another_amount_or_currency_is_kept_as_credit_and_left_to_people(
+    sessions, place, amount, currency, kind, expected
+):
+    invoice, link = place
+    payment = paying(link, invoice, amount=amount, currency=currency)
+    tell(sessions, payment.succeeded(), payment.completed())
+
+    assert status(sessions, invoice) == "sent"
+    assert books(sessions) == {"cash": amount, "customer_credit": -amount, "receivable": 10_000, "revenue": -10_000}
+    assert open_cases(sessions) == [(kind, amount, expected)]
+    # Nobody can pay by it again, and another one may be issued.
+    assert state_of(sessions, link) is LinkState.PAID
+    with sessions.begin() as session:
+        (row,) = queries.cases(session, SYSTEM)
+        cases.settle(session, SYSTEM, row.id, settlement="Told the customer", now=LATER)
+        with pytest.raises(Conflict):
+            cases.settle(session, SYSTEM, row.id, settlement="Again", now=LATER)
+    assert open_cases(sessions) == []
+
+
+@on_sqlite
+def test_money_for_what_was_paid_otherwise_is_kept_as_credit(sessions, place):
+    invoice, link = place
+    with sessions.begin() as session:
+        customer = session.get_one(Customer, invoice.customer_id)
+        pay(session, customer, 10_000, **{str(invoice.id): 10_000})
+    tell(sessions, paying(link, invoice).succeeded())
+    assert status(sessions, invoice) == "paid"
+    assert books(sessions) == {"cash": 20_000, "customer_credit": -10_000, "revenue": -10_000}
+    assert open_cases(sessions) == [(CaseKind.NOTHING_DUE, 10_000, None)]
+
+
+@on_sqlite
+def test_a_payment_by_a_link_that_was_ended_still_pays_and_ends_the_new_one(sessions, place):
+    invoice, link = place
+    with sessions.begin() as session:
+        session.get_one(PaymentLink, link.id).state = LinkState.DEACTIVATED
+        session.flush()
+        newer = a_link(session, session.get_one(Invoice, invoice.id))
+    tell(sessions, paying(link, invoice).succeeded())
+    assert status(sessions, invoice) == "paid"
+    assert (state_of(sessions, link), state_of(sessions, newer)) == (LinkState.PAID, LinkState.DEACTIVATED)
+
+
+@on_sqlite
+def test_a_failure_makes_the_invoice_overdue_and_a_payment_ends_that(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice)
+    tell(sessions, payment.failed("Your card was declined.", code="insufficient_funds"))
+    assert status(sessions, invoice) == "overdue"
+    with sessions() as session:
+        kept = session.get_one(Invoice, invoice.id)
+        assert kept.payment_failure == "Your card was declined. (insufficient funds)"
+        assert kept.payment_failed_at == datetime(2026, 3, 10, 11, 59, tzinfo=UTC)
+    assert state_of(sessions, link) is LinkState.ACTIVE
+    tell(sessions, payment.succeeded())
+    assert status(sessions, invoice) == "paid"
+    assert kinds(sessions, invoice).count("payment_failed") == 1
+
+
+@on_sqlite
+def test_a_failure_that_is_told_after_the_payment_changes_nothing(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice, amount=4_000)
+    tell(sessions, payment.succeeded(), payment.failed())
+    assert status(sessions, invoice) == "sent"
+    tell(sessions, payment.failed(at=NOON + 60))
+    assert status(sessions, invoice) == "overdue"
+
+
+@on_sqlite
+@pytest.mark.parametrize("told", ["async_failed", "invoice_failed"])
+def test_other_failures_count_too(sessions, told):
+    with sessions.begin() as session:
+        invoice, link = linked(session, way=HOSTED if told == "invoice_failed" else BY_LINK)
+    tell(sessions, getattr(paying(link, invoice), told)())
+    assert status(sessions, invoice) == "overdue"
+
+
+def test_a_refund_is_recorded_by_the_difference_to_what_is_known(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice)
+    tell(sessions, payment.succeeded(), payment.refunded(3_000))
+    assert status(sessions, invoice) == "paid"
+    assert books(sessions) == {"cash": 7_000, "revenue": -7_000}
+    tell(sessions, payment.refunded(10_000), payment.refunded(3_000))
+    assert status(sessions, invoice) == "refunded"
+    assert books(sessions) == {}
+    with sessions() as session:
+        refunds = session.scalars(select(Refund).order_by(Refund.id)).all()
+        assert [(one.amount_minor, one.method, one.created_by) for one in refunds] == [
+            (3_000, PaymentMethod.STRIPE, "system"),
+            (7_000, PaymentMethod.STRIPE, "system"),
+        ]
+
+
+def test_a_refund_told_first_proves_the_payment(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice)
+    tell(sessions, payment.refunded(10_000), payment.succeeded(), payment.completed())
+    assert status(sessions, invoice) == "refunded"
+    assert books(sessions) == {}
+
+
+@on_sqlite
+def test_a_refund_of_what_was_kept_as_credit_settles_its_case(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice, amount=4_000)
+    tell(sessions, payment.succeeded(), payment.refunded(4_000))
+    assert books(sessions) == {"receivable": 10_000, "revenue": -10_000}
+    assert open_cases(sessions) == []
+
+
+@on_sqlite
+def test_a_refund_takes_back_what_the_credit_paid_since(sessions, place):
+    """150.00 came for 100.00; 100.00 of it was used for the invoice; all of it goes back."""
+    invoice, link = place
+    payment = paying(link, invoice, amount=15_000)
+    tell(sessions, payment.succeeded())
+    with sessions.begin() as session:
+        credit.apply(session, SYSTEM, invoice.id, amount_minor=10_000, today=TODAY, now=LATER)
+    tell(sessions, payment.refunded(15_000))
+    assert status(sessions, invoice) == "refunded"
+    assert books(sessions) == {}
+
+
+def test_a_refund_that_fits_nothing_is_a_case_once(sessions, place):
+    """The credit of the payment has paid another invoice meanwhile."""
+    invoice, link = place
+    payment = paying(link, invoice, amount=4_000)
+    tell(sessions, payment.succeeded())
+    with sessions.begin() as session:
+        customer = session.get_one(Customer, invoice.customer_id)
+        elsewhere = an_open_invoice(session, customer, "40")
+        credit.apply(session, SYSTEM, elsewhere.id, amount_minor=4_000, today=TODAY, now=LATER)
+    tell(sessions, payment.refunded(1_500), payment.refunded(4_000), payment.refunded(1_500))
+    unmatched = [case for case in open_cases(sessions) if case[0] is CaseKind.REFUND_UNMATCHED]
+    assert unmatched == [(CaseKind.REFUND_UNMATCHED, 1_500, None), (CaseKind.REFUND_UNMATCHED, 2_500, None)]
+    assert books(sessions)["cash"] == 4_000
+
+
+@on_sqlite
+def test_a_payment_taken_off_its_invoice_is_paid_back_from_credit(sessions, place):
+    """The invoice is open again, because another payment of it was undone."""
+    invoice, link = place
+    with sessions.begin() as session:
+        customer = session.get_one(Customer, invoice.customer_id)
+        by_bank = pay(session, customer, 4_000, **{str(invoice.id): 4_000}).id
+    payment = paying(link, invoice, amount=6_000)
+    tell(sessions, payment.succeeded())
+    assert status(sessions, invoice) == "paid"
+    with sessions.begin() as session:
+        received.undo(session, SYSTEM, by_bank, reason="Wrong customer", today=TODAY, now=LATER)
+    tell(sessions, payment.refunded(6_000))
+    assert status(sessions, invoice) == "sent"
+    assert books(sessions) == {"receivable": 10_000, "revenue": -10_000}
+
+
+def test_what_was_asked_for_here_bears_its_reason_and_name(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice)
+    tell(sessions, payment.succeeded())
+    recorded = the_payment(sessions)
+    asked = {"payment_id": recorded.id, "invoice_id": invoice.id, "currency": "EUR", "created_by_id": None}
+    with sessions.begin() as session:
+        request = RefundRequest(
+            amount_minor=2_500, reason="Broken on arrival", created_at=LATER, created_by="Grace Hopper", **asked
+        )
+        session.add(request)
+    tell(sessions, payment.refunded(2_500))
+    with sessions.begin() as session:
+        request = session.get_one(RefundRequest, request.id)
+        refund = session.scalars(select(Refund)).one()
+        assert (refund.reason, refund.created_by) == ("Broken on arrival", "Grace Hopper")
+        assert (request.state, request.refund_id) == (RefundRequestState.DONE, refund.id)
+        # The answer to the request comes after the event.
+        days = {"refunded_on": TODAY, "today": TODAY, "now": LATER}
+        again = refunds_told.note_refunded(session, SYSTEM, recorded.id, 2_500, reason="", request=request, **days)
+        assert again == []
+    assert books(sessions) == {"cash": 7_500, "revenue": -7_500}
+
+
+def test_a_dispute_is_shown_and_a_lost_one_is_a_case(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice)
+    tell(sessions, payment.disputed())
+    with sessions() as session:
+        assert session.scalar(select(func.count()).select_from(Dispute)) == 0
+    tell(sessions, payment.succeeded(), {**payment.disputed(), "id": "evt_again"})
+    with sessions() as session:
+        (row,) = queries.disputes(session, SYSTEM, invoice_id=invoice.id)
+        assert (row.state, row.amount_minor, row.reason) == (DisputeState.OPEN, 10_000, "fraudulent")
+    tell(sessions, payment.dispute_closed("lost"), {**payment.disputed(), "id": "evt_late"})
+    with sessions() as session:
+        (row,) = queries.disputes(session, SYSTEM, payment_id=the_payment(sessions).id)
+        assert row.state is DisputeState.LOST
+    assert open_cases(sessions) == [(CaseKind.DISPUTE_LOST, 10_000, None)]
+    assert [kind for kind in kinds(sessions, invoice) if "disput" in kind] == ["disputed", "dispute_closed"]
+
+
+def test_the_fee_is_posted_once_and_goes_with_an_undone_payment(sessions, place):
+    invoice, link = place
+    tell(sessions, paying(link, invoice).succeeded())
+    payment_id = the_payment(sessions).id
+    for fee in (None, 320, 320, 500):
+        with sessions.begin() as session:
+            fees.note(session, SYSTEM, payment_id, PaymentDetails("pi_x", "ch_x", fee), now=LATER)
+    assert books(sessions) == {"cash": 9_680, "fees": 320, "revenue": -10_000}
+    assert the_payment(sessions).fee_minor == 320
+    with sessions.begin() as session:
+        received.undo(session, SYSTEM, payment_id, reason="Charged back", today=TODAY, now=LATER)
+    assert books(sessions) == {"receivable": 10_000, "revenue": -10_000}
+
+
+NOTHING_MADE_HERE = "Not ours: nothing of what it names was made here"
+NO_PAYMENT = "Not ours: no payment with this charge is known"
+OTHER_MODE = "Of another mode: the event is a live one, and this is test mode"
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        (event("customer.created", {"id": "cus_1", "object": "customer"}), "Nothing is done with events of this type"),
+        (Paying().succeeded(), NOTHING_MADE_HERE),
+        (Paying(metadata={"link_id": "lnk_0", "invoice_id": "inv_0"}).completed(), NOTHING_MADE_HERE),
+        (Paying().refunded(5), NO_PAYMENT),
+        (Paying().disputed(), NO_PAYMENT),
+        (event("payment_intent.succeeded", Paying().intent(), live=True), OTHER_MODE),
+    ],
+)
+def test_what_is_not_for_us_is_ignored(sessions, told, outcome):
+    tell(sessions, told)
+    row = became(sessions, told)
+    assert (row.state, row.outcome, row.last_error) == (WebhookState.IGNORED, outcome, "")
+
+
+@on_sqlite
+def test_a_link_of_another_mode_is_not_ours(sessions):
+    with sessions.begin() as session:
+        invoice, link = linked(session)
+    told = paying(link, invoice).succeeded()
+    tell(sessions, told, mode=Mode.SANDBOX)
+    assert became(sessions, told).state is WebhookState.IGNORED
+    assert status(sessions, invoice) == "sent"
+
+
+@on_sqlite
+def test_currencies_that_stripe_counts_otherwise(sessions):
+    """500 ISK are 50,000 of Stripe's hundredths."""
+    with sessions.begin() as session:
+        invoice, link = linked(session, "500", currency="ISK")
+    tell(sessions, paying(link, invoice, amount=50_000, currency="isk").succeeded())
+    assert status(sessions, invoice) == "paid"
+    assert books(sessions) == {"cash": 500, "revenue": -500}
