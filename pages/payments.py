@@ -1,14 +1,17 @@
-"""Payments: what came in and what it paid, customers' credit, who owes what for how long, and what was paid back."""
+"""Payments: what came in and what it paid, customers' credit, who owes what for how long, what was paid back, what a
+person has to settle, and the payment service's books beside ours."""
 
 import streamlit as st
 
 from billing_core.identity import Permission
-from pages.payment_sections import ageing, credit, detail, listing, recording, refunds
+from pages.payment_sections import ageing, cases, credit, detail, listing, reconciliation, recording, refunds
+from pages.ui import collecting
 from pages.ui.context import require
 from pages.ui.figures import answer
 from pages.ui.reads import Reader
 
 PAYMENTS, CREDIT, AGEING, REFUNDS = "Payments", "Customer credit", "Ageing", "Refunds"
+SETTLE, RECONCILIATION = "To settle", "Reconciliation"
 
 actor = require(Permission.PAYMENT_READ)
 read = Reader(actor)
@@ -22,11 +25,15 @@ if "record" in asked and actor.may(Permission.PAYMENT_WRITE):
     st.stop()
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-    st.title("Payments", anchor=False, width="content")
+    with st.container(horizontal=True, width="content", vertical_alignment="center"):
+        st.title("Payments", anchor=False, width="content")
+        collecting.mark()
     if actor.may(Permission.PAYMENT_WRITE) and st.button("Record payment", type="primary", icon=":material/add:"):
         st.query_params["record"] = "new"
         st.rerun()
-names = [PAYMENTS, CREDIT, *([AGEING] if actor.may(Permission.INVOICE_READ) else []), REFUNDS]
+names = [PAYMENTS, CREDIT, *([AGEING] if actor.may(Permission.INVOICE_READ) else []), REFUNDS, SETTLE]
+# The gateway's books are about all customers.
+names += [RECONCILIATION] if actor.may(Permission.WEBHOOK_READ) else []
 tabs = dict(zip(names, st.tabs(names, key="payments_tab", bind="query-params"), strict=True))
 for name, tab in tabs.items():
     if not tab.open:
@@ -38,6 +45,10 @@ for name, tab in tabs.items():
             credit.draw(read, actor)
         elif name == AGEING:
             ageing.draw(read, actor)
-        else:
+        elif name == REFUNDS:
             refunds.draw(read)
+        elif name == SETTLE:
+            cases.draw(read, actor)
+        else:
+            reconciliation.draw(read, actor)
 answer()

@@ -3,13 +3,15 @@
 import streamlit as st
 
 from billing_core import runtime
-from billing_core.collecting import links, payable
+from billing_core.collecting import links, payable, queries
 from billing_core.collecting.links import LinkRow
+from billing_core.collecting.models import DisputeState
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import LinkState
 from billing_core.invoices.rows import InvoiceView
 from pages.payment_link_sections import issuing, sharing
 from pages.payment_link_sections.wording import COLORS, WAYS, state, told
+from pages.payment_sections import cases
 from pages.ui import collecting, context, formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -24,6 +26,7 @@ def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     # Not from memory: a click or a refusal changes a link without anybody's doing here.
     with context.reading() as session:
         found = links.of_invoice(session, actor, invoice.id)
+    _disputes(read, invoice)
     if not found:
         return
     newest, earlier = found[0], found[1:]
@@ -39,6 +42,21 @@ def one_link(read: Reader, actor: Actor, link: LinkRow, *, version: int | None =
     _link(actor, link, read.company.time_zone)
     if link.state is LinkState.ACTIVE:
         _watch(link.id, version, (link.state, link.clicks, link.last_failed_at))
+
+
+def _disputes(read: Reader, invoice: InvoiceView) -> None:
+    """Disputes about what paid this invoice."""
+    found = read(queries.disputes, invoice_id=invoice.id)
+    for dispute in found:
+        if dispute.state is DisputeState.OPEN:
+            amount = formats.money(dispute.amount_minor, dispute.currency)
+            st.error(
+                f"The customer's bank asks for {md(amount)} back: {md(formats.words(dispute.reason).lower())}. "
+                "Answer it at the payment service, in time.",
+                icon=":material/gavel:",
+            )
+    if found:
+        cases.disputes_table(found, read.company.time_zone, key="invoice_disputes")
 
 
 def _link(actor: Actor, link: LinkRow, zone: str) -> None:

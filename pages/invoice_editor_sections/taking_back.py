@@ -3,19 +3,24 @@
 import streamlit as st
 
 from billing_core.dates import utc_now
+from billing_core.identity import Actor
 from billing_core.invoices import credit_notes, following, queries
 from billing_core.invoices.rows import InvoiceView
+from billing_core.payments import queries as payments
 from billing_core.payments import refunds, write_offs
 from billing_core.payments.models import PaymentMethod
+from billing_core.payments.queries import AllocationRow
 from billing_core.payments.refunds import MoneyBack
 from billing_core.text import LONGEST_REASON
 from pages.invoice_editor_sections.steps import amount_field, attempt
+from pages.payment_sections import gateway_refund
 from pages.ui import context, formats
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
 AS_CREDIT = "Keep it as the customer's credit"
+ONLINE, OTHERWISE = "The way it was paid", "In another way"
 
 
 @st.dialog("Credit note", icon=":material/receipt:")
@@ -64,6 +69,16 @@ def refund(invoice_id: int) -> None:
     read = Reader(actor)
     invoice = read(queries.one, invoice_id)
     left = invoice.paid_minor - invoice.refunded_minor
+    online = _paid_online(read, invoice_id)
+    if (
+        online
+        and st.segmented_control(
+            "How", [ONLINE, OTHERWISE], default=ONLINE, key=f"refund_by_{invoice_id}", required=True
+        )
+        == ONLINE
+    ):
+        _online(actor, online)
+        return
     st.markdown(f"**{md(formats.money(left, invoice.currency))}** of what was paid can be given back.")
     amount = amount_field("Amount", left, invoice.currency, key=f"refund_amount_{invoice_id}")
     ways = {method.value: f"Paid back by {formats.words(method.value).lower()}" for method in PaymentMethod}
@@ -97,6 +112,26 @@ def refund(invoice_id: int) -> None:
         )
         with attempt("The refund is recorded") as session:
             refunds.refund(session, actor, invoice_id, wanted=wanted, today=read.today, now=utc_now())
+
+
+def _paid_online(read: Reader, invoice_id: int) -> list[AllocationRow]:
+    """What paid this invoice through a payment service, which can send it back."""
+    rows = read(payments.allocations, invoice_id=invoice_id)
+    return [row for row in rows if row.method is PaymentMethod.STRIPE and row.payment_id and row.undone_at is None]
+
+
+def _online(actor: Actor, paid: list[AllocationRow]) -> None:
+    """One of the payments that came in online goes back through its payment service."""
+    chosen: AllocationRow | None = paid[0]
+    if len(paid) > 1:
+        chosen = st.selectbox(
+            "Payment",
+            paid,
+            format_func=lambda row: f"{formats.money(row.amount_minor, row.currency)}, {formats.day(row.allocated_on)}",
+            key=f"refund_payment_{paid[0].invoice_id}",
+        )
+    if chosen is not None and chosen.payment_id is not None:
+        gateway_refund.form(actor, chosen.payment_id)
 
 
 @st.dialog("Write off", icon=":material/money_off:")

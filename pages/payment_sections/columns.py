@@ -17,6 +17,7 @@ def payments(*, with_customer: bool = True) -> list[tables.Column]:
         tables.words("Method", "method"),
         tables.text("Reference", "reference"),
         tables.money("Amount", "amount_minor", order="amount"),
+        tables.computed("Fee", _fee, right=True, help="What the bank or the payment service kept, where it is known"),
         tables.money("Kept as credit", "kept_minor", help="What paid no invoice when it came, or was taken off one"),
         tables.currency_of(),
         tables.badge("State", state_of, {STANDS: "green", UNDONE: "gray"}),
@@ -36,6 +37,10 @@ def refunds(*, with_customer: bool = True) -> list[tables.Column]:
         tables.text("Reason", "reason"),
         tables.text("By", "created_by"),
     ]
+
+
+def _fee(row: PaymentRow) -> str:
+    return formats.amount(row.fee_minor, row.currency) if row.fee_minor else formats.NOTHING
 
 
 def state_of(row: PaymentRow) -> str:

@@ -2,12 +2,14 @@
 
 import streamlit as st
 
+from billing_core.collecting import queries as collecting
 from billing_core.dates import day_in, utc_now
 from billing_core.identity import Actor, Permission
 from billing_core.payments import queries, received
 from billing_core.payments.queries import AllocationRow, PaymentRow
 from pages.invoice_editor_sections import money_in
 from pages.invoice_editor_sections.steps import attempt
+from pages.payment_sections import cases, gateway_refund
 from pages.payment_sections.columns import state_of
 from pages.ui import formats, tables
 from pages.ui.cards import wall
@@ -27,6 +29,7 @@ def draw(read: Reader, actor: Actor, identity: str) -> None:
     may_change = actor.may(Permission.PAYMENT_WRITE) and payment.undone_at is None
     _header(payment, may_change=may_change)
     _amounts(payment)
+    _gateway(read, payment)
     found = read(queries.allocations, payment_id=payment.id)
     _paid(found, may_change=may_change)
     _events(payment, found, read.company.time_zone)
@@ -40,8 +43,15 @@ def _header(payment: PaymentRow, *, may_change: bool) -> None:
         st.title(
             md(f"Payment of {formats.money(payment.amount_minor, payment.currency)}"), anchor=False, width="content"
         )
-        if may_change and st.button("Undo payment", icon=":material/undo:", key="undo_payment"):
-            undo(payment.id)
+        with st.container(horizontal=True, width="content"):
+            if (
+                may_change
+                and payment.gateway_key
+                and st.button("Refund", icon=":material/currency_exchange:", key="refund_payment")
+            ):
+                gateway_refund.dialog(payment.id)
+            if may_change and st.button("Undo payment", icon=":material/undo:", key="undo_payment"):
+                undo(payment.id)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         stands = payment.undone_at is None
         st.badge(state_of(payment), color="green" if stands else "gray", icon=":material/payments:")
@@ -62,11 +72,24 @@ def _amounts(payment: PaymentRow) -> None:
     if payment.undone_at is None:
         shown |= {"Paid invoices": int(payment.allocated_minor), "Kept as credit": int(payment.kept_minor)}
     if payment.fee_minor:
-        shown["Fee kept by the bank"] = payment.fee_minor
+        kept_by = "the payment service" if payment.gateway_key else "the bank"
+        shown[f"Fee kept by {kept_by}"] = payment.fee_minor
     with wall(len(shown)):
         for label, minor in shown.items():
             with st.container(border=True, height="stretch"):
                 st.metric(label, formats.money(minor, payment.currency))
+
+
+def _gateway(read: Reader, payment: PaymentRow) -> None:
+    """What the payment service calls it, and disputes about it."""
+    if payment.gateway_key is None:
+        return
+    names = dict.fromkeys(name for name in (payment.gateway_key, payment.intent_id, payment.charge_id) if name)
+    st.caption("At the payment service: " + " · ".join(map(md, names)))
+    found = read(collecting.disputes, payment_id=payment.id)
+    if found:
+        st.subheader("Disputes", anchor=False)
+        cases.disputes_table(found, read.company.time_zone, key="payment_disputes")
 
 
 def _paid(found: list[AllocationRow], *, may_change: bool) -> None:

@@ -1,0 +1,192 @@
+"""Money that fits no invoice as it is, and disputes: what happened, and the ways to settle it."""
+
+import streamlit as st
+
+from billing_core.collecting import cases, queries
+from billing_core.collecting.models import CaseKind, DisputeState
+from billing_core.collecting.queries import CaseRow, DisputeRow
+from billing_core.dates import utc_now
+from billing_core.identity import Actor, Permission
+from billing_core.payments import credit
+from billing_core.text import LONGEST_REASON
+from pages.invoice_editor_sections.steps import attempt
+from pages.payment_sections import gateway_refund
+from pages.ui import formats, tables
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+KINDS = {
+    CaseKind.AMOUNT_DIFFERS: "Another amount came",
+    CaseKind.CURRENCY_DIFFERS: "Another currency came",
+    CaseKind.NOTHING_DUE: "Nothing was due",
+    CaseKind.REFUND_UNMATCHED: "A refund fits nothing",
+    CaseKind.DISPUTE_LOST: "Dispute lost",
+}
+DISPUTE_COLORS = {"Open": "red", "Won": "green", "Lost": "gray"}
+_OF_RECEIPT = (CaseKind.AMOUNT_DIFFERS, CaseKind.CURRENCY_DIFFERS, CaseKind.NOTHING_DUE)
+_PAGE, _SETTLED_PAGE, _SIZE = "cases_page", "settled_cases_page", 20
+_MOST_DISPUTES = 100
+
+
+def draw(read: Reader, actor: Actor) -> None:
+    waiting = read(queries.case_count)
+    if waiting:
+        skipped = tables.pager(waiting, key=_PAGE, noun="case", size=_SIZE)
+        for case in read(queries.cases, limit=_SIZE, offset=skipped):
+            _case(read, actor, case)
+    else:
+        st.info("Nothing waits to be settled.", icon=":material/task_alt:")
+    _disputes(read)
+    _settled(read)
+
+
+def _case(read: Reader, actor: Actor, case: CaseRow) -> None:
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.badge(KINDS[case.kind], color="red", icon=":material/gavel:")
+            st.markdown(f"**{md(formats.money(case.amount_minor, case.currency))}**", width="content")
+            st.markdown(md(case.customer_name), width="content")
+            st.caption(formats.instant(case.opened_at, read.company.time_zone), width="content")
+        st.markdown(md(case.said))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _links(case)
+            if actor.may(Permission.PAYMENT_WRITE):
+                _ways(case)
+
+
+def _links(case: CaseRow) -> None:
+    if case.invoice_id is not None:
+        st.page_link(
+            "invoice_editor.py",
+            label=md(f"Invoice {case.invoice_number or case.invoice_id}"),
+            icon=":material/request_quote:",
+            query_params={"invoice": str(case.invoice_id)},
+        )
+    if case.payment_id is not None:
+        st.page_link(
+            "payments.py",
+            label="Payment",
+            icon=":material/payments:",
+            query_params={"payment": str(case.payment_id)},
+        )
+
+
+def _ways(case: CaseRow) -> None:
+    """What can be done about it. What was decided elsewhere is noted."""
+    usable = _usable(case)
+    if usable and st.button(
+        "Use it for the invoice", icon=":material/savings:", key=f"case_apply_{case.id}", type="primary"
+    ):
+        apply(case, usable)
+    came_in = case.payment_id if case.kind in _OF_RECEIPT else None
+    if came_in is not None and st.button(
+        "Pay it back", icon=":material/currency_exchange:", key=f"case_refund_{case.id}"
+    ):
+        gateway_refund.dialog(came_in)
+    if st.button("Note how it was settled", icon=":material/check:", key=f"case_note_{case.id}", type="tertiary"):
+        note(case)
+
+
+def _usable(case: CaseRow) -> int:
+    """What of the money can pay the invoice that it was meant for, in minor units."""
+    if case.kind not in _OF_RECEIPT or case.invoice_id is None or case.invoice_currency != case.currency:
+        return 0
+    return min(case.amount_minor, case.invoice_due_minor or 0)
+
+
+@st.dialog("Use it for the invoice", icon=":material/savings:")
+def apply(case: CaseRow, amount_minor: int) -> None:
+    """The money is the customer's credit: it pays the invoice that it was meant for, as far as it goes."""
+    amount = formats.money(amount_minor, case.currency)
+    due = formats.money(case.invoice_due_minor or 0, case.currency)
+    left = case.amount_minor - amount_minor
+    st.markdown(
+        f"**{md(amount)}** of it pays invoice {md(case.invoice_number)}, on which {md(due)} is due."
+        + (f" {md(formats.money(left, case.currency))} stays the customer's credit." if left else "")
+    )
+    if st.button("Use it", type="primary", icon=":material/check:", key="do_case_apply"):
+        actor, now = signed_in(), utc_now()
+        today = Reader(actor).today
+        with attempt(f"{amount} pays the invoice") as session:
+            said = f"{amount} used for invoice {case.invoice_number}"
+            cases.settle(session, actor, case.id, settlement=said, now=now)
+            credit.apply(session, actor, case.invoice_id or 0, amount_minor=amount_minor, today=today, now=now)
+
+
+@st.dialog("Note how it was settled", icon=":material/check:")
+def note(case: CaseRow) -> None:
+    st.markdown(md(case.said))
+    said = st.text_input(
+        "How it was settled",
+        key=f"case_settlement_{case.id}",
+        max_chars=LONGEST_REASON,
+        required=True,
+        placeholder="Such as: kept as credit, as agreed with the customer",
+    )
+    st.caption("It changes no amounts: what is kept as credit stays so.")
+    if st.button("Settled", type="primary", icon=":material/check:", key="do_case_note"):
+        with attempt("The case is settled") as session:
+            cases.settle(session, signed_in(), case.id, settlement=said, now=utc_now())
+
+
+def _disputes(read: Reader) -> None:
+    found = read(queries.disputes, limit=_MOST_DISPUTES)
+    if not found:
+        return
+    st.subheader("Disputes", anchor=False)
+    disputes_table(found, read.company.time_zone, key="disputes")
+    st.caption(
+        "A customer has asked their bank for the money back. Answer it on Stripe's own page, in time."
+        + (f" The newest {_MOST_DISPUTES} are shown." if len(found) == _MOST_DISPUTES else "")
+    )
+
+
+def disputes_table(found: list[DisputeRow], zone: str, *, key: str) -> None:
+    """The same on an invoice's page and a payment's."""
+    tables.show(
+        found,
+        [
+            tables.badge("State", _dispute_state, DISPUTE_COLORS),
+            tables.text("Customer", "customer_name"),
+            tables.money("Amount", "amount_minor"),
+            tables.currency_of(),
+            tables.words("Reason", "reason"),
+            tables.instant("Opened", "opened_at", zone),
+            tables.instant("Closed", "closed_at", zone),
+            tables.text("Key", "gateway_id", help="What the payment service calls it"),
+        ],
+        key=key,
+        alt="Disputes about payments",
+        opens=_open_payment,
+    )
+
+
+def _dispute_state(row: DisputeRow) -> str:
+    return {DisputeState.OPEN: "Open", DisputeState.WON: "Won", DisputeState.LOST: "Lost"}[row.state]
+
+
+def _open_payment(row: DisputeRow) -> None:
+    st.switch_page("payments.py", query_params={"payment": str(row.payment_id)})
+
+
+def _settled(read: Reader) -> None:
+    total = read(queries.case_count, settled=True)
+    if not total:
+        return
+    with st.expander(f"Settled before ({formats.count(total)})"):
+        skipped = tables.pager(total, key=_SETTLED_PAGE, noun="case", size=_SIZE)
+        tables.show(
+            read(queries.cases, settled=True, limit=_SIZE, offset=skipped),
+            [
+                tables.instant("Settled", "settled_at", read.company.time_zone),
+                tables.text("By", "settled_by"),
+                tables.computed("What", lambda row: KINDS[row.kind]),
+                tables.text("Customer", "customer_name"),
+                tables.money("Amount", "amount_minor"),
+                tables.currency_of(),
+                tables.text("How", "settlement", width="large"),
+            ],
+            key="settled_cases",
+            alt="Cases that were settled",
+        )

@@ -1,0 +1,98 @@
+"""One event of the payment service: what it said, exactly, and what became of it."""
+
+import json
+
+import streamlit as st
+
+from billing_core import runtime
+from billing_core.collecting import inbox, queries
+from billing_core.collecting.models import WebhookState
+from billing_core.collecting.queries import EventRow
+from billing_core.dates import utc_now
+from billing_core.errors import BillingError
+from billing_core.identity import Actor, Permission
+from billing_core.jobs import webhook_processing
+from pages.ui import context, formats, messages
+from pages.ui.text import md
+
+STATES = {
+    WebhookState.WAITING: ("Waiting", "blue"),
+    WebhookState.HANDLED: ("Handled", "green"),
+    WebhookState.IGNORED: ("Ignored", "gray"),
+    WebhookState.FAILED: ("Failed", "red"),
+}
+
+
+def draw(actor: Actor, identity: str, zone: str) -> None:
+    if not identity.isdecimal() or len(identity) > 18:
+        st.error(f"There is no event “{md(identity)}”", icon=":material/error:")
+        return
+    try:
+        # Not from memory: it is applied without anybody's doing.
+        with runtime.sessions()() as session:
+            event, payload = queries.event(session, actor, int(identity))
+    except BillingError as error:
+        context.refused(error)
+        return
+    with st.container(border=True):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.subheader(md(event.type), anchor=False, width="content")
+            st.button("Close", key="event_close", on_click=_closed, type="tertiary", icon=":material/close:")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            label, color = STATES[event.state]
+            st.badge(label, color=color)  # type: ignore[arg-type]
+            st.badge("Live" if event.livemode else "No real money", color="red" if event.livemode else "gray")
+            st.caption(md(_told(event, zone)), width="content")
+        if event.outcome:
+            st.markdown(md(event.outcome))
+        if event.last_error:
+            st.error(f"The last try failed: {md(event.last_error)}", icon=":material/error:")
+        _actions(actor, event)
+        st.caption("What was received, exactly; the customer's data in it is as confidential as the invoice.")
+        st.code(_readable(payload), language="json", height=360)
+
+
+def _told(event: EventRow, zone: str) -> str:
+    """When it happened there, when we heard of it, and what comes next."""
+    parts = [
+        f"{event.event_id}, told by API version {event.api_version or 'unknown'}",
+        f"happened {formats.instant(event.created_at, zone)}",
+        f"received {formats.instant(event.received_at, zone)}",
+    ]
+    if event.attempts:
+        parts.append(formats.counted(event.attempts, "try").replace("trys", "tries"))
+    if event.state is WebhookState.WAITING:
+        parts.append(f"next try {formats.instant(event.not_before, zone)}")
+    elif event.handled_at is not None:
+        parts.append(f"done with {formats.instant(event.handled_at, zone)}")
+    return " · ".join(parts)
+
+
+def _actions(actor: Actor, event: EventRow) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if event.invoice_id is not None:
+            st.page_link(
+                "invoice_editor.py",
+                label=md(f"Invoice {event.invoice_number or event.invoice_id}"),
+                icon=":material/request_quote:",
+                query_params={"invoice": str(event.invoice_id)},
+            )
+        again = event.state is not WebhookState.HANDLED and actor.may(Permission.PAYMENT_WRITE)
+        if again and st.button("Process again", icon=":material/refresh:", key="event_again", type="primary"):
+            with context.transaction() as session:
+                inbox.process_again(session, actor, event.id, now=utc_now())
+            webhook_processing.nudge()
+            messages.say("It is processed again now", icon=":material/refresh:")
+            st.rerun()
+
+
+def _readable(payload: str) -> str:
+    """Laid out for people; as it came where it is no JSON."""
+    try:
+        return json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
+    except ValueError:
+        return payload
+
+
+def _closed() -> None:
+    st.query_params.pop("event", None)
