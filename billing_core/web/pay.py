@@ -177,16 +177,19 @@ def _shown(found: Checkout) -> dict[str, Any]:
     """What every page of the payment can say, in the customer's language."""
     write = writing(found.language)
     charge = found.charge
-    lines = [
-        (line.name, write.quantity(Decimal(line.quantity)) if line.quantity > 1 else "", line.unit_minor * line.quantity)
-        for line in charge.lines
-    ]
     return {
         "language": write.language,
         "words": words_of(write.language) | WORDS[write.language],
         "found": found,
         "amount": write.money(charge.amount_minor, charge.currency),
-        "lines": [(name, pieces, write.money(minor, charge.currency)) for name, pieces, minor in lines],
+        "lines": [
+            (
+                line.name,
+                write.quantity(Decimal(line.quantity)) if line.quantity > 1 else "",
+                write.money(line.unit_minor * line.quantity, charge.currency),
+            )
+            for line in charge.lines
+        ],
     }
 
 
