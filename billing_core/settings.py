@@ -80,6 +80,8 @@ class Settings(BaseSettings):
                 "STRIPE_SECRET_KEY is set without STRIPE_WEBHOOK_SECRET: payments would arrive unnoticed. "
                 "Copy the signing secret (whsec_…) of the webhook endpoint from Stripe's dashboard"
             )
+        if not self.stripe_webhook_secret.get_secret_value().startswith("whsec_"):
+            raise SystemExit("STRIPE_WEBHOOK_SECRET is not a signing secret of Stripe: those start with whsec_")
         return self
 
     @property

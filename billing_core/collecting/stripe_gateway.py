@@ -62,29 +62,28 @@ class StripeGateway:
     def refund(self, intent_id: str, amount_minor: int, currency: str, *, reason: str, key: str) -> GatewayRefund:
         amount = stripe_places.amount_of(amount_minor, currency)
         with self._stripe() as api:
-            refund = _earlier_refund(api, intent_id, key) or api.v1.refunds.create(
+            charge = _paid_charge(api, intent_id)
+            refund = _earlier_refund(api, charge.id, key) or api.v1.refunds.create(
                 {
-                    "payment_intent": intent_id,
+                    "charge": charge.id,
                     "amount": amount,
                     "metadata": {"request": key, "reason": reason[:_TEXT]},
                     "expand": ["charge"],
                 },
                 {"idempotency_key": key},
             )
-            if refund.status in ("failed", "canceled"):
-                raise Declined(
-                    f"Stripe could not refund this payment: {field(refund, 'failure_reason') or refund.status}"
-                )
-            charge = refund.charge
-            assert isinstance(charge, stripe.Charge)  # noqa: S101 - asked for, expanded
-            return GatewayRefund(
-                refund_id=refund.id,
-                intent_id=intent_id,
-                charge_id=charge.id,
-                refunded_minor=stripe_amounts.from_stripe(charge.amount_refunded, charge.currency),
-                pending=refund.status in ("pending", "requires_action"),
-                request_id=request_id(refund),
-            )
+        if refund.status in ("failed", "canceled"):
+            raise Declined(f"Stripe could not refund this payment: {field(refund, 'failure_reason') or refund.status}")
+        charged = refund.charge
+        assert isinstance(charged, stripe.Charge)  # noqa: S101 - asked for as a whole
+        return GatewayRefund(
+            refund_id=refund.id,
+            intent_id=intent_id,
+            charge_id=charge.id,
+            refunded_minor=stripe_amounts.from_stripe(charged.amount_refunded, charged.currency),
+            pending=refund.status in ("pending", "requires_action"),
+            request_id=request_id(refund),
+        )
 
     def details(self, gateway_key: str) -> PaymentDetails:
         with self._stripe() as api:
@@ -141,9 +140,16 @@ class StripeGateway:
                 raise in_our_words(error, key) from None
 
 
-def _earlier_refund(api: stripe.StripeClient, intent_id: str, key: str) -> stripe.Refund | None:
+def _paid_charge(api: stripe.StripeClient, intent_id: str) -> stripe.Charge:
+    charge = api.v1.payment_intents.retrieve(intent_id, {"expand": ["latest_charge"]}).latest_charge
+    if not isinstance(charge, stripe.Charge) or not charge.paid:
+        raise Declined("Stripe knows no money that came in by this payment")
+    return charge
+
+
+def _earlier_refund(api: stripe.StripeClient, charge_id: str, key: str) -> stripe.Refund | None:
     """The refund that this request made before, however long ago."""
-    refunds = api.v1.refunds.list({"payment_intent": intent_id, "limit": _PAGE, "expand": ["data.charge"]})
+    refunds = api.v1.refunds.list({"charge": charge_id, "limit": _PAGE, "expand": ["data.charge"]})
     return next((one for one in refunds.auto_paging_iter() if field(one.metadata, "request") == key), None)
 
 

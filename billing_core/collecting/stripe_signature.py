@@ -16,12 +16,14 @@ def verify(payload: bytes, header: str | None, secret: str) -> dict[str, Any]:
     """The event in ``payload``. Invalid with one word, the reason: missing, wrong, old or malformed."""
     if not header:
         raise Invalid("missing")
+    if not (header.isascii() and "t=" in header and "v1=" in header):
+        raise Invalid("malformed")
     try:
         WebhookSignature.verify_header(payload, header, secret)
     except UnicodeDecodeError as error:
         raise Invalid("malformed") from error
     except SignatureVerificationError as error:
-        raise Invalid("wrong" if "t=" in header and "v1=" in header else "malformed") from error
+        raise Invalid("wrong") from error
     try:
         WebhookSignature.verify_header(payload, header, secret, TOLERANCE)
     except SignatureVerificationError as error:

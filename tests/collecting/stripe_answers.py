@@ -151,9 +151,9 @@ def invoice_payments(books: Books, given: Object) -> Object:
 
 
 def create_refund(books: Books, given: Object) -> Object:
-    books.one("payment_intent", given["payment_intent"])
     amount = int(given["amount"]) if "amount" in given else None
-    return books.refund(given["payment_intent"], amount, given.get("metadata", {}))
+    intent = given.get("payment_intent") or books.one("charge", given["charge"])["payment_intent"]
+    return books.refund(intent, amount, given.get("metadata", {}))
 
 
 def refunds(books: Books, given: Object) -> Object:
