@@ -1,0 +1,471 @@
+"""The invoices API beyond its document's examples: changes of status, conflicts, customers, pages, bad input."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from billing_core.businesses import service as businesses
+from billing_core.businesses.queries import default_business
+from billing_core.customers.models import Customer
+from billing_core.dates import utc_now
+from billing_core.identity import SYSTEM
+from billing_core.invoices import following, numbering, queries, service
+from billing_core.invoices.models import Invoice
+from billing_core.payments.models import Payment, PaymentMethod
+from tests.invoices.company import a_customer, a_draft, an_invoice
+
+# Where the database makes no difference.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+STATUSES = ("draft", "sent", "viewed", "paid", "overdue", "cancelled", "refunded")
+# Point 12 of the settled contradictions; to its own status nothing changes, while there is something to change.
+ALLOWED = {
+    "draft": {"draft", "sent", "paid", "cancelled"},
+    "sent": {"sent", "viewed", "paid", "overdue", "cancelled"},
+    "viewed": {"viewed", "paid", "overdue", "cancelled"},
+    "overdue": {"overdue", "paid", "cancelled"},
+    "paid": set(),
+    "cancelled": set(),
+}
+LINE = {"description": "Consulting", "quantity": 2, "unit_price": 100, "tax_rate": 19}
+
+
+@pytest.fixture
+def client(program):
+    return program("admin")
+
+
+@pytest.fixture
+def business_id(client) -> str:
+    return client.get("/api/businesses").json()["businesses"][0]["business_id"]
+
+
+@pytest.fixture
+def create(client, business_id):
+    """``create(notes="…")``: an invoice of 238.00 USD; the answer."""
+
+    def make(**facts):
+        known = {"business_id": business_id, "customer_email": "client@example.com", "line_items": [LINE]}
+        return client.post("/api/invoices", json=known | facts)
+
+    return make
+
+
+@pytest.fixture
+def address(create) -> str:
+    return f"/api/invoices/{create().json()['invoice_id']}"
+
+
+def days_ahead(days: int) -> str:
+    return (utc_now().date() + timedelta(days=days)).isoformat()
+
+
+# Changes of status
+
+
+@on_sqlite
+@pytest.mark.parametrize("start", ALLOWED)
+def test_every_change_of_status_is_made_or_refused_whole(client, create, start):
+    way = {"draft": [], "viewed": ["sent", "viewed"], "overdue": ["sent", "overdue"]}.get(start, ["sent", start])
+    for wanted in STATUSES:
+        address = f"/api/invoices/{create().json()['invoice_id']}"
+        for step in way:
+            client.patch(address, json={"status": step})
+        before = client.get(address).json()
+        assert before["status"] == start
+
+        answer = client.patch(address, json={"status": wanted, "notes": "Changed"})
+
+        if wanted in ALLOWED[start]:
+            assert (answer.status_code, answer.json()["status"], answer.json()["notes"]) == (200, wanted, "Changed")
+        else:
+            assert (answer.status_code, answer.json()["error"]) == (409, "Conflict"), (start, wanted)
+            assert client.get(address).json() == before
+
+
+def test_paid_records_a_manual_payment_of_what_is_due(client, address, sessions):
+    assert client.patch(address, json={"status": "paid"}).json()["paid_at"]
+
+    with sessions() as session:
+        payment = session.scalars(select(Payment)).one()
+        assert (payment.amount_minor, payment.currency, payment.method) == (23800, "USD", PaymentMethod.OTHER)
+
+
+@on_sqlite
+def test_an_overdue_invoice_is_sent_again_when_its_due_date_moves_on(client, address):
+    client.patch(address, json={"status": "sent"})
+    client.patch(address, json={"status": "overdue"})
+
+    assert client.patch(address, json={"status": "sent"}).status_code == 409
+    moved = client.patch(address, json={"status": "sent", "due_date": days_ahead(60)})
+
+    assert (moved.status_code, moved.json()["status"]) == (200, "sent")
+
+
+@on_sqlite
+def test_what_is_paid_or_cancelled_does_not_change_or_cancel(client, create):
+    for status in ("paid", "cancelled"):
+        address = f"/api/invoices/{create().json()['invoice_id']}"
+        client.patch(address, json={"status": status})
+
+        for answer in (client.patch(address, json={"notes": "Late"}), client.patch(address, json={})):
+            assert (answer.status_code, answer.json()["error"]) == (409, "Conflict")
+        assert client.delete(address).status_code == 409
+
+
+@on_sqlite
+def test_nothing_to_change_changes_nothing(client, address):
+    before = client.get(address)
+
+    assert client.patch(address, json={}).json() == before.json()
+    assert client.get(address).headers["ETag"] == before.headers["ETag"]
+
+
+@on_sqlite
+def test_a_draft_of_the_pages_has_no_number_and_is_discarded(client, sessions, business_id):
+    with sessions.begin() as session:
+        draft = a_draft(session, a_customer(session)).public_id
+    assert client.get(f"/api/invoices/{draft}").json()["invoice_number"] is None
+
+    assert client.delete(f"/api/invoices/{draft}").status_code == 200
+
+    assert client.get(f"/api/invoices/{draft}").json()["status"] == "cancelled"
+    assert client.get(f"/api/invoices?business_id={business_id}").json()["count"] == 0
+
+
+# Concurrent changes
+
+
+def test_a_stale_change_is_refused(client, address):
+    read = client.get(address).headers["ETag"]
+    assert client.patch(address, json={"notes": "First"}, headers={"If-Match": read}).status_code == 200
+
+    for stale in (
+        client.patch(address, json={"notes": "Second"}, headers={"If-Match": read}),
+        client.patch(address, json={"status": "paid"}, headers={"If-Match": read}),
+        client.delete(address, headers={"If-Match": read}),
+    ):
+        assert (stale.status_code, stale.json()["error"]) == (412, "Precondition failed")
+    now = client.get(address)
+    assert (now.json()["notes"], now.json()["status"]) == ("First", "draft")
+    tags = f'"other", {now.headers["ETag"]}'
+    assert client.patch(address, json={"status": "paid"}, headers={"If-Match": tags}).status_code == 200
+
+
+@on_sqlite
+def test_tags_are_compared_as_http_says(client, address):
+    read = client.get(address).headers["ETag"]
+
+    assert client.patch(address, json={"notes": "A"}, headers={"If-Match": f"W/{read}"}).status_code == 412
+    assert client.patch(address, json={"notes": "A"}, headers={"If-Match": "*"}).status_code == 200
+    now = client.get(address).headers["ETag"]
+    for header in (now, f"W/{now}", f'"x",{now}', "*"):
+        same = client.get(address, headers={"If-None-Match": header})
+        assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", now)
+    assert client.get(address, headers={"If-None-Match": read}).status_code == 200
+
+
+@on_sqlite
+def test_the_tag_changes_with_all_that_is_shown(client, address, sessions):
+    """The customer's first view, and a payment link that ends."""
+    client.post(f"{address}/payment-link")
+    tags = [client.get(address).headers["ETag"]]
+    with sessions.begin() as session:
+        following.mark_viewed(session, queries.one(session, SYSTEM, address.split("/")[-1]).token, now=utc_now())
+    tags.append(client.get(address).headers["ETag"])
+    client.patch(address, json={"notes": "New"})
+    tags.append(client.get(address).headers["ETag"])
+
+    assert client.get(address).json()["stripe_payment_link"] is None
+    assert len(set(tags)) == 3
+
+
+def test_two_programs_at_once_make_one_customer_and_numbers_without_holes(create, sessions):
+    with ThreadPoolExecutor(4) as at_once:
+        made = list(at_once.map(lambda _: create(customer_email="new@example.com", customer_name="New"), range(8)))
+
+    assert {answer.status_code for answer in made} == {201}
+    with sessions() as session:
+        assert session.scalar(select(func.count()).select_from(Customer)) == 1
+        (series,) = numbering.series(session)
+        assert (series.whole, series.last) == (True, 8)
+
+
+@on_sqlite
+def test_a_repeat_with_the_same_key_makes_no_second_invoice(create, client, business_id):
+    body = {"business_id": business_id, "customer_email": "client@example.com", "line_items": [LINE]}
+    first, again = (client.post("/api/invoices", json=body, headers={"Idempotency-Key": "k1"}) for _ in range(2))
+
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    assert client.get(f"/api/invoices?business_id={business_id}").json()["count"] == 1
+
+
+# The customer behind an address, and numbers
+
+
+def test_the_customer_is_found_by_its_address_or_added(create, sessions, client):
+    with sessions.begin() as session:
+        facts = {"address": "1 Main Street", "city": "Springfield", "tax_id": "DE-1", "language": "de"}
+        known = a_customer(session, email="AP@Acme.example", **facts)
+        of_another = businesses.create(
+            session, SYSTEM, wanted=businesses.details(default_business(session)), now=utc_now()
+        )
+        session.add(
+            Customer(
+                business_id=of_another.id,
+                ref="B",
+                name="B",
+                email="b@example.com",
+                currency="EUR",
+                created_at=utc_now(),
+            )
+        )
+    create(customer_email="ap@acme.example", customer_name="Ana at Acme")
+    create(customer_email="b@example.com", customer_name="B of ours", currency="EUR")
+    create(customer_email="B@example.com")
+
+    with sessions() as session:
+        first, second, third = session.scalars(select(Invoice).order_by(Invoice.id))
+        assert (first.customer_id, first.customer_name) == (known, "Ana at Acme")
+        assert (first.customer_tax_id, first.language) == ("DE-1", "de")
+        assert first.customer_address == "1 Main Street\nSpringfield"
+        assert session.get_one(Customer, known).name == "Acme Corp"
+        added = session.get_one(Customer, second.customer_id)
+        assert (added.name, added.email, added.currency) == ("B of ours", "b@example.com", "EUR")
+        assert added.ref == added.public_id
+        assert (third.customer_id, third.customer_name) == (added.id, "B of ours")
+
+
+def test_an_address_of_several_customers_needs_a_name(create, sessions):
+    with sessions.begin() as session:
+        a_customer(session, "ONE", name="One", email="shared@example.com")
+        two = a_customer(session, "TWO", name="Two", email="shared@example.com")
+
+    refused = create(customer_email="shared@example.com")
+    assert (refused.status_code, list(refused.json()["fields"])) == (409, ["customer_email"])
+    assert create(customer_email="shared@example.com", customer_name="two").status_code == 201
+
+    with sessions() as session:
+        assert session.scalars(select(Invoice.customer_id)).all() == [two]
+
+
+def test_a_refused_invoice_adds_no_customer_and_draws_no_number(create, sessions):
+    assert create(invoice_number="A/1").status_code == 201
+    for facts, status, field in (
+        ({"invoice_number": "A/1"}, 409, "invoice_number"),
+        ({"invoice_number": "<b>"}, 400, "invoice_number"),
+        ({"due_date": "2020-01-01"}, 400, "due_date"),
+        ({"line_items": [LINE | {"tax_rate": 101}]}, 400, "line_items.0.tax_rate"),
+        ({"line_items": [LINE, LINE | {"unit_price": 10**12, "quantity": 2}]}, 400, "line_items.1.unit_price"),
+        ({"customer_name": "x" * 201}, 400, "customer_name"),
+    ):
+        refused = create(customer_email="other@example.com", **facts)
+        assert (refused.status_code, list(refused.json()["fields"])) == (status, [field])
+
+    assert create(customer_email="third@example.com").json()["invoice_number"].endswith("-001")
+    with sessions() as session:
+        found = session.scalars(select(Customer.email).order_by(Customer.id)).all()
+        assert found == ["client@example.com", "third@example.com"]
+
+
+# Exact figures
+
+
+@on_sqlite
+def test_amounts_are_exact(create):
+    lines = [
+        {"description": "A", "quantity": 3, "unit_price": 0.1, "tax_rate": 7.7},
+        {"description": "B", "quantity": 0.000001, "unit_price": 999999999999.99},
+        {"description": "C", "quantity": 1, "unit_price": 0.2, "tax_rate": 7.7},
+    ]
+
+    made = create(line_items=lines)
+
+    # 0.30 + 999,999.99999999 + 0.20 = 1,000,000.49999999; tax 7.7 % of 0.50 = 0.0385
+    assert '"amount":1000000.5,"tax_amount":0.04,"total_amount":1000000.54,' in made.text
+    assert '"quantity":0.000001,"unit_price":999999999999.99,' in made.text
+
+
+# Pages of the list
+
+
+def test_pages_follow_each_other_from_the_newest_on(client, create, business_id):
+    made = [create().json()["invoice_id"] for _ in range(5)]
+    client.patch(f"/api/invoices/{made[1]}", json={"status": "sent"})
+
+    seen, address = [], f"/api/invoices?business_id={business_id}&limit=2&status=draft"
+    while address:
+        answer = client.get(address)
+        assert answer.json()["count"] == len(answer.json()["invoices"]) <= 2
+        seen.append([row["invoice_id"] for row in answer.json()["invoices"]])
+        address = answer.links.get("next", {}).get("url")
+
+    assert seen == [[made[4], made[3]], [made[2], made[0]]]
+
+
+@on_sqlite
+def test_businesses_do_not_mix(client, create, sessions, business_id):
+    of_ours = create().json()["invoice_id"]
+    with sessions.begin() as session:
+        details = businesses.details(default_business(session))
+        other = businesses.create(session, SYSTEM, wanted=details, now=utc_now()).public_id
+
+    assert client.get(f"/api/invoices?business_id={other}").json()["invoices"] == []
+    strange = f"/api/invoices?business_id={other}&starting_after={of_ours}"
+    assert client.get(strange).status_code == 404
+    with sessions.begin() as session:
+        businesses.set_active(session, SYSTEM, 2, active=False, now=utc_now())
+    refused = create(business_id=other)
+    assert (refused.status_code, list(refused.json()["fields"])) == (400, ["business_id"])
+
+
+# Who may
+
+
+@on_sqlite
+def test_a_program_of_one_customer_sees_its_invoices_alone(program, sessions, business_id):
+    with sessions.begin() as session:
+        mine, theirs = a_customer(session), a_customer(session, "OTHER")
+        own, other = (an_invoice(session, customer).public_id for customer in (mine, theirs))
+    bound = program("manager", customer_id=mine)
+
+    assert bound.get(f"/api/invoices/{own}").status_code == 200
+    listed = bound.get(f"/api/invoices?business_id={business_id}").json()
+    assert [row["invoice_id"] for row in listed["invoices"]] == [own]
+    unknown = bound.get("/api/invoices/inv_0123456789abcdef")
+    for answer in (
+        bound.get(f"/api/invoices/{other}"),
+        bound.get(f"/api/invoices/{other}/payment-link"),
+        bound.patch(f"/api/invoices/{other}", json={"notes": "Mine"}),
+        bound.delete(f"/api/invoices/{other}"),
+        bound.get(f"/api/invoices?business_id={business_id}&starting_after={other}"),
+    ):
+        assert answer.status_code == 404
+        assert answer.text.replace(other, "inv_0123456789abcdef") == unknown.text or "payment-link" in str(answer.url)
+    assert bound.patch(f"/api/invoices/{own}", json={"notes": "Mine"}).status_code == 403
+    assert bound.delete(f"/api/invoices/{own}").status_code == 403
+    assert bound.post(f"/api/invoices/{own}/payment-link").status_code == 403
+
+
+@on_sqlite
+@pytest.mark.parametrize("role", ["finance", "manager"])
+def test_who_only_reads_changes_nothing(program, sessions, business_id, role):
+    with sessions.begin() as session:
+        invoice = an_invoice(session, a_customer(session))
+    reader, address = program(role), f"/api/invoices/{invoice.public_id}"
+    body = {"business_id": business_id, "customer_email": "client@example.com", "line_items": [LINE]}
+    before = reader.get(address)
+
+    assert before.status_code == 200
+    for refused in (
+        reader.post("/api/invoices", json=body),
+        reader.patch(address, json={"status": "paid"}),
+        reader.delete(address),
+        reader.post(f"{address}/payment-link"),
+    ):
+        assert (refused.status_code, refused.json()["error"]) == (403, "Forbidden")
+    assert reader.get(address).json() == before.json()
+
+
+@on_sqlite
+def test_a_browser_needs_its_csrf_token_to_change(front_end, business_id):
+    browser = front_end("admin")
+    body = {"business_id": business_id, "customer_email": "client@example.com", "line_items": [LINE]}
+
+    made = browser.post("/api/invoices", json=body)
+    assert made.status_code == 201
+    del browser.headers["X-CSRF-Token"]
+    assert browser.delete(f"/api/invoices/{made.json()['invoice_id']}").status_code == 403
+
+
+# Bad input
+
+_BAD_VALUES = [
+    None,
+    True,
+    [],
+    {},
+    "",
+    " ",
+    "'; DROP TABLE invoices; --",
+    "\u0000",
+    "\ud800",
+    10**400,
+    -1,
+    1e300,
+    float("nan"),
+    float("inf"),
+    "9999-12-31",
+    "0000-00-00",
+    "2024-02-30",
+    "2024-02-15T99:99:99Z",
+    {"$gt": ""},
+    "x" * 10_000,
+]
+_MAY_BE_EMPTY = ("customer_name", "invoice_number", "issued_date", "due_date", "currency", "notes", "payment_terms")
+
+
+def test_bad_values_of_every_field_are_refused_or_kept_as_text(client, business_id, address):
+    """Never a 500, and what is refused is named."""
+    known = {"business_id": business_id, "customer_email": "client@example.com", "line_items": [LINE]}
+    fields = [*known, *_MAY_BE_EMPTY]
+    bodies = [(known | {field: bad}, field) for field in fields for bad in _BAD_VALUES]
+    bodies += [(known | {"line_items": [LINE | {field: bad}]}, field) for field in LINE for bad in _BAD_VALUES]
+    for body, field in bodies:
+        answer = client.post("/api/invoices", content=json.dumps(body), headers={"Content-Type": "application/json"})
+        assert answer.status_code in (201, 400, 404), (field, answer.text)
+        if answer.status_code == 400 and "fields" in answer.json():
+            assert any(field in named.split(".") for named in answer.json()["fields"]), answer.text
+    for field in ("status", "customer_email", "customer_name", "due_date", "notes", "payment_terms", "amount"):
+        for bad in _BAD_VALUES:
+            answer = client.patch(address, content=json.dumps({field: bad}))
+            assert answer.status_code in (200, 400), (field, answer.text)
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        '"text"',
+        "1",
+        "{}",
+        "{'a': 1}",
+        '{"business_id": "a", "business_id": "b"}',
+        "[" * 10_000,
+        b"\xff\xfe",
+        '{"business_id": 1e999999999}',
+    ],
+)
+def test_malformed_bodies_are_refused(client, address, content):
+    for answer in (client.post("/api/invoices", content=content), client.patch(address, content=content)):
+        assert answer.status_code == 400 or content == "{}", answer.text
+
+
+@on_sqlite
+def test_unknown_fields_are_named(client, create, address):
+    for answer, field in (
+        (create(customer_mail="x@example.com"), "customer_mail"),
+        (create(line_items=[LINE | {"price": 1}]), "line_items.0.price"),
+        (client.patch(address, json={"line_items": [LINE]}), "line_items"),
+        (client.patch(address, json={"amount": 1}), "amount"),
+    ):
+        assert (answer.status_code, answer.json()["fields"]) == (400, {field: "is not known"})
+
+
+@on_sqlite
+def test_money_and_instants_read_as_the_document_writes_them(client, create, sessions):
+    made = create(issued_date="2024-02-15T23:30:00+02:00", due_date="2024-03-15T00:00:00Z").json()
+    assert (made["issued_date"], made["due_date"]) == ("2024-02-15T00:00:00Z", "2024-03-15T00:00:00Z")
+
+    with sessions.begin() as session:
+        inner = queries.one(session, SYSTEM, made["invoice_id"]).id
+        service.open_invoice(session, SYSTEM, inner, now=utc_now())
+    shown = client.get(f"/api/invoices/{made['invoice_id']}").text
+    assert '"amount":200,"tax_amount":38,"total_amount":238,' in shown
