@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
-from pydantic.json_schema import SkipJsonSchema
 
 from billing_core.errors import Invalid
 from billing_core.reports.queries import ReportFilter
@@ -59,39 +58,47 @@ def _number(value: Any) -> int:
     raise ValueError("must be a whole number")
 
 
+def _customer_id(value: Any) -> int:
+    number = _number(value)
+    if 1 <= number <= _LARGEST_ID:
+        return number
+    raise ValueError(f"must lie between 1 and {_LARGEST_ID}")
+
+
+_A_DAY = {"type": "string", "format": "date"}
+_AN_INSTANT = {"type": "string", "format": "date-time"}
+_AN_ID = {"type": "integer", "minimum": 1, "maximum": _LARGEST_ID}
 Day = Annotated[date, BeforeValidator(_day)]
-Moment = Annotated[
-    date | AwareDatetime,
-    BeforeValidator(_moment),
-    WithJsonSchema({"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}),
+# What may be absent from an address; None itself cannot be said there, and the description does not offer it.
+MaybeDay = Annotated[date | None, BeforeValidator(_day), WithJsonSchema(_A_DAY)]
+MaybeMoment = Annotated[
+    date | AwareDatetime | None, BeforeValidator(_moment), WithJsonSchema({"anyOf": [_A_DAY, _AN_INSTANT]})
 ]
-CustomerId = Annotated[int, Field(ge=1, le=_LARGEST_ID), BeforeValidator(_number)]
+MaybeCustomer = Annotated[int | None, BeforeValidator(_customer_id), WithJsonSchema(_AN_ID)]
+OnlyCustomer = Annotated[MaybeCustomer, Query(description="One customer, by its integer id", examples=[123])]
+StartingAfterCustomer = Annotated[
+    MaybeCustomer, Query(description="The `customer_id` of the last customer that the page before ended with")
+]
+StartingAfterReport = Annotated[
+    str, Query(max_length=36, description="The `id` of the last report that the page before ended with")
+]
 Limit = Annotated[
     int,
     Query(ge=1, le=MOST_AT_ONCE, description="How many at most; the `Link` header leads to the rest"),
     BeforeValidator(_number),
 ]
-StartingAfterReport = Annotated[
-    str, Query(max_length=36, description="The `id` of the last report that the page before ended with")
-]
-# A parameter that is not given is None, but no request can say so: the description does not offer it.
-Absent = SkipJsonSchema[None]
-OnlyCustomer = Annotated[CustomerId | Absent, Query(description="One customer, by its integer id", examples=[123])]
-StartingAfterCustomer = Annotated[
-    CustomerId | Absent, Query(description="The `customer_id` of the last customer that the page before ended with")
-]
 
 
 def wanted_reports(
     customer_id: OnlyCustomer = None,
-    start_date: Annotated[Day | Absent, Query(description="Periods that begin on this day or later")] = None,
-    end_date: Annotated[Day | Absent, Query(description="Periods that end on this day or earlier")] = None,
+    start_date: Annotated[MaybeDay, Query(description="Periods that begin on this day or later")] = None,
+    end_date: Annotated[MaybeDay, Query(description="Periods that end on this day or earlier")] = None,
     created_after: Annotated[
-        Moment | Absent,
+        MaybeMoment,
         Query(description="Made since then; a bare day counts from its beginning where the business is"),
     ] = None,
     created_before: Annotated[
-        Moment | Absent, Query(description="Made until then; a bare day counts to its end where the business is")
+        MaybeMoment, Query(description="Made until then; a bare day counts to its end where the business is")
     ] = None,
     order_by: Annotated[
         str, Query(description="A field, with `-` in front for descending", json_schema_extra={"enum": _ORDERS})
