@@ -35,15 +35,16 @@ _DIALECTS = (("postgresql", postgresql), ("sqlite", sqlite))
 _EVENTS = cast("Table", WebhookEvent.__table__)
 # Put together once: building a statement takes as long as running it.
 _INSERT = {
-    name: dialect.insert(_EVENTS).on_conflict_do_nothing(index_elements=["event_id"]) for name, dialect in _DIALECTS
+    name: dialect.insert(_EVENTS).on_conflict_do_nothing(index_elements=["event_id"]).returning(_EVENTS.c.id)
+    for name, dialect in _DIALECTS
 }
 LARGEST_BYTES: Final = 1_000_000
 
 
 def store(session: Session, event: Mapping[str, Any], payload: bytes, *, now: datetime) -> bool:
     """Keep an event whose signature was checked; False where it is known. Invalid ("malformed") where it is none."""
-    dialect = session.get_bind().dialect.name
-    return session.connection().execute(_INSERT[dialect], _row(event, payload, now)).rowcount > 0
+    statement = _INSERT[session.get_bind().dialect.name]
+    return session.connection().execute(statement, _row(event, payload, now)).scalar() is not None
 
 
 def _row(event: Mapping[str, Any], payload: bytes, now: datetime) -> dict[str, Any]:

@@ -29,7 +29,6 @@ from tests.collecting.linked import BY_LINK, HOSTED, LATER, a_link, became, link
 from tests.collecting.stripe_events import NOON, Paying, event, store
 from tests.payments.books import TODAY, accounts, an_open_invoice, pay
 
-
 # Where the database does not matter.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

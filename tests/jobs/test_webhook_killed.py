@@ -1,0 +1,63 @@
+"""Processes that die with events of the payment gateway in their hands: nothing is lost, and nothing counts twice."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from sqlalchemy import select
+
+from billing_core.collecting import inbox
+from billing_core.collecting.models import WebhookEvent, WebhookState
+from billing_core.dates import utc_now
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.payment_links import Mode
+from billing_core.payments.models import Payment
+from tests.collecting.linked import linked, paying
+from tests.payments.books import accounts
+
+HANDLED, WAITING = WebhookState.HANDLED, WebhookState.WAITING
+
+
+def states(sessions) -> list[WebhookState]:
+    with sessions() as session:
+        return list(session.scalars(select(WebhookEvent.state).order_by(WebhookEvent.id)))
+
+
+def finish(sessions) -> None:
+    """Apply what is left, as soon as the database has noticed that the other process is gone."""
+    for _ in range(200):
+        inbox.apply_due(sessions, Mode.SANDBOX)
+        if WAITING not in states(sessions):
+            return
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("dying", "left"), [("stored", [WAITING] * 3), ("applied", [HANDLED, WAITING, WAITING])])
+def test_a_killed_process_loses_no_event_and_applies_none_twice(sessions, database_url, tmp_path, dying, left):
+    with sessions.begin() as session:
+        places = [linked(session, ref=ref) for ref in ("A", "B")]
+        for _, link in places:
+            link.mode = Mode.SANDBOX
+        first, second = (paying(link, invoice) for invoice, link in places)
+    file = tmp_path / "events.json"
+    file.write_text(json.dumps([first.succeeded(), second.succeeded(), second.refunded(4_000)]))
+    environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "PYTHONPATH": os.getcwd()}
+    environment |= {"BILLING_DATA_DIR": str(tmp_path), "EVENTS": str(file), "DYING": dying}
+
+    died = subprocess.run([sys.executable, "tests/jobs/dying_clerk.py"], env=environment, timeout=120, check=False)
+    assert died.returncode == -9
+    assert states(sessions) == left
+
+    finish(sessions)
+    assert states(sessions) == [HANDLED] * 3
+    with sessions() as session:
+        assert session.scalars(select(Payment.gateway_key).order_by(Payment.id)).all() == [
+            first.intent_id,
+            second.intent_id,
+        ]
+        assert set(session.scalars(select(Invoice.state))) == {InvoiceState.PAID}
+        assert accounts(session) == {"cash": 16_000, "revenue": -16_000}
+        assert all(at <= utc_now() for at in session.scalars(select(WebhookEvent.handled_at)))
