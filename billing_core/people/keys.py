@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -53,6 +53,14 @@ class KeyRow:
     former_until: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+
+
+def end_of(day: date) -> datetime:
+    """The instant at which a key ends whose last day this is, in UTC."""
+    try:
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    except OverflowError:
+        raise Invalid("A key cannot last that long", fields={"expires_at": "is too late"}) from None
 
 
 def make(
