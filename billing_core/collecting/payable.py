@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import case, exists, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.queries import visible_to
@@ -33,11 +33,14 @@ def search(session: Session, actor: Actor, text: str, *, limit: int = 50) -> lis
     ``text`` occurs in the number or in the customer's name.
     """
     actor.require(Permission.LINK_WRITE)
+    # A draft asks for nothing yet: once opened, for all of it.
+    due = case((Invoice.state == InvoiceState.DRAFT, Invoice.total_minor), else_=Invoice.due_minor)
     living = exists().where(PaymentLink.invoice_id == Invoice.id, PaymentLink.state.in_(LIVING))
-    statement = select(*(getattr(Invoice, field.name) for field in fields(PayableRow))).where(
+    columns = (due if field.name == "due_minor" else getattr(Invoice, field.name) for field in fields(PayableRow))
+    statement = select(*columns).where(
         visible_to(actor, Invoice.customer_id),
         Invoice.state.in_((InvoiceState.DRAFT, InvoiceState.OPEN)),
-        Invoice.due_minor > 0,
+        due > 0,
         ~living,
     )
     if sought := text.strip():

@@ -143,7 +143,9 @@ def _says(charge: Charge, invoice: InvoiceView) -> None:
         alt="What the customer will be asked to pay",
         height="content" if len(charge.lines) <= 8 else 320,
     )
-    agree = sum(map(_amount, charge.lines)) == charge.amount_minor == invoice.due_minor
+    # A draft asks for nothing yet: once opened, for all of it.
+    due = invoice.total_minor if invoice.state is InvoiceState.DRAFT else invoice.due_minor
+    agree = sum(map(_amount, charge.lines)) == charge.amount_minor == due
     st.caption(
         (":material/check: The lines add up to the amount due. " if agree else "")
         + (f"For {md(charge.customer_email)}. " if charge.customer_email else "")

@@ -18,6 +18,12 @@ from tests.pages.invoicing import shown
 HOSTILE = "Acme :red[$5 *Corp*]"
 
 
+@pytest.fixture
+def database_url(sqlite_url):
+    """What is read here is tested on both databases beside its queries."""
+    return sqlite_url
+
+
 class Collector:
     """A gateway that remembers what it was asked, and answers as it is told."""
 
