@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from billing_core.collecting import figures as of_collecting
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor, Permission
 from billing_core.outbox import figures as of_mails
@@ -18,6 +19,12 @@ def asked(actor: Actor, key: str, scope: Scope) -> tuple[Figure, Scope]:
     figure = of_money.named(key) or attention.named(key)
     if figure is not None:
         actor.require(Permission.INVOICE_READ)
+    elif key in {one.key for one in of_collecting.OF_PAYMENTS}:
+        actor.require(Permission.PAYMENT_READ)
+        figure = next(one for one in of_collecting.OF_PAYMENTS if one.key == key)
+    elif key == of_collecting.FAILED_EVENTS.key:
+        actor.require(Permission.WEBHOOK_READ)
+        figure = of_collecting.FAILED_EVENTS
     elif key == of_mails.FAILED_MAILS.key:
         actor.require(Permission.OUTBOX_READ)
         figure = of_mails.FAILED_MAILS

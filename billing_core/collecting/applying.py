@@ -223,7 +223,7 @@ def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -
         SYSTEM,
         payment.id,
         refunded.refunded_minor,
-        reason="Refunded at the payment gateway",
+        reason="Refunded at the payment service",
         refunded_on=day_in(zone, refunded.at),
         today=day_in(zone, now),
         now=now,

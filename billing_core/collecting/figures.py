@@ -66,8 +66,8 @@ OPEN_CASES: Final = Figure(
 )
 FAILED_EVENTS: Final = Figure(
     key="failed_webhooks",
-    title="Failed events of the payment gateway",
-    definition="Events that the payment gateway sent, that could not be applied, and that are not tried again.",
+    title="Failed events of the payment service",
+    definition="Events that the payment service sent, that could not be applied, and that are not tried again.",
     formula="number of events",
     rows=_failed_events,
     opens="/admin_webhooks?event={id}",

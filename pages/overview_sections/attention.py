@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 import streamlit as st
 
+from billing_core.collecting import figures as online
 from billing_core.dates import Period
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor, Permission
@@ -92,6 +93,7 @@ def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter
         ),
         *(_question(kind, ever) for kind in QuestionKind),
         *_about_money(actor, today),
+        *_paid_online(actor, today),
         Matter(
             DRAFT_ORDERS,
             figures.scope(actor, period=Period(date.min, today - OLD_DRAFT)),
@@ -150,6 +152,46 @@ def _about_money(actor: Actor, today: date) -> list[Matter]:
             "Open the outbox",
             Permission.OUTBOX_READ,
             ":material/mark_email_unread:",
+        )
+        found.append(failed)
+    return found
+
+
+def _paid_online(actor: Actor, today: date) -> list[Matter]:
+    """What the payment service told that no program may decide, and what could not be understood."""
+    now = debts.scope(actor, today=today)
+    found = [
+        Matter(
+            online.OPEN_CASES,
+            now,
+            lambda count: f"{formats.counted(count, 'online payment')} to settle",
+            "payments.py",
+            {"payments_tab": "To settle"},
+            "Settle",
+            Permission.PAYMENT_READ,
+            ":material/balance:",
+        ),
+        Matter(
+            online.OPEN_DISPUTES,
+            now,
+            lambda count: f"{formats.counted(count, 'payment')} disputed by the customer's bank",
+            "payments.py",
+            {"payments_tab": "To settle"},
+            "Open disputes",
+            Permission.PAYMENT_READ,
+            ":material/gavel:",
+        ),
+    ]
+    if actor.may(Permission.WEBHOOK_READ):
+        failed = Matter(
+            online.FAILED_EVENTS,
+            now,
+            lambda count: f"{formats.counted(count, 'event')} of the payment service not applied",
+            "admin_webhooks.py",
+            None,
+            "Open webhooks",
+            Permission.WEBHOOK_READ,
+            ":material/webhook:",
         )
         found.append(failed)
     return found

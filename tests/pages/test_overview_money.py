@@ -19,6 +19,8 @@ from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.receivables import attention, series
 from pages.ui import formats
+from tests.collecting.linked import linked, paying, tell
+from tests.collecting.stripe_events import event
 from tests.invoices.company import LATER, NOW, TODAY, a_customer, a_draft, an_invoice
 
 
@@ -94,6 +96,23 @@ def test_money_that_needs_a_hand_comes_with_its_action(page_as, sessions, acme):
     assert "1 customer with unspent credit while invoices are open" in said
     assert "1 mail not delivered" in said
     page.button(key="attention_unspent_credit").click().run()
+    assert not page.exception
+    assert "= the figure" in page.success[0].value
+
+
+def test_what_came_in_online_and_needs_a_hand_is_listed(page_as, sessions):
+    with sessions.begin() as session:
+        invoice, link = linked(session)
+    payment = paying(link, invoice, amount=4_000)
+    broken = event("payment_intent.succeeded", {"id": "pi_1"})
+    tell(sessions, payment.succeeded(), payment.disputed(), broken)
+
+    page = page_as("finance").visit()
+    said = " ".join(text.value for text in page.markdown)
+    assert "1 online payment to settle" in said
+    assert "1 payment disputed by the customer's bank" in said
+    assert "1 event of the payment service not applied" in said
+    page.button(key="attention_open_payment_cases").click().run()
     assert not page.exception
     assert "= the figure" in page.success[0].value
 
