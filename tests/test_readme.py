@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from billing_core.collecting.events import HANDLED
 from billing_core.imports.registry import DEFINITIONS
 from billing_core.settings import Settings
 
@@ -26,3 +27,9 @@ def test_every_import_names_its_columns(kind):
 def test_pictures_and_pages_that_it_links_to_exist():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (Path(__file__).parent.parent / target).exists(), target
+
+
+def test_stripe_is_asked_for_every_event_that_is_acted_upon():
+    named = re.search(r"with these events: ([^\n]+?)\. On", README)
+    assert named is not None
+    assert set(re.findall(r"`([a-z._]+)`", named[1])) == set(HANDLED)
