@@ -10,6 +10,7 @@ from billing_core.businesses.queries import default_business
 from billing_core.collecting import delivery, inbox, refunding, stripe_signature, workflow
 from billing_core.collecting.gateway import BalanceTransaction
 from billing_core.collecting.models import Dispute, PaymentCase, RefundRequest, WebhookEvent, WebhookState
+from billing_core.database import Sessions, connect
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import following, lifecycle
@@ -24,6 +25,14 @@ from tests.payments.books import NOW, TODAY, a_customer, an_open_invoice
 WAYS = list(CollectionWay)
 PAID_AT = datetime(2026, 3, 10, 12, tzinfo=UTC)
 LATER = datetime(2026, 3, 10, 18, tzinfo=UTC)
+
+
+@pytest.fixture
+def sessions(sqlite_url):
+    """How events are applied is proved on both databases elsewhere."""
+    opened = Sessions(connect(sqlite_url))
+    yield opened
+    opened.engine.dispose()
 
 
 @pytest.fixture
