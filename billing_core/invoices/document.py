@@ -37,10 +37,16 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
+    """``known_as``: the name, or the e-mail address of somebody whose name nobody has told us."""
+
     name: str
     address: str = ""
     email: str = ""
     tax_id: str = ""
+
+    @property
+    def known_as(self) -> str:
+        return self.name or self.email
 
 
 @dataclass(frozen=True, slots=True)

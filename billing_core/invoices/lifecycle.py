@@ -142,6 +142,8 @@ def change(
     ``event`` None: the timeline already says it. The invoices then show what was stored. A payment link that asks
     for something else from now on ends.
     """
+    if not changes:
+        return
     for one in changes:
         _check_move(one)
     payable = [(one.invoice, one.invoice.due_minor) for one in changes if one.invoice.payment_url]

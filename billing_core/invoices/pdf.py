@@ -24,11 +24,11 @@ def invoice_pdf(document: InvoiceDocument) -> bytes:
     letter = Letter(
         words,
         document.issuer,
-        running=f"{name} · {document.customer.name}",
+        running=f"{name} · {document.customer.known_as}",
         mark=_mark(document, words),
         made_at=document.made_at,
     )
-    letter.set_title(f"{name}, {document.customer.name}")
+    letter.set_title(f"{name}, {document.customer.known_as}")
     letter.set_subject(document.reference or name)
     letter.letterhead(document.customer, _facts(document, words), name)
     _table(letter, document, words)

@@ -14,11 +14,11 @@ def credit_note_pdf(document: CreditNoteDocument) -> bytes:
     letter = Letter(
         words,
         document.issuer,
-        running=f"{name} · {document.customer.name}",
+        running=f"{name} · {document.customer.known_as}",
         mark=None,
         made_at=document.made_at,
     )
-    letter.set_title(f"{name}, {document.customer.name}")
+    letter.set_title(f"{name}, {document.customer.known_as}")
     letter.set_subject(f"{words.word('for_invoice')} {document.invoice_number}")
     letter.letterhead(document.customer, _facts(document, words), name)
     letter.block(words.word("reason"), document.reason)

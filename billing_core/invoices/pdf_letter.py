@@ -63,7 +63,7 @@ class Letter(Sheets):
         sender = " · ".join([self.issuer.name, *(line for line in self.issuer.address.splitlines() if line.strip())])
         self.put(self.l_margin, _WINDOW, self.fitting(sender, width, size=6.5), size=6.5, color=MUTED)
         top = float(_FIRST_LINE_OF_WINDOW)
-        for line in self.lines(customer.name, width, size=10, bold=True)[:3]:
+        for line in self.lines(customer.known_as, width, size=10, bold=True)[:3]:
             self.put(self.l_margin, top, line, size=10, bold=True)
             top += 4.8
         for line in [line for line in self.lines(customer.address, width, size=10) if line][:_LONGEST_ADDRESS]:

@@ -101,7 +101,8 @@ def invoice_values(invoice: InvoiceView, sender: Sender, *, today: date) -> dict
     draft = invoice.state is InvoiceState.DRAFT
     due_minor = invoice.total_minor if draft else invoice.due_minor
     return {
-        "customer_name": invoice.customer_name,
+        # Whose name nobody has told us is greeted by the address.
+        "customer_name": invoice.customer_name or invoice.customer_email,
         "business_name": sender.name,
         "number": invoice.number or TO_BE_DRAWN,
         "reference": invoice.reference,
@@ -121,7 +122,7 @@ def credit_note_values(document: CreditNoteDocument) -> dict[str, Any]:
     language = known_language(document.language)
     words = writing(language)
     return {
-        "customer_name": document.customer.name,
+        "customer_name": document.customer.known_as,
         "business_name": document.issuer.name,
         "number": document.number,
         "invoice_number": document.invoice_number,

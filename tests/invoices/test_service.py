@@ -108,6 +108,7 @@ def test_sending_many_numbers_them_in_the_order_given_or_sends_none(session):
     with pytest.raises(Conflict, match="INV-2026-002 has been sent"):
         service.open_many(session, GRACE, [second, first], now=NOW)
     assert queries.one(session, SYSTEM, second).state is InvoiceState.DRAFT
+    assert service.open_many(session, GRACE, [], now=NOW) == []
 
 
 def test_an_invoice_of_nothing_is_paid_as_soon_as_it_is_sent(session):

@@ -104,6 +104,11 @@ def test_a_customer_may_be_called_like_a_template_also_where_the_words_were_chan
     assert message.content["text"].endswith("Thank you!\n")
 
 
+def test_who_has_told_us_no_name_is_greeted_by_the_address(session):
+    message = send(session, a_draft(session, a_customer(session), customer_name="").id)
+    assert message.content["text"].startswith("Dear ap@acme.example,\n")
+
+
 def test_many_are_sent_at_once_and_what_cannot_go_is_left_out(session):
     customer = a_customer(session)
     ids = [a_draft(session, customer).id for _ in range(3)]
