@@ -22,7 +22,7 @@ _ALL: Final[dict[str, tuple[str, str, str, str]]] = {
         "Pague con una de las tarjetas de prueba de abajo. No introduzca nunca una tarjeta real.",
     ),
     "number": ("Card number", "Kartennummer", "Numéro de carte", "Número de tarjeta"),
-    "expiry": ("Expiry date", "Gültig bis", "Date d’expiration", "Caducidad"),
+    "expiry": ("Expiry date", "Ablaufdatum", "Date d’expiration", "Caducidad"),
     "expiry_form": ("MM / YY", "MM / JJ", "MM / AA", "MM / AA"),
     "cvc": ("Security code", "Prüfnummer", "Code de sécurité", "Código de seguridad"),
     "pay": ("Pay {amount}", "{amount} zahlen", "Payer {amount}", "Pagar {amount}"),
