@@ -2,15 +2,16 @@
 
 import json
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
-from billing_core.money import Money
+from billing_core.money import decimal_places
 from billing_core.text import control_character
 
 # Far deeper than any documented body; beyond it somebody plays with the parser.
@@ -19,7 +20,7 @@ _LONGEST_NUMBER = 100
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_NON_STR_KEYS
 
 
-class ExactJSON(Response):
+class ExactJSON(JSONResponse):
     """Decimals leave as JSON numbers with all their digits, instants as ``2024-02-15T10:00:00Z``."""
 
     media_type = "application/json"
@@ -37,7 +38,17 @@ def money(minor: int, currency: str, *, shown: int = 0) -> orjson.Fragment:
 
     ``shown``: digits after the point that stand there in any case, 1 for ``1500.0``.
     """
-    return _fragment(Money(minor, currency).amount, shown)
+    places = decimal_places(currency)
+    whole, rest = divmod(abs(minor), 10**places)
+    sign = "-" if minor < 0 else ""
+    return orjson.Fragment(f"{sign}{whole}{_after_the_point(rest, places, shown)}")
+
+
+@cache
+def _after_the_point(rest: int, places: int, shown: int) -> str:
+    """There are a few hundred, and lists are full of them."""
+    digits = str(rest).zfill(places).rstrip("0").ljust(shown, "0")
+    return f".{digits}" if digits else ""
 
 
 def number(value: Decimal, *, shown: int = 0) -> orjson.Fragment:
