@@ -62,7 +62,7 @@ class StripeGateway:
     def refund(self, intent_id: str, amount_minor: int, currency: str, *, reason: str, key: str) -> GatewayRefund:
         amount = stripe_places.amount_of(amount_minor, currency)
         with self._stripe() as api:
-            charge = _paid_charge(api, intent_id)
+            charge = _paid_charge(api, intent_id, currency)
             refund = _earlier_refund(api, charge.id, key) or api.v1.refunds.create(
                 {
                     "charge": charge.id,
@@ -140,10 +140,12 @@ class StripeGateway:
                 raise in_our_words(error, key) from None
 
 
-def _paid_charge(api: stripe.StripeClient, intent_id: str) -> stripe.Charge:
+def _paid_charge(api: stripe.StripeClient, intent_id: str, currency: str) -> stripe.Charge:
     charge = api.v1.payment_intents.retrieve(intent_id, {"expand": ["latest_charge"]}).latest_charge
     if not isinstance(charge, stripe.Charge) or not charge.paid:
         raise Declined("Stripe knows no money that came in by this payment")
+    if charge.currency != currency.lower():
+        raise Declined(f"This payment came in as {charge.currency.upper()} at Stripe, not as {currency}")
     return charge
 
 

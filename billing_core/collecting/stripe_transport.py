@@ -20,6 +20,8 @@ class Requests(requests.Session):
 
     def __init__(self, *, limited: bool = True) -> None:
         super().__init__()
+        # Or what a .netrc of the machine says would take the place of the key.
+        self.auth = lambda request: request
         self._until = time.monotonic() + PAGE_SECONDS if limited else None
 
     def request(self, *given: Any, **options: Any) -> requests.Response:

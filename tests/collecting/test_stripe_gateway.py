@@ -256,6 +256,8 @@ def test_refunds_add_up_and_a_repeat_makes_no_second_one(stripe_stand_in):
     assert stripe_stand_in.all("refund")[1]["metadata"] == {"request": "rfq_1", "reason": "Two days less"}
     with pytest.raises(Declined, match="greater than unrefunded amount"):
         gateway.refund(intent["id"], 120_001, "EUR", reason="All", key="rfq_3")
+    with pytest.raises(Declined, match="came in as EUR at Stripe, not as USD"):
+        gateway.refund(intent["id"], 100, "USD", reason="Less", key="rfq_4")
 
 
 @pytest.mark.parametrize("way", WAYS)
