@@ -1,0 +1,113 @@
+"""The address at which the payment gateway tells us what happened."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from billing_core.collecting import choice, inbox, queries, stripe_signature
+from billing_core.collecting.models import WebhookEvent, WebhookState
+from billing_core.collecting.refusals import refusals
+from billing_core.dates import utc_now
+from billing_core.identity import SYSTEM
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.payment_links import Mode
+from billing_core.jobs import webhook_processing
+from billing_core.settings import settings
+from tests.collecting.linked import linked, paying
+from tests.collecting.stripe_events import Paying, payload
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ADDRESS = "/webhooks/stripe"
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch, tmp_path):
+    """The sandbox with a secret of its own, and nothing counted yet."""
+    monkeypatch.setenv("BILLING_DATA_DIR", str(tmp_path))
+    for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "BILLING_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    settings.cache_clear()
+    refusals._counts.clear()
+    yield
+    refusals._counts.clear()
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def send(client, content: bytes, *, at=None, signature: str | None = None, secret: str = "", **headers):
+    made = stripe_signature.signed(content, secret or choice.webhook_secret(settings()), at or utc_now())
+    wanted = made if signature is None else signature
+    return client.post(ADDRESS, content=content, headers={"Stripe-Signature": wanted} | headers)
+
+
+def stored(sessions) -> list[WebhookEvent]:
+    with sessions() as session:
+        return list(session.scalars(select(WebhookEvent)))
+
+
+def refused(sessions) -> dict[str, int]:
+    refusals.write(sessions)
+    with sessions() as session:
+        return {reason: times for _, reason, times in queries.refused(session, SYSTEM, since=utc_now().date())}
+
+
+def test_an_event_is_stored_answered_and_applied_by_the_job(visitor, sessions):
+    with sessions.begin() as session:
+        invoice, link = linked(session)
+        link.mode = Mode.SANDBOX
+    told = paying(link, invoice).succeeded()
+    # As a browser of another site would send it too: the signature decides.
+    for headers in ({}, {"Origin": "https://stripe.example", "Sec-Fetch-Site": "cross-site"}):
+        answer = send(visitor, payload(told), **headers)
+        assert (answer.status_code, answer.json()) == (200, {"received": True})
+    (event,) = stored(sessions)
+    assert (event.event_id, event.payload.encode(), event.state) == (told["id"], payload(told), WebhookState.WAITING)
+
+    assert webhook_processing.process_waiting() == 1
+    with sessions() as session:
+        assert session.get_one(Invoice, invoice.id).state is InvoiceState.PAID
+    assert webhook_processing.process_waiting() == 0
+    assert refused(sessions) == {}
+
+
+@on_sqlite
+def test_what_is_not_proven_is_refused_and_only_counted(visitor, sessions):
+    content = payload(Paying().succeeded())
+    right = stripe_signature.signed(content, choice.webhook_secret(settings()), utc_now())
+    answers = {
+        "missing": visitor.post(ADDRESS, content=content),
+        "wrong": send(visitor, content, secret="whsec_somebody_elses"),
+        "old": send(visitor, content, at=utc_now() - timedelta(minutes=6)),
+        "malformed": send(visitor, b"[]"),
+        "too large": send(visitor, b"x" * (inbox.LARGEST_BYTES + 1)),
+    }
+    for reason, answer in answers.items():
+        assert answer.status_code == 400, reason
+        assert answer.json() == {"detail": f"This is not accepted as an event: {reason}"}
+    assert send(visitor, content + b" ", signature=right).status_code == 400
+    assert send(visitor, json.dumps({"id": "evt_1", "type": "x"}).encode()).status_code == 400
+    assert visitor.get(ADDRESS).status_code == 405
+    assert visitor.post(ADDRESS + "/more", content=content).status_code == 401
+    assert stored(sessions) == []
+    assert refused(sessions) == {"malformed": 2, "missing": 1, "old": 1, "too large": 1, "wrong": 2}
+
+
+@on_sqlite
+def test_what_cannot_be_stored_now_is_to_be_sent_again(visitor, sessions, monkeypatch):
+    def busy(*_, **__):
+        raise OperationalError("INSERT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(inbox, "store", busy)
+    answer = send(visitor, payload(Paying().succeeded()))
+    assert answer.status_code == 503
+    assert "INSERT" not in answer.text
+
+
+@on_sqlite
+def test_an_event_of_a_real_size_limit_fits(visitor, sessions):
+    told = Paying(metadata={"note": "x" * 900_000}).succeeded()
+    assert send(visitor, payload(told)).status_code == 200
+    assert len(stored(sessions)) == 1
