@@ -8,7 +8,17 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing_core.settings import settings
-from billing_core.web.api import businesses, invoices, openapi, payment_links, problems, rate_limit, reports, tokens
+from billing_core.web.api import (
+    businesses,
+    docs_page,
+    invoices,
+    openapi,
+    payment_links,
+    problems,
+    rate_limit,
+    reports,
+    tokens,
+)
 from billing_core.web.api.access import CSRF_HEADER
 from billing_core.web.api.door import Door
 from billing_core.web.api.idempotency import REPLAYED, Idempotent
@@ -21,6 +31,7 @@ ROUTERS = (
     invoices.router,
     payment_links.router,
     openapi.router,
+    docs_page.router,
 )
 # What scripts of trusted sites may read of an answer.
 _EXPOSED = ["ETag", "Link", "Content-Disposition", "Retry-After", "X-Request-ID", REPLAYED]
@@ -40,6 +51,7 @@ def api_app() -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     problems.install(app)
+    openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
     return app
@@ -55,14 +67,7 @@ def guarded() -> ASGIApp:
             allow_origins=sorted(trusted),
             allow_credentials=True,
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=[
-                "Authorization",
-                "Content-Type",
-                CSRF_HEADER,
-                "Idempotency-Key",
-                "If-Match",
-                "If-None-Match",
-            ],
+            allow_headers=_ACCEPTED,
             expose_headers=[*_EXPOSED, *rate_limit.HEADERS],
         )
     return app
