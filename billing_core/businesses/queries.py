@@ -1,11 +1,21 @@
 """Reads of our own legal entities."""
 
-from sqlalchemy import select
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
-from billing_core.database.functions import equals
 from billing_core.errors import NotFound
+
+
+class Place(NamedTuple):
+    id: int
+    time_zone: str
+
+
+# Put together once: building a statement takes as long as running it.
+_PLACE = select(Business.id, Business.time_zone).where(Business.public_id == bindparam("public_id"))
 
 
 def default_business(session: Session) -> Business:
@@ -29,7 +39,12 @@ def one(session: Session, business_id: int) -> Business:
 
 def by_public_id(session: Session, public_id: str) -> Business:
     """A business by the id that programs know; NotFound where there is none."""
-    found = session.scalars(select(Business).where(equals(Business.public_id, public_id))).one_or_none()
+    return one(session, place_of(session, public_id).id)
+
+
+def place_of(session: Session, public_id: str) -> Place:
+    """Which business programs mean by this id, and what its day goes by; NotFound where there is none."""
+    found = session.execute(_PLACE, {"public_id": public_id.replace("\0", "")}).one_or_none()
     if found is None:
         raise NotFound(f"There is no business {public_id}")
-    return found
+    return Place._make(found)

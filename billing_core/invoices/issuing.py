@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.businesses import queries
 from billing_core.businesses.models import Business
+from billing_core.businesses.queries import Place
 from billing_core.customers.models import Customer
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
@@ -23,9 +24,9 @@ def businesses(session: Session, actor: Actor) -> list[Business]:
     return list(session.scalars(select(Business).where(bills).order_by(Business.id)))
 
 
-def business(session: Session, actor: Actor, public_id: str) -> Business:
+def business(session: Session, actor: Actor, public_id: str) -> Place:
     """One of them by the id that programs know; NotFound where there is none or this actor may not know of it."""
-    found = queries.by_public_id(session, public_id)
-    if actor.customer_id is not None and found not in businesses(session, actor):
+    found = queries.place_of(session, public_id)
+    if actor.customer_id is not None and found.id not in {one.id for one in businesses(session, actor)}:
         raise NotFound(f"There is no business {public_id}")
     return found

@@ -118,7 +118,8 @@ def _browser(token: str, method: str, headers: Headers, *, now: datetime) -> Cal
     return Caller(found.actor, "session", f"user:{found.actor.user_id}", dialect_of(headers))
 
 
-def _caller(request: Request) -> Caller:
+# Not a plain function: that would be run on another thread.
+async def _caller(request: Request) -> Caller:
     found = request.scope.get(SCOPE_KEY)
     if not isinstance(found, Caller):
         raise HTTPException(401)
