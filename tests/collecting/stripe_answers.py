@@ -7,7 +7,8 @@ from typing import Any
 from stripe import params
 from stripe.params import checkout
 
-from tests.collecting.stripe_books import Books, Object, Refused
+from tests.collecting.stripe_books import Books
+from tests.collecting.stripe_objects import Object, Refused
 
 _ZERO_DECIMAL = {
     "bif",

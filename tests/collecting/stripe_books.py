@@ -1,105 +1,13 @@
-"""What the stand-in for Stripe knows: links, customers, invoices, payments, refunds, disputes, and its own books.
+"""What customers, their banks and Stripe itself do with links, invoices and payments, in the stand-in for Stripe."""
 
-Objects are as Stripe shapes them in the pinned API version; a field that the library's classes do not know fails.
-"""
-
-import itertools
-import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-import stripe
-from stripe import checkout
-
-from billing_core.collecting.stripe_gateway import API_VERSION
-
-Object = dict[str, Any]
-
-_CLASSES: dict[str, type] = {
-    "payment_link": stripe.PaymentLink,
-    "checkout.session": checkout.Session,
-    "customer": stripe.Customer,
-    "invoice": stripe.Invoice,
-    "invoiceitem": stripe.InvoiceItem,
-    "invoice_payment": stripe.InvoicePayment,
-    "payment_intent": stripe.PaymentIntent,
-    "charge": stripe.Charge,
-    "refund": stripe.Refund,
-    "dispute": stripe.Dispute,
-    "balance_transaction": stripe.BalanceTransaction,
-    "account": stripe.Account,
-    "event": stripe.Event,
-}
-_PREFIXES = {
-    "payment_link": "plink",
-    "checkout.session": "cs_test",
-    "customer": "cus",
-    "invoice": "in",
-    "invoiceitem": "ii",
-    "invoice_payment": "inpay",
-    "payment_intent": "pi",
-    "charge": "ch",
-    "refund": "re",
-    "dispute": "dp",
-    "balance_transaction": "txn",
-    "event": "evt",
-}
+from tests.collecting.stripe_objects import Object, Objects, Refused, seconds
 
 
-class Refused(Exception):
-    """What Stripe answers with status 400, or another."""
-
-    def __init__(self, message: str, *, status: int = 400, code: str = "", kind: str = "invalid_request_error") -> None:
-        super().__init__(message)
-        self.message, self.status, self.code, self.kind = message, status, code, kind
-
-
-class Books:
-    """``objects`` by id; ``events`` in the order in which they happened. Amounts in Stripe's units.
-
-    ``livemode`` and ``account`` may be changed by a test, ``fee`` is what each payment costs.
-    """
-
-    def __init__(self) -> None:
-        self.objects: dict[str, Object] = {}
-        self.events: list[Object] = []
-        self.livemode = False
-        self.fee = 59
-        self._numbers = itertools.count(1)
-        self.account: Object = self.new(
-            "account",
-            id="acct_standin",
-            charges_enabled=True,
-            capabilities={"card_payments": "active", "transfers": "active"},
-            requirements={"disabled_reason": None},
-            settings={"dashboard": {"display_name": "Northwind Test", "timezone": "Etc/UTC"}},
-            business_profile={"name": "Northwind"},
-            country="DE",
-            default_currency="eur",
-        )
-
-    def new(self, kind: str, **fields: Any) -> Object:
-        made = fields if "id" in fields else {"id": f"{_PREFIXES[kind]}_{next(self._numbers):024}", **fields}
-        made = {"object": kind, **made}
-        known = {name for one in _CLASSES[kind].__mro__ for name in vars(one).get("__annotations__", ())}
-        made = {name: value for name, value in self._always().items() if name in known} | made
-        assert made.keys() <= known, f"{kind} has no {made.keys() - known}"
-        self.objects[made["id"]] = made
-        return made
-
-    def _always(self) -> Object:
-        return {"created": int(time.time()), "livemode": self.livemode}
-
-    def all(self, kind: str) -> list[Object]:
-        """The newest first, as Stripe lists."""
-        return [one for one in reversed(self.objects.values()) if one["object"] == kind]
-
-    def one(self, kind: str, identity: str) -> Object:
-        found = self.objects.get(identity)
-        if found is None or found["object"] != kind:
-            raise Refused(f"No such {kind}: '{identity}'", status=404, code="resource_missing")
-        return found
+class Books(Objects):
+    """Each of these returns the events of it, in Stripe's order. Amounts in Stripe's units."""
 
     # What customers do
 
@@ -220,26 +128,12 @@ class Books:
             metadata=metadata,
             balance_transaction=None,
         )
-        made["balance_transaction"] = self._booked("refund", made, -back, 0, at)["id"]
+        made["balance_transaction"] = self.booked("refund", made, -back, 0, at)["id"]
         self.tell("charge.refunded", charge, at)
         return made
 
     def charge_of(self, intent_id: str) -> Object:
         return self.one("charge", self.one("payment_intent", intent_id)["latest_charge"] or "")
-
-    def tell(self, kind: str, about: Object, at: datetime | None = None) -> Object:
-        """Another event, with the object as it is now."""
-        event = self.new(
-            "event",
-            type=kind,
-            api_version=API_VERSION,
-            created=_seconds(at),
-            data={"object": _copy(about)},
-            pending_webhooks=1,
-            request={"id": None, "idempotency_key": None},
-        )
-        self.events.append(event)
-        return event
 
     def amount_of(self, link: Object) -> int:
         return sum(line["quantity"] * line["price_data"]["unit_amount"] for line in link["line_items"])
@@ -285,7 +179,7 @@ class Books:
 
     def _paid_by(self, invoice: Object, intent: Object, at: datetime | None) -> None:
         invoice |= {"status": "paid", "amount_paid": intent["amount"], "amount_remaining": 0}
-        invoice["status_transitions"] = {"paid_at": _seconds(at)}
+        invoice["status_transitions"] = {"paid_at": seconds(at)}
         self.objects[invoice["id"]] = invoice
         self.new(
             "invoice_payment",
@@ -308,7 +202,7 @@ class Books:
             status="succeeded",
             latest_charge=None,
             last_payment_error=None,
-            created=_seconds(at),
+            created=seconds(at),
         )
 
     def _charge(self, intent: Object, at: datetime | None) -> Object:
@@ -328,9 +222,9 @@ class Books:
             status="succeeded",
             balance_transaction=None,
             failure_message=None,
-            created=_seconds(at),
+            created=seconds(at),
         )
-        charge["balance_transaction"] = self._booked("charge", charge, charge["amount"], self.fee, at)["id"]
+        charge["balance_transaction"] = self.booked("charge", charge, charge["amount"], self.fee, at)["id"]
         intent["latest_charge"] = charge["id"]
         self.objects[intent["id"]] = intent
         return charge
@@ -340,29 +234,3 @@ class Books:
         intent |= {"status": "requires_payment_method", "amount_received": 0, "last_payment_error": error}
         self.objects[intent["id"]] = intent
         return intent
-
-    def _booked(self, kind: str, source: Object, amount: int, fee: int, at: datetime | None) -> Object:
-        return self.new(
-            "balance_transaction",
-            type=kind,
-            source=source["id"],
-            amount=amount,
-            fee=fee,
-            net=amount - fee,
-            currency=source["currency"],
-            created=_seconds(at),
-            description=None,
-            status="available",
-            reporting_category=kind,
-            available_on=_seconds(at),
-        )
-
-
-def _seconds(at: datetime | None) -> int:
-    return int(time.time() if at is None else at.timestamp())
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copy(one) for key, one in value.items()}
-    return [_copy(one) for one in value] if isinstance(value, list) else value

@@ -23,7 +23,8 @@ from pydantic import SecretStr
 from billing_core.collecting import stripe_signature
 from billing_core.collecting.stripe_gateway import API_VERSION, StripeGateway
 from tests.collecting import stripe_answers, stripe_params
-from tests.collecting.stripe_books import Books, Object, Refused
+from tests.collecting.stripe_books import Books
+from tests.collecting.stripe_objects import Object, Refused
 
 
 @dataclass
