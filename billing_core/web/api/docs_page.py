@@ -36,9 +36,7 @@ def _pieces(text: str) -> list[tuple[str, str]]:
     pieces, end = [], 0
     for found in _STYLED.finditer(text):
         pieces.append((text[end : found.start()], ""))
-        # The code that stands in bold is shown as code.
-        strong = (found[2] or "").strip("`")
-        pieces.append((found[1], "code") if found[1] else (strong, "strong"))
+        pieces.append((found[1], "code") if found[1] else (found[2], "strong"))
         end = found.end()
     return [*pieces, (text[end:], "")]
 

@@ -20,12 +20,12 @@ What programs may ask for is what people may do on the pages, with the same perm
 **Credentials**: `Authorization: Bearer …` with a secret key (`sk_live_…`), a pair (`pk_live_…:sk_live_…`), or a token
 from `POST /api/v1/auth/token`. A signed-in browser may use its session, and then sends `X-CSRF-Token` with changes.
 
-**Two dialects of `/api/v2/`**: bearer credentials get the plain one, a browser session the envelope. The header
+**Two dialects** of `/api/v2/`: bearer credentials get the plain one, a browser session the envelope. The header
 `Accept: application/vnd.billing.plain+json` or `application/vnd.billing.envelope+json` overrides that.
 
 **Limits**: 100 requests a minute and 10 a second, each key and each person for itself; bodies of 1 MiB.
 
-**`Idempotency-Key`**: a POST that comes again with the same key within 24 hours gets the first answer.
+**Once**: a POST that comes again with the same `Idempotency-Key` within 24 hours gets the first answer.
 
 **Exact**: amounts are JSON numbers in the currency's major unit, with no float in between.
 """
