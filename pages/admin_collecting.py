@@ -72,7 +72,7 @@ def connection_card() -> None:
             st.error(md(problem), icon=":material/error:")
         if not found.problems:
             st.success("It answers, and lets us collect.", icon=":material/check:")
-        facts = [collecting.NAMES[found.mode], found.name, found.account]
+        facts = dict.fromkeys((collecting.NAMES[found.mode], found.name, found.account))
         st.caption(md(" · ".join(fact for fact in facts if fact)))
 
 
@@ -86,7 +86,7 @@ def webhook_card(known: Settings) -> None:
         st.code(f"{known.address}/webhooks/stripe", language=None, wrap_lines=True)
         with st.expander(f"Events ({len(events.HANDLED)})"):
             st.code("\n".join(sorted(events.HANDLED)), language=None)
-        if not known.served_over_https:
+        if mode is not Mode.SANDBOX and not known.served_over_https:
             st.warning(
                 "Stripe reaches only public https addresses. Set `BILLING_PUBLIC_URL` to the one that people use.",
                 icon=":material/public_off:",

@@ -74,22 +74,27 @@ def _link(actor: Actor, link: LinkRow, zone: str) -> None:
         st.warning(
             f"The last try to pay failed on {md(when)}: {md(link.last_failure)}", icon=":material/credit_card_off:"
         )
-    if link.state is LinkState.ACTIVE:
-        sharing.draw(actor, link)
-    if not actor.may(Permission.LINK_WRITE):
-        return
     if link.state is LinkState.ISSUING:
         st.caption("To ask again is safe: it makes no second link. To give it up takes back what may have been made.")
-    with st.container(horizontal=True):
-        if link.state is LinkState.ACTIVE and st.button(
-            "New link", icon=":material/autorenew:", key="reissue_link", type="tertiary"
-        ):
-            issuing.again(link)
-        if link.state is LinkState.ISSUING and st.button("Ask again", icon=":material/refresh:", key="ask_again"):
-            issuing.dialog(link.invoice_id)
-        ends = {LinkState.ACTIVE: "Deactivate", LinkState.ISSUING: "Give up"}.get(link.state)
-        if ends and st.button(ends, icon=":material/link_off:", key="deactivate_link", type="tertiary"):
-            issuing.deactivate(link)
+    shown = sharing.address(link) if link.state is LinkState.ACTIVE else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if shown:
+            sharing.buttons(actor, link, shown)
+        if actor.may(Permission.LINK_WRITE):
+            _ending(link)
+
+
+def _ending(link: LinkRow) -> None:
+    """What an administrator can do about a link that lives."""
+    if link.state is LinkState.ACTIVE and st.button(
+        "New link", icon=":material/autorenew:", key="reissue_link", type="tertiary"
+    ):
+        issuing.again(link)
+    if link.state is LinkState.ISSUING and st.button("Ask again", icon=":material/refresh:", key="ask_again"):
+        issuing.dialog(link.invoice_id)
+    ends = {LinkState.ACTIVE: "Deactivate", LinkState.ISSUING: "Give up"}.get(link.state)
+    if ends and st.button(ends, icon=":material/link_off:", key="deactivate_link", type="tertiary"):
+        issuing.deactivate(link)
 
 
 def _earlier(earlier: list[LinkRow], zone: str) -> None:

@@ -14,20 +14,23 @@ from pages.invoice_editor_sections import sending
 from pages.ui import formats
 
 
-def draw(actor: Actor, link: LinkRow) -> None:
-    """For an active link: everything that brings it to the customer."""
-    address = links.address_of(link.token, settings().address)
-    # A button of its own copies it.
-    st.code(address, language=None, wrap_lines=True)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        with st.popover("QR code", icon=":material/qr_code_2:"):
-            st.image(_qr(address), width=240, alt="QR code of the payment link")
-            st.caption(f"{formats.money(link.amount_minor, link.currency)}, to be paid with a phone.")
-        if actor.may(Permission.INVOICE_SEND) and st.button(
-            "Send by e-mail", icon=":material/send:", key=f"send_link_{link.id}"
-        ):
-            sending.dialog(link.invoice_id)
-        st.link_button("Open it", address, icon=":material/open_in_new:", help="As the customer sees it")
+def address(link: LinkRow) -> str:
+    """Where the customer pays: shown, with a button that copies it."""
+    shown = links.address_of(link.token, settings().address)
+    st.code(shown, language=None, wrap_lines=True)
+    return shown
+
+
+def buttons(actor: Actor, link: LinkRow, shown: str) -> None:
+    """Everything else that brings it to the customer, for a row of buttons."""
+    with st.popover("QR code", icon=":material/qr_code_2:"):
+        st.image(_qr(shown), width=240, alt="QR code of the payment link")
+        st.caption(f"{formats.money(link.amount_minor, link.currency)}, to be paid with a phone.")
+    if actor.may(Permission.INVOICE_SEND) and st.button(
+        "Send by e-mail", icon=":material/send:", key=f"send_link_{link.id}"
+    ):
+        sending.dialog(link.invoice_id)
+    st.link_button("Open it", shown, icon=":material/open_in_new:", help="As the customer sees it")
 
 
 @lru_cache(maxsize=128)
