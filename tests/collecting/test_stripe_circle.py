@@ -12,15 +12,17 @@ from billing_core.collecting.gateway import BalanceTransaction
 from billing_core.collecting.models import Dispute, PaymentCase, RefundRequest, WebhookEvent, WebhookState
 from billing_core.database import Sessions, connect
 from billing_core.dates import utc_now
+from billing_core.errors import UpstreamFailed
 from billing_core.identity import SYSTEM
 from billing_core.invoices import following, lifecycle
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
 from billing_core.outbox import delivery as outbox
+from billing_core.payments import received
 from billing_core.payments.models import Payment, Refund
 from billing_core.receivables import verification
 from billing_core.settings import Settings
-from tests.payments.books import NOW, TODAY, a_customer, an_open_invoice
+from tests.payments.books import NOW, TODAY, a_customer, an_open_invoice, bank_transfer
 
 WAYS = list(CollectionWay)
 PAID_AT = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -55,6 +57,9 @@ class Circle:
         with self.sessions.begin() as session:
             default_business(session).collects_by = way.value
             self.invoice_id = an_open_invoice(session, a_customer(session), "100", tax_rate="19").id
+        return self.again()
+
+    def again(self) -> str:
         link_id = workflow.issue(self.sessions, SYSTEM, self.stand_in.gateway(), self.invoice_id, now=NOW)
         with self.sessions() as session:
             return session.get_one(PaymentLink, link_id).gateway_id
@@ -149,6 +154,28 @@ def test_a_link_of_a_cancelled_invoice_is_deactivated_at_stripe_and_a_late_payme
     assert [one.amount_minor for one in circle.all(Payment)] == [11_900]
     assert [one.kind.value for one in circle.all(PaymentCase)] == ["nothing_due"]
     assert circle.invoice.state is InvoiceState.CANCELLED
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_place_whose_address_was_lost_is_found_and_closed_when_another_takes_its_place(circle, way):
+    circle.stand_in.drop_next(path="/finalize" if way is CollectionWay.HOSTED_INVOICE else "/payment_links", times=3)
+    with pytest.raises(UpstreamFailed, match="cannot be reached"):
+        circle.issue(way)
+    assert (circle.invoice.payment_url, circle.invoice.state) == (None, InvoiceState.OPEN)
+    with circle.sessions.begin() as session:
+        by_bank = bank_transfer(1_900)
+        received.record_for(session, SYSTEM, circle.invoice_id, received=by_bank, today=TODAY, now=NOW)
+    place = circle.again()
+    circle.deliver()
+    kind = "invoice" if way is CollectionWay.HOSTED_INVOICE else "payment_link"
+    ends = {one["id"]: one.get("status", one.get("active")) for one in circle.stand_in.all(kind)}
+    assert len(ends) == 2
+    assert ends.pop(place) in ("open", True)
+    assert next(iter(ends.values())) in ("void", False)
+    # What is due now: 119.00 less 19.00.
+    circle.tell(*circle.stand_in.pay(place, at=PAID_AT))
+    assert [one.amount_minor for one in circle.all(Payment)] == [1_900, 10_000]
+    assert circle.invoice.state is InvoiceState.PAID
 
 
 def test_a_dispute_is_shown_and_closed_whichever_is_told_first(circle):
