@@ -28,9 +28,7 @@ def opened(row: KeyRow) -> None:
 
 
 st.title("API keys", anchor=False)
-st.caption(
-    "A program sends its key with each request, and may do what its role may. The APIs are described at /api/docs."
-)
+st.caption("A program sends its key with each request and may do what its role may: see [the APIs](/api/docs).")
 show_secret()
 
 making = st.expander("New key", icon=":material/key:")
@@ -101,10 +99,10 @@ tables.show(
         tables.computed("Role", lambda row: ROLE_NAMES[row.role]),
         tables.badge("State", lambda row: state_of(row, now), STATES),
         tables.text("Customer", "customer"),
-        tables.text("Public key", "public_key"),
-        tables.computed("Secret", lambda row: f"sk_{row.mode}_…{row.secret_end}"),
         tables.instant("Last used", "last_used_at", zone),
         tables.instant("Ends", "expires_at", zone),
+        tables.text("Public key", "public_key"),
+        tables.computed("Secret", lambda row: f"sk_{row.mode}_…{row.secret_end}"),
         tables.instant("Made", "created_at", zone),
         tables.text("Made by", "created_by"),
     ],
