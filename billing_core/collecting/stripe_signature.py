@@ -33,7 +33,8 @@ def verify(payload: bytes, header: str | None, secret: str) -> dict[str, Any]:
 
 def signed(payload: bytes, secret: str, at: datetime) -> str:
     """The ``Stripe-Signature`` header for what our own sandbox sends."""
-    return WebhookSignature.generate_signature_header(payload.decode(), secret, int(at.timestamp()))
+    header: str = WebhookSignature.generate_signature_header(payload.decode(), secret, int(at.timestamp()))
+    return header
 
 
 def _event(payload: bytes) -> dict[str, Any]:
