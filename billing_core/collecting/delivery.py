@@ -20,6 +20,8 @@ from billing_core.settings import Settings
 
 # Our own address answers in milliseconds; a database that is busy for longer is asked again later.
 _TIMEOUT_SECONDS: Final = 30
+# Over some twenty minutes, as the outbox spreads its tries.
+_TRIES_FOR_A_FEE: Final = 4
 
 
 def adapters(sessions: Sessions, settings: Settings) -> dict[str, Adapter]:
@@ -28,7 +30,7 @@ def adapters(sessions: Sessions, settings: Settings) -> dict[str, Adapter]:
     def to_gateway(message: Claimed) -> None:
         gateway = _of_mode(Mode(message.recipient), sessions, settings)
         try:
-            _TOPICS[message.topic](sessions, gateway, message.content)
+            _TOPICS[message.topic](sessions, gateway, message)
         except Declined as refusal:
             raise Refused(str(refusal)) from refusal
 
@@ -53,9 +55,9 @@ def _of_mode(mode: Mode, sessions: Sessions, settings: Settings) -> Gateway:
     return gateway
 
 
-def _deactivate(sessions: Sessions, gateway: Gateway, content: Mapping[str, Any]) -> None:
+def _deactivate(sessions: Sessions, gateway: Gateway, message: Claimed) -> None:
     """One that nobody knows the gateway's id of is asked for again: the same request finds it."""
-    link_id = content["link_id"]
+    link_id = message.content["link_id"]
     with sessions() as session:
         link = session.get_one(PaymentLink, link_id)
     if link.state in (LinkState.ISSUING, LinkState.ACTIVE):
@@ -70,17 +72,19 @@ def _deactivate(sessions: Sessions, gateway: Gateway, content: Mapping[str, Any]
     gateway.deactivate(gateway_id, link.way, key=link.public_id)
 
 
-def _fetch_details(sessions: Sessions, gateway: Gateway, content: Mapping[str, Any]) -> None:
+def _fetch_details(sessions: Sessions, gateway: Gateway, message: Claimed) -> None:
+    """What a card cost is often known some seconds after it was charged; what never is, is left out."""
+    payment_id = message.content["payment_id"]
     with sessions() as session:
-        key = session.get_one(Payment, content["payment_id"]).gateway_key or ""
+        key = session.get_one(Payment, payment_id).gateway_key or ""
     details = gateway.details(key)
-    if details.intent_id is None:
-        raise UpstreamFailed("The gateway does not say yet what this payment cost")
     with sessions.begin() as session:
-        fees.note(session, SYSTEM, content["payment_id"], details, now=utc_now())
+        fees.note(session, SYSTEM, payment_id, details, now=utc_now())
+    if details.intent_id is None or (details.fee_minor is None and message.attempts < _TRIES_FOR_A_FEE):
+        raise UpstreamFailed("The gateway does not say yet what this payment cost")
 
 
-_TOPICS: Final[Mapping[str, Callable[[Sessions, Gateway, Mapping[str, Any]], None]]] = {
+_TOPICS: Final[Mapping[str, Callable[[Sessions, Gateway, Claimed], None]]] = {
     DEACTIVATE: _deactivate,
     fees.FETCH_DETAILS: _fetch_details,
 }
