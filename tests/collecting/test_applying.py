@@ -1,11 +1,11 @@
 """What an event changes: the invoice, the payments, the ledger, and what is left to people."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
-from billing_core.collecting import cases, fees, inbox, queries, refunds_told
+from billing_core.collecting import cases, delivery, fees, inbox, queries, refunds_told
 from billing_core.collecting.gateway import PaymentDetails
 from billing_core.collecting.models import (
     CaseKind,
@@ -21,10 +21,13 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices import lifecycle
 from billing_core.invoices.models import Invoice, InvoiceEvent
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
-from billing_core.outbox.models import OutboxMessage
+from billing_core.outbox import delivery as outbox
+from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.payments import credit, received
 from billing_core.payments.models import Payment, PaymentMethod, Refund
 from billing_core.receivables import verification
+from billing_core.settings import Settings
+from tests.collecting.gateways import ScriptedGateway
 from tests.collecting.linked import BY_LINK, HOSTED, LATER, a_link, became, linked, paying, tell
 from tests.collecting.stripe_events import NOON, Paying, event, store
 from tests.payments.books import TODAY, accounts, an_open_invoice, pay
@@ -367,6 +370,28 @@ def test_the_fee_is_posted_once_and_goes_with_an_undone_payment(sessions, place)
     with sessions.begin() as session:
         received.undo(session, SYSTEM, payment_id, reason="Charged back", today=TODAY, now=LATER)
     assert books(sessions) == {"receivable": 10_000, "revenue": -10_000}
+
+
+@on_sqlite
+def test_a_fee_that_is_not_known_yet_is_asked_for_again(sessions, place, monkeypatch):
+    """Three times in vain, and then once more after the outbox's wait."""
+    answers = [None, None, None, 320]
+
+    class SlowBooks(ScriptedGateway):
+        def details(self, gateway_key):
+            return PaymentDetails(gateway_key, "ch_1", answers.pop(0))
+
+    monkeypatch.setattr("billing_core.collecting.choice.gateway", lambda *_: SlowBooks())
+    invoice, link = place
+    tell(sessions, paying(link, invoice).succeeded())
+    adapters = delivery.adapters(sessions, Settings(secret_key="x" * 32))
+    now = LATER
+    while answers:
+        outbox.deliver_due(sessions, adapters, now_of=lambda now=now: now)
+        now += timedelta(days=1)
+    assert the_payment(sessions).fee_minor == 320
+    with sessions() as session:
+        assert session.scalars(select(OutboxMessage.state)).all() == [MessageState.DELIVERED]
 
 
 NOTHING_MADE_HERE = "Not ours: nothing of what it names was made here"
