@@ -17,6 +17,7 @@ from billing_core.outbox import models as outbox
 from billing_core.payments import models as payments
 from billing_core.rating import models as rating
 from billing_core.reports import models as reports
+from billing_core.subscribers import models as subscribers
 from billing_core.views import models as views
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "payments",
     "rating",
     "reports",
+    "subscribers",
     "views",
 ]
 

@@ -44,6 +44,11 @@ class Settings(BaseSettings):
         description="Other sites whose pages may use the APIs with a signed-in browser, such as "
         "https://app.example.com; several with commas",
     )
+    metrics: SecretStr | None = Field(
+        None,
+        description="Serve /metrics for Prometheus: a token of at least 16 characters that it sends as bearer, or “on” "
+        "for everybody who reaches the address; unset: there is none",
+    )
     session_idle_minutes: int = Field(480, ge=5, description="A session unused for this long ends")
     session_max_hours: int = Field(168, ge=1, description="A session ends after this long, however much it is used")
     stripe_secret_key: SecretStr | None = Field(
@@ -84,6 +89,11 @@ class Settings(BaseSettings):
             raise SystemExit("STRIPE_WEBHOOK_SECRET is not a signing secret of Stripe: those start with whsec_")
         return self
 
+    allow_private_webhooks: bool = Field(
+        False,
+        description="Lets outgoing webhooks go to private and loopback addresses, and without encryption",
+    )
+
     @property
     def sqlalchemy_url(self) -> str:
         """The database's URL with the driver that we ship."""
@@ -102,6 +112,18 @@ class Settings(BaseSettings):
     def trusted(self) -> frozenset[str]:
         """The trusted origins as browsers send them: scheme, name and port, without a slash at the end."""
         return frozenset(one.strip().rstrip("/") for one in self.trusted_origins.split(",") if one.strip())
+
+    @property
+    def metrics_token(self) -> str | None:
+        """What must be sent to see the metrics; empty: nothing; None: they are not served."""
+        given = self.metrics.get_secret_value().strip() if self.metrics else ""
+        if given.lower() in ("", "0", "off", "false", "no"):
+            return None
+        if given.lower() in ("1", "on", "true", "yes"):
+            return ""
+        if len(given) < 16:
+            raise SystemExit("BILLING_METRICS is too short: a token needs at least 16 characters, or write “on”")
+        return given
 
     @property
     def address(self) -> str:

@@ -31,6 +31,7 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
     "Administration": [
         ("admin_people.py", "People", ":material/manage_accounts:", Permission.USER_MANAGE),
         ("admin_keys.py", "API keys", ":material/key:", Permission.USER_MANAGE),
+        ("admin_subscribers.py", "Outgoing webhooks", ":material/webhook:", Permission.SUBSCRIBER_WRITE),
         ("admin_business.py", "Business", ":material/domain:", Permission.BUSINESS_WRITE),
         ("admin_reminders.py", "Reminders", ":material/notifications_active:", Permission.BUSINESS_WRITE),
         ("admin_outbox.py", "Outbox", ":material/outbox:", Permission.OUTBOX_READ),

@@ -19,6 +19,7 @@ ORDER = [
     ["audit"],
     ["views", "businesses"],
     ["ledger", "outbox"],
+    ["subscribers"],
     ["customers"],
     ["orders", "people"],
     ["rating"],

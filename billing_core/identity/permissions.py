@@ -34,6 +34,7 @@ class Permission(enum.StrEnum):
     EXPORT = "export"
     IMPORT = "import"
     USER_MANAGE = "user.manage"
+    SUBSCRIBER_WRITE = "subscriber.write"
     BUSINESS_WRITE = "business.write"
     AUDIT_READ = "audit.read"
 

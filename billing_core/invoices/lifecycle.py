@@ -13,7 +13,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from billing_core.audit import service as audit
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import payment_links
+from billing_core.invoices import announcing, payment_links
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, InvoiceState
 from billing_core.invoices.payment_links import LinkState
 from billing_core.ledger import service as ledger
@@ -152,6 +152,9 @@ def change(
     if event is not None:
         note_many(session, actor, [(one.invoice.id, event, one.data) for one in changes], now=now)
     audit.record_many(session, actor, action, [_trace(one) for one in changes], now=now)
+    announcing.changed(
+        session, actor, [(one.invoice.id, one.invoice.customer_id, one.to) for one in changes], event, now=now
+    )
     _show(session, [one.invoice for one in changes], rows)
     for invoice, asked_minor in payable:
         if because := _link_is_wrong(invoice, asked_minor, event):

@@ -11,6 +11,7 @@ from billing_core import runtime
 from billing_core.businesses.queries import default_business
 from billing_core.dates import day_in, utc_now
 from billing_core.identity import SYSTEM
+from billing_core.invoices import announcing
 from billing_core.jobs import outbox_delivery
 from billing_core.mailing import reminders
 
@@ -30,6 +31,7 @@ def start() -> None:
 @DBOS.workflow()
 def remind(_due_at: datetime, _context: Any) -> None:
     _remind_step()
+    _announce_step()
 
 
 def remind_due(now: datetime | None = None) -> int:
@@ -51,6 +53,21 @@ def remind_due(now: datetime | None = None) -> int:
     if handled:
         log.info("reminders_put_in", invoices=handled)
     return handled
+
+
+def announce_overdue(now: datetime | None = None) -> int:
+    """Tell subscribers of the invoices whose due date has passed; each is told once, however often this runs."""
+    now = now or utc_now()
+    sessions = runtime.sessions()
+    with sessions() as session:
+        today = day_in(default_business(session).time_zone, now)
+    with sessions.begin() as session:
+        return announcing.overdue(session, SYSTEM, today=today, now=now)
+
+
+@DBOS.step(name="announce_overdue")
+def _announce_step() -> int:
+    return announce_overdue()
 
 
 @DBOS.step(name="remind_due")

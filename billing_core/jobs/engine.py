@@ -12,7 +12,16 @@ from dbos import DBOS
 from sqlalchemy import URL
 
 from billing_core import runtime
-from billing_core.jobs import bill_run, daily, ledger_sealing, link_expiry, outbox_delivery, webhook_processing
+from billing_core.jobs import (
+    bill_run,
+    daily,
+    ledger_sealing,
+    link_expiry,
+    outbox_delivery,
+    subscriber_delivery,
+    webhook_processing,
+)
+from billing_core.subscribers.calling import Rendering, Serialising
 
 # Ours and fixed: by default it is a hash of the code, and an upgrade would leave behind what was going on.
 APPLICATION_VERSION = "1"
@@ -51,12 +60,15 @@ def stop() -> None:
 
 
 @asynccontextmanager
-async def lifespan() -> AsyncIterator[None]:
-    """``start`` and ``stop`` around the process's life, off the event loop."""
+async def lifespan(render: Rendering, serialise: Serialising) -> AsyncIterator[None]:
+    """``start`` and ``stop`` around the process's life, off the event loop. For ``subscriber_delivery``: the rest."""
+    telling = subscriber_delivery.job(render, serialise)
     await asyncio.to_thread(start)
+    telling.start()
     try:
         yield
     finally:
+        await asyncio.to_thread(telling.stop, patience_seconds=PATIENCE_SECONDS)
         await asyncio.to_thread(stop)
 
 

@@ -8,11 +8,13 @@ from typing import Final
 
 import structlog
 from dbos import DBOS
+from sqlalchemy import not_
 
 from billing_core import runtime
 from billing_core.collecting import delivery as collecting
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid
+from billing_core.jobs import subscriber_delivery
 from billing_core.jobs.periodic import Periodic
 from billing_core.mailing import dispatch
 from billing_core.mailing.mails import MAIL
@@ -22,6 +24,8 @@ from billing_core.settings import settings
 
 log = structlog.get_logger()
 
+# Subscribers have a lane of their own.
+LANE: Final = not_(subscriber_delivery.LANE)
 # Of one workflow, so that the process can end in between.
 _BATCH: Final = 20
 
@@ -30,7 +34,7 @@ def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> None:
     """Deliver whatever is due, in a workflow for each batch."""
     while not ending():
         with runtime.sessions()() as session:
-            if not delivery.something_due(session, now=utc_now()):
+            if not delivery.something_due(session, now=utc_now(), lane=LANE):
                 return
         deliver_batch()
 
@@ -38,7 +42,9 @@ def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> None:
 def deliver_some() -> int:
     """Deliver what is due, at most one batch of it; how many messages that concerned. Needs no DBOS."""
     sessions = runtime.sessions()
-    outcome: Outcome = delivery.deliver_due(sessions, _adapters(), delivered=dispatch.delivered, limit=_BATCH)
+    outcome: Outcome = delivery.deliver_due(
+        sessions, _adapters(), lane=LANE, delivered=dispatch.delivered, limit=_BATCH
+    )
     if outcome.total:
         log.info("messages_delivered", delivered=outcome.delivered, postponed=outcome.postponed, failed=outcome.failed)
     return outcome.total

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, or_, select, true, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -72,6 +72,9 @@ class Claimed:
 
 # Delivers, or raises: Refused, Unwanted, any other BillingError for "not now".
 Adapter = Callable[[Claimed], None]
+# Which messages a process delivers, as a condition: so that slow receivers of one channel do not keep the others.
+Lane = ColumnElement[bool]
+EVERY_LANE: Final[Lane] = true()
 # Told in the transaction that marks a message as delivered.
 Witness = Callable[[Session, Claimed, datetime], None]
 
@@ -94,15 +97,16 @@ class Outcome:
 _COLUMNS = tuple(getattr(OutboxMessage, name) for name in Claimed.__slots__)
 
 
-def something_due(session: Session, *, now: datetime) -> bool:
+def something_due(session: Session, *, now: datetime, lane: Lane = EVERY_LANE) -> bool:
     """Is there a message to deliver? Asked often, and takes nobody's place."""
-    return session.scalar(select(OutboxMessage.id).where(_due(now)).limit(1)) is not None
+    return session.scalar(select(OutboxMessage.id).where(_due(now), lane).limit(1)) is not None
 
 
 def deliver_due(
     sessions: Sessions,
     adapters: Mapping[str, Adapter],
     *,
+    lane: Lane = EVERY_LANE,
     delivered: Witness | None = None,
     now_of: Callable[[], datetime] = utc_now,
     limit: int = 100,
@@ -113,17 +117,17 @@ def deliver_due(
     """Deliver what is due, one message after the other, at most ``limit``; any number of processes may do so at once.
 
     A message of a channel without an adapter is held back, for a person to release: set up weeks later, it must not
-    leave by itself. ``chance`` (0 to 1) spreads the next tries, so that they do not all come in the same second.
-    ``pause`` waits so many seconds.
+    leave by itself. Of other lanes nothing is touched. ``chance`` (0 to 1) spreads the next tries, so that they do
+    not all come in the same second. ``pause`` waits so many seconds.
     """
     outcome = Outcome()
-    outcome.held_back = _hold_back(sessions, adapters, now_of())
-    outcome.failed = _give_up(sessions, now_of())
+    outcome.held_back = _hold_back(sessions, adapters, lane, now_of())
+    outcome.failed = _give_up(sessions, lane, now_of())
     for _ in range(limit):
         if ending():
             break
         with sessions.begin() as session:
-            message, channel = _claim(session, adapters, now=now_of())
+            message, channel = _claim(session, adapters, lane, now=now_of())
         if message is None:
             break
         _deliver(sessions, adapters[channel], message, outcome, delivered, now_of, chance, pause)
@@ -203,12 +207,12 @@ def _mark_delivered(
 
 
 def _claim(
-    session: Session, adapters: Mapping[str, Adapter], *, now: datetime
+    session: Session, adapters: Mapping[str, Adapter], lane: Lane, *, now: datetime
 ) -> tuple[Claimed, str] | tuple[None, str]:
     """The message that is due the longest, counted as tried from now on."""
     first = (
         select(OutboxMessage.id)
-        .where(_due(now), OutboxMessage.channel.in_(list(adapters)))
+        .where(_due(now), lane, OutboxMessage.channel.in_(list(adapters)))
         .order_by(OutboxMessage.not_before, OutboxMessage.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -233,8 +237,8 @@ def _mark(sessions: Sessions, message: Claimed, **facts: Any) -> None:
         session.execute(update(OutboxMessage).where(*ours).values(claimed_until=None, **facts))
 
 
-def _hold_back(sessions: Sessions, adapters: Mapping[str, Adapter], now: datetime) -> int:
-    stuck = (_due(now), OutboxMessage.channel.not_in(list(adapters)))
+def _hold_back(sessions: Sessions, adapters: Mapping[str, Adapter], lane: Lane, now: datetime) -> int:
+    stuck = (_due(now), lane, OutboxMessage.channel.not_in(list(adapters)))
     with sessions() as session:
         if session.scalar(select(OutboxMessage.id).where(*stuck).limit(1)) is None:
             return 0
@@ -243,9 +247,9 @@ def _hold_back(sessions: Sessions, adapters: Mapping[str, Adapter], now: datetim
         return len(session.execute(held.returning(OutboxMessage.id)).all())
 
 
-def _give_up(sessions: Sessions, now: datetime) -> int:
+def _give_up(sessions: Sessions, lane: Lane, now: datetime) -> int:
     """Those whose every try has ended its process before it could say anything; how many. The next would, too."""
-    tried_out = (_due(now), OutboxMessage.claimed_until.is_not(None), OutboxMessage.attempts > len(WAITS))
+    tried_out = (_due(now), lane, OutboxMessage.claimed_until.is_not(None), OutboxMessage.attempts > len(WAITS))
     with sessions() as session:
         if session.scalar(select(OutboxMessage.id).where(*tried_out).limit(1)) is None:
             return 0

@@ -22,6 +22,8 @@ from billing_core.reports.models import BillingReport
 from billing_core.reports.overlaps import OverlapRow, Overlaps
 from billing_core.reports.queries import Report
 from billing_core.reports.snapshot import Wanted
+from billing_core.subscribers.announcing import Announcement, announce
+from billing_core.subscribers.models import EventType
 
 FORMATS = ("json", "csv", "pdf", "dict", "xlsx")
 PREVIEWED_OVERLAPS = 20
@@ -87,6 +89,7 @@ def generate(
         _supersede(session, current.id, by=report_id, now=now)
     coverage.refresh(session, [customer_id], period)
     _record(session, actor, wanted, report_id, replaces=current.id if current else None, now=now)
+    announce(session, actor, [Announcement(EventType.REPORT_GENERATED, ("report", report_id), customer_id)], now=now)
     return Generated(report_id, created=True, replaces=current.id if current else None)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from billing_core import jobs, logs, runtime
 from billing_core.database import migrate
 from billing_core.settings import settings
-from billing_core.web import activity, set_up
+from billing_core.web import activity, announced, set_up
+from billing_core.web.api import exact_json
 from billing_core.web.demo_filling import filling
 
 
@@ -19,7 +20,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     print(_greeting(set_up_address), flush=True)  # noqa: T201  # the person at the terminal reads this
     writing = asyncio.create_task(activity.keep_writing())
     try:
-        async with jobs.lifespan():
+        async with jobs.lifespan(announced.rendered, exact_json.written):
             yield
     finally:
         writing.cancel()

@@ -1,0 +1,52 @@
+"""Subscribers are told within a moment of the commit; in a lane of its own, so that a slow one delays no mail."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import structlog
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.jobs.periodic import Periodic
+from billing_core.outbox import delivery
+from billing_core.outbox.models import OutboxMessage
+from billing_core.settings import settings
+from billing_core.subscribers import calling
+from billing_core.subscribers.announcing import WEBHOOK
+from billing_core.subscribers.calling import Rendering, Serialising
+
+log = structlog.get_logger()
+
+LANE: Final = OutboxMessage.channel == WEBHOOK
+# So that it is asked now and then whether the process is about to end.
+_BATCH: Final = 20
+
+
+def deliver_waiting(render: Rendering, serialise: Serialising, ending: Callable[[], bool] = lambda: False) -> int:
+    """Tell whatever is due; how many messages that concerned."""
+    sessions, configured = runtime.sessions(), settings()
+    call = calling.adapter(
+        sessions,
+        signing_key=configured.signing_key(),
+        render=render,
+        serialise=serialise,
+        private_allowed=configured.allow_private_webhooks,
+    )
+    handled = 0
+    while not ending():
+        with sessions() as session:
+            if not delivery.something_due(session, now=utc_now(), lane=LANE):
+                break
+        outcome = delivery.deliver_due(sessions, {WEBHOOK: call}, lane=LANE, limit=_BATCH, ending=ending)
+        handled += outcome.total
+        if not outcome.total:
+            break
+    if handled:
+        log.info("subscribers_told", messages=handled)
+    return handled
+
+
+def job(render: Rendering, serialise: Serialising) -> Periodic:
+    """``render`` and ``serialise`` write objects as the published APIs do, which stand right of here."""
+    return Periodic("subscriber delivery", partial(deliver_waiting, render, serialise), every_seconds=2)

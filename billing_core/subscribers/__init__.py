@@ -1,0 +1,1 @@
+"""Programs of others that want to hear what happens here: outgoing webhooks."""

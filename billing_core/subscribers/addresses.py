@@ -1,0 +1,80 @@
+"""Where messages may be sent: to servers on the internet, not to machines of our own network.
+
+Whoever registers an address could otherwise have us ask what only we can reach.
+"""
+
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from billing_core.errors import Invalid, UpstreamFailed
+from billing_core.text import control_character
+
+LONGEST_URL = 1000
+
+
+def host_of(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def checked_url(url: str, *, private_allowed: bool) -> str:
+    """The address as it is kept; Invalid where messages cannot or must not be sent there."""
+    kept = url.strip()
+    reason = _fault(kept, private_allowed=private_allowed)
+    if reason:
+        raise Invalid(f"The address {reason}", fields={"url": reason})
+    return kept
+
+
+def public_address(host: str, port: int, *, private_allowed: bool) -> str:
+    """The number under which the host is reached now, for a connection to that very number: a name that leads
+    elsewhere a moment later changes nothing. Invalid for one of our own network, UpstreamFailed for no number at all.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise UpstreamFailed(f"There is no server {host}: its name leads nowhere") from None
+    numbers = [str(entry[4][0]) for entry in found]
+    for number in numbers:
+        if private_allowed or _is_public(number):
+            return number
+    raise Invalid(f"{host} is in a private network: nothing is sent there", fields={"url": "is in a private network"})
+
+
+def _fault(url: str, *, private_allowed: bool) -> str:
+    if len(url) > LONGEST_URL:
+        return f"may have at most {LONGEST_URL} characters"
+    if control_character(url) or any(character.isspace() for character in url):
+        return "has a character in it that no address has"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "cannot be read"
+    if parts.scheme not in (("https", "http") if private_allowed else ("https",)) or not host:
+        return "must begin with https:// and name a server"
+    if parts.username or parts.password:
+        return "must not contain a password"
+    if not private_allowed and not _may_be_public(host):
+        return "is in a private network"
+    return ""
+
+
+def _may_be_public(host: str) -> bool:
+    """Names are looked up when a message is sent; numbers and names that mean this machine are known at once."""
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return False
+    try:
+        return _is_public(host)
+    except ValueError:
+        # 127.1 and 0x7f000001 are numbers to a resolver as well.
+        try:
+            return _is_public(socket.inet_ntoa(socket.inet_aton(host)))
+        except (OSError, UnicodeError):
+            return "." in host
+
+
+def _is_public(number: str) -> bool:
+    address = ipaddress.ip_address(number.partition("%")[0])
+    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
+    return address.is_global and not address.is_multicast and (inner is None or inner.is_global)

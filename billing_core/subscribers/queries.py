@@ -1,0 +1,64 @@
+"""What subscribers were told: the log of deliveries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from billing_core.identity import Actor, Permission
+from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.subscribers.announcing import WEBHOOK
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """One message to one subscriber; ``not_before`` is the instant of the next try of one that waits."""
+
+    id: int
+    topic: str
+    title: str
+    content: dict[str, Any]
+    state: MessageState
+    attempts: int
+    last_error: str
+    created_at: datetime
+    not_before: datetime
+    delivered_at: datetime | None
+
+    @property
+    def event_id(self) -> str:
+        return str(self.content.get("event_id", ""))
+
+
+def deliveries(
+    session: Session,
+    actor: Actor,
+    subscriber_id: int,
+    *,
+    states: Sequence[MessageState] = (),
+    limit: int = 50,
+    offset: int = 0,
+) -> list[DeliveryRow]:
+    """The newest first."""
+    actor.require(Permission.SUBSCRIBER_WRITE)
+    columns = [getattr(OutboxMessage, field.name) for field in fields(DeliveryRow)]
+    wanted = select(*columns).where(*_of(subscriber_id, states)).order_by(OutboxMessage.id.desc())
+    return [DeliveryRow(*row) for row in session.execute(wanted.limit(limit).offset(offset))]
+
+
+def delivery_count(session: Session, actor: Actor, subscriber_id: int, *, states: Sequence[MessageState] = ()) -> int:
+    actor.require(Permission.SUBSCRIBER_WRITE)
+    wanted = select(func.count()).select_from(OutboxMessage).where(*_of(subscriber_id, states))
+    return session.scalar(wanted) or 0
+
+
+def _of(subscriber_id: int, states: Sequence[MessageState]) -> list[Any]:
+    conditions = [
+        OutboxMessage.subject_kind == "subscriber",
+        OutboxMessage.subject_id == str(subscriber_id),
+        OutboxMessage.channel == WEBHOOK,
+    ]
+    return conditions if not states else [*conditions, OutboxMessage.state.in_(states)]
