@@ -91,7 +91,7 @@ def webhook_card(known: Settings) -> None:
                 "Stripe reaches only public https addresses. Set `BILLING_PUBLIC_URL` to the one that people use.",
                 icon=":material/public_off:",
             )
-        st.page_link("admin_webhooks.py", label="What has come in", icon=":material/webhook:")
+        st.page_link("admin_webhooks.py", label="What has come in", icon=":material/move_to_inbox:")
 
 
 def chosen(business: Business) -> Callable[[], None]:

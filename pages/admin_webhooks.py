@@ -1,4 +1,4 @@
-"""Webhooks: what the payment service has told us, what became of each event, and processing one again."""
+"""Incoming webhooks: what the payment service has told us, what became of each event, and processing one again."""
 
 from datetime import timedelta
 
@@ -38,7 +38,7 @@ def counted(number: int) -> str:
 
 
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.title("Webhooks", anchor=False, width="content")
+    st.title("Incoming webhooks", anchor=False, width="content")
     collecting.mark()
 
 # Not from memory: events come and are applied without anybody's doing here.

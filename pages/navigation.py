@@ -36,7 +36,7 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
         ("admin_reminders.py", "Reminders", ":material/notifications_active:", Permission.BUSINESS_WRITE),
         ("admin_outbox.py", "Outbox", ":material/outbox:", Permission.OUTBOX_READ),
         ("admin_collecting.py", "Online payments", ":material/credit_card:", Permission.BUSINESS_WRITE),
-        ("admin_webhooks.py", "Webhooks", ":material/webhook:", Permission.WEBHOOK_READ),
+        ("admin_webhooks.py", "Incoming webhooks", ":material/move_to_inbox:", Permission.WEBHOOK_READ),
         ("admin_numbers.py", "Number series", ":material/tag:", Permission.AUDIT_READ),
         ("admin_audit.py", "Audit log", ":material/history:", Permission.AUDIT_READ),
     ],

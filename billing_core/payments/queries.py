@@ -232,10 +232,11 @@ def refunds(
     *,
     customer_id: int | None = None,
     invoice_id: int | None = None,
+    payment_id: int | None = None,
     limit: int = 50,
     offset: int = 0,
 ) -> list[RefundRow]:
-    """Money paid back, the newest first."""
+    """Money paid back, the newest first. ``payment_id``: what went back of a payment through its gateway."""
     actor.require(Permission.PAYMENT_READ)
     statement: Select[*tuple[Any, ...]] = (
         select(
@@ -265,6 +266,8 @@ def refunds(
         statement = statement.where(Refund.customer_id == customer_id)
     if invoice_id is not None:
         statement = statement.where(Refund.invoice_id == invoice_id)
+    if payment_id is not None:
+        statement = statement.where(Refund.payment_id == payment_id)
     return [RefundRow(*row) for row in session.execute(statement)]
 
 

@@ -9,7 +9,7 @@ from billing_core.payments import queries, received
 from billing_core.payments.queries import AllocationRow, PaymentRow
 from pages.invoice_editor_sections import money_in
 from pages.invoice_editor_sections.steps import attempt
-from pages.payment_sections import cases, gateway_refund
+from pages.payment_sections import cases, columns, gateway_refund
 from pages.payment_sections.columns import state_of
 from pages.ui import formats, tables
 from pages.ui.cards import wall
@@ -86,6 +86,10 @@ def _gateway(read: Reader, payment: PaymentRow) -> None:
         return
     names = dict.fromkeys(name for name in (payment.gateway_key, payment.intent_id, payment.charge_id) if name)
     st.caption("At the payment service: " + " · ".join(map(md, names)))
+    back = read(queries.refunds, payment_id=payment.id)
+    if back:
+        st.subheader("What went back", anchor=False)
+        tables.show(back, columns.refunds(with_customer=False), key="payment_refunds", alt="What went back of it")
     found = read(collecting.disputes, payment_id=payment.id)
     if found:
         st.subheader("Disputes", anchor=False)
@@ -97,7 +101,7 @@ def _paid(found: list[AllocationRow], *, may_change: bool) -> None:
     if not found:
         st.caption("No invoice: all of it became the customer's credit.")
         return
-    columns = [
+    shown = [
         tables.computed("Invoice", lambda row: row.invoice_number or f"#{row.invoice_id}"),
         tables.day("Counts on", "allocated_on"),
         tables.money("Amount", "amount_minor"),
@@ -106,8 +110,8 @@ def _paid(found: list[AllocationRow], *, may_change: bool) -> None:
     ]
     if may_change:
         take = tables.computed("Take off", lambda row: "" if row.undone_at else "Take off …")
-        columns.append(take.opening(_ask_to_take_off))
-    tables.show(found, columns, key="allocations", alt="The invoices that this payment paid", opens=_open_invoice)
+        shown.append(take.opening(_ask_to_take_off))
+    tables.show(found, shown, key="allocations", alt="The invoices that this payment paid", opens=_open_invoice)
     st.caption(
         "Click a row to open the invoice"
         + (", “Take off” to keep what it got as the customer's credit." if may_change else ".")

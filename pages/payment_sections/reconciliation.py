@@ -43,16 +43,17 @@ def draw(read: Reader, actor: Actor) -> None:
         )
     if reads_now:
         _read_books(actor, period, there)
+    books = f"{formats.sentence(there)}'s books"
     if last is None:
         st.info(
-            f"{there}'s books of {md(formats.period(period))} have not been read yet. Reading changes nothing there; "
+            f"{books} of {md(formats.period(period))} have not been read yet. Reading changes nothing there; "
             "a hundred thousand payments take some minutes.",
             icon=":material/menu_book:",
         )
         return
     read_at = formats.instant(last.read_at, read.company.time_zone)
     st.caption(
-        f"{there}'s books were read on {md(read_at)} by {md(last.read_by)}: {formats.counted(last.lines, 'line')}, "
+        f"{books} were read on {md(read_at)} by {md(last.read_by)}: {formats.counted(last.lines, 'line')}, "
         f"with {MARGIN.days} days before and after, so that what one side books a little later is no difference."
     )
     asked = Asked(mode, period, agreement)
