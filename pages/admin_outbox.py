@@ -1,4 +1,4 @@
-"""The outbox: every mail that is to leave, has left, or could not."""
+"""The outbox: every mail and every notice that is to leave, has left, or could not."""
 
 import streamlit as st
 
@@ -25,7 +25,10 @@ def opened(row: MessageRow) -> None:
 
 
 st.title("Outbox", anchor=False)
-st.caption("Every mail is written here in the same step as what it is about, and leaves from here: none is lost.")
+st.caption(
+    "Every mail, and what payment services are told, is written here in the same step as what it is about, and leaves "
+    "from here: nothing is lost."
+)
 
 with context.reading() as session:
     counts = queries.counts(session, actor)
@@ -34,7 +37,7 @@ held_back = counts.get(MessageState.HELD_BACK, 0)
 mail_server = settings().smtp_url
 if mail_server is None or not mail_server.get_secret_value().strip():
     st.warning(
-        "**No mail server is set up: nothing leaves.** Mails are held back here, where they can be read and "
+        "**No mail server is set up: no mail leaves.** Mails are held back here, where they can be read and "
         "downloaded. Set `BILLING_SMTP_URL`, such as `smtp://user:password@mail.example.com:587?starttls=1`, start "
         "the product again, and release what was held back.",
         icon=":material/unsubscribe:",
@@ -80,11 +83,11 @@ with context.reading() as session:
     total = queries.count(session, actor, wanted)
 if total == 0:
     if counts:
-        st.info("No mail fits these filters. Clear one of them.", icon=":material/filter_alt_off:")
+        st.info("Nothing fits these filters. Clear one of them.", icon=":material/filter_alt_off:")
     else:
-        st.info("No mail has been written yet. Send an invoice, and its mail shows here.", icon=":material/outbox:")
+        st.info("Nothing has been written yet. Send an invoice, and its mail shows here.", icon=":material/outbox:")
     st.stop()
-skipped = tables.pager(total, key="outbox_page", noun="mail")
+skipped = tables.pager(total, key="outbox_page", noun="message")
 with context.reading() as session:
     rows = queries.page(session, actor, wanted, limit=tables.PAGE_SIZE, offset=skipped)
 tables.show(
@@ -105,7 +108,7 @@ tables.show(
         tables.text("Last error", "last_error"),
     ],
     key="outbox",
-    alt="Mails, the newest first",
+    alt="Messages, the newest first",
     opens=opened,
 )
-st.caption("Click a mail to read it.")
+st.caption("Click a message to read it.")

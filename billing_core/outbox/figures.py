@@ -21,8 +21,8 @@ def _failed(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 FAILED_MAILS: Final = Figure(
     key="failed_mails",
-    title="Mails that failed",
-    definition="Mails that could not be delivered and are not tried again.",
-    formula="number of mails",
+    title="Messages that failed",
+    definition="Mails, and what other systems are to be told, that could not be delivered and are not tried again.",
+    formula="number of messages",
     rows=_failed,
 )

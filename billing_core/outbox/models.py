@@ -2,13 +2,17 @@
 
 import enum
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.database import Base
 from billing_core.database.types import BigId
+
+# The channel whose messages people may take back. What other systems are told belongs to what was done here: without
+# it they would go on as before, such as taking payments by a link that has ended.
+RECALLABLE: Final = "mail"
 
 
 class MessageState(enum.StrEnum):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from billing_core.database.functions import mentions
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.outbox.models import RECALLABLE, MessageState, OutboxMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,9 @@ class MessageRow:
 
     @property
     def recallable(self) -> bool:
-        """Nobody has tried to deliver it yet."""
-        return self.attempts == 0 and self.state in (MessageState.WAITING, MessageState.HELD_BACK)
+        """A mail that nobody has tried to deliver yet."""
+        untried = self.attempts == 0 and self.state in (MessageState.WAITING, MessageState.HELD_BACK)
+        return untried and self.channel == RECALLABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from billing_core.audit import service as audit
 from billing_core.database.functions import among
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
-from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.outbox.models import RECALLABLE, MessageState, OutboxMessage
 
 RECALLED, WAITING = MessageState.RECALLED, MessageState.WAITING
 FAILED, HELD_BACK = MessageState.FAILED, MessageState.HELD_BACK
@@ -64,12 +64,13 @@ def put_many(
 
 
 def recall(session: Session, actor: Actor, message_ids: Collection[int], *, now: datetime) -> int:
-    """Take back what nobody has tried to deliver yet; how many that were.
+    """Take back mails that nobody has tried to deliver yet; how many that were.
 
     What was done along with them stays done: an invoice whose mail is recalled is still sent.
     """
     actor.require(Permission.INVOICE_SEND)
     untried = OutboxMessage.state.in_([WAITING, HELD_BACK]) & (OutboxMessage.attempts == 0)
+    untried &= OutboxMessage.channel == RECALLABLE
     return len(_move(session, actor, message_ids, untried, RECALLED, "outbox.recall", now=now))
 
 

@@ -27,7 +27,8 @@ def draw(read: Reader, actor: Actor, message_id: int, zone: str) -> None:
         label, color = STATES[message.state]
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(label, color=color)
-            st.caption(f"To {md(message.recipient)} · {md(told(message, zone))}", width="content")
+            to = f"To {md(message.recipient)} · " if message.channel == MAIL else ""
+            st.caption(f"{to}{md(told(message, zone))}", width="content")
         if message.last_error:
             st.error(f"The last try failed: {md(message.last_error)}", icon=":material/error:")
         _actions(actor, message)
@@ -38,6 +39,10 @@ def draw(read: Reader, actor: Actor, message_id: int, zone: str) -> None:
             "Open the invoice", icon=":material/request_quote:", type="tertiary", key="message_invoice"
         ):
             st.switch_page("invoice_editor.py", query_params={"invoice": message.subject_id})
+        if message.subject_kind == "payment_link" and st.button(
+            "Open the payment link", icon=":material/add_link:", type="tertiary", key="message_link"
+        ):
+            st.switch_page("payment_links.py", query_params={"link": message.subject_id})
 
 
 def _fresh(actor: Actor, message_id: int) -> OutboxMessage:
@@ -65,18 +70,25 @@ def _actions(actor: Actor, message: OutboxMessage) -> None:
             messages.say("It is tried again now.", icon=":material/refresh:")
             st.rerun()
         if message.state is MessageState.HELD_BACK and st.button(
-            "Release", icon=":material/send:", key="message_release", help="Send it as soon as a mail server is set up"
+            "Release",
+            icon=":material/send:",
+            key="message_release",
+            help="It leaves as soon as something can deliver it",
         ):
             with context.transaction() as session:
                 service.release(session, actor, [message.id], now=utc_now())
             messages.say("It is released.", icon=":material/send:")
             st.rerun()
         untried = message.attempts == 0 and message.state in (MessageState.WAITING, MessageState.HELD_BACK)
-        if untried and st.button(
-            "Recall",
-            icon=":material/undo:",
-            key="message_recall",
-            help="It will never leave. An invoice that was sent with it stays sent and keeps its number.",
+        if (
+            untried
+            and message.channel == MAIL
+            and st.button(
+                "Recall",
+                icon=":material/undo:",
+                key="message_recall",
+                help="It will never leave. An invoice that was sent with it stays sent and keeps its number.",
+            )
         ):
             with context.transaction() as session:
                 recalled = service.recall(session, actor, [message.id], now=utc_now())

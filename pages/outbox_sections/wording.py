@@ -1,5 +1,8 @@
 """The states of messages, and what became of one, in words."""
 
+from billing_core.collecting.fees import FETCH_DETAILS
+from billing_core.collecting.sandbox_events import EVENT
+from billing_core.invoices.payment_links import DEACTIVATE
 from billing_core.mailing.models import MailKind
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.queries import MessageRow
@@ -19,6 +22,9 @@ TOPICS = {
     MailKind.REMINDER_LATE.value: "Reminder, late",
     MailKind.CREDIT_NOTE.value: "Credit note",
     MailKind.STATEMENT.value: "Statement",
+    DEACTIVATE: "Payment link to deactivate",
+    FETCH_DETAILS: "Fee of a payment",
+    EVENT: "Event of the sandbox",
 }
 
 
@@ -40,4 +46,4 @@ def told(message: MessageRow | OutboxMessage, zone: str) -> str:
         case MessageState.RECALLED:
             return f"{put_in}; taken back before it left"
         case _:
-            return f"{put_in}; no mail server was set up when it was to leave"
+            return f"{put_in}; nothing to deliver it with was set up when it was to leave"

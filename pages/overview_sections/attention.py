@@ -146,7 +146,7 @@ def _about_money(actor: Actor, today: date) -> list[Matter]:
         failed = Matter(
             FAILED_MAILS,
             now,
-            lambda count: f"{formats.counted(count, 'mail')} not delivered",
+            lambda count: f"{formats.counted(count, 'message')} not delivered",
             "admin_outbox.py",
             None,
             "Open the outbox",

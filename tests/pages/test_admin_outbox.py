@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
+from billing_core.invoices.payment_links import DEACTIVATE, GATEWAY
 from billing_core.outbox import queries, service
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.service import Message
@@ -75,6 +76,24 @@ def test_a_failed_mail_says_why_and_is_tried_again(page_as, sessions, mail):
     assert "No such mailbox" in page.error[0].value
     page.button(key="message_retry").click().run()
     assert state_of(sessions, mail) is MessageState.WAITING
+
+
+def test_what_a_gateway_is_told_is_shown_and_cannot_be_taken_back(page_as, sessions):
+    """Without it, somebody could still pay by a link that has ended."""
+    told = Message(GATEWAY, DEACTIVATE, "k1", "test", "Deactivate the payment link of INV-7", ("payment_link", 7))
+    with sessions.begin() as session:
+        message_id = service.put(session, SYSTEM, told, now=utc_now())
+
+    page = page_as("admin").visit("admin_outbox.py", message=str(message_id))
+
+    assert not page.exception
+    assert list(page.dataframe[0].value["About"]) == ["Payment link to deactivate"]
+    buttons = {button.key for button in page.button}
+    assert "message_link" in buttons
+    assert "message_recall" not in buttons
+    with sessions.begin() as session:
+        assert service.recall(session, SYSTEM, [message_id], now=utc_now()) == 0
+        assert queries.page(session, SYSTEM, queries.MessageFilter())[0].recallable is False
 
 
 def test_all_that_was_held_back_is_released(page_as, sessions, mail, monkeypatch):

@@ -94,7 +94,7 @@ def test_money_that_needs_a_hand_comes_with_its_action(page_as, sessions, acme):
     assert "1 invoice overdue" in said
     assert "1 invoice in draft for a week or longer" in said
     assert "1 customer with unspent credit while invoices are open" in said
-    assert "1 mail not delivered" in said
+    assert "1 message not delivered" in said
     page.button(key="attention_unspent_credit").click().run()
     assert not page.exception
     assert "= the figure" in page.success[0].value
