@@ -9,6 +9,13 @@ from collections.abc import Callable
 import structlog
 
 log = structlog.get_logger()
+# Those that should be going on in this process.
+_started: dict[str, "Periodic"] = {}
+
+
+def going_on() -> dict[str, bool]:
+    """Whether each job that was started, by its name, is still there to take its turns."""
+    return {name: job.alive for name, job in _started.items()}
 
 
 class Periodic:
@@ -25,11 +32,16 @@ class Periodic:
         self._awake = threading.Event()
         self._thread: threading.Thread | None = None
 
+    @property
+    def alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
     def start(self) -> None:
         """Begin, with a first turn at once."""
         self._ending.clear()
         self._thread = threading.Thread(target=self._turns, name=self._name, daemon=True)
         self._thread.start()
+        _started[self._name] = self
 
     def nudge(self) -> None:
         """Begin the next turn at once."""
@@ -37,6 +49,7 @@ class Periodic:
 
     def stop(self, *, patience_seconds: float) -> None:
         """Begin no more, and wait so long for the step that is going on."""
+        _started.pop(self._name, None)
         self._ending.set()
         self._awake.set()
         if self._thread is not None:

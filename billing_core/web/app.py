@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from billing_core.settings import settings
 from billing_core.web import (
     collecting_downloads,
     failures,
@@ -16,6 +17,7 @@ from billing_core.web import (
     health,
     import_downloads,
     invoice_downloads,
+    metrics,
     outbox_downloads,
     pay,
     public_invoice,
@@ -31,6 +33,7 @@ from billing_core.web.headers import SafeAnswers
 
 ROUTERS = (
     health.router,
+    metrics.router,
     sign_in.router,
     set_up.router,
     report_downloads.router,
@@ -82,7 +85,8 @@ def routes() -> list[BaseRoute]:
 
 def middleware() -> list[Middleware]:
     """What every request passes, the outermost first."""
-    return [Middleware(SafeAnswers), Middleware(SignedInOnly)]
+    measured = [Middleware(metrics.Measured)] if settings().metrics_token is not None else []
+    return [*measured, Middleware(SafeAnswers), Middleware(SignedInOnly)]
 
 
 def _first_segment(path: str) -> str:

@@ -13,6 +13,7 @@ from billing_core.dates import utc_now
 from billing_core.identity import SESSION_COOKIE, sessions
 from billing_core.identity.sessions import SignedIn
 from billing_core.people import queries as people
+from billing_core.settings import settings
 from billing_core.web.access import SCOPE_KEY
 from billing_core.web.activity import last_seen
 from billing_core.web.origin import from_our_pages
@@ -23,6 +24,7 @@ from billing_core.web.origin import from_our_pages
 SIGNED = "/webhooks/stripe"
 PUBLIC = ("/healthz", "/readyz", SIGNED)
 PUBLIC_FOLDERS = ("/auth/", "/i/", "/pay/")
+METRICS = "/metrics"
 API = "/api/"
 _READS = ("GET", "HEAD", "OPTIONS")
 
@@ -50,7 +52,7 @@ class SignedInOnly:
         if scope["method"] not in _READS and scope["path"] != SIGNED and not from_our_pages(headers):
             refusal: Response = PlainTextResponse("This came from another site's page.", 403)
             return await refusal(scope, receive, send)
-        if scope["path"].startswith(PUBLIC_FOLDERS) or scope["path"] in PUBLIC:
+        if _is_public(scope["path"]):
             return await self.app(scope, receive, send)
         found = await _signed_in(scope)
         if found is None:
@@ -75,6 +77,13 @@ class SignedInOnly:
             return message
 
         return await self.app(scope, receive_and_note, send)
+
+
+def _is_public(path: str) -> bool:
+    if path == METRICS:
+        # They ask for a token of their own, where they are served at all.
+        return settings().metrics_token is not None
+    return path.startswith(PUBLIC_FOLDERS) or path in PUBLIC
 
 
 async def _signed_in(scope: Scope) -> SignedIn | None:

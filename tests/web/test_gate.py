@@ -9,6 +9,7 @@ from starlette.websockets import WebSocketDisconnect
 from billing_core.dates import utc_now
 from billing_core.identity import SESSION_COOKIE
 from billing_core.identity import sessions as browser_sessions
+from billing_core.web import health
 from billing_core.web.activity import last_seen
 
 PATHS = [
@@ -137,9 +138,17 @@ def test_before_the_set_up_everything_leads_to_it(visitor):
     assert "<form" not in page.text
 
 
-def test_whether_it_is_up_is_no_secret(visitor):
+def test_whether_it_is_up_is_no_secret(visitor, monkeypatch):
     assert visitor.get("/healthz").json() == {"status": "ok"}
-    assert visitor.get("/readyz").json() == {"status": "ok"}
+    monkeypatch.setattr(health, "running_jobs", lambda: {"outbox": True, "seal": True})
+    assert visitor.get("/readyz").json() == {"status": "ok", "jobs": ["outbox", "seal"]}
+
+
+def test_it_is_not_ready_where_its_jobs_do_not_run(visitor, monkeypatch):
+    assert visitor.get("/readyz").status_code == 503
+    monkeypatch.setattr(health, "running_jobs", lambda: {"outbox": False, "seal": True})
+    response = visitor.get("/readyz")
+    assert (response.status_code, response.json()["ended"]) == (503, ["outbox"])
 
 
 def test_it_is_not_ready_before_the_database_is_migrated(visitor, monkeypatch):

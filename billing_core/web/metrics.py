@@ -1,0 +1,97 @@
+"""Figures for whoever runs the product (Prometheus), where the setting ``BILLING_METRICS`` asks for them.
+
+How much is asked and how long it takes, by route and never by address, so that no name, id or secret is in them; what
+waits; whether the jobs live.
+"""
+
+import hmac
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, HTTPException
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from billing_core import runtime
+from billing_core.collecting import queries as collecting
+from billing_core.identity import SYSTEM
+from billing_core.outbox import queries as outbox
+from billing_core.settings import settings
+from billing_core.web import health
+
+router = APIRouter()
+REGISTRY = CollectorRegistry()
+_REQUESTS = Counter("billing_http_requests", "Requests answered", ["method", "route", "status"], registry=REGISTRY)
+_SECONDS = Histogram(
+    "billing_http_request_seconds", "Time until the last byte of an answer", ["route"], registry=REGISTRY
+)
+# Anybody can send any word as a method.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Measured:
+    """ASGI middleware around everything."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        begun, status = time.perf_counter(), 500
+
+        async def send_and_see(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_see)
+        finally:
+            route = _route(scope)
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            _REQUESTS.labels(method, route, str(status)).inc()
+            _SECONDS.labels(route).observe(time.perf_counter() - begun)
+
+
+class _OfNow(Collector):
+    """What is looked up when somebody asks."""
+
+    def collect(self) -> Iterator[Metric]:
+        jobs = GaugeMetricFamily("billing_job_running", "Whether a background job lives", labels=["job"])
+        for name, alive in health.running_jobs().items():
+            jobs.add_metric([name], alive)
+        yield jobs
+        messages = GaugeMetricFamily("billing_outbox_messages", "Messages of the outbox by state", labels=["state"])
+        events = GaugeMetricFamily("billing_webhook_events", "Received gateway events by state", labels=["state"])
+        with runtime.sessions()() as session:
+            for state, count in outbox.counts(session, SYSTEM).items():
+                messages.add_metric([state.value], count)
+            for outcome, count in collecting.event_counts(session, SYSTEM).items():
+                events.add_metric([outcome.value], count)
+        yield from (messages, events)
+
+
+REGISTRY.register(_OfNow())
+ProcessCollector(registry=REGISTRY)
+
+
+@router.get("/metrics")
+def metrics(authorization: Annotated[str, Header()] = "") -> Response:
+    wanted = settings().metrics_token
+    if wanted is None:
+        raise HTTPException(404)
+    if wanted and not hmac.compare_digest(authorization.encode(), f"Bearer {wanted}".encode()):
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+def _route(scope: Scope) -> str:
+    """The route as it is declared; of the dashboard, which has too many addresses, only that it is the dashboard's."""
+    return str(getattr(scope.get("route"), "path", "")) or ("unknown" if "app" in scope else "dashboard")
