@@ -63,9 +63,10 @@ def sums(document: InvoiceDocument, words: Writing) -> list[Sum]:
             label = words.word("tax_on").format(rate=words.percent(row.rate), net=amount(row.net_minor))
             found.append(Sum(label, amount(row.tax_minor)))
     found.append(Sum(words.word("total"), words.money(totals.total_minor, currency), strong=True))
+    # What is refunded is credited first, so that the rows add up to what is due.
     settled = (
         ("received", document.paid_minor),
-        ("credited", document.credited_minor),
+        ("credited", document.credited_minor + document.refunded_minor),
         ("written_off", document.written_off_minor),
     )
     found += [Sum(words.word(key), amount(-minor)) for key, minor in settled if minor]

@@ -150,9 +150,9 @@ def _mails(read: Reader, invoice: InvoiceView) -> None:
         rows,
         [
             tables.instant("Put in the outbox", "created_at", zone),
+            tables.words("State", "state"),
             tables.text("To", "recipient"),
             tables.text("Subject", "title", width="medium"),
-            tables.words("State", "state"),
             tables.instant("Left", "delivered_at", zone),
             tables.text("Trouble", "last_error"),
         ],
