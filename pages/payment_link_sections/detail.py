@@ -3,13 +3,18 @@
 import streamlit as st
 
 from billing_core import runtime
-from billing_core.collecting import links
+from billing_core.collecting import links, queries
+from billing_core.collecting.links import LinkRow
+from billing_core.collecting.queries import EventFilter, EventRow
 from billing_core.errors import BillingError
-from billing_core.identity import Actor
+from billing_core.identity import Actor, Permission
 from pages.invoice_editor_sections import paying_online
-from pages.ui import context, formats
+from pages.ui import context, formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
+from pages.webhook_sections.event import STATES
+
+_MOST_EVENTS = 50
 
 
 def draw(read: Reader, actor: Actor, identity: str) -> None:
@@ -43,6 +48,33 @@ def draw(read: Reader, actor: Actor, identity: str) -> None:
                 query_params={"customer": str(link.customer_id)},
             )
         paying_online.one_link(read, actor, link)
+        if actor.may(Permission.WEBHOOK_READ):
+            _told(actor, link, read.company.time_zone)
+
+
+def _told(actor: Actor, link: LinkRow, zone: str) -> None:
+    """What the payment service told of its invoice, and what became of it."""
+    with context.reading() as session:
+        found = queries.events(session, actor, EventFilter(invoice_id=link.invoice_id), limit=_MOST_EVENTS)
+    if not found:
+        return
+    with st.expander(f"What the payment service told us ({formats.count(len(found))})"):
+        tables.show(
+            found,
+            [
+                tables.badge("State", lambda row: STATES[row.state][0], dict(STATES.values())),
+                tables.text("Type", "type"),
+                tables.instant("Received", "received_at", zone),
+                tables.computed("What became of it", lambda row: row.last_error or row.outcome, width="large"),
+            ],
+            key="link_events",
+            alt="Events about this invoice, the newest first",
+            opens=_open_event,
+        )
+
+
+def _open_event(row: EventRow) -> None:
+    st.switch_page("admin_webhooks.py", query_params={"event": str(row.id)})
 
 
 def _closed() -> None:
