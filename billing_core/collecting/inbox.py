@@ -4,7 +4,7 @@ An event is marked in the transaction that applies it. So a process that is kill
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -43,11 +43,17 @@ LARGEST_BYTES: Final = 1_000_000
 
 def store(session: Session, event: Mapping[str, Any], payload: bytes, *, now: datetime) -> bool:
     """Keep an event whose signature was checked; False where it is known. Invalid ("malformed") where it is none."""
-    statement = _INSERT[session.get_bind().dialect.name]
-    return session.connection().execute(statement, _row(event, payload, now)).scalar() is not None
+    return store_rows(session, [row_of(event, payload, now)]) > 0
 
 
-def _row(event: Mapping[str, Any], payload: bytes, now: datetime) -> dict[str, Any]:
+def store_rows(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Keep what ``row_of`` made of several events; how many were not known yet."""
+    statement, connection = _INSERT[session.get_bind().dialect.name], session.connection()
+    return sum(connection.execute(statement, row).scalar() is not None for row in rows)
+
+
+def row_of(event: Mapping[str, Any], payload: bytes, now: datetime) -> dict[str, Any]:
+    """An event as it is stored. Invalid ("malformed") where it is none."""
     try:
         row: dict[str, Any] = {
             "event_id": str(event["id"]),

@@ -1,4 +1,4 @@
-"""Where the payment gateway tells us what happened. Checked, stored, answered; what it means is found out afterwards."""
+"""Where the payment gateway tells us what happened: checked, stored, answered. What it means is found out later."""
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -6,6 +6,7 @@ from starlette.responses import JSONResponse
 
 from billing_core import runtime
 from billing_core.collecting import choice, inbox, stripe_signature
+from billing_core.collecting.intake import intake
 from billing_core.collecting.refusals import refusals
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid
@@ -43,8 +44,7 @@ async def _body(request: Request) -> bytes | None:
 
 def _store(payload: bytes, signature: str | None) -> None:
     event = stripe_signature.verify(payload, signature, choice.webhook_secret(settings()))
-    with runtime.sessions().begin() as session:
-        inbox.store(session, event, payload, now=utc_now())
+    intake.store(runtime.sessions(), event, payload, now=utc_now())
 
 
 def _refused(reason: str) -> JSONResponse:

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from billing_core import figures
 from billing_core.collecting import applying, inbox, queries
 from billing_core.collecting import figures as attention
+from billing_core.collecting.intake import Intake
 from billing_core.collecting.models import WebhookEvent, WebhookState
 from billing_core.collecting.queries import EventFilter
 from billing_core.collecting.refusals import Refusals
@@ -88,6 +90,31 @@ def test_a_failing_event_is_tried_again_and_then_given_up_and_leaves_nothing(ses
     assert (row.state, row.outcome, row.last_error) == (WebhookState.HANDLED, "100.00 EUR paid the invoice", "")
     with sessions.begin() as session, pytest.raises(Conflict):
         inbox.process_again(session, ADMIN, row.id, now=now)
+
+
+def test_what_comes_at_the_same_moment_is_stored_whole_or_refused_whole(sessions, monkeypatch):
+    """Twenty events, each of them by two threads at once; and none is answered for that was not stored."""
+    told = [Paying().succeeded() for _ in range(20)] * 2
+    intake, begin = Intake(), sessions.begin
+
+    def store_one(one) -> str:
+        try:
+            intake.store(sessions, one, payload(one), now=LATER)
+        except OperationalError:
+            return "refused"
+        return "stored"
+
+    def full():
+        raise OperationalError("BEGIN", {}, Exception("database is locked"))
+
+    with ThreadPoolExecutor(8) as pool:
+        monkeypatch.setattr(sessions, "begin", full)
+        assert set(pool.map(store_one, told)) == {"refused"}
+        monkeypatch.setattr(sessions, "begin", begin)
+        assert set(pool.map(store_one, told)) == {"stored"}
+    with sessions() as session:
+        kept = session.scalars(select(WebhookEvent.event_id)).all()
+    assert sorted(kept) == sorted({one["id"] for one in told})
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -100,7 +100,7 @@ def test_what_cannot_be_stored_now_is_to_be_sent_again(visitor, sessions, monkey
     def busy(*_, **__):
         raise OperationalError("INSERT", {}, Exception("database is locked"))
 
-    monkeypatch.setattr(inbox, "store", busy)
+    monkeypatch.setattr(inbox, "store_rows", busy)
     answer = send(visitor, payload(Paying().succeeded()))
     assert answer.status_code == 503
     assert "INSERT" not in answer.text
