@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -218,6 +219,7 @@ def listed(row: Listed, business_id: str) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=1024)
 def midnight(day: date) -> str:
-    """A day as the document writes it: ``2024-02-15T00:00:00Z``."""
+    """A day as the document writes it: ``2024-02-15T00:00:00Z``. A list says the same few days again and again."""
     return f"{day.isoformat()}T00:00:00Z"
