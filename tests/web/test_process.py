@@ -38,6 +38,9 @@ def process(tmp_path_factory) -> Iterator[tuple[str, str]]:
         address = f"http://localhost:{port}"
         with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
             assert client.get(f"{address}/healthz").json() == {"status": "ok"}
+            ready = client.get(f"{address}/readyz").json()
+            assert ready["status"] == "ok"
+            assert "outbox delivery" in ready["jobs"]
         yield address, link
     finally:
         started.terminate()

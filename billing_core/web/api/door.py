@@ -1,7 +1,9 @@
 """What every request to the APIs passes first: how large it is, who asks, and how often."""
 
+import time
 from collections.abc import Mapping
 
+import structlog
 from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,12 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from billing_core.dates import utc_now
 from billing_core.errors import Forbidden
 from billing_core.web.api import problems, rate_limit
-from billing_core.web.api.access import SCOPE_KEY, Caller, find_caller
+from billing_core.web.api.access import SAFE_METHODS, SCOPE_KEY, Caller, find_caller
 from billing_core.web.api.problems import Problem
 
 LARGEST_BODY = 1024 * 1024
 # What is there for those who have not shown yet who they are.
 OPEN = frozenset({"/api/v1/auth/token", "/api/openapi.json", "/api/docs"})
+# Anybody can send any word as a method.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_log = structlog.get_logger()
 
 
 class Door:
@@ -26,12 +31,12 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Mapping[str, str] = {}
-        begun = False
+        status, began = 0, time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal begun
+            nonlocal status
             if message["type"] == "http.response.start":
-                begun = True
+                status = message["status"]
                 MutableHeaders(scope=message).update(headers)
             await send(message)
 
@@ -40,9 +45,12 @@ class Door:
             await self._let_in(scope, receive, send_with_headers, caller, problem)
         except OperationalError:
             # Outside the routes, which answer for themselves: while finding the caller, or the kept answer.
-            if begun:
+            if status:
                 raise
             await problems.busy(scope)(scope, receive, send_with_headers)
+        finally:
+            if scope["method"] not in SAFE_METHODS or status >= 400:
+                _write_down(scope, status, time.perf_counter() - began)
 
     async def _let_in(
         self, scope: Scope, receive: Receive, send: Send, caller: Caller | None, problem: Problem | None
@@ -56,6 +64,19 @@ class Door:
             too_large = problems.of_status(413, f"The body is larger than {LARGEST_BODY // 1024} KiB")
             return await problems.answer(scope, too_large)(scope, receive, send)
         return await self.app(scope, _replayed(body, receive), send)
+
+
+def _write_down(scope: Scope, status: int, seconds: float) -> None:
+    """What programs changed, or were refused. By route and number: no address, name or text that somebody sent."""
+    caller = scope.get(SCOPE_KEY)
+    _log.info(
+        "api request",
+        method=scope["method"] if scope["method"] in _METHODS else "other",
+        route=getattr(scope.get("route"), "path", ""),
+        status=status,
+        caller=caller.limit_key if isinstance(caller, Caller) else "",
+        milliseconds=round(seconds * 1000),
+    )
 
 
 def _judge(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, str]]:

@@ -137,3 +137,18 @@ def test_answers_may_not_run_anything_in_a_browser(client):
     headers = client.get("/api/v2/nothing/").headers
     assert headers["content-security-policy"].startswith("default-src 'none'")
     assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-store")
+
+
+def test_the_log_knows_what_was_changed_and_refused_and_nothing_that_was_sent(client, capsys):
+    key = client.headers["Authorization"]
+    headers = {"Cookie": "billing_session=secret-cookie"}
+    capsys.readouterr()
+    client.post("/api/v2/probe/work", json={"amount": 77777}, headers=headers)
+    client.post("/api/v2/probe/work", json={"amount": "Ana Lima"}, headers=headers)
+    client.post("/api/v1/auth/token", json={"email": "ana@example.com", "password": "secret-word"})
+    client.get("/api/v2/probe/refuses/NotFound-Ana?limit=Lima")
+    log = capsys.readouterr().out
+    assert [line for line in log.splitlines() if "/api/v2/probe/work" in line and "201" in line and "key:1" in line]
+    assert log.count("api request") == 4
+    for private in ("secret", "Ana", "ana@", "Lima", "77777", key, key[-20:]):
+        assert private not in log
