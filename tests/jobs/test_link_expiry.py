@@ -1,0 +1,39 @@
+"""Links end with their last day, also where the process was off on it."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from billing_core import runtime
+from billing_core.collecting import expiry
+from billing_core.invoices.payment_links import LinkState, PaymentLink
+from billing_core.jobs import link_expiry
+from billing_core.outbox.models import OutboxMessage
+from tests.collecting.linked import a_link
+from tests.payments.books import NOW, a_customer, an_open_invoice
+
+
+@pytest.fixture
+def database_url(sqlite_url) -> str:
+    """What ends a link is proved on both databases elsewhere."""
+    return sqlite_url
+
+
+def test_all_that_are_over_end_a_few_at_a_time(sessions, monkeypatch):
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+    whole = expiry.end_due
+    monkeypatch.setattr(expiry, "end_due", lambda *given, **facts: whole(*given, **facts, limit=2))
+    with sessions.begin() as session:
+        customer = a_customer(session)
+        found = [a_link(session, an_open_invoice(session, customer)).id for _ in range(5)]
+        session.get_one(PaymentLink, found[-1]).expires_at = NOW + timedelta(days=90)
+
+    assert link_expiry.end_due(NOW + timedelta(days=59)) == 0
+    assert link_expiry.end_due(NOW + timedelta(days=61)) == 4
+    assert link_expiry.end_due(NOW + timedelta(days=61)) == 0
+
+    with sessions() as session:
+        states = session.scalars(select(PaymentLink.state).order_by(PaymentLink.id)).all()
+        assert states == [LinkState.EXPIRED] * 4 + [LinkState.ACTIVE]
+        assert len(session.scalars(select(OutboxMessage)).all()) == 4
