@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from billing_core.collecting.models import Dispute, PaymentCase, WebhookEvent, WebhookState
+from billing_core.collecting.models import CaseKind, Dispute, PaymentCase, WebhookEvent, WebhookState
 from billing_core.collecting.queries import EventFilter, event_count
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
@@ -53,31 +53,49 @@ def by_debit(payment: Paying) -> list[Object]:
     ]
 
 
+LOST, DIFFERS, NOTHING_DUE = CaseKind.DISPUTE_LOST, CaseKind.AMOUNT_DIFFERS, CaseKind.NOTHING_DUE
+
+
 @dataclass(frozen=True)
 class Story:
-    """What happened to an invoice of 100.00 EUR, and by hand, how it ends."""
+    """What happened to an invoice of 100.00 EUR, and by hand, how it ends: ``cases`` are (kind, amount, still open)."""
 
     told: Callable[[Paying], list[Object]]
     amount: int
     status: str
     ledger: dict[str, int]
+    cases: list[tuple[CaseKind, int, bool]]
     paid_before: int = 0
 
 
 STORIES = (
-    Story(by_card, 10_000, "refunded", {}),
-    Story(by_debit, 10_000, "paid", {"cash": 10_000, "revenue": -10_000}),
+    Story(by_card, 10_000, "refunded", {}, [(LOST, 10_000, True)]),
+    Story(by_debit, 10_000, "paid", {"cash": 10_000, "revenue": -10_000}, []),
     # 40.00 came for 100.00, and went back again.
-    Story(by_card, 4_000, "sent", {"receivable": 10_000, "revenue": -10_000}),
+    Story(
+        by_card,
+        4_000,
+        "sent",
+        {"receivable": 10_000, "revenue": -10_000},
+        [(DIFFERS, 4_000, False), (LOST, 4_000, True)],
+    ),
     # 40.00 came and is kept, and the last that is known of the link is a failure.
     Story(
         by_debit,
         4_000,
         "overdue",
         {"cash": 4_000, "customer_credit": -4_000, "receivable": 10_000, "revenue": -10_000},
+        [(DIFFERS, 4_000, True)],
     ),
     # The customer's bank had paid it already; what came by the link went back.
-    Story(by_card, 10_000, "paid", {"cash": 10_000, "revenue": -10_000}, paid_before=10_000),
+    Story(
+        by_card,
+        10_000,
+        "paid",
+        {"cash": 10_000, "revenue": -10_000},
+        [(NOTHING_DUE, 10_000, False), (LOST, 10_000, True)],
+        paid_before=10_000,
+    ),
 )
 
 
@@ -131,7 +149,8 @@ def test_any_order_and_repetition_ends_in_the_same_state(sessions):
 
     for story in STORIES:
         found = in_order[id(story)] = play(story, list)
-        assert (found["status"], found["ledger"]) == (story.status, story.ledger)
+        by_hand = (story.status, story.ledger, Counter(story.cases))
+        assert (found["status"], found["ledger"], found["cases"]) == by_hand
 
     @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(story=st.sampled_from(STORIES), data=st.data())
