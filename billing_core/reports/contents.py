@@ -81,6 +81,9 @@ class QuestionRow:
     kind: QuestionKind
 
 
+_SERVICE_TOTALS = select(*(getattr(ReportServiceTotal, name) for name in ServiceTotal.__dataclass_fields__)).order_by(
+    ReportServiceTotal.amount_minor.desc(), ReportServiceTotal.service_id
+)
 ORDERS = tuple(getattr(ReportOrder, name) for name in OrderRow.__dataclass_fields__)
 ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
     "order_number": ReportOrder.order_number,
@@ -96,12 +99,7 @@ ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
 
 def service_totals(session: Session, report: Report) -> list[ServiceTotal]:
     """The largest amount first."""
-    names = ServiceTotal.__dataclass_fields__
-    statement = (
-        select(*(getattr(ReportServiceTotal, name) for name in names))
-        .where(ReportServiceTotal.report_id == report.id)
-        .order_by(ReportServiceTotal.amount_minor.desc(), ReportServiceTotal.service_id)
-    )
+    statement = _SERVICE_TOTALS.where(ReportServiceTotal.report_id == report.id)
     return [ServiceTotal(*row) for row in session.execute(statement)]
 
 

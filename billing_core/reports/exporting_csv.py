@@ -77,6 +77,5 @@ def long(session: Session, report: Report) -> Iterator[bytes]:
 
 def _line_ends(currency: str) -> tuple[int, list[str]]:
     """How many minor units one major unit has, and for each remainder the end of a line: ``.00`` to ``.99``."""
-    places = decimal_places(currency)
-    unit = 10**places
-    return unit, [f".{part:0{places}d}\r\n" if places else "\r\n" for part in range(unit)]
+    unit, ends = exporting_rows.endings(decimal_places(currency))
+    return unit, [f"{end}\r\n" for end in ends]

@@ -6,14 +6,13 @@ Amounts are JSON numbers with exactly the currency's digits; they never pass thr
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from billing_core.money import decimal_places
 from billing_core.reports import contents, exporting_rows
-from billing_core.reports.exporting_rows import scaled
+from billing_core.reports.contents import ServiceTotal
+from billing_core.reports.exporting_rows import endings, scaled
 from billing_core.reports.queries import Report
 
 _ORDERS_A_CHUNK = 500
@@ -25,12 +24,10 @@ def detail(session: Session, report: Report) -> Iterator[bytes]:
     """The whole report: header, totals by service, orders with their service costs."""
     places = decimal_places(report.currency)
     totals = sorted(contents.service_totals(session, report), key=lambda total: total.service_id)
-    names = {total.service_id: json_text(total.service_name) for total in totals}
     by_service = {
-        str(total.service_id): {
-            "service_name": names[total.service_id],
-            "amount": scaled(total.amount_minor, places),
-        }
+        str(total.service_id): json_object(
+            {"service_name": json_text(total.service_name), "amount": scaled(total.amount_minor, places)}
+        )
         for total in totals
     }
     header = {
@@ -41,13 +38,14 @@ def detail(session: Session, report: Report) -> Iterator[bytes]:
         "end_date": json_text(report.period_end.isoformat()),
         "created_at": json_text(instant(report.created_at)),
         "total_amount": scaled(report.total_minor, places),
-        "service_totals": json_object({key: json_object(value) for key, value in by_service.items()}),
+        "service_totals": json_object(by_service),
     }
     # The header without its closing brace: the orders are its last member.
     yield f'{json_object(header)[:-1]}, "orders": ['.encode()
-    waiting, separator = [], ""
-    for order, charges in exporting_rows.by_order(session, report, exporting_rows.charges(report)):
-        waiting.append(separator + _order(order, charges, names, places))
+    waiting: list[str] = []
+    separator = ""
+    for order in _orders(session, report, totals, places):
+        waiting.append(separator + order)
         separator = ",\n"
         if len(waiting) == _ORDERS_A_CHUNK:
             yield "".join(waiting).encode()
@@ -55,30 +53,25 @@ def detail(session: Session, report: Report) -> Iterator[bytes]:
     yield ("".join(waiting) + "]}\n").encode()
 
 
+def _orders(session: Session, report: Report, totals: Sequence[ServiceTotal], places: int) -> Iterator[str]:
+    """Each order as an object. The part of a cost before its amount repeats, and is made once."""
+    names = {total.service_id: json_text(total.service_name) for total in totals}
+    starts = {number: f'{{"service_id": {number}, "service_name": {name}, "amount": ' for number, name in names.items()}
+    unit, ends = endings(places)
+    charges, orders = exporting_rows.charges(report), exporting_rows.referenced_orders(report)
+    for (order_id, reference, day, total_minor), charged in exporting_rows.by_order(session, report, charges, orders):
+        costs = ", ".join(
+            [f"{starts[service_id]}{minor // unit}{ends[minor % unit]}}}" for _, service_id, minor in charged]
+        )
+        yield (
+            f'{{"order_id": {order_id}, "reference_number": {json_text(reference)}, "order_date": "{day}", '
+            f'"total_amount": {total_minor // unit}{ends[total_minor % unit]}, "service_costs": [{costs}]}}'
+        )
+
+
 def instant(moment: datetime) -> str:
     """As the documents write it: ``2023-02-01T12:00:00Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _order(
-    order: Row[*tuple[Any, ...]],
-    charges: Sequence[Row[*tuple[Any, ...]]],
-    names: Mapping[int, str],
-    places: int,
-) -> str:
-    costs = ", ".join(
-        f'{{"service_id": {service_id}, "service_name": {names[service_id]}, "amount": {scaled(minor, places)}}}'
-        for _, service_id, minor in charges
-    )
-    return json_object(
-        {
-            "order_id": str(order.order_id),
-            "reference_number": json_text(order.reference_number),
-            "order_date": json_text(order.order_date.isoformat()),
-            "total_amount": scaled(order.total_minor, places),
-            "service_costs": f"[{costs}]",
-        }
-    )
 
 
 def json_object(members: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ once. Quantities and prices stay the scaled integers that are stored; the writer
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
@@ -89,6 +89,16 @@ def orders(report: Report) -> Select[*tuple[Any, ...]]:
     )
 
 
+def referenced_orders(report: Report) -> Select[*tuple[Any, ...]]:
+    """(order id, reference number, day, minor units) of every order of the report."""
+    rows = ReportOrder.__table__.c
+    return (
+        select(rows.order_id, rows.reference_number, rows.order_date, rows.total_minor)
+        .where(rows.report_id == report.id)
+        .order_by(rows.order_id)
+    )
+
+
 def questions(report: Report) -> Select[*tuple[Any, ...]]:
     """(order id, order number, service name or None, SKU, kind), by kind and order."""
     return (
@@ -107,16 +117,19 @@ def questions(report: Report) -> Select[*tuple[Any, ...]]:
 
 
 def by_order(
-    session: Session, report: Report, charges: Select[*tuple[Any, ...]]
+    session: Session,
+    report: Report,
+    charges: Select[*tuple[Any, ...]],
+    orders_read: Select[*tuple[Any, ...]] | None = None,
 ) -> Iterator[tuple[Row[*tuple[Any, ...]], list[Row[*tuple[Any, ...]]]]]:
-    """Each order with its charges; ``charges`` selects the order's id first.
+    """Each order with its charges; ``charges`` selects the order's id first, and so do the ``orders`` that are read.
 
     Both lie in the order of the orders' ids, so that two cursors walk side by side: no join repeats an order's text
     for each of its charges.
     """
     charged = groupby(_one_by_one(session, charges), key=itemgetter(0))
     order_id, of_order = next(charged, _NO_MORE)
-    for order in _one_by_one(session, orders(report)):
+    for order in _one_by_one(session, orders(report) if orders_read is None else orders_read):
         if order[0] == order_id:
             yield order, list(of_order)
             order_id, of_order = next(charged, _NO_MORE)
@@ -145,6 +158,16 @@ def scaled(value: int, places: int) -> str:
         return str(value)
     whole, part = divmod(abs(value), 10**places)
     return f"{'-' if value < 0 else ''}{whole}.{part:0{places}d}"
+
+
+@cache
+def endings(places: int) -> tuple[int, list[str]]:
+    """How many minor units one major unit has, and what stands after the whole units: ``.00`` to ``.99``.
+
+    For amounts that are never negative: ``f"{minor // unit}{ends[minor % unit]}"`` takes no call.
+    """
+    unit = 10**places
+    return unit, [f".{part:0{places}d}" if places else "" for part in range(unit)]
 
 
 @lru_cache(maxsize=4_096)
