@@ -13,7 +13,17 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-MEASUREMENTS = ("rating", "exporting", "importing", "pages", "documents", "ledger", "invoicing", "api_invoices")
+MEASUREMENTS = (
+    "rating",
+    "exporting",
+    "importing",
+    "pages",
+    "documents",
+    "ledger",
+    "invoicing",
+    "api_invoices",
+    "api_reports",
+)
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("sqlalchemy", "streamlit", "pandas", "plotly", "fpdf2", "uharfbuzz")
 
