@@ -3,6 +3,7 @@
 Names are a promise: ``BILLING_…``, ``STRIPE_…``, and ``PORT``.
 """
 
+import re
 import secrets
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -94,6 +96,15 @@ class Settings(BaseSettings):
         description="Lets outgoing webhooks go to private and loopback addresses, and without encryption",
     )
 
+    @field_validator("trusted_origins")
+    @classmethod
+    def _origins_are_sites(cls, given: str) -> str:
+        """A pattern such as “*” would trust everybody with people's sessions."""
+        for origin in filter(None, (one.strip().rstrip("/") for one in given.split(","))):
+            if not _ORIGIN.fullmatch(origin):
+                raise SystemExit(f"BILLING_TRUSTED_ORIGINS: “{origin}” is not a site such as https://app.example.com")
+        return given
+
     @property
     def sqlalchemy_url(self) -> str:
         """The database's URL with the driver that we ship."""
@@ -111,7 +122,7 @@ class Settings(BaseSettings):
     @property
     def trusted(self) -> frozenset[str]:
         """The trusted origins as browsers send them: scheme, name and port, without a slash at the end."""
-        return frozenset(one.strip().rstrip("/") for one in self.trusted_origins.split(",") if one.strip())
+        return frozenset(one.strip().rstrip("/").lower() for one in self.trusted_origins.split(",") if one.strip())
 
     @property
     def metrics_token(self) -> str | None:

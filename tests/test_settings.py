@@ -35,3 +35,13 @@ def test_every_spelling_of_a_postgresql_address_gets_our_driver(given):
 
 def test_without_a_database_address_it_is_sqlite_in_the_data_folder(tmp_path):
     assert Settings(data_dir=tmp_path, database_url="").sqlalchemy_url == f"sqlite:///{tmp_path}/billing.sqlite3"
+
+
+def test_trusted_origins_are_sites_and_never_patterns():
+    assert Settings(trusted_origins=" https://App.example.com/ ,http://localhost:5176,").trusted == {
+        "https://app.example.com",
+        "http://localhost:5176",
+    }
+    for given in ("*", "null", "https://*.example.com", "app.example.com", "https://a.example/path", "https://a@b"):
+        with pytest.raises(SystemExit, match="is not a site"):
+            Settings(trusted_origins=given)

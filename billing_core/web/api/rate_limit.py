@@ -5,14 +5,17 @@ import time
 from dataclasses import dataclass
 from functools import cache
 
+import structlog
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
-from limits.storage import storage_from_string
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
 from billing_core.settings import settings
 
 PER_MINUTE = RateLimitItemPerMinute(100, namespace="api-minute")
 PER_SECOND = RateLimitItemPerSecond(10, namespace="api-second")
+_log = structlog.get_logger()
 HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 
@@ -33,7 +36,16 @@ class Count:
 
 def count(limit_key: str) -> Count:
     """Count one more request. One that is refused is not counted, so that waiting helps."""
-    limiter = _limiter()
+    if settings().redis_url:
+        try:
+            return _counted(_shared(), limit_key)
+        except StorageError as error:
+            # Programs go on working; each process counts for itself until it is back.
+            _log.warning("the shared limits cannot be reached", kind=type(error.storage_error).__name__)
+    return _counted(_own(), limit_key)
+
+
+def _counted(limiter: MovingWindowRateLimiter, limit_key: str) -> Count:
     refused: RateLimitItem | None = None
     if not limiter.test(PER_MINUTE, limit_key):
         refused = PER_MINUTE
@@ -49,11 +61,18 @@ def count(limit_key: str) -> Count:
 
 
 @cache
-def _limiter() -> MovingWindowRateLimiter:
-    """Shared between processes where there is a Redis; else this process's own memory."""
-    return MovingWindowRateLimiter(storage_from_string(settings().redis_url or "memory://"))
+def _own() -> MovingWindowRateLimiter:
+    return MovingWindowRateLimiter(MemoryStorage())
+
+
+@cache
+def _shared() -> MovingWindowRateLimiter:
+    """Between processes, in the Redis of the settings; one that does not answer is not waited for."""
+    patience = {"socket_timeout": 1, "socket_connect_timeout": 1}
+    return MovingWindowRateLimiter(storage_from_string(settings().redis_url, wrap_exceptions=True, **patience))
 
 
 def forget() -> None:
     """Start counting anew, as tests do."""
-    _limiter.cache_clear()
+    _own.cache_clear()
+    _shared.cache_clear()

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from billing_core.settings import settings
 from billing_core.web import throttle
 from billing_core.web.api import rate_limit
 from billing_core.web.api.app import guarded
@@ -77,6 +78,16 @@ def test_each_key_counts_for_itself_and_so_does_each_address_without_one(client,
     assert ask(client, Authorization=other).status_code == 404
     assert [ask(browser()).status_code for _ in range(11)] == [401] * 10 + [429]
     assert ask(client, Authorization=other).status_code == 404
+
+
+def test_without_the_shared_redis_each_process_counts_for_itself(client, clock, monkeypatch):
+    monkeypatch.setenv("BILLING_REDIS_URL", "redis://127.0.0.1:1")
+    settings.cache_clear()
+    try:
+        assert [ask(client).status_code for _ in range(11)] == [404] * 10 + [429]
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
 
 
 def test_passwords_are_tried_ten_times_in_a_quarter_of_an_hour(clock, browser, ana):
