@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from billing_core import runtime
 from billing_core.businesses.queries import default_business
+from billing_core.collecting import verification as collecting
 from billing_core.commands import Answer
 from billing_core.dates import day_in, utc_now
 from billing_core.ledger import verification as ledger
@@ -28,6 +29,7 @@ def _verify(_arguments: Namespace) -> Answer:
             *reports.verify(session),
             *ledger.checks(session),
             *receivables.checks(session, today=today),
+            *collecting.checks(session),
         ]
     lines = []
     for check in checks:

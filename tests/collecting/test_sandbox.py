@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from billing_core.businesses.queries import default_business
 from billing_core.collecting import choice, delivery, inbox, links, refunding, sandbox, stripe_signature, workflow
+from billing_core.collecting import verification as collecting
 from billing_core.collecting.gateway import BalanceTransaction, Declined
 from billing_core.collecting.models import PaymentCase
 from billing_core.collecting.sandbox import SandboxGateway
@@ -130,7 +131,9 @@ def test_the_whole_circle(sessions, gateway, way):
         assert [made.amount_minor for made in session.scalars(select(Refund).order_by(Refund.id))] == [38_00, 200_00]
         assert session.scalars(select(PaymentCase)).all() == []
         assert session.scalars(select(OutboxMessage.state).distinct()).all() == ["delivered"]
-        assert [check.wrong for check in verification.checks(session, today=TODAY) if check.wrong] == []
+        proofs = [*verification.checks(session, today=TODAY), *collecting.checks(session)]
+        assert [check.wrong for check in proofs if check.wrong] == []
+        assert all(check.proven for check in collecting.checks(session) if "active" not in check.name)
     books = list(gateway.balance_transactions(LATER, LATER + timedelta(seconds=2)))
     assert [(line.type, line.amount_minor, line.fee_minor) for line in books if line.type == "charge"] == [
         ("charge", 238_00, 7_20)

@@ -3,10 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from billing_core.businesses.queries import default_business
-from billing_core.collecting import delivery, expiry, links, workflow
+from billing_core.collecting import delivery, expiry, links, verification, workflow
 from billing_core.collecting.gateway import ChargeLine, Declined
 from billing_core.collecting.links import LinkFilter
 from billing_core.customers.models import Customer
@@ -15,7 +15,7 @@ from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices import document, following, queries, service
 from billing_core.invoices.content import Content
 from billing_core.invoices.models import Invoice, InvoiceState
-from billing_core.invoices.payment_links import GATEWAY, LinkState, Mode
+from billing_core.invoices.payment_links import GATEWAY, LinkState, Mode, PaymentLink
 from billing_core.invoices.service import Details
 from billing_core.outbox import delivery as outbox
 from billing_core.outbox.models import OutboxMessage
@@ -43,6 +43,18 @@ def draft_id(sessions) -> int:
 def open_id(sessions) -> int:
     with sessions.begin() as session:
         return an_invoice(session, a_customer(session)).id
+
+
+@pytest.fixture(autouse=True)
+def proven(sessions):
+    """In the end, whatever was done: who can pay online, pays what is due."""
+    yield
+    assert wrong(sessions) == []
+
+
+def wrong(sessions) -> list[str]:
+    with sessions() as session:
+        return [one for check in verification.checks(session) for one in check.wrong]
 
 
 def issue(sessions, gateway, invoice_id, *, now=NOW) -> links.LinkRow:
@@ -387,3 +399,19 @@ def test_links_are_listed_by_state_text_and_order(sessions, gateway):
             links.StateCount(LinkState.ACTIVE, "USD", 1, 119_00),
             links.StateCount(LinkState.DEACTIVATED, "USD", 1, 238_00),
         ]
+
+
+def test_verify_finds_a_link_that_asks_for_something_else(sessions, gateway, open_id):
+    link = issue(sessions, gateway, open_id)
+
+    def put(row, identity, **facts):
+        with sessions.begin() as session:
+            session.execute(update(row).where(row.id == identity).values(**facts))
+
+    for facts in ({"amount_minor": 1}, {"currency": "EUR"}, {"url": "https://elsewhere.example"}):
+        put(PaymentLink, link.id, **facts)
+        assert wrong(sessions) == [f"payment link id {link.id} of INV-2026-001"]
+        put(PaymentLink, link.id, amount_minor=link.amount_minor, currency="USD", url=link.url)
+    put(PaymentLink, link.id, state=LinkState.PAID)
+    assert wrong(sessions) == [f"invoice id {open_id}, INV-2026-001, leads to no active link"]
+    put(Invoice, open_id, payment_url=None)
