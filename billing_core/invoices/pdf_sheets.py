@@ -166,6 +166,8 @@ class Sheets(Paper):
     def column_for(self, title: str, texts: Iterable[str], *, most: float = 30, right: bool = True) -> Column:
         """A column just wide enough for its title and its longest text; figures wider than ``most`` are set
         smaller."""
-        longest = max(texts, key=len, default="")
-        needed = max(self.width_of(title, size=8, bold=True), self.width_of(longest, size=TEXT))
+        # Figures are as wide as they are long; words such as days are not, and are cut where there is no room.
+        longest = [max(texts, key=len, default="")] if right else set(texts)
+        widest = max((self.width_of(text, size=TEXT) for text in longest), default=0.0)
+        needed = max(self.width_of(title, size=8, bold=True), widest)
         return Column(title, min(needed, most) + 4.5, right)

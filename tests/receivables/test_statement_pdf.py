@@ -40,6 +40,14 @@ def test_it_leads_from_what_was_owed_to_what_is_owed(session):
     assert "IBAN GB29" in page
 
 
+def test_no_day_is_cut_because_another_is_as_long_and_narrower(session):
+    customer = a_customer(session)
+    pay(session, customer, 4_000)
+    (page,) = pages(session, customer, Period(date(2026, 1, 10), MARCH.end))
+    assert "Jan 10, 2026 Opening balance" in page
+    assert "Mar 10, 2026 Payment" in page
+
+
 def test_what_was_undone_is_said(session):
     customer = a_customer(session)
     payment = pay(session, customer, 4_000)
