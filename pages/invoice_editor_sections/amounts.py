@@ -43,11 +43,18 @@ def _row(one: Sum, currency: str) -> str:
     return f"| {mark}{md(one.label)}{mark} | {mark}{md(formats.amount(one.minor, currency))}{mark} |"
 
 
-def strip(totals: Totals, *, kept_minor: int | None, paper_minor: int | None, owed_minor: int | None = None) -> None:
-    """Say whether lines, tax rows, total, PDF and ledger agree: each computed from its own source.
+def strip(
+    totals: Totals,
+    *,
+    kept_minor: int | None,
+    paper_minor: int | None,
+    owed_minor: int | None = None,
+    link_minor: int | None = None,
+) -> None:
+    """Say whether lines, tax rows, total, PDF, ledger and payment link agree: each computed from its own source.
 
     ``kept_minor``: the stored invoice's; ``paper_minor``: what the PDF says; ``owed_minor``: what the ledger has
-    posted as owed.
+    posted as owed; ``link_minor``: what the payment link asks for, where all of the invoice is due.
     """
     currency = totals.currency
     net = sum(totals.lines) - totals.discount_minor + totals.remainder_minor
@@ -59,6 +66,7 @@ def strip(totals: Totals, *, kept_minor: int | None, paper_minor: int | None, ow
         *([("stored", kept_minor)] if kept_minor is not None else []),
         *([("PDF", paper_minor)] if paper_minor is not None else []),
         *([("ledger", owed_minor)] if owed_minor is not None else []),
+        *([("payment link", link_minor)] if link_minor is not None else []),
     ]
     agree = len({minor for _, minor in figures}) == 1
     if agree:

@@ -45,7 +45,7 @@ Step = Callable[[], None]
 
 def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     _header(read, actor, invoice)
-    paying_online.draw(read, actor, invoice)
+    link_minor = paying_online.draw(read, actor, invoice)
     if invoice.sent_at:
         ledger_rows.cards(invoice)
     content = read.plain(queries.content, invoice)
@@ -53,7 +53,7 @@ def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     _lines(content, totals)
     says, paper = preview.beside()
     with says:
-        _sums(read, invoice, content, totals)
+        _sums(read, invoice, content, totals, link_minor)
         linked.draw(read, actor, invoice)
         timeline.draw(read, invoice)
     with paper:
@@ -153,7 +153,7 @@ def _lines(content: Content, totals: Totals) -> None:
     tables.show(rows, columns, key="invoice_lines", alt="Lines of the invoice", height=height)
 
 
-def _sums(read: Reader, invoice: InvoiceView, content: Content, totals: Totals) -> None:
+def _sums(read: Reader, invoice: InvoiceView, content: Content, totals: Totals, link_minor: int | None) -> None:
     with st.container(horizontal_alignment="right"):
         amounts.table(totals, content)
     paper = read.plain(document.of_invoice, invoice.id)
@@ -163,6 +163,7 @@ def _sums(read: Reader, invoice: InvoiceView, content: Content, totals: Totals) 
         kept_minor=invoice.total_minor,
         paper_minor=paper.totals.total_minor,
         owed_minor=posted,
+        link_minor=link_minor if invoice.due_minor == invoice.total_minor else None,
     )
     if invoice.notes:
         st.caption("Notes")

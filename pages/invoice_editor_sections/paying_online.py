@@ -19,22 +19,26 @@ from pages.ui.text import md
 _EVERY = "2s"
 
 
-def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
-    """Nothing where no link was ever issued: the button for it is among the invoice's actions."""
+def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> int | None:
+    """What an active link asks for, in minor units, or None.
+
+    Draws nothing where no link was ever issued: the button for it is among the invoice's actions.
+    """
     if not actor.may(Permission.PAYMENT_READ):
-        return
+        return None
     # Not from memory: a click or a refusal changes a link without anybody's doing here.
     with context.reading() as session:
         found = links.of_invoice(session, actor, invoice.id)
     _disputes(read, invoice)
     if not found:
-        return
+        return None
     newest, earlier = found[0], found[1:]
     with st.container(border=True):
         one_link(read, actor, newest, version=invoice.version)
         if earlier:
             with st.expander(f"Earlier links ({len(earlier)})"):
                 _earlier(earlier, read.company.time_zone)
+    return newest.amount_minor if newest.state is LinkState.ACTIVE else None
 
 
 def one_link(read: Reader, actor: Actor, link: LinkRow, *, version: int | None = None) -> None:

@@ -23,6 +23,10 @@ _HOLD = timedelta(days=14)
 def details(invoice: InvoiceView) -> None:
     """``invoice`` as it was when the dialog opened: a colleague's change in between is noticed."""
     st.caption("Lines and amounts of a sent invoice do not change; a credit note puts right what is wrong in them.")
+    if invoice.payment_url:
+        st.caption(
+            "A change ends the payment link, which was issued for what the invoice says now: issue a new one then."
+        )
     key = f"details_{invoice.id}_{invoice.version}"
     name = st.text_input(
         "Bill to", invoice.customer_name, max_chars=LONGEST["customer_name"], key=f"{key}_customer_name"

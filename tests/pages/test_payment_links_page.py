@@ -80,6 +80,7 @@ def test_two_clicks_issue_a_link_for_exactly_what_is_due(page_as, sessions, invo
     # The customer gets our own address, which leads on; the gateway's is not shown.
     assert page.code[0].value.endswith(f"/pay/{link.token}")
     assert "Payment link over 238.00 USD issued" in shown(page)
+    assert "ledger = payment link = 238.00 USD ✓" in " ".join(one.value for one in page.success).replace("\xa0", " ")
 
 
 def test_a_draft_says_what_issuing_does_and_is_opened_by_it(page_as, sessions, collector):
