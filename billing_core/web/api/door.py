@@ -83,15 +83,16 @@ def _judge(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, st
     """Who asks, why they are refused if they are, and the headers that the answer bears in any case."""
     problem: Problem | None = None
     caller: Caller | None = None
+    is_open = scope["path"] in OPEN
     try:
-        caller = find_caller(scope, now=utc_now())
+        caller = None if is_open else find_caller(scope, now=utc_now())
     except Forbidden as error:
         problem = problems.of_error(error)
     count = rate_limit.count(caller.limit_key if caller else f"address:{_address(scope)}")
     if count.wait:
         said = f"Request was throttled. Expected available in {count.wait} seconds."
         problem = problems.of_status(429, said)
-    elif caller is None and problem is None and scope["path"] not in OPEN:
+    elif caller is None and problem is None and not is_open:
         problem = problems.of_status(401)
     return caller, problem, count.headers
 

@@ -246,6 +246,13 @@ def test_only_trusted_sites_pages_may_use_a_browsers_session(probed, front_end, 
         settings.cache_clear()
 
 
+def test_a_browser_that_is_signed_in_may_get_a_token_like_any_other(probed, front_end, ana):
+    client = front_end("finance")
+    del client.headers["X-CSRF-Token"]
+    given = {"email": "ana@example.com", "password": PASSWORD}
+    assert client.post("/api/v1/auth/token", json=given, headers={"Authorization": "Bearer old"}).status_code == 200
+
+
 def test_a_wrong_header_is_not_mended_by_a_cookie(probed, front_end):
     client = front_end()
     assert client.get("/api/v2/probe/refuses/NotFound", headers={"Authorization": "Bearer x"}).status_code == 401
