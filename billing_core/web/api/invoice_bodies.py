@@ -61,13 +61,18 @@ EmailAddress = Annotated[
     str, AfterValidator(_address), WithJsonSchema({"type": "string", "format": "email", "maxLength": 254})
 ]
 Quantity = Annotated[
-    Number, AfterValidator(_positive), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": LARGEST})
+    Number, AfterValidator(_positive), WithJsonSchema({"type": "number", "minimum": 0.000001, "maximum": LARGEST})
 ]
 Price = Annotated[Number, WithJsonSchema({"type": "number", "minimum": 0, "maximum": LARGEST})]
 Percentage = Annotated[Number, WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100})]
 Name = Annotated[str, Field(max_length=LONGEST["customer_name"])]
 Terms = Annotated[str, Field(max_length=LONGEST["payment_terms"], examples=["Net 30"])]
 Notes = Annotated[str, Field(max_length=LONGEST["notes"])]
+
+
+def _without_most(schema: dict[str, Any]) -> None:
+    """A body of so many lines may be too large, which is another answer than to too many."""
+    del schema["maxItems"]
 
 
 class NewLine(Body):
@@ -94,7 +99,7 @@ class NewInvoice(Body):
     currency: Currency | None = Field(None, description="USD where it is left out")
     notes: Notes | None = Field(None, examples=["Thank you for your business!"])
     payment_terms: Terms | None = None
-    line_items: list[NewLine] = Field(min_length=1, max_length=MOST_LINES)
+    line_items: list[NewLine] = Field(min_length=1, max_length=MOST_LINES, json_schema_extra=_without_most)
 
     def addressed(self) -> Addressed:
         return Addressed(
