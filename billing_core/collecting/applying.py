@@ -6,30 +6,28 @@ newest failure and payment of a link by their instants.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
 from billing_core.businesses import queries as businesses
-from billing_core.collecting import cases, disputes, events, fees, refunds_told
+from billing_core.collecting import cases, disputes, events, fees, places, refunds_told
 from billing_core.collecting.cases import Cause
-from billing_core.collecting.events import Disputed, Failed, Noted, Paid, Refs, Refunded, Unused
-from billing_core.collecting.models import CaseKind, PaymentCase
+from billing_core.collecting.events import Disputed, Failed, Noted, Paid, Refunded, Unused
+from billing_core.collecting.models import CaseKind
+from billing_core.collecting.places import Place
 from billing_core.customers import queries as customers
 from billing_core.dates import day_in
 from billing_core.errors import NotFound
 from billing_core.identity import SYSTEM, Permission
 from billing_core.invoices import lifecycle, payment_links
-from billing_core.invoices import queries as invoices
 from billing_core.invoices.lifecycle import Change
-from billing_core.invoices.models import EventKind, Invoice, InvoiceState
-from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
+from billing_core.invoices.models import EventKind, InvoiceState
+from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode
 from billing_core.money import Money
 from billing_core.payments import received
-from billing_core.payments.models import Allocation, Payment, PaymentMethod
+from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import GatewayNames, Received
 
 
@@ -44,24 +42,6 @@ class Outcome:
     said: str
     used: bool = True
     invoice_id: int | None = None
-
-
-@dataclass(slots=True)
-class _Place:
-    """The invoice that an event is about, and the link that it came by where there is one; both locked."""
-
-    invoice: Invoice
-    link: PaymentLink | None
-    mode: Mode
-    now: datetime
-    zone: str
-
-    def day(self, instant: datetime) -> date:
-        return min(day_in(self.zone, instant), self.today)
-
-    @property
-    def today(self) -> date:
-        return day_in(self.zone, self.now)
 
 
 _NOT_OURS = Outcome("Not ours: nothing of what it names was made here", used=False)
@@ -82,26 +62,26 @@ def apply(session: Session, event: Mapping[str, Any], *, mode: Mode, now: dateti
         case Disputed() as disputed:
             return _disputed(session, disputed, now)
         case Noted(refs, said):
-            place = _place(session, refs, mode, now)
+            place = places.place_of(session, refs, mode, now)
             return Outcome(said, invoice_id=place.invoice.id) if place else _NOT_OURS
         case Unused(why):
             return Outcome(why, used=False)
 
 
 def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:
-    place = _place(session, paid.refs, mode, now)
+    place = places.place_of(session, paid.refs, mode, now)
     if place is None:
         return _NOT_OURS
     invoice, link = place.invoice, place.link
     if paid.refs.stripe_invoice_id:
-        _name(session, place, paid.refs.stripe_invoice_id)
+        places.name_invoice(session, place, paid.refs.stripe_invoice_id)
     if paid.by_invoice and not (link.way is CollectionWay.HOSTED_INVOICE if link else paid.sent):
         return Outcome("The receipt of a payment that its other events tell", invoice_id=invoice.id)
     if link and link.way is CollectionWay.HOSTED_INVOICE and not paid.by_invoice:
         return Outcome("A payment that its invoice's event tells", invoice_id=invoice.id)
     if link is not None:
         link.last_paid_at = max(link.last_paid_at or paid.at, paid.at)
-    known = _payment(session, key=paid.key)
+    known = places.payment_named(session, key=paid.key)
     if known is not None:
         known.intent_id, known.charge_id = known.intent_id or paid.intent_id, known.charge_id or paid.charge_id
         said = "The payment was recorded before"
@@ -111,7 +91,7 @@ def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:
     return Outcome(said, invoice_id=invoice.id)
 
 
-def _record(session: Session, place: _Place, paid: Paid) -> str:
+def _record(session: Session, place: Place, paid: Paid) -> str:
     """Take the money in. It pays the invoice where it is exactly what is due; else a person has to decide."""
     invoice = place.invoice
     came = Money(paid.amount_minor, paid.currency)
@@ -154,7 +134,7 @@ def _record(session: Session, place: _Place, paid: Paid) -> str:
     return f"{came} kept as credit: {why}"
 
 
-def _difference(place: _Place, came: Money, expected: Money) -> tuple[CaseKind, str]:
+def _difference(place: Place, came: Money, expected: Money) -> tuple[CaseKind, str]:
     """Why a payment does not pay its invoice; judged by what the link asked for first, which does not change."""
     link = place.link
     if came.currency != expected.currency:
@@ -166,7 +146,7 @@ def _difference(place: _Place, came: Money, expected: Money) -> tuple[CaseKind, 
     return CaseKind.AMOUNT_DIFFERS, f"on which {expected} was due"
 
 
-def _end_link(session: Session, place: _Place) -> None:
+def _end_link(session: Session, place: Place) -> None:
     """Nobody can pay by this link again: the gateway takes one payment by each."""
     link = place.link
     if link is None or link.state is LinkState.PAID:
@@ -181,7 +161,7 @@ def _end_link(session: Session, place: _Place) -> None:
 
 
 def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outcome:
-    place = _place(session, failed.refs, mode, now)
+    place = places.place_of(session, failed.refs, mode, now)
     if place is None:
         return _NOT_OURS
     link = place.link
@@ -193,7 +173,7 @@ def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outc
     return Outcome(f"The payment failed: {failed.reason}"[:200], invoice_id=place.invoice.id)
 
 
-def _judge(session: Session, place: _Place) -> None:
+def _judge(session: Session, place: Place) -> None:
     """Whether the last that we know of the link is a failure: then the open invoice says so, else it does not."""
     session.flush()
     invoice, link = place.invoice, place.link
@@ -214,7 +194,7 @@ def _judge(session: Session, place: _Place) -> None:
 def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -> Outcome:
     if refunded.paid is not None and not _paid(session, refunded.paid, mode, now).used:
         return _NOT_OURS
-    payment = _payment(session, key=refunded.intent_id or "", charge_id=refunded.charge_id)
+    payment = places.payment_named(session, key=refunded.intent_id or "", charge_id=refunded.charge_id)
     if payment is None:
         raise NotYet("No payment with this charge is known")
     zone = businesses.one(session, payment.business_id).time_zone
@@ -231,81 +211,14 @@ def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -
     payment.charge_id = payment.charge_id or refunded.charge_id
     back = Money(sum(refund.amount_minor for refund in made), payment.currency)
     said = f"{back} went back to the payer" if made else "Nothing that was not recorded before, or a case"
-    return Outcome(said, invoice_id=_invoice_of(session, payment.id))
+    return Outcome(said, invoice_id=places.invoice_of(session, payment.id))
 
 
 def _disputed(session: Session, disputed: Disputed, now: datetime) -> Outcome:
-    payment = _payment(session, key=disputed.intent_id or "", charge_id=disputed.charge_id)
+    payment = places.payment_named(session, key=disputed.intent_id or "", charge_id=disputed.charge_id)
     if payment is None:
         raise NotYet("No payment with this charge is known")
     customers.for_change(session, SYSTEM, payment.customer_id)
-    invoice_id = _invoice_of(session, payment.id)
+    invoice_id = places.invoice_of(session, payment.id)
     dispute = disputes.note(session, SYSTEM, payment, invoice_id, disputed, now=now)
     return Outcome(f"The dispute is {dispute.state.value}", invoice_id=invoice_id)
-
-
-def _place(session: Session, refs: Refs, mode: Mode, now: datetime) -> _Place | None:
-    """What the event names, locked: the customer, then the invoice, then the link. None where it is not ours."""
-    link_id, invoice_id = _found(session, refs, mode)
-    if invoice_id is None:
-        return None
-    customer_id = session.scalar(select(Invoice.customer_id).where(Invoice.id == invoice_id))
-    if customer_id is None:
-        return None
-    customers.for_change(session, SYSTEM, customer_id)
-    invoice = invoices.for_change(session, SYSTEM, invoice_id)
-    locked = select(PaymentLink).where(PaymentLink.id == link_id).with_for_update()
-    link = session.scalars(locked.execution_options(populate_existing=True)).one() if link_id is not None else None
-    zone = businesses.one(session, invoice.business_id).time_zone
-    return _Place(invoice, link, mode, now, zone)
-
-
-def _found(session: Session, refs: Refs, mode: Mode) -> tuple[int | None, int | None]:
-    """(link, invoice) by the surest name that the event has. A link of another mode is none of ours."""
-    by_name = (
-        (refs.link_id, PaymentLink.public_id == refs.link_id),
-        (refs.gateway_link_id, PaymentLink.gateway_id == refs.gateway_link_id),
-        (
-            refs.stripe_invoice_id,
-            or_(
-                PaymentLink.gateway_id == refs.stripe_invoice_id,
-                PaymentLink.stripe_invoice_id == refs.stripe_invoice_id,
-            ),
-        ),
-    )
-    for name, condition in by_name:
-        if name:
-            statement = select(PaymentLink.id, PaymentLink.invoice_id, PaymentLink.mode).where(condition)
-            row = session.execute(statement.order_by(PaymentLink.id.desc()).limit(1)).one_or_none()
-            if row is not None:
-                return (row.id, row.invoice_id) if row.mode is mode else (None, None)
-    if refs.invoice_id:
-        return None, session.scalar(select(Invoice.id).where(Invoice.public_id == refs.invoice_id))
-    return None, None
-
-
-def _payment(session: Session, *, key: str, charge_id: str = "") -> Payment | None:
-    """The payment that the gateway calls so."""
-    names = [Payment.gateway_key == key, Payment.intent_id == key] if key else []
-    if charge_id:
-        names += [Payment.charge_id == charge_id, Payment.gateway_key == charge_id]
-    return session.scalars(select(Payment).where(or_(*names)).order_by(Payment.id).limit(1)).one_or_none()
-
-
-def _invoice_of(session: Session, payment_id: int) -> int | None:
-    """The invoice that the payment paid, or was meant to."""
-    paid = select(Allocation.invoice_id).where(Allocation.payment_id == payment_id).order_by(Allocation.id)
-    meant = select(PaymentCase.invoice_id).where(
-        PaymentCase.payment_id == payment_id, PaymentCase.invoice_id.is_not(None)
-    )
-    return session.scalar(paid.limit(1)) or session.scalar(meant.order_by(PaymentCase.id).limit(1))
-
-
-def _name(session: Session, place: _Place, stripe_invoice_id: str) -> None:
-    """Note what the gateway calls the invoice, once it does. Nobody who edits it has to read it again for that."""
-    if place.invoice.stripe_invoice_id != stripe_invoice_id:
-        of_it = update(Invoice).where(Invoice.id == place.invoice.id)
-        session.execute(of_it.values(stripe_invoice_id=stripe_invoice_id, version=Invoice.version))
-        set_committed_value(place.invoice, "stripe_invoice_id", stripe_invoice_id)
-    if place.link is not None and place.link.stripe_invoice_id is None:
-        place.link.stripe_invoice_id = stripe_invoice_id

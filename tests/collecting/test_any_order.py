@@ -152,7 +152,7 @@ def test_any_order_and_repetition_ends_in_the_same_state(sessions):
         by_hand = (story.status, story.ledger, Counter(story.cases))
         assert (found["status"], found["ledger"], found["cases"]) == by_hand
 
-    @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(story=st.sampled_from(STORIES), data=st.data())
     def any_order(story, data):
         def shuffled(events: list[Object]) -> list[Object]:
