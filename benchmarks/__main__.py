@@ -23,6 +23,7 @@ MEASUREMENTS = (
     "invoicing",
     "api_invoices",
     "api_reports",
+    "webhooks",
 )
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("sqlalchemy", "streamlit", "pandas", "plotly", "fpdf2", "uharfbuzz")
