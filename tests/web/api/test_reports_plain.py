@@ -154,6 +154,23 @@ def test_the_same_again_is_the_same_report_and_a_change_makes_another(sessions, 
     assert client.get(f"{REPORTS}{ACME_JANUARY}/").json()["total_amount"] == 1500
 
 
+@pytest.mark.parametrize("output_format", ["json", "csv"])
+def test_a_request_that_comes_twice_gets_the_first_answer_though_orders_came_in_between(
+    sessions, company, program, output_format
+):
+    client = program("manager")
+    client.headers["Idempotency-Key"] = "once"
+    wanted = {"customer_id": ACME, "start_date": "2023-01-15", "end_date": "2023-01-16", "output_format": output_format}
+    first = client.post(f"{REPORTS}generate/", json=wanted)
+    with sessions.begin() as session:
+        an_order(session, ACME, 10009, "2023-01-16", picking=1, shipping=0)
+    again = client.post(f"{REPORTS}generate/", json=wanted)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.content == first.content
+    assert again.headers["content-type"] == first.headers["content-type"]
+    assert ids(client, start_date="2023-01-15", end_date="2023-01-16") == [4]
+
+
 def test_a_uuid_and_an_address_without_its_last_slash_serve_as_well(sessions, company, program):
     client = program()
     with sessions() as session:
