@@ -67,6 +67,8 @@ def service_of(mode: Mode) -> str:
 
 def _read_books(actor: Actor, period: Period, there: str) -> None:
     """Read them with the count in sight; what was read stays when somebody leaves in the middle."""
+    lines = 0
+    refusal: BillingError | None = None
     with st.status(f"Reading {there}'s books", expanded=False) as status:
         try:
             lines = reconciliation.read_books(
@@ -79,8 +81,10 @@ def _read_books(actor: Actor, period: Period, there: str) -> None:
             )
         except BillingError as error:
             status.update(label=f"{formats.sentence(there)}'s books could not be read", state="error")
-            context.refused(error)
-            return
+            refusal = error
+    if refusal is not None:
+        context.refused(refusal)
+        return
     messages.say(f"Read {formats.counted(lines, 'line')}")
     st.rerun()
 
