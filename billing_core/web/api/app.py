@@ -3,6 +3,7 @@
 from functools import cache
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -54,6 +55,7 @@ def api_app() -> FastAPI:
     openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.state.addresses = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     return app
 
 

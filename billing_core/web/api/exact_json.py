@@ -117,7 +117,7 @@ def read(body: bytes) -> Any:
         raise HTTPException(400, f"The body is not JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
         raise HTTPException(400, "The body is nested too deeply") from None
-    _check(document)
+    refuse_unkeepable(document)
     return document
 
 
@@ -148,7 +148,8 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _check(document: Any) -> None:
+def refuse_unkeepable(document: Any) -> None:
+    """HTTPException 400 where a text has characters in it that no column could keep, or all is nested too deeply."""
     waiting = [(document, 1)]
     while waiting:
         value, depth = waiting.pop()

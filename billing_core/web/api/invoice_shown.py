@@ -207,7 +207,6 @@ _SAID = {
     503: "The database is busy",
 }
 _ALWAYS = (400, 401, 403, 429, 500, 503)
-_WRITING = (409, 413, 422)
 _ETAG = {"ETag": {"description": "For `If-Match` and `If-None-Match`", "schema": {"type": "string"}}}
 
 
@@ -224,9 +223,9 @@ LISTED = refusals(404) | {
         }
     }
 }
-CREATED = refusals(404, *_WRITING) | {
+CREATED = refusals(404, 409, 413, 422) | {
     201: {"headers": _ETAG | {"Location": {"description": "The invoice's own address", "schema": {"type": "string"}}}}
 }
-CHANGED = refusals(404, 412, *_WRITING) | {200: {"headers": _ETAG}}
+CHANGED = refusals(404, 409, 412, 413) | {200: {"headers": _ETAG}}
 ENDED = refusals(404, 409, 412)
 ISSUED = refusals(404, 409, 422)

@@ -9,6 +9,7 @@ from billing_core.identity import SESSION_COOKIE
 from billing_core.web.api import rate_limit
 from billing_core.web.api.access import CSRF_HEADER
 from billing_core.web.api.exact_json import ExactJSON
+from billing_core.web.api.openapi_links import LINKS
 from billing_core.web.api.problems import Family, family_of
 from billing_core.web.api.routing import router as described_router
 
@@ -100,6 +101,8 @@ _LIMIT_HEADERS = {
         strict=True,
     )
 }
+# What control_character refuses is in no text that we take; JSON itself has no surrogates.
+_KEPT = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -132,9 +135,13 @@ def _complete(described: dict[str, Any]) -> dict[str, Any]:
     components["securitySchemes"] = _SECURITY_SCHEMES
     components["headers"] = _LIMIT_HEADERS
     schemas = components.setdefault("schemas", {})
-    schemas.update(_PROBLEMS)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+    for taken in schemas.values():
+        # What is read strictly is what we take.
+        if taken.get("additionalProperties") is False:
+            _tell_of_texts(taken)
+    schemas.update(_PROBLEMS)
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             _complete_operation(path, method, operation)
@@ -144,6 +151,8 @@ def _complete(described: dict[str, Any]) -> dict[str, Any]:
 def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     parameters = operation.get("parameters", [])
+    for taken in (*parameters, *operation.get("requestBody", {}).get("content", {}).values()):
+        _tell_of_texts(taken["schema"])
     is_open = operation.get("security") == []
     repeatable = method == "post" and not is_open
     if repeatable:
@@ -159,8 +168,19 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
     for status in statuses:
         response = responses.setdefault(str(status), {"description": _MEANING[status]})
         response.setdefault("content", {"application/json": {"schema": _PROBLEM_OF[family_of(path)]}})
-    for response in responses.values():
+    for status, response in responses.items():
+        if links := LINKS.get((operation["operationId"], status)):
+            response["links"] = links
         response.setdefault("headers", {}).update(
             {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS}
         )
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _tell_of_texts(schema: dict[str, Any]) -> None:
+    """Which characters the schema's texts may hold, where nothing else says what they look like."""
+    told = schema.keys() & {"enum", "const", "pattern"} or schema.get("format", "password") != "password"
+    if schema.get("type") == "string" and not told:
+        schema["pattern"] = _KEPT
+    for part in (*schema.get("properties", {}).values(), *schema.get("anyOf", ())):
+        _tell_of_texts(part)

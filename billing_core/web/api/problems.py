@@ -16,6 +16,7 @@ from starlette.types import Scope
 from billing_core import errors
 from billing_core.web.api.access import SCOPE_KEY, Caller, Dialect, dialect_of
 from billing_core.web.api.exact_json import ExactJSON
+from billing_core.web.api.routing import methods_at
 from billing_core.web.failures import status_of
 
 _NO_CREDENTIALS = "Authentication credentials were not provided."
@@ -198,7 +199,10 @@ def _expected(request: Request, error: Exception) -> ExactJSON:
 def _http(request: Request, error: Exception) -> ExactJSON:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for this kind alone
     said = _SAID.get(error.status_code, str(error.detail))
-    return answer(request.scope, Problem(error.status_code, said, headers=error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(methods_at(request))
+    return answer(request.scope, Problem(error.status_code, said, headers=headers))
 
 
 def _malformed(request: Request, error: Exception) -> ExactJSON:

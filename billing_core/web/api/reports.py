@@ -140,7 +140,7 @@ def get_report(caller: CurrentCaller, report_id: ReportId) -> Response:
     """All of a report, also of one that a newer version has replaced."""
     if report_id == "generate":
         # The documented address of something else, which does not take GET.
-        raise HTTPException(405, headers={"Allow": "POST"})
+        raise HTTPException(405)
     return _detail(caller, report_id)
 
 

@@ -1,6 +1,6 @@
 """Routes of the published APIs: numbers in bodies are exact, and nothing that was sent is passed over in silence."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -46,6 +46,13 @@ def router(*, tags: list[str], prefix: str = "") -> APIRouter:
     return APIRouter(
         prefix=prefix, tags=list(tags), route_class=ExactRoute, default_response_class=ExactJSON, redirect_slashes=False
     )
+
+
+def methods_at(request: Request) -> list[str]:
+    """All that the address takes. The framework tells those of the first of its routes alone."""
+    addresses: Sequence[APIRoute] = request.app.state.addresses
+    here = next((route.path for route in addresses if route.path_regex.match(request.url.path)), "")
+    return sorted({method for route in addresses if route.path == here for method in route.methods or ()})
 
 
 def _query_parameters(dependant: Dependant) -> frozenset[str]:

@@ -10,12 +10,13 @@ from starlette.responses import Response
 
 from billing_core import runtime
 from billing_core.dates import utc_now
+from billing_core.errors import Forbidden
 from billing_core.identity.bearer import LIFETIME
 from billing_core.people import sign_in
 from billing_core.web import cookies
 from billing_core.web.api import problems
 from billing_core.web.api.access import CurrentCaller, csrf_token
-from billing_core.web.api.exact_json import Body, ExactJSON
+from billing_core.web.api.exact_json import Body, ExactJSON, refuse_unkeepable
 from billing_core.web.api.routing import router as described_router
 from billing_core.web.throttle import SignInAttempts
 
@@ -54,11 +55,16 @@ _BODY: dict[str, Any] = {
                 "properties": {
                     name: {"type": "string", "maxLength": 1000},
                     "password": {"type": "string", "format": "password", "maxLength": 1000},
+                    **{other: {"type": "string", "description": "Not looked at"} for other in others},
                 },
+                "additionalProperties": False,
                 "example": {name: "ana@example.com", "password": "the password"},
             }
         }
-        for kind, name in (("application/json", "email"), ("application/x-www-form-urlencoded", "username"))
+        for kind, name, others in (
+            ("application/json", "email", ()),
+            ("application/x-www-form-urlencoded", "username", _OAUTH_NAMES),
+        )
     },
 }
 
@@ -66,6 +72,7 @@ _BODY: dict[str, Any] = {
 async def _credentials(request: Request) -> Credentials:
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         async with request.form(max_files=0, max_fields=20) as form:
+            refuse_unkeepable(dict(form))
             given: Any = {name: value for name, value in form.items() if name not in _OAUTH_NAMES}
     else:
         given = await request.json()
@@ -108,9 +115,14 @@ def create_token(request: Request, given: Annotated[Credentials, Depends(_creden
     )
 
 
-@router.get("/csrf", summary="Get the CSRF token of a browser session", response_model=CsrfToken)
+@router.get(
+    "/csrf",
+    summary="Get the CSRF token of a browser session",
+    response_model=CsrfToken,
+    openapi_extra={"security": [{"session": []}]},
+)
 def get_csrf_token(request: Request, caller: CurrentCaller) -> Response:
     """What a signed-in browser sends as ``X-CSRF-Token`` with each change. Programs with keys or tokens need none."""
     if caller.by != "session":
-        raise HTTPException(400, "Only a browser session needs a CSRF token.")
+        raise Forbidden("Only a browser session needs a CSRF token.")
     return ExactJSON({"csrf_token": csrf_token(cookies.session_token(request))})

@@ -1,0 +1,76 @@
+"""Where an answer leads: which operation takes what from it, for programs that find their way by the description."""
+
+from typing import Any
+
+_INVOICE = "$response.body#/invoice_id"
+_SAME_INVOICE = "$request.path.id"
+_FIRST_LISTED = "$response.body#/invoices/0/invoice_id"
+_ETAG = "$response.header.ETag"
+
+
+def _link(operation: str, said: str, **parameters: str) -> dict[str, Any]:
+    return {"operationId": operation, "description": said, "parameters": parameters}
+
+
+def _report(plain: str, envelope: str) -> dict[str, Any]:
+    """To a report, by where its id stands in the answers of the two dialects."""
+    return {
+        "report": _link("get_report", "All of the report, in the plain dialect", id=plain),
+        "report_in_envelope": _link("get_report", "All of the report, in the envelope dialect", id=envelope),
+        "file": _link("download_report", "The report as a file, in the plain dialect", id=plain),
+        "file_in_envelope": _link("download_report", "The report as a file, in the envelope dialect", id=envelope),
+    }
+
+
+# By operation and status.
+LINKS: dict[tuple[str, str], dict[str, Any]] = {
+    ("list_reports", "200"): _report("$response.body#/0/id", "$response.body#/data/0/id"),
+    ("generate_report", "201"): _report("$response.body#/id", "$response.body#/data/id"),
+    ("summarize_customers", "200"): {
+        "reports": _link(
+            "list_reports", "The customer's reports, in the plain dialect", customer_id="$response.body#/0/customer_id"
+        ),
+        "reports_in_envelope": _link(
+            "list_reports",
+            "The customer's reports, in the envelope dialect",
+            customer_id="$response.body#/data/0/customer_id",
+        ),
+    },
+    ("list_businesses", "200"): {
+        "invoices": _link(
+            "list_invoices", "What the business has issued", business_id="$response.body#/businesses/0/business_id"
+        ),
+    },
+    ("create_invoice", "201"): {
+        "invoice": _link("get_invoice", "The invoice", id=_INVOICE),
+        "change": _link("update_invoice", "Change it, unless somebody else did", **{"id": _INVOICE, "If-Match": _ETAG}),
+        "cancel": _link("cancel_invoice", "Cancel it", id=_INVOICE),
+        "payment_link": _link("create_payment_link", "Have it paid online", id=_INVOICE),
+    },
+    ("list_invoices", "200"): {
+        "invoice": _link("get_invoice", "One of them with its lines", id=_FIRST_LISTED),
+        "following": _link(
+            "list_invoices",
+            "Those that follow one of them",
+            business_id="$response.body#/business_id",
+            starting_after=_FIRST_LISTED,
+        ),
+    },
+    ("get_invoice", "200"): {
+        "unchanged": _link("get_invoice", "304 while it is the same", **{"id": _INVOICE, "If-None-Match": _ETAG}),
+        "change": _link("update_invoice", "Change it, unless somebody else did", **{"id": _INVOICE, "If-Match": _ETAG}),
+        "cancel": _link("cancel_invoice", "Cancel it, unless it changed", **{"id": _INVOICE, "If-Match": _ETAG}),
+        "payment_link": _link("get_payment_link", "Where it is paid", id=_INVOICE),
+    },
+    ("update_invoice", "200"): {
+        "invoice": _link("get_invoice", "The invoice as it is now", id=_INVOICE),
+        "payment_link": _link("create_payment_link", "Have it paid online", id=_INVOICE),
+    },
+    ("cancel_invoice", "200"): {"invoice": _link("get_invoice", "The cancelled invoice", id=_INVOICE)},
+    ("create_payment_link", "201"): {
+        "payment_link": _link("get_payment_link", "The link again", id=_SAME_INVOICE),
+        "invoice": _link("get_invoice", "The invoice, which is open now", id=_SAME_INVOICE),
+        "cancel": _link("cancel_invoice", "Cancel the invoice, and the link with it", id=_SAME_INVOICE),
+    },
+    ("get_payment_link", "200"): {"invoice": _link("get_invoice", "What is paid there", id=_SAME_INVOICE)},
+}
