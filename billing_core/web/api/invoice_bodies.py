@@ -90,7 +90,10 @@ class NewInvoice(Body):
     )
     customer_name: Name | None = Field(None, description="Stands on the invoice", examples=["John Smith"])
     invoice_number: str | None = Field(
-        None, max_length=64, description="The next one of the series where it is left out", examples=["INV-2024-001"]
+        None,
+        max_length=64,
+        description="Letters, digits, blanks and `. / # -`; the next one of the series where it is left out",
+        examples=["INV-2024-001"],
     )
     issued_date: Day | None = Field(None, description="Today where it is left out")
     due_date: Day | None = Field(
