@@ -64,6 +64,12 @@ def _explain(invoice: InvoiceView, plan: Planned, read: Reader) -> None:
             "The invoice gets its number and is posted to the ledger. **This cannot be undone:** its lines and amounts "
             "do not change any more; what is wrong is put right with a credit note, or by cancelling it."
         )
+        if invoice.due_on < read.today:
+            st.warning(
+                "It is due before today, and overdue as soon as it is sent: change the dates first if that is not "
+                "meant.",
+                icon=":material/event_busy:",
+            )
     elif plan.sent_before:
         sent = formats.instant(plan.sent_before, read.company.time_zone)
         st.markdown(f"It was mailed before, on {md(sent)}. Sending it again changes nothing in the invoice.")

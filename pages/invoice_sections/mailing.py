@@ -39,6 +39,12 @@ def send(invoice_ids: Sequence[int]) -> None:
             "posted to the ledger. That cannot be undone; the mails can be recalled for a minute.",
             icon=":material/warning:",
         )
+    if late := sum(plan.opens and plan.due_on < read.today for plan in going):
+        st.warning(
+            f"{formats.counted(late, 'draft')} {'is' if late == 1 else 'are'} due before today, and overdue as soon as "
+            "sent: change the dates first if that is not meant.",
+            icon=":material/event_busy:",
+        )
     if again := sum(plan.sent_before is not None for plan in going):
         said = "was mailed before and goes" if again == 1 else "were mailed before and go"
         st.caption(f"{formats.counted(again, 'invoice')} {said} out again.")

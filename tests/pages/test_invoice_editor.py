@@ -261,6 +261,14 @@ def test_sending_mails_it_with_its_number(page_as, sessions, draft):
     assert page.title[0].value.replace("\\", "") == f"Invoice {sent.number}"
 
 
+def test_what_would_be_overdue_at_once_is_said_before_it_is_sent(page_as, sessions, acme):
+    with sessions.begin() as session:
+        late = a_draft(session, acme, issued_on=date(2020, 1, 1)).id
+    page = opened(page_as, late)
+    page.button(key="send_draft").click().run()
+    assert "overdue as soon as it is sent" in page.warning[0].value
+
+
 def test_a_wrong_address_or_text_is_said_and_nothing_is_sent(page_as, sessions, draft):
     page = opened(page_as, draft)
     page.button(key="send_draft").click().run()

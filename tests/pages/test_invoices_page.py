@@ -242,6 +242,7 @@ def test_sending_is_rehearsed_then_done_and_can_be_recalled(page_as, company, se
         *(f"Draft {company['draft']}", "INV-2026-001", "INV-2026-002", "INV-2026-003"),
     ]
     assert set(going["To"]) == {"ap@acme.example"}
+    assert any("1 draft is due before today" in one.value for one in page.warning)
     with sessions() as session:
         assert session.get_one(Invoice, company["draft"]).state is InvoiceState.DRAFT
         assert session.scalars(select(OutboxMessage)).all() == []
