@@ -24,6 +24,7 @@ MEASUREMENTS = (
     "api_invoices",
     "api_reports",
     "webhooks",
+    "reconciling",
 )
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("sqlalchemy", "streamlit", "pandas", "plotly", "fpdf2", "uharfbuzz")
