@@ -368,7 +368,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("description", sa.String(length=500), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gateway_lines")),
-        sa.UniqueConstraint("mode", "line_id", name=op.f("uq_gateway_lines_mode")),
+        sa.UniqueConstraint("mode", "line_id", name=op.f("uq_gateway_lines_mode_line_id")),
     )
     op.create_index("ix_gateway_lines_created_at", "gateway_lines", ["mode", "created_at", "id"], unique=False)
     op.create_table(
