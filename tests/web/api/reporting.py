@@ -4,14 +4,17 @@ Picking costs 1.00 an item and Shipping 1.00 a unit of weight, so that an order 
 is billed 500.00 and 1000.00.
 """
 
+import shutil
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
+from billing_core.database import Sessions, connect
 from billing_core.dates import Period
 from billing_core.identity.permissions import SYSTEM, Actor, Permission
 from billing_core.orders.models import Order, OrderLine, OrderStatus
@@ -100,3 +103,16 @@ def two_customers(session: Session) -> None:
     a_report(session, ACME, "2023-02-01T12:00:00Z")
     a_report(session, WIDGETS, "2023-02-01T14:30:00Z")
     a_report(session, ACME, "2023-03-01T12:00:00Z", period=FEBRUARY)
+
+
+def two_customers_on_file(empty: Path, folder: Path) -> Path:
+    """A SQLite file with ``two_customers`` to copy from: made once, it saves each test from making them."""
+    file = folder / "two_customers.sqlite3"
+    shutil.copyfile(empty, file)
+    sessions = Sessions(connect(f"sqlite:///{file}"))
+    with sessions.begin() as session:
+        two_customers(session)
+    with sessions.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    sessions.engine.dispose()
+    return file

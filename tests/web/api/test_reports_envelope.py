@@ -1,5 +1,6 @@
 """The envelope dialect beyond the document's examples: parameters, pages, the browser's session, refusals."""
 
+import shutil
 from datetime import date
 
 import pytest
@@ -8,23 +9,27 @@ from sqlalchemy import update
 from billing_core.dates import Period
 from billing_core.reports import exporting_envelope
 from billing_core.reports.models import BillingReport
-from tests.web.api.reporting import ACME, WIDGETS, a_report, an_order, two_customers
+from tests.web.api.reporting import ACME, WIDGETS, a_report, an_order, two_customers_on_file
 
 REPORTS = "/api/v2/reports/"
 GENERATE = {"customer_id": ACME, "start_date": "2023-01-01", "end_date": "2023-01-31"}
 
 
+@pytest.fixture(scope="module")
+def two_customers_made(sqlite_template, tmp_path_factory):
+    return two_customers_on_file(sqlite_template, tmp_path_factory.mktemp("reports"))
+
+
 @pytest.fixture
-def database_url(sqlite_url):
+def database_url(two_customers_made, tmp_path):
     """What differs between databases is tested below the routes, and by ``test_report_refusals``."""
-    return sqlite_url
+    shutil.copyfile(two_customers_made, tmp_path / "billing.sqlite3")
+    return f"sqlite:///{tmp_path / 'billing.sqlite3'}"
 
 
 @pytest.fixture
 def uuids(sessions):
     """The reports' UUIDs by their ids."""
-    with sessions.begin() as session:
-        two_customers(session)
     with sessions() as session:
         return {report_id: session.get_one(BillingReport, report_id).uuid for report_id in (1, 2, 3)}
 

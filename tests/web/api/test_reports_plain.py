@@ -1,6 +1,7 @@
 """The plain dialect beyond the document's examples: each row of its tables, pages, permissions."""
 
 import json
+import shutil
 from datetime import date
 from urllib.parse import urlsplit
 
@@ -13,23 +14,23 @@ from billing_core.reports import exporting_json
 from billing_core.reports.models import BillingReport
 from billing_core.settings import settings
 from billing_core.web.api.reports_asked import SORTABLE
-from tests.web.api.reporting import ACME, WIDGETS, a_report, an_order, two_customers
+from tests.web.api.reporting import ACME, WIDGETS, a_report, an_order, two_customers_on_file
 
 REPORTS = "/api/v2/reports/"
 GENERATE = {"customer_id": ACME, "start_date": "2023-01-01", "end_date": "2023-01-31"}
 ACME_JANUARY, WIDGETS_JANUARY, ACME_FEBRUARY = 1, 2, 3
 
 
+@pytest.fixture(scope="module")
+def two_customers_made(sqlite_template, tmp_path_factory):
+    return two_customers_on_file(sqlite_template, tmp_path_factory.mktemp("reports"))
+
+
 @pytest.fixture
-def database_url(sqlite_url):
+def database_url(two_customers_made, tmp_path):
     """What differs between databases is tested below the routes, and by ``test_report_refusals``."""
-    return sqlite_url
-
-
-@pytest.fixture
-def company(sessions):
-    with sessions.begin() as session:
-        two_customers(session)
+    shutil.copyfile(two_customers_made, tmp_path / "billing.sqlite3")
+    return f"sqlite:///{tmp_path / 'billing.sqlite3'}"
 
 
 def ids(client, **asked) -> list[int]:
@@ -64,17 +65,17 @@ def ids(client, **asked) -> list[int]:
         ({"created_after": "0001-01-01T00:00:00+14:00", "created_before": "9999-12-31"}, [3, 2, 1]),
     ],
 )
-def test_each_parameter_of_the_list(company, program, asked, expected):
+def test_each_parameter_of_the_list(program, asked, expected):
     assert ids(program(), **asked) == expected
 
 
-def test_every_field_that_is_shown_can_be_sorted_by(company, program):
+def test_every_field_that_is_shown_can_be_sorted_by(program):
     client = program()
     for name in SORTABLE:
         assert ids(client, order_by=name) == ids(client, order_by=f"-{name}")[::-1]
 
 
-def test_links_lead_from_page_to_page_and_keep_the_filters(company, program, monkeypatch):
+def test_links_lead_from_page_to_page_and_keep_the_filters(program, monkeypatch):
     client = program()
     address, seen = f"{REPORTS}?limit=1&order_by=total_amount&end_date=2023-03-01", []
     while address:
@@ -97,7 +98,7 @@ def test_links_lead_from_page_to_page_and_keep_the_filters(company, program, mon
     assert "link" not in second.headers
 
 
-def test_the_summary_of_one_customer(company, program):
+def test_the_summary_of_one_customer(program):
     client = program()
     (acme,) = client.get(f"{REPORTS}customer-summary/", params={"customer_id": ACME}).json()
     assert (acme["report_count"], acme["total_amount"]) == (2, 1520)
@@ -115,7 +116,7 @@ def test_the_summary_of_one_customer(company, program):
         ({"output_format": "xlsx"}, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", b"PK"),
     ],
 )
-def test_each_format_that_is_generated(company, program, asked, media_type, start):
+def test_each_format_that_is_generated(program, asked, media_type, start):
     """One day is a period too."""
     client = program("manager")
     wanted = {"customer_id": ACME, "start_date": "2023-01-15", "end_date": "2023-01-15"}
@@ -136,14 +137,14 @@ def test_each_format_that_is_generated(company, program, asked, media_type, star
         ({"format": "pdf"}, "application/pdf", "pdf", b"%PDF-"),
     ],
 )
-def test_each_format_that_is_downloaded(company, program, asked, media_type, ending, start):
+def test_each_format_that_is_downloaded(program, asked, media_type, ending, start):
     answer = program().get(f"{REPORTS}1/download/", params=asked)
     assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, media_type)
     assert answer.headers["content-disposition"] == f'attachment; filename="billing_report_1.{ending}"'
     assert answer.content.startswith(start)
 
 
-def test_the_same_again_is_the_same_report_and_a_change_makes_another(sessions, company, program):
+def test_the_same_again_is_the_same_report_and_a_change_makes_another(sessions, program):
     client = program("manager")
     assert client.post(f"{REPORTS}generate/", json=GENERATE).json()["id"] == ACME_JANUARY
     with sessions.begin() as session:
@@ -156,7 +157,7 @@ def test_the_same_again_is_the_same_report_and_a_change_makes_another(sessions, 
 
 @pytest.mark.parametrize("output_format", ["json", "csv"])
 def test_a_request_that_comes_twice_gets_the_first_answer_though_orders_came_in_between(
-    sessions, company, program, output_format
+    sessions, program, output_format
 ):
     client = program("manager")
     client.headers["Idempotency-Key"] = "once"
@@ -171,7 +172,7 @@ def test_a_request_that_comes_twice_gets_the_first_answer_though_orders_came_in_
     assert ids(client, start_date="2023-01-15", end_date="2023-01-16") == [4]
 
 
-def test_a_uuid_and_an_address_without_its_last_slash_serve_as_well(sessions, company, program):
+def test_a_uuid_and_an_address_without_its_last_slash_serve_as_well(sessions, program):
     client = program()
     with sessions() as session:
         uuid = session.get_one(BillingReport, 1).uuid
@@ -183,7 +184,7 @@ def test_a_uuid_and_an_address_without_its_last_slash_serve_as_well(sessions, co
     assert client.post(f"{REPORTS}generate", json=GENERATE).status_code == 201
 
 
-def test_what_an_address_does_not_take_is_refused(company, program):
+def test_what_an_address_does_not_take_is_refused(program):
     client = program()
     for method, path in (
         ("GET", "generate/"),
@@ -197,12 +198,12 @@ def test_what_an_address_does_not_take_is_refused(company, program):
         assert answer.headers["allow"]
 
 
-def test_the_accept_header_chooses_the_dialect(company, program):
+def test_the_accept_header_chooses_the_dialect(program):
     envelope = program().get(REPORTS, headers={"Accept": "application/vnd.billing.envelope+json"}).json()
     assert (envelope["success"], len(envelope["data"])) == (True, 3)
 
 
-def test_a_key_does_what_its_role_may_on_the_pages(company, program):
+def test_a_key_does_what_its_role_may_on_the_pages(program):
     roles = ("finance", "manager", "admin")
     clients = [program(role) for role in roles]
     assert [client.get(REPORTS).status_code for client in clients] == [200, 200, 200]
@@ -214,7 +215,7 @@ def test_a_key_does_what_its_role_may_on_the_pages(company, program):
     assert list(generated[0].json()) == ["detail"]
 
 
-def test_a_key_of_one_customer_sees_that_one_alone(company, program):
+def test_a_key_of_one_customer_sees_that_one_alone(program):
     client = program("manager", customer_id=WIDGETS)
     unknown = client.get(f"{REPORTS}99/")
     assert ids(client) == ids(client, customer_id=WIDGETS) == [WIDGETS_JANUARY]
@@ -229,7 +230,7 @@ def test_a_key_of_one_customer_sees_that_one_alone(company, program):
     assert client.get(REPORTS, params={"starting_after": "1"}).status_code == 400
 
 
-def test_amounts_are_exact_beyond_what_a_float_can_hold(sessions, company, program):
+def test_amounts_are_exact_beyond_what_a_float_can_hold(sessions, program):
     with sessions.begin() as session:
         session.execute(update(BillingReport).where(BillingReport.id == 1).values(total_minor=9007199254740993_01))
         session.execute(update(BillingReport).where(BillingReport.id == 2).values(total_minor=7, currency="JPY"))
@@ -244,7 +245,7 @@ def test_amounts_are_exact_beyond_what_a_float_can_hold(sessions, company, progr
     assert [row["total_amount"] for row in read("customer-summary/?customer_id=456")] == [7]
 
 
-def test_a_large_report_is_streamed(sessions, company, program, monkeypatch):
+def test_a_large_report_is_streamed(sessions, program, monkeypatch):
     with sessions.begin() as session:
         for number in range(9):
             an_order(session, ACME, 20000 + number, "2023-03-01", picking=number, shipping=0)
@@ -258,7 +259,7 @@ def test_a_large_report_is_streamed(sessions, company, program, monkeypatch):
     assert [order["total_amount"] for order in streamed.json()["orders"]] == list(range(9))
 
 
-def test_hostile_names_arrive_as_they_are(sessions, company, program):
+def test_hostile_names_arrive_as_they_are(sessions, program):
     name = '=1+1"\\</script>\u2028 {"id": 2} \'; DROP TABLE customers; --'
     with sessions.begin() as session:
         session.execute(update(Customer).where(Customer.id == ACME).values(name=name))
