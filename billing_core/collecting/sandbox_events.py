@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from billing_core.collecting.models import SandboxCharge
+from billing_core.collecting.sandbox_cards import FAILURES
 from billing_core.collecting.stripe_amounts import for_stripe
 from billing_core.identity import Actor
 from billing_core.invoices.models import Invoice
@@ -51,7 +52,8 @@ class Told:
         """Why it was not paid, where it was not."""
         if self.charge.succeeded:
             return None
-        return {"type": "card_error", "code": "card_declined", "message": self.charge.failure}
+        code = next((what.value for what, said in FAILURES.items() if said == self.charge.failure), "card_declined")
+        return {"type": "card_error", "code": code, "message": self.charge.failure}
 
     @property
     def currency(self) -> str:

@@ -3,6 +3,7 @@
 Whoever has the link may pay. The sandbox's card is looked at and forgotten: it is neither kept nor logged.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -150,9 +151,21 @@ def _note_click(link_id: int) -> None:
         _log.warning("a click on a payment link could not be noted", kind=type(error).__name__)
 
 
-def _card_form(request: Request, token: str, found: Checkout, *, status: int = 200, **facts: Any) -> Response:
+def _card_form(
+    request: Request,
+    token: str,
+    found: Checkout,
+    *,
+    status: int = 200,
+    problems: Mapping[str, str] | None = None,
+    failure: str = "",
+) -> Response:
+    """``problems``: what is wrong with which field; ``failure``: why the last card did not pay."""
     cards = [(" ".join(number[at : at + 4] for at in range(0, 16, 4)), kind) for number, kind in TEST_CARDS.items()]
-    return _drawn(request, "pay.html", found, status=status, token=token, cards=cards, **facts)
+    wrong = [name for name in ("number", "expiry", "cvc") if name in (problems or {})]
+    first = wrong[0] if wrong else "number" if failure else ""
+    facts = {"problems": problems or {}, "failure": failure, "first": first, "cards": cards}
+    return _drawn(request, "pay.html", found, status=status, token=token, **facts)
 
 
 def _said(request: Request, token: str, found: Checkout) -> Response:

@@ -131,18 +131,19 @@ def test_a_good_card_pays_once(link, visitor, sessions):
 
 
 @pytest.mark.parametrize(
-    ("number", "said", "reason"),
+    ("number", "said", "code", "reason"),
     [
-        ("4000 0000 0000 0002", "The card was declined", "Your card was declined."),
-        ("4000-0000-0000-0069", "The card has expired", "Your card has expired."),
+        ("4000 0000 0000 0002", "The card was declined", "card_declined", "Your card was declined."),
+        ("4000-0000-0000-0069", "The card has expired", "expired_card", "Your card has expired."),
     ],
 )
-def test_a_bad_card_pays_nothing_and_another_may_be_tried(link, visitor, sessions, number, said, reason):
+def test_a_bad_card_pays_nothing_and_another_may_be_tried(link, visitor, sessions, number, said, code, reason):
     answer = submit_card(visitor, link, number=number)
 
     assert answer.status_code == 402
     assert said in words(answer)
-    assert told(sessions)["payment_intent.payment_failed"]["last_payment_error"]["message"] == reason
+    error = told(sessions)["payment_intent.payment_failed"]["last_payment_error"]
+    assert (error["code"], error["message"]) == (code, reason)
     assert submit_card(visitor, link).status_code == 303
 
 
@@ -179,6 +180,7 @@ def test_a_card_that_cannot_be_is_refused_at_its_field_and_never_shown_again(lin
 
     assert answer.status_code == 400
     assert said in words(answer)
+    assert f'id="{next(iter(changed))}"' in answer.text.partition("autofocus")[0].rpartition("<input")[2]
     if changed.get("number", "").startswith("5"):
         assert "5555" not in answer.text
     with sessions() as session:
