@@ -78,7 +78,8 @@ if "event" in st.query_params:
     event.draw(actor, st.query_params["event"], zone)
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    states = {one.value: f"{label} ({counted(counts.get(one, 0))})" for one, (label, _) in STATES.items()}
+    # Without their numbers, which would be part of the address that a colleague is sent.
+    states = {one.value: label for one, (label, _) in STATES.items()}
     state = filters.choice("State", list(states), key="events_state", page_key=PAGE_KEY, names=states)
     kind = filters.choice("Type", sorted(events.HANDLED), key="events_type", page_key=PAGE_KEY, every="All types")
     text = filters.search("Search", key="events_text", page_key=PAGE_KEY, placeholder="Id, error or content")
@@ -92,8 +93,10 @@ if total == 0:
     else:
         st.info("No event has come in yet. A payment by a link sends the first ones.", icon=":material/webhook:")
     st.stop()
-if total >= COUNTED:
-    st.caption(f"The newest {formats.count(COUNTED)} are listed.")
+st.caption(
+    " · ".join(f"{counted(counts[one])} {label.lower()}" for one, (label, _) in STATES.items() if counts.get(one))
+    + (f". The newest {formats.count(COUNTED)} are listed." if total >= COUNTED else "")
+)
 skipped = tables.pager(total, key=PAGE_KEY, noun="event")
 with context.reading() as session:
     rows = queries.events(session, actor, wanted, limit=tables.PAGE_SIZE, offset=skipped)
