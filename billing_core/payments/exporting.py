@@ -32,6 +32,7 @@ COLUMNS = (
     "recorded_at",
     "undone_at",
     "undone_reason",
+    "gateway_key",
 )
 
 
@@ -58,4 +59,5 @@ def _row(payment: PaymentRow) -> Sequence[Any]:
         *(scaled(minor, places) for minor in amounts),
         *(payment.note, payment.created_by, instant(payment.created_at)),
         *(instant(payment.undone_at) if payment.undone_at else None, payment.undone_reason),
+        payment.gateway_key,
     )
