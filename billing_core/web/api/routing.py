@@ -34,6 +34,11 @@ class ExactRoute(APIRoute):
                 for name, value in request.query_params.multi_items()
                 if control_character(name) or control_character(value)
             ]
+            refused += [
+                {"type": "repeated", "loc": ("query", name), "msg": "is given more than once"}
+                for name in request.query_params
+                if len(request.query_params.getlist(name)) > 1
+            ]
             if refused:
                 raise RequestValidationError(refused)
             return await handle(ExactRequest(request.scope, request.receive))

@@ -89,6 +89,11 @@ def test_parameters(asking):
         refused(asking.get(f"{REPORTS}?{raw.decode()}"), 400, raw.decode().split("=")[0])
 
 
+def test_a_parameter_twice(asking):
+    refused(asking.get(f"{REPORTS}?customer_id=123&customer_id=456"), 400, "customer_id: is given more than once")
+    refused(asking.get(f"{REPORTS}1/download/?format=csv&format=csv"), 400, "format: is given more than once")
+
+
 def test_ids_of_reports(asking):
     for path in PATHS:
         for rest in ("/", "/download/", "/download/?format=json"):
