@@ -8,21 +8,24 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from billing_core.businesses.models import Business
 from billing_core.collecting import applying, choice, sandbox
 from billing_core.collecting.gateway import Declined
+from billing_core.collecting.models import SandboxCharge
 from billing_core.collecting.sandbox import SandboxGateway
 from billing_core.collecting.sandbox_cards import Outcome
 from billing_core.dates import utc_now
 from billing_core.errors import UpstreamFailed
 from billing_core.identity import SYSTEM
 from billing_core.invoices import following, queries, service
-from billing_core.invoices.payment_links import Mode, PaymentLink
+from billing_core.invoices.payment_links import CollectionWay, Mode, PaymentLink
 from billing_core.outbox.models import OutboxMessage
 from billing_core.payments import refunds
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.refunds import MoneyBack
+from billing_core.settings import settings
 from tests.web.api import curl
 
 CREATE = """
@@ -291,17 +294,47 @@ def test_the_workflow_from_draft_to_paid(client, business_id, sessions):
     assert updated["paid_at"].endswith("Z")
 
 
-def pay_in_the_sandbox(sessions, invoice_id: str) -> None:
-    now = utc_now()
+def pay_in_the_sandbox(sessions, invoice_id: str, outcome: Outcome = Outcome.SUCCEEDS) -> None:
     with sessions.begin() as session:
         found = queries.one(session, SYSTEM, invoice_id)
         link_id = session.scalars(select(PaymentLink.id).where(PaymentLink.invoice_id == found.id)).one()
-        sandbox.pay(session, SYSTEM, link_id, Outcome.SUCCEEDS, now=now)
+        sandbox.pay(session, SYSTEM, link_id, outcome, now=utc_now())
+    tell(sessions)
+
+
+def tell(sessions) -> set[str]:
+    """Apply the events that the sandbox has sent so far, as the webhook does; their kinds."""
     with sessions() as session:
-        told = session.scalars(select(OutboxMessage).where(OutboxMessage.channel == "sandbox")).all()
-    for message in told:
+        sent = session.scalars(
+            select(OutboxMessage).where(OutboxMessage.channel == "sandbox").order_by(OutboxMessage.id)
+        )
+        events = [json.loads(message.content["event"]) for message in sent]
+    for event in events:
         with sessions.begin() as session:
-            applying.apply(session, json.loads(message.content["event"]), mode=Mode.SANDBOX, now=now)
+            applying.apply(session, event, mode=Mode.SANDBOX, now=utc_now())
+    return {event["type"] for event in events}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("payment_intent.succeeded", "paid"), ("charge.refunded", "refunded"), ("invoice.payment_failed", "overdue")],
+)
+def test_webhooks_update_the_status(client, business_id, sessions, kind, status):
+    if kind == "invoice.payment_failed":
+        with sessions.begin() as session:
+            session.execute(update(Business).values(collects_by=CollectionWay.HOSTED_INVOICE.value))
+    invoice = create(client, business_id).json()
+    client.post(f"/api/invoices/{invoice['invoice_id']}/payment-link")
+
+    outcome = Outcome.DECLINED if kind == "invoice.payment_failed" else Outcome.SUCCEEDS
+    pay_in_the_sandbox(sessions, invoice["invoice_id"], outcome)
+    if kind == "charge.refunded":
+        with sessions() as session:
+            intent = session.scalars(select(SandboxCharge.intent_id)).one()
+        SandboxGateway(sessions, settings()).refund(intent, 10_000, "USD", reason="Returned", key="r1")
+
+    assert kind in tell(sessions)
+    assert client.get(f"/api/invoices/{invoice['invoice_id']}").json()["status"] == status
 
 
 # The tables of parameters
