@@ -49,12 +49,13 @@ def search(session: Session, actor: Actor, text: str, *, limit: int = 50) -> lis
 
 
 def glance(session: Session, link_id: int) -> tuple[Any, ...] | None:
-    """What changes when a customer does something: the invoice's version, the link's state, clicks and last failure.
+    """What changes when a customer pays or fails to: the invoice's version, the link's state and its last failure.
 
-    For whoever was shown the link already, to know by one cheap question whether to show it anew.
+    For whoever was shown the link already, to know by one cheap question whether to show it anew. A click is none:
+    it must not take away a dialog that somebody has just opened.
     """
     row = session.execute(
-        select(Invoice.version, PaymentLink.state, PaymentLink.clicks, PaymentLink.last_failed_at)
+        select(Invoice.version, PaymentLink.state, PaymentLink.last_failed_at)
         .join(PaymentLink, PaymentLink.invoice_id == Invoice.id)
         .where(PaymentLink.id == link_id)
     ).one_or_none()

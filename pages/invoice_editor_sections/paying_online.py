@@ -45,7 +45,7 @@ def one_link(read: Reader, actor: Actor, link: LinkRow, *, version: int | None =
     """A link, and the page drawn anew as soon as something happens to it. ``version``: of the invoice on the page."""
     _link(actor, link, read.company.time_zone)
     if link.state is LinkState.ACTIVE:
-        _watch(link.id, version, (link.state, link.clicks, link.last_failed_at))
+        _watch(link.id, version, (link.state, link.last_failed_at))
 
 
 def _disputes(read: Reader, invoice: InvoiceView) -> None:
