@@ -12,14 +12,14 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from billing_core.businesses import queries as businesses
-from billing_core.collecting import cases, disputes, events, fees, places, refunds_told
+from billing_core.collecting import cases, disputes, early, events, fees, places, refunds_told
 from billing_core.collecting.cases import Cause
+from billing_core.collecting.early import NotYet
 from billing_core.collecting.events import Disputed, Failed, Noted, Paid, Refunded, Unused
 from billing_core.collecting.models import CaseKind
 from billing_core.collecting.places import Place
 from billing_core.customers import queries as customers
 from billing_core.dates import day_in
-from billing_core.errors import NotFound
 from billing_core.identity import SYSTEM, Permission
 from billing_core.invoices import lifecycle, payment_links
 from billing_core.invoices.lifecycle import Change
@@ -27,12 +27,8 @@ from billing_core.invoices.models import EventKind, InvoiceState
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode
 from billing_core.money import Money
 from billing_core.payments import received
-from billing_core.payments.models import PaymentMethod
+from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.received import GatewayNames, Received
-
-
-class NotYet(NotFound):
-    """About a payment that we do not know: another event may still tell us of it, or it is not ours at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +82,13 @@ def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:
         known.intent_id, known.charge_id = known.intent_id or paid.intent_id, known.charge_id or paid.charge_id
         said = "The payment was recorded before"
     else:
-        said = _record(session, place, paid)
+        known, said = _record(session, place, paid)
+    early.wake(session, known, now=now)
     _judge(session, place)
     return Outcome(said, invoice_id=invoice.id)
 
 
-def _record(session: Session, place: Place, paid: Paid) -> str:
+def _record(session: Session, place: Place, paid: Paid) -> tuple[Payment, str]:
     """Take the money in. It pays the invoice where it is exactly what is due; else a person has to decide."""
     invoice = place.invoice
     came = Money(paid.amount_minor, paid.currency)
@@ -117,7 +114,7 @@ def _record(session: Session, place: Place, paid: Paid) -> str:
     )
     fees.ask(session, SYSTEM, payment, mode=place.mode, now=place.now)
     if pays:
-        return f"{came} paid the invoice"
+        return payment, f"{came} paid the invoice"
     kind, why = _difference(place, came, expected)
     cause = Cause(
         key=f"paid:{paid.key}",
@@ -131,7 +128,7 @@ def _record(session: Session, place: Place, paid: Paid) -> str:
         said=f"{came} came in for {lifecycle.named(invoice)}, {why}. It is kept as the customer's credit",
     )
     cases.open_case(session, SYSTEM, cause, now=place.now)
-    return f"{came} kept as credit: {why}"
+    return payment, f"{came} kept as credit: {why}"
 
 
 def _difference(place: Place, came: Money, expected: Money) -> tuple[CaseKind, str]:
@@ -196,7 +193,7 @@ def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -
         return _NOT_OURS
     payment = places.payment_named(session, key=refunded.intent_id or "", charge_id=refunded.charge_id)
     if payment is None:
-        raise NotYet("No payment with this charge is known")
+        raise NotYet(refunded.charge_id)
     zone = businesses.one(session, payment.business_id).time_zone
     made = refunds_told.note_refunded(
         session,
@@ -217,7 +214,7 @@ def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -
 def _disputed(session: Session, disputed: Disputed, now: datetime) -> Outcome:
     payment = places.payment_named(session, key=disputed.intent_id or "", charge_id=disputed.charge_id)
     if payment is None:
-        raise NotYet("No payment with this charge is known")
+        raise NotYet(disputed.charge_id)
     customers.for_change(session, SYSTEM, payment.customer_id)
     invoice_id = places.invoice_of(session, payment.id)
     dispute = disputes.note(session, SYSTEM, payment, invoice_id, disputed, now=now)

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
+from billing_core.collecting import early
 from billing_core.collecting.gateway import PaymentDetails
 from billing_core.customers import queries as customers
 from billing_core.errors import NotFound
@@ -50,6 +51,7 @@ def note(session: Session, actor: Actor, payment_id: int, details: PaymentDetail
     payment = session.scalars(statement.execution_options(populate_existing=True)).one()
     payment.intent_id = payment.intent_id or details.intent_id
     payment.charge_id = payment.charge_id or details.charge_id
+    early.wake(session, payment, now=now)
     fee = details.fee_minor or 0
     if payment.undone_at is not None or payment.fee_minor or not 0 < fee <= payment.amount_minor:
         return

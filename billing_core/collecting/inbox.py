@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.collecting import applying, events
-from billing_core.collecting.applying import NotYet, Outcome
+from billing_core.collecting.applying import Outcome
+from billing_core.collecting.early import NotYet
 from billing_core.collecting.models import WebhookEvent, WebhookState
 from billing_core.database import Sessions
 from billing_core.dates import utc_now
@@ -112,6 +113,7 @@ def _apply_next(sessions: Sessions, mode: Mode, now: datetime) -> bool:
             # The database is at fault, not the event: it counts as not tried.
             raise
         except NotYet as early:
+            event.waits_for = early.charge_id
             _postpone(event, str(early), EARLY_WAITS, now, at_last=IGNORED)
         except BillingError as error:
             _postpone(event, str(error), WAITS, now, at_last=FAILED)
@@ -126,7 +128,7 @@ def _apply_next(sessions: Sessions, mode: Mode, now: datetime) -> bool:
 
 
 def _mark(event: WebhookEvent, outcome: Outcome, now: datetime) -> None:
-    event.state = HANDLED if outcome.used else IGNORED
+    event.state, event.waits_for = HANDLED if outcome.used else IGNORED, None
     event.outcome, event.last_error = outcome.said[:200], ""
     event.invoice_id, event.handled_at = outcome.invoice_id, now
 

@@ -26,12 +26,14 @@ class WebhookState(enum.StrEnum):
 
 
 _WAITS = text("state = 'waiting'")
+_EARLY = text("waits_for IS NOT NULL")
 
 
 class WebhookEvent(Base):
     """An event exactly as it came, stored before it is answered; ``event_id`` is the sender's own.
 
     ``created_at`` is the sender's instant, ``received_at`` ours. ``not_before``: the instant of the next try.
+    ``waits_for``: the charge that it is about, where no payment with that charge was known.
     """
 
     __tablename__ = "webhook_events"
@@ -41,6 +43,7 @@ class WebhookEvent(Base):
         Index("ix_webhook_events_state", "state", "id"),
         Index("ix_webhook_events_type", "type", "id"),
         Index("ix_webhook_events_invoice_id", "invoice_id"),
+        Index("ix_webhook_events_waits_for", "waits_for", sqlite_where=_EARLY, postgresql_where=_EARLY),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -57,6 +60,7 @@ class WebhookEvent(Base):
     last_error: Mapped[str] = mapped_column(String(500), default="")
     outcome: Mapped[str] = mapped_column(String(200), default="")
     handled_at: Mapped[datetime | None]
+    waits_for: Mapped[str | None] = mapped_column(String(255))
     invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
 
 

@@ -176,6 +176,7 @@ def upgrade() -> None:
         sa.Column("last_error", sa.String(length=500), nullable=False),
         sa.Column("outcome", sa.String(length=200), nullable=False),
         sa.Column("handled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("waits_for", sa.String(length=255), nullable=True),
         sa.Column("invoice_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["invoice_id"], ["invoices.id"], name=op.f("fk_webhook_events_invoice_id_invoices"), ondelete="RESTRICT"
@@ -195,6 +196,15 @@ def upgrade() -> None:
     op.create_index("ix_webhook_events_invoice_id", "webhook_events", ["invoice_id"], unique=False)
     op.create_index("ix_webhook_events_state", "webhook_events", ["state", "id"], unique=False)
     op.create_index("ix_webhook_events_type", "webhook_events", ["type", "id"], unique=False)
+    early = sa.text("waits_for IS NOT NULL")
+    op.create_index(
+        "ix_webhook_events_waits_for",
+        "webhook_events",
+        ["waits_for"],
+        unique=False,
+        sqlite_where=early,
+        postgresql_where=early,
+    )
     op.create_table(
         "disputes",
         sa.Column("id", sa.Integer(), nullable=False),
