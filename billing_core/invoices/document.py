@@ -16,7 +16,7 @@ from billing_core.businesses.models import Business, BusinessLogo
 from billing_core.errors import NotFound
 from billing_core.invoices.content import Content
 from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem, InvoiceState
-from billing_core.invoices.payment_links import LinkState, PaymentLink
+from billing_core.invoices.payment_links import active_token
 from billing_core.invoices.terms import due_date
 from billing_core.invoices.totals import Line, TaxRow, Totals, totals
 
@@ -170,7 +170,7 @@ def of_invoice(session: Session, invoice_id: int, *, address: str | None = None)
         due_minor=figures.total_minor if invoice.state is InvoiceState.DRAFT else invoice.due_minor,
         made_at=invoice.sent_at or invoice.created_at,
         view_url=f"{address}/i/{invoice.token}" if address and invoice.number else None,
-        payment_url=f"{address}/pay/{_link_token(session, invoice)}" if address and invoice.payment_url else None,
+        payment_url=_payment_url(session, invoice, address) if address else None,
     )
 
 
@@ -266,10 +266,10 @@ def _customer(invoice: Invoice) -> Recipient:
     return Recipient(invoice.customer_name, invoice.customer_address, invoice.customer_email, invoice.customer_tax_id)
 
 
-def _link_token(session: Session, invoice: Invoice) -> str:
+def _payment_url(session: Session, invoice: Invoice, address: str) -> str | None:
     """Customers get our own address, which leads on to the gateway's: it still answers when the link has ended."""
-    active = (PaymentLink.invoice_id == invoice.id, PaymentLink.state == LinkState.ACTIVE)
-    return session.scalars(select(PaymentLink.token).where(*active)).one()
+    token = active_token(session, invoice.id) if invoice.payment_url else None
+    return f"{address}/pay/{token}" if token else None
 
 
 def _issuer(session: Session, invoice: Invoice) -> Issuer:

@@ -115,6 +115,12 @@ def show(session: Session, link: PaymentLink, invoice: Invoice) -> None:
     _set(session, invoice, payment_url=link.url, stripe_invoice_id=link.stripe_invoice_id)
 
 
+def active_token(session: Session, invoice_id: int) -> str | None:
+    """What leads customers to where the invoice can be paid now, below our own address ``/pay/``."""
+    active = (PaymentLink.invoice_id == invoice_id, PaymentLink.state == LinkState.ACTIVE)
+    return session.scalars(select(PaymentLink.token).where(*active)).one_or_none()
+
+
 def end(
     session: Session,
     actor: Actor,

@@ -114,6 +114,8 @@ def invoice_values(invoice: InvoiceView, sender: Sender, *, today: date) -> dict
         "part_paid": 0 < due_minor < invoice.total_minor,
         "settled": due_minor == 0,
         "link": invoice_link(invoice.token),
+        # By way of the invoice: a link that is replaced later needs no new mail.
+        "pay_link": f"{invoice_link(invoice.token)}/pay" if invoice.payment_url else "",
     }
 
 
@@ -161,14 +163,15 @@ def changed_letter(changed: Wording, values: Mapping[str, Any], language: str) -
 
 def _letter(said: Wording, values: Mapping[str, Any], language: str) -> Letter:
     known = known_language(language)
-    html = _html(known, said.subject, said.body, str(values.get("link", "")))
+    links = [str(values[name]) for name in ("link", "pay_link") if values.get(name)]
+    html = _html(known, said.subject, said.body, links)
     return Letter(known, said.subject, said.body + "\n", html)
 
 
-def _html(language: str, subject: str, text: str, link: str) -> str:
-    """Every character of the text is escaped; a line that is the link becomes one."""
+def _html(language: str, subject: str, text: str, links: Collection[str]) -> str:
+    """Every character of the text is escaped; a line that is one of the links becomes one."""
     paragraphs = [block.split("\n") for block in text.split("\n\n")]
-    return _page().render(language=language, subject=subject, paragraphs=paragraphs, link=link)
+    return _page().render(language=language, subject=subject, paragraphs=paragraphs, links=links)
 
 
 @cache

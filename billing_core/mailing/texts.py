@@ -35,6 +35,7 @@ _OF_INVOICES: Final = _ALWAYS | {
     "part_paid": "yes where a part of it is settled (for if)",
     "settled": "yes where nothing is due any more (for if)",
     "link": "the address of the customer's page of the invoice",
+    "pay_link": "the address where it can be paid online; empty where it cannot",
 }
 # What each kind of mail can say; the page shows the descriptions.
 VARIABLES: Final[Mapping[MailKind, Mapping[str, str]]] = {

@@ -126,6 +126,7 @@ def sample(business: Business, kind: MailKind, language: str) -> dict[str, Any]:
         "refunded": "",
         "reason": "…",
         "link": letters.invoice_link("…"),
+        "pay_link": f"{letters.invoice_link('…')}/pay",
     }
     if kind is MailKind.CREDIT_NOTE:
         everything["number"] = "CN-2026-007"

@@ -8,7 +8,7 @@ import structlog
 from fastapi import APIRouter, Request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 
 from billing_core import runtime
@@ -16,7 +16,7 @@ from billing_core.businesses import logo
 from billing_core.businesses.queries import default_business
 from billing_core.dates import day_in, utc_now
 from billing_core.errors import Conflict, NotFound
-from billing_core.invoices import document, exporting, following, queries, visits
+from billing_core.invoices import document, exporting, following, payment_links, queries, visits
 from billing_core.reports.exporting import Download
 from billing_core.settings import settings
 from billing_core.web.invoice_sheet import Sheet, sheet, spoken, words_of
@@ -64,6 +64,19 @@ def pdf(request: Request, token: str) -> Response:
         _note(token, visits.mark_downloaded)
     response.headers.update(_PRIVATE)
     return response
+
+
+@router.api_route("/{token}/pay", methods=_GET_AND_HEAD)
+def pay(request: Request, token: str) -> Response:
+    """To where it can be paid now, however often its payment link was replaced since the mail; else to the invoice."""
+    if wait := _wait(request):
+        return _too_often(request, wait)
+    try:
+        with runtime.sessions()() as session:
+            payable = payment_links.active_token(session, queries.by_token(session, token).id)
+    except NotFound:
+        return _not_found(request)
+    return RedirectResponse(f"/pay/{payable}" if payable else f"/i/{token}", 303, headers=dict(_PRIVATE))
 
 
 @router.api_route("/{token}/logo", methods=_GET_AND_HEAD)

@@ -90,3 +90,20 @@ def test_amounts_have_the_currencys_digits(session, currency, amount):
     (view,) = service.views(session, GRACE, [invoice.id])
     sender = letters.senders(session, [view])[invoice.id]
     assert letters.invoice_values(view, sender, today=TODAY)["total"] == amount
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
+def test_mails_lead_to_where_the_invoice_can_be_paid_while_it_can(session, language):
+    invoice = an_invoice(session, a_customer(session), language=language)
+    for kind in (MailKind.INVOICE, *texts.REMINDERS):
+        for url in (None, "https://buy.stripe.example/1"):
+            invoice.payment_url = url
+            session.flush()
+            (view,) = service.views(session, GRACE, [invoice.id])
+            values = letters.invoice_values(view, letters.senders(session, [view])[invoice.id], today=TODAY)
+            letter = letters.letter(texts.default(kind, language), values, language)
+            pay = f"/i/{invoice.token}/pay"
+            assert letter.text.count(pay) == (1 if url else 0)
+            assert letter.html.count(f'{pay}" style') == (1 if url else 0)
+            assert "\n\n\n" not in letter.text
+            assert "stripe" not in letter.text

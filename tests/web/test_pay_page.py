@@ -257,11 +257,14 @@ def test_the_invoices_own_page_leads_to_the_payment_while_it_can_be_paid(link, v
     with sessions() as session:
         token = session.get_one(Invoice, link.invoice_id).token
     assert f'/pay/{link.token}"' in visitor.get(f"/i/{token}", headers=CHROME).text
+    assert visitor.get(f"/i/{token}/pay", headers=CHROME).headers["location"] == f"/pay/{link.token}"
 
     with sessions.begin() as session:
         links.deactivate(session, GRACE, link.id, reason="Old", now=utc_now())
 
     assert "/pay/" not in visitor.get(f"/i/{token}", headers=CHROME).text
+    assert visitor.get(f"/i/{token}/pay", headers=CHROME).headers["location"] == f"/i/{token}"
+    assert visitor.get("/i/never-was/pay", headers=CHROME).status_code == 404
 
 
 def test_nobody_guesses_links_by_trying(visitor):
