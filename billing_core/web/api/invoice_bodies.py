@@ -91,6 +91,7 @@ class NewInvoice(Body):
     customer_name: Name | None = Field(None, description="Stands on the invoice", examples=["John Smith"])
     invoice_number: str | None = Field(
         None,
+        min_length=1,
         max_length=64,
         description="Letters, digits, blanks and `. / # -`; the next one of the series where it is left out",
         examples=["INV-2024-001"],
