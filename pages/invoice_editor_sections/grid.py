@@ -111,13 +111,15 @@ def _amounts(now_typed: Typed, amounts: Mapping[int, int]) -> list[str]:
 
 def _problems(now_typed: Typed) -> None:
     """What is wrong with which line, in words."""
-    said = []
+    found: list[tuple[int, str]] = []
     for field, reason in now_typed.reasons.items():
         match field.split("."):
             case ["lines"] if now_typed.content.lines:
-                said.append(f"The lines {md(reason)}")
+                found.append((0, f"The lines {md(reason)}"))
             case ["lines", at, name]:
-                said.append(f"Line {at}: the {_NAMES.get(name, name)} {md(reason)}")
+                found.append((int(at), f"Line {at}: the {_NAMES.get(name, name)} {md(reason)}"))
+    # What cannot be read and what cannot be kept come one after the other; people go down the lines.
+    said = [sentence for _, sentence in sorted(found, key=lambda one: one[0])]
     for sentence in said[:_MOST_SAID]:
         st.markdown(f":red[:material/error: {sentence}]")
     if len(said) > _MOST_SAID:

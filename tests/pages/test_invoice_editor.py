@@ -353,3 +353,10 @@ def test_what_was_sent_meanwhile_is_shown_as_it_is(page_as, sessions, draft):
     with sessions() as session:
         number = session.scalar(select(Invoice.number).where(Invoice.id == draft))
     assert page.title[0].value.replace("\\", "") == f"Invoice {number}"
+
+
+def test_what_is_wrong_is_said_line_by_line(page_as, draft):
+    page = opened(page_as, draft)
+    write(page, {"quantity": "0"}, {"quantity": "NaN"}, added_rows=[{"description": "Box", "quantity": "-1"}])
+    said = shown(page)
+    assert said.index("Line 1: the quantity") < said.index("Line 2: the quantity") < said.index("Line 3: the")
