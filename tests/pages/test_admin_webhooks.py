@@ -13,6 +13,12 @@ from tests.invoices.company import a_customer
 from tests.pages.invoicing import shown
 
 
+@pytest.fixture
+def database_url(sqlite_url):
+    """What is read here is tested on both databases beside its queries."""
+    return sqlite_url
+
+
 def an_event(session, number, *, kind="charge.refunded", state=WebhookState.WAITING, said="x", **facts):
     told = {"id": f"evt_{number}", "type": kind, "livemode": False, "created": 1_770_000_000, "api_version": "2026"}
     content = told | {"data": {"object": {"id": said}}}
