@@ -53,7 +53,7 @@ def start() -> None:
 def stop() -> None:
     """What is going on stops after the customer it is at, and is taken up by the next ``start``."""
     bill_run.ready.clear()
-    webhook_processing.job.stop(patience_seconds=PATIENCE_SECONDS)
+    webhook_processing.stop(patience_seconds=PATIENCE_SECONDS)
     ledger_sealing.job.stop(patience_seconds=PATIENCE_SECONDS)
     outbox_delivery.job.stop(patience_seconds=PATIENCE_SECONDS)
     DBOS.destroy(workflow_completion_timeout_sec=PATIENCE_SECONDS)

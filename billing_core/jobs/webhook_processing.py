@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from billing_core import runtime
 from billing_core.collecting import choice, inbox
@@ -37,6 +38,15 @@ def process_waiting(ending: Callable[[], bool] = lambda: False) -> int:
     if applied:
         log.info("webhooks_processed", events=applied)
     return applied
+
+
+def stop(*, patience_seconds: float) -> None:
+    """Begin no more, wait so long for the event that is being applied, and keep what was counted since."""
+    job.stop(patience_seconds=patience_seconds)
+    try:
+        refusals.write(runtime.sessions())
+    except SQLAlchemyError:
+        log.warning("refusals_not_written")
 
 
 def nudge() -> None:
