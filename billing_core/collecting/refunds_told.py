@@ -173,8 +173,9 @@ def _take_back(
     possible = min(amount, invoice.paid_minor - invoice.refunded_minor)
     if possible <= 0:
         return None
-    # An invoice may be dated ahead: nothing of it is given back before its own day.
-    on = max(day.refunded_on, invoice.issued_on)
+    # Nothing of an invoice is given back before its own day, nor before the last of its money came in; the gateway
+    # knows of neither.
+    on = max(day.refunded_on, refunds.possible_days(session, invoice.id, invoice.issued_on, today=day.today).start)
     wanted = MoneyBack(reason, PaymentMethod.STRIPE, on, possible, payment.reference)
     return refunds.refund(session, actor, invoice.id, wanted=wanted, today=max(day.today, on), now=day.now)
 

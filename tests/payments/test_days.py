@@ -6,13 +6,14 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
+from billing_core.collecting import refunds_told
 from billing_core.dates import Period
 from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM
 from billing_core.invoices import following, queries, service
 from billing_core.ledger.models import Account, LedgerPosting
 from billing_core.payments import credit, received, refunds, write_offs
-from billing_core.payments.models import Allocation
+from billing_core.payments.models import Allocation, PaymentMethod, Refund
 from billing_core.payments.refunds import MoneyBack
 from tests.payments.books import NOW, TODAY, a_customer, a_draft, an_open_invoice, bank_transfer
 
@@ -78,6 +79,18 @@ def test_money_goes_back_after_it_came_in_and_not_in_the_future(session, on, rea
     with pytest.raises(Invalid) as refusal:
         refunds.refund(session, SYSTEM, invoice.id, wanted=wanted, today=TODAY, now=NOW)
     assert reason in refusal.value.fields["refunded_on"]
+
+
+def test_what_a_gateway_gave_back_before_the_rest_came_in_counts_when_it_had(session):
+    invoice = an_open_invoice(session, a_customer(session), "100")
+    early = replace(bank_transfer(6_000), method=PaymentMethod.STRIPE, received_on=TODAY - timedelta(days=5))
+    by_card = received.record_for(session, SYSTEM, invoice.id, received=early, today=TODAY, now=NOW)
+    received.record_for(session, SYSTEM, invoice.id, received=bank_transfer(4_000), today=TODAY, now=NOW)
+    told = {"reason": "returned", "refunded_on": TODAY - timedelta(days=3), "today": TODAY, "now": NOW}
+    refunds_told.note_refunded(session, SYSTEM, by_card.id, 6_000, **told)
+
+    (made,) = session.scalars(select(Refund))
+    assert (made.amount_minor, made.refunded_on) == (6_000, TODAY)
 
 
 @pytest.mark.parametrize("day", [date(1, 1, 1), date(1899, 12, 31), TODAY + timedelta(days=1)])
