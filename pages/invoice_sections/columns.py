@@ -22,17 +22,18 @@ _COLORS = {
 
 
 def columns(today: date, *, with_customer: bool = True) -> list[tables.Column]:
-    customer = [tables.text("Customer", "customer_name", order="customer_name")] if with_customer else []
+    customer = [tables.text("Customer", "customer_name", order="customer_name", width=150)] if with_customer else []
     return [
         replace(tables.computed("Number", number), order="number"),
         *customer,
         status_badge(today),
-        tables.day("Issued", "issued_on", order="issued_on"),
-        tables.day("Due", "due_on", order="due_on"),
-        tables.computed("Late", partial(_late, today), right=True, width=85, help="Days since it was due"),
+        # In a narrow window the amounts come before what can be scrolled to.
         tables.money("Total", "total_minor", order="total_amount"),
         tables.money("Amount due", "due_minor", order="amount_due", help="What is still to be paid"),
         tables.currency_of(order="currency"),
+        tables.day("Due", "due_on", order="due_on"),
+        tables.computed("Late", partial(_late, today), right=True, width=85, help="Days since it was due"),
+        tables.day("Issued", "issued_on", order="issued_on"),
     ]
 
 
