@@ -1,6 +1,6 @@
 """Disputes: a customer has asked their bank for the money back. We note what the gateway tells; people answer there."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,10 +10,12 @@ from billing_core.collecting import cases
 from billing_core.collecting.cases import Cause
 from billing_core.collecting.events import Disputed
 from billing_core.collecting.models import CaseKind, Dispute, DisputeState
+from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle
 from billing_core.invoices.models import EventKind
 from billing_core.money import Money
+from billing_core.payments import received
 from billing_core.payments.models import Payment
 
 OPEN = DisputeState.OPEN
@@ -50,6 +52,23 @@ def note(
             _open_case(session, actor, payment, invoice_id, dispute, now)
     session.flush()
     return dispute
+
+
+def take_back(session: Session, actor: Actor, case_id: int, *, today: date, now: datetime) -> None:
+    """The bank has given the payment back to the payer: our books say so too, and its invoices are due again.
+
+    Settles the case of the lost dispute. Conflict where only a part of the payment went back.
+    """
+    actor.require(Permission.PAYMENT_WRITE)
+    case = cases.settle(session, actor, case_id, settlement="The payment is taken back, its invoices are due", now=now)
+    if case.kind is not CaseKind.DISPUTE_LOST or case.payment_id is None:
+        raise Conflict("Only a lost dispute takes a payment back")
+    payment = session.get_one(Payment, case.payment_id)
+    if case.amount_minor != payment.amount_minor:
+        whole = Money(payment.amount_minor, payment.currency)
+        raise Conflict(f"Only a part of the payment of {whole} went back: write it off or ask for it, and note that")
+    why = "The bank has given it back to the payer: the dispute is lost"
+    received.undo(session, actor, payment.id, reason=why, today=today, now=now, charged_back=True)
 
 
 def _tell(

@@ -135,10 +135,20 @@ def record_collected(
     return payment
 
 
-def undo(session: Session, actor: Actor, payment_id: int, *, reason: str, today: date, now: datetime) -> Payment:
+def undo(
+    session: Session,
+    actor: Actor,
+    payment_id: int,
+    *,
+    reason: str,
+    today: date,
+    now: datetime,
+    charged_back: bool = False,
+) -> Payment:
     """Take back a payment that was recorded wrongly: the opposite is posted, its invoices are due again.
 
-    Conflict where its rest was spent as credit meanwhile, or an invoice of it was refunded.
+    Conflict where its rest was spent as credit meanwhile, or an invoice of it was refunded; and where a gateway says
+    that it did come in, unless that was ``charged_back`` by the payer's bank.
     """
     actor.require(Permission.PAYMENT_WRITE)
     why = reason_of(reason)[:200]
@@ -149,6 +159,8 @@ def undo(session: Session, actor: Actor, payment_id: int, *, reason: str, today:
     ).one()
     if payment.undone_at is not None:
         raise Conflict("This payment was undone already")
+    if payment.gateway_key is not None and not charged_back:
+        raise Conflict("This payment came in online, so it was not recorded wrongly: refund it instead")
     of_payment = list(session.scalars(select(Allocation).where(Allocation.payment_id == payment_id)))
     standing = [allocation for allocation in of_payment if allocation.undone_at is None]
     locked = {

@@ -93,7 +93,7 @@ def undo(row: AllocationRow) -> None:
     read = Reader(actor)
     amount = formats.money(row.amount_minor, row.currency)
     ways = {"release": f"Keep the money as the customer's credit: {amount} becomes due here again"}
-    if row.payment_id is not None:
+    if row.payment_id is not None and row.method is not PaymentMethod.STRIPE:
         ways = {"undo": "The payment was recorded wrongly: undo all of it, on every invoice that it paid", **ways}
     way = st.radio("What shall happen", list(ways), format_func=ways.__getitem__, key=f"undo_way_{row.id}")
     reason = st.text_input("Reason", key=f"undo_reason_{row.id}", max_chars=200, required=True)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from billing_core.collecting import cases, queries
+from billing_core.collecting import cases, disputes, queries
 from billing_core.collecting.models import CaseKind, DisputeState
 from billing_core.collecting.queries import CaseRow, DisputeRow
 from billing_core.dates import utc_now
@@ -84,6 +84,10 @@ def _ways(case: CaseRow) -> None:
         "Pay it back", icon=":material/currency_exchange:", key=f"case_refund_{case.id}"
     ):
         gateway_refund.dialog(came_in)
+    if case.kind is CaseKind.DISPUTE_LOST and st.button(
+        "Take the payment back", icon=":material/undo:", key=f"case_back_{case.id}"
+    ):
+        take_back(case)
     if st.button("Note how it was settled", icon=":material/check:", key=f"case_note_{case.id}", type="tertiary"):
         note(case)
 
@@ -112,6 +116,20 @@ def apply(case: CaseRow, amount_minor: int) -> None:
             said = f"{amount} used for invoice {case.invoice_number}"
             cases.settle(session, actor, case.id, settlement=said, now=now)
             credit.apply(session, actor, case.invoice_id or 0, amount_minor=amount_minor, today=today, now=now)
+
+
+@st.dialog("Take the payment back", icon=":material/undo:")
+def take_back(case: CaseRow) -> None:
+    """The money is gone: our books say so too."""
+    amount = formats.money(case.amount_minor, case.currency)
+    st.markdown(
+        f"**{md(amount)}** went back to the payer's bank. The payment is taken back, and what it paid is due again: "
+        "ask for it, or write it off."
+    )
+    if st.button("Take it back", type="primary", icon=":material/check:", key="do_case_back"):
+        actor = signed_in()
+        with attempt("The payment is taken back, and what it paid is due again") as session:
+            disputes.take_back(session, actor, case.id, today=Reader(actor).today, now=utc_now())
 
 
 @st.dialog("Note how it was settled", icon=":material/check:")

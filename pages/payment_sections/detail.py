@@ -50,7 +50,9 @@ def _header(payment: PaymentRow, *, may_change: bool) -> None:
                 and st.button("Refund", icon=":material/currency_exchange:", key="refund_payment")
             ):
                 gateway_refund.dialog(payment.id)
-            if may_change and st.button("Undo payment", icon=":material/undo:", key="undo_payment"):
+            # What came in online was not recorded wrongly: it is refunded.
+            mistaken = may_change and payment.gateway_key is None
+            if mistaken and st.button("Undo payment", icon=":material/undo:", key="undo_payment"):
                 undo(payment.id)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         stands = payment.undone_at is None

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from billing_core.collecting import cases, delivery, fees, inbox, queries, refunds_told
+from billing_core.collecting import cases, delivery, disputes, fees, inbox, queries, refunds_told
 from billing_core.collecting.gateway import PaymentDetails
 from billing_core.collecting.models import (
     CaseKind,
@@ -362,6 +362,24 @@ def test_a_dispute_is_shown_and_a_lost_one_is_a_case(sessions, place):
     assert [kind for kind in kinds(sessions, invoice) if "disput" in kind] == ["disputed", "dispute_closed"]
 
 
+@on_sqlite
+def test_what_a_lost_dispute_took_is_due_again_once_somebody_takes_the_payment_back(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice)
+    tell(sessions, payment.succeeded(), payment.disputed(), payment.dispute_closed("lost"))
+    recorded = the_payment(sessions).id
+    days = {"today": TODAY, "now": LATER}
+    with sessions.begin() as session, pytest.raises(Conflict, match="refund it instead"):
+        received.undo(session, SYSTEM, recorded, reason="Recorded wrongly", **days)
+    with sessions.begin() as session:
+        (case,) = queries.cases(session, SYSTEM)
+        disputes.take_back(session, SYSTEM, case.id, **days)
+    assert (status(sessions, invoice), open_cases(sessions)) == ("sent", [])
+    assert books(sessions) == {"receivable": 10_000, "revenue": -10_000}
+    with sessions.begin() as session, pytest.raises(Conflict, match="settled this case already"):
+        disputes.take_back(session, SYSTEM, case.id, **days)
+
+
 def test_the_fee_is_posted_once_and_goes_with_an_undone_payment(sessions, place):
     invoice, link = place
     tell(sessions, paying(link, invoice).succeeded())
@@ -372,7 +390,7 @@ def test_the_fee_is_posted_once_and_goes_with_an_undone_payment(sessions, place)
     assert books(sessions) == {"cash": 9_680, "fees": 320, "revenue": -10_000}
     assert the_payment(sessions).fee_minor == 320
     with sessions.begin() as session:
-        received.undo(session, SYSTEM, payment_id, reason="Charged back", today=TODAY, now=LATER)
+        received.undo(session, SYSTEM, payment_id, reason="Charged back", today=TODAY, now=LATER, charged_back=True)
     assert books(sessions) == {"receivable": 10_000, "revenue": -10_000}
 
 

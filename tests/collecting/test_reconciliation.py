@@ -205,7 +205,7 @@ def test_an_undone_payment_is_not_here_and_other_modes_are_left_out(sessions):
     with sessions.begin() as session:
         carla = a_customer(session).id
         undone = paid(session, carla, 3_000, "pi_undone")
-        received.undo(session, SYSTEM, undone, reason="wrong", today=TODAY, now=NOW)
+        received.undo(session, SYSTEM, undone, reason="wrong", today=TODAY, now=NOW, charged_back=True)
         reconciliation.keep(session, Mode.TEST, [a_line(1, 3_000, intent="pi_undone")])
         reconciliation.keep(session, Mode.LIVE, [a_line(2, 9_900, intent="pi_live")])
     with sessions() as session:

@@ -186,7 +186,7 @@ def test_what_did_not_come_through_a_gateway_does_not_go_back_through_one(sessio
 
 def test_an_undone_payment_is_not_refunded(sessions, gateway, payment_id):
     with sessions.begin() as session:
-        received.undo(session, GRACE, payment_id, reason="Wrong", today=TODAY, now=LATER)
+        received.undo(session, GRACE, payment_id, reason="Wrong", today=TODAY, now=LATER, charged_back=True)
 
     with pytest.raises(Conflict, match="was undone"):
         refund(sessions, gateway, payment_id, 1)
