@@ -42,6 +42,8 @@ def decimal_places(currency: str) -> int:
 def currency_code(text: str) -> str:
     """``" usd "`` -> ``"USD"``; Invalid when there is no such currency."""
     code = text.strip().upper()
+    if not code:
+        raise Invalid("a currency is needed, such as USD or EUR")
     if code not in currencies():
         raise Invalid(f"“{text.strip()}” is not a currency code such as USD or EUR")
     return code

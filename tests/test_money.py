@@ -51,7 +51,12 @@ def test_a_currency_code_is_read_as_people_write_it(text, code):
     assert currency_code(text) == code
 
 
-@pytest.mark.parametrize("text", ["", "US", "DOLLAR", "XX1", "€", "U$D"])
+def test_no_currency_at_all_is_asked_for():
+    with pytest.raises(Invalid, match="a currency is needed"):
+        currency_code(" ")
+
+
+@pytest.mark.parametrize("text", ["US", "DOLLAR", "XX1", "€", "U$D"])
 def test_a_word_that_is_no_currency_is_refused(text):
     with pytest.raises(Invalid, match="is not a currency code"):
         currency_code(text)
