@@ -1,0 +1,225 @@
+"""Nobody learns of another customer's things, or changes them: every route is asked, with everything it takes.
+
+What is asked follows from the routes themselves. A new route, or a new parameter of one, has to say here in which way
+it can name what is somebody's; until then this fails.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pypdf import PdfReader
+from sqlalchemy import select
+
+from billing_core.collecting.figures import FAILED_EVENTS
+from billing_core.database import Base
+from billing_core.outbox.figures import FAILED_MAILS
+from billing_core.web.api.app import ROUTERS as API
+from billing_core.web.app import ROUTERS as OWN
+from tests.web.api.two_worlds import FIGURES, NOBODY, World, a_world
+
+# What is there for everybody, or for whoever has been given a secret address: it shows nothing by the asker.
+OPEN = ("/healthz", "/readyz", "/metrics", "/auth/", "/i/", "/pay/", "/webhooks/", "/api/openapi.json", "/api/docs")
+OPEN += ("/api/v1/auth/",)
+# What people of one customer may not do at all.
+FORBIDDEN = {
+    "create_invoice",
+    "update_invoice",
+    "cancel_invoice",
+    "create_payment_link",
+    "reconciliation",
+    "rejected_rows",
+    "message",
+}
+REFUSED_FIGURES = (FAILED_EVENTS.key, FAILED_MAILS.key)
+# How an address names what is somebody's, by the beginning of its route.
+PATHS = {
+    "/api/v2/reports/{id}": lambda w: [str(w.report), w.report_uuid],
+    "/api/invoices/{id}": lambda w: [w.invoice_public],
+    "/downloads/reports/{name}": lambda w: [
+        *(f"{w.report}.{ending}" for ending in ("csv", "long.csv", "json", "xlsx", "pdf")),
+        f"{w.report_uuid}.csv",
+    ],
+    "/downloads/invoices/{name}": lambda w: [f"{w.invoice}.pdf", f"{w.invoice_public}.pdf"],
+    "/downloads/credit-notes/{name}": lambda w: [f"{w.note}.pdf"],
+    "/downloads/statements/{name}": lambda w: [f"{w.customer}.csv", f"{w.customer}.pdf"],
+    "/downloads/outbox/{name}": lambda w: [f"{w.mail}.eml"],
+    "/downloads/imports/{token}": lambda w: [f"{w.customer:024}"],
+    "/downloads/figures/{key}": lambda w: [figure.key for figure in FIGURES],
+}
+# How a parameter does; where its name means several things, by route.
+PARAMETERS = {
+    "customer_id": lambda w: w.customer,
+    "business_id": lambda w: w.business,
+    "list_invoices.business_id": lambda w: w.business_public,
+    "list_reports.starting_after": lambda w: w.report,
+    "summarize_customers.starting_after": lambda w: w.customer,
+    "list_invoices.starting_after": lambda w: w.invoice_public,
+    "reports_together.ids": lambda w: w.report,
+    "documents.ids": lambda w: w.invoice,
+    "text": lambda w: w.name,
+}
+BODIES = {
+    "generate_report": lambda w: {"customer_id": w.customer, "start_date": "2023-01-01", "end_date": "2023-01-31"},
+    "create_invoice": lambda w: {
+        "business_id": w.business_public,
+        "customer_email": w.email,
+        "line_items": [{"description": "Something", "quantity": 1, "unit_price": 1}],
+    },
+    "update_invoice": lambda w: {"customer_email": w.email},
+}
+# What says nothing about whose things are meant, with a value where one is needed.
+NEUTRAL = {"start_date": "2023-01-01", "end_date": "2026-12-31", "currency": "USD", "mode": "sandbox"}
+NEUTRAL |= dict.fromkeys(("created_after", "created_before", "known_at", "as_at", "today", "created_by", "country"))
+NEUTRAL |= dict.fromkeys(("issued_from", "issued_to", "due_from", "due_to", "received_from", "received_to", "method"))
+NEUTRAL |= dict.fromkeys(("order_by", "limit", "format", "variant", "excel", "inline", "status", "smallest", "largest"))
+NEUTRAL |= dict.fromkeys(("agreement", "undone", "current_only", "with_reports"))
+
+
+@dataclass(frozen=True)
+class Asked:
+    method: str
+    path: str
+    query: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+
+
+ROUTES = [route for router in (*API, *OWN) for route in router.routes if isinstance(route, APIRoute)]
+OURS = [route for route in ROUTES if not route.path.startswith(OPEN)]
+
+
+@pytest.fixture
+def database_url(sqlite_url) -> str:
+    """Who may see what is said in one SQL for both."""
+    return sqlite_url
+
+
+@pytest.fixture
+def worlds(api, sessions) -> tuple[World, World]:
+    """Alba's and Bonbon's."""
+    return a_world(sessions, 700_001, "Alba Corp", 5113), a_world(sessions, 700_002, "Bonbon Corp", 7331)
+
+
+def parameters(dependant: Dependant) -> dict[str, bool]:
+    """The names of all query parameters; whether each is needed."""
+    found = {one.alias: one.field_info.is_required() for one in dependant.query_params}
+    for inner in dependant.dependencies:
+        found |= parameters(inner)
+    return found
+
+
+def asked(route: APIRoute, own: World, other: World) -> Iterator[Asked]:
+    """Every request of this route by ``own`` that names something of ``other``'s, once in each way."""
+    (method,) = route.methods
+    known = parameters(route.dependant)
+    naming = {name: PARAMETERS.get(f"{route.name}.{name}", PARAMETERS.get(name)) for name in known}
+    naming = {name: value for name, value in naming.items() if value is not None}
+    assert known.keys() - naming.keys() <= NEUTRAL.keys(), f"{route.name} takes something that nobody has thought of"
+    needed = {name: NEUTRAL[name] for name, required in known.items() if required and name not in naming}
+    needed |= {name: naming[name](own) for name, required in known.items() if required and name in naming}
+    body = BODIES[route.name](other) if route.name in BODIES else None
+    paths = [route.path]
+    if "{" in route.path:
+        start = next(start for start in PATHS if route.path.startswith(start))
+        paths = [re.sub(r"\{\w+\}", name, route.path, count=1) for name in PATHS[start](other)]
+    for path in paths:
+        yield Asked(method, path, needed, body)
+        for name, value in naming.items():
+            yield Asked(method, path, {**needed, name: value(other)}, body)
+
+
+def ask(client, one: Asked):
+    return client.request(one.method, one.path, params=one.query, json=one.body)
+
+
+def read(content: bytes) -> str:
+    """All the text in it, also in files and pictures of text within."""
+    if content.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            # When it was made is not what it says.
+            names = [name for name in archive.namelist() if not name.startswith("docProps")]
+            return "\n".join(f"{name}\n{read(archive.read(name))}" for name in names)
+    if content.startswith(b"%PDF"):
+        return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
+    return content.decode()
+
+
+def told(answer, world: World) -> tuple[int, str, str, str]:
+    """What somebody learns from an answer to a question about this world, its own ids aside."""
+    ids = "|".join(re.escape(str(one)) for one in (world.report_uuid, world.invoice_public, world.business_public))
+    numbers = {world.customer, world.business, world.report, world.invoice, world.note, world.mail}
+    text = read(answer.content)
+    if answer.status_code >= 400:
+        text = re.sub(rf"{ids}|\b0*({'|'.join(map(str, numbers))})\b", "#", text)
+    headers = answer.headers
+    return answer.status_code, headers["content-type"], headers.get("content-disposition", ""), text
+
+
+@pytest.fixture(params=["key", "session"])
+def connect(request):
+    """``connect(world)``: a program's key, or a browser's session, of somebody of that customer."""
+    maker = request.getfixturevalue({"key": "program", "session": "front_end"}[request.param])
+    return lambda world: maker("manager", customer_id=world.customer)
+
+
+def everything_of(sessions, world: World) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row that is this customer's."""
+    owner = {"customer_id": world.customer, "invoice_id": world.invoice, "report_id": world.report}
+    found = {}
+    with sessions() as session:
+        for table in Base.metadata.sorted_tables:
+            for column in owner.keys() & table.columns.keys():
+                rows = session.execute(select(table).where(table.c[column] == owner[column]))
+                found[f"{table.name} {column}"] = [tuple(row) for row in rows]
+    return found
+
+
+def test_nobody_learns_of_anothers_things_or_changes_them(worlds, connect, sessions):
+    alba, bonbon = worlds
+    before = everything_of(sessions, bonbon)
+    assert sum(map(len, before.values())) > 15
+    client = connect(alba)
+    by_key = "authorization" in client.headers
+    for route in OURS:
+        if by_key and not route.path.startswith("/api/"):
+            continue
+        for about_other, about_nobody in zip(asked(route, alba, bonbon), asked(route, alba, NOBODY), strict=True):
+            learnt = ask(client, about_other)
+            assert told(learnt, bonbon) == told(ask(client, about_nobody), NOBODY), about_other
+            # What was asked for may be repeated.
+            secrets = [mark for mark in bonbon.marks if mark not in str(about_other)]
+            assert not [mark for mark in secrets if mark.lower() in read(learnt.content).lower()], about_other
+    assert everything_of(sessions, bonbon) == before
+
+
+def test_everybody_gets_their_own(worlds, connect):
+    """The questions of the test before do find things, where they are one's own."""
+    _, bonbon = worlds
+    client = connect(bonbon)
+    by_key = "authorization" in client.headers
+    shown = ""
+    for route in OURS:
+        if by_key and not route.path.startswith("/api/"):
+            continue
+        for one in asked(route, bonbon, bonbon):
+            answer = ask(client, one)
+            refused = route.name in FORBIDDEN or any(f"/{key}." in one.path for key in REFUSED_FIGURES)
+            assert (answer.status_code == 403) == refused, (one, answer.text)
+            assert answer.status_code < 400 or refused, (one, answer.text)
+            shown += read(answer.content)
+    # The plain dialect has another kind of ids.
+    assert [mark for mark in bonbon.marks if mark not in shown] == ([bonbon.report_uuid] if by_key else [])
+
+
+def test_nobody_gets_anything_without_credentials(worlds, browser):
+    _, bonbon = worlds
+    client = browser()
+    for route in OURS:
+        for one in asked(route, bonbon, bonbon):
+            assert ask(client, one).status_code == 401
