@@ -17,7 +17,7 @@ from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 
 class Step(enum.StrEnum):
     """PAYABLE: at ``url``, or in the sandbox on our own page. CONFIRMING: paid there, and we are about to hear of it.
-    ENDED: nobody can pay by this link any more."""
+    ENDED: nobody can pay by this link any more; by one of the sandbox's also where Stripe collects now."""
 
     PAYABLE = "payable"
     CONFIRMING = "confirming"
@@ -40,8 +40,11 @@ class Checkout:
     issuer: str
 
 
-def by_token(session: Session, token: str, *, now: datetime) -> Checkout:
-    """The payment that a customer has the link to. NotFound also while it is being issued, or never was."""
+def by_token(session: Session, token: str, *, mode: Mode, now: datetime) -> Checkout:
+    """The payment that a customer has the link to. NotFound also while it is being issued, or never was.
+
+    ``mode``: the one that the product collects in now.
+    """
     row = session.execute(
         select(PaymentLink, Invoice)
         .join(Invoice, Invoice.id == PaymentLink.invoice_id)
@@ -53,7 +56,7 @@ def by_token(session: Session, token: str, *, now: datetime) -> Checkout:
     frozen = invoice.issuer or {}
     return Checkout(
         link_id=link.id,
-        step=_step(session, link, now),
+        step=_step(session, link, mode, now),
         sandbox=link.mode is Mode.SANDBOX,
         url=link.url or "",
         charge=Charge.of(link.charge),
@@ -70,10 +73,11 @@ def note_click(session: Session, link_id: int, *, now: datetime) -> None:
     session.execute(update(PaymentLink).where(PaymentLink.id == link_id).values(clicked))
 
 
-def _step(session: Session, link: PaymentLink, now: datetime) -> Step:
+def _step(session: Session, link: PaymentLink, mode: Mode, now: datetime) -> Step:
     if link.state is LinkState.PAID:
         return Step.PAID
-    if link.state is not LinkState.ACTIVE:
+    # Nobody who wants to pay real money is shown the sandbox, whose events are heard no longer.
+    if link.state is not LinkState.ACTIVE or (link.mode is Mode.SANDBOX and mode is not Mode.SANDBOX):
         return Step.ENDED
     if link.mode is Mode.SANDBOX and sandbox.paid(session, link.id):
         return Step.CONFIRMING

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from billing_core import runtime
 from billing_core.businesses.queries import default_business
-from billing_core.collecting import checkout, sandbox, sandbox_cards
+from billing_core.collecting import checkout, choice, sandbox, sandbox_cards
 from billing_core.collecting.checkout import Checkout, Step
 from billing_core.collecting.sandbox_cards import TEST_CARDS, Outcome
 from billing_core.dates import day_in, utc_now
@@ -23,6 +23,7 @@ from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor
 from billing_core.jobs import outbox_delivery
 from billing_core.paper.writing import writing
+from billing_core.settings import settings
 from billing_core.web import forms
 from billing_core.web.invoice_sheet import spoken, words_of
 from billing_core.web.pay_words import WORDS
@@ -104,6 +105,8 @@ def authenticate(request: Request, token: str, answer: Text = "") -> Response:
         found = _found(token, in_sandbox=True)
     except NotFound:
         return _not_found(request)
+    if found.step is not Step.PAYABLE:
+        return _to(f"/pay/{token}")
     return _tried(request, token, found, Outcome.SUCCEEDS if answer == "confirm" else Outcome.AUTHENTICATION)
 
 
@@ -131,7 +134,7 @@ def _tried(request: Request, token: str, found: Checkout, outcome: Outcome) -> R
 
 def _found(token: str, *, in_sandbox: bool = False) -> Checkout:
     with runtime.sessions()() as session:
-        found = checkout.by_token(session, token, now=utc_now())
+        found = checkout.by_token(session, token, mode=choice.mode(settings()), now=utc_now())
     if in_sandbox and not found.sandbox:
         raise NotFound("This is paid at the gateway")
     return found

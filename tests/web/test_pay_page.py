@@ -5,6 +5,7 @@ import re
 from datetime import date
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from billing_core.businesses.queries import default_business
@@ -17,7 +18,7 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import CollectionWay, LinkState, PaymentLink
 from billing_core.outbox.models import OutboxMessage
-from billing_core.settings import Settings
+from billing_core.settings import Settings, settings
 from billing_core.web import throttle
 from tests.collecting.gateways import ScriptedGateway
 from tests.invoices.company import GRACE, a_customer, a_line, an_invoice
@@ -218,6 +219,15 @@ def test_a_link_beyond_its_last_day_takes_nothing_before_the_job_ends_it(link, v
 
     assert visitor.get(f"/pay/{link.token}", headers=CHROME).status_code == 410
     in_another_window()
+    assert told(sessions) == {}
+
+
+def test_nobody_pays_in_the_sandbox_once_the_product_collects_through_stripe(link, visitor, sessions, monkeypatch):
+    in_another_window = opened(visitor, link)
+    monkeypatch.setattr(settings(), "stripe_secret_key", SecretStr("sk_live_0123456789"))
+
+    assert visitor.get(f"/pay/{link.token}", headers=CHROME).status_code == 410
+    assert in_another_window().headers["location"] == f"/pay/{link.token}"
     assert told(sessions) == {}
 
 
