@@ -84,13 +84,15 @@ def choose() -> None:
             icon=":material/info:",
         )
         return
+    # Its own for what is found alone: a box that is there already does not choose anew.
+    alone = str(*found) if len(found) == 1 else ""
     chosen = st.selectbox(
         "Invoice",
         list(found),
-        index=0 if len(found) == 1 else None,
+        index=0 if alone else None,
         format_func=lambda one: _named(found[one]) if one in found else str(one),
         placeholder="Choose one" + (f" of the newest {_MOST_OFFERED}" if len(found) == _MOST_OFFERED else ""),
-        key="payable_invoice",
+        key=f"payable_invoice_{alone}",
     )
     if chosen is not None:
         confirm(actor, read, read(queries.one, chosen), opens=True)

@@ -196,11 +196,18 @@ def test_the_list_is_filtered_by_state_and_opens_a_link(page_as, sessions, colle
 
 def test_the_page_offers_the_invoices_that_can_get_a_link(page_as, sessions, invoice, collector):
     with sessions.begin() as session:
-        paid = an_invoice(session, a_customer(session, "BOLT")).id
+        paid, other = (an_invoice(session, a_customer(session, ref)).id for ref in ("BOLT", "CORAL"))
         session.execute(update(Invoice).where(Invoice.id == paid).values(paid_minor=23_800, state=InvoiceState.PAID))
     page = page_as("admin").visit("payment_links.py")
     page.button(key="issue_link").click().run()
-    assert page.selectbox(key="payable_invoice").options == ["INV-2026-001 · Acme :red[$5 *Corp*] · 238.00\xa0USD"]
+    both = page.selectbox(key="payable_invoice_")
+    assert (len(both.options), both.value) == (2, None)
+    # What is found alone is chosen.
+    page.text_input(key="payable_text").set_value("2026-001")
+    page.button(key="issue_link").click().run()
+    alone = page.selectbox(key=f"payable_invoice_{invoice}")
+    assert alone.options == ["INV-2026-001 · Acme :red[$5 *Corp*] · 238.00\xa0USD"]
+    assert other != invoice == alone.value
     page.button(key="do_issue_link").click()
     page.button(key="issue_link").click().run()
     link = link_of(sessions, invoice)
