@@ -5,7 +5,7 @@ made again without a second link, and a link that nobody knows of can be found a
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select
@@ -16,7 +16,7 @@ from billing_core.businesses import queries as businesses
 from billing_core.collecting.charges import charge_of, says_the_same
 from billing_core.collecting.gateway import Charge, Declined, Gateway, Issued
 from billing_core.database import Sessions
-from billing_core.dates import day_in
+from billing_core.dates import day_in, start_of_day
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import document, lifecycle, payment_links, queries, service
@@ -90,7 +90,7 @@ def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: da
         mode=mode,
         way=way,
         currency=invoice.currency,
-        expires_at=_expires_at(invoice, today),
+        expires_at=_expires_at(session, invoice, today),
         created_at=now,
         created_by_id=actor.user_id,
         created_by=actor.name,
@@ -171,10 +171,10 @@ def _charge(session: Session, invoice: Invoice, *, link_id: str, token: str, tod
     return charge_of(said, invoice_id=invoice.public_id, link_id=link_id, return_url=thanks, today=today)
 
 
-def _expires_at(invoice: Invoice, today: date) -> datetime:
-    """The end of the link's last day (UTC)."""
+def _expires_at(session: Session, invoice: Invoice, today: date) -> datetime:
+    """The end of the link's last day where the business is."""
     last = max(invoice.due_on, today) + VALID_FOR
-    return datetime.combine(last + timedelta(days=1), time(), UTC)
+    return start_of_day(businesses.one(session, invoice.business_id).time_zone, last + timedelta(days=1))
 
 
 def _today(session: Session, now: datetime) -> date:

@@ -111,6 +111,13 @@ def test_a_link_asks_for_what_is_due_and_opens_the_draft(sessions, gateway, draf
         assert said.payment_url == f"https://b.example/pay/{link.token}"
 
 
+def test_the_last_day_of_a_link_ends_where_the_business_is(sessions, gateway, open_id):
+    with sessions.begin() as session:
+        default_business(session).time_zone = "Europe/Amsterdam"
+    # The first of May in the Netherlands, which are two hours ahead then.
+    assert issue(sessions, gateway, open_id).expires_at == datetime(2026, 5, 1, 22, tzinfo=UTC)
+
+
 def test_a_hosted_invoice_has_its_id_at_once(sessions, gateway, open_id):
     with sessions.begin() as session:
         default_business(session).collects_by = "hosted_invoice"
