@@ -195,6 +195,7 @@ def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -
     if payment is None:
         raise NotYet(refunded.charge_id)
     zone = businesses.one(session, payment.business_id).time_zone
+    before = refunds_told.recorded(session, payment.id)
     made = refunds_told.note_refunded(
         session,
         SYSTEM,
@@ -206,8 +207,10 @@ def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -
         now=now,
     )
     payment.charge_id = payment.charge_id or refunded.charge_id
-    back = Money(sum(refund.amount_minor for refund in made), payment.currency)
-    said = f"{back} went back to the payer" if made else "Nothing that was not recorded before, or a case"
+    back = refunds_told.recorded(session, payment.id) - before
+    unmatched = back > sum(refund.amount_minor for refund in made)
+    said = f"{Money(back, payment.currency)} went back to the payer" if back else "The refund was recorded before"
+    said += ", and a person has to settle where it is taken from" if unmatched else ""
     return Outcome(said, invoice_id=places.invoice_of(session, payment.id))
 
 
