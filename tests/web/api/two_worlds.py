@@ -1,36 +1,31 @@
 """Two customers with one of everything each, and the ways in which a request can name what is somebody's."""
 
 from dataclasses import dataclass, replace
+from types import ModuleType
 
+from billing_core import catalogue
 from billing_core.businesses import service as businesses
 from billing_core.businesses.queries import default_business
 from billing_core.collecting import choice, workflow
-from billing_core.collecting import figures as of_collecting
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
+from billing_core.figures import Figure
 from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes
-from billing_core.outbox import figures as of_mails
 from billing_core.outbox import service as outbox
 from billing_core.outbox.service import Message
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
-from billing_core.receivables import attention
-from billing_core.receivables import figures as of_money
-from billing_core.reports import figures as of_reports
 from billing_core.settings import settings
 from tests.invoices.company import LATER, TODAY, a_line, an_invoice
 from tests.web.api.reporting import a_customer, a_report, an_order
 
-FIGURES = (
-    *of_money.FIGURES,
-    *attention.FIGURES,
-    *of_collecting.OF_PAYMENTS,
-    of_collecting.FAILED_EVENTS,
-    of_mails.FAILED_MAILS,
-    *of_reports.FIGURES,
-)
+# Of every package that the catalogue knows.
+_MODULES = [module for module in vars(catalogue).values() if isinstance(module, ModuleType)]
+_DECLARED = [value for module in _MODULES for name, value in vars(module).items() if not name.startswith("_")]
+_DECLARED += [one for value in _DECLARED if isinstance(value, tuple) for one in value]
+FIGURES = tuple({one.key: one for one in _DECLARED if isinstance(one, Figure)}.values())
 
 
 @dataclass(frozen=True)
