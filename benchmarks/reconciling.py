@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from benchmarks.ledger import _CUSTOMERS, CUSTOMERS
-from billing_core.collecting import exporting, reconciliation
+from billing_core.collecting import exporting, gateway_books, reconciliation
 from billing_core.collecting.gateway import BalanceTransaction
 from billing_core.collecting.reconciliation import Agreement, Asked
 from billing_core.database import Sessions, connect
@@ -71,7 +71,7 @@ def run(scratch: Path) -> list[dict]:
         for statement in (_CUSTOMERS, _ENTRIES, _PAYMENTS, "ANALYZE"):
             used = {name: fact for name, fact in facts.items() if f":{name}" in statement}
             session.execute(text(statement), used)
-    reading = _seconds(lambda: reconciliation.read_books(sessions, SYSTEM, Books(), MARCH, now=NOW))
+    reading = _seconds(lambda: gateway_books.read(sessions, SYSTEM, Books(), MARCH, now=NOW))
     asked = Asked(Mode.LIVE, MARCH)
     ours, bare = [], []
     for _ in range(RUNS):

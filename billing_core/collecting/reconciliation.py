@@ -1,17 +1,15 @@
 """A gateway's own books of a period beside our payments and refunds: what agrees, and what only one side knows.
 
-Reading the gateway's books crosses the network and takes long: ``read_books`` keeps their lines, in short
-transactions between its calls. Everything else asks the kept lines and our own tables by one statement.
+What ``gateway_books`` has kept of the gateway's, and our own tables, are asked by one statement.
 
 A line is compared by the payment that it belongs to: what came in, and apart from it what went back. Amounts are
 minor units, never added across currencies.
 """
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -29,23 +27,17 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from billing_core.audit import service as audit
 from billing_core.businesses.queries import default_business
-from billing_core.collecting.gateway import BalanceTransaction, Gateway
-from billing_core.collecting.models import GatewayLine, GatewayReading, SandboxCharge
+from billing_core.collecting.gateway_books import MARGIN, instants, require
+from billing_core.collecting.models import GatewayLine, SandboxCharge
 from billing_core.customers.models import Customer
-from billing_core.database import Sessions
-from billing_core.dates import Period, start_of_day
-from billing_core.identity import Actor, Permission
+from billing_core.dates import Period
+from billing_core.identity import Actor
 from billing_core.invoices.payment_links import Mode, PaymentLink
 from billing_core.payments.models import Payment, Refund
 
-# What one side books a little later than the other is no difference.
-MARGIN: Final = timedelta(days=7)
-_AT_ONCE: Final = 1_000
 _CAME_IN: Final = ("charge", "payment", "payment_failure_refund")
 _WENT_BACK: Final = ("refund", "payment_refund", "refund_failure")
 
@@ -117,77 +109,9 @@ class Sum:
     there_fee_minor: int
 
 
-def read_books(
-    sessions: Sessions,
-    actor: Actor,
-    gateway: Gateway,
-    period: Period,
-    *,
-    now: datetime,
-    told: Callable[[int], None] = lambda _lines: None,
-) -> int:
-    """Read the gateway's books of these days, and of the margin around them; how many lines that were.
-
-    ``told`` hears after each batch how many there were so far, outside any transaction. Safe to repeat and to leave
-    in the middle: lines have ids of their own.
-    """
-    _require(actor)
-    with sessions() as session:
-        zone = default_business(session).time_zone
-    mode = gateway.mode
-    read = 0
-    lines = iter(gateway.balance_transactions(*_instants(zone, period)))
-    while batch := list(islice(lines, _AT_ONCE)):
-        with sessions.begin() as session:
-            keep(session, mode, batch)
-        read += len(batch)
-        told(read)
-    with sessions.begin() as session:
-        facts = {"mode": mode, "first_on": period.start, "last_on": period.end, "lines": read}
-        session.add(GatewayReading(**facts, read_at=now, read_by=actor.name))
-        audit.record(session, actor, "gateway.read", ("gateway", mode.value), label=str(period), after=facts, now=now)
-    return read
-
-
-def keep(session: Session, mode: Mode, lines: Sequence[BalanceTransaction]) -> None:
-    """Keep lines of the gateway's books, those that are kept already as they are."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    rows = [
-        {
-            "mode": mode,
-            "line_id": line.id,
-            "type": line.type[:100],
-            "source": line.source,
-            "intent_id": line.intent_id,
-            "currency": line.currency,
-            "amount_minor": line.amount_minor,
-            "fee_minor": line.fee_minor,
-            "created_at": line.created_at,
-            "description": line.description[:500],
-        }
-        for line in lines
-    ]
-    if rows:
-        kept = dialect.insert(GatewayLine).on_conflict_do_nothing(index_elements=["mode", "line_id"])
-        session.execute(kept, rows)
-
-
-def last_reading(session: Session, actor: Actor, mode: Mode, period: Period) -> GatewayReading | None:
-    """The last time that all of this period was read."""
-    _require(actor)
-    return session.scalars(
-        select(GatewayReading)
-        .where(
-            GatewayReading.mode == mode, GatewayReading.first_on <= period.start, GatewayReading.last_on >= period.end
-        )
-        .order_by(GatewayReading.id.desc())
-        .limit(1)
-    ).one_or_none()
-
-
 def sums(session: Session, actor: Actor, asked: Asked) -> list[Sum]:
     """How many pairs of each agreement there are, and what they come to, by currency."""
-    _require(actor)
+    require(actor)
     pairs = _pairs(session, asked).subquery()
     amounts = (pairs.c.here_minor, pairs.c.there_minor, pairs.c.here_fee_minor, pairs.c.there_fee_minor)
     statement = (
@@ -215,7 +139,7 @@ def page(session: Session, actor: Actor, asked: Asked, *, limit: int = 50, offse
 
 def listing(session: Session, actor: Actor, asked: Asked) -> Select[*tuple[Any, ...]]:
     """Every pair, in order, without a limit: for exports to stream. ``pair`` reads its rows."""
-    _require(actor)
+    require(actor)
     pairs = _pairs(session, asked).subquery()
     return (
         select(pairs, Customer.name, Payment.reference)
@@ -244,17 +168,6 @@ def pair(row: Iterable[Any]) -> Pair:
         customer,
         reference,
     )
-
-
-def _require(actor: Actor) -> None:
-    """The gateway's books are about all customers: who is bound to one has no permission to read webhooks."""
-    actor.require(Permission.PAYMENT_READ)
-    actor.require(Permission.WEBHOOK_READ)
-
-
-def _instants(zone: str, period: Period, margin: timedelta = MARGIN) -> tuple[datetime, datetime]:
-    """From the first instant of the period until before the first after it, with a margin on both ends."""
-    return start_of_day(zone, period.start) - margin, start_of_day(zone, period.end + timedelta(days=1)) + margin
 
 
 def _pairs(session: Session, asked: Asked) -> Select[*tuple[Any, ...]]:
@@ -296,8 +209,8 @@ def _pairs(session: Session, asked: Asked) -> Select[*tuple[Any, ...]]:
 def _there(session: Session, asked: Asked) -> Any:
     """The kept lines, each with the payment of ours that it belongs to."""
     zone = default_business(session).time_zone
-    first, end = _instants(zone, asked.period)
-    inside_from, inside_to = _instants(zone, asked.period, timedelta())
+    first, end = instants(zone, asked.period)
+    inside_from, inside_to = instants(zone, asked.period, timedelta())
     line = GatewayLine
     key = func.coalesce(line.intent_id, line.source)
     kind = case(

@@ -5,8 +5,9 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from billing_core import runtime
-from billing_core.collecting import reconciliation
-from billing_core.collecting.reconciliation import MARGIN, Agreement, Asked, Kind, Pair, Sum
+from billing_core.collecting import gateway_books, reconciliation
+from billing_core.collecting.gateway_books import MARGIN
+from billing_core.collecting.reconciliation import Agreement, Asked, Kind, Pair, Sum
 from billing_core.dates import Period, utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
@@ -34,7 +35,7 @@ def draw(read: Reader, actor: Actor) -> None:
         period = filters.period(read.today, key="reconciliation_period", default="This month")
         named = {one.value: label for one, (label, _) in NAMES.items()}
         agreement = filters.choice("Which", list(named), key=AGREEMENT_KEY, page_key=PAGE_KEY, names=named)
-        last = read(reconciliation.last_reading, mode, period)
+        last = read(gateway_books.last_reading, mode, period)
         reads_now = st.button(
             "Read again" if last else f"Read {there}'s books",
             type="secondary" if last else "primary",
@@ -71,7 +72,7 @@ def _read_books(actor: Actor, period: Period, there: str) -> None:
     refusal: BillingError | None = None
     with st.status(f"Reading {there}'s books", expanded=False) as status:
         try:
-            lines = reconciliation.read_books(
+            lines = gateway_books.read(
                 runtime.sessions(),
                 actor,
                 collecting.gateway(),

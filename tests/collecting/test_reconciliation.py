@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import func, select, update
 
-from billing_core.collecting import exporting, reconciliation
+from billing_core.collecting import exporting, gateway_books, reconciliation
 from billing_core.collecting.gateway import BalanceTransaction
 from billing_core.collecting.models import GatewayLine
 from billing_core.collecting.reconciliation import Agreement, Asked, Kind
@@ -107,8 +107,8 @@ def test_each_payment_stands_beside_the_gateways_line(sessions):
         # The last instant of March and one of April that says the same: of both sides only what belongs to March.
         a_line(7, 3_000, intent="pi_of_april", at=datetime(2026, 4, 1, 0, 0, 1, tzinfo=UTC)),
     )
-    reconciliation.read_books(sessions, READER, books, MARCH, now=NOW)
-    reconciliation.read_books(sessions, READER, books, MARCH, now=NOW)  # again: nothing twice
+    gateway_books.read(sessions, READER, books, MARCH, now=NOW)
+    gateway_books.read(sessions, READER, books, MARCH, now=NOW)  # again: nothing twice
 
     with sessions() as session:
         assert session.scalar(select(func.count(GatewayLine.id))) == 7
@@ -132,9 +132,9 @@ def test_each_payment_stands_beside_the_gateways_line(sessions):
             22_000,
             320,
         )
-        last = reconciliation.last_reading(session, READER, Mode.TEST, MARCH)
+        last = gateway_books.last_reading(session, READER, Mode.TEST, MARCH)
         assert (last.lines, last.read_by) == (7, "Rita Reader")
-        assert reconciliation.last_reading(session, READER, Mode.LIVE, MARCH) is None
+        assert gateway_books.last_reading(session, READER, Mode.LIVE, MARCH) is None
     assert books.asked[0] == (datetime(2026, 2, 22, tzinfo=UTC), datetime(2026, 4, 8, tzinfo=UTC))
 
 
@@ -145,7 +145,7 @@ def test_what_went_back_is_compared_apart_and_by_payment(sessions):
         gave_back(session, twice, 1_000, on=date(2026, 3, 12))
         gave_back(session, twice, 2_000, on=date(2026, 3, 20))
         gave_back(session, more, 500, on=date(2026, 3, 20))
-        reconciliation.keep(
+        gateway_books.keep(
             session,
             Mode.TEST,
             [
@@ -170,7 +170,7 @@ def test_booked_a_little_later_is_no_difference_and_what_failed_came_to_nothing(
         carla = a_customer(session).id
         paid(session, carla, 3_000, "pi_late", on=date(2026, 3, 31))
         paid(session, carla, 4_000, "pi_early", on=date(2026, 4, 2))
-        reconciliation.keep(
+        gateway_books.keep(
             session,
             Mode.TEST,
             [
@@ -192,7 +192,7 @@ def test_two_currencies_of_one_payment_are_never_added(sessions):
     with sessions.begin() as session:
         carla = a_customer(session).id
         paid(session, carla, 3_000, "pi_1")
-        reconciliation.keep(session, Mode.TEST, [a_line(1, 3_000, intent="pi_1", currency="USD")])
+        gateway_books.keep(session, Mode.TEST, [a_line(1, 3_000, intent="pi_1", currency="USD")])
     with sessions() as session:
         assert compared(session) == [
             (Agreement.ONLY_HERE, Kind.PAYMENT, "pi_1", 3_000, None),
@@ -206,8 +206,8 @@ def test_an_undone_payment_is_not_here_and_other_modes_are_left_out(sessions):
         carla = a_customer(session).id
         undone = paid(session, carla, 3_000, "pi_undone")
         received.undo(session, SYSTEM, undone, reason="wrong", today=TODAY, now=NOW, charged_back=True)
-        reconciliation.keep(session, Mode.TEST, [a_line(1, 3_000, intent="pi_undone")])
-        reconciliation.keep(session, Mode.LIVE, [a_line(2, 9_900, intent="pi_live")])
+        gateway_books.keep(session, Mode.TEST, [a_line(1, 3_000, intent="pi_undone")])
+        gateway_books.keep(session, Mode.LIVE, [a_line(2, 9_900, intent="pi_live")])
     with sessions() as session:
         assert compared(session) == [(Agreement.ONLY_THERE, Kind.PAYMENT, "pi_undone", None, 3_000)]
 
@@ -221,11 +221,11 @@ def test_a_reading_that_breaks_off_keeps_what_it_read_and_is_no_reading(sessions
 
     heard = []
     with pytest.raises(TimeoutError):
-        reconciliation.read_books(sessions, READER, Broken(), MARCH, now=NOW, told=heard.append)
+        gateway_books.read(sessions, READER, Broken(), MARCH, now=NOW, told=heard.append)
     with sessions() as session:
         assert heard == [1_000]
         assert session.scalar(select(func.count(GatewayLine.id))) == 1_000
-        assert reconciliation.last_reading(session, READER, Mode.TEST, MARCH) is None
+        assert gateway_books.last_reading(session, READER, Mode.TEST, MARCH) is None
 
 
 def test_somebody_of_one_customer_sees_nothing_of_it(sessions):
@@ -235,8 +235,8 @@ def test_somebody_of_one_customer_sees_nothing_of_it(sessions):
         for forbidden in (
             lambda: reconciliation.page(session, bound, asked),
             lambda: reconciliation.sums(session, bound, asked),
-            lambda: reconciliation.last_reading(session, bound, Mode.TEST, MARCH),
-            lambda: reconciliation.read_books(sessions, bound, Books(), MARCH, now=NOW),
+            lambda: gateway_books.last_reading(session, bound, Mode.TEST, MARCH),
+            lambda: gateway_books.read(sessions, bound, Books(), MARCH, now=NOW),
             lambda: exporting.as_csv(session, READER, asked),
         ):
             with pytest.raises(Forbidden):
@@ -248,7 +248,7 @@ def test_the_file_says_what_the_page_says(sessions):
     with sessions.begin() as session:
         carla = a_customer(session).id
         payment_id = paid(session, carla, 2_500, "pi_less")
-        reconciliation.keep(session, Mode.TEST, [a_line(1, 2_400, intent="pi_less", fee=75)])
+        gateway_books.keep(session, Mode.TEST, [a_line(1, 2_400, intent="pi_less", fee=75)])
     with sessions() as session:
         file = exporting.as_csv(session, manager, Asked(Mode.TEST, MARCH))
         lines = b"".join(file.chunks).decode().splitlines()

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from billing_core.collecting import reconciliation
+from billing_core.collecting import gateway_books
 from billing_core.collecting.gateway import BalanceTransaction
 from billing_core.dates import utc_now
 from billing_core.identity import Role
@@ -19,7 +19,7 @@ def test_the_lines_of_a_period_are_saved_as_csv(served):
             BalanceTransaction("txn_1", "charge", "ch_1", "=pi_1", "EUR", 1_250, 40, now),
             BalanceTransaction("txn_2", "charge", "ch_2", "pi_2", "EUR", 9_900, 0, now - timedelta(days=60)),
         ]
-        reconciliation.keep(session, Mode.TEST, lines)
+        gateway_books.keep(session, Mode.TEST, lines)
     manager = signed_in(served, Role.MANAGER)
     period = f"start_date={now.date() - timedelta(days=3)}&end_date={now.date()}"
 
