@@ -9,6 +9,7 @@ from billing_core.outbox import figures as of_mails
 from billing_core.receivables import attention
 from billing_core.receivables import figures as of_money
 from billing_core.reports import figures as of_reports
+from billing_core.subscribers import figures as of_subscribers
 
 
 def asked(actor: Actor, key: str, scope: Scope) -> tuple[Figure, Scope]:
@@ -28,6 +29,9 @@ def asked(actor: Actor, key: str, scope: Scope) -> tuple[Figure, Scope]:
     elif key == of_mails.FAILED_MAILS.key:
         actor.require(Permission.OUTBOX_READ)
         figure = of_mails.FAILED_MAILS
+    elif key == of_subscribers.FAILED_WEBHOOKS.key:
+        actor.require(Permission.SUBSCRIBER_WRITE)
+        figure = of_subscribers.FAILED_WEBHOOKS
     else:
         actor.require(Permission.REPORT_READ)
         figure = of_reports.named(key)

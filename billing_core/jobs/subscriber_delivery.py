@@ -10,10 +10,9 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.jobs.periodic import Periodic
 from billing_core.outbox import delivery
-from billing_core.outbox.models import OutboxMessage
+from billing_core.outbox.models import WEBHOOK, OutboxMessage
 from billing_core.settings import settings
 from billing_core.subscribers import calling
-from billing_core.subscribers.announcing import WEBHOOK
 from billing_core.subscribers.calling import Rendering, Serialising
 
 log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""Reads of the outbox: what waits, what left, what failed and why."""
+"""Reads of the outbox: what waits, what left, what failed and why. Messages to subscribers are read elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from billing_core.database.functions import mentions
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.outbox.models import RECALLABLE, MessageState, OutboxMessage
+from billing_core.outbox.models import RECALLABLE, WEBHOOK, MessageState, OutboxMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,16 @@ def count(session: Session, actor: Actor, wanted: MessageFilter) -> int:
 def counts(session: Session, actor: Actor) -> dict[MessageState, int]:
     """How many messages are in each state, of those that occur."""
     actor.require(Permission.OUTBOX_READ)
-    statement = select(OutboxMessage.state, func.count()).where(_visible_to(actor)).group_by(OutboxMessage.state)
+    statement = select(OutboxMessage.state, func.count()).where(*_listed_for(actor)).group_by(OutboxMessage.state)
     return {row[0]: row[1] for row in session.execute(statement)}
+
+
+def counts_of_all(session: Session, actor: Actor) -> dict[tuple[str, MessageState], int]:
+    """How many messages of each channel are in each state, of those that occur; to subscribers as well."""
+    actor.require(Permission.OUTBOX_READ)
+    grouped = (OutboxMessage.channel, OutboxMessage.state)
+    statement = select(*grouped, func.count()).where(_visible_to(actor)).group_by(*grouped)
+    return {(row[0], row[1]): row[2] for row in session.execute(statement)}
 
 
 def one(session: Session, actor: Actor, message_id: int) -> OutboxMessage:
@@ -95,16 +103,6 @@ def one(session: Session, actor: Actor, message_id: int) -> OutboxMessage:
     if found is None:
         raise NotFound(f"There is no message {message_id}")
     return found
-
-
-def failed_since(session: Session, actor: Actor, since: datetime) -> int:
-    """How many messages put in since then were given up, or wait for another try after a failure."""
-    actor.require(Permission.OUTBOX_READ)
-    troubled = (OutboxMessage.state == MessageState.FAILED) | (
-        (OutboxMessage.state == MessageState.WAITING) & (OutboxMessage.last_error != "")
-    )
-    recent = OutboxMessage.created_at >= since
-    return session.scalar(select(func.count()).where(troubled, recent, _visible_to(actor))) or 0
 
 
 def earlier(session: Session, kind: str, subject_ids: Sequence[int], topics: Sequence[str]) -> dict[int, Earlier]:
@@ -128,8 +126,12 @@ def _visible_to(actor: Actor) -> ColumnElement[bool]:
     return true() if actor.customer_id is None else OutboxMessage.customer_id == actor.customer_id
 
 
+def _listed_for(actor: Actor) -> tuple[ColumnElement[bool], ...]:
+    return _visible_to(actor), OutboxMessage.channel != WEBHOOK
+
+
 def _limited(statement: Select[*tuple[Any, ...]], actor: Actor, wanted: MessageFilter) -> Select[*tuple[Any, ...]]:
-    statement = statement.where(_visible_to(actor))
+    statement = statement.where(*_listed_for(actor))
     if wanted.state:
         statement = statement.where(OutboxMessage.state.in_(wanted.state))
     if wanted.topic:

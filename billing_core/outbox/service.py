@@ -97,6 +97,12 @@ def release(session: Session, actor: Actor, message_ids: Collection[int], *, now
     return len(_move(session, actor, message_ids, held_back, WAITING, "outbox.release", now=now))
 
 
+def lay_aside(session: Session, actor: Actor, message_ids: Collection[int], *, now: datetime) -> int:
+    """Let those rest that failed and that nobody needs to leave any more; how many that were."""
+    actor.require(Permission.INVOICE_SEND)
+    return len(_move(session, actor, message_ids, OutboxMessage.state == FAILED, RECALLED, "outbox.lay_aside", now=now))
+
+
 def _move(
     session: Session,
     actor: Actor,

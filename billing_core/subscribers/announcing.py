@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import select, true
 from sqlalchemy.orm import Session
@@ -12,12 +11,11 @@ from sqlalchemy.orm import Session
 from billing_core.dates import in_utc
 from billing_core.identity import Actor
 from billing_core.outbox import service as outbox
+from billing_core.outbox.models import WEBHOOK
 from billing_core.outbox.service import Message
 from billing_core.subscribers.addresses import host_of
 from billing_core.subscribers.models import EventType, Subscriber
 
-# The outbox's channel of messages to subscribers.
-WEBHOOK: Final = "webhook"
 _LISTENING = select(Subscriber.id, Subscriber.public_id, Subscriber.url, Subscriber.events).where(
     Subscriber.active == true()
 )

@@ -9,8 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing_core.identity import Actor, Permission
-from billing_core.outbox.models import MessageState, OutboxMessage
-from billing_core.subscribers.announcing import WEBHOOK
+from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
+
+# As many as one step takes; the same step again takes the next.
+MOST_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,13 @@ def delivery_count(session: Session, actor: Actor, subscriber_id: int, *, states
     actor.require(Permission.SUBSCRIBER_WRITE)
     wanted = select(func.count()).select_from(OutboxMessage).where(*_of(subscriber_id, states))
     return session.scalar(wanted) or 0
+
+
+def failed(session: Session, actor: Actor, subscriber_id: int, *, limit: int = MOST_AT_ONCE) -> list[int]:
+    """The ids of messages that are not tried again by themselves, the oldest first."""
+    actor.require(Permission.SUBSCRIBER_WRITE)
+    wanted = select(OutboxMessage.id).where(*_of(subscriber_id, [MessageState.FAILED]))
+    return list(session.scalars(wanted.order_by(OutboxMessage.id).limit(limit)))
 
 
 def _of(subscriber_id: int, states: Sequence[MessageState]) -> list[Any]:

@@ -68,11 +68,11 @@ class _OfNow(Collector):
         for name, alive in health.running_jobs().items():
             jobs.add_metric([name], alive)
         yield jobs
-        messages = GaugeMetricFamily("billing_outbox_messages", "Messages of the outbox by state", labels=["state"])
+        messages = GaugeMetricFamily("billing_outbox_messages", "Messages of the outbox", labels=["channel", "state"])
         events = GaugeMetricFamily("billing_webhook_events", "Received gateway events by state", labels=["state"])
         with runtime.sessions()() as session:
-            for state, count in outbox.counts(session, SYSTEM).items():
-                messages.add_metric([state.value], count)
+            for (channel, state), count in outbox.counts_of_all(session, SYSTEM).items():
+                messages.add_metric([channel, state.value], count)
             for outcome, count in collecting.event_counts(session, SYSTEM).items():
                 events.add_metric([outcome.value], count)
         yield from (messages, events)

@@ -124,15 +124,10 @@ def _log(actor: Actor, subscriber: Subscriber, zone: str) -> None:
     if not total:
         st.info("Nothing was told yet." if not states else "No message is in this state.", icon=":material/outbox:")
         return
+    _failed(actor, subscriber)
     skipped = tables.pager(total, key="told_page", noun="message")
     with context.reading() as session:
         rows = queries.deliveries(session, actor, subscriber.id, states=states, limit=tables.PAGE_SIZE, offset=skipped)
-    failed = [row.id for row in rows if row.state is MessageState.FAILED]
-    if failed and st.button(
-        f"Try {formats.counted(len(failed), 'message')} again", key="told_again", icon=":material/replay:"
-    ):
-        with context.attempt("They are tried again now.") as session:
-            outbox.retry(session, actor, failed, now=utc_now())
     tables.show(
         rows,
         [
@@ -148,6 +143,27 @@ def _log(actor: Actor, subscriber: Subscriber, zone: str) -> None:
         key="told",
         alt="What this address was told, the newest first",
     )
+
+
+def _failed(actor: Actor, subscriber: Subscriber) -> None:
+    """What was tried for a day and not taken: once more, or never again."""
+    with context.reading() as session:
+        failed = queries.failed(session, actor, subscriber.id)
+    if not failed:
+        return
+    messages_of = formats.counted(len(failed), "failed message")
+    with st.container(horizontal=True):
+        if st.button(f"Send {messages_of} again", key="told_again", icon=":material/replay:"):
+            with context.attempt("They are tried again now.") as session:
+                outbox.retry(session, actor, failed, now=utc_now())
+        if st.button(
+            f"Lay {messages_of} aside",
+            key="told_lay_aside",
+            icon=":material/archive:",
+            help="They never leave, and are not counted on the overview any more.",
+        ):
+            with context.attempt("They are laid aside.") as session:
+                outbox.lay_aside(session, actor, failed, now=utc_now())
 
 
 def _about(row: DeliveryRow) -> str:

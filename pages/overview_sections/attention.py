@@ -17,6 +17,7 @@ from billing_core.receivables import attention as money
 from billing_core.receivables import debts
 from billing_core.reports import figures
 from billing_core.reports.wording import question_words
+from billing_core.subscribers.figures import FAILED_WEBHOOKS
 from pages.ui import formats
 from pages.ui.cards import Known
 from pages.ui.figures import panel
@@ -154,6 +155,18 @@ def _about_money(actor: Actor, today: date) -> list[Matter]:
             ":material/mark_email_unread:",
         )
         found.append(failed)
+    if actor.may(Permission.SUBSCRIBER_WRITE):
+        untold = Matter(
+            FAILED_WEBHOOKS,
+            now,
+            lambda count: f"{formats.counted(count, 'webhook message')} not delivered",
+            "admin_subscribers.py",
+            None,
+            "Open webhooks",
+            Permission.SUBSCRIBER_WRITE,
+            ":material/webhook:",
+        )
+        found.append(untold)
     return found
 
 

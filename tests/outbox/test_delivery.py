@@ -261,8 +261,6 @@ def test_the_list_finds_messages_by_state_topic_text_and_subject(sessions):
     assert found(subject=("invoice", 2)) == [second]
     with sessions() as session:
         assert queries.counts(session, READER) == {MessageState.FAILED: 1, MessageState.WAITING: 1}
-        assert queries.failed_since(session, READER, NOW) == 1
-        assert queries.failed_since(session, READER, NOW + timedelta(seconds=1)) == 0
 
 
 def test_who_may_what(sessions):

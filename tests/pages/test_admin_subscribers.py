@@ -1,9 +1,11 @@
 """The page about outgoing webhooks."""
 
 import pytest
+from sqlalchemy import select, update
 
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
+from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.settings import settings
 from billing_core.subscribers import service
 from billing_core.subscribers.service import Wanted
@@ -58,6 +60,23 @@ def test_a_test_event_stands_in_the_log_and_a_removed_address_is_gone(page_as, s
     page.button(key="subscriber_remove").click().run()
     assert not page.exception
     assert registered(sessions) == []
+
+
+@ON_SQLITE
+def test_what_failed_shows_on_the_overview_and_is_sent_again_or_laid_aside(page_as, sessions):
+    one = an_address(sessions)
+    with sessions.begin() as session:
+        service.ping(session, SYSTEM, one, now=utc_now())
+    for button, became in (("told_again", MessageState.WAITING), ("told_lay_aside", MessageState.RECALLED)):
+        with sessions.begin() as session:
+            session.execute(update(OutboxMessage).values(state=MessageState.FAILED))
+        overview = page_as("admin").visit()
+        assert any("1 webhook message not delivered" in text.value for text in overview.markdown)
+        page = page_as("admin").visit("admin_subscribers.py", subscriber=str(one))
+        page.button(key=button).click().run()
+        assert not page.exception
+        with sessions() as session:
+            assert session.scalars(select(OutboxMessage.state)).one() is became
 
 
 @ON_SQLITE

@@ -8,20 +8,26 @@ from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from billing_core import figures
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
+from billing_core.figures import Scope
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices import announcing, following
 from billing_core.invoices import service as invoices
 from billing_core.jobs import subscriber_delivery
+from billing_core.outbox import queries as outbox_queries
+from billing_core.outbox import service as outbox
 from billing_core.outbox.delivery import deliver_due
-from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.outbox.figures import FAILED_MAILS
+from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
+from billing_core.outbox.queries import MessageFilter
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.subscribers import calling, queries, service
-from billing_core.subscribers.announcing import WEBHOOK
+from billing_core.subscribers.figures import FAILED_WEBHOOKS
 from billing_core.subscribers.service import Wanted
 from billing_core.subscribers.signing import secret_of, signature
 from billing_core.web import announced
@@ -199,6 +205,34 @@ def test_who_was_removed_hears_nothing_more(sessions, listener):
     assert listener.heard == []
     with sessions.begin() as session, pytest.raises(NotFound):
         service.rotate(session, SYSTEM, subscriber_id, now=NOW)
+
+
+def test_what_failed_needs_a_hand_until_it_is_laid_aside_or_its_address_removed(sessions):
+    ids = [subscribe(sessions, f"https://{name}.example.com/") for name in ("one", "two")]
+    with sessions.begin() as session:
+        a_draft(session)
+        session.execute(update(OutboxMessage).values(state=MessageState.FAILED))
+
+    def needing_a_hand() -> int:
+        with sessions() as session:
+            # They have a log of their own: a thousand of them would bury the mails.
+            assert outbox_queries.count(session, SYSTEM, MessageFilter()) == 0
+            assert outbox_queries.counts(session, SYSTEM) == {}
+            assert figures.count(session, FAILED_MAILS, Scope()) == 0
+            return figures.count(session, FAILED_WEBHOOKS, Scope())
+
+    assert needing_a_hand() == 2
+    with sessions() as session:
+        assert outbox_queries.counts_of_all(session, SYSTEM) == {(WEBHOOK, MessageState.FAILED): 2}
+        assert queries.failed(session, SYSTEM, ids[0], limit=0) == []
+        (message_id,) = queries.failed(session, SYSTEM, ids[0])
+    with sessions.begin() as session:
+        assert outbox.lay_aside(session, SYSTEM, [message_id], now=NOW) == 1
+        assert outbox.lay_aside(session, SYSTEM, [message_id], now=NOW) == 0
+    assert needing_a_hand() == 1
+    with sessions.begin() as session:
+        service.remove(session, SYSTEM, ids[1], now=NOW)
+    assert needing_a_hand() == 0
 
 
 def test_only_an_administrator_registers_and_what_is_wrong_is_named(session):

@@ -20,6 +20,7 @@ from sqlalchemy import select
 from billing_core.collecting.figures import FAILED_EVENTS
 from billing_core.database import Base
 from billing_core.outbox.figures import FAILED_MAILS
+from billing_core.subscribers.figures import FAILED_WEBHOOKS
 from billing_core.web.api.app import ROUTERS as API
 from billing_core.web.app import ROUTERS as OWN
 from tests.web.api.two_worlds import FIGURES, NOBODY, World, a_world
@@ -37,7 +38,7 @@ FORBIDDEN = {
     "rejected_rows",
     "message",
 }
-REFUSED_FIGURES = (FAILED_EVENTS.key, FAILED_MAILS.key)
+REFUSED_FIGURES = (FAILED_EVENTS.key, FAILED_MAILS.key, FAILED_WEBHOOKS.key)
 # How an address names what is somebody's, by the beginning of its route.
 PATHS = {
     "/api/v2/reports/{id}": lambda w: [str(w.report), w.report_uuid],
