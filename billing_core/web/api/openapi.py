@@ -61,6 +61,7 @@ _PROBLEMS: dict[str, Any] = {
         "description": "`detail` with 401, 403, 404, 405 and 429, else `error`",
         "properties": {"detail": _TEXT, "error": _TEXT, "reference": _REFERENCE},
         "additionalProperties": False,
+        "example": {"error": "Start date must be before end date"},
     },
     "EnvelopeProblem": {
         "type": "object",
@@ -74,6 +75,14 @@ _PROBLEMS: dict[str, Any] = {
             },
         },
         "additionalProperties": False,
+        "example": {
+            "success": False,
+            "error": {
+                "code": "VALIDATION_ERROR",
+                "message": "limit: must be a whole number",
+                "details": {"limit": "must be a whole number"},
+            },
+        },
     },
     "Problem": {
         "type": "object",
@@ -84,6 +93,7 @@ _PROBLEMS: dict[str, Any] = {
             "reference": _REFERENCE,
         },
         "additionalProperties": False,
+        "example": {"detail": "email: is required", "fields": {"email": "is required"}},
     },
 }
 _PROBLEM_OF: dict[Family, Any] = {

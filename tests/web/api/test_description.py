@@ -5,6 +5,7 @@ import re
 import pytest
 
 from billing_core.web.api.app import api_app
+from billing_core.web.api.openapi_links import LINKS
 
 OPEN = {"create_token"}
 
@@ -51,6 +52,19 @@ def test_every_operation_names_its_refusals_and_has_a_name_that_makes_a_good_cli
             assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} <= answer["headers"].keys()
         keyed = "Idempotency-Key" in [parameter["name"] for parameter in one.get("parameters", ())]
         assert keyed == (method == "post" and one["operationId"] not in OPEN)
+
+
+def test_links_lead_from_answers_to_operations_that_take_what_they_give(operations):
+    taken = {one["operationId"]: {each["name"] for each in one.get("parameters", ())} for _, _, one in operations}
+    links = {
+        (one["operationId"], status): answer["links"]
+        for _, _, one in operations
+        for status, answer in one["responses"].items()
+        if "links" in answer
+    }
+    assert links.keys() == LINKS.keys()
+    for link in (link for answer in links.values() for link in answer.values()):
+        assert link["parameters"].keys() <= taken[link["operationId"]]
 
 
 def test_frameworks_own_shapes_are_not_among_them(described):

@@ -126,6 +126,16 @@ def test_addresses_and_parameters_that_there_are_not(client, method, path, statu
     assert client.request(method, path).status_code == status
 
 
+def test_a_method_that_an_address_does_not_take_is_told_those_that_it_does(client):
+    for path, allowed in (
+        ("/api/invoices", "GET, POST"),
+        ("/api/invoices/inv_1", "DELETE, GET, PATCH"),
+        ("/api/v2/reports/generate/", "POST"),
+        ("/api/v2/reports/1/", "GET"),
+    ):
+        assert client.put(path).headers["allow"] == allowed
+
+
 def test_the_parameter_at_fault_is_named(client):
     plain = client.get("/api/v2/probe/refuses/Conflict?limits=1&limit=x")
     assert plain.json() == {"error": "limits: is not known"}
