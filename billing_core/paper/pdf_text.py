@@ -15,6 +15,8 @@ _SILENT = re.compile(
     "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U0001f3fb-\U0001f3ff\U000e0000-\U000e01ef]"
 )
 _SPACES = re.compile(r"[^\S\n]+")
+# An emoji or symbol of the newer blocks, with the space behind it.
+_PICTURES = re.compile("[\U0001f000-\U0001faff] ?")
 REPLACEMENT: Final = "\ufffd"
 
 
@@ -48,7 +50,14 @@ def legible(text: str) -> str:
     if text.isprintable() and is_plain(text):
         return text
     text = unicodedata.normalize("NFC", "\n".join(text.splitlines()))
-    return "".join(_drawable(character) for character in _SILENT.sub("", _SPACES.sub(_space, text)))
+    text = _SILENT.sub("", _SPACES.sub(_space, text))
+    # Pictures newer than the fonts decorate words, and go; where there is nothing else, they are named.
+    text = _PICTURES.sub(_picture, text) if _PICTURES.sub("", text).strip() else text
+    return "".join(map(_drawable, text))
+
+
+def _picture(found: re.Match[str]) -> str:
+    return found.group() if _in_a_font(found.group()[0]) else ""
 
 
 def _space(found: re.Match[str]) -> str:
@@ -67,7 +76,7 @@ def _drawable(character: str) -> str:
         return plainer
     if category[0] in "LMN":
         return REPLACEMENT
-    # A sign or emoji newer than the fonts is named: leaving it out could change what is said.
+    # A sign newer than the fonts is named: leaving it out could change what is said.
     return f":{unicodedata.name(character, 'sign').lower()}:"
 
 
