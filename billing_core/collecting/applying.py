@@ -195,6 +195,7 @@ def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -
     if payment is None:
         raise NotYet(refunded.charge_id)
     zone = businesses.one(session, payment.business_id).time_zone
+    customers.for_change(session, SYSTEM, payment.customer_id)
     before = refunds_told.recorded(session, payment.id)
     made = refunds_told.note_refunded(
         session,

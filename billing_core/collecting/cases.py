@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.collecting.models import CaseKind, PaymentCase
+from billing_core.customers import queries as customers
 from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity import Actor, Permission
@@ -69,14 +70,14 @@ def settle(session: Session, actor: Actor, case_id: int, *, settlement: str, now
     """Somebody has dealt with it; ``settlement`` says how. Conflict where it is settled already."""
     actor.require(Permission.PAYMENT_WRITE)
     how = reason_of(settlement)
-    case = session.scalars(
-        select(PaymentCase)
-        .where(PaymentCase.id == case_id, visible_to(actor, PaymentCase.customer_id))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-    if case is None:
+    visible = (PaymentCase.id == case_id, visible_to(actor, PaymentCase.customer_id))
+    customer_id = session.scalar(select(PaymentCase.customer_id).where(*visible))
+    if customer_id is None:
         raise NotFound("There is no such case")
+    # The customer first, as whoever applies an event that settles it does: nobody waits in a circle.
+    customers.for_change(session, actor, customer_id)
+    locked = select(PaymentCase).where(PaymentCase.id == case_id).with_for_update()
+    case = session.scalars(locked.execution_options(populate_existing=True)).one()
     if case.settled_at is not None:
         raise Conflict(f"{case.settled_by} has settled this case already: {case.settlement}")
     case.settled_at, case.settled_by, case.settlement = now, actor.name, how
