@@ -15,6 +15,7 @@ from billing_core import runtime
 from billing_core.jobs import (
     bill_run,
     daily,
+    gateway_delivery,
     ledger_sealing,
     link_expiry,
     outbox_delivery,
@@ -47,6 +48,7 @@ def start() -> None:
     link_expiry.start()
     ledger_sealing.job.start()
     outbox_delivery.job.start()
+    gateway_delivery.job.start()
     webhook_processing.job.start()
 
 
@@ -56,6 +58,7 @@ def stop() -> None:
     webhook_processing.stop(patience_seconds=PATIENCE_SECONDS)
     ledger_sealing.job.stop(patience_seconds=PATIENCE_SECONDS)
     outbox_delivery.job.stop(patience_seconds=PATIENCE_SECONDS)
+    gateway_delivery.job.stop(patience_seconds=PATIENCE_SECONDS)
     DBOS.destroy(workflow_completion_timeout_sec=PATIENCE_SECONDS)
 
 

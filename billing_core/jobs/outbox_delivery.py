@@ -1,4 +1,4 @@
-"""Mails, and what gateways are told, leave within a moment of the commit that put them into the outbox.
+"""Mails leave within a moment of the commit that put them into the outbox.
 
 The outbox itself remembers what is left to do; a DBOS workflow works it off, so that it is seen among the other jobs.
 """
@@ -8,13 +8,12 @@ from typing import Final
 
 import structlog
 from dbos import DBOS
-from sqlalchemy import not_
+from sqlalchemy import not_, or_
 
 from billing_core import runtime
-from billing_core.collecting import delivery as collecting
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid
-from billing_core.jobs import subscriber_delivery
+from billing_core.jobs import gateway_delivery, subscriber_delivery
 from billing_core.jobs.periodic import Periodic
 from billing_core.mailing import dispatch
 from billing_core.mailing.mails import MAIL
@@ -24,8 +23,8 @@ from billing_core.settings import settings
 
 log = structlog.get_logger()
 
-# Subscribers have a lane of their own.
-LANE: Final = not_(subscriber_delivery.LANE)
+# Subscribers and gateways have lanes of their own.
+LANE: Final = not_(or_(subscriber_delivery.LANE, gateway_delivery.LANE))
 # Of one workflow, so that the process can end in between.
 _BATCH: Final = 20
 
@@ -53,6 +52,7 @@ def deliver_some() -> int:
 def nudge() -> None:
     """Look into the outbox now: somebody has committed. Costs nothing, from any thread, also without jobs here."""
     job.nudge()
+    gateway_delivery.job.nudge()
 
 
 @DBOS.workflow()
@@ -65,16 +65,15 @@ _deliver_some_step = DBOS.step(name="deliver_some")(deliver_some)
 
 def _adapters() -> dict[str, Adapter]:
     """With wrong settings mails wait for their next try as with a server that is down, and the outbox says why."""
-    to_gateways = collecting.adapters(runtime.sessions(), settings())
     try:
-        return to_gateways | dispatch.adapters(runtime.sessions(), settings())
+        return dispatch.adapters(runtime.sessions(), settings())
     except Invalid as error:
         reason = str(error)
 
         def unavailable(_message: object) -> None:
             raise Invalid(reason)
 
-        return to_gateways | {MAIL: unavailable}
+        return {MAIL: unavailable}
 
 
 job = Periodic("outbox delivery", deliver_waiting, every_seconds=3)

@@ -1,0 +1,46 @@
+"""Payment gateways are told within a moment of the commit; in a lane of its own, so that a slow one delays no mail.
+
+And the other way round: that a link may not be used any more reaches the gateway while a mail server takes its time.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from billing_core import runtime
+from billing_core.collecting import delivery as collecting
+from billing_core.collecting.sandbox_events import SANDBOX
+from billing_core.dates import utc_now
+from billing_core.invoices.payment_links import GATEWAY
+from billing_core.jobs.periodic import Periodic
+from billing_core.outbox import delivery
+from billing_core.outbox.models import OutboxMessage
+from billing_core.settings import settings
+
+log = structlog.get_logger()
+
+LANE: Final = OutboxMessage.channel.in_([GATEWAY, SANDBOX])
+# So that it is asked now and then whether the process is about to end.
+_BATCH: Final = 20
+
+
+def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> int:
+    """Tell whatever is due; how many messages that concerned."""
+    sessions = runtime.sessions()
+    adapters = collecting.adapters(sessions, settings())
+    handled = 0
+    while not ending():
+        with sessions() as session:
+            if not delivery.something_due(session, now=utc_now(), lane=LANE):
+                break
+        outcome = delivery.deliver_due(sessions, adapters, lane=LANE, limit=_BATCH, ending=ending)
+        handled += outcome.total
+        if not outcome.total:
+            break
+    if handled:
+        log.info("gateways_told", messages=handled)
+    return handled
+
+
+job = Periodic("gateway delivery", deliver_waiting, every_seconds=3)

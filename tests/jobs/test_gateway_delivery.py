@@ -1,0 +1,95 @@
+"""What gateways are told leaves beside the mails: whichever is slow keeps nobody else waiting."""
+
+import threading
+
+import pytest
+from sqlalchemy import select
+
+from billing_core import runtime
+from billing_core.collecting import delivery as collecting
+from billing_core.dates import utc_now
+from billing_core.identity import SYSTEM
+from billing_core.invoices.payment_links import GATEWAY
+from billing_core.jobs import gateway_delivery, outbox_delivery
+from billing_core.jobs.periodic import Periodic
+from billing_core.mailing import dispatch
+from billing_core.mailing.mails import MAIL
+from billing_core.outbox import service as outbox
+from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.outbox.service import Message
+from billing_core.subscribers.announcing import WEBHOOK
+
+WAITING, DELIVERED = MessageState.WAITING, MessageState.DELIVERED
+
+
+@pytest.fixture
+def database_url(sqlite_url) -> str:
+    """What takes messages is proved on both databases elsewhere."""
+    return sqlite_url
+
+
+@pytest.fixture
+def put(sessions, monkeypatch):
+    """Puts a message into each of these channels, the first one first."""
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+
+    def put(*channels: str) -> None:
+        with sessions.begin() as session:
+            for channel in channels:
+                message = Message(
+                    channel=channel,
+                    topic="test",
+                    key=channel,
+                    recipient="sandbox",
+                    title=channel,
+                    subject=("test", 1),
+                    content={},
+                )
+                outbox.put(session, SYSTEM, message, now=utc_now())
+
+    return put
+
+
+def states(sessions) -> dict[str, MessageState]:
+    with sessions() as session:
+        return dict(session.execute(select(OutboxMessage.channel, OutboxMessage.state)).all())
+
+
+def test_a_gateway_that_takes_its_time_delays_no_mail(sessions, put, monkeypatch):
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow(_message) -> None:
+        asked.set()
+        assert answer.wait(timeout=60)
+
+    monkeypatch.setattr(collecting, "adapters", lambda *_: {GATEWAY: slow})
+    monkeypatch.setattr(dispatch, "adapters", lambda *_: {MAIL: lambda _message: None})
+    put(GATEWAY, MAIL)
+    job = Periodic("test", gateway_delivery.deliver_waiting, every_seconds=3600)
+    job.start()
+    try:
+        assert asked.wait(timeout=20)
+        assert outbox_delivery.deliver_some() == 1
+        assert states(sessions) == {GATEWAY: WAITING, MAIL: DELIVERED}
+    finally:
+        answer.set()
+        job.stop(patience_seconds=20)
+    assert states(sessions) == {GATEWAY: DELIVERED, MAIL: DELIVERED}
+
+
+def test_each_lane_leaves_the_others_messages_alone(sessions, put, monkeypatch):
+    monkeypatch.setattr(collecting, "adapters", lambda *_: {GATEWAY: lambda _message: None})
+    put(GATEWAY, WEBHOOK)
+    # Without a mail server whatever is in the lane of mails would be held back.
+    assert outbox_delivery.deliver_some() == 0
+    assert states(sessions) == {GATEWAY: WAITING, WEBHOOK: WAITING}
+    assert gateway_delivery.deliver_waiting() == 1
+    assert states(sessions) == {GATEWAY: DELIVERED, WEBHOOK: WAITING}
+
+
+def test_who_commits_wakes_both(monkeypatch):
+    woken = []
+    for lane in (outbox_delivery, gateway_delivery):
+        monkeypatch.setattr(lane.job, "nudge", lambda name=lane.__name__: woken.append(name))
+    outbox_delivery.nudge()
+    assert woken == [outbox_delivery.__name__, gateway_delivery.__name__]
