@@ -189,7 +189,7 @@ def test_a_run_that_was_never_begun_is_found_at_the_next_start(sessions, company
     assert progress(sessions, run_id).done == 0
 
     async def process():
-        async with jobs.lifespan():
+        async with jobs.lifespan(render=lambda *_: None, serialise=lambda _: b"{}"):
             await asyncio.to_thread(finished, run_id)
 
     asyncio.run(process())

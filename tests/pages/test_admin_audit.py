@@ -5,6 +5,7 @@ import pytest
 from billing_core.audit import service
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
+from tests.pages.roles import EVERY_ROLE
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def history(sessions):
             )
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_every_role_searches_it(page_as, history, role):
     page = page_as(role).visit("admin_audit.py", q="Neu 17")
     assert not page.exception

@@ -3,13 +3,13 @@
 import re
 from io import BytesIO
 
-import pytest
 from PIL import Image
 
 from billing_core.businesses import logo, queries, service
 from billing_core.businesses.queries import default_business
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
+from tests.pages.roles import OTHER_ROLES
 
 
 def saved(sessions):
@@ -49,7 +49,7 @@ def test_an_empty_name_is_refused(page_as, sessions):
     assert saved(sessions).name == "My business"
 
 
-@pytest.mark.parametrize("role", ["finance", "manager"])
+@OTHER_ROLES
 def test_only_administrators_see_it(page_as, role):
     assert "Your role does not allow" in page_as(role).visit("admin_business.py").error[0].value
 

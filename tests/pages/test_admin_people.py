@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from billing_core.identity import Role
 from billing_core.identity.models import OneTimeLink, User, UserSession
+from tests.pages.roles import OTHER_ROLES
 
 
 def invite(page, *, email, name, role):
@@ -93,7 +94,7 @@ def test_an_address_that_leads_nowhere_is_no_accident(page_as, person):
     assert not page.exception
 
 
-@pytest.mark.parametrize("role", ["finance", "manager"])
+@OTHER_ROLES
 def test_only_administrators_see_people(page_as, role):
     page = page_as(role).visit("admin_people.py")
     assert "Your role does not allow this page" in page.error[0].value

@@ -12,6 +12,7 @@ from billing_core.mailing import reminder_schedules, texts, wording
 from billing_core.mailing.models import MailKind
 from billing_core.mailing.texts import Wording
 from tests.invoices.company import a_customer, content
+from tests.pages.roles import OTHER_ROLES
 
 NOW = utc_now()
 TODAY = day_in("UTC", NOW)
@@ -131,6 +132,6 @@ def test_a_text_that_a_colleague_changed_meanwhile_is_not_overwritten(page_as, s
     assert current(sessions, business).subject == "Theirs"
 
 
-@pytest.mark.parametrize("role", ["finance", "manager"])
+@OTHER_ROLES
 def test_only_administrators_see_it(page_as, role):
     assert "Your role does not allow" in page_as(role).visit("admin_reminders.py").error[0].value

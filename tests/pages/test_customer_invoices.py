@@ -12,6 +12,7 @@ from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from pages.ui import formats
 from tests.invoices.company import LATER, TODAY, a_customer, a_draft, a_line, an_invoice
+from tests.pages.roles import EVERY_ROLE
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def acme(sessions):
         return customer
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_a_customer_shows_its_documents_and_what_it_owes_in_each_currency(page_as, acme, role):
     page = page_as(role).visit("customers.py", customer=str(acme), customer_tab="Invoices")
 

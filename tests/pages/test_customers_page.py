@@ -7,12 +7,13 @@ from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
 from pages.ui import formats
 from tests.pages.filled import HOSTILE, fill
+from tests.pages.roles import EVERY_ROLE
 from tests.reports.company import a_customer
 
 TABS = ["Overview", "Reports", "Invoices", "Payments", "Statement", "Orders", "Activity"]
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_without_customers_the_page_says_what_to_do(page_as, role):
     page = page_as(role).visit("customers.py")
 
@@ -20,7 +21,7 @@ def test_without_customers_the_page_says_what_to_do(page_as, role):
     assert "no customers yet" in page.info[0].value
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_the_list_has_the_summary_figures(page_as, sessions, role):
     fill(sessions)
     page = page_as(role).visit("customers.py")
@@ -61,7 +62,7 @@ def test_the_list_is_sorted_and_paged_by_the_database(page_as, sessions):
 
 
 @pytest.mark.parametrize("tab", TABS)
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_every_tab_of_a_customer_opens_for_every_role(page_as, sessions, role, tab):
     filled = fill(sessions)
     page = page_as(role).visit("customers.py", customer=str(filled.acme), customer_tab=tab)

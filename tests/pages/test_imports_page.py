@@ -9,6 +9,7 @@ from billing_core.orders.models import Order, OrderLine, Product
 from billing_core.settings import settings
 from tests.imports import northwind
 from tests.imports.files import row_count
+from tests.pages.roles import OTHER_ROLES
 
 ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -157,8 +158,7 @@ def test_the_history_shows_also_an_import_that_changed_nothing(page_as, sessions
     assert row_count(sessions, AuditEntry) == 1
 
 
-@ONE_DATABASE
-@pytest.mark.parametrize("role", ["finance", "manager"])
+@OTHER_ROLES
 def test_who_may_not_import_cannot_drop_files(page_as, role):
     page = page_as(role).visit("imports.py")
     assert "Your role does not allow this page" in page.error[0].value

@@ -13,6 +13,7 @@ from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.outbox.models import OutboxMessage
 from tests.invoices.company import GRACE, LATER, a_customer, a_draft, a_line, kinds
 from tests.pages.invoicing import choose, content_of, field, ids, press, shown, stored, write
+from tests.pages.roles import OTHER_ROLES
 
 HOSTILE = "Zoë :red[$5 *Corp*] 🧾 [x](javascript:alert(1))"
 WORK = {"description": "Work", "quantity": "2,5", "unit_price": "1.234,50", "tax_rate": "19"}
@@ -314,7 +315,7 @@ def test_a_draft_is_discarded_or_copied(page_as, sessions, draft):
     assert stored(sessions, draft).state is InvoiceState.DRAFT
 
 
-@pytest.mark.parametrize("role", ["finance", "manager"])
+@OTHER_ROLES
 def test_a_draft_can_be_read_but_not_written_by_others(page_as, draft, role):
     page = opened(page_as, draft, role)
     assert not page.data_editor

@@ -16,6 +16,7 @@ from pages.invoice_editor_sections import timeline
 from tests.invoices.company import NOW, a_customer, a_line, an_invoice
 from tests.pages.filled import fill
 from tests.pages.invoicing import cards, choose, content_of, field, ids, press, shown, stored
+from tests.pages.roles import EVERY_ROLE
 
 HOSTILE = "Zoë :red[$5 *Corp*] 🧾"
 
@@ -49,7 +50,7 @@ def money_of(page, key: str, text: str) -> None:
     page.text_input(key=key).set_value(text)
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_every_role_reads_the_invoice_and_only_admins_act(page_as, sessions, invoice, role):
     pay(sessions, invoice, 10_000)
     page = opened(page_as, invoice, role)

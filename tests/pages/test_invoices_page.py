@@ -17,6 +17,7 @@ from pages.invoice_sections import filtering
 from pages.ui import choosing, formats
 from pages.ui.text import md
 from tests.invoices.company import LATER, TODAY, a_customer, a_draft, a_line, an_invoice
+from tests.pages.roles import EVERY_ROLE
 
 NAME = "Acme :red[$5 *Corp*]"
 
@@ -54,7 +55,7 @@ def numbers(page) -> list[str]:
     return list(page.dataframe[0].value["Number"]) if page.dataframe else []
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_without_invoices_the_page_says_what_to_do(page_as, role):
     page = page_as(role).visit("invoices.py")
 
@@ -62,7 +63,7 @@ def test_without_invoices_the_page_says_what_to_do(page_as, role):
     assert page.info[0].value.startswith("There are no invoices yet.")
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_the_list_shows_status_amounts_and_how_late_each_is(page_as, company, role):
     page = page_as(role).visit("invoices.py", invoices_sort="Number ↑")
 

@@ -1,9 +1,9 @@
 """The menu, and who sees what of it."""
 
-import pytest
+from tests.pages.roles import EVERY_ROLE
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_each_role_gets_the_start_page(page_as, role):
     page = page_as(role).visit()
     assert not page.exception

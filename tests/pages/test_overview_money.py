@@ -22,6 +22,7 @@ from pages.ui import formats
 from tests.collecting.linked import linked, paying, tell
 from tests.collecting.stripe_events import event
 from tests.invoices.company import LATER, NOW, TODAY, a_customer, a_draft, an_invoice
+from tests.pages.roles import EVERY_ROLE
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def money(page) -> dict[str, str]:
     return {card.label: card.value.replace(formats.NO_BREAK_SPACE, " ") for card in page.metric if card.label in labels}
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_what_was_invoiced_came_in_and_is_owed(page_as, acme, role):
     page = of_march(page_as(role).visit())
 

@@ -11,6 +11,7 @@ from billing_core.views import service
 from pages.ui import formats
 from tests.database.counting import statements
 from tests.pages.filled import HOSTILE, fill
+from tests.pages.roles import EVERY_ROLE
 from tests.reports.company import an_order, billed
 
 
@@ -24,7 +25,7 @@ def of_march(page):
     return page.date_input(key="period_days").set_value(("2026-03-01", "2026-03-31")).run()
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_an_empty_company_is_told_what_to_do_next(page_as, role):
     page = page_as(role).visit()
 
@@ -43,7 +44,7 @@ def test_an_empty_company_is_told_what_to_do_next(page_as, role):
     assert not page.success, "nothing was done yet that could be praised"
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_figures_are_the_sums_of_the_reports_one_card_a_currency(page_as, sessions, role):
     fill(sessions)
     page = of_march(page_as(role).visit())

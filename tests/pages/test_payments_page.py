@@ -17,6 +17,7 @@ from billing_core.payments.received import Received
 from pages.ui import formats
 from tests.invoices.company import LATER, TODAY, a_customer, a_line, an_invoice
 from tests.pages.invoicing import cards, shown
+from tests.pages.roles import EVERY_ROLE
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def books(sessions) -> Books:
         return Books(acme, first.id, second.id, paid.id)
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_payments_are_listed_with_their_sums_a_currency(page_as, books, role):
     page = page_as(role).visit("payments.py")
 

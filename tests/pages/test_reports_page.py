@@ -8,6 +8,7 @@ from billing_core.reports.models import BillingReport, ReportRun
 from billing_core.views.models import SavedView
 from pages.ui import formats
 from tests.pages.filled import HOSTILE, fill
+from tests.pages.roles import EVERY_ROLE
 from tests.reports.company import LATER, MARCH, a_customer, an_order, billed
 
 
@@ -16,7 +17,7 @@ def tables_of(page) -> list:
 
 
 @pytest.mark.parametrize("tab", ["Browse", "Generate"])
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_without_reports_the_page_says_what_to_do(page_as, role, tab):
     page = page_as(role).visit("reports.py", tab=tab)
 
@@ -24,7 +25,7 @@ def test_without_reports_the_page_says_what_to_do(page_as, role, tab):
     assert page.info
 
 
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_the_list_shows_current_reports_with_their_totals(page_as, sessions, role):
     fill(sessions)
     page = page_as(role).visit("reports.py", reports_sort="Total ↓")
@@ -65,7 +66,7 @@ def test_superseded_versions_are_shown_on_demand(page_as, sessions):
 
 
 @pytest.mark.parametrize("tab", ["Services", "Orders (2)", "Questions (0)", "Versions and changes"])
-@pytest.mark.parametrize("role", ["finance", "manager", "admin"])
+@EVERY_ROLE
 def test_every_tab_of_a_report_opens_for_every_role(page_as, sessions, role, tab):
     filled = fill(sessions)
     visitor = page_as(role)
