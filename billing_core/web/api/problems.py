@@ -162,10 +162,10 @@ def _short(problem: Problem) -> str:
 
 def _short_refusal(problem: Problem) -> str:
     names = {part for name in problem.fields for part in name.split(".")}
+    if problem.missing and set(problem.fields) != {"line_items"}:
+        return "Missing required fields"
     if "line_items" in problem.fields:
         return "Line items required"
-    if problem.missing:
-        return "Missing required fields"
     if "customer_email" in names:
         return "Invalid email format"
     return "Invalid quantity" if "quantity" in names else "Invalid data"
@@ -222,13 +222,37 @@ def _name(place: tuple[int | str, ...]) -> str:
 
 
 def _reason(error: Mapping[str, Any]) -> str:
+    """In the product's words: the library's name its own classes, and its steps of checking."""
+    facts = error.get("ctx", {})
     match error["type"]:
         case "missing":
             return "is required"
         case "extra_forbidden":
             return "is not known"
         case "value_error":
-            return str(error["ctx"]["error"])
+            return str(facts["error"])
+        case "model_type" | "model_attributes_type":
+            # Bytes are what is left of a body that was not said to be JSON.
+            unsaid = isinstance(error.get("input"), bytes)
+            return "must be sent with Content-Type: application/json" if unsaid else "must be a JSON object"
+        case "list_type":
+            return "must be a list"
+        case "string_type":
+            return "must be a text"
+        case "enum" | "literal_error":
+            return f"must be {facts['expected']}"
+        case "too_short":
+            return f"needs at least {facts['min_length']}"
+        case "too_long":
+            return f"may have at most {facts['max_length']}"
+        case "string_too_long":
+            return f"may have at most {facts['max_length']} characters"
+        case "string_too_short":
+            return f"needs at least {facts['min_length']} characters"
+        case "greater_than_equal":
+            return f"must be at least {facts['ge']}"
+        case "less_than_equal":
+            return f"must be at most {facts['le']}"
         case _:
             return str(error["msg"])
 

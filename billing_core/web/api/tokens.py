@@ -79,7 +79,7 @@ async def _credentials(request: Request) -> Credentials:
     try:
         return Credentials.model_validate(given)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
+        found = error.errors(include_url=False, include_input=False)
         # ``username`` is another name of the first field.
         renamed = [{**one, "loc": ("body", *(_name(part) for part in one["loc"]))} for one in found]
         raise RequestValidationError(renamed) from None

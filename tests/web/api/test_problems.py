@@ -162,3 +162,45 @@ def test_the_log_knows_what_was_changed_and_refused_and_nothing_that_was_sent(cl
     assert log.count("api request") == 4
     for private in ("secret", "Ana", "ana@", "Lima", "77777", key, key[-20:]):
         assert private not in log
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "error", "fields"),
+    [
+        (b"[]", "application/json", "Invalid data", {"body": "must be a JSON object"}),
+        # What curl sends of itself.
+        (
+            b"{}",
+            "application/x-www-form-urlencoded",
+            "Invalid data",
+            {"body": "must be sent with Content-Type: application/json"},
+        ),
+        (
+            b'{"currency": "JPY"}',
+            "application/json",
+            "Missing required fields",
+            {
+                "business_id": "is required",
+                "customer_email": "is required",
+                "line_items": "is required",
+                "currency": "must be 'USD', 'EUR', 'GBP', 'CAD' or 'AUD'",
+            },
+        ),
+        (
+            b'{"business_id": "b", "customer_email": "a@example.com", "line_items": []}',
+            "application/json",
+            "Line items required",
+            {"line_items": "needs at least 1"},
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_said_in_the_products_words(client, content, kind, error, fields):
+    refused = client.post("/api/invoices", content=content, headers={"Content-Type": kind})
+    assert (refused.status_code, refused.json()["error"], refused.json()["fields"]) == (400, error, fields)
+
+
+def test_a_limit_that_is_too_high_names_the_highest(client):
+    refused = client.get("/api/invoices?business_id=b&limit=101")
+    assert refused.json()["fields"] == {"limit": "must be at most 100"}
+    token = client.post("/api/v1/auth/token", json={"email": "x" * 1_001, "password": "x"})
+    assert token.json()["fields"] == {"email": "may have at most 1000 characters"}
