@@ -3,14 +3,11 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.collecting import early
 from billing_core.collecting.gateway import PaymentDetails
-from billing_core.customers import queries as customers
-from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import GATEWAY, Mode
 from billing_core.ledger import service as ledger
@@ -19,6 +16,7 @@ from billing_core.ledger.service import Entry, Side
 from billing_core.money import Money
 from billing_core.outbox import service as outbox
 from billing_core.outbox.service import Message
+from billing_core.payments import queries as payments
 from billing_core.payments.models import Payment
 
 FETCH_DETAILS: Final = "fetch_details"
@@ -43,12 +41,7 @@ def ask(session: Session, actor: Actor, payment: Payment, *, mode: Mode, now: da
 def note(session: Session, actor: Actor, payment_id: int, details: PaymentDetails, *, now: datetime) -> None:
     """Keep what the gateway has answered. The fee is posted once, and only while the payment stands."""
     actor.require(Permission.PAYMENT_WRITE)
-    customer_id = session.scalar(select(Payment.customer_id).where(Payment.id == payment_id))
-    if customer_id is None:
-        raise NotFound(f"There is no payment {payment_id}")
-    customers.for_change(session, actor, customer_id)
-    statement = select(Payment).where(Payment.id == payment_id).with_for_update()
-    payment = session.scalars(statement.execution_options(populate_existing=True)).one()
+    payment = payments.for_change(session, actor, payment_id)
     payment.intent_id = payment.intent_id or details.intent_id
     payment.charge_id = payment.charge_id or details.charge_id
     early.wake(session, payment, now=now)

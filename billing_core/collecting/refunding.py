@@ -15,13 +15,13 @@ from billing_core.businesses import queries as businesses
 from billing_core.collecting import refunds_told
 from billing_core.collecting.gateway import Declined, Gateway, GatewayRefund, PaymentDetails
 from billing_core.collecting.models import RefundRequest, RefundRequestState
-from billing_core.customers import queries as customers
 from billing_core.customers.queries import visible_to
 from billing_core.database import Sessions
 from billing_core.dates import day_in
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.money import Money
+from billing_core.payments import queries as payments
 from billing_core.payments.models import Allocation, Payment
 from billing_core.text import reason_of
 
@@ -74,7 +74,7 @@ def refund(
     actor.require(Permission.PAYMENT_WRITE)
     why = reason_of(reason)
     with sessions.begin() as session:
-        payment = _locked(session, actor, payment_id)
+        payment = payments.for_change(session, actor, payment_id)
         _check(session, payment, amount_minor)
         gateway_key, intent_id = payment.gateway_key or "", payment.intent_id
     if not intent_id:
@@ -100,7 +100,7 @@ def refund(
 
 def _ask(session: Session, actor: Actor, payment_id: int, amount_minor: int, why: str, now: datetime) -> RefundRequest:
     """A new request, or the one whose answer never came."""
-    payment = _locked(session, actor, payment_id)
+    payment = payments.for_change(session, actor, payment_id)
     _check(session, payment, amount_minor)
     waiting = _unanswered(session, payment_id)
     if waiting is not None and waiting.amount_minor != amount_minor:
@@ -138,7 +138,7 @@ def _ask(session: Session, actor: Actor, payment_id: int, amount_minor: int, why
 
 def _record(session: Session, actor: Actor, request_id: int, answer: GatewayRefund, now: datetime) -> None:
     today = day_in(businesses.default_business(session).time_zone, now)
-    payment = _locked(session, actor, session.get_one(RefundRequest, request_id).payment_id)
+    payment = payments.for_change(session, actor, session.get_one(RefundRequest, request_id).payment_id)
     request = session.get_one(RefundRequest, request_id, populate_existing=True)
     payment.charge_id = payment.charge_id or answer.charge_id
     refunds_told.note_refunded(
@@ -164,23 +164,12 @@ def _note_refusal(session: Session, actor: Actor, request_id: int, reason: str, 
 
 def _name(session: Session, actor: Actor, payment_id: int, details: PaymentDetails) -> str:
     """Keep what the gateway calls the payment; Conflict where it says nothing that can be refunded."""
-    payment = _locked(session, actor, payment_id)
+    payment = payments.for_change(session, actor, payment_id)
     payment.intent_id = payment.intent_id or details.intent_id
     payment.charge_id = payment.charge_id or details.charge_id
     if not payment.intent_id:
         raise Conflict("The gateway names nothing of this payment that could be refunded: refund it there")
     return payment.intent_id
-
-
-def _locked(session: Session, actor: Actor, payment_id: int) -> Payment:
-    """The payment, after its customer's row, in the order in which everybody takes them; NotFound."""
-    visible = (Payment.id == payment_id, visible_to(actor, Payment.customer_id))
-    customer_id = session.scalar(select(Payment.customer_id).where(*visible))
-    if customer_id is None:
-        raise NotFound(f"There is no payment {payment_id}")
-    customers.for_change(session, actor, customer_id)
-    locked = select(Payment).where(Payment.id == payment_id).with_for_update()
-    return session.scalars(locked.execution_options(populate_existing=True)).one()
 
 
 def _check(session: Session, payment: Payment, amount_minor: int) -> None:

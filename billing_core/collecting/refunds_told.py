@@ -11,13 +11,12 @@ from sqlalchemy.orm import Session
 from billing_core.collecting import cases
 from billing_core.collecting.cases import Cause
 from billing_core.collecting.models import CaseKind, PaymentCase, RefundRequest, RefundRequestState
-from billing_core.customers import queries as customers
-from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries as invoices
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.money import Money
 from billing_core.payments import credit, refunds
+from billing_core.payments import queries as payments
 from billing_core.payments.models import Allocation, AllocationKind, Payment, PaymentMethod, Refund, RefundSource
 from billing_core.payments.refunds import MoneyBack
 
@@ -50,7 +49,7 @@ def note_refunded(
     whose answer is still awaited, where an event is faster than the answer.
     """
     actor.require(Permission.PAYMENT_WRITE)
-    payment = _locked(session, actor, payment_id)
+    payment = payments.for_change(session, actor, payment_id)
     left = min(refunded_minor, payment.amount_minor) - recorded(session, payment_id)
     asked = [request] if request is not None else _awaited(session, payment_id)
     day = _Day(min(refunded_on, today), today, now)
@@ -80,16 +79,6 @@ def recorded(session: Session, payment_id: int) -> int:
         PaymentCase.payment_id == payment_id, PaymentCase.kind == CaseKind.REFUND_UNMATCHED
     )
     return int(session.scalar(refunded) or 0) + int(session.scalar(unmatched) or 0)
-
-
-def _locked(session: Session, actor: Actor, payment_id: int) -> Payment:
-    """The payment, with the customer's row and its own held, in the order in which everybody takes them."""
-    customer_id = session.scalar(select(Payment.customer_id).where(Payment.id == payment_id))
-    if customer_id is None:
-        raise NotFound(f"There is no payment {payment_id}")
-    customers.for_change(session, actor, customer_id)
-    statement = select(Payment).where(Payment.id == payment_id).with_for_update()
-    return session.scalars(statement.execution_options(populate_existing=True)).one()
 
 
 def _awaited(session: Session, payment_id: int) -> list[RefundRequest]:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import mentions
@@ -191,6 +192,20 @@ def one(session: Session, actor: Actor, payment_id: int) -> PaymentRow:
     if row is None:
         raise NotFound(f"There is no payment {payment_id}")
     return PaymentRow(*row)
+
+
+def for_change(session: Session, actor: Actor, payment_id: int) -> Payment:
+    """The payment with its row locked until the transaction ends; NotFound as in ``one``.
+
+    Its customer's row is locked before, in the order in which everybody takes them.
+    """
+    visible = (Payment.id == payment_id, visible_to(actor, Payment.customer_id))
+    customer_id = session.scalar(select(Payment.customer_id).where(*visible))
+    if customer_id is None:
+        raise NotFound(f"There is no payment {payment_id}")
+    customers.for_change(session, actor, customer_id)
+    locked = select(Payment).where(Payment.id == payment_id).with_for_update()
+    return session.scalars(locked.execution_options(populate_existing=True)).one()
 
 
 def allocations(

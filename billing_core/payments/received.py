@@ -152,11 +152,7 @@ def undo(
     """
     actor.require(Permission.PAYMENT_WRITE)
     why = reason_of(reason)[:200]
-    found = queries.one(session, actor, payment_id)
-    customers.for_change(session, actor, found.customer_id)
-    payment = session.scalars(
-        select(Payment).where(Payment.id == payment_id).with_for_update().execution_options(populate_existing=True)
-    ).one()
+    payment = queries.for_change(session, actor, payment_id)
     if payment.undone_at is not None:
         raise Conflict("This payment was undone already")
     if payment.gateway_key is not None and not charged_back:

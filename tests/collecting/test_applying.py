@@ -295,7 +295,13 @@ def test_a_refund_that_fits_nothing_is_a_case_once(sessions, place):
         customer = session.get_one(Customer, invoice.customer_id)
         elsewhere = an_open_invoice(session, customer, "40")
         credit.apply(session, SYSTEM, elsewhere.id, amount_minor=4_000, today=TODAY, now=LATER)
-    tell(sessions, payment.refunded(1_500), payment.refunded(4_000), payment.refunded(1_500))
+    told = [payment.refunded(1_500), payment.refunded(4_000), payment.refunded(1_500)]
+    tell(sessions, *told)
+    assert [became(sessions, one).outcome for one in told] == [
+        "15.00 EUR went back to the payer, and a person has to settle where it is taken from",
+        "25.00 EUR went back to the payer, and a person has to settle where it is taken from",
+        "The refund was recorded before",
+    ]
     unmatched = [case for case in open_cases(sessions) if case[0] is CaseKind.REFUND_UNMATCHED]
     assert unmatched == [(CaseKind.REFUND_UNMATCHED, 1_500, None), (CaseKind.REFUND_UNMATCHED, 2_500, None)]
     assert books(sessions)["cash"] == 4_000

@@ -5,8 +5,8 @@ from threading import Barrier
 
 from sqlalchemy import select
 
-from billing_core.collecting import delivery, links, refunding, sandbox, workflow
-from billing_core.collecting.models import RefundRequest, SandboxCharge
+from billing_core.collecting import cases, delivery, links, refunding, sandbox, workflow
+from billing_core.collecting.models import PaymentCase, RefundRequest, SandboxCharge
 from billing_core.collecting.sandbox import SandboxGateway
 from billing_core.collecting.sandbox_cards import Outcome
 from billing_core.errors import BillingError
@@ -112,3 +112,20 @@ def test_a_refund_that_is_asked_for_twice_is_made_once(sessions):
 
     assert list(gateway.refunds.values()) == [one.amount_minor for one in rows(sessions, Refund)] == [40_00]
     assert len(rows(sessions, RefundRequest)) == 1
+
+
+def test_a_case_is_settled_once_by_a_person_and_by_the_money_that_goes_back(sessions):
+    with sessions.begin() as session:
+        invoice, link = linked(session)
+        payment = paying(link, invoice, amount=4_000)
+    tell(sessions, payment.succeeded())
+    (case,) = rows(sessions, PaymentCase)
+
+    def settle():
+        with sessions.begin() as session:
+            cases.settle(session, GRACE, case.id, settlement="Kept as credit", now=PAID)
+
+    at_once(settle, lambda: tell(sessions, payment.refunded(4_000)))
+
+    assert rows(sessions, PaymentCase)[0].settlement in ("Kept as credit", "The money went back to the payer")
+    assert [refund.amount_minor for refund in rows(sessions, Refund)] == [4_000]
