@@ -11,6 +11,10 @@ from billing_core.errors import Invalid, UpstreamFailed
 from billing_core.text import control_character
 
 LONGEST_URL = 1000
+# Gateways translate these into the IPv4 number in their last 32 bits.
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+# Of our own network, or of none, although they count as global.
+_LOCAL = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b:1::/48", "fec0::/10")))
 
 
 def host_of(url: str) -> str:
@@ -46,6 +50,8 @@ def _fault(url: str, *, private_allowed: bool) -> str:
         return f"may have at most {LONGEST_URL} characters"
     if control_character(url) or any(character.isspace() for character in url):
         return "has a character in it that no address has"
+    if not url.isascii():
+        return "must be written as programs send it: names as xn--…, other letters as %C3%BC"
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -62,6 +68,7 @@ def _fault(url: str, *, private_allowed: bool) -> str:
 
 def _may_be_public(host: str) -> bool:
     """Names are looked up when a message is sent; numbers and names that mean this machine are known at once."""
+    host = host.removesuffix(".")
     if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
         return False
     try:
@@ -77,4 +84,7 @@ def _may_be_public(host: str) -> bool:
 def _is_public(number: str) -> bool:
     address = ipaddress.ip_address(number.partition("%")[0])
     inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    return address.is_global and not address.is_multicast and (inner is None or inner.is_global)
+    if address in _TRANSLATED:
+        inner = ipaddress.IPv4Address(int(address) % 2**32)
+    local = address.is_multicast or any(address in network for network in _LOCAL)
+    return address.is_global and not local and (inner is None or inner.is_global)

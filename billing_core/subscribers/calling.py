@@ -14,7 +14,7 @@ from billing_core.database import Sessions
 from billing_core.dates import utc_now
 from billing_core.errors import UpstreamFailed
 from billing_core.outbox.delivery import Adapter, Claimed, Unwanted
-from billing_core.subscribers.addresses import checked_url, public_address
+from billing_core.subscribers.addresses import checked_url, host_of, public_address
 from billing_core.subscribers.models import Subscriber
 from billing_core.subscribers.signing import HEADER, secret_of, signature
 
@@ -27,6 +27,10 @@ Rendering = Callable[[Session, str, int], dict[str, Any] | None]
 Serialising = Callable[[dict[str, Any]], bytes]
 
 
+class Silent(UpstreamFailed):
+    """Nobody answered in time."""
+
+
 def adapter(
     sessions: Sessions,
     *,
@@ -35,7 +39,11 @@ def adapter(
     serialise: Serialising = lambda body: json.dumps(body).encode(),
     private_allowed: bool,
 ) -> Adapter:
-    """Delivers a message, or raises: ``Unwanted`` where the subscriber is gone, UpstreamFailed for everything else."""
+    """Delivers a message, or raises: ``Unwanted`` where the subscriber is gone, UpstreamFailed for everything else.
+
+    Whoever did not answer in time is not waited for again: the others would wait as well, once for each message.
+    """
+    silent: set[int] = set()
 
     def call(message: Claimed) -> None:
         with sessions() as session:
@@ -51,7 +59,13 @@ def adapter(
             "User-Agent": "Billing-Webhooks/1",
             HEADER: signature(body, secret, utc_now()),
         }
-        _post(checked_url(url, private_allowed=private_allowed), body, headers, private_allowed=private_allowed)
+        if subscriber.id in silent:
+            raise Silent(f"{host_of(url)} did not answer a moment ago, so it was not asked")
+        try:
+            _post(checked_url(url, private_allowed=private_allowed), body, headers, private_allowed=private_allowed)
+        except Silent:
+            silent.add(subscriber.id)
+            raise
 
     return call
 
@@ -72,7 +86,7 @@ def _post(url: str, body: bytes, headers: dict[str, str], *, private_allowed: bo
     port = parts.port or (443 if parts.scheme == "https" else 80)
     number = public_address(host, port, private_allowed=private_allowed)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    headers = {**headers, "Host": host if parts.port is None else f"{host}:{port}"}
+    headers = {**headers, "Host": parts.netloc}
     timeout = urllib3.Timeout(total=TIMEOUT_SECONDS)
     pool: urllib3.HTTPConnectionPool
     if parts.scheme == "https":
@@ -88,7 +102,7 @@ def _post(url: str, body: bytes, headers: dict[str, str], *, private_allowed: bo
             said = answer.read(_READ_BYTES, decode_content=False).decode("utf-8", "replace")
             answer.close()
     except TooSlow:
-        raise UpstreamFailed(f"{host} did not answer within {TIMEOUT_SECONDS} seconds") from None
+        raise Silent(f"{host} did not answer within {TIMEOUT_SECONDS} seconds") from None
     except (HTTPError, OSError) as error:
         raise UpstreamFailed(f"{host} cannot be reached: {_cause(error)}") from None
     if not 200 <= answer.status < 300:

@@ -24,6 +24,12 @@ PRIVATE = [
     "https://[fd00::1]/hook",
     "https://[::ffff:10.0.0.1]/hook",
     "https://[2002:7f00:1::]/hook",
+    "https://[::ffff:0:0]/hook",
+    "https://[::10.0.0.1]/hook",
+    "https://[64:ff9b::10.0.0.1]/hook",
+    "https://[64:ff9b:1::1]/hook",
+    "https://[fec0::1]/hook",
+    "https://localhost./hook",
     "https://printer.local/hook",
     "https://metadata.internal/hook",
     "https://intranet/hook",
@@ -39,6 +45,8 @@ MALFORMED = [
     "https://hooks.example.com/\x00",
     "https://hooks.example.com:99999/",
     "https://[::1",
+    "https://bücher.example.com/",
+    "https://hooks.example.com/ü",
     "https://hooks.example.com/" + "a" * 1000,
 ]
 
@@ -50,7 +58,15 @@ def test_addresses_of_our_own_network_and_addresses_that_are_none_are_refused(ur
     assert "url" in refusal.value.fields
 
 
-@pytest.mark.parametrize("url", ["https://hooks.example.com/a?b=c", "https://1.1.1.1:8443/", "https://[2606:4700::1]/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.example.com/a?b=c",
+        "https://1.1.1.1:8443/",
+        "https://[2606:4700::1]/",
+        "https://[64:ff9b::1.1.1.1]/",
+    ],
+)
 def test_addresses_on_the_internet_are_kept_as_they_are(url):
     assert checked_url(f" {url} ", private_allowed=False) == url
 

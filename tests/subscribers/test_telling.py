@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -194,6 +195,24 @@ def test_an_address_in_our_own_network_is_not_called_even_where_it_was_registere
         a_draft(session)
     assert deliver(sessions, private_allowed=False).postponed == 1
     assert listener.heard == []
+
+
+def test_who_does_not_answer_is_waited_for_once_and_keeps_nobody(sessions, listener, monkeypatch):
+    monkeypatch.setattr(calling, "TIMEOUT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        subscribe(sessions, f"http://127.0.0.1:{mute.getsockname()[1]}/")
+        subscribe(sessions, listener.url)
+        with sessions.begin() as session:
+            a_draft(session)
+            a_draft(session, "OTHER")
+        outcome = deliver(sessions)
+    assert (outcome.delivered, outcome.postponed, len(listener.heard)) == (2, 2, 2)
+    with sessions() as session:
+        reasons = session.scalars(select(OutboxMessage.last_error).where(OutboxMessage.last_error != ""))
+        assert [reason.split(" ", 1)[1] for reason in reasons.all()] == [
+            "did not answer within 0.2 seconds",
+            "did not answer a moment ago, so it was not asked",
+        ]
 
 
 def test_who_was_removed_hears_nothing_more(sessions, listener):
