@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -35,6 +35,8 @@ def _day(value: Any) -> date:
     if found is None:
         raise ValueError("must be a day such as 2024-02-15")
     try:
+        # The time of day is not kept, but must be one.
+        datetime.fromisoformat(found[0])
         return date.fromisoformat(found[1])
     except ValueError:
         raise ValueError("there is no such day") from None

@@ -463,6 +463,8 @@ def test_unknown_fields_are_named(client, create, address):
 def test_money_and_instants_read_as_the_document_writes_them(client, create, sessions):
     made = create(issued_date="2024-02-15T23:30:00+02:00", due_date="2024-03-15T00:00:00Z").json()
     assert (made["issued_date"], made["due_date"]) == ("2024-02-15T00:00:00Z", "2024-03-15T00:00:00Z")
+    for no_time in ("2024-02-15T25:00:00Z", "2024-02-15T99999", "2024-02-15T10:00:00+99:00"):
+        assert create(issued_date=no_time).json()["fields"] == {"issued_date": "there is no such day"}
 
     with sessions.begin() as session:
         inner = queries.one(session, SYSTEM, made["invoice_id"]).id
