@@ -34,6 +34,8 @@ def choose_customer(read: Reader) -> None:
         names = customer_names.offered(read, key=_CUSTOMER)
         if not names:
             st.info("There are no customers yet, or none fits the search. Import them first.", icon=":material/info:")
+            if st.button("Import customers", icon=":material/upload_file:", key="import_customers"):
+                st.switch_page("imports.py")
             return
         customer = st.selectbox(
             "Customer",

@@ -40,6 +40,12 @@ def opened(page_as, invoice_id: int, role: str = "admin"):
     return page
 
 
+def test_where_there_is_no_customer_yet_the_way_to_import_them_is_offered(page_as):
+    page = page_as("admin").visit("invoice_editor.py")
+    assert "no customers yet" in page.info[0].value
+    assert [button.label for button in page.main.get("button")] == ["All invoices", "Import customers"]
+
+
 def test_a_customer_is_chosen_by_name_and_fills_the_fields(page_as, acme):
     page = page_as("admin").visit("invoice_editor.py")
     page.selectbox(key="new_invoice_customer").set_value(acme).run()
