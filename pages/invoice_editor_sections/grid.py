@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
+from billing_core.invoices.content import MOST_LINES
 from billing_core.invoices.models import LineType
 from billing_core.money import LINE_QUANTITY_PLACES
 from pages.invoice_editor_sections.desk import Desk, Typed
@@ -60,8 +61,9 @@ def draw(desk: Desk, now_typed: Typed, amounts: Mapping[int, int]) -> None:
         )
     _problems(now_typed)
     st.caption(
-        "Add a line at the end of the grid, or paste rows from a spreadsheet. To move a line, change its number; "
-        "to remove lines, tick them and press Delete."
+        "Add a line at the end of the grid, or paste rows from a spreadsheet, up to "
+        f"{formats.count(MOST_LINES)} lines in all. To move a line, change its number; to remove lines, tick them and "
+        "press Delete."
     )
 
 
