@@ -7,7 +7,7 @@ from billing_core.collecting import links, payable, queries
 from billing_core.collecting.links import LinkRow
 from billing_core.collecting.models import DisputeState
 from billing_core.identity import Actor, Permission
-from billing_core.invoices.payment_links import LinkState
+from billing_core.invoices.payment_links import LinkState, Mode
 from billing_core.invoices.rows import InvoiceView
 from pages.payment_link_sections import issuing, sharing
 from pages.payment_link_sections.wording import COLORS, WAYS, state, told
@@ -72,6 +72,12 @@ def _link(actor: Actor, link: LinkRow, zone: str) -> None:
         st.caption(
             f"{md(formats.money(link.amount_minor, link.currency))} · {WAYS[link.way]} · {md(told(link, zone))}",
             width="content",
+        )
+    if link.state is LinkState.ACTIVE and link.mode is Mode.SANDBOX and collecting.mode() is not Mode.SANDBOX:
+        st.warning(
+            "This link is from before Stripe was set up: it leads to the sandbox, where nobody can pay any more. Issue "
+            "a new link.",
+            icon=":material/link_off:",
         )
     if link.last_failure and link.state is LinkState.ACTIVE:
         when = formats.instant(link.last_failed_at, zone)

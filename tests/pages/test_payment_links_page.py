@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from billing_core.collecting import workflow
@@ -12,6 +13,7 @@ from billing_core.errors import UpstreamFailed
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
+from billing_core.settings import settings
 from tests.invoices.company import a_customer, a_draft, an_invoice
 from tests.pages.invoicing import shown
 
@@ -157,6 +159,16 @@ def test_what_the_customer_did_is_told(page_as, sessions, invoice, collector):
     # Finance reads; only administrators act.
     buttons = {button.key for button in page.button}
     assert not buttons & {"reissue_link", "deactivate_link", "do_Payment link"}
+
+
+def test_a_link_of_the_sandbox_says_that_it_is_of_no_use_once_stripe_collects(
+    page_as, sessions, invoice, collector, monkeypatch
+):
+    issued(sessions, invoice, collector)
+    monkeypatch.setattr(settings(), "stripe_secret_key", SecretStr("sk_live_0123456789"))
+    page = page_as("admin").visit("invoice_editor.py", invoice=str(invoice))
+    assert "it leads to the sandbox, where nobody can pay any more" in page.warning[0].value
+    assert "reissue_link" in {button.key for button in page.button}
 
 
 def test_the_list_is_filtered_by_state_and_opens_a_link(page_as, sessions, collector):
