@@ -270,8 +270,8 @@ def _here(asked: Asked, there: Any) -> list[Select[*tuple[Any, ...]]]:
     period, wide = asked.period, Period(asked.period.start - MARGIN, asked.period.end + MARGIN)
     told = select(there.c.payment_id).where(there.c.kind == Kind.PAYMENT.value, there.c.payment_id.is_not(None))
     payments = _ours(Kind.PAYMENT, Payment.received_on, Payment.amount_minor, Payment.fee_minor, period).where(
+        # Also what the payer's bank took back since: it did come in, and the dispute has a line of its own there.
         Payment.gateway_key.is_not(None),
-        Payment.undone_at.is_(None),
         or_(period.contains(Payment.received_on), Payment.id.in_(told)),
         _of_mode(asked.mode),
     )

@@ -201,15 +201,19 @@ def test_two_currencies_of_one_payment_are_never_added(sessions):
         assert compared(session, currency="EUR") == [(Agreement.ONLY_HERE, Kind.PAYMENT, "pi_1", 3_000, None)]
 
 
-def test_an_undone_payment_is_not_here_and_other_modes_are_left_out(sessions):
+def test_a_payment_that_the_bank_took_back_did_come_in_and_other_modes_are_left_out(sessions):
     with sessions.begin() as session:
         carla = a_customer(session).id
         undone = paid(session, carla, 3_000, "pi_undone")
         received.undo(session, SYSTEM, undone, reason="wrong", today=TODAY, now=NOW, charged_back=True)
-        gateway_books.keep(session, Mode.TEST, [a_line(1, 3_000, intent="pi_undone")])
+        dispute = a_line(2, -3_000, intent="pi_undone", type="adjustment", source="dp_1")
+        gateway_books.keep(session, Mode.TEST, [a_line(1, 3_000, intent="pi_undone"), dispute])
         gateway_books.keep(session, Mode.LIVE, [a_line(2, 9_900, intent="pi_live")])
     with sessions() as session:
-        assert compared(session) == [(Agreement.ONLY_THERE, Kind.PAYMENT, "pi_undone", None, 3_000)]
+        assert compared(session) == [
+            (Agreement.MATCHED, Kind.PAYMENT, "pi_undone", 3_000, 3_000),
+            (Agreement.OTHER, Kind.OTHER, "pi_undone", None, -3_000),
+        ]
 
 
 def test_a_reading_that_breaks_off_keeps_what_it_read_and_is_no_reading(sessions):
