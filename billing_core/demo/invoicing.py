@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period, add_months, first_of_month, start_of_day
+from billing_core.demo import paid_online
 from billing_core.demo.billing import Books
 from billing_core.identity import Actor
 from billing_core.invoices import credit_notes, following, from_reports, queries, service
@@ -51,13 +52,17 @@ def months(books: Books) -> Iterator[date]:
 
 
 def invoice_month(session: Session, actor: Actor, month: date, books: Books, *, seed: int) -> None:
-    """Invoice the month's reports, and let their customers pay, as far as it has come by today."""
+    """Invoice the month's reports, and let their customers pay, as far as it has come by today.
+
+    Those who pay online are left to ``paid_online``.
+    """
     issued_on = (books.month_after(month) + _ISSUED_AFTER).date()
     if issued_on > books.today or _is_invoiced(session, Period.month_of(issued_on)):
         return
     calendar = Calendar(books.zone, books.today)
     last_closed = add_months(first_of_month(books.today), -1)
     reports = _to_invoice(session, month)
+    online = paid_online.online(session, month, books.today)
     if month == last_closed:
         # The work of this month is not done: every fourth report waits.
         reports = [report for place, report in enumerate(reports) if place % 4 != 3]
@@ -74,7 +79,10 @@ def invoice_month(session: Session, actor: Actor, month: date, books: Books, *, 
             service.open_many(session, actor, sent, now=now)
         for invoice_id in sent:
             invoice = queries.for_change(session, actor, invoice_id)
-            _tell(session, actor, invoice, calendar, random.Random(f"{seed}-{month}-{invoice.customer_id}"))  # noqa: S311
+            chance = random.Random(f"{seed}-{month}-{invoice.customer_id}")  # noqa: S311
+            _look_at(session, invoice, calendar, chance)
+            if invoice.customer_id not in online:
+                _tell(session, actor, invoice, calendar, chance)
 
 
 def _to_invoice(session: Session, month: date) -> list[tuple[int, str]]:
@@ -98,11 +106,15 @@ def _is_invoiced(session: Session, issued: Period) -> bool:
     return session.scalar(select(Invoice.id).where(issued.contains(Invoice.issued_on)).limit(1)) is not None
 
 
-def _tell(session: Session, actor: Actor, invoice: Invoice, calendar: Calendar, chance: random.Random) -> None:
-    """One invoice's story: most are paid some days before or after they are due."""
+def _look_at(session: Session, invoice: Invoice, calendar: Calendar, chance: random.Random) -> None:
+    """Most customers open their invoice within some days."""
     looked_at = invoice.issued_on + timedelta(days=chance.randrange(4))
     if chance.random() < 0.8 and looked_at <= calendar.today:
         following.mark_viewed(session, invoice.token, now=calendar.morning(looked_at) + timedelta(minutes=17))
+
+
+def _tell(session: Session, actor: Actor, invoice: Invoice, calendar: Calendar, chance: random.Random) -> None:
+    """One invoice's story: most are paid some days before or after they are due."""
     paid_on = invoice.due_on + timedelta(days=chance.choice((-9, -4, -2, 0, 0, 1, 3, 6, 11, 24)))
     paid_on = max(paid_on, invoice.issued_on)
     roll = chance.random()

@@ -1,7 +1,8 @@
 """Filling an empty database with the demo company, in transactions so short that everybody else can work meanwhile.
 
 First everything but orders and reports, together with the note that the demo company was begun; then the orders, month
-by month; then the reports, a handful at a time; then invoices and payments, a month at a time; and last the orders that
+by month; then the reports, a handful at a time; then invoices and payments, a month at a time, with the payment
+links of those who pay online; and last the orders that
 came in late, with the reports made again for them and the note that the company is complete. A fill that was cut off is
 taken up where it stopped: what is there already is neither made again nor changed.
 """
@@ -22,7 +23,7 @@ from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions
 from billing_core.dates import Period, add_months, first_of_month
-from billing_core.demo import billing, company, invoicing, order_book
+from billing_core.demo import billing, company, invoicing, order_book, paid_online
 from billing_core.demo.accounts import DemoAccount, add_accounts
 from billing_core.demo.definitions import Definitions, definitions
 from billing_core.demo.order_book import DemoOrder
@@ -114,6 +115,10 @@ def fill(
         with sessions.begin() as session:
             invoicing.invoice_month(session, actor, month, books, seed=plan.seed)
         time.sleep(_PAUSE_SECONDS)
+        if paid_online.is_online(month, plan.today):
+            paid_online.collect_month(sessions, actor, month, books)
+            time.sleep(_PAUSE_SECONDS)
+    paid_online.read_books(sessions, actor, books, now=now)
     with sessions.begin() as session:
         return _complete(session, actor, late, books, accounts, now)
 

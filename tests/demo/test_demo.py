@@ -9,9 +9,23 @@ import pytest
 from sqlalchemy import func, select
 
 from billing_core import demo
+from billing_core.collecting import reconciliation
+from billing_core.collecting.models import (
+    CaseKind,
+    Dispute,
+    DisputeState,
+    PaymentCase,
+    RefundRequest,
+    RefundRequestState,
+    SandboxCharge,
+    SandboxRefund,
+    WebhookEvent,
+    WebhookState,
+)
+from billing_core.collecting.reconciliation import Agreement, Asked
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
-from billing_core.dates import first_of_month
+from billing_core.dates import Period, first_of_month
 from billing_core.demo import order_book, service
 from billing_core.demo.definitions import definitions
 from billing_core.errors import Conflict, Forbidden
@@ -20,8 +34,11 @@ from billing_core.identity.models import User
 from billing_core.identity.passwords import matches
 from billing_core.invoices import lifecycle, numbering
 from billing_core.invoices.models import Invoice, InvoicedReport, SeriesKind
+from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 from billing_core.ledger.models import LedgerPosting
 from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
+from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.rating import conditions
 from billing_core.rating.models import CostType, QuestionKind, Rate, Service, TierMode
 from billing_core.reports.models import BillingMonth, BillingReport, ReportCharge, ReportQuestion
@@ -201,3 +218,38 @@ def test_every_invoice_of_a_report_comes_to_the_report_before_tax(filled):
     )
     assert filled.scalar(differing) == 0
     assert filled.scalar(select(func.count()).select_from(InvoicedReport)) > 400
+
+
+def test_its_payment_links_show_every_end_and_what_people_have_to_look_at(filled):
+    found = dict(filled.execute(select(PaymentLink.state, func.count()).group_by(PaymentLink.state)).all())
+    assert set(found) >= {LinkState.ACTIVE, LinkState.PAID, LinkState.EXPIRED, LinkState.DEACTIVATED}
+    active = filled.scalars(select(PaymentLink).where(PaymentLink.state == LinkState.ACTIVE)).all()
+    assert all(link.expires_at.date() > TODAY for link in active)
+    assert {"Your card was declined.", ""} <= {link.last_failure for link in active}
+    assert {0} < {link.clicks for link in active}
+    assert filled.scalar(select(Invoice.payment_failure).where(Invoice.payment_failed_at.is_not(None)))
+    assert filled.scalars(select(PaymentCase.kind)).all() == [CaseKind.AMOUNT_DIFFERS]
+    assert filled.scalars(select(Dispute.state)).all() == [DisputeState.OPEN]
+    assert set(filled.scalars(select(RefundRequest.state))) == {RefundRequestState.DONE}
+
+
+def test_its_webhooks_are_applied_and_its_gateway_is_told(filled):
+    assert set(filled.scalars(select(WebhookEvent.state))) == {WebhookState.HANDLED}
+    assert set(filled.scalars(select(OutboxMessage.state))) == {MessageState.DELIVERED}
+    assert filled.scalar(select(func.max(WebhookEvent.received_at))) < NOW
+    online = select(Payment.fee_minor, Payment.amount_minor).where(Payment.method == PaymentMethod.STRIPE)
+    payments = filled.execute(online).all()
+    assert len(payments) == filled.scalar(
+        select(func.count()).select_from(PaymentLink).where(PaymentLink.state == LinkState.PAID)
+    )
+    # The sandbox keeps 2.9 % and 30 cents, rounded to the nearest cent.
+    assert all(abs(fee - Decimal(amount) * 29 / 1000 - 30) <= Decimal("0.5") for fee, amount in payments)
+
+
+def test_the_sandboxs_books_were_read_and_agree_with_ours(filled):
+    since = Period(date(2026, 5, 1), TODAY)
+    sums = reconciliation.sums(filled, SYSTEM, Asked(Mode.SANDBOX, since))
+    assert {one.agreement for one in sums if one.pairs} == {Agreement.MATCHED}
+    charged = select(func.count()).select_from(SandboxCharge).where(SandboxCharge.succeeded)
+    refunded = select(func.count()).select_from(SandboxRefund)
+    assert sum(one.pairs for one in sums) == filled.scalar(charged) + filled.scalar(refunded)

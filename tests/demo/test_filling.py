@@ -11,10 +11,12 @@ from sqlalchemy import func, select
 from billing_core import demo
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
-from billing_core.demo import billing, company
+from billing_core.demo import billing, company, paid_online
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.identity.models import User
+from billing_core.invoices.models import Invoice
+from billing_core.invoices.payment_links import PaymentLink
 from billing_core.orders.models import Order, OrderLine
 from billing_core.people import service as people
 from billing_core.reports.models import BillingReport
@@ -61,14 +63,27 @@ def reports(sessions):
         return [tuple(row) for row in session.execute(statement)]
 
 
+def payment_links(sessions):
+    """Which invoices have a link, and what came of it."""
+    with sessions() as session:
+        statement = (
+            select(
+                Invoice.number, PaymentLink.state, PaymentLink.amount_minor, PaymentLink.clicks, PaymentLink.ended_at
+            )
+            .join(PaymentLink, PaymentLink.invoice_id == Invoice.id)
+            .order_by(PaymentLink.id)
+        )
+        return [tuple(row) for row in session.execute(statement)]
+
+
 @pytest.fixture(scope="module")
 def in_one_go(sqlite_template, tmp_path_factory):
-    """The reports of a fill that nothing interrupted."""
+    """The reports and the payment links of a fill that nothing interrupted."""
     file = tmp_path_factory.mktemp("demo") / "whole.sqlite3"
     shutil.copyfile(sqlite_template, file)
     sessions = Sessions(connect(f"sqlite:///{file}"))
     demo.fill(sessions, SYSTEM, **SMALL)
-    yield reports(sessions)
+    yield reports(sessions), payment_links(sessions)
     sessions.engine.dispose()
 
 
@@ -93,8 +108,8 @@ def test_a_fill_that_was_cut_off_is_finished_as_if_it_had_not_been(
     # Another day and size: those that it was begun with count.
     made = demo.fill(sessions, SYSTEM, today=date(2027, 1, 5), now=NOW, accounts=accounts)
 
-    assert (made.customers, made.orders, made.lines, made.reports) == (40, 200, 600, len(in_one_go))
-    assert reports(sessions) == in_one_go
+    assert (made.customers, made.orders, made.lines, made.reports) == (40, 200, 600, len(in_one_go[0]))
+    assert (reports(sessions), payment_links(sessions)) == in_one_go
     with sessions() as session:
         assert not demo.unfinished(session)
         assert [session.scalar(select(func.count()).select_from(table)) for table in (Order, OrderLine)] == [200, 600]
@@ -102,6 +117,21 @@ def test_a_fill_that_was_cut_off_is_finished_as_if_it_had_not_been(
         assert [check.wrong for check in verify(session) if check.wrong] == []
     with pytest.raises(Conflict, match="already has customers"):
         demo.fill(sessions, SYSTEM, **SMALL)
+
+
+def test_a_fill_that_was_cut_off_among_the_payment_links_tells_no_story_twice(
+    sqlite_template, tmp_path, in_one_go, monkeypatch
+):
+    shutil.copyfile(sqlite_template, tmp_path / "cut.sqlite3")
+    sessions = Sessions(connect(f"sqlite:///{tmp_path / 'cut.sqlite3'}"))
+    with monkeypatch.context() as patched:
+        cut_off_at(patched, paid_online, "issue", 4)
+        with pytest.raises(CutOff):
+            demo.fill(sessions, SYSTEM, **SMALL)
+    demo.fill(sessions, SYSTEM, **SMALL)
+    assert len(in_one_go[1]) > 4
+    assert payment_links(sessions) == in_one_go[1]
+    sessions.engine.dispose()
 
 
 def test_others_read_and_write_while_the_company_is_being_made(sessions, monkeypatch):
