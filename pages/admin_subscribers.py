@@ -5,11 +5,11 @@ import streamlit as st
 from billing_core.dates import utc_now
 from billing_core.identity import Permission
 from billing_core.settings import settings
-from billing_core.subscribers import service
+from billing_core.subscribers import queries, service
 from billing_core.subscribers.models import Subscriber
 from billing_core.subscribers.service import Wanted
 from pages.admin_sections.subscriber import EVENTS, draw, named_events
-from pages.ui import context, messages, tables
+from pages.ui import context, formats, messages, tables
 from pages.ui.reads import Reader
 
 actor = context.require(Permission.SUBSCRIBER_WRITE)
@@ -54,6 +54,7 @@ if chosen.isdecimal() and len(chosen) < 10:
 
 with context.reading() as session:
     rows = service.every(session, actor)
+    failed = queries.failed_counts(session, actor)
 if not rows:
     st.info("No program is told of anything yet. Add its address with “New address”.", icon=":material/webhook:")
     st.stop()
@@ -63,6 +64,7 @@ tables.show(
         tables.text("Address", "url"),
         tables.computed("Events", named_events),
         tables.text("What it is for", "description"),
+        tables.computed("Failed", lambda row: formats.count(failed[row.id]) if row.id in failed else ""),
         tables.instant("Added", "created_at", zone),
         tables.text("Added by", "created_by"),
     ],

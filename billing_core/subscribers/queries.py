@@ -64,6 +64,14 @@ def failed(session: Session, actor: Actor, subscriber_id: int, *, limit: int = M
     return list(session.scalars(wanted.order_by(OutboxMessage.id).limit(limit)))
 
 
+def failed_counts(session: Session, actor: Actor) -> dict[int, int]:
+    """How many messages are not tried again by themselves, by subscriber, of those that have some."""
+    actor.require(Permission.SUBSCRIBER_WRITE)
+    failed = (OutboxMessage.channel == WEBHOOK, OutboxMessage.state == MessageState.FAILED)
+    counted = select(OutboxMessage.subject_id, func.count()).where(*failed).group_by(OutboxMessage.subject_id)
+    return {int(row[0]): row[1] for row in session.execute(counted)}
+
+
 def _of(subscriber_id: int, states: Sequence[MessageState]) -> list[Any]:
     conditions = [
         OutboxMessage.subject_kind == "subscriber",

@@ -12,7 +12,7 @@ from billing_core.subscribers.models import EventType, Subscriber
 from billing_core.subscribers.queries import DeliveryRow
 from billing_core.subscribers.service import Wanted
 from billing_core.subscribers.signing import HEADER, secret_of
-from pages.outbox_sections.wording import STATES
+from pages.outbox_sections import wording
 from pages.ui import context, filters, formats, messages, tables
 from pages.ui.text import md
 
@@ -28,6 +28,8 @@ EVENTS = {
     EventType.INVOICE_CANCELLED.value: "Invoice cancelled",
     EventType.REPORT_GENERATED.value: "Report generated",
 }
+# Nobody recalls these: a person lays aside what failed.
+STATES = wording.STATES | {MessageState.RECALLED: ("Laid aside", "gray")}
 
 
 def named_events(row: Subscriber) -> str:

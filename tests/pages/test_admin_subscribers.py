@@ -73,8 +73,10 @@ def test_what_failed_shows_on_the_overview_and_is_sent_again_or_laid_aside(page_
         overview = page_as("admin").visit()
         assert any("1 webhook message not delivered" in text.value for text in overview.markdown)
         page = page_as("admin").visit("admin_subscribers.py", subscriber=str(one))
+        assert list(page.dataframe[1].value["Failed"]) == ["1"]
         page.button(key=button).click().run()
         assert not page.exception
+        assert list(page.dataframe[1].value["Failed"]) == [""]
         with sessions() as session:
             assert session.scalars(select(OutboxMessage.state)).one() is became
 
