@@ -2,7 +2,12 @@
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
+from streamlit.web.server.starlette.starlette_path_security_middleware import PathSecurityMiddleware
 
+from billing_core import web
 from billing_core.identity import api_keys
 from tests.web.api import probe
 
@@ -124,6 +129,17 @@ def test_a_busy_database_asks_for_patience_also_while_it_looks_for_the_caller(cl
 )
 def test_addresses_and_parameters_that_there_are_not(client, method, path, status):
     assert client.request(method, path).status_code == status
+
+
+@pytest.mark.parametrize("trick", ["..%2f..%2fetc%2fpasswd", "%5c%5cevil%5cshare", "%00"])
+def test_an_address_that_the_dashboards_server_would_refuse_is_not_found(client, trick):
+    inner = [*web.middleware(), Middleware(PathSecurityMiddleware)]
+    whole = TestClient(Starlette(routes=web.routes(), middleware=inner, exception_handlers=web.HANDLERS))
+    for address in (f"/api/v2/reports/{trick}/download/", f"/api/invoices/{trick}"):
+        refused = whole.get(address, headers={"Authorization": client.headers["Authorization"]})
+        assert refused.status_code == 404
+        assert refused.json().get("detail", refused.json().get("error", "")).startswith("Not found")
+    assert whole.get("/..%2f..%2fetc").status_code in (400, 401)
 
 
 def test_a_method_that_an_address_does_not_take_is_told_those_that_it_does(client):
