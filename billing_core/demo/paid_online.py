@@ -67,8 +67,9 @@ def collect_month(sessions: Sessions, actor: Actor, month: date, books: Books) -
 
 
 def read_books(sessions: Sessions, actor: Actor, books: Books, *, now: datetime) -> None:
-    """Read the sandbox's books of all that time, so that they can be compared with ours."""
-    period = Period(add_months(first_of_month(books.today), -MONTHS), books.today)
+    """Read the sandbox's books of all that time, so that they can be compared with ours, month by month."""
+    this_month = Period.month_of(books.today)
+    period = Period(add_months(this_month.start, -MONTHS), this_month.end)
     gateway_books.read(sessions, actor, SandboxGateway(sessions, settings()), period, now=now)
 
 
