@@ -22,7 +22,7 @@ _EVERY = "2s"
 def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> int | None:
     """What an active link asks for, in minor units, or None.
 
-    Draws nothing where no link was ever issued: the button for it is among the invoice's actions.
+    Of links it draws nothing where none was ever issued: the button for it is among the invoice's actions.
     """
     if not actor.may(Permission.PAYMENT_READ):
         return None
@@ -30,6 +30,7 @@ def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> int | None:
     with context.reading() as session:
         found = links.of_invoice(session, actor, invoice.id)
     _disputes(read, invoice)
+    _to_settle(read, invoice)
     if not found:
         return None
     newest, earlier = found[0], found[1:]
@@ -61,6 +62,20 @@ def _disputes(read: Reader, invoice: InvoiceView) -> None:
             )
     if found:
         cases.disputes_table(found, read.company.time_zone, key="invoice_disputes")
+
+
+def _to_settle(read: Reader, invoice: InvoiceView) -> None:
+    """Money that came in for this invoice and did not pay it by itself."""
+    for case in read(queries.cases_of_invoice, invoice.id):
+        if case.settled_at is None:
+            with st.container(border=True):
+                st.warning(md(case.said), icon=":material/gavel:")
+                st.page_link(
+                    "payments.py",
+                    label="Settle it",
+                    icon=":material/arrow_forward:",
+                    query_params={"payments_tab": "To settle"},
+                )
 
 
 def _link(actor: Actor, link: LinkRow, zone: str) -> None:

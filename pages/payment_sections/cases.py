@@ -155,7 +155,7 @@ def _disputes(read: Reader) -> None:
     st.subheader("Disputes", anchor=False)
     disputes_table(found, read.company.time_zone, key="disputes")
     st.caption(
-        "A customer has asked their bank for the money back. Answer it on Stripe's own page, in time."
+        "A customer has asked their bank for the money back. Answer it at the payment service, in time."
         + (f" The newest {_MOST_DISPUTES} are shown." if len(found) == _MOST_DISPUTES else "")
     )
 

@@ -187,6 +187,17 @@ def test_a_case_is_settled_by_a_note_or_by_paying_the_money_back(page_as, sessio
         assert (refund.amount_minor, refund.reason, refund.payment_id) == (20_000, "Wrong amount", payment)
 
 
+def test_the_invoice_says_that_money_for_it_waits_to_be_settled(page_as, sessions, case):
+    case_id, invoice, _ = case
+    page = page_as("finance").visit("invoice_editor.py", invoice=str(invoice))
+    said = "200.00 USD came where 238.00 USD was *due*"
+    assert said in [warning.value.replace("\\", "") for warning in page.warning]
+    with sessions.begin() as session:
+        cases.settle(session, SYSTEM, case_id, settlement="They pay the rest", now=NOW)
+    page = page_as("finance").visit("invoice_editor.py", invoice=str(invoice))
+    assert said not in [warning.value.replace("\\", "") for warning in page.warning]
+
+
 def test_a_note_settles_a_case_and_changes_no_amount(page_as, sessions, case):
     case_id, invoice, _ = case
     page = page_as("admin").visit("payments.py", payments_tab="To settle")
