@@ -35,7 +35,6 @@ def product(tmp_path, report_and_token, office):
     assert running.trouble() == []
 
 
-@pytest.mark.xdist_group("browser")
 def test_a_report_becomes_an_invoice_that_the_customer_sees_and_pays(
     product: Product, page: Page, chromium: Browser, report_and_token, office
 ):

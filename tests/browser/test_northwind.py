@@ -18,7 +18,6 @@ DAYS = "run_period=Custom&run_period_days=1998-04-01&run_period_days=1998-04-30"
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.mark.xdist_group("browser")
 def test_a_newcomer_gets_from_an_empty_database_to_the_csv(product: Product, page: Page, tmp_path: Path):
     files = northwind.files(tmp_path)
     set_up(page, product)

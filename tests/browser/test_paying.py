@@ -43,7 +43,6 @@ def product(tmp_path, invoice_and_token):
     assert running.trouble() == []
 
 
-@pytest.mark.xdist_group("browser")
 def test_an_invoice_is_paid_online_and_refunded(product: Product, page: Page, chromium: Browser, invoice_and_token):
     invoice_id, token = invoice_and_token
     product.wait_until_it_answers()

@@ -47,8 +47,6 @@ from billing_core.reports.verification import verify
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ORDERS = 3_000
-# All on one worker, so that the company is filled once.
-pytestmark = pytest.mark.xdist_group("demo")
 
 
 @pytest.fixture(scope="module")
