@@ -5,7 +5,6 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import northwind
