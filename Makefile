@@ -18,7 +18,7 @@ demo: $(VENV)/run.stamp
 	@$(BIN)/python -m billing_core demo
 
 test: $(VENV)/test.stamp
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist load
 
 lint: $(VENV)/test.stamp
 	@$(BIN)/ruff check .
