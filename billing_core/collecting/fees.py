@@ -39,14 +39,15 @@ def ask(session: Session, actor: Actor, payment: Payment, *, mode: Mode, now: da
 
 
 def note(session: Session, actor: Actor, payment_id: int, details: PaymentDetails, *, now: datetime) -> None:
-    """Keep what the gateway has answered. The fee is posted once, and only while the payment stands."""
+    """Keep what the gateway has answered. The fee is posted once, also of a payment that was taken
+    back meanwhile: the gateway keeps it."""
     actor.require(Permission.PAYMENT_WRITE)
     payment = payments.for_change(session, actor, payment_id)
     payment.intent_id = payment.intent_id or details.intent_id
     payment.charge_id = payment.charge_id or details.charge_id
     early.wake(session, payment, now=now)
     fee = details.fee_minor or 0
-    if payment.undone_at is not None or payment.fee_minor or not 0 < fee <= payment.amount_minor:
+    if payment.fee_minor or not 0 < fee <= payment.amount_minor:
         return
     payment.fee_entry_id = ledger.post(
         session,

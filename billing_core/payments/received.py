@@ -148,7 +148,7 @@ def undo(
     """Take back a payment that was recorded wrongly: the opposite is posted, its invoices are due again.
 
     Conflict where its rest was spent as credit meanwhile, or an invoice of it was refunded; and where a gateway says
-    that it did come in, unless that was ``charged_back`` by the payer's bank.
+    that it did come in, unless that was ``charged_back`` by the payer's bank: the gateway then keeps its fee.
     """
     actor.require(Permission.PAYMENT_WRITE)
     why = reason_of(reason)[:200]
@@ -171,8 +171,6 @@ def undo(
             memo = f"payment {payment.public_id} undone"
             ledger.reverse(session, actor, allocation.undone_entry_id, effective_on=today, memo=memo, now=now)
     ledger.reverse(session, actor, payment.entry_id, effective_on=today, memo=why, now=now)
-    if payment.fee_entry_id is not None:
-        ledger.reverse(session, actor, payment.fee_entry_id, effective_on=today, memo=why, now=now)
     payment.undone_at, payment.undone_reason = now, why
     for allocation in standing:
         allocation.undone_at = now
