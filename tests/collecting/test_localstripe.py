@@ -4,13 +4,11 @@ It knows no payment links, no one-off invoices and no period of balance transact
 independently of how we read Stripe's documents.
 """
 
-import contextlib
 import json
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -33,7 +31,7 @@ import sys
 from aiohttp import web
 from localstripe import resources, server
 resources.Store.dump_to_disk = lambda store: None
-web.run_app(server.app, host="127.0.0.1", port=int(sys.argv[1]), print=None)
+web.run_app(server.app, host="127.0.0.1", port=int(sys.argv[1]), print=lambda _: print("listens", flush=True))
 """
 
 
@@ -42,11 +40,11 @@ def localstripe() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with subprocess.Popen([sys.executable, "-c", _START, str(port)], stderr=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", _START, str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
-            while process.poll() is None and not _listens(port):
-                time.sleep(0.02)
-            assert process.poll() is None, process.stderr.read().decode()
+            # Comes to an end too where the process does.
+            assert process.stdout.readline() == b"listens\n", process.stderr.read().decode()
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -95,12 +93,6 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 def paid(client: stripe.StripeClient, number: str = "4242424242424242") -> stripe.PaymentIntent:
