@@ -35,9 +35,10 @@ INSERT INTO ledger_entries (id, business_id, customer_id, currency, kind, docume
 """
 _PAYMENTS = """
 INSERT INTO payments (id, public_id, business_id, customer_id, currency, amount_minor, fee_minor, method, received_on,
-                      reference, note, entry_id, gateway_key, intent_id, undone_reason, created_at, created_by)
+                      reference, note, entry_id, mode, gateway_key, intent_id, undone_reason, created_at,
+                      created_by)
     SELECT id, 'pay_' || id, 1, customer_id, 'USD', 10000 + id % 5000, 320, 'stripe', effective_on, 'pi_' || id, '',
-           id, 'pi_' || id, 'pi_' || id, '', recorded_at, 'benchmark' FROM ledger_entries
+           id, 'live', 'pi_' || id, 'pi_' || id, '', recorded_at, 'benchmark' FROM ledger_entries
 """
 _BARE = """
 SELECT p.currency, count(*), sum(p.amount_minor = l.amount_minor)

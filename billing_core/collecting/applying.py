@@ -107,7 +107,7 @@ def _record(session: Session, place: Place, paid: Paid) -> tuple[Payment, str]:
             received_on=place.day(paid.at),
             reference=paid.key,
         ),
-        names=GatewayNames(paid.key, paid.intent_id, paid.charge_id),
+        names=GatewayNames(place.mode, paid.key, paid.intent_id, paid.charge_id),
         pays=pays,
         today=place.today,
         now=place.now,

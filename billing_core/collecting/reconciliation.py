@@ -14,12 +14,10 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Date,
     Select,
     case,
     cast,
-    exists,
     func,
     literal,
     null,
@@ -31,11 +29,11 @@ from sqlalchemy.orm import Session
 
 from billing_core.businesses.queries import default_business
 from billing_core.collecting.gateway_books import MARGIN, instants, require
-from billing_core.collecting.models import GatewayLine, SandboxCharge
+from billing_core.collecting.models import GatewayLine
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.identity import Actor
-from billing_core.invoices.payment_links import Mode, PaymentLink
+from billing_core.invoices.payment_links import Mode
 from billing_core.payments.models import Payment, Refund
 
 _CAME_IN: Final = ("charge", "payment", "payment_failure_refund")
@@ -271,14 +269,13 @@ def _here(asked: Asked, there: Any) -> list[Select[*tuple[Any, ...]]]:
     told = select(there.c.payment_id).where(there.c.kind == Kind.PAYMENT.value, there.c.payment_id.is_not(None))
     payments = _ours(Kind.PAYMENT, Payment.received_on, Payment.amount_minor, Payment.fee_minor, period).where(
         # Also what the payer's bank took back since: it did come in, and the dispute has a line of its own there.
-        Payment.gateway_key.is_not(None),
+        Payment.mode == asked.mode,
         or_(period.contains(Payment.received_on), Payment.id.in_(told)),
-        _of_mode(asked.mode),
     )
     refunds = (
         _ours(Kind.REFUND, Refund.refunded_on, -Refund.amount_minor, literal(0), period)
         .join(Refund, Refund.payment_id == Payment.id)
-        .where(wide.contains(Refund.refunded_on), Payment.gateway_key.is_not(None), _of_mode(asked.mode))
+        .where(wide.contains(Refund.refunded_on), Payment.mode == asked.mode)
     )
     return [payments, refunds]
 
@@ -299,15 +296,3 @@ def _ours(kind: Kind, day: Any, amount: Any, fee: Any, period: Period) -> Select
         func.date(day, type_=Date()).label("day"),
         case((period.contains(day), 1), else_=0).label("inside"),
     ).select_from(Payment)
-
-
-def _of_mode(mode: Mode) -> ColumnElement[bool]:
-    """The sandbox's payments are those in its own books; no other gateway knows of them."""
-    charged = exists(select(SandboxCharge.id).where(SandboxCharge.intent_id == Payment.gateway_key))
-    invoiced = exists(
-        select(PaymentLink.id).where(
-            PaymentLink.stripe_invoice_id == Payment.gateway_key, PaymentLink.mode == Mode.SANDBOX
-        )
-    )
-    sandbox = or_(charged, invoiced)
-    return sandbox if mode is Mode.SANDBOX else ~sandbox

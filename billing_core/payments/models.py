@@ -12,6 +12,7 @@ from billing_core.customers.models import Customer
 from billing_core.database import Base
 from billing_core.database.types import BigId
 from billing_core.invoices.models import CreditNote, Invoice
+from billing_core.invoices.payment_links import Mode
 
 LONGEST_REFERENCE = 120
 
@@ -76,6 +77,8 @@ class Payment(Base):
     gateway_key: Mapped[str | None] = mapped_column(String(255))
     intent_id: Mapped[str | None] = mapped_column(String(255))
     charge_id: Mapped[str | None] = mapped_column(String(255))
+    # In which mode it collected; empty where no gateway did.
+    mode: Mapped[Mode | None]
     # What posted the fee, where the gateway told it after the payment.
     fee_entry_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("ledger_entries.id"))
     undone_at: Mapped[datetime | None]

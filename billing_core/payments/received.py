@@ -20,6 +20,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle
 from billing_core.invoices import queries as invoices
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState
+from billing_core.invoices.payment_links import Mode
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
@@ -54,8 +55,12 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class GatewayNames:
-    """What the gateway calls a payment. ``key`` proves that it came in once; the others name it in later events."""
+    """What the gateway of a mode calls a payment.
 
+    ``key`` proves that it came in once; the others name it in later events.
+    """
+
+    mode: Mode
     key: str
     intent_id: str | None = None
     charge_id: str | None = None
@@ -130,7 +135,8 @@ def record_collected(
     for one in paid:
         _check_fits(one, customer, received.currency, received.amount_minor)
     payment = _write(session, actor, customer, invoice.business_id, received, paid, wanted, now=now)
-    payment.gateway_key, payment.intent_id, payment.charge_id = names.key, names.intent_id, names.charge_id
+    payment.mode, payment.gateway_key = names.mode, names.key
+    payment.intent_id, payment.charge_id = names.intent_id, names.charge_id
     session.flush()
     return payment
 

@@ -45,13 +45,13 @@ def a_line(number, minor, *, intent="", type="charge", source="", fee=0, currenc
     return BalanceTransaction(f"txn_{number}", type, source, intent or None, currency, minor, fee, moment)
 
 
-def paid(session, customer, minor, key, *, on=date(2026, 3, 10), currency="EUR", **ids):
+def paid(session, customer, minor, key, *, on=date(2026, 3, 10), currency="EUR", mode=Mode.TEST, **ids):
     """A payment of ours that a gateway told of."""
     facts = Received(currency, minor, PaymentMethod.STRIPE, on)
     payment = received.record(
         session, SYSTEM, customer_id=customer, received=facts, allocations={}, today=TODAY, now=NOW
     )
-    for name, value in {"gateway_key": key, **ids}.items():
+    for name, value in {"gateway_key": key, "mode": mode, **ids}.items():
         setattr(payment, name, value)
     session.flush()
     return payment.id
@@ -208,6 +208,7 @@ def test_a_payment_that_the_bank_took_back_did_come_in_and_other_modes_are_left_
         received.undo(session, SYSTEM, undone, reason="wrong", today=TODAY, now=NOW, charged_back=True)
         dispute = a_line(2, -3_000, intent="pi_undone", type="adjustment", source="dp_1")
         gateway_books.keep(session, Mode.TEST, [a_line(1, 3_000, intent="pi_undone"), dispute])
+        paid(session, carla, 4_400, "pi_live_here", mode=Mode.LIVE)
         gateway_books.keep(session, Mode.LIVE, [a_line(2, 9_900, intent="pi_live")])
     with sessions() as session:
         assert compared(session) == [

@@ -70,7 +70,7 @@ def online(session, customer, minor, key, *, pays=None):
         today=TODAY,
         now=NOW,
     )
-    payment.gateway_key = payment.intent_id = key
+    payment.mode, payment.gateway_key, payment.intent_id = Mode.TEST, key, key
     session.flush()
     return payment.id
 

@@ -35,6 +35,9 @@ def upgrade() -> None:
     op.add_column("invoices", sa.Column("stripe_invoice_id", sa.String(length=255), nullable=True))
     for name in ("gateway_key", "intent_id", "charge_id"):
         op.add_column("payments", sa.Column(name, sa.String(length=255), nullable=True))
+    op.execute(
+        "ALTER TABLE payments ADD COLUMN mode VARCHAR(32) CONSTRAINT mode CHECK (mode IN ('sandbox', 'test', 'live'))"
+    )
     listed = sa.text("state <> 'cancelled' OR number IS NOT NULL")
     op.create_index(
         "ix_invoices_business", "invoices", ["business_id", "id"], sqlite_where=listed, postgresql_where=listed
