@@ -20,6 +20,7 @@ from billing_core.database import Sessions
 from billing_core.dates import day_in
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
+from billing_core.invoices.payment_links import Mode
 from billing_core.money import Money
 from billing_core.payments import queries as payments
 from billing_core.payments.models import Allocation, Payment
@@ -76,6 +77,7 @@ def refund(
     with sessions.begin() as session:
         payment = payments.for_change(session, actor, payment_id)
         _check(session, payment, amount_minor)
+        _check_mode(payment, gateway.mode)
         gateway_key, intent_id = payment.gateway_key or "", payment.intent_id
     if not intent_id:
         # Known by its invoice alone, until somebody asks.
@@ -178,6 +180,15 @@ def _check(session: Session, payment: Payment, amount_minor: int) -> None:
         raise Conflict(problem)
     if not 0 < amount_minor <= left.minor:
         raise Invalid(f"{left} can be refunded", fields={"amount": f"must be more than 0 and at most {left}"})
+
+
+def _check_mode(payment: Payment, mode: Mode) -> None:
+    """Another mode's gateway would answer that it knows no such payment."""
+    if payment.mode is not mode:
+        raise Conflict(
+            f"This payment was collected in {payment.mode} mode, and refunds go through {mode} mode now: "
+            "refund it where it was collected"
+        )
 
 
 def _problem(payment: Payment, left: Money) -> str:

@@ -12,6 +12,7 @@ from billing_core.errors import Conflict, Forbidden, Invalid, NotFound, Upstream
 from billing_core.identity import Role, actor_with
 from billing_core.invoices import lifecycle
 from billing_core.invoices.models import CreditNote, Invoice
+from billing_core.invoices.payment_links import Mode
 from billing_core.money import Money
 from billing_core.payments import received
 from billing_core.payments.models import Payment, PaymentMethod, Refund
@@ -182,6 +183,12 @@ def test_what_did_not_come_through_a_gateway_does_not_go_back_through_one(sessio
     assert "did not come in through a gateway" in left(sessions, payment_id).problem
     with pytest.raises(Conflict):
         refund(sessions, gateway, payment_id, 100_00)
+
+
+def test_what_another_mode_collected_is_refunded_where_it_was_collected(sessions, payment_id):
+    with pytest.raises(Conflict, match="collected in test mode, and refunds go through live mode now"):
+        refund(sessions, ScriptedGateway(Mode.LIVE), payment_id, 10_00)
+    assert rows(sessions, RefundRequest) == []
 
 
 def test_an_undone_payment_is_not_refunded(sessions, gateway, payment_id):
