@@ -4,13 +4,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from billing_core.businesses import queries as businesses
-from billing_core.dates import day_in, utc_now
+from billing_core.dates import utc_now
 from billing_core.errors import NotFound
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries as invoices
 from billing_core.reports import queries as reports
-from billing_core.web.api import invoice_bodies, reports_plain
+from billing_core.web.api import reports_plain
+from billing_core.web.api.invoices import published
 
 
 def rendered(session: Session, kind: str, identity: int) -> dict[str, Any] | None:
@@ -18,17 +18,10 @@ def rendered(session: Session, kind: str, identity: int) -> dict[str, Any] | Non
     try:
         match kind:
             case "invoice":
-                return _invoice(session, identity)
+                return published(session, invoices.one(session, SYSTEM, identity), now=utc_now())
             case "report":
                 shown: dict[str, Any] = reports_plain.listed([reports.one(session, SYSTEM, identity)])[0]
                 return shown
     except NotFound:
         pass
     return None
-
-
-def _invoice(session: Session, invoice_id: int) -> dict[str, Any]:
-    found = invoices.one(session, SYSTEM, invoice_id)
-    business = businesses.one(session, found.business_id)
-    today = day_in(businesses.default_business(session).time_zone, utc_now())
-    return invoice_bodies.invoice(found, invoices.lines(session, found.id), business.public_id, today)

@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import select, update
 
 from billing_core import figures
+from billing_core.businesses.models import Business
+from billing_core.businesses.queries import default_business
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM, Role, actor_with
@@ -33,7 +35,7 @@ from billing_core.subscribers.service import Wanted
 from billing_core.subscribers.signing import secret_of, signature
 from billing_core.web import announced
 from billing_core.web.api import exact_json
-from tests.invoices.company import a_customer
+from tests.invoices.company import a_customer, an_invoice
 from tests.invoices.company import a_draft as draft_for
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -129,6 +131,22 @@ def test_an_invoice_s_life_is_told_in_order_to_those_who_listen(sessions):
         rows = queries.deliveries(session, SYSTEM, everything)
         assert [row.topic for row in rows] == ["invoice.paid", "invoice.overdue", "invoice.sent", "invoice.created"]
         assert len({row.event_id for row in rows}) == 4
+
+
+def test_an_invoice_is_told_with_the_status_of_its_own_business_s_day(session, monkeypatch):
+    """Noon of 5 May in UTC is 6 May on Kiritimati: what was due on the 5th is overdue there, as the API says."""
+    far = Business(name="Far", currency="USD", time_zone="Pacific/Kiritimati")
+    session.add(far)
+    session.flush()
+    customer = a_customer(session)
+    due = date(2026, 5, 5)
+    near_id, far_id = (
+        an_invoice(session, customer, issued_on=TODAY, due_on=due, business_id=business_id).id
+        for business_id in (default_business(session).id, far.id)
+    )
+    monkeypatch.setattr(announced, "utc_now", lambda: datetime(2026, 5, 5, 12, tzinfo=UTC))
+    told_as = [announced.rendered(session, "invoice", one) for one in (near_id, far_id)]
+    assert [one and one["status"] for one in told_as] == ["sent", "overdue"]
 
 
 def test_what_was_rolled_back_is_not_told_and_nobody_listening_costs_nothing(sessions):

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Header, HTTPException, Path, Query, Request
 from sqlalchemy.orm import Session
@@ -133,10 +133,15 @@ def _answer(session: Session, actor: Actor, invoice_id: str, *, now: datetime, s
     return Response(body, status, headers={"ETag": tag}, media_type=_JSON)
 
 
-def _written(session: Session, found: InvoiceView, now: datetime) -> tuple[bytes, str]:
+def published(session: Session, found: InvoiceView, *, now: datetime) -> dict[str, Any]:
+    """The invoice as programs read it, with the status that it has on its business's day."""
     business = businesses.one(session, found.business_id)
     today = day_in(business.time_zone, now)
-    body = written(bodies.invoice(found, queries.lines(session, found.id), business.public_id, today))
+    return bodies.invoice(found, queries.lines(session, found.id), business.public_id, today)
+
+
+def _written(session: Session, found: InvoiceView, now: datetime) -> tuple[bytes, str]:
+    body = written(published(session, found, now=now))
     # The version alone would not do: a day that passes makes an invoice overdue, and a link that ends is no version.
     return body, f'"{found.version}-{hashlib.sha256(body).hexdigest()[:16]}"'
 
