@@ -78,10 +78,12 @@ def _found(session: Session, refs: Refs, mode: Mode) -> tuple[int | None, int | 
 
 
 def payment_named(session: Session, *, key: str, charge_id: str = "") -> Payment | None:
-    """The payment that the gateway calls so."""
+    """The payment that the gateway calls so; None where it is named by nothing, which every payment would fit."""
     names = [Payment.gateway_key == key, Payment.intent_id == key] if key else []
     if charge_id:
         names += [Payment.charge_id == charge_id, Payment.gateway_key == charge_id]
+    if not names:
+        return None
     return session.scalars(select(Payment).where(or_(*names)).order_by(Payment.id).limit(1)).one_or_none()
 
 
