@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from stripe._http_client import HTTPClient
 
+from tests.collecting.linked import linked
 from tests.collecting.stripe_stand_in import StandIn
 
 
@@ -16,3 +17,10 @@ def stripe_stand_in(monkeypatch) -> Iterator[StandIn]:
     yield stand_in
     stand_in.close()
     assert stand_in.complaints == []
+
+
+@pytest.fixture
+def place(sessions):
+    """An open invoice of 100.00 EUR and its active link."""
+    with sessions.begin() as session:
+        return linked(session)
