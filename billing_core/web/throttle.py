@@ -4,13 +4,11 @@ import hashlib
 import math
 import time
 from dataclasses import dataclass
-from functools import cache
 
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from billing_core.settings import settings
+from billing_core.web import counting
 
 PER_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="sign-in-account")
 PER_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="sign-in-address")
@@ -28,12 +26,11 @@ class SignInAttempts:
     def wait_seconds(self) -> int:
         """Count one more attempt. 0: it may go ahead; else how long to wait before the next."""
         limits = ((PER_ADDRESS, self.address), (PER_ACCOUNT, self._account))
-        refused = [(limit, key) for limit, key in limits if not _limiter().hit(limit, key)]
-        return max((_remaining(limit, key) for limit, key in refused), default=0)
+        return counting.counted(lambda limiter: max([_wait(limiter, limit, key) for limit, key in limits]))
 
     def succeeded(self) -> None:
         """Somebody who knows the password starts anew."""
-        _limiter().clear(PER_ACCOUNT, self._account)
+        counting.counted(lambda limiter: limiter.clear(PER_ACCOUNT, self._account))
 
     @property
     def _account(self) -> str:
@@ -42,19 +39,10 @@ class SignInAttempts:
 
 def public_wait_seconds(address: str) -> int:
     """Count one more request from this address. 0: it may go ahead; else how long to wait before the next."""
-    return 0 if _limiter().hit(PUBLIC_PER_ADDRESS, address) else _remaining(PUBLIC_PER_ADDRESS, address)
+    return counting.counted(lambda limiter: _wait(limiter, PUBLIC_PER_ADDRESS, address))
 
 
-def _remaining(limit: RateLimitItem, key: str) -> int:
-    return max(1, math.ceil(_limiter().get_window_stats(limit, key).reset_time - time.time()))
-
-
-@cache
-def _limiter() -> MovingWindowRateLimiter:
-    """Shared between processes where there is a Redis; else this process's own memory."""
-    return MovingWindowRateLimiter(storage_from_string(settings().redis_url or "memory://"))
-
-
-def forget() -> None:
-    """Start counting anew, as tests do."""
-    _limiter.cache_clear()
+def _wait(limiter: MovingWindowRateLimiter, limit: RateLimitItem, key: str) -> int:
+    if limiter.hit(limit, key):
+        return 0
+    return max(1, math.ceil(limiter.get_window_stats(limit, key).reset_time - time.time()))

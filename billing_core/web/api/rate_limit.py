@@ -3,19 +3,14 @@
 import math
 import time
 from dataclasses import dataclass
-from functools import cache
 
-import structlog
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
-from limits.errors import StorageError
-from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from billing_core.settings import settings
+from billing_core.web import counting
 
 PER_MINUTE = RateLimitItemPerMinute(100, namespace="api-minute")
 PER_SECOND = RateLimitItemPerSecond(10, namespace="api-second")
-_log = structlog.get_logger()
 HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 
@@ -36,13 +31,7 @@ class Count:
 
 def count(limit_key: str) -> Count:
     """Count one more request. One that is refused is not counted, so that waiting helps."""
-    if settings().redis_url:
-        try:
-            return _counted(_shared(), limit_key)
-        except StorageError as error:
-            # Programs go on working; each process counts for itself until it is back.
-            _log.warning("the shared limits cannot be reached", kind=type(error.storage_error).__name__)
-    return _counted(_own(), limit_key)
+    return counting.counted(lambda limiter: _counted(limiter, limit_key))
 
 
 def _counted(limiter: MovingWindowRateLimiter, limit_key: str) -> Count:
@@ -58,21 +47,3 @@ def _counted(limiter: MovingWindowRateLimiter, limit_key: str) -> Count:
     if refused is not None:
         wait = max(1, math.ceil(limiter.get_window_stats(refused, limit_key).reset_time - time.time()))
     return Count(PER_MINUTE.amount, max(0, remaining), math.ceil(reset), wait)
-
-
-@cache
-def _own() -> MovingWindowRateLimiter:
-    return MovingWindowRateLimiter(MemoryStorage())
-
-
-@cache
-def _shared() -> MovingWindowRateLimiter:
-    """Between processes, in the Redis of the settings; one that does not answer is not waited for."""
-    patience = {"socket_timeout": 1, "socket_connect_timeout": 1}
-    return MovingWindowRateLimiter(storage_from_string(settings().redis_url, wrap_exceptions=True, **patience))
-
-
-def forget() -> None:
-    """Start counting anew, as tests do."""
-    _own.cache_clear()
-    _shared.cache_clear()

@@ -10,6 +10,7 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM, Role
 from billing_core.identity.api_keys import KeyMode
 from billing_core.people import keys
+from billing_core.web import counting
 from billing_core.web.api import app, rate_limit
 from billing_core.web.api.app import guarded
 from tests.web.api import probe
@@ -20,10 +21,10 @@ def api(product, monkeypatch):
     """The product with room for as many requests as a test makes."""
     monkeypatch.setattr(rate_limit, "PER_SECOND", RateLimitItemPerSecond(1_000_000, namespace="test"))
     monkeypatch.setattr(rate_limit, "PER_MINUTE", RateLimitItemPerSecond(1_000_000, namespace="test-minute"))
-    rate_limit.forget()
+    counting.forget()
     guarded.cache_clear()
     yield product
-    rate_limit.forget()
+    counting.forget()
     guarded.cache_clear()
 
 

@@ -1,14 +1,17 @@
 """A hundred requests a minute and ten a second, each key and each person for itself."""
 
+import shutil
+import socket
+import subprocess
 import time
 
 import pytest
 
 from billing_core.settings import settings
-from billing_core.web import throttle
+from billing_core.web import counting, throttle
 from billing_core.web.api import rate_limit
 from billing_core.web.api.app import guarded
-from tests.web.forms import PASSWORD
+from tests.web.forms import PASSWORD, submit
 
 # Counting asks no database.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -19,14 +22,14 @@ def clock(product, monkeypatch):
     """The limits of the documents, and time that passes when the test says so: ``clock(3)`` seconds later."""
     now = [time.time()]
     monkeypatch.setattr("time.time", lambda: now[0])
-    rate_limit.forget()
+    counting.forget()
     guarded.cache_clear()
 
     def pass_by(seconds: float) -> None:
         now[0] += seconds
 
     yield pass_by
-    rate_limit.forget()
+    counting.forget()
 
 
 @pytest.fixture
@@ -80,18 +83,77 @@ def test_each_key_counts_for_itself_and_so_does_each_address_without_one(client,
     assert ask(client, Authorization=other).status_code == 404
 
 
-def test_without_the_shared_redis_each_process_counts_for_itself(client, clock, monkeypatch):
-    monkeypatch.setenv("BILLING_REDIS_URL", "redis://127.0.0.1:1")
-    settings.cache_clear()
-    try:
-        assert [ask(client).status_code for _ in range(11)] == [404] * 10 + [429]
-    finally:
-        monkeypatch.undo()
+@pytest.fixture
+def redis_at(monkeypatch):
+    """``redis_at(port)``: the product shares its counts there, whether it answers or not."""
+
+    def at(port: int) -> None:
+        monkeypatch.setenv("BILLING_REDIS_URL", f"redis://127.0.0.1:{port}")
         settings.cache_clear()
+
+    yield at
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def test_without_the_shared_redis_each_process_counts_for_itself(client, clock, redis_at):
+    redis_at(1)
+    assert [ask(client).status_code for _ in range(11)] == [404] * 10 + [429]
+
+
+def test_without_the_shared_redis_people_still_sign_in_and_pay_and_are_still_counted(clock, browser, ana, redis_at):
+    redis_at(1)
+    client = browser()
+    assert (
+        submit(client, "/auth/sign-in", "/auth/sign-in", email="ana@example.com", password=PASSWORD).status_code == 303
+    )
+    wrong = {"email": "ana@example.com", "password": "wrong"}
+    assert [client.post("/api/v1/auth/token", json=wrong).status_code for _ in range(10)] == [401] * 10
+    clock(1)
+    assert client.post("/api/v1/auth/token", json=wrong).status_code == 429
+    assert client.get("/i/nobodys").status_code == 404
+    assert client.get("/pay/nobodys").status_code == 404
+    waits = [throttle.public_wait_seconds("192.0.2.1") for _ in range(91)]
+    assert (set(waits[:90]), 0 < waits[90] <= 60) == ({0}, True)
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    """The port of a Redis of its own, where one is installed."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("needs redis-server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen([program, *options], stdout=subprocess.PIPE, text=True) as server:
+        assert any("Ready to accept connections" in line for line in server.stdout)
+        yield port
+        server.terminate()
+
+
+def test_processes_that_share_a_redis_count_together(clock, redis_server, redis_at):
+    redis_at(redis_server)
+    waits = []
+    for _ in range(10):
+        # What another process would know: nothing but what is in the Redis.
+        counting.forget()
+        waits += [
+            throttle.SignInAttempts("ana@example.com", "192.0.2.1").wait_seconds(),
+            rate_limit.count("key:1").wait,
+        ]
+    assert waits == [0] * 20
+    counting.forget()
+    assert throttle.SignInAttempts("ana@example.com", "192.0.2.2").wait_seconds() > 800
+    throttle.SignInAttempts("ana@example.com", "192.0.2.2").succeeded()
+    counting.forget()
+    assert throttle.SignInAttempts("ana@example.com", "192.0.2.2").wait_seconds() == 0
+    assert rate_limit.count("key:2").remaining == 99
+    assert rate_limit.count("key:1").remaining <= 90
 
 
 def test_passwords_are_tried_ten_times_in_a_quarter_of_an_hour(clock, browser, ana):
-    throttle.forget()
     client = browser()
     wrong, right = ({"email": "ana@example.com", "password": one} for one in ("wrong", PASSWORD))
     for _ in range(10):
