@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import pytest
 from stripe._http_client import HTTPClient
 
+from tests.collecting.gateways import ScriptedGateway
+from tests.collecting.issued import wrong
 from tests.collecting.linked import linked
 from tests.collecting.stripe_stand_in import StandIn
+from tests.invoices.company import a_customer, a_draft, an_invoice
 
 
 @pytest.fixture
@@ -24,3 +27,28 @@ def place(sessions):
     """An open invoice of 100.00 EUR and its active link."""
     with sessions.begin() as session:
         return linked(session)
+
+
+@pytest.fixture
+def gateway() -> ScriptedGateway:
+    return ScriptedGateway()
+
+
+@pytest.fixture
+def draft_id(sessions) -> int:
+    """2 × 100.00 at 19 %: 238.00 USD, due on 1 April."""
+    with sessions.begin() as session:
+        return a_draft(session, a_customer(session)).id
+
+
+@pytest.fixture
+def open_id(sessions) -> int:
+    with sessions.begin() as session:
+        return an_invoice(session, a_customer(session)).id
+
+
+@pytest.fixture
+def proven(sessions):
+    """In the end, whatever was done: who can pay online, pays what is due."""
+    yield
+    assert wrong(sessions) == []

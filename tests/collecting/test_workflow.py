@@ -1,92 +1,26 @@
-"""Issuing a payment link, and what ends it: one link at a time, whatever fails in between."""
+"""Issuing a payment link: one at a time, whatever fails in between, for those who may."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select, update
 
 from billing_core.businesses.queries import default_business
-from billing_core.collecting import delivery, expiry, links, verification, workflow
+from billing_core.collecting import links, workflow
 from billing_core.collecting.gateway import ChargeLine, Declined
 from billing_core.collecting.links import LinkFilter
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Forbidden, NotFound, UpstreamFailed
-from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.identity import Role, actor_with
 from billing_core.invoices import document, following, queries, service
 from billing_core.invoices.content import Content
 from billing_core.invoices.models import Invoice, InvoiceState
-from billing_core.invoices.payment_links import GATEWAY, LinkState, Mode, PaymentLink
-from billing_core.invoices.service import Details
-from billing_core.outbox import delivery as outbox
+from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 from billing_core.outbox.models import OutboxMessage
-from billing_core.payments import received, write_offs
-from billing_core.payments.models import PaymentMethod
-from billing_core.payments.received import Received
-from billing_core.settings import Settings
-from tests.collecting.gateways import ScriptedGateway
-from tests.invoices.company import GRACE, LATER, NOW, READER, TODAY, a_customer, a_draft, a_line, an_invoice, kinds
+from tests.collecting.issued import deliver, issue, newest, pay_by_hand, seen, the_invoice, wrong
+from tests.invoices.company import GRACE, LATER, NOW, READER, TODAY, a_customer, a_line, an_invoice, kinds
 
-
-@pytest.fixture
-def gateway() -> ScriptedGateway:
-    return ScriptedGateway()
-
-
-@pytest.fixture
-def draft_id(sessions) -> int:
-    """2 × 100.00 at 19 %: 238.00 USD, due on 1 April."""
-    with sessions.begin() as session:
-        return a_draft(session, a_customer(session)).id
-
-
-@pytest.fixture
-def open_id(sessions) -> int:
-    with sessions.begin() as session:
-        return an_invoice(session, a_customer(session)).id
-
-
-@pytest.fixture(autouse=True)
-def proven(sessions):
-    """In the end, whatever was done: who can pay online, pays what is due."""
-    yield
-    assert wrong(sessions) == []
-
-
-def wrong(sessions) -> list[str]:
-    with sessions() as session:
-        return [one for check in verification.checks(session) for one in check.wrong]
-
-
-def issue(sessions, gateway, invoice_id, *, now=NOW) -> links.LinkRow:
-    return seen(sessions, workflow.issue(sessions, GRACE, gateway, invoice_id, now=now))
-
-
-def seen(sessions, link_id) -> links.LinkRow:
-    with sessions() as session:
-        return links.one(session, GRACE, link_id)
-
-
-def newest(sessions, invoice_id) -> links.LinkRow:
-    with sessions() as session:
-        return links.of_invoice(session, GRACE, invoice_id)[0]
-
-
-def the_invoice(sessions, invoice_id) -> Invoice:
-    with sessions() as session:
-        return session.get_one(Invoice, invoice_id)
-
-
-def deliver(sessions, gateway, monkeypatch, *, now=LATER) -> outbox.Outcome:
-    """Work the outbox off, with this gateway."""
-    monkeypatch.setattr("billing_core.collecting.choice.gateway", lambda *_: gateway)
-    adapters = delivery.adapters(sessions, Settings(secret_key="x" * 32))
-    return outbox.deliver_due(sessions, adapters, now_of=lambda: now)
-
-
-def pay_by_hand(sessions, invoice_id, minor):
-    with sessions.begin() as session:
-        money = Received("USD", minor, PaymentMethod.BANK_TRANSFER, TODAY)
-        received.record_for(session, GRACE, invoice_id, received=money, today=TODAY, now=LATER)
+pytestmark = pytest.mark.usefixtures("proven")
 
 
 def test_a_link_asks_for_what_is_due_and_opens_the_draft(sessions, gateway, draft_id):
@@ -260,108 +194,6 @@ def test_two_who_ask_at_the_same_time_get_the_same_link(sessions, gateway, draft
     assert len(set(found)) == len(gateway.places) == 1
     with sessions() as session:
         assert kinds(session, draft_id).count("link_issued") == 1
-
-
-def edit(session, invoice_id):
-    service.update_details(session, GRACE, invoice_id, Details(notes="Call us"), now=LATER, today=TODAY)
-
-
-def cancel(session, invoice_id):
-    following.cancel(session, GRACE, invoice_id, now=LATER, today=TODAY)
-
-
-def pay(minor):
-    def paying(session, invoice_id):
-        money = Received("USD", minor, PaymentMethod.BANK_TRANSFER, TODAY)
-        received.record_for(session, GRACE, invoice_id, received=money, today=TODAY, now=LATER)
-
-    return paying
-
-
-def write_off(session, invoice_id):
-    write_offs.write_off(session, GRACE, invoice_id, reason="Gone", today=TODAY, now=LATER)
-
-
-@pytest.mark.parametrize(
-    ("change", "because"),
-    [
-        (edit, "The invoice was edited"),
-        (cancel, "The invoice was cancelled"),
-        (pay(238_00), "The invoice was paid"),
-        (pay(1_00), "What is due has changed"),
-        (write_off, "The invoice was written off"),
-    ],
-    ids=["edited", "cancelled", "paid", "paid in part", "written off"],
-)
-def test_what_makes_a_link_wrong_ends_it_here_and_at_the_gateway(
-    sessions, gateway, open_id, monkeypatch, change, because
-):
-    link = issue(sessions, gateway, open_id)
-
-    with sessions.begin() as session:
-        change(session, open_id)
-
-    ended = seen(sessions, link.id)
-    assert (ended.state, ended.ended_because) == (LinkState.DEACTIVATED, because)
-    assert the_invoice(sessions, open_id).payment_url is None
-    with sessions() as session:
-        assert kinds(session, open_id)[-1] == "link_ended"
-    gateway.fails = ["down"]
-    assert deliver(sessions, gateway, monkeypatch).postponed == 1
-    assert deliver(sessions, gateway, monkeypatch, now=LATER + timedelta(hours=1)).delivered == 1
-    assert gateway.payable == set()
-
-
-def test_what_changes_nothing_for_the_payer_leaves_the_link(sessions, gateway, open_id):
-    link = issue(sessions, gateway, open_id)
-
-    with sessions.begin() as session:
-        invoice = session.get_one(Invoice, open_id)
-        following.mark_viewed(session, invoice.token, now=LATER)
-        following.hold(session, GRACE, open_id, until=date(2026, 5, 1), reason="Asked", now=LATER, today=TODAY)
-
-    assert seen(sessions, link.id).state is LinkState.ACTIVE
-
-
-def test_links_end_with_their_last_day_and_unanswered_ones_are_given_up(sessions, gateway, open_id, monkeypatch):
-    with sessions.begin() as session:
-        other_id = an_invoice(session, a_customer(session, "OTHER")).id
-    link = issue(sessions, gateway, open_id)
-    gateway.fails = ["lost"]
-    with pytest.raises(UpstreamFailed):
-        issue(sessions, gateway, other_id)
-
-    def end_due(now):
-        with sessions.begin() as session:
-            return expiry.end_due(session, SYSTEM, now=now)
-
-    assert end_due(NOW + timedelta(minutes=59)) == 0
-    assert end_due(NOW + timedelta(hours=1)) == 1
-    assert end_due(link.expires_at - timedelta(seconds=1)) == 0
-    assert end_due(link.expires_at) == 1
-
-    assert seen(sessions, link.id).state is LinkState.EXPIRED
-    assert newest(sessions, other_id).state is LinkState.FAILED
-    deliver(sessions, gateway, monkeypatch, now=link.expires_at)
-    assert gateway.payable == set()
-
-
-def test_a_link_of_another_mode_is_not_forgotten_and_one_of_the_sandbox_needs_nobody(
-    sessions, gateway, open_id, monkeypatch
-):
-    link = issue(sessions, gateway, open_id)
-    with sessions.begin() as session:
-        links.deactivate(session, GRACE, link.id, reason="Moved", now=NOW)
-
-    outcome = deliver(sessions, ScriptedGateway(Mode.LIVE), monkeypatch)
-
-    assert outcome.failed == 1
-    with sessions() as session:
-        message = session.scalars(select(OutboxMessage).where(OutboxMessage.channel == GATEWAY)).one()
-        assert "Stripe's test mode" in message.last_error
-        message.state, message.recipient = "waiting", Mode.SANDBOX
-        session.commit()
-    assert deliver(sessions, ScriptedGateway(Mode.LIVE), monkeypatch).delivered == 1
 
 
 def test_who_may_issue_and_see_links(sessions, gateway, open_id):
