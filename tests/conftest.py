@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
+from tests.postgres import EmptiedDatabase, address_of, administer
 
 _numbers = itertools.count()
 
@@ -39,7 +39,7 @@ def postgres_url() -> Iterator[str]:
         server = _started_server(Path(folder))
         url = "postgresql+psycopg://" + server.get_uri().removeprefix("postgresql://")
         # Test data need not survive a power cut.
-        _administer(
+        administer(
             url, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET synchronous_commit = off", "SELECT pg_reload_conf()"
         )
         try:
@@ -73,23 +73,19 @@ def sqlite_template(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_url) -> str:
     """The name of a migrated, empty database on the server to copy from."""
-    _administer(postgres_url, 'CREATE DATABASE "template_billing"')
-    engine = connect(str_url(postgres_url, "template_billing"))
+    administer(postgres_url, 'CREATE DATABASE "template_billing"')
+    engine = connect(address_of(postgres_url, "template_billing"))
     upgrade(engine)
     engine.dispose()
     return "template_billing"
 
 
-def str_url(server: str, database: str) -> str:
-    return make_url(server).set(database=database).render_as_string(hide_password=False)
-
-
-def _administer(server: str, *statements: str) -> None:
-    engine = connect(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-    engine.dispose()
+@pytest.fixture(scope="session")
+def emptied_database(postgres_url, postgres_template) -> Iterator[EmptiedDatabase]:
+    """The database on the server that one test after the other takes."""
+    database = EmptiedDatabase(postgres_url, postgres_template)
+    yield database
+    database.close()
 
 
 @pytest.fixture
@@ -101,18 +97,11 @@ def sqlite_url(sqlite_template, tmp_path) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request) -> Iterator[str]:
+def database_url(request) -> str:
     """The URL of this test's own empty database, once for each kind."""
     if request.param == "sqlite":
-        yield request.getfixturevalue("sqlite_url")
-        return
-    server = request.getfixturevalue("postgres_url")
-    template = request.getfixturevalue("postgres_template")
-    name = f"test_{next(_numbers)}"
-    # Copying files takes a third of the time that logging every page would.
-    _administer(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
-    yield str_url(server, name)
-    _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+        return request.getfixturevalue("sqlite_url")
+    return request.getfixturevalue("emptied_database").taken()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -122,13 +111,13 @@ def empty_database(request, tmp_path) -> Iterator[Sessions]:
         url, server, name = f"sqlite:///{tmp_path / 'empty.sqlite3'}", "", ""
     else:
         server, name = request.getfixturevalue("postgres_url"), f"empty_{next(_numbers)}"
-        _administer(server, f'CREATE DATABASE "{name}"')
-        url = str_url(server, name)
+        administer(server, f'CREATE DATABASE "{name}"')
+        url = address_of(server, name)
     opened = Sessions(connect(url))
     yield opened
     opened.engine.dispose()
     if server:
-        _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+        administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture

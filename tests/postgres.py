@@ -1,0 +1,106 @@
+"""A PostgreSQL database for each test: one a worker, emptied before the next test takes it.
+
+A copy of a migrated database takes a fifth of a second, which is more than most tests do; emptying one takes a tenth
+of that. A test that leaves more than rows behind (a schema of DBOS, a table) makes the next one start from a copy.
+"""
+
+from typing import Final
+
+from sqlalchemy import Connection, Engine, make_url, text
+
+from billing_core.database import connect
+
+_NAME: Final = "test_billing"
+_DISCONNECT: Final = text(
+    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = :name AND pid <> pg_backend_pid()"
+)
+_SHAPE: Final = text(
+    "SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+    " WHERE relkind IN ('r', 'v', 'm', 'S') AND nspname !~ '^(pg_|information_schema|pristine)' ORDER BY 1, 2"
+)
+# What the migrations put there is kept aside, so that it can be put back.
+_KEEP_ASIDE: Final = """
+DO $$ DECLARE place regclass; filled boolean; BEGIN
+    CREATE SCHEMA pristine;
+    CREATE TABLE pristine.sequences AS
+        SELECT quote_ident(sequencename)::regclass AS place, last_value FROM pg_sequences WHERE schemaname = 'public';
+    FOR place IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+        EXECUTE 'SELECT EXISTS (SELECT FROM ' || place || ')' INTO filled;
+        IF filled THEN EXECUTE 'CREATE TABLE pristine.' || place || ' AS TABLE public.' || place; END IF;
+    END LOOP;
+END $$
+"""
+# As a replica the server neither runs the triggers that keep some tables append-only nor checks foreign keys.
+_EMPTY: Final = """
+DO $$ DECLARE place regclass; BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR place IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+        EXECUTE 'DELETE FROM ' || place;
+    END LOOP;
+    FOR place IN SELECT to_regclass('public.' || quote_ident(relname)) FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'pristine'::regnamespace AND relname <> 'sequences'
+    LOOP
+        EXECUTE 'INSERT INTO ' || place || ' TABLE pristine.' || place;
+    END LOOP;
+    PERFORM setval(sequences.place, coalesce(last_value, 1), last_value IS NOT NULL) FROM pristine.sequences;
+END $$
+"""
+
+
+def administer(server: str, *statements: str) -> None:
+    """Run statements that stand in no transaction."""
+    engine = connect(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def address_of(server: str, database: str) -> str:
+    """The URL of a database of this server."""
+    return make_url(server).set(database=database).render_as_string(hide_password=False)
+
+
+class EmptiedDatabase:
+    """The database that this worker's tests take one after the other."""
+
+    def __init__(self, server: str, template: str) -> None:
+        self._server, self._template = server, template
+        self._url = address_of(server, _NAME)
+        self._engine: Engine | None = None
+        self._shape: object = None
+
+    def taken(self) -> str:
+        """Its URL, once nothing is in it but what the migrations put there."""
+        if self._engine is None or not self._emptied(self._engine):
+            self._made_anew()
+        return self._url
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _emptied(self, engine: Engine) -> bool:
+        with engine.connect() as connection:
+            connection.execute(_DISCONNECT, {"name": _NAME})
+            if _shape_of(connection) != self._shape:
+                return False
+            connection.exec_driver_sql(_EMPTY)
+        return True
+
+    def _made_anew(self) -> None:
+        self.close()
+        administer(
+            self._server,
+            f"DROP DATABASE IF EXISTS {_NAME} WITH (FORCE)",
+            # Copying files takes a third of the time that logging every page would.
+            f"CREATE DATABASE {_NAME} TEMPLATE {self._template} STRATEGY FILE_COPY",
+        )
+        self._engine = connect(self._url, isolation_level="AUTOCOMMIT")
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(_KEEP_ASIDE)
+            self._shape = _shape_of(connection)
+
+
+def _shape_of(connection: Connection) -> object:
+    return connection.execute(_SHAPE).all()
