@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import stripe
+import structlog
 from pydantic import SecretStr
 from stripe import StripeObject
 
@@ -35,6 +36,7 @@ API_VERSION: Final = "2026-10-28.endive"
 # Stripe's limits: characters of a value of metadata, and entries of a page.
 _TEXT: Final = 500
 _PAGE: Final = 100
+_log = structlog.get_logger()
 
 
 def mode_of(key: SecretStr) -> Mode:
@@ -137,6 +139,14 @@ class StripeGateway:
                     http_client=stripe.RequestsClient(session=session),
                 )
             except stripe.StripeError as error:
+                # Stripe's people ask for the id of the request, whether anybody wrote the message down or not.
+                _log.warning(
+                    "stripe refused or failed",
+                    kind=type(error).__name__,
+                    status=error.http_status,
+                    code=error.code or "",
+                    stripe_request=error.request_id or "",
+                )
                 raise in_our_words(error, key) from None
 
 

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import stripe
 from pydantic import SecretStr
+from structlog.testing import CapturingLogger
 
-from billing_core.collecting import stripe_transport
+from billing_core.collecting import stripe_gateway, stripe_transport
 from billing_core.collecting.gateway import Charge, ChargeLine, Declined, PaymentDetails
 from billing_core.collecting.stripe_gateway import API_VERSION, StripeGateway
 from billing_core.errors import UpstreamFailed
@@ -156,8 +157,10 @@ def test_lines_that_do_not_add_up_are_never_asked_for(stripe_stand_in):
     ],
 )
 def test_each_of_stripes_errors_is_one_of_ours_with_its_request_and_without_a_key(
-    stripe_stand_in, trouble, kind, words
+    stripe_stand_in, monkeypatch, trouble, kind, words
 ):
+    log = CapturingLogger()
+    monkeypatch.setattr(stripe_gateway, "_log", log)
     stripe_stand_in.fail_next(**trouble, times=3, headers={"Request-Id": "req_trouble1"})
     with pytest.raises(UpstreamFailed) as failed:
         issued(stripe_stand_in)
@@ -165,6 +168,9 @@ def test_each_of_stripes_errors_is_one_of_ours_with_its_request_and_without_a_ke
     assert words in str(failed.value)
     assert "req_trouble1" in str(failed.value)
     assert "StandIn" not in str(failed.value)
+    (written,) = log.calls
+    assert (written.kwargs["stripe_request"], written.kwargs["status"]) == ("req_trouble1", trouble["status"])
+    assert "StandIn" not in str(written)
     assert stripe_stand_in.all("payment_link") == []
 
 
