@@ -1,4 +1,4 @@
-"""Every example of the two documents of the reports API as it stands there; only token and host are replaced.
+"""Every example of the plain document of the reports API as it stands there; only token and host are replaced.
 
 Amounts compare as JSON numbers: the documents write ``1500.0`` and ``1500.00`` for the same one. Where a document's
 example does not add up by itself (a report of five orders that shows one), it is split into two that do.
@@ -16,21 +16,13 @@ import uvicorn
 from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 
 from billing_core.dates import Period
-from billing_core.orders.models import Order
-from billing_core.rating.models import CostType, Service
 from billing_core.reports import queries, service, summary
 from billing_core.web.api import rate_limit
-from tests.web.api.reporting import ACME, WIDGETS, a_customer, a_report, an_order, an_order_line, at
+from tests.web.api.reporting import ACME, WIDGETS, a_customer, a_report, an_order, at
 
 REPORTS = "/api/v2/reports/"
 GENERATE = {"customer_id": 123, "start_date": "2023-01-01", "end_date": "2023-01-31", "output_format": "json"}
 SERVICES = {"1": {"service_name": "Picking", "amount": 500.0}, "2": {"service_name": "Shipping", "amount": 1000.0}}
-
-
-@pytest.fixture
-def database_url(sqlite_url):
-    """What the documents say does not depend on the database."""
-    return sqlite_url
 
 
 @pytest.fixture
@@ -324,174 +316,3 @@ for report in reports:
 
 def _replaced(script: str, address: str, key_of) -> str:
     return script.replace("https://example.com", address).replace("YOUR_TOKEN", key_of("manager").secret_key)
-
-
-@pytest.fixture
-def front_end_company(sessions):
-    """Customer 1 of the envelope document: one order of 25.00, billed by the admin_user."""
-    with sessions.begin() as session:
-        session.add(Service(id=1, code="STD", name="Standard Shipping", cost_type=CostType.PER_ORDER))
-        session.flush()
-        a_customer(session, 1, "Customer Name", price="25")
-        an_order(
-            session,
-            1,
-            1,
-            "2025-01-15",
-            picking=2,
-            shipping=1,
-            ship_to_name="John Smith",
-            ship_to_address="123 Test St",
-        )
-        an_order_line(session, 1, "B", 3)
-        session.get_one(Order, 1).number = "ORD-001"
-        session.flush()
-        return a_report(session, 1, "2025-01-15T10:30:00Z", period=Period.month_of(date(2025, 1, 1)))
-
-
-HEADER = {
-    "customer": 1,
-    "customer_name": "Customer Name",
-    "start_date": "2025-01-01",
-    "end_date": "2025-01-31",
-    "total_amount": 25.00,
-    "generated_at": "2025-01-15T10:30:00Z",
-    "output_format": "json",
-    "created_at": "2025-01-15T10:30:00Z",
-    "created_by": "admin_user",
-}
-
-
-def test_the_enveloped_list(front_end_company, front_end):
-    answer = front_end().get(REPORTS)
-    assert answer.status_code == 200
-    assert answer.json() == {"success": True, "data": [{"id": front_end_company.uuid} | HEADER]}
-
-
-def test_the_enveloped_detail(front_end_company, front_end):
-    answer = front_end().get(f"{REPORTS}{front_end_company.uuid}/")
-    assert answer.status_code == 200
-    assert answer.json() == {
-        "success": True,
-        "data": {"id": front_end_company.uuid}
-        | HEADER
-        | {
-            "orders": [
-                {
-                    "order_id": "ORD-001",
-                    "transaction_date": "2025-01-15",
-                    "status": "Completed",
-                    "ship_to_name": "John Smith",
-                    "ship_to_address": "123 Test St",
-                    "total_items": 5,
-                    "line_items": 2,
-                    "services": [
-                        {
-                            "service_id": 1,
-                            "service_name": "Standard Shipping",
-                            "amount": 25.00,
-                            "quantity": 1,
-                            "cost_type": "per_order",
-                        }
-                    ],
-                    "total_amount": 25.00,
-                }
-            ],
-            "service_totals": {"1": {"name": "Standard Shipping", "amount": 25.00, "order_count": 1}},
-        },
-    }
-
-
-def test_the_enveloped_report_that_is_generated(front_end_company, front_end):
-    """For another period: of the same one, it would be the report that is there."""
-    wanted = {"customer_id": 1, "start_date": "2025-01-15", "end_date": "2025-01-15", "output_format": "json"}
-    answer = front_end("manager").post(f"{REPORTS}generate/", json=wanted)
-    assert answer.status_code == 201
-    body = answer.json()
-    data = body["data"]
-    made = data.pop("generated_at")
-    assert (body["success"], len(data.pop("id")), data.pop("created_at")) == (True, 36, made)
-    assert data == {
-        "customer": 1,
-        "customer_name": "Customer Name",
-        "start_date": "2025-01-15",
-        "end_date": "2025-01-15",
-        "total_amount": 25.00,
-        "output_format": "json",
-        "created_by": "Some manager",
-    }
-
-
-@pytest.mark.parametrize(
-    ("asked", "media_type", "ending"),
-    [
-        ({}, "text/csv", "csv"),
-        ({"format": "csv"}, "text/csv", "csv"),
-        ({"format": "json"}, "application/json", "json"),
-        ({"format": "pdf"}, "application/pdf", "pdf"),
-    ],
-)
-def test_the_enveloped_download(front_end_company, front_end, asked, media_type, ending):
-    answer = front_end().get(f"{REPORTS}{front_end_company.uuid}/download/", params=asked)
-    assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, media_type)
-    name = f"billing-report-{front_end_company.uuid}.{ending}"
-    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
-
-
-def test_the_enveloped_summary(sessions, front_end):
-    with sessions.begin() as session:
-        a_customer(session, 1, "Customer Name")
-        for month, made in enumerate(("2025-01-01", "2025-01-20", "2025-02-01", "2025-02-20", "2025-03-01"), 1):
-            an_order(session, 1, month, f"2024-{month:02}-05", picking=1500, shipping=0)
-            a_report(session, 1, f"{made}T12:00:00Z", period=Period.month_of(date(2024, month, 1)))
-    answer = front_end().get(f"{REPORTS}customer-summary/")
-    assert answer.status_code == 200
-    assert answer.json() == {
-        "success": True,
-        "data": [
-            {
-                "customer_id": 1,
-                "customer_name": "Customer Name",
-                "reports_count": 5,
-                "total_billed": 7500.00,
-                "first_billing_date": "2025-01-01",
-                "last_billing_date": "2025-03-01",
-                "average_bill_amount": 1500.00,
-            }
-        ],
-    }
-
-
-def test_the_enveloped_scenarios_of_errors(front_end_company, front_end, browser, monkeypatch):
-    reader, stranger = front_end("finance"), browser()
-    stranger.headers["Accept"] = "application/vnd.billing.envelope+json"
-    wanted = GENERATE | {"customer_id": 1}
-
-    def refused(answer, status: int) -> dict:
-        assert answer.status_code == status
-        body = answer.json()
-        assert set(body) == {"success", "error"}
-        assert set(body["error"]) == {"code", "message", "details"}
-        assert body["success"] is False
-        return body["error"]
-
-    bad = refused(reader.get(REPORTS, params={"start_date": "soon"}), 400)
-    assert bad == {
-        "code": "VALIDATION_ERROR",
-        "message": "start_date: must be a day such as 2023-01-31",
-        "details": {"start_date": "must be a day such as 2023-01-31"},
-    }
-    assert refused(stranger.get(REPORTS), 401)["code"] == "UNAUTHORIZED"
-    assert refused(reader.post(f"{REPORTS}generate/", json=wanted), 403)["code"] == "FORBIDDEN"
-    assert refused(reader.get(f"{REPORTS}77/"), 404)["code"] == "NOT_FOUND"
-
-    def fail(*_args, **_facts):
-        raise RuntimeError("SELECT secret FROM somewhere")
-
-    monkeypatch.setattr(queries, "page", fail)
-    answer = reader.get(REPORTS)
-    assert refused(answer, 500) == {
-        "code": "INTERNAL_ERROR",
-        "message": "An error occurred while fetching reports.",
-        "details": {"reference": answer.headers["x-request-id"]},
-    }
