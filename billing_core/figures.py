@@ -13,7 +13,21 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, func, literal_column, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Date,
+    Select,
+    String,
+    cast,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    type_coerce,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
@@ -101,6 +115,22 @@ class FigureRow:
     date: date | None
     currency: str | None
     amount: int
+
+
+def one_each(identity: Any, label: Any, day: Any) -> Select[*tuple[Any, ...]]:
+    """Rows for a figure that counts: each thing once, in no currency. ``day``: what its list is sorted by."""
+    return select(
+        identity.label("id"),
+        label.label("label"),
+        day.label("date"),
+        cast(null(), String).label("currency"),
+        literal(1).label("amount"),
+    )
+
+
+def day_of(instant: Any) -> ColumnElement[date]:
+    """The day of an instant in UTC, as ``one_each`` takes it."""
+    return type_coerce(func.date(instant), Date)
 
 
 def value(session: Session, figure: Figure, scope: Scope) -> dict[str | None, int]:

@@ -2,24 +2,14 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Date, Select, String, cast, func, literal, null, select, type_coerce
+from sqlalchemy import Select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from billing_core.collecting.models import Dispute, DisputeState, PaymentCase, WebhookEvent, WebhookState
 from billing_core.customers.models import Customer
-from billing_core.figures import Figure, Scope
+from billing_core.figures import Figure, Scope, day_of, one_each
 from billing_core.invoices.models import Invoice
 from billing_core.payments.models import Payment
-
-
-def _counting(identity: Any, label: Any, at: Any) -> Select[*tuple[Any, ...]]:
-    return select(
-        identity.label("id"),
-        label.label("label"),
-        type_coerce(func.date(at), Date).label("date"),
-        cast(null(), String).label("currency"),
-        literal(1).label("amount"),
-    )
 
 
 def _bound(
@@ -30,7 +20,7 @@ def _bound(
 
 def _open_cases(asked: Scope) -> Select[*tuple[Any, ...]]:
     rows = (
-        _counting(PaymentCase.id, Customer.name + ": " + PaymentCase.said, PaymentCase.opened_at)
+        one_each(PaymentCase.id, Customer.name + ": " + PaymentCase.said, day_of(PaymentCase.opened_at))
         .join(Customer, Customer.id == PaymentCase.customer_id)
         .where(PaymentCase.settled_at.is_(None))
     )
@@ -39,7 +29,7 @@ def _open_cases(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 def _failed_events(asked: Scope) -> Select[*tuple[Any, ...]]:
     rows = (
-        _counting(WebhookEvent.id, WebhookEvent.type + ": " + WebhookEvent.last_error, WebhookEvent.received_at)
+        one_each(WebhookEvent.id, WebhookEvent.type + ": " + WebhookEvent.last_error, day_of(WebhookEvent.received_at))
         .outerjoin(Invoice, Invoice.id == WebhookEvent.invoice_id)
         .where(WebhookEvent.state == WebhookState.FAILED)
     )
@@ -48,7 +38,7 @@ def _failed_events(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 def _open_disputes(asked: Scope) -> Select[*tuple[Any, ...]]:
     rows = (
-        _counting(Dispute.id, Customer.name + ", " + Payment.reference, Dispute.opened_at)
+        one_each(Dispute.id, Customer.name + ", " + Payment.reference, day_of(Dispute.opened_at))
         .join(Payment, Payment.id == Dispute.payment_id)
         .join(Customer, Customer.id == Payment.customer_id)
         .where(Dispute.state == DisputeState.OPEN)

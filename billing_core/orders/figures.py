@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, String, cast, literal, null, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, literal, select
 
 from billing_core.customers.models import Customer
-from billing_core.figures import Figure, Scope
+from billing_core.figures import Figure, Scope, one_each
 from billing_core.orders.models import Order, OrderStatus
 
 # Written into the statement, where SQLite must see it to use the index of drafts.
@@ -25,13 +25,8 @@ def of_customers(asked: Scope, customer_id: SQLColumnExpression[int]) -> list[Co
 def _drafts(asked: Scope) -> Select[*tuple[Any, ...]]:
     # The customers are looked up for each draft, not joined: SQLite would begin with them and read all their orders.
     name = select(Customer.name).where(Customer.id == Order.customer_id).scalar_subquery()
-    rows = select(
-        Order.id.label("id"),
-        (Order.number + ", " + name).label("label"),
-        Order.order_date.label("date"),
-        cast(null(), String).label("currency"),
-        literal(1).label("amount"),
-    ).where(Order.status == _DRAFT, *of_customers(asked, Order.customer_id))
+    rows = one_each(Order.id, Order.number + ", " + name, Order.order_date)
+    rows = rows.where(Order.status == _DRAFT, *of_customers(asked, Order.customer_id))
     return rows if asked.period is None else rows.where(asked.period.contains(Order.order_date))
 
 

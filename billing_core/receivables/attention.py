@@ -3,10 +3,10 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Date, Select, String, cast, func, literal, null, select
+from sqlalchemy import ColumnElement, Date, Select, cast, func, null, select
 
 from billing_core.customers.models import Customer
-from billing_core.figures import Figure, Scope
+from billing_core.figures import Figure, Scope, one_each
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.ledger.models import Account, LedgerPosting
 from billing_core.ledger.queries import counting
@@ -17,13 +17,7 @@ OLD: Final = timedelta(days=7)
 
 def _invoices(asked: Scope, *wanted: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     named = func.coalesce(Invoice.number, "Draft") + ", " + Invoice.customer_name
-    return select(
-        Invoice.id.label("id"),
-        named.label("label"),
-        Invoice.due_on.label("date"),
-        cast(null(), String).label("currency"),
-        literal(1).label("amount"),
-    ).where(*wanted, *debts.of_invoices(asked))
+    return one_each(Invoice.id, named, Invoice.due_on).where(*wanted, *debts.of_invoices(asked))
 
 
 def _overdue(asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -53,13 +47,9 @@ def _unspent_credit(asked: Scope) -> Select[*tuple[Any, ...]]:
         )
         .exists()
     )
-    return select(
-        Customer.id.label("id"),
-        Customer.name.label("label"),
-        cast(null(), Date).label("date"),
-        cast(null(), String).label("currency"),
-        literal(1).label("amount"),
-    ).where(Customer.id.in_(select(kept.c.customer_id).where(owes)))
+    return one_each(Customer.id, Customer.name, cast(null(), Date)).where(
+        Customer.id.in_(select(kept.c.customer_id).where(owes))
+    )
 
 
 OVERDUE_INVOICES: Final = Figure(

@@ -12,7 +12,7 @@ from billing_core.customers.models import Customer
 from billing_core.database.functions import equals
 from billing_core.dates import Period, first_of_month, last_of_month
 from billing_core.errors import NotFound
-from billing_core.figures import Figure, Ratio, Scope
+from billing_core.figures import Figure, Ratio, Scope, one_each
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.orders.figures import DRAFT_ORDERS, of_customers
 from billing_core.orders.models import Order
@@ -106,13 +106,7 @@ def _billed_for(service_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
 def _unbilled(asked: Scope) -> Select[*tuple[Any, ...]]:
     billed = exists().where(ReportOrder.order_id == Order.id, BillingReport.id == ReportOrder.report_id, *_known(asked))
     rows = (
-        select(
-            Order.id.label("id"),
-            (Order.number + ", " + Customer.name).label("label"),
-            Order.order_date.label("date"),
-            _NO_CURRENCY.label("currency"),
-            literal(1).label("amount"),
-        )
+        one_each(Order.id, Order.number + ", " + Customer.name, Order.order_date)
         .join(Customer, Customer.id == Order.customer_id)
         .where(Order.billable, ~billed, *of_customers(asked, Order.customer_id))
     )
@@ -133,13 +127,7 @@ def _unbilled_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 def _questions(kind: QuestionKind | None, asked: Scope) -> Select[*tuple[Any, ...]]:
     rows = (
-        select(
-            ReportQuestion.id.label("id"),
-            (ReportQuestion.order_number + ", " + BillingReport.customer_name).label("label"),
-            Order.order_date.label("date"),
-            _NO_CURRENCY.label("currency"),
-            literal(1).label("amount"),
-        )
+        one_each(ReportQuestion.id, ReportQuestion.order_number + ", " + BillingReport.customer_name, Order.order_date)
         .join(BillingReport, BillingReport.id == ReportQuestion.report_id)
         .join(Order, Order.id == ReportQuestion.order_id)
         .where(*counting(asked))
@@ -158,13 +146,7 @@ def _questions_kept(kind: QuestionKind | None, asked: Scope) -> Select[*tuple[An
 
 def _without_a_rate(asked: Scope) -> Select[*tuple[Any, ...]]:
     rows = (
-        select(
-            Customer.id.label("id"),
-            Customer.name.label("label"),
-            func.max(BillingMonth.month).label("date"),
-            _NO_CURRENCY.label("currency"),
-            literal(1).label("amount"),
-        )
+        one_each(Customer.id, Customer.name, func.max(BillingMonth.month))
         .join(BillingMonth, BillingMonth.customer_id == Customer.id)
         .where(BillingMonth.billable_orders > 0, ~exists().where(Rate.customer_id == Customer.id, Rate.in_force))
         .where(*of_customers(asked, Customer.id))

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Date, Select, String, cast, func, literal, null, select, true, type_coerce
+from sqlalchemy import Select, String, cast, select, true
 
-from billing_core.figures import Figure, Scope
+from billing_core.figures import Figure, Scope, day_of, one_each
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 from billing_core.subscribers.models import Subscriber
 
@@ -12,13 +12,7 @@ from billing_core.subscribers.models import Subscriber
 def _failed(asked: Scope) -> Select[*tuple[Any, ...]]:
     """Of addresses that are still told: those of a removed one need no hand."""
     told = select(cast(Subscriber.id, String)).where(Subscriber.active == true())
-    rows = select(
-        OutboxMessage.id.label("id"),
-        OutboxMessage.title.label("label"),
-        type_coerce(func.date(OutboxMessage.created_at), Date).label("date"),
-        cast(null(), String).label("currency"),
-        literal(1).label("amount"),
-    ).where(
+    rows = one_each(OutboxMessage.id, OutboxMessage.title, day_of(OutboxMessage.created_at)).where(
         OutboxMessage.state == MessageState.FAILED,
         OutboxMessage.channel == WEBHOOK,
         OutboxMessage.subject_id.in_(told),
