@@ -25,10 +25,9 @@ from billing_core.jobs import outbox_delivery
 from billing_core.paper.writing import writing
 from billing_core.settings import settings
 from billing_core.web import forms
-from billing_core.web.invoice_sheet import spoken, words_of
+from billing_core.web.invoice_sheet import words_of
 from billing_core.web.pay_words import WORDS
-from billing_core.web.sign_in import browser_of
-from billing_core.web.throttle import public_wait_seconds
+from billing_core.web.public_problems import PRIVATE, not_found, too_often, wait_seconds
 from billing_core.web.visitors import by_the_customer
 
 router = APIRouter(prefix="/pay")
@@ -36,9 +35,8 @@ _log = structlog.get_logger()
 Text = Annotated[str, Form(max_length=64)]
 
 _GET_AND_HEAD: Final = ["GET", "HEAD"]
-# The link is a secret: no search engine keeps it, and no other site learns it.
-_PRIVATE: Final = {"X-Robots-Tag": "noindex, nofollow, noarchive"}
-_SILENT: Final = _PRIVATE | {"Referrer-Policy": "no-referrer"}
+# Without the other header, which would hide from us that a form which is sent is our own.
+_WITH_A_FORM: Final = {"X-Robots-Tag": PRIVATE["X-Robots-Tag"]}
 # So often, two seconds apart, the page looks whether the gateway has told us.
 _LOOKS: Final = 30
 
@@ -46,30 +44,30 @@ _LOOKS: Final = 30
 @router.api_route("/{token}", methods=_GET_AND_HEAD)
 def page(request: Request, token: str) -> Response:
     """The gateway's page, or the sandbox's; what became of the link where nobody can pay by it."""
-    if wait := _wait(request):
-        return _too_often(request, wait)
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
     try:
         found = _found(token)
     except NotFound:
-        return _not_found(request)
+        return not_found(request, WORDS)
     if found.step is not Step.PAYABLE:
         return _said(request, token, found)
     if by_the_customer(request):
         _note_click(found.link_id)
     if not found.sandbox:
-        return RedirectResponse(found.url, 303, headers=dict(_SILENT))
+        return RedirectResponse(found.url, 303, headers=dict(PRIVATE))
     return _card_form(request, token, found)
 
 
 @router.api_route("/{token}/done", methods=_GET_AND_HEAD)
 def done(request: Request, token: str, looks: int = 0) -> Response:
     """Where the gateway sends whoever has paid. Looks again by itself until we have heard of it."""
-    if wait := _wait(request):
-        return _too_often(request, wait)
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
     try:
         found = _found(token)
     except NotFound:
-        return _not_found(request)
+        return not_found(request, WORDS)
     response = _said(request, token, found)
     if found.step in (Step.PAYABLE, Step.CONFIRMING) and 0 <= looks < _LOOKS:
         response.headers["Refresh"] = f"2; url=/pay/{token}/done?looks={looks + 1}"
@@ -79,12 +77,12 @@ def done(request: Request, token: str, looks: int = 0) -> Response:
 @router.post("/{token}", dependencies=[forms.OwnForm])
 def pay(request: Request, token: str, number: Text = "", expiry: Text = "", cvc: Text = "") -> Response:
     """The sandbox takes a test card."""
-    if wait := _wait(request):
-        return _too_often(request, wait)
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
     try:
         found = _found(token, in_sandbox=True)
     except NotFound:
-        return _not_found(request)
+        return not_found(request, WORDS)
     if found.step is not Step.PAYABLE:
         return _to(f"/pay/{token}")
     try:
@@ -99,12 +97,12 @@ def pay(request: Request, token: str, number: Text = "", expiry: Text = "", cvc:
 @router.post("/{token}/bank", dependencies=[forms.OwnForm])
 def authenticate(request: Request, token: str, answer: Text = "") -> Response:
     """The cardholder's answer to their bank, which the sandbox plays too."""
-    if wait := _wait(request):
-        return _too_often(request, wait)
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
     try:
         found = _found(token, in_sandbox=True)
     except NotFound:
-        return _not_found(request)
+        return not_found(request, WORDS)
     if found.step is not Step.PAYABLE:
         return _to(f"/pay/{token}")
     return _tried(request, token, found, Outcome.SUCCEEDS if answer == "confirm" else Outcome.AUTHENTICATION)
@@ -113,9 +111,9 @@ def authenticate(request: Request, token: str, answer: Text = "") -> Response:
 @router.api_route("/{rest:path}", methods=_GET_AND_HEAD)
 def nothing(request: Request) -> Response:
     """An address that was cut off or mistyped."""
-    if wait := _wait(request):
-        return _too_often(request, wait)
-    return _not_found(request)
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
+    return not_found(request, WORDS)
 
 
 def _tried(request: Request, token: str, found: Checkout, outcome: Outcome) -> Response:
@@ -178,14 +176,14 @@ def _said(request: Request, token: str, found: Checkout) -> Response:
     status = 410 if step is Step.ENDED else 200
     shown = _shown(found) | {"said": step.value, "again": again}
     response = forms.plain_page(request, "pay_said.html", status=status, **shown)
-    response.headers.update(_SILENT)
+    response.headers.update(PRIVATE)
     return response
 
 
 def _drawn(request: Request, template: str, found: Checkout, *, status: int = 200, **facts: Any) -> Response:
     """A page with a form."""
     response = forms.page(request, template, status=status, **_shown(found), **facts)
-    response.headers.update(_PRIVATE)
+    response.headers.update(_WITH_A_FORM)
     return response
 
 
@@ -210,28 +208,4 @@ def _shown(found: Checkout) -> dict[str, Any]:
 
 
 def _to(path: str) -> Response:
-    return RedirectResponse(path, 303, headers=dict(_SILENT))
-
-
-def _wait(request: Request) -> int:
-    return public_wait_seconds(browser_of(request).address)
-
-
-def _not_found(request: Request) -> Response:
-    """The same for a link that never was, one that is being issued and a cut-off one: nothing tells them apart."""
-    return _problem(request, "not_found", 404)
-
-
-def _too_often(request: Request, wait: int) -> Response:
-    response = _problem(request, "too_often", 429)
-    response.headers["Retry-After"] = str(wait)
-    return response
-
-
-def _problem(request: Request, said: str, status: int) -> Response:
-    language = spoken(request.headers.get("accept-language", ""))
-    words = words_of(language) | WORDS[language]
-    facts = {"language": language, "said": words[said], "advice": words[f"{said}_advice"]}
-    response = forms.plain_page(request, "public_problem.html", status=status, **facts)
-    response.headers.update(_SILENT)
-    return response
+    return RedirectResponse(path, 303, headers=dict(PRIVATE))
