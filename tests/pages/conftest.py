@@ -1,11 +1,12 @@
 """The dashboard's pages without a browser: a role signed in, on the test's own database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from billing_core import runtime
@@ -37,8 +38,17 @@ class Visitor:
         return self.app.run()
 
 
+@pytest.fixture(scope="session")
+def components_found() -> Iterator[None]:
+    """What Streamlit looks for in the metadata of every installed package, each time an AppTest is made: found once."""
+    found = manifest_scanner.scan_component_manifests()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(manifest_scanner, "scan_component_manifests", lambda: found)
+        yield
+
+
 @pytest.fixture
-def page_as(sessions, monkeypatch) -> Callable[..., Visitor]:
+def page_as(sessions, monkeypatch, components_found) -> Callable[..., Visitor]:
     """``page_as("manager")``: a Visitor with that role, in the database of the test (``sessions``).
 
     ``customer_id`` binds them to one customer.
