@@ -14,6 +14,7 @@ from billing_core.web import (
     collecting_downloads,
     failures,
     figure_downloads,
+    first_page,
     health,
     import_downloads,
     invoice_downloads,
@@ -32,6 +33,7 @@ from billing_core.web.gate import SignedInOnly
 from billing_core.web.headers import SafeAnswers
 
 ROUTERS = (
+    first_page.router,
     health.router,
     metrics.router,
     sign_in.router,
