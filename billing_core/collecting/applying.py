@@ -150,7 +150,7 @@ def _end_link(session: Session, place: Place) -> None:
         return
     if link.state is LinkState.ACTIVE:
         payment_links.end(
-            session, SYSTEM, place.invoice, state=LinkState.PAID, because="The customer has paid", now=place.now
+            session, SYSTEM, place.invoice, state=LinkState.PAID, because=payment_links.PAID_BY_IT, now=place.now
         )
     else:
         link.state, link.ended_at = LinkState.PAID, link.ended_at or place.now

@@ -17,6 +17,7 @@ from billing_core.identity import Actor
 from billing_core.invoices.models import Invoice
 from billing_core.outbox import service as outbox
 from billing_core.outbox.service import Message
+from billing_core.settings import settings
 
 # The outbox's channel for everything that payment gateways are told.
 GATEWAY: Final = "gateway"
@@ -50,6 +51,8 @@ class CollectionWay(enum.StrEnum):
 
 
 LIVING: Final = (LinkState.ISSUING, LinkState.ACTIVE)
+# What ended a link by which the customer paid what it asked for, while it was active.
+PAID_BY_IT: Final = "The customer has paid"
 _ONE_LIVING = text("state IN ('issuing', 'active')")
 
 
@@ -116,9 +119,14 @@ def show(session: Session, link: PaymentLink, invoice: Invoice) -> None:
 
 
 def active_token(session: Session, invoice_id: int) -> str | None:
-    """What leads customers to where the invoice can be paid now, below our own address ``/pay/``."""
-    active = (PaymentLink.invoice_id == invoice_id, PaymentLink.state == LinkState.ACTIVE)
-    return session.scalars(select(PaymentLink.token).where(*active)).one_or_none()
+    """What leads customers to where the invoice can be paid now, below our own address ``/pay/``.
+
+    A link of the sandbox leads nowhere any more once Stripe collects.
+    """
+    payable = [PaymentLink.invoice_id == invoice_id, PaymentLink.state == LinkState.ACTIVE]
+    if settings().stripe_secret_key is not None:
+        payable.append(PaymentLink.mode != Mode.SANDBOX)
+    return session.scalars(select(PaymentLink.token).where(*payable)).one_or_none()
 
 
 def end(

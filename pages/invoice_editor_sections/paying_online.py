@@ -10,7 +10,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import LinkState, Mode
 from billing_core.invoices.rows import InvoiceView
 from pages.payment_link_sections import issuing, sharing
-from pages.payment_link_sections.wording import COLORS, WAYS, state, told
+from pages.payment_link_sections.wording import COLORS, WAYS, happened, state, told
 from pages.payment_sections import cases
 from pages.ui import collecting, context, formats, tables
 from pages.ui.reads import Reader
@@ -80,12 +80,12 @@ def _to_settle(read: Reader, invoice: InvoiceView) -> None:
 
 def _link(actor: Actor, link: LinkRow, zone: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown("**Paying online**", width="content")
+        st.markdown(f"**{WAYS[link.way]}**", width="content")
         shown = state(link)
         st.badge(shown, color=COLORS[shown])  # type: ignore[arg-type]
         collecting.mark_of(link.mode)
         st.caption(
-            f"{md(formats.money(link.amount_minor, link.currency))} · {WAYS[link.way]} · {md(told(link, zone))}",
+            f"{md(formats.money(link.amount_minor, link.currency))} · {md(told(link, zone))}",
             width="content",
         )
     if link.state is LinkState.ACTIVE and link.mode is Mode.SANDBOX and collecting.mode() is not Mode.SANDBOX:
@@ -131,7 +131,7 @@ def _earlier(earlier: list[LinkRow], zone: str) -> None:
             tables.currency_of(),
             tables.instant("Asked for", "created_at", zone),
             tables.instant("Ended", "ended_at", zone),
-            tables.text("Because", "ended_because"),
+            tables.computed("Because", happened),
         ],
         key="earlier_links",
         alt="Earlier payment links of this invoice",

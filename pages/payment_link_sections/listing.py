@@ -7,7 +7,7 @@ from billing_core.collecting.links import LinkFilter, LinkRow, StateCount
 from billing_core.dates import utc_now
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import LinkState, Mode
-from pages.payment_link_sections.wording import COLORS, STATES, age, state
+from pages.payment_link_sections.wording import COLORS, STATES, age, happened, state
 from pages.ui import collecting, context, filters, formats, tables
 from pages.ui.reads import Reader
 
@@ -43,12 +43,8 @@ def _columns(zone: str) -> list[tables.Column]:
         tables.computed("Age", lambda row: age(row, now)),
         tables.count("Opened", "clicks", order="clicks", help="How often the customer followed our link"),
         tables.instant("Works until", "expires_at", zone, order="expires_at"),
-        tables.computed("What happened", _happened, width="medium"),
+        tables.computed("What happened", happened, width="medium"),
     ]
-
-
-def _happened(row: LinkRow) -> str:
-    return row.ended_because or (f"A try failed: {row.last_failure}" if row.last_failure else "")
 
 
 def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> LinkFilter:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from billing_core.collecting.links import LinkRow
-from billing_core.invoices.payment_links import CollectionWay, LinkState
+from billing_core.invoices.payment_links import PAID_BY_IT, CollectionWay, LinkState
 from pages.ui import formats
 
 STATES = {
@@ -14,15 +14,17 @@ STATES = {
     LinkState.DEACTIVATED: ("Deactivated", "gray"),
     LinkState.FAILED: ("Refused", "red"),
 }
-OPENED, NOT_OPENED = "Opened", "Not opened"
-COLORS = dict(STATES.values()) | {OPENED: "violet", NOT_OPENED: "blue"}
+OPENED, NOT_OPENED, PAID_LATE = "Opened", "Not opened", "Paid after its end"
+COLORS = dict(STATES.values()) | {OPENED: "violet", NOT_OPENED: "blue", PAID_LATE: "orange"}
 WAYS = {CollectionWay.PAYMENT_LINK: "Payment link", CollectionWay.HOSTED_INVOICE: "Hosted invoice"}
 
 
 def state(link: LinkRow) -> str:
-    """An active link says whether the customer has opened it."""
+    """An active link says whether the customer has opened it, a paid one whether it should have been paid."""
     if link.state is LinkState.ACTIVE:
         return OPENED if link.clicks else NOT_OPENED
+    if _paid_late(link):
+        return PAID_LATE
     return STATES[link.state][0]
 
 
@@ -48,6 +50,20 @@ def told(link: LinkRow, zone: str) -> str:
             )
             return f"issued by {link.created_by}; {clicks}; works until {formats.instant(link.expires_at, zone)}"
         case LinkState.PAID:
-            return f"issued by {link.created_by}; paid on {formats.instant(link.last_paid_at or link.ended_at, zone)}"
+            paid = f"paid on {formats.instant(link.last_paid_at or link.ended_at, zone)}"
+            why = f"ended before: {link.ended_because}; " if _paid_late(link) else ""
+            return f"issued by {link.created_by}; {why}{paid}"
     because = f": {link.ended_because}" if link.ended_because else ""
     return f"issued by {link.created_by}; ended on {formats.instant(link.ended_at, zone)}{because}"
+
+
+def happened(link: LinkRow) -> str:
+    """What ended it, or what went wrong last."""
+    if _paid_late(link):
+        return f"{link.ended_because}, then the customer paid"
+    return link.ended_because or (f"A try failed: {link.last_failure}" if link.last_failure else "")
+
+
+def _paid_late(link: LinkRow) -> bool:
+    """The customer had the gateway's page open, or the gateway had not heard yet that the link ended."""
+    return link.state is LinkState.PAID and bool(link.ended_because) and link.ended_because != PAID_BY_IT

@@ -171,6 +171,23 @@ def test_a_link_of_the_sandbox_says_that_it_is_of_no_use_once_stripe_collects(
     assert "reissue_link" in {button.key for button in page.button}
 
 
+def test_a_link_that_was_paid_after_it_had_ended_says_both(page_as, sessions, invoice, collector):
+    link_id = issued(sessions, invoice, collector)
+    ended = {"ended_at": utc_now(), "ended_because": "What is due has changed", "last_paid_at": utc_now()}
+    with sessions.begin() as session:
+        session.execute(
+            update(PaymentLink).where(PaymentLink.id == link_id).values(state=LinkState.PAID, url=None, **ended)
+        )
+    visitor = page_as("finance")
+    on_the_invoice = shown(visitor.visit("invoice_editor.py", invoice=str(invoice)))
+    assert "**Payment link**" in on_the_invoice
+    assert "Paid after its end" in on_the_invoice
+    assert "ended before: What is due has changed; paid on" in on_the_invoice
+    row = visitor.visit("payment_links.py").dataframe[0].value.iloc[0]
+    assert list(row["State"]) == ["Paid after its end"]
+    assert row["What happened"] == "What is due has changed, then the customer paid"
+
+
 def test_the_list_is_filtered_by_state_and_opens_a_link(page_as, sessions, collector):
     with sessions.begin() as session:
         acme, bolt = a_customer(session), a_customer(session, "BOLT", name="Bolt GmbH")

@@ -229,6 +229,11 @@ def test_nobody_pays_in_the_sandbox_once_the_product_collects_through_stripe(lin
     assert visitor.get(f"/pay/{link.token}", headers=CHROME).status_code == 410
     assert in_another_window().headers["location"] == f"/pay/{link.token}"
     assert told(sessions) == {}
+    # Nor is anybody led there: the invoice's own page does not offer it, and the mail's link leads to that page.
+    with sessions() as session:
+        invoice = f"/i/{session.get_one(Invoice, link.invoice_id).token}"
+    assert "Pay online" not in visitor.get(invoice, headers=CHROME).text
+    assert visitor.get(f"{invoice}/pay", headers=CHROME).headers["location"] == invoice
 
 
 def test_what_is_paid_says_thank_you(link, visitor, sessions):
