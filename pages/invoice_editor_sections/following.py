@@ -70,6 +70,8 @@ def _header(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
             st.link_button("PDF", preview.address(invoice), icon=":material/download:")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(formats.words(status.value), color=STATUS_COLORS[status])  # type: ignore[arg-type]
+        if invoice.written_off_minor:
+            st.badge("Written off", color="orange")
         st.page_link(
             "customers.py", label=md(invoice.customer_name), query_params={"customer": str(invoice.customer_id)}
         )
@@ -144,7 +146,7 @@ def _lines(content: Content, totals: Totals) -> None:
     columns = [
         tables.computed("Description", lambda row: row[0].description, width="large"),
         tables.computed("Quantity", lambda row: formats.decimal(row[0].quantity), right=True),
-        tables.computed(f"Price, {currency}", lambda row: formats.decimal(row[0].unit_price), right=True),
+        tables.computed(f"Price, {currency}", lambda row: formats.price(row[0].unit_price, currency), right=True),
         *([tables.computed("Discount", lambda row: _discount(row[0], currency), right=True)] if discounted else []),
         tables.computed("Tax %", lambda row: formats.decimal(row[0].tax_rate), right=True),
         tables.computed(f"Amount, {currency}", lambda row: formats.amount(row[1], currency), right=True),

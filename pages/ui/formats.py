@@ -85,6 +85,12 @@ def decimal(value: Decimal | None) -> str:
     return number(trimmed, max(0, -int(trimmed.as_tuple().exponent)))
 
 
+def price(value: Decimal, currency: str) -> str:
+    """The price of one, with the digits it has, and no fewer than the currency's."""
+    digits = -int(value.normalize().as_tuple().exponent)
+    return number(value, max(digits, decimal_places(currency)))
+
+
 def percent_change(now: int, before: int) -> str | None:
     """How much more or less, such as ``+12.5%``; None when there was nothing before."""
     if before == 0:
