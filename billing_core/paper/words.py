@@ -1,5 +1,6 @@
 """The words on documents, in the languages that customers are written to in. The first is the one to fall back on."""
 
+from collections.abc import Mapping
 from typing import Final
 
 LANGUAGES: Final = ("en", "de", "fr", "es")
@@ -96,6 +97,12 @@ _ALL: Final[dict[str, tuple[str, str, str, str]]] = {
     ),
 }
 
-WORDS: Final = {
-    language: {key: words[index] for key, words in _ALL.items()} for index, language in enumerate(LANGUAGES)
-}
+
+def by_language(side_by_side: Mapping[str, tuple[str, str, str, str]]) -> dict[str, dict[str, str]]:
+    """Words that stand side by side in the order of ``LANGUAGES``, each language's together."""
+    return {
+        language: {key: words[index] for key, words in side_by_side.items()} for index, language in enumerate(LANGUAGES)
+    }
+
+
+WORDS: Final = by_language(_ALL)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from billing_core.paper.words import LANGUAGES
+from billing_core.paper.words import by_language
 
 _ALL: Final[dict[str, tuple[str, str, str, str]]] = {
     "payment": ("Payment", "Zahlung", "Paiement", "Pago"),
@@ -119,6 +119,4 @@ _ALL: Final[dict[str, tuple[str, str, str, str]]] = {
     ),
 }
 
-WORDS: Final = {
-    language: {key: words[index] for key, words in _ALL.items()} for index, language in enumerate(LANGUAGES)
-}
+WORDS: Final = by_language(_ALL)
