@@ -6,6 +6,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
 from billing_core import errors
 from billing_core.web import forms
@@ -57,7 +58,7 @@ def _malformed(request: Request, error: Exception) -> Response:
 def busy(request: Request, _error: Exception) -> Response:
     """The database does not answer, or a large change such as an import holds it for longer than we wait."""
     reference = str(request.scope.get("request_id", "unknown"))
-    _log.warning("the database did not answer in time", reference=reference, path=request.url.path)
+    _log.warning("the database did not answer in time", reference=reference, route=route_of(request.scope))
     said = "The database is busy with a large change. Try again in a minute."
     response = _answer(request, 503, said, reference=reference)
     response.headers["Retry-After"] = "60"
@@ -66,9 +67,23 @@ def busy(request: Request, _error: Exception) -> Response:
 
 def unexpected(request: Request, error: Exception) -> Response:
     """A bug: the log has the error under the reference that people see."""
-    reference = str(request.scope.get("request_id", "unknown"))
-    _log.error("unexpected error", reference=reference, kind=type(error).__name__, path=request.url.path)
+    reference = noted(request.scope, error)
     return _answer(request, 500, "Something went wrong on our side. It has been logged.", reference=reference)
+
+
+def noted(scope: Scope, error: Exception) -> str:
+    """Write down a bug, once; the reference that people see. The trace, which the server logs then, bears it too."""
+    reference = str(scope.get("request_id", "unknown"))
+    mark = f"Reference: {reference}"
+    if mark not in getattr(error, "__notes__", ()):
+        error.add_note(mark)
+        _log.error("unexpected error", reference=reference, kind=type(error).__name__, route=route_of(scope))
+    return reference
+
+
+def route_of(scope: Scope) -> str:
+    """The route as it is declared. The address itself may hold a secret, such as a customer's link to an invoice."""
+    return str(getattr(scope.get("route"), "path", ""))
 
 
 def _answer(

@@ -5,11 +5,12 @@ from itertools import product
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
+from structlog.testing import CapturingLogger
 
 from billing_core.dates import utc_now
 from billing_core.identity import SESSION_COOKIE
 from billing_core.identity import sessions as browser_sessions
-from billing_core.web import health
+from billing_core.web import failures, health, public_invoice
 from billing_core.web.activity import last_seen
 
 PATHS = [
@@ -174,3 +175,17 @@ def test_a_bug_shows_a_reference_and_nothing_else(signed_in, caplog):
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
     assert "Reference: <code>" in answer.text
+
+
+def test_what_goes_wrong_at_a_secret_address_is_logged_without_it(browser, monkeypatch):
+    def broken(request):
+        raise RuntimeError("broken")
+
+    log = CapturingLogger()
+    monkeypatch.setattr(public_invoice, "wait_seconds", broken)
+    monkeypatch.setattr(failures, "_log", log)
+    answer = browser().get("/i/the-customers-secret")
+    (written,) = log.calls
+    assert (answer.status_code, written.kwargs["route"]) == (500, "/i/{token}")
+    assert written.kwargs["reference"] == answer.headers["x-request-id"]
+    assert "secret" not in str(written)

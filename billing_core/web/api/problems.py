@@ -17,7 +17,7 @@ from billing_core import errors
 from billing_core.web.api.access import SCOPE_KEY, Caller, Dialect, dialect_of
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.routing import methods_at
-from billing_core.web.failures import status_of
+from billing_core.web.failures import noted, route_of, status_of
 
 _NO_CREDENTIALS = "Authentication credentials were not provided."
 _NOT_FOUND = "Not found."
@@ -190,7 +190,7 @@ def _expected(request: Request, error: Exception) -> ExactJSON:
     if isinstance(error, errors.UpstreamFailed) and family_of(request.url.path) is Family.INVOICES:
         # The document knows no 502.
         reference = _reference(request)
-        _log.warning("the payment gateway failed", reference=reference, path=request.url.path)
+        _log.warning("the payment gateway failed", reference=reference, route=route_of(request.scope))
         body = {"error": "Stripe integration error", "message": str(error), "reference": reference}
         return ExactJSON(body, 500)
     return answer(request.scope, of_error(error))
@@ -269,15 +269,14 @@ def _busy(request: Request, _error: Exception) -> ExactJSON:
 def busy(scope: Scope) -> ExactJSON:
     """The database does not answer, or a large change such as an import holds it for longer than we wait."""
     reference = str(scope.get("request_id", "unknown"))
-    _log.warning("the database did not answer in time", reference=reference, path=scope["path"])
+    _log.warning("the database did not answer in time", reference=reference, route=route_of(scope))
     said = "The database is busy with a large change. Try again in a minute."
     return answer(scope, Problem(503, said, reference=reference, headers={"Retry-After": "60"}))
 
 
 def _unexpected(request: Request, error: Exception) -> ExactJSON:
     """A bug: the log has the error under the reference that the program gets."""
-    reference = _reference(request)
-    _log.error("unexpected error", reference=reference, kind=type(error).__name__, path=request.url.path)
+    reference = noted(request.scope, error)
     said = getattr(request.state, "failed", _INTERNAL)
     return answer(request.scope, Problem(500, said, reference=reference))
 
