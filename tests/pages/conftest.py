@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import streamlit as st
@@ -23,15 +24,18 @@ NAMES = {Role.FINANCE: "Fatima Finance", Role.MANAGER: "Mario Manager", Role.ADM
 class Visitor:
     """Somebody with a role, at the dashboard. ``visit("reports.py", report="3")`` opens a page and returns it run."""
 
-    def __init__(self, user_id: int) -> None:
-        self.user_id = user_id
+    # The menu of each kind of visitor. It must have been drawn once before a page of it can be opened.
+    _menus: ClassVar[dict[object, dict[Any, Any]]] = {}
+
+    def __init__(self, user_id: int, kind: object) -> None:
+        self.user_id, self._kind = user_id, kind
         self.app = AppTest.from_file(NAVIGATION, default_timeout=30)
+        self.app._registered_pages = dict(self._menus.get(kind, {}))
 
     def visit(self, page: str = "", **query: str) -> AppTest:
         if page:
-            # The menu must have been drawn once before a page of it can be opened.
             if not self.app._registered_pages:
-                self.app.run()
+                self._menus[self._kind] = self.app.run()._registered_pages
             self.app.switch_page(page)
         self.app.query_params.clear()
         self.app.query_params.update(query)
@@ -60,7 +64,7 @@ def page_as(sessions, monkeypatch, components_found) -> Callable[..., Visitor]:
     def sign_in(role: Role | str, *, customer_id: int | None = None, now: datetime | None = None) -> Visitor:
         user_id, token = signed_in_user(sessions, Role(role), customer_id=customer_id, now=now or utc_now())
         monkeypatch.setattr("pages.ui.context.session_token", lambda: token)
-        return Visitor(user_id)
+        return Visitor(user_id, (role, customer_id is None))
 
     return sign_in
 
