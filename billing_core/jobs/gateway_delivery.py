@@ -11,7 +11,6 @@ import structlog
 from billing_core import runtime
 from billing_core.collecting import delivery as collecting
 from billing_core.collecting.sandbox_events import SANDBOX
-from billing_core.dates import utc_now
 from billing_core.invoices.payment_links import GATEWAY
 from billing_core.jobs.periodic import Periodic
 from billing_core.outbox import delivery
@@ -21,23 +20,13 @@ from billing_core.settings import settings
 log = structlog.get_logger()
 
 LANE: Final = OutboxMessage.channel.in_([GATEWAY, SANDBOX])
-# So that it is asked now and then whether the process is about to end.
-_BATCH: Final = 20
 
 
 def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> int:
     """Tell whatever is due; how many messages that concerned."""
     sessions = runtime.sessions()
     adapters = collecting.adapters(sessions, settings())
-    handled = 0
-    while not ending():
-        with sessions() as session:
-            if not delivery.something_due(session, now=utc_now(), lane=LANE):
-                break
-        outcome = delivery.deliver_due(sessions, adapters, lane=LANE, limit=_BATCH, ending=ending)
-        handled += outcome.total
-        if not outcome.total:
-            break
+    handled = delivery.deliver_all(sessions, adapters, lane=LANE, ending=ending)
     if handled:
         log.info("gateways_told", messages=handled)
     return handled

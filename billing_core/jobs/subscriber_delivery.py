@@ -7,7 +7,6 @@ from typing import Final
 import structlog
 
 from billing_core import runtime
-from billing_core.dates import utc_now
 from billing_core.jobs.periodic import Periodic
 from billing_core.outbox import delivery
 from billing_core.outbox.models import WEBHOOK, OutboxMessage
@@ -18,8 +17,6 @@ from billing_core.subscribers.calling import Rendering, Serialising
 log = structlog.get_logger()
 
 LANE: Final = OutboxMessage.channel == WEBHOOK
-# So that it is asked now and then whether the process is about to end.
-_BATCH: Final = 20
 
 
 def deliver_waiting(render: Rendering, serialise: Serialising, ending: Callable[[], bool] = lambda: False) -> int:
@@ -32,15 +29,7 @@ def deliver_waiting(render: Rendering, serialise: Serialising, ending: Callable[
         serialise=serialise,
         private_allowed=configured.allow_private_webhooks,
     )
-    handled = 0
-    while not ending():
-        with sessions() as session:
-            if not delivery.something_due(session, now=utc_now(), lane=LANE):
-                break
-        outcome = delivery.deliver_due(sessions, {WEBHOOK: call}, lane=LANE, limit=_BATCH, ending=ending)
-        handled += outcome.total
-        if not outcome.total:
-            break
+    handled = delivery.deliver_all(sessions, {WEBHOOK: call}, lane=LANE, ending=ending)
     if handled:
         log.info("subscribers_told", messages=handled)
     return handled

@@ -102,6 +102,23 @@ def something_due(session: Session, *, now: datetime, lane: Lane = EVERY_LANE) -
     return session.scalar(select(OutboxMessage.id).where(_due(now), lane).limit(1)) is not None
 
 
+def deliver_all(
+    sessions: Sessions, adapters: Mapping[str, Adapter], *, lane: Lane, ending: Callable[[], bool] = lambda: False
+) -> int:
+    """Deliver until nothing of the lane is due any more; how many messages that concerned."""
+    handled = 0
+    while not ending():
+        # Read before: on SQLite a turn without anything to do must not take the place of a writer.
+        with sessions() as session:
+            if not something_due(session, now=utc_now(), lane=lane):
+                break
+        done = deliver_due(sessions, adapters, lane=lane, ending=ending).total
+        if not done:
+            break
+        handled += done
+    return handled
+
+
 def deliver_due(
     sessions: Sessions,
     adapters: Mapping[str, Adapter],
