@@ -15,11 +15,13 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from billing_core import runtime
+from billing_core.collecting import choice
 from billing_core.dates import utc_now
 from billing_core.errors import Forbidden
 from billing_core.identity import SESSION_COOKIE, Actor, api_keys, bearer, idempotent
 from billing_core.identity import sessions as browser_sessions
 from billing_core.identity.api_keys import KeyMode
+from billing_core.invoices.payment_links import Mode
 from billing_core.jobs import outbox_delivery
 from billing_core.settings import settings
 from billing_core.web.access import Reading
@@ -89,19 +91,14 @@ def _bearer(credentials: str, headers: Headers, *, now: datetime) -> Caller | No
             return None
         with runtime.sessions()() as session:
             key = api_keys.find(session, secret, public_key=public_key, now=now)
-        if key is None or (key.mode is KeyMode.TEST and _collects_for_real()):
+        # Test keys do not work where customers' money moves: what tries things out must not ask for any.
+        if key is None or (key.mode is KeyMode.TEST and choice.mode(settings()) is Mode.LIVE):
             return None
         last_used.note(key.key_id)
         return Caller(key.actor, "key", f"key:{key.key_id}", dialect)
     with runtime.sessions()() as session:
         actor = bearer.actor_for(session, credentials, now=now)
     return Caller(actor, "jwt", f"user:{actor.user_id}", dialect) if actor else None
-
-
-def _collects_for_real() -> bool:
-    """Whether customers' money moves. Test keys do not work then: what tries things out must not ask for money."""
-    stripe_key = settings().stripe_secret_key
-    return stripe_key is not None and "_live_" in stripe_key.get_secret_value()
 
 
 def _browser(token: str, method: str, headers: Headers, *, now: datetime) -> Caller | None:
