@@ -14,12 +14,12 @@ from billing_core.errors import Forbidden
 from billing_core.web.api import problems, rate_limit
 from billing_core.web.api.access import SAFE_METHODS, SCOPE_KEY, Caller, find_caller
 from billing_core.web.api.problems import Problem
+from billing_core.web.failures import route_of
+from billing_core.web.metrics import method_of
 
 LARGEST_BODY = 1024 * 1024
 # What is there for those who have not shown yet who they are.
 OPEN = frozenset({"/api/v1/auth/token", "/api/openapi.json", "/api/docs"})
-# Anybody can send any word as a method.
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _log = structlog.get_logger()
 
 
@@ -63,7 +63,7 @@ class Door:
         if body is None:
             too_large = problems.of_status(413, f"The body is larger than {LARGEST_BODY // 1024} KiB")
             return await problems.answer(scope, too_large)(scope, receive, send)
-        return await self.app(scope, _replayed(body, receive), send)
+        return await self.app(scope, once_more(body, receive), send)
 
 
 def _write_down(scope: Scope, status: int, seconds: float) -> None:
@@ -71,8 +71,8 @@ def _write_down(scope: Scope, status: int, seconds: float) -> None:
     caller = scope.get(SCOPE_KEY)
     _log.info(
         "api request",
-        method=scope["method"] if scope["method"] in _METHODS else "other",
-        route=getattr(scope.get("route"), "path", ""),
+        method=method_of(scope),
+        route=route_of(scope),
         status=status,
         caller=caller.limit_key if isinstance(caller, Caller) else "",
         milliseconds=round(seconds * 1000),
@@ -116,8 +116,8 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
     return b"".join(parts)
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """What was read already, once; then whatever comes, such as that nobody waits any more."""
+def once_more(body: bytes, receive: Receive) -> Receive:
+    """A body that was read already, once; then whatever comes, such as that nobody waits any more."""
     waiting = [body]
 
     async def again() -> Message:

@@ -53,10 +53,6 @@ def _after_the_point(rest: int, places: int, shown: int) -> str:
 
 def number(value: Decimal, *, shown: int = 0) -> orjson.Fragment:
     """A quantity, price or percentage, written as ``money`` writes amounts."""
-    return _fragment(value, shown)
-
-
-def _fragment(value: Decimal, shown: int) -> orjson.Fragment:
     whole, _, digits = f"{value:f}".partition(".")
     digits = digits.rstrip("0").ljust(shown, "0")
     return orjson.Fragment(f"{whole}.{digits}" if digits else whole)

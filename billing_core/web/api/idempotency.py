@@ -16,6 +16,7 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.web.api import problems, repeats
 from billing_core.web.api.access import REPEATABLE_KEY, SCOPE_KEY, Caller
+from billing_core.web.api.door import once_more
 from billing_core.web.api.repeats import Kept, Refused
 
 HEADER = "Idempotency-Key"
@@ -40,8 +41,8 @@ class Idempotent:
         if not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
             said = f"{HEADER} has 1 to {_LONGEST_KEY} letters, digits and signs"
             return await problems.answer(scope, problems.of_status(400, said))(scope, receive, send)
-        message = await receive()
-        fingerprint = _fingerprint(scope, caller, message.get("body", b""))
+        body: bytes = (await receive()).get("body", b"")
+        fingerprint = _fingerprint(scope, caller, body)
         begun = await _written(
             lambda session: repeats.begin(session, caller.limit_key, key, fingerprint, now=utc_now())
         )
@@ -52,7 +53,7 @@ class Idempotent:
             case Refused():
                 return await problems.answer(scope, problems.of_status(begun.status, begun.said))(scope, receive, send)
         scope[REPEATABLE_KEY] = begun
-        return await _Answering(begun).run(self.app, scope, _with(message, receive), send)
+        return await _Answering(begun).run(self.app, scope, once_more(body, receive), send)
 
 
 class _Answering:
@@ -116,12 +117,3 @@ async def _written(change: Callable[[Session], _T]) -> _T:
 def _fingerprint(scope: Scope, caller: Caller, body: bytes) -> str:
     asked = (scope["path"].encode("utf-8", "surrogatepass"), scope["query_string"], caller.dialect.encode(), body)
     return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in asked)).hexdigest()
-
-
-def _with(message: Message, receive: Receive) -> Receive:
-    waiting = [message]
-
-    async def again() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return again
