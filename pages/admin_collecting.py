@@ -13,14 +13,11 @@ from billing_core.errors import BillingError
 from billing_core.identity import Permission
 from billing_core.invoices.payment_links import CollectionWay, Mode
 from billing_core.settings import Settings, settings
+from pages.payment_link_sections.wording import WAYS
 from pages.ui import collecting, context, messages
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
-WAYS = {
-    CollectionWay.PAYMENT_LINK: "Payment link",
-    CollectionWay.HOSTED_INVOICE: "Hosted invoice",
-}
 CAPTIONS = {
     CollectionWay.PAYMENT_LINK: "A page of Stripe's that lists the invoice's lines. Stripe makes a receipt of its own.",
     CollectionWay.HOSTED_INVOICE: "An invoice at Stripe beside ours, with an id of Stripe's from the start and a page "

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +15,9 @@ from billing_core.errors import Conflict, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.money import Money
 from billing_core.text import reason_of
+
+# About money that came in, which can still be used or go back.
+OF_RECEIPT: Final = (CaseKind.AMOUNT_DIFFERS, CaseKind.CURRENCY_DIFFERS, CaseKind.NOTHING_DUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +102,7 @@ def settle_of_payment(session: Session, actor: Actor, payment_id: int, *, settle
     """What became of a payment answers the question that it raised when it came in."""
     actor.require(Permission.PAYMENT_WRITE)
     opened = select(PaymentCase.id).where(
-        PaymentCase.payment_id == payment_id, PaymentCase.kind.in_(_OF_RECEIPT), PaymentCase.settled_at.is_(None)
+        PaymentCase.payment_id == payment_id, PaymentCase.kind.in_(OF_RECEIPT), PaymentCase.settled_at.is_(None)
     )
     for case_id in session.scalars(opened.order_by(PaymentCase.id)).all():
         settle(session, actor, case_id, settlement=settlement, now=now)
-
-
-_OF_RECEIPT = (CaseKind.AMOUNT_DIFFERS, CaseKind.CURRENCY_DIFFERS, CaseKind.NOTHING_DUE)

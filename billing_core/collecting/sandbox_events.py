@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from billing_core.collecting.models import SandboxCharge
 from billing_core.collecting.sandbox_cards import FAILURES
 from billing_core.collecting.stripe_amounts import for_stripe
+from billing_core.collecting.stripe_gateway import API_VERSION
 from billing_core.identity import Actor
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import CollectionWay, PaymentLink
@@ -23,7 +24,6 @@ from billing_core.outbox.service import Message
 # The outbox's channel, and the topic of everything in it.
 SANDBOX: Final = "sandbox"
 EVENT: Final = "sandbox_event"
-API_VERSION: Final = "2026-10-28.endive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,14 @@ import stripe
 from stripe.params import CustomerCreateParams
 
 from billing_core.collecting import stripe_amounts
+from billing_core.collecting.charges import LONGEST_NAME, MOST_LINES
 from billing_core.collecting.gateway import Charge, ChargeLine, Declined, Issued
 from billing_core.collecting.stripe_answers import request_id
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.invoices.payment_links import CollectionWay
 
-# Stripe's limits: lines of a link, characters of a name and of a description, and entries of a page.
-_LINES: Final = 20
-_NAME: Final = 250
+# Stripe's limits: characters of a description, and entries of a page.
 _TEXT: Final = 500
 _PAGE: Final = 100
 
@@ -66,7 +65,7 @@ def _payable(charge: Charge) -> Charge:
         )
     except Invalid:
         lines = ()
-    if not 1 <= len(lines) <= _LINES or any(line.unit_minor < 0 or line.quantity < 1 for line in lines):
+    if not 1 <= len(lines) <= MOST_LINES or any(line.unit_minor < 0 or line.quantity < 1 for line in lines):
         lines = (ChargeLine(charge.description, total),)
     return replace(charge, amount_minor=total, lines=lines)
 
@@ -86,7 +85,7 @@ def _payment_link(api: stripe.StripeClient, charge: Charge, key: str) -> Issued:
                     "price_data": {
                         "currency": currency,
                         "unit_amount": line.unit_minor,
-                        "product_data": {"name": line.name[:_NAME]},
+                        "product_data": {"name": line.name[:LONGEST_NAME]},
                     },
                     "quantity": line.quantity,
                 }
@@ -111,7 +110,7 @@ def _payment_link(api: stripe.StripeClient, charge: Charge, key: str) -> Issued:
 
 def _hosted_invoice(api: stripe.StripeClient, charge: Charge, key: str) -> Issued:
     metadata, currency = _metadata(charge), charge.currency.lower()
-    payer: CustomerCreateParams = {"name": charge.customer_name[:_NAME], "metadata": metadata}
+    payer: CustomerCreateParams = {"name": charge.customer_name[:LONGEST_NAME], "metadata": metadata}
     if charge.customer_email:
         payer["email"] = charge.customer_email
     customer = api.v1.customers.create(payer, {"idempotency_key": f"{key}-customer"})
@@ -136,7 +135,7 @@ def _hosted_invoice(api: stripe.StripeClient, charge: Charge, key: str) -> Issue
                 "invoice": draft.id,
                 "currency": currency,
                 "amount": line.unit_minor * line.quantity,
-                "description": named[:_NAME],
+                "description": named[:LONGEST_NAME],
             },
             {"idempotency_key": f"{key}-line-{number}"},
         )

@@ -17,8 +17,9 @@ from billing_core.collecting import checkout, fees, inbox, sandbox, workflow
 from billing_core.collecting.models import SandboxCharge
 from billing_core.collecting.sandbox import SandboxGateway
 from billing_core.collecting.sandbox_cards import Outcome
-from billing_core.collecting.sandbox_events import API_VERSION, SANDBOX
+from billing_core.collecting.sandbox_events import SANDBOX
 from billing_core.collecting.stripe_amounts import for_stripe
+from billing_core.collecting.stripe_gateway import API_VERSION
 from billing_core.database import Sessions
 from billing_core.dates import start_of_day
 from billing_core.demo.billing import Books

@@ -24,7 +24,6 @@ KINDS = {
     CaseKind.DISPUTE_LOST: "Dispute lost",
 }
 DISPUTE_COLORS = {"Open": "red", "Won": "green", "Lost": "gray"}
-_OF_RECEIPT = (CaseKind.AMOUNT_DIFFERS, CaseKind.CURRENCY_DIFFERS, CaseKind.NOTHING_DUE)
 _PAGE, _SETTLED_PAGE, _SIZE = "cases_page", "settled_cases_page", 20
 _MOST_DISPUTES = 100
 
@@ -79,7 +78,7 @@ def _ways(case: CaseRow) -> None:
         "Use it for the invoice", icon=":material/savings:", key=f"case_apply_{case.id}", type="primary"
     ):
         apply(case, usable)
-    came_in = case.payment_id if case.kind in _OF_RECEIPT else None
+    came_in = case.payment_id if case.kind in cases.OF_RECEIPT else None
     if came_in is not None and st.button(
         "Pay it back", icon=":material/currency_exchange:", key=f"case_refund_{case.id}"
     ):
@@ -94,7 +93,7 @@ def _ways(case: CaseRow) -> None:
 
 def _usable(case: CaseRow) -> int:
     """What of the money can pay the invoice that it was meant for, in minor units."""
-    if case.kind not in _OF_RECEIPT or case.invoice_id is None or case.invoice_currency != case.currency:
+    if case.kind not in cases.OF_RECEIPT or case.invoice_id is None or case.invoice_currency != case.currency:
         return 0
     return min(case.amount_minor, case.invoice_due_minor or 0)
 
