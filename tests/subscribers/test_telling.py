@@ -226,8 +226,8 @@ def test_who_does_not_answer_is_waited_for_once_and_keeps_nobody(sessions, liste
         outcome = deliver(sessions)
     assert (outcome.delivered, outcome.postponed, len(listener.heard)) == (2, 2, 2)
     with sessions() as session:
-        reasons = session.scalars(select(OutboxMessage.last_error).where(OutboxMessage.last_error != ""))
-        assert [reason.split(" ", 1)[1] for reason in reasons.all()] == [
+        said = select(OutboxMessage.last_error).where(OutboxMessage.last_error != "").order_by(OutboxMessage.id)
+        assert [reason.split(" ", 1)[1] for reason in session.scalars(said)] == [
             "did not answer within 0.2 seconds",
             "did not answer a moment ago, so it was not asked",
         ]
