@@ -28,10 +28,9 @@ def draw(read: Reader, actor: Actor) -> None:
     total = read(queries.count, wanted)
     if total == 0:
         _nothing(read, actor)
-        return
-    st.caption(
-        "Together " + " · ".join(formats.money(sum_.minor, sum_.currency) for sum_ in read(queries.totals, wanted))
-    )
+    else:
+        sums = (formats.money(sum_.minor, sum_.currency) for sum_ in read(queries.totals, wanted))
+        st.caption("Together " + " · ".join(sums))
     skipped = tables.pager(total, key=PAGE_KEY, noun="report")
     rows = read(queries.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
     bar = st.container()
@@ -45,6 +44,8 @@ def draw(read: Reader, actor: Actor) -> None:
         order_key=SORT_KEY,
         choose=actor.may(Permission.EXPORT) or actor.may(Permission.INVOICE_WRITE),
     )
+    if total == 0:
+        return
     if actor.may(Permission.INVOICE_WRITE):
         with bar:
             _invoicing(read, wanted, chosen, total)
