@@ -5,22 +5,31 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from structlog.stdlib import ProcessorFormatter
 
 
 def configure() -> None:
-    """Set up logging for the process: ours through structlog, libraries' warnings as they are."""
+    """Set up logging for the process: ours, and what libraries warn of that set up nothing themselves."""
+    known: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    written: list[structlog.typing.Processor] = [
+        structlog.processors.format_exc_info,
+        _without_control_characters,
+        structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _without_control_characters,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
+        processors=[*known, *written],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
+    if logging.lastResort is not None:
+        without_meta = ProcessorFormatter.remove_processors_meta
+        logging.lastResort.setFormatter(
+            ProcessorFormatter(foreign_pre_chain=known, processors=[without_meta, *written])
+        )
 
 
 def _without_control_characters(
