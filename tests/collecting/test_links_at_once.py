@@ -5,7 +5,7 @@ from threading import Barrier
 
 from sqlalchemy import select
 
-from billing_core.collecting import cases, delivery, links, refunding, sandbox, workflow
+from billing_core.collecting import cases, links, refunding, sandbox, workflow
 from billing_core.collecting.models import PaymentCase, RefundRequest, SandboxCharge
 from billing_core.collecting.sandbox import SandboxGateway
 from billing_core.collecting.sandbox_cards import Outcome
@@ -13,15 +13,13 @@ from billing_core.errors import BillingError
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import LinkState, PaymentLink
-from billing_core.outbox import delivery as outbox
-from billing_core.payments import received
-from billing_core.payments.models import Payment, PaymentMethod, Refund
-from billing_core.payments.received import Received
+from billing_core.payments.models import Payment, Refund
 from billing_core.settings import Settings
 from tests.collecting.gateways import ScriptedGateway
+from tests.collecting.issued import deliver, pay_by_hand
 from tests.collecting.linked import LATER as PAID
 from tests.collecting.linked import linked, paying, tell
-from tests.invoices.company import GRACE, LATER, NOW, TODAY, a_customer, a_draft, an_invoice
+from tests.invoices.company import GRACE, LATER, NOW, a_customer, a_draft, an_invoice
 
 
 def at_once(*works):
@@ -61,16 +59,12 @@ def test_a_link_and_a_payment_in_the_same_moment_leave_nothing_to_pay_twice(sess
     with sessions.begin() as session:
         invoice_id = an_invoice(session, a_customer(session)).id
 
-    def pay_by_hand():
-        with sessions.begin() as session:
-            money = Received("USD", 238_00, PaymentMethod.BANK_TRANSFER, TODAY)
-            received.record_for(session, GRACE, invoice_id, received=money, today=TODAY, now=NOW)
+    at_once(
+        lambda: workflow.issue(sessions, GRACE, gateway, invoice_id, now=NOW),
+        lambda: pay_by_hand(sessions, invoice_id, 238_00),
+    )
 
-    at_once(lambda: workflow.issue(sessions, GRACE, gateway, invoice_id, now=NOW), pay_by_hand)
-
-    monkeypatch.setattr("billing_core.collecting.choice.gateway", lambda *_: gateway)
-    adapters = delivery.adapters(sessions, Settings(secret_key="x" * 32))
-    outbox.deliver_due(sessions, adapters, now_of=lambda: LATER)
+    deliver(sessions, gateway, monkeypatch)
     assert gateway.payable == set()
     with sessions() as session:
         invoice = session.get_one(Invoice, invoice_id)

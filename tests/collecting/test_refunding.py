@@ -23,11 +23,6 @@ from tests.payments.books import TODAY, a_customer, accounts, an_open_invoice, p
 
 
 @pytest.fixture
-def gateway() -> ScriptedGateway:
-    return ScriptedGateway()
-
-
-@pytest.fixture
 def told(sessions):
     """100.00 EUR that came in by a link, and the payment as its events tell of it."""
     with sessions.begin() as session:
