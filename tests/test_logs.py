@@ -26,6 +26,6 @@ def test_a_libraries_trace_is_one_line_with_the_request_and_nobody_breaks_it(con
             library.exception("failed\nhere")
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("timestamp=")
-    assert ' level=error event="failed\\\\nhere" ' in line
+    assert " level=error event=failed\\nhere " in line
     assert " request_id=0123456789ab" in line
     assert "RuntimeError: two\\\\nlevel=info event=forged" in line
