@@ -47,7 +47,12 @@ _ALL: Final[dict[str, tuple[str, str, str, str]]] = {
     "paid_back": ("Of which refunded", "Davon erstattet", "Dont remboursé", "Del cual reembolsado"),
     # Below the totals
     "payment": ("Payment", "Zahlung", "Paiement", "Pago"),
-    "payable_by": ("Payable by {day}", "Zahlbar bis {day}", "Payable avant le {day}", "A pagar antes del {day}"),
+    "payable_by": (
+        "Payable by {day}",
+        "Zahlbar bis {day}",
+        "Payable au plus tard le {day}",
+        "A pagar a más tardar el {day}",
+    ),
     "payment_terms": ("Terms", "Zahlungsbedingungen", "Conditions", "Condiciones"),
     "bank_details": ("Bank details", "Bankverbindung", "Coordonnées bancaires", "Datos bancarios"),
     "quote": (
@@ -74,6 +79,7 @@ _ALL: Final[dict[str, tuple[str, str, str, str]]] = {
     "credits": ("Credited", "Haben", "Crédit", "Abonos"),
     "balance": ("Balance", "Saldo", "Solde", "Saldo"),
     "refund": ("Refund", "Erstattung", "Remboursement", "Reembolso"),
+    "online": ("online", "online", "en ligne", "en línea"),
     "credit_paid_out": ("Credit paid out", "Guthaben ausgezahlt", "Avoir versé", "Saldo a favor pagado"),
     "credit_applied": ("Credit used", "Guthaben verrechnet", "Avoir utilisé", "Saldo a favor aplicado"),
     "write_off": ("Write-off", "Ausbuchung", "Passage en perte", "Baja contable"),

@@ -15,6 +15,7 @@ from billing_core.invoices.pdf_sheets import Column
 from billing_core.invoices.printed import Sum
 from billing_core.ledger.models import EntryKind
 from billing_core.paper.writing import Writing, writing
+from billing_core.payments.models import PaymentMethod
 from billing_core.receivables.ageing import BUCKETS, Bucket
 from billing_core.receivables.statement import Statement, StatementRow, Wanted, statement
 
@@ -99,7 +100,9 @@ def _what(row: StatementRow, words: Writing) -> str:
     what = words.word(_WORDS.get(row.kind, "other"))
     if row.undone:
         what = words.word("undone").format(what=what)
-    return " · ".join(part for part in (f"{what} {row.document}".strip(), row.reference) if part)
+    # The payment service's key says nothing to the customer.
+    reference = words.word("online") if row.method is PaymentMethod.STRIPE else row.reference
+    return " · ".join(part for part in (f"{what} {row.document}".strip(), reference) if part)
 
 
 def _below(letter: Letter, found: Statement, words: Writing) -> None:

@@ -11,6 +11,7 @@ from billing_core.dates import Period
 from billing_core.errors import NotFound
 from billing_core.identity import SYSTEM
 from billing_core.payments import received
+from billing_core.payments.models import PaymentMethod
 from billing_core.receivables import pdf
 from billing_core.receivables.pdf import statement_pdf
 from billing_core.receivables.statement import Wanted, statement
@@ -55,6 +56,15 @@ def test_what_was_undone_is_said(session):
     (page,) = pages(session, customer)
     assert "Payment · RF18 40.00 -40.00" in page
     assert "Payment, undone · RF18 40.00 0.00" in page
+
+
+def test_what_was_paid_online_says_so_instead_of_the_payment_services_key(session):
+    customer = a_customer(session)
+    customer.language = "fr"
+    pay(session, customer, 4_000).method = PaymentMethod.STRIPE
+    (page,) = pages(session, customer)
+    assert "Paiement · en ligne 40,00 -40,00" in page
+    assert "RF18" not in page
 
 
 def test_a_customer_with_credit_is_not_asked_for_money(session):
