@@ -16,8 +16,8 @@ _ALL: Final[dict[str, tuple[str, str, str, str]]] = {
     "overdue_since": (
         "This invoice was payable by {day}.",
         "Diese Rechnung war bis zum {day} zu zahlen.",
-        "Cette facture était à payer avant le {day}.",
-        "Esta factura debía pagarse antes del {day}.",
+        "Cette facture était à payer au plus tard le {day}.",
+        "Esta factura debía pagarse a más tardar el {day}.",
     ),
     "paid_on": (
         "This invoice was paid on {day}. Thank you.",
