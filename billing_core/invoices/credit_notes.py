@@ -24,6 +24,7 @@ from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
 from billing_core.money import Money, nearest, split
+from billing_core.paper.writing import writing
 from billing_core.text import reason_of
 
 
@@ -156,7 +157,7 @@ def write(
         CreditNoteLine(
             credit_note_id=note.id,
             position=position,
-            description=f"Invoice {invoice.number}: {why}"[:2000],
+            description=f"{writing(invoice.language).word('invoice')} {invoice.number}: {why}"[:2000],
             type=LineType(part.type),
             tax_rate=part.rate,
             amount_minor=part.net_minor,

@@ -119,6 +119,13 @@ def test_a_credit_note_says_what_it_takes_back_and_of_which_invoice(session, bus
     assert credit_note_pdf(document) == credit_note_pdf(document)
 
 
+def test_a_credit_note_is_in_the_language_of_its_invoice(session, business):
+    invoice = an_invoice(session, a_customer(session), language="de")
+    facts = {"reason": "Bruch", "issued_on": TODAY, "today": TODAY, "now": NOW}
+    note = credit_notes.issue(session, SYSTEM, invoice.id, amount_minor=1_000, **facts)
+    assert [line.description for line in of_credit_note(session, note.id).lines] == ["Rechnung INV-2026-001: Bruch"]
+
+
 def test_what_does_not_exist_has_no_document(session):
     with pytest.raises(NotFound, match="Invoice 404"):
         of_invoice(session, 404)
