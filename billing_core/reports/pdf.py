@@ -93,10 +93,10 @@ def _facts(paper: ReportPaper, head: _Head) -> None:
     made_on = day_in(head.business.time_zone, report.created_at)
     version = f"No. {report.id}" + (f", version {report.version}" if report.version > 1 else "")
     columns = (
-        ("Customer", report.customer_name, 66),
-        ("Period", _period(report.period), 46),
-        ("Report", version, 30),
-        ("Made", f"{_day(made_on)}\nby {report.created_by}", 32),
+        ("Customer", report.customer_name, 52),
+        ("Period", _period(report.period), 44),
+        ("Report", version, 38),
+        ("Made", f"{_day(made_on)}\nby {report.created_by}", 40),
     )
     top = paper.get_y()
     left, lowest = paper.l_margin, top
