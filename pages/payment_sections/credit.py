@@ -64,7 +64,7 @@ def of_customer(read: Reader, actor: Actor, customer_id: int) -> None:
     with st.container(border=True, gap="xsmall"):
         for business_id, balance in found:
             key = f"{business_id}_{balance.currency}"
-            what, use, out = st.columns([16, 9, 7], vertical_alignment="center", gap="small")
+            what, use, out = st.columns([9, 9, 7], vertical_alignment="center", gap="small")
             with_whom = f" with {names[business_id]}" if len(names) > 1 else ""
             what.markdown(f"**{md(formats.money(balance.minor, balance.currency))}**{md(with_whom)}")
             if not actor.may(Permission.PAYMENT_WRITE):
