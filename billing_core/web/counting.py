@@ -1,8 +1,9 @@
 """Where it is counted how often somebody asks: shared between processes through Redis, or in this process's memory."""
 
+import time
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 from limits.errors import StorageError
@@ -11,17 +12,32 @@ from limits.strategies import MovingWindowRateLimiter
 
 from billing_core.settings import settings
 
+# A Redis that does not answer is left alone for so long: whoever asks it waits for a second.
+AWAY_SECONDS: Final = 5.0
 _log = structlog.get_logger()
 _T = TypeVar("_T")
+
+
+class _Shared:
+    """The Redis of the settings. ``away_until``: when it is asked again, by the process's own clock."""
+
+    def __init__(self) -> None:
+        patience = {"socket_timeout": 1, "socket_connect_timeout": 1}
+        storage = storage_from_string(settings().redis_url, wrap_exceptions=True, **patience)
+        self.limiter = MovingWindowRateLimiter(storage)
+        self.away_until = 0.0
 
 
 def counted(count: Callable[[MovingWindowRateLimiter], _T]) -> _T:
     """What ``count`` finds. While Redis is away nobody is shut out: each process counts for itself until it is back."""
     if settings().redis_url:
-        try:
-            return count(_shared())
-        except StorageError as error:
-            _log.warning("the shared limits cannot be reached", kind=type(error.storage_error).__name__)
+        shared = _shared()
+        if time.monotonic() >= shared.away_until:
+            try:
+                return count(shared.limiter)
+            except StorageError as error:
+                shared.away_until = time.monotonic() + AWAY_SECONDS
+                _log.warning("the shared limits cannot be reached", kind=type(error.storage_error).__name__)
     return count(_own())
 
 
@@ -31,10 +47,8 @@ def _own() -> MovingWindowRateLimiter:
 
 
 @cache
-def _shared() -> MovingWindowRateLimiter:
-    """In the Redis of the settings; one that does not answer is not waited for."""
-    patience = {"socket_timeout": 1, "socket_connect_timeout": 1}
-    return MovingWindowRateLimiter(storage_from_string(settings().redis_url, wrap_exceptions=True, **patience))
+def _shared() -> _Shared:
+    return _Shared()
 
 
 def forget() -> None:

@@ -101,6 +101,17 @@ def test_without_the_shared_redis_each_process_counts_for_itself(client, clock, 
     assert [ask(client).status_code for _ in range(11)] == [404] * 10 + [429]
 
 
+def test_a_redis_that_does_not_answer_is_waited_for_once(client, clock, redis_at):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        redis_at(silent.getsockname()[1])
+        started = time.monotonic()
+        assert [ask(client).status_code for _ in range(10)] == [404] * 10
+        # Connecting works, and an answer is waited for until the first patience ends.
+        assert 1 <= time.monotonic() - started < 3
+
+
 def test_without_the_shared_redis_people_still_sign_in_and_pay_and_are_still_counted(clock, browser, ana, redis_at):
     redis_at(1)
     client = browser()
