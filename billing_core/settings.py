@@ -3,6 +3,8 @@
 Names are a promise: ``BILLING_…``, ``STRIPE_…``, and ``PORT``.
 """
 
+import hashlib
+import hmac
 import re
 import secrets
 from functools import cache
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
@@ -67,6 +69,9 @@ class Settings(BaseSettings):
         "https://api.stripe.com", validation_alias="STRIPE_API_BASE", description="Where Stripe is reached"
     )
     port: int = Field(8501, validation_alias="PORT", description="The port of the whole product")
+
+    # Read once: the requests of programs need it.
+    _kept: str = PrivateAttr("")
 
     @field_validator("stripe_secret_key", "stripe_webhook_secret", mode="before")
     @classmethod
@@ -146,6 +151,10 @@ class Settings(BaseSettings):
         """The address's name alone, without scheme and port."""
         return urlsplit(self.address).hostname or "localhost"
 
+    def derived(self, purpose: str) -> bytes:
+        """A secret for one purpose, made of the product's own: none of them tells of that one or of another."""
+        return hmac.new(self.signing_key().encode(), purpose.encode(), hashlib.sha256).digest()
+
     def signing_key(self) -> str:
         """The secret that signs tokens. Refuses a short one; without one, makes it and keeps it in the data folder."""
         if self.secret_key is not None:
@@ -153,7 +162,9 @@ class Settings(BaseSettings):
             if len(key) < 32:
                 raise SystemExit("BILLING_SECRET_KEY is too short: it needs at least 32 characters")
             return key
-        return _kept_secret(self.data_dir / "secret_key")
+        if not self._kept:
+            self._kept = _kept_secret(self.data_dir / "secret_key")
+        return self._kept
 
 
 def _kept_secret(file: Path) -> str:

@@ -1,8 +1,5 @@
 """Which gateway collects for us: Stripe where it has a key, our own sandbox otherwise."""
 
-import hashlib
-import hmac
-
 from billing_core.collecting.gateway import Gateway
 from billing_core.collecting.sandbox import SandboxGateway
 from billing_core.collecting.stripe_gateway import StripeGateway, mode_of
@@ -27,5 +24,4 @@ def webhook_secret(settings: Settings) -> str:
     """What signs events: Stripe's, or for the sandbox one that follows from our own secret."""
     if settings.stripe_webhook_secret is not None and settings.stripe_secret_key is not None:
         return settings.stripe_webhook_secret.get_secret_value()
-    made = hmac.new(settings.signing_key().encode(), b"sandbox webhooks", hashlib.sha256)
-    return f"whsec_{made.hexdigest()}"
+    return f"whsec_{settings.derived('sandbox webhooks').hex()}"

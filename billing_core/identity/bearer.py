@@ -4,7 +4,6 @@ Each month has a signing key of its own, derived from the product's secret; a to
 early when its person is deactivated or gets another password.
 """
 
-import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
 
@@ -74,13 +73,9 @@ def _month(instant: datetime) -> str:
 
 
 def _signing_key(month: str) -> OctKey:
-    return OctKey.import_key(_derived(f"bearer tokens of {month}"))
+    return OctKey.import_key(settings().derived(f"bearer tokens of {month}"))
 
 
 def _fingerprint(password_hash: str) -> str:
     """Tells one password from the next without telling anything about either."""
-    return _derived(f"password {password_hash}").hex()[:32]
-
-
-def _derived(purpose: str) -> bytes:
-    return hmac.new(settings().signing_key().encode(), purpose.encode(), hashlib.sha256).digest()
+    return settings().derived(f"password {password_hash}").hex()[:32]

@@ -3,7 +3,6 @@
 Each form carries a signed token that its browser also has as a cookie, bound to the browser's session.
 """
 
-import hashlib
 import hmac
 import secrets
 from pathlib import Path
@@ -56,5 +55,4 @@ def _signed_for(token: str, request: Request) -> bool:
 
 
 def _signature(nonce: str, request: Request) -> str:
-    message = f"form:{nonce}:{cookies.session_token(request)}"
-    return hmac.new(settings().signing_key().encode(), message.encode(), hashlib.sha256).hexdigest()
+    return settings().derived(f"form:{nonce}:{cookies.session_token(request)}").hex()

@@ -1,7 +1,6 @@
 """Who asks: every credential ends in one Caller."""
 
 import enum
-import hashlib
 import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,7 +79,7 @@ def dialect_of(headers: Headers) -> Dialect:
 
 def csrf_token(session_token: str) -> str:
     """What a page of ours sends back with each change: only one that can read our answers knows it."""
-    return hmac.new(settings().signing_key().encode(), f"csrf:{session_token}".encode(), hashlib.sha256).hexdigest()
+    return settings().derived(f"csrf:{session_token}").hex()
 
 
 def _bearer(credentials: str, headers: Headers, *, now: datetime) -> Caller | None:
