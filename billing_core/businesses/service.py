@@ -103,19 +103,7 @@ def set_active(session: Session, actor: Actor, business_id: int, *, active: bool
     others = session.scalar(select(Business.id).where(Business.active, Business.id != business_id).limit(1))
     if not active and others is None:
         raise Conflict("This is the only business that issues documents: add another one first")
-    business.active = active
-    session.flush()
-    audit.record(
-        session,
-        actor,
-        "business.change",
-        ("business", business.id),
-        label=business.name,
-        before={"active": not active},
-        after={"active": active},
-        now=now,
-    )
-    return business
+    return _set(session, actor, business, "active", active, now=now)
 
 
 def collect_by(session: Session, actor: Actor, business_id: int, way: str, *, now: datetime) -> Business:
@@ -123,23 +111,7 @@ def collect_by(session: Session, actor: Actor, business_id: int, way: str, *, no
     actor.require(Permission.BUSINESS_WRITE)
     if way not in COLLECTS_BY:
         raise Invalid("Stripe cannot collect in this way", fields={"collects_by": f"one of {', '.join(COLLECTS_BY)}"})
-    business = _for_change(session, business_id)
-    before = business.collects_by
-    if before == way:
-        return business
-    business.collects_by = way
-    session.flush()
-    audit.record(
-        session,
-        actor,
-        "business.change",
-        ("business", business.id),
-        label=business.name,
-        before={"collects_by": before},
-        after={"collects_by": way},
-        now=now,
-    )
-    return business
+    return _set(session, actor, _for_change(session, business_id), "collects_by", way, now=now)
 
 
 def set_up(session: Session, actor: Actor, *, name: str, currency: str, time_zone: str, now: datetime) -> Business:
@@ -191,6 +163,25 @@ def _for_change(session: Session, business_id: int | None = None) -> Business:
     if found is None:
         raise NotFound(f"There is no business {business_id}")
     return found
+
+
+def _set(session: Session, actor: Actor, business: Business, name: str, value: object, *, now: datetime) -> Business:
+    """One fact that is no detail of its papers."""
+    before = getattr(business, name)
+    if before != value:
+        setattr(business, name, value)
+        session.flush()
+        audit.record(
+            session,
+            actor,
+            "business.change",
+            ("business", business.id),
+            label=business.name,
+            before={name: before},
+            after={name: value},
+            now=now,
+        )
+    return business
 
 
 def _save(
