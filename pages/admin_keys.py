@@ -5,10 +5,11 @@ from datetime import timedelta
 import streamlit as st
 
 from billing_core.dates import utc_now
-from billing_core.identity import Permission, Role
+from billing_core.identity import Permission
 from billing_core.identity.api_keys import KeyMode
 from billing_core.people import keys
 from billing_core.people.keys import KeyRow
+from pages.admin_sections import rights
 from pages.admin_sections.key import keep_secret, show_key, show_secret, state_of
 from pages.ui import context, customer_names, filters, tables
 from pages.ui.reads import Reader
@@ -38,16 +39,10 @@ with making, st.form("make_key", border=False, width=640):
     name = st.text_input(
         "What it is for", max_chars=keys.LONGEST_NAME, key="key_name", placeholder="ERP, nightly export"
     )
-    role = st.selectbox("Role", list(Role), format_func=lambda one: ROLE_NAMES[one], key="key_role")
-    st.caption(
-        "Finance reads everything. A manager also generates reports and exports. An administrator may do everything."
-    )
-    customer_id = st.selectbox(
-        "Only this customer",
-        [None, *bound_to],
-        format_func=lambda one: "Every customer" if one is None else bound_to[one],
-        key="key_customer",
-        help="A key bound to one customer sees that customer alone. Not for administrators' keys.",
+    role, customer_id = rights.fields(
+        bound_to,
+        key="key",
+        bound="A key bound to one customer sees that customer alone. Not for administrators' keys.",
     )
     lasts = st.selectbox("Works for", [*LASTS], format_func=lambda one: LASTS[one], key="key_lasts")
     mode = st.radio(

@@ -3,10 +3,11 @@
 import streamlit as st
 
 from billing_core.dates import utc_now
-from billing_core.identity import Permission, Role
+from billing_core.identity import Permission
 from billing_core.people import queries, service
 from billing_core.people.queries import PersonRow
 from billing_core.settings import settings
+from pages.admin_sections import rights
 from pages.admin_sections.person import show_person
 from pages.ui import context, customer_names, filters, tables
 from pages.ui.one_time_link import keep_link, show_link
@@ -39,16 +40,10 @@ with inviting:
 with inviting, st.form("invite", border=False, width=640):
     email = st.text_input("E-mail address", max_chars=254, key="invite_email")
     name = st.text_input("Name", max_chars=200, key="invite_name")
-    role = st.selectbox("Role", list(Role), format_func=lambda one: ROLE_NAMES[one], key="invite_role")
-    st.caption(
-        "Finance reads everything. A manager also generates reports and exports. An administrator may do everything."
-    )
-    customer_id = st.selectbox(
-        "Only this customer",
-        [None, *bound_to],
-        format_func=lambda one: "Every customer" if one is None else bound_to[one],
-        key="invite_customer",
-        help="Somebody bound to one customer sees that customer alone. Not for administrators.",
+    role, customer_id = rights.fields(
+        bound_to,
+        key="invite",
+        bound="Somebody bound to one customer sees that customer alone. Not for administrators.",
     )
     invited = st.form_submit_button("Invite", type="primary", key="invite_submit")
 if invited:
