@@ -9,7 +9,7 @@ from billing_core.outbox.models import MessageState
 from billing_core.outbox.queries import MessageFilter, MessageRow
 from billing_core.settings import settings
 from pages.outbox_sections import message
-from pages.outbox_sections.wording import STATES, TOPICS, topic
+from pages.outbox_sections.wording import STATES, TOPICS, delivery_columns, topic
 from pages.ui import context, filters, formats, messages, tables
 from pages.ui.reads import Reader
 
@@ -98,14 +98,7 @@ tables.show(
         tables.text("Subject", "title"),
         tables.computed("About", lambda row: topic(row.topic)),
         tables.instant("Put in", "created_at", zone),
-        tables.computed(
-            "Leaves or left",
-            lambda row: formats.instant(
-                row.not_before if row.state is MessageState.WAITING else row.delivered_at, zone
-            ),
-        ),
-        tables.count("Tries", "attempts"),
-        tables.text("Last error", "last_error"),
+        *delivery_columns(zone),
     ],
     key="outbox",
     alt="Messages, the newest first",

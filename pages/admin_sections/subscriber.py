@@ -138,14 +138,7 @@ def _log(actor: Actor, subscriber: Subscriber, zone: str) -> None:
             tables.computed("Id", lambda row: row.event_id),
             tables.computed("About", _about),
             tables.instant("Happened", "created_at", zone),
-            tables.computed(
-                "Leaves or left",
-                lambda row: formats.instant(
-                    row.not_before if row.state is MessageState.WAITING else row.delivered_at, zone
-                ),
-            ),
-            tables.count("Tries", "attempts"),
-            tables.text("Last error", "last_error"),
+            *wording.delivery_columns(zone),
         ],
         key="told",
         alt="What this address was told, the newest first",

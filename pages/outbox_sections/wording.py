@@ -6,7 +6,7 @@ from billing_core.invoices.payment_links import DEACTIVATE
 from billing_core.mailing.models import MailKind
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.queries import MessageRow
-from pages.ui import formats
+from pages.ui import formats, tables
 
 STATES = {
     MessageState.WAITING: ("Waiting", "blue"),
@@ -30,6 +30,20 @@ TOPICS = {
 
 def topic(code: str) -> str:
     return TOPICS.get(code, formats.words(code))
+
+
+def delivery_columns(zone: str) -> list[tables.Column]:
+    """When a message leaves or left, and how it went, for every table of messages."""
+    return [
+        tables.computed(
+            "Leaves or left",
+            lambda row: formats.instant(
+                row.not_before if row.state is MessageState.WAITING else row.delivered_at, zone
+            ),
+        ),
+        tables.count("Tries", "attempts"),
+        tables.text("Last error", "last_error"),
+    ]
 
 
 def told(message: MessageRow | OutboxMessage, zone: str) -> str:
