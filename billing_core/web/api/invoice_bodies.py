@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from billing_core.errors import Invalid
 from billing_core.invoices.content import LONGEST, LONGEST_DESCRIPTION, MOST_LINES, DraftLine
@@ -77,6 +77,37 @@ def _without_most(schema: dict[str, Any]) -> None:
     del schema["maxItems"]
 
 
+# The document's own requests.
+_NEW: dict[str, Any] = {
+    "business_id": "biz_abc123",
+    "customer_email": "client@example.com",
+    "customer_name": "John Smith",
+    "invoice_number": "INV-2024-001",
+    "issued_date": "2024-02-15",
+    "due_date": "2024-03-15",
+    "currency": "USD",
+    "notes": "Thank you for your business!",
+    "payment_terms": "Net 30",
+    "line_items": [
+        {
+            "description": "Website Development",
+            "quantity": 1,
+            "unit_price": 5000,
+            "type": "service",
+            "tax_rate": 10,
+        },
+        {"description": "Hosting Setup", "quantity": 1, "unit_price": 500, "type": "fee", "tax_rate": 0},
+    ],
+}
+_CHANGES: dict[str, Any] = {
+    "customer_email": "newemail@example.com",
+    "customer_name": "Jane Smith",
+    "due_date": "2024-04-15",
+    "notes": "Updated notes",
+    "payment_terms": "Net 45",
+}
+
+
 class NewLine(Body):
     description: str = Field(min_length=1, max_length=LONGEST_DESCRIPTION, examples=["Website Development"])
     quantity: Quantity = Field(description="More than 0, at most 6 decimals", examples=[1])
@@ -86,6 +117,8 @@ class NewLine(Body):
 
 
 class NewInvoice(Body):
+    model_config = ConfigDict(json_schema_extra={"example": _NEW})
+
     business_id: str = Field(description="From `GET /api/businesses`", examples=["biz_abc123"])
     customer_email: EmailAddress = Field(
         description="Finds the customer; an unknown address makes a new one", examples=["client@example.com"]
@@ -133,6 +166,8 @@ class NewInvoice(Body):
 
 class InvoiceChanges(Body):
     """What is left out stays. Null empties what may be empty."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _CHANGES})
 
     # Defaults that are made, not written down, so that the description offers none to send.
     status: InvoiceStatus = Field(default_factory=lambda: InvoiceStatus.DRAFT)

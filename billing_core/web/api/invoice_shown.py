@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import LineType
@@ -128,6 +128,10 @@ class InvoiceListFilter(BaseModel):
 class InvoiceList(BaseModel):
     """``count`` invoices of one business, the newest first; the ``Link`` header leads to the next page."""
 
+    model_config = _with_example(
+        {"invoices": [_LISTED], "count": 1, "business_id": "biz_abc123", "filter": {"status": "sent", "limit": 20}}
+    )
+
     invoices: list[ListedInvoice]
     count: int
     business_id: str
@@ -135,8 +139,10 @@ class InvoiceList(BaseModel):
 
 
 class InvoiceCancelled(BaseModel):
-    message: str = Field(examples=["Invoice cancelled successfully"])
-    invoice_id: str = Field(examples=["inv_xyz789"])
+    model_config = _with_example({"message": "Invoice cancelled successfully", "invoice_id": "inv_xyz789"})
+
+    message: str
+    invoice_id: str
 
 
 class PaymentLinkShown(BaseModel):
@@ -167,6 +173,8 @@ class BusinessShown(BaseModel):
 
 
 class BusinessList(BaseModel):
+    model_config = _with_example({"businesses": [_BUSINESS], "count": 1})
+
     businesses: list[BusinessShown]
     count: int
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from billing_core.errors import Invalid
 from billing_core.reports.queries import ReportFilter
@@ -120,6 +120,17 @@ def wanted_reports(
 
 class Generate(Body):
     """What ``POST …/generate/`` takes. An unknown customer or format is refused by the service, in its words."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "customer_id": 123,
+                "start_date": "2023-01-01",
+                "end_date": "2023-01-31",
+                "output_format": "json",
+            }
+        }
+    )
 
     customer_id: WholeNumber = Field(description="Whom to bill", examples=[123])
     start_date: Day = Field(description="The first day of the period", examples=["2023-01-01"])

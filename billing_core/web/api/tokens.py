@@ -35,12 +35,18 @@ class Credentials(Body):
 
 
 class Token(Body):
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"access_token": "eyJhbGciOi…", "token_type": "bearer", "expires_in": 900}}
+    )
+
     access_token: str
     token_type: str
     expires_in: Annotated[int, Field(description="Seconds")]
 
 
 class CsrfToken(Body):
+    model_config = ConfigDict(json_schema_extra={"example": {"csrf_token": "5f2b…"}})
+
     csrf_token: str
 
 

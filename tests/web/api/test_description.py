@@ -54,6 +54,20 @@ def test_every_operation_names_its_refusals_and_has_a_name_that_makes_a_good_cli
         assert keyed == (method == "post" and one["operationId"] not in OPEN)
 
 
+def test_every_body_and_every_good_answer_in_json_has_an_example(described, operations):
+    def examples(content):
+        schema = content["schema"]
+        if "$ref" in schema:
+            schema = described["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        return (content.keys() | schema.keys()) & {"example", "examples"}
+
+    for path, method, one in operations:
+        good = [answer for status, answer in one["responses"].items() if status.startswith("2")]
+        for told in (*good, one.get("requestBody", {})):
+            content = told.get("content", {}).get("application/json")
+            assert content is None or examples(content), (method, path)
+
+
 def test_links_lead_from_answers_to_operations_that_take_what_they_give(operations):
     taken = {one["operationId"]: {each["name"] for each in one.get("parameters", ())} for _, _, one in operations}
     links = {
