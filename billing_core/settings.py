@@ -16,6 +16,7 @@ from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_valid
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
+_REDIS = re.compile(r"(rediss?|redis\+(unix|cluster|sentinel))://[^\s]")
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -100,6 +101,15 @@ class Settings(BaseSettings):
         False,
         description="Lets outgoing webhooks go to private and loopback addresses, and without encryption",
     )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_can_be_one(cls, given: str) -> str:
+        """Another address would fail at every request. It is not repeated: it may hold a password."""
+        text = given.strip()
+        if text and not _REDIS.match(text):
+            raise SystemExit("BILLING_REDIS_URL is not the address of a Redis such as redis://:password@host:6379/0")
+        return text
 
     @field_validator("trusted_origins")
     @classmethod

@@ -45,3 +45,15 @@ def test_trusted_origins_are_sites_and_never_patterns():
     for given in ("*", "null", "https://*.example.com", "app.example.com", "https://a.example/path", "https://a@b"):
         with pytest.raises(SystemExit, match="is not a site"):
             Settings(trusted_origins=given)
+
+
+@pytest.mark.parametrize("given", ["redis://:secret@h:6379/0", "rediss://h", " redis+unix:///run/redis.sock "])
+def test_a_redis_is_named_by_its_address(given):
+    assert Settings(redis_url=given).redis_url == given.strip()
+
+
+@pytest.mark.parametrize("given", ["h:6379", "http://:secret@h", "redis://", "memory://"])
+def test_what_is_no_redis_refuses_to_start_without_being_repeated(given):
+    with pytest.raises(SystemExit, match="BILLING_REDIS_URL") as refused:
+        Settings(redis_url=given)
+    assert "secret" not in str(refused.value)
