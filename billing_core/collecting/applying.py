@@ -15,7 +15,7 @@ from billing_core.businesses import queries as businesses
 from billing_core.collecting import cases, disputes, early, events, fees, places, refunds_told
 from billing_core.collecting.cases import Cause
 from billing_core.collecting.early import NotYet
-from billing_core.collecting.events import Disputed, Failed, Noted, Paid, Refunded, Unused
+from billing_core.collecting.events import Disputed, Failed, Noted, Paid, Refunded, RefundFailed, Unused
 from billing_core.collecting.models import CaseKind
 from billing_core.collecting.places import Place
 from billing_core.customers import queries as customers
@@ -55,6 +55,8 @@ def apply(session: Session, event: Mapping[str, Any], *, mode: Mode, now: dateti
             return _failed(session, failed, mode, now)
         case Refunded() as refunded:
             return _refunded(session, refunded, mode, now)
+        case RefundFailed() as failed:
+            return _refund_failed(session, failed, now)
         case Disputed() as disputed:
             return _disputed(session, disputed, now)
         case Noted(refs, said):
@@ -213,6 +215,16 @@ def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -
     said = f"{Money(back, payment.currency)} went back to the payer" if back else "The refund was recorded before"
     said += ", and a person has to settle where it is taken from" if unmatched else ""
     return Outcome(said, invoice_id=places.invoice_of(session, payment.id))
+
+
+def _refund_failed(session: Session, failed: RefundFailed, now: datetime) -> Outcome:
+    payment = places.payment_named(session, key=failed.intent_id or "", charge_id=failed.charge_id)
+    if payment is None:
+        raise NotYet(failed.charge_id)
+    customers.for_change(session, SYSTEM, payment.customer_id)
+    invoice_id = places.invoice_of(session, payment.id)
+    case = refunds_told.note_failed(session, SYSTEM, payment, invoice_id, failed, now=now)
+    return Outcome(case.said[:200], invoice_id=invoice_id)
 
 
 def _disputed(session: Session, disputed: Disputed, now: datetime) -> Outcome:

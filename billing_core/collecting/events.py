@@ -75,6 +75,19 @@ class Refunded:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundFailed:
+    """What was given back did not reach the payer: the gateway has it again."""
+
+    at: datetime
+    refund_id: str
+    intent_id: str | None
+    charge_id: str
+    currency: str
+    amount_minor: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Disputed:
     gateway_id: str
     at: datetime
@@ -102,7 +115,7 @@ class Unused:
     why: str
 
 
-Fact = Paid | Failed | Refunded | Disputed | Noted | Unused
+Fact = Paid | Failed | Refunded | RefundFailed | Disputed | Noted | Unused
 
 
 def parsed(payload: str) -> Object:
@@ -201,6 +214,17 @@ def _charge_refunded(charge: Object, at: datetime) -> Fact:
     )
 
 
+def _refund_failed(refund: Object, at: datetime) -> Fact:
+    return RefundFailed(
+        at=at,
+        refund_id=refund["id"],
+        intent_id=_id(refund.get("payment_intent")),
+        charge_id=_id(refund.get("charge")) or "",
+        **_amount(refund["amount"], refund["currency"]),
+        reason=_clean(refund.get("failure_reason") or "").replace("_", " ")[:100],
+    )
+
+
 def _paid_by(charge: Object) -> Paid | None:
     """What came in, where the charge carries our ids: those of a hosted invoice do not."""
     refs = _refs(charge)
@@ -249,6 +273,7 @@ _READERS: Final[dict[str, Callable[[Object, datetime], Fact]]] = {
     "invoice.payment_failed": _invoice_failed,
     "charge.succeeded": _charge,
     "charge.refunded": _charge_refunded,
+    "refund.failed": _refund_failed,
     "charge.dispute.created": _dispute,
     "charge.dispute.closed": _dispute,
 }

@@ -81,6 +81,7 @@ class CaseKind(enum.StrEnum):
     CURRENCY_DIFFERS = "currency_differs"
     NOTHING_DUE = "nothing_due"
     REFUND_UNMATCHED = "refund_unmatched"
+    REFUND_FAILED = "refund_failed"
     DISPUTE_LOST = "dispute_lost"
 
 

@@ -184,7 +184,7 @@ def _check(session: Session, payment: Payment, amount_minor: int) -> None:
 
 def _check_mode(payment: Payment, mode: Mode) -> None:
     """Another mode's gateway would answer that it knows no such payment."""
-    if payment.mode is not mode:
+    if payment.mode not in (None, mode):
         raise Conflict(
             f"This payment was collected in {payment.mode} mode, and refunds go through {mode} mode now: "
             "refund it where it was collected"

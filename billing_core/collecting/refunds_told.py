@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.collecting import cases
 from billing_core.collecting.cases import Cause
+from billing_core.collecting.events import RefundFailed
 from billing_core.collecting.models import CaseKind, PaymentCase, RefundRequest, RefundRequestState
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries as invoices
@@ -70,6 +71,27 @@ def note_refunded(
         cases.settle_of_payment(session, actor, payment_id, settlement="The money went back to the payer", now=now)
     session.flush()
     return made
+
+
+def note_failed(
+    session: Session, actor: Actor, payment: Payment, invoice_id: int | None, failed: RefundFailed, *, now: datetime
+) -> PaymentCase:
+    """A refund did not reach the payer. The books say that it did, and will be right once it is paid some other way."""
+    actor.require(Permission.PAYMENT_WRITE)
+    amount = Money(failed.amount_minor, failed.currency)
+    why = f" ({failed.reason})" if failed.reason else ""
+    cause = Cause(
+        key=f"refund_failed:{failed.refund_id}",
+        kind=CaseKind.REFUND_FAILED,
+        customer_id=payment.customer_id,
+        invoice_id=invoice_id,
+        payment_id=payment.id,
+        currency=failed.currency,
+        amount_minor=failed.amount_minor,
+        said=f"The refund of {amount} did not reach the payer{why}: the payment service has the money again. "
+        "Pay it back in another way, and note how",
+    )
+    return cases.open_case(session, actor, cause, now=now)
 
 
 def recorded(session: Session, payment_id: int) -> int:

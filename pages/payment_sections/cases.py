@@ -21,6 +21,7 @@ KINDS = {
     CaseKind.CURRENCY_DIFFERS: "Another currency came",
     CaseKind.NOTHING_DUE: "Nothing was due",
     CaseKind.REFUND_UNMATCHED: "A refund fits nothing",
+    CaseKind.REFUND_FAILED: "A refund did not arrive",
     CaseKind.DISPUTE_LOST: "Dispute lost",
 }
 DISPUTE_COLORS = {"Open": "red", "Won": "green", "Lost": "gray"}

@@ -142,6 +142,21 @@ class Paying:
         charge = self.charge(amount_refunded=so_far, refunded=so_far == self.amount)
         return event("charge.refunded", charge, at=at)
 
+    def refund_failed(self, amount: int, *, at: int = NOON + 86_400) -> Object:
+        refund = {
+            "id": f"re_{self.number:08}",
+            "object": "refund",
+            "amount": amount,
+            "charge": self.charge_id,
+            "created": at - 3600,
+            "currency": self.currency,
+            "failure_reason": "lost_or_stolen_card",
+            "metadata": {},
+            "payment_intent": self.intent_id,
+            "status": "failed",
+        }
+        return event("refund.failed", refund, at=at)
+
     def failed(self, message: str = "Your card was declined.", *, at: int = NOON - 60, code: str = "") -> Object:
         error = {"type": "card_error", "code": "card_declined", "decline_code": code or None, "message": message}
         intent = self.intent(amount_received=0, latest_charge=None, last_payment_error=error)

@@ -25,7 +25,7 @@ from tests.payments.books import TODAY, pay
 
 
 def by_card(payment: Paying) -> list[Object]:
-    """Declined twice, then paid; refunds of 30.00 and of the rest; a lost dispute."""
+    """Declined twice, then paid; refunds of 30.00, which does not arrive, and of the rest; a lost dispute."""
     return [
         payment.failed(at=NOON - 120),
         payment.failed("Your card has expired.", at=NOON - 60),
@@ -34,6 +34,7 @@ def by_card(payment: Paying) -> list[Object]:
         payment.completed(),
         payment.invoice_paid(),
         payment.refunded(3_000, at=NOON + 600),
+        payment.refund_failed(3_000),
         payment.refunded(payment.amount, at=NOON + 1200),
         payment.disputed(),
         payment.dispute_closed("lost"),
@@ -54,6 +55,7 @@ def by_debit(payment: Paying) -> list[Object]:
 
 
 LOST, DIFFERS, NOTHING_DUE = CaseKind.DISPUTE_LOST, CaseKind.AMOUNT_DIFFERS, CaseKind.NOTHING_DUE
+NOT_ARRIVED = (CaseKind.REFUND_FAILED, 3_000, True)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Story:
 
 
 STORIES = (
-    Story(by_card, 10_000, "refunded", {}, [(LOST, 10_000, True)]),
+    Story(by_card, 10_000, "refunded", {}, [NOT_ARRIVED, (LOST, 10_000, True)]),
     Story(by_debit, 10_000, "paid", {"cash": 10_000, "revenue": -10_000}, []),
     # 40.00 came for 100.00, and went back again.
     Story(
@@ -77,7 +79,7 @@ STORIES = (
         4_000,
         "sent",
         {"receivable": 10_000, "revenue": -10_000},
-        [(DIFFERS, 4_000, False), (LOST, 4_000, True)],
+        [(DIFFERS, 4_000, False), NOT_ARRIVED, (LOST, 4_000, True)],
     ),
     # 40.00 came and is kept, and the last that is known of the link is a failure.
     Story(
@@ -93,7 +95,7 @@ STORIES = (
         10_000,
         "paid",
         {"cash": 10_000, "revenue": -10_000},
-        [(NOTHING_DUE, 10_000, False), (LOST, 10_000, True)],
+        [(NOTHING_DUE, 10_000, False), NOT_ARRIVED, (LOST, 10_000, True)],
         paid_before=10_000,
     ),
 )

@@ -96,6 +96,19 @@ def test_a_refund_that_fits_nothing_is_a_case_once(sessions, place):
     assert books(sessions)["cash"] == 4_000
 
 
+def test_a_refund_that_did_not_reach_the_payer_is_a_case_once_and_the_books_stay(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice)
+    failed = payment.refund_failed(3_000)
+    tell(sessions, payment.succeeded(), payment.refunded(3_000), failed, failed | {"id": "evt_again"})
+    assert open_cases(sessions) == [(CaseKind.REFUND_FAILED, 3_000, None)]
+    assert became(sessions, failed).outcome == (
+        "The refund of 30.00 EUR did not reach the payer (lost or stolen card): the payment service has the money "
+        "again. Pay it back in another way, and note how"
+    )
+    assert books(sessions) == {"cash": 7_000, "revenue": -7_000}
+
+
 @on_sqlite
 def test_a_payment_taken_off_its_invoice_is_paid_back_from_credit(sessions, place):
     """The invoice is open again, because another payment of it was undone."""

@@ -6,6 +6,8 @@ from collections import defaultdict
 import sqlalchemy as sa
 from alembic import op
 
+from billing_core.database.migrations import checks
+
 revision = "0003"
 down_revision = "0002"
 
@@ -35,9 +37,6 @@ def upgrade() -> None:
     op.add_column("invoices", sa.Column("stripe_invoice_id", sa.String(length=255), nullable=True))
     for name in ("gateway_key", "intent_id", "charge_id"):
         op.add_column("payments", sa.Column(name, sa.String(length=255), nullable=True))
-    op.execute(
-        "ALTER TABLE payments ADD COLUMN mode VARCHAR(32) CONSTRAINT mode CHECK (mode IN ('sandbox', 'test', 'live'))"
-    )
     listed = sa.text("state <> 'cancelled' OR number IS NOT NULL")
     op.create_index(
         "ix_invoices_business", "invoices", ["business_id", "id"], sqlite_where=listed, postgresql_where=listed
@@ -57,14 +56,8 @@ def upgrade() -> None:
         "CONSTRAINT fk_refunds_payment_id_payments REFERENCES payments (id)"
     )
     op.create_index("ix_refunds_payment_id", "refunds", ["payment_id"])
-    dialect = op.get_bind().dialect.name
     for table, (constraint, *members) in GROWN.items():
-        allowed = "kind IN (" + ", ".join(f"'{member}'" for member in members) + ")"
-        if dialect == "sqlite":
-            _rewrite_check(table, constraint, allowed)
-        else:
-            op.drop_constraint(constraint, table, type_="check")
-            op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({allowed})")
+        checks.allow(table, constraint, "kind", members)
     op.create_table(
         "webhook_refusals",
         sa.Column("day", sa.Date(), nullable=False),
@@ -428,25 +421,6 @@ def _count_without_zeros() -> None:
             renamed = f"UPDATE {table} SET series = :counter WHERE business_id = :owner AND series = :was{of_kind}"
             facts = {"counter": counter, "owner": owner, "was": going_on}
             connection.execute(sa.text(renamed), facts | ({"kind": kind} if of_kind else {}))
-
-
-def _rewrite_check(table: str, constraint: str, allowed: str) -> None:
-    """Widen a CHECK as SQLite's manual describes for changes that leave the stored rows as they are.
-
-    To copy the table would drop the triggers that keep it append-only, and others refer to it.
-    """
-    connection = op.get_bind()
-    written = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).scalar_one()
-    before, name, after = written.partition(f"CONSTRAINT {constraint} CHECK (")
-    _, end, rest = after.partition("))")
-    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    connection.exec_driver_sql(
-        "UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?",
-        (f"{before}{name}{allowed}){rest}" if end else written, table),
-    )
-    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
 
 
 def downgrade() -> None:
