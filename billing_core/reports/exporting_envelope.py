@@ -12,38 +12,20 @@ from sqlalchemy.orm import Session
 from billing_core.money import QUANTITY_PLACES, decimal_places
 from billing_core.reports import contents, exporting_rows
 from billing_core.reports.contents import ServiceTotal
-from billing_core.reports.exporting_json import instant, json_object, json_text
+from billing_core.reports.exporting_json import instant, json_members, json_object, json_text
 from billing_core.reports.exporting_rows import scaled, trimmed
 from billing_core.reports.queries import Report
-
-_ORDERS_A_CHUNK = 500
 
 
 def detail(session: Session, report: Report) -> Iterator[bytes]:
     """The whole report: header, orders with their services, totals by service."""
     places = decimal_places(report.currency)
     totals = sorted(contents.service_totals(session, report), key=lambda total: total.service_id)
-    # Each service's part of a cost as far as its amount, which is all that differs from order to order.
-    starts = {
-        total.service_id: f'{{"service_id": {total.service_id}, "service_name": {json_text(total.service_name)}'
-        for total in totals
-    }
-    ends = {total.service_id: f'"cost_type": {json_text(total.cost_type)}}}' for total in totals}
     # The header without its closing brace: the orders and the totals follow.
     yield f'{json_object(header(report))[:-1]}, "orders": ['.encode()
-    waiting, separator = [], ""
-    for order, charges in exporting_rows.by_order(session, report, exporting_rows.counted_charges(report)):
-        costs = ", ".join(
-            f'{starts[service_id]}, "amount": {scaled(minor, places)}, '
-            f'"quantity": {trimmed(quantity, QUANTITY_PLACES)}, {ends[service_id]}'
-            for _, service_id, quantity, minor in charges
-        )
-        waiting.append(separator + _order(order, costs, places))
-        separator = ",\n"
-        if len(waiting) == _ORDERS_A_CHUNK:
-            yield "".join(waiting).encode()
-            waiting.clear()
-    yield ("".join(waiting) + f'], "service_totals": {_totals(totals, places)}}}').encode()
+    yield from json_members(
+        _orders(session, report, totals, places), end=f'], "service_totals": {_totals(totals, places)}}}'
+    )
 
 
 def header(report: Report) -> Mapping[str, str]:
@@ -61,6 +43,22 @@ def header(report: Report) -> Mapping[str, str]:
         "created_at": made_at,
         "created_by": json_text(report.created_by),
     }
+
+
+def _orders(session: Session, report: Report, totals: Sequence[ServiceTotal], places: int) -> Iterator[str]:
+    """Each order as an object. What surrounds the amount and quantity of a cost repeats, and is made once."""
+    starts = {
+        total.service_id: f'{{"service_id": {total.service_id}, "service_name": {json_text(total.service_name)}'
+        for total in totals
+    }
+    ends = {total.service_id: f'"cost_type": {json_text(total.cost_type)}}}' for total in totals}
+    for order, charges in exporting_rows.by_order(session, report, exporting_rows.counted_charges(report)):
+        costs = ", ".join(
+            f'{starts[service_id]}, "amount": {scaled(minor, places)}, '
+            f'"quantity": {trimmed(quantity, QUANTITY_PLACES)}, {ends[service_id]}'
+            for _, service_id, quantity, minor in charges
+        )
+        yield _order(order, costs, places)
 
 
 def _order(order: Row[*tuple[Any, ...]], costs: str, places: int) -> str:

@@ -4,7 +4,7 @@ Amounts are JSON numbers with exactly the currency's digits; they never pass thr
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ from billing_core.reports.contents import ServiceTotal
 from billing_core.reports.exporting_rows import endings, scaled
 from billing_core.reports.queries import Report
 
-_ORDERS_A_CHUNK = 500
+_A_CHUNK = 500
 # A JSON string. Made once: ``json.dumps`` would make an encoder for each.
 json_text = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -42,15 +42,7 @@ def detail(session: Session, report: Report) -> Iterator[bytes]:
     }
     # The header without its closing brace: the orders are its last member.
     yield f'{json_object(header)[:-1]}, "orders": ['.encode()
-    waiting: list[str] = []
-    separator = ""
-    for order in _orders(session, report, totals, places):
-        waiting.append(separator + order)
-        separator = ",\n"
-        if len(waiting) == _ORDERS_A_CHUNK:
-            yield "".join(waiting).encode()
-            waiting.clear()
-    yield ("".join(waiting) + "]}\n").encode()
+    yield from json_members(_orders(session, report, totals, places), end="]}\n")
 
 
 def _orders(session: Session, report: Report, totals: Sequence[ServiceTotal], places: int) -> Iterator[str]:
@@ -72,6 +64,19 @@ def _orders(session: Session, report: Report, totals: Sequence[ServiceTotal], pl
 def instant(moment: datetime) -> str:
     """As the documents write it: ``2023-02-01T12:00:00Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def json_members(members: Iterable[str], *, end: str) -> Iterator[bytes]:
+    """The members of a JSON array, some hundreds at a time, and what follows the last of them."""
+    waiting: list[str] = []
+    separator = ""
+    for member in members:
+        waiting.append(separator + member)
+        separator = ",\n"
+        if len(waiting) == _A_CHUNK:
+            yield "".join(waiting).encode()
+            waiting.clear()
+    yield ("".join(waiting) + end).encode()
 
 
 def json_object(members: Mapping[str, str]) -> str:

@@ -252,7 +252,7 @@ def test_a_large_report_is_streamed(sessions, program, monkeypatch):
         march = a_report(session, ACME, "2023-04-01T00:00:00Z", period=Period(date(2023, 3, 1), date(2023, 3, 31)))
     client = program()
     whole = client.get(f"{REPORTS}{march.id}/")
-    monkeypatch.setattr(exporting_json, "_ORDERS_A_CHUNK", 1)
+    monkeypatch.setattr(exporting_json, "_A_CHUNK", 1)
     streamed = client.get(f"{REPORTS}{march.id}/")
     assert ("content-length" in whole.headers, "content-length" in streamed.headers) == (True, False)
     assert streamed.json() == whole.json()
