@@ -21,7 +21,7 @@ from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import document, lifecycle, payment_links, queries, service
 from billing_core.invoices.lifecycle import DRAFT, OPEN, named
-from billing_core.invoices.models import EventKind, Invoice
+from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import LIVING, CollectionWay, LinkState, Mode, PaymentLink
 from billing_core.settings import settings
 
@@ -123,8 +123,8 @@ def _record(session: Session, actor: Actor, asked: _Asked, issued: Issued, *, no
         (invoice,) = service.open_many(session, actor, [invoice.id], now=now)
     link.state, link.issued_at = LinkState.ACTIVE, now
     payment_links.show(session, link, invoice)
-    data = {"link_id": link.id, "amount_minor": link.amount_minor, "mode": link.mode.value}
-    lifecycle.note(session, actor, invoice.id, EventKind.LINK_ISSUED, data, now=now)
+    data = {"amount_minor": link.amount_minor, "mode": link.mode.value}
+    lifecycle.note_link(session, actor, invoice, link.id, data, now=now)
     audit.record(
         session,
         actor,

@@ -29,6 +29,7 @@ _TYPES: Final = {
     EventKind.WRITE_OFF_UNDONE: EventType.INVOICE_UPDATED,
     EventKind.CANCELLED: EventType.INVOICE_CANCELLED,
     EventKind.LINK_ISSUED: EventType.INVOICE_UPDATED,
+    EventKind.LINK_ENDED: EventType.INVOICE_UPDATED,
 }
 _BY_STATE: Final = {InvoiceState.PAID: EventType.INVOICE_PAID, InvoiceState.CANCELLED: EventType.INVOICE_CANCELLED}
 # A process that was off for a few days catches up.

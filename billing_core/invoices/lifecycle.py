@@ -158,16 +158,34 @@ def change(
     _show(session, [one.invoice for one in changes], rows)
     for invoice, asked_minor in payable:
         if because := _link_is_wrong(invoice, asked_minor, event):
-            end_link(session, actor, invoice, state=LinkState.DEACTIVATED, because=because, now=now)
+            _end_link(session, actor, invoice, state=LinkState.DEACTIVATED, because=because, now=now)
 
 
 def end_link(
     session: Session, actor: Actor, invoice: Invoice, *, state: LinkState, because: str, now: datetime
 ) -> bool:
-    """End the invoice's active payment link, which the timeline tells; False where it has none.
+    """End the invoice's active payment link, which the timeline and subscribers are told; False where it has none.
 
     The caller has locked the invoice and asked for the permission.
     """
+    ended = _end_link(session, actor, invoice, state=state, because=because, now=now)
+    if ended:
+        announcing.changed(session, actor, [(invoice.id, invoice.customer_id, None)], EventKind.LINK_ENDED, now=now)
+    return ended
+
+
+def note_link(
+    session: Session, actor: Actor, invoice: Invoice, link_id: int, data: Mapping[str, Any], *, now: datetime
+) -> None:
+    """The invoice can be paid by this link now: the timeline and subscribers are told."""
+    note(session, actor, invoice.id, EventKind.LINK_ISSUED, {"link_id": link_id, **data}, now=now)
+    announcing.changed(session, actor, [(invoice.id, invoice.customer_id, None)], EventKind.LINK_ISSUED, now=now)
+
+
+def _end_link(
+    session: Session, actor: Actor, invoice: Invoice, *, state: LinkState, because: str, now: datetime
+) -> bool:
+    """``end_link`` as a part of a change that is told itself."""
     link = payment_links.end(session, actor, invoice, state=state, because=because, now=now)
     if link is None:
         return False

@@ -12,8 +12,10 @@ from billing_core.invoices import following, service
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import GATEWAY, LinkState, Mode
 from billing_core.invoices.service import Details
-from billing_core.outbox.models import OutboxMessage
+from billing_core.outbox.models import WEBHOOK, OutboxMessage
 from billing_core.payments import write_offs
+from billing_core.subscribers import service as subscribers
+from billing_core.subscribers.service import Wanted
 from tests.collecting.gateways import ScriptedGateway
 from tests.collecting.issued import deliver, issue, newest, receive, seen, the_invoice
 from tests.invoices.company import GRACE, LATER, NOW, TODAY, a_customer, an_invoice, kinds
@@ -65,6 +67,27 @@ def test_what_makes_a_link_wrong_ends_it_here_and_at_the_gateway(
     assert deliver(sessions, gateway, monkeypatch).postponed == 1
     assert deliver(sessions, gateway, monkeypatch, now=LATER + timedelta(hours=1)).delivered == 1
     assert gateway.payable == set()
+
+
+def test_programs_hear_that_an_invoice_can_be_paid_by_a_link_and_no_longer(sessions, gateway, open_id):
+    with sessions.begin() as session:
+        subscribers.register(session, SYSTEM, Wanted("https://h.example.com/"), private_allowed=False, now=NOW)
+
+    def heard():
+        with sessions() as session:
+            told = select(OutboxMessage.topic).where(OutboxMessage.channel == WEBHOOK).order_by(OutboxMessage.id)
+            return session.scalars(told).all()
+
+    link = issue(sessions, gateway, open_id)
+    assert heard() == ["invoice.updated"]
+    with sessions.begin() as session:
+        links.deactivate(session, GRACE, link.id, reason="Moved", now=NOW)
+    assert heard() == ["invoice.updated"] * 2
+    issue(sessions, gateway, open_id)
+    with sessions.begin() as session:
+        receive(session, open_id, 238_00)
+    # That it is paid says that the link has ended.
+    assert heard() == ["invoice.updated"] * 3 + ["invoice.paid"]
 
 
 def test_what_changes_nothing_for_the_payer_leaves_the_link(sessions, gateway, open_id):
