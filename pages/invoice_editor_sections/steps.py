@@ -1,32 +1,18 @@
 """What the dialogs of an invoice share: one change with its message, and amounts as people type them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from billing_core import runtime
-from billing_core.errors import BillingError
-from billing_core.jobs import outbox_delivery
 from pages.invoice_editor_sections import desk, typed
-from pages.ui import context, formats, messages
+from pages.ui import context, formats
 from pages.ui.text import md
 
 
-@contextmanager
-def attempt(message: str) -> Iterator[Session]:
+def attempt(message: str) -> AbstractContextManager[Session]:
     """One change, then the page anew with the message; a refusal is said here and leaves what was typed."""
-    try:
-        with runtime.sessions().begin() as session:
-            yield session
-    except BillingError as error:
-        context.refused(error)
-        return
-    outbox_delivery.nudge()
-    desk.forget()
-    messages.say(message)
-    st.rerun()
+    return context.attempt(message, then=desk.forget)
 
 
 def amount_field(label: str, minor: int, currency: str, *, key: str, help: str | None = None) -> int | None:  # noqa: A002

@@ -1,6 +1,6 @@
 """Who is signed in, and the two ways a page reaches the database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
@@ -78,8 +78,11 @@ def transaction() -> Iterator[Session]:
 
 
 @contextmanager
-def attempt(done: str) -> Iterator[Session]:
-    """One change, then the page anew with this message; a refusal is said here and leaves the rest of the page."""
+def attempt(done: str, *, then: Callable[[], None] = lambda: None) -> Iterator[Session]:
+    """One change, then the page anew with this message; a refusal is said here and leaves the rest of the page.
+
+    ``then``: called once it is done.
+    """
     try:
         with runtime.sessions().begin() as session:
             yield session
@@ -87,6 +90,7 @@ def attempt(done: str) -> Iterator[Session]:
         refused(error)
     else:
         outbox_delivery.nudge()
+        then()
         messages.say(done)
         st.rerun()
 
