@@ -70,6 +70,9 @@ def _whose(read: Reader, asked: str) -> Whose | None:
     known = int(asked) if asked.isdecimal() and len(asked) <= 9 else None
     if known is not None and known not in names and (name := read(customers.name_of, known)):
         names = {known: name, **names}
+    if not names:
+        st.info("There are no customers yet, or none fits the search. Import them first.", icon=":material/info:")
+        return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             "Customer",

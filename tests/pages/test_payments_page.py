@@ -235,3 +235,9 @@ def test_a_customer_is_held_from_reminders_and_reminded_again(page_as, sessions,
     page.button(key="release_reminders").click().run()
     with sessions() as session:
         assert session.get_one(Customer, books.acme).held_until is None
+
+
+def test_without_customers_there_is_nobody_who_paid(page_as):
+    page = page_as("admin").visit("payments.py", record="new")
+    assert "There are no customers yet" in page.info[0].value
+    assert not page.selectbox
