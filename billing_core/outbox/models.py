@@ -62,3 +62,9 @@ class OutboxMessage(Base):
     created_by_id: Mapped[int | None]
     created_by: Mapped[str] = mapped_column(String(200))
     delivered_at: Mapped[datetime | None]
+
+    @property
+    def recallable(self) -> bool:
+        """A mail that nobody has tried to deliver yet."""
+        untried = self.attempts == 0 and self.state in (MessageState.WAITING, MessageState.HELD_BACK)
+        return untried and self.channel == RECALLABLE

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from billing_core.database.functions import mentions
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.outbox.models import RECALLABLE, WEBHOOK, MessageState, OutboxMessage
+from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,6 @@ class MessageRow:
     created_at: datetime
     created_by: str
     delivered_at: datetime | None
-
-    @property
-    def recallable(self) -> bool:
-        """A mail that nobody has tried to deliver yet."""
-        untried = self.attempts == 0 and self.state in (MessageState.WAITING, MessageState.HELD_BACK)
-        return untried and self.channel == RECALLABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,16 +79,11 @@ def _actions(actor: Actor, message: OutboxMessage) -> None:
                 service.release(session, actor, [message.id], now=utc_now())
             messages.say("It is released.", icon=":material/send:")
             st.rerun()
-        untried = message.attempts == 0 and message.state in (MessageState.WAITING, MessageState.HELD_BACK)
-        if (
-            untried
-            and message.channel == MAIL
-            and st.button(
-                "Recall",
-                icon=":material/undo:",
-                key="message_recall",
-                help="It will never leave. An invoice that was sent with it stays sent and keeps its number.",
-            )
+        if message.recallable and st.button(
+            "Recall",
+            icon=":material/undo:",
+            key="message_recall",
+            help="It will never leave. An invoice that was sent with it stays sent and keeps its number.",
         ):
             with context.transaction() as session:
                 recalled = service.recall(session, actor, [message.id], now=utc_now())

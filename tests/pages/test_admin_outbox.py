@@ -93,7 +93,7 @@ def test_what_a_gateway_is_told_is_shown_and_cannot_be_taken_back(page_as, sessi
     assert "message_recall" not in buttons
     with sessions.begin() as session:
         assert service.recall(session, SYSTEM, [message_id], now=utc_now()) == 0
-        assert queries.page(session, SYSTEM, queries.MessageFilter())[0].recallable is False
+        assert queries.one(session, SYSTEM, message_id).recallable is False
 
 
 def test_all_that_was_held_back_is_released(page_as, sessions, mail, monkeypatch):
