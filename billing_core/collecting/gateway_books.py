@@ -9,7 +9,6 @@ from itertools import islice
 from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -17,6 +16,7 @@ from billing_core.businesses.queries import default_business
 from billing_core.collecting.gateway import BalanceTransaction, Gateway
 from billing_core.collecting.models import GatewayLine, GatewayReading
 from billing_core.database import Sessions
+from billing_core.database.upserts import insert_into
 from billing_core.dates import Period, start_of_day
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import Mode
@@ -60,7 +60,6 @@ def read(
 
 def keep(session: Session, mode: Mode, lines: Sequence[BalanceTransaction]) -> None:
     """Keep lines of the gateway's books, those that are kept already as they are."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     rows = [
         {
             "mode": mode,
@@ -77,7 +76,7 @@ def keep(session: Session, mode: Mode, lines: Sequence[BalanceTransaction]) -> N
         for line in lines
     ]
     if rows:
-        kept = dialect.insert(GatewayLine).on_conflict_do_nothing(index_elements=["mode", "line_id"])
+        kept = insert_into(session, GatewayLine).on_conflict_do_nothing(index_elements=["mode", "line_id"])
         session.execute(kept, rows)
 
 

@@ -10,7 +10,6 @@ from typing import Any, Final, cast
 
 import structlog
 from sqlalchemy import ColumnElement, Table, and_, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -20,6 +19,7 @@ from billing_core.collecting.applying import Outcome
 from billing_core.collecting.early import NotYet
 from billing_core.collecting.models import WebhookEvent, WebhookState
 from billing_core.database import Sessions
+from billing_core.database.upserts import inserts
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError, Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
@@ -32,12 +32,11 @@ WAITING, HANDLED, IGNORED = WebhookState.WAITING, WebhookState.HANDLED, WebhookS
 FAILED = WebhookState.FAILED
 # What is told too early is told by another event within the same minute, or belongs to a charge that is not ours.
 EARLY_WAITS: Final = (timedelta(seconds=15), timedelta(minutes=1), *WAITS[1:4])
-_DIALECTS = (("postgresql", postgresql), ("sqlite", sqlite))
 _EVENTS = cast("Table", WebhookEvent.__table__)
 # Put together once: building a statement takes as long as running it.
 _INSERT = {
-    name: dialect.insert(_EVENTS).on_conflict_do_nothing(index_elements=["event_id"]).returning(_EVENTS.c.id)
-    for name, dialect in _DIALECTS
+    name: new.on_conflict_do_nothing(index_elements=["event_id"]).returning(_EVENTS.c.id)
+    for name, new in inserts(_EVENTS).items()
 }
 LARGEST_BYTES: Final = 1_000_000
 

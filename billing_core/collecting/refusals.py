@@ -4,11 +4,11 @@ import threading
 from collections import Counter
 from datetime import UTC, date, datetime
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from billing_core.collecting.models import WebhookRefusal
 from billing_core.database import Sessions
+from billing_core.database.upserts import insert_into
 
 
 class Refusals:
@@ -31,8 +31,7 @@ class Refusals:
         rows = [{"day": day, "reason": reason, "requests": times} for (day, reason), times in counts.items()]
         try:
             with sessions.begin() as session:
-                dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-                adding = dialect.insert(WebhookRefusal).values(rows)
+                adding = insert_into(session, WebhookRefusal).values(rows)
                 more = {"requests": WebhookRefusal.requests + adding.excluded.requests}
                 session.execute(adding.on_conflict_do_update(index_elements=["day", "reason"], set_=more))
         except SQLAlchemyError:

@@ -10,7 +10,6 @@ from datetime import date
 from typing import cast
 
 from sqlalchemy import Table, and_, bindparam, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -24,6 +23,7 @@ from billing_core.businesses.number_format import (
     series_of,
     written,
 )
+from billing_core.database.upserts import inserts
 from billing_core.errors import Conflict, Invalid
 from billing_core.invoices.models import CreditNote, Invoice, NumberSeries, SeriesKind
 
@@ -33,16 +33,12 @@ _TABLES: dict[SeriesKind, type[Invoice] | type[CreditNote]] = {
 }
 # Put together once: building a statement takes as long as running it, and every sent invoice needs these.
 _SERIES = cast("Table", NumberSeries.__table__)
-_NEW: dict[str, sqlite.Insert | postgresql.Insert] = {
-    "sqlite": sqlite.insert(_SERIES),
-    "postgresql": postgresql.insert(_SERIES),
-}
 _RAISE: dict[str, ReturningInsert[int]] = {
     name: new.on_conflict_do_update(
         index_elements=[_SERIES.c.business_id, _SERIES.c.kind, _SERIES.c.series],
         set_={"last": _SERIES.c.last + new.excluded.last},
     ).returning(_SERIES.c.last)
-    for name, new in _NEW.items()
+    for name, new in inserts(_SERIES).items()
 }
 _TAKEN = {
     kind: select(table.number, table.series, table.sequence).where(

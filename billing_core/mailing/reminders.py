@@ -10,11 +10,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.customers.queries import visible_to
+from billing_core.database.upserts import insert_into
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
 from billing_core.invoices.models import Invoice
@@ -159,7 +159,6 @@ def _note_steps(
         if plan.step is not None and message_ids is not None:
             sent = {"outcome": ReminderOutcome.SENT, "message_id": message_ids[at]}
             rows.append({**row, **sent, "days_after_due": plan.step})
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     for start in range(0, len(rows), 500):
-        some = dialect.insert(Reminder).values(rows[start : start + 500])
+        some = insert_into(session, Reminder).values(rows[start : start + 500])
         session.execute(some.on_conflict_do_nothing(index_elements=["invoice_id", "days_after_due"]))

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.database.functions import among
+from billing_core.database.upserts import insert_into
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
 from billing_core.outbox.models import RECALLABLE, MessageState, OutboxMessage
@@ -51,12 +51,12 @@ def put_many(
     session: Session, actor: Actor, messages: Sequence[Message], *, now: datetime, not_before: datetime | None = None
 ) -> list[int]:
     """``put`` for many, in a few statements; their ids in the same order, of those that were known already too."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     known: dict[str, int] = {}
     for start in range(0, len(messages), _AT_ONCE):
         some = messages[start : start + _AT_ONCE]
         rows = [_row(actor, message, now, not_before or now) for message in some]
-        session.execute(dialect.insert(OutboxMessage).values(rows).on_conflict_do_nothing(index_elements=["key"]))
+        new = insert_into(session, OutboxMessage).values(rows)
+        session.execute(new.on_conflict_do_nothing(index_elements=["key"]))
         wanted = OutboxMessage.key.in_([message.key for message in some])
         stored = session.execute(select(OutboxMessage.key, OutboxMessage.id).where(wanted))
         known.update((row.key, row.id) for row in stored)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import CursorResult, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from billing_core.database.upserts import inserts
 from billing_core.identity.idempotent import IdempotentRequest
 
 KEPT = timedelta(hours=24)
@@ -17,12 +17,9 @@ ABANDONED = timedelta(minutes=15)
 # An answer is complete within this time of its change.
 ANSWERED_WITHIN = timedelta(seconds=30)
 
-_DIALECTS = (("sqlite", sqlite), ("postgresql", postgresql))
 _BEGIN = {
-    name: dialect.insert(IdempotentRequest)
-    .on_conflict_do_nothing(index_elements=["caller", "key"])
-    .returning(IdempotentRequest.id)
-    for name, dialect in _DIALECTS
+    name: new.on_conflict_do_nothing(index_elements=["caller", "key"]).returning(IdempotentRequest.id)
+    for name, new in inserts(IdempotentRequest).items()
 }
 
 
