@@ -5,7 +5,10 @@ early when its person is deactivated or gets another password.
 """
 
 import hmac
+import json
+from base64 import urlsafe_b64decode
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -27,7 +30,6 @@ _LONGEST = 2_000
 
 def issue(user_id: int, password_hash: str, *, now: datetime) -> str:
     """A token with which requests act as this person for ``LIFETIME``."""
-    month = _month(now)
     claims = {
         "iss": _ISSUER,
         "sub": str(user_id),
@@ -35,7 +37,18 @@ def issue(user_id: int, password_hash: str, *, now: datetime) -> str:
         "exp": int((now + LIFETIME).timestamp()),
         "pwd": _fingerprint(password_hash),
     }
-    return jwt.encode({"alg": _ALGORITHM, "kid": month}, claims, _signing_key(month), algorithms=[_ALGORITHM])
+    return _signed({"alg": _ALGORITHM, "kid": _month(now)}, claims)
+
+
+def unsigned(token: str) -> str:
+    """What a token of ours says, without what makes it work: fit to be kept."""
+    return token.rpartition(".")[0]
+
+
+def signed_again(kept: str) -> str:
+    """The token of which that was kept, sign for sign."""
+    header, claims = (json.loads(urlsafe_b64decode(f"{part}==")) for part in kept.split("."))
+    return _signed(header, claims)
 
 
 def actor_for(session: Session, token: str, *, now: datetime) -> Actor | None:
@@ -66,6 +79,10 @@ def _claims(token: str, *, now: datetime) -> tuple[int, str] | None:
         return (int(claims["sub"]), str(claims["pwd"])) if live else None
     except (JoseError, ValueError, KeyError, TypeError):
         return None
+
+
+def _signed(header: dict[str, Any], claims: dict[str, Any]) -> str:
+    return jwt.encode(header, claims, _signing_key(header["kid"]), algorithms=[_ALGORITHM])
 
 
 def _month(instant: datetime) -> str:

@@ -38,8 +38,7 @@ class Idempotent:
         caller = scope.get(SCOPE_KEY)
         if key is None or scope["method"] != "POST" or not isinstance(caller, Caller):
             return await self.app(scope, receive, send)
-        if not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
-            said = f"{HEADER} has 1 to {_LONGEST_KEY} letters, digits and signs"
+        if said := unfit(key):
             return await problems.answer(scope, problems.of_status(400, said))(scope, receive, send)
         body: bytes = (await receive()).get("body", b"")
         fingerprint = _fingerprint(scope, caller, body)
@@ -54,6 +53,13 @@ class Idempotent:
                 return await problems.answer(scope, problems.of_status(begun.status, begun.said))(scope, receive, send)
         scope[REPEATABLE_KEY] = begun
         return await _Answering(begun).run(self.app, scope, once_more(body, receive), send)
+
+
+def unfit(key: str) -> str:
+    """Why this is no key; empty where it is one."""
+    if 0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable():
+        return ""
+    return f"{HEADER} has 1 to {_LONGEST_KEY} letters, digits and signs"
 
 
 class _Answering:

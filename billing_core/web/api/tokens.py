@@ -1,5 +1,7 @@
 """Getting a token with an e-mail address and a password, and the token that a browser's changes need."""
 
+import json
+import zlib
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -11,12 +13,16 @@ from starlette.responses import Response
 from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.errors import Forbidden
+from billing_core.identity import bearer
 from billing_core.identity.bearer import LIFETIME
 from billing_core.people import sign_in
+from billing_core.settings import settings
 from billing_core.web import cookies
-from billing_core.web.api import problems
+from billing_core.web.api import problems, repeats
 from billing_core.web.api.access import CurrentCaller, csrf_token
 from billing_core.web.api.exact_json import Body, ExactJSON, refuse_unkeepable
+from billing_core.web.api.idempotency import HEADER, REPLAYED, unfit
+from billing_core.web.api.repeats import Kept, Refused
 from billing_core.web.api.routing import router as described_router
 from billing_core.web.throttle import SignInAttempts
 
@@ -108,17 +114,53 @@ def create_token(request: Request, given: Annotated[Credentials, Depends(_creden
     attempts = SignInAttempts(given.email, address)
     if wait := attempts.wait_seconds():
         raise HTTPException(429, "Too many attempts to sign in.", headers={"Retry-After": str(wait)})
-    with runtime.sessions()() as session:
-        verified = sign_in.verify(session, email=given.email, password=given.password.get_secret_value())
-    if verified is None:
-        return problems.answer(request.scope, problems.of_status(401, _WRONG))
-    with runtime.sessions().begin() as session:
-        token = sign_in.token(session, verified, address=address, now=utc_now())
+    begun = _begun(request, given, address)
+    match begun:
+        case Kept():
+            return _answer(bearer.signed_again(begun.body.decode()), {REPLAYED: "true"})
+        case Refused():
+            return problems.answer(request.scope, problems.of_status(begun.status, begun.said))
+    token = None
+    try:
+        with runtime.sessions()() as session:
+            verified = sign_in.verify(session, email=given.email, password=given.password.get_secret_value())
+        if verified is None:
+            return problems.answer(request.scope, problems.of_status(401, _WRONG))
+        with runtime.sessions().begin() as session:
+            token = sign_in.token(session, verified, address=address, now=utc_now())
+            if begun is not None:
+                # Unsigned, because a token is a secret, and none stands in the database.
+                kept = Kept(200, {}, zlib.compress(bearer.unsigned(token).encode()))
+                repeats.finish(session, begun, kept, status=kept.status)
+    finally:
+        if begun is not None and token is None:
+            with runtime.sessions().begin() as session:
+                repeats.forget(session, begun)
     attempts.succeeded()
-    return ExactJSON(
-        {"access_token": token, "token_type": "bearer", "expires_in": int(LIFETIME.total_seconds())},
-        headers={"Cache-Control": "no-store"},
-    )
+    return _answer(token, {})
+
+
+def _answer(token: str, headers: dict[str, str]) -> Response:
+    body = {"access_token": token, "token_type": "bearer", "expires_in": int(LIFETIME.total_seconds())}
+    return ExactJSON(body, headers={"Cache-Control": "no-store", **headers})
+
+
+def _begun(request: Request, given: Credentials, address: str) -> int | Kept | Refused | None:
+    """What is known of this request by its ``Idempotency-Key``; None where it has none.
+
+    Nobody is known yet: the keys of one address are one caller's. What was asked is kept as a digest that only we can
+    make, because a password is in it.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if said := unfit(key):
+        return Refused(400, said)
+    asked = json.dumps([given.email, given.password.get_secret_value()])
+    with runtime.sessions().begin() as session:
+        return repeats.begin(
+            session, f"token {address}"[:80], key, settings().derived(f"token request {asked}").hex(), now=utc_now()
+        )
 
 
 @router.get(

@@ -1,15 +1,18 @@
 """A request that comes twice is carried out once."""
 
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
+from billing_core.audit.models import AuditEntry
 from billing_core.dates import utc_now
 from billing_core.identity.idempotent import IdempotentRequest
 from billing_core.web.api import idempotency, repeats
 from tests.web.api import probe
+from tests.web.forms import PASSWORD
 
 WORK = "/api/v2/probe/work"
 KEY = {"Idempotency-Key": "order-17"}
@@ -133,3 +136,29 @@ def _sent(client):
 def _changed(sessions, **values):
     with sessions.begin() as session:
         session.execute(update(IdempotentRequest).values(**values))
+
+
+def test_a_repeated_request_for_a_token_gets_the_same_token_and_none_is_kept(browser, sessions, ana):
+    client = browser()
+    asked = {"email": "ana@example.com", "password": PASSWORD}
+    first, second = (client.post("/api/v1/auth/token", json=asked, headers=KEY) for _ in range(2))
+
+    assert (first.status_code, second.status_code, second.headers["idempotent-replayed"]) == (200, 200, "true")
+    assert first.content == second.content
+    with sessions() as session:
+        row = session.scalars(select(IdempotentRequest)).one()
+        kept = f"{row.headers} {row.fingerprint} {zlib.decompress(row.body)}"
+        assert first.json()["access_token"] not in kept
+        assert PASSWORD not in kept
+        assert session.scalar(select(func.count()).where(AuditEntry.action == "user.token")) == 1
+
+
+def test_the_key_of_one_request_for_a_token_is_refused_for_another(browser, ana):
+    client = browser()
+    asked = {"email": "ana@example.com", "password": PASSWORD}
+    wrong = client.post("/api/v1/auth/token", json=asked | {"password": "wrong"}, headers=KEY)
+    right = client.post("/api/v1/auth/token", json=asked, headers=KEY)
+    other = client.post("/api/v1/auth/token", json=asked | {"email": "bo@example.com"}, headers=KEY)
+    unfit = client.post("/api/v1/auth/token", json=asked, headers={"Idempotency-Key": "x" * 256})
+
+    assert [one.status_code for one in (wrong, right, other, unfit)] == [401, 200, 422, 400]
