@@ -77,14 +77,9 @@ def done(request: Request, token: str, looks: int = 0) -> Response:
 @router.post("/{token}", dependencies=[forms.OwnForm])
 def pay(request: Request, token: str, number: Text = "", expiry: Text = "", cvc: Text = "") -> Response:
     """The sandbox takes a test card."""
-    if wait := wait_seconds(request):
-        return too_often(request, wait)
-    try:
-        found = _found(token, in_sandbox=True)
-    except NotFound:
-        return not_found(request, WORDS)
-    if found.step is not Step.PAYABLE:
-        return _to(f"/pay/{token}")
+    found = _to_pay(request, token)
+    if isinstance(found, Response):
+        return found
     try:
         outcome = sandbox_cards.outcome(number, expiry, cvc, today=_today())
     except Invalid as error:
@@ -97,14 +92,9 @@ def pay(request: Request, token: str, number: Text = "", expiry: Text = "", cvc:
 @router.post("/{token}/bank", dependencies=[forms.OwnForm])
 def authenticate(request: Request, token: str, answer: Text = "") -> Response:
     """The cardholder's answer to their bank, which the sandbox plays too."""
-    if wait := wait_seconds(request):
-        return too_often(request, wait)
-    try:
-        found = _found(token, in_sandbox=True)
-    except NotFound:
-        return not_found(request, WORDS)
-    if found.step is not Step.PAYABLE:
-        return _to(f"/pay/{token}")
+    found = _to_pay(request, token)
+    if isinstance(found, Response):
+        return found
     return _tried(request, token, found, Outcome.SUCCEEDS if answer == "confirm" else Outcome.AUTHENTICATION)
 
 
@@ -130,12 +120,22 @@ def _tried(request: Request, token: str, found: Checkout, outcome: Outcome) -> R
     return _card_form(request, token, found, status=402, failure=f"failed_{outcome.value}")
 
 
-def _found(token: str, *, in_sandbox: bool = False) -> Checkout:
+def _found(token: str) -> Checkout:
     with runtime.sessions()() as session:
-        found = checkout.by_token(session, token, mode=choice.mode(settings()), now=utc_now())
-    if in_sandbox and not found.sandbox:
-        raise NotFound("This is paid at the gateway")
-    return found
+        return checkout.by_token(session, token, mode=choice.mode(settings()), now=utc_now())
+
+
+def _to_pay(request: Request, token: str) -> Checkout | Response:
+    """What a form of the sandbox pays, or what its sender is answered instead."""
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
+    try:
+        found = _found(token)
+    except NotFound:
+        return not_found(request, WORDS)
+    if not found.sandbox:
+        return not_found(request, WORDS)
+    return found if found.step is Step.PAYABLE else _to(f"/pay/{token}")
 
 
 def _today() -> date:
