@@ -36,7 +36,8 @@ def draw(read: Reader, actor: Actor) -> None:
     bar = st.container()
     chosen = tables.show(
         rows,
-        [*columns, *invoiced.column(read, actor, rows)],
+        # Where it was invoiced comes before who made it when, which a narrow window may hide.
+        [*columns[:-2], *invoiced.column(read, actor, rows), *columns[-2:]],
         # Of these rows alone: ticks must not move to others when the filters or the page change.
         key=f"reports_{crc32(repr([row.id for row in rows]).encode())}",
         alt="Billing reports",
@@ -77,7 +78,7 @@ def state_of(report: Report) -> str:
 def _columns(zone: str) -> list[tables.Column]:
     return [
         tables.computed("Report", lambda row: f"#{row.id}", width=80),
-        tables.text("Customer", "customer_name", order="customer_name"),
+        tables.text("Customer", "customer_name", order="customer_name", width=150),
         tables.day("From", "period_start", order="start_date"),
         tables.day("To", "period_end", order="end_date"),
         tables.money("Total", "total_minor", order="total_amount"),
