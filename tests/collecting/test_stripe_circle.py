@@ -200,6 +200,15 @@ def test_money_that_takes_days_pays_the_invoice_when_it_comes(circle):
     assert len(circle.all(Payment)) == 1
 
 
+def test_money_that_does_not_come_after_all_leaves_the_invoice_overdue(circle):
+    (completed,) = circle.stand_in.pay(circle.issue(CollectionWay.PAYMENT_LINK), at=PAID_AT, later=True)
+    refused_at = PAID_AT + timedelta(days=3)
+    circle.tell(completed, *circle.stand_in.bounce(completed["data"]["object"]["id"], at=refused_at))
+    assert (circle.invoice.state, circle.invoice.payment_failed_at) == (InvoiceState.OPEN, refused_at)
+    assert lifecycle.status(circle.invoice, today=TODAY) == "overdue"
+    assert circle.all(Payment) == circle.all(PaymentCase) == []
+
+
 def test_stripes_books_name_our_payments(circle):
     place = circle.issue(CollectionWay.HOSTED_INVOICE)
     circle.tell(*circle.stand_in.pay(place, at=PAID_AT))
