@@ -48,6 +48,7 @@ _MEANING = {
     403: "The caller's role does not allow this",
     404: "There is no such thing, or the caller may not see it",
     413: "The body is larger than 1 MiB",
+    409: "A request with this Idempotency-Key is still being carried out",
     422: "The Idempotency-Key came with another request before",
     429: "Too many requests",
     500: "A fault on our side; the log knows it by the reference",
@@ -164,7 +165,7 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
     for taken in (*parameters, *operation.get("requestBody", {}).get("content", {}).values()):
         _tell_of_texts(taken["schema"])
     is_open = operation.get("security") == []
-    repeatable = method == "post" and not is_open
+    repeatable = method == "post"
     if repeatable:
         operation["parameters"] = parameters = [*parameters, _IDEMPOTENCY_KEY]
     schema = responses.get("422", {}).get("content", {}).get("application/json", {}).get("schema", {})
@@ -174,7 +175,7 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
     statuses += [] if is_open else [403]
     statuses += [404] if "{" in path else []
     statuses += [413] if "requestBody" in operation else []
-    statuses += [422] if repeatable else []
+    statuses += [409, 422] if repeatable else []
     for status in statuses:
         response = responses.setdefault(str(status), {"description": _MEANING[status]})
         response.setdefault("content", {"application/json": {"schema": _PROBLEM_OF[family_of(path)]}})
