@@ -241,13 +241,24 @@ def test_the_plain_summary(sessions, program):
     ]
 
 
-def test_the_plain_table_of_errors(acme, program, browser):
-    reader, customer = program("finance"), program("manager", customer_id=ACME)
-    assert program().get(REPORTS, params={"customer_id": "many"}).status_code == 400
-    assert browser().get(REPORTS, headers={"Authorization": "Bearer sk_live_wrong"}).status_code == 401
-    assert reader.post(f"{REPORTS}generate/", json=GENERATE).status_code == 403
-    assert customer.get(f"{REPORTS}77/").status_code == 404
-    # 500: test_the_plain_answers_to_what_went_wrong_on_our_side
+@pytest.mark.parametrize(
+    ("status", "role", "method", "path", "query"),
+    [
+        (400, "admin", "GET", REPORTS, {"customer_id": "many"}),
+        (401, None, "GET", REPORTS, {}),
+        (403, "finance", "POST", f"{REPORTS}generate/", {}),
+        (404, "admin", "GET", f"{REPORTS}77/", {}),
+        (500, "admin", "GET", f"{REPORTS}customer-summary/", {}),
+    ],
+)
+def test_each_row_of_the_plain_table_of_errors(acme, program, browser, monkeypatch, status, role, method, path, query):
+    def fail(*_args, **_facts):
+        raise RuntimeError
+
+    monkeypatch.setattr(summary, "after", fail)
+    client = program(role) if role else browser()
+    answer = client.request(method, path, params=query, json=GENERATE if method == "POST" else None)
+    assert answer.status_code == status
 
 
 def test_more_than_a_hundred_requests_a_minute_are_too_many(acme, program, monkeypatch):
