@@ -4,6 +4,7 @@ Where the invoice's own lines do so, the customer sees them again, each rate's t
 cannot (a discount on the whole, a part that is paid already, a remainder of rounding, too many lines), it is one line.
 """
 
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
@@ -17,6 +18,8 @@ from billing_core.paper.writing import Writing, writing
 MOST_LINES: Final = 20
 LONGEST_NAME: Final = 250
 LARGEST_QUANTITY: Final = 999_999
+# All but those that hold a number together, such as the French 1\u202f450.
+_BLANKS: Final = re.compile(r"[^\S\u00a0\u202f]+")
 
 
 def charge_of(said: InvoiceDocument, *, invoice_id: str, link_id: str, return_url: str, today: date) -> Charge:
@@ -59,7 +62,7 @@ def _lines(said: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
 
 def _line(line: DocumentLine, currency: str, words: Writing) -> ChargeLine:
     """As pieces at a price where that is exactly what the line comes to; else as one, with the quantity in its name."""
-    name = " ".join(line.description.split())
+    name = _BLANKS.sub(" ", line.description).strip()
     if line.quantity == 1:
         return ChargeLine(_short(name), line.amount_minor)
     pieces = _whole(line.quantity, LINE_QUANTITY_PLACES)
