@@ -168,6 +168,9 @@ def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outc
         return Outcome("The link that this was tried by is not known any more", invoice_id=place.invoice.id)
     if link.last_failed_at is None or (failed.at, failed.reason) > (link.last_failed_at, link.last_failure):
         link.last_failed_at, link.last_failure = failed.at, failed.reason
+    if failed.used_up and link.state is LinkState.ACTIVE:
+        because = f"{failed.reason}, and a link takes one payment: issue another"
+        lifecycle.end_link(session, SYSTEM, place.invoice, state=LinkState.DEACTIVATED, because=because, now=place.now)
     _judge(session, place)
     return Outcome(f"The payment failed: {failed.reason}"[:200], invoice_id=place.invoice.id)
 

@@ -57,9 +57,12 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
+    """A payment was tried in vain. ``used_up``: the link that it was tried by takes no other."""
+
     refs: Refs
     at: datetime
     reason: str
+    used_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +175,8 @@ def _session_paid(session: Object, at: datetime) -> Fact:
 
 
 def _session_failed(session: Object, at: datetime) -> Fact:
-    return Failed(_refs(session), at, "The customer's bank did not pay")
+    # The session was completed days ago, and we let each link complete one.
+    return Failed(_refs(session), at, "The customer's bank did not pay", used_up=True)
 
 
 def _session_expired(session: Object, _at: datetime) -> Fact:

@@ -194,6 +194,22 @@ def test_other_failures_count_too(sessions, told):
     assert status(sessions, invoice) == "overdue"
 
 
+@on_sqlite
+def test_a_debit_that_failed_after_days_has_used_its_link_up_and_pays_all_the_same_if_it_comes(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice)
+    tell(sessions, payment.completed(payment_status="unpaid"), payment.async_failed())
+    with sessions() as session:
+        ended = session.get_one(PaymentLink, link.id)
+        assert (ended.state, ended.ended_because) == (
+            LinkState.DEACTIVATED,
+            "The customer's bank did not pay, and a link takes one payment: issue another",
+        )
+        assert session.get_one(Invoice, invoice.id).payment_url is None
+    tell(sessions, payment.succeeded())
+    assert status(sessions, invoice) == "paid"
+
+
 def test_the_fee_is_posted_once_and_the_gateway_keeps_it_when_the_payment_is_charged_back(sessions, place):
     invoice, link = place
     tell(sessions, paying(link, invoice).succeeded())
