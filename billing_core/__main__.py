@@ -9,10 +9,10 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
-from billing_core.commands import database, demo, imports, keys, reports, users, verify
+from billing_core.commands import copies, database, demo, imports, keys, reports, users, verify, worker
 from billing_core.errors import BillingError
 
-TOPICS = (database, demo, users, keys, imports, reports, verify)
+TOPICS = (database, demo, users, keys, imports, reports, verify, copies, worker)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

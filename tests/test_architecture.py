@@ -32,7 +32,8 @@ ORDER = [
     ["imports"],
     ["schema", "runtime", "catalogue"],
     ["jobs", "demo"],
-    ["web", "commands"],
+    ["web"],
+    ["commands"],
     ["__main__"],
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}

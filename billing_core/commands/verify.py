@@ -2,12 +2,15 @@
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
+from sqlalchemy.orm import Session
+
 from billing_core import runtime
 from billing_core.businesses.queries import default_business
 from billing_core.collecting import verification as collecting
 from billing_core.commands import Answer
 from billing_core.dates import day_in, utc_now
 from billing_core.ledger import verification as ledger
+from billing_core.proof import Check
 from billing_core.receivables import verification as receivables
 from billing_core.reports import verification as reports
 
@@ -24,16 +27,21 @@ def _verify(_arguments: Namespace) -> Answer:
         if session.get_bind().dialect.name == "postgresql":
             # All checks look at one moment; on SQLite every transaction does.
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        today = day_in(default_business(session).time_zone, utc_now())
-        checks = [
-            *reports.verify(session),
-            *ledger.checks(session),
-            *receivables.checks(session, today=today),
-            *collecting.checks(session),
-        ]
+        proven = checks(session)
     lines = []
-    for check in checks:
+    for check in proven:
         lines.append(f"{'does not hold' if check.wrong else 'holds':<14}{check.name} ({check.proven:,})")
         lines += [f"{'':<14}  {wrong}" for wrong in check.wrong]
-    data = [{"check": check.name, "proven": check.proven, "wrong": list(check.wrong)} for check in checks]
-    return Answer(data, "\n".join(lines), refused=any(check.wrong for check in checks))
+    data = [{"check": check.name, "proven": check.proven, "wrong": list(check.wrong)} for check in proven]
+    return Answer(data, "\n".join(lines), refused=any(check.wrong for check in proven))
+
+
+def checks(session: Session) -> list[Check]:
+    """Every proof over everything that the session sees."""
+    today = day_in(default_business(session).time_zone, utc_now())
+    return [
+        *reports.verify(session),
+        *ledger.checks(session),
+        *receivables.checks(session, today=today),
+        *collecting.checks(session),
+    ]

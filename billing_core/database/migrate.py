@@ -40,3 +40,9 @@ def head() -> str | None:
 def is_current(engine: Engine) -> bool:
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() == head()
+
+
+def is_known(revision: str) -> bool:
+    """Whether this code can bring a database of that revision up to date."""
+    scripts = ScriptDirectory.from_config(configuration())
+    return revision in {script.revision for script in scripts.walk_revisions()}

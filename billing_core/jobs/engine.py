@@ -4,6 +4,7 @@ Its tables lie in a schema of their own on PostgreSQL, or in a file beside ours 
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,20 +31,26 @@ APPLICATION_VERSION = "1"
 PATIENCE_SECONDS = 10
 
 
-def start() -> None:
-    """Take up what the last process left, and be ready for more. Makes no connection but to the database."""
+def start(*, beside: bool = False) -> None:
+    """Take up what the last process left, and be ready for more. Makes no connection but to the database.
+
+    ``beside`` the product nothing of its own is taken up: DBOS would hand a bill run over while the product is at it,
+    and the run would stop with this process.
+    """
     DBOS(
         config={
             "name": "billing",
             "system_database_url": _system_database(runtime.sessions().engine.url),
             "application_version": APPLICATION_VERSION,
             "log_level": "WARNING",
+            "executor_id": f"worker-{secrets.token_hex(8)}" if beside else None,
         }
     )
     # Before the launch: it takes up at once what the last process left.
     bill_run.ready.set()
     DBOS.launch()
-    bill_run.begin_unfinished()
+    if not beside:
+        bill_run.begin_unfinished()
     daily.start()
     link_expiry.start()
     ledger_sealing.job.start()
@@ -63,10 +70,10 @@ def stop() -> None:
 
 
 @asynccontextmanager
-async def lifespan(render: Rendering, serialise: Serialising) -> AsyncIterator[None]:
+async def lifespan(render: Rendering, serialise: Serialising, *, beside: bool = False) -> AsyncIterator[None]:
     """``start`` and ``stop`` around the process's life, off the event loop. For ``subscriber_delivery``: the rest."""
     telling = subscriber_delivery.job(render, serialise)
-    await asyncio.to_thread(start)
+    await asyncio.to_thread(start, beside=beside)
     telling.start()
     try:
         yield

@@ -1,0 +1,186 @@
+"""``backup``, ``restore`` and ``move``: every row into another database, proven before it counts."""
+
+import sys
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from billing_core import proof, runtime, schema
+from billing_core.audit import service as audit
+from billing_core.commands import Answer, verify
+from billing_core.database import backup_files, connect, copying, migrate
+from billing_core.dates import utc_now
+from billing_core.errors import Conflict, Invalid, UpstreamFailed
+from billing_core.identity import SYSTEM
+from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.settings import settings
+
+_MOVE: Final = (
+    "Copy the database in use into another, empty one: from SQLite to PostgreSQL, or back. Stop the product and its "
+    "workers before: while it is copied nobody else can write, and what is written afterwards is not in the new one."
+)
+_RESTORE: Final = "Fill the empty database in use from a backup. Nothing is overwritten, and nobody is signed in by it."
+
+
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    """The rows of each table, and what does not hold in the copy because it did not hold before."""
+
+    rows: Mapping[str, int]
+    wrong: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.rows.values())
+
+    def answer(self, data: Mapping[str, object], *lines: str) -> Answer:
+        told = [*lines]
+        if self.wrong:
+            told.append("The copy is whole, but what it was made of does not hold (“verify” tells more):")
+            told += [f"  {wrong}" for wrong in self.wrong]
+        kept = {**data, "rows": self.total, "tables": dict(self.rows), "wrong": list(self.wrong)}
+        return Answer({**kept, "revision": migrate.head()}, "\n".join(told), refused=bool(self.wrong))
+
+
+def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
+    backup = subcommands.add_parser("backup", help="write everything into one file, while the product runs")
+    backup.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="a new file; unless given, one in the data folder’s backups/"
+    )
+    backup.set_defaults(run=_backup)
+    restore = subcommands.add_parser(
+        "restore", help="fill the empty database in use from a backup", description=_RESTORE
+    )
+    restore.add_argument("file", type=Path, metavar="FILE", help="a backup of this version or of an older one")
+    restore.set_defaults(run=_restore)
+    move = subcommands.add_parser("move", help="copy everything into another database", description=_MOVE)
+    move.add_argument(
+        "url", metavar="URL", help="the other database, as in BILLING_DATABASE_URL; “-” reads it from stdin"
+    )
+    move.set_defaults(run=_move)
+
+
+def _backup(arguments: Namespace) -> Answer:
+    engine = runtime.sessions().engine
+    _refuse_outdated(engine)
+    file = arguments.output or _next_file()
+    with backup_files.new(file) as new:
+        copied = _copied(engine, new)
+    return copied.answer(
+        {"file": str(file), "bytes": file.stat().st_size},
+        f"{copied.total:,} rows of {len(copied.rows)} tables are in {file}",
+        _secret_is_missing("It"),
+    )
+
+
+def _restore(arguments: Namespace) -> Answer:
+    engine = runtime.sessions().engine
+    with backup_files.opened(arguments.file, settings().data_dir) as backup:
+        copied = _copied(backup, engine, noted=("database.restore", arguments.file.name))
+    with runtime.sessions()() as session:
+        waiting = proof.count(session, OutboxMessage, OutboxMessage.state == MessageState.WAITING)
+    lines = [
+        f"{copied.total:,} rows of {len(copied.rows)} tables are in {_shown(engine)}. Everybody signs in anew",
+        _secret_is_missing("The backup"),
+    ]
+    if waiting:
+        lines.append(
+            f"{waiting:,} messages were waiting to leave: they do when the product starts, also those that have left "
+            "since the backup. Without BILLING_SMTP_URL mails are held back then, to be looked at"
+        )
+    return copied.answer({"database": _shown(engine), "waiting_messages": waiting}, *lines)
+
+
+def _move(arguments: Namespace) -> Answer:
+    source = runtime.sessions().engine
+    _refuse_outdated(source)
+    with _other(sys.stdin.readline().strip() if arguments.url == "-" else arguments.url) as target:
+        if target.url == source.url:
+            raise Conflict("That is the database in use")
+        copied = _copied(source, target, alone=True, noted=("database.move", f"from {_shown(source)}"))
+        back = target.url == make_url(settings().model_copy(update={"database_url": ""}).sqlalchemy_url)
+        change = "Unset BILLING_DATABASE_URL" if back else "Set BILLING_DATABASE_URL to that address"
+        return copied.answer(
+            {"from": _shown(source), "database": _shown(target)},
+            f"{copied.total:,} rows of {len(copied.rows)} tables are in {_shown(target)}. Everybody signs in anew",
+            f"{change}, then start the product. What is still written to {_shown(source)} is not in the new one",
+            "The secret stays: keep BILLING_SECRET_KEY or the data folder’s secret_key as it is",
+        )
+
+
+def _copied(source: Engine, target: Engine, *, alone: bool = False, noted: tuple[str, str] | None = None) -> _Copied:
+    """Copy in one transaction that is committed once everything agrees. ``noted``: what the audit log tells of it."""
+    metadata = schema.metadata
+    try:
+        with target.connect() as connection:
+            copying.refuse_unless_unused(connection, metadata)
+        migrate.upgrade(target)
+        with copying.reading(source, metadata, alone=alone) as read, copying.writing(target, metadata) as written:
+            # Once more: somebody may have begun to use it meanwhile.
+            copying.refuse_unless_unused(written, metadata)
+            rows = copying.copy(read, written, metadata)
+            wrong = _not_holding(written)
+            if wrong and wrong != _not_holding(read):
+                raise Conflict("The copy does not hold, and has been undone: " + "; ".join(wrong))
+            if noted:
+                _note(written, *noted, sum(rows.values()))
+    except OperationalError as error:
+        raise UpstreamFailed(f"A database cannot be reached or used: {str(error.orig).splitlines()[0]}") from None
+    return _Copied(rows, wrong)
+
+
+def _not_holding(connection: Connection) -> tuple[str, ...]:
+    with Session(connection) as session:
+        return tuple(f"{check.name}: {wrong}" for check in verify.checks(session) for wrong in check.wrong)
+
+
+def _note(connection: Connection, action: str, label: str, rows: int) -> None:
+    with Session(connection) as session:
+        audit.record(session, SYSTEM, action, ("database", ""), label=label, after={"rows": rows}, now=utc_now())
+        session.flush()
+
+
+def _refuse_outdated(engine: Engine) -> None:
+    if not migrate.is_current(engine):
+        raise Conflict("The database is not up to date: run “python -m billing_core migrate” first")
+
+
+def _next_file() -> Path:
+    folder = settings().data_dir / "backups"
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    return folder / f"billing-{utc_now():%Y%m%dT%H%M%SZ}.sqlite3"
+
+
+def _secret_is_missing(holder: str) -> str:
+    """Keys of subscribers and tokens are derived from it."""
+    configured = settings()
+    name = "BILLING_SECRET_KEY" if configured.secret_key else f"the file {configured.data_dir / 'secret_key'}"
+    return f"{holder} does not hold the secret: keep {name} too, in another place"
+
+
+def _shown(engine: Engine) -> str:
+    """For people: without the password."""
+    return engine.url.render_as_string(hide_password=True)
+
+
+@contextmanager
+def _other(url: str) -> Iterator[Engine]:
+    """The database at this address, which is never repeated: it may hold a password."""
+    try:
+        target = make_url(settings().model_copy(update={"database_url": url}).sqlalchemy_url)
+        if not url or target.get_backend_name() not in ("sqlite", "postgresql"):
+            raise Invalid("The address must start with postgresql:// or sqlite:///")
+        engine = connect(target.render_as_string(hide_password=False))
+    except (ArgumentError, SQLAlchemyError, ImportError):
+        raise Invalid("The address must start with postgresql:// or sqlite:///") from None
+    try:
+        yield engine
+    finally:
+        engine.dispose()

@@ -1,0 +1,60 @@
+"""``worker``: the background jobs without the dashboard, beside the product or on another machine."""
+
+import asyncio
+import signal
+import sys
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+from contextlib import nullcontext, redirect_stdout
+from typing import Final
+
+from billing_core import jobs, logs, runtime
+from billing_core.commands import Answer
+from billing_core.database import migrate
+from billing_core.errors import Conflict
+from billing_core.settings import settings
+
+_DESCRIPTION: Final = (
+    "Deliver mails, tell subscribers and gateways, apply incoming webhooks, remind and seal the ledger, until SIGTERM "
+    "or Ctrl-C. The product does all of that by itself; any number of workers may help it, and nothing is done twice. "
+    "Bill runs stay with the process that began them. On other machines workers need a PostgreSQL, and the product's "
+    "settings, its secret among them."
+)
+
+
+def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
+    command = subcommands.add_parser(
+        "worker", help="run the background jobs without the dashboard", description=_DESCRIPTION
+    )
+    command.set_defaults(run=_worker)
+
+
+def _worker(arguments: Namespace) -> Answer:
+    if not migrate.is_current(runtime.sessions().engine):
+        raise Conflict("The database is not up to date: run “python -m billing_core migrate” first")
+    _refuse_without_secret()
+    # With --json the log makes room for the one document on stdout.
+    with redirect_stdout(sys.stderr) if arguments.json else nullcontext():
+        logs.configure()
+        asyncio.run(_until_told_to_end())
+    return Answer({"ended": True}, "The worker has ended")
+
+
+def _refuse_without_secret() -> None:
+    """One that it made itself would sign what it sends so that nobody could tell it came from us."""
+    configured = settings()
+    if configured.secret_key is None and not (configured.data_dir / "secret_key").exists():
+        raise Conflict("There is no secret: set BILLING_SECRET_KEY as the product has it, or share its data folder")
+    configured.signing_key()
+
+
+async def _until_told_to_end() -> None:
+    told = asyncio.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(one, told.set)
+    # Not at the top: every other command would wait for the whole web to be loaded.
+    from billing_core.web import announced
+    from billing_core.web.api import exact_json
+
+    async with jobs.lifespan(announced.rendered, exact_json.written, beside=True):
+        print("\n  A worker runs. End it with Ctrl-C.\n", flush=True)  # noqa: T201  # the person at the terminal
+        await told.wait()

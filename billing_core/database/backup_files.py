@@ -1,0 +1,112 @@
+"""Backups as files: one SQLite database each, whole or not there at all."""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import Engine
+
+from billing_core.database import migrate
+from billing_core.database.engine import connect
+from billing_core.errors import Conflict, Invalid, NotFound
+
+# By this table a database of ours is told from another program's: the first migration made it.
+_OURS = "audit_entries"
+
+
+@contextmanager
+def new(file: Path) -> Iterator[Engine]:
+    """An empty database that becomes the file at the end, readable by its owner alone; after a failure it is gone."""
+    if not file.parent.is_dir():
+        raise Invalid(f"There is no folder {file.parent}")
+    if file.exists():
+        raise _there_already(file)
+    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
+    try:
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        engine = connect(f"sqlite:///{partial}")
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+        _seal(partial)
+        _publish(partial, file)
+    except OSError as error:
+        raise Invalid(f"{file} cannot be written: {error.strerror}") from None
+    finally:
+        for left in ("", "-wal", "-shm", "-journal"):
+            partial.with_name(partial.name + left).unlink(missing_ok=True)
+
+
+@contextmanager
+def opened(file: Path, scratch: Path) -> Iterator[Engine]:
+    """What is in a backup, brought up to date in a copy within ``scratch``: the file itself stays as it is."""
+    if not file.is_file():
+        raise NotFound(f"There is no file {file}")
+    scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="restore-", dir=scratch) as folder:
+        copy = Path(folder) / "backup.sqlite3"
+        _copy_whole(file, copy)
+        engine = connect(f"sqlite:///{copy}")
+        try:
+            migrate.upgrade(engine)
+            yield engine
+        finally:
+            engine.dispose()
+
+
+def _copy_whole(file: Path, copy: Path) -> None:
+    """Copy a backup of ours that is undamaged and not newer than this version; refuses anything else."""
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as source:
+            tables = {name for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if not {_OURS, "alembic_version"} <= tables:
+                raise Invalid(f"{file} is no backup: it is another database")
+            revision = source.execute("SELECT version_num FROM alembic_version").fetchone()
+            if revision is None or not migrate.is_known(revision[0]):
+                raise Conflict(f"{file} was made by a newer version of the product: install that one first")
+            with closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+                (found,) = target.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        if "not a database" in str(error):
+            raise Invalid(f"{file} is no backup: it is no database") from None
+        raise Invalid(f"{file} is damaged or cannot be read: {error}") from None
+    if found != "ok":
+        raise Invalid(f"{file} is damaged: {str(found).strip().splitlines()[-1]}")
+
+
+def _seal(file: Path) -> None:
+    """One file that can be read from anywhere, and that is on the disk."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _publish(partial: Path, file: Path) -> None:
+    """Give it its name, unless somebody else has taken that meanwhile."""
+    try:
+        file.hardlink_to(partial)
+    except FileExistsError:
+        raise _there_already(file) from None
+    except OSError:
+        # Not every file system knows a second name for a file.
+        if file.exists():
+            raise _there_already(file) from None
+        partial.rename(file)
+    # Nor does each let a folder be opened.
+    with suppress(OSError):
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _there_already(file: Path) -> Conflict:
+    return Conflict(f"There is a file {file} already: nothing is overwritten")

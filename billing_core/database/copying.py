@@ -1,0 +1,228 @@
+"""Copying every row into another database, whichever kinds the two are: all or nothing, and compared value by value.
+
+Values are taken as they are stored: integers, texts, instants, bytes. Nothing is decoded, computed or rounded.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnClause,
+    Connection,
+    Engine,
+    Enum,
+    MetaData,
+    Select,
+    String,
+    Table,
+    TableClause,
+    Text,
+    cast,
+    column,
+    delete,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+    table,
+)
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.types import NullType, TypeEngine
+
+from billing_core.database.types import Scaled
+from billing_core.errors import Conflict
+
+# Rows that are held in memory at once.
+BATCH: Final = 5_000
+# Nobody is signed in by a copy.
+LEFT_OUT: Final = frozenset({"user_sessions"})
+# What a database has before anybody has used it, with how many rows of it: the business that the first migration
+# puts there, and the links to set it up, one for each start of the product.
+_UNUSED: Final = {"businesses": 1, "one_time_links": 1_000}
+_LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '30s'"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """How many rows, and the sum of their digests, which does not depend on their order."""
+
+    rows: int = 0
+    digest: int = 0
+
+    def plus(self, rows: Sequence[tuple[Any, ...]]) -> "Content":
+        digest = sum(int.from_bytes(blake2b(repr(row).encode(), digest_size=16).digest()) for row in rows)
+        return Content(self.rows + len(rows), (self.digest + digest) % 2**128)
+
+
+@contextmanager
+def reading(engine: Engine, metadata: MetaData, *, alone: bool = False) -> Iterator[Connection]:
+    """One moment of the database. ``alone``: nobody may write until the end, so that nothing is left behind."""
+    if engine.dialect.name == "sqlite":
+        with engine.execution_options(begin="IMMEDIATE" if alone else "DEFERRED").connect() as connection:
+            yield connection
+        return
+    with engine.connect().execution_options(
+        isolation_level="REPEATABLE READ", postgresql_readonly=not alone
+    ) as connection:
+        if alone:
+            connection.exec_driver_sql(_LOCK_TIMEOUT)
+            _lock(connection, metadata, "SHARE")
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine, metadata: MetaData) -> Iterator[Connection]:
+    """One transaction that nobody else writes beside, committed at its end. The database is migrated."""
+    with engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(_LOCK_TIMEOUT)
+            _lock(connection, metadata, "EXCLUSIVE")
+        yield connection
+
+
+def refuse_unless_unused(connection: Connection, metadata: MetaData) -> None:
+    """Whatever somebody has written is never overwritten, and the tables of another program are left alone."""
+    there = inspect(connection).get_table_names()
+    for name in sorted(set(there) - {*metadata.tables, "alembic_version"}):
+        raise Conflict(f"That database is not empty: it has a table “{name}” that is not ours. Name an empty one")
+    for name in filter(metadata.tables.__contains__, there):
+        some = select(literal(1)).select_from(table(name)).limit(_UNUSED.get(name, 0) + 1).subquery()
+        if (connection.scalar(select(func.count()).select_from(some)) or 0) > _UNUSED.get(name, 0):
+            raise Conflict(f"That database is not empty: “{name}” has rows. Nothing is overwritten; name an empty one")
+
+
+def copy(source: Connection, target: Connection, metadata: MetaData) -> Mapping[str, int]:
+    """Fill the unused target, and return how many rows each table has. Refuses where one value came out different."""
+    tables = metadata.sorted_tables
+    for one in reversed(tables):
+        if one.name in _UNUSED:
+            target.execute(delete(one))
+    _defer(target, tables)
+    written = {one.name: _copy(source, target, one) for one in tables if one.name not in LEFT_OUT}
+    _check(target, tables)
+    for one in tables:
+        if one.name in written and _content(target, one) != written[one.name]:
+            raise Conflict(f"The copy of the table “{one.name}” differs from what was read: nothing has been copied")
+    if target.dialect.name == "postgresql":
+        _continue_numbering(target, tables)
+        # The checks that follow would be planned as for empty tables.
+        target.exec_driver_sql("ANALYZE " + ", ".join(one.name for one in tables))
+    return {name: content.rows for name, content in written.items()}
+
+
+def _copy(source: Connection, target: Connection, one: Table) -> Content:
+    stored = insert(_stored(one))
+    names = [column.name for column in _columns(one)]
+    content = Content()
+    for rows in _batches(source, one):
+        try:
+            target.execute(stored, [dict(zip(names, row, strict=True)) for row in rows])
+        except OperationalError:
+            raise
+        except DBAPIError as error:
+            # Such as a text that is longer than declared, which SQLite does not mind.
+            reason = str(error.orig).splitlines()[0]
+            raise Conflict(f"A row of the table “{one.name}” cannot be taken over: {reason}") from None
+        content = content.plus(rows)
+    return content
+
+
+def _content(connection: Connection, one: Table) -> Content:
+    content = Content()
+    for rows in _batches(connection, one):
+        content = content.plus(rows)
+    return content
+
+
+def _batches(connection: Connection, one: Table) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """In the order of the key, so that indexes are filled from left to right."""
+    key = [column.name for column in one.primary_key]
+    rows = connection.execute(_selected(one).order_by(*key), execution_options={"yield_per": BATCH})
+    for some in rows.partitions():
+        yield [tuple(row) for row in some]
+
+
+def _columns(one: Table) -> list[ColumnClause[Any]]:
+    """Those that are stored; the others are computed anew by the database."""
+    return [column(item.name, _plain(item.type)) for item in one.columns if item.computed is None]
+
+
+def _plain(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type whose values are those that are stored, without a detour over what the code makes of them."""
+    match kind:
+        case JSON():
+            return NullType()
+        case Enum():
+            return String()
+        case Scaled():
+            return BigInteger()
+        case _:
+            return kind
+
+
+def _stored(one: Table) -> TableClause:
+    return table(one.name, *_columns(one))
+
+
+def _selected(one: Table) -> Select[*tuple[Any, ...]]:
+    """JSON as the text that it is: a number in it must not become a float on the way."""
+    json = {item.name for item in one.columns if isinstance(item.type, JSON)}
+    stored = _stored(one)
+    return select(*(cast(item, Text) if item.name in json else item for item in stored.columns))
+
+
+def _lock(connection: Connection, metadata: MetaData, mode: str) -> None:
+    try:
+        connection.exec_driver_sql(f"LOCK TABLE {', '.join(sorted(metadata.tables))} IN {mode} MODE")
+    except OperationalError:
+        raise Conflict("Somebody is writing to the database: stop the product and its workers first") from None
+
+
+def _defer(connection: Connection, tables: Iterable[Table]) -> None:
+    """A row may name a later one of its own table; tables among each other are in order."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        return
+    for one, name in _self_references(connection, tables):
+        connection.exec_driver_sql(f"ALTER TABLE {one} ALTER CONSTRAINT {name} DEFERRABLE INITIALLY DEFERRED")
+
+
+def _check(connection: Connection, tables: Iterable[Table]) -> None:
+    """Every reference has what it names; from here on they are checked at once again."""
+    if connection.dialect.name == "sqlite":
+        wrong = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if wrong is not None:
+            raise Conflict(f"A row of the table “{wrong[0]}” refers to one of “{wrong[2]}” that is not there")
+        return
+    try:
+        connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+    except DBAPIError as error:
+        raise Conflict(f"A row refers to one that is not there: {str(error.orig).splitlines()[0]}") from None
+    for one, name in _self_references(connection, tables):
+        connection.exec_driver_sql(f"ALTER TABLE {one} ALTER CONSTRAINT {name} NOT DEFERRABLE")
+
+
+def _self_references(connection: Connection, tables: Iterable[Table]) -> Iterator[tuple[str, str]]:
+    quoted = connection.dialect.identifier_preparer.quote
+    inspector = inspect(connection)
+    for one in tables:
+        if any(key.column.table is one for key in one.foreign_keys):
+            for key in inspector.get_foreign_keys(one.name):
+                if key["referred_table"] == one.name and key["name"]:
+                    yield quoted(one.name), quoted(key["name"])
+
+
+def _continue_numbering(connection: Connection, tables: Iterable[Table]) -> None:
+    """PostgreSQL's sequences do not notice the numbers that were given to them."""
+    for one in tables:
+        key = one.autoincrement_column
+        if key is not None:
+            sequence = func.pg_get_serial_sequence(one.name, key.name)
+            last = func.max(key)
+            connection.execute(select(func.setval(sequence, func.coalesce(last, 1), last.is_not(None))))
