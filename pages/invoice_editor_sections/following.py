@@ -143,13 +143,20 @@ def _lines(content: Content, totals: Totals) -> None:
     currency = content.currency
     discounted = any(line.discount_percent or line.discount_minor for line in content.lines)
     rows = list(zip(content.lines, totals.lines, strict=True))
+    # Together what is there beside the menu in a narrow window; a wide one stretches them all.
     columns = [
-        tables.computed("Description", lambda row: row[0].description, width="large"),
-        tables.computed("Quantity", lambda row: formats.decimal(row[0].quantity), right=True),
-        tables.computed(f"Price, {currency}", lambda row: formats.price(row[0].unit_price, currency), right=True),
-        *([tables.computed("Discount", lambda row: _discount(row[0], currency), right=True)] if discounted else []),
-        tables.computed("Tax %", lambda row: formats.decimal(row[0].tax_rate), right=True),
-        tables.computed(f"Amount, {currency}", lambda row: formats.amount(row[1], currency), right=True),
+        tables.computed("Description", lambda row: row[0].description, width=255),
+        tables.computed("Quantity", lambda row: formats.decimal(row[0].quantity), right=True, width=70),
+        tables.computed(
+            f"Price, {currency}", lambda row: formats.price(row[0].unit_price, currency), right=True, width=76
+        ),
+        *(
+            [tables.computed("Discount", lambda row: _discount(row[0], currency), right=True, width=70)]
+            if discounted
+            else []
+        ),
+        tables.computed("Tax %", lambda row: formats.decimal(row[0].tax_rate), right=True, width=45),
+        tables.computed(f"Amount, {currency}", lambda row: formats.amount(row[1], currency), right=True, width=84),
     ]
     height: int | str = "content" if len(rows) <= _MOST_ROWS else "auto"
     tables.show(rows, columns, key="invoice_lines", alt="Lines of the invoice", height=height)
