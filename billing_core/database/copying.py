@@ -65,6 +65,7 @@ def reading(engine: Engine, metadata: MetaData, *, alone: bool = False) -> Itera
     """One moment of the database. ``alone``: nobody may write until the end, so that nothing is left behind."""
     if engine.dialect.name == "sqlite":
         with engine.execution_options(begin="IMMEDIATE" if alone else "DEFERRED").connect() as connection:
+            _take_place(connection)
             yield connection
         return
     with engine.connect().execution_options(
@@ -72,7 +73,7 @@ def reading(engine: Engine, metadata: MetaData, *, alone: bool = False) -> Itera
     ) as connection:
         if alone:
             connection.exec_driver_sql(_LOCK_TIMEOUT)
-            _lock(connection, metadata, "SHARE")
+            _take_place(connection, f"LOCK TABLE {', '.join(sorted(metadata.tables))} IN SHARE MODE")
         yield connection
 
 
@@ -82,7 +83,7 @@ def writing(engine: Engine, metadata: MetaData) -> Iterator[Connection]:
     with engine.execution_options(begin="IMMEDIATE").begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(_LOCK_TIMEOUT)
-            _lock(connection, metadata, "EXCLUSIVE")
+            _take_place(connection, f"LOCK TABLE {', '.join(sorted(metadata.tables))} IN EXCLUSIVE MODE")
         yield connection
 
 
@@ -177,9 +178,10 @@ def _selected(one: Table) -> Select[*tuple[Any, ...]]:
     return select(*(cast(item, Text) if item.name in json else item for item in stored.columns))
 
 
-def _lock(connection: Connection, metadata: MetaData, mode: str) -> None:
+def _take_place(connection: Connection, statement: str = "SELECT 1") -> None:
+    """Begin, and wait for whoever writes. SQLite takes the place with the beginning itself."""
     try:
-        connection.exec_driver_sql(f"LOCK TABLE {', '.join(sorted(metadata.tables))} IN {mode} MODE")
+        connection.exec_driver_sql(statement)
     except OperationalError:
         raise Conflict("Somebody is writing to the database: stop the product and its workers first") from None
 

@@ -34,7 +34,7 @@ PATIENCE_SECONDS = 10
 def start(*, beside: bool = False) -> None:
     """Take up what the last process left, and be ready for more. Makes no connection but to the database.
 
-    ``beside`` the product nothing of its own is taken up: DBOS would hand a bill run over while the product is at it,
+    ``beside`` the product nothing is taken up: DBOS would hand a bill run over while the product is at it,
     and the run would stop with this process.
     """
     DBOS(
