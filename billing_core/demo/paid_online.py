@@ -33,7 +33,7 @@ from billing_core.demo.link_story import (
 )
 from billing_core.identity import Actor
 from billing_core.invoices.models import Invoice, InvoiceState
-from billing_core.invoices.payment_links import PaymentLink
+from billing_core.invoices.payment_links import Mode, PaymentLink
 from billing_core.payments.models import Payment
 from billing_core.settings import settings
 
@@ -122,7 +122,7 @@ def _expired(story: Story) -> None:
         return
     story.now = over + MOMENT
     with story.sessions.begin() as session:
-        expiry.end_due(session, story.actor, now=story.now)
+        expiry.end_due(session, story.actor, mode=Mode.SANDBOX, now=story.now)
     deliver(story)
     story.at(over.date() + timedelta(days=3))
     transfer(story, story.amount_minor)

@@ -1,4 +1,7 @@
-"""Payment links end with their last day. Looked for every hour, so that a process that was off catches up."""
+"""Payment links end with their last day, and those of a trial when the product collects for good.
+
+Looked for at the start and every hour, so that a process that was off catches up.
+"""
 
 from datetime import datetime
 from typing import Any, Final
@@ -7,10 +10,11 @@ import structlog
 from dbos import DBOS
 
 from billing_core import runtime
-from billing_core.collecting import expiry
+from billing_core.collecting import choice, expiry
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.jobs import outbox_delivery
+from billing_core.settings import settings
 
 log = structlog.get_logger()
 
@@ -34,7 +38,7 @@ def end_due(now: datetime | None = None) -> int:
     ended = 0
     while True:
         with runtime.sessions().begin() as session:
-            some = expiry.end_due(session, SYSTEM, now=now)
+            some = expiry.end_due(session, SYSTEM, mode=choice.mode(settings()), now=now)
         if not some:
             break
         ended += some

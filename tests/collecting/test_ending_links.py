@@ -111,7 +111,7 @@ def test_links_end_with_their_last_day_and_unanswered_ones_are_given_up(sessions
 
     def end_due(now):
         with sessions.begin() as session:
-            return expiry.end_due(session, SYSTEM, now=now)
+            return expiry.end_due(session, SYSTEM, mode=Mode.TEST, now=now)
 
     assert end_due(NOW + timedelta(minutes=59)) == 0
     assert end_due(NOW + timedelta(hours=1)) == 1

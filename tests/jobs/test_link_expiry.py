@@ -3,13 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from billing_core import runtime
 from billing_core.collecting import expiry
-from billing_core.invoices.payment_links import LinkState, PaymentLink
+from billing_core.invoices.models import Invoice
+from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 from billing_core.jobs import link_expiry
 from billing_core.outbox.models import OutboxMessage
+from billing_core.settings import settings
 from tests.collecting.linked import a_link
 from tests.payments.books import NOW, a_customer, an_open_invoice
 
@@ -18,6 +21,31 @@ from tests.payments.books import NOW, a_customer, an_open_invoice
 def database_url(sqlite_url) -> str:
     """What ends a link is proved on both databases elsewhere."""
     return sqlite_url
+
+
+@pytest.mark.parametrize(
+    ("key", "left"),
+    [
+        (None, {"sandbox", "test", "live"}),
+        ("sk_test_0123456789", {"test", "live"}),
+        ("sk_live_0123456789", {"live"}),
+    ],
+)
+def test_what_was_a_trial_ends_when_the_product_collects_for_good(sessions, monkeypatch, key, left):
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+    monkeypatch.setattr(settings(), "stripe_secret_key", SecretStr(key) if key else None)
+    with sessions.begin() as session:
+        customer = a_customer(session)
+        for mode in Mode:
+            a_link(session, an_open_invoice(session, customer)).mode = mode
+
+    assert link_expiry.end_due(NOW) == 3 - len(left)
+
+    with sessions() as session:
+        active = select(PaymentLink).where(PaymentLink.state == LinkState.ACTIVE)
+        assert {link.mode.value for link in session.scalars(active)} == left
+        payable = session.scalars(select(Invoice.id).where(Invoice.payment_url.is_not(None))).all()
+        assert len(payable) == len(left)
 
 
 def test_all_that_are_over_end_a_few_at_a_time(sessions, monkeypatch):
