@@ -33,12 +33,12 @@ def end_due(session: Session, actor: Actor, *, mode: Mode, now: datetime, limit:
     for link_id, invoice_id in session.execute(due).all():
         invoice = queries.for_change(session, actor, invoice_id)
         link = session.get_one(PaymentLink, link_id, populate_existing=True)
-        if link.state is LinkState.ACTIVE and link.mode in _TRIALS[mode]:
-            because = f"It was issued in {link.mode} mode, and the product collects in {mode} mode now"
-            lifecycle.end_link(session, actor, invoice, state=LinkState.DEACTIVATED, because=because, now=now)
-            ended += 1
-        elif link.state is LinkState.ACTIVE:
-            lifecycle.end_link(session, actor, invoice, state=LinkState.EXPIRED, because=EXPIRED, now=now)
+        if link.state is LinkState.ACTIVE:
+            state, because = LinkState.EXPIRED, EXPIRED
+            if link.mode in _TRIALS[mode]:
+                state = LinkState.DEACTIVATED
+                because = f"It was issued in {link.mode} mode, and the product collects in {mode} mode now"
+            lifecycle.end_link(session, actor, invoice, state=state, because=because, now=now)
             ended += 1
         elif link.state is LinkState.ISSUING:
             payment_links.abandon(session, actor, link, invoice, because=UNANSWERED, now=now)
