@@ -12,6 +12,8 @@ from billing_core.commands import Answer
 from billing_core.database import migrate
 from billing_core.errors import Conflict
 from billing_core.settings import settings
+from billing_core.web import announced
+from billing_core.web.api import exact_json
 
 _DESCRIPTION: Final = (
     "Deliver mails, tell subscribers and gateways, apply incoming webhooks, remind and seal the ledger, until SIGTERM "
@@ -51,10 +53,6 @@ async def _until_told_to_end() -> None:
     told = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, told.set)
-    # Not at the top: every other command would wait for the whole web to be loaded.
-    from billing_core.web import announced
-    from billing_core.web.api import exact_json
-
     async with jobs.lifespan(announced.rendered, exact_json.written, beside=True):
         print("\n  A worker runs. End it with Ctrl-C.\n", flush=True)  # noqa: T201  # the person at the terminal
         await told.wait()

@@ -1,0 +1,100 @@
+"""``worker``: the jobs without the dashboard."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+from sqlalchemy import select
+
+from billing_core import runtime
+from billing_core.__main__ import main
+from billing_core.dates import utc_now
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.payment_links import Mode
+from billing_core.mailing import service
+from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.payments.models import Payment
+from billing_core.settings import settings
+from tests.collecting.linked import linked, paying
+from tests.collecting.stripe_events import store
+from tests.invoices.company import GRACE, TODAY, a_customer, a_draft
+from tests.outbox.post_office import MailServer, PostOffice
+
+MAILS = 6
+
+
+def started(database_url: str, folder, smtp_url: str) -> subprocess.Popen:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BILLING_", "STRIPE_"))}
+    ours = {"BILLING_DATABASE_URL": database_url, "BILLING_DATA_DIR": str(folder), "BILLING_SMTP_URL": smtp_url}
+    ours |= {"BILLING_MAIL_FROM": "billing@ours.example", "BILLING_SECRET_KEY": "s" * 32}
+    command = [sys.executable, "-m", "billing_core", "--json", "worker"]
+    return subprocess.Popen(command, env=kept | ours, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_workers_do_everything_once_and_end_when_they_are_told_to(sessions, database_url, tmp_path):
+    """Mails and an event of the gateway wait; nobody serves a page."""
+    beside_each_other = 2 if sessions.engine.dialect.name == "postgresql" else 1
+    with sessions.begin() as session:
+        customer = a_customer(session)
+        for number in range(MAILS):
+            draft = a_draft(session, customer, customer_email=f"ap{number}@acme.example").id
+            service.send_invoice(session, GRACE, draft, now=utc_now(), today=TODAY)
+        invoice, link = linked(session, ref="B")
+        link.mode = Mode.SANDBOX
+        store(session, paying(link, invoice).succeeded(), now=utc_now())
+        invoice_id = invoice.id
+    office = PostOffice()
+    with MailServer(office) as url:
+        workers = [started(database_url, tmp_path, url) for _ in range(beside_each_other)]
+        try:
+            office.wait_for(MAILS)
+            while not worked_off(sessions, invoice_id):
+                assert all(worker.poll() is None for worker in workers), [worker.communicate() for worker in workers]
+                time.sleep(0.1)
+        finally:
+            for worker in workers:
+                worker.send_signal(signal.SIGTERM)
+            told = [worker.communicate(timeout=60) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * beside_each_other, told
+    # The log leaves stdout to the one document that --json promises.
+    assert [json.loads(out) for out, _ in told] == [{"ended": True}] * beside_each_other
+    assert all("A worker runs" in log and "rror" not in log for _, log in told), told
+    assert Counter(office.recipients) == {f"ap{number}@acme.example": 1 for number in range(MAILS)}
+    with sessions() as session:
+        assert len(session.scalars(select(Payment)).all()) == 1
+
+
+def worked_off(sessions, invoice_id: int) -> bool:
+    with sessions() as session:
+        states = set(session.scalars(select(OutboxMessage.state).where(OutboxMessage.channel == "mail")))
+        paid = session.get_one(Invoice, invoice_id).state == InvoiceState.PAID
+    return paid and states == {MessageState.DELIVERED}
+
+
+@pytest.fixture
+def without_secret(monkeypatch, tmp_path):
+    monkeypatch.setenv("BILLING_DATA_DIR", str(tmp_path))
+    settings.cache_clear()
+    yield tmp_path
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_makes_no_secret_of_its_own(sessions, without_secret, monkeypatch, capsys):
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+    assert main(["worker"]) == 1
+    assert "set BILLING_SECRET_KEY as the product has it" in capsys.readouterr().err
+    assert not (without_secret / "secret_key").exists()
+
+
+@pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)
+def test_a_worker_leaves_migrating_to_others(empty_database, monkeypatch, capsys):
+    monkeypatch.setattr(runtime, "sessions", lambda: empty_database)
+    assert main(["worker"]) == 1
+    assert "run “python -m billing_core migrate” first" in capsys.readouterr().err
