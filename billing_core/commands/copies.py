@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from billing_core import proof, runtime, schema
@@ -131,7 +131,8 @@ def _copied(source: Engine, target: Engine, *, alone: bool = False, noted: tuple
                 raise Conflict("The copy does not hold, and has been undone: " + "; ".join(wrong))
             if noted:
                 _note(written, *noted, sum(rows.values()))
-    except OperationalError as error:
+    except DBAPIError as error:
+        # Such as a server that is away, a disk that is full, or an account that may make no tables.
         raise UpstreamFailed(f"A database cannot be reached or used: {str(error.orig).splitlines()[0]}") from None
     return _Copied(rows, wrong)
 
@@ -154,7 +155,10 @@ def _refuse_outdated(engine: Engine) -> None:
 
 def _next_file() -> Path:
     folder = settings().data_dir / "backups"
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise Invalid(f"{folder} cannot be made: {error.strerror}") from None
     return folder / f"billing-{utc_now():%Y%m%dT%H%M%SZ}.sqlite3"
 
 
@@ -178,7 +182,7 @@ def _other(url: str) -> Iterator[Engine]:
         if not url or target.get_backend_name() not in ("sqlite", "postgresql"):
             raise Invalid("The address must start with postgresql:// or sqlite:///")
         engine = connect(target.render_as_string(hide_password=False))
-    except (ArgumentError, SQLAlchemyError, ImportError):
+    except (SQLAlchemyError, ImportError):
         raise Invalid("The address must start with postgresql:// or sqlite:///") from None
     try:
         yield engine
