@@ -140,8 +140,8 @@ def test_a_company_moves_to_postgresql_into_a_file_and_back(filled_file, in_use,
     assert not left_in(tmp_path / "data")
 
 
-def test_a_backup_has_a_place_of_its_own_and_says_what_it_does_not_hold(filled, in_use, tmp_path, capsys):
-    in_use(filled)
+def test_a_backup_has_a_place_of_its_own_and_says_what_it_does_not_hold(unused, in_use, tmp_path, capsys):
+    in_use(unused)
     assert main(["backup"]) == 0
     said = capsys.readouterr().out
     (file,) = (tmp_path / "data" / "backups").iterdir()
