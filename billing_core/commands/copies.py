@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine, func, make_url, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from billing_core import proof, runtime, schema
 from billing_core.audit import service as audit
+from billing_core.audit.models import AuditEntry
 from billing_core.commands import Answer, verify
 from billing_core.database import backup_files, connect, copying, migrate
 from billing_core.dates import utc_now
@@ -76,7 +77,7 @@ def _backup(arguments: Namespace) -> Answer:
     return copied.answer(
         {"file": str(file), "bytes": file.stat().st_size},
         f"{copied.total:,} rows of {len(copied.rows)} tables are in {file}",
-        _secret_is_missing("It"),
+        f"It does not hold the secret: keep {_secret()} too, in another place",
     )
 
 
@@ -86,16 +87,23 @@ def _restore(arguments: Namespace) -> Answer:
         copied = _copied(backup, engine, noted=("database.restore", arguments.file.name))
     with runtime.sessions()() as session:
         waiting = proof.count(session, OutboxMessage, OutboxMessage.state == MessageState.WAITING)
+        last = session.scalar(select(func.max(AuditEntry.at)).where(AuditEntry.subject_kind != "database"))
     lines = [
         f"{copied.total:,} rows of {len(copied.rows)} tables are in {_shown(engine)}. Everybody signs in anew",
-        _secret_is_missing("The backup"),
+        f"The secret was not in the backup: {_secret()} must be as it was then, before the product starts",
     ]
+    if last:
+        lines.append(
+            f"The last change in it was made on {last:%Y-%m-%d at %H:%M} UTC. Numbers of invoices that were sent since "
+            "would be given again, and payments that came in since are missing: see “Backups” in the README first"
+        )
     if waiting:
         lines.append(
             f"{waiting:,} messages were waiting to leave: they do when the product starts, also those that have left "
             "since the backup. Without BILLING_SMTP_URL mails are held back then, to be looked at"
         )
-    return copied.answer({"database": _shown(engine), "waiting_messages": waiting}, *lines)
+    data = {"database": _shown(engine), "waiting_messages": waiting, "last_change": last and last.isoformat()}
+    return copied.answer(data, *lines)
 
 
 def _move(arguments: Namespace) -> Answer:
@@ -111,7 +119,7 @@ def _move(arguments: Namespace) -> Answer:
             {"from": _shown(source), "database": _shown(target)},
             f"{copied.total:,} rows of {len(copied.rows)} tables are in {_shown(target)}. Everybody signs in anew",
             f"{change}, then start the product. What is still written to {_shown(source)} is not in the new one",
-            "The secret stays: keep BILLING_SECRET_KEY or the data folder’s secret_key as it is",
+            f"The secret is not in a database: keep {_secret()} as it is",
         )
 
 
@@ -162,11 +170,10 @@ def _next_file() -> Path:
     return folder / f"billing-{utc_now():%Y%m%dT%H%M%SZ}.sqlite3"
 
 
-def _secret_is_missing(holder: str) -> str:
-    """Keys of subscribers and tokens are derived from it."""
+def _secret() -> str:
+    """Where the process has it. Keys of subscribers and tokens are derived from it."""
     configured = settings()
-    name = "BILLING_SECRET_KEY" if configured.secret_key else f"the file {configured.data_dir / 'secret_key'}"
-    return f"{holder} does not hold the secret: keep {name} too, in another place"
+    return "BILLING_SECRET_KEY" if configured.secret_key else f"the file {configured.data_dir / 'secret_key'}"
 
 
 def _shown(engine: Engine) -> str:

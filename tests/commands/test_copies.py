@@ -119,7 +119,14 @@ def test_a_company_moves_to_postgresql_into_a_file_and_back(filled_file, in_use,
     assert "nothing is overwritten" in capsys.readouterr().err
 
     restored = in_use(back)
-    assert main(["restore", str(file)]) == 0
+    capsys.readouterr()
+    assert main(["--json", "restore", str(file)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    with closing(sqlite3.connect(filled_file)) as connection:
+        ((waiting,),) = connection.execute("SELECT count(*) FROM outbox_messages WHERE state = 'waiting'")
+        ((last,),) = connection.execute("SELECT max(at) FROM audit_entries")
+    assert (answer["waiting_messages"], answer["last_change"]) == (waiting, f"{last.replace(' ', 'T')}+00:00")
+    assert answer["rows"] == moved["rows"] + 1
     assert main(["verify"]) == 0
 
     # What the audit log tells of the ways is all that came to it.
@@ -293,7 +300,7 @@ def test_what_is_no_whole_backup_of_ours_is_refused(backup_file, unused, in_use,
     assert left_in(tmp_path / "data") == set()
 
 
-def test_a_backup_of_an_older_version_is_brought_up_to_date_and_stays_as_it_is(unused, in_use, tmp_path):
+def test_a_backup_of_an_older_version_is_brought_up_to_date_and_stays_as_it_is(database_url, in_use, tmp_path):
     old = tmp_path / "old.sqlite3"
     engine = connect(f"sqlite:///{old}")
     with engine.execution_options(begin="IMMEDIATE").begin() as connection:
@@ -301,7 +308,7 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date_and_stays_as_it_is(u
         connection.execute(text("UPDATE businesses SET name = 'Old & Sons'"))
     engine.dispose()
     before = old.read_bytes()
-    sessions = in_use(unused)
+    sessions = in_use(database_url)
     assert main(["restore", str(old)]) == 0
     with sessions() as session:
         assert session.execute(text("SELECT name, invoice_format FROM businesses")).all() == [
