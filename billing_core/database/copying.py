@@ -118,20 +118,38 @@ def copy(source: Connection, target: Connection, metadata: MetaData) -> Mapping[
 
 
 def _copy(source: Connection, target: Connection, one: Table) -> Content:
-    stored = insert(_stored(one))
-    names = [column.name for column in _columns(one)]
+    add = _add_on_postgresql if target.dialect.name == "postgresql" else _add
     content = Content()
     for rows in _batches(source, one):
         try:
-            target.execute(stored, [dict(zip(names, row, strict=True)) for row in rows])
-        except OperationalError:
-            raise
+            add(target, one, rows)
         except DBAPIError as error:
-            # Such as a text that is longer than declared, which SQLite does not mind.
+            if isinstance(error.orig, target.dialect.loaded_dbapi.OperationalError):
+                raise
+            # Such as a text that is longer than declared, which SQLite does not mind. The first line has no values.
             reason = str(error.orig).splitlines()[0]
             raise Conflict(f"A row of the table “{one.name}” cannot be taken over: {reason}") from None
         content = content.plus(rows)
     return content
+
+
+def _add(target: Connection, one: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    names = [column.name for column in _columns(one)]
+    target.execute(insert(_stored(one)), [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def _add_on_postgresql(target: Connection, one: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """By COPY, which takes a fraction of the time that INSERT would."""
+    quoted = target.dialect.identifier_preparer.quote
+    names = ", ".join(quoted(column.name) for column in _columns(one))
+    statement = f"COPY {quoted(one.name)} ({names}) FROM STDIN"
+    cursor: Any = target.connection.cursor()
+    try:
+        with cursor, cursor.copy(statement) as lines:
+            for row in rows:
+                lines.write_row(row)
+    except target.dialect.loaded_dbapi.DatabaseError as error:
+        raise DBAPIError(statement, None, error) from None
 
 
 def _content(connection: Connection, one: Table) -> Content:
