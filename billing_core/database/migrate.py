@@ -8,6 +8,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from billing_core.errors import Conflict
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # Two processes that start at once on PostgreSQL must not both migrate.
 _ADVISORY_LOCK = 7_236_114
@@ -21,13 +23,15 @@ def configuration(connection: Connection | None = None) -> Config:
 
 
 def upgrade(engine: Engine) -> bool:
-    """Apply what is missing, in one transaction. Returns whether anything was."""
+    """Apply what is missing, in one transaction. Returns whether anything was. Refuses a newer version's database."""
     with engine.execution_options(begin="IMMEDIATE").begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
         before = MigrationContext.configure(connection).get_current_revision()
         if before == head():
             return False
+        if before is not None and not is_known(before):
+            raise Conflict("The database was made by a newer version of the product: install that one")
         command.upgrade(configuration(connection), "head")
         return True
 

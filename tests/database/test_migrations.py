@@ -1,5 +1,6 @@
 """The migrations build exactly the tables that the code declares, on both databases."""
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -8,7 +9,8 @@ from sqlalchemy import CheckConstraint, inspect, select, text
 from billing_core import schema
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
-from billing_core.database import migrate
+from billing_core.database import connect, migrate
+from billing_core.errors import Conflict
 from billing_core.invoices.models import NumberSeries
 
 
@@ -34,6 +36,15 @@ def test_check_constraints_are_the_declared_ones(sessions):
 def test_a_second_migration_changes_nothing(sessions):
     assert migrate.upgrade(sessions.engine) is False
     assert migrate.is_current(sessions.engine)
+
+
+def test_a_database_of_a_newer_version_is_left_alone(sqlite_url):
+    engine = connect(sqlite_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Conflict, match="newer version"):
+        migrate.upgrade(engine)
+    engine.dispose()
 
 
 def test_a_database_of_the_first_release_keeps_its_data(empty_database):
