@@ -18,6 +18,7 @@ MEASUREMENTS = (
     "exporting",
     "importing",
     "pages",
+    "money_pages",
     "documents",
     "ledger",
     "invoicing",

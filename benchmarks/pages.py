@@ -53,20 +53,20 @@ def run(scratch: Path) -> list[dict]:
     rows = []
     for page, query in [("overview.py", OVERVIEW), *((page, {}) for page in PAGES), *DETAILS.items()]:
         name = page.removesuffix(".py") + ("".join(f"?{key}={value}" for key, value in query.items()))
-        large, small, script, *bare = _milliseconds(
-            _visit(million, page, query),
-            _visit(thousand, page, query),
+        large, small, script, *bare = milliseconds(
+            visit(million, page, query),
+            visit(thousand, page, query),
             nothing,
             # What a detail shows is not there on an empty database.
-            *([] if DETAILS.get(page) == query else [_visit(empty, page, query)]),
+            *([] if DETAILS.get(page) == query else [visit(empty, page, query)]),
         )
-        rows.append(_row(f"{name}: 1,000,000 orders against 1,000", large, small, "<= 1.5"))
-        rows += [_row(f"{name}: 1,000,000 orders against an empty database", large, each, "<= 1.5") for each in bare]
-        rows.append(_row(f"{name}: 1,000,000 orders against an empty script", large, script, ""))
+        rows.append(row(f"{name}: 1,000,000 orders against 1,000", large, small, "<= 1.5"))
+        rows += [row(f"{name}: 1,000,000 orders against an empty database", large, each, "<= 1.5") for each in bare]
+        rows.append(row(f"{name}: 1,000,000 orders against an empty script", large, script, ""))
     return rows
 
 
-def _row(name: str, ours: float, limit: float, aim: str) -> dict:
+def row(name: str, ours: float, limit: float, aim: str) -> dict:
     return {
         "name": name,
         "ours": round(ours, 1),
@@ -77,7 +77,7 @@ def _row(name: str, ours: float, limit: float, aim: str) -> dict:
     }
 
 
-def _visit(sessions: Sessions, page: str, query: dict[str, str]) -> Callable[[], None]:
+def visit(sessions: Sessions, page: str, query: dict[str, str]) -> Callable[[], None]:
     token = _signed_in(sessions)
     app = AppTest.from_file(NAVIGATION, default_timeout=120)
 
@@ -94,7 +94,7 @@ def _visit(sessions: Sessions, page: str, query: dict[str, str]) -> Callable[[],
     return once
 
 
-def _milliseconds(*runs: Callable[[], object]) -> list[float]:
+def milliseconds(*runs: Callable[[], object]) -> list[float]:
     """The fastest of each over a few turns, after one that imports and compiles."""
     taken: list[list[float]] = [[] for _ in runs]
     for _ in range(1 + RUNS):

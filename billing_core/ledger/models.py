@@ -113,6 +113,21 @@ class UnsealedEntry(Base):
     )
 
 
+class LedgerDay(Base):
+    """What the sealed entries of a kind posted to an account on one day, in minor units; the rest is in no day yet.
+
+    ``kind``: for what undid an entry, the kind of that entry.
+    """
+
+    __tablename__ = "ledger_days"
+
+    account: Mapped[Account] = mapped_column(primary_key=True)
+    kind: Mapped[EntryKind] = mapped_column(primary_key=True)
+    effective_on: Mapped[date] = mapped_column(primary_key=True)
+    currency: Mapped[str] = mapped_column(String(3), primary_key=True)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+
+
 class LedgerSeal(Base):
     """One link of the chain: ``digest`` covers the entry, its postings and the digest before it (SHA-256, hex)."""
 

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import among
+from billing_core.ledger import days
 from billing_core.ledger.models import LedgerEntry, LedgerPosting, LedgerSeal, UnsealedEntry
 
 # What the digest before the first one is taken to be.
@@ -51,7 +52,7 @@ SIDE_COLUMNS = (
 
 
 def seal(session: Session, *, now: datetime, limit: int = 5_000) -> int:
-    """Chain the next committed entries, at most ``limit`` of them, and return how many there were.
+    """Chain the next committed entries, at most ``limit`` of them, add them to their days, and return how many.
 
     Two that seal at once take turns; whoever writes entries waits for neither of them on PostgreSQL.
     """
@@ -69,6 +70,7 @@ def seal(session: Session, *, now: datetime, limit: int = 5_000) -> int:
         sequence, digest = sequence + 1, digest_of(entry, sides.get(entry.id, ()), digest)
         seals.append({"sequence": sequence, "entry_id": entry.id, "digest": digest, "sealed_at": now})
     connection.execute(insert(_SEALS), seals)
+    days.add(connection, entry_ids)
     connection.execute(delete(UnsealedEntry).where(among(UnsealedEntry.entry_id, entry_ids)))
     return len(seals)
 

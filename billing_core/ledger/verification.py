@@ -6,12 +6,20 @@ What the documents keep of it is proven where the documents are known.
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from billing_core import proof
-from billing_core.ledger import sealing
-from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting, LedgerSeal, UnsealedEntry
+from billing_core.ledger import days, sealing
+from billing_core.ledger.models import (
+    Account,
+    EntryKind,
+    LedgerDay,
+    LedgerEntry,
+    LedgerPosting,
+    LedgerSeal,
+    UnsealedEntry,
+)
 from billing_core.proof import Check
 
 # Links of the chain looked at together: what is held in memory at once.
@@ -23,6 +31,7 @@ def checks(session: Session) -> Iterator[Check]:
     yield _balance(session)
     yield _repetition(session)
     yield _reversals(session)
+    yield _days(session)
     yield _places_in_the_chain(session)
     yield _digests(session)
 
@@ -90,6 +99,23 @@ def _reversals(session: Session) -> Check:
         "Each reversal is the opposite of the entry that it reverses",
         proof.count(session, LedgerEntry, LedgerEntry.kind == EntryKind.REVERSAL),
         proof.named(session, statement, "ledger entry {0}, which reverses {1}"),
+    )
+
+
+def _days(session: Session) -> Check:
+    """The kept totals less what the sealed entries posted come to nothing, day by day."""
+    sealed = days.posted().join(LedgerSeal, LedgerSeal.entry_id == LedgerEntry.id).subquery()
+    kept = [getattr(LedgerDay, name) for name in days.KEY]
+    both = union_all(
+        select(*(sealed.c[name] for name in days.KEY), sealed.c.amount_minor),
+        select(*kept, -LedgerDay.amount_minor),
+    ).subquery()
+    key = [both.c[name] for name in days.KEY]
+    statement = select(*key).group_by(*key).having(func.sum(both.c.amount_minor) != 0).order_by(*key)
+    return Check(
+        "What is kept for each day is what the sealed ledger entries of that day posted",
+        proof.count(session, LedgerDay),
+        proof.named(session, statement, "{2}: {0}, {1} in {3}"),
     )
 
 

@@ -4,7 +4,7 @@ import enum
 import secrets
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.businesses.models import Business
@@ -54,6 +54,13 @@ class Payment(Base):
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("fee_minor >= 0 AND fee_minor <= amount_minor", name="fee"),
         Index("ix_payments_received", "received_on", "id"),
+        # What all that stand come to is read from this index alone.
+        Index(
+            "ix_payments_standing",
+            *("currency", "amount_minor"),
+            sqlite_where=text("undone_at IS NULL"),
+            postgresql_where=text("undone_at IS NULL"),
+        ),
         Index("ix_payments_customer", "customer_id", "received_on", "id"),
         Index("uq_payments_gateway_key", "gateway_key", unique=True),
         Index("ix_payments_intent_id", "intent_id"),

@@ -164,21 +164,21 @@ def page(
 
 def count(session: Session, actor: Actor, wanted: PaymentFilter) -> int:
     actor.require(Permission.PAYMENT_READ)
-    statement = select(func.count()).select_from(Payment).join(Customer, Customer.id == Payment.customer_id)
-    return session.scalar(statement.where(*_conditions(actor, wanted))) or 0
+    return session.scalar(_summing(actor, wanted, func.count())) or 0
 
 
 def totals(session: Session, actor: Actor, wanted: PaymentFilter) -> list[Money]:
     """What the payments that match and still stand come to, one Money a currency."""
     actor.require(Permission.PAYMENT_READ)
-    statement = (
-        select(func.sum(Payment.amount_minor), Payment.currency)
-        .join(Customer, Customer.id == Payment.customer_id)
-        .where(*_conditions(actor, wanted), Payment.undone_at.is_(None))
-        .group_by(Payment.currency)
-        .order_by(Payment.currency)
-    )
+    sums = _summing(actor, wanted, func.sum(Payment.amount_minor), Payment.currency).where(Payment.undone_at.is_(None))
+    statement = sums.group_by(Payment.currency).order_by(Payment.currency)
     return [Money(int(minor), currency) for minor, currency in session.execute(statement)]
+
+
+def _summing(actor: Actor, wanted: PaymentFilter, *what: Any) -> Select[*tuple[Any, ...]]:
+    """Over all that match; customers are looked at only where they are searched for."""
+    statement = select(*what).select_from(Payment).where(*_conditions(actor, wanted))
+    return statement.join(Customer, Customer.id == Payment.customer_id) if wanted.text.strip() else statement
 
 
 def one(session: Session, actor: Actor, payment_id: int) -> PaymentRow:

@@ -62,13 +62,7 @@ def by_currency(session: Session, actor: Actor, asked: Scope) -> list[AgeingRow]
     """One row a currency: now (``asked.today``), as at a day, as known at an instant."""
     actor.require(Permission.INVOICE_READ)
     asked = _for(actor, asked)
-    owed = debts.owed(asked)
-    # Added up by day first, in the order of the index: the buckets then look at some hundred days, not at each invoice.
-    days = (
-        select(owed.c.currency, owed.c.due_on, func.count().label("invoices"), func.sum(owed.c.amount).label("amount"))
-        .group_by(owed.c.currency, owed.c.due_on)
-        .subquery()
-    )
+    days = debts.by_due_date(asked)
     sums = [func.sum(days.c.invoices), *_by_bucket(days, debts.day(asked))]
     rows = session.execute(select(days.c.currency, *sums).group_by(days.c.currency).order_by(days.c.currency))
     return [AgeingRow(currency, int(invoices), tuple(map(int, amounts))) for currency, invoices, *amounts in rows]
@@ -92,7 +86,7 @@ def customer_count(session: Session, actor: Actor, asked: Scope) -> int:
     """How many rows ``by_customer`` has."""
     actor.require(Permission.INVOICE_READ)
     owed = debts.owed(_for(actor, asked))
-    rows = select(owed.c.customer_id).group_by(owed.c.customer_id, owed.c.currency).subquery()
+    rows = select(owed.c.customer_id).group_by(owed.c.currency, owed.c.customer_id).subquery()
     return session.scalar(select(func.count()).select_from(rows)) or 0
 
 

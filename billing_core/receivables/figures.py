@@ -4,22 +4,21 @@ Their rows come from the ledger, so each can be asked for as at any day and as i
 owed now the invoices keep as well; ``verify`` proves that the two agree.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Final
 
 from sqlalchemy import Select, Subquery, case, func, select
-from sqlalchemy.orm import aliased
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.figures import Figure, Scope
 from billing_core.invoices.models import Invoice
-from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
+from billing_core.ledger.models import Account, LedgerPosting
 from billing_core.ledger.queries import counting
 from billing_core.payments.models import Payment
-from billing_core.receivables import debts
+from billing_core.receivables import debts, flows
 from billing_core.receivables.ageing import BUCKETS, Bucket
 
 
@@ -31,10 +30,7 @@ def _outstanding_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
     asked = debts.at_its_end(asked)
     if debts.is_now(asked):
         return _summed(debts.owed(asked))
-    # The sum alone needs no invoice: one index holds all of it.
-    wanted = debts.counted(asked, Account.RECEIVABLE)
-    amount = func.sum(LedgerPosting.amount_minor)
-    return select(LedgerPosting.currency, amount).where(*counting(wanted)).group_by(LedgerPosting.currency)
+    return _summed(flows.balance(asked, Account.RECEIVABLE))
 
 
 def _aged(bucket: Bucket, asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -45,8 +41,10 @@ def _aged(bucket: Bucket, asked: Scope) -> Select[*tuple[Any, ...]]:
 
 def _aged_kept(bucket: Bucket, asked: Scope) -> Select[*tuple[Any, ...]]:
     asked = debts.at_its_end(asked)
-    owed = debts.owed(asked)
-    return _summed(owed).where(bucket.holds(owed.c.due_on, debts.day(asked)))
+    days = debts.by_due_date(asked)
+    # Not as a condition: SQLite would look for the days by another index, and at each invoice for its amount.
+    amount = func.sum(case((bucket.holds(days.c.due_on, debts.day(asked)), days.c.amount), else_=0))
+    return select(days.c.currency, amount).group_by(days.c.currency).having(amount != 0)
 
 
 def _customer_credit(asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -68,7 +66,7 @@ def _customer_credit(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _invoiced(asked: Scope) -> Select[*tuple[Any, ...]]:
-    posted = happened(asked, EntryKind.INVOICE, [Account.RECEIVABLE])
+    posted = flows.happened(asked, *flows.INVOICED)
     return (
         select(
             Invoice.id.label("id"),
@@ -84,7 +82,7 @@ def _invoiced(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _collected(asked: Scope) -> Select[*tuple[Any, ...]]:
-    posted = happened(asked, EntryKind.PAYMENT, [Account.CASH, Account.FEES])
+    posted = flows.happened(asked, *flows.COLLECTED)
     reference = case((Payment.reference == "", ""), else_=", " + Payment.reference)
     return (
         select(
@@ -102,43 +100,11 @@ def _collected(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _collected_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _summed(happened(asked, EntryKind.PAYMENT, [Account.CASH, Account.FEES]))
+    return _summed(flows.by_day(asked, *flows.COLLECTED))
 
 
 def _invoiced_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _summed(happened(asked, EntryKind.INVOICE, [Account.RECEIVABLE]))
-
-
-def happened(asked: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Subquery:
-    """The postings to these accounts by entries of a kind, and by what reversed such entries, each on its own day."""
-    undone = aliased(LedgerEntry)
-    statement = (
-        select(
-            func.coalesce(LedgerEntry.reverses_id, LedgerEntry.id).label("first_entry_id"),
-            LedgerPosting.invoice_id,
-            LedgerEntry.effective_on,
-            LedgerEntry.currency,
-            LedgerPosting.amount_minor.label("amount"),
-        )
-        .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
-        .outerjoin(undone, undone.id == LedgerEntry.reverses_id)
-        .where(
-            LedgerEntry.kind.in_((kind, EntryKind.REVERSAL)),
-            func.coalesce(undone.kind, LedgerEntry.kind) == kind,
-            LedgerPosting.account.in_(accounts),
-        )
-    )
-    if asked.period is not None:
-        statement = statement.where(asked.period.contains(LedgerEntry.effective_on))
-    if asked.currency is not None:
-        statement = statement.where(LedgerEntry.currency == asked.currency)
-    if asked.customer_id is not None:
-        statement = statement.where(LedgerEntry.customer_id == asked.customer_id)
-    if asked.as_at is not None:
-        statement = statement.where(LedgerEntry.effective_on <= asked.as_at)
-    if asked.known_at is not None:
-        statement = statement.where(LedgerEntry.recorded_at <= asked.known_at)
-    return statement.subquery()
+    return _summed(flows.by_day(asked, *flows.INVOICED))
 
 
 def _rows_of(owed: Subquery) -> Select[*tuple[Any, ...]]:

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.dates import first_of_month
 from billing_core.figures import Scope
-from billing_core.ledger.models import Account, EntryKind
-from billing_core.receivables.figures import happened
+from billing_core.receivables import flows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,8 @@ class MonthOfMoney:
 def by_month(session: Session, asked: Scope) -> list[MonthOfMoney]:
     """The months of the period in which anything happened, by currency: the figures Invoiced and Collected of each."""
     parts = (
-        ("invoiced", happened(asked, EntryKind.INVOICE, [Account.RECEIVABLE])),
-        ("collected", happened(asked, EntryKind.PAYMENT, [Account.CASH, Account.FEES])),
+        ("invoiced", flows.by_day(asked, *flows.INVOICED)),
+        ("collected", flows.by_day(asked, *flows.COLLECTED)),
     )
     statement = union_all(
         *(

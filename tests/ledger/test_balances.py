@@ -74,7 +74,7 @@ def test_balances_are_what_adding_up_says(session, entries, day, minute, by, onl
     assert dict(zip(keys, (row.amount_minor for row in found), strict=True)) == {
         key: amount for key, amount in expected.items() if amount
     }
-    assert proof == [()] * 5
+    assert proof == [()] * 6
 
 
 def test_a_balance_is_one_amount_a_currency(session):

@@ -13,7 +13,10 @@ from billing_core.ledger import sealing, service, verification
 from billing_core.ledger.models import LedgerEntry, LedgerSeal, UnsealedEntry
 from tests.ledger.books import NOW, TODAY, a_payment_entry, an_invoice_entry, parties
 
-BALANCE, REPETITION, REVERSALS, PLACES, DIGESTS = range(5)
+BALANCE, REPETITION, REVERSALS, DAYS, PLACES, DIGESTS = range(6)
+WHOLE = [()] * 6
+# What an entry of an invoice posts to.
+ITS_DAY = tuple(f"2026-05-04: {account}, invoice in USD" for account in ("receivable", "revenue", "tax_payable"))
 
 
 def posted(session, count=3):
@@ -69,11 +72,11 @@ def test_the_chain_goes_on_where_it_ended(session):
 
     assert [sealing.seal(session, now=NOW, limit=2) for _ in range(4)] == [2, 2, 1, 0]
 
-    assert wrong(session) == [()] * 5
+    assert wrong(session) == WHOLE
 
 
 def test_a_ledger_without_entries_is_whole(session):
-    assert wrong(session) == [()] * 5
+    assert wrong(session) == WHOLE
 
 
 @pytest.mark.parametrize(
@@ -85,15 +88,20 @@ def test_a_ledger_without_entries_is_whole(session):
             {
                 DIGESTS: ("ledger entry 2 (seal 2)",),
                 REPETITION: tuple(f"posting {n} of ledger entry 2" for n in (4, 5, 6)),
+                DAYS: tuple(line for was in ITS_DAY for line in (was, was.replace("05-04", "05-05"))),
             },
         ),
         (
             "UPDATE ledger_postings SET amount_minor = amount_minor + 1 WHERE id = 4",
-            {DIGESTS: ("ledger entry 2 (seal 2)",), BALANCE: ("ledger entry 2",)},
+            {DIGESTS: ("ledger entry 2 (seal 2)",), BALANCE: ("ledger entry 2",), DAYS: ITS_DAY[:1]},
         ),
         ("UPDATE ledger_postings SET detail = '7' WHERE id = 6", {DIGESTS: ("ledger entry 2 (seal 2)",)}),
         ("UPDATE ledger_postings SET customer_id = 99 WHERE id = 5", {REPETITION: ("posting 5 of ledger entry 2",)}),
-        ("DELETE FROM ledger_postings WHERE entry_id = 2", {DIGESTS: ("ledger entry 2 (seal 2)",)}),
+        (
+            "DELETE FROM ledger_postings WHERE entry_id = 2",
+            {DIGESTS: ("ledger entry 2 (seal 2)",), DAYS: ITS_DAY},
+        ),
+        ("UPDATE ledger_days SET amount_minor = amount_minor - 1 WHERE account = 'revenue'", {DAYS: ITS_DAY[1:2]}),
         (
             "UPDATE ledger_seals SET digest = 'f' || substr(digest, 2) WHERE sequence = 2 AND digest NOT LIKE 'f%'",
             {DIGESTS: ("ledger entry 2 (seal 2)", "ledger entry 3 (seal 3)")},
@@ -103,6 +111,7 @@ def test_a_ledger_without_entries_is_whole(session):
             {
                 DIGESTS: ("ledger entry 3 (seal 3)",),
                 PLACES: ("ledger entry 2", "1 of the first 3 seals are missing"),
+                DAYS: ITS_DAY,
             },
         ),
     ],
@@ -112,7 +121,7 @@ def test_what_was_changed_afterwards_is_found(session, change, found):
     sealing.seal(session, now=NOW)
     as_if_nothing_refused(session, change)
 
-    assert wrong(session) == [found.get(check, ()) for check in range(5)]
+    assert wrong(session) == [found.get(check, ()) for check in range(6)]
 
 
 def test_an_entry_that_neither_waits_nor_is_sealed_is_found(session):
@@ -156,7 +165,7 @@ def test_two_that_seal_at_once_make_one_chain(sessions):
 
     assert sum(counts) == 400
     with sessions() as session:
-        assert wrong(session) == [()] * 5
+        assert wrong(session) == WHOLE
         assert session.scalar(select(func.max(LedgerSeal.sequence))) == 400
 
 
@@ -192,5 +201,5 @@ def test_an_entry_that_commits_late_is_sealed_late(sessions):
     with sessions() as session:
         order = session.scalars(select(LedgerSeal.entry_id).order_by(LedgerSeal.sequence)).all()
         assert order == sorted(order, reverse=True)
-        assert wrong(session) == [()] * 5
+        assert wrong(session) == WHOLE
         assert session.scalar(select(func.count()).select_from(LedgerEntry)) == 2

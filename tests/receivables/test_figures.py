@@ -5,10 +5,11 @@ from datetime import date, timedelta
 import pytest
 
 from billing_core import catalogue, figures
-from billing_core.dates import Period
+from billing_core.dates import Period, utc_now
 from billing_core.errors import Forbidden, NotFound
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
+from billing_core.ledger import sealing
 from billing_core.receivables import figures as money
 from billing_core.receivables.debts import scope
 from billing_core.reports import figures as of_reports
@@ -17,8 +18,8 @@ from tests.receivables.history import FIRST, History
 JANUARY, FEBRUARY = Period.month_of(FIRST), Period.month_of(date(2026, 2, 1))
 
 
-@pytest.fixture
-def history(session) -> History:
+@pytest.fixture(params=[0, 4, 1_000], ids=["nothing is sealed", "some is sealed", "all is sealed"])
+def history(session, request) -> History:
     """January: 100.00 and 50.00 invoiced, 40.00 paid. February: 50.00 cancelled, 40.00 undone, 70.00 paid."""
     history = History(session)
     customer = history.a_customer("C1")
@@ -29,6 +30,7 @@ def history(session) -> History:
     history.cancel(second)
     history.undo_payment(wrong)
     history.pay({first: 70_00}, kept=3_00)
+    sealing.seal(session, now=utc_now(), limit=request.param)
     return history
 
 

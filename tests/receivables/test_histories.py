@@ -8,15 +8,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing_core import figures
-from billing_core.dates import Period
+from billing_core.dates import Period, utc_now
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
+from billing_core.ledger import sealing
 from billing_core.ledger import verification as ledger_verification
 from billing_core.receivables import ageing, statement, verification
 from billing_core.receivables import figures as money
 from billing_core.receivables.statement import Wanted
 from tests.receivables.history import FIRST, History, play, steps
 
+# How many of the entries have their seal.
+SEALED = st.integers(0, 12)
 DAYS = st.dates(FIRST - timedelta(days=15), FIRST + timedelta(days=250))
 
 
@@ -48,9 +51,11 @@ def nonzero(totals: dict) -> dict:
 def playing(session):
     """Play steps in a database that is as it was before afterwards."""
 
-    def play_and_check(wanted, check):
+    def play_and_check(wanted, check, sealed=0):
         with session.begin_nested() as savepoint:
-            check(play(session, wanted))
+            history = play(session, wanted)
+            sealing.seal(session, now=utc_now(), limit=sealed)
+            check(history)
             savepoint.rollback()
             session.expunge_all()
 
@@ -61,18 +66,18 @@ anything = settings(max_examples=15, suppress_health_check=[HealthCheck.function
 
 
 @anything
-@given(steps)
-def test_whatever_happens_the_documents_keep_what_the_ledger_says(session, playing, wanted):
+@given(steps, SEALED)
+def test_whatever_happens_the_documents_keep_what_the_ledger_says(session, playing, wanted, sealed):
     def check(_history):
         checks = [*ledger_verification.checks(session), *verification.checks(session, today=FIRST)]
         assert [(found.name, found.wrong) for found in checks if found.wrong] == []
 
-    playing(wanted, check)
+    playing(wanted, check, sealed)
 
 
 @anything
-@given(steps, DAYS, st.none() | st.integers(0, 14))
-def test_ageing_and_its_figures_are_what_adding_up_says(session, playing, wanted, day, known):
+@given(steps, DAYS, st.none() | st.integers(0, 14), SEALED)
+def test_ageing_and_its_figures_are_what_adding_up_says(session, playing, wanted, day, known, sealed):
     def check(history):
         instants = sorted({change.known for change in history.debts})
         known_at = None if known is None else instants[known % len(instants)]
@@ -92,7 +97,7 @@ def test_ageing_and_its_figures_are_what_adding_up_says(session, playing, wanted
                 assert nonzero(figures.value(session, figure, asked)) == nonzero(amounts)
                 assert nonzero(figures.proven(session, figure, asked)) == nonzero(amounts)
 
-    playing(wanted, check)
+    playing(wanted, check, sealed)
 
 
 @anything

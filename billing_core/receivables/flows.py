@@ -1,0 +1,91 @@
+"""What flowed through the ledger, each amount on its own day: invoiced, collected, and what is left in an account."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, Subquery, func, select, union_all
+from sqlalchemy.orm import aliased
+
+from billing_core.figures import Scope
+from billing_core.ledger.models import Account, EntryKind, LedgerDay, LedgerEntry, LedgerPosting, UnsealedEntry
+from billing_core.ledger.queries import counting
+from billing_core.receivables import debts
+
+# The entries' kind, and the accounts that say how much.
+INVOICED: Final = (EntryKind.INVOICE, (Account.RECEIVABLE,))
+COLLECTED: Final = (EntryKind.PAYMENT, (Account.CASH, Account.FEES))
+
+
+def happened(asked: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Subquery:
+    """(first_entry_id, invoice_id, effective_on, currency, amount): the postings to these accounts by entries of a
+    kind, and by what reversed such entries, each on its own day."""
+    return _postings(asked, kind, accounts).where(*_within(asked, LedgerEntry)).subquery()
+
+
+def by_day(asked: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Subquery:
+    """(effective_on, currency, amount) that add up to ``happened``: the days that are kept and what is in none yet."""
+    if not _kept_knows(asked):
+        return happened(asked, kind, accounts)
+    kept = select(LedgerDay.effective_on, LedgerDay.currency, LedgerDay.amount_minor.label("amount"))
+    kept = kept.where(LedgerDay.kind == kind, LedgerDay.account.in_(accounts), *_within(asked, LedgerDay))
+    # By their ids, and by the postings' own day: so that nothing but what waits for its seal is looked at.
+    waiting = LedgerEntry.id.in_(select(UnsealedEntry.entry_id))
+    newest = _postings(asked, kind, accounts).where(waiting, *_within(asked, LedgerPosting)).subquery()
+    return union_all(kept, select(newest.c.effective_on, newest.c.currency, newest.c.amount)).subquery()
+
+
+def balance(asked: Scope, account: Account) -> Subquery:
+    """(effective_on, currency, amount) that add up to what an account holds at the end of ``as_at``, or now."""
+    asked = replace(asked, period=None)
+    posted = select(LedgerPosting.effective_on, LedgerPosting.currency, LedgerPosting.amount_minor.label("amount"))
+    posted = posted.where(*counting(debts.counted(asked, account)))
+    if not _kept_knows(asked):
+        # The sum needs no invoice: one index holds all of it.
+        return posted.subquery()
+    kept = select(LedgerDay.effective_on, LedgerDay.currency, LedgerDay.amount_minor.label("amount"))
+    kept = kept.where(LedgerDay.account == account, *_within(asked, LedgerDay))
+    newest = posted.where(LedgerPosting.entry_id.in_(select(UnsealedEntry.entry_id)))
+    return union_all(kept, newest).subquery()
+
+
+def _kept_knows(asked: Scope) -> bool:
+    """The kept days know neither customers nor when something became known."""
+    return asked.customer_id is None and asked.known_at is None
+
+
+def _postings(asked: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Select[*tuple[Any, ...]]:
+    undone = aliased(LedgerEntry)
+    statement = (
+        select(
+            func.coalesce(LedgerEntry.reverses_id, LedgerEntry.id).label("first_entry_id"),
+            LedgerPosting.invoice_id,
+            LedgerEntry.effective_on,
+            LedgerEntry.currency,
+            LedgerPosting.amount_minor.label("amount"),
+        )
+        .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
+        .outerjoin(undone, undone.id == LedgerEntry.reverses_id)
+        .where(
+            LedgerEntry.kind.in_((kind, EntryKind.REVERSAL)),
+            func.coalesce(undone.kind, LedgerEntry.kind) == kind,
+            LedgerPosting.account.in_(accounts),
+        )
+    )
+    if asked.customer_id is not None:
+        statement = statement.where(LedgerEntry.customer_id == asked.customer_id)
+    if asked.known_at is not None:
+        statement = statement.where(LedgerEntry.recorded_at <= asked.known_at)
+    return statement
+
+
+def _within(asked: Scope, of: type[LedgerEntry] | type[LedgerPosting] | type[LedgerDay]) -> list[ColumnElement[bool]]:
+    """The days and the currency asked for."""
+    conditions: list[ColumnElement[bool]] = []
+    if asked.period is not None:
+        conditions.append(asked.period.contains(of.effective_on))
+    if asked.currency is not None:
+        conditions.append(of.currency == asked.currency)
+    if asked.as_at is not None:
+        conditions.append(of.effective_on <= asked.as_at)
+    return conditions
