@@ -27,10 +27,8 @@ def _outstanding(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _outstanding_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
-    asked = debts.at_its_end(asked)
-    if debts.is_now(asked):
-        return _summed(debts.owed(asked))
-    return _summed(flows.balance(asked, Account.RECEIVABLE))
+    left = flows.balance(debts.at_its_end(asked), Account.RECEIVABLE)
+    return _summed(left).having(func.sum(left.c.amount) != 0)
 
 
 def _aged(bucket: Bucket, asked: Scope) -> Select[*tuple[Any, ...]]:

@@ -45,7 +45,7 @@ def test_everything_agrees_and_says_over_how_much(session, history):
         ("UPDATE invoices SET refunded_minor = 2900 WHERE id = 1", {REFUNDS}),
         ("UPDATE invoices SET state = 'cancelled' WHERE id = 3", {INVOICES, FIGURES}),
         ("UPDATE invoices SET state = 'draft' WHERE id = 3", {INVOICES, FIGURES}),
-        ("UPDATE invoices SET currency = 'EUR' WHERE id = 3", {INVOICES}),
+        ("UPDATE invoices SET currency = 'EUR' WHERE id = 3", {INVOICES, FIGURES}),
         ("UPDATE payments SET amount_minor = 12501", {PAYMENTS}),
         ("UPDATE payments SET fee_minor = 199", {PAYMENTS}),
         ("UPDATE payments SET undone_at = created_at", {ALLOCATIONS, PAYMENTS}),
