@@ -59,6 +59,8 @@ def _sqlite(url: str, **options: Any) -> Engine:
             "foreign_keys = ON",
             "temp_store = FILE",
             "cache_size = -65536",
+            # Pages, 16 MB: whoever's commit reaches it brings the file up to date for all.
+            "wal_autocheckpoint = 4000",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
