@@ -13,7 +13,7 @@ from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 EXPIRED: Final = "Its last day is over"
 UNANSWERED: Final = "The gateway never answered"
 # What collected in trial before each mode. A link that asks for real money stays: it can still be paid.
-_TRIALS: Final = {Mode.SANDBOX: (), Mode.TEST: (Mode.SANDBOX,), Mode.LIVE: (Mode.SANDBOX, Mode.TEST)}
+TRIALS: Final = {Mode.SANDBOX: (), Mode.TEST: (Mode.SANDBOX,), Mode.LIVE: (Mode.SANDBOX, Mode.TEST)}
 # Nobody waits for so long: whoever asked for the link has asked again, or has given up.
 PATIENCE: Final = timedelta(hours=1)
 
@@ -35,7 +35,7 @@ def end_due(session: Session, actor: Actor, *, mode: Mode, now: datetime, limit:
         link = session.get_one(PaymentLink, link_id, populate_existing=True)
         if link.state is LinkState.ACTIVE:
             state, because = LinkState.EXPIRED, EXPIRED
-            if link.mode in _TRIALS[mode]:
+            if link.mode in TRIALS[mode]:
                 state = LinkState.DEACTIVATED
                 because = f"It was issued in {link.mode} mode, and the product collects in {mode} mode now"
             lifecycle.end_link(session, actor, invoice, state=state, because=because, now=now)
@@ -47,7 +47,7 @@ def end_due(session: Session, actor: Actor, *, mode: Mode, now: datetime, limit:
 
 
 def _over(mode: Mode, now: datetime) -> ColumnElement[bool]:
-    ended = or_(PaymentLink.expires_at <= now, PaymentLink.mode.in_(_TRIALS[mode]))
+    ended = or_(PaymentLink.expires_at <= now, PaymentLink.mode.in_(TRIALS[mode]))
     expired = and_(PaymentLink.state == LinkState.ACTIVE, ended)
     unanswered = and_(PaymentLink.state == LinkState.ISSUING, PaymentLink.created_at <= now - PATIENCE)
     return or_(expired, unanswered)

@@ -7,10 +7,15 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from contextlib import nullcontext, redirect_stdout
 from typing import Final
 
+from sqlalchemy import select
+
 from billing_core import jobs, logs, runtime
+from billing_core.collecting import choice
+from billing_core.collecting.expiry import TRIALS
 from billing_core.commands import Answer
 from billing_core.database import migrate
 from billing_core.errors import Conflict
+from billing_core.invoices.payment_links import PaymentLink
 from billing_core.settings import settings
 from billing_core.web import announced
 from billing_core.web.api import exact_json
@@ -34,6 +39,7 @@ def _worker(arguments: Namespace) -> Answer:
     if not migrate.is_current(runtime.sessions().engine):
         raise Conflict("The database is not up to date: run “python -m billing_core migrate” first")
     _refuse_without_secret()
+    _refuse_without_key()
     # With --json the log makes room for the one document on stdout.
     with redirect_stdout(sys.stderr) if arguments.json else nullcontext():
         logs.configure()
@@ -47,6 +53,18 @@ def _refuse_without_secret() -> None:
     if configured.secret_key is None and not (configured.data_dir / "secret_key").exists():
         raise Conflict("There is no secret: set BILLING_SECRET_KEY as the product has it, or share its data folder")
     configured.signing_key()
+
+
+def _refuse_without_key() -> None:
+    """One that collects in another mode than the product would set aside the events that tell what was paid."""
+    ours = choice.mode(settings())
+    with runtime.sessions()() as session:
+        newest = session.scalar(select(PaymentLink.mode).order_by(PaymentLink.id.desc()).limit(1))
+    if newest not in (None, ours, *TRIALS[ours]):
+        raise Conflict(
+            f"The product collects in {newest} mode, and this worker would in {ours} mode: "
+            "set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET as the product has them"
+        )
 
 
 async def _until_told_to_end() -> None:

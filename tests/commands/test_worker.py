@@ -9,10 +9,12 @@ import time
 from collections import Counter
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select
 
-from billing_core import runtime
+from billing_core import logs, runtime
 from billing_core.__main__ import main
+from billing_core.commands import worker
 from billing_core.dates import utc_now
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
@@ -26,6 +28,8 @@ from tests.invoices.company import GRACE, TODAY, a_customer, a_draft
 from tests.outbox.post_office import MailServer, PostOffice
 
 MAILS = 6
+# What a trial left behind is no sign of another key.
+FITTING = [(None, "sandbox", False), ("sk_test_0", "sandbox", False), ("sk_live_0", "test", False)]
 
 
 def started(database_url: str, folder, smtp_url: str) -> subprocess.Popen:
@@ -50,17 +54,17 @@ def test_workers_do_everything_once_and_end_when_they_are_told_to(sessions, data
         invoice_id = invoice.id
     office = PostOffice()
     with MailServer(office) as url:
-        workers = [started(database_url, tmp_path, url) for _ in range(beside_each_other)]
+        running = [started(database_url, tmp_path, url) for _ in range(beside_each_other)]
         try:
             office.wait_for(MAILS)
             while not worked_off(sessions, invoice_id):
-                assert all(worker.poll() is None for worker in workers), [worker.communicate() for worker in workers]
+                assert all(one.poll() is None for one in running), [one.communicate() for one in running]
                 time.sleep(0.1)
         finally:
-            for worker in workers:
-                worker.send_signal(signal.SIGTERM)
-            told = [worker.communicate(timeout=60) for worker in workers]
-    assert [worker.returncode for worker in workers] == [0] * beside_each_other, told
+            for one in running:
+                one.send_signal(signal.SIGTERM)
+            told = [one.communicate(timeout=60) for one in running]
+    assert [one.returncode for one in running] == [0] * beside_each_other, told
     # The log leaves stdout to the one document that --json promises.
     assert [json.loads(out) for out, _ in told] == [{"ended": True}] * beside_each_other
     assert all("A worker runs" in log and "rror" not in log for _, log in told), told
@@ -91,6 +95,27 @@ def test_a_worker_makes_no_secret_of_its_own(sessions, without_secret, monkeypat
     assert main(["worker"]) == 1
     assert "set BILLING_SECRET_KEY as the product has it" in capsys.readouterr().err
     assert not (without_secret / "secret_key").exists()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("key", "newest", "refused"), [(None, "live", True), ("sk_test_0", "live", True), *FITTING])
+def test_a_worker_that_would_collect_in_another_mode_than_the_product_is_refused(
+    sessions, monkeypatch, capsys, key, newest, refused
+):
+    """It would set aside what tells of the product's payments."""
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+    monkeypatch.setattr(settings(), "stripe_secret_key", SecretStr(key) if key else None)
+    monkeypatch.setattr(worker, "_until_told_to_end", ended)
+    monkeypatch.setattr(logs, "configure", lambda: None)
+    with sessions.begin() as session:
+        linked(session, ref="A")[1].mode = Mode.SANDBOX
+        linked(session, ref="B")[1].mode = Mode(newest)
+    assert main(["worker"]) == int(refused)
+    assert ("set STRIPE_SECRET_KEY" in capsys.readouterr().err) is refused
+
+
+async def ended() -> None:
+    """At once."""
 
 
 @pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)
