@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     def _redis_can_be_one(cls, given: str) -> str:
         """Another address would fail at every request. It is not repeated: it may hold a password."""
         text = given.strip()
-        if text and not _REDIS.match(text):
+        if text and not _is_redis(text):
             raise SystemExit("BILLING_REDIS_URL is not the address of a Redis such as redis://:password@host:6379/0")
         return text
 
@@ -175,6 +175,19 @@ class Settings(BaseSettings):
         if not self._kept:
             self._kept = _kept_secret(self.data_dir / "secret_key")
         return self._kept
+
+
+def _is_redis(text: str) -> bool:
+    """Whether an address has what its kind needs: ports are numbers, and sentinels are asked for a service by name."""
+    if not _REDIS.match(text):
+        return False
+    try:
+        parts = urlsplit(text)
+        # Of several hosts each has a port of its own.
+        named = parts.scheme != "redis+sentinel" or len(parts.path) > 1
+        return named and ("," in parts.netloc or parts.port != 0)
+    except ValueError:
+        return False
 
 
 def _kept_secret(file: Path) -> str:

@@ -47,12 +47,32 @@ def test_trusted_origins_are_sites_and_never_patterns():
             Settings(trusted_origins=given)
 
 
-@pytest.mark.parametrize("given", ["redis://:secret@h:6379/0", "rediss://h", " redis+unix:///run/redis.sock "])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "redis://:secret@h:6379/0",
+        "rediss://h",
+        " redis+unix:///run/redis.sock ",
+        "redis+cluster://a:7000,b:7000",
+        "redis+sentinel://a:26379,b:26379/ours",
+    ],
+)
 def test_a_redis_is_named_by_its_address(given):
     assert Settings(redis_url=given).redis_url == given.strip()
 
 
-@pytest.mark.parametrize("given", ["h:6379", "http://:secret@h", "redis://", "memory://"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "h:6379",
+        "http://:secret@h",
+        "redis://",
+        "memory://",
+        "redis://:secret@h:port",
+        "redis://[h",
+        "redis+sentinel://:secret@h:26379",
+    ],
+)
 def test_what_is_no_redis_refuses_to_start_without_being_repeated(given):
     with pytest.raises(SystemExit, match="BILLING_REDIS_URL") as refused:
         Settings(redis_url=given)

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from typing import Final, TypeVar
 
 import structlog
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
+from redis.exceptions import RedisClusterException
 
 from billing_core.settings import settings
 
@@ -22,10 +23,13 @@ class _Shared:
     """The Redis of the settings. ``away_until``: when it is asked again, by the process's own clock."""
 
     def __init__(self) -> None:
-        patience = {"socket_timeout": 1, "socket_connect_timeout": 1}
-        storage = storage_from_string(settings().redis_url, wrap_exceptions=True, **patience)
-        self.limiter = MovingWindowRateLimiter(storage)
         self.away_until = 0.0
+
+    @cached_property
+    def limiter(self) -> MovingWindowRateLimiter:
+        """Made when it is asked: a cluster is looked for then, and may be away."""
+        patience = {"socket_timeout": 1, "socket_connect_timeout": 1}
+        return MovingWindowRateLimiter(storage_from_string(settings().redis_url, wrap_exceptions=True, **patience))
 
 
 def counted(count: Callable[[MovingWindowRateLimiter], _T]) -> _T:
@@ -35,9 +39,10 @@ def counted(count: Callable[[MovingWindowRateLimiter], _T]) -> _T:
         if time.monotonic() >= shared.away_until:
             try:
                 return count(shared.limiter)
-            except StorageError as error:
+            except (StorageError, RedisClusterException) as error:
                 shared.away_until = time.monotonic() + AWAY_SECONDS
-                _log.warning("the shared limits cannot be reached", kind=type(error.storage_error).__name__)
+                kind = type(getattr(error, "storage_error", error)).__name__
+                _log.warning("the shared limits cannot be reached", kind=kind)
     return count(_own())
 
 

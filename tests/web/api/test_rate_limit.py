@@ -87,8 +87,8 @@ def test_each_key_counts_for_itself_and_so_does_each_address_without_one(client,
 def redis_at(monkeypatch):
     """``redis_at(port)``: the product shares its counts there, whether it answers or not."""
 
-    def at(port: int) -> None:
-        monkeypatch.setenv("BILLING_REDIS_URL", f"redis://127.0.0.1:{port}")
+    def at(port: int, scheme: str = "redis") -> None:
+        monkeypatch.setenv("BILLING_REDIS_URL", f"{scheme}://127.0.0.1:{port}")
         settings.cache_clear()
 
     yield at
@@ -96,8 +96,9 @@ def redis_at(monkeypatch):
     settings.cache_clear()
 
 
-def test_without_the_shared_redis_each_process_counts_for_itself(client, clock, redis_at):
-    redis_at(1)
+@pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
+def test_without_the_shared_redis_each_process_counts_for_itself(client, clock, redis_at, scheme):
+    redis_at(1, scheme)
     assert [ask(client).status_code for _ in range(11)] == [404] * 10 + [429]
 
 
