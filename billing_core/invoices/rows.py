@@ -30,6 +30,7 @@ class InvoiceRow:
     tax_minor: int
     total_minor: int
     paid_minor: int
+    written_off_minor: int
     refunded_minor: int
     due_minor: int
     reference: str

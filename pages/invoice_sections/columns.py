@@ -20,6 +20,9 @@ _COLORS = {
     InvoiceStatus.CANCELLED: "gray",
 }
 
+# Beside the published status, which does not know it.
+_WRITTEN_OFF = "Written off"
+
 
 def columns(today: date, *, with_customer: bool = True) -> list[tables.Column]:
     customer = [tables.text("Customer", "customer_name", order="customer_name", width=150)] if with_customer else []
@@ -39,7 +42,11 @@ def columns(today: date, *, with_customer: bool = True) -> list[tables.Column]:
 
 def status_badge(today: date) -> tables.Column:
     names = {formats.words(status): color for status, color in _COLORS.items()}
-    return tables.badge("Status", lambda row: formats.words(row.status(today)), names)
+
+    def status(row: InvoiceRow) -> list[str]:
+        return [formats.words(row.status(today)), *([_WRITTEN_OFF] if row.written_off_minor else [])]
+
+    return tables.badges("Status", status, {**names, _WRITTEN_OFF: "orange"})
 
 
 def number(row: InvoiceRow) -> str:

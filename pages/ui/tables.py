@@ -112,8 +112,13 @@ def instant(label: str, name: str, zone: str, *, order: str = "") -> Column:
 
 def badge(label: str, cell: Callable[[Any], str], colors: dict[str, str]) -> Column:
     """A status as a coloured mark."""
+    return badges(label, lambda row: [cell(row)], colors)
+
+
+def badges(label: str, cell: Callable[[Any], list[str]], colors: dict[str, str]) -> Column:
+    """Several of them in one cell."""
     config = st.column_config.MultiselectColumn(label, options=list(colors), color=list(colors.values()))
-    return Column(label, lambda row: [cell(row)], config)
+    return Column(label, cell, config)
 
 
 def link(label: str, address: Callable[[Any], str], shown: str = ":material/open_in_new:") -> Column:

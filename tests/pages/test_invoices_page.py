@@ -10,7 +10,7 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices import following
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.outbox.models import MessageState, OutboxMessage
-from billing_core.payments import received
+from billing_core.payments import received, write_offs
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.received import Received
 from pages.invoice_sections import filtering
@@ -364,3 +364,11 @@ def test_cancelling_asks_why_and_says_what_becomes_of_each(page_as, company, ses
     assert {name for name in ("late", "open", "paid", "draft") if states[company[name]] is InvoiceState.CANCELLED} == {
         *("late", "open", "draft"),
     }
+
+
+def test_a_written_off_invoice_says_so_beside_its_status(page_as, sessions, company):
+    with sessions.begin() as session:
+        write_offs.write_off(session, SYSTEM, company["open"], reason="Insolvent", today=TODAY, now=LATER)
+    page = page_as("finance").visit("invoices.py", invoices_tab="cancelled", invoices_sort="Number ↑")
+
+    assert [list(each) for each in page.dataframe[0].value["Status"]] == [["Cancelled", "Written off"], ["Cancelled"]]
