@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
@@ -38,6 +39,9 @@ class Refused:
     said: str
 
 
+ANOTHER: Final = Refused(422, "This Idempotency-Key belongs to another request. Use a new one for each.")
+
+
 def begin(session: Session, caller: str, key: str, fingerprint: str, *, now: datetime) -> int | Kept | Refused:
     """The id under which this request is now known, or the answer that it got, or why it gets none."""
     session.execute(delete(IdempotentRequest).where(IdempotentRequest.started_at <= now - KEPT))
@@ -54,7 +58,7 @@ def begin(session: Session, caller: str, key: str, fingerprint: str, *, now: dat
     if row is None:
         return Refused(409, "A request with this Idempotency-Key has just ended. Send it again.")
     if row.fingerprint != fingerprint:
-        return Refused(422, "This Idempotency-Key belongs to another request. Use a new one for each.")
+        return ANOTHER
     if row.status is not None:
         return _kept(row)
     if row.changed_at is not None and row.changed_at <= now - ANSWERED_WITHIN:

@@ -1,6 +1,5 @@
 """Getting a token with an e-mail address and a password, and the token that a browser's changes need."""
 
-import json
 import zlib
 from typing import Annotated, Any
 
@@ -115,17 +114,18 @@ def create_token(request: Request, given: Annotated[Credentials, Depends(_creden
     if wait := attempts.wait_seconds():
         raise HTTPException(429, "Too many attempts to sign in.", headers={"Retry-After": str(wait)})
     begun = _begun(request, given, address)
-    match begun:
-        case Kept():
-            return _answer(bearer.signed_again(begun.body.decode()), {REPLAYED: "true"})
-        case Refused():
-            return problems.answer(request.scope, problems.of_status(begun.status, begun.said))
+    if isinstance(begun, Refused):
+        return _refused(request, begun)
     token = None
     try:
         with runtime.sessions()() as session:
             verified = sign_in.verify(session, email=given.email, password=given.password.get_secret_value())
         if verified is None:
             return problems.answer(request.scope, problems.of_status(401, _WRONG))
+        if isinstance(begun, Kept):
+            again = bearer.signed_again(begun.body.decode(), verified.password_hash)
+            attempts.succeeded()
+            return _answer(again, {REPLAYED: "true"}) if again else _refused(request, repeats.ANOTHER)
         with runtime.sessions().begin() as session:
             token = sign_in.token(session, verified, address=address, now=utc_now())
             if begun is not None:
@@ -133,11 +133,15 @@ def create_token(request: Request, given: Annotated[Credentials, Depends(_creden
                 kept = Kept(200, {}, zlib.compress(bearer.unsigned(token).encode()))
                 repeats.finish(session, begun, kept, status=kept.status)
     finally:
-        if begun is not None and token is None:
+        if isinstance(begun, int) and token is None:
             with runtime.sessions().begin() as session:
                 repeats.forget(session, begun)
     attempts.succeeded()
     return _answer(token, {})
+
+
+def _refused(request: Request, refused: Refused) -> Response:
+    return problems.answer(request.scope, problems.of_status(refused.status, refused.said))
 
 
 def _answer(token: str, headers: dict[str, str]) -> Response:
@@ -148,19 +152,17 @@ def _answer(token: str, headers: dict[str, str]) -> Response:
 def _begun(request: Request, given: Credentials, address: str) -> int | Kept | Refused | None:
     """What is known of this request by its ``Idempotency-Key``; None where it has none.
 
-    Nobody is known yet: the keys of one address are one caller's. What was asked is kept as a digest that only we can
-    make, because a password is in it.
+    Nobody is known yet: the keys of one address are one caller's. The password is left out of what is kept of the
+    request, and compared each time: nobody gets a token again who would not get one.
     """
     key = request.headers.get(HEADER)
     if key is None:
         return None
     if said := unfit(key):
         return Refused(400, said)
-    asked = json.dumps([given.email, given.password.get_secret_value()])
+    asked = settings().derived(f"token request {given.email}").hex()
     with runtime.sessions().begin() as session:
-        return repeats.begin(
-            session, f"token {address}"[:80], key, settings().derived(f"token request {asked}").hex(), now=utc_now()
-        )
+        return repeats.begin(session, f"token {address}"[:80], key, asked, now=utc_now())
 
 
 @router.get(

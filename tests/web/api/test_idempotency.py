@@ -9,7 +9,9 @@ from sqlalchemy import func, select, update
 
 from billing_core.audit.models import AuditEntry
 from billing_core.dates import utc_now
+from billing_core.identity import passwords
 from billing_core.identity.idempotent import IdempotentRequest
+from billing_core.identity.models import User
 from billing_core.web.api import idempotency, repeats
 from tests.web.api import probe
 from tests.web.forms import PASSWORD
@@ -151,6 +153,24 @@ def test_a_repeated_request_for_a_token_gets_the_same_token_and_none_is_kept(bro
         assert first.json()["access_token"] not in kept
         assert PASSWORD not in kept
         assert session.scalar(select(func.count()).where(AuditEntry.action == "user.token")) == 1
+
+
+def test_a_token_is_given_again_only_to_whom_one_would_be_given(browser, sessions, ana):
+    client = browser()
+
+    def asked(password=PASSWORD):
+        body = {"email": "ana@example.com", "password": password}
+        return client.post("/api/v1/auth/token", json=body, headers=KEY).status_code
+
+    def changed(**facts):
+        with sessions.begin() as session:
+            session.execute(update(User).where(User.email == "ana@example.com").values(**facts))
+
+    assert (asked(), asked("wrong"), asked()) == (200, 401, 200)
+    changed(active=False)
+    assert asked() == 401
+    changed(active=True, password_hash=passwords.hashed("another " + PASSWORD))
+    assert (asked(), asked("another " + PASSWORD)) == (401, 422)
 
 
 def test_the_key_of_one_request_for_a_token_is_refused_for_another(browser, ana):
