@@ -54,7 +54,7 @@ def refundable(session: Session, actor: Actor, payment_id: int) -> Refundable:
     left = _left(session, payment)
     waiting = _unanswered(session, payment_id)
     unanswered = Money(waiting.amount_minor, waiting.currency) if waiting else None
-    return Refundable(payment_id, left, _problem(payment, left), unanswered)
+    return Refundable(payment_id, left, _problem(session, payment, left), unanswered)
 
 
 def refund(
@@ -176,7 +176,7 @@ def _name(session: Session, actor: Actor, payment_id: int, details: PaymentDetai
 
 def _check(session: Session, payment: Payment, amount_minor: int) -> None:
     left = _left(session, payment)
-    if problem := _problem(payment, left):
+    if problem := _problem(session, payment, left):
         raise Conflict(problem)
     if not 0 < amount_minor <= left.minor:
         raise Invalid(f"{left} can be refunded", fields={"amount": f"must be more than 0 and at most {left}"})
@@ -191,12 +191,17 @@ def _check_mode(payment: Payment, mode: Mode) -> None:
         )
 
 
-def _problem(payment: Payment, left: Money) -> str:
+def _problem(session: Session, payment: Payment, left: Money) -> str:
     if payment.gateway_key is None:
         return "This payment did not come in through a gateway"
     if payment.undone_at is not None:
         return "This payment was undone"
-    return "" if left.minor > 0 else "All of this payment was refunded already"
+    if left.minor <= 0:
+        return "All of this payment was refunded already"
+    if refunds_told.one_failed(session, payment.id) and _unanswered(session, payment.id) is None:
+        # The same card would hardly take another, and the gateway's sum of them would be short of our books'.
+        return "A refund of this payment did not reach the payer: pay the rest back in another way as well"
+    return ""
 
 
 def _left(session: Session, payment: Payment) -> Money:

@@ -94,6 +94,12 @@ def note_failed(
     return cases.open_case(session, actor, cause, now=now)
 
 
+def one_failed(session: Session, payment_id: int) -> bool:
+    """Has a refund of this payment not reached the payer?"""
+    failed = (PaymentCase.payment_id == payment_id, PaymentCase.kind == CaseKind.REFUND_FAILED)
+    return session.scalar(select(PaymentCase.id).where(*failed).limit(1)) is not None
+
+
 def recorded(session: Session, payment_id: int) -> int:
     """What we know to have gone back of a payment, in minor units: refunds, and what became a case."""
     refunded = select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(Refund.payment_id == payment_id)

@@ -186,6 +186,15 @@ def test_what_another_mode_collected_is_refunded_where_it_was_collected(sessions
     assert rows(sessions, RefundRequest) == []
 
 
+def test_after_a_refund_that_did_not_arrive_the_rest_goes_back_in_another_way(sessions, gateway, told, payment_id):
+    """The gateway counts it as not refunded, our books as refunded: another one would be taken for a part of it."""
+    tell(sessions, told.refunded(30_00), told.refund_failed(30_00))
+    assert left(sessions, payment_id).problem.startswith("A refund of this payment did not reach the payer")
+    with pytest.raises(Conflict, match="pay the rest back in another way"):
+        refund(sessions, gateway, payment_id, 70_00)
+    assert rows(sessions, RefundRequest) == []
+
+
 def test_an_undone_payment_is_not_refunded(sessions, gateway, payment_id):
     with sessions.begin() as session:
         received.undo(session, GRACE, payment_id, reason="Wrong", today=TODAY, now=LATER, charged_back=True)
