@@ -219,14 +219,22 @@ def _charge_refunded(charge: Object, at: datetime) -> Fact:
 
 
 def _refund_failed(refund: Object, at: datetime) -> Fact:
+    why = "it was canceled" if refund.get("status") == "canceled" else _clean(refund.get("failure_reason") or "")
     return RefundFailed(
         at=at,
         refund_id=refund["id"],
         intent_id=_id(refund.get("payment_intent")),
         charge_id=_id(refund.get("charge")) or "",
         **_amount(refund["amount"], refund["currency"]),
-        reason=_clean(refund.get("failure_reason") or "").replace("_", " ")[:100],
+        reason=why.replace("_", " ")[:100],
     )
+
+
+def _refund_updated(refund: Object, at: datetime) -> Fact:
+    """One that had to wait and was given up ends without having failed, and no other event says so."""
+    if refund["status"] == "canceled":
+        return _refund_failed(refund, at)
+    return Unused("Told by the charge's own events")
 
 
 def _paid_by(charge: Object) -> Paid | None:
@@ -278,6 +286,7 @@ _READERS: Final[dict[str, Callable[[Object, datetime], Fact]]] = {
     "charge.succeeded": _charge,
     "charge.refunded": _charge_refunded,
     "refund.failed": _refund_failed,
+    "refund.updated": _refund_updated,
     "charge.dispute.created": _dispute,
     "charge.dispute.closed": _dispute,
 }

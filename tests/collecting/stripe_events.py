@@ -157,6 +157,10 @@ class Paying:
         }
         return event("refund.failed", refund, at=at)
 
+    def refund_updated(self, amount: int, status: str, *, at: int = NOON + 86_400) -> Object:
+        failed = self.refund_failed(amount, at=at)["data"]["object"]
+        return event("refund.updated", failed | {"status": status, "failure_reason": None}, at=at)
+
     def failed(self, message: str = "Your card was declined.", *, at: int = NOON - 60, code: str = "") -> Object:
         error = {"type": "card_error", "code": "card_declined", "decline_code": code or None, "message": message}
         intent = self.intent(amount_received=0, latest_charge=None, last_payment_error=error)

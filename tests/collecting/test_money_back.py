@@ -110,6 +110,19 @@ def test_a_refund_that_did_not_reach_the_payer_is_a_case_once_and_the_books_stay
 
 
 @on_sqlite
+def test_a_refund_that_was_canceled_while_it_waited_did_not_reach_the_payer_either(sessions, place):
+    invoice, link = place
+    payment = paying(link, invoice)
+    sent = payment.refund_updated(3_000, "succeeded")
+    tell(sessions, payment.succeeded(), payment.refunded(3_000), sent)
+    assert open_cases(sessions) == []
+    canceled = payment.refund_updated(3_000, "canceled")
+    tell(sessions, canceled)
+    assert open_cases(sessions) == [(CaseKind.REFUND_FAILED, 3_000, None)]
+    assert "did not reach the payer (it was canceled)" in became(sessions, canceled).outcome
+
+
+@on_sqlite
 def test_a_payment_taken_off_its_invoice_is_paid_back_from_credit(sessions, place):
     """The invoice is open again, because another payment of it was undone."""
     invoice, link = place
