@@ -162,13 +162,20 @@ def change(
 
 
 def end_link(
-    session: Session, actor: Actor, invoice: Invoice, *, state: LinkState, because: str, now: datetime
+    session: Session,
+    actor: Actor,
+    invoice: Invoice,
+    *,
+    state: LinkState,
+    because: str,
+    now: datetime,
+    told: bool = True,
 ) -> bool:
     """End the invoice's active payment link, which the timeline and subscribers are told; False where it has none.
 
-    The caller has locked the invoice and asked for the permission.
+    The caller has locked the invoice and asked for the permission. ``told``: whether the gateway is told as well.
     """
-    ended = _end_link(session, actor, invoice, state=state, because=because, now=now)
+    ended = _end_link(session, actor, invoice, state=state, because=because, now=now, told=told)
     if ended:
         announcing.changed(session, actor, [(invoice.id, invoice.customer_id, None)], EventKind.LINK_ENDED, now=now)
     return ended
@@ -183,10 +190,17 @@ def note_link(
 
 
 def _end_link(
-    session: Session, actor: Actor, invoice: Invoice, *, state: LinkState, because: str, now: datetime
+    session: Session,
+    actor: Actor,
+    invoice: Invoice,
+    *,
+    state: LinkState,
+    because: str,
+    now: datetime,
+    told: bool = True,
 ) -> bool:
     """``end_link`` as a part of a change that is told itself."""
-    link = payment_links.end(session, actor, invoice, state=state, because=because, now=now)
+    link = payment_links.end(session, actor, invoice, state=state, because=because, now=now, told=told)
     if link is None:
         return False
     data = {"link_id": link.id, "state": state.value, "reason": because}

@@ -46,6 +46,9 @@ def test_what_was_a_trial_ends_when_the_product_collects_for_good(sessions, monk
         assert {link.mode.value for link in session.scalars(active)} == left
         payable = session.scalars(select(Invoice.id).where(Invoice.payment_url.is_not(None))).all()
         assert len(payable) == len(left)
+        # A live key cannot deactivate what is in test mode, where no money moves: nobody is to look after that.
+        told = session.scalars(select(OutboxMessage.recipient)).all()
+        assert told == ([] if key is None else ["sandbox"])
 
 
 def test_all_that_are_over_end_a_few_at_a_time(sessions, monkeypatch):
