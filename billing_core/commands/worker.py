@@ -62,7 +62,7 @@ def _refuse_without_key() -> None:
         newest = session.scalar(select(PaymentLink.mode).order_by(PaymentLink.id.desc()).limit(1))
     if newest not in (None, ours, *TRIALS[ours]):
         raise Conflict(
-            f"The product collects in {newest} mode, and this worker would in {ours} mode: "
+            f"The newest payment link was issued in {newest} mode, and this worker would collect in {ours} mode: "
             "set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET as the product has them"
         )
 
