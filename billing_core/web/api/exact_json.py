@@ -2,7 +2,7 @@
 
 import json
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any
 
 import orjson
@@ -33,10 +33,12 @@ def written(content: Any) -> bytes:
     return orjson.dumps(content, default=_number, option=_OPTIONS)
 
 
+@lru_cache(maxsize=16_384)
 def money(minor: int, currency: str, *, shown: int = 0) -> orjson.Fragment:
     """The amount in major units as the documents print it, without needless zeros: ``6050``, ``12.5``, ``0.07``.
 
-    ``shown``: digits after the point that stand there in any case, 1 for ``1500.0``.
+    ``shown``: digits after the point that stand there in any case, 1 for ``1500.0``. Kept, because programs ask for
+    the same lists again and again, and writing amounts was a tenth of one.
     """
     places = decimal_places(currency)
     whole, rest = divmod(abs(minor), 10**places)
