@@ -72,15 +72,6 @@ class Simulation:
     total: Money | None
 
 
-def order_id_of(session: Session, actor: Actor, number: str) -> int:
-    """An order by its number; NotFound where this actor may not know of it."""
-    actor.require(Permission.ORDER_READ)
-    found = session.scalar(select(Order.id).where(Order.number == number.strip(), visible_to(actor, Order.customer_id)))
-    if found is None:
-        raise NotFound(f"There is no order with the number “{number.strip()[:64]}”")
-    return found
-
-
 def simulate(session: Session, actor: Actor, order_id: int) -> Simulation:
     """The order against the rates of its day."""
     actor.require(Permission.RATE_READ)

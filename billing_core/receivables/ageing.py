@@ -53,10 +53,6 @@ class AgeingRow:
     def total_minor(self) -> int:
         return sum(self.amounts)
 
-    @property
-    def overdue_minor(self) -> int:
-        return sum(self.amounts[1:])
-
 
 def by_currency(session: Session, actor: Actor, asked: Scope) -> list[AgeingRow]:
     """One row a currency: now (``asked.today``), as at a day, as known at an instant."""

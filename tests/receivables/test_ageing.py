@@ -70,7 +70,7 @@ def test_customers_are_listed_by_what_is_late(session, history):
 
     rows = ageing.by_customer(session, SYSTEM, asked)
 
-    assert [(row.customer_name, row.currency, row.overdue_minor, row.total_minor, row.invoices) for row in rows] == [
+    assert [(row.customer_name, row.currency, sum(row.amounts[1:]), row.total_minor, row.invoices) for row in rows] == [
         ("Customer C2", "USD", 20, 20, 1),
         ("Customer C1", "USD", 10, 510, 2),
         ("Customer C2", "EUR", 7, 7, 1),
