@@ -5,7 +5,7 @@ Whoever asks has checked that the reader may see it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,10 +14,8 @@ from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business, BusinessLogo
 from billing_core.errors import NotFound
-from billing_core.invoices.content import Content
 from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem, InvoiceState
 from billing_core.invoices.payment_links import active_token
-from billing_core.invoices.terms import due_date
 from billing_core.invoices.totals import Line, TaxRow, Totals, totals
 
 
@@ -171,35 +169,6 @@ def of_invoice(session: Session, invoice_id: int, *, address: str | None = None)
         made_at=invoice.sent_at or invoice.created_at,
         view_url=f"{address}/i/{invoice.token}" if address and invoice.number else None,
         payment_url=_payment_url(session, invoice, address) if address else None,
-    )
-
-
-def of_content(session: Session, content: Content) -> InvoiceDocument:
-    """An invoice that is being written, as it would look; ``content`` was ``checked``."""
-    figures = content.totals()
-    return InvoiceDocument(
-        number=None,
-        state=InvoiceState.DRAFT,
-        language=content.language,
-        currency=content.currency,
-        issued_on=content.issued_on,
-        due_on=content.due_on or due_date(content.issued_on, content.payment_terms),
-        reference=content.reference,
-        payment_terms=content.payment_terms,
-        notes=content.notes,
-        issuer=issuer_of(session, content.business_id),
-        customer=Recipient(
-            content.customer_name, content.customer_address, content.customer_email, content.customer_tax_id
-        ),
-        lines=_lines(content.lines, figures),
-        totals=figures,
-        discount_percent=content.discount_percent,
-        paid_minor=0,
-        credited_minor=0,
-        written_off_minor=0,
-        refunded_minor=0,
-        due_minor=figures.total_minor,
-        made_at=datetime.combine(content.issued_on, time(), UTC),
     )
 
 

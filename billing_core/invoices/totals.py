@@ -59,12 +59,6 @@ class TaxRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TypeRow:
-    type: str
-    net_minor: int
-
-
-@dataclass(frozen=True, slots=True)
 class Totals:
     """Minor units. ``lines`` are after their own discounts, each rounded for showing; ``remainder_minor`` is what
     their rounding differs from the sum: Σ lines − discount + remainder = subtotal = Σ shares = Σ by_rate.
@@ -89,14 +83,6 @@ class Totals:
                 sum(share.tax_minor for share in self.shares if share.rate == rate),
             )
             for rate in sorted({share.rate for share in self.shares})
-        )
-
-    @property
-    def by_type(self) -> tuple[TypeRow, ...]:
-        """One row a type of line, in the order in which they first occur."""
-        return tuple(
-            TypeRow(kind, sum(share.net_minor for share in self.shares if share.type == kind))
-            for kind in dict.fromkeys(share.type for share in self.shares)
         )
 
 
