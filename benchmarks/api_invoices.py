@@ -31,7 +31,7 @@ from billing_core.invoices import lifecycle
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import LISTED, Invoice
 from billing_core.people import keys
-from billing_core.web.api import rate_limit
+from billing_core.web.api.middleware import rate_limit
 
 MANY, FEW = 1_000_000, 1_000
 REQUESTS, TURNS = 100, 15

@@ -19,7 +19,7 @@ from xlsxwriter import Workbook
 from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
 from billing_core.identity import SYSTEM
-from billing_core.reports import exporting
+from billing_core.reports.exports import files
 
 ORDERS = 125_000
 SERVICES = 8
@@ -173,7 +173,7 @@ def _take_turns(ours, limit) -> tuple[float, float]:
 def _exported(database: Path, output_format: str, variant: str, target: Path) -> None:
     sessions = Sessions(connect(f"sqlite:///{database}"))
     with sessions() as session, target.open("wb") as file:
-        for chunk in exporting.chunks(session, SYSTEM, 1, output_format, variant=variant):
+        for chunk in files.chunks(session, SYSTEM, 1, output_format, variant=variant):
             file.write(chunk)
     sessions.engine.dispose()
 
@@ -217,7 +217,7 @@ def _measure_memory(database: str, output_format: str, variant: str) -> None:
     sessions = Sessions(connect(f"sqlite:///{database}"))
     with sessions() as session:
         idle = _peak_kilobytes()
-        for chunk in exporting.chunks(session, SYSTEM, 1, output_format, variant=variant):
+        for chunk in files.chunks(session, SYSTEM, 1, output_format, variant=variant):
             del chunk
     print((_peak_kilobytes() - idle) // _MEGABYTE)
 

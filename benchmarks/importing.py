@@ -16,7 +16,7 @@ from billing_core.database.migrate import upgrade
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import service
-from billing_core.imports.kinds import Kind
+from billing_core.imports.kind import Kind
 
 LINES = 1_000_000
 LINES_PER_ORDER = 4

@@ -19,7 +19,7 @@ from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries, service
-from billing_core.invoices.content import Content, DraftLine
+from billing_core.invoices.content.content import Content, DraftLine
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import LISTED, LineType
 from billing_core.invoices.queries import InvoiceFilter

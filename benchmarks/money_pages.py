@@ -25,8 +25,8 @@ PAGES: tuple[tuple[str, dict[str, str]], ...] = (
     ("customers.py", {}),
     ("customers.py", {"customer": "1"}),
     ("customers.py", {"customer": "1", "customer_tab": "Statement"}),
-    ("admin_numbers.py", {}),
-    ("admin_outbox.py", {}),
+    ("admin/numbers.py", {}),
+    ("admin/outbox.py", {}),
 )
 
 

@@ -33,9 +33,9 @@ PAGES = (
     "reports.py",
     "rate_cards.py",
     "imports.py",
-    "admin_people.py",
-    "admin_business.py",
-    "admin_audit.py",
+    "admin/people.py",
+    "admin/business.py",
+    "admin/audit.py",
 )
 # A period that holds reports, whatever the day: of a month without any the page would have little to draw.
 OVERVIEW = {"period": "Last 12 months"}

@@ -11,14 +11,15 @@ from pathlib import Path
 from sqlalchemy import text
 
 from benchmarks.ledger import _CUSTOMERS, CUSTOMERS
-from billing_core.collecting import exporting, gateway_books, reconciliation
-from billing_core.collecting.gateway import BalanceTransaction
-from billing_core.collecting.reconciliation import Agreement, Asked
 from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
 from billing_core.dates import Period
 from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import Mode
+from billing_core.online_payments.gateway import BalanceTransaction
+from billing_core.online_payments.reconciliation import balance_transactions as reconciliation_balance_transactions
+from billing_core.online_payments.reconciliation import exporting, reconciliation
+from billing_core.online_payments.reconciliation.reconciliation import Agreement, Asked
 
 PAYMENTS = 100_000
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
@@ -72,7 +73,7 @@ def run(scratch: Path) -> list[dict]:
         for statement in (_CUSTOMERS, _ENTRIES, _PAYMENTS, "ANALYZE"):
             used = {name: fact for name, fact in facts.items() if f":{name}" in statement}
             session.execute(text(statement), used)
-    reading = _seconds(lambda: gateway_books.read(sessions, SYSTEM, Books(), MARCH, now=NOW))
+    reading = _seconds(lambda: reconciliation_balance_transactions.read(sessions, SYSTEM, Books(), MARCH, now=NOW))
     asked = Asked(Mode.LIVE, MARCH)
     ours, bare = [], []
     for _ in range(RUNS):

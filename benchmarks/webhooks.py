@@ -15,10 +15,11 @@ from sqlalchemy import text
 from starlette.applications import Starlette
 
 from billing_core import runtime, web
-from billing_core.collecting import choice, stripe_signature
 from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
 from billing_core.dates import utc_now
+from billing_core.online_payments import configured
+from billing_core.online_payments.stripe import signature as stripe_signature
 from billing_core.settings import settings
 
 MANY = 1_000_000
@@ -101,7 +102,7 @@ def _event() -> dict:
 async def _turn() -> tuple[float, float]:
     """(accepted per second, the time under which 99 of 100 were answered, in seconds)."""
     app = Starlette(routes=web.routes(), middleware=web.middleware())
-    secret = choice.webhook_secret(settings())
+    secret = configured.webhook_secret(settings())
     contents = [json.dumps(_event()).encode() for _ in range(REQUESTS)]
     told = [(content, stripe_signature.signed(content, secret, utc_now())) for content in contents]
     waiting = iter(told)

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from billing_core.collecting import figures as of_collecting
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor, Permission
+from billing_core.online_payments import figures as of_online_payments
 from billing_core.outbox import figures as of_mails
+from billing_core.outgoing_webhooks import figures as of_outgoing_webhooks
 from billing_core.receivables import attention
 from billing_core.receivables import figures as of_money
 from billing_core.reports import figures as of_reports
-from billing_core.subscribers import figures as of_subscribers
 
 
 def asked(actor: Actor, key: str, scope: Scope) -> tuple[Figure, Scope]:
@@ -20,18 +20,18 @@ def asked(actor: Actor, key: str, scope: Scope) -> tuple[Figure, Scope]:
     figure = of_money.named(key) or attention.named(key)
     if figure is not None:
         actor.require(Permission.INVOICE_READ)
-    elif key in {one.key for one in of_collecting.OF_PAYMENTS}:
+    elif key in {one.key for one in of_online_payments.OF_PAYMENTS}:
         actor.require(Permission.PAYMENT_READ)
-        figure = next(one for one in of_collecting.OF_PAYMENTS if one.key == key)
-    elif key == of_collecting.FAILED_EVENTS.key:
+        figure = next(one for one in of_online_payments.OF_PAYMENTS if one.key == key)
+    elif key == of_online_payments.FAILED_EVENTS.key:
         actor.require(Permission.WEBHOOK_READ)
-        figure = of_collecting.FAILED_EVENTS
+        figure = of_online_payments.FAILED_EVENTS
     elif key == of_mails.FAILED_MAILS.key:
         actor.require(Permission.OUTBOX_READ)
         figure = of_mails.FAILED_MAILS
-    elif key == of_subscribers.FAILED_WEBHOOKS.key:
+    elif key == of_outgoing_webhooks.FAILED_WEBHOOKS.key:
         actor.require(Permission.SUBSCRIBER_WRITE)
-        figure = of_subscribers.FAILED_WEBHOOKS
+        figure = of_outgoing_webhooks.FAILED_WEBHOOKS
     else:
         actor.require(Permission.REPORT_READ)
         figure = of_reports.named(key)

@@ -2,7 +2,6 @@
 
 from billing_core.audit import models as audit
 from billing_core.businesses import models as businesses
-from billing_core.collecting import models as collecting
 from billing_core.customers import models as customers
 from billing_core.database import Base
 from billing_core.identity import api_keys, idempotent
@@ -12,19 +11,19 @@ from billing_core.invoices import models as invoices
 from billing_core.invoices import payment_links
 from billing_core.ledger import models as ledger
 from billing_core.mailing import models as mailing
+from billing_core.online_payments import models as online_payments
 from billing_core.orders import models as orders
 from billing_core.outbox import models as outbox
+from billing_core.outgoing_webhooks import models as outgoing_webhooks
 from billing_core.payments import models as payments
 from billing_core.rating import models as rating
 from billing_core.reports import models as reports
-from billing_core.subscribers import models as subscribers
 from billing_core.views import models as views
 
 __all__ = [
     "api_keys",
     "audit",
     "businesses",
-    "collecting",
     "customers",
     "idempotent",
     "identity",
@@ -32,13 +31,14 @@ __all__ = [
     "invoices",
     "ledger",
     "mailing",
+    "online_payments",
     "orders",
     "outbox",
+    "outgoing_webhooks",
     "payment_links",
     "payments",
     "rating",
     "reports",
-    "subscribers",
     "views",
 ]
 

@@ -5,7 +5,7 @@ import streamlit as st
 from billing_core.identity import Permission
 from billing_core.invoices import queries
 from billing_core.invoices.models import InvoiceState
-from pages.invoice_editor_sections import desk, drafting, following, new
+from pages.invoice_editor_sections import draft_state, drafting, following, new
 from pages.ui import context
 from pages.ui.reads import Reader
 
@@ -18,7 +18,7 @@ if st.button("All invoices", icon=":material/arrow_back:", type="tertiary"):
 if "invoice" in asked:
     invoice = read(queries.one, asked["invoice"])
     if invoice.state is InvoiceState.DRAFT and actor.may(Permission.INVOICE_WRITE):
-        drafting.draw(read, actor, desk.of_invoice(invoice, read.plain(queries.content, invoice)), invoice)
+        drafting.draw(read, actor, draft_state.of_invoice(invoice, read.plain(queries.content, invoice)), invoice)
     else:
         following.draw(read, actor, invoice)
 elif not actor.may(Permission.INVOICE_WRITE):
@@ -27,6 +27,6 @@ elif "report" in asked:
     new.from_report(read, actor, asked["report"])
 elif "customer" in asked:
     start = new.blank(read, asked["customer"], asked.get("business", ""))
-    drafting.draw(read, actor, desk.blank(start), None)
+    drafting.draw(read, actor, draft_state.blank(start), None)
 else:
     new.choose_customer(read)

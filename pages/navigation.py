@@ -10,7 +10,7 @@ if str(HERE.parent) not in sys.path:
 import streamlit as st  # noqa: E402
 
 from billing_core.identity import Permission  # noqa: E402
-from pages.ui import collecting, context, messages  # noqa: E402
+from pages.ui import collection_mode, context, messages  # noqa: E402
 from pages.ui.signed_in import signed_in_person  # noqa: E402
 
 # Without a permission: reached from other pages and by its address only, and checks for itself who may see it.
@@ -29,16 +29,16 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
         ("imports.py", "Import", ":material/upload_file:", Permission.IMPORT),
     ],
     "Administration": [
-        ("admin_people.py", "People", ":material/manage_accounts:", Permission.USER_MANAGE),
-        ("admin_keys.py", "API keys", ":material/key:", Permission.USER_MANAGE),
-        ("admin_subscribers.py", "Outgoing webhooks", ":material/webhook:", Permission.SUBSCRIBER_WRITE),
-        ("admin_business.py", "Business", ":material/domain:", Permission.BUSINESS_WRITE),
-        ("admin_reminders.py", "Reminders", ":material/notifications_active:", Permission.BUSINESS_WRITE),
-        ("admin_outbox.py", "Outbox", ":material/outbox:", Permission.OUTBOX_READ),
-        ("admin_collecting.py", "Online payments", ":material/credit_card:", Permission.BUSINESS_WRITE),
-        ("admin_webhooks.py", "Incoming webhooks", ":material/move_to_inbox:", Permission.WEBHOOK_READ),
-        ("admin_numbers.py", "Number series", ":material/tag:", Permission.AUDIT_READ),
-        ("admin_audit.py", "Audit log", ":material/history:", Permission.AUDIT_READ),
+        ("admin/people.py", "People", ":material/manage_accounts:", Permission.USER_MANAGE),
+        ("admin/keys.py", "API keys", ":material/key:", Permission.USER_MANAGE),
+        ("admin/outgoing_webhooks.py", "Outgoing webhooks", ":material/webhook:", Permission.SUBSCRIBER_WRITE),
+        ("admin/business.py", "Business", ":material/domain:", Permission.BUSINESS_WRITE),
+        ("admin/reminders.py", "Reminders", ":material/notifications_active:", Permission.BUSINESS_WRITE),
+        ("admin/outbox.py", "Outbox", ":material/outbox:", Permission.OUTBOX_READ),
+        ("admin/online_payments.py", "Online payments", ":material/credit_card:", Permission.BUSINESS_WRITE),
+        ("admin/incoming_webhooks.py", "Incoming webhooks", ":material/move_to_inbox:", Permission.WEBHOOK_READ),
+        ("admin/numbers.py", "Number series", ":material/tag:", Permission.AUDIT_READ),
+        ("admin/audit.py", "Audit log", ":material/history:", Permission.AUDIT_READ),
     ],
 }
 
@@ -59,7 +59,7 @@ page = st.navigation(
                 HERE / file,
                 title=title,
                 icon=icon,
-                url_path=file.removesuffix(".py"),
+                url_path=file.removesuffix(".py").replace("/", "_"),
                 default=file == "overview.py",
                 visibility="visible" if needed and person.actor.may(needed) else "hidden",
             )
@@ -72,5 +72,5 @@ page = st.navigation(
 with st.sidebar:
     signed_in_person(person)
 messages.show()
-collecting.mark_live()
+collection_mode.mark_live()
 page.run()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from billing_core.identity import Permission
 from pages.payment_link_sections import detail, issuing, listing
-from pages.ui import collecting
+from pages.ui import collection_mode
 from pages.ui.context import require
 from pages.ui.reads import Reader
 
@@ -14,7 +14,7 @@ read = Reader(actor)
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     with st.container(horizontal=True, width="content", vertical_alignment="center"):
         st.title("Payment links", anchor=False, width="content")
-        collecting.mark()
+        collection_mode.mark()
     issues = actor.may(Permission.LINK_WRITE) and st.button(
         "Issue payment link", type="primary", icon=":material/add_link:", key="issue_link"
     )

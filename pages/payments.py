@@ -5,7 +5,7 @@ import streamlit as st
 
 from billing_core.identity import Permission
 from pages.payment_sections import ageing, cases, credit, detail, listing, reconciliation, recording, refunds
-from pages.ui import collecting
+from pages.ui import collection_mode
 from pages.ui.context import require
 from pages.ui.figures import answer
 from pages.ui.reads import Reader
@@ -27,7 +27,7 @@ if "record" in asked and actor.may(Permission.PAYMENT_WRITE):
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     with st.container(horizontal=True, width="content", vertical_alignment="center"):
         st.title("Payments", anchor=False, width="content")
-        collecting.mark()
+        collection_mode.mark()
     if actor.may(Permission.PAYMENT_WRITE) and st.button("Record payment", type="primary", icon=":material/add:"):
         st.query_params["record"] = "new"
         st.rerun()

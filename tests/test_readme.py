@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from billing_core.collecting.events import HANDLED
-from billing_core.imports.registry import DEFINITIONS
+from billing_core.imports.kinds.registry import DEFINITIONS
+from billing_core.online_payments.webhooks.events import HANDLED
 from billing_core.settings import Settings
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

@@ -16,9 +16,9 @@ from billing_core.dates import utc_now
 from billing_core.errors import NotFound
 from billing_core.identity import SYSTEM
 from billing_core.imports import service
-from billing_core.imports.kinds import Kind
+from billing_core.imports.kind import Kind
+from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import read_changes
-from billing_core.imports.registry import DEFINITIONS
 
 FIRST_REASONS = 10
 

@@ -13,9 +13,11 @@ from billing_core.dates import Period, utc_now
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import SYSTEM
 from billing_core.jobs import bill_run
-from billing_core.reports import exporting, queries, run_progress, runs, service
-from billing_core.reports.exporting import Format
+from billing_core.reports import queries, service
+from billing_core.reports.exports import files
+from billing_core.reports.exports.files import Format
 from billing_core.reports.models import RunOutcome
+from billing_core.reports.runs import planning, progress
 
 _TEXT = {Format.JSON, Format.CSV}
 
@@ -65,7 +67,7 @@ def _generate(arguments: Namespace) -> Answer:
             output_format=wanted,
         )
     with sessions() as session:
-        written = exporting.chunks(session, SYSTEM, made.report_id, wanted)
+        written = files.chunks(session, SYSTEM, made.report_id, wanted)
         if arguments.output is None:
             text = b"".join(written).decode()
             return Answer({"id": made.report_id, "csv": text}, text, text_is_json=wanted is Format.JSON)
@@ -91,12 +93,12 @@ def _run(arguments: Namespace) -> Answer:
     sessions = runtime.sessions()
     with sessions.begin() as session:
         period = Period(arguments.start, arguments.end)
-        run_id = runs.plan(session, SYSTEM, customer_ids=None, period=period, now=utc_now())
+        run_id = planning.plan(session, SYSTEM, customer_ids=None, period=period, now=utc_now())
     bill_run.run_here(run_id)
     with sessions() as session:
-        done = run_progress.progress(session, SYSTEM, run_id)
-        failed = run_progress.items(session, SYSTEM, run_id, outcome=RunOutcome.FAILED, limit=done.total)
-        unpriced = run_progress.without_rates(session, SYSTEM, run_id, limit=done.total)
+        done = progress.progress(session, SYSTEM, run_id)
+        failed = progress.items(session, SYSTEM, run_id, outcome=RunOutcome.FAILED, limit=done.total)
+        unpriced = progress.without_rates(session, SYSTEM, run_id, limit=done.total)
     data = {
         "run": run_id,
         "customers": done.total,

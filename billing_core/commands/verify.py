@@ -6,10 +6,10 @@ from sqlalchemy.orm import Session
 
 from billing_core import runtime
 from billing_core.businesses.queries import default_business
-from billing_core.collecting import verification as collecting
 from billing_core.commands import Answer
 from billing_core.dates import day_in, utc_now
 from billing_core.ledger import verification as ledger
+from billing_core.online_payments import verification as online_payments
 from billing_core.proof import Check
 from billing_core.receivables import verification as receivables
 from billing_core.reports import verification as reports
@@ -43,5 +43,5 @@ def checks(session: Session) -> list[Check]:
         *reports.verify(session),
         *ledger.checks(session),
         *receivables.checks(session, today=today),
-        *collecting.checks(session),
+        *online_payments.checks(session),
     ]

@@ -10,15 +10,14 @@ from typing import Final
 from sqlalchemy import select
 
 from billing_core import jobs, logs, runtime
-from billing_core.collecting import choice
-from billing_core.collecting.expiry import TRIALS
 from billing_core.commands import Answer
 from billing_core.database import migrate
 from billing_core.errors import Conflict
 from billing_core.invoices.payment_links import PaymentLink
+from billing_core.online_payments import configured as online_payments_configured
+from billing_core.online_payments.links.expiry import TRIALS
 from billing_core.settings import settings
-from billing_core.web import announced
-from billing_core.web.api import exact_json
+from billing_core.web.api import event_payloads, exact_json
 
 _DESCRIPTION: Final = (
     "Deliver mails, tell subscribers and gateways, apply incoming webhooks, remind and seal the ledger, until SIGTERM "
@@ -57,7 +56,7 @@ def _refuse_without_secret() -> None:
 
 def _refuse_without_key() -> None:
     """One that collects in another mode than the product would set aside the events that tell what was paid."""
-    ours = choice.mode(settings())
+    ours = online_payments_configured.mode(settings())
     with runtime.sessions()() as session:
         newest = session.scalar(select(PaymentLink.mode).order_by(PaymentLink.id.desc()).limit(1))
     if newest not in (None, ours, *TRIALS[ours]):
@@ -71,6 +70,6 @@ async def _until_told_to_end() -> None:
     told = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, told.set)
-    async with jobs.lifespan(announced.rendered, exact_json.written, beside=True):
+    async with jobs.lifespan(event_payloads.rendered, exact_json.written, beside=True):
         print("\n  A worker runs. End it with Ctrl-C.\n", flush=True)  # noqa: T201  # the person at the terminal
         await told.wait()

@@ -18,7 +18,7 @@ from billing_core.dates import Period, add_months, first_of_month, start_of_day
 from billing_core.demo import paid_online
 from billing_core.demo.billing import Books
 from billing_core.identity import Actor
-from billing_core.invoices import credit_notes, following, from_reports, queries, service
+from billing_core.invoices import after_sending, credit_notes, from_reports, queries, service
 from billing_core.invoices.models import Invoice
 from billing_core.payments import received, refunds, write_offs
 from billing_core.payments.models import PaymentMethod
@@ -110,7 +110,7 @@ def _look_at(session: Session, invoice: Invoice, calendar: Calendar, chance: ran
     """Most customers open their invoice within some days."""
     looked_at = invoice.issued_on + timedelta(days=chance.randrange(4))
     if chance.random() < 0.8 and looked_at <= calendar.today:
-        following.mark_viewed(session, invoice.token, now=calendar.morning(looked_at) + timedelta(minutes=17))
+        after_sending.mark_viewed(session, invoice.token, now=calendar.morning(looked_at) + timedelta(minutes=17))
 
 
 def _tell(session: Session, actor: Actor, invoice: Invoice, calendar: Calendar, chance: random.Random) -> None:

@@ -13,18 +13,20 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
-from billing_core.collecting import checkout, fees, inbox, sandbox, workflow
-from billing_core.collecting.models import SandboxCharge
-from billing_core.collecting.sandbox import SandboxGateway
-from billing_core.collecting.sandbox_cards import Outcome
-from billing_core.collecting.sandbox_events import SANDBOX
-from billing_core.collecting.stripe_amounts import for_stripe
-from billing_core.collecting.stripe_gateway import API_VERSION
 from billing_core.database import Sessions
 from billing_core.dates import start_of_day
 from billing_core.demo.billing import Books
 from billing_core.identity import Actor
 from billing_core.invoices.payment_links import GATEWAY, Mode
+from billing_core.online_payments.links import checkout, workflow
+from billing_core.online_payments.models import SandboxCharge
+from billing_core.online_payments.sandbox import gateway as sandbox_gateway
+from billing_core.online_payments.sandbox.cards import Outcome
+from billing_core.online_payments.sandbox.events import SANDBOX
+from billing_core.online_payments.sandbox.gateway import SandboxGateway
+from billing_core.online_payments.stripe.amounts import for_stripe
+from billing_core.online_payments.stripe.gateway import API_VERSION
+from billing_core.online_payments.webhooks import fees, inbox
 from billing_core.outbox import delivery
 from billing_core.outbox.delivery import Claimed
 from billing_core.outbox.models import OutboxMessage
@@ -120,7 +122,7 @@ def pay(story: Story, link_id: int) -> Payment | None:
 def charge(story: Story, link_id: int, outcome: Outcome) -> str:
     story.now += MOMENT
     with story.sessions.begin() as session:
-        return sandbox.pay(session, story.actor, link_id, outcome, now=story.now).intent_id
+        return sandbox_gateway.pay(session, story.actor, link_id, outcome, now=story.now).intent_id
 
 
 def transfer(story: Story, amount_minor: int) -> None:

@@ -10,9 +10,6 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing_core.collecting import expiry, gateway_books, links, refunding
-from billing_core.collecting.sandbox import SandboxGateway
-from billing_core.collecting.sandbox_cards import Outcome
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions
 from billing_core.dates import Period, add_months, first_of_month, start_of_day
@@ -34,6 +31,11 @@ from billing_core.demo.link_story import (
 from billing_core.identity import Actor
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode, PaymentLink
+from billing_core.online_payments import refunding
+from billing_core.online_payments.links import expiry, links
+from billing_core.online_payments.reconciliation import balance_transactions
+from billing_core.online_payments.sandbox.cards import Outcome
+from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.payments.models import Payment
 from billing_core.settings import settings
 
@@ -70,7 +72,7 @@ def read_books(sessions: Sessions, actor: Actor, books: Books, *, now: datetime)
     """Read the sandbox's books of all that time, so that they can be compared with ours, month by month."""
     this_month = Period.month_of(books.today)
     period = Period(add_months(this_month.start, -MONTHS), this_month.end)
-    gateway_books.read(sessions, actor, SandboxGateway(sessions, settings()), period, now=now)
+    balance_transactions.read(sessions, actor, SandboxGateway(sessions, settings()), period, now=now)
 
 
 def _begun(session: Session, sessions: Sessions, actor: Actor, month: date, books: Books) -> Iterator[Story]:

@@ -2,7 +2,7 @@
 
 from billing_core.customers.models import Customer
 from billing_core.imports import cells
-from billing_core.imports.kinds import Field, text_up_to, unknown
+from billing_core.imports.kind import Field, text_up_to, unknown
 
 CUSTOMER_REF = Field(
     "customer_ref",

@@ -24,9 +24,9 @@ from billing_core.errors import BillingError, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.imports import mapping as mappings
 from billing_core.imports import service, source
-from billing_core.imports.kinds import Definition, Kind
+from billing_core.imports.kind import Definition, Kind
+from billing_core.imports.kinds.registry import DEFINITIONS, guess_kind
 from billing_core.imports.mapping import Mapping, Origin
-from billing_core.imports.registry import DEFINITIONS, guess_kind
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid
-from billing_core.imports.kinds import EVERY_CUSTOMER, Definition, Kind
+from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Kind
 from billing_core.imports.models import ColumnMapping
 from billing_core.imports.source import Layout
 

@@ -30,7 +30,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import JSON, TypeEngine
 
-from billing_core.imports.kinds import Definition, Staged
+from billing_core.imports.kind import Definition, Staged
 
 _POSITION = "position"
 EFFECTS = ("new", "changed", "unchanged")

@@ -23,10 +23,10 @@ from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
 from billing_core.imports import mapping as mappings
 from billing_core.imports import merging, rejections, source, staging
-from billing_core.imports.kinds import Definition, Kind, Setting, Staged
+from billing_core.imports.kind import Definition, Kind, Setting, Staged
+from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Mapping, Origin
 from billing_core.imports.models import ImportRun
-from billing_core.imports.registry import DEFINITIONS
 from billing_core.imports.rejections import Rejected
 
 SHOWN_REJECTIONS = 200

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from billing_core.imports import source
 from billing_core.imports.cells import Unreadable
-from billing_core.imports.kinds import EVERY_CUSTOMER, Definition, Derived, Field, Setting, Staged
+from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Derived, Field, Setting, Staged
 from billing_core.imports.mapping import FromColumn, Mapping
 
 Rejection = tuple[int, str, str, str]

@@ -18,13 +18,13 @@ from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle, numbering, queries
+from billing_core.invoices.content.totals import Share
 from billing_core.invoices.models import CreditNote, CreditNoteLine, EventKind, Invoice, LineType, SeriesKind
-from billing_core.invoices.totals import Share
+from billing_core.languages.formats import writing
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
 from billing_core.money import Money, nearest, split
-from billing_core.paper.writing import writing
 from billing_core.text import reason_of
 
 

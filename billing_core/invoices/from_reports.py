@@ -15,7 +15,7 @@ from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import report_wording, service
-from billing_core.invoices.content import LANGUAGES, MOST_LINES, Content, DraftLine, blank_for
+from billing_core.invoices.content.content import LANGUAGES, MOST_LINES, Content, DraftLine, blank_for
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
 from billing_core.money import Money
 from billing_core.rating.models import CostType

@@ -13,7 +13,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from billing_core.audit import service as audit
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import announcing, payment_links
+from billing_core.invoices import outgoing_events, payment_links
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, InvoiceState
 from billing_core.invoices.payment_links import LinkState
 from billing_core.ledger import service as ledger
@@ -152,7 +152,7 @@ def change(
     if event is not None:
         note_many(session, actor, [(one.invoice.id, event, one.data) for one in changes], now=now)
     audit.record_many(session, actor, action, [_trace(one) for one in changes], now=now)
-    announcing.changed(
+    outgoing_events.changed(
         session, actor, [(one.invoice.id, one.invoice.customer_id, one.to) for one in changes], event, now=now
     )
     _show(session, [one.invoice for one in changes], rows)
@@ -177,7 +177,9 @@ def end_link(
     """
     ended = _end_link(session, actor, invoice, state=state, because=because, now=now, told=told)
     if ended:
-        announcing.changed(session, actor, [(invoice.id, invoice.customer_id, None)], EventKind.LINK_ENDED, now=now)
+        outgoing_events.changed(
+            session, actor, [(invoice.id, invoice.customer_id, None)], EventKind.LINK_ENDED, now=now
+        )
     return ended
 
 
@@ -186,7 +188,7 @@ def note_link(
 ) -> None:
     """The invoice can be paid by this link now: the timeline and subscribers are told."""
     note(session, actor, invoice.id, EventKind.LINK_ISSUED, {"link_id": link_id, **data}, now=now)
-    announcing.changed(session, actor, [(invoice.id, invoice.customer_id, None)], EventKind.LINK_ISSUED, now=now)
+    outgoing_events.changed(session, actor, [(invoice.id, invoice.customer_id, None)], EventKind.LINK_ISSUED, now=now)
 
 
 def _end_link(

@@ -1,6 +1,6 @@
 """Where an invoice can be paid online: at most one link at a time, and what ends it.
 
-Issuing one crosses the network and is in ``collecting``; ending it belongs to the change that makes it wrong.
+Issuing one crosses the network and is in ``online_payments``; ending it belongs to the change that makes it wrong.
 """
 
 import enum
@@ -65,7 +65,7 @@ def new_token() -> str:
 
 
 class PaymentLink(Base):
-    """``charge`` is exactly what the gateway was asked to collect (``collecting.gateway.Charge``), so that the same
+    """``charge`` is exactly what the gateway was asked to collect (an ``online_payments`` ``Charge``), so that the same
     request can be repeated. ``token`` is in our own address ``/pay/{token}``, which counts ``clicks`` and leads to
     ``url``. ``gateway_id`` is the gateway's own id (``plink_…``, ``in_…``). Amounts in minor units.
 

@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.invoices import credit_notes
+from billing_core.invoices.content.totals import Line, Share, totals
 from billing_core.invoices.models import Invoice
-from billing_core.invoices.totals import Line, Share, totals
 from billing_core.ledger.models import Account, EntryKind, LedgerEntry
 from billing_core.ledger.service import Entry, Side
 

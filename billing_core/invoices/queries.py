@@ -14,11 +14,11 @@ from billing_core.database.functions import mentions
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle
-from billing_core.invoices.content import Content, DraftLine
+from billing_core.invoices.content.content import Content, DraftLine
+from billing_core.invoices.content.totals import Totals
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import LISTED, Invoice, InvoiceEvent, InvoiceLineItem
 from billing_core.invoices.rows import CurrencyTotal, EventRow, InvoiceRow, InvoiceView, LineRow, StatusTotal
-from billing_core.invoices.totals import Totals
 from billing_core.money import currencies, decimal_places
 
 

@@ -19,8 +19,9 @@ from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import announcing, lifecycle, numbering, postings, queries, writing
-from billing_core.invoices.content import Content, checked
+from billing_core.invoices import lifecycle, numbering, outgoing_events, postings, queries
+from billing_core.invoices.content import writing
+from billing_core.invoices.content.content import Content, checked
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change, named
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, SeriesKind
 from billing_core.invoices.numbering import Drawn
@@ -245,7 +246,7 @@ def _create(
     lifecycle.note_many(session, actor, notes, now=now)
     audit.record_many(session, actor, Permission.INVOICE_WRITE, traces, now=now)
     created = [(invoice_id, content.customer_id, None) for invoice_id, content in zip(ids, contents, strict=True)]
-    announcing.changed(session, actor, created, EventKind.CREATED, now=now)
+    outgoing_events.changed(session, actor, created, EventKind.CREATED, now=now)
     return ids
 
 

@@ -10,7 +10,7 @@ from dbos import DBOS, SetWorkflowID
 from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
-from billing_core.reports import run_steps
+from billing_core.reports.runs import steps
 
 log = structlog.get_logger()
 
@@ -29,11 +29,11 @@ def begin(run_id: int) -> None:
         log.warning("bill_run_waits", run_id=run_id, because="no jobs run in this process")
         return
     with runtime.sessions()() as session:
-        attempt = run_steps.attempt_of(session, run_id)
+        attempt = steps.attempt_of(session, run_id)
     status = DBOS.get_workflow_status(_name(run_id, attempt))
     if status is not None and status.status in _ENDED:
         with runtime.sessions().begin() as session:
-            attempt = run_steps.begin_again(session, run_id)
+            attempt = steps.begin_again(session, run_id)
         status = None
     if status is None:
         with SetWorkflowID(_name(run_id, attempt)):
@@ -43,7 +43,7 @@ def begin(run_id: int) -> None:
 def begin_unfinished() -> None:
     """Set going whatever should be; what DBOS has taken up by itself is left to it."""
     with runtime.sessions()() as session:
-        waiting = run_steps.unfinished(session)
+        waiting = steps.unfinished(session)
     for run_id in waiting:
         begin(run_id)
 
@@ -68,14 +68,14 @@ def bill_next(run_id: int) -> bool:
     """Bill whoever is next; False where nobody waits. A failure is noted with its reason, and the run goes on."""
     sessions = runtime.sessions()
     with sessions() as session:
-        customer_id = run_steps.next_waiting(session, run_id)
+        customer_id = steps.next_waiting(session, run_id)
     if customer_id is None:
         return False
     began = time.monotonic()
     try:
         with sessions.begin() as session:
-            run_steps.bill(session, run_id, customer_id, now=utc_now())
-            run_steps.note_duration(session, run_id, customer_id, _milliseconds_since(began))
+            steps.bill(session, run_id, customer_id, now=utc_now())
+            steps.note_duration(session, run_id, customer_id, _milliseconds_since(began))
     except BillingError as refusal:
         reason = str(refusal)
     except Exception:  # the edge of the job: a bug at one customer must not cost the others theirs
@@ -85,14 +85,14 @@ def bill_next(run_id: int) -> bool:
     else:
         return True
     with sessions.begin() as session:
-        run_steps.note_failure(session, run_id, customer_id, reason, now=utc_now())
-        run_steps.note_duration(session, run_id, customer_id, _milliseconds_since(began))
+        steps.note_failure(session, run_id, customer_id, reason, now=utc_now())
+        steps.note_duration(session, run_id, customer_id, _milliseconds_since(began))
     return True
 
 
 def _finish(run_id: int) -> None:
     with runtime.sessions().begin() as session:
-        run_steps.finish(session, run_id, now=utc_now())
+        steps.finish(session, run_id, now=utc_now())
 
 
 _bill_next_step = DBOS.step(name="bill_next")(bill_next)

@@ -11,7 +11,7 @@ from billing_core import runtime
 from billing_core.businesses.queries import default_business
 from billing_core.dates import day_in, utc_now
 from billing_core.identity import SYSTEM
-from billing_core.invoices import announcing
+from billing_core.invoices import outgoing_events
 from billing_core.jobs import outbox_delivery
 from billing_core.mailing import reminders
 
@@ -62,7 +62,7 @@ def announce_overdue(now: datetime | None = None) -> int:
     with sessions() as session:
         today = day_in(default_business(session).time_zone, now)
     with sessions.begin() as session:
-        return announcing.overdue(session, SYSTEM, today=today, now=now)
+        return outgoing_events.overdue(session, SYSTEM, today=today, now=now)
 
 
 @DBOS.step(name="announce_overdue")

@@ -17,13 +17,13 @@ from billing_core.jobs import (
     bill_run,
     daily,
     gateway_delivery,
+    incoming_webhook_processing,
     ledger_sealing,
     link_expiry,
     outbox_delivery,
-    subscriber_delivery,
-    webhook_processing,
+    outgoing_webhook_delivery,
 )
-from billing_core.subscribers.calling import Rendering, Serialising
+from billing_core.outgoing_webhooks.delivery import Rendering, Serialising
 
 # Ours and fixed: by default it is a hash of the code, and an upgrade would leave behind what was going on.
 APPLICATION_VERSION = "1"
@@ -56,13 +56,13 @@ def start(*, beside: bool = False) -> None:
     ledger_sealing.job.start()
     outbox_delivery.job.start()
     gateway_delivery.job.start()
-    webhook_processing.job.start()
+    incoming_webhook_processing.job.start()
 
 
 def stop() -> None:
     """What is going on stops after the customer it is at, and is taken up by the next ``start``."""
     bill_run.ready.clear()
-    webhook_processing.stop(patience_seconds=PATIENCE_SECONDS)
+    incoming_webhook_processing.stop(patience_seconds=PATIENCE_SECONDS)
     ledger_sealing.job.stop(patience_seconds=PATIENCE_SECONDS)
     outbox_delivery.job.stop(patience_seconds=PATIENCE_SECONDS)
     gateway_delivery.job.stop(patience_seconds=PATIENCE_SECONDS)
@@ -72,7 +72,7 @@ def stop() -> None:
 @asynccontextmanager
 async def lifespan(render: Rendering, serialise: Serialising, *, beside: bool = False) -> AsyncIterator[None]:
     """``start`` and ``stop`` around the process's life, off the event loop. For ``subscriber_delivery``: the rest."""
-    telling = subscriber_delivery.job(render, serialise)
+    telling = outgoing_webhook_delivery.job(render, serialise)
     await asyncio.to_thread(start, beside=beside)
     telling.start()
     try:

@@ -9,10 +9,10 @@ from typing import Final
 import structlog
 
 from billing_core import runtime
-from billing_core.collecting import delivery as collecting
-from billing_core.collecting.sandbox_events import SANDBOX
 from billing_core.invoices.payment_links import GATEWAY
 from billing_core.jobs.periodic import Periodic
+from billing_core.online_payments import delivery as online_payments
+from billing_core.online_payments.sandbox.events import SANDBOX
 from billing_core.outbox import delivery
 from billing_core.outbox.models import OutboxMessage
 from billing_core.settings import settings
@@ -25,7 +25,7 @@ LANE: Final = OutboxMessage.channel.in_([GATEWAY, SANDBOX])
 def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> int:
     """Tell whatever is due; how many messages that concerned."""
     sessions = runtime.sessions()
-    adapters = collecting.adapters(sessions, settings())
+    adapters = online_payments.adapters(sessions, settings())
     handled = delivery.deliver_all(sessions, adapters, lane=LANE, ending=ending)
     if handled:
         log.info("gateways_told", messages=handled)

@@ -10,10 +10,11 @@ import structlog
 from dbos import DBOS
 
 from billing_core import runtime
-from billing_core.collecting import choice, expiry
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.jobs import outbox_delivery
+from billing_core.online_payments import configured
+from billing_core.online_payments.links import expiry
 from billing_core.settings import settings
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ def end_due(now: datetime | None = None) -> int:
     ended = 0
     while True:
         with runtime.sessions().begin() as session:
-            some = expiry.end_due(session, SYSTEM, mode=choice.mode(settings()), now=now)
+            some = expiry.end_due(session, SYSTEM, mode=configured.mode(settings()), now=now)
         if not some:
             break
         ended += some

@@ -13,7 +13,7 @@ from sqlalchemy import not_, or_
 from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid
-from billing_core.jobs import gateway_delivery, subscriber_delivery
+from billing_core.jobs import gateway_delivery, outgoing_webhook_delivery
 from billing_core.jobs.periodic import Periodic
 from billing_core.mailing import dispatch
 from billing_core.mailing.mails import MAIL
@@ -24,7 +24,7 @@ from billing_core.settings import settings
 log = structlog.get_logger()
 
 # Subscribers and gateways have lanes of their own.
-LANE: Final = not_(or_(subscriber_delivery.LANE, gateway_delivery.LANE))
+LANE: Final = not_(or_(outgoing_webhook_delivery.LANE, gateway_delivery.LANE))
 # Of one workflow, so that the process can end in between.
 _BATCH: Final = 20
 

@@ -15,10 +15,11 @@ from billing_core.database import Sessions
 from billing_core.dates import Period, day_in, utc_now
 from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM, Actor
-from billing_core.invoices import document, lifecycle
+from billing_core.invoices import lifecycle
+from billing_core.invoices.documents import document
+from billing_core.invoices.documents.pdf import invoice_pdf
+from billing_core.invoices.documents.pdf_credit_note import credit_note_pdf
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState
-from billing_core.invoices.pdf import invoice_pdf
-from billing_core.invoices.pdf_credit_note import credit_note_pdf
 from billing_core.mailing.mails import MAIL
 from billing_core.mailing.models import MailKind
 from billing_core.mailing.texts import REMINDERS

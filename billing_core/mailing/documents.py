@@ -13,7 +13,7 @@ from billing_core.customers import queries as customers
 from billing_core.customers.queries import visible_to
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import document
+from billing_core.invoices.documents import document
 from billing_core.invoices.models import CreditNote
 from billing_core.mailing import letters, mails
 from billing_core.mailing.letters import Letter, Sender

@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
 from billing_core.dates import Period
-from billing_core.invoices.document import CreditNoteDocument
+from billing_core.invoices.documents.document import CreditNoteDocument
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
+from billing_core.languages.formats import writing
 from billing_core.mailing import texts
 from billing_core.mailing.models import MailKind, MailText
 from billing_core.mailing.texts import Wording
-from billing_core.paper.writing import writing
 from billing_core.settings import settings
 from billing_core.text import DEFAULT_LANGUAGE, LANGUAGES
 

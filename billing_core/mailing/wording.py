@@ -13,12 +13,12 @@ from billing_core.businesses import queries as businesses
 from billing_core.businesses.models import Business
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
+from billing_core.languages.formats import writing
 from billing_core.mailing import letters, texts
 from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind, MailText
 from billing_core.mailing.texts import Wording
 from billing_core.money import Money
-from billing_core.paper.writing import writing
 from billing_core.text import LANGUAGES
 
 _SAMPLE_DAY: Final = date(2026, 3, 2)

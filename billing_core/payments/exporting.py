@@ -10,10 +10,10 @@ from billing_core.identity import Actor, Permission
 from billing_core.money import decimal_places
 from billing_core.payments import queries
 from billing_core.payments.queries import PaymentFilter, PaymentRow
-from billing_core.reports import exporting_rows
-from billing_core.reports.exporting import MEDIA_TYPES, Download, Format
-from billing_core.reports.exporting_json import instant
-from billing_core.reports.exporting_rows import scaled
+from billing_core.reports.exports import rows
+from billing_core.reports.exports.files import MEDIA_TYPES, Download, Format
+from billing_core.reports.exports.json import instant
+from billing_core.reports.exports.rows import scaled
 
 COLUMNS = (
     "payment_id",
@@ -45,7 +45,7 @@ def as_csv(session: Session, actor: Actor, wanted: PaymentFilter, *, for_excel: 
 
 def _rows(session: Session, actor: Actor, wanted: PaymentFilter) -> Iterator[Sequence[Any]]:
     statement = queries.listing(actor, wanted)
-    for batch in exporting_rows.batches(session, statement):
+    for batch in rows.batches(session, statement):
         for columns in batch:
             yield _row(PaymentRow(*columns))
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from billing_core.customers import queries as customers
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import following, lifecycle, queries, service
+from billing_core.invoices import after_sending, lifecycle, queries, service
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, InvoiceStatus, named
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.service import Details
@@ -78,7 +78,7 @@ def cancel(session: Session, actor: Actor, invoice_id: int, *, now: datetime, to
     if invoice.state is DRAFT and not invoice.number:
         service.discard(session, actor, invoice_id, now=now)
     else:
-        following.cancel(session, actor, invoice_id, now=now, today=today)
+        after_sending.cancel(session, actor, invoice_id, now=now, today=today)
 
 
 def _set(
@@ -90,9 +90,9 @@ def _set(
         case InvoiceStatus.SENT:
             service.open_invoice(session, actor, invoice.id, now=now)
         case InvoiceStatus.VIEWED:
-            following.set_viewed(session, actor, invoice.id, now=now)
+            after_sending.set_viewed(session, actor, invoice.id, now=now)
         case InvoiceStatus.OVERDUE:
-            following.mark_overdue(session, actor, invoice.id, now=now)
+            after_sending.mark_overdue(session, actor, invoice.id, now=now)
         case InvoiceStatus.PAID:
             _pay(session, actor, invoice, now=now, today=today)
 

@@ -16,8 +16,8 @@ from billing_core.money import Money
 from billing_core.receivables import ageing, statement
 from billing_core.receivables.pdf import statement_pdf
 from billing_core.receivables.statement import StatementRow, Wanted
-from billing_core.reports import exporting_rows
-from billing_core.reports.exporting import MEDIA_TYPES, Download, Format
+from billing_core.reports.exports import rows
+from billing_core.reports.exports.files import MEDIA_TYPES, Download, Format
 
 STATEMENT_COLUMNS = ("date", "what", "document", "reference", "due_date", "currency", "charge", "credit", "balance")
 AGEING_COLUMNS = ("customer_id", "customer_name", "currency", "invoices", *(b.key for b in ageing.BUCKETS), "total")
@@ -87,7 +87,7 @@ def _bare(day: date, words: str, code: str, minor: int) -> Sequence[Any]:
 
 
 def _ageing_rows(session: Session, actor: Actor, asked: Scope, order_by: str) -> Iterator[Sequence[Any]]:
-    for batch in exporting_rows.batches(session, ageing.listing(actor, asked, order_by)):
+    for batch in rows.batches(session, ageing.listing(actor, asked, order_by)):
         for columns in batch:
             row = ageing.row_of(columns)
             amounts = (Money(minor, row.currency).amount for minor in (*row.amounts, row.total_minor))

@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 
 from billing_core.customers import queries as customers
 from billing_core.identity import Actor
-from billing_core.invoices.content import postal_address
-from billing_core.invoices.document import Recipient, issuer_of
-from billing_core.invoices.pdf_letter import Letter
-from billing_core.invoices.pdf_sheets import Column
-from billing_core.invoices.printed import Sum
+from billing_core.invoices.content.content import postal_address
+from billing_core.invoices.documents.document import Recipient, issuer_of
+from billing_core.invoices.documents.pdf_letter import Letter
+from billing_core.invoices.documents.pdf_sheets import Column
+from billing_core.invoices.documents.presentation import Sum
+from billing_core.languages.formats import Writing, writing
 from billing_core.ledger.models import EntryKind
-from billing_core.paper.writing import Writing, writing
 from billing_core.payments.models import PaymentMethod
 from billing_core.receivables.ageing import BUCKETS, Bucket
 from billing_core.receivables.statement import Statement, StatementRow, Wanted, statement

@@ -14,6 +14,8 @@ from billing_core.database import turns
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period
 from billing_core.errors import Invalid
 from billing_core.identity.permissions import SYSTEM, Actor, Permission
+from billing_core.outgoing_webhooks.models import EventType
+from billing_core.outgoing_webhooks.publishing import Announcement, announce
 from billing_core.rating.models import QuestionKind, Service
 from billing_core.reports import contents, coverage, difference, overlaps, queries, snapshot
 from billing_core.reports.contents import ServiceTotal
@@ -22,8 +24,6 @@ from billing_core.reports.models import BillingReport
 from billing_core.reports.overlaps import OverlapRow, Overlaps
 from billing_core.reports.queries import Report
 from billing_core.reports.snapshot import Wanted
-from billing_core.subscribers.announcing import Announcement, announce
-from billing_core.subscribers.models import EventType
 
 FORMATS = ("json", "csv", "pdf", "dict", "xlsx")
 PREVIEWED_OVERLAPS = 20

@@ -10,42 +10,28 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from billing_core.settings import settings
-from billing_core.web import (
-    collecting_downloads,
-    failures,
-    figure_downloads,
-    first_page,
-    health,
-    import_downloads,
-    invoice_downloads,
-    metrics,
-    outbox_downloads,
-    pay,
-    public_invoice,
-    receivable_downloads,
-    report_downloads,
-    set_up,
-    sign_in,
-    webhooks,
-)
+from billing_core.web import failures, health, metrics, page_addresses, webhooks
+from billing_core.web.accounts import set_up, sign_in
 from billing_core.web.api.app import ApiAddresses
-from billing_core.web.gate import SignedInOnly
+from billing_core.web.authentication import SignedInOnly
+from billing_core.web.downloads import figures, imports, invoices, online_payments, outbox, receivables, reports
 from billing_core.web.headers import SafeAnswers
+from billing_core.web.public import invoice, pay
 
 ROUTERS = (
-    first_page.router,
+    page_addresses.router,
     health.router,
     metrics.router,
     sign_in.router,
     set_up.router,
-    report_downloads.router,
-    figure_downloads.router,
-    invoice_downloads.router,
-    receivable_downloads.router,
-    collecting_downloads.router,
-    import_downloads.router,
-    outbox_downloads.router,
-    public_invoice.router,
+    reports.router,
+    figures.router,
+    invoices.router,
+    receivables.router,
+    online_payments.router,
+    imports.router,
+    outbox.router,
+    invoice.router,
     pay.router,
     webhooks.router,
 )

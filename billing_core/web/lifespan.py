@@ -8,9 +8,10 @@ from typing import Any
 from billing_core import jobs, logs, runtime
 from billing_core.database import migrate
 from billing_core.settings import settings
-from billing_core.web import activity, announced, set_up
-from billing_core.web.api import exact_json
-from billing_core.web.demo_filling import filling
+from billing_core.web import activity
+from billing_core.web.accounts import set_up
+from billing_core.web.accounts.demo_filling import filling
+from billing_core.web.api import event_payloads, exact_json
 
 
 @asynccontextmanager
@@ -20,7 +21,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     print(_greeting(set_up_address), flush=True)  # noqa: T201  # the person at the terminal reads this
     writing = asyncio.create_task(activity.keep_writing())
     try:
-        async with jobs.lifespan(announced.rendered, exact_json.written):
+        async with jobs.lifespan(event_payloads.rendered, exact_json.written):
             yield
     finally:
         writing.cancel()

@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing_core import runtime
-from billing_core.collecting import queries as collecting
 from billing_core.identity import SYSTEM
+from billing_core.online_payments import queries as online_payments
 from billing_core.outbox import queries as outbox
 from billing_core.settings import settings
 from billing_core.web import health
@@ -71,7 +71,7 @@ class _OfNow(Collector):
         with runtime.sessions()() as session:
             for (channel, state), count in outbox.counts_of_all(session, SYSTEM).items():
                 messages.add_metric([channel, state.value], count)
-            for outcome, count in collecting.event_counts(session, SYSTEM).items():
+            for outcome, count in online_payments.event_counts(session, SYSTEM).items():
                 events.add_metric([outcome.value], count)
         yield from (messages, events)
 

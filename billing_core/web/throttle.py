@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.strategies import MovingWindowRateLimiter
 
-from billing_core.web import counting
+from billing_core.web import rate_limiter
 
 PER_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="sign-in-account")
 PER_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="sign-in-address")
@@ -26,11 +26,11 @@ class SignInAttempts:
     def wait_seconds(self) -> int:
         """Count one more attempt. 0: it may go ahead; else how long to wait before the next."""
         limits = ((PER_ADDRESS, self.address), (PER_ACCOUNT, self._account))
-        return counting.counted(lambda limiter: max([_wait(limiter, limit, key) for limit, key in limits]))
+        return rate_limiter.counted(lambda limiter: max([_wait(limiter, limit, key) for limit, key in limits]))
 
     def succeeded(self) -> None:
         """Somebody who knows the password starts anew."""
-        counting.counted(lambda limiter: limiter.clear(PER_ACCOUNT, self._account))
+        rate_limiter.counted(lambda limiter: limiter.clear(PER_ACCOUNT, self._account))
 
     @property
     def _account(self) -> str:
@@ -39,7 +39,7 @@ class SignInAttempts:
 
 def public_wait_seconds(address: str) -> int:
     """Count one more request from this address. 0: it may go ahead; else how long to wait before the next."""
-    return counting.counted(lambda limiter: _wait(limiter, PUBLIC_PER_ADDRESS, address))
+    return rate_limiter.counted(lambda limiter: _wait(limiter, PUBLIC_PER_ADDRESS, address))
 
 
 def _wait(limiter: MovingWindowRateLimiter, limit: RateLimitItem, key: str) -> int:

@@ -5,12 +5,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from billing_core import runtime
-from billing_core.collecting import choice, inbox, stripe_signature
-from billing_core.collecting.intake import intake
-from billing_core.collecting.refusals import refusals
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid
-from billing_core.jobs import webhook_processing
+from billing_core.jobs import incoming_webhook_processing
+from billing_core.online_payments import configured
+from billing_core.online_payments.stripe import signature as stripe_signature
+from billing_core.online_payments.webhooks import inbox
+from billing_core.online_payments.webhooks.group_commit import intake
+from billing_core.online_payments.webhooks.refusals import refusals
 from billing_core.settings import settings
 
 router = APIRouter()
@@ -27,7 +29,7 @@ async def from_stripe(request: Request) -> JSONResponse:
         await run_in_threadpool(_store, payload, signature)
     except Invalid as refusal:
         return _refused(str(refusal))
-    webhook_processing.nudge()
+    incoming_webhook_processing.nudge()
     return JSONResponse({"received": True})
 
 
@@ -43,7 +45,7 @@ async def _body(request: Request) -> bytes | None:
 
 
 def _store(payload: bytes, signature: str | None) -> None:
-    event = stripe_signature.verify(payload, signature, choice.webhook_secret(settings()))
+    event = stripe_signature.verify(payload, signature, configured.webhook_secret(settings()))
     intake.store(runtime.sessions(), event, payload, now=utc_now())
 
 

@@ -11,7 +11,7 @@ from billing_core.businesses import choices, number_format, service
 from billing_core.businesses.number_format import LONGEST_FORMAT
 from billing_core.businesses.service import LONGEST, Details
 from billing_core.errors import BillingError, Invalid
-from billing_core.invoices import terms
+from billing_core.invoices.content import terms
 from pages.ui import formats
 from pages.ui.text import md
 

@@ -5,7 +5,7 @@ import streamlit as st
 
 from billing_core.imports import inbox
 from billing_core.imports.inbox import Received
-from billing_core.imports.kinds import EVERY_CUSTOMER, Field, Kind
+from billing_core.imports.kind import EVERY_CUSTOMER, Field, Kind
 from billing_core.imports.mapping import Fixed, FromColumn, Origin
 from pages.ui.text import md
 

@@ -11,8 +11,8 @@ from billing_core.errors import BillingError
 from billing_core.identity import Actor
 from billing_core.imports import inbox
 from billing_core.imports.inbox import Received, State
-from billing_core.imports.kinds import Kind
-from billing_core.imports.registry import DEFINITIONS
+from billing_core.imports.kind import Kind
+from billing_core.imports.kinds.registry import DEFINITIONS
 from pages.import_sections import columns, results
 from pages.ui import formats
 from pages.ui.context import reading

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from billing_core.invoices.content import Content
-from billing_core.invoices.totals import Totals
+from billing_core.invoices.content.content import Content
+from billing_core.invoices.content.totals import Totals
 from pages.ui import formats
 from pages.ui.text import md
 

@@ -7,22 +7,13 @@ import streamlit as st
 
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import document, queries
+from billing_core.invoices import queries
+from billing_core.invoices.content.totals import Totals
+from billing_core.invoices.documents import document
 from billing_core.invoices.rows import InvoiceView
-from billing_core.invoices.totals import Totals
-from pages.invoice_editor_sections import (
-    amounts,
-    drafts,
-    fields,
-    grid,
-    linked,
-    preview,
-    sending,
-    taking_back,
-    timeline,
-)
-from pages.invoice_editor_sections import desk as desks
-from pages.invoice_editor_sections.desk import Desk, Typed
+from pages.invoice_editor_sections import amounts, corrections, drafts, fields, grid, linked, preview, sending, timeline
+from pages.invoice_editor_sections import draft_state as desks
+from pages.invoice_editor_sections.draft_state import Desk, Typed
 from pages.payment_link_sections import issuing
 from pages.ui import context, formats, messages
 from pages.ui.reads import Reader
@@ -105,7 +96,7 @@ def _header(read: Reader, actor: Actor, desk: Desk, now_typed: Typed, stored: In
 def _menu(read: Reader, actor: Actor, stored: InvoiceView) -> None:
     steps = {"Duplicate": partial(drafts.duplicate, actor, read, stored.id)}
     if stored.number:
-        steps["Cancel invoice"] = partial(taking_back.cancel, stored.id)
+        steps["Cancel invoice"] = partial(corrections.cancel, stored.id)
     else:
         steps["Discard draft"] = partial(drafts.discard, stored)
     st.link_button("PDF", preview.address(stored), icon=":material/download:")

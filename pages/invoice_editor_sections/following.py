@@ -6,24 +6,25 @@ from functools import partial
 import streamlit as st
 
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import document, queries
-from billing_core.invoices.content import Content, DraftLine
+from billing_core.invoices import queries
+from billing_core.invoices.content.content import Content, DraftLine
+from billing_core.invoices.content.totals import Totals
+from billing_core.invoices.documents import document
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
-from billing_core.invoices.totals import Totals
 from pages.invoice_editor_sections import (
     amounts,
+    corrections,
     drafts,
     ledger_rows,
     linked,
+    maintenance,
     money_in,
     paying_online,
     preview,
     sending,
-    taking_back,
     timeline,
-    upkeep,
 )
 from pages.payment_link_sections import issuing
 from pages.ui import formats, tables
@@ -112,30 +113,30 @@ def _possible(read: Reader, actor: Actor, invoice: InvoiceView) -> tuple[dict[st
             buttons["Record payment"] = (":material/payments:", partial(money_in.record_payment, one))
             if money_in.credit_of(read, invoice.business_id, invoice.customer_id, invoice.currency) > 0:
                 menu["Use the customer's credit"] = partial(money_in.apply_credit, one)
-            menu["Credit note"] = partial(taking_back.credit_note, one)
-            menu["Write off"] = partial(taking_back.write_off, one)
+            menu["Credit note"] = partial(corrections.credit_note, one)
+            menu["Write off"] = partial(corrections.write_off, one)
         if is_paid and invoice.paid_minor > invoice.refunded_minor:
-            menu["Refund"] = partial(taking_back.refund, one)
+            menu["Refund"] = partial(corrections.refund, one)
         if invoice.written_off_minor:
-            menu["Undo the write-off"] = partial(taking_back.undo_write_off, one)
+            menu["Undo the write-off"] = partial(corrections.undo_write_off, one)
     if actor.may(Permission.INVOICE_SEND) and (is_open or is_paid):
         buttons["Send again"] = (":material/send:", partial(sending.dialog, one))
     if actor.may(Permission.LINK_WRITE) and is_open and invoice.due_minor and not invoice.payment_url:
         buttons["Payment link"] = (":material/add_link:", partial(issuing.dialog, one))
     if actor.may(Permission.INVOICE_SEND) and invoice.number and state is not InvoiceState.CANCELLED:
-        menu["Copy the customer's link"] = partial(upkeep.link, invoice)
+        menu["Copy the customer's link"] = partial(maintenance.link, invoice)
     if actor.may(Permission.INVOICE_WRITE) and is_open:
-        menu["Edit details"] = partial(upkeep.details, invoice)
+        menu["Edit details"] = partial(maintenance.details, invoice)
     if actor.may(Permission.REMINDER_WRITE) and is_open:
-        menu["Hold reminders"] = partial(upkeep.hold, invoice)
+        menu["Hold reminders"] = partial(maintenance.hold, invoice)
         if invoice.held_until and invoice.held_until >= read.today:
-            menu["Allow reminders again"] = partial(upkeep.release, invoice)
+            menu["Allow reminders again"] = partial(maintenance.release, invoice)
     if actor.may(Permission.INVOICE_WRITE):
         if is_open and invoice.status(read.today) is not InvoiceStatus.OVERDUE:
-            menu["Mark as overdue"] = partial(upkeep.mark_overdue, invoice)
+            menu["Mark as overdue"] = partial(maintenance.mark_overdue, invoice)
         menu["Duplicate"] = partial(drafts.duplicate, actor, read, one)
         if is_open:
-            menu["Cancel invoice"] = partial(taking_back.cancel, one)
+            menu["Cancel invoice"] = partial(corrections.cancel, one)
     return buttons, menu
 
 

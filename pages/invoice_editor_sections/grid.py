@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from billing_core.invoices.content import MOST_LINES
+from billing_core.invoices.content.content import MOST_LINES
 from billing_core.invoices.models import LineType
 from billing_core.money import LINE_QUANTITY_PLACES
-from pages.invoice_editor_sections.desk import Desk, Typed
+from pages.invoice_editor_sections.draft_state import Desk, Typed
 from pages.invoice_editor_sections.rows import CELLS, PLACE, Row, usual_tax
 from pages.ui import formats
 from pages.ui.text import md

@@ -9,13 +9,13 @@ from billing_core.businesses import queries as businesses
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor
-from billing_core.invoices import content as contents
 from billing_core.invoices import from_reports
-from billing_core.invoices.content import Content
+from billing_core.invoices.content import content as contents
+from billing_core.invoices.content.content import Content
 from billing_core.invoices.from_reports import Earlier, Grouping
 from billing_core.reports import queries as reports
-from pages.invoice_editor_sections import drafts, typed
-from pages.ui import context, customer_names, formats
+from pages.invoice_editor_sections import drafts
+from pages.ui import context, customer_names, formats, number_input
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -109,7 +109,7 @@ def _billed_before(one: Earlier) -> None:
 
 def _create(read: Reader, actor: Actor, report_id: int, by: Grouping, rate: str, *, again: bool) -> None:
     try:
-        tax_rate = typed.number(rate.strip().removesuffix("%"), formats.locale()) if rate.strip() else Decimal(0)
+        tax_rate = number_input.number(rate.strip().removesuffix("%"), formats.locale()) if rate.strip() else Decimal(0)
     except ValueError as reason:
         st.error(f"The tax rate {reason}", icon=":material/error:")
         return

@@ -3,16 +3,17 @@
 import streamlit as st
 
 from billing_core import runtime
-from billing_core.collecting import links, payable, queries
-from billing_core.collecting.links import LinkRow
-from billing_core.collecting.models import DisputeState
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import LinkState, Mode
 from billing_core.invoices.rows import InvoiceView
+from billing_core.online_payments import queries
+from billing_core.online_payments.links import link_candidates, links
+from billing_core.online_payments.links.links import LinkRow
+from billing_core.online_payments.models import DisputeState
 from pages.payment_link_sections import issuing, sharing
 from pages.payment_link_sections.wording import COLORS, WAYS, happened, state, told
 from pages.payment_sections import cases
-from pages.ui import collecting, context, formats, tables
+from pages.ui import collection_mode, context, formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -83,12 +84,12 @@ def _link(actor: Actor, link: LinkRow, zone: str) -> None:
         st.markdown(f"**{WAYS[link.way]}**", width="content")
         shown = state(link)
         st.badge(shown, color=COLORS[shown])  # type: ignore[arg-type]
-        collecting.mark_of(link.mode)
+        collection_mode.mark_of(link.mode)
         st.caption(
             f"{md(formats.money(link.amount_minor, link.currency))} · {md(told(link, zone))}",
             width="content",
         )
-    if link.state is LinkState.ACTIVE and link.mode is Mode.SANDBOX and collecting.mode() is not Mode.SANDBOX:
+    if link.state is LinkState.ACTIVE and link.mode is Mode.SANDBOX and collection_mode.mode() is not Mode.SANDBOX:
         st.warning(
             "This link is from before Stripe was set up: it leads to the sandbox, where nobody can pay any more. Issue "
             "a new link.",
@@ -145,6 +146,6 @@ def _watch(link_id: int, version: int | None, seen: tuple[object, ...]) -> None:
     It asks for no more than this, and shows nothing: who is signed in is asked when the page is drawn anew.
     """
     with runtime.sessions()() as session:
-        now = payable.glance(session, link_id)
+        now = link_candidates.glance(session, link_id)
     if now is not None and (now[1:] != seen or (version is not None and now[0] != version)):
         st.rerun()

@@ -6,10 +6,10 @@ import streamlit as st
 from sqlalchemy.orm import Session
 from streamlit.delta_generator import DeltaGenerator
 
-from billing_core.invoices import document
-from billing_core.invoices.pdf import invoice_pdf
+from billing_core.invoices.documents import document
+from billing_core.invoices.documents.pdf import invoice_pdf
 from billing_core.invoices.rows import InvoiceView
-from billing_core.paper.pictures import pictures
+from billing_core.pdf_layout.pictures import pictures
 from billing_core.settings import settings
 from pages.ui import formats
 from pages.ui.reads import Reader

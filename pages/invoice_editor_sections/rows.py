@@ -7,9 +7,9 @@ from typing import Any
 
 from babel import Locale
 
-from billing_core.invoices.content import DraftLine
+from billing_core.invoices.content.content import DraftLine
 from billing_core.invoices.models import LineType
-from pages.invoice_editor_sections import typed
+from pages.ui import number_input
 
 PLACE = "place"
 # So many rows the grid has at least.
@@ -43,11 +43,11 @@ def row_of(line: DraftLine, currency: str, locale: Locale) -> Row:
     """A stored line as the grid shows it."""
     return Row(
         line.description,
-        typed.written(line.quantity, locale),
-        typed.written(line.unit_price, locale),
-        typed.written(line.discount_percent, locale),
-        typed.written_minor(line.discount_minor, currency, locale),
-        typed.written(line.tax_rate, locale),
+        number_input.written(line.quantity, locale),
+        number_input.written(line.unit_price, locale),
+        number_input.written(line.discount_percent, locale),
+        number_input.written_minor(line.discount_minor, currency, locale),
+        number_input.written(line.tax_rate, locale),
         line.type.value,
         line.service_id,
         line.report_id,
@@ -126,7 +126,7 @@ def line_of(row: Row, at: int, currency: str, locale: Locale, reasons: dict[str,
         if not text:
             return empty
         try:
-            return typed.number(text, locale)
+            return number_input.number(text, locale)
         except ValueError as reason:
             reasons[f"lines.{at}.{name}"] = str(reason)
             return empty
@@ -134,7 +134,7 @@ def line_of(row: Row, at: int, currency: str, locale: Locale, reasons: dict[str,
     discount: int | None = None
     if row.discount_minor.strip():
         try:
-            discount = typed.minor(row.discount_minor, currency, locale)
+            discount = number_input.minor(row.discount_minor, currency, locale)
         except ValueError as reason:
             reasons[f"lines.{at}.discount_minor"] = str(reason)
     for needed in ("quantity", "unit_price"):

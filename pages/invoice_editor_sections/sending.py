@@ -5,8 +5,8 @@ import streamlit as st
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor
-from billing_core.invoices import own_number, queries, service
-from billing_core.invoices.content import LANGUAGES
+from billing_core.invoices import custom_number, queries, service
+from billing_core.invoices.content.content import LANGUAGES
 from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
@@ -92,7 +92,7 @@ def _mark(actor: Actor, invoice: InvoiceView, number: str) -> None:
     if st.button("Mark as sent", type="primary", icon=":material/check:", key="mark_as_sent"):
         with attempt("The invoice is sent") as session:
             if number.strip():
-                own_number.give(session, actor, invoice.id, number, now=utc_now())
+                custom_number.give(session, actor, invoice.id, number, now=utc_now())
             service.open_invoice(session, actor, invoice.id, now=utc_now())
 
 
@@ -113,7 +113,7 @@ def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, numbe
     if st.button(label, type="primary", icon=":material/send:", key="send_by_mail"):
         with attempt(f"The invoice is on its way to {to.strip()}") as session:
             if number.strip():
-                own_number.give(session, actor, invoice.id, number, now=utc_now())
+                custom_number.give(session, actor, invoice.id, number, now=utc_now())
             mailing.send_invoice(
                 session,
                 actor,

@@ -6,7 +6,7 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from billing_core.dates import utc_now
-from billing_core.invoices import following, service
+from billing_core.invoices import after_sending, service
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceRow
 from billing_core.text import LONGEST_REASON
@@ -64,7 +64,7 @@ def dialog(rows: Sequence[InvoiceRow]) -> None:
         if _is_discarded(row):
             service.discard(session, actor, row.id, now=utc_now())
         else:
-            following.cancel(session, actor, row.id, now=utc_now(), today=read.today, reason=reason)
+            after_sending.cancel(session, actor, row.id, now=utc_now(), today=read.today, reason=reason)
 
     refused = one_by_one.carry_out(going, cancel)
     one_by_one.finish(f"{formats.counted(len(going) - len(refused), 'invoice')} cancelled.", refused)

@@ -17,8 +17,7 @@ from billing_core.invoices import queries
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import CurrencyTotal, StatusTotal
-from pages.invoice_editor_sections import typed
-from pages.ui import customer_names, filters, formats, tables
+from pages.ui import customer_names, filters, formats, number_input, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -226,7 +225,7 @@ def _amount(label: str, key: str) -> Decimal | None:
     if not text.strip():
         return None
     try:
-        return abs(typed.number(text, formats.locale()))
+        return abs(number_input.number(text, formats.locale()))
     except ValueError as reason:
         st.caption(f":red[{md(label)} {md(reason)}]")
         return None

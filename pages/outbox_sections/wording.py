@@ -1,9 +1,9 @@
 """The states of messages, and what became of one, in words."""
 
-from billing_core.collecting.fees import FETCH_DETAILS
-from billing_core.collecting.sandbox_events import EVENT
 from billing_core.invoices.payment_links import DEACTIVATE
 from billing_core.mailing.models import MailKind
+from billing_core.online_payments.sandbox.events import EVENT
+from billing_core.online_payments.webhooks.fees import FETCH_DETAILS
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.queries import MessageRow
 from pages.ui import formats, tables

@@ -6,18 +6,18 @@ from datetime import date, datetime, timedelta
 
 import streamlit as st
 
-from billing_core.collecting import figures as online
 from billing_core.dates import Period
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor, Permission
+from billing_core.online_payments import figures as online
 from billing_core.orders.figures import DRAFT_ORDERS
 from billing_core.outbox.figures import FAILED_MAILS
+from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
 from billing_core.rating.models import QuestionKind
 from billing_core.receivables import attention as money
 from billing_core.receivables import debts
 from billing_core.reports import figures
 from billing_core.reports.wording import question_words
-from billing_core.subscribers.figures import FAILED_WEBHOOKS
 from pages.ui import formats
 from pages.ui.cards import Known
 from pages.ui.figures import panel
@@ -148,7 +148,7 @@ def _about_money(actor: Actor, today: date) -> list[Matter]:
             FAILED_MAILS,
             now,
             lambda count: f"{formats.counted(count, 'message')} not delivered",
-            "admin_outbox.py",
+            "admin/outbox.py",
             None,
             "Open the outbox",
             Permission.OUTBOX_READ,
@@ -160,7 +160,7 @@ def _about_money(actor: Actor, today: date) -> list[Matter]:
             FAILED_WEBHOOKS,
             now,
             lambda count: f"{formats.counted(count, 'webhook message')} not delivered",
-            "admin_subscribers.py",
+            "admin/outgoing_webhooks.py",
             None,
             "Open webhooks",
             Permission.SUBSCRIBER_WRITE,
@@ -200,7 +200,7 @@ def _paid_online(actor: Actor, today: date) -> list[Matter]:
             online.FAILED_EVENTS,
             now,
             lambda count: f"{formats.counted(count, 'event')} of the payment service not applied",
-            "admin_webhooks.py",
+            "admin/incoming_webhooks.py",
             None,
             "Open webhooks",
             Permission.WEBHOOK_READ,

@@ -3,11 +3,12 @@
 import streamlit as st
 
 from billing_core import runtime
-from billing_core.collecting import links, queries
-from billing_core.collecting.links import LinkRow
-from billing_core.collecting.queries import EventFilter, EventRow
 from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
+from billing_core.online_payments import queries
+from billing_core.online_payments.links import links
+from billing_core.online_payments.links.links import LinkRow
+from billing_core.online_payments.queries import EventFilter, EventRow
 from pages.invoice_editor_sections import paying_online
 from pages.ui import context, formats, tables
 from pages.ui.reads import Reader
@@ -74,7 +75,7 @@ def _told(actor: Actor, link: LinkRow, zone: str) -> None:
 
 
 def _open_event(row: EventRow) -> None:
-    st.switch_page("admin_webhooks.py", query_params={"event": str(row.id)})
+    st.switch_page("admin/incoming_webhooks.py", query_params={"event": str(row.id)})
 
 
 def _closed() -> None:

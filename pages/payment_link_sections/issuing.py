@@ -3,20 +3,20 @@
 import streamlit as st
 
 from billing_core import runtime
-from billing_core.collecting import links, payable, workflow
-from billing_core.collecting.gateway import Charge, ChargeLine
-from billing_core.collecting.links import LinkRow
-from billing_core.collecting.payable import PayableRow
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor
 from billing_core.invoices import queries
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
+from billing_core.online_payments.gateway import Charge, ChargeLine
+from billing_core.online_payments.links import link_candidates, links, workflow
+from billing_core.online_payments.links.link_candidates import PayableRow
+from billing_core.online_payments.links.links import LinkRow
 from billing_core.text import LONGEST_REASON
-from pages.invoice_editor_sections import desk
+from pages.invoice_editor_sections import draft_state
 from pages.invoice_editor_sections.steps import attempt
-from pages.ui import collecting, context, formats, tables
+from pages.ui import collection_mode, context, formats, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -44,10 +44,10 @@ def again(link: LinkRow) -> None:
         "customer: the old one tells them that it is no longer valid."
     )
     if st.button("Issue new link", type="primary", icon=":material/autorenew:", key="do_reissue_link"):
-        with collecting.asking("The new payment link is ready") as sessions:
+        with collection_mode.asking("The new payment link is ready") as sessions:
             with sessions.begin() as session:
                 links.deactivate(session, actor, link.id, reason=REPLACED, now=utc_now())
-            workflow.issue(sessions, actor, collecting.gateway(), link.invoice_id, now=utc_now())
+            workflow.issue(sessions, actor, collection_mode.gateway(), link.invoice_id, now=utc_now())
 
 
 @st.dialog("Deactivate the payment link", icon=":material/link_off:")
@@ -77,7 +77,7 @@ def choose() -> None:
     text = st.text_input(
         "Find the invoice", key="payable_text", type="search", placeholder="Number or customer", live=True
     )
-    found = {row.id: row for row in read(payable.search, text or "", limit=_MOST_OFFERED)}
+    found = {row.id: row for row in read(link_candidates.search, text or "", limit=_MOST_OFFERED)}
     if not found:
         st.info(
             "No invoice that could get a link fits: it must be a draft or open, with something due, and have none yet.",
@@ -100,7 +100,7 @@ def choose() -> None:
 
 def confirm(actor: Actor, read: Reader, invoice: InvoiceView, *, opens: bool = False) -> None:
     """What the customer will be asked to pay, and the button that has it asked. ``opens``: the page shows the link."""
-    collecting.mark()
+    collection_mode.mark()
     try:
         with runtime.sessions()() as session:
             charge = workflow.preview(session, actor, invoice.id, today=read.today)
@@ -115,9 +115,9 @@ def confirm(actor: Actor, read: Reader, invoice: InvoiceView, *, opens: bool = F
             icon=":material/lock:",
         )
     if st.button("Issue payment link", type="primary", icon=":material/add_link:", key="do_issue_link"):
-        desk.forget()
-        with collecting.asking("The payment link is ready") as sessions:
-            link_id = workflow.issue(sessions, actor, collecting.gateway(), invoice.id, now=utc_now())
+        draft_state.forget()
+        with collection_mode.asking("The payment link is ready") as sessions:
+            link_id = workflow.issue(sessions, actor, collection_mode.gateway(), invoice.id, now=utc_now())
             if opens:
                 st.query_params["link"] = str(link_id)
 

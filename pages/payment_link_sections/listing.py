@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from billing_core.collecting import links
-from billing_core.collecting.links import LinkFilter, LinkRow, StateCount
 from billing_core.dates import utc_now
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import LinkState, Mode
+from billing_core.online_payments.links import links
+from billing_core.online_payments.links.links import LinkFilter, LinkRow, StateCount
 from pages.payment_link_sections.wording import COLORS, STATES, age, happened, state
-from pages.ui import collecting, context, filters, formats, tables
+from pages.ui import collection_mode, context, filters, formats, tables
 from pages.ui.reads import Reader
 
 PAGE_KEY, SORT_KEY = "links_page", "links_sort"
@@ -54,7 +54,7 @@ def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> LinkFi
         chosen = filters.choice(
             "State", list(states), key="links_state", page_key=PAGE_KEY, names=states, every="All states"
         )
-        modes = {one.value: label for one, label in collecting.NAMES.items()}
+        modes = {one.value: label for one, label in collection_mode.NAMES.items()}
         mode = filters.choice("Mode", list(modes), key="links_mode", page_key=PAGE_KEY, names=modes, every="All modes")
         order = filters.order(
             {"-created_at": "Newest first", "created_at": "Oldest first", **tables.orderings(columns)},

@@ -6,9 +6,9 @@ from io import BytesIO
 import segno
 import streamlit as st
 
-from billing_core.collecting import links
-from billing_core.collecting.links import LinkRow
 from billing_core.identity import Actor, Permission
+from billing_core.online_payments.links import links
+from billing_core.online_payments.links.links import LinkRow
 from billing_core.settings import settings
 from pages.invoice_editor_sections import sending
 from pages.ui import formats

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from billing_core.collecting.links import LinkRow
 from billing_core.invoices.payment_links import PAID_BY_IT, CollectionWay, LinkState
+from billing_core.online_payments.links.links import LinkRow
 from pages.ui import formats
 
 STATES = {

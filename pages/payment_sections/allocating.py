@@ -9,9 +9,8 @@ import streamlit as st
 from billing_core.invoices import queries
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import InvoiceRow
-from pages.invoice_editor_sections import typed
 from pages.payment_sections.credit import MOST_INVOICES, OPEN
-from pages.ui import formats
+from pages.ui import formats, number_input
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -65,7 +64,7 @@ def checked(
         if not text:
             continue
         try:
-            minor = typed.minor(text, currency, formats.locale())
+            minor = number_input.minor(text, currency, formats.locale())
         except ValueError as reason:
             problems.append(f"Invoice {invoice.number}: “{text}” {reason}")
             continue
@@ -87,7 +86,7 @@ def _grid(invoices: Sequence[InvoiceRow], start: Mapping[int, int], currency: st
         "Due": [invoice.due_on for invoice in invoices],
         "Total": [formats.amount(invoice.total_minor, currency) for invoice in invoices],
         "Amount due": [formats.amount(invoice.due_minor, currency) for invoice in invoices],
-        _PAYS: [typed.written_minor(start.get(invoice.id), currency, locale) for invoice in invoices],
+        _PAYS: [number_input.written_minor(start.get(invoice.id), currency, locale) for invoice in invoices],
         "Currency": [currency] * len(invoices),
     }
     look = {

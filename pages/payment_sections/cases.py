@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from billing_core.collecting import cases, disputes, queries
-from billing_core.collecting.models import CaseKind, DisputeState
-from billing_core.collecting.queries import CaseRow, DisputeRow
 from billing_core.dates import utc_now
 from billing_core.identity import Actor, Permission
+from billing_core.online_payments import cases, queries
+from billing_core.online_payments.models import CaseKind, DisputeState
+from billing_core.online_payments.queries import CaseRow, DisputeRow
+from billing_core.online_payments.webhooks import disputes
 from billing_core.payments import credit
 from billing_core.text import LONGEST_REASON
 from pages.invoice_editor_sections.steps import attempt

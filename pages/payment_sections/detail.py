@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from billing_core.collecting import queries as collecting
 from billing_core.dates import day_in, utc_now
 from billing_core.identity import Actor, Permission
+from billing_core.online_payments import queries as online_payments
 from billing_core.payments import queries, received
 from billing_core.payments.queries import AllocationRow, PaymentRow
 from pages.invoice_editor_sections import money_in
@@ -92,7 +92,7 @@ def _gateway(read: Reader, payment: PaymentRow) -> None:
     if back:
         st.subheader("What went back", anchor=False)
         tables.show(back, columns.refunds(with_customer=False), key="payment_refunds", alt="What went back of it")
-    found = read(collecting.disputes, payment_id=payment.id)
+    found = read(online_payments.disputes, payment_id=payment.id)
     if found:
         st.subheader("Disputes", anchor=False)
         cases.disputes_table(found, read.company.time_zone, key="payment_disputes")

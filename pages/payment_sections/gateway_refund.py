@@ -3,16 +3,16 @@
 import streamlit as st
 
 from billing_core import runtime
-from billing_core.collecting import refunding
-from billing_core.collecting.refunding import Refundable
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor
 from billing_core.invoices.payment_links import Mode
+from billing_core.online_payments import refunding
+from billing_core.online_payments.refunding import Refundable
 from billing_core.text import LONGEST_REASON
-from pages.invoice_editor_sections import desk
+from pages.invoice_editor_sections import draft_state
 from pages.invoice_editor_sections.steps import amount_field
-from pages.ui import collecting, context, formats
+from pages.ui import collection_mode, context, formats
 from pages.ui.context import actor as signed_in
 from pages.ui.text import md
 
@@ -33,13 +33,13 @@ def form(actor: Actor, payment_id: int) -> None:
     if can.problem:
         st.info(md(can.problem), icon=":material/info:")
         return
-    collecting.mark()
+    collection_mode.mark()
     amount = _amount(can, payment_id)
     reason = st.text_input("Reason", key=f"gateway_refund_reason_{payment_id}", max_chars=LONGEST_REASON, required=True)
     st.caption(
         "It goes back to the card or account that it came from, and is recorded here with a credit note where it paid "
         "an invoice. **This cannot be undone.**"
-        + (" In the sandbox no money moves." if collecting.mode() is Mode.SANDBOX else "")
+        + (" In the sandbox no money moves." if collection_mode.mode() is Mode.SANDBOX else "")
     )
     if st.button(
         "Pay back",
@@ -48,13 +48,13 @@ def form(actor: Actor, payment_id: int) -> None:
         key="do_gateway_refund",
         disabled=amount is None,
     ):
-        desk.forget()
+        draft_state.forget()
         shown = formats.money(amount or 0, can.left.currency)
-        with collecting.asking(f"{shown} goes back to the customer") as sessions:
+        with collection_mode.asking(f"{shown} goes back to the customer") as sessions:
             refunding.refund(
                 sessions,
                 actor,
-                collecting.gateway(),
+                collection_mode.gateway(),
                 payment_id,
                 amount_minor=amount or 0,
                 reason=reason,

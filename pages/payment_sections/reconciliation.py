@@ -5,14 +5,14 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from billing_core import runtime
-from billing_core.collecting import gateway_books, reconciliation
-from billing_core.collecting.gateway_books import MARGIN
-from billing_core.collecting.reconciliation import Agreement, Asked, Kind, Pair, Sum
 from billing_core.dates import Period, utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import Mode
-from pages.ui import collecting, context, filters, formats, messages, tables
+from billing_core.online_payments.reconciliation import balance_transactions, reconciliation
+from billing_core.online_payments.reconciliation.balance_transactions import MARGIN
+from billing_core.online_payments.reconciliation.reconciliation import Agreement, Asked, Kind, Pair, Sum
+from pages.ui import collection_mode, context, filters, formats, messages, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -29,13 +29,13 @@ _WRONG = (Agreement.DIFFERENT, Agreement.ONLY_HERE, Agreement.ONLY_THERE)
 
 
 def draw(read: Reader, actor: Actor) -> None:
-    mode = collecting.mode()
+    mode = collection_mode.mode()
     there = service_of(mode)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         period = filters.period(read.today, key="reconciliation_period", default="This month")
         named = {one.value: label for one, (label, _) in NAMES.items()}
         agreement = filters.choice("Which", list(named), key=AGREEMENT_KEY, page_key=PAGE_KEY, names=named)
-        last = read(gateway_books.last_reading, mode, period)
+        last = read(balance_transactions.last_reading, mode, period)
         reads_now = st.button(
             "Read again" if last else f"Read {there}'s books",
             type="secondary" if last else "primary",
@@ -72,10 +72,10 @@ def _read_books(actor: Actor, period: Period, there: str) -> None:
     refusal: BillingError | None = None
     with st.status(f"Reading {there}'s books", expanded=False) as status:
         try:
-            lines = gateway_books.read(
+            lines = balance_transactions.read(
                 runtime.sessions(),
                 actor,
-                collecting.gateway(),
+                collection_mode.gateway(),
                 period,
                 now=utc_now(),
                 told=lambda count: status.update(label=f"Reading {there}'s books: {formats.counted(count, 'line')}"),

@@ -13,9 +13,8 @@ from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import LONGEST, Received
 from billing_core.receivables import statement
-from pages.invoice_editor_sections import typed
 from pages.payment_sections import allocating, credit
-from pages.ui import customer_names, filters, formats, messages
+from pages.ui import customer_names, filters, formats, messages, number_input
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -143,7 +142,7 @@ def _amount(label: str, currency: str, *, key: str, least: int = 0, most: int | 
     if not text.strip():
         return 0
     try:
-        minor = typed.minor(text, currency, formats.locale())
+        minor = number_input.minor(text, currency, formats.locale())
     except ValueError as reason:
         _wrong(str(reason))
         return None

@@ -14,7 +14,8 @@ from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
 from billing_core.jobs import bill_run
 from billing_core.rating.models import Service
-from billing_core.reports import runs, service
+from billing_core.reports import service
+from billing_core.reports.runs import planning
 from billing_core.reports.service import Preview
 from pages.report_sections import preview, progress
 from pages.ui import customer_names, filters, formats
@@ -123,7 +124,7 @@ def _previewed(read: Reader, actor: Actor, wanted: Order) -> list[Preview]:
 
 def _begin(actor: Actor, wanted: Order) -> None:
     with transaction() as session:
-        run_id = runs.plan(
+        run_id = planning.plan(
             session,
             actor,
             customer_ids=wanted.customer_ids or None,

@@ -11,9 +11,8 @@ from billing_core.invoices import from_reports
 from billing_core.invoices.from_reports import Grouping
 from billing_core.money import Money
 from billing_core.reports.queries import Report
-from pages.invoice_editor_sections import typed
 from pages.report_sections import invoiced
-from pages.ui import context, formats, messages, tables
+from pages.ui import context, formats, messages, number_input, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -75,7 +74,7 @@ def _tax_rate() -> Decimal | None:
     """For all lines of all drafts; None, with the reason below the field, where it is none."""
     text = st.text_input("Tax rate, %", "0", key="invoicing_tax", max_chars=10, width=130)
     try:
-        rate = typed.number(text.strip().removesuffix("%") or "0", formats.locale())
+        rate = number_input.number(text.strip().removesuffix("%") or "0", formats.locale())
     except ValueError as reason:
         st.error(f"The tax rate {md(reason)}", icon=":material/error:")
         return None

@@ -7,8 +7,8 @@ from billing_core.dates import utc_now
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.jobs import bill_run
-from billing_core.reports import run_progress, runs
-from billing_core.reports.run_progress import ItemRow, Progress
+from billing_core.reports.runs import planning, progress
+from billing_core.reports.runs.progress import ItemRow, Progress
 from pages.ui import formats, tables
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
@@ -37,7 +37,7 @@ def draw(actor: Actor, wanted: str) -> None:
 def recent_runs(read: Reader) -> None:
     """The newest runs; a click opens one."""
     with runtime.sessions()() as session:
-        found = run_progress.recent(session, read.actor, limit=10)
+        found = progress.recent(session, read.actor, limit=10)
     if not found:
         return
     st.markdown("**Recent runs**")
@@ -72,7 +72,7 @@ def _running(actor: Actor, run_id: int) -> None:
     st.caption("This goes on when you leave the page. Come back through Reports, Generate, Recent runs.")
     if st.button("Stop after this customer", icon=":material/stop_circle:"):
         with transaction() as session:
-            runs.cancel(session, actor, run_id, now=utc_now())
+            planning.cancel(session, actor, run_id, now=utc_now())
         st.rerun()
 
 
@@ -86,14 +86,14 @@ def _ended(actor: Actor, found: Progress) -> None:
         st.warning(words, icon=":material/warning:")
         if st.button("Go on with the rest", icon=":material/resume:", type="primary"):
             with transaction() as session:
-                runs.resume(session, actor, found.run_id, now=utc_now())
+                planning.resume(session, actor, found.run_id, now=utc_now())
             bill_run.begin(found.run_id)
             st.rerun()
     else:
         st.success(f"Done: {words}.", icon=":material/check_circle:")
     skipped = tables.pager(found.total, key="run_items_page", noun="customer")
     with runtime.sessions()() as session:
-        rows = run_progress.items(session, actor, found.run_id, limit=tables.PAGE_SIZE, offset=skipped)
+        rows = progress.items(session, actor, found.run_id, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
         rows,
         [
@@ -114,7 +114,7 @@ def _ended(actor: Actor, found: Progress) -> None:
 def _progress(actor: Actor, run_id: int) -> Progress | None:
     try:
         with runtime.sessions()() as session:
-            return run_progress.progress(session, actor, run_id)
+            return progress.progress(session, actor, run_id)
     except NotFound:
         return None
 

@@ -5,13 +5,14 @@ import json
 import streamlit as st
 
 from billing_core import runtime
-from billing_core.collecting import inbox, queries
-from billing_core.collecting.models import WebhookState
-from billing_core.collecting.queries import EventRow
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
-from billing_core.jobs import webhook_processing
+from billing_core.jobs import incoming_webhook_processing
+from billing_core.online_payments import queries
+from billing_core.online_payments.models import WebhookState
+from billing_core.online_payments.queries import EventRow
+from billing_core.online_payments.webhooks import inbox
 from pages.ui import context, formats, messages
 from pages.ui.text import md
 
@@ -81,7 +82,7 @@ def _actions(actor: Actor, event: EventRow) -> None:
         if again and st.button("Process again", icon=":material/refresh:", key="event_again", type="primary"):
             with context.transaction() as session:
                 inbox.process_again(session, actor, event.id, now=utc_now())
-            webhook_processing.nudge()
+            incoming_webhook_processing.nudge()
             messages.say("It is processed again now", icon=":material/refresh:")
             st.rerun()
 

@@ -21,9 +21,9 @@ from billing_core.mailing import service
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.payments.models import Payment
 from billing_core.settings import settings
-from tests.collecting.linked import linked, paying
-from tests.collecting.stripe_events import store
 from tests.invoices.company import GRACE, TODAY, a_customer, a_draft
+from tests.online_payments.linked import linked, paying
+from tests.online_payments.stripe.events import store
 from tests.outbox.post_office import MailServer, PostOffice
 
 MAILS = 6

@@ -9,20 +9,6 @@ import pytest
 from sqlalchemy import func, select
 
 from billing_core import demo
-from billing_core.collecting import gateway_books, reconciliation
-from billing_core.collecting.models import (
-    CaseKind,
-    Dispute,
-    DisputeState,
-    PaymentCase,
-    RefundRequest,
-    RefundRequestState,
-    SandboxCharge,
-    SandboxRefund,
-    WebhookEvent,
-    WebhookState,
-)
-from billing_core.collecting.reconciliation import Agreement, Asked
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
 from billing_core.dates import Period, first_of_month
@@ -36,6 +22,20 @@ from billing_core.invoices import lifecycle, numbering
 from billing_core.invoices.models import Invoice, InvoicedReport, SeriesKind
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 from billing_core.ledger.models import LedgerPosting
+from billing_core.online_payments.models import (
+    CaseKind,
+    Dispute,
+    DisputeState,
+    PaymentCase,
+    RefundRequest,
+    RefundRequestState,
+    SandboxCharge,
+    SandboxRefund,
+    WebhookEvent,
+    WebhookState,
+)
+from billing_core.online_payments.reconciliation import balance_transactions, reconciliation
+from billing_core.online_payments.reconciliation.reconciliation import Agreement, Asked
 from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.payments.models import Payment, PaymentMethod
@@ -246,7 +246,7 @@ def test_its_webhooks_are_applied_and_its_gateway_is_told(filled):
 
 def test_the_sandboxs_books_were_read_and_agree_with_ours(filled):
     since = Period(date(2026, 5, 1), date(2026, 11, 30))
-    assert gateway_books.last_reading(filled, SYSTEM, Mode.SANDBOX, since) is not None
+    assert balance_transactions.last_reading(filled, SYSTEM, Mode.SANDBOX, since) is not None
     sums = reconciliation.sums(filled, SYSTEM, Asked(Mode.SANDBOX, since))
     assert {one.agreement for one in sums if one.pairs} == {Agreement.MATCHED}
     charged = select(func.count()).select_from(SandboxCharge).where(SandboxCharge.succeeded)

@@ -9,7 +9,7 @@ from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices import queries, service
-from billing_core.invoices.content import Content, DraftLine
+from billing_core.invoices.content.content import Content, DraftLine
 from billing_core.invoices.models import Invoice
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

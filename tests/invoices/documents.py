@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from pypdf import PdfReader
 
-from billing_core.invoices.document import DocumentLine, InvoiceDocument, Issuer, Recipient
+from billing_core.invoices.content.totals import Line, totals
+from billing_core.invoices.documents.document import DocumentLine, InvoiceDocument, Issuer, Recipient
+from billing_core.invoices.documents.pdf import invoice_pdf
 from billing_core.invoices.models import InvoiceState
-from billing_core.invoices.pdf import invoice_pdf
-from billing_core.invoices.totals import Line, totals
 
 ISSUER = Issuer(
     "Acme Fulfilment Ltd",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_core.errors import Invalid
-from billing_core.invoices.content import MOST_LINES, Content, DraftLine, blank, checked
+from billing_core.invoices.content.content import MOST_LINES, Content, DraftLine, blank, checked
 from billing_core.invoices.models import LineType
 from tests.invoices.company import READER, TODAY, a_customer, a_line
 

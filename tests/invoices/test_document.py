@@ -11,10 +11,10 @@ from billing_core.businesses.queries import default_business
 from billing_core.errors import NotFound
 from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes
-from billing_core.invoices.document import of_credit_note, of_invoice
+from billing_core.invoices.documents.document import of_credit_note, of_invoice
+from billing_core.invoices.documents.pdf import invoice_pdf
+from billing_core.invoices.documents.pdf_credit_note import credit_note_pdf
 from billing_core.invoices.models import Invoice, InvoiceState
-from billing_core.invoices.pdf import invoice_pdf
-from billing_core.invoices.pdf_credit_note import credit_note_pdf
 from tests.invoices.company import NOW, TODAY, a_customer, a_draft, a_line, an_invoice
 from tests.invoices.documents import reader
 

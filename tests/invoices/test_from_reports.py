@@ -8,7 +8,7 @@ import pytest
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Forbidden, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
-from billing_core.invoices import following, from_reports, queries, service
+from billing_core.invoices import after_sending, from_reports, queries, service
 from billing_core.invoices.from_reports import Grouping
 from billing_core.money import Money
 from tests.reports.company import LATER, NOW, a_customer, an_order, billed
@@ -108,7 +108,7 @@ def test_a_discarded_or_cancelled_invoice_lets_the_report_be_invoiced_again(sess
     report = _march(session)
     service.discard(session, SYSTEM, _invoiced(session, report.id).id, now=NOW)
     sent = service.open_invoice(session, SYSTEM, _invoiced(session, report.id).id, now=NOW)
-    following.cancel(session, SYSTEM, sent.id, now=NOW, today=TODAY)
+    after_sending.cancel(session, SYSTEM, sent.id, now=NOW, today=TODAY)
 
     assert from_reports.earlier(session, [report.id]) == []
     assert _invoiced(session, report.id).total_minor == report.total_minor

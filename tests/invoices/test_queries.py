@@ -7,7 +7,7 @@ import pytest
 
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
-from billing_core.invoices import following, lifecycle, queries, service
+from billing_core.invoices import after_sending, lifecycle, queries, service
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import EventKind
 from billing_core.invoices.queries import InvoiceFilter
@@ -28,9 +28,9 @@ def _some(session):
         for at, status in enumerate(list(InvoiceStatus)[1:])
     }
     found[InvoiceStatus.DRAFT] = a_draft(session, acme)
-    following.set_viewed(session, SYSTEM, found[InvoiceStatus.VIEWED].id, now=NOW)
-    following.mark_overdue(session, SYSTEM, found[InvoiceStatus.OVERDUE].id, now=NOW)
-    following.cancel(session, SYSTEM, found[InvoiceStatus.CANCELLED].id, now=NOW, today=TODAY)
+    after_sending.set_viewed(session, SYSTEM, found[InvoiceStatus.VIEWED].id, now=NOW)
+    after_sending.mark_overdue(session, SYSTEM, found[InvoiceStatus.OVERDUE].id, now=NOW)
+    after_sending.cancel(session, SYSTEM, found[InvoiceStatus.CANCELLED].id, now=NOW, today=TODAY)
     for status in (InvoiceStatus.PAID, InvoiceStatus.REFUNDED):
         invoice = found[status]
         lifecycle.settle(session, SYSTEM, invoice, paid=invoice.due_minor, event=EventKind.PAYMENT, now=NOW)

@@ -11,7 +11,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.businesses.queries import default_business
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
-from billing_core.invoices import following, lifecycle, queries, service
+from billing_core.invoices import after_sending, lifecycle, queries, service
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import EventKind, Invoice, InvoiceLineItem, InvoiceState
 from billing_core.invoices.service import Details
@@ -230,7 +230,7 @@ def test_a_discarded_draft_leaves_the_lists_and_keeps_its_history(session):
 def test_details_change_until_paid_and_a_later_due_date_ends_overdue(session):
     sent = an_invoice(session, a_customer(session))
     after = date(2026, 6, 1)
-    following.mark_overdue(session, GRACE, sent.id, now=NOW)
+    after_sending.mark_overdue(session, GRACE, sent.id, now=NOW)
     assert lifecycle.status(sent, after) is InvoiceStatus.OVERDUE
 
     changed = service.update_details(
@@ -249,7 +249,7 @@ def test_details_change_until_paid_and_a_later_due_date_ends_overdue(session):
 def test_a_form_of_details_conflicts_with_what_others_saved_and_not_with_what_else_happened(session):
     sent = an_invoice(session, a_customer(session))
     shown = Details(customer_name="Acme Corp", notes="")
-    following.mark_viewed(session, sent.token, now=LATER)
+    after_sending.mark_viewed(session, sent.token, now=LATER)
 
     service.update_details(session, GRACE, sent.id, Details(notes="By Grace"), now=NOW, today=TODAY, shown=shown)
 

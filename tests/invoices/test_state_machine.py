@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity import SYSTEM
-from billing_core.invoices import following, lifecycle, numbering, queries, service
-from billing_core.invoices.content import DraftLine
+from billing_core.invoices import after_sending, lifecycle, numbering, queries, service
+from billing_core.invoices.content.content import DraftLine
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState, LineType
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind, LedgerPosting
@@ -102,7 +102,7 @@ class Invoices(RuleBasedStateMachine):
     @rule(place=chosen)
     def cancel(self, place):
         if invoice := self.pick(place, OPEN):
-            self.attempt(lambda: following.cancel(self.session, SYSTEM, invoice.id, now=self.now, today=self.today))
+            self.attempt(lambda: after_sending.cancel(self.session, SYSTEM, invoice.id, now=self.now, today=self.today))
 
     @rule(place=chosen)
     def discard(self, place):
@@ -118,19 +118,19 @@ class Invoices(RuleBasedStateMachine):
     def view(self, place):
         if invoice := self.pick(place, OPEN, PAID):
             with suppress(NotFound):
-                following.mark_viewed(self.session, invoice.token, now=self.now)
+                after_sending.mark_viewed(self.session, invoice.token, now=self.now)
 
     @rule(place=chosen)
     def mark_overdue(self, place):
         if invoice := self.pick(place, OPEN):
-            self.attempt(lambda: following.mark_overdue(self.session, SYSTEM, invoice.id, now=self.now))
+            self.attempt(lambda: after_sending.mark_overdue(self.session, SYSTEM, invoice.id, now=self.now))
 
     @rule(place=chosen, days=st.integers(0, 60))
     def hold(self, place, days):
         if invoice := self.pick(place, OPEN):
             until = self.today + timedelta(days=days)
             self.attempt(
-                lambda: following.hold(
+                lambda: after_sending.hold(
                     self.session, SYSTEM, invoice.id, until=until, reason="Asked", now=self.now, today=self.today
                 )
             )

@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from billing_core.invoices.terms import due_date
+from billing_core.invoices.content.terms import due_date
 
 
 @pytest.mark.parametrize(

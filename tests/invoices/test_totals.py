@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_core.invoices.totals import Line, TaxRow, totals
+from billing_core.invoices.content.totals import Line, TaxRow, totals
 
 D = Decimal
 

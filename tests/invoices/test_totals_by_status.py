@@ -1,7 +1,7 @@
 """One pass over the list says what asking for each status says."""
 
 from billing_core.identity import SYSTEM, Role, actor_with
-from billing_core.invoices import following, queries
+from billing_core.invoices import after_sending, queries
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.queries import InvoiceFilter
 from tests.invoices.company import LATER, TODAY, a_customer, a_draft, a_line, an_invoice
@@ -12,7 +12,7 @@ def test_each_status_and_currency_has_its_own_sums(session):
     an_invoice(session, acme)
     an_invoice(session, acme, a_line(quantity="1"))
     a_draft(session, acme, currency="EUR")
-    following.cancel(session, SYSTEM, an_invoice(session, other).id, now=LATER, today=TODAY)
+    after_sending.cancel(session, SYSTEM, an_invoice(session, other).id, now=LATER, today=TODAY)
     late = TODAY.replace(year=2027)
 
     def found(actor=SYSTEM, day=TODAY, **facts):

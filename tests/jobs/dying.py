@@ -5,9 +5,9 @@ import signal
 import threading
 
 from billing_core import jobs
-from billing_core.reports import run_steps
+from billing_core.reports.runs import steps
 
-note_duration = run_steps.note_duration
+note_duration = steps.note_duration
 customers = 0
 
 
@@ -19,6 +19,6 @@ def note_or_die(*arguments):
     note_duration(*arguments)
 
 
-run_steps.note_duration = note_or_die
+steps.note_duration = note_or_die
 jobs.start()
 threading.Event().wait(60)

@@ -14,9 +14,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from billing_core import web
-from billing_core.collecting import choice, inbox, stripe_signature
 from billing_core.dates import utc_now
-from billing_core.jobs import webhook_processing
+from billing_core.jobs import incoming_webhook_processing
+from billing_core.online_payments import configured
+from billing_core.online_payments.stripe import signature as stripe_signature
+from billing_core.online_payments.webhooks import inbox
 from billing_core.settings import settings
 
 mark = inbox._mark
@@ -35,10 +37,10 @@ def mark_or_die(*arguments):
 client = TestClient(Starlette(routes=web.routes(), middleware=web.middleware()))
 for event in json.loads(Path(os.environ["EVENTS"]).read_text()):
     payload = json.dumps(event).encode()
-    signature = stripe_signature.signed(payload, choice.webhook_secret(settings()), utc_now())
+    signature = stripe_signature.signed(payload, configured.webhook_secret(settings()), utc_now())
     answer = client.post("/webhooks/stripe", content=payload, headers={"Stripe-Signature": signature})
     assert answer.status_code == 200, answer.text
 if os.environ["DYING"] == "applied":
     inbox._mark = mark_or_die
-    webhook_processing.process_waiting()
+    incoming_webhook_processing.process_waiting()
 os.kill(os.getpid(), signal.SIGKILL)

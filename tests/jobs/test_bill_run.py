@@ -15,8 +15,10 @@ from billing_core.dates import Period
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.jobs import bill_run
-from billing_core.reports import run_progress, run_steps, runs, verification
+from billing_core.reports import verification
 from billing_core.reports.models import BillingReport, ReportRun, RunOutcome
+from billing_core.reports.runs import planning, steps
+from billing_core.reports.runs import progress as runs_progress
 from tests.reports.company import LATER, MARCH, NOW, a_customer, an_order, billed
 
 
@@ -33,12 +35,12 @@ def company(sessions, monkeypatch) -> list[int]:
 
 def planned(sessions, customer_ids=None, actor=SYSTEM, **options) -> int:
     with sessions.begin() as session:
-        return runs.plan(session, actor, customer_ids=customer_ids, period=MARCH, now=NOW, **options)
+        return planning.plan(session, actor, customer_ids=customer_ids, period=MARCH, now=NOW, **options)
 
 
 def progress(sessions, run_id, actor=SYSTEM):
     with sessions() as session:
-        return run_progress.progress(session, actor, run_id)
+        return runs_progress.progress(session, actor, run_id)
 
 
 def reports_per_customer(sessions) -> dict[int, int]:
@@ -89,20 +91,20 @@ def test_a_failure_names_its_reason_and_the_others_are_billed(sessions, company,
             raise RuntimeError("a secret detail")
         return real(session, actor, customer_id=customer_id, **facts)
 
-    real = run_steps.service.generate
-    monkeypatch.setattr(run_steps.service, "generate", generate)
+    real = steps.service.generate
+    monkeypatch.setattr(steps.service, "generate", generate)
     run_id = planned(sessions)
     bill_run.run_here(run_id)
 
     with sessions() as session:
-        failed = run_progress.items(session, SYSTEM, run_id, outcome=RunOutcome.FAILED)
+        failed = runs_progress.items(session, SYSTEM, run_id, outcome=RunOutcome.FAILED)
     assert (progress(sessions, run_id).created, len(failed)) == (3, 2)
     assert failed[0].reason == "The rate card says two things at once"
     assert failed[1].reason.startswith("Something went wrong on our side. Reference ")
 
-    monkeypatch.setattr(run_steps.service, "generate", real)
+    monkeypatch.setattr(steps.service, "generate", real)
     with sessions.begin() as session:
-        runs.resume(session, SYSTEM, run_id, now=LATER)
+        planning.resume(session, SYSTEM, run_id, now=LATER)
     bill_run.run_here(run_id)
     assert (progress(sessions, run_id).created, progress(sessions, run_id).failed) == (5, 0)
 
@@ -111,21 +113,21 @@ def test_a_cancelled_run_stops_and_can_be_resumed(sessions, company):
     run_id = planned(sessions)
     assert bill_run.bill_next(run_id)
     with sessions.begin() as session:
-        runs.cancel(session, SYSTEM, run_id, now=NOW)
+        planning.cancel(session, SYSTEM, run_id, now=NOW)
     assert not bill_run.bill_next(run_id)
     assert (progress(sessions, run_id).done, progress(sessions, run_id).running) == (1, False)
     with pytest.raises(Conflict), sessions.begin() as session:
-        runs.cancel(session, SYSTEM, run_id, now=NOW)
+        planning.cancel(session, SYSTEM, run_id, now=NOW)
 
     with sessions.begin() as session:
-        runs.resume(session, SYSTEM, run_id, now=LATER)
+        planning.resume(session, SYSTEM, run_id, now=LATER)
     bill_run.run_here(run_id)
 
     assert (progress(sessions, run_id).created, progress(sessions, run_id).running) == (5, False)
     with sessions.begin() as session:
-        runs.resume(session, SYSTEM, run_id, now=LATER)
+        planning.resume(session, SYSTEM, run_id, now=LATER)
     with pytest.raises(Conflict), sessions.begin() as session:
-        runs.resume(session, SYSTEM, run_id, now=LATER)
+        planning.resume(session, SYSTEM, run_id, now=LATER)
 
 
 def test_the_time_left_is_estimated_from_those_who_are_done(sessions, company):
@@ -133,8 +135,8 @@ def test_the_time_left_is_estimated_from_those_who_are_done(sessions, company):
     assert progress(sessions, run_id).seconds_left is None
     with sessions.begin() as session:
         for customer_id, milliseconds in ((company[0], 1000), (company[1], 2000)):
-            run_steps.bill(session, run_id, customer_id, now=NOW)
-            run_steps.note_duration(session, run_id, customer_id, milliseconds)
+            steps.bill(session, run_id, customer_id, now=NOW)
+            steps.note_duration(session, run_id, customer_id, milliseconds)
     assert progress(sessions, run_id).seconds_left == 5  # three more at 1.5 seconds, rounded up
 
 
@@ -147,7 +149,7 @@ def test_refusals(sessions, company):
         planned(sessions, actor=actor_with(Role.FINANCE, user_id=1, name="Fin"))
     empty = Period(date(2020, 1, 1), date(2020, 1, 31))
     with pytest.raises(Invalid, match="No customer has orders"), sessions.begin() as session:
-        runs.plan(session, SYSTEM, customer_ids=None, period=empty, now=NOW)
+        planning.plan(session, SYSTEM, customer_ids=None, period=empty, now=NOW)
     with sessions() as session:
         assert session.scalar(select(func.count()).select_from(ReportRun)) == 0
 
@@ -162,7 +164,7 @@ def test_somebody_bound_to_one_customer_runs_and_sees_that_one_alone(sessions, c
     with pytest.raises(NotFound):
         progress(sessions, everybody, bound)
     with pytest.raises(NotFound), sessions.begin() as session:
-        runs.cancel(session, bound, everybody, now=NOW)
+        planning.cancel(session, bound, everybody, now=NOW)
 
 
 def test_a_run_goes_on_in_the_background(sessions, company):
@@ -173,7 +175,7 @@ def test_a_run_goes_on_in_the_background(sessions, company):
         bill_run.begin(run_id)
         finished(run_id)
         with sessions.begin() as session:
-            runs.resume(session, SYSTEM, run_id, now=LATER)
+            planning.resume(session, SYSTEM, run_id, now=LATER)
         bill_run.begin(run_id)
         finished(run_id, attempt=2)
     finally:

@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import select
 
 from billing_core import runtime
-from billing_core.collecting import delivery as collecting
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import GATEWAY
@@ -14,10 +13,11 @@ from billing_core.jobs import gateway_delivery, outbox_delivery
 from billing_core.jobs.periodic import Periodic
 from billing_core.mailing import dispatch
 from billing_core.mailing.mails import MAIL
+from billing_core.online_payments import delivery as online_payments
 from billing_core.outbox import service as outbox
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.service import Message
-from billing_core.subscribers.announcing import WEBHOOK
+from billing_core.outgoing_webhooks.publishing import WEBHOOK
 
 WAITING, DELIVERED = MessageState.WAITING, MessageState.DELIVERED
 
@@ -62,7 +62,7 @@ def test_a_gateway_that_takes_its_time_delays_no_mail(sessions, put, monkeypatch
         asked.set()
         assert answer.wait(timeout=60)
 
-    monkeypatch.setattr(collecting, "adapters", lambda *_: {GATEWAY: slow})
+    monkeypatch.setattr(online_payments, "adapters", lambda *_: {GATEWAY: slow})
     monkeypatch.setattr(dispatch, "adapters", lambda *_: {MAIL: lambda _message: None})
     put(GATEWAY, MAIL)
     job = Periodic("test", gateway_delivery.deliver_waiting, every_seconds=3600)
@@ -78,7 +78,7 @@ def test_a_gateway_that_takes_its_time_delays_no_mail(sessions, put, monkeypatch
 
 
 def test_each_lane_leaves_the_others_messages_alone(sessions, put, monkeypatch):
-    monkeypatch.setattr(collecting, "adapters", lambda *_: {GATEWAY: lambda _message: None})
+    monkeypatch.setattr(online_payments, "adapters", lambda *_: {GATEWAY: lambda _message: None})
     put(GATEWAY, WEBHOOK)
     # Without a mail server whatever is in the lane of mails would be held back.
     assert outbox_delivery.deliver_some() == 0

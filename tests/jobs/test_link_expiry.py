@@ -7,13 +7,13 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from billing_core import runtime
-from billing_core.collecting import expiry
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 from billing_core.jobs import link_expiry
+from billing_core.online_payments.links import expiry
 from billing_core.outbox.models import OutboxMessage
 from billing_core.settings import settings
-from tests.collecting.linked import a_link
+from tests.online_payments.linked import a_link
 from tests.payments.books import NOW, a_customer, an_open_invoice
 
 

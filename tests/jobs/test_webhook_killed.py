@@ -8,13 +8,13 @@ import sys
 import pytest
 from sqlalchemy import select
 
-from billing_core.collecting import inbox
-from billing_core.collecting.models import WebhookEvent, WebhookState
 from billing_core.dates import utc_now
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
+from billing_core.online_payments.models import WebhookEvent, WebhookState
+from billing_core.online_payments.webhooks import inbox
 from billing_core.payments.models import Payment
-from tests.collecting.linked import linked, paying
+from tests.online_payments.linked import linked, paying
 from tests.payments.books import accounts
 
 HANDLED, WAITING = WebhookState.HANDLED, WebhookState.WAITING

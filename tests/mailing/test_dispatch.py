@@ -7,7 +7,7 @@ import pytest
 
 from billing_core.dates import utc_now
 from billing_core.errors import Conflict, Invalid
-from billing_core.invoices import following
+from billing_core.invoices import after_sending
 from billing_core.mailing import dispatch, reminders, service
 from billing_core.mailing.models import MailKind
 from billing_core.outbox import delivery
@@ -51,7 +51,7 @@ def test_an_invoice_that_was_held_since_the_reminder_was_put_in_is_not_reminded_
     with sessions.begin() as session:
         invoice = an_invoice(session, a_customer(session))
         reminders.remind_now(session, GRACE, [invoice.id], now=NOW, today=TODAY)
-        following.hold(session, GRACE, invoice.id, until=far_off, reason="They complain", now=NOW, today=TODAY)
+        after_sending.hold(session, GRACE, invoice.id, until=far_off, reason="They complain", now=NOW, today=TODAY)
 
     assert deliver(sessions, office).unwanted == 1
     assert office.mails == []
@@ -61,7 +61,7 @@ def test_an_invoice_that_was_cancelled_before_its_mail_left_is_not_sent(sessions
     with sessions.begin() as session:
         draft = a_draft(session, a_customer(session))
         service.send_invoice(session, GRACE, draft.id, now=NOW, today=TODAY)
-        following.cancel(session, GRACE, draft.id, now=NOW, today=TODAY)
+        after_sending.cancel(session, GRACE, draft.id, now=NOW, today=TODAY)
     assert deliver(sessions, office).unwanted == 1
     assert office.mails == []
 

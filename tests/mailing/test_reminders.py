@@ -9,7 +9,7 @@ from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.errors import Forbidden, Invalid
 from billing_core.identity import SYSTEM
-from billing_core.invoices import following
+from billing_core.invoices import after_sending
 from billing_core.invoices.models import Invoice
 from billing_core.mailing import reminder_schedules, reminders, service
 from billing_core.mailing.models import Reminder, ReminderOutcome
@@ -105,7 +105,7 @@ def test_a_hold_is_respected_until_its_last_day_and_named_in_the_rehearsal(sessi
         customer.held_until, customer.hold_reason = until, "they dispute it"
         session.flush()
     else:
-        following.hold(session, GRACE, invoice.id, until=until, reason="they dispute it", now=LATER, today=TODAY)
+        after_sending.hold(session, GRACE, invoice.id, until=until, reason="they dispute it", now=LATER, today=TODAY)
     assert run(session, 3) == []
     (plan,) = reminders.due(session, GRACE, today=until)
     assert plan.reason == f"the {held} is held until 2026-04-04: they dispute it"
@@ -127,7 +127,7 @@ def test_who_has_no_address_is_named_and_reminded_once_there_is_one(session):
 def test_nobody_is_reminded_of_a_draft_or_of_what_is_paid_or_cancelled(session):
     customer = a_customer(session)
     a_draft(session, customer)
-    following.cancel(session, GRACE, an_invoice(session, customer).id, now=LATER, today=TODAY)
+    after_sending.cancel(session, GRACE, an_invoice(session, customer).id, now=LATER, today=TODAY)
     paid = an_invoice(session, customer)
     pay(session, paid)
     switched_on(session)

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import Role, actor_with
-from billing_core.invoices import following
+from billing_core.invoices import after_sending
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.mailing import service
 from billing_core.outbox.models import MessageState, OutboxMessage
@@ -66,7 +66,7 @@ def test_the_rehearsal_shows_the_letter_and_why_some_would_not_go(session):
     customer = a_customer(session)
     draft, mute = a_draft(session, customer), a_draft(session, customer, customer_email="")
     gone = an_invoice(session, customer)
-    following.cancel(session, GRACE, gone.id, now=LATER, today=TODAY)
+    after_sending.cancel(session, GRACE, gone.id, now=LATER, today=TODAY)
 
     plans = service.rehearse(session, GRACE, [gone.id, draft.id, mute.id], today=TODAY)
 

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries
-from billing_core.invoices.content import Content
+from billing_core.invoices.content.content import Content
 from billing_core.invoices.models import Invoice
 from pages.ui import formats
 

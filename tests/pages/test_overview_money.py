@@ -19,9 +19,9 @@ from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.receivables import attention, series
 from pages.ui import formats
-from tests.collecting.linked import linked, paying, tell
-from tests.collecting.stripe_events import event
 from tests.invoices.company import LATER, NOW, TODAY, a_customer, a_draft, an_invoice
+from tests.online_payments.linked import linked, paying, tell
+from tests.online_payments.stripe.events import event
 from tests.pages.roles import EVERY_ROLE
 
 

@@ -11,7 +11,7 @@ from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
 from billing_core.invoices import service
-from billing_core.invoices.content import Content, DraftLine
+from billing_core.invoices.content.content import Content, DraftLine
 from billing_core.invoices.models import Invoice
 from billing_core.ledger.models import Account, LedgerPosting
 from billing_core.payments import received

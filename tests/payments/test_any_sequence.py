@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from billing_core.errors import BillingError
 from billing_core.identity import SYSTEM
-from billing_core.invoices import credit_notes, following, lifecycle, numbering, service
+from billing_core.invoices import after_sending, credit_notes, lifecycle, numbering, service
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.ledger.models import Account, LedgerPosting
 from billing_core.money import Money
@@ -68,7 +68,7 @@ def books(sessions):
 
         @rule(place=PLACES)
         def cancel(self, place):
-            self.attempt(following.cancel, self.one(Invoice, place), today=TODAY)
+            self.attempt(after_sending.cancel, self.one(Invoice, place), today=TODAY)
 
         @rule(place=PLACES)
         def discard(self, place):

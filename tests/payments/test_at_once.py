@@ -13,7 +13,7 @@ from billing_core.customers import queries as customers
 from billing_core.database import Sessions
 from billing_core.errors import BillingError, Conflict, Invalid
 from billing_core.identity import SYSTEM
-from billing_core.invoices import credit_notes, following, numbering, queries, service
+from billing_core.invoices import after_sending, credit_notes, numbering, queries, service
 from billing_core.invoices.models import InvoiceState
 from billing_core.ledger import verification as ledger_verification
 from billing_core.mailing import service as mailing
@@ -158,7 +158,7 @@ def test_a_draft_is_mailed_once(sessions):
 def test_an_invoice_is_either_cancelled_or_paid(sessions, invoice_id):
     cancelling, paying = at_once(
         sessions,
-        lambda session: following.cancel(session, SYSTEM, invoice_id, now=NOW, today=TODAY),
+        lambda session: after_sending.cancel(session, SYSTEM, invoice_id, now=NOW, today=TODAY),
         partial(pay_what_is_due, invoice_id=invoice_id),
     )
 
@@ -193,7 +193,7 @@ def test_a_payment_is_not_undone_and_refunded(sessions, invoice_id):
 @pytest.mark.parametrize(
     "changing",
     [
-        lambda session, invoice_id: following.cancel(session, SYSTEM, invoice_id, now=NOW, today=TODAY),
+        lambda session, invoice_id: after_sending.cancel(session, SYSTEM, invoice_id, now=NOW, today=TODAY),
         lambda session, invoice_id: write_offs.write_off(
             session, SYSTEM, invoice_id, reason="No answer", today=TODAY, now=NOW
         ),

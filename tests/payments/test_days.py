@@ -6,12 +6,12 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
-from billing_core.collecting import refunds_told
 from billing_core.dates import Period
 from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM
-from billing_core.invoices import following, queries, service
+from billing_core.invoices import after_sending, queries, service
 from billing_core.ledger.models import Account, LedgerPosting
+from billing_core.online_payments.webhooks import refund_recording
 from billing_core.payments import credit, received, refunds, write_offs
 from billing_core.payments.models import Allocation, PaymentMethod, Refund
 from billing_core.payments.refunds import MoneyBack
@@ -42,7 +42,7 @@ def owed(session, invoice, day: date) -> int:
 
 
 def cancelled(session, invoice):
-    following.cancel(session, SYSTEM, invoice.id, now=NOW, today=TODAY)
+    after_sending.cancel(session, SYSTEM, invoice.id, now=NOW, today=TODAY)
 
 
 def written_off(session, invoice):
@@ -87,7 +87,7 @@ def test_what_a_gateway_gave_back_before_the_rest_came_in_counts_when_it_had(ses
     by_card = received.record_for(session, SYSTEM, invoice.id, received=early, today=TODAY, now=NOW)
     received.record_for(session, SYSTEM, invoice.id, received=bank_transfer(4_000), today=TODAY, now=NOW)
     told = {"reason": "returned", "refunded_on": TODAY - timedelta(days=3), "today": TODAY, "now": NOW}
-    refunds_told.note_refunded(session, SYSTEM, by_card.id, 6_000, **told)
+    refund_recording.note_refunded(session, SYSTEM, by_card.id, 6_000, **told)
 
     (made,) = session.scalars(select(Refund))
     assert (made.amount_minor, made.refunded_on) == (6_000, TODAY)

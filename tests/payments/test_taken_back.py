@@ -7,13 +7,14 @@ from sqlalchemy import select
 
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import SYSTEM
-from billing_core.invoices import credit_notes, document, lifecycle, numbering, printed
+from billing_core.invoices import credit_notes, lifecycle, numbering
+from billing_core.invoices.content.totals import Share
 from billing_core.invoices.credit_notes import parts_of
+from billing_core.invoices.documents import document, presentation
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import CreditNoteLine, InvoiceState
-from billing_core.invoices.totals import Share
+from billing_core.languages.formats import writing
 from billing_core.money import Money
-from billing_core.paper.writing import writing
 from billing_core.payments import credit, refunds, write_offs
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.refunds import MoneyBack
@@ -64,7 +65,7 @@ def test_a_part_refund_leaves_the_invoice_paid_and_the_rest_can_follow(session):
 def test_the_paper_of_a_part_refunded_invoice_adds_up(session):
     _, invoice = _paid(session, "100")
     _refund(session, invoice, 4_000)
-    paper = printed.sums(document.of_invoice(session, invoice.id), writing("en"))
+    paper = presentation.sums(document.of_invoice(session, invoice.id), writing("en"))
     assert [(row.label, row.amount) for row in paper[1:]] == [
         ("Total", "€100.00"),
         ("Paid", "-100.00"),

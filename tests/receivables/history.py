@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
-from billing_core.invoices import credit_notes, following, service
-from billing_core.invoices.content import Content, DraftLine
+from billing_core.invoices import after_sending, credit_notes, service
+from billing_core.invoices.content.content import Content, DraftLine
 from billing_core.invoices.models import Invoice
 from billing_core.money import Money
 from billing_core.payments import credit, received, refunds, write_offs
@@ -129,7 +129,7 @@ class History:
 
     def cancel(self, invoice: Invoice) -> None:
         left = sum(change.amount for change in self.debts if change.invoice_id == invoice.id)
-        following.cancel(self.session, SYSTEM, invoice.id, now=self.now, today=self.day)
+        after_sending.cancel(self.session, SYSTEM, invoice.id, now=self.now, today=self.day)
         self._owes(invoice, -left)
 
     def refund(self, invoice: Invoice, amount: int, method: PaymentMethod | None = PaymentMethod.BANK_TRANSFER) -> None:

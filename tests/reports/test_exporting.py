@@ -10,17 +10,18 @@ import pytest
 
 from billing_core.errors import Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
-from billing_core.reports import exporting, exporting_rows
+from billing_core.reports.exports import files
+from billing_core.reports.exports import rows as exports_rows
 from tests.reports.exported import a_customer, a_report, services
 
 
 def written(session, report, output_format, **options) -> bytes:
-    return b"".join(exporting.chunks(session, SYSTEM, report.id, output_format, **options))
+    return b"".join(files.chunks(session, SYSTEM, report.id, output_format, **options))
 
 
 def test_the_csv_is_the_one_of_the_published_document(session):
     report = a_report(session, a_customer(session), (50000, 100000), (7, 0))
-    (first, second) = sorted(row.order_id for row in session.execute(exporting_rows.orders(report)))
+    (first, second) = sorted(row.order_id for row in session.execute(exports_rows.orders(report)))
     pick, ship = (service.id for service in services(session))
 
     assert written(session, report, "csv").decode() == (
@@ -66,7 +67,7 @@ def test_a_service_called_like_a_formula_is_harmless_in_the_short_csv_too(sessio
 def test_excel_is_told_that_the_csv_is_utf_8_only_when_asked(session):
     report = a_report(session, a_customer(session), (100, 0))
     plain = written(session, report, "csv")
-    marked = b"".join(exporting.download(session, SYSTEM, report.id, "csv", for_excel=True).chunks)
+    marked = b"".join(files.download(session, SYSTEM, report.id, "csv", for_excel=True).chunks)
     assert not plain.startswith(b"\xef\xbb\xbf")
     assert marked == b"\xef\xbb\xbf" + plain
 
@@ -74,7 +75,7 @@ def test_excel_is_told_that_the_csv_is_utf_8_only_when_asked(session):
 def test_the_json_is_the_report_detail_of_the_published_document(session):
     customer = a_customer(session)
     report = a_report(session, customer, (50000, 100000), (0, 0), reference_number="REF-10001")
-    first, second = (row.order_id for row in session.execute(exporting_rows.orders(report)))
+    first, second = (row.order_id for row in session.execute(exports_rows.orders(report)))
     pick, ship = (service.id for service in services(session))
 
     detail = json.loads(written(session, report, "json"), parse_float=Decimal)
@@ -127,16 +128,16 @@ def test_a_report_without_orders_is_a_file_all_the_same(session):
 
 
 def test_a_large_report_leaves_in_pieces(session, monkeypatch):
-    monkeypatch.setattr(exporting_rows, "BATCH", 2)
+    monkeypatch.setattr(exports_rows, "BATCH", 2)
     report = a_report(session, a_customer(session), *[(100, 0)] * 5)
-    pieces = list(exporting.chunks(session, SYSTEM, report.id, "csv"))
+    pieces = list(files.chunks(session, SYSTEM, report.id, "csv"))
     assert [piece.count(b"\r\n") for piece in pieces] == [1, 2, 2, 1]
 
 
 def test_several_reports_come_as_one_zip_in_the_order_asked_for(session):
     one = a_report(session, a_customer(session, name="../Søn / Co"), (100, 0))
     other = a_report(session, a_customer(session, ref="B", name="Βήτα"), (200, 0))
-    download = exporting.archive(session, SYSTEM, [other.id, one.id, other.id], "csv")
+    download = files.archive(session, SYSTEM, [other.id, one.id, other.id], "csv")
 
     archive = zipfile.ZipFile(io.BytesIO(b"".join(download.chunks)))
 
@@ -145,10 +146,10 @@ def test_several_reports_come_as_one_zip_in_the_order_asked_for(session):
     assert archive.read(archive.namelist()[1]) == written(session, one, "csv")
 
 
-@pytest.mark.parametrize("count", [0, exporting.MOST_IN_ONE_ZIP + 1])
+@pytest.mark.parametrize("count", [0, files.MOST_IN_ONE_ZIP + 1])
 def test_a_zip_has_at_least_one_report_and_not_too_many(session, count):
     with pytest.raises(Invalid) as refused:
-        exporting.archive(session, SYSTEM, list(range(1, count + 1)), "csv")
+        files.archive(session, SYSTEM, list(range(1, count + 1)), "csv")
     assert "ids" in refused.value.fields
 
 
@@ -157,39 +158,39 @@ def test_only_who_may_export_gets_a_file(session):
     finance = actor_with(Role.FINANCE, user_id=1, name="Fay")
     manager = actor_with(Role.MANAGER, user_id=2, name="Max")
     for attempt in (
-        lambda: exporting.chunks(session, finance, report.id, "csv"),
-        lambda: exporting.archive(session, finance, [report.id], "csv"),
+        lambda: files.chunks(session, finance, report.id, "csv"),
+        lambda: files.archive(session, finance, [report.id], "csv"),
     ):
         with pytest.raises(Forbidden):
             attempt()
-    assert b"".join(exporting.chunks(session, manager, report.id, "csv"))
+    assert b"".join(files.chunks(session, manager, report.id, "csv"))
 
 
 def test_who_is_bound_to_a_customer_does_not_get_anothers_report(session):
     mine, other = a_customer(session), a_customer(session, ref="B")
     my_report, other_report = a_report(session, mine, (100, 0)), a_report(session, other, (200, 0))
     bound = actor_with(Role.MANAGER, user_id=2, name="Max", customer_id=mine.id)
-    assert b"".join(exporting.chunks(session, bound, my_report.id, "csv"))
+    assert b"".join(files.chunks(session, bound, my_report.id, "csv"))
     with pytest.raises(NotFound):
-        exporting.chunks(session, bound, other_report.id, "csv")
+        files.chunks(session, bound, other_report.id, "csv")
     with pytest.raises(NotFound):
-        exporting.archive(session, bound, [my_report.id, other_report.id], "csv")
+        files.archive(session, bound, [my_report.id, other_report.id], "csv")
 
 
 def test_what_we_do_not_write_is_refused_by_name(session):
     report = a_report(session, a_customer(session), (100, 0))
     with pytest.raises(Invalid, match=r"^Invalid format: xyz$"):
-        exporting.chunks(session, SYSTEM, report.id, "xyz")
+        files.chunks(session, SYSTEM, report.id, "xyz")
     with pytest.raises(Invalid, match=r"^Invalid variant: wide$"):
-        exporting.chunks(session, SYSTEM, report.id, "csv", variant="wide")
+        files.chunks(session, SYSTEM, report.id, "csv", variant="wide")
     with pytest.raises(NotFound):
-        exporting.chunks(session, SYSTEM, report.id + 1, "csv")
+        files.chunks(session, SYSTEM, report.id + 1, "csv")
 
 
 def test_file_names_are_those_of_the_published_document(session):
     report = a_report(session, a_customer(session), (100, 0))
     names = [
-        exporting.download(session, SYSTEM, report.id, output_format, variant=variant).file_name
+        files.download(session, SYSTEM, report.id, output_format, variant=variant).file_name
         for output_format, variant in (("csv", "short"), ("csv", "long"), ("json", "short"), ("pdf", "long"))
     ]
     start = f"billing_report_{report.id}"

@@ -13,18 +13,18 @@ from pypdf import PdfReader
 from sqlalchemy import update
 
 from billing_core.identity import SYSTEM
-from billing_core.reports import exporting, pdf, xlsx_rows, xlsx_tables
+from billing_core.reports.exports import files, pdf, xlsx_rows, xlsx_tables
 from billing_core.reports.models import ReportOrder
 from tests.reports.exported import FIRST_DAY, MADE_AT, a_customer, a_report
 
 
 def workbook(session, report):
-    content = b"".join(exporting.chunks(session, SYSTEM, report.id, "xlsx"))
+    content = b"".join(files.chunks(session, SYSTEM, report.id, "xlsx"))
     return load_workbook(io.BytesIO(content))
 
 
 def pages(session, report):
-    content = b"".join(exporting.chunks(session, SYSTEM, report.id, "pdf"))
+    content = b"".join(files.chunks(session, SYSTEM, report.id, "pdf"))
     return [page.extract_text() for page in PdfReader(io.BytesIO(content)).pages]
 
 
@@ -77,7 +77,7 @@ def test_days_are_counted_as_excel_does_with_its_29_february_1900(day, number):
 
 def test_the_workbook_begins_before_its_rows_are_read(session):
     report = a_report(session, a_customer(session), (100, 0))
-    chunks = exporting.chunks(session, SYSTEM, report.id, "xlsx")
+    chunks = files.chunks(session, SYSTEM, report.id, "xlsx")
     begun = next(chunks)
     session.execute(update(ReportOrder).values(order_number="LATER"))
     book = load_workbook(io.BytesIO(begun + b"".join(chunks)))
@@ -85,7 +85,7 @@ def test_the_workbook_begins_before_its_rows_are_read(session):
 
 
 def test_the_workbook_is_a_plain_archive_and_says_its_sizes(session):
-    content = b"".join(exporting.chunks(session, SYSTEM, a_report(session, a_customer(session), (1, 0)).id, "xlsx"))
+    content = b"".join(files.chunks(session, SYSTEM, a_report(session, a_customer(session), (1, 0)).id, "xlsx"))
     with ZipFile(io.BytesIO(content)) as archive:
         # 4.5 would be ZIP64, which not every spreadsheet program reads.
         assert {entry.extract_version for entry in archive.infolist()} == {20}
@@ -185,7 +185,7 @@ def test_a_report_of_nothing_is_a_page_all_the_same(session, amounts):
 
 def test_the_same_report_gives_the_same_pdf(session):
     report = a_report(session, a_customer(session), (100, 0))
-    one, other = (b"".join(exporting.chunks(session, SYSTEM, report.id, "pdf")) for _ in range(2))
+    one, other = (b"".join(files.chunks(session, SYSTEM, report.id, "pdf")) for _ in range(2))
     assert one == other
 
 

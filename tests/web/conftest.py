@@ -17,7 +17,7 @@ from billing_core.identity import SESSION_COOKIE, SYSTEM, Role, passwords
 from billing_core.identity import sessions as browser_sessions
 from billing_core.identity.sessions import Browser
 from billing_core.people import service
-from billing_core.web import counting
+from billing_core.web import rate_limiter
 from tests.web.forms import PASSWORD
 
 
@@ -45,13 +45,13 @@ def quick_hashes(monkeypatch) -> None:
 @pytest.fixture
 def product(sessions, monkeypatch, quick_hashes) -> Iterator[Starlette]:
     monkeypatch.setattr(runtime, "sessions", lambda: sessions)
-    counting.forget()
+    rate_limiter.forget()
     yield Starlette(
         routes=[*web.routes(), Mount("/", app=dashboard)],
         middleware=web.middleware(),
         exception_handlers=web.HANDLERS,
     )
-    counting.forget()
+    rate_limiter.forget()
     passwords._nobodys_hash.cache_clear()
 
 

@@ -7,17 +7,19 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from billing_core.collecting import choice, inbox, queries, stripe_signature
-from billing_core.collecting.models import WebhookEvent, WebhookState
-from billing_core.collecting.refusals import refusals
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode
-from billing_core.jobs import webhook_processing
+from billing_core.jobs import incoming_webhook_processing
+from billing_core.online_payments import configured, queries
+from billing_core.online_payments.models import WebhookEvent, WebhookState
+from billing_core.online_payments.stripe import signature as stripe_signature
+from billing_core.online_payments.webhooks import inbox
+from billing_core.online_payments.webhooks.refusals import refusals
 from billing_core.settings import settings
-from tests.collecting.linked import linked, paying
-from tests.collecting.stripe_events import Paying, payload
+from tests.online_payments.linked import linked, paying
+from tests.online_payments.stripe.events import Paying, payload
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ADDRESS = "/webhooks/stripe"
@@ -38,7 +40,7 @@ def clean(monkeypatch, tmp_path):
 
 
 def send(client, content: bytes, *, at=None, signature: str | None = None, secret: str = "", **headers):
-    made = stripe_signature.signed(content, secret or choice.webhook_secret(settings()), at or utc_now())
+    made = stripe_signature.signed(content, secret or configured.webhook_secret(settings()), at or utc_now())
     wanted = made if signature is None else signature
     return client.post(ADDRESS, content=content, headers={"Stripe-Signature": wanted} | headers)
 
@@ -66,17 +68,17 @@ def test_an_event_is_stored_answered_and_applied_by_the_job(visitor, sessions):
     (event,) = stored(sessions)
     assert (event.event_id, event.payload.encode(), event.state) == (told["id"], payload(told), WebhookState.WAITING)
 
-    assert webhook_processing.process_waiting() == 1
+    assert incoming_webhook_processing.process_waiting() == 1
     with sessions() as session:
         assert session.get_one(Invoice, invoice.id).state is InvoiceState.PAID
-    assert webhook_processing.process_waiting() == 0
+    assert incoming_webhook_processing.process_waiting() == 0
     assert refused(sessions) == {}
 
 
 @on_sqlite
 def test_what_is_not_proven_is_refused_and_only_counted(visitor, sessions):
     content = payload(Paying().succeeded())
-    right = stripe_signature.signed(content, choice.webhook_secret(settings()), utc_now())
+    right = stripe_signature.signed(content, configured.webhook_secret(settings()), utc_now())
     answers = {
         "missing": visitor.post(ADDRESS, content=content),
         "wrong": send(visitor, content, secret="whsec_somebody_elses"),

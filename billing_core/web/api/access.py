@@ -14,7 +14,6 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from billing_core import runtime
-from billing_core.collecting import choice
 from billing_core.dates import utc_now
 from billing_core.errors import Forbidden
 from billing_core.identity import SESSION_COOKIE, Actor, api_keys, bearer, idempotent
@@ -22,6 +21,7 @@ from billing_core.identity import sessions as browser_sessions
 from billing_core.identity.api_keys import KeyMode
 from billing_core.invoices.payment_links import Mode
 from billing_core.jobs import outbox_delivery
+from billing_core.online_payments import configured
 from billing_core.settings import settings
 from billing_core.web.access import Reading
 from billing_core.web.activity import last_seen, last_used
@@ -91,7 +91,7 @@ def _bearer(credentials: str, headers: Headers, *, now: datetime) -> Caller | No
         with runtime.sessions()() as session:
             key = api_keys.find(session, secret, public_key=public_key, now=now)
         # Test keys do not work where customers' money moves: what tries things out must not ask for any.
-        if key is None or (key.mode is KeyMode.TEST and choice.mode(settings()) is Mode.LIVE):
+        if key is None or (key.mode is KeyMode.TEST and configured.mode(settings()) is Mode.LIVE):
             return None
         last_used.note(key.key_id)
         return Caller(key.actor, "key", f"key:{key.key_id}", dialect)

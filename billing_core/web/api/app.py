@@ -9,27 +9,21 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing_core.settings import settings
-from billing_core.web.api import (
-    businesses,
-    docs_page,
-    invoices,
-    openapi,
-    payment_links,
-    problems,
-    rate_limit,
-    reports,
-    tokens,
-)
+from billing_core.web.api import businesses, problems, tokens
 from billing_core.web.api.access import CSRF_HEADER
-from billing_core.web.api.door import Door
-from billing_core.web.api.idempotency import REPLAYED, Idempotent
+from billing_core.web.api.description import docs_page, openapi
+from billing_core.web.api.invoices import payment_links, routes
+from billing_core.web.api.middleware import rate_limit
+from billing_core.web.api.middleware.api_middleware import Door
+from billing_core.web.api.middleware.idempotency import REPLAYED, Idempotent
+from billing_core.web.api.reports import routes as reports_routes
 
 # In the order of the published description.
 ROUTERS = (
     tokens.router,
-    reports.router,
+    reports_routes.router,
     businesses.router,
-    invoices.router,
+    routes.router,
     payment_links.router,
     openapi.router,
     docs_page.router,

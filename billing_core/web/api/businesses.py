@@ -4,9 +4,9 @@ from starlette.responses import Response
 
 from billing_core.businesses.models import Business
 from billing_core.invoices import issuing
-from billing_core.web.api import invoice_shown as shown
 from billing_core.web.api.access import CurrentCaller, Reading
 from billing_core.web.api.exact_json import ExactJSON
+from billing_core.web.api.invoices import responses as shown
 from billing_core.web.api.routing import router as described_router
 
 router = described_router(prefix="/api/businesses", tags=["Businesses"])

@@ -17,11 +17,12 @@ from billing_core.identity.bearer import LIFETIME
 from billing_core.people import sign_in
 from billing_core.settings import settings
 from billing_core.web import cookies
-from billing_core.web.api import problems, repeats
+from billing_core.web.api import problems
 from billing_core.web.api.access import CurrentCaller, csrf_token
 from billing_core.web.api.exact_json import Body, ExactJSON, refuse_unkeepable
-from billing_core.web.api.idempotency import HEADER, REPLAYED, unfit
-from billing_core.web.api.repeats import Kept, Refused
+from billing_core.web.api.middleware import idempotency_store
+from billing_core.web.api.middleware.idempotency import HEADER, REPLAYED, unfit
+from billing_core.web.api.middleware.idempotency_store import Kept, Refused
 from billing_core.web.api.routing import router as described_router
 from billing_core.web.throttle import SignInAttempts
 
@@ -125,17 +126,17 @@ def create_token(request: Request, given: Annotated[Credentials, Depends(_creden
         if isinstance(begun, Kept):
             again = bearer.signed_again(begun.body.decode(), verified.password_hash)
             attempts.succeeded()
-            return _answer(again, {REPLAYED: "true"}) if again else _refused(request, repeats.ANOTHER)
+            return _answer(again, {REPLAYED: "true"}) if again else _refused(request, idempotency_store.ANOTHER)
         with runtime.sessions().begin() as session:
             token = sign_in.token(session, verified, address=address, now=utc_now())
             if begun is not None:
                 # Unsigned, because a token is a secret, and none stands in the database.
                 kept = Kept(200, {}, zlib.compress(bearer.unsigned(token).encode()))
-                repeats.finish(session, begun, kept, status=kept.status)
+                idempotency_store.finish(session, begun, kept, status=kept.status)
     finally:
         if isinstance(begun, int) and token is None:
             with runtime.sessions().begin() as session:
-                repeats.forget(session, begun)
+                idempotency_store.forget(session, begun)
     attempts.succeeded()
     return _answer(token, {})
 
@@ -162,7 +163,7 @@ def _begun(request: Request, given: Credentials, address: str) -> int | Kept | R
         return Refused(400, said)
     asked = settings().derived(f"token request {given.email}").hex()
     with runtime.sessions().begin() as session:
-        return repeats.begin(session, f"token {address}"[:80], key, asked, now=utc_now())
+        return idempotency_store.begin(session, f"token {address}"[:80], key, asked, now=utc_now())
 
 
 @router.get(

@@ -10,9 +10,10 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM, Role
 from billing_core.identity.api_keys import KeyMode
 from billing_core.people import keys
-from billing_core.web import counting
-from billing_core.web.api import app, rate_limit
+from billing_core.web import rate_limiter
+from billing_core.web.api import app
 from billing_core.web.api.app import guarded
+from billing_core.web.api.middleware import rate_limit
 from tests.web.api import probe
 
 
@@ -21,10 +22,10 @@ def api(product, monkeypatch):
     """The product with room for as many requests as a test makes."""
     monkeypatch.setattr(rate_limit, "PER_SECOND", RateLimitItemPerSecond(1_000_000, namespace="test"))
     monkeypatch.setattr(rate_limit, "PER_MINUTE", RateLimitItemPerSecond(1_000_000, namespace="test-minute"))
-    counting.forget()
+    rate_limiter.forget()
     guarded.cache_clear()
     yield product
-    counting.forget()
+    rate_limiter.forget()
     guarded.cache_clear()
 
 

@@ -17,10 +17,10 @@ from fastapi.routing import APIRoute
 from pypdf import PdfReader
 from sqlalchemy import select
 
-from billing_core.collecting.figures import FAILED_EVENTS
 from billing_core.database import Base
+from billing_core.online_payments.figures import FAILED_EVENTS
 from billing_core.outbox.figures import FAILED_MAILS
-from billing_core.subscribers.figures import FAILED_WEBHOOKS
+from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
 from billing_core.web.api.app import ROUTERS as API
 from billing_core.web.app import ROUTERS as OWN
 from tests.web.api.two_worlds import FIGURES, NOBODY, World, a_world

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from billing_core.dates import Period
-from billing_core.reports import exporting_json
+from billing_core.reports.exports import json as exports_json
 from billing_core.reports.models import BillingReport
 from tests.web.api.reporting import ACME, WIDGETS, a_report, an_order, two_customers_on_file
 
@@ -141,7 +141,7 @@ def test_a_large_report_is_streamed(sessions, uuids, front_end, monkeypatch):
         march = a_report(session, ACME, "2023-04-01T00:00:00Z", period=period)
     client = front_end()
     whole = client.get(f"{REPORTS}{march.id}/")
-    monkeypatch.setattr(exporting_json, "_A_CHUNK", 1)
+    monkeypatch.setattr(exports_json, "_A_CHUNK", 1)
     streamed = client.get(f"{REPORTS}{march.id}/")
     assert ("content-length" in whole.headers, "content-length" in streamed.headers) == (True, False)
     assert streamed.json() == whole.json()

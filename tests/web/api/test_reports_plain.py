@@ -10,10 +10,10 @@ from sqlalchemy import update
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
-from billing_core.reports import exporting_json
+from billing_core.reports.exports import json as exports_json
 from billing_core.reports.models import BillingReport
 from billing_core.settings import settings
-from billing_core.web.api.reports_asked import SORTABLE
+from billing_core.web.api.reports.requests import SORTABLE
 from tests.web.api.reporting import ACME, WIDGETS, a_report, an_order, two_customers_on_file
 
 REPORTS = "/api/v2/reports/"
@@ -252,7 +252,7 @@ def test_a_large_report_is_streamed(sessions, program, monkeypatch):
         march = a_report(session, ACME, "2023-04-01T00:00:00Z", period=Period(date(2023, 3, 1), date(2023, 3, 31)))
     client = program()
     whole = client.get(f"{REPORTS}{march.id}/")
-    monkeypatch.setattr(exporting_json, "_A_CHUNK", 1)
+    monkeypatch.setattr(exports_json, "_A_CHUNK", 1)
     streamed = client.get(f"{REPORTS}{march.id}/")
     assert ("content-length" in whole.headers, "content-length" in streamed.headers) == (True, False)
     assert streamed.json() == whole.json()

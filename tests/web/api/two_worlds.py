@@ -6,12 +6,13 @@ from types import ModuleType
 from billing_core import catalogue
 from billing_core.businesses import service as businesses
 from billing_core.businesses.queries import default_business
-from billing_core.collecting import choice, workflow
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.figures import Figure
 from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes
+from billing_core.online_payments import configured
+from billing_core.online_payments.links import workflow
 from billing_core.outbox import service as outbox
 from billing_core.outbox.service import Message
 from billing_core.payments import received
@@ -106,6 +107,6 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
             note=note.id,
             mail=outbox.put(session, SYSTEM, message, now=utc_now()),
         )
-    workflow.issue(sessions, SYSTEM, choice.gateway(sessions, settings()), world.invoice, now=utc_now())
+    workflow.issue(sessions, SYSTEM, configured.gateway(sessions, settings()), world.invoice, now=utc_now())
     marks = (name, email, world.report_uuid, world.invoice_public, world.business_public, world.number, str(dollars))
     return replace(world, marks=marks)

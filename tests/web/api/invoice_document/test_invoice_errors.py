@@ -2,10 +2,10 @@
 
 import pytest
 
-from billing_core.collecting import choice
-from billing_core.collecting.gateway import Declined
-from billing_core.collecting.sandbox import SandboxGateway
 from billing_core.errors import UpstreamFailed
+from billing_core.online_payments import configured
+from billing_core.online_payments.gateway import Declined
+from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from tests.web.api import curl
 from tests.web.api.invoice_document.document import CREATE, DELETE, GET, GET_LINK, ISSUE_LINK, LIST, PATCH, create
 
@@ -67,7 +67,7 @@ def test_a_gateway_that_fails_is_a_stripe_integration_error(browser, client, rep
         def issue(self, charge, way, *, key):
             raise failure
 
-    monkeypatch.setattr(choice, "gateway", lambda sessions, settings: Failing(sessions, settings))
+    monkeypatch.setattr(configured, "gateway", lambda sessions, settings: Failing(sessions, settings))
 
     refused = curl.run(browser(), ISSUE_LINK, replaced)
 

@@ -11,14 +11,15 @@ import pytest
 from sqlalchemy import select, update
 
 from billing_core.businesses.models import Business
-from billing_core.collecting import applying, sandbox
-from billing_core.collecting.models import SandboxCharge
-from billing_core.collecting.sandbox import SandboxGateway
-from billing_core.collecting.sandbox_cards import Outcome
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries
 from billing_core.invoices.payment_links import CollectionWay, Mode, PaymentLink
+from billing_core.online_payments.models import SandboxCharge
+from billing_core.online_payments.sandbox import gateway
+from billing_core.online_payments.sandbox.cards import Outcome
+from billing_core.online_payments.sandbox.gateway import SandboxGateway
+from billing_core.online_payments.webhooks import handlers
 from billing_core.outbox.models import OutboxMessage
 from billing_core.settings import settings
 from tests.web.api import curl
@@ -171,7 +172,7 @@ def pay_in_the_sandbox(sessions, invoice_id: str, outcome: Outcome = Outcome.SUC
     with sessions.begin() as session:
         found = queries.one(session, SYSTEM, invoice_id)
         link_id = session.scalars(select(PaymentLink.id).where(PaymentLink.invoice_id == found.id)).one()
-        sandbox.pay(session, SYSTEM, link_id, outcome, now=utc_now())
+        gateway.pay(session, SYSTEM, link_id, outcome, now=utc_now())
     tell(sessions)
 
 
@@ -184,7 +185,7 @@ def tell(sessions) -> set[str]:
         events = [json.loads(message.content["event"]) for message in sent]
     for event in events:
         with sessions.begin() as session:
-            applying.apply(session, event, mode=Mode.SANDBOX, now=utc_now())
+            handlers.apply(session, event, mode=Mode.SANDBOX, now=utc_now())
     return {event["type"] for event in events}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
-from billing_core.invoices import following, queries
+from billing_core.invoices import after_sending, queries
 from billing_core.payments import refunds
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.refunds import MoneyBack
@@ -145,7 +145,7 @@ def test_every_status_is_reached_shown_and_filtered_by(client, business_id, sess
         if status not in ("draft", "cancelled"):
             inner = send(session, invoice_id)
         if status == "viewed":
-            following.mark_viewed(session, queries.one(session, SYSTEM, invoice_id).token, now=now)
+            after_sending.mark_viewed(session, queries.one(session, SYSTEM, invoice_id).token, now=now)
     if status in ("paid", "overdue", "cancelled"):
         assert client.patch(f"/api/invoices/{invoice_id}", json={"status": status}).status_code == 200
     if status == "refunded":

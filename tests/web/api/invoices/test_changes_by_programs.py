@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
-from billing_core.invoices import following, queries
+from billing_core.invoices import after_sending, queries
 from billing_core.payments.models import Payment, PaymentMethod
 from tests.invoices.company import a_customer, a_draft
 
@@ -141,7 +141,7 @@ def test_the_tag_changes_with_all_that_is_shown(client, address, sessions):
     client.post(f"{address}/payment-link")
     tags = [client.get(address).headers["ETag"]]
     with sessions.begin() as session:
-        following.mark_viewed(session, queries.one(session, SYSTEM, address.split("/")[-1]).token, now=utc_now())
+        after_sending.mark_viewed(session, queries.one(session, SYSTEM, address.split("/")[-1]).token, now=utc_now())
     tags.append(client.get(address).headers["ETag"])
     client.patch(address, json={"notes": "New"})
     tags.append(client.get(address).headers["ETag"])

@@ -17,7 +17,7 @@ from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 
 from billing_core.dates import Period
 from billing_core.reports import queries, service, summary
-from billing_core.web.api import rate_limit
+from billing_core.web.api.middleware import rate_limit
 from tests.web.api.reporting import ACME, WIDGETS, a_customer, a_report, an_order, at
 
 REPORTS = "/api/v2/reports/"

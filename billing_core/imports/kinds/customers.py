@@ -1,0 +1,79 @@
+"""Customers from a file."""
+
+from typing import Any
+
+from sqlalchemy import FromClause, Select, String, exists, func, literal, select
+
+from billing_core.customers.models import Customer, new_public_id, new_uuid
+from billing_core.database.types import UtcDateTime
+from billing_core.imports import cells, columns
+from billing_core.imports.kind import Definition, Derived, Field, Kind, Staged, text_up_to, wrong
+from billing_core.rating.models import Rate
+from billing_core.reports.models import BillingReport
+
+_PLAIN = ("name", "email", "phone", "address", "city", "state", "postal_code", "country", "tax_id")
+
+
+def _resolve(staged: Staged) -> Select[Any]:
+    """A blank currency keeps what the customer has, or is the business's own for a new customer."""
+    rows, setting = staged.table, staged.setting
+    own = func.coalesce(Customer.currency, literal(setting.currency, String))
+    currency = func.coalesce(rows.c.currency, own) if "currency" in staged.given else own
+    return select(
+        rows.c.line,
+        rows.c.customer_ref.label("ref"),
+        *staged.columns(*_PLAIN),
+        currency.label("currency"),
+        rows.c.public_id,
+        rows.c.uuid,
+        literal(setting.business_id).label("business_id"),
+        literal(setting.now, UtcDateTime).label("created_at"),
+    ).outerjoin_from(rows, Customer, Customer.ref == rows.c.customer_ref)
+
+
+def _currency_in_use(rows: FromClause) -> Select[Any]:
+    used = exists().where(Rate.customer_id == Customer.id) | exists().where(BillingReport.customer_id == Customer.id)
+    reason = "the customer is billed in " + Customer.currency + ", and has rates or reports in it"
+    return (
+        wrong(rows, "currency", rows.c.currency, reason)
+        .join(Customer, Customer.id == rows.c.existing_id)
+        .where(Customer.currency != rows.c.currency, used)
+    )
+
+
+DEFINITION = Definition(
+    kind=Kind.CUSTOMERS,
+    title="Customers",
+    model=Customer,
+    keys=("ref",),
+    labels=("customer_ref",),
+    fields=(
+        Field(
+            "customer_ref",
+            text_up_to(64),
+            required=True,
+            filled=True,
+            synonyms=("customer id", "customer", "customer number", "customer no", "customer code", "ref", "id"),
+        ),
+        Field(
+            "name",
+            text_up_to(200),
+            required=True,
+            filled=True,
+            synonyms=("company name", "customer name", "company", "organization", "organisation", "firm"),
+        ),
+        Field("email", cells.email, synonyms=("e-mail", "mail", "email address", "contact email", "billing email")),
+        Field("phone", text_up_to(64), synonyms=("telephone", "phone number", "tel", "contact phone")),
+        Field("address", text_up_to(500), synonyms=("street", "street address", "address line 1", "address 1")),
+        Field("city", text_up_to(120), synonyms=("town", "locality")),
+        Field("state", text_up_to(120), synonyms=("region", "province", "county", "state province")),
+        Field("postal_code", text_up_to(32), synonyms=("zip", "zip code", "postcode", "postal", "plz")),
+        Field("country", cells.country, synonyms=("country code", "country name", "land")),
+        columns.CURRENCY,
+        Field("tax_id", text_up_to(64), synonyms=("vat id", "vat number", "vat", "tax number", "ein", "ust id")),
+    ),
+    resolve=_resolve,
+    merge_checks=(_currency_in_use,),
+    derived=(Derived("public_id", None, new_public_id), Derived("uuid", None, new_uuid)),
+    insert_only=frozenset({"public_id", "uuid", "business_id", "created_at"}),
+)

@@ -1,0 +1,164 @@
+"""Orders and their lines from files."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Date, FromClause, Integer, Select, String, func, literal, select
+from sqlalchemy.orm import Session
+
+from billing_core.customers.models import Customer
+from billing_core.database.types import Quantity
+from billing_core.dates import Period
+from billing_core.imports import cells, columns
+from billing_core.imports.kind import Definition, Derived, Field, Kind, Staged, text_up_to, unknown, wrong
+from billing_core.orders.models import Order, OrderLine, OrderStatus, sku_key
+from billing_core.reports import coverage
+
+_PLAIN = (
+    "status reference_number ship_to_name ship_to_address ship_to_city ship_to_state ship_to_postal_code "
+    "ship_to_country carrier weight packages notes"
+).split()
+
+
+def _resolve_orders(staged: Staged) -> Select[Any]:
+    rows = staged.table
+    status = (
+        rows.c.status
+        if "status" in staged.given
+        else func.coalesce(Order.status, literal(OrderStatus.SUBMITTED.value, String))
+    )
+    return (
+        select(
+            rows.c.line,
+            rows.c.order_number.label("number"),
+            Customer.id.label("customer_id"),
+            rows.c.order_date,
+            status.label("status"),
+            *staged.columns(*_PLAIN[1:]),
+        )
+        .join_from(rows, Customer, Customer.ref == rows.c.customer_ref)
+        .outerjoin(Order, Order.number == rows.c.order_number)
+    )
+
+
+def _of_another_customer(rows: FromClause) -> Select[Any]:
+    reason = "is an order of customer " + Customer.ref + "; order numbers are unique over all customers"
+    return (
+        wrong(rows, "order_number", rows.c.number, reason)
+        .join(Order, Order.id == rows.c.existing_id)
+        .join(Customer, Customer.id == Order.customer_id)
+        .where(Order.customer_id != rows.c.customer_id)
+    )
+
+
+@contextmanager
+def _keeping_coverage(session: Session, rows: FromClause) -> Iterator[None]:
+    """The kept totals of the months in which an order was, or is now."""
+    touched = rows.c.effect != "unchanged"
+    customers = session.scalars(select(rows.c.customer_id).where(touched).distinct()).all()
+    now = select(rows.c.order_date.label("day")).where(touched)
+    before = select(Order.order_date).join(rows, rows.c.existing_id == Order.id).where(touched)
+    days = now.union_all(before).subquery()
+    first, last = session.execute(select(func.min(days.c.day), func.max(days.c.day))).one()
+    yield
+    coverage.refresh(session, customers, Period(first, last))
+
+
+ORDERS = Definition(
+    kind=Kind.ORDERS,
+    title="Orders",
+    model=Order,
+    keys=("number",),
+    labels=("order_number",),
+    fields=(
+        replace(columns.ORDER_NUMBER, synonyms=(*columns.ORDER_NUMBER.synonyms, "number")),
+        columns.CUSTOMER_REF,
+        Field(
+            "order_date",
+            cells.day,
+            Date(),
+            required=True,
+            filled=True,
+            in_zone=True,
+            synonyms=("date", "ordered at", "ordered on", "order day", "created at", "placed at"),
+        ),
+        Field("status", cells.status, blank=OrderStatus.SUBMITTED.value, synonyms=("order status", "state of order")),
+        Field(
+            "reference_number",
+            text_up_to(120),
+            synonyms=("reference", "ref", "po number", "purchase order", "customer reference", "your reference"),
+        ),
+        Field("ship_to_name", text_up_to(200), synonyms=("ship name", "recipient", "consignee", "delivery name")),
+        Field("ship_to_address", text_up_to(500), synonyms=("ship address", "shipping address", "delivery address")),
+        Field("ship_to_city", text_up_to(120), synonyms=("ship city", "shipping city", "delivery city")),
+        Field(
+            "ship_to_state",
+            text_up_to(120),
+            synonyms=("ship region", "ship state", "shipping state", "ship province", "delivery state"),
+        ),
+        Field(
+            "ship_to_postal_code",
+            text_up_to(32),
+            synonyms=("ship postal code", "ship zip", "shipping zip", "ship postcode", "delivery postal code"),
+        ),
+        Field("ship_to_country", cells.country, synonyms=("ship country", "shipping country", "delivery country")),
+        Field(
+            "carrier",
+            text_up_to(120),
+            synonyms=("shipper", "ship via", "shipping carrier", "shipping method", "courier"),
+        ),
+        Field("weight", cells.quantity, Quantity, blank=None, synonyms=("total weight", "gross weight", "weight kg")),
+        Field(
+            "packages",
+            cells.whole_number,
+            Integer(),
+            blank=None,
+            synonyms=("parcels", "package count", "number of packages", "boxes", "cartons"),
+        ),
+        Field("notes", text_up_to(5000), synonyms=("note", "comment", "comments", "remarks", "instructions")),
+    ),
+    resolve=_resolve_orders,
+    references=(columns.unknown_customer,),
+    merge_checks=(_of_another_customer,),
+    around=_keeping_coverage,
+)
+
+
+def _resolve_lines(staged: Staged) -> Select[Any]:
+    """Each the first line of its SKU in its order, until those that come again are counted."""
+    rows = staged.table
+    return select(
+        rows.c.line,
+        Order.id.label("order_id"),
+        rows.c.sku,
+        rows.c.sku_key,
+        literal(1).label("position"),
+        rows.c.quantity,
+    ).join_from(rows, Order, Order.number == rows.c.order_number)
+
+
+ORDER_ITEMS = Definition(
+    kind=Kind.ORDER_ITEMS,
+    title="Order lines",
+    model=OrderLine,
+    keys=("order_id", "sku_key", "position"),
+    labels=("order_number", "sku"),
+    fields=(
+        columns.ORDER_NUMBER,
+        columns.SKU,
+        Field(
+            "quantity",
+            cells.quantity,
+            Quantity,
+            required=True,
+            filled=True,
+            synonyms=("qty", "units", "amount ordered", "ordered quantity", "pieces"),
+        ),
+    ),
+    resolve=_resolve_lines,
+    references=(unknown("order_number", Order.number, "no order has this number; import orders first"),),
+    derived=(Derived("sku_key", "sku", sku_key),),
+    repeats=True,
+)

@@ -1,0 +1,234 @@
+"""Rates from a file: one per customer, service and day, in the customer's currency."""
+
+import json
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Date,
+    FromClause,
+    Select,
+    String,
+    Table,
+    and_,
+    case,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
+from sqlalchemy import cast as sql_cast
+
+from billing_core.customers.models import Customer
+from billing_core.database.types import UnitPrice, UtcDateTime
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY
+from billing_core.imports import cells, columns
+from billing_core.imports.corrections import keeping_what_reports_used
+from billing_core.imports.kind import Definition, Derived, Field, Kind, Staged, text_up_to, unknown, wrong
+from billing_core.money import PRICE_PLACES, currencies, decimal_places
+from billing_core.rating.models import Rate, Service
+
+_ALWAYS = EARLIEST_DAY
+
+
+def _resolve(staged: Staged) -> Select[Any]:
+    rows, given = staged.table, staged.given
+    start = rows.c.valid_from if "valid_from" in given else literal(_ALWAYS, Date)
+    bounds = [_in_minor_units(staged, name).label(f"{name}_minor") for name in ("minimum", "maximum") if name in given]
+    tiers = [rows.c.tier_mode, rows.c.tier_rows.label("tiers")] if "tiers" in given else []
+    return (
+        select(
+            rows.c.line,
+            Customer.id.label("customer_id"),
+            Service.id.label("service_id"),
+            rows.c.unit_price,
+            _currency(staged).label("currency"),
+            start.label("valid_from"),
+            *staged.columns("valid_to"),
+            *bounds,
+            *staged.columns("skus"),
+            *tiers,
+            *staged.columns("conditions"),
+            literal(staged.setting.now, UtcDateTime).label("created_at"),
+        )
+        .join_from(rows, Customer, Customer.ref == rows.c.customer_ref)
+        .join(Service, Service.code == rows.c.service_code)
+    )
+
+
+def _currency(staged: Staged) -> ColumnElement[str]:
+    """Blank: the customer's."""
+    if "currency" not in staged.given:
+        return Customer.currency.expression
+    return func.coalesce(staged.table.c.currency, Customer.currency)
+
+
+def _parts_of_a_minor_unit(currency: ColumnElement[str]) -> ColumnElement[int]:
+    """How many of the staged millionths make one minor unit of the currency."""
+    unusual = {places: [code for code in currencies() if decimal_places(code) == places] for places in (0, 3)}
+    return case(
+        *((currency.in_(codes), 10 ** (PRICE_PLACES - places)) for places, codes in unusual.items()),
+        else_=10 ** (PRICE_PLACES - 2),
+    )
+
+
+def _in_minor_units(staged: Staged, name: str) -> ColumnElement[int]:
+    return type_coerce(staged.table.c[name], BigInteger) // _parts_of_a_minor_unit(_currency(staged))
+
+
+# --- what is wrong with a row by itself ------------------------------------------------------------------------------
+
+
+def _foreign_currency(staged: Staged) -> Select[Any]:
+    rows = staged.table
+    reason = "the customer is billed in " + Customer.currency
+    statement = wrong(rows, "currency", _currency(staged), reason).join(Customer, Customer.ref == rows.c.customer_ref)
+    return statement.where(_currency(staged) != Customer.currency)
+
+
+def _inexact(name: str) -> Any:
+    def check(staged: Staged) -> Select[Any]:
+        rows = staged.table
+        if name not in staged.given:
+            return _nothing_wrong(rows)
+        cell = type_coerce(rows.c[name], BigInteger)
+        reason = "has more decimals than " + _currency(staged) + " is paid in"
+        statement = wrong(rows, name, literal("", String), reason).join(Customer, Customer.ref == rows.c.customer_ref)
+        return statement.where(cell % _parts_of_a_minor_unit(_currency(staged)) != 0)
+
+    return check
+
+
+def _backwards(staged: Staged) -> Select[Any]:
+    rows = staged.table
+    if not {"valid_from", "valid_to"} <= staged.given:
+        return _nothing_wrong(rows)
+    reason = "lies before valid_from " + _day(rows.c.valid_from)
+    return wrong(rows, "valid_to", _day(rows.c.valid_to), reason).where(rows.c.valid_to < rows.c.valid_from)
+
+
+def _maximum_below_minimum(staged: Staged) -> Select[Any]:
+    rows = staged.table
+    if not {"minimum", "maximum"} <= staged.given:
+        return _nothing_wrong(rows)
+    statement = wrong(rows, "maximum", literal("", String), "is below the minimum")
+    return statement.where(rows.c.maximum < rows.c.minimum)
+
+
+def _nothing_wrong(rows: Table) -> Select[Any]:
+    return wrong(rows, "", literal("", String), "").where(literal(1) == 0)
+
+
+# --- what is wrong beside other rates --------------------------------------------------------------------------------
+
+
+def _overlap_in_file(rows: FromClause) -> Select[Any]:
+    earlier = rows.alias("earlier")
+    reason = "the rate" + _span(rows) + " overlaps the one on line " + sql_cast(earlier.c.line, String) + _span(earlier)
+    return wrong(rows, "valid_from", _day(rows.c.valid_from), reason).join(
+        earlier, and_(earlier.c.line < rows.c.line, _overlapping(rows, earlier))
+    )
+
+
+def _overlap_in_database(rows: FromClause) -> Select[Any]:
+    """A rate that the file names too counts as the file has it."""
+    kept = Rate.__table__.alias("kept")
+    replaced = select(rows.c.existing_id).where(rows.c.existing_id.is_not(None))
+    reason = "the rate of " + Customer.ref + " for " + Service.code + _span(rows) + " overlaps its rate" + _span(kept)
+    return (
+        wrong(rows, "valid_from", _day(rows.c.valid_from), reason)
+        .join(kept, _overlapping(rows, kept))
+        .join(Customer, Customer.id == rows.c.customer_id)
+        .join(Service, Service.id == rows.c.service_id)
+        .where(kept.c.withdrawn_at.is_(None), kept.c.id.not_in(replaced))
+    )
+
+
+def _overlapping(one: Any, other: Any) -> ColumnElement[bool]:
+    """Two rates of the same customer and service that share a day. The same first day is the same rate."""
+    return and_(
+        one.c.customer_id == other.c.customer_id,
+        one.c.service_id == other.c.service_id,
+        one.c.valid_from != other.c.valid_from,
+        one.c.valid_from <= _last_day(other),
+        other.c.valid_from <= _last_day(one),
+    )
+
+
+def _last_day(rates: Any) -> ColumnElement[Any]:
+    forever = literal(LATEST_DAY, Date)
+    return func.coalesce(rates.c.valid_to, forever) if "valid_to" in rates.c else forever
+
+
+def _span(rates: Any) -> ColumnElement[str]:
+    end = func.coalesce(" to " + _day(rates.c.valid_to), " on") if "valid_to" in rates.c else literal(" on", String)
+    return " from " + _day(rates.c.valid_from) + end
+
+
+def _day(column: ColumnElement[Any]) -> ColumnElement[str]:
+    return sql_cast(column, String)
+
+
+DEFINITION = Definition(
+    kind=Kind.RATES,
+    title="Rates",
+    model=Rate,
+    keys=("customer_id", "service_id", "valid_from"),
+    labels=("customer_ref", "service_code", "valid_from"),
+    fields=(
+        columns.CUSTOMER_REF,
+        Field(
+            "service_code",
+            text_up_to(64),
+            required=True,
+            filled=True,
+            synonyms=("service", "code", "service id", "service number"),
+        ),
+        Field(
+            "unit_price", cells.price, UnitPrice, required=True, filled=True, synonyms=("price", "rate", "unit rate")
+        ),
+        columns.CURRENCY,
+        Field(
+            "valid_from",
+            cells.day,
+            Date(),
+            blank=_ALWAYS.isoformat(),
+            in_zone=True,
+            synonyms=("from", "start", "start date", "effective from", "effective date"),
+        ),
+        Field(
+            "valid_to",
+            cells.day,
+            Date(),
+            blank=None,
+            in_zone=True,
+            synonyms=("to", "until", "end", "end date", "effective to"),
+        ),
+        Field("minimum", cells.price, UnitPrice, blank=None, synonyms=("min", "minimum charge", "minimum per order")),
+        Field("maximum", cells.price, UnitPrice, blank=None, synonyms=("max", "maximum charge", "maximum per order")),
+        Field("skus", cells.sku_list, JSON(none_as_null=True), blank=None, synonyms=("sku", "only skus")),
+        Field("tiers", cells.tier_list, blank=None, synonyms=("tier", "price tiers", "scale")),
+        Field("conditions", cells.condition, JSON(none_as_null=True), blank=None, synonyms=("condition", "when")),
+    ),
+    resolve=_resolve,
+    checks=(
+        columns.unknown_customer,
+        unknown("service_code", Service.code, "no service has this code; import services first"),
+        _foreign_currency,
+        _inexact("minimum"),
+        _inexact("maximum"),
+        _backwards,
+        _maximum_below_minimum,
+    ),
+    merge_checks=(_overlap_in_file, _overlap_in_database),
+    derived=(
+        Derived("tier_mode", "tiers", lambda text: text and json.loads(text)["mode"]),
+        Derived(
+            "tier_rows", "tiers", lambda text: text and json.dumps(json.loads(text)["tiers"]), JSON(none_as_null=True)
+        ),
+    ),
+    insert_only=frozenset({"created_at"}),
+    around=keeping_what_reports_used,
+)

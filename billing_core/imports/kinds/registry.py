@@ -1,0 +1,33 @@
+"""Every kind of import, in the order in which files depend on each other."""
+
+from collections.abc import Sequence
+
+from billing_core.imports.kind import Definition, Kind
+from billing_core.imports.kinds import customers, orders, products, rates, services
+from billing_core.imports.mapping import guess, plain
+
+DEFINITIONS: dict[Kind, Definition] = {
+    definition.kind: definition
+    for definition in (
+        customers.DEFINITION,
+        services.DEFINITION,
+        products.DEFINITION,
+        rates.DEFINITION,
+        orders.ORDERS,
+        orders.ORDER_ITEMS,
+    )
+}
+
+
+def guess_kind(header: Sequence[str], file_name: str) -> Kind:
+    """The kind whose required columns are all there; among several the one that the file's name names, then the one
+    that has a use for most columns."""
+    name = plain(file_name)
+
+    def suits(definition: Definition) -> tuple[bool, bool, int]:
+        found = guess(definition, header)
+        complete = all(required in found for required in definition.required)
+        words = (plain(definition.kind), plain(definition.title))
+        return complete, any(word in name for word in words), len(found)
+
+    return max(DEFINITIONS.values(), key=suits).kind

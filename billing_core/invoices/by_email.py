@@ -1,0 +1,81 @@
+"""Invoices by programs that know a customer by the e-mail address alone."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from billing_core.businesses import queries as businesses
+from billing_core.customers import by_email
+from billing_core.dates import day_in
+from billing_core.errors import Invalid
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import service
+from billing_core.invoices.content.content import Content, DraftLine, blank_for, checked
+from billing_core.invoices.models import Invoice
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """``business_id`` is the public id. ``number`` None: the next one; ``issued_on`` None: today; ``due_on`` None: as
+    the payment terms say, 30 days where they say nothing."""
+
+    business_id: str
+    customer_email: str
+    currency: str
+    lines: tuple[DraftLine, ...]
+    customer_name: str = ""
+    number: str | None = None
+    issued_on: date | None = None
+    due_on: date | None = None
+    payment_terms: str = ""
+    notes: str = ""
+
+
+def create(session: Session, actor: Actor, wanted: Addressed, *, now: datetime) -> Invoice:
+    """A numbered draft for the customer with this address, who is added where there is none.
+
+    What is known of the customer (postal address, tax id, language) stands on it too. NotFound where there is no such
+    business, Conflict where the number is used.
+    """
+    actor.require(Permission.INVOICE_WRITE)
+    business = businesses.by_public_id(session, wanted.business_id)
+    if not business.active:
+        reason = "issues no documents any more"
+        raise Invalid(f"The business {business.name} {reason}", fields={"business_id": reason})
+    if not wanted.customer_email.strip():
+        raise Invalid("An e-mail address is needed", fields={"customer_email": "is needed"})
+    # Before anybody is added for an invoice that is refused.
+    content = checked(
+        Content(
+            business_id=business.id,
+            customer_id=0,
+            currency=wanted.currency,
+            issued_on=wanted.issued_on or day_in(business.time_zone, now),
+            due_on=wanted.due_on,
+            customer_name=wanted.customer_name,
+            customer_email=wanted.customer_email,
+            payment_terms=wanted.payment_terms,
+            notes=wanted.notes,
+            lines=wanted.lines,
+        )
+    )
+    customer = by_email.find_or_add(
+        session,
+        actor,
+        business,
+        email=content.customer_email,
+        name=content.customer_name,
+        currency=content.currency,
+        now=now,
+    )
+    known = blank_for(customer, business, content.issued_on)
+    content = replace(
+        content,
+        customer_id=customer.id,
+        customer_name=content.customer_name or known.customer_name,
+        customer_address=known.customer_address,
+        customer_tax_id=known.customer_tax_id,
+        language=known.language,
+    )
+    return service.create(session, actor, content, now=now, numbered=True, number=wanted.number)

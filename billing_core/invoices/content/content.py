@@ -1,0 +1,247 @@
+"""What people put on an invoice, and what is refused before anything is saved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+import pycountry
+from babel import Locale
+from sqlalchemy.orm import Session
+
+from billing_core.businesses.models import Business
+from billing_core.customers import queries as customers
+from billing_core.customers.models import Customer
+from billing_core.errors import BillingError, Invalid
+from billing_core.identity import Actor
+from billing_core.invoices.content import field_checks as check
+from billing_core.invoices.content import terms
+from billing_core.invoices.content.field_checks import LARGEST, LARGEST_WORDS, Reasons
+from billing_core.invoices.content.totals import Line, Totals, exact, exact_unit, totals
+from billing_core.invoices.models import LineType
+from billing_core.money import currency_code, decimal_places
+
+# The languages in which we write documents and mails, each by its own name.
+LANGUAGES: Final = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español"}
+LINE_TYPES: Final = tuple(one.value for one in LineType)
+MOST_LINES: Final = 5_000
+LONGEST_DESCRIPTION: Final = 2_000
+LONGEST: Final = {
+    "customer_name": 200,
+    "customer_address": 1_000,
+    "customer_tax_id": 64,
+    "payment_terms": 200,
+    "notes": 5_000,
+    "reference": 120,
+}
+_BLOCKS = {"customer_address", "notes"}
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLine:
+    """``unit_price`` in major units; ``discount_minor`` in minor units, at most one of the discounts."""
+
+    description: str
+    quantity: Decimal
+    unit_price: Decimal
+    type: LineType = LineType.SERVICE
+    tax_rate: Decimal = Decimal(0)
+    discount_percent: Decimal | None = None
+    discount_minor: int | None = None
+    service_id: int | None = None
+    report_id: int | None = None
+
+    @property
+    def computed(self) -> Line:
+        return Line(
+            self.quantity, self.unit_price, self.tax_rate, self.type, self.discount_percent, self.discount_minor
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All that people choose about an invoice. ``due_on`` None: as the payment terms say."""
+
+    business_id: int
+    customer_id: int
+    currency: str
+    issued_on: date
+    due_on: date | None = None
+    customer_name: str = ""
+    customer_email: str = ""
+    customer_address: str = ""
+    customer_tax_id: str = ""
+    language: str = "en"
+    payment_terms: str = ""
+    notes: str = ""
+    reference: str = ""
+    discount_percent: Decimal | None = None
+    discount_minor: int | None = None
+    lines: tuple[DraftLine, ...] = ()
+
+    def totals(self) -> Totals:
+        """What it comes to; of content that was ``checked``."""
+        return totals(
+            [line.computed for line in self.lines],
+            self.currency,
+            discount_percent=self.discount_percent,
+            discount_minor=self.discount_minor,
+        )
+
+
+def blank(session: Session, actor: Actor, customer_id: int, *, today: date, business_id: int | None = None) -> Content:
+    """An invoice without lines, filled with what is known about the customer and our business."""
+    customer = customers.one(session, actor, customer_id)
+    business = session.get(Business, business_id or customer.business_id)
+    if business is None:
+        raise Invalid("There is no such business", fields={"business_id": "is not one of our businesses"})
+    return blank_for(customer, business, today)
+
+
+def blank_for(customer: Customer, business: Business, today: date) -> Content:
+    """``blank`` of rows that were read before."""
+    payment_terms = customer.payment_terms or business.payment_terms
+    return Content(
+        business_id=business.id,
+        customer_id=customer.id,
+        currency=customer.currency,
+        issued_on=today,
+        due_on=terms.due_date(today, payment_terms),
+        customer_name=customer.name,
+        customer_email=customer.email,
+        customer_address=postal_address(customer),
+        customer_tax_id=customer.tax_id,
+        language=customer.language if customer.language in LANGUAGES else "en",
+        payment_terms=payment_terms,
+    )
+
+
+def postal_address(customer: Customer) -> str:
+    """The customer's address as it stands on a letter, with the country's name in the customer's language."""
+    town = " ".join(part for part in (customer.postal_code, customer.city) if part)
+    parts = (customer.address, ", ".join(part for part in (town, customer.state) if part), _country(customer))
+    return "\n".join(part for part in parts if part)
+
+
+def _country(customer: Customer) -> str:
+    if not customer.country:
+        return ""
+    language = customer.language if customer.language in LANGUAGES else "en"
+    named: str | None = Locale(language).territories.get(customer.country)
+    if named is None:
+        known = pycountry.countries.get(alpha_2=customer.country)
+        return known.name if known else customer.country
+    return named
+
+
+def checked(content: Content) -> Content:
+    """The content as it is kept; Invalid names every field at fault, lines counted from 1 (``lines.3.quantity``)."""
+    reasons: Reasons = {}
+    texts: dict[str, Any] = {
+        field: (check.text_block if field in _BLOCKS else check.line_of_text)(
+            reasons, field, getattr(content, field), longest
+        )
+        for field, longest in LONGEST.items()
+    }
+    percent, minor = check.discount(reasons, "discount", content.discount_percent, content.discount_minor)
+    issued_on, due_on = _days(reasons, content, texts["payment_terms"])
+    currency = _currency(reasons, content.currency)
+    if content.language not in LANGUAGES:
+        reasons["language"] = f"is none of {', '.join(LANGUAGES)}"
+    kept = replace(
+        content,
+        **texts,
+        customer_email=check.email(reasons, "customer_email", content.customer_email),
+        currency=currency,
+        issued_on=issued_on,
+        due_on=due_on,
+        discount_percent=percent,
+        discount_minor=minor,
+        lines=_checked_lines(reasons, content.lines, decimal_places(currency)),
+    )
+    if not reasons:
+        _check_amounts(reasons, kept)
+    if reasons:
+        raise Invalid(_in_words(reasons), fields=reasons)
+    return kept
+
+
+def _days(reasons: Reasons, content: Content, payment_terms: str) -> tuple[date, date]:
+    issued_on = check.day(reasons, "issued_on", content.issued_on)
+    if content.due_on is None:
+        # What is out of range has been said about the issue date.
+        return issued_on, issued_on if "issued_on" in reasons else terms.due_date(issued_on, payment_terms)
+    due_on = check.day(reasons, "due_on", content.due_on)
+    if due_on < issued_on:
+        reasons["due_on"] = f"lies before the issue date, {issued_on}"
+    return issued_on, due_on
+
+
+def _currency(reasons: Reasons, text: str) -> str:
+    try:
+        return currency_code(text)
+    except BillingError as unknown:
+        reasons["currency"] = str(unknown)
+        return "USD"
+
+
+def _checked_lines(reasons: Reasons, lines: Sequence[DraftLine], places: int) -> tuple[DraftLine, ...]:
+    if not lines:
+        reasons["lines"] = "are needed: an invoice has at least one line"
+    elif len(lines) > MOST_LINES:
+        reasons["lines"] = f"are too many: {len(lines):,}, where an invoice may have {MOST_LINES:,}"
+    else:
+        return tuple(_checked_line(reasons, f"lines.{at}", line, places) for at, line in enumerate(lines, start=1))
+    return ()
+
+
+def _checked_line(reasons: Reasons, at: str, line: DraftLine, places: int) -> DraftLine:
+    description = check.text_block(reasons, f"{at}.description", line.description, LONGEST_DESCRIPTION)
+    if not description:
+        reasons[f"{at}.description"] = "is needed"
+    quantity = check.quantity(reasons, f"{at}.quantity", line.quantity)
+    unit_price = check.unit_price(reasons, f"{at}.unit_price", line.unit_price)
+    percent, minor = check.discount(reasons, f"{at}.discount", line.discount_percent, line.discount_minor)
+    amount = quantity * unit_price
+    if amount > LARGEST:
+        reasons[f"{at}.unit_price"] = f"makes the line come to more than {LARGEST_WORDS}"
+    elif minor and Decimal(minor).scaleb(-places) > amount and f"{at}.unit_price" not in reasons:
+        reasons[f"{at}.discount_minor"] = "is more than the line comes to"
+    if line.type not in LINE_TYPES:
+        reasons[f"{at}.type"] = f"is none of {', '.join(LINE_TYPES)}"
+    return replace(
+        line,
+        description=description,
+        quantity=quantity,
+        unit_price=unit_price,
+        type=line.type if f"{at}.type" in reasons else LineType(line.type),
+        tax_rate=check.percentage(reasons, f"{at}.tax_rate", line.tax_rate),
+        discount_percent=percent,
+        discount_minor=minor,
+    )
+
+
+def _check_amounts(reasons: Reasons, content: Content) -> None:
+    unit = exact_unit(content.currency)
+    whole = sum(exact(line.computed, content.currency) for line in content.lines)
+    if whole > LARGEST * 10 ** decimal_places(content.currency) * unit:
+        reasons["lines"] = f"come to more than {LARGEST_WORDS}"
+    # Against the exact sum: what rounding adds to it cannot be given away.
+    if (content.discount_minor or 0) * unit > whole:
+        reasons["discount_minor"] = "is more than the lines come to"
+
+
+def _in_words(reasons: Reasons) -> str:
+    field, reason = next(iter(reasons.items()))
+    match field.split("."):
+        case ["lines", at, name]:
+            named = f"line {at}: {_spoken(name)}"
+        case _:
+            named = _spoken(field)
+    more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+    return f"The invoice was not saved: {named} {reason}{more}"
+
+
+def _spoken(field: str) -> str:
+    return field.removesuffix("_minor").replace("_on", " date").replace("issued", "issue").replace("_", " ")

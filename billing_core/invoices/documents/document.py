@@ -1,0 +1,269 @@
+"""What an invoice and a credit note say: everything that PDF, mail and public page show, read in a few statements.
+
+Whoever asks has checked that the reader may see it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.businesses.models import Business, BusinessLogo
+from billing_core.errors import NotFound
+from billing_core.invoices.content.totals import Line, TaxRow, Totals, totals
+from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem, InvoiceState
+from billing_core.invoices.payment_links import active_token
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who sends the document, as it was when the document was sent. ``logo`` is a PNG or JPEG."""
+
+    name: str
+    address: str = ""
+    email: str = ""
+    phone: str = ""
+    tax_id: str = ""
+    bank_details: str = ""
+    footer: str = ""
+    logo: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """``known_as``: the name, or the e-mail address of somebody whose name nobody has told us."""
+
+    name: str
+    address: str = ""
+    email: str = ""
+    tax_id: str = ""
+
+    @property
+    def known_as(self) -> str:
+        return self.name or self.email
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLine:
+    """``unit_price`` in major units; ``amount_minor`` after the line's own discount."""
+
+    description: str
+    quantity: Decimal
+    unit_price: Decimal
+    tax_rate: Decimal
+    amount_minor: int
+    discount_percent: Decimal | None = None
+    discount_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDocument:
+    """Amounts in minor units of ``currency``. ``due_minor`` of a draft is what would be due.
+
+    ``view_url`` is the customer's own page of the invoice, ``payment_url`` where it can be paid at once.
+    """
+
+    number: str | None
+    state: InvoiceState
+    language: str
+    currency: str
+    issued_on: date
+    due_on: date
+    reference: str
+    payment_terms: str
+    notes: str
+    issuer: Issuer
+    customer: Recipient
+    lines: tuple[DocumentLine, ...]
+    totals: Totals
+    discount_percent: Decimal | None
+    paid_minor: int
+    credited_minor: int
+    written_off_minor: int
+    refunded_minor: int
+    due_minor: int
+    made_at: datetime
+    view_url: str | None = None
+    payment_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreditedLine:
+    description: str
+    tax_rate: Decimal
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNoteDocument:
+    """``refund_minor`` of the total was paid back; the rest lowers what is due on the invoice."""
+
+    number: str
+    invoice_number: str
+    invoice_issued_on: date
+    language: str
+    currency: str
+    issued_on: date
+    reason: str
+    issuer: Issuer
+    customer: Recipient
+    lines: tuple[CreditedLine, ...]
+    by_rate: tuple[TaxRow, ...]
+    subtotal_minor: int
+    tax_minor: int
+    total_minor: int
+    refund_minor: int
+    made_at: datetime
+
+
+def of_invoice(session: Session, invoice_id: int, *, address: str | None = None) -> InvoiceDocument:
+    """A stored invoice; ``address`` is the product's own, for the links to the customer's pages. NotFound."""
+    invoice = session.get(Invoice, invoice_id)
+    if invoice is None:
+        raise NotFound(f"Invoice {invoice_id} does not exist")
+    columns = (
+        InvoiceLineItem.description,
+        InvoiceLineItem.quantity,
+        InvoiceLineItem.unit_price,
+        InvoiceLineItem.tax_rate,
+        InvoiceLineItem.type,
+        InvoiceLineItem.discount_percent,
+        InvoiceLineItem.discount_minor,
+    )
+    rows = session.execute(
+        select(*columns).where(InvoiceLineItem.invoice_id == invoice_id).order_by(InvoiceLineItem.position)
+    ).all()
+    figures = totals(
+        [
+            Line(row.quantity, row.unit_price, row.tax_rate, row.type, row.discount_percent, row.discount_minor)
+            for row in rows
+        ],
+        invoice.currency,
+        discount_percent=invoice.discount_percent,
+        discount_minor=invoice.discount_minor,
+    )
+    return InvoiceDocument(
+        number=invoice.number,
+        state=invoice.state,
+        language=invoice.language,
+        currency=invoice.currency,
+        issued_on=invoice.issued_on,
+        due_on=invoice.due_on,
+        reference=invoice.reference,
+        payment_terms=invoice.payment_terms,
+        notes=invoice.notes,
+        issuer=_issuer(session, invoice),
+        customer=_customer(invoice),
+        lines=_lines(rows, figures),
+        totals=figures,
+        discount_percent=invoice.discount_percent,
+        paid_minor=invoice.paid_minor,
+        credited_minor=invoice.credited_minor,
+        written_off_minor=invoice.written_off_minor,
+        refunded_minor=invoice.refunded_minor,
+        due_minor=figures.total_minor if invoice.state is InvoiceState.DRAFT else invoice.due_minor,
+        made_at=invoice.sent_at or invoice.created_at,
+        view_url=f"{address}/i/{invoice.token}" if address and invoice.number else None,
+        payment_url=_payment_url(session, invoice, address) if address else None,
+    )
+
+
+def of_credit_note(session: Session, credit_note_id: int) -> CreditNoteDocument:
+    """A credit note; customer and issuer are called what its invoice calls them. NotFound."""
+    note = session.get(CreditNote, credit_note_id)
+    if note is None:
+        raise NotFound(f"Credit note {credit_note_id} does not exist")
+    invoice = session.get_one(Invoice, note.invoice_id)
+    columns = (
+        CreditNoteLine.description,
+        CreditNoteLine.tax_rate,
+        CreditNoteLine.amount_minor,
+        CreditNoteLine.tax_minor,
+    )
+    rows = session.execute(
+        select(*columns).where(CreditNoteLine.credit_note_id == credit_note_id).order_by(CreditNoteLine.position)
+    ).all()
+    rates = sorted({row.tax_rate for row in rows})
+    return CreditNoteDocument(
+        number=note.number,
+        invoice_number=invoice.number or "",
+        invoice_issued_on=invoice.issued_on,
+        language=invoice.language,
+        currency=note.currency,
+        issued_on=note.issued_on,
+        reason=note.reason,
+        issuer=_issuer(session, invoice),
+        customer=_customer(invoice),
+        lines=tuple(CreditedLine(row.description, row.tax_rate, row.amount_minor) for row in rows),
+        by_rate=tuple(
+            TaxRow(
+                rate,
+                sum(row.amount_minor for row in rows if row.tax_rate == rate),
+                sum(row.tax_minor for row in rows if row.tax_rate == rate),
+            )
+            for rate in rates
+        ),
+        subtotal_minor=note.subtotal_minor,
+        tax_minor=note.tax_minor,
+        total_minor=note.total_minor,
+        refund_minor=note.refund_minor,
+        made_at=note.created_at,
+    )
+
+
+def _lines(lines: Sequence[Any], figures: Totals) -> tuple[DocumentLine, ...]:
+    """``lines`` are rows of the table or lines of a draft: both name their columns alike."""
+    return tuple(
+        DocumentLine(
+            description=line.description,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+            tax_rate=line.tax_rate,
+            amount_minor=amount_minor,
+            discount_percent=line.discount_percent,
+            discount_minor=line.discount_minor,
+        )
+        for line, amount_minor in zip(lines, figures.lines, strict=True)
+    )
+
+
+def _customer(invoice: Invoice) -> Recipient:
+    return Recipient(invoice.customer_name, invoice.customer_address, invoice.customer_email, invoice.customer_tax_id)
+
+
+def _payment_url(session: Session, invoice: Invoice, address: str) -> str | None:
+    """Customers get our own address, which leads on to the gateway's: it still answers when the link has ended."""
+    token = active_token(session, invoice.id) if invoice.payment_url else None
+    return f"{address}/pay/{token}" if token else None
+
+
+def _issuer(session: Session, invoice: Invoice) -> Issuer:
+    """The copy that was frozen with the number; a draft has none yet."""
+    if invoice.issuer is None:
+        return issuer_of(session, invoice.business_id)
+    names = ("name", "address", "email", "phone", "tax_id", "bank_details", "footer")
+    frozen = {name: invoice.issuer.get(name) or "" for name in names}
+    return Issuer(**frozen, logo=_logo(session, invoice.business_id))
+
+
+def issuer_of(session: Session, business_id: int) -> Issuer:
+    """A business as it is called today."""
+    business = session.get_one(Business, business_id)
+    return Issuer(
+        name=business.name,
+        address=business.address,
+        email=business.email,
+        phone=business.phone,
+        tax_id=business.tax_id,
+        bank_details=business.bank_details,
+        footer=business.invoice_footer,
+        logo=_logo(session, business_id),
+    )
+
+
+def _logo(session: Session, business_id: int) -> bytes | None:
+    return session.scalar(select(BusinessLogo.content).where(BusinessLogo.business_id == business_id))

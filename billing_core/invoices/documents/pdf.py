@@ -1,0 +1,141 @@
+"""An invoice as a PDF: what the customer reads, files and pays from."""
+
+from functools import lru_cache
+
+import segno
+
+from billing_core.invoices.documents import presentation
+from billing_core.invoices.documents.document import InvoiceDocument
+from billing_core.invoices.documents.pdf_letter import GREEN, GREY, RED, Letter
+from billing_core.invoices.documents.pdf_sheets import Column, Mark
+from billing_core.invoices.models import InvoiceState
+from billing_core.languages.formats import Writing, writing
+from billing_core.pdf_layout.page import INK, MUTED
+
+_QR_SIZE = 24
+# Millimetres; together they leave room for a description.
+_WIDEST = {"quantity": 20, "unit_price": 24, "discount": 18, "tax": 15, "amount": 30}
+
+
+def invoice_pdf(document: InvoiceDocument) -> bytes:
+    """The whole file. The same document gives the same bytes."""
+    words = writing(document.language)
+    name = f"{words.word('invoice')} {document.number or ''}".strip()
+    letter = Letter(
+        words,
+        document.issuer,
+        running=f"{name} · {document.customer.known_as}",
+        mark=_mark(document, words),
+        made_at=document.made_at,
+    )
+    letter.set_title(f"{name}, {document.customer.known_as}")
+    letter.set_subject(document.reference or name)
+    letter.letterhead(document.customer, _facts(document, words), name)
+    _table(letter, document, words)
+    _below(letter, document, words)
+    return letter.finished()
+
+
+def _mark(document: InvoiceDocument, words: Writing) -> Mark | None:
+    match document.state:
+        case InvoiceState.DRAFT:
+            return Mark(words.word("draft"), GREY, across=True)
+        case InvoiceState.CANCELLED:
+            return Mark(words.word("cancelled"), RED, across=True)
+        case InvoiceState.PAID if document.refunded_minor and document.refunded_minor == document.paid_minor:
+            return Mark(words.word("refunded"), GREY)
+        case InvoiceState.PAID:
+            return Mark(words.word("paid"), GREEN)
+        case _:
+            return None
+
+
+def _facts(document: InvoiceDocument, words: Writing) -> list[tuple[str, str]]:
+    facts = [
+        (words.word("number"), document.number or ""),
+        (words.word("issued_on"), words.day(document.issued_on)),
+        (words.word("due_on"), words.day(document.due_on)),
+        (words.word("reference"), document.reference),
+        (words.word("your_tax_id"), document.customer.tax_id),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _table(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
+    table = presentation.table(document, words)
+    columns = [Column(words.word("description"))]
+    for index, title in enumerate(table.titles):
+        heading = words.word(title) + (f" {document.currency}" if title == "amount" else "")
+        columns.append(letter.column_for(heading, (row[index] for row in table.rows), most=_WIDEST[title]))
+    described = ([line.description, *row] for line, row in zip(document.lines, table.rows, strict=True))
+    letter.rows(columns, described)
+    letter.set_y(letter.get_y() + 4)
+
+
+def _below(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
+    """Totals on the right, how to pay on the left; where that does not fit on one page, one after the other."""
+    left = letter.w / 2 + 5
+    top, page = letter.get_y(), letter.page
+    letter.sums(presentation.sums(document, words), left=left)
+    if document.state is not InvoiceState.CANCELLED:
+        letter.box(words.word("amount_due"), words.money(document.due_minor, document.currency), left=left)
+    totals_end, totals_page = letter.get_y(), letter.page
+    if totals_page == page:
+        letter.set_y(top + 0.6)
+    _payment(letter, document, words, width=left - letter.l_margin - 10)
+    if letter.page == totals_page:
+        letter.set_y(max(letter.get_y(), totals_end) + 2)
+    letter.block(words.word("notes"), document.notes)
+
+
+def _payment(letter: Letter, document: InvoiceDocument, words: Writing, *, width: float) -> None:
+    if document.due_minor > 0:
+        terms = words.word("payable_by").format(day=words.day(document.due_on))
+        quote = words.word("quote").format(number=document.number) if document.number else ""
+        text = "\n".join(part for part in (terms, document.payment_terms, quote) if part)
+        letter.block(words.word("payment"), text, width=width)
+        letter.block(words.word("bank_details"), document.issuer.bank_details, width=width)
+        if document.payment_url:
+            _pay_online(letter, document.payment_url, words, width=width)
+    elif document.payment_terms:
+        letter.block(words.word("payment_terms"), document.payment_terms, width=width)
+    if document.view_url:
+        letter.linked(words.word("view_online"), document.view_url, x=letter.l_margin, width=width)
+        letter.set_y(letter.get_y() + 3)
+
+
+def _pay_online(letter: Letter, url: str, words: Writing, *, width: float) -> None:
+    letter.room_for(_QR_SIZE + 5)
+    # A reader needs four modules of quiet around the code.
+    top, beside = letter.get_y() + 1, letter.l_margin + _QR_SIZE + 4
+    _draw_qr(letter, url, letter.l_margin, top)
+    letter.set_y(top + 6)
+    letter.linked(words.word("pay_online"), url, x=beside, width=width - _QR_SIZE - 4, size=11, bold=True)
+    letter.put(beside, letter.get_y() + 1, words.word("scan"), size=8, color=MUTED)
+    letter.set_y(top + _QR_SIZE + 4)
+
+
+def _draw_qr(letter: Letter, url: str, x: float, y: float) -> None:
+    """As squares, so that it is sharp in every size. Neighbours in a row are one bar, or hairlines would show."""
+    bars, modules = _qr_bars(url)
+    module = _QR_SIZE / modules
+    letter.set_fill_color(*INK)
+    for row, start, length in bars:
+        letter.rect(x + start * module, y + row * module, length * module, module, style="F")
+    letter.link(x, y, _QR_SIZE, _QR_SIZE, url)
+
+
+@lru_cache(maxsize=128)
+def _qr_bars(url: str) -> tuple[tuple[tuple[int, int, int], ...], int]:
+    """(row, first column, length) of each dark bar, and how many modules the code has a side."""
+    matrix = segno.make_qr(url, error="m").matrix
+    bars = []
+    for row, line in enumerate(matrix):
+        start = None
+        for column, dark in enumerate([*line, 0]):
+            if dark and start is None:
+                start = column
+            elif not dark and start is not None:
+                bars.append((row, start, column - start))
+                start = None
+    return tuple(bars), len(matrix)

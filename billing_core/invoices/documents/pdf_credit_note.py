@@ -1,0 +1,68 @@
+"""A credit note as a PDF."""
+
+from billing_core.invoices.documents.document import CreditNoteDocument
+from billing_core.invoices.documents.pdf_letter import Letter
+from billing_core.invoices.documents.pdf_sheets import Column
+from billing_core.invoices.documents.presentation import Sum
+from billing_core.languages.formats import Writing, writing
+
+
+def credit_note_pdf(document: CreditNoteDocument) -> bytes:
+    """The whole file. The same document gives the same bytes."""
+    words = writing(document.language)
+    name = f"{words.word('credit_note')} {document.number}"
+    letter = Letter(
+        words,
+        document.issuer,
+        running=f"{name} · {document.customer.known_as}",
+        mark=None,
+        made_at=document.made_at,
+    )
+    letter.set_title(f"{name}, {document.customer.known_as}")
+    letter.set_subject(f"{words.word('for_invoice')} {document.invoice_number}")
+    letter.letterhead(document.customer, _facts(document, words), name)
+    letter.block(words.word("reason"), document.reason)
+    _table(letter, document, words)
+    left = letter.w / 2 + 5
+    letter.sums(_sums(document, words), left=left)
+    letter.box(words.word("amount_credited"), words.money(document.total_minor, document.currency), left=left)
+    return letter.finished()
+
+
+def _facts(document: CreditNoteDocument, words: Writing) -> list[tuple[str, str]]:
+    facts = [
+        (words.word("number"), document.number),
+        (words.word("issued_on"), words.day(document.issued_on)),
+        (words.word("for_invoice"), document.invoice_number),
+        (words.word("invoice_date"), words.day(document.invoice_issued_on)),
+        (words.word("your_tax_id"), document.customer.tax_id),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _table(letter: Letter, document: CreditNoteDocument, words: Writing) -> None:
+    rates = [words.percent(line.tax_rate) for line in document.lines]
+    amounts = [words.amount(line.amount_minor, document.currency) for line in document.lines]
+    letter.rows(
+        [
+            Column(words.word("description")),
+            letter.column_for(words.word("tax"), rates),
+            letter.column_for(f"{words.word('amount')} {document.currency}", amounts),
+        ],
+        zip((line.description for line in document.lines), rates, amounts, strict=True),
+    )
+    letter.set_y(letter.get_y() + 4)
+
+
+def _sums(document: CreditNoteDocument, words: Writing) -> list[Sum]:
+    currency = document.currency
+    sums = [Sum(words.word("subtotal"), words.amount(document.subtotal_minor, currency))]
+    if document.tax_minor or len(document.by_rate) > 1:
+        for row in document.by_rate:
+            net = words.amount(row.net_minor, currency)
+            label = words.word("tax_on").format(rate=words.percent(row.rate), net=net)
+            sums.append(Sum(label, words.amount(row.tax_minor, currency)))
+    sums.append(Sum(words.word("total"), words.money(document.total_minor, currency), strong=True))
+    if document.refund_minor:
+        sums.append(Sum(words.word("paid_back"), words.amount(document.refund_minor, currency)))
+    return sums

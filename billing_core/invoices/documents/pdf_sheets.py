@@ -1,0 +1,173 @@
+"""The sheets of a letter: what stands on every page, and tables that go on over them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from billing_core.invoices.documents.document import Issuer
+from billing_core.languages.formats import Writing
+from billing_core.pdf_layout import text as pdf_layout_text
+from billing_core.pdf_layout.page import FAINT, INK, MUTED, TINT, Color, Paper
+
+_MARGIN = 20
+_NEXT_PAGES_TOP = 24
+_FOOT = 24
+_ROW_PADDING = 1.7
+_HEADER_HEIGHT = 7
+# What is not taller than this stays on one page.
+KEPT_TOGETHER: Final = 70
+
+TEXT: Final = 9
+LINE_HEIGHT: Final = 4.4
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A word beside the title, such as "Paid"; ``across`` writes it over every page as well."""
+
+    text: str
+    colors: tuple[Color, Color]
+    across: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``width`` in millimetres; the one without takes what the others leave."""
+
+    title: str
+    width: float = 0
+    right: bool = False
+
+
+class Sheets(Paper):
+    """A document to a customer. ``running`` names it at the top of each page after the first."""
+
+    def __init__(self, writing: Writing, issuer: Issuer, *, running: str, mark: Mark | None, made_at: datetime) -> None:
+        super().__init__(made_at=made_at, language=writing.locale.language, margin=_MARGIN)
+        self.b_margin = _FOOT
+        self.writing = writing
+        self.issuer = issuer
+        self._running = running
+        self._mark = mark
+        self._columns: Sequence[Column] = ()
+        self.set_author(issuer.name)
+        self.start_page()
+
+    # -- pages ---------------------------------------------------------------------------------------------------
+
+    def start_page(self) -> None:
+        self.add_page()
+        if self._mark and self._mark.across:
+            self._write_across(self._mark.text)
+        if self.page == 1:
+            return
+        self.put(self.l_margin, 13, self.fitting(self._running, self.epw, size=8), size=8, color=MUTED)
+        self.rule(y=18)
+        self.set_y(_NEXT_PAGES_TOP)
+        if self._columns:
+            self._header()
+
+    def room_for(self, height: float) -> bool:
+        """Go on to the next page unless ``height`` fits on this one; says whether it did."""
+        full = self.get_y() + height > self.bottom
+        if full:
+            self.start_page()
+        return full
+
+    def finished(self) -> bytes:
+        """The file, now that the number of pages is known."""
+        self.number_pages(self.writing.word("page"), self.right, self._foot_top, size=7, align="R")
+        return self.content()
+
+    def footer(self) -> None:
+        """Called by fpdf2 when a page is full."""
+        self.rule(y=self._foot_top - 2)
+        for number, line in enumerate(self.lines(self.issuer.footer, self.epw - 36, size=7)[:3]):
+            self.put(self.l_margin, self._foot_top + 3.2 * number, line, size=7, color=MUTED)
+
+    @property
+    def _foot_top(self) -> float:
+        return float(self.h - _FOOT + 7)
+
+    def _write_across(self, text: str) -> None:
+        size = min(110.0, 20_000 / max(1.0, self.width_of(text, size=110, bold=True)))
+        with self.rotation(52, self.w / 2, self.h / 2):
+            self.put(self.w / 2, self.h / 2 - size * 0.17, text, size=size, bold=True, color=FAINT, align="C")
+
+    # -- table ---------------------------------------------------------------------------------------------------
+
+    def rows(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+        """A table. The text of the column without a width is broken into lines; the others stand on its first line.
+        The header is repeated on every page."""
+        wide = self.epw - sum(column.width for column in columns)
+        self._columns = [Column(c.title, c.width or wide, c.right) for c in columns]
+        broken = next(place for place, column in enumerate(columns) if not column.width)
+        self.room_for(_HEADER_HEIGHT + 12)
+        self._header()
+        for cells in rows:
+            self._row(cells, broken)
+        self._columns = ()
+
+    def _header(self) -> None:
+        top = self.get_y()
+        self.set_fill_color(*TINT)
+        self.rect(self.l_margin, top, self.epw, _HEADER_HEIGHT, style="F")
+        for column, left in self._places():
+            self._cell(column, left, top + 1.9, column.title, size=8, bold=True, color=MUTED)
+        self.set_y(top + _HEADER_HEIGHT)
+
+    def _row(self, cells: Sequence[str], broken: int) -> None:
+        width = self._columns[broken].width
+        lines = self.lines(cells[broken], width - 4, size=TEXT)
+        height = LINE_HEIGHT * len(lines) + 2 * _ROW_PADDING - 1
+        self.room_for(height if height <= KEPT_TOGETHER else 4 * LINE_HEIGHT)
+        self.set_y(self.get_y() + _ROW_PADDING)
+        start = self.l_margin
+        # In the order in which they are read, also by those who hear the page.
+        for place, (column, left) in enumerate(self._places()):
+            if place == broken:
+                start = left
+                self._line(lines[0], left, width)
+            else:
+                self._cell(column, left, self.get_y(), cells[place], size=TEXT)
+        for line in lines[1:]:
+            self.set_y(self.get_y() + LINE_HEIGHT)
+            if self.room_for(LINE_HEIGHT):
+                self.set_y(self.get_y() + _ROW_PADDING)
+            self._line(line, start, width)
+        self.set_y(self.get_y() + LINE_HEIGHT)
+        self.set_y(self.get_y() + _ROW_PADDING - 1)
+        self.rule()
+
+    def _line(self, text: str, left: float, width: float) -> None:
+        if pdf_layout_text.reads_right_to_left(text[:1]):
+            self.put(left + width - 2, self.get_y(), text, size=TEXT, align="R")
+        else:
+            self.put(left + 2, self.get_y(), text, size=TEXT)
+
+    def _places(self) -> Iterator[tuple[Column, float]]:
+        """Each column with its left edge."""
+        left = self.l_margin
+        for column in self._columns:
+            yield column, left
+            left += column.width
+
+    def _cell(
+        self, column: Column, left: float, top: float, text: str, *, size: float, bold: bool = False, color: Color = INK
+    ) -> None:
+        room = column.width - 4
+        if column.right:
+            size = self.shrunk(text, room, size=size, bold=bold)
+            self.put(left + column.width - 2, top, text, size=size, bold=bold, color=color, align="R")
+        else:
+            self.put(left + 2, top, self.fitting(text, room, size=size, bold=bold), size=size, bold=bold, color=color)
+
+    def column_for(self, title: str, texts: Iterable[str], *, most: float = 30, right: bool = True) -> Column:
+        """A column just wide enough for its title and its longest text; figures wider than ``most`` are set
+        smaller."""
+        # Figures are as wide as they are long; words such as days are not, and are cut where there is no room.
+        longest = [max(texts, key=len, default="")] if right else set(texts)
+        widest = max((self.width_of(text, size=TEXT) for text in longest), default=0.0)
+        needed = max(self.width_of(title, size=8, bold=True), widest)
+        return Column(title, min(needed, most) + 4.5, right)

@@ -1,0 +1,1 @@
+"""Lists of invoices for files and for programs."""

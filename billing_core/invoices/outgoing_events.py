@@ -1,0 +1,79 @@
+"""Telling subscribers what happened to invoices, in the words of the published events."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.identity import Actor
+from billing_core.invoices.models import EventKind, Invoice, InvoiceState
+from billing_core.outgoing_webhooks.models import EventType
+from billing_core.outgoing_webhooks.publishing import Announcement, announce
+
+# What is not told here, such as a mail that left, changes nothing that the APIs show.
+_TYPES: Final = {
+    EventKind.CREATED: EventType.INVOICE_CREATED,
+    EventKind.EDITED: EventType.INVOICE_UPDATED,
+    EventKind.SENT: EventType.INVOICE_SENT,
+    EventKind.VIEWED: EventType.INVOICE_VIEWED,
+    EventKind.MARKED_OVERDUE: EventType.INVOICE_OVERDUE,
+    EventKind.PAYMENT: EventType.INVOICE_UPDATED,
+    EventKind.PAYMENT_UNDONE: EventType.INVOICE_UPDATED,
+    EventKind.PAYMENT_FAILED: EventType.INVOICE_PAYMENT_FAILED,
+    EventKind.CREDIT_APPLIED: EventType.INVOICE_UPDATED,
+    EventKind.CREDIT_NOTE: EventType.INVOICE_UPDATED,
+    EventKind.REFUNDED: EventType.INVOICE_REFUNDED,
+    EventKind.WRITTEN_OFF: EventType.INVOICE_UPDATED,
+    EventKind.WRITE_OFF_UNDONE: EventType.INVOICE_UPDATED,
+    EventKind.CANCELLED: EventType.INVOICE_CANCELLED,
+    EventKind.LINK_ISSUED: EventType.INVOICE_UPDATED,
+    EventKind.LINK_ENDED: EventType.INVOICE_UPDATED,
+}
+_BY_STATE: Final = {InvoiceState.PAID: EventType.INVOICE_PAID, InvoiceState.CANCELLED: EventType.INVOICE_CANCELLED}
+# A process that was off for a few days catches up.
+_LATE: Final = timedelta(days=3)
+
+
+def changed(
+    session: Session,
+    actor: Actor,
+    invoices: Iterable[tuple[int, int, InvoiceState | None]],
+    event: EventKind | None,
+    *,
+    now: datetime,
+) -> None:
+    """Tell of the same event of some invoices: (id, customer id, the state that it moved to, None where it stayed)."""
+    announcements = [
+        Announcement(kind, ("invoice", invoice_id), customer_id)
+        for invoice_id, customer_id, became in invoices
+        for kind in _types(event, became)
+    ]
+    announce(session, actor, announcements, now=now)
+
+
+def overdue(session: Session, actor: Actor, *, today: date, now: datetime) -> int:
+    """Tell of the open invoices whose due date has just passed, each once however often this is asked."""
+    late = select(Invoice.id, Invoice.customer_id, Invoice.due_on).where(
+        Invoice.state == InvoiceState.OPEN, Invoice.due_on < today, Invoice.due_on >= today - _LATE
+    )
+    announcements = [
+        Announcement(
+            EventType.INVOICE_OVERDUE,
+            ("invoice", row.id),
+            row.customer_id,
+            event_id=f"evt_overdue_{row.id}_{row.due_on:%Y%m%d}",
+        )
+        for row in session.execute(late)
+    ]
+    return announce(session, actor, announcements, now=now)
+
+
+def _types(event: EventKind | None, became: InvoiceState | None) -> list[EventType]:
+    told = _TYPES.get(event) if event else None
+    by_state = _BY_STATE.get(became) if became else None
+    if event is EventKind.SENT:
+        return [EventType.INVOICE_SENT, *([EventType.INVOICE_PAID] if became is InvoiceState.PAID else [])]
+    # "Paid" says more than "updated", and is told alone.
+    return [kind for kind in (by_state or told,) if kind]

@@ -1,0 +1,93 @@
+"""What a gateway is asked to collect for an invoice: lines that add up to what is due, to the cent.
+
+Where the invoice's own lines do so, the customer sees them again, each rate's tax as a line of its own. Where they
+cannot (a discount on the whole, a part that is paid already, a remainder of rounding, too many lines), it is one line.
+"""
+
+import re
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+from billing_core.invoices.documents.document import DocumentLine, InvoiceDocument
+from billing_core.languages.formats import Writing, writing
+from billing_core.money import LINE_QUANTITY_PLACES, PRICE_PLACES, decimal_places, scaled
+from billing_core.online_payments.gateway import Charge, ChargeLine
+
+# Stripe takes at most 20 lines for a payment link, and so many characters and pieces in one of them.
+MOST_LINES: Final = 20
+LONGEST_NAME: Final = 250
+LARGEST_QUANTITY: Final = 999_999
+# All but those that hold a number together, such as the French 1\u202f450.
+_BLANKS: Final = re.compile(r"[^\S\u00a0\u202f]+")
+
+
+def charge_of(said: InvoiceDocument, *, invoice_id: str, link_id: str, return_url: str, today: date) -> Charge:
+    """``invoice_id`` and ``link_id`` are public ids; ``today`` is the day where the business is.
+
+    A draft has no number yet. What is late already is payable by tomorrow: no gateway takes a day that is over.
+    """
+    words = writing(said.language)
+    return Charge(
+        link_id=link_id,
+        invoice_id=invoice_id,
+        invoice_number=said.number or "",
+        currency=said.currency,
+        amount_minor=said.due_minor,
+        lines=_lines(said, words),
+        customer_email=said.customer.email,
+        customer_name=said.customer.name,
+        due_on=max(said.due_on, today + timedelta(days=1)),
+        description=_short(f"{_title(said, words)} · {said.issuer.name}"),
+        return_url=return_url,
+    )
+
+
+def says_the_same(one: Charge, other: Charge) -> bool:
+    """Would the customer be asked for the same, whichever link they come by?"""
+    first, second = one.stored(), other.stored()
+    return all(first[name] == second[name] for name in first if name not in ("link_id", "return_url"))
+
+
+def _lines(said: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
+    listed = (*(_line(line, said.currency, words) for line in said.lines), *_taxes(said, words))
+    whole = sum(line.unit_minor * line.quantity for line in listed) == said.due_minor
+    settled = said.paid_minor or said.credited_minor or said.written_off_minor
+    all_count = all(line.unit_minor > 0 for line in listed)
+    if whole and all_count and len(listed) <= MOST_LINES and not settled and not said.totals.discount_minor:
+        return listed
+    due = words.word("amount_due")
+    return (ChargeLine(_short(f"{_title(said, words)}, {due[:1].lower()}{due[1:]}"), said.due_minor),)
+
+
+def _line(line: DocumentLine, currency: str, words: Writing) -> ChargeLine:
+    """As pieces at a price where that is exactly what the line comes to; else as one, with the quantity in its name."""
+    name = _BLANKS.sub(" ", line.description).strip()
+    if line.quantity == 1:
+        return ChargeLine(_short(name), line.amount_minor)
+    pieces = _whole(line.quantity, LINE_QUANTITY_PLACES)
+    price = _whole(line.unit_price.scaleb(decimal_places(currency)), PRICE_PLACES)
+    if pieces and price and pieces <= LARGEST_QUANTITY and pieces * price == line.amount_minor:
+        return ChargeLine(_short(name), price, pieces)
+    quantity = f" (× {words.quantity(line.quantity)})"
+    return ChargeLine(_short(name, LONGEST_NAME - len(quantity)) + quantity, line.amount_minor)
+
+
+def _taxes(said: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
+    """The tax of every rate; a rate without any is left out."""
+    rows = (row for row in said.totals.by_rate if row.tax_minor)
+    return tuple(ChargeLine(f"{words.word('tax')} {words.percent(row.rate)}", row.tax_minor) for row in rows)
+
+
+def _title(said: InvoiceDocument, words: Writing) -> str:
+    return f"{words.word('invoice')} {said.number}" if said.number else words.word("invoice")
+
+
+def _whole(number: Decimal, places: int) -> int | None:
+    """The number as an integer, where it is one."""
+    whole, rest = divmod(scaled(number, places), 10**places)
+    return None if rest else whole
+
+
+def _short(text: str, longest: int = LONGEST_NAME) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,0 +1,1 @@
+"""Payment links: issued, shown, used and ended."""

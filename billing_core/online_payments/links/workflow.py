@@ -1,0 +1,186 @@
+"""Issuing a payment link: decide and write down, ask the gateway outside of any transaction, record its answer.
+
+What is written down first is the whole request with its key. So whatever happens in between, the same request can be
+made again without a second link, and a link that nobody knows of can be found and deactivated.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.businesses import queries as businesses
+from billing_core.database import Sessions
+from billing_core.dates import day_in, start_of_day
+from billing_core.errors import Conflict, Invalid
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import lifecycle, payment_links, queries, service
+from billing_core.invoices.documents import document
+from billing_core.invoices.lifecycle import DRAFT, OPEN, named
+from billing_core.invoices.models import Invoice
+from billing_core.invoices.payment_links import LIVING, CollectionWay, LinkState, Mode, PaymentLink
+from billing_core.online_payments.charges import charge_of, says_the_same
+from billing_core.online_payments.gateway import Charge, Declined, Gateway, Issued
+from billing_core.settings import settings
+
+# A link can be used until so many days after the later of the due date and the day it is issued.
+VALID_FOR: Final = timedelta(days=30)
+CHANGED: Final = "The invoice changed while the link was being issued"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the gateway is asked for, and under which key."""
+
+    link_id: int
+    key: str
+    charge: Charge
+    way: CollectionWay
+
+
+def preview(session: Session, actor: Actor, invoice_id: int, *, today: date) -> Charge:
+    """Exactly what the customer would be asked to pay; Conflict where no link can be issued."""
+    actor.require(Permission.LINK_WRITE)
+    invoice = session.get_one(Invoice, queries.one(session, actor, invoice_id).id)
+    _refuse(session, invoice)
+    return _charge(session, invoice, link_id="", token="", today=today)
+
+
+def issue(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, *, now: datetime) -> int:
+    """Have the gateway make a place where the invoice can be paid; the link's id. A draft is opened with it.
+
+    Conflict where nothing can be paid or a link is active. ``Declined`` where the gateway said no; after any other
+    ``UpstreamFailed`` the invoice is as it was, and the same call again makes no second link.
+    """
+    actor.require(Permission.LINK_WRITE)
+    with sessions.begin() as session:
+        asked = _ask(session, actor, gateway.mode, invoice_id, now=now)
+    try:
+        issued = gateway.issue(asked.charge, asked.way, key=asked.key)
+    except (Declined, Invalid) as refusal:
+        with sessions.begin() as session:
+            _note_refusal(session, actor, asked, str(refusal), now=now)
+        raise
+    with sessions.begin() as session:
+        problem = _record(session, actor, asked, issued, now=now)
+    if problem:
+        raise Conflict(problem)
+    return asked.link_id
+
+
+def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: datetime) -> _Asked:
+    """Write down what the gateway will be asked; the same as before where that was never answered."""
+    invoice = queries.for_change(session, actor, invoice_id)
+    _refuse(session, invoice)
+    today = _today(session, now)
+    link = _unanswered(session, invoice.id)
+    way = CollectionWay(businesses.one(session, invoice.business_id).collects_by)
+    if link is not None:
+        charge = Charge.of(link.charge)
+        wanted = _charge(session, invoice, link_id="", token="", today=today)
+        if (link.mode, link.way) == (mode, way) and says_the_same(charge, wanted):
+            return _Asked(link.id, link.public_id, charge, way)
+        payment_links.abandon(session, actor, link, invoice, because=CHANGED, now=now)
+    link = PaymentLink(
+        public_id=payment_links.new_public_id(),
+        token=payment_links.new_token(),
+        invoice_id=invoice.id,
+        mode=mode,
+        way=way,
+        currency=invoice.currency,
+        expires_at=_expires_at(session, invoice, today),
+        created_at=now,
+        created_by_id=actor.user_id,
+        created_by=actor.name,
+    )
+    charge = _charge(session, invoice, link_id=link.public_id, token=link.token, today=today)
+    link.amount_minor, link.charge = charge.amount_minor, charge.stored()
+    session.add(link)
+    session.flush()
+    return _Asked(link.id, link.public_id, charge, way)
+
+
+def _record(session: Session, actor: Actor, asked: _Asked, issued: Issued, *, now: datetime) -> str:
+    """What the gateway answered; why the link must not be used, where the invoice changed meanwhile."""
+    invoice_id = session.get_one(PaymentLink, asked.link_id).invoice_id
+    invoice = queries.for_change(session, actor, invoice_id)
+    link = session.get_one(PaymentLink, asked.link_id, populate_existing=True)
+    if link.state in (LinkState.ACTIVE, LinkState.PAID):
+        # Somebody has asked for the same at the same time, and got the same link.
+        return ""
+    link.url, link.gateway_id, link.stripe_invoice_id = issued.url, issued.gateway_id, issued.stripe_invoice_id
+    payable = invoice.state is DRAFT or (invoice.state is OPEN and invoice.due_minor)
+    today = _today(session, now)
+    same = payable and says_the_same(asked.charge, _charge(session, invoice, link_id="", token="", today=today))
+    if link.state is not LinkState.ISSUING or not same:
+        if link.state is LinkState.ISSUING:
+            link.state, link.ended_at, link.ended_because = LinkState.DEACTIVATED, now, CHANGED
+        payment_links.withdraw(session, actor, link, invoice, now=now)
+        return f"{CHANGED}, so it cannot be used. Look at the invoice again."
+    if invoice.state is DRAFT:
+        (invoice,) = service.open_many(session, actor, [invoice.id], now=now)
+    link.state, link.issued_at = LinkState.ACTIVE, now
+    payment_links.show(session, link, invoice)
+    data = {"amount_minor": link.amount_minor, "mode": link.mode.value}
+    lifecycle.note_link(session, actor, invoice, link.id, data, now=now)
+    audit.record(
+        session,
+        actor,
+        Permission.LINK_WRITE,
+        ("payment_link", link.id),
+        label=invoice.number or "",
+        after={"amount_minor": link.amount_minor, "currency": link.currency, "mode": link.mode.value}
+        | {"way": link.way.value, "gateway_id": issued.gateway_id, "request_id": issued.request_id},
+        now=now,
+    )
+    return ""
+
+
+def _note_refusal(session: Session, actor: Actor, asked: _Asked, reason: str, *, now: datetime) -> None:
+    link = session.get_one(PaymentLink, asked.link_id, with_for_update=True)
+    if link.state is not LinkState.ISSUING:
+        return
+    link.state, link.ended_at, link.ended_because = LinkState.FAILED, now, reason[:500]
+    label = asked.charge.invoice_number or asked.charge.customer_name
+    after = {"state": link.state.value, "reason": reason[:500]}
+    audit.record(session, actor, Permission.LINK_WRITE, ("payment_link", link.id), label=label, after=after, now=now)
+
+
+def _refuse(session: Session, invoice: Invoice) -> None:
+    """Conflict where nothing can be paid, or where it can be already."""
+    if invoice.state not in (DRAFT, OPEN):
+        raise Conflict(f"{named(invoice)} is {invoice.state.value}: there is nothing to pay by a link")
+    due = invoice.total_minor if invoice.state is DRAFT else invoice.due_minor
+    if not due:
+        raise Conflict(f"Nothing is due on {_in_a_sentence(named(invoice))}")
+    active = select(PaymentLink.id).where(PaymentLink.invoice_id == invoice.id, PaymentLink.state == LinkState.ACTIVE)
+    if session.scalar(active) is not None:
+        raise Conflict(f"{named(invoice)} has a payment link already: deactivate that one first")
+
+
+def _unanswered(session: Session, invoice_id: int) -> PaymentLink | None:
+    living = select(PaymentLink).where(PaymentLink.invoice_id == invoice_id, PaymentLink.state.in_(LIVING))
+    return session.scalars(living.execution_options(populate_existing=True)).one_or_none()
+
+
+def _charge(session: Session, invoice: Invoice, *, link_id: str, token: str, today: date) -> Charge:
+    said = document.of_invoice(session, invoice.id)
+    thanks = f"{settings().address}/pay/{token}/done"
+    return charge_of(said, invoice_id=invoice.public_id, link_id=link_id, return_url=thanks, today=today)
+
+
+def _expires_at(session: Session, invoice: Invoice, today: date) -> datetime:
+    """The end of the link's last day where the business is."""
+    last = max(invoice.due_on, today) + VALID_FOR
+    return start_of_day(businesses.one(session, invoice.business_id).time_zone, last + timedelta(days=1))
+
+
+def _today(session: Session, now: datetime) -> date:
+    return day_in(businesses.default_business(session).time_zone, now)
+
+
+def _in_a_sentence(name: str) -> str:
+    return f"{name[:1].lower()}{name[1:]}"

@@ -1,0 +1,1 @@
+"""The gateway's own books of a period beside ours."""

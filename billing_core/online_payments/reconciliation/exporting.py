@@ -1,0 +1,58 @@
+"""The comparison with the gateway's books as CSV, streamed with the page's filters."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from billing_core.csv_text import marked_for_excel, rows_as_csv
+from billing_core.identity import Actor, Permission
+from billing_core.money import Money
+from billing_core.online_payments.reconciliation import reconciliation
+from billing_core.online_payments.reconciliation.reconciliation import Asked, Pair
+from billing_core.reports.exports import rows
+from billing_core.reports.exports.files import MEDIA_TYPES, Download, Format
+from billing_core.reports.exports.json import instant
+
+COLUMNS = (
+    "agreement",
+    "kind",
+    "gateway_key",
+    "payment_id",
+    "customer_name",
+    "reference",
+    "received_on",
+    "gateway_time",
+    "currency",
+    "our_amount",
+    "gateway_amount",
+    "difference",
+    "our_fee",
+    "gateway_fee",
+)
+
+
+def as_csv(session: Session, actor: Actor, asked: Asked, *, for_excel: bool = False) -> Download:
+    """Every pair that is asked for, the oldest first."""
+    actor.require(Permission.EXPORT)
+    name = f"reconciliation-{asked.period.start}-{asked.period.end}.csv"
+    chunks = rows_as_csv(COLUMNS, _rows(session, actor, asked))
+    return Download(name, MEDIA_TYPES[Format.CSV], marked_for_excel(chunks) if for_excel else chunks)
+
+
+def _rows(session: Session, actor: Actor, asked: Asked) -> Iterator[Sequence[Any]]:
+    for batch in rows.batches(session, reconciliation.listing(session, actor, asked)):
+        for row in batch:
+            yield _row(reconciliation.pair(row))
+
+
+def _row(pair: Pair) -> Sequence[Any]:
+    amounts = (pair.here_minor, pair.there_minor, pair.difference_minor, pair.here_fee_minor, pair.there_fee_minor)
+    return (
+        *(pair.agreement.value, pair.kind.value, pair.key, pair.payment_id, pair.customer_name, pair.reference),
+        pair.on.isoformat() if pair.on else None,
+        instant(pair.at) if pair.at else None,
+        pair.currency,
+        # Numbers, not text: a text that begins with a minus would be kept from being computed with.
+        *(None if minor is None else Money(minor, pair.currency).amount for minor in amounts),
+    )

@@ -1,0 +1,298 @@
+"""A gateway's own books of a period beside our payments and refunds: what agrees, and what only one side knows.
+
+What ``gateway_books`` has kept of the gateway's, and our own tables, are asked by one statement.
+
+A line is compared by the payment that it belongs to: what came in, and apart from it what went back. Amounts are
+minor units, never added across currencies.
+"""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    Select,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import Session
+
+from billing_core.businesses.queries import default_business
+from billing_core.customers.models import Customer
+from billing_core.dates import Period
+from billing_core.identity import Actor
+from billing_core.invoices.payment_links import Mode
+from billing_core.online_payments.models import GatewayLine
+from billing_core.online_payments.reconciliation.balance_transactions import MARGIN, instants, require
+from billing_core.payments.models import Payment, Refund
+
+_CAME_IN: Final = ("charge", "payment", "payment_failure_refund")
+_WENT_BACK: Final = ("refund", "payment_refund", "refund_failure")
+
+
+class Kind(enum.StrEnum):
+    """OTHER: lines of the gateway about no single payment, such as its payouts to the bank and its own charges."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    OTHER = "other"
+
+
+class Agreement(enum.StrEnum):
+    MATCHED = "matched"
+    DIFFERENT = "different"
+    ONLY_HERE = "only_here"
+    ONLY_THERE = "only_there"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which comparison: of whose books, of which days; empty fields do not limit."""
+
+    mode: Mode
+    period: Period
+    agreement: str = ""
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both sides of a payment, or of what was paid back of it; None where a side has none.
+
+    ``key`` is what the gateway calls it, ``on`` our day, ``at`` the gateway's instant. What went back is negative.
+    """
+
+    kind: Kind
+    payment_id: int | None
+    key: str
+    currency: str
+    on: date | None
+    at: datetime | None
+    here_minor: int | None
+    there_minor: int | None
+    here_fee_minor: int | None
+    there_fee_minor: int | None
+    agreement: Agreement
+    customer_name: str | None = None
+    reference: str | None = None
+
+    @property
+    def difference_minor(self) -> int:
+        """How much more the gateway has than we."""
+        return (self.there_minor or 0) - (self.here_minor or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What the pairs of one agreement come to in a currency."""
+
+    agreement: Agreement
+    kind: Kind
+    currency: str
+    pairs: int
+    here_minor: int
+    there_minor: int
+    here_fee_minor: int
+    there_fee_minor: int
+
+
+def sums(session: Session, actor: Actor, asked: Asked) -> list[Sum]:
+    """How many pairs of each agreement there are, and what they come to, by currency."""
+    require(actor)
+    pairs = _pairs(session, asked).subquery()
+    amounts = (pairs.c.here_minor, pairs.c.there_minor, pairs.c.here_fee_minor, pairs.c.there_fee_minor)
+    statement = (
+        select(
+            pairs.c.agreement,
+            pairs.c.kind,
+            pairs.c.currency,
+            func.count(),
+            *(func.coalesce(func.sum(amount), 0) for amount in amounts),
+        )
+        .group_by(pairs.c.agreement, pairs.c.kind, pairs.c.currency)
+        .order_by(pairs.c.agreement, pairs.c.kind, pairs.c.currency)
+    )
+    return [
+        Sum(Agreement(agreement), Kind(kind), currency, *map(int, numbers))
+        for agreement, kind, currency, *numbers in session.execute(statement)
+    ]
+
+
+def page(session: Session, actor: Actor, asked: Asked, *, limit: int = 50, offset: int = 0) -> list[Pair]:
+    """Pairs by day, the oldest first."""
+    statement = listing(session, actor, asked).limit(limit).offset(offset)
+    return [pair(row) for row in session.execute(statement)]
+
+
+def listing(session: Session, actor: Actor, asked: Asked) -> Select[*tuple[Any, ...]]:
+    """Every pair, in order, without a limit: for exports to stream. ``pair`` reads its rows."""
+    require(actor)
+    pairs = _pairs(session, asked).subquery()
+    return (
+        select(pairs, Customer.name, Payment.reference)
+        .outerjoin(Payment, Payment.id == pairs.c.payment_id)
+        .outerjoin(Customer, Customer.id == Payment.customer_id)
+        .order_by(pairs.c.day, pairs.c.key, pairs.c.kind, pairs.c.currency)
+    )
+
+
+def pair(row: Iterable[Any]) -> Pair:
+    """A row of ``listing``."""
+    kind, payment_id, key, currency, on, at, *amounts, _day, agreement, customer, reference = row
+    here, there, here_fee, there_fee = (None if amount is None else int(amount) for amount in amounts)
+    return Pair(
+        Kind(kind),
+        payment_id,
+        key,
+        currency,
+        on,
+        at,
+        here,
+        there,
+        here_fee,
+        there_fee,
+        Agreement(agreement),
+        customer,
+        reference,
+    )
+
+
+def _pairs(session: Session, asked: Asked) -> Select[*tuple[Any, ...]]:
+    """Both sides below each other, then grouped: one pass over each, whatever only one of them has."""
+    there = _there(session, asked)
+    both = union_all(select(there), *_here(asked, there)).subquery()
+    here_minor, there_minor = func.sum(both.c.here_minor), func.sum(both.c.there_minor)
+    here, there_too = func.count(both.c.here_minor), func.count(both.c.there_minor)
+    agreement = case(
+        (both.c.kind == Kind.OTHER.value, Agreement.OTHER.value),
+        (func.coalesce(here_minor, 0) == func.coalesce(there_minor, 0), Agreement.MATCHED.value),
+        (here == 0, Agreement.ONLY_THERE.value),
+        (there_too == 0, Agreement.ONLY_HERE.value),
+        else_=Agreement.DIFFERENT.value,
+    )
+    statement = (
+        select(
+            both.c.kind,
+            both.c.payment_id,
+            func.min(both.c.key).label("key"),
+            both.c.currency,
+            func.min(both.c.here_on).label("here_on"),
+            func.min(both.c.there_at).label("there_at"),
+            here_minor.label("here_minor"),
+            there_minor.label("there_minor"),
+            func.sum(both.c.here_fee).label("here_fee_minor"),
+            func.sum(both.c.there_fee).label("there_fee_minor"),
+            func.min(both.c.day).label("day"),
+            agreement.label("agreement"),
+        )
+        .group_by(both.c.kind, both.c.payment_id, both.c.identity, both.c.currency)
+        .having(func.max(both.c.inside) == 1)
+    )
+    if asked.agreement:
+        statement = statement.having(agreement == asked.agreement)
+    return statement.where(both.c.currency == asked.currency) if asked.currency else statement
+
+
+def _there(session: Session, asked: Asked) -> Any:
+    """The kept lines, each with the payment of ours that it belongs to."""
+    zone = default_business(session).time_zone
+    first, end = instants(zone, asked.period)
+    inside_from, inside_to = instants(zone, asked.period, timedelta())
+    line = GatewayLine
+    key = func.coalesce(line.intent_id, line.source)
+    kind = case(
+        (line.type.in_(_CAME_IN), Kind.PAYMENT.value),
+        (line.type.in_(_WENT_BACK), Kind.REFUND.value),
+        else_=Kind.OTHER.value,
+    )
+    # One after the other rather than an OR: each finds its one payment by an index of its own.
+    payment_id = func.coalesce(
+        *(
+            select(func.min(Payment.id)).where(column == known).correlate(line).scalar_subquery()
+            for column, known in (
+                (Payment.gateway_key, key),
+                (Payment.intent_id, line.intent_id),
+                (Payment.charge_id, line.source),
+            )
+        )
+    )
+    inside = case((line.created_at.between(inside_from, inside_to - timedelta(microseconds=1)), 1), else_=0)
+    found = (
+        select(
+            kind.label("kind"),
+            payment_id.label("payment_id"),
+            key.label("key"),
+            line.line_id,
+            line.currency,
+            line.created_at,
+            line.amount_minor,
+            line.fee_minor,
+            inside.label("inside"),
+        )
+        .where(line.mode == asked.mode, line.created_at >= first, line.created_at < end)
+        .cte("lines")
+    )
+    own = case((found.c.kind == Kind.OTHER.value, found.c.line_id), (found.c.payment_id.is_(None), found.c.key))
+    return (
+        select(
+            found.c.kind,
+            found.c.payment_id,
+            func.coalesce(own, literal("")).label("identity"),
+            found.c.key,
+            found.c.currency,
+            cast(null(), Date).label("here_on"),
+            found.c.created_at.label("there_at"),
+            cast(null(), BigInteger).label("here_minor"),
+            found.c.amount_minor.label("there_minor"),
+            cast(null(), BigInteger).label("here_fee"),
+            found.c.fee_minor.label("there_fee"),
+            func.date(found.c.created_at, type_=Date()).label("day"),
+            found.c.inside,
+        )
+    ).cte("there")
+
+
+def _here(asked: Asked, there: Any) -> list[Select[*tuple[Any, ...]]]:
+    """Our payments of the period, and those that a line belongs to whenever they came; and our refunds."""
+    period, wide = asked.period, Period(asked.period.start - MARGIN, asked.period.end + MARGIN)
+    told = select(there.c.payment_id).where(there.c.kind == Kind.PAYMENT.value, there.c.payment_id.is_not(None))
+    payments = _ours(Kind.PAYMENT, Payment.received_on, Payment.amount_minor, Payment.fee_minor, period).where(
+        # Also what the payer's bank took back since: it did come in, and the dispute has a line of its own there.
+        Payment.mode == asked.mode,
+        or_(period.contains(Payment.received_on), Payment.id.in_(told)),
+    )
+    refunds = (
+        _ours(Kind.REFUND, Refund.refunded_on, -Refund.amount_minor, literal(0), period)
+        .join(Refund, Refund.payment_id == Payment.id)
+        .where(wide.contains(Refund.refunded_on), Payment.mode == asked.mode)
+    )
+    return [payments, refunds]
+
+
+def _ours(kind: Kind, day: Any, amount: Any, fee: Any, period: Period) -> Select[*tuple[Any, ...]]:
+    return select(
+        literal(kind.value).label("kind"),
+        Payment.id.label("payment_id"),
+        literal("").label("identity"),
+        func.coalesce(Payment.intent_id, Payment.gateway_key).label("key"),
+        Payment.currency,
+        day.label("here_on"),
+        cast(null(), GatewayLine.created_at.type).label("there_at"),
+        amount.label("here_minor"),
+        cast(null(), BigInteger).label("there_minor"),
+        fee.label("here_fee"),
+        cast(null(), BigInteger).label("there_fee"),
+        func.date(day, type_=Date()).label("day"),
+        case((period.contains(day), 1), else_=0).label("inside"),
+    ).select_from(Payment)

@@ -1,0 +1,244 @@
+"""Giving money back the way it came: write down what is asked, ask the gateway, record what it did.
+
+The gateway's own event about it may come before our record or after it: both end in the same function, once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.businesses import queries as businesses
+from billing_core.customers.queries import visible_to
+from billing_core.database import Sessions
+from billing_core.dates import day_in
+from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.payment_links import Mode
+from billing_core.money import Money
+from billing_core.online_payments.gateway import Declined, Gateway, GatewayRefund, PaymentDetails
+from billing_core.online_payments.models import RefundRequest, RefundRequestState
+from billing_core.online_payments.webhooks import refund_recording
+from billing_core.payments import queries as payments
+from billing_core.payments.models import Allocation, Payment
+from billing_core.text import reason_of
+
+# Whoever asks for the same refund of a payment again within so long has clicked twice.
+ONE_REQUEST: Final = timedelta(minutes=15)
+ASKED, DONE, REFUSED = RefundRequestState.ASKED, RefundRequestState.DONE, RefundRequestState.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Refundable:
+    """What of a payment can still go back through its gateway. ``problem``: why nothing can; empty where it can.
+
+    ``unanswered``: a refund that was asked for, and of which the gateway has not said what became of it.
+    """
+
+    payment_id: int
+    left: Money
+    problem: str = ""
+    unanswered: Money | None = None
+
+
+def refundable(session: Session, actor: Actor, payment_id: int) -> Refundable:
+    """How much can be refunded of a payment; NotFound where there is none."""
+    actor.require(Permission.PAYMENT_READ)
+    visible = select(Payment).where(Payment.id == payment_id, visible_to(actor, Payment.customer_id))
+    payment = session.scalars(visible).one_or_none()
+    if payment is None:
+        raise NotFound(f"There is no payment {payment_id}")
+    left = _left(session, payment)
+    waiting = _unanswered(session, payment_id)
+    unanswered = Money(waiting.amount_minor, waiting.currency) if waiting else None
+    return Refundable(payment_id, left, _problem(session, payment, left), unanswered)
+
+
+def refund(
+    sessions: Sessions,
+    actor: Actor,
+    gateway: Gateway,
+    payment_id: int,
+    *,
+    amount_minor: int,
+    reason: str,
+    now: datetime,
+) -> int:
+    """Refund a payment, or a part of it, through its gateway; the id of the request.
+
+    ``Declined`` where the gateway said no. After any other ``UpstreamFailed`` it is unknown whether money went back:
+    the same call again makes no second refund.
+    """
+    actor.require(Permission.PAYMENT_WRITE)
+    why = reason_of(reason)
+    with sessions.begin() as session:
+        payment = payments.for_change(session, actor, payment_id)
+        _check(session, payment, amount_minor)
+        _check_mode(payment, gateway.mode)
+        gateway_key, intent_id = payment.gateway_key or "", payment.intent_id
+    if not intent_id:
+        # Known by its invoice alone, until somebody asks.
+        details = gateway.details(gateway_key)
+        with sessions.begin() as session:
+            intent_id = _name(session, actor, payment_id, details)
+    with sessions.begin() as session:
+        request = _ask(session, actor, payment_id, amount_minor, why, now)
+        request_id, key, currency = request.id, request.public_id, request.currency
+        # What was asked before: the same key stands for the same request.
+        told = request.reason
+    try:
+        answer = gateway.refund(intent_id, amount_minor, currency, reason=told, key=key)
+    except (Declined, Invalid) as refusal:
+        with sessions.begin() as session:
+            _note_refusal(session, actor, request_id, str(refusal), now)
+        raise
+    with sessions.begin() as session:
+        _record(session, actor, request_id, answer, now)
+    return request_id
+
+
+def _ask(session: Session, actor: Actor, payment_id: int, amount_minor: int, why: str, now: datetime) -> RefundRequest:
+    """A new request, or the one whose answer never came."""
+    payment = payments.for_change(session, actor, payment_id)
+    _check(session, payment, amount_minor)
+    waiting = _unanswered(session, payment_id)
+    if waiting is not None and waiting.amount_minor != amount_minor:
+        asked = Money(waiting.amount_minor, waiting.currency)
+        raise Conflict(f"A refund of {asked} was asked for, and the gateway has not answered: repeat that one first")
+    if waiting is None:
+        _refuse_twice(session, actor, payment, amount_minor, why, now)
+        waiting = RefundRequest(
+            payment_id=payment.id,
+            invoice_id=session.scalar(
+                select(func.min(Allocation.invoice_id)).where(
+                    Allocation.payment_id == payment.id, Allocation.undone_at.is_(None)
+                )
+            ),
+            currency=payment.currency,
+            amount_minor=amount_minor,
+            reason=why,
+            created_at=now,
+            created_by_id=actor.user_id,
+            created_by=actor.name,
+        )
+        session.add(waiting)
+        session.flush()
+        audit.record(
+            session,
+            actor,
+            "payment.ask_refund",
+            ("payment", payment.id),
+            label=str(Money(amount_minor, payment.currency)),
+            after={"amount_minor": amount_minor, "currency": payment.currency, "reason": why},
+            now=now,
+        )
+    return waiting
+
+
+def _record(session: Session, actor: Actor, request_id: int, answer: GatewayRefund, now: datetime) -> None:
+    today = day_in(businesses.default_business(session).time_zone, now)
+    payment = payments.for_change(session, actor, session.get_one(RefundRequest, request_id).payment_id)
+    request = session.get_one(RefundRequest, request_id, populate_existing=True)
+    payment.charge_id = payment.charge_id or answer.charge_id
+    refund_recording.note_refunded(
+        session,
+        actor,
+        payment.id,
+        answer.refunded_minor,
+        reason=request.reason,
+        refunded_on=today,
+        today=today,
+        now=now,
+        request=request,
+    )
+    _trace(session, actor, request, {"refund": answer.refund_id, "request_id": answer.request_id}, now)
+
+
+def _note_refusal(session: Session, actor: Actor, request_id: int, reason: str, now: datetime) -> None:
+    request = session.get_one(RefundRequest, request_id, with_for_update=True)
+    if request.state is ASKED:
+        request.state, request.last_error = REFUSED, reason[:500]
+        _trace(session, actor, request, {"reason": reason[:500]}, now)
+
+
+def _name(session: Session, actor: Actor, payment_id: int, details: PaymentDetails) -> str:
+    """Keep what the gateway calls the payment; Conflict where it says nothing that can be refunded."""
+    payment = payments.for_change(session, actor, payment_id)
+    payment.intent_id = payment.intent_id or details.intent_id
+    payment.charge_id = payment.charge_id or details.charge_id
+    if not payment.intent_id:
+        raise Conflict("The gateway names nothing of this payment that could be refunded: refund it there")
+    return payment.intent_id
+
+
+def _check(session: Session, payment: Payment, amount_minor: int) -> None:
+    left = _left(session, payment)
+    if problem := _problem(session, payment, left):
+        raise Conflict(problem)
+    if not 0 < amount_minor <= left.minor:
+        raise Invalid(f"{left} can be refunded", fields={"amount": f"must be more than 0 and at most {left}"})
+
+
+def _check_mode(payment: Payment, mode: Mode) -> None:
+    """Another mode's gateway would answer that it knows no such payment."""
+    if payment.mode not in (None, mode):
+        raise Conflict(
+            f"This payment was collected in {payment.mode} mode, and refunds go through {mode} mode now: "
+            "refund it where it was collected"
+        )
+
+
+def _problem(session: Session, payment: Payment, left: Money) -> str:
+    if payment.gateway_key is None:
+        return "This payment did not come in through a gateway"
+    if payment.undone_at is not None:
+        return "This payment was undone"
+    if left.minor <= 0:
+        return "All of this payment was refunded already"
+    if refund_recording.one_failed(session, payment.id) and _unanswered(session, payment.id) is None:
+        # The same card would hardly take another, and the gateway's sum of them would be short of our books'.
+        return "A refund of this payment did not reach the payer: pay the rest back in another way as well"
+    return ""
+
+
+def _left(session: Session, payment: Payment) -> Money:
+    return Money(payment.amount_minor - refund_recording.recorded(session, payment.id), payment.currency)
+
+
+def _unanswered(session: Session, payment_id: int) -> RefundRequest | None:
+    asked = select(RefundRequest).where(RefundRequest.payment_id == payment_id, RefundRequest.state == ASKED)
+    return session.scalars(asked.order_by(RefundRequest.id).limit(1)).one_or_none()
+
+
+def _refuse_twice(session: Session, actor: Actor, payment: Payment, amount_minor: int, why: str, now: datetime) -> None:
+    """The gateway's event may have answered a request whose own answer was lost: who repeats it meant that one."""
+    same = select(RefundRequest.id).where(
+        RefundRequest.payment_id == payment.id,
+        RefundRequest.state == DONE,
+        RefundRequest.amount_minor == amount_minor,
+        RefundRequest.reason == why,
+        RefundRequest.created_by == actor.name,
+        RefundRequest.created_at > now - ONE_REQUEST,
+    )
+    if session.scalar(same.limit(1)) is not None:
+        amount = Money(amount_minor, payment.currency)
+        raise Conflict(
+            f"{amount} of this payment was refunded a moment ago. To refund as much again, give another reason"
+        )
+
+
+def _trace(session: Session, actor: Actor, request: RefundRequest, facts: dict[str, str], now: datetime) -> None:
+    amount = Money(request.amount_minor, request.currency)
+    after = {"state": request.state.value, **facts}
+    audit.record(
+        session,
+        actor,
+        "payment.refund_answered",
+        ("payment", request.payment_id),
+        label=str(amount),
+        after=after,
+        now=now,
+    )

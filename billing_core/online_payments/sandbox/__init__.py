@@ -1,0 +1,1 @@
+"""The embedded sandbox: a gateway of our own, through which no money moves."""

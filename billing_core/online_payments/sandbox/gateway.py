@@ -1,0 +1,185 @@
+"""The embedded sandbox: a ``Gateway`` on tables of our own, through which no money ever moves.
+
+So that the whole circle can be seen without an account: its page takes the test cards, its books keep what was
+"paid" and refunded, and its events come to our own webhook address, signed, as Stripe's would.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, literal, select, union_all
+from sqlalchemy.orm import Session
+
+from billing_core.database import Sessions
+from billing_core.dates import utc_now
+from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.identity import SYSTEM, Actor
+from billing_core.invoices.models import Invoice
+from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
+from billing_core.money import nearest
+from billing_core.online_payments.gateway import (
+    BalanceTransaction,
+    Charge,
+    Connection,
+    Declined,
+    GatewayRefund,
+    Issued,
+    PaymentDetails,
+)
+from billing_core.online_payments.models import SandboxCharge, SandboxRefund
+from billing_core.online_payments.sandbox import events
+from billing_core.online_payments.sandbox.cards import FAILURES, Outcome
+from billing_core.online_payments.sandbox.events import Told
+from billing_core.online_payments.stripe.amounts import for_stripe
+from billing_core.settings import Settings
+
+_AT_ONCE = 1000
+# What a payment costs, so that fees can be seen: 2.9 %, and 30 of the smallest unit.
+_FEE_PER_MILLE, _FEE_FIXED = 29, 30
+
+
+class SandboxGateway:
+    """``now_of``: the sandbox's own clock, for what it writes into its books."""
+
+    def __init__(self, sessions: Sessions, settings: Settings, *, now_of: Callable[[], datetime] = utc_now) -> None:
+        self._sessions, self._address, self._now_of = sessions, settings.address, now_of
+
+    @property
+    def mode(self) -> Mode:
+        return Mode.SANDBOX
+
+    def issue(self, charge: Charge, way: CollectionWay, *, key: str) -> Issued:
+        _payable(charge)
+        with self._sessions() as session:
+            token = session.scalar(select(PaymentLink.token).where(PaymentLink.public_id == charge.link_id))
+        if token is None:
+            raise Declined("The sandbox knows only links that are written down here")
+        url = f"{self._address}/pay/{token}"
+        named = key.removeprefix("lnk_")
+        if way is CollectionWay.HOSTED_INVOICE:
+            return Issued(url, f"in_sandbox_{named}", f"in_sandbox_{named}")
+        return Issued(url, f"plink_sandbox_{named}")
+
+    def deactivate(self, gateway_id: str, way: CollectionWay, *, key: str) -> None:
+        """Nothing to do: its page looks at our own state of the link."""
+
+    def refund(self, intent_id: str, amount_minor: int, currency: str, *, reason: str, key: str) -> GatewayRefund:
+        now = self._now_of()
+        with self._sessions.begin() as session:
+            locked = select(SandboxCharge).where(SandboxCharge.intent_id == intent_id, SandboxCharge.succeeded)
+            charge = session.scalars(locked.with_for_update().execution_options(populate_existing=True)).one_or_none()
+            if charge is None or charge.currency != currency:
+                raise Declined("The sandbox knows no such payment: it came in by another gateway")
+            refund = session.scalars(select(SandboxRefund).where(SandboxRefund.key == key)).one_or_none()
+            if refund is None:
+                if amount_minor > charge.amount_minor - charge.refunded_minor:
+                    raise Declined("The refund is larger than what is left of the payment")
+                refund = SandboxRefund(
+                    refund_id=f"re_sandbox_{secrets.token_hex(8)}",
+                    key=key,
+                    charge_id=charge.id,
+                    amount_minor=amount_minor,
+                    created_at=now,
+                )
+                session.add(refund)
+                charge.refunded_minor += amount_minor
+                session.flush()
+                events.tell_refund(session, SYSTEM, _told(session, charge), now=now)
+            return GatewayRefund(refund.refund_id, charge.intent_id, charge.charge_id, charge.refunded_minor)
+
+    def details(self, gateway_key: str) -> PaymentDetails:
+        paid = select(SandboxCharge).join(PaymentLink, PaymentLink.id == SandboxCharge.link_id)
+        named = (SandboxCharge.intent_id == gateway_key) | (PaymentLink.stripe_invoice_id == gateway_key)
+        with self._sessions() as session:
+            charge = session.scalars(paid.where(named, SandboxCharge.succeeded)).one_or_none()
+        if charge is None:
+            return PaymentDetails(None, None, None)
+        return PaymentDetails(charge.intent_id, charge.charge_id, charge.fee_minor)
+
+    def balance_transactions(self, start: datetime, end: datetime) -> Iterator[BalanceTransaction]:
+        with self._sessions() as session:
+            for row in session.execute(_books(start, end), execution_options={"yield_per": _AT_ONCE}):
+                yield BalanceTransaction(f"txn_{row.source}", *row)
+
+    def check(self) -> Connection:
+        return Connection(Mode.SANDBOX, "", "Sandbox")
+
+
+def pay(session: Session, actor: Actor, link_id: int, outcome: Outcome, *, now: datetime) -> SandboxCharge:
+    """What the sandbox's page does with a card: keep the try in its books, and tell it. No money moves.
+
+    Whoever has the link may. Conflict where nobody can pay by it (any more).
+    """
+    locked = select(PaymentLink).where(PaymentLink.id == link_id).with_for_update()
+    link = session.scalars(locked.execution_options(populate_existing=True)).one_or_none()
+    if link is None or link.mode is not Mode.SANDBOX:
+        raise NotFound("There is no such payment link in the sandbox")
+    if link.state is not LinkState.ACTIVE or link.expires_at <= now or paid(session, link.id):
+        raise Conflict("This payment link cannot be used any more")
+    succeeded = outcome is Outcome.SUCCEEDS
+    fee = min(nearest(link.amount_minor * _FEE_PER_MILLE, 1000) + _FEE_FIXED, link.amount_minor)
+    charge = SandboxCharge(
+        intent_id=f"pi_sandbox_{secrets.token_hex(12)}",
+        charge_id=f"ch_sandbox_{secrets.token_hex(12)}",
+        link_id=link.id,
+        succeeded=succeeded,
+        failure=FAILURES.get(outcome, ""),
+        currency=link.currency,
+        amount_minor=link.amount_minor,
+        fee_minor=fee if succeeded else 0,
+        refunded_minor=0,
+        created_at=now,
+    )
+    session.add(charge)
+    session.flush()
+    events.tell_payment(session, actor, _told(session, charge), now=now)
+    return charge
+
+
+def paid(session: Session, link_id: int) -> bool:
+    """Has the sandbox taken a payment by this link already? One is all that it takes."""
+    found = select(SandboxCharge.id).where(SandboxCharge.link_id == link_id, SandboxCharge.succeeded)
+    return session.scalar(found.limit(1)) is not None
+
+
+def _told(session: Session, charge: SandboxCharge) -> Told:
+    link = session.get_one(PaymentLink, charge.link_id)
+    return Told(link, session.get_one(Invoice, link.invoice_id), charge)
+
+
+def _payable(charge: Charge) -> None:
+    """What Stripe could not collect, the sandbox does not either."""
+    try:
+        for_stripe(charge.amount_minor, charge.currency)
+    except Invalid as error:
+        raise Declined(str(error)) from error
+
+
+def _books(start: datetime, end: datetime) -> Select[*tuple[Any, ...]]:
+    """Payments and refunds of a period as one list, the oldest first: the columns of a ``BalanceTransaction``."""
+    payments = select(
+        literal("charge").label("type"),
+        SandboxCharge.charge_id.label("source"),
+        SandboxCharge.intent_id.label("intent_id"),
+        SandboxCharge.currency.label("currency"),
+        SandboxCharge.amount_minor.label("amount_minor"),
+        SandboxCharge.fee_minor.label("fee_minor"),
+        SandboxCharge.created_at.label("created_at"),
+    ).where(SandboxCharge.succeeded, SandboxCharge.created_at >= start, SandboxCharge.created_at < end)
+    refunds = (
+        select(
+            literal("refund"),
+            SandboxRefund.refund_id,
+            SandboxCharge.intent_id,
+            SandboxCharge.currency,
+            -SandboxRefund.amount_minor,
+            literal(0),
+            SandboxRefund.created_at,
+        )
+        .join(SandboxCharge, SandboxCharge.id == SandboxRefund.charge_id)
+        .where(SandboxRefund.created_at >= start, SandboxRefund.created_at < end)
+    )
+    both = union_all(payments, refunds).subquery()
+    return select(*both.c).order_by(both.c.created_at, both.c.source)

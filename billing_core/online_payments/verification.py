@@ -1,0 +1,78 @@
+"""The proof that what customers can pay online is what they owe, and that no payment gave back more than came in."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from billing_core import proof
+from billing_core.invoices.models import Invoice
+from billing_core.invoices.payment_links import LinkState, PaymentLink
+from billing_core.online_payments.models import SandboxCharge, SandboxRefund
+from billing_core.payments.models import Payment, Refund
+from billing_core.proof import Check
+
+_ACTIVE = PaymentLink.state == LinkState.ACTIVE
+
+
+def checks(session: Session) -> Iterator[Check]:
+    """Every check, one after the other. Reads only."""
+    yield _links(session)
+    yield _refunds(session)
+    yield _sandbox(session)
+
+
+def _links(session: Session) -> Check:
+    differing = or_(
+        PaymentLink.amount_minor != Invoice.due_minor,
+        PaymentLink.currency != Invoice.currency,
+        Invoice.payment_url.is_distinct_from(PaymentLink.url),
+    )
+    wrong = select(PaymentLink.id, Invoice.number).join(Invoice, Invoice.id == PaymentLink.invoice_id)
+    of_nothing = select(Invoice.id, Invoice.number).where(
+        Invoice.payment_url.is_not(None), Invoice.id.not_in(select(PaymentLink.invoice_id).where(_ACTIVE))
+    )
+    return Check(
+        "Each active payment link asks for what is due, and its invoice leads to it",
+        proof.count(session, PaymentLink, _ACTIVE),
+        proof.named(session, wrong.where(_ACTIVE, differing).order_by(PaymentLink.id), "payment link id {0} of {1}")
+        + proof.named(session, of_nothing.order_by(Invoice.id), "invoice id {0}, {1}, leads to no active link"),
+    )
+
+
+def _refunds(session: Session) -> Check:
+    """What went back through the gateway, in all."""
+    back = (
+        select(Refund.payment_id, func.sum(Refund.amount_minor).label("amount"), func.min(Refund.currency).label("in"))
+        .where(Refund.payment_id.is_not(None))
+        .group_by(Refund.payment_id)
+        .subquery()
+    )
+    wrong = (
+        select(Payment.id, Payment.public_id)
+        .join(back, back.c.payment_id == Payment.id)
+        .where(or_(back.c.amount > Payment.amount_minor, back.c["in"] != Payment.currency))
+    )
+    return Check(
+        "No payment went back in more than it came in",
+        proof.count(session, Refund, Refund.payment_id.is_not(None)),
+        proof.named(session, wrong.order_by(Payment.id), "payment id {0}, {1}"),
+    )
+
+
+def _sandbox(session: Session) -> Check:
+    back = (
+        select(SandboxRefund.charge_id, func.sum(SandboxRefund.amount_minor).label("amount"))
+        .group_by(SandboxRefund.charge_id)
+        .subquery()
+    )
+    wrong = (
+        select(SandboxCharge.intent_id)
+        .outerjoin(back, back.c.charge_id == SandboxCharge.id)
+        .where(func.coalesce(back.c.amount, 0) != SandboxCharge.refunded_minor)
+    )
+    return Check(
+        "What the sandbox keeps as refunded of each payment is the sum of its refunds",
+        proof.count(session, SandboxCharge),
+        proof.named(session, wrong.order_by(SandboxCharge.id), "payment {0}"),
+    )

@@ -1,0 +1,1 @@
+"""What the gateways tell us: stored, answered, and applied afterwards."""

@@ -1,0 +1,34 @@
+"""Events about a payment that is not known yet: they wait for it, and are applied once it is.
+
+Until then nobody can say whether they are ours: another program may collect through the same account.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from billing_core.errors import NotFound
+from billing_core.online_payments.models import WebhookEvent, WebhookState
+from billing_core.payments.models import Payment
+
+
+class NotYet(NotFound):
+    """About a charge of which no payment is known."""
+
+    def __init__(self, charge_id: str) -> None:
+        super().__init__("No payment with this charge is known")
+        self.charge_id = charge_id
+
+
+def wake(session: Session, payment: Payment, *, now: datetime) -> None:
+    """Have what waited for this payment's charge applied, however long ago it came."""
+    if payment.charge_id is None:
+        return
+    unused = WebhookEvent.state.in_([WebhookState.WAITING, WebhookState.IGNORED])
+    # One that somebody is just applying looks for the payment by itself; to wait for it could be to wait in a circle.
+    free = select(WebhookEvent.id).where(WebhookEvent.waits_for == payment.charge_id, unused)
+    event_ids = session.scalars(free.order_by(WebhookEvent.id).with_for_update(skip_locked=True)).all()
+    again = {"state": WebhookState.WAITING, "attempts": 0, "not_before": now, "outcome": "", "handled_at": None}
+    for_all = update(WebhookEvent).where(WebhookEvent.id.in_(event_ids)).values(again)
+    session.execute(for_all.execution_options(synchronize_session=False))

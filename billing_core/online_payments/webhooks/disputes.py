@@ -1,0 +1,99 @@
+"""Disputes: a customer has asked their bank for the money back. We note what the gateway tells; people answer there."""
+
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.errors import Conflict
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import lifecycle
+from billing_core.invoices.models import EventKind
+from billing_core.money import Money
+from billing_core.online_payments import cases
+from billing_core.online_payments.cases import Cause
+from billing_core.online_payments.models import CaseKind, Dispute, DisputeState
+from billing_core.online_payments.webhooks.events import Disputed
+from billing_core.payments import received
+from billing_core.payments.models import Payment
+
+OPEN = DisputeState.OPEN
+
+
+def note(
+    session: Session, actor: Actor, payment: Payment, invoice_id: int | None, told: Disputed, *, now: datetime
+) -> Dispute:
+    """Keep what this event says, unless a newer one said otherwise. Once closed, a dispute is not opened again.
+
+    The caller holds the customer's row. A lost one is a case: the money is gone, and our books do not say so yet.
+    """
+    actor.require(Permission.PAYMENT_WRITE)
+    dispute = session.scalars(select(Dispute).where(Dispute.gateway_id == told.gateway_id)).one_or_none()
+    if dispute is None:
+        dispute = Dispute(
+            gateway_id=told.gateway_id,
+            payment_id=payment.id,
+            currency=told.currency,
+            amount_minor=told.amount_minor,
+            reason=told.reason,
+            state=OPEN,
+            opened_at=told.opened_at,
+            told_at=told.at,
+        )
+        session.add(dispute)
+        session.flush()
+        _tell(session, actor, dispute, invoice_id, EventKind.DISPUTED, now)
+    newer = dispute.state is OPEN or told.at > dispute.told_at
+    if told.state is not OPEN and newer:
+        dispute.state, dispute.closed_at, dispute.told_at = told.state, told.at, told.at
+        _tell(session, actor, dispute, invoice_id, EventKind.DISPUTE_CLOSED, now)
+        if told.state is DisputeState.LOST:
+            _open_case(session, actor, payment, invoice_id, dispute, now)
+    session.flush()
+    return dispute
+
+
+def take_back(session: Session, actor: Actor, case_id: int, *, today: date, now: datetime) -> None:
+    """The bank has given the payment back to the payer: our books say so too, and its invoices are due again.
+
+    Settles the case of the lost dispute. Conflict where only a part of the payment went back.
+    """
+    actor.require(Permission.PAYMENT_WRITE)
+    case = cases.settle(session, actor, case_id, settlement="The payment is taken back, its invoices are due", now=now)
+    if case.kind is not CaseKind.DISPUTE_LOST or case.payment_id is None:
+        raise Conflict("Only a lost dispute takes a payment back")
+    payment = session.get_one(Payment, case.payment_id)
+    if case.amount_minor != payment.amount_minor:
+        whole = Money(payment.amount_minor, payment.currency)
+        raise Conflict(f"Only a part of the payment of {whole} went back: write it off or ask for it, and note that")
+    why = "The bank has given it back to the payer: the dispute is lost"
+    received.undo(session, actor, payment.id, reason=why, today=today, now=now, charged_back=True)
+
+
+def _tell(
+    session: Session, actor: Actor, dispute: Dispute, invoice_id: int | None, kind: EventKind, now: datetime
+) -> None:
+    data = {"amount_minor": dispute.amount_minor, "currency": dispute.currency, "reason": dispute.reason}
+    said = {**data, "state": dispute.state.value, "dispute_id": dispute.id}
+    if invoice_id is not None:
+        lifecycle.note(session, actor, invoice_id, kind, said, now=now)
+    label = str(Money(dispute.amount_minor, dispute.currency))
+    audit.record(session, actor, f"payment.{kind.value}", ("dispute", dispute.id), label=label, after=said, now=now)
+
+
+def _open_case(
+    session: Session, actor: Actor, payment: Payment, invoice_id: int | None, dispute: Dispute, now: datetime
+) -> None:
+    cause = Cause(
+        key=f"dispute:{dispute.gateway_id}",
+        kind=CaseKind.DISPUTE_LOST,
+        customer_id=payment.customer_id,
+        invoice_id=invoice_id,
+        payment_id=payment.id,
+        currency=dispute.currency,
+        amount_minor=dispute.amount_minor,
+        said=f"The bank has given {Money(dispute.amount_minor, dispute.currency)} of the payment {payment.reference} "
+        "back to the payer for good: the dispute is lost. Record what went back, or ask for the money again",
+    )
+    cases.open_case(session, actor, cause, now=now)

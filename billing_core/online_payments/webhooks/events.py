@@ -1,0 +1,339 @@
+"""What an event of the gateway says, in our own words. Pure: nothing is looked up, nothing is decided.
+
+The shapes are those of Stripe's API; the sandbox sends the same. One payment is told by several events, in any order,
+so that each says as much of it as it can.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from billing_core.errors import Invalid
+from billing_core.money import currency_code
+from billing_core.online_payments.models import DisputeState
+from billing_core.online_payments.stripe.amounts import from_stripe
+
+Object = Mapping[str, Any]
+_LONGEST_REASON: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Refs:
+    """What an event names of ours: the public ids that we gave along, or the gateway's ids of what we asked for."""
+
+    link_id: str = ""
+    invoice_id: str = ""
+    gateway_link_id: str = ""
+    stripe_invoice_id: str = ""
+
+    @property
+    def given(self) -> bool:
+        """Whether it carries what only we can have written there."""
+        return bool(self.link_id or self.invoice_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """Money came in at ``at``. ``key`` is ``pi_…``, or ``in_…`` where an invoice says that it was paid.
+
+    ``sent``: that invoice was sent to be paid, and is no receipt for what was paid by a link.
+    """
+
+    refs: Refs
+    at: datetime
+    key: str
+    currency: str
+    amount_minor: int
+    intent_id: str | None = None
+    charge_id: str | None = None
+    sent: bool = False
+
+    @property
+    def by_invoice(self) -> bool:
+        return self.key.startswith("in_")
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A payment was tried in vain. ``used_up``: the link that it was tried by takes no other."""
+
+    refs: Refs
+    at: datetime
+    reason: str
+    used_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """Of a charge ``refunded_minor`` went back by now, in all. ``paid``: what the charge proves to have come in."""
+
+    refs: Refs
+    at: datetime
+    intent_id: str | None
+    charge_id: str
+    refunded_minor: int
+    paid: Paid | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFailed:
+    """What was given back did not reach the payer: the gateway has it again."""
+
+    at: datetime
+    refund_id: str
+    intent_id: str | None
+    charge_id: str
+    currency: str
+    amount_minor: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    gateway_id: str
+    at: datetime
+    opened_at: datetime
+    intent_id: str | None
+    charge_id: str
+    currency: str
+    amount_minor: int
+    reason: str
+    state: DisputeState
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Of interest, and changes nothing."""
+
+    refs: Refs
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """Nothing that we act upon; ``why`` says so to people."""
+
+    why: str
+
+
+Fact = Paid | Failed | Refunded | RefundFailed | Disputed | Noted | Unused
+
+
+def parsed(payload: str) -> Object:
+    """The event in a stored payload, which was checked before it was stored."""
+    event: Object = json.loads(payload)
+    return event
+
+
+def fact_of(event: Object) -> Fact:
+    """What the event says. Invalid where it has not the shape that events of its type have."""
+    read = _READERS.get(str(event["type"]))
+    if read is None:
+        return Unused("Nothing is done with events of this type")
+    try:
+        return read(event["data"]["object"], instant(event["created"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Invalid(f"The event has not the shape of a {event['type']}: {type(error).__name__} {error}") from error
+
+
+def instant(seconds: int) -> datetime:
+    """The gateway counts seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _intent_succeeded(intent: Object, at: datetime) -> Fact:
+    return Paid(
+        refs=_refs(intent),
+        at=at,
+        key=intent["id"],
+        **_amount(intent["amount_received"], intent["currency"]),
+        intent_id=intent["id"],
+        charge_id=_id(intent.get("latest_charge")),
+    )
+
+
+def _intent_failed(intent: Object, at: datetime) -> Fact:
+    return Failed(_refs(intent), at, _reason(intent.get("last_payment_error")))
+
+
+def _session_paid(session: Object, at: datetime) -> Fact:
+    refs = _refs(session)
+    if session["payment_status"] != "paid":
+        return Noted(refs, "The customer has finished, and the money is still on its way")
+    intent_id = _id(session.get("payment_intent"))
+    if intent_id is None:
+        return Unused("Nothing was charged")
+    return Paid(
+        refs=refs,
+        at=at,
+        key=intent_id,
+        **_amount(session["amount_total"], session["currency"]),
+        intent_id=intent_id,
+    )
+
+
+def _session_failed(session: Object, at: datetime) -> Fact:
+    # The session was completed days ago, and we let each link complete one.
+    return Failed(_refs(session), at, "The customer's bank did not pay", used_up=True)
+
+
+def _session_expired(session: Object, _at: datetime) -> Fact:
+    return Noted(_refs(session), "The customer has begun to pay and not finished")
+
+
+def _invoice_paid(invoice: Object, at: datetime) -> Fact:
+    # What was paid elsewhere is told to the gateway by people, who tell us too.
+    paid = invoice["amount_paid"] - (invoice.get("amount_paid_off_stripe") or 0)
+    if paid <= 0:
+        return Noted(_refs(invoice), "It was marked as paid, and no money came in through the gateway")
+    return Paid(
+        refs=_refs(invoice),
+        at=at,
+        key=invoice["id"],
+        **_amount(paid, invoice["currency"]),
+        intent_id=_intent_of(invoice),
+        sent=invoice.get("collection_method") == "send_invoice",
+    )
+
+
+def _invoice_failed(invoice: Object, at: datetime) -> Fact:
+    return Failed(_refs(invoice), at, _reason(invoice.get("last_payment_error")))
+
+
+def _charge(charge: Object, _at: datetime) -> Fact:
+    return _paid_by(charge) or Unused("Told by the payment's other events")
+
+
+def _charge_refunded(charge: Object, at: datetime) -> Fact:
+    refunded = _amount(charge["amount_refunded"], charge["currency"])
+    return Refunded(
+        refs=_refs(charge),
+        at=at,
+        intent_id=_id(charge.get("payment_intent")),
+        charge_id=charge["id"],
+        refunded_minor=refunded["amount_minor"],
+        paid=_paid_by(charge),
+    )
+
+
+def _refund_failed(refund: Object, at: datetime) -> Fact:
+    why = "it was canceled" if refund.get("status") == "canceled" else _clean(refund.get("failure_reason") or "")
+    return RefundFailed(
+        at=at,
+        refund_id=refund["id"],
+        intent_id=_id(refund.get("payment_intent")),
+        charge_id=_id(refund.get("charge")) or "",
+        **_amount(refund["amount"], refund["currency"]),
+        reason=why.replace("_", " ")[:100],
+    )
+
+
+def _refund_updated(refund: Object, at: datetime) -> Fact:
+    """One that had to wait and was given up ends without having failed, and no other event says so."""
+    if refund["status"] == "canceled":
+        return _refund_failed(refund, at)
+    return Unused("Told by the charge's own events")
+
+
+def _paid_by(charge: Object) -> Paid | None:
+    """What came in, where the charge carries our ids: those of a hosted invoice do not."""
+    refs = _refs(charge)
+    if not (refs.given and charge["paid"] and charge["captured"] and charge["status"] == "succeeded"):
+        return None
+    intent_id = _id(charge.get("payment_intent"))
+    return Paid(
+        refs=refs,
+        at=instant(charge["created"]),
+        key=intent_id or charge["id"],
+        **_amount(charge["amount_captured"], charge["currency"]),
+        intent_id=intent_id,
+        charge_id=charge["id"],
+    )
+
+
+def _dispute(dispute: Object, at: datetime) -> Fact:
+    return Disputed(
+        gateway_id=dispute["id"],
+        at=at,
+        opened_at=instant(dispute["created"]),
+        intent_id=_id(dispute.get("payment_intent")),
+        charge_id=_id(dispute["charge"]) or "",
+        **_amount(dispute["amount"], dispute["currency"]),
+        reason=_clean(dispute["reason"])[:100],
+        state=_DISPUTE_STATES.get(dispute["status"], DisputeState.OPEN),
+    )
+
+
+# A warning that is closed, or a dispute that was prevented, took no money.
+_DISPUTE_STATES: Final = {
+    "won": DisputeState.WON,
+    "lost": DisputeState.LOST,
+    "warning_closed": DisputeState.WON,
+    "prevented": DisputeState.WON,
+}
+
+_READERS: Final[dict[str, Callable[[Object, datetime], Fact]]] = {
+    "payment_intent.succeeded": _intent_succeeded,
+    "payment_intent.payment_failed": _intent_failed,
+    "checkout.session.completed": _session_paid,
+    "checkout.session.async_payment_succeeded": _session_paid,
+    "checkout.session.async_payment_failed": _session_failed,
+    "checkout.session.expired": _session_expired,
+    "invoice.paid": _invoice_paid,
+    "invoice.payment_failed": _invoice_failed,
+    "charge.succeeded": _charge,
+    "charge.refunded": _charge_refunded,
+    "refund.failed": _refund_failed,
+    "refund.updated": _refund_updated,
+    "charge.dispute.created": _dispute,
+    "charge.dispute.closed": _dispute,
+}
+HANDLED: Final = tuple(_READERS)
+
+
+def _refs(thing: Object) -> Refs:
+    metadata = thing.get("metadata") or {}
+    kind = thing.get("object")
+    named = thing["id"] if kind == "invoice" else thing.get("invoice")
+    return Refs(
+        link_id=_text(metadata.get("link_id")),
+        invoice_id=_text(metadata.get("invoice_id")),
+        gateway_link_id=_id(thing.get("payment_link")) or "",
+        stripe_invoice_id=_id(named) or "",
+    )
+
+
+def _text(value: object) -> str:
+    return value.replace("\0", "")[:64] if isinstance(value, str) else ""
+
+
+def _id(value: object) -> str | None:
+    """The id of something that may be there whole, by its id, or not at all."""
+    found = value.get("id") if isinstance(value, Mapping) else value
+    return found if isinstance(found, str) and found else None
+
+
+def _intent_of(invoice: Object) -> str | None:
+    """The payment behind an invoice, where the event says it."""
+    payments = (invoice.get("payments") or {}).get("data") or []
+    return next((found for one in payments if (found := _id((one.get("payment") or {}).get("payment_intent")))), None)
+
+
+def _amount(amount: int, currency: str) -> dict[str, Any]:
+    if type(amount) is not int or amount < 0:
+        raise ValueError(f"{amount!r} is no amount")
+    return {"currency": currency_code(currency), "amount_minor": from_stripe(amount, currency)}
+
+
+def _reason(error: Object | None) -> str:
+    """Why a payment failed, as people read it."""
+    said = _clean((error or {}).get("message") or "") or "The payment failed"
+    code = _clean((error or {}).get("decline_code") or "").replace("_", " ")
+    return (f"{said} ({code})" if code and code not in said else said)[:_LONGEST_REASON]
+
+
+def _clean(text: object) -> str:
+    """One line of it that any column can hold."""
+    return " ".join("".join(char if char.isprintable() else " " for char in str(text)).split())

@@ -1,0 +1,59 @@
+"""Events that come at the same moment are stored by one transaction: a commit takes longer than all else of it.
+
+Whoever gets the turn stores for everybody who waits; the others find their own already done.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+
+from billing_core.database import Sessions
+from billing_core.online_payments.webhooks import inbox
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    row: Mapping[str, Any]
+    done: bool = False
+    failed: BaseException | None = None
+
+
+class Intake:
+    """Of one process. Called from as many threads as there are requests."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._queue = threading.Lock()
+        self._waiting: list[_Waiting] = []
+
+    def store(self, sessions: Sessions, event: Mapping[str, Any], payload: bytes, *, now: datetime) -> None:
+        """Returns once the event is on the disk. Invalid ("malformed") where it is none."""
+        mine = _Waiting(inbox.row_of(event, payload, now))
+        with self._queue:
+            self._waiting.append(mine)
+        with self._turn:
+            if not mine.done:
+                self._store_all(sessions)
+        if mine.failed is not None:
+            raise mine.failed
+
+    def _store_all(self, sessions: Sessions) -> None:
+        with self._queue:
+            batch, self._waiting = self._waiting, []
+        try:
+            with sessions.begin() as session:
+                # In one order for every process, so that none waits for another in a circle.
+                inbox.store_rows(session, sorted((one.row for one in batch), key=itemgetter("event_id")))
+        except BaseException as error:  # each of them is told what kept it, whatever that is
+            for one in batch:
+                one.failed = error
+        finally:
+            for one in batch:
+                one.done = True
+
+
+# This process's own.
+intake = Intake()

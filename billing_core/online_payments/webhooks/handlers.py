@@ -1,0 +1,241 @@
+"""What an event changes, under lock. Any order and any repetition of events ends in the same state.
+
+So every step asks what is recorded already: a payment is known by its key, a refund by what went back in all, the
+newest failure and payment of a link by their instants.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from billing_core.businesses import queries as businesses
+from billing_core.customers import queries as customers
+from billing_core.dates import day_in
+from billing_core.identity import SYSTEM, Permission
+from billing_core.invoices import lifecycle, payment_links
+from billing_core.invoices.lifecycle import Change
+from billing_core.invoices.models import EventKind, InvoiceState
+from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode
+from billing_core.money import Money
+from billing_core.online_payments import cases
+from billing_core.online_payments.cases import Cause
+from billing_core.online_payments.models import CaseKind
+from billing_core.online_payments.webhooks import deferred, disputes, events, fees, matching, refund_recording
+from billing_core.online_payments.webhooks.deferred import NotYet
+from billing_core.online_payments.webhooks.events import Disputed, Failed, Noted, Paid, Refunded, RefundFailed, Unused
+from billing_core.online_payments.webhooks.matching import Place
+from billing_core.payments import received
+from billing_core.payments.models import Payment, PaymentMethod
+from billing_core.payments.received import GatewayNames, Received
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an event did, in a sentence; ``used`` False where it changed nothing because it is not for us."""
+
+    said: str
+    used: bool = True
+    invoice_id: int | None = None
+
+
+_NOT_OURS = Outcome("Not ours: nothing of what it names was made here", used=False)
+
+
+def apply(session: Session, event: Mapping[str, Any], *, mode: Mode, now: datetime) -> Outcome:
+    """Change what the event changes. NotYet where it may make sense later."""
+    if bool(event["livemode"]) is not (mode is Mode.LIVE):
+        theirs = "live" if event["livemode"] else "test"
+        return Outcome(f"Of another mode: the event is a {theirs} one, and this is {mode.value} mode", used=False)
+    match events.fact_of(event):
+        case Paid() as paid:
+            return _paid(session, paid, mode, now)
+        case Failed() as failed:
+            return _failed(session, failed, mode, now)
+        case Refunded() as refunded:
+            return _refunded(session, refunded, mode, now)
+        case RefundFailed() as failed:
+            return _refund_failed(session, failed, now)
+        case Disputed() as disputed:
+            return _disputed(session, disputed, now)
+        case Noted(refs, said):
+            place = matching.place_of(session, refs, mode, now)
+            return Outcome(said, invoice_id=place.invoice.id) if place else _NOT_OURS
+        case Unused(why):
+            return Outcome(why, used=False)
+
+
+def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:
+    place = matching.place_of(session, paid.refs, mode, now)
+    if place is None:
+        return _NOT_OURS
+    invoice, link = place.invoice, place.link
+    if paid.refs.stripe_invoice_id:
+        matching.name_invoice(session, place, paid.refs.stripe_invoice_id)
+    if paid.by_invoice and not (link.way is CollectionWay.HOSTED_INVOICE if link else paid.sent):
+        return Outcome("The receipt of a payment that its other events tell", invoice_id=invoice.id)
+    if link and link.way is CollectionWay.HOSTED_INVOICE and not paid.by_invoice:
+        return Outcome("A payment that its invoice's event tells", invoice_id=invoice.id)
+    if link is not None:
+        link.last_paid_at = max(link.last_paid_at or paid.at, paid.at)
+    known = matching.payment_named(session, key=paid.key)
+    if known is not None:
+        known.intent_id, known.charge_id = known.intent_id or paid.intent_id, known.charge_id or paid.charge_id
+        said = "The payment was recorded before"
+    else:
+        known, said = _record(session, place, paid)
+    deferred.wake(session, known, now=now)
+    _judge(session, place)
+    return Outcome(said, invoice_id=invoice.id)
+
+
+def _record(session: Session, place: Place, paid: Paid) -> tuple[Payment, str]:
+    """Take the money in. It pays the invoice where it is exactly what is due; else a person has to decide."""
+    invoice = place.invoice
+    came = Money(paid.amount_minor, paid.currency)
+    due = invoice.due_minor if invoice.state is InvoiceState.OPEN else 0
+    pays = due > 0 and came == Money(due, invoice.currency)
+    expected = Money(due, invoice.currency)
+    _end_link(session, place)
+    payment = received.record_collected(
+        session,
+        SYSTEM,
+        invoice,
+        received=Received(
+            currency=paid.currency,
+            amount_minor=paid.amount_minor,
+            method=PaymentMethod.STRIPE,
+            received_on=place.day(paid.at),
+            reference=paid.key,
+        ),
+        names=GatewayNames(place.mode, paid.key, paid.intent_id, paid.charge_id),
+        pays=pays,
+        today=place.today,
+        now=place.now,
+    )
+    fees.ask(session, SYSTEM, payment, mode=place.mode, now=place.now)
+    if pays:
+        return payment, f"{came} paid the invoice"
+    kind, why = _difference(place, came, expected)
+    cause = Cause(
+        key=f"paid:{paid.key}",
+        kind=kind,
+        customer_id=invoice.customer_id,
+        invoice_id=invoice.id,
+        payment_id=payment.id,
+        currency=paid.currency,
+        amount_minor=paid.amount_minor,
+        expected_minor=due if kind is CaseKind.AMOUNT_DIFFERS else None,
+        said=f"{came} came in for {lifecycle.named(invoice)}, {why}. It is kept as the customer's credit",
+    )
+    cases.open_case(session, SYSTEM, cause, now=place.now)
+    return payment, f"{came} kept as credit: {why}"
+
+
+def _difference(place: Place, came: Money, expected: Money) -> tuple[CaseKind, str]:
+    """Why a payment does not pay its invoice; judged by what the link asked for first, which does not change."""
+    link = place.link
+    if came.currency != expected.currency:
+        return CaseKind.CURRENCY_DIFFERS, f"which is in {expected.currency}"
+    if link is not None and came.minor != link.amount_minor:
+        return CaseKind.AMOUNT_DIFFERS, f"whose link asked for {Money(link.amount_minor, link.currency)}"
+    if not expected.minor:
+        return CaseKind.NOTHING_DUE, "on which nothing was due"
+    return CaseKind.AMOUNT_DIFFERS, f"on which {expected} was due"
+
+
+def _end_link(session: Session, place: Place) -> None:
+    """Nobody can pay by this link again: the gateway takes one payment by each."""
+    link = place.link
+    if link is None or link.state is LinkState.PAID:
+        return
+    if link.state is LinkState.ACTIVE:
+        payment_links.end(
+            session, SYSTEM, place.invoice, state=LinkState.PAID, because=payment_links.PAID_BY_IT, now=place.now
+        )
+    else:
+        link.state, link.ended_at = LinkState.PAID, link.ended_at or place.now
+        session.flush()
+
+
+def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outcome:
+    place = matching.place_of(session, failed.refs, mode, now)
+    if place is None:
+        return _NOT_OURS
+    link = place.link
+    if link is None:
+        return Outcome("The link that this was tried by is not known any more", invoice_id=place.invoice.id)
+    if link.last_failed_at is None or (failed.at, failed.reason) > (link.last_failed_at, link.last_failure):
+        link.last_failed_at, link.last_failure = failed.at, failed.reason
+    if failed.used_up and link.state is LinkState.ACTIVE:
+        because = f"{failed.reason}, and a link takes one payment: issue another"
+        lifecycle.end_link(session, SYSTEM, place.invoice, state=LinkState.DEACTIVATED, because=because, now=place.now)
+    _judge(session, place)
+    return Outcome(f"The payment failed: {failed.reason}"[:200], invoice_id=place.invoice.id)
+
+
+def _judge(session: Session, place: Place) -> None:
+    """Whether the last that we know of the link is a failure: then the open invoice says so, else it does not."""
+    session.flush()
+    invoice, link = place.invoice, place.link
+    if link is None or invoice.state is not InvoiceState.OPEN:
+        return
+    failed_at, paid_at = link.last_failed_at, link.last_paid_at
+    if failed_at is not None and (paid_at is None or failed_at > paid_at):
+        facts = {"payment_failed_at": failed_at, "payment_failure": link.last_failure}
+        if (invoice.payment_failed_at, invoice.payment_failure) != (failed_at, link.last_failure):
+            change = Change(invoice, facts, data={"reason": link.last_failure})
+            event = EventKind.PAYMENT_FAILED
+            lifecycle.change(session, SYSTEM, [change], event=event, action="payment.failed", now=place.now)
+    elif invoice.payment_failed_at is not None and paid_at is not None and invoice.payment_failed_at <= paid_at:
+        change = Change(invoice, {"payment_failed_at": None, "payment_failure": ""})
+        lifecycle.change(session, SYSTEM, [change], event=None, action=Permission.PAYMENT_WRITE, now=place.now)
+
+
+def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -> Outcome:
+    if refunded.paid is not None and not _paid(session, refunded.paid, mode, now).used:
+        return _NOT_OURS
+    payment = matching.payment_named(session, key=refunded.intent_id or "", charge_id=refunded.charge_id)
+    if payment is None:
+        raise NotYet(refunded.charge_id)
+    zone = businesses.one(session, payment.business_id).time_zone
+    customers.for_change(session, SYSTEM, payment.customer_id)
+    before = refund_recording.recorded(session, payment.id)
+    made = refund_recording.note_refunded(
+        session,
+        SYSTEM,
+        payment.id,
+        refunded.refunded_minor,
+        reason="Refunded at the payment service",
+        refunded_on=day_in(zone, refunded.at),
+        today=day_in(zone, now),
+        now=now,
+    )
+    payment.charge_id = payment.charge_id or refunded.charge_id
+    back = refund_recording.recorded(session, payment.id) - before
+    unmatched = back > sum(refund.amount_minor for refund in made)
+    said = f"{Money(back, payment.currency)} went back to the payer" if back else "The refund was recorded before"
+    said += ", and a person has to settle where it is taken from" if unmatched else ""
+    return Outcome(said, invoice_id=matching.invoice_of(session, payment.id))
+
+
+def _refund_failed(session: Session, failed: RefundFailed, now: datetime) -> Outcome:
+    payment = matching.payment_named(session, key=failed.intent_id or "", charge_id=failed.charge_id)
+    if payment is None:
+        raise NotYet(failed.charge_id)
+    customers.for_change(session, SYSTEM, payment.customer_id)
+    invoice_id = matching.invoice_of(session, payment.id)
+    case = refund_recording.note_failed(session, SYSTEM, payment, invoice_id, failed, now=now)
+    return Outcome(case.said[:200], invoice_id=invoice_id)
+
+
+def _disputed(session: Session, disputed: Disputed, now: datetime) -> Outcome:
+    payment = matching.payment_named(session, key=disputed.intent_id or "", charge_id=disputed.charge_id)
+    if payment is None:
+        raise NotYet(disputed.charge_id)
+    customers.for_change(session, SYSTEM, payment.customer_id)
+    invoice_id = matching.invoice_of(session, payment.id)
+    dispute = disputes.note(session, SYSTEM, payment, invoice_id, disputed, now=now)
+    return Outcome(f"The dispute is {dispute.state.value}", invoice_id=invoice_id)

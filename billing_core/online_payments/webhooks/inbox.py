@@ -1,0 +1,174 @@
+"""Events of the gateway: stored before they are answered, and applied afterwards, each in a transaction of its own.
+
+An event is marked in the transaction that applies it. So a process that is killed leaves it either untouched or done.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+import structlog
+from sqlalchemy import ColumnElement, Table, and_, select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.database import Sessions
+from billing_core.database.upserts import inserts
+from billing_core.dates import utc_now
+from billing_core.errors import BillingError, Conflict, Invalid, NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.payment_links import Mode
+from billing_core.online_payments.models import WebhookEvent, WebhookState
+from billing_core.online_payments.webhooks import events, handlers
+from billing_core.online_payments.webhooks.deferred import NotYet
+from billing_core.online_payments.webhooks.handlers import Outcome
+from billing_core.outbox.delivery import WAITS
+
+log = structlog.get_logger()
+
+WAITING, HANDLED, IGNORED = WebhookState.WAITING, WebhookState.HANDLED, WebhookState.IGNORED
+FAILED = WebhookState.FAILED
+# What is told too early is told by another event within the same minute, or belongs to a charge that is not ours.
+EARLY_WAITS: Final = (timedelta(seconds=15), timedelta(minutes=1), *WAITS[1:4])
+_EVENTS = cast("Table", WebhookEvent.__table__)
+# Put together once: building a statement takes as long as running it.
+_INSERT = {
+    name: new.on_conflict_do_nothing(index_elements=["event_id"]).returning(_EVENTS.c.id)
+    for name, new in inserts(_EVENTS).items()
+}
+LARGEST_BYTES: Final = 1_000_000
+
+
+def store(session: Session, event: Mapping[str, Any], payload: bytes, *, now: datetime) -> bool:
+    """Keep an event whose signature was checked; False where it is known. Invalid ("malformed") where it is none."""
+    return store_rows(session, [row_of(event, payload, now)]) > 0
+
+
+def store_rows(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Keep what ``row_of`` made of several events; how many were not known yet."""
+    statement, connection = _INSERT[session.get_bind().dialect.name], session.connection()
+    return sum(connection.execute(statement, row).scalar() is not None for row in rows)
+
+
+def row_of(event: Mapping[str, Any], payload: bytes, now: datetime) -> dict[str, Any]:
+    """An event as it is stored. Invalid ("malformed") where it is none."""
+    try:
+        row: dict[str, Any] = {
+            "event_id": str(event["id"]),
+            "type": str(event["type"])[:100],
+            "livemode": bool(event["livemode"]),
+            "api_version": str(event.get("api_version") or "")[:40],
+            "created_at": events.instant(event["created"]),
+            "received_at": now,
+            "payload": payload.decode(),
+            "state": WAITING,
+            "attempts": 0,
+            "not_before": now,
+            "last_error": "",
+            "outcome": "",
+        }
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        raise Invalid("malformed") from error
+    if not 0 < len(row["event_id"]) <= 255:
+        raise Invalid("malformed")
+    return row
+
+
+def something_due(session: Session, *, now: datetime) -> bool:
+    """Is there an event to apply? Asked often, and takes nobody's place."""
+    return session.scalar(select(WebhookEvent.id).where(_due(now)).limit(1)) is not None
+
+
+def apply_due(
+    sessions: Sessions,
+    mode: Mode,
+    *,
+    now_of: Callable[[], datetime] = utc_now,
+    limit: int = 100,
+    ending: Callable[[], bool] = lambda: False,
+) -> int:
+    """Apply what is due, at most ``limit`` events; how many those were. Any number of processes may do so at once."""
+    for done in range(limit):
+        if ending() or not _apply_next(sessions, mode, now_of()):
+            return done
+    return limit
+
+
+def _apply_next(sessions: Sessions, mode: Mode, now: datetime) -> bool:
+    """Lock the event that is due the longest, apply it and mark it, all or nothing."""
+    with sessions.begin() as session:
+        first = select(WebhookEvent).where(_due(now)).order_by(WebhookEvent.not_before, WebhookEvent.id).limit(1)
+        event = session.scalars(first.with_for_update(skip_locked=True)).one_or_none()
+        if event is None:
+            return False
+        event.attempts += 1
+        try:
+            # What fails leaves nothing behind but the mark, and nobody else can take the event in between.
+            with session.begin_nested():
+                outcome = handlers.apply(session, events.parsed(event.payload), mode=mode, now=now)
+        except OperationalError:
+            # The database is at fault, not the event: it counts as not tried.
+            raise
+        except NotYet as early:
+            event.waits_for = early.charge_id
+            _postpone(event, str(early), EARLY_WAITS, now, at_last=IGNORED)
+        except BillingError as error:
+            _postpone(event, str(error), WAITS, now, at_last=FAILED)
+        except Exception:  # the edge of the job: a bug with one event must not keep the others
+            reference = secrets.token_hex(4)
+            log.exception("webhook_failed", event_id=event.event_id, type=event.type, reference=reference)
+            reason = f"Something went wrong on our side. Reference {reference}"
+            _postpone(event, reason, WAITS, now, at_last=FAILED)
+        else:
+            _mark(event, outcome, now)
+    return True
+
+
+def _mark(event: WebhookEvent, outcome: Outcome, now: datetime) -> None:
+    event.state, event.waits_for = HANDLED if outcome.used else IGNORED, None
+    event.outcome, event.last_error = outcome.said[:200], ""
+    event.invoice_id, event.handled_at = outcome.invoice_id, now
+
+
+def _postpone(
+    event: WebhookEvent, reason: str, waits: tuple[timedelta, ...], now: datetime, *, at_last: WebhookState
+) -> None:
+    event.last_error = reason[:500]
+    if event.attempts <= len(waits):
+        event.not_before = now + waits[event.attempts - 1]
+        return
+    event.state, event.handled_at = at_last, now
+    if at_last is IGNORED:
+        event.outcome, event.last_error = f"Not ours: {reason[0].lower()}{reason[1:]}"[:200], ""
+
+
+def process_again(session: Session, actor: Actor, event_id: int, *, now: datetime) -> None:
+    """Apply an event once more that failed, was ignored, or waits for its next try; with all its tries anew."""
+    actor.require(Permission.PAYMENT_WRITE)
+    statement = select(WebhookEvent).where(WebhookEvent.id == event_id).with_for_update()
+    event = session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+    if event is None:
+        raise NotFound("There is no such event")
+    if event.state is HANDLED:
+        raise Conflict("This event was handled")
+    before = event.state.value
+    event.state, event.attempts, event.not_before = WAITING, 0, now
+    event.handled_at, event.outcome = None, ""
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        "webhook.process_again",
+        ("webhook_event", event.id),
+        label=f"{event.type} {event.event_id}",
+        before={"state": before},
+        after={"state": event.state.value},
+        now=now,
+    )
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    # Written out, so that both databases see that the index of those that wait serves.
+    return and_(text("webhook_events.state = 'waiting'"), WebhookEvent.not_before <= now)

@@ -1,0 +1,232 @@
+"""What a gateway has refunded of a payment, written into our books: once, however often and in whatever order it is
+told."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import queries as invoices
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.money import Money
+from billing_core.online_payments import cases
+from billing_core.online_payments.cases import Cause
+from billing_core.online_payments.models import CaseKind, PaymentCase, RefundRequest, RefundRequestState
+from billing_core.online_payments.webhooks.events import RefundFailed
+from billing_core.payments import credit, refunds
+from billing_core.payments import queries as payments
+from billing_core.payments.models import Allocation, AllocationKind, Payment, PaymentMethod, Refund, RefundSource
+from billing_core.payments.refunds import MoneyBack
+
+ASKED, DONE = RefundRequestState.ASKED, RefundRequestState.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    refunded_on: date
+    today: date
+    now: datetime
+
+
+def note_refunded(
+    session: Session,
+    actor: Actor,
+    payment_id: int,
+    refunded_minor: int,
+    *,
+    reason: str,
+    refunded_on: date,
+    today: date,
+    now: datetime,
+    request: RefundRequest | None = None,
+) -> list[Refund]:
+    """Of this payment ``refunded_minor`` minor units have gone back by now, in all: record what we do not know yet.
+
+    The money comes from the invoice that the payment paid, or else from the customer's credit; what fits neither
+    becomes a case. What was asked for here bears the reason and the name of whoever asked: ``request``, or the ones
+    whose answer is still awaited, where an event is faster than the answer.
+    """
+    actor.require(Permission.PAYMENT_WRITE)
+    payment = payments.for_change(session, actor, payment_id)
+    left = min(refunded_minor, payment.amount_minor) - recorded(session, payment_id)
+    asked = [request] if request is not None else _awaited(session, payment_id)
+    day = _Day(min(refunded_on, today), today, now)
+    made: list[Refund] = []
+    for one in asked:
+        if 0 < one.amount_minor <= left:
+            whoever = Actor(one.created_by_id, one.created_by, actor.permissions)
+            booked = _book(session, whoever, payment, one.amount_minor, one.reason, day)
+            left -= one.amount_minor
+            made += booked
+            _done(one, booked)
+        elif request is not None and one.state is ASKED:
+            # An event was faster, and told it without knowing of the request.
+            _done(one, [])
+    if left > 0:
+        made += _book(session, actor, payment, left, reason, day)
+    if made and recorded(session, payment_id) == payment.amount_minor:
+        cases.settle_of_payment(session, actor, payment_id, settlement="The money went back to the payer", now=now)
+    session.flush()
+    return made
+
+
+def note_failed(
+    session: Session, actor: Actor, payment: Payment, invoice_id: int | None, failed: RefundFailed, *, now: datetime
+) -> PaymentCase:
+    """A refund did not reach the payer. The books say that it did, and will be right once it is paid some other way."""
+    actor.require(Permission.PAYMENT_WRITE)
+    amount = Money(failed.amount_minor, failed.currency)
+    why = f" ({failed.reason})" if failed.reason else ""
+    cause = Cause(
+        key=f"refund_failed:{failed.refund_id}",
+        kind=CaseKind.REFUND_FAILED,
+        customer_id=payment.customer_id,
+        invoice_id=invoice_id,
+        payment_id=payment.id,
+        currency=failed.currency,
+        amount_minor=failed.amount_minor,
+        said=f"The refund of {amount} did not reach the payer{why}: the payment service has the money again. "
+        "Pay it back in another way, and note how",
+    )
+    return cases.open_case(session, actor, cause, now=now)
+
+
+def one_failed(session: Session, payment_id: int) -> bool:
+    """Has a refund of this payment not reached the payer?"""
+    failed = (PaymentCase.payment_id == payment_id, PaymentCase.kind == CaseKind.REFUND_FAILED)
+    return session.scalar(select(PaymentCase.id).where(*failed).limit(1)) is not None
+
+
+def recorded(session: Session, payment_id: int) -> int:
+    """What we know to have gone back of a payment, in minor units: refunds, and what became a case."""
+    refunded = select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(Refund.payment_id == payment_id)
+    unmatched = select(func.coalesce(func.sum(PaymentCase.amount_minor), 0)).where(
+        PaymentCase.payment_id == payment_id, PaymentCase.kind == CaseKind.REFUND_UNMATCHED
+    )
+    return int(session.scalar(refunded) or 0) + int(session.scalar(unmatched) or 0)
+
+
+def _awaited(session: Session, payment_id: int) -> list[RefundRequest]:
+    statement = select(RefundRequest).where(RefundRequest.payment_id == payment_id, RefundRequest.state == ASKED)
+    return list(session.scalars(statement.order_by(RefundRequest.id)))
+
+
+def _done(request: RefundRequest, booked: list[Refund]) -> None:
+    request.state, request.last_error = DONE, ""
+    if booked:
+        request.refund_id = booked[0].id
+
+
+def _book(session: Session, actor: Actor, payment: Payment, amount: int, reason: str, day: _Day) -> list[Refund]:
+    """Record ``amount`` as gone back, from wherever this payment's money is."""
+    left = amount
+    made: list[Refund] = []
+    if payment.undone_at is None:
+        for refund in _sources(session, actor, payment, left, reason, day):
+            refund.payment_id = payment.id
+            made.append(refund)
+            left -= refund.amount_minor
+    session.flush()
+    if left:
+        _unmatched(session, actor, payment, left, day.now)
+    return made
+
+
+def _sources(session: Session, actor: Actor, payment: Payment, amount: int, reason: str, day: _Day) -> Iterator[Refund]:
+    """A refund from each place where the payment's money is, until ``amount`` is reached."""
+    left = amount
+    for allocation in _allocations(session, payment, AllocationKind.PAYMENT):
+        if left:
+            invoice = invoices.for_change(session, actor, allocation.invoice_id)
+            if invoice.state is InvoiceState.PAID:
+                rest = allocation.amount_minor - _refunded(session, payment.id, invoice.id)
+                if refund := _take_back(session, actor, payment, invoice, min(left, rest), reason, day):
+                    left -= refund.amount_minor
+                    yield refund
+            else:
+                credit.release(session, actor, allocation.id, reason=reason, today=day.today, now=day.now)
+    if left and (refund := _pay_out(session, actor, payment, left, reason, day)):
+        left -= refund.amount_minor
+        yield refund
+    # It was kept as credit, and somebody has paid the invoice from that since.
+    for allocation in _allocations(session, payment, AllocationKind.CREDIT):
+        if left:
+            invoice = invoices.for_change(session, actor, allocation.invoice_id)
+            if invoice.state is InvoiceState.PAID:
+                taken = _take_back(session, actor, payment, invoice, min(left, allocation.amount_minor), reason, day)
+            else:
+                credit.release(session, actor, allocation.id, reason=reason, today=day.today, now=day.now)
+                taken = _pay_out(session, actor, payment, left, reason, day)
+            if taken:
+                left -= taken.amount_minor
+                yield taken
+
+
+def _allocations(session: Session, payment: Payment, kind: AllocationKind) -> list[Allocation]:
+    """What stands of the payment on invoices: its own, or credit on the invoices that it was meant for."""
+    wanted = Allocation.payment_id == payment.id
+    if kind is AllocationKind.CREDIT:
+        meant = select(PaymentCase.invoice_id).where(PaymentCase.payment_id == payment.id)
+        wanted = Allocation.invoice_id.in_(meant)
+    statement = (
+        select(Allocation)
+        .join(Invoice, Invoice.id == Allocation.invoice_id)
+        .where(wanted, Allocation.kind == kind, Allocation.undone_at.is_(None), Invoice.currency == payment.currency)
+    )
+    return list(session.scalars(statement.order_by(Allocation.invoice_id, Allocation.id)))
+
+
+def _refunded(session: Session, payment_id: int, invoice_id: int) -> int:
+    of_both = (Refund.payment_id == payment_id, Refund.invoice_id == invoice_id, Refund.source == RefundSource.INVOICE)
+    return int(session.scalar(select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(*of_both)) or 0)
+
+
+def _take_back(
+    session: Session, actor: Actor, payment: Payment, invoice: Invoice, amount: int, reason: str, day: _Day
+) -> Refund | None:
+    possible = min(amount, invoice.paid_minor - invoice.refunded_minor)
+    if possible <= 0:
+        return None
+    # Nothing of an invoice is given back before its own day, nor before the last of its money came in; the gateway
+    # knows of neither.
+    on = max(day.refunded_on, refunds.possible_days(session, invoice.id, invoice.issued_on, today=day.today).start)
+    wanted = MoneyBack(reason, PaymentMethod.STRIPE, on, possible, payment.reference)
+    return refunds.refund(session, actor, invoice.id, wanted=wanted, today=max(day.today, on), now=day.now)
+
+
+def _pay_out(session: Session, actor: Actor, payment: Payment, amount: int, reason: str, day: _Day) -> Refund | None:
+    there = credit.balance(session, payment.business_id, payment.customer_id, payment.currency).minor
+    possible = min(amount, there)
+    if possible <= 0:
+        return None
+    return credit.pay_out(
+        session,
+        actor,
+        customer_id=payment.customer_id,
+        business_id=payment.business_id,
+        amount=Money(possible, payment.currency),
+        method=PaymentMethod.STRIPE,
+        reason=reason,
+        today=max(day.refunded_on, payment.received_on),
+        now=day.now,
+        reference=payment.reference,
+    )
+
+
+def _unmatched(session: Session, actor: Actor, payment: Payment, amount: int, now: datetime) -> None:
+    """The money has gone, and nothing in our books can bear it."""
+    by_now = recorded(session, payment.id) + amount
+    cause = Cause(
+        key=f"refund:{payment.id}:{by_now}",
+        kind=CaseKind.REFUND_UNMATCHED,
+        customer_id=payment.customer_id,
+        payment_id=payment.id,
+        currency=payment.currency,
+        amount_minor=amount,
+        said=f"{Money(amount, payment.currency)} of the payment {payment.reference} went back to the payer, but the "
+        "invoice that it paid has nothing left to give back, and the customer has too little credit",
+    )
+    cases.open_case(session, actor, cause, now=now)

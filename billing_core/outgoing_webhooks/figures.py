@@ -1,0 +1,29 @@
+"""The figure of what subscribers could not be told."""
+
+from typing import Any, Final
+
+from sqlalchemy import Select, String, cast, select, true
+
+from billing_core.figures import Figure, Scope, day_of, one_each
+from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
+from billing_core.outgoing_webhooks.models import Subscriber
+
+
+def _failed(asked: Scope) -> Select[*tuple[Any, ...]]:
+    """Of addresses that are still told: those of a removed one need no hand."""
+    told = select(cast(Subscriber.id, String)).where(Subscriber.active == true())
+    rows = one_each(OutboxMessage.id, OutboxMessage.title, day_of(OutboxMessage.created_at)).where(
+        OutboxMessage.state == MessageState.FAILED,
+        OutboxMessage.channel == WEBHOOK,
+        OutboxMessage.subject_id.in_(told),
+    )
+    return rows if asked.customer_id is None else rows.where(OutboxMessage.customer_id == asked.customer_id)
+
+
+FAILED_WEBHOOKS: Final = Figure(
+    key="failed_outgoing_webhooks",
+    title="Webhook messages that failed",
+    definition="Events that a program of others did not take within a day, and that are not sent again by themselves.",
+    formula="number of messages",
+    rows=_failed,
+)

@@ -1,0 +1,78 @@
+"""Telling subscribers: written into the outbox in the transaction of the change itself, one message a subscriber."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, true
+from sqlalchemy.orm import Session
+
+from billing_core.dates import in_utc
+from billing_core.identity import Actor
+from billing_core.outbox import service as outbox
+from billing_core.outbox.models import WEBHOOK
+from billing_core.outbox.service import Message
+from billing_core.outgoing_webhooks.addresses import host_of
+from billing_core.outgoing_webhooks.models import EventType, Subscriber
+
+_LISTENING = select(Subscriber.id, Subscriber.public_id, Subscriber.url, Subscriber.events).where(
+    Subscriber.active == true()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """``about`` is ("invoice", 7) or ("report", 3). ``event_id`` where the same event must be told only once, however
+    often it is found."""
+
+    type: EventType
+    about: tuple[str, int]
+    customer_id: int | None = None
+    event_id: str = ""
+
+
+def announce(session: Session, actor: Actor, announcements: Sequence[Announcement], *, now: datetime) -> int:
+    """Have every subscriber told who wants to hear of it; how many messages that makes. Costs one read where none does.
+
+    The verb that calls this has made the change. The object is read when the message leaves, as it is by then.
+    """
+    if not announcements:
+        return 0
+    subscribers = session.connection().execute(_LISTENING).all()
+    messages = [
+        _message(one, event_id, subscriber.id, subscriber.public_id, subscriber.url, now)
+        for one, event_id in ((one, one.event_id or f"evt_{secrets.token_hex(12)}") for one in announcements)
+        for subscriber in subscribers
+        if not subscriber.events or one.type.value in subscriber.events
+    ]
+    if messages:
+        outbox.put_many(session, actor, messages, now=now)
+    return len(messages)
+
+
+def ping(session: Session, actor: Actor, subscriber: Subscriber, *, now: datetime) -> int:
+    """A message that says nothing but that the address works; its id."""
+    event_id = f"evt_{secrets.token_hex(12)}"
+    announced = Announcement(EventType.PING, ("subscriber", subscriber.id))
+    message = _message(announced, event_id, subscriber.id, subscriber.public_id, subscriber.url, now)
+    return outbox.put(session, actor, message, now=now)
+
+
+def _message(one: Announcement, event_id: str, subscriber_id: int, public_id: str, url: str, now: datetime) -> Message:
+    kind, identity = one.about
+    return Message(
+        channel=WEBHOOK,
+        topic=one.type.value,
+        key=f"{event_id}:{public_id}",
+        recipient=host_of(url)[:320],
+        title=f"{one.type.value} to {host_of(url)}",
+        subject=("subscriber", subscriber_id),
+        content={
+            "event_id": event_id,
+            "type": one.type.value,
+            "created": int(in_utc(now).timestamp()),
+            "about": [kind, identity],
+        },
+        customer_id=one.customer_id,
+    )

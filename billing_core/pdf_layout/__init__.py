@@ -1,0 +1,1 @@
+"""PDF pages: fonts, text, pictures, and the page they stand on."""

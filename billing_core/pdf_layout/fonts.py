@@ -1,0 +1,162 @@
+"""The fonts on paper. A process reads each file once; a document takes only the glyphs that it shows.
+
+DejaVu has the European alphabets, Arabic and Hebrew; the others help out where it lacks a character.
+"""
+
+import copy
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Final, Self
+
+import uharfbuzz
+from fpdf import FPDF
+from fpdf.fonts import SubsetMap, TTFFont
+from fpdf.output import PDFFontStream
+
+FAMILY: Final = "DejaVu"
+FOLDER: Final = Path(__file__).parent / "font_files"
+# Glyphs that every document carries, so that the next one in the same language finds its font already cut.
+_ALWAYS = range(0x20, 0x17F)
+_HANGUL = frozenset((*range(0x1100, 0x1200), *range(0x3130, 0x3190), *range(0xAC00, 0xD7A4)))
+# All that a PDF needs of a font file; what it draws is placed and named by the PDF itself.
+_TABLES = {"glyf", "loca", "head", "hhea", "hmtx", "maxp"}
+
+
+class Face(enum.StrEnum):
+    """A font file; the value is the key under which fpdf2 knows it."""
+
+    REGULAR = "dejavu"
+    BOLD = "dejavuB"
+    THAI = "noto-thai"
+    DEVANAGARI = "noto-devanagari"
+    KOREAN = "nanum"
+    CHINESE_AND_JAPANESE = "droid"
+    SIGNS_AND_EMOJI = "symbola"
+
+
+# In the order in which they are asked for a character that DejaVu does not have.
+FALLBACKS: Final = (Face.THAI, Face.DEVANAGARI, Face.KOREAN, Face.CHINESE_AND_JAPANESE, Face.SIGNS_AND_EMOJI)
+_FILES = {
+    Face.REGULAR: FOLDER / "DejaVuSansCondensed.ttf",
+    Face.BOLD: FOLDER / "DejaVuSansCondensed-Bold.ttf",
+    Face.THAI: FOLDER / "NotoSansThai-Regular.ttf",
+    Face.DEVANAGARI: FOLDER / "NotoSansDevanagari-Regular.ttf",
+    Face.KOREAN: FOLDER / "NanumSquareR.ttf",
+    Face.CHINESE_AND_JAPANESE: FOLDER / "DroidSansFallbackFull.ttf",
+    Face.SIGNS_AND_EMOJI: FOLDER / "Symbola.ttf",
+}
+_parsing = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A font file with some of the glyphs: ready to be embedded, and where each glyph went."""
+
+    stream: PDFFontStream
+    places: Mapping[int, int]
+
+
+class Font(TTFFont):
+    """A font of one document: its own list of used glyphs over the widths and names that all documents share."""
+
+    codes: "_Codes"
+
+    def for_document(self, index: int) -> Self:
+        mine = copy.copy(self)
+        mine.i = index
+        mine.missing_glyphs = []
+        mine.desc = copy.copy(self.desc)
+        mine.subset = SubsetMap(mine)
+        mine.codes = _Codes(mine)
+        return mine
+
+    def encode_text(self, text: str) -> str:
+        """The operator that shows a text: its codes in this document, each looked up once."""
+        return f"({self.escape_text(text.translate(self.codes))}) Tj"
+
+
+class _Codes(dict[int, int | None]):
+    """Code point → the document's code for its glyph, given out when first asked for; None: there is none."""
+
+    def __init__(self, font: Font) -> None:
+        super().__init__()
+        self._font = font
+
+    def __missing__(self, character: int) -> int | None:
+        return self.setdefault(character, self._font.subset.pick(character))
+
+
+def font(face: Face, index: int) -> Font:
+    """A font for one document, its ``index``-th."""
+    return _parsed(face).for_document(index)
+
+
+@cache
+def characters(face: Face) -> frozenset[int]:
+    """The code points that this font can draw."""
+    listed = frozenset(_outlines(face).unicodes)
+    # The Korean font lists Chinese characters too, and draws nothing for them.
+    return listed.intersection(_HANGUL) if face is Face.KOREAN else listed
+
+
+def has(face: Face, character: str) -> bool:
+    return ord(character) in characters(face)
+
+
+@cache
+def widths(face: Face) -> Mapping[int, float]:
+    """Code point → width in thousandths of the font's size."""
+    return _parsed(face).cw
+
+
+def cut(face: Face, glyphs: frozenset[int]) -> Cut:
+    """The font with these glyphs (their numbers in the file) and those that every document carries."""
+    return _cut(face, glyphs - _carried(face))
+
+
+@lru_cache(maxsize=64)
+def _cut(face: Face, extra: frozenset[int]) -> Cut:
+    outlines = _outlines(face)
+    wanted = uharfbuzz.SubsetInput()
+    wanted.glyph_set.update({0, *_carried(face), *extra})
+    wanted.flags = (
+        uharfbuzz.SubsetFlags.NO_HINTING
+        | uharfbuzz.SubsetFlags.NO_LAYOUT_CLOSURE
+        | uharfbuzz.SubsetFlags.NOTDEF_OUTLINE
+    )
+    unneeded = set(outlines.table_tags) - _TABLES
+    wanted.drop_table_tag_set.update({int.from_bytes(tag.encode(), "big") for tag in unneeded})
+    plan = uharfbuzz.SubsetPlan(outlines, wanted)
+    return Cut(PDFFontStream(bytes(plan.execute().blob.data)), dict(plan.old_to_new_glyph_mapping))
+
+
+@cache
+def _carried(face: Face) -> frozenset[int]:
+    if face in FALLBACKS:
+        return frozenset()
+    parsed = _parsed(face)
+    return frozenset(parsed.glyph_ids[code] for code in _ALWAYS if code in parsed.glyph_ids)
+
+
+@cache
+def _outlines(face: Face) -> uharfbuzz.Face:
+    return uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(_FILES[face])))
+
+
+def _parsed(face: Face) -> Font:
+    # Read by one thread: the others wait instead of reading the same file.
+    with _parsing:
+        return _read(face)
+
+
+@cache
+def _read(face: Face) -> Font:
+    style = "B" if face is Face.BOLD else ""
+    parsed = Font(FPDF(), _FILES[face], face.value, style)
+    # All that is asked of it later has been read.
+    parsed.ttfont.close()
+    return parsed

@@ -1,0 +1,207 @@
+"""Paper in A4: text placed line by line, in whatever script it is written, and the line at the foot of each page."""
+
+import re
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import Final, Literal
+
+from fpdf import FPDF
+from fpdf.drawing_primitives import DeviceRGB
+
+from billing_core.pdf_layout import fonts
+from billing_core.pdf_layout import text as pdf_layout_text
+from billing_core.pdf_layout.fonts import FALLBACKS, FAMILY, Face
+from billing_core.pdf_layout.producer import Producer
+
+Color = tuple[int, int, int]
+Align = Literal["L", "R", "C"]
+INK: Final = (27, 37, 48)
+MUTED: Final = (92, 103, 114)
+LINE: Final = (214, 220, 226)
+TINT: Final = (243, 246, 249)
+ACCENT: Final = (15, 91, 181)
+WARNING: Final = (146, 64, 14)
+FAINT: Final = (236, 239, 242)
+_EMPTY_LINES = re.compile(r"\n\s*\n")
+# Points to millimetres, and how far below its upper edge a line of text stands.
+_POINT = 25.4 / 72
+_BASELINE = 0.8
+
+
+class Paper(FPDF):
+    """A4, measured in millimetres. The same document gives the same bytes: ``made_at`` is the document's own time."""
+
+    def __init__(self, *, made_at: datetime, language: str = "en", margin: float = 18, top: float = 16) -> None:
+        super().__init__(format="A4")
+        self.set_creation_date(made_at)
+        self.set_lang(language)
+        self.set_margins(margin, top, margin)
+        self.set_auto_page_break(auto=False, margin=20)
+        self.c_margin = 0
+        for face in (Face.REGULAR, Face.BOLD):
+            self._take(face)
+
+    @property
+    def right(self) -> float:
+        """Where the right margin begins."""
+        return float(self.w - self.r_margin)
+
+    @property
+    def bottom(self) -> float:
+        """Where the lower margin begins."""
+        return float(self.h - self.b_margin)
+
+    def content(self) -> bytes:
+        """The finished file."""
+        return bytes(self.output(output_producer_class=Producer))
+
+    def number_pages(
+        self, words: str, x: float, y: float, *, size: float, color: Color = MUTED, align: Align = "L"
+    ) -> None:
+        """Write ``words`` with ``{page}`` and ``{pages}`` on every page, once all of them are there."""
+        for page in range(1, self.pages_count + 1):
+            self.page = page
+            self.current_font_is_set_on_page = False
+            text = words.format(page=page, pages=self.pages_count)
+            self.put(x, y, text, size=size, color=color, align=align)
+
+    # -- text ----------------------------------------------------------------------------------------------------
+
+    def put(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = 9,
+        bold: bool = False,
+        color: Color = INK,
+        align: Align = "L",
+    ) -> None:
+        """One line of text whose upper edge is ``y``; ``x`` is its left end, right end or middle, as ``align`` says."""
+        if not text:
+            return
+        text = pdf_layout_text.legible(text)
+        self.face(size, bold=bold, color=color)
+        if not pdf_layout_text.is_plain(text):
+            self._put_shaped(x, y, text, size, align)
+            return
+        if align != "L":
+            width = self.width_of(text, size=size, bold=bold)
+            x -= width if align == "R" else width / 2
+        self.text(x, y + size * _POINT * _BASELINE, text)
+
+    def width_of(self, text: str, *, size: float, bold: bool = False) -> float:
+        """How long a line of text is, in millimetres."""
+        own = fonts.widths(Face.BOLD if bold else Face.REGULAR)
+        if pdf_layout_text.is_plain(text):
+            return sum(map(own.__getitem__, map(ord, text))) * size * _POINT / 1000
+        return sum(map(_width_anywhere, text)) * size * _POINT / 1000
+
+    def lines(self, text: str, width: float, *, size: float, bold: bool = False) -> list[str]:
+        """The text broken into lines no longer than ``width``; a word that is longer is broken too."""
+        broken: list[str] = []
+        for paragraph in _EMPTY_LINES.sub("\n\n", pdf_layout_text.legible(text)).strip().split("\n"):
+            broken += self._broken(paragraph.strip(), width, size, bold)
+        return broken
+
+    def put_paragraph(self, x: float, y: float, width: float, text: str, *, size: float = 9) -> float:
+        """Text broken into lines of ``width``; returns where it ends."""
+        for line in self.lines(text, width, size=size):
+            self.put(x, y, line, size=size)
+            y += size * 0.5
+        return y
+
+    def fitting(self, text: str, width: float, *, size: float, bold: bool = False) -> str:
+        """The text on one line, cut with an ellipsis where it is longer than its room."""
+        line = " ".join(pdf_layout_text.legible(text).split())
+        if self.width_of(line, size=size, bold=bold) <= width:
+            return line
+        kept = self._longest_start(line, width - self.width_of("…", size=size, bold=bold), size, bold)
+        return line[:kept].rstrip() + "…"
+
+    def shrunk(self, text: str, width: float, *, size: float, bold: bool = False) -> float:
+        """The size in which a text fits. A number is set smaller where it is too long: cut, it would be another."""
+        return size * min(1.0, width / max(width, self.width_of(text, size=size, bold=bold)))
+
+    def rule(
+        self, color: Color = LINE, thickness: float = 0.1, *, left: float | None = None, y: float | None = None
+    ) -> None:
+        """A line from ``left`` (the margin) to the right margin."""
+        self.set_draw_color(*color)
+        self.set_line_width(thickness)
+        height = self.get_y() if y is None else y
+        self.line(self.l_margin if left is None else left, height, self.right, height)
+
+    def face(self, size: float, *, bold: bool = False, color: Color = INK) -> None:
+        self.set_font(FAMILY, "B" if bold else "", size)
+        self.text_color = _ink(color)
+
+    def get_fallback_font(self, char: str, style: str = "") -> str | None:
+        """Asked by fpdf2 where the font in use lacks a character. The fonts that help out are read when they do."""
+        for face in (*FALLBACKS, Face.REGULAR):
+            if fonts.has(face, char):
+                if face.value not in self.fonts:
+                    self._take(face)
+                return face.value
+        return None
+
+    # -- how it is done ------------------------------------------------------------------------------------------
+
+    def _take(self, face: Face) -> None:
+        self.fonts[face.value] = fonts.font(face, len(self.fonts) + 1)
+
+    def _put_shaped(self, x: float, y: float, text: str, size: float, align: Align) -> None:
+        """Text that DejaVu alone cannot show: other fonts for what it lacks, letters joined, right to left."""
+        self.set_fallback_fonts([Face.REGULAR.value])
+        shaped = pdf_layout_text.needs_shaping(text)
+        self.set_text_shaping(use_shaping_engine=shaped)
+        # fpdf2 aligns within a box: from x to the edge of the page, up to x, or around it.
+        left, width = {"L": (x, self.w - x), "R": (0.0, x), "C": (0.0, 2 * x)}[align]
+        self.set_xy(left, y)
+        self.cell(width, size * _POINT, text, align=align)
+        self.set_text_shaping(use_shaping_engine=False)
+        self.set_fallback_fonts([])
+
+    def _broken(self, line: str, width: float, size: float, bold: bool) -> list[str]:
+        if self.width_of(line, size=size, bold=bold) <= width:
+            return [line]
+        broken: list[str] = []
+        while line:
+            fits = self._longest_start(line, width, size, bold)
+            if fits < len(line):
+                space = line.rfind(" ", 0, fits + 1)
+                fits = space if space > 0 else fits
+            broken.append(line[:fits].rstrip())
+            line = line[fits:].lstrip()
+        return broken
+
+    def _longest_start(self, line: str, width: float, size: float, bold: bool) -> int:
+        """How many characters fit, at least one."""
+        own = fonts.widths(Face.BOLD if bold else Face.REGULAR)
+        one_by_one = (
+            (own[ord(character)] for character in line)
+            if pdf_layout_text.is_plain(line)
+            else map(_width_anywhere, line)
+        )
+        room = width * 1000 / (size * _POINT)
+        for count, taken in enumerate(one_by_one):
+            room -= taken
+            if room < 0:
+                return max(count, 1)
+        return len(line)
+
+
+@cache
+def _ink(color: Color) -> DeviceRGB:
+    red, green, blue = color
+    return DeviceRGB(red / 255, green / 255, blue / 255)
+
+
+@lru_cache(maxsize=4096)
+def _width_anywhere(character: str) -> float:
+    """In the first font that has it; bold DejaVu is the widest, so that a line measured with it always fits."""
+    for face in (Face.BOLD, Face.REGULAR, *FALLBACKS):
+        if fonts.has(face, character):
+            return fonts.widths(face)[ord(character)]
+    return fonts.widths(Face.REGULAR)[ord(pdf_layout_text.REPLACEMENT)]

@@ -1,0 +1,98 @@
+"""Writes a document's fonts into the file: the same objects as fpdf2's own, from glyphs cut by HarfBuzz.
+
+fpdf2 parses and cuts each font anew for each document with fontTools, which takes twenty times as long as the rest
+of an invoice.
+"""
+
+import copy
+import struct
+from typing import Any
+from zlib import crc32
+
+from fpdf.fonts import SubsetMap, TTFFont
+from fpdf.output import CIDSystemInfo, OutputProducer, PDFFont, PDFType3Font
+from fpdf.syntax import Name, PDFArray, PDFContentStream
+
+from billing_core.pdf_layout import fonts
+from billing_core.pdf_layout.fonts import Face
+
+_CODES_A_BLOCK = 100
+
+
+class Producer(OutputProducer):
+    """To be given to ``FPDF.output``; every font of the document is one of ``pdf_fonts``."""
+
+    def _add_fonts(self, *_: Any) -> dict[int, PDFFont | PDFType3Font]:
+        embedded: dict[int, PDFFont | PDFType3Font] = {
+            font.i: self._embedded(font) for font in self.fpdf.fonts.values() if isinstance(font, TTFFont)
+        }
+        # fpdf2 remembers every glyph of every document until it is told to forget.
+        SubsetMap.pick.cache_clear()
+        SubsetMap.get_glyph.cache_clear()
+        return embedded
+
+    def _embedded(self, font: TTFFont) -> PDFFont:
+        # Code 0 stands for what a font lacks; fpdf2 gives it a glyph that may be anything.
+        used = {code: glyph for glyph, code in font.subset.items() if glyph is not None and code}
+        cut = fonts.cut(Face(font.fontkey), frozenset(glyph.glyph_id for glyph in used.values()))
+
+        places = bytearray(2 * (max(used) + 1))
+        for code, glyph in used.items():
+            struct.pack_into(">H", places, 2 * code, cut.places[glyph.glyph_id])
+        name = f"{_tag(places)}+{font.name}"
+
+        program = copy.copy(cut.stream)
+        descriptor = font.desc
+        descriptor.font_name = Name(name)
+        # Every attribute of such an object becomes an entry of it in the file: /FontFile2.
+        setattr(descriptor, "font_file2", program)  # noqa: B010
+        characters = PDFFont("CIDFontType2", name, d_w=descriptor.missing_width, w=_widths(used))
+        characters.c_i_d_system_info = CIDSystemInfo()
+        characters.font_descriptor = descriptor
+        characters.c_i_d_to_g_i_d_map = PDFContentStream(bytes(places), compress=True)
+
+        whole = PDFFont("Type0", name, encoding="Identity-H")
+        whole.descendant_fonts = PDFArray([characters])
+        whole.to_unicode = PDFContentStream(_meanings(used), compress=True)
+        for part in (
+            *(program, descriptor, characters.c_i_d_system_info, characters.c_i_d_to_g_i_d_map),
+            *(characters, whole.to_unicode, whole),
+        ):
+            self._add_pdf_obj(part, "fonts")
+        return whole
+
+
+def _tag(places: bytearray) -> str:
+    """Six capital letters that tell one subset from another."""
+    number = crc32(places)
+    return "".join(chr(65 + (number >> 5 * place) % 26) for place in range(6))
+
+
+def _widths(used: dict[int, Any]) -> str:
+    """Each run of neighbouring codes with its widths."""
+    runs: list[list[str]] = []
+    last = -2
+    for code in sorted(used):
+        if code != last + 1:
+            runs.append([f"{code} ["])
+        runs[-1].append(f"{round(used[code].glyph_width)} ")
+        last = code
+    return f"[{' '.join(''.join(run) + ']' for run in runs)}]"
+
+
+def _meanings(used: dict[int, Any]) -> bytes:
+    """Which text each code stands for: what makes the document searchable and lets text be copied."""
+    lines = [
+        f"<{code:04X}> <{''.join(map(chr, glyph.unicode)).encode('utf-16-be').hex().upper()}>\n"
+        for code, glyph in sorted(used.items())
+        if glyph.unicode
+    ]
+    blocks = (lines[start : start + _CODES_A_BLOCK] for start in range(0, len(lines), _CODES_A_BLOCK))
+    listed = "".join(f"{len(block)} beginbfchar\n{''.join(block)}endbfchar\n" for block in blocks)
+    return (
+        "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n"
+        "/CIDSystemInfo <</Registry (Adobe) /Ordering (UCS) /Supplement 0>> def\n"
+        "/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n"
+        "1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n"
+        f"{listed}endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend"
+    ).encode("ascii")

@@ -1,0 +1,82 @@
+"""Reports as CSV: the published four columns, and the long variant that explains every charge."""
+
+from collections.abc import Iterator
+
+from sqlalchemy.orm import Session
+
+from billing_core.csv_text import cell, harmless, quoted
+from billing_core.money import PRICE_PLACES, QUANTITY_PLACES, decimal_places
+from billing_core.reports import contents
+from billing_core.reports.exports import rows
+from billing_core.reports.exports.rows import trimmed
+from billing_core.reports.queries import Report
+
+LONG_COLUMNS = (
+    "order_number",
+    "reference_number",
+    "order_date",
+    "status",
+    "ship_to_name",
+    "ship_to_address",
+    "service_code",
+    "service_name",
+    "cost_type",
+    "quantity",
+    "unit_price",
+    "tier",
+    "bound",
+    "condition",
+    "currency",
+    "amount",
+)
+
+_LINES_A_CHUNK = 2_000
+
+
+def short(session: Session, report: Report) -> Iterator[bytes]:
+    """``order_id,service_id,service_name,amount``, names in quotes and amounts with the currency's digits.
+
+    Written by hand: the name repeats and the rest are integers, never negative, so that a million lines need no
+    writer that looks at every cell.
+    """
+    names = rows.service_names(session, report)
+    middle = {service_id: f",{service_id},{quoted(harmless(name))}," for service_id, name in names.items()}
+    unit, ends = _line_ends(report.currency)
+    yield b"order_id,service_id,service_name,amount\r\n"
+    for batch in rows.batches(session, rows.charges(report)):
+        yield "".join(
+            [
+                f"{order_id}{middle[service_id]}{minor // unit}{ends[minor % unit]}"
+                for order_id, service_id, minor in batch
+            ]
+        ).encode()
+
+
+def long(session: Session, report: Report) -> Iterator[bytes]:
+    """One line a charge with its order, quantity, price, tier, bound and condition (``LONG_COLUMNS``)."""
+    codes = rows.service_codes(session)
+    services = {
+        total.service_id: f",{cell(codes[total.service_id])},{cell(total.service_name)},{total.cost_type},"
+        for total in contents.service_totals(session, report)
+    }
+    unit, ends = _line_ends(report.currency)
+    lines = [",".join(LONG_COLUMNS) + "\r\n"]
+    for order, charges in rows.by_order(session, report, rows.explained_charges(report)):
+        _, number, reference, day, status, name, address, *_ = order
+        start = ",".join((cell(number), cell(reference), day.isoformat(), status, cell(name), cell(address)))
+        lines += [
+            f"{start}{services[service_id]}{trimmed(quantity, QUANTITY_PLACES)},{trimmed(price, PRICE_PLACES)},"
+            f"{tier or ''},{bound or ''},{cell(matched) if matched else ''},"
+            f"{report.currency},{minor // unit}{ends[minor % unit]}"
+            for _, service_id, quantity, price, tier, bound, matched, minor in charges
+        ]
+        if len(lines) > _LINES_A_CHUNK:
+            yield "".join(lines).encode()
+            lines.clear()
+    yield "".join(lines).encode()
+
+
+def _line_ends(currency: str) -> tuple[int, list[str]]:
+    """How many minor units one major unit has, and for each remainder the end of a line: ``.00`` to ``.99``."""
+    unit, ends = rows.endings(decimal_places(currency))
+    return unit, [f"{end}\r\n" for end in ends]

@@ -1,0 +1,93 @@
+"""A report in the words of the published envelope dialect, the browser front end's, written piece by piece.
+
+Its orders go by their numbers and say what was shipped to whom; each service cost says what it was counted from.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from billing_core.money import QUANTITY_PLACES, decimal_places
+from billing_core.reports import contents
+from billing_core.reports.contents import ServiceTotal
+from billing_core.reports.exports import rows
+from billing_core.reports.exports.json import instant, json_members, json_object, json_text
+from billing_core.reports.exports.rows import scaled, trimmed
+from billing_core.reports.queries import Report
+
+
+def detail(session: Session, report: Report) -> Iterator[bytes]:
+    """The whole report: header, orders with their services, totals by service."""
+    places = decimal_places(report.currency)
+    totals = sorted(contents.service_totals(session, report), key=lambda total: total.service_id)
+    # The header without its closing brace: the orders and the totals follow.
+    yield f'{json_object(header(report))[:-1]}, "orders": ['.encode()
+    yield from json_members(
+        _orders(session, report, totals, places), end=f'], "service_totals": {_totals(totals, places)}}}'
+    )
+
+
+def header(report: Report) -> Mapping[str, str]:
+    """What the dialect says of a report in any case, as members of JSON."""
+    made_at = json_text(instant(report.created_at))
+    return {
+        "id": json_text(report.uuid),
+        "customer": str(report.customer_id),
+        "customer_name": json_text(report.customer_name),
+        "start_date": json_text(report.period_start.isoformat()),
+        "end_date": json_text(report.period_end.isoformat()),
+        "total_amount": scaled(report.total_minor, decimal_places(report.currency)),
+        "generated_at": made_at,
+        "output_format": json_text(report.output_format),
+        "created_at": made_at,
+        "created_by": json_text(report.created_by),
+    }
+
+
+def _orders(session: Session, report: Report, totals: Sequence[ServiceTotal], places: int) -> Iterator[str]:
+    """Each order as an object. What surrounds the amount and quantity of a cost repeats, and is made once."""
+    starts = {
+        total.service_id: f'{{"service_id": {total.service_id}, "service_name": {json_text(total.service_name)}'
+        for total in totals
+    }
+    ends = {total.service_id: f'"cost_type": {json_text(total.cost_type)}}}' for total in totals}
+    for order, charges in rows.by_order(session, report, rows.counted_charges(report)):
+        costs = ", ".join(
+            f'{starts[service_id]}, "amount": {scaled(minor, places)}, '
+            f'"quantity": {trimmed(quantity, QUANTITY_PLACES)}, {ends[service_id]}'
+            for _, service_id, quantity, minor in charges
+        )
+        yield _order(order, costs, places)
+
+
+def _order(order: Row[*tuple[Any, ...]], costs: str, places: int) -> str:
+    return json_object(
+        {
+            "order_id": json_text(order.order_number),
+            "transaction_date": json_text(order.order_date.isoformat()),
+            "status": json_text(order.status.capitalize()),
+            "ship_to_name": json_text(order.ship_to_name),
+            "ship_to_address": json_text(order.ship_to_address),
+            "total_items": trimmed(order.total_items, QUANTITY_PLACES),
+            "line_items": str(order.line_items),
+            "services": f"[{costs}]",
+            "total_amount": scaled(order.total_minor, places),
+        }
+    )
+
+
+def _totals(totals: Sequence[ServiceTotal], places: int) -> str:
+    return json_object(
+        {
+            str(total.service_id): json_object(
+                {
+                    "name": json_text(total.service_name),
+                    "amount": scaled(total.amount_minor, places),
+                    "order_count": str(total.order_count),
+                }
+            )
+            for total in totals
+        }
+    )

@@ -1,0 +1,141 @@
+"""Reports as files. Everything comes in chunks from a server-side cursor: the session stays open until the last one."""
+
+import enum
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from billing_core.csv_text import marked_for_excel
+from billing_core.errors import Invalid
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.reports import queries
+from billing_core.reports.exports import csv as exports_csv
+from billing_core.reports.exports import json as exports_json
+from billing_core.reports.exports import pdf, xlsx
+from billing_core.reports.exports.zip import zipped
+from billing_core.reports.queries import Report
+
+# What one ZIP may hold; more would keep a connection busy for as long as a whole year's reports take.
+MOST_IN_ONE_ZIP = 500
+
+
+class Format(enum.StrEnum):
+    CSV = "csv"
+    JSON = "json"
+    XLSX = "xlsx"
+    PDF = "pdf"
+
+
+class Variant(enum.StrEnum):
+    """Of the CSV: the four columns of the published document, or one line a charge with all that explains it."""
+
+    SHORT = "short"
+    LONG = "long"
+
+
+MEDIA_TYPES = {
+    Format.CSV: "text/csv; charset=utf-8",
+    Format.JSON: "application/json",
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Format.PDF: "application/pdf",
+}
+_WRITERS: dict[Format, Callable[[Session, Report], Iterator[bytes]]] = {
+    Format.CSV: exports_csv.short,
+    Format.JSON: exports_json.detail,
+    Format.XLSX: xlsx.workbook,
+    Format.PDF: pdf.document,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file on its way. ``chunks`` reads from the session that made it."""
+
+    file_name: str
+    media_type: str
+    chunks: Iterator[bytes]
+
+
+def download(
+    session: Session,
+    actor: Actor,
+    report_id: int | str,
+    output_format: str,
+    *,
+    variant: str = Variant.SHORT,
+    for_excel: bool = False,
+) -> Download:
+    """One report as a file. ``for_excel`` marks a CSV as UTF-8 in the way that Excel understands.
+
+    NotFound where there is no such report or this actor may not know of it, Invalid for a format we do not write.
+    """
+    actor.require(Permission.EXPORT)
+    wanted, kind = _format(output_format), _variant(variant)
+    report = queries.one(session, actor, report_id)
+    chunks = _written(session, report, wanted, kind, for_excel)
+    suffix = "_long" if _is_long(wanted, kind) else ""
+    return Download(f"billing_report_{report.id}{suffix}.{wanted}", MEDIA_TYPES[wanted], chunks)
+
+
+def chunks(
+    session: Session, actor: Actor, report_id: int | str, output_format: str, *, variant: str = Variant.SHORT
+) -> Iterator[bytes]:
+    """The file of ``download`` alone, for whoever writes it somewhere."""
+    return download(session, actor, report_id, output_format, variant=variant).chunks
+
+
+def archive(
+    session: Session,
+    actor: Actor,
+    report_ids: Sequence[int],
+    output_format: str,
+    *,
+    variant: str = Variant.SHORT,
+    for_excel: bool = False,
+) -> Download:
+    """Several reports as one ZIP, in the order asked for; refuses the whole when one of them cannot be seen."""
+    actor.require(Permission.EXPORT)
+    wanted, kind = _format(output_format), _variant(variant)
+    chosen = list(dict.fromkeys(report_ids))
+    if not 0 < len(chosen) <= MOST_IN_ONE_ZIP:
+        raise Invalid(
+            f"Choose between 1 and {MOST_IN_ONE_ZIP} reports for one ZIP", fields={"ids": "too many, or none at all"}
+        )
+    reports = [queries.one(session, actor, report_id) for report_id in chosen]
+    files = (
+        (_name_in_archive(report, wanted), report.created_at, _written(session, report, wanted, kind, for_excel))
+        for report in reports
+    )
+    return Download("billing_reports.zip", "application/zip", zipped(files))
+
+
+def _written(session: Session, report: Report, wanted: Format, kind: Variant, for_excel: bool) -> Iterator[bytes]:
+    write = exports_csv.long if _is_long(wanted, kind) else _WRITERS[wanted]
+    chunks = write(session, report)
+    return marked_for_excel(chunks) if for_excel and wanted is Format.CSV else chunks
+
+
+def _is_long(wanted: Format, kind: Variant) -> bool:
+    return wanted is Format.CSV and kind is Variant.LONG
+
+
+def _format(text: str) -> Format:
+    try:
+        return Format(text)
+    except ValueError:
+        raise Invalid(f"Invalid format: {text}", fields={"format": f"one of {', '.join(Format)}"}) from None
+
+
+def _variant(text: str) -> Variant:
+    try:
+        return Variant(text)
+    except ValueError:
+        raise Invalid(f"Invalid variant: {text}", fields={"variant": f"one of {', '.join(Variant)}"}) from None
+
+
+def _name_in_archive(report: Report, wanted: Format) -> str:
+    """Such as ``2025-10-01_Brooklyn-Bean_17.csv``: sorts by period, and says whose it is."""
+    customer = re.sub(r"\W+", "-", report.customer_name).strip("-")[:60]
+    return f"{report.period_start}_{customer}_{report.id}.{wanted}"

@@ -1,0 +1,187 @@
+"""A report as a PDF to read, print and send: totals by service, open questions, orders."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from babel.dates import format_date
+from sqlalchemy.orm import Session
+
+from billing_core.businesses.models import Business
+from billing_core.businesses.queries import default_business
+from billing_core.dates import Period, day_in, last_of_month
+from billing_core.money import Money
+from billing_core.pdf_layout.page import ACCENT, MUTED
+from billing_core.reports import contents
+from billing_core.reports.contents import ServiceTotal
+from billing_core.reports.exports.pdf_paper import Column, ReportPaper
+from billing_core.reports.queries import Report
+from billing_core.reports.wording import cost_type_words, question_words
+
+# Beyond these nobody reads on paper: the file says how many there are and which files have them all.
+MOST_ORDERS = 1_000
+MOST_QUESTIONS = 100
+_LOCALE = "en_GB"
+
+_TOTALS = (
+    Column("Service", 48),
+    Column("Charged", 42),
+    Column("Quantity", 21, right=True),
+    Column("Orders", 17, right=True),
+    Column("Share", 18),
+    Column("Amount", 28, right=True),
+)
+_ORDERS = (
+    Column("Date", 21),
+    Column("Order", 28),
+    Column("Reference", 28),
+    Column("Ship to", 60),
+    Column("Items", 14, right=True),
+    Column("Amount", 23, right=True),
+)
+_QUESTIONS = (Column("Order", 34), Column("Question", 72), Column("Service", 38), Column("SKU", 30))
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """Who says what to whom."""
+
+    report: Report
+    business: Business
+
+
+def document(session: Session, report: Report) -> Iterator[bytes]:
+    """The whole file: its table of pages comes last, so it leaves in one piece. ``MOST_ORDERS`` bounds it."""
+    business = default_business(session)
+    paper = ReportPaper(f"{business.name} · {report.customer_name} · Report {report.id}", made_at=report.created_at)
+    paper.set_title(f"Billing report {report.id}: {report.customer_name}, {report.period}")
+    paper.set_author(business.name)
+    paper.add_page()
+    _letterhead(paper, _Head(report, business))
+    _totals(paper, report, contents.service_totals(session, report))
+    if report.question_count:
+        _questions(paper, session, report)
+    _orders(paper, session, report)
+    yield paper.finished()
+
+
+def _letterhead(paper: ReportPaper, head: _Head) -> None:
+    report, business = head.report, head.business
+    paper.put(paper.l_margin, paper.t_margin, business.name, size=10.5, bold=True)
+    address = [line for line in business.address.splitlines() if line.strip()]
+    if business.tax_id:
+        address.append(f"Tax id {business.tax_id}")
+    for number, line in enumerate(address[:6], 1):
+        paper.put(paper.l_margin, paper.t_margin + 4.4 * number, line, size=8, color=MUTED)
+    paper.set_y(paper.t_margin + 4.4 * (len(address[:6]) + 1) + 8)
+
+    top = paper.get_y()
+    paper.put(paper.l_margin, top + 2.5, "Billing report", size=24, bold=True)
+    paper.put(paper.right, top - 1.5, f"Total, {report.currency}", size=8, color=MUTED, align="R")
+    paper.put(paper.right, top + 3, f"{report.total.amount:,}", size=22, bold=True, color=ACCENT, align="R")
+    paper.set_y(top + 15)
+    paper.rule(ACCENT, 0.7)
+    paper.set_y(paper.get_y() + 4)
+    _facts(paper, head)
+    if report.superseded_at is not None:
+        paper.note(f"This version no longer counts: report {report.superseded_by_id} has replaced it.")
+
+
+def _facts(paper: ReportPaper, head: _Head) -> None:
+    report = head.report
+    made_on = day_in(head.business.time_zone, report.created_at)
+    version = f"No. {report.id}" + (f", version {report.version}" if report.version > 1 else "")
+    columns = (
+        ("Customer", report.customer_name, 52),
+        ("Period", _period(report.period), 44),
+        ("Report", version, 38),
+        ("Made", f"{_day(made_on)}\nby {report.created_by}", 40),
+    )
+    top = paper.get_y()
+    left, lowest = paper.l_margin, top
+    for label, value, width in columns:
+        paper.put(left, top, label, size=8, color=MUTED)
+        lowest = max(lowest, paper.put_paragraph(left, top + 4.6, width - 4, value, size=9.5))
+        left += width
+    paper.set_y(lowest + 7)
+
+
+def _totals(paper: ReportPaper, report: Report, totals: Sequence[ServiceTotal]) -> None:
+    paper.heading("Totals by service")
+    if not totals:
+        paper.muted_line("No order of this period was charged.")
+        return
+    paper.table_header(_TOTALS)
+    for total in totals:
+        amount = Money(total.amount_minor, report.currency).amount
+        cells = (
+            total.service_name,
+            cost_type_words(total.cost_type),
+            _decimal(total.quantity),
+            f"{total.order_count:,}",
+            "",
+            f"{amount:,}",
+        )
+        top = paper.row(_TOTALS, cells)
+        paper.bar(_TOTALS, 4, top, of=total.amount_minor, whole=report.total_minor)
+    cells = ("Total", "", "", f"{report.order_count:,}", "", f"{report.total.amount:,} {report.currency}")
+    paper.closing_row(_TOTALS, cells)
+
+
+def _questions(paper: ReportPaper, session: Session, report: Report) -> None:
+    counted = contents.question_totals(session, report)
+    paper.heading("Open questions")
+    paper.muted_line("Not billed, because something is missing that a person must settle:")
+    for kind, count in counted.items():
+        paper.bullet(f"{question_words(kind)}: {count:,}")
+    paper.set_y(paper.get_y() + 2)
+    paper.table_header(_QUESTIONS)
+    for question in contents.questions(session, report, limit=MOST_QUESTIONS):
+        cells = (question.order_number, question_words(question.kind), question.service_name or "", question.sku)
+        paper.row(_QUESTIONS, cells)
+    if report.question_count > MOST_QUESTIONS:
+        paper.muted_line(f"The first {MOST_QUESTIONS} of {report.question_count:,}; the workbook has all of them.")
+    paper.end_table()
+
+
+def _orders(paper: ReportPaper, session: Session, report: Report) -> None:
+    paper.heading("Orders")
+    if not report.order_count:
+        paper.muted_line("There was no order to bill in this period.")
+        return
+    if report.order_count > MOST_ORDERS:
+        paper.muted_line(
+            f"The first {MOST_ORDERS:,} of {report.order_count:,} orders by day. "
+            "The totals above are of all of them; the CSV, JSON and XLSX files list every one."
+        )
+    paper.table_header(_ORDERS)
+    for order in contents.orders(session, report, limit=MOST_ORDERS):
+        amount = Money(order.total_minor, report.currency).amount
+        ship_to = ", ".join(part for part in (order.ship_to_name, order.ship_to_address) if part)
+        cells = (
+            _day(order.order_date),
+            order.order_number,
+            order.reference_number,
+            ship_to,
+            _decimal(order.total_items),
+            f"{amount:,}",
+        )
+        paper.row(_ORDERS, cells)
+    paper.end_table()
+
+
+def _day(day: date) -> str:
+    return str(format_date(day, "d MMM y", locale=_LOCALE))
+
+
+def _period(period: Period) -> str:
+    """``October 2026`` for a whole month, else both days."""
+    if period.start.day == 1 and period.end == last_of_month(period.start):
+        return str(format_date(period.start, "MMMM y", locale=_LOCALE))
+    return f"{_day(period.start)} –\n{_day(period.end)}"
+
+
+def _decimal(value: Decimal) -> str:
+    trimmed = value.normalize()
+    return f"{trimmed:,.{max(0, -int(trimmed.as_tuple().exponent))}f}"

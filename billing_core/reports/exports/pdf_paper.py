@@ -1,0 +1,133 @@
+"""The paper that reports are set on: headings, tables over pages, the line at the foot of each page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing_core.pdf_layout.page import ACCENT, INK, LINE, MUTED, TINT, WARNING, Color, Paper
+
+_ROW = 6.2
+_PADDING = 1.2
+_FOOT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``width`` in millimetres; all of a table's together fill the 174 between the margins."""
+
+    title: str
+    width: float
+    right: bool = False
+
+
+class ReportPaper(Paper):
+    """``foot`` says at the foot of each page whose report it is."""
+
+    def __init__(self, foot: str, *, made_at: datetime) -> None:
+        super().__init__(made_at=made_at)
+        self.b_margin = _FOOT
+        self._foot = foot
+        self._open_table: Sequence[Column] = ()
+
+    def header(self) -> None:
+        """A table that goes on shows its columns again."""
+        if self._open_table:
+            self._columns(self._open_table)
+
+    def footer(self) -> None:
+        foot = self.fitting(self._foot, self.epw - 30, size=7.5)
+        self.put(self.right, self.h - 13, foot, size=7.5, color=MUTED, align="R")
+
+    def finished(self) -> bytes:
+        """The file, now that the number of pages is known."""
+        self.number_pages("Page {page} of {pages}", self.l_margin, self.h - 13, size=7.5)
+        return self.content()
+
+    def heading(self, text: str) -> None:
+        # A heading stays with what follows it.
+        self._room_for(28)
+        self.put(self.l_margin, self.get_y() + 4.5, text, size=12.5, bold=True)
+        self.set_y(self.get_y() + 11)
+
+    def muted_line(self, text: str) -> None:
+        self._text(text, color=MUTED, indent=0, gap=1.5)
+
+    def bullet(self, text: str) -> None:
+        self._room_for(4.8)
+        self.put(self.l_margin, self.get_y(), "•", size=8.5)
+        self._text(text, indent=4)
+
+    def note(self, text: str) -> None:
+        self._text(text, color=WARNING, bold=True, gap=2)
+
+    # -- tables --------------------------------------------------------------------------------------------------
+
+    def table_header(self, columns: Sequence[Column]) -> None:
+        """Begins a table; its header is repeated on every page until ``end_table``."""
+        self._open_table = columns
+        self._columns(columns)
+
+    def row(self, columns: Sequence[Column], cells: Sequence[str]) -> float:
+        """One line of cells, each cut to its column; returns the line's upper edge."""
+        self._room_for(_ROW)
+        top = float(self.get_y())
+        self._cells(columns, cells, size=8.5)
+        self.rule(LINE, 0.1)
+        return top
+
+    def closing_row(self, columns: Sequence[Column], cells: Sequence[str]) -> None:
+        """The sum below a table, in bold, which ends it."""
+        self._cells(columns, cells, size=9, bold=True)
+        self.end_table()
+
+    def end_table(self) -> None:
+        self._open_table = ()
+        self.set_y(self.get_y() + 4)
+
+    def bar(self, columns: Sequence[Column], index: int, top: float, *, of: int, whole: int) -> None:
+        """A bar in that column of the row at ``top``: how much ``of`` is of the ``whole``."""
+        left = self.l_margin + sum(column.width for column in columns[:index]) + _PADDING
+        width = columns[index].width - 2 * _PADDING
+        self.set_fill_color(*TINT)
+        self.rect(left, top + 2.1, width, 2, style="F")
+        if whole and of:
+            self.set_fill_color(*ACCENT)
+            self.rect(left, top + 2.1, max(0.3, width * of / whole), 2, style="F")
+
+    def _columns(self, columns: Sequence[Column]) -> None:
+        self.set_fill_color(*TINT)
+        self.rect(self.l_margin, self.get_y(), self.epw, _ROW, style="F")
+        self._cells(columns, [column.title for column in columns], size=8, bold=True, color=MUTED)
+
+    def _cells(
+        self,
+        columns: Sequence[Column],
+        cells: Sequence[str],
+        *,
+        size: float,
+        bold: bool = False,
+        color: Color = INK,
+    ) -> None:
+        left, top = self.l_margin, self.get_y()
+        for column, text in zip(columns, cells, strict=True):
+            room = column.width - 2 * _PADDING
+            if column.right:
+                fitting_size = self.shrunk(text, room, size=size, bold=bold)
+                right = left + column.width - _PADDING
+                self.put(right, top + 1.6, text, size=fitting_size, bold=bold, color=color, align="R")
+            else:
+                cut = self.fitting(text, room, size=size, bold=bold)
+                self.put(left + _PADDING, top + 1.6, cut, size=size, bold=bold, color=color)
+            left += column.width
+        self.set_y(top + _ROW)
+
+    def _text(self, text: str, *, color: Color = INK, bold: bool = False, indent: float = 0, gap: float = 0) -> None:
+        for line in self.lines(text, self.epw - indent, size=8.5, bold=bold):
+            self._room_for(4.8)
+            self.put(self.l_margin + indent, self.get_y(), line, size=8.5, bold=bold, color=color)
+            self.set_y(self.get_y() + 4.8)
+        self.set_y(self.get_y() + gap)
+
+    def _room_for(self, height: float) -> None:
+        if self.get_y() + height > self.bottom:
+            self.add_page()

@@ -1,0 +1,1 @@
+"""Bill runs: the reports of several customers over one period."""

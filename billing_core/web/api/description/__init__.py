@@ -1,0 +1,1 @@
+"""The description of the APIs, for programs and for people."""

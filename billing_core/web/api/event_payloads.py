@@ -1,0 +1,27 @@
+"""What subscribers are told of: invoices and reports as the published APIs show them."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from billing_core.dates import utc_now
+from billing_core.errors import NotFound
+from billing_core.identity import SYSTEM
+from billing_core.invoices import queries as invoices
+from billing_core.reports import queries as reports
+from billing_core.web.api.invoices.routes import published
+from billing_core.web.api.reports import plain
+
+
+def rendered(session: Session, kind: str, identity: int) -> dict[str, Any] | None:
+    """The object of an event as it is now; None where there is none (any more)."""
+    try:
+        match kind:
+            case "invoice":
+                return published(session, invoices.one(session, SYSTEM, identity), now=utc_now())
+            case "report":
+                shown: dict[str, Any] = plain.listed([reports.one(session, SYSTEM, identity)])[0]
+                return shown
+    except NotFound:
+        pass
+    return None

@@ -1,0 +1,174 @@
+"""The published invoices API, /api/invoices: each route asks one service and answers in the document's words."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Annotated, Any, Final
+
+from fastapi import Header, HTTPException, Path, Query, Request
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from billing_core import runtime
+from billing_core.businesses import queries as businesses
+from billing_core.dates import day_in, utc_now
+from billing_core.errors import Invalid, NotFound
+from billing_core.identity import Actor
+from billing_core.invoices import by_email, issuing, queries
+from billing_core.invoices.lifecycle import InvoiceStatus
+from billing_core.invoices.lists import keyset
+from billing_core.invoices.rows import InvoiceView
+from billing_core.payments import status_changes
+from billing_core.web.api.access import CurrentCaller, Reading, Transaction
+from billing_core.web.api.exact_json import ExactJSON, written
+from billing_core.web.api.invoices import bodies
+from billing_core.web.api.invoices import responses as shown
+from billing_core.web.api.paging import next_page
+from billing_core.web.api.routing import router as described_router
+
+router = described_router(prefix="/api/invoices", tags=["Invoices"])
+
+DEFAULT_LIMIT: Final = 50
+MOST_AT_ONCE: Final = 100
+_JSON = "application/json"
+
+InvoiceId = Annotated[str, Path(alias="id", description="The invoice's id", examples=["inv_xyz789"])]
+IfMatch = Annotated[str | None, Header(alias="If-Match", description="Only while the invoice's `ETag` is this one")]
+IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="304 while the `ETag` is this one")]
+
+
+@router.post("", status_code=201, response_model=shown.Invoice, responses=shown.CREATED, summary="Create an invoice")
+def create_invoice(caller: CurrentCaller, session: Transaction, wanted: bodies.NewInvoice) -> Response:
+    """A numbered draft. The customer is found by the e-mail address within the business, or added."""
+    now = utc_now()
+    with _refused_in_its_words():
+        invoice = by_email.create(session, caller.actor, wanted.addressed(), now=now)
+    answer = _answer(session, caller.actor, invoice.public_id, now=now, status=201)
+    answer.headers["Location"] = f"/api/invoices/{invoice.public_id}"
+    return answer
+
+
+@router.get("", response_model=shown.InvoiceList, responses=shown.LISTED, summary="List a business's invoices")
+def list_invoices(
+    request: Request,
+    caller: CurrentCaller,
+    business_id: Annotated[str, Query(description="The business, from `GET /api/businesses`", examples=["biz_abc123"])],
+    status: Annotated[InvoiceStatus | None, Query(description="Only those of this status")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = DEFAULT_LIMIT,
+    starting_after: Annotated[str, Query(description="The `invoice_id` that the page before ended with")] = "",
+) -> Response:
+    """The newest first; the `Link` header leads to those that follow."""
+    # Opened here: as a dependency it would change threads twice, which takes longer than the list.
+    with runtime.sessions()() as session:
+        business = issuing.business(session, caller.actor, business_id)
+        today = day_in(business.time_zone, utc_now())
+        found = keyset.page(
+            session, caller.actor, business.id, status=status, after=starting_after, today=today, limit=limit + 1
+        )
+    rows = found[:limit]
+    answer = {
+        "invoices": [bodies.listed(row, business_id) for row in rows],
+        "count": len(rows),
+        "business_id": business_id,
+        "filter": {"status": status, "limit": limit},
+    }
+    return ExactJSON(answer, headers=next_page(request, rows[-1].public_id) if len(found) > limit else None)
+
+
+@router.get("/{id}", response_model=shown.Invoice, responses=shown.READ, summary="Get an invoice with its lines")
+def get_invoice(
+    caller: CurrentCaller, session: Reading, invoice_id: InvoiceId, if_none_match: IfNoneMatch = None
+) -> Response:
+    """One invoice; its `ETag` makes later changes safe."""
+    answer = _answer(session, caller.actor, invoice_id, now=utc_now())
+    if if_none_match is not None and _names(if_none_match, answer.headers["ETag"], weakly=True):
+        return Response(status_code=304, headers={"ETag": answer.headers["ETag"]})
+    return answer
+
+
+@router.patch("/{id}", response_model=shown.Invoice, responses=shown.CHANGED, summary="Update an invoice")
+def update_invoice(
+    caller: CurrentCaller,
+    session: Transaction,
+    invoice_id: InvoiceId,
+    wanted: bodies.InvoiceChanges,
+    if_match: IfMatch = None,
+) -> Response:
+    """Change details before payment, then the status: all of it or nothing."""
+    now, status = utc_now(), wanted.wanted_status()
+    found = one(session, caller.actor, invoice_id)
+    today = _today(session, found, now)
+    if if_match is not None:
+        status_changes.locked(session, caller.actor, found.id, status)
+        _require_match(session, caller.actor, invoice_id, if_match, now=now)
+    with _refused_in_its_words():
+        status_changes.update(session, caller.actor, found.id, wanted.details(), status, now=now, today=today)
+    return _answer(session, caller.actor, invoice_id, now=now)
+
+
+@router.delete("/{id}", response_model=shown.InvoiceCancelled, responses=shown.ENDED, summary="Cancel an invoice")
+def cancel_invoice(
+    caller: CurrentCaller, session: Transaction, invoice_id: InvoiceId, if_match: IfMatch = None
+) -> Response:
+    """Nothing is asked for any more; the invoice keeps its number and document. A paid one is refunded instead."""
+    now = utc_now()
+    found = one(session, caller.actor, invoice_id)
+    if if_match is not None:
+        status_changes.locked(session, caller.actor, found.id)
+        _require_match(session, caller.actor, invoice_id, if_match, now=now)
+    status_changes.cancel(session, caller.actor, found.id, now=now, today=_today(session, found, now))
+    return ExactJSON({"message": "Invoice cancelled successfully", "invoice_id": found.public_id})
+
+
+def one(session: Session, actor: Actor, invoice_id: str) -> InvoiceView:
+    """The invoice with this public id; programs know no other."""
+    if not invoice_id.startswith("inv_"):
+        raise NotFound(f"There is no invoice {invoice_id}")
+    return queries.one(session, actor, invoice_id)
+
+
+def _answer(session: Session, actor: Actor, invoice_id: str, *, now: datetime, status: int = 200) -> Response:
+    """The invoice as it is now, with the tag of exactly this."""
+    body, tag = _written(session, one(session, actor, invoice_id), now)
+    return Response(body, status, headers={"ETag": tag}, media_type=_JSON)
+
+
+def published(session: Session, found: InvoiceView, *, now: datetime) -> dict[str, Any]:
+    """The invoice as programs read it, with the status that it has on its business's day."""
+    business = businesses.one(session, found.business_id)
+    today = day_in(business.time_zone, now)
+    return bodies.invoice(found, queries.lines(session, found.id), business.public_id, today)
+
+
+def _written(session: Session, found: InvoiceView, now: datetime) -> tuple[bytes, str]:
+    body = written(published(session, found, now=now))
+    # The version alone would not do: a day that passes makes an invoice overdue, and a link that ends is no version.
+    return body, f'"{found.version}-{hashlib.sha256(body).hexdigest()[:16]}"'
+
+
+def _require_match(session: Session, actor: Actor, invoice_id: str, if_match: str, *, now: datetime) -> None:
+    """Nobody has changed the invoice since the caller read it; its row is locked, so that nobody will."""
+    _, tag = _written(session, one(session, actor, invoice_id), now)
+    if not _names(if_match, tag):
+        raise HTTPException(412, "The invoice has changed since you read it. Read it again.")
+
+
+def _names(header: str, tag: str, *, weakly: bool = False) -> bool:
+    """Is the tag among those of the header? (RFC 9110, 13.1)"""
+    named = [one.strip() for one in header.split(",")]
+    if weakly:
+        named = [one.removeprefix("W/") for one in named]
+    return "*" in named or tag in named
+
+
+def _today(session: Session, found: InvoiceView, now: datetime) -> date:
+    return day_in(businesses.one(session, found.business_id).time_zone, now)
+
+
+@contextmanager
+def _refused_in_its_words() -> Iterator[None]:
+    try:
+        yield
+    except Invalid as refused:
+        raise bodies.in_words_of_the_document(refused) from None

@@ -1,0 +1,1 @@
+"""What every request to the APIs passes: credentials, limits, safe repetition."""

@@ -1,0 +1,134 @@
+"""What every request to the APIs passes first: how large it is, who asks, and how often."""
+
+import time
+from collections.abc import Mapping
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from billing_core.dates import utc_now
+from billing_core.errors import Forbidden
+from billing_core.web.api import problems
+from billing_core.web.api.access import SAFE_METHODS, SCOPE_KEY, Caller, find_caller
+from billing_core.web.api.middleware import rate_limit
+from billing_core.web.api.problems import Problem
+from billing_core.web.failures import route_of
+from billing_core.web.metrics import method_of
+
+LARGEST_BODY = 1024 * 1024
+# What is there for those who have not shown yet who they are.
+OPEN = frozenset({"/api/v1/auth/token", "/api/openapi.json", "/api/docs"})
+_log = structlog.get_logger()
+
+
+class Door:
+    """ASGI middleware around the APIs. Leaves the Caller in the scope; nobody else gets past, but to what is OPEN."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: Mapping[str, str] = {}
+        status, began = 0, time.perf_counter()
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).update(headers)
+            await send(message)
+
+        try:
+            caller, problem, headers = await run_in_threadpool(_judge, scope)
+            await self._let_in(scope, receive, send_with_headers, caller, problem)
+        except OperationalError:
+            # Outside the routes, which answer for themselves: while finding the caller, or the kept answer.
+            if status:
+                raise
+            await problems.busy(scope)(scope, receive, send_with_headers)
+        finally:
+            if scope["method"] not in SAFE_METHODS or status >= 400:
+                _write_down(scope, status, time.perf_counter() - began)
+
+    async def _let_in(
+        self, scope: Scope, receive: Receive, send: Send, caller: Caller | None, problem: Problem | None
+    ) -> None:
+        if problem is not None:
+            return await problems.answer(scope, problem)(scope, receive, send)
+        if caller is not None:
+            scope[SCOPE_KEY] = caller
+        body = await _body(scope, receive)
+        if body is None:
+            too_large = problems.of_status(413, f"The body is larger than {LARGEST_BODY // 1024} KiB")
+            return await problems.answer(scope, too_large)(scope, receive, send)
+        return await self.app(scope, once_more(body, receive), send)
+
+
+def _write_down(scope: Scope, status: int, seconds: float) -> None:
+    """What programs changed, or were refused. By route and number: no address, name or text that somebody sent."""
+    caller = scope.get(SCOPE_KEY)
+    _log.info(
+        "api request",
+        method=method_of(scope),
+        route=route_of(scope),
+        status=status,
+        caller=caller.limit_key if isinstance(caller, Caller) else "",
+        milliseconds=round(seconds * 1000),
+    )
+
+
+def _judge(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, str]]:
+    """Who asks, why they are refused if they are, and the headers that the answer bears in any case."""
+    problem: Problem | None = None
+    caller: Caller | None = None
+    is_open = scope["path"] in OPEN
+    try:
+        caller = None if is_open else find_caller(scope, now=utc_now())
+    except Forbidden as error:
+        problem = problems.of_error(error)
+    count = rate_limit.count(caller.limit_key if caller else f"address:{_address(scope)}")
+    if count.wait:
+        said = f"Request was throttled. Expected available in {count.wait} seconds."
+        problem = problems.of_status(429, said)
+    elif caller is None and problem is None and not is_open:
+        problem = problems.of_status(401)
+    return caller, problem, count.headers
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes | None:
+    """The whole body; None where it is larger than any that we take."""
+    declared = Headers(scope=scope).get("content-length", "0")
+    if declared.isdecimal() and int(declared[:20]) > LARGEST_BODY:
+        return None
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > LARGEST_BODY:
+            return None
+        if not message.get("more_body", False):
+            break
+    return b"".join(parts)
+
+
+def once_more(body: bytes, receive: Receive) -> Receive:
+    """A body that was read already, once; then whatever comes, such as that nobody waits any more."""
+    waiting = [body]
+
+    async def again() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return again
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""

@@ -1,0 +1,49 @@
+"""How often a program may ask: 100 times a minute and 10 times a second, each key and each person for itself."""
+
+import math
+import time
+from dataclasses import dataclass
+
+from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits.strategies import MovingWindowRateLimiter
+
+from billing_core.web import rate_limiter
+
+PER_MINUTE = RateLimitItemPerMinute(100, namespace="api-minute")
+PER_SECOND = RateLimitItemPerSecond(10, namespace="api-second")
+HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Where somebody stands. ``reset``: the second of the epoch at which more is free. ``wait`` 0: go ahead."""
+
+    limit: int
+    remaining: int
+    reset: int
+    wait: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        told = dict(zip(HEADERS, map(str, (self.limit, self.remaining, self.reset)), strict=True))
+        return told | ({"Retry-After": str(self.wait)} if self.wait else {})
+
+
+def count(limit_key: str) -> Count:
+    """Count one more request. One that is refused is not counted, so that waiting helps."""
+    return rate_limiter.counted(lambda limiter: _counted(limiter, limit_key))
+
+
+def _counted(limiter: MovingWindowRateLimiter, limit_key: str) -> Count:
+    refused: RateLimitItem | None = None
+    if not limiter.test(PER_MINUTE, limit_key):
+        refused = PER_MINUTE
+    elif not limiter.hit(PER_SECOND, limit_key):
+        refused = PER_SECOND
+    elif not limiter.hit(PER_MINUTE, limit_key):
+        refused = PER_MINUTE
+    reset, remaining = limiter.get_window_stats(PER_MINUTE, limit_key)
+    wait = 0
+    if refused is not None:
+        wait = max(1, math.ceil(limiter.get_window_stats(refused, limit_key).reset_time - time.time()))
+    return Count(PER_MINUTE.amount, max(0, remaining), math.ceil(reset), wait)

@@ -1,0 +1,1 @@
+"""The published reports API, in both dialects."""

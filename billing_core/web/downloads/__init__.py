@@ -1,0 +1,1 @@
+"""Files for the signed-in, streamed under the permissions of their session."""

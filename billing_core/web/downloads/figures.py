@@ -1,0 +1,49 @@
+"""The rows behind any figure as a file, streamed under the permissions of the signed-in session."""
+
+from dataclasses import replace
+from datetime import date
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime
+from sqlalchemy.orm import Session
+from starlette.responses import StreamingResponse
+
+from billing_core import catalogue
+from billing_core.businesses.queries import default_business
+from billing_core.dates import Period, day_in, utc_now
+from billing_core.errors import Invalid
+from billing_core.figures import Scope
+from billing_core.reports.exports import lists
+from billing_core.reports.exports.files import Download
+from billing_core.web.access import CurrentActor
+from billing_core.web.downloads.reports import ForExcel, Id, Text
+from billing_core.web.streaming import streamed
+
+router = APIRouter(prefix="/downloads")
+
+
+@router.get("/figures/{key}.csv")
+def rows_of_figure(
+    key: str,
+    actor: CurrentActor,
+    start_date: date | None = None,
+    end_date: date | None = None,
+    currency: Text | None = None,
+    customer_id: Id | None = None,
+    known_at: AwareDatetime | None = None,
+    as_at: date | None = None,
+    today: date | None = None,
+    excel: ForExcel = False,
+) -> StreamingResponse:
+    """The rows whose sum a figure is, within the limits that its panel shows."""
+    if (start_date is None) != (end_date is None):
+        raise Invalid("A period needs both its days", fields={"end_date" if start_date else "start_date": "is missing"})
+    period = Period(start_date, end_date) if start_date and end_date else None
+    limits = Scope(period, currency, customer_id, known_at, as_at, today)
+
+    def rows(session: Session) -> Download:
+        here = limits if today else replace(limits, today=day_in(default_business(session).time_zone, utc_now()))
+        figure, asked = catalogue.asked(actor, key, here)
+        return lists.figure(session, actor, figure, asked, for_excel=excel)
+
+    return streamed(rows)

@@ -1,0 +1,67 @@
+"""Customers' statements and the ageing as files, streamed under the permissions of the signed-in session."""
+
+import re
+from dataclasses import replace
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+from sqlalchemy.orm import Session
+from starlette.responses import StreamingResponse
+
+from billing_core.businesses.queries import default_business
+from billing_core.dates import Period, day_in, utc_now
+from billing_core.errors import NotFound
+from billing_core.figures import Scope
+from billing_core.money import currency_code
+from billing_core.receivables import exporting
+from billing_core.receivables.statement import Wanted
+from billing_core.reports.exports.files import Download
+from billing_core.web.access import CurrentActor
+from billing_core.web.downloads.reports import ForExcel, Id, Text
+from billing_core.web.streaming import streamed
+
+router = APIRouter(prefix="/downloads")
+
+
+@router.get("/statements/{name}")
+def statement(
+    name: str,
+    actor: CurrentActor,
+    start_date: date,
+    end_date: date,
+    currency: Annotated[str, Query(max_length=3, pattern="^[A-Za-z]{3}$")],
+    business_id: Id | None = None,
+    known_at: AwareDatetime | None = None,
+    excel: ForExcel = False,
+    inline: bool = False,
+) -> StreamingResponse:
+    """``7.csv`` or ``7.pdf``: the statement of customer 7; ``inline``: shown in the page instead of saved."""
+    found = re.fullmatch(r"([0-9]{1,9})\.(csv|pdf)", name)
+    if found is None:
+        raise NotFound("There is no such statement")
+    wanted = Wanted(int(found[1]), currency_code(currency), Period(start_date, end_date), business_id, known_at)
+    if found[2] == "pdf":
+        return streamed(lambda session: exporting.statement_as_pdf(session, actor, wanted), inline=inline)
+    return streamed(lambda session: exporting.statement_as_csv(session, actor, wanted, for_excel=excel))
+
+
+@router.get("/ageing.csv")
+def aged(
+    actor: CurrentActor,
+    as_at: date | None = None,
+    known_at: AwareDatetime | None = None,
+    currency: Text | None = None,
+    customer_id: Id | None = None,
+    order_by: Text = "-overdue",
+    excel: ForExcel = False,
+) -> StreamingResponse:
+    """What each customer owes by age: now, or as at a day and as it was known then."""
+    limits = Scope(currency=currency, customer_id=customer_id, known_at=known_at, as_at=as_at)
+
+    def rows(session: Session) -> Download:
+        asked = replace(limits, today=day_in(default_business(session).time_zone, utc_now()))
+        return exporting.ageing_as_csv(session, actor, asked, order_by=order_by, for_excel=excel)
+
+    return streamed(rows)

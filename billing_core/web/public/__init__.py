@@ -1,0 +1,1 @@
+"""What customers see without signing in: their invoice, and where they pay it."""

@@ -1,0 +1,123 @@
+"""The customer's own page of an invoice, ``/i/{token}``: whoever has the link may see it, without signing in."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from fastapi import APIRouter, Request
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+from starlette.responses import RedirectResponse, Response
+
+from billing_core import runtime
+from billing_core.businesses import logo
+from billing_core.businesses.queries import default_business
+from billing_core.dates import day_in, utc_now
+from billing_core.errors import Conflict, NotFound
+from billing_core.invoices import after_sending, payment_links, queries, visits
+from billing_core.invoices.documents import document, exporting
+from billing_core.reports.exports.files import Download
+from billing_core.settings import settings
+from billing_core.web import forms
+from billing_core.web.public.invoice_sheet import Sheet, sheet
+from billing_core.web.public.problems import PRIVATE, not_found, too_often, wait_seconds
+from billing_core.web.public.visitors import by_the_customer
+from billing_core.web.streaming import streamed
+
+router = APIRouter(prefix="/i")
+
+_log = structlog.get_logger()
+
+_GET_AND_HEAD: Final = ["GET", "HEAD"]
+
+
+@router.api_route("/{token}", methods=_GET_AND_HEAD)
+def page(request: Request, token: str) -> Response:
+    """What the invoice says and what is still to be paid. The customer's first look at it marks it as viewed."""
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
+    try:
+        with runtime.sessions()() as session:
+            drawn = _sheet(session, token)
+    except NotFound:
+        return not_found(request)
+    if by_the_customer(request):
+        _note(token, after_sending.mark_viewed)
+    facts: dict[str, Any] = {"language": drawn.language, "sheet": drawn, "token": token, "words": drawn.words}
+    response = forms.plain_page(request, "public_invoice.html", **facts)
+    response.headers.update(PRIVATE)
+    return response
+
+
+@router.api_route("/{token}/pdf", methods=_GET_AND_HEAD)
+def pdf(request: Request, token: str) -> Response:
+    """The document, as it was mailed."""
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
+    try:
+        response: Response = streamed(lambda session: _document(session, token))
+    except NotFound:
+        return not_found(request)
+    if by_the_customer(request):
+        _note(token, after_sending.mark_viewed)
+        _note(token, visits.mark_downloaded)
+    response.headers.update(PRIVATE)
+    return response
+
+
+@router.api_route("/{token}/pay", methods=_GET_AND_HEAD)
+def pay(request: Request, token: str) -> Response:
+    """To where it can be paid now, however often its payment link was replaced since the mail; else to the invoice."""
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
+    try:
+        with runtime.sessions()() as session:
+            payable = payment_links.active_token(session, queries.by_token(session, token).id)
+    except NotFound:
+        return not_found(request)
+    return RedirectResponse(f"/pay/{payable}" if payable else f"/i/{token}", 303, headers=dict(PRIVATE))
+
+
+@router.api_route("/{token}/logo", methods=_GET_AND_HEAD)
+def picture(request: Request, token: str) -> Response:
+    """The logo of the business that sent the invoice."""
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
+    try:
+        with runtime.sessions()() as session:
+            found = logo.of(session, queries.by_token(session, token).business_id)
+            if found is None:
+                raise NotFound("This business has no logo")
+            return Response(found.content, media_type=found.media_type, headers=PRIVATE)
+    except NotFound:
+        return not_found(request)
+
+
+@router.api_route("/{rest:path}", methods=_GET_AND_HEAD)
+def nothing(request: Request) -> Response:
+    """An address that was cut off or mistyped."""
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
+    return not_found(request)
+
+
+def _sheet(session: Session, token: str) -> Sheet:
+    found = queries.by_token(session, token)
+    zone = default_business(session).time_zone
+    paid_on = day_in(zone, found.paid_at) if found.paid_at else None
+    said = document.of_invoice(session, found.id, address=settings().address)
+    return sheet(found, said, today=day_in(zone, utc_now()), paid_on=paid_on)
+
+
+def _document(session: Session, token: str) -> Download:
+    found = queries.by_token(session, token)
+    return exporting.invoice(session, visits.customer_of(found), found.id, address=settings().address)
+
+
+def _note(token: str, mark: Callable[..., bool]) -> None:
+    """The customer sees the invoice also while a large import holds the database: the next visit is noted then."""
+    try:
+        with runtime.sessions().begin() as session:
+            mark(session, token, now=utc_now())
+    except (Conflict, OperationalError) as error:
+        _log.warning("a customer's visit could not be noted", kind=type(error).__name__)

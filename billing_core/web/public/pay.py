@@ -1,0 +1,214 @@
+"""Where a customer pays, ``/pay/{token}``: leads on to the gateway, or is the sandbox's own page.
+
+Whoever has the link may pay. The sandbox's card is looked at and forgotten: it is neither kept nor logged.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+import structlog
+from fastapi import APIRouter, Form, Request
+from sqlalchemy.exc import OperationalError
+from starlette.responses import RedirectResponse, Response
+
+from billing_core import runtime
+from billing_core.businesses.queries import default_business
+from billing_core.dates import day_in, utc_now
+from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.identity import Actor
+from billing_core.jobs import outbox_delivery
+from billing_core.languages.formats import writing
+from billing_core.online_payments import configured
+from billing_core.online_payments.links import checkout
+from billing_core.online_payments.links.checkout import Checkout, Step
+from billing_core.online_payments.sandbox import cards as sandbox_cards
+from billing_core.online_payments.sandbox import gateway
+from billing_core.online_payments.sandbox.cards import TEST_CARDS, Outcome
+from billing_core.settings import settings
+from billing_core.web import forms
+from billing_core.web.public.invoice_sheet import words_of
+from billing_core.web.public.pay_words import WORDS
+from billing_core.web.public.problems import PRIVATE, not_found, too_often, wait_seconds
+from billing_core.web.public.visitors import by_the_customer
+
+router = APIRouter(prefix="/pay")
+_log = structlog.get_logger()
+Text = Annotated[str, Form(max_length=64)]
+
+_GET_AND_HEAD: Final = ["GET", "HEAD"]
+# Without the other header, which would hide from us that a form which is sent is our own.
+_WITH_A_FORM: Final = {"X-Robots-Tag": PRIVATE["X-Robots-Tag"]}
+# So often, two seconds apart, the page looks whether the gateway has told us.
+_LOOKS: Final = 30
+
+
+@router.api_route("/{token}", methods=_GET_AND_HEAD)
+def page(request: Request, token: str) -> Response:
+    """The gateway's page, or the sandbox's; what became of the link where nobody can pay by it."""
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
+    try:
+        found = _found(token)
+    except NotFound:
+        return not_found(request, WORDS)
+    if found.step is not Step.PAYABLE:
+        return _said(request, token, found)
+    if by_the_customer(request):
+        _note_click(found.link_id)
+    if not found.sandbox:
+        return RedirectResponse(found.url, 303, headers=dict(PRIVATE))
+    return _card_form(request, token, found)
+
+
+@router.api_route("/{token}/done", methods=_GET_AND_HEAD)
+def done(request: Request, token: str, looks: int = 0) -> Response:
+    """Where the gateway sends whoever has paid. Looks again by itself until we have heard of it."""
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
+    try:
+        found = _found(token)
+    except NotFound:
+        return not_found(request, WORDS)
+    response = _said(request, token, found)
+    if found.step in (Step.PAYABLE, Step.CONFIRMING) and 0 <= looks < _LOOKS:
+        response.headers["Refresh"] = f"2; url=/pay/{token}/done?looks={looks + 1}"
+    return response
+
+
+@router.post("/{token}", dependencies=[forms.OwnForm])
+def pay(request: Request, token: str, number: Text = "", expiry: Text = "", cvc: Text = "") -> Response:
+    """The sandbox takes a test card."""
+    found = _to_pay(request, token)
+    if isinstance(found, Response):
+        return found
+    try:
+        outcome = sandbox_cards.outcome(number, expiry, cvc, today=_today())
+    except Invalid as error:
+        return _card_form(request, token, found, status=400, problems=error.fields)
+    if outcome is Outcome.AUTHENTICATION:
+        return _drawn(request, "pay_bank.html", found, token=token)
+    return _tried(request, token, found, outcome)
+
+
+@router.post("/{token}/bank", dependencies=[forms.OwnForm])
+def authenticate(request: Request, token: str, answer: Text = "") -> Response:
+    """The cardholder's answer to their bank, which the sandbox plays too."""
+    found = _to_pay(request, token)
+    if isinstance(found, Response):
+        return found
+    return _tried(request, token, found, Outcome.SUCCEEDS if answer == "confirm" else Outcome.AUTHENTICATION)
+
+
+@router.api_route("/{rest:path}", methods=_GET_AND_HEAD)
+def nothing(request: Request) -> Response:
+    """An address that was cut off or mistyped."""
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
+    return not_found(request, WORDS)
+
+
+def _tried(request: Request, token: str, found: Checkout, outcome: Outcome) -> Response:
+    customer = Actor(None, found.charge.customer_name or "The customer", frozenset())
+    try:
+        with runtime.sessions().begin() as session:
+            charge = gateway.pay(session, customer, found.link_id, outcome, now=utc_now())
+            succeeded = charge.succeeded
+    except Conflict:
+        return _to(f"/pay/{token}")
+    outbox_delivery.nudge()
+    if succeeded:
+        return _to(f"/pay/{token}/done")
+    return _card_form(request, token, found, status=402, failure=f"failed_{outcome.value}")
+
+
+def _found(token: str) -> Checkout:
+    with runtime.sessions()() as session:
+        return checkout.by_token(session, token, mode=configured.mode(settings()), now=utc_now())
+
+
+def _to_pay(request: Request, token: str) -> Checkout | Response:
+    """What a form of the sandbox pays, or what its sender is answered instead."""
+    if wait := wait_seconds(request):
+        return too_often(request, wait)
+    try:
+        found = _found(token)
+    except NotFound:
+        return not_found(request, WORDS)
+    if not found.sandbox:
+        return not_found(request, WORDS)
+    return found if found.step is Step.PAYABLE else _to(f"/pay/{token}")
+
+
+def _today() -> date:
+    with runtime.sessions()() as session:
+        return day_in(default_business(session).time_zone, utc_now())
+
+
+def _note_click(link_id: int) -> None:
+    """The customer gets to the payment also while a large import holds the database: this click is not counted."""
+    try:
+        with runtime.sessions().begin() as session:
+            checkout.note_click(session, link_id, now=utc_now())
+    except OperationalError as error:
+        _log.warning("a click on a payment link could not be noted", kind=type(error).__name__)
+
+
+def _card_form(
+    request: Request,
+    token: str,
+    found: Checkout,
+    *,
+    status: int = 200,
+    problems: Mapping[str, str] | None = None,
+    failure: str = "",
+) -> Response:
+    """``problems``: what is wrong with which field; ``failure``: why the last card did not pay."""
+    cards = [(" ".join(number[at : at + 4] for at in range(0, 16, 4)), kind) for number, kind in TEST_CARDS.items()]
+    wrong = [name for name in ("number", "expiry", "cvc") if name in (problems or {})]
+    first = wrong[0] if wrong else "number" if failure else ""
+    facts = {"problems": problems or {}, "failure": failure, "first": first, "cards": cards}
+    return _drawn(request, "pay.html", found, status=status, token=token, **facts)
+
+
+def _said(request: Request, token: str, found: Checkout) -> Response:
+    """What became of the payment."""
+    step = Step.CONFIRMING if found.step is Step.PAYABLE else found.step
+    again = f"/pay/{token}" if found.step is Step.PAYABLE else ""
+    status = 410 if step is Step.ENDED else 200
+    shown = _shown(found) | {"said": step.value, "again": again}
+    response = forms.plain_page(request, "pay_said.html", status=status, **shown)
+    response.headers.update(PRIVATE)
+    return response
+
+
+def _drawn(request: Request, template: str, found: Checkout, *, status: int = 200, **facts: Any) -> Response:
+    """A page with a form."""
+    response = forms.page(request, template, status=status, **_shown(found), **facts)
+    response.headers.update(_WITH_A_FORM)
+    return response
+
+
+def _shown(found: Checkout) -> dict[str, Any]:
+    """What every page of the payment can say, in the customer's language."""
+    write = writing(found.language)
+    charge = found.charge
+    return {
+        "language": write.language,
+        "words": words_of(write.language) | WORDS[write.language],
+        "found": found,
+        "amount": write.money(charge.amount_minor, charge.currency),
+        "lines": [
+            (
+                line.name,
+                write.quantity(Decimal(line.quantity)) if line.quantity > 1 else "",
+                write.money(line.unit_minor * line.quantity, charge.currency),
+            )
+            for line in charge.lines
+        ],
+    }
+
+
+def _to(path: str) -> Response:
+    return RedirectResponse(path, 303, headers=dict(PRIVATE))

@@ -1,0 +1,75 @@
+"""Outgoing webhooks: which programs of others are told what happens here, and what they were told."""
+
+import streamlit as st
+
+from billing_core.dates import utc_now
+from billing_core.identity import Permission
+from billing_core.outgoing_webhooks import queries, service
+from billing_core.outgoing_webhooks.models import Subscriber
+from billing_core.outgoing_webhooks.service import Wanted
+from billing_core.settings import settings
+from pages.admin_sections.webhook_endpoint import EVENTS, draw, named_events
+from pages.ui import context, formats, messages, tables
+from pages.ui.reads import Reader
+
+actor = context.require(Permission.SUBSCRIBER_WRITE)
+zone = Reader(actor).company.time_zone
+private_allowed = settings().allow_private_webhooks
+
+
+def opened(row: Subscriber) -> None:
+    st.query_params["subscriber"] = str(row.id)
+
+
+st.title("Outgoing webhooks", anchor=False)
+st.caption(
+    "Other programs can be told when something happens here: each event is sent to their address, signed, and tried "
+    "again for a day until it is taken."
+)
+
+with st.expander("New address", icon=":material/add_link:"), st.form("register", border=False, width=640):
+    url = st.text_input(
+        "Address", key="subscriber_url", placeholder="https://erp.example.com/hooks/billing", max_chars=1000
+    )
+    events = st.multiselect(
+        "Events", [*EVENTS], format_func=EVENTS.__getitem__, key="subscriber_events", placeholder="All of them"
+    )
+    description = st.text_input("What it is for", key="subscriber_description", max_chars=service.LONGEST_DESCRIPTION)
+    if not private_allowed:
+        st.caption(
+            "Only addresses on the internet that begin with https://. `BILLING_ALLOW_PRIVATE_WEBHOOKS` lifts that."
+        )
+    added = st.form_submit_button("Add the address", type="primary", key="subscriber_add")
+if added:
+    with context.transaction() as session:
+        wanted = Wanted(url, tuple(events), description)
+        made = service.register(session, actor, wanted, private_allowed=private_allowed, now=utc_now())
+        st.query_params["subscriber"] = str(made.id)
+    messages.say("Added. Copy the signing secret for the program that receives the events.")
+    st.rerun()
+
+chosen = st.query_params.get("subscriber", "")
+if chosen.isdecimal() and len(chosen) < 10:
+    draw(actor, int(chosen), zone, private_allowed=private_allowed)
+
+with context.reading() as session:
+    rows = service.every(session, actor)
+    failed = queries.failed_counts(session, actor)
+if not rows:
+    st.info("No program is told of anything yet. Add its address with “New address”.", icon=":material/webhook:")
+    st.stop()
+tables.show(
+    rows,
+    [
+        tables.text("Address", "url"),
+        tables.computed("Events", named_events),
+        tables.text("What it is for", "description"),
+        tables.computed("Failed", lambda row: formats.count(failed[row.id]) if row.id in failed else ""),
+        tables.instant("Added", "created_at", zone),
+        tables.text("Added by", "created_by"),
+    ],
+    key="subscribers",
+    alt="The addresses that are told of events",
+    opens=opened,
+)
+st.caption("Click an address to see its signing secret and what it was told.")

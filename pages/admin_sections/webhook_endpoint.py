@@ -1,0 +1,175 @@
+"""One address that is told of events: its secret, what it was told, and its end."""
+
+import streamlit as st
+
+from billing_core.dates import utc_now
+from billing_core.identity import Actor
+from billing_core.outbox import service as outbox
+from billing_core.outbox.models import MessageState
+from billing_core.outgoing_webhooks import queries, service
+from billing_core.outgoing_webhooks.models import EventType, Subscriber
+from billing_core.outgoing_webhooks.queries import DeliveryRow
+from billing_core.outgoing_webhooks.service import Wanted
+from billing_core.outgoing_webhooks.signing import HEADER, secret_of
+from billing_core.settings import settings
+from pages.outbox_sections import wording
+from pages.ui import context, filters, formats, messages, tables
+from pages.ui.text import md
+
+EVENTS = {
+    EventType.INVOICE_CREATED.value: "Invoice created",
+    EventType.INVOICE_UPDATED.value: "Invoice changed",
+    EventType.INVOICE_SENT.value: "Invoice sent",
+    EventType.INVOICE_VIEWED.value: "Invoice viewed by the customer",
+    EventType.INVOICE_OVERDUE.value: "Invoice overdue",
+    EventType.INVOICE_PAID.value: "Invoice paid",
+    EventType.INVOICE_PAYMENT_FAILED.value: "Payment of an invoice failed",
+    EventType.INVOICE_REFUNDED.value: "Invoice refunded",
+    EventType.INVOICE_CANCELLED.value: "Invoice cancelled",
+    EventType.REPORT_GENERATED.value: "Report generated",
+}
+# Nobody recalls these: a person lays aside what failed.
+STATES = wording.STATES | {MessageState.RECALLED: ("Laid aside", "gray")}
+
+
+def named_events(row: Subscriber) -> str:
+    return ", ".join(EVENTS.get(event, event) for event in row.events) or "All"
+
+
+def draw(actor: Actor, subscriber_id: int, zone: str, *, private_allowed: bool) -> None:
+    """Everything about one address, and what an administrator can do about it."""
+    with context.reading() as session:
+        subscriber = service.one(session, actor, subscriber_id)
+    with st.container(border=True):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.subheader(md(subscriber.url), anchor=False, width="content")
+            st.button("Close", key="subscriber_close", on_click=_closed, type="tertiary", icon=":material/close:")
+        st.text(f"Signing secret: each message's header {HEADER} is made with it.")
+        secret = secret_of(settings().signing_key(), subscriber.public_id, subscriber.secret_turn)
+        if st.toggle("Show the secret", key="subscriber_show_secret"):
+            st.code(secret, language=None, wrap_lines=True)
+        with st.container(horizontal=True):
+            _ping(actor, subscriber)
+            _edit(actor, subscriber, private_allowed=private_allowed)
+            _rotate(actor, subscriber)
+            _remove(actor, subscriber)
+        _log(actor, subscriber, zone)
+
+
+def _ping(actor: Actor, subscriber: Subscriber) -> None:
+    if st.button("Send a test event", key="subscriber_ping", icon=":material/send:"):
+        with context.attempt("Put in: a test event. What became of it stands below in a moment.") as session:
+            service.ping(session, actor, subscriber.id, now=utc_now())
+
+
+def _edit(actor: Actor, subscriber: Subscriber, *, private_allowed: bool) -> None:
+    with st.popover("Change", icon=":material/edit:"), st.form("change_subscriber", border=False):
+        url = st.text_input("Address", subscriber.url, key="subscriber_new_url", max_chars=1000)
+        events = st.multiselect(
+            "Events",
+            [*EVENTS],
+            [event for event in subscriber.events if event in EVENTS],
+            format_func=EVENTS.__getitem__,
+            key="subscriber_new_events",
+            placeholder="All of them",
+        )
+        description = st.text_input(
+            "What it is for",
+            subscriber.description,
+            key="subscriber_new_description",
+            max_chars=service.LONGEST_DESCRIPTION,
+        )
+        if st.form_submit_button("Save", type="primary", key="subscriber_save"):
+            with context.attempt("Saved.") as session:
+                service.change(
+                    session,
+                    actor,
+                    subscriber.id,
+                    Wanted(url, tuple(events), description),
+                    private_allowed=private_allowed,
+                    drawn_from=subscriber.version,
+                    now=utc_now(),
+                )
+
+
+def _rotate(actor: Actor, subscriber: Subscriber) -> None:
+    with st.popover("New secret", icon=":material/autorenew:"):
+        st.text("The present secret signs nothing any more from the next message on.")
+        if st.button("Make a new secret", key="subscriber_rotate", type="primary"):
+            with context.attempt("The secret is a new one.") as session:
+                service.rotate(session, actor, subscriber.id, now=utc_now())
+
+
+def _remove(actor: Actor, subscriber: Subscriber) -> None:
+    with st.popover("Remove", icon=":material/link_off:"):
+        st.text("It is told of nothing any more, and what still waits does not leave.")
+        if st.button("Remove", key="subscriber_remove", type="primary"):
+            with context.transaction() as session:
+                service.remove(session, actor, subscriber.id, now=utc_now())
+            _closed()
+            messages.say("Removed.")
+            st.rerun()
+
+
+def _log(actor: Actor, subscriber: Subscriber, zone: str) -> None:
+    """Fresh on every run: messages change without anybody's doing."""
+    state = filters.choice(
+        "State",
+        [one.value for one in STATES],
+        key="told_state",
+        page_key="told_page",
+        names={one.value: label for one, (label, _) in STATES.items()},
+    )
+    states = (MessageState(state),) if state else ()
+    with context.reading() as session:
+        total = queries.delivery_count(session, actor, subscriber.id, states=states)
+    if not total:
+        st.info("Nothing was told yet." if not states else "No message is in this state.", icon=":material/outbox:")
+        return
+    _failed(actor, subscriber)
+    skipped = tables.pager(total, key="told_page", noun="message")
+    with context.reading() as session:
+        rows = queries.deliveries(session, actor, subscriber.id, states=states, limit=tables.PAGE_SIZE, offset=skipped)
+    tables.show(
+        rows,
+        [
+            tables.badge("State", lambda row: STATES[row.state][0], dict(STATES.values())),
+            tables.text("Event", "topic"),
+            tables.computed("Id", lambda row: row.event_id),
+            tables.computed("About", _about),
+            tables.instant("Happened", "created_at", zone),
+            *wording.delivery_columns(zone),
+        ],
+        key="told",
+        alt="What this address was told, the newest first",
+    )
+
+
+def _failed(actor: Actor, subscriber: Subscriber) -> None:
+    """What was tried for a day and not taken: once more, or never again."""
+    with context.reading() as session:
+        failed = queries.failed(session, actor, subscriber.id)
+    if not failed:
+        return
+    messages_of = formats.counted(len(failed), "failed message")
+    with st.container(horizontal=True):
+        if st.button(f"Send {messages_of} again", key="told_again", icon=":material/replay:"):
+            with context.attempt("They are tried again now.") as session:
+                outbox.retry(session, actor, failed, now=utc_now())
+        if st.button(
+            f"Lay {messages_of} aside",
+            key="told_lay_aside",
+            icon=":material/archive:",
+            help="They never leave, and are not counted on the overview any more.",
+        ):
+            with context.attempt("They are laid aside.") as session:
+                outbox.lay_aside(session, actor, failed, now=utc_now())
+
+
+def _about(row: DeliveryRow) -> str:
+    kind, identity = row.content.get("about", ["", ""])
+    return "test" if kind == "subscriber" else f"{kind} {identity}"
+
+
+def _closed() -> None:
+    st.query_params.pop("subscriber", None)

@@ -1,0 +1,242 @@
+"""The draft that lies open in this browser: what is stored, what has been typed since, and saving it.
+
+What is typed lives in the widgets. The desk knows what they began with and under which keys they are drawn, so that
+another draft, or another state of the same one, gets widgets of its own.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import streamlit as st
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.errors import BillingError, Conflict, Invalid
+from billing_core.identity import Actor
+from billing_core.invoices import queries, service
+from billing_core.invoices.content import terms
+from billing_core.invoices.content.content import Content, checked
+from billing_core.invoices.rows import InvoiceView
+from pages.invoice_editor_sections import rows
+from pages.invoice_editor_sections.rows import Row
+from pages.ui import formats, number_input
+
+_DESK, _TURN = "invoice_desk", "invoice_desk_turn"
+TEXTS = (
+    "customer_name",
+    "customer_email",
+    "customer_address",
+    "customer_tax_id",
+    "payment_terms",
+    "notes",
+    "reference",
+)
+# Nobody types so many lines between two runs: they were pasted, and the grid grows with them.
+_MANY_AT_ONCE = 3
+_CHOSEN = ("language", "currency", "issued_on", "due_on")
+
+
+@dataclass
+class Desk:
+    """``start``: what the widgets began with; ``saved``: what is stored, None before the first save.
+
+    ``drawn_from`` is the stored version that ``saved`` was read from.
+    """
+
+    turn: int
+    start: Content
+    rows: list[Row]
+    invoice_id: int | None = None
+    drawn_from: int = 0
+    saved: Content | None = None
+    saved_at: datetime | None = None
+    grid: int = 0
+    currency: str = ""
+    added: int = 0
+    # What the grid said in the run before, to know what one paste has changed.
+    lines: list[Row] = field(default_factory=list)
+    cut_up: bool = False
+    conflict: Conflict | None = None
+    refused: BillingError | None = None
+
+    def key(self, name: str) -> str:
+        return f"invoice_{self.turn}_{name}"
+
+    @property
+    def grid_key(self) -> str:
+        return self.key(f"lines_{self.grid}")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What the widgets say now. ``reasons``: why it cannot be saved, by field; ``content`` leaves out what is wrong."""
+
+    content: Content
+    rows: list[Row]
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        return not self.reasons
+
+
+def blank(start: Content) -> Desk:
+    """A new draft; the one that was begun before for the same customer, if it still lies there."""
+    desk = _kept()
+    if desk is not None and desk.invoice_id is None and desk.start == start and desk.key("notes") in st.session_state:
+        return desk
+    return _lay_out(Desk(_next_turn(), start, rows=[]))
+
+
+def of_invoice(invoice: InvoiceView, content: Content) -> Desk:
+    """A stored draft, with what has been typed into it here since."""
+    desk = _kept()
+    if desk is not None and desk.invoice_id == invoice.id and desk.key("notes") in st.session_state:
+        return desk
+    return _lay_out(_read(invoice, content))
+
+
+def forget() -> None:
+    """In a callback, or before a rerun: the next run reads what is stored."""
+    st.session_state.pop(_DESK, None)
+
+
+def read(desk: Desk) -> Typed:
+    """What the widgets say, checked; no widget need have been drawn yet."""
+    locale, state = formats.locale(), st.session_state
+    reasons: dict[str, str] = {}
+    lines_now = rows.edited(desk.rows, state.get(desk.grid_key))
+    desk.cut_up = not rows.redrawn(state.get(desk.grid_key)) and rows.cut_up(desk.lines or desk.rows, lines_now)
+    if desk.cut_up:
+        # Another grid, which says what stood there before the paste.
+        desk.rows, desk.grid, desk.added = rows.with_spare(desk.lines), desk.grid + 1, 0
+        lines_now = desk.rows
+    currency = state[desk.key("currency")]
+    added = rows.added(state.get(desk.grid_key))
+    pasted = added - desk.added >= _MANY_AT_ONCE
+    desk.added = added
+    if rows.redrawn(state.get(desk.grid_key)) or pasted or currency != desk.currency:
+        desk.rows, desk.grid, desk.currency = rows.with_spare(lines_now), desk.grid + 1, currency
+        lines_now, desk.added = desk.rows, 0
+    desk.lines = lines_now
+    filled = [row for row in lines_now if not row.untouched]
+
+    chosen: dict[str, Any] = {name: state[desk.key(name)] for name in (*TEXTS, *_CHOSEN)}
+    for name in ("issued_on", "due_on"):
+        if chosen[name] is None:
+            reasons[name] = "is needed"
+            chosen[name] = getattr(desk.start, name)
+    content = replace(
+        desk.start,
+        **{name: chosen[name] or "" for name in TEXTS},
+        **{name: chosen[name] for name in _CHOSEN},
+        discount_percent=_percent(state[desk.key("discount_percent")], reasons),
+        discount_minor=_amount(state[desk.key("discount_minor")], currency, reasons),
+        lines=tuple(rows.line_of(row, at, currency, locale, reasons) for at, row in enumerate(filled, start=1)),
+    )
+    try:
+        kept = checked(content)
+    except Invalid as refused:
+        # What could not be read was replaced by something harmless: its own reason says more.
+        reasons = {**refused.fields, **reasons}
+        kept = content
+    return Typed(kept, lines_now, reasons)
+
+
+def save(actor: Actor, desk: Desk, now_typed: Typed) -> bool:
+    """Store what differs, if all of it can be; whether anything was. What stands in the way stays on the desk."""
+    desk.conflict = desk.refused = None
+    if not now_typed.good or now_typed.content == desk.saved:
+        return False
+    now = utc_now()
+    try:
+        with runtime.sessions().begin() as session:
+            if desk.invoice_id is None:
+                invoice = service.create(session, actor, now_typed.content, now=now)
+            else:
+                invoice = service.edit(
+                    session, actor, desk.invoice_id, now_typed.content, drawn_from=desk.drawn_from, now=now
+                )
+            invoice_id, version = invoice.id, invoice.version
+    except Conflict as conflict:
+        desk.conflict = conflict
+        return False
+    except BillingError as refused:
+        desk.refused = refused
+        return False
+    desk.invoice_id, desk.drawn_from = invoice_id, version
+    desk.saved, desk.saved_at = now_typed.content, now
+    return True
+
+
+def keep_mine(actor: Actor, desk: Desk) -> None:
+    """In a callback: what is typed here replaces what somebody else has saved in between."""
+    if desk.invoice_id is None:
+        return
+    try:
+        with runtime.sessions()() as session:
+            desk.drawn_from = queries.one(session, actor, desk.invoice_id).version
+    except BillingError as gone:
+        desk.refused = gone
+
+
+def settle_due_date(desk: Desk) -> None:
+    """In a callback: the issue date or the terms have changed, and the due date follows them."""
+    issued_on = st.session_state[desk.key("issued_on")]
+    if issued_on is not None:
+        payment_terms = st.session_state[desk.key("payment_terms")] or ""
+        st.session_state[desk.key("due_on")] = terms.due_date(issued_on, payment_terms)
+
+
+def _kept() -> Desk | None:
+    found: Desk | None = st.session_state.get(_DESK)
+    return found
+
+
+def _read(invoice: InvoiceView, content: Content) -> Desk:
+    locale = formats.locale()
+    lines = [rows.row_of(line, content.currency, locale) for line in content.lines]
+    return Desk(_next_turn(), content, lines, invoice.id, invoice.version, content, invoice.updated_at)
+
+
+def _lay_out(desk: Desk) -> Desk:
+    """Give each widget what it begins with."""
+    locale = formats.locale()
+    desk.rows, desk.currency = rows.with_spare(desk.rows), desk.start.currency
+    for name in (*TEXTS, *_CHOSEN):
+        st.session_state[desk.key(name)] = getattr(desk.start, name)
+    st.session_state[desk.key("discount_percent")] = number_input.written(desk.start.discount_percent, locale)
+    st.session_state[desk.key("discount_minor")] = number_input.written_minor(
+        desk.start.discount_minor, desk.start.currency, locale
+    )
+    st.session_state[_DESK] = desk
+    return desk
+
+
+def _next_turn() -> int:
+    turn: int = st.session_state.get(_TURN, 0) + 1
+    st.session_state[_TURN] = turn
+    return turn
+
+
+def _percent(text: str | None, reasons: dict[str, str]) -> Decimal | None:
+    plain = (text or "").strip().removesuffix("%")
+    if not plain:
+        return None
+    try:
+        return number_input.number(plain, formats.locale())
+    except ValueError as reason:
+        reasons["discount_percent"] = str(reason)
+        return None
+
+
+def _amount(text: str | None, currency: str, reasons: dict[str, str]) -> int | None:
+    if not (text or "").strip():
+        return None
+    try:
+        return number_input.minor(text or "", currency, formats.locale())
+    except ValueError as reason:
+        reasons["discount_minor"] = str(reason)
+        return None

@@ -1,0 +1,119 @@
+"""What may still be changed on a sent invoice, and whether the customer is reminded of it."""
+
+from dataclasses import fields
+from datetime import timedelta
+
+import streamlit as st
+
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY, utc_now
+from billing_core.invoices import after_sending, service
+from billing_core.invoices.content.content import LONGEST
+from billing_core.invoices.rows import InvoiceView
+from billing_core.invoices.service import Details
+from billing_core.mailing import letters
+from pages.invoice_editor_sections.steps import attempt
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+_HOLD = timedelta(days=14)
+
+
+@st.dialog("Edit details", icon=":material/edit:")
+def details(invoice: InvoiceView) -> None:
+    """``invoice`` as it was when the dialog opened: a colleague's change in between is noticed."""
+    st.caption("Lines and amounts of a sent invoice do not change; a credit note puts right what is wrong in them.")
+    if invoice.payment_url:
+        st.caption(
+            "A change ends the payment link, which was issued for what the invoice says now: issue a new one then."
+        )
+    key = f"details_{invoice.id}_{invoice.version}"
+    name = st.text_input(
+        "Bill to", invoice.customer_name, max_chars=LONGEST["customer_name"], key=f"{key}_customer_name"
+    )
+    email = st.text_input("E-mail", invoice.customer_email, max_chars=254, key=f"{key}_customer_email")
+    due_on = st.date_input(
+        "Due date",
+        invoice.due_on,
+        min_value=invoice.issued_on,
+        max_value=LATEST_DAY,
+        required=True,
+        key=f"{key}_due_on",
+        help="A due date in the future takes “overdue” off the invoice.",
+    )
+    payment_terms = st.text_input(
+        "Payment terms", invoice.payment_terms, max_chars=LONGEST["payment_terms"], key=f"{key}_payment_terms"
+    )
+    notes = st.text_area("Notes", invoice.notes, max_chars=LONGEST["notes"], key=f"{key}_notes")
+    if st.button("Save details", type="primary", icon=":material/save:", key="save_details"):
+        actor = signed_in()
+        wanted = Details(name, email, due_on or invoice.due_on, payment_terms, notes)
+        shown = Details(*(getattr(invoice, field.name) for field in fields(Details)))
+        with attempt("Saved the details") as session:
+            service.update_details(
+                session,
+                actor,
+                invoice.id,
+                wanted,
+                now=utc_now(),
+                today=Reader(actor).today,
+                shown=shown,
+            )
+
+
+@st.dialog("Hold reminders", icon=":material/pause_circle:")
+def hold(invoice: InvoiceView) -> None:
+    actor = signed_in()
+    read = Reader(actor)
+    st.markdown(f"The customer is not reminded of {md(invoice.number)} until that day, the day included.")
+    until = st.date_input(
+        "Until",
+        invoice.held_until or read.today + _HOLD,
+        min_value=max(EARLIEST_DAY, read.today),
+        max_value=LATEST_DAY,
+        required=True,
+        key=f"hold_until_{invoice.id}",
+        width=180,
+    )
+    reason = st.text_input(
+        "Reason",
+        invoice.hold_reason,
+        key=f"hold_reason_{invoice.id}",
+        max_chars=200,
+        required=True,
+        placeholder="Such as: they dispute a line",
+    )
+    if st.button("Hold reminders", type="primary", key="do_hold"):
+        with attempt("Reminders are held") as session:
+            after_sending.hold(
+                session,
+                actor,
+                invoice.id,
+                until=until or read.today,
+                reason=reason,
+                now=utc_now(),
+                today=read.today,
+            )
+
+
+def release(invoice: InvoiceView) -> None:
+    with attempt("Reminders may go out again") as session:
+        after_sending.release(session, signed_in(), invoice.id, now=utc_now())
+
+
+@st.dialog("Mark as overdue", icon=":material/schedule:")
+def mark_overdue(invoice: InvoiceView) -> None:
+    st.markdown(
+        f"{md(invoice.number)} counts as overdue from now on, although its due date has not passed. Moving the due "
+        "date takes that back."
+    )
+    if st.button("Mark as overdue", type="primary", key="do_mark_overdue"):
+        with attempt("The invoice counts as overdue") as session:
+            after_sending.mark_overdue(session, signed_in(), invoice.id, now=utc_now())
+
+
+@st.dialog("The customer's link", icon=":material/link:")
+def link(invoice: InvoiceView) -> None:
+    st.markdown("Whoever has this link sees the invoice and can download it, without signing in.")
+    st.code(letters.invoice_link(invoice.token), language=None, wrap_lines=True)
+    st.caption("When the customer opens it for the first time, the invoice counts as viewed.")

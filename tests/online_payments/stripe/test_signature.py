@@ -1,0 +1,60 @@
+"""Who may tell us of payments: whoever knows the secret, now."""
+
+from datetime import timedelta
+
+import pytest
+
+from billing_core.dates import utc_now
+from billing_core.errors import Invalid
+from billing_core.online_payments.stripe import signature
+
+SECRET = "whsec_0123456789"
+PAYLOAD = '{"id": "evt_1", "type": "invoice.paid", "data": {"object": {"description": "Zürich"}}}'.encode()
+
+
+def signed(payload=PAYLOAD, *, secret=SECRET, ago=timedelta()):
+    return signature.signed(payload, secret, utc_now() - ago)
+
+
+def test_what_is_signed_is_read():
+    assert signature.verify(PAYLOAD, signed(), SECRET)["data"]["object"] == {"description": "Zürich"}
+
+
+def test_while_a_secret_is_rolled_either_signature_will_do():
+    """Stripe signs with the old and with the new one for a day."""
+    old = signed(secret="whsec_old").split("v1=")[1]
+    assert signature.verify(PAYLOAD, f"{signed()},v1={old}", SECRET)["id"] == "evt_1"
+    assert signature.verify(PAYLOAD, f"{signed()},v0={old}", SECRET)["id"] == "evt_1"
+
+
+def test_five_minutes_are_not_old_yet():
+    assert signature.verify(PAYLOAD, signed(ago=timedelta(seconds=290)), SECRET)
+
+
+@pytest.mark.parametrize(
+    ("payload", "header", "reason"),
+    [
+        (PAYLOAD, lambda: None, "missing"),
+        (PAYLOAD, lambda: "", "missing"),
+        (PAYLOAD, lambda: signed(secret="whsec_other"), "wrong"),
+        (PAYLOAD.replace(b"paid", b"void"), lambda: signed(), "wrong"),
+        (PAYLOAD + b" ", lambda: signed(), "wrong"),
+        (PAYLOAD, lambda: signed().replace("v1=", "v1=0"), "wrong"),
+        (PAYLOAD, lambda: signed(ago=timedelta(seconds=310)), "old"),
+        # Somebody without the secret makes an old one young.
+        (PAYLOAD, lambda: "t=9999999999," + signed(ago=timedelta(days=1)).split(",")[1], "wrong"),
+        (PAYLOAD, lambda: "nonsense", "malformed"),
+        (PAYLOAD, lambda: signed().replace("v1=", "v0="), "malformed"),
+        (PAYLOAD, lambda: "t=x,v1=y", "wrong"),
+        (PAYLOAD, lambda: "t=1,v1=" + "é" * 64, "malformed"),
+        (b"\xff\xfe", lambda: signed(), "malformed"),
+        (b"[]", lambda: signed(b"[]"), "malformed"),
+        (b"{", lambda: signed(b"{"), "malformed"),
+        (b"[" * 50_000, lambda: signed(b"[" * 50_000), "malformed"),
+        (b'{"id": 1, "type": "invoice.paid"}', lambda: signed(b'{"id": 1, "type": "invoice.paid"}'), "malformed"),
+        (b'{"id": "evt_1"}', lambda: signed(b'{"id": "evt_1"}'), "malformed"),
+    ],
+)
+def test_everything_else_is_refused_with_the_reason(payload, header, reason):
+    with pytest.raises(Invalid, match=f"^{reason}$"):
+        signature.verify(payload, header(), SECRET)

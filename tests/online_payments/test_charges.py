@@ -1,0 +1,134 @@
+"""What a gateway is asked to collect: always exactly what is due, as the invoice's own lines where that can be."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing_core.invoices.documents.document import InvoiceDocument
+from billing_core.invoices.models import InvoiceState
+from billing_core.online_payments.charges import charge_of, says_the_same
+from billing_core.online_payments.gateway import Charge, ChargeLine
+from tests.invoices.documents import a_document, a_line
+
+TODAY = date(2026, 3, 2)
+
+
+def charged(said: InvoiceDocument, **facts) -> Charge:
+    known = {"invoice_id": "inv_1", "link_id": "lnk_1", "return_url": "https://b.example/pay/x/done", "today": TODAY}
+    return charge_of(said, **known | facts)
+
+
+def test_the_invoices_lines_are_shown_again_with_the_tax_of_each_rate():
+    """3 × 20.00 and 1 × 100.00 at 19 %, 2 × 5.00 at 7 %: 170.00 and 30.40 and 0.70."""
+    said = a_document(
+        a_line("Boxes", "3", "20", "19"), a_line("Set-up", "1", "100", "19"), a_line("Tape", "2", "5", "7")
+    )
+
+    charge = charged(said)
+
+    assert charge.lines == (
+        ChargeLine("Boxes", 20_00, 3),
+        ChargeLine("Set-up", 100_00),
+        ChargeLine("Tape", 5_00, 2),
+        ChargeLine("Tax 7%", 70),
+        ChargeLine("Tax 19%", 30_40),
+    )
+    assert (charge.amount_minor, charge.currency, charge.invoice_number) == (201_10, "EUR", "INV-2026-007")
+    assert charge.description == "Invoice INV-2026-007 · Acme Fulfilment Ltd"
+
+
+def test_a_lines_name_is_one_line_in_which_numbers_stay_whole():
+    charge = charged(a_document(a_line(" 1\u202f450  articles,\n46\u00a0kg ", "1", "9.5")))
+    assert [line.name for line in charge.lines] == ["1\u202f450 articles, 46\u00a0kg"]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "minor", "name"),
+    [("2.5", "10", 25_00, "Hours (× 2.5)"), ("1000", "0.0123", 12_30, "Hours (× 1,000)"), ("1", "9.5", 9_50, "Hours")],
+    ids=["parts of a piece", "parts of a cent", "one"],
+)
+def test_a_line_that_is_no_whole_pieces_at_whole_cents_is_one_piece(quantity, price, minor, name):
+    assert charged(a_document(a_line("Hours", quantity, price))).lines == (ChargeLine(name, minor),)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        a_document(a_line("A", "1", "100"), discount_percent=Decimal(10)),
+        a_document(*[a_line(f"Line {place}") for place in range(21)]),
+        a_document(a_line("A"), a_line("Free", "1", "0")),
+        a_document(*[a_line("Third", "0.333", "1")] * 3),
+        replace(a_document(a_line("A", "1", "100")), paid_minor=40_00, due_minor=60_00),
+    ],
+    ids=["a discount on the whole", "too many lines", "a line of nothing", "a remainder", "paid in part"],
+)
+def test_what_cannot_be_shown_line_by_line_is_one_line(said):
+    (line,) = charged(said).lines
+
+    assert line == ChargeLine("Invoice INV-2026-007, amount due", said.due_minor)
+
+
+def test_a_draft_has_no_number_and_is_due_in_full():
+    said = a_document(a_line("A", "1", "0.005"), a_line("B", "1", "0.005"), number=None, state=InvoiceState.DRAFT)
+
+    # Shown as 0.01 each, and 0.01 together.
+    assert charged(said).lines == (ChargeLine("Invoice, amount due", 1),)
+
+
+def test_the_customer_reads_it_in_their_own_language():
+    said = a_document(a_line("Arbeit", "1.5", "10", "19"), language="de")
+
+    assert [line.name for line in charged(said).lines] == ["Arbeit (× 1,5)", "MwSt. 19\u00a0%"]
+
+
+def test_what_is_late_already_is_payable_by_tomorrow():
+    late, early = a_document(due_on=date(2026, 2, 1)), a_document(due_on=date(2026, 4, 1))
+
+    assert (charged(late).due_on, charged(early).due_on) == (date(2026, 3, 3), date(2026, 4, 1))
+
+
+def test_a_charge_is_stored_and_read_again_whole():
+    charge = charged(a_document(a_line("A", "3", "7", "19")))
+
+    assert Charge.of(charge.stored()) == charge
+
+
+def test_the_same_charge_by_another_link_says_the_same():
+    said = a_document()
+    first = charged(said)
+
+    assert says_the_same(first, charged(said, link_id="lnk_2", return_url="https://b.example/pay/y/done"))
+    assert not says_the_same(first, charged(replace(said, due_minor=said.due_minor - 1)))
+    assert not says_the_same(first, charged(a_document(a_line("Other work"))))
+
+
+prices = st.decimals(min_value=0, max_value=100_000, places=6)
+quantities = st.decimals(min_value=Decimal("0.000001"), max_value=10_000, places=6)
+shares = st.sampled_from([None, None, "5", "12.5", "100"])
+rates = st.sampled_from(["0", "7", "8.875", "19"])
+lines = st.builds(a_line, st.text(max_size=300), quantities, prices, rates, shares)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(lines, min_size=1, max_size=23),
+    st.sampled_from([None, None, Decimal("3.3")]),
+    st.sampled_from(["EUR", "JPY", "KWD"]),
+    st.integers(min_value=0, max_value=5),
+)
+def test_the_lines_always_add_up_to_what_is_due(listed, off, currency, paid):
+    said = a_document(*listed, discount_percent=off, currency=currency)
+    paid = min(paid, said.totals.total_minor)
+    said = replace(said, paid_minor=paid, due_minor=said.totals.total_minor - paid)
+
+    charge = charged(said)
+
+    assert sum(line.unit_minor * line.quantity for line in charge.lines) == charge.amount_minor == said.due_minor
+    assert len(charge.lines) <= 20
+    assert all(len(line.name) <= 250 and line.quantity >= 1 for line in charge.lines)
+    if said.due_minor:
+        assert all(line.unit_minor > 0 for line in charge.lines)

@@ -1,0 +1,184 @@
+"""A request that comes twice is carried out once."""
+
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from billing_core.audit.models import AuditEntry
+from billing_core.dates import utc_now
+from billing_core.identity import passwords
+from billing_core.identity.idempotent import IdempotentRequest
+from billing_core.identity.models import User
+from billing_core.web.api.middleware import idempotency, idempotency_store
+from tests.web.api import probe
+from tests.web.forms import PASSWORD
+
+WORK = "/api/v2/probe/work"
+KEY = {"Idempotency-Key": "order-17"}
+
+
+@pytest.fixture
+def client(probed, program):
+    return program()
+
+
+def test_a_repeat_gets_the_first_answer_and_the_work_is_done_once(client, sessions):
+    first = client.post(WORK, json={"amount": 5}, headers=KEY)
+    second = client.post(WORK, json={"amount": 5}, headers=KEY)
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.content == second.content
+    assert first.headers["content-type"] == second.headers["content-type"]
+    assert ("idempotent-replayed" in first.headers, second.headers["idempotent-replayed"]) == (False, "true")
+    assert probe.done(sessions) == 1
+
+
+def test_without_a_key_or_with_another_it_is_another_request(client, program, sessions):
+    for headers in ({}, {}, {"Idempotency-Key": "a"}, {"Idempotency-Key": "b"}):
+        assert client.post(WORK, json={"amount": 5}, headers=headers).status_code == 201
+    assert program("manager").post(WORK, json={"amount": 5}, headers={"Idempotency-Key": "a"}).status_code == 201
+    assert probe.done(sessions) == 5
+
+
+def test_the_same_key_for_another_request_is_refused(client, sessions):
+    client.post(WORK, json={"amount": 5}, headers=KEY)
+
+    other_body = client.post(WORK, json={"amount": 6}, headers=KEY)
+    other_place = client.post("/api/invoices/probe/work", json={"amount": 5}, headers=KEY)
+
+    assert (other_body.status_code, other_place.status_code) == (422, 422)
+    assert other_body.json() == {"error": "This Idempotency-Key belongs to another request. Use a new one for each."}
+    assert probe.done(sessions) == 1
+
+
+def test_a_refusal_is_repeated_too(client, sessions):
+    first = client.post(WORK, json={"amount": "no"}, headers=KEY)
+    assert (first.status_code, client.post(WORK, json={"amount": "no"}, headers=KEY).content) == (400, first.content)
+    assert client.post(WORK, json={"amount": 5}, headers=KEY).status_code == 422
+    assert probe.done(sessions) == 0
+
+
+def test_what_failed_on_our_side_may_be_tried_again(client, sessions):
+    for _ in range(2):
+        assert client.post("/api/v2/probe/breaks", json={"amount": 5}, headers=KEY).status_code == 500
+    assert client.post(WORK, json={"amount": 5}, headers=KEY).status_code == 201
+    assert probe.done(sessions) == 1
+
+
+def test_a_repeat_while_the_first_is_under_way_is_a_conflict(client, sessions):
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.post, "/api/v2/probe/slow", json={"amount": 1}, headers=KEY)
+        assert probe.began.wait(20)
+        assert client.post("/api/v2/probe/slow", json={"amount": 1}, headers=KEY).status_code == 409
+        probe.go_on.set()
+        assert first.result(20).status_code == 200
+    assert client.post("/api/v2/probe/slow", json={"amount": 1}, headers=KEY).json() == {"slow": True}
+
+
+def test_many_at_once_are_one(client, sessions):
+    with ThreadPoolExecutor(4) as pool:
+        statuses = {one.status_code for one in pool.map(lambda _: _sent(client), range(8))}
+    assert 201 in statuses
+    assert statuses <= {201, 409}
+    assert probe.done(sessions) == 1
+
+
+def test_after_a_day_the_key_is_free(client, sessions):
+    _sent(client)
+    _changed(sessions, started_at=utc_now() - idempotency_store.KEPT)
+    assert "idempotent-replayed" not in _sent(client).headers
+    assert probe.done(sessions) == 2
+
+
+@pytest.mark.parametrize(
+    ("age", "changed", "status"),
+    [
+        (idempotency_store.ABANDONED / 2, False, 409),
+        (idempotency_store.ABANDONED, False, 201),
+        (idempotency_store.ABANDONED, True, 409),
+    ],
+)
+def test_after_a_crash_nothing_is_done_twice(client, sessions, age, changed, status):
+    """The process died before it answered: done again only where the first time changed nothing."""
+    _sent(client)
+    then = utc_now() - age
+    _changed(sessions, started_at=then, changed_at=then if changed else None, status=None, body=None)
+    assert _sent(client).status_code == status
+
+
+def test_an_answer_too_large_to_keep_is_told_of(client, sessions, monkeypatch):
+    monkeypatch.setattr(idempotency, "_LARGEST_ANSWER", 1)
+    assert _sent(client).status_code == 201
+    repeated = _sent(client)
+    assert repeated.status_code == 409
+    assert "too large to keep" in repeated.json()["error"]
+    assert probe.done(sessions) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "caf\xe9"])
+def test_a_key_that_cannot_be_one_is_refused(client, key):
+    response = client.post(WORK, json={"amount": 1}, headers={"Idempotency-Key": key.encode("latin-1")})
+    assert response.status_code == 400
+
+
+def test_the_work_and_the_note_that_it_is_done_are_one_transaction(client, sessions):
+    _sent(client)
+    with sessions() as session:
+        row = session.scalars(select(IdempotentRequest)).one()
+    assert timedelta(0) <= row.changed_at - row.started_at < timedelta(minutes=1)
+
+
+def _sent(client):
+    return client.post(WORK, json={"amount": 5}, headers=KEY)
+
+
+def _changed(sessions, **values):
+    with sessions.begin() as session:
+        session.execute(update(IdempotentRequest).values(**values))
+
+
+def test_a_repeated_request_for_a_token_gets_the_same_token_and_none_is_kept(browser, sessions, ana):
+    client = browser()
+    asked = {"email": "ana@example.com", "password": PASSWORD}
+    first, second = (client.post("/api/v1/auth/token", json=asked, headers=KEY) for _ in range(2))
+
+    assert (first.status_code, second.status_code, second.headers["idempotent-replayed"]) == (200, 200, "true")
+    assert first.content == second.content
+    with sessions() as session:
+        row = session.scalars(select(IdempotentRequest)).one()
+        kept = f"{row.headers} {row.fingerprint} {zlib.decompress(row.body)}"
+        assert first.json()["access_token"] not in kept
+        assert PASSWORD not in kept
+        assert session.scalar(select(func.count()).where(AuditEntry.action == "user.token")) == 1
+
+
+def test_a_token_is_given_again_only_to_whom_one_would_be_given(browser, sessions, ana):
+    client = browser()
+
+    def asked(password=PASSWORD):
+        body = {"email": "ana@example.com", "password": password}
+        return client.post("/api/v1/auth/token", json=body, headers=KEY).status_code
+
+    def changed(**facts):
+        with sessions.begin() as session:
+            session.execute(update(User).where(User.email == "ana@example.com").values(**facts))
+
+    assert (asked(), asked("wrong"), asked()) == (200, 401, 200)
+    changed(active=False)
+    assert asked() == 401
+    changed(active=True, password_hash=passwords.hashed("another " + PASSWORD))
+    assert (asked(), asked("another " + PASSWORD)) == (401, 422)
+
+
+def test_the_key_of_one_request_for_a_token_is_refused_for_another(browser, ana):
+    client = browser()
+    asked = {"email": "ana@example.com", "password": PASSWORD}
+    wrong = client.post("/api/v1/auth/token", json=asked | {"password": "wrong"}, headers=KEY)
+    right = client.post("/api/v1/auth/token", json=asked, headers=KEY)
+    other = client.post("/api/v1/auth/token", json=asked | {"email": "bo@example.com"}, headers=KEY)
+    unfit = client.post("/api/v1/auth/token", json=asked, headers={"Idempotency-Key": "x" * 256})
+
+    assert [one.status_code for one in (wrong, right, other, unfit)] == [401, 200, 422, 400]
