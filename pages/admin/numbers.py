@@ -9,13 +9,14 @@ from billing_core.invoices.models import InvoiceState, SeriesKind
 from billing_core.invoices.number_proof import NumberedDocument
 from billing_core.invoices.numbering import Series
 from pages.ui import context, formats, tables
+from pages.ui.colors import Color
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
 actor = context.require(Permission.AUDIT_READ)
 read = Reader(actor)
 KINDS = {SeriesKind.INVOICE: "Invoices", SeriesKind.CREDIT_NOTE: "Credit notes"}
-STATES = {
+STATES: dict[InvoiceState, tuple[str, Color]] = {
     InvoiceState.DRAFT: ("Numbered drafts", "gray"),
     InvoiceState.OPEN: ("Open", "blue"),
     InvoiceState.PAID: ("Paid", "green"),

@@ -34,7 +34,7 @@ def mode_card(known: Settings) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader("Mode", anchor=False, width="content")
-            st.badge(collection_mode.NAMES[mode], color=collection_mode.COLORS[mode])  # type: ignore[arg-type]
+            st.badge(collection_mode.NAMES[mode], color=collection_mode.COLORS[mode])
         st.markdown(collection_mode.MEANS[mode])
         if mode is Mode.SANDBOX:
             st.caption(

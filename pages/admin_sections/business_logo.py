@@ -29,8 +29,11 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
             key=f"logo_file_{business_id}_{turn}",
             help="A PNG or JPEG of at most 1 MB; on paper it is at most 62 × 22 mm.",
         )
-        usable = file is not None and _show(file.getvalue(), "The logo as it would be")
-        if usable and st.button("Use this logo", type="primary", icon=":material/check:", key="logo_use"):
+        if (
+            file is not None
+            and _show(file.getvalue(), "The logo as it would be")
+            and st.button("Use this logo", type="primary", icon=":material/check:", key="logo_use")
+        ):
             _save(actor, business_id, file.getvalue(), "The logo is on every document from now on.")
         if kept is not None and st.button(
             "Remove the logo", type="tertiary", icon=":material/delete:", key="logo_remove"

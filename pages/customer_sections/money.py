@@ -16,4 +16,4 @@ def draw(read: Reader, actor: Actor, customer: Customer) -> None:
     known = cards.values(read, [owed, *more])
     # Who owes nothing and is owed nothing needs no cards that say so.
     if any(known.values()):
-        cards.draw([owed, *(card for card in more if known[card.shown, scope])], known, key="customer_owes")
+        cards.draw([owed, *(card for card in more if card.amounts(known, scope))], known, key="customer_owes")

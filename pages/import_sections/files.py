@@ -15,10 +15,11 @@ from billing_core.imports.kind import Kind
 from billing_core.imports.kinds.registry import DEFINITIONS
 from pages.import_sections import columns, results
 from pages.ui import formats
+from pages.ui.colors import Color
 from pages.ui.context import reading
 from pages.ui.text import md
 
-COLORS = {
+COLORS: dict[State, Color] = {
     State.NEW: "gray",
     State.WAITING: "blue",
     State.RUNNING: "blue",

@@ -128,10 +128,10 @@ def read(desk: Desk) -> Typed:
         if chosen[name] is None:
             reasons[name] = "is needed"
             chosen[name] = getattr(desk.start, name)
+    chosen |= {name: chosen[name] or "" for name in TEXTS}
     content = replace(
         desk.start,
-        **{name: chosen[name] or "" for name in TEXTS},
-        **{name: chosen[name] for name in _CHOSEN},
+        **chosen,
         discount_percent=_percent(state[desk.key("discount_percent")], reasons),
         discount_minor=_amount(state[desk.key("discount_minor")], currency, reasons),
         lines=tuple(rows.line_of(row, at, currency, locale, reasons) for at, row in enumerate(filled, start=1)),

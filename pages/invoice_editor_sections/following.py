@@ -26,20 +26,12 @@ from pages.invoice_editor_sections import (
     sending,
     timeline,
 )
+from pages.invoice_sections.columns import STATUS_COLORS
 from pages.payment_link_sections import issuing
 from pages.ui import formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
-STATUS_COLORS = {
-    InvoiceStatus.DRAFT: "gray",
-    InvoiceStatus.SENT: "blue",
-    InvoiceStatus.VIEWED: "violet",
-    InvoiceStatus.OVERDUE: "red",
-    InvoiceStatus.PAID: "green",
-    InvoiceStatus.REFUNDED: "orange",
-    InvoiceStatus.CANCELLED: "gray",
-}
 _MOST_ROWS = 12
 Step = Callable[[], None]
 
@@ -70,7 +62,7 @@ def _header(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
             _actions(read, actor, invoice)
             st.link_button("PDF", preview.address(invoice), icon=":material/download:")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge(formats.words(status.value), color=STATUS_COLORS[status])  # type: ignore[arg-type]
+        st.badge(formats.words(status.value), color=STATUS_COLORS[status])
         if invoice.written_off_minor:
             st.badge("Written off", color="orange")
         st.page_link(
@@ -159,7 +151,7 @@ def _lines(content: Content, totals: Totals) -> None:
         tables.computed("Tax %", lambda row: formats.decimal(row[0].tax_rate), right=True, width=45),
         tables.computed(f"Amount, {currency}", lambda row: formats.amount(row[1], currency), right=True, width=84),
     ]
-    height: int | str = "content" if len(rows) <= _MOST_ROWS else "auto"
+    height: tables.Height = "content" if len(rows) <= _MOST_ROWS else "auto"
     tables.show(rows, columns, key="invoice_lines", alt="Lines of the invoice", height=height)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from billing_core.invoices.content.content import MOST_LINES
 from billing_core.invoices.models import LineType
@@ -74,7 +75,7 @@ def _frame(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame({PLACE: places, **{name: column.astype("string") for name, column in cells.items()}})
 
 
-def _columns(tax_rate: str, currency: str) -> dict[str, object]:
+def _columns(tax_rate: str, currency: str) -> dict[str, ColumnConfig]:
     text = st.column_config.TextColumn
     return {
         PLACE: st.column_config.NumberColumn("#", width=40, help="Another number moves the line there", step=1),
@@ -94,7 +95,7 @@ def _columns(tax_rate: str, currency: str) -> dict[str, object]:
             "Type",
             width=80,
             options=[one.value for one in LineType],
-            format_func=formats.words,
+            format_func=lambda code: formats.words(str(code)),
             default=LineType.SERVICE.value,
             required=True,
         ),

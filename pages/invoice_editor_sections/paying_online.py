@@ -83,7 +83,7 @@ def _link(actor: Actor, link: LinkRow, zone: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{WAYS[link.way]}**", width="content")
         shown = state(link)
-        st.badge(shown, color=COLORS[shown])  # type: ignore[arg-type]
+        st.badge(shown, color=COLORS[shown])
         collection_mode.mark_of(link.mode)
         st.caption(
             f"{md(formats.money(link.amount_minor, link.currency))} · {md(told(link, zone))}",

@@ -155,7 +155,9 @@ def line_of(row: Row, at: int, currency: str, locale: Locale, reasons: dict[str,
 
 def _with(row: Row, changes: Mapping[str, Any]) -> Row:
     """An emptied cell comes as None."""
-    cells = {name: "" if value is None else _whole(str(value)) for name, value in changes.items() if name in CELLS}
+    cells: dict[str, Any] = {
+        name: "" if value is None else _whole(str(value)) for name, value in changes.items() if name in CELLS
+    }
     return replace(row, **cells)
 
 

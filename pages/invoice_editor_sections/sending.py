@@ -10,7 +10,7 @@ from billing_core.invoices.content.content import LANGUAGES
 from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
-from billing_core.mailing import letters
+from billing_core.mailing import documents, letters
 from billing_core.mailing import service as mailing
 from billing_core.mailing.service import Planned
 from billing_core.mailing.texts import Wording
@@ -53,7 +53,7 @@ def credit_note(note: CreditNoteRow, email: str) -> None:
     to = st.text_input("To", email, key=f"mail_credit_note_to_{note.id}", placeholder="ana@example.com")
     if st.button("Send", type="primary", icon=":material/send:", key="send_credit_note"):
         with attempt(f"The credit note is on its way to {to.strip()}") as session:
-            mailing.send_credit_note(session, signed_in(), note.id, to=to, now=utc_now())
+            documents.send_credit_note(session, signed_in(), note.id, to=to, now=utc_now())
 
 
 def _explain(invoice: InvoiceView, plan: Planned, read: Reader) -> None:

@@ -9,8 +9,9 @@ import streamlit as st
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.rows import InvoiceRow
 from pages.ui import formats, tables
+from pages.ui.colors import Color
 
-_COLORS = {
+STATUS_COLORS: dict[InvoiceStatus, Color] = {
     InvoiceStatus.DRAFT: "gray",
     InvoiceStatus.SENT: "blue",
     InvoiceStatus.VIEWED: "violet",
@@ -41,7 +42,7 @@ def columns(today: date, *, with_customer: bool = True) -> list[tables.Column]:
 
 
 def status_badge(today: date) -> tables.Column:
-    names = {formats.words(status): color for status, color in _COLORS.items()}
+    names = {formats.words(status): color for status, color in STATUS_COLORS.items()}
 
     def status(row: InvoiceRow) -> list[str]:
         return [formats.words(row.status(today)), *([_WRITTEN_OFF] if row.written_off_minor else [])]

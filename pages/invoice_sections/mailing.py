@@ -8,7 +8,7 @@ import streamlit as st
 from billing_core.dates import utc_now
 from billing_core.mailing import reminders, service
 from billing_core.mailing.letters import TO_BE_DRAWN
-from billing_core.mailing.reminders import PlannedReminder
+from billing_core.mailing.reminder_planning import PlannedReminder
 from billing_core.mailing.service import Planned
 from billing_core.settings import settings
 from pages.invoice_sections import recalling
@@ -135,7 +135,7 @@ def _currency(plan: Planned | PlannedReminder) -> str:
     return (plan.total if isinstance(plan, Planned) else plan.amount_due).currency
 
 
-def _height(rows: int) -> int | str:
+def _height(rows: int) -> tables.Height:
     return "content" if rows <= 6 else _HEIGHT
 
 

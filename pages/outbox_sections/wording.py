@@ -7,8 +7,9 @@ from billing_core.online_payments.webhooks.fees import FETCH_DETAILS
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.queries import MessageRow
 from pages.ui import formats, tables
+from pages.ui.colors import Color
 
-STATES = {
+STATES: dict[MessageState, tuple[str, Color]] = {
     MessageState.WAITING: ("Waiting", "blue"),
     MessageState.DELIVERED: ("Delivered", "green"),
     MessageState.FAILED: ("Failed", "red"),

@@ -68,5 +68,5 @@ def _there_are(session: Session, actor: Actor) -> tuple[bool, bool, bool]:
     there_are = [
         select(table.id).where(visible_to(actor, table.customer_id)).exists() for table in (Order, Rate, BillingReport)
     ]
-    orders, rates, reports = session.execute(select(*there_are)).one()
+    orders, rates, reports = tuple(session.execute(select(*there_are)).one())
     return bool(orders), bool(rates), bool(reports)

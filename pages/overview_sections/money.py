@@ -23,10 +23,11 @@ from pages.ui.text import md
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """``flow``: what happened in the period. ``state``: how it stood on the day asked for, or now. ``earlier``: how
+    """``flow``: what happened in ``period``. ``state``: how it stood on the day asked for, or now. ``earlier``: how
     it stood at the end of the month before. ``end``: how it stood when the period ended, or now where it runs on.
     """
 
+    period: Period
     flow: Scope
     state: Scope
     earlier: Scope
@@ -40,7 +41,7 @@ def times(actor: Actor, period: Period, *, today: date, known_at: datetime | Non
     state = replace(flow, period=None, as_at=None if known_at is None else day)
     earlier = replace(state, as_at=first_of_month(day) - timedelta(days=1))
     end = state if period.end >= day else replace(state, as_at=period.end)
-    return Times(flow, state, earlier, end)
+    return Times(period, flow, state, earlier, end)
 
 
 def shown(asked: Times, currency: str) -> list[Card]:
@@ -60,14 +61,14 @@ def more(asked: Times) -> list[Asked]:
 
 def draw(all_cards: list[Card], known: Known, asked: Times) -> None:
     """Nothing while nothing was ever invoiced or paid."""
-    mine = {(card.shown, scope) for card in all_cards for _, scope in card.asked} | set(more(asked))
+    mine = {one for card in all_cards for one in card.asked} | set(more(asked))
     if not any(known[one] for one in mine if one in known):
         return
     st.caption(
-        f"Invoiced and collected in {formats.period(asked.flow.period)}; owed, overdue and credit "
+        f"Invoiced and collected in {formats.period(asked.period)}; owed, overdue and credit "
         + (f"as at {formats.day(asked.state.as_at)}." if asked.state.as_at else "as of now.")
     )
-    with_rows = [card for card in all_cards if card.currency or known[card.shown, card.scope]]
+    with_rows = [card for card in all_cards if card.currency or card.amounts(known, card.scope)]
     cards.draw(with_rows, known, key="money", more=_days_outstanding(known, asked))
 
 
@@ -89,8 +90,8 @@ def _days(code: str, count: int, asked: Times, period: Period) -> None:
 
 def _counted(asked: Times) -> Period | None:
     """The days of the period that have passed on the day asked for."""
-    period, day = asked.flow.period, asked.flow.today
-    if period is None or day is None or period.start > day:
+    period, day = asked.period, asked.flow.today
+    if day is None or period.start > day:
         return None
     return Period(period.start, min(period.end, day))
 

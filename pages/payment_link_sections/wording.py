@@ -5,8 +5,9 @@ from datetime import datetime
 from billing_core.invoices.payment_links import PAID_BY_IT, CollectionWay, LinkState
 from billing_core.online_payments.links.links import LinkRow
 from pages.ui import formats
+from pages.ui.colors import Color
 
-STATES = {
+STATES: dict[LinkState, tuple[str, Color]] = {
     LinkState.ISSUING: ("Not answered", "orange"),
     LinkState.ACTIVE: ("Active", "blue"),
     LinkState.PAID: ("Paid", "green"),
@@ -15,7 +16,7 @@ STATES = {
     LinkState.FAILED: ("Refused", "red"),
 }
 OPENED, NOT_OPENED, PAID_LATE = "Opened", "Not opened", "Paid after its end"
-COLORS = dict(STATES.values()) | {OPENED: "violet", NOT_OPENED: "blue", PAID_LATE: "orange"}
+COLORS: dict[str, Color] = dict(STATES.values()) | {OPENED: "violet", NOT_OPENED: "blue", PAID_LATE: "orange"}
 WAYS = {CollectionWay.PAYMENT_LINK: "Payment link", CollectionWay.HOSTED_INVOICE: "Hosted invoice"}
 
 

@@ -24,6 +24,7 @@ from pages.ui.text import md
 
 OPEN = (InvoiceStatus.SENT, InvoiceStatus.VIEWED, InvoiceStatus.OVERDUE)
 MOST_INVOICES = 200
+METHODS = list(PaymentMethod)
 
 
 def draw(read: Reader, actor: Actor) -> None:
@@ -109,9 +110,7 @@ def pay_out(customer_id: int, business_id: int, currency: str) -> None:
     there = read.plain(credit.balance, business_id, customer_id, currency)
     st.markdown(f"{md(customer.name)} has **{md(formats.money(there.minor, currency))}** of credit.")
     amount = amount_field("Amount", there.minor, currency, key=f"pay_out_amount_{customer_id}")
-    method = st.selectbox(
-        "Method", list(PaymentMethod), format_func=lambda one: formats.words(one.value), key="pay_out_method"
-    )
+    method = st.selectbox("Method", METHODS, format_func=lambda one: formats.words(one.value), key="pay_out_method")
     reference = st.text_input("Reference", key="pay_out_reference", max_chars=120)
     reason = st.text_input("Reason", key="pay_out_reason", max_chars=200, required=True)
     st.caption("This records that the money went back; it moves none by itself. It cannot be undone.")

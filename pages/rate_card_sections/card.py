@@ -96,12 +96,12 @@ def _copy(read: Reader, actor: Actor, customer_id: int, day: date) -> None:
         copied = st.form_submit_button("Copy the card", icon=":material/content_copy:", key="copy_card")
     if copied and source is None:
         st.error("Choose the customer to copy from.", icon=":material/error:")
-    elif copied and isinstance(starts_on, date):
+    elif copied and source is not None and isinstance(starts_on, date):
         with transaction() as session:
             made = service.copy_card(
                 session,
                 actor,
-                from_customer_id=int(source),
+                from_customer_id=source,
                 to_customer_id=customer_id,
                 starts_on=starts_on,
                 now=utc_now(),

@@ -11,6 +11,8 @@ from pages.ui import formats, tables
 from pages.ui.context import attempt
 from pages.ui.reads import Reader
 
+COST_TYPES = list(CostType)
+
 
 def draw(read: Reader, actor: Actor) -> None:
     rows = read(queries.services)
@@ -35,13 +37,11 @@ def draw(read: Reader, actor: Actor) -> None:
         st.markdown("**New service**")
         code = st.text_input("Code", max_chars=64, key="service_code", help="The key by which imports know it")
         name = st.text_input("Name", max_chars=200, key="service_name")
-        cost_type = st.selectbox("Cost type", list(CostType), format_func=_cost_type, key="service_cost_type")
+        cost_type = st.selectbox("Cost type", COST_TYPES, format_func=_cost_type, key="service_cost_type")
         created = st.form_submit_button("Create", icon=":material/add:", key="create_service")
     if created:
         with new, attempt("Created the service") as session:
-            service.create_service(
-                session, actor, code=code or "", name=name or "", cost_type=CostType(cost_type), now=utc_now()
-            )
+            service.create_service(session, actor, code=code or "", name=name or "", cost_type=cost_type, now=utc_now())
     if rows:
         with change, st.container(border=True):
             _change(actor, {row.id: row for row in rows})
@@ -55,11 +55,10 @@ def _change(actor: Actor, known: dict[int, queries.ServiceRow]) -> None:
     st.markdown("**Change a service**")
     chosen = known[st.selectbox("Service", list(known), format_func=lambda one: known[one].name, key="changed_service")]
     name = st.text_input("Name", chosen.name, max_chars=200, key=f"rename_{chosen.id}")
-    cost_types = list(CostType)
     cost_type = st.selectbox(
         "Cost type",
-        cost_types,
-        index=cost_types.index(chosen.cost_type),
+        COST_TYPES,
+        index=COST_TYPES.index(chosen.cost_type),
         format_func=_cost_type,
         disabled=chosen.customers > 0,
         key=f"recount_{chosen.id}",
@@ -67,6 +66,4 @@ def _change(actor: Actor, known: dict[int, queries.ServiceRow]) -> None:
     )
     if st.button("Save", icon=":material/save:", key="save_service"):
         with attempt("Saved the service") as session:
-            service.change_service(
-                session, actor, chosen.id, name=name or "", cost_type=CostType(cost_type), now=utc_now()
-            )
+            service.change_service(session, actor, chosen.id, name=name or "", cost_type=cost_type, now=utc_now())

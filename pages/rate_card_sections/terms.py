@@ -68,13 +68,14 @@ def draw(key: str, row: RateRow | None, cost_type: CostType) -> Callable[[], Pri
 
 
 def _tiers(key: str, row: RateRow | None, mode: TierMode) -> list[dict[str, Any]]:
-    kept = row.tiers if row and row.tiers else [{"up_to": "10", "unit_price": ""}, {"up_to": None, "unit_price": ""}]
+    begun: list[dict[str, Any]] = [{"up_to": "10", "unit_price": ""}, {"up_to": None, "unit_price": ""}]
+    tiers = row.tiers if row and row.tiers else begun
     st.caption(f"{wording.tier_mode(mode)}. The last tier has no end: leave its “Up to” empty.")
     edited = st.data_editor(
         pd.DataFrame(
             {
-                "Up to": [tier["up_to"] or "" for tier in kept],
-                "Price": [tier["unit_price"] for tier in kept],
+                "Up to": [tier["up_to"] or "" for tier in tiers],
+                "Price": [tier["unit_price"] for tier in tiers],
             },
             dtype="object",
         ),

@@ -20,15 +20,14 @@ from pages.ui.mail_frame import mail_frame
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
+_KINDS = list(MailKind)
 _OF_INVOICES = (MailKind.INVOICE, *texts.REMINDERS)
 
 
 def draw(read: Reader, actor: Actor, business_id: int) -> None:
     own = read(wording.changed_ones, business_id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = st.selectbox(
-            "Mail", list(MailKind), format_func=lambda one: TOPICS[one.value], key="text_kind", width=260
-        )
+        kind = st.selectbox("Mail", _KINDS, format_func=lambda one: TOPICS[one.value], key="text_kind", width=260)
         language = st.selectbox(
             "Language",
             list(LANGUAGES),

@@ -14,9 +14,10 @@ from billing_core.online_payments import configured
 from billing_core.online_payments.gateway import Gateway
 from billing_core.settings import settings
 from pages.ui import context, messages
+from pages.ui.colors import Color
 
 NAMES = {Mode.SANDBOX: "Sandbox", Mode.TEST: "Test mode", Mode.LIVE: "Live"}
-COLORS = {Mode.SANDBOX: "violet", Mode.TEST: "orange", Mode.LIVE: "red"}
+COLORS: dict[Mode, Color] = {Mode.SANDBOX: "violet", Mode.TEST: "orange", Mode.LIVE: "red"}
 MEANS = {
     Mode.SANDBOX: "Our own payment page: no money moves. It takes test cards such as 4242 4242 4242 4242.",
     Mode.TEST: "Stripe's test mode: no money moves. It takes Stripe's test cards only.",
@@ -53,7 +54,7 @@ def mark_of(mode: Mode) -> None:
 
 def _badge(current: Mode) -> None:
     icon = ":material/bolt:" if current is Mode.LIVE else ":material/science:"
-    st.badge(NAMES[current], icon=icon, color=COLORS[current], help=MEANS[current])  # type: ignore[arg-type]
+    st.badge(NAMES[current], icon=icon, color=COLORS[current], help=MEANS[current])
 
 
 @contextmanager

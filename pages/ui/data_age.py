@@ -26,5 +26,5 @@ def draw(read: Reader) -> None:
 
 def _newest(session: Session) -> tuple[datetime | None, datetime | None]:
     newest = [select(func.max(table.created_at)).scalar_subquery() for table in (ImportRun, BillingReport)]
-    imported, billed = session.execute(select(*newest)).one()
+    imported, billed = tuple(session.execute(select(*newest)).one())
     return imported, billed

@@ -46,7 +46,7 @@ def number(value: Decimal, places: int) -> str:
 def _written(value: Decimal, places: int, locale_name: str) -> str:
     here = _named(locale_name)
     grouping = str(here.decimal_formats[None].pattern).partition(".")[0]
-    return _digits(places, grouping).apply(value, here)
+    return str(_digits(places, grouping).apply(value, here))
 
 
 def amount(minor: int, currency: str) -> str:

@@ -66,10 +66,11 @@ class Reader:
         key = repr((query.__module__, query.__qualname__, self._newest_change, self._sees, facts))
         try:
             # By name: for arguments by place Streamlit inspects the signature each time.
-            return _kept(key=key, _query=query, _arguments=arguments, _named=named)
+            answer: R = _kept(key=key, _query=query, _arguments=arguments, _named=named)
         except BillingError as error:
             st.error(str(error), icon=":material/error:")
             st.stop()
+        return answer
 
     def _fact(self, value: object) -> object:
         if isinstance(value, Actor):

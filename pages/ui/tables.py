@@ -1,11 +1,11 @@
 """Tables whose rows the database sorted and paged: amounts right-aligned and exact, a click opens a row."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +14,8 @@ from billing_core.money import Money
 from pages.ui import formats
 
 PAGE_SIZE = 50
+Height = int | Literal["auto", "content"]
+SelectionMode = Literal["multi-row", "single-cell", "single-column"]
 # Pixels: without a width of its own the pagination of a few pages shrinks until it hides all numbers but one.
 _ROOM_FOR_PAGES = {2: 200, 3: 240, 4: 240}
 
@@ -110,12 +112,12 @@ def instant(label: str, name: str, zone: str, *, order: str = "") -> Column:
     )
 
 
-def badge(label: str, cell: Callable[[Any], str], colors: dict[str, str]) -> Column:
+def badge(label: str, cell: Callable[[Any], str], colors: Mapping[str, str]) -> Column:
     """A status as a coloured mark."""
     return badges(label, lambda row: [cell(row)], colors)
 
 
-def badges(label: str, cell: Callable[[Any], list[str]], colors: dict[str, str]) -> Column:
+def badges(label: str, cell: Callable[[Any], list[str]], colors: Mapping[str, str]) -> Column:
     """Several of them in one cell."""
     config = st.column_config.MultiselectColumn(label, options=list(colors), color=list(colors.values()))
     return Column(label, cell, config)
@@ -150,7 +152,7 @@ def show(
     opens: Callable[[Any], None] | None = None,
     order_key: str | None = None,
     choose: bool = False,
-    height: int | str = "content",
+    height: Height = "content",
 ) -> list[Any]:
     """Draw the rows; returns those that are ticked where ``choose`` is set.
 
@@ -158,35 +160,22 @@ def show(
     ``order_key`` a click on a column's head sorts by it in SQL, through the widget of that key.
     """
     clicks = opens is not None or any(column.opens for column in columns)
-    modes = [mode for mode, wanted in _modes(choose, clicks, order_key) if wanted]
+    modes = _modes(choose, clicks, order_key)
     data = frame(rows, columns)
-    look = {column.label: column.config for column in columns}
+    look: dict[str, Any] = {
+        "column_config": {column.label: column.config for column in columns},
+        "hide_index": True,
+        "alt": alt,
+        "height": height,
+        "placeholder": formats.NOTHING,
+    }
     if not modes:
-        st.dataframe(
-            data,
-            column_config=look,
-            hide_index=True,
-            key=key,
-            alt=alt,
-            height=height,
-            width="stretch",
-            placeholder=formats.NOTHING,
-        )
+        st.dataframe(data, key=key, **look)
         return []
-    kept, key = key, f"{key}_{st.session_state.get(f'{key}_turn', 0)}"
-    chosen = st.dataframe(
-        data,
-        column_config=look,
-        hide_index=True,
-        key=key,
-        alt=alt,
-        height=height,
-        width="stretch",
-        placeholder=formats.NOTHING,
-        on_select=partial(_react, kept, key, tuple(rows), tuple(columns), opens, order_key),
-        selection_mode=modes,
-    )
-    return [rows[position] for position in chosen.selection.rows if position < len(rows)]
+    turn_key = f"{key}_{st.session_state.get(f'{key}_turn', 0)}"
+    react = partial(_react, key, turn_key, tuple(rows), tuple(columns), opens, order_key)
+    selected = st.dataframe(data, key=turn_key, on_select=react, selection_mode=modes, **look)
+    return [rows[position] for position in selected.selection.rows if position < len(rows)]
 
 
 def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE) -> int:
@@ -208,24 +197,29 @@ def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE) -> int:
     return first
 
 
-def _modes(choose: bool, clicks: bool, order_key: str | None) -> list[tuple[Any, bool]]:
-    return [("multi-row", choose), ("single-cell", clicks), ("single-column", order_key is not None)]
+def _modes(choose: bool, clicks: bool, order_key: str | None) -> list[SelectionMode]:
+    modes: dict[SelectionMode, bool] = {
+        "multi-row": choose,
+        "single-cell": clicks,
+        "single-column": order_key is not None,
+    }
+    return [mode for mode, needed in modes.items() if needed]
 
 
 def _react(
-    kept: str,
     key: str,
+    turn_key: str,
     rows: tuple[Any, ...],
     columns: tuple[Column, ...],
     opens: Callable[[Any], None] | None,
     order_key: str | None,
 ) -> None:
-    selection = st.session_state[key].selection
+    selection = st.session_state[turn_key].selection
     if not selection.cells and not selection.columns:
         return
     # A table of its own for the next click, so that one on the same cell or head is a click again. Emptying this
     # one's selection would not do: when a dialog closes, the focus returns and selects a cell that nobody clicked.
-    st.session_state[f"{kept}_turn"] = st.session_state.get(f"{kept}_turn", 0) + 1
+    st.session_state[f"{key}_turn"] = st.session_state.get(f"{key}_turn", 0) + 1
     if selection.cells:
         position, label = selection.cells[0]
         own = next((column.opens for column in columns if column.label == label), None)

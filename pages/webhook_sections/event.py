@@ -14,9 +14,10 @@ from billing_core.online_payments.models import WebhookState
 from billing_core.online_payments.queries import EventRow
 from billing_core.online_payments.webhooks import inbox
 from pages.ui import context, formats, messages
+from pages.ui.colors import Color
 from pages.ui.text import md
 
-STATES = {
+STATES: dict[WebhookState, tuple[str, Color]] = {
     WebhookState.WAITING: ("Waiting", "blue"),
     WebhookState.HANDLED: ("Handled", "green"),
     WebhookState.IGNORED: ("Ignored", "gray"),
@@ -41,7 +42,7 @@ def draw(actor: Actor, identity: str, zone: str) -> None:
             st.button("Close", key="event_close", on_click=_closed, type="tertiary", icon=":material/close:")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             label, color = STATES[event.state]
-            st.badge(label, color=color)  # type: ignore[arg-type]
+            st.badge(label, color=color)
             st.badge("Live" if event.livemode else "No real money", color="red" if event.livemode else "gray")
             st.caption(md(_told(event, zone)), width="content")
         if event.outcome:

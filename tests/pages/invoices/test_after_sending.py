@@ -3,12 +3,14 @@
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
-from billing_core.invoices import from_reports
+from billing_core.invoices import credit_notes, from_reports
 from billing_core.invoices.models import EventKind, InvoiceState
 from billing_core.invoices.rows import EventRow
+from billing_core.outbox.models import OutboxMessage
 from billing_core.payments import credit, received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
@@ -141,6 +143,35 @@ def test_a_credit_note_lowers_what_is_due(page_as, sessions, invoice):
     assert stored(sessions, invoice).due_minor == 20_000
     assert cards(page)["Credited"] == "97.50 USD"
     assert "CN-2026-001" in shown(page)
+
+
+def test_a_credit_note_is_mailed_with_its_pdf(page_as, sessions, invoice):
+    with sessions.begin() as session:
+        note = credit_notes.issue(
+            session,
+            SYSTEM,
+            invoice,
+            reason="Damaged",
+            issued_on=date(2026, 3, 5),
+            today=date(2026, 3, 5),
+            now=NOW,
+            amount_minor=9_750,
+        )
+        note_id, number = note.id, note.number
+    page = opened(page_as, invoice)
+    page.menu_button(key="mail_credit_note").click_index(0).run()
+    page.text_input(key=f"mail_credit_note_to_{note_id}").set_value("books@example.com")
+    page.button(key="send_credit_note").click()
+    page.menu_button(key="mail_credit_note").click_index(0).run()
+
+    assert not page.exception
+    assert "The credit note is on its way to books@example.com" in page.toast[0].value
+    with sessions() as session:
+        (message,) = session.scalars(select(OutboxMessage))
+    assert (message.topic, message.subject_id) == ("credit_note", str(note_id))
+    assert message.recipient == "books@example.com"
+    assert number in message.title
+    assert message.content["attachments"] == [["credit_note_pdf", note_id]]
 
 
 def test_a_paid_invoice_is_refunded_as_credit(page_as, sessions, invoice):
