@@ -5,7 +5,8 @@ import streamlit as st
 from billing_core.identity import Permission
 from billing_core.invoices import queries
 from billing_core.invoices.models import InvoiceState
-from pages.invoice_editor_sections import draft_state, drafting, following, new
+from pages.draft_sections import draft_state, drafting, new
+from pages.sent_invoice_sections import sent_invoice
 from pages.ui import context
 from pages.ui.reads import Reader
 
@@ -20,7 +21,7 @@ if "invoice" in asked:
     if invoice.state is InvoiceState.DRAFT and actor.may(Permission.INVOICE_WRITE):
         drafting.draw(read, actor, draft_state.of_invoice(invoice, read.plain(queries.content, invoice)), invoice)
     else:
-        following.draw(read, actor, invoice)
+        sent_invoice.draw(read, actor, invoice)
 elif not actor.may(Permission.INVOICE_WRITE):
     st.info("Your role reads invoices. An administrator writes them.", icon=":material/info:")
 elif "report" in asked:

@@ -5,9 +5,11 @@ import streamlit as st
 from billing_core.identity import Permission
 from billing_core.reports import figures
 from pages.overview_sections import attention, billed, elsewhere, first_steps, money, owed
-from pages.ui import cards, filters, formats
-from pages.ui.cards import Card
+from pages.ui import formats
 from pages.ui.context import require
+from pages.ui.figures import cards
+from pages.ui.figures.cards import Card
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
 actor = require(Permission.REPORT_READ)

@@ -7,7 +7,7 @@ from billing_core.identity import Permission
 from pages.payment_sections import ageing, cases, credit, detail, listing, reconciliation, recording, refunds
 from pages.ui import collection_mode
 from pages.ui.context import require
-from pages.ui.figures import answer
+from pages.ui.figures.drilldown import answer
 from pages.ui.reads import Reader
 
 PAYMENTS, CREDIT, AGEING, REFUNDS = "Payments", "Customer credit", "Ageing", "Refunds"

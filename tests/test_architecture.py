@@ -89,6 +89,34 @@ ORDER = {
         ["tokens", "event_payloads", "description"],
         ["app"],
     ],
+    # Pages, which Streamlit runs by their files, and below them the sections that they are made of.
+    "pages": [
+        ["ui"],
+        ["import_sections", "outbox_sections", "rate_card_sections", "report_sections", "webhook_sections"],
+        ["invoice_sections", "invoice_document_sections", "payment_sections"],
+        ["payment_link_sections"],
+        ["draft_sections", "sent_invoice_sections"],
+        ["admin_sections", "customer_sections", "overview_sections", "reminder_sections"],
+        [
+            "admin",
+            "customers",
+            "imports",
+            "invoice_editor",
+            "invoices",
+            "overview",
+            "payment_links",
+            "payments",
+            "rate_cards",
+            "reports",
+        ],
+        ["navigation"],
+    ],
+    "pages.ui": [
+        ["colors", "failures", "formats", "mail_frame", "messages", "one_time_link", "reads", "text"],
+        ["context", "data_age", "tables"],
+        ["collection_mode", "figures", "inputs"],
+        ["signed_in"],
+    ],
 }
 RANKS = {
     package: {name: rank for rank, names in enumerate(lines) for name in names} for package, lines in ORDER.items()
@@ -107,7 +135,8 @@ CONFINED = {
     "pandas": ("pages/",),
 }
 CORE_SOURCES = sorted(file for file in CORE.rglob("*.py") if file != CORE / "__init__.py")
-SOURCES = sorted([PROJECT / "app.py", *CORE.rglob("*.py"), *(PROJECT / "pages").rglob("*.py")])
+PAGE_SOURCES = sorted((PROJECT / "pages").rglob("*.py"))
+SOURCES = sorted([PROJECT / "app.py", *CORE.rglob("*.py"), *PAGE_SOURCES])
 
 
 def place(file: Path) -> str:
@@ -126,7 +155,7 @@ def module(file: Path) -> str:
     return ".".join(file.relative_to(PROJECT).with_suffix("").parts)
 
 
-@pytest.mark.parametrize("file", CORE_SOURCES, ids=place)
+@pytest.mark.parametrize("file", [*CORE_SOURCES, *PAGE_SOURCES], ids=place)
 def test_rooms_import_downwards(file):
     for outer, ranks in RANKS.items():
         if not module(file).startswith(f"{outer}.") or module(file) == f"{outer}.__init__":
@@ -177,6 +206,11 @@ def test_no_file_is_longer_than_a_reader_can_hold(file):
 
 
 @pytest.mark.parametrize("file", CORE_SOURCES, ids=place)
+def test_the_core_knows_no_page(file):
+    assert not [name for name in imports(file) if name.split(".")[0] == "pages"]
+
+
+@pytest.mark.parametrize("file", [*CORE_SOURCES, *PAGE_SOURCES], ids=place)
 def test_files_are_named_for_what_they_hold(file):
     assert file.stem not in {"utils", "helpers", "common", "manager", "misc", "base_service"}
 

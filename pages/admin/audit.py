@@ -8,7 +8,8 @@ from billing_core.audit import queries
 from billing_core.audit.queries import AuditFilter, AuditRow, FieldChange
 from billing_core.dates import start_of_day
 from billing_core.identity import Permission
-from pages.ui import context, filters, formats, tables
+from pages.ui import context, formats, tables
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
 actor = context.require(Permission.AUDIT_READ)

@@ -10,7 +10,8 @@ from billing_core.online_payments import queries
 from billing_core.online_payments.models import WebhookState
 from billing_core.online_payments.queries import COUNTED, EventFilter, EventRow
 from billing_core.online_payments.webhooks import events
-from pages.ui import collection_mode, context, filters, formats, tables
+from pages.ui import collection_mode, context, formats, tables
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 from pages.ui.text import md
 from pages.webhook_sections import event

@@ -11,7 +11,8 @@ from billing_core.people import keys
 from billing_core.people.keys import KeyRow
 from pages.admin_sections import rights
 from pages.admin_sections.key import keep_secret, show_key, show_secret, state_of
-from pages.ui import context, customer_names, filters, tables
+from pages.ui import context, tables
+from pages.ui.inputs import customer_names, filters
 from pages.ui.reads import Reader
 from pages.ui.signed_in import ROLE_NAMES
 

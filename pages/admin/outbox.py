@@ -10,7 +10,8 @@ from billing_core.outbox.queries import MessageFilter, MessageRow
 from billing_core.settings import settings
 from pages.outbox_sections import message
 from pages.outbox_sections.wording import STATES, TOPICS, delivery_columns, topic
-from pages.ui import context, filters, formats, messages, tables
+from pages.ui import context, formats, messages, tables
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
 actor = context.require(Permission.OUTBOX_READ)

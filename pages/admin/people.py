@@ -9,7 +9,8 @@ from billing_core.people.queries import PersonRow
 from billing_core.settings import settings
 from pages.admin_sections import rights
 from pages.admin_sections.person import show_person
-from pages.ui import context, customer_names, filters, tables
+from pages.ui import context, tables
+from pages.ui.inputs import customer_names, filters
 from pages.ui.one_time_link import keep_link, show_link
 from pages.ui.reads import Reader
 from pages.ui.signed_in import ROLE_NAMES

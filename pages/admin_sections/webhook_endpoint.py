@@ -13,7 +13,8 @@ from billing_core.outgoing_webhooks.service import Wanted
 from billing_core.outgoing_webhooks.signing import HEADER, secret_of
 from billing_core.settings import settings
 from pages.outbox_sections import wording
-from pages.ui import context, filters, formats, messages, tables
+from pages.ui import context, formats, messages, tables
+from pages.ui.inputs import filters
 from pages.ui.text import md
 
 EVENTS = {

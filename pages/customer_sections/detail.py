@@ -15,9 +15,10 @@ from billing_core.reports import queries as reports
 from billing_core.reports.queries import Report, ReportFilter
 from pages.customer_sections import editing, invoices, money, orders, payments, reminders, statement
 from pages.report_sections.browse import state_of
-from pages.ui import cards, charts, formats, tables
-from pages.ui.cards import Card
-from pages.ui.figures import Behind, answer, ask
+from pages.ui import formats, tables
+from pages.ui.figures import cards, charts
+from pages.ui.figures.cards import Card
+from pages.ui.figures.drilldown import Behind, answer, ask
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

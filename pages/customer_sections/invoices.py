@@ -9,7 +9,8 @@ from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.queries import InvoiceFilter
 from pages.invoice_sections.columns import columns, open_invoice
 from pages.invoice_sections.filtering import TABS
-from pages.ui import filters, formats, tables
+from pages.ui import formats, tables
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
 _PAGE_KEY, _NOTES_KEY = "customer_invoices_page", "customer_notes_page"

@@ -11,8 +11,9 @@ from billing_core.figures import Figure, Ratio, Scope
 from billing_core.identity import Actor, Permission
 from billing_core.reports import figures, summary
 from billing_core.reports.summary import CustomerSummary, SummaryFilter
-from pages.ui import filters, tables
-from pages.ui.figures import Behind, answer, ask
+from pages.ui import tables
+from pages.ui.figures.drilldown import Behind, answer, ask
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
 PAGE_KEY = "customers_page"

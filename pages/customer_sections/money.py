@@ -4,8 +4,8 @@ from billing_core.customers.models import Customer
 from billing_core.figures import Scope
 from billing_core.identity import Actor
 from billing_core.receivables import figures
-from pages.ui import cards
-from pages.ui.cards import Card
+from pages.ui.figures import cards
+from pages.ui.figures.cards import Card
 from pages.ui.reads import Reader
 
 

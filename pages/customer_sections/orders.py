@@ -5,8 +5,9 @@ import streamlit as st
 from billing_core.orders import queries
 from billing_core.orders.models import OrderStatus
 from billing_core.orders.queries import OrderFilter, OrderRow
-from pages.ui import filters, formats, tables
+from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -8,10 +8,9 @@ from billing_core.customers import queries, service
 from billing_core.customers.models import Customer
 from billing_core.dates import LATEST_DAY, utc_now
 from billing_core.identity import Actor, Permission
-from pages.invoice_editor_sections.steps import attempt
 from pages.ui import formats, messages
 from pages.ui.context import actor as signed_in
-from pages.ui.context import transaction
+from pages.ui.context import attempt, transaction
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

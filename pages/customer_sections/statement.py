@@ -14,11 +14,11 @@ from billing_core.receivables import statement
 from billing_core.receivables.ageing import AgeingRow
 from billing_core.receivables.exporting import what
 from billing_core.receivables.statement import Statement, StatementRow, Wanted
-from pages.invoice_editor_sections.steps import attempt
 from pages.payment_sections import ageing as aged
 from pages.ui import formats, tables
-from pages.ui.cards import wall
 from pages.ui.context import actor as signed_in
+from pages.ui.context import attempt
+from pages.ui.figures.cards import wall
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -8,7 +8,8 @@ from billing_core.invoices import queries
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import InvoiceRow
 from pages.invoice_sections import cancelling, filtering, mailing, paying
-from pages.ui import choosing, formats
+from pages.ui import formats
+from pages.ui.inputs import bulk_selection
 from pages.ui.reads import Reader
 
 _NEEDED = (
@@ -29,7 +30,7 @@ def draw(read: Reader, actor: Actor, wanted: InvoiceFilter, ticked: list[Invoice
     if not possible(actor):
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        everything = choosing.everything(total, key="bulk_everything")
+        everything = bulk_selection.everything(total, key="bulk_everything")
         if everything:
             count = total
         elif ticked:
@@ -38,7 +39,11 @@ def draw(read: Reader, actor: Actor, wanted: InvoiceFilter, ticked: list[Invoice
             st.caption("Tick invoices to do something with several at once.", width="content")
             return
         st.markdown(f"**{formats.counted(count, 'invoice')}**", width="content")
-        rows = tuple(read(queries.page, wanted, today=read.today, limit=choosing.MOST)) if everything else tuple(ticked)
+        rows = (
+            tuple(read(queries.page, wanted, today=read.today, limit=bulk_selection.MOST))
+            if everything
+            else tuple(ticked)
+        )
         ids = tuple(row.id for row in rows)
         if actor.may(Permission.INVOICE_SEND) and st.button("Send", icon=":material/send:", key="bulk_send"):
             mailing.send(ids)

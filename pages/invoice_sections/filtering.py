@@ -17,7 +17,8 @@ from billing_core.invoices import queries
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import CurrencyTotal, StatusTotal
-from pages.ui import customer_names, filters, formats, number_input, tables
+from pages.ui import formats, tables
+from pages.ui.inputs import customer_names, filters, number_input
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -19,8 +19,8 @@ from billing_core.receivables import debts
 from billing_core.reports import figures
 from billing_core.reports.wording import question_words
 from pages.ui import formats
-from pages.ui.cards import Known
-from pages.ui.figures import panel
+from pages.ui.figures.cards import Known
+from pages.ui.figures.drilldown import panel
 from pages.ui.text import md
 
 OLD_DRAFT = timedelta(days=30)

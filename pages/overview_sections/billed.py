@@ -11,8 +11,9 @@ from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor
 from billing_core.reports import figures, series
 from billing_core.reports.series import CustomerPoint
-from pages.ui import charts, formats, tables
-from pages.ui.figures import Behind, answer, ask
+from pages.ui import formats, tables
+from pages.ui.figures import charts
+from pages.ui.figures.drilldown import Behind, answer, ask
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

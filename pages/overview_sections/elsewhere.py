@@ -5,7 +5,8 @@ import streamlit as st
 from billing_core.dates import Period
 from billing_core.figures import Scope
 from billing_core.reports import figures
-from pages.ui import filters, formats
+from pages.ui import formats
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
 

@@ -13,10 +13,11 @@ from billing_core.figures import Asked, Scope
 from billing_core.identity import Actor, Permission
 from billing_core.receivables import debts, figures
 from billing_core.receivables.figures import DAYS_SALES_OUTSTANDING as DSO
-from pages.ui import cards, formats, tables
-from pages.ui.cards import Card, Known
+from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
-from pages.ui.figures import csv_address
+from pages.ui.figures import cards
+from pages.ui.figures.cards import Card, Known
+from pages.ui.figures.drilldown import csv_address
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -10,8 +10,8 @@ from billing_core.identity import Actor
 from billing_core.receivables import ageing, figures, series
 from pages.overview_sections.money import Times
 from pages.payment_sections import ageing as aged
-from pages.ui import charts
-from pages.ui.figures import Behind, answer, ask
+from pages.ui.figures import charts
+from pages.ui.figures.drilldown import Behind, answer, ask
 from pages.ui.reads import Reader
 
 MONTHS = 12

@@ -9,7 +9,7 @@ from billing_core.online_payments import queries
 from billing_core.online_payments.links import links
 from billing_core.online_payments.links.links import LinkRow
 from billing_core.online_payments.queries import EventFilter, EventRow
-from pages.invoice_editor_sections import paying_online
+from pages.payment_link_sections import link as payment_link
 from pages.ui import context, formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -48,7 +48,7 @@ def draw(read: Reader, actor: Actor, identity: str) -> None:
                 icon=":material/groups:",
                 query_params={"customer": str(link.customer_id)},
             )
-        paying_online.one_link(read, actor, link)
+        payment_link.draw(read, actor, link)
         if actor.may(Permission.WEBHOOK_READ):
             _told(actor, link, read.company.time_zone)
 

@@ -14,8 +14,7 @@ from billing_core.online_payments.links import link_candidates, links, workflow
 from billing_core.online_payments.links.link_candidates import PayableRow
 from billing_core.online_payments.links.links import LinkRow
 from billing_core.text import LONGEST_REASON
-from pages.invoice_editor_sections import draft_state
-from pages.invoice_editor_sections.steps import attempt
+from pages.invoice_document_sections.changes import attempt, forget_open_draft
 from pages.ui import collection_mode, context, formats, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
@@ -115,7 +114,7 @@ def confirm(actor: Actor, read: Reader, invoice: InvoiceView, *, opens: bool = F
             icon=":material/lock:",
         )
     if st.button("Issue payment link", type="primary", icon=":material/add_link:", key="do_issue_link"):
-        draft_state.forget()
+        forget_open_draft()
         with collection_mode.asking("The payment link is ready") as sessions:
             link_id = workflow.issue(sessions, actor, collection_mode.gateway(), invoice.id, now=utc_now())
             if opens:

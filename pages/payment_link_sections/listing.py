@@ -8,7 +8,8 @@ from billing_core.invoices.payment_links import LinkState, Mode
 from billing_core.online_payments.links import links
 from billing_core.online_payments.links.links import LinkFilter, LinkRow, StateCount
 from pages.payment_link_sections.wording import COLORS, STATES, age, happened, state
-from pages.ui import collection_mode, context, filters, formats, tables
+from pages.ui import collection_mode, context, formats, tables
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
 PAGE_KEY, SORT_KEY = "links_page", "links_sort"

@@ -10,7 +10,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.online_payments.links import links
 from billing_core.online_payments.links.links import LinkRow
 from billing_core.settings import settings
-from pages.invoice_editor_sections import sending
+from pages.invoice_document_sections import sending
 from pages.ui import formats
 
 

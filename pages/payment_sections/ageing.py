@@ -13,8 +13,9 @@ from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.receivables import ageing, figures
 from billing_core.receivables.ageing import BUCKETS, AgeingRow
-from pages.ui import filters, formats, tables
-from pages.ui.figures import Behind, ask
+from pages.ui import formats, tables
+from pages.ui.figures.drilldown import Behind, ask
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
 PAGE_KEY, SORT_KEY = "ageing_page", "ageing_sort"

@@ -10,7 +10,8 @@ from billing_core.invoices import queries
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import InvoiceRow
 from pages.payment_sections.credit import MOST_INVOICES, OPEN
-from pages.ui import formats, number_input
+from pages.ui import formats
+from pages.ui.inputs import number_input
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -10,10 +10,10 @@ from billing_core.online_payments.queries import CaseRow, DisputeRow
 from billing_core.online_payments.webhooks import disputes
 from billing_core.payments import credit
 from billing_core.text import LONGEST_REASON
-from pages.invoice_editor_sections.steps import attempt
 from pages.payment_sections import gateway_refund
 from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
+from pages.ui.context import attempt
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

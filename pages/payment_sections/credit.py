@@ -16,9 +16,10 @@ from billing_core.money import Money
 from billing_core.payments import credit
 from billing_core.payments.models import PaymentMethod
 from billing_core.receivables.figures import CUSTOMER_CREDIT
-from pages.invoice_editor_sections.steps import amount_field, attempt
 from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
+from pages.ui.context import attempt
+from pages.ui.inputs.amount_field import amount_field
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -7,13 +7,12 @@ from billing_core.identity import Actor, Permission
 from billing_core.online_payments import queries as online_payments
 from billing_core.payments import queries, received
 from billing_core.payments.queries import AllocationRow, PaymentRow
-from pages.invoice_editor_sections import money_in
-from pages.invoice_editor_sections.steps import attempt
-from pages.payment_sections import cases, columns, gateway_refund
+from pages.payment_sections import cases, columns, gateway_refund, reversal
 from pages.payment_sections.columns import state_of
 from pages.ui import formats, tables
-from pages.ui.cards import wall
 from pages.ui.context import actor as signed_in
+from pages.ui.context import attempt
+from pages.ui.figures.cards import wall
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -35,7 +34,7 @@ def draw(read: Reader, actor: Actor, identity: str) -> None:
     _events(payment, found, read.company.time_zone)
     taken: AllocationRow | None = st.session_state.pop(_TAKE_OFF, None)
     if taken is not None:
-        money_in.undo(taken)
+        reversal.dialog(taken)
 
 
 def _header(payment: PaymentRow, *, may_change: bool) -> None:

@@ -10,10 +10,9 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments import refunding
 from billing_core.online_payments.refunding import Refundable
 from billing_core.text import LONGEST_REASON
-from pages.invoice_editor_sections import draft_state
-from pages.invoice_editor_sections.steps import amount_field
 from pages.ui import collection_mode, context, formats
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs.amount_field import amount_field
 from pages.ui.text import md
 
 
@@ -48,7 +47,6 @@ def form(actor: Actor, payment_id: int) -> None:
         key="do_gateway_refund",
         disabled=amount is None,
     ):
-        draft_state.forget()
         shown = formats.money(amount or 0, can.left.currency)
         with collection_mode.asking(f"{shown} goes back to the customer") as sessions:
             refunding.refund(

@@ -13,7 +13,8 @@ from billing_core.payments import queries
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.queries import PaymentFilter
 from pages.payment_sections.columns import open_payment, payments
-from pages.ui import customer_names, filters, formats, tables
+from pages.ui import formats, tables
+from pages.ui.inputs import customer_names, filters
 from pages.ui.reads import Reader
 
 PAGE_KEY = "payments_page"

@@ -12,7 +12,8 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.reconciliation import balance_transactions, reconciliation
 from billing_core.online_payments.reconciliation.balance_transactions import MARGIN
 from billing_core.online_payments.reconciliation.reconciliation import Agreement, Asked, Kind, Pair, Sum
-from pages.ui import collection_mode, context, filters, formats, messages, tables
+from pages.ui import collection_mode, context, formats, messages, tables
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

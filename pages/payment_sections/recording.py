@@ -14,8 +14,9 @@ from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import LONGEST, Received
 from billing_core.receivables import statement
 from pages.payment_sections import allocating, credit
-from pages.ui import customer_names, filters, formats, messages, number_input
+from pages.ui import formats, messages
 from pages.ui.context import transaction
+from pages.ui.inputs import customer_names, filters, number_input
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

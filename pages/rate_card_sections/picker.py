@@ -4,7 +4,7 @@ import streamlit as st
 
 from billing_core.customers import queries as customers
 from pages.rate_card_sections import rate
-from pages.ui import filters
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
 MOST_OFFERED = 50

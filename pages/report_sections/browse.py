@@ -13,7 +13,8 @@ from billing_core.identity import Actor, Permission
 from billing_core.reports import queries
 from billing_core.reports.queries import Report, ReportFilter
 from pages.report_sections import invoiced, invoicing
-from pages.ui import choosing, customer_names, filters, formats, tables
+from pages.ui import formats, tables
+from pages.ui.inputs import bulk_selection, customer_names, filters
 from pages.ui.reads import Reader
 
 PAGE_KEY = "reports_page"
@@ -57,13 +58,13 @@ def draw(read: Reader, actor: Actor) -> None:
 
 def _invoicing(read: Reader, wanted: ReportFilter, ticked: list[Report], total: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        everything = choosing.everything(total, key="reports_everything")
+        everything = bulk_selection.everything(total, key="reports_everything")
         if not (everything or ticked):
             st.caption("Tick reports to invoice them together.", width="content")
             return
         st.markdown(f"**{formats.counted(total if everything else len(ticked), 'report')}**", width="content")
         if st.button("Invoice chosen reports", icon=":material/request_quote:", key="invoice_reports"):
-            rows = read(queries.page, wanted, limit=choosing.MOST) if everything else ticked
+            rows = read(queries.page, wanted, limit=bulk_selection.MOST) if everything else ticked
             invoicing.dialog(tuple(rows))
 
 

@@ -13,10 +13,11 @@ from billing_core.reports.contents import OrderRow, ServiceTotal
 from billing_core.reports.queries import Report
 from billing_core.reports.wording import cost_type_words, question_words
 from pages.report_sections import changes, invoiced
-from pages.ui import charts, formats, tables
-from pages.ui.cards import card, wall
+from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
-from pages.ui.figures import Behind, answer, ask
+from pages.ui.figures import charts
+from pages.ui.figures.cards import card, wall
+from pages.ui.figures.drilldown import Behind, answer, ask
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -18,8 +18,9 @@ from billing_core.reports import service
 from billing_core.reports.runs import planning
 from billing_core.reports.service import Preview
 from pages.report_sections import preview, progress
-from pages.ui import customer_names, filters, formats
+from pages.ui import formats
 from pages.ui.context import transaction
+from pages.ui.inputs import customer_names, filters
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -12,8 +12,9 @@ from billing_core.invoices.from_reports import Grouping
 from billing_core.money import Money
 from billing_core.reports.queries import Report
 from pages.report_sections import invoiced
-from pages.ui import context, formats, messages, number_input, tables
+from pages.ui import context, formats, messages, tables
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs import number_input
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

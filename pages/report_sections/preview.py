@@ -8,7 +8,7 @@ from billing_core.reports.service import Preview
 from billing_core.reports.wording import question_words
 from pages.report_sections.changes import COLORS, WORDS
 from pages.ui import formats, tables
-from pages.ui.cards import wall
+from pages.ui.figures.cards import wall
 from pages.ui.text import md
 
 MOST_NAMED = 10

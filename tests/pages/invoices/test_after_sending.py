@@ -14,7 +14,7 @@ from billing_core.outbox.models import OutboxMessage
 from billing_core.payments import credit, received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
-from pages.invoice_editor_sections import timeline
+from pages.invoice_document_sections import timeline
 from tests.invoices.company import NOW, a_customer, a_line, an_invoice
 from tests.pages.filled import fill
 from tests.pages.invoicing import cards, choose, content_of, field, ids, press, shown, stored

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pages.invoice_editor_sections.rows import Row, cut_up, edited
+from pages.draft_sections.rows import Row, cut_up, edited
 
 
 def pasted(description: str) -> str:

@@ -14,7 +14,8 @@ from billing_core.payments import received, write_offs
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.received import Received
 from pages.invoice_sections import filtering
-from pages.ui import choosing, formats
+from pages.ui import formats
+from pages.ui.inputs import bulk_selection
 from pages.ui.text import md
 from tests.invoices.company import LATER, TODAY, a_customer, a_draft, a_line, an_invoice
 from tests.pages.roles import EVERY_ROLE
@@ -226,7 +227,7 @@ def test_a_manager_may_only_download_several(page_as, company):
 
 
 def test_more_than_can_be_looked_through_are_not_worked_on_at_once(page_as, company, monkeypatch):
-    monkeypatch.setattr(choosing, "MOST", 4)
+    monkeypatch.setattr(bulk_selection, "MOST", 4)
     page = page_as("admin").visit("invoices.py")
     (box,) = page.checkbox
     assert box.disabled

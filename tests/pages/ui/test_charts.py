@@ -2,7 +2,7 @@
 
 import pytest
 
-from pages.ui.charts import _amounts_axis
+from pages.ui.figures.charts import _amounts_axis
 
 
 def test_where_nothing_was_billed_the_axis_says_nought_and_nothing_else():

@@ -5,7 +5,7 @@ from sqlalchemy import insert
 
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
-from pages.ui.customer_names import MOST_OFFERED
+from pages.ui.inputs.customer_names import MOST_OFFERED
 from tests.reports.company import NOW, a_customer
 
 PAGES = {

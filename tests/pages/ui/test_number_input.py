@@ -7,7 +7,7 @@ from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.ui import number_input
+from pages.ui.inputs import number_input
 
 ENGLISH, GERMAN, FRENCH = Locale("en", "US"), Locale("de", "DE"), Locale("fr", "FR")
 

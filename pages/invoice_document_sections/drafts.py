@@ -8,7 +8,7 @@ from billing_core.errors import BillingError
 from billing_core.identity import Actor
 from billing_core.invoices import service
 from billing_core.invoices.rows import InvoiceView
-from pages.invoice_editor_sections import draft_state
+from pages.invoice_document_sections.changes import forget_open_draft
 from pages.ui import context, messages
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
@@ -28,7 +28,7 @@ def duplicate(actor: Actor, read: Reader, invoice_id: int) -> None:
 
 def open_draft(invoice_id: int, message: str) -> None:
     """Show this draft in the run that follows."""
-    draft_state.forget()
+    forget_open_draft()
     messages.say(message)
     st.query_params.from_dict({"invoice": str(invoice_id)})
     st.rerun()
@@ -47,6 +47,6 @@ def discard(invoice: InvoiceView) -> None:
         except BillingError as error:
             context.refused(error)
             return
-        draft_state.forget()
+        forget_open_draft()
         messages.say("The draft is discarded")
         st.switch_page("invoices.py")

@@ -11,9 +11,11 @@ from billing_core.invoices import queries
 from billing_core.invoices.content.totals import Totals
 from billing_core.invoices.documents import document
 from billing_core.invoices.rows import InvoiceView
-from pages.invoice_editor_sections import amounts, corrections, drafts, fields, grid, linked, preview, sending, timeline
-from pages.invoice_editor_sections import draft_state as desks
-from pages.invoice_editor_sections.draft_state import Desk, Typed
+from pages.draft_sections import draft_state as desks
+from pages.draft_sections import fields, grid
+from pages.draft_sections.draft_state import Desk, Typed
+from pages.invoice_document_sections import amounts, billed_reports, cancelling, drafts, preview, sending, timeline
+from pages.invoice_document_sections.changes import forget_open_draft
 from pages.payment_link_sections import issuing
 from pages.ui import context, formats, messages
 from pages.ui.reads import Reader
@@ -28,7 +30,7 @@ def draw(read: Reader, actor: Actor, desk: Desk, stored: InvoiceView | None) -> 
     now_typed = desks.read(desk)
     if stored is not None and stored.version != desk.drawn_from and now_typed.content == desk.saved:
         messages.say("Somebody has changed this draft meanwhile: it is shown as it is now", icon=":material/sync:")
-        desks.forget()
+        forget_open_draft()
         st.rerun()
     if desks.save(actor, desk, now_typed):
         if stored is None:
@@ -49,7 +51,7 @@ def draw(read: Reader, actor: Actor, desk: Desk, stored: InvoiceView | None) -> 
     grid.draw(desk, now_typed, of_lines)
     _sums(read, desk, now_typed, totals, stored)
     if stored is not None:
-        linked.draw(read, actor, stored)
+        billed_reports.draw(read, stored)
         timeline.draw(read, stored)
     # Last, for it takes longest.
     if paper is not None:
@@ -96,7 +98,7 @@ def _header(read: Reader, actor: Actor, desk: Desk, now_typed: Typed, stored: In
 def _menu(read: Reader, actor: Actor, stored: InvoiceView) -> None:
     steps = {"Duplicate": partial(drafts.duplicate, actor, read, stored.id)}
     if stored.number:
-        steps["Cancel invoice"] = partial(corrections.cancel, stored.id)
+        steps["Cancel invoice"] = partial(cancelling.dialog, stored.id)
     else:
         steps["Discard draft"] = partial(drafts.discard, stored)
     st.link_button("PDF", preview.address(stored), icon=":material/download:")
@@ -135,7 +137,7 @@ def _notices(actor: Actor, desk: Desk, now_typed: Typed, stored: InvoiceView | N
                 "\n".join(f"- {md(formats.words(field))} {md(reason)}" for field, reason in conflict.fields.items())
             )
             with st.container(horizontal=True):
-                st.button("Show theirs", icon=":material/visibility:", on_click=desks.forget, key="show_theirs")
+                st.button("Show theirs", icon=":material/visibility:", on_click=forget_open_draft, key="show_theirs")
                 st.button(
                     "Keep mine",
                     icon=":material/save:",

@@ -14,8 +14,9 @@ from billing_core.invoices.content import content as contents
 from billing_core.invoices.content.content import Content
 from billing_core.invoices.from_reports import Earlier, Grouping
 from billing_core.reports import queries as reports
-from pages.invoice_editor_sections import drafts
-from pages.ui import context, customer_names, formats, number_input
+from pages.invoice_document_sections import drafts
+from pages.ui import context, formats
+from pages.ui.inputs import customer_names, number_input
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -3,23 +3,23 @@
 import streamlit as st
 
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import credit_notes, from_reports
+from billing_core.invoices import credit_notes
 from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.rows import InvoiceView
 from billing_core.outbox import queries as outbox
 from billing_core.outbox.queries import MessageFilter
 from billing_core.payments import queries as payments
 from billing_core.payments.queries import AllocationRow
-from pages.invoice_editor_sections import money_in, sending
+from pages.invoice_document_sections import billed_reports, sending
+from pages.payment_sections import reversal
 from pages.ui import formats, tables
 from pages.ui.reads import Reader
-from pages.ui.text import md
 
 _MOST_MAILS = 20
 
 
 def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
-    _reports(read, invoice)
+    billed_reports.draw(read, invoice)
     if actor.may(Permission.PAYMENT_READ):
         _payments(read, actor, invoice)
     _credit_notes(read, actor, invoice)
@@ -27,19 +27,6 @@ def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
         _refunds(read, invoice)
     if actor.may(Permission.OUTBOX_READ):
         _mails(read, invoice)
-
-
-def _reports(read: Reader, invoice: InvoiceView) -> None:
-    reports = read.plain(from_reports.billed_reports, invoice.id)
-    for report in reports:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(
-                f":material/receipt_long: Bills report #{report.id}, {md(formats.period(report.period))}, "
-                f"{md(formats.money(report.total_minor, report.currency))}",
-                width="content",
-            )
-            if st.button("Open the report", key=f"report_{report.id}", type="tertiary", icon=":material/open_in_new:"):
-                st.switch_page("reports.py", query_params={"report": str(report.id)})
 
 
 def _payments(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
@@ -77,7 +64,7 @@ def _payments(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
         format_func=lambda row: f"{formats.money(row.amount_minor, row.currency)}, {formats.day(row.allocated_on)}",
     )
     if chosen is not None:
-        money_in.undo(chosen)
+        reversal.dialog(chosen)
 
 
 def _way(row: AllocationRow) -> str:

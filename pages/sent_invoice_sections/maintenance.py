@@ -11,7 +11,7 @@ from billing_core.invoices.content.content import LONGEST
 from billing_core.invoices.rows import InvoiceView
 from billing_core.invoices.service import Details
 from billing_core.mailing import letters
-from pages.invoice_editor_sections.steps import attempt
+from pages.invoice_document_sections.changes import attempt
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md

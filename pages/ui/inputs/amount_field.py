@@ -1,18 +1,10 @@
-"""What the dialogs of an invoice share: one change with its message, and amounts as people type them."""
-
-from contextlib import AbstractContextManager
+"""An amount as people type it, in a currency that is known."""
 
 import streamlit as st
-from sqlalchemy.orm import Session
 
-from pages.invoice_editor_sections import draft_state
-from pages.ui import context, formats, number_input
+from pages.ui import formats
+from pages.ui.inputs import number_input
 from pages.ui.text import md
-
-
-def attempt(message: str) -> AbstractContextManager[Session]:
-    """One change, then the page anew with the message; a refusal is said here and leaves what was typed."""
-    return context.attempt(message, then=draft_state.forget)
 
 
 def amount_field(label: str, minor: int, currency: str, *, key: str, help: str | None = None) -> int | None:  # noqa: A002

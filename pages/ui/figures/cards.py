@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from billing_core import figures
 from billing_core.figures import Asked, Figure, Ratio, Scope
 from pages.ui import formats
-from pages.ui.figures import Behind, open_panel, value_text
+from pages.ui.figures.drilldown import Behind, open_panel, value_text
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from billing_core.dates import utc_now
 from billing_core.identity import Actor
-from billing_core.invoices import after_sending, credit_notes, queries
+from billing_core.invoices import credit_notes, queries
 from billing_core.invoices.rows import InvoiceView
 from billing_core.payments import queries as payments
 from billing_core.payments import refunds, write_offs
@@ -12,10 +12,11 @@ from billing_core.payments.models import PaymentMethod
 from billing_core.payments.queries import AllocationRow
 from billing_core.payments.refunds import MoneyBack
 from billing_core.text import LONGEST_REASON
-from pages.invoice_editor_sections.steps import amount_field, attempt
+from pages.invoice_document_sections.changes import attempt
 from pages.payment_sections import gateway_refund
 from pages.ui import context, formats
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs.amount_field import amount_field
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -164,29 +165,6 @@ def undo_write_off(invoice_id: int) -> None:
     if st.button("Undo write-off", type="primary", key="do_undo_write_off"):
         with attempt(f"{amount} is due again") as session:
             write_offs.undo_write_off(session, actor, invoice_id, reason=reason, today=read.today, now=utc_now())
-
-
-@st.dialog("Cancel invoice", icon=":material/block:")
-def cancel(invoice_id: int) -> None:
-    actor = signed_in()
-    read = Reader(actor)
-    invoice = read(queries.one, invoice_id)
-    if invoice.paid_minor:
-        paid = formats.money(invoice.paid_minor, invoice.currency)
-        st.warning(
-            f"{md(paid)} was paid for this invoice, so that it cannot be cancelled. Take the payment back first, or "
-            "issue a credit note for what is due.",
-            icon=":material/block:",
-        )
-        return
-    st.markdown(
-        f"Nothing is asked for any more with {md(invoice.number)}. It keeps its number and its document, marked as "
-        "cancelled, and the ledger takes back what it posted. **This cannot be undone.**"
-    )
-    reason = st.text_input("Reason", key=f"cancel_reason_{invoice_id}", max_chars=LONGEST_REASON)
-    if st.button("Cancel invoice", type="primary", icon=":material/block:", key="do_cancel"):
-        with attempt("The invoice is cancelled") as session:
-            after_sending.cancel(session, actor, invoice_id, now=utc_now(), today=read.today, reason=reason)
 
 
 def _due(invoice: InvoiceView) -> None:

@@ -1,82 +1,26 @@
-"""Paying an invoice online: the link that customers pay by, what became of it, and disputes about what they paid."""
+"""A payment link wherever it is shown: what became of it, how to hand it over, and what can be done about it."""
 
 import streamlit as st
 
 from billing_core import runtime
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import LinkState, Mode
-from billing_core.invoices.rows import InvoiceView
-from billing_core.online_payments import queries
-from billing_core.online_payments.links import link_candidates, links
+from billing_core.online_payments.links import link_candidates
 from billing_core.online_payments.links.links import LinkRow
-from billing_core.online_payments.models import DisputeState
 from pages.payment_link_sections import issuing, sharing
 from pages.payment_link_sections.wording import COLORS, WAYS, happened, state, told
-from pages.payment_sections import cases
-from pages.ui import collection_mode, context, formats, tables
+from pages.ui import collection_mode, formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
 _EVERY = "2s"
 
 
-def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> int | None:
-    """What an active link asks for, in minor units, or None.
-
-    Of links it draws nothing where none was ever issued: the button for it is among the invoice's actions.
-    """
-    if not actor.may(Permission.PAYMENT_READ):
-        return None
-    # Not from memory: a click or a refusal changes a link without anybody's doing here.
-    with context.reading() as session:
-        found = links.of_invoice(session, actor, invoice.id)
-    _disputes(read, invoice)
-    _to_settle(read, invoice)
-    if not found:
-        return None
-    newest, earlier = found[0], found[1:]
-    with st.container(border=True):
-        one_link(read, actor, newest, version=invoice.version)
-        if earlier:
-            with st.expander(f"Earlier links ({len(earlier)})"):
-                _earlier(earlier, read.company.time_zone)
-    return newest.amount_minor if newest.state is LinkState.ACTIVE else None
-
-
-def one_link(read: Reader, actor: Actor, link: LinkRow, *, version: int | None = None) -> None:
+def draw(read: Reader, actor: Actor, link: LinkRow, *, version: int | None = None) -> None:
     """A link, and the page drawn anew as soon as something happens to it. ``version``: of the invoice on the page."""
     _link(actor, link, read.company.time_zone)
     if link.state is LinkState.ACTIVE:
         _watch(link.id, version, (link.state, link.last_failed_at))
-
-
-def _disputes(read: Reader, invoice: InvoiceView) -> None:
-    """Disputes about what paid this invoice."""
-    found = read(queries.disputes, invoice_id=invoice.id)
-    for dispute in found:
-        if dispute.state is DisputeState.OPEN:
-            amount = formats.money(dispute.amount_minor, dispute.currency)
-            st.error(
-                f"The customer's bank asks for {md(amount)} back: {md(formats.words(dispute.reason).lower())}. "
-                "Answer it at the payment service, in time.",
-                icon=":material/gavel:",
-            )
-    if found:
-        cases.disputes_table(found, read.company.time_zone, key="invoice_disputes")
-
-
-def _to_settle(read: Reader, invoice: InvoiceView) -> None:
-    """Money that came in for this invoice and did not pay it by itself."""
-    for case in read(queries.cases_of_invoice, invoice.id):
-        if case.settled_at is None:
-            with st.container(border=True):
-                st.warning(md(case.said), icon=":material/gavel:")
-                st.page_link(
-                    "payments.py",
-                    label="Settle it",
-                    icon=":material/arrow_forward:",
-                    query_params={"payments_tab": "To settle"},
-                )
 
 
 def _link(actor: Actor, link: LinkRow, zone: str) -> None:
@@ -123,7 +67,7 @@ def _ending(link: LinkRow) -> None:
         issuing.deactivate(link)
 
 
-def _earlier(earlier: list[LinkRow], zone: str) -> None:
+def earlier_ones(earlier: list[LinkRow], zone: str) -> None:
     tables.show(
         earlier,
         [

@@ -9,8 +9,8 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from billing_core.invoices.content.content import MOST_LINES
 from billing_core.invoices.models import LineType
 from billing_core.money import LINE_QUANTITY_PLACES
-from pages.invoice_editor_sections.draft_state import Desk, Typed
-from pages.invoice_editor_sections.rows import CELLS, PLACE, Row, usual_tax
+from pages.draft_sections.draft_state import Desk, Typed
+from pages.draft_sections.rows import CELLS, PLACE, Row, usual_tax
 from pages.ui import formats
 from pages.ui.text import md
 

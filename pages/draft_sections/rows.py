@@ -9,7 +9,7 @@ from babel import Locale
 
 from billing_core.invoices.content.content import DraftLine
 from billing_core.invoices.models import LineType
-from pages.ui import number_input
+from pages.ui.inputs import number_input
 
 PLACE = "place"
 # So many rows the grid has at least.

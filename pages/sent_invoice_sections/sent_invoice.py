@@ -13,21 +13,10 @@ from billing_core.invoices.documents import document
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
-from pages.invoice_editor_sections import (
-    amounts,
-    corrections,
-    drafts,
-    ledger_rows,
-    linked,
-    maintenance,
-    money_in,
-    paying_online,
-    preview,
-    sending,
-    timeline,
-)
+from pages.invoice_document_sections import amounts, cancelling, drafts, preview, sending, timeline
 from pages.invoice_sections.columns import STATUS_COLORS
 from pages.payment_link_sections import issuing
+from pages.sent_invoice_sections import corrections, incoming_payments, ledger_rows, linked, maintenance, paying_online
 from pages.ui import formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -102,9 +91,9 @@ def _possible(read: Reader, actor: Actor, invoice: InvoiceView) -> tuple[dict[st
     is_open, is_paid = state is InvoiceState.OPEN, state is InvoiceState.PAID
     if actor.may(Permission.PAYMENT_WRITE):
         if is_open:
-            buttons["Record payment"] = (":material/payments:", partial(money_in.record_payment, one))
-            if money_in.credit_of(read, invoice.business_id, invoice.customer_id, invoice.currency) > 0:
-                menu["Use the customer's credit"] = partial(money_in.apply_credit, one)
+            buttons["Record payment"] = (":material/payments:", partial(incoming_payments.record_payment, one))
+            if incoming_payments.credit_of(read, invoice.business_id, invoice.customer_id, invoice.currency) > 0:
+                menu["Use the customer's credit"] = partial(incoming_payments.apply_credit, one)
             menu["Credit note"] = partial(corrections.credit_note, one)
             menu["Write off"] = partial(corrections.write_off, one)
         if is_paid and invoice.paid_minor > invoice.refunded_minor:
@@ -128,7 +117,7 @@ def _possible(read: Reader, actor: Actor, invoice: InvoiceView) -> tuple[dict[st
             menu["Mark as overdue"] = partial(maintenance.mark_overdue, invoice)
         menu["Duplicate"] = partial(drafts.duplicate, actor, read, one)
         if is_open:
-            menu["Cancel invoice"] = partial(corrections.cancel, one)
+            menu["Cancel invoice"] = partial(cancelling.dialog, one)
     return buttons, menu
 
 

@@ -14,8 +14,8 @@ from billing_core.mailing import documents, letters
 from billing_core.mailing import service as mailing
 from billing_core.mailing.service import Planned
 from billing_core.mailing.texts import Wording
-from pages.invoice_editor_sections import preview
-from pages.invoice_editor_sections.steps import attempt
+from pages.invoice_document_sections import preview
+from pages.invoice_document_sections.changes import attempt
 from pages.ui import context, formats
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader

@@ -11,8 +11,8 @@ from billing_core.ledger import queries as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.queries import Counted, Movement
 from pages.ui import formats, tables
-from pages.ui.cards import wall
 from pages.ui.context import actor as signed_in
+from pages.ui.figures.cards import wall
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

@@ -19,11 +19,13 @@ from billing_core.invoices import queries, service
 from billing_core.invoices.content import terms
 from billing_core.invoices.content.content import Content, checked
 from billing_core.invoices.rows import InvoiceView
-from pages.invoice_editor_sections import rows
-from pages.invoice_editor_sections.rows import Row
-from pages.ui import formats, number_input
+from pages.draft_sections import rows
+from pages.draft_sections.rows import Row
+from pages.invoice_document_sections.changes import OPEN_DRAFT
+from pages.ui import formats
+from pages.ui.inputs import number_input
 
-_DESK, _TURN = "invoice_desk", "invoice_desk_turn"
+_TURN = "open_draft_turn"
 TEXTS = (
     "customer_name",
     "customer_email",
@@ -96,11 +98,6 @@ def of_invoice(invoice: InvoiceView, content: Content) -> Desk:
     if desk is not None and desk.invoice_id == invoice.id and desk.key("notes") in st.session_state:
         return desk
     return _lay_out(_read(invoice, content))
-
-
-def forget() -> None:
-    """In a callback, or before a rerun: the next run reads what is stored."""
-    st.session_state.pop(_DESK, None)
 
 
 def read(desk: Desk) -> Typed:
@@ -191,7 +188,7 @@ def settle_due_date(desk: Desk) -> None:
 
 
 def _kept() -> Desk | None:
-    found: Desk | None = st.session_state.get(_DESK)
+    found: Desk | None = st.session_state.get(OPEN_DRAFT)
     return found
 
 
@@ -211,7 +208,7 @@ def _lay_out(desk: Desk) -> Desk:
     st.session_state[desk.key("discount_minor")] = number_input.written_minor(
         desk.start.discount_minor, desk.start.currency, locale
     )
-    st.session_state[_DESK] = desk
+    st.session_state[OPEN_DRAFT] = desk
     return desk
 
 

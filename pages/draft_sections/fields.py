@@ -10,8 +10,8 @@ from billing_core.businesses.models import Business
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.invoices.content import terms
 from billing_core.invoices.content.content import LANGUAGES, LONGEST, Content
-from pages.invoice_editor_sections import draft_state as desks
-from pages.invoice_editor_sections.draft_state import Desk
+from pages.draft_sections import draft_state as desks
+from pages.draft_sections.draft_state import Desk
 from pages.ui.reads import Reader
 from pages.ui.text import md
 

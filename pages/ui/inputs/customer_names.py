@@ -5,7 +5,7 @@ import re
 import streamlit as st
 
 from billing_core.customers import queries as customers
-from pages.ui import filters
+from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
 MOST_OFFERED = 1_000

@@ -7,11 +7,11 @@ from billing_core.invoices import queries
 from billing_core.money import Money
 from billing_core.payments import credit, received
 from billing_core.payments.models import PaymentMethod
-from billing_core.payments.queries import AllocationRow
 from billing_core.payments.received import LONGEST, Received
-from pages.invoice_editor_sections.steps import amount_field, attempt
+from pages.invoice_document_sections.changes import attempt
 from pages.ui import formats
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs.amount_field import amount_field
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -84,26 +84,6 @@ def apply_credit(invoice_id: int) -> None:
     if st.button("Use credit", type="primary", icon=":material/check:", key="use_credit", disabled=amount is None):
         with attempt("Paid from the customer's credit") as session:
             credit.apply(session, actor, invoice_id, amount_minor=amount or 0, today=read.today, now=utc_now())
-
-
-@st.dialog("Take back what was paid", icon=":material/undo:")
-def undo(row: AllocationRow) -> None:
-    """Undo a payment that was recorded wrongly, or turn what it paid here into credit."""
-    actor = signed_in()
-    read = Reader(actor)
-    amount = formats.money(row.amount_minor, row.currency)
-    ways = {"release": f"Keep the money as the customer's credit: {amount} becomes due here again"}
-    if row.payment_id is not None and row.method is not PaymentMethod.STRIPE:
-        ways = {"undo": "The payment was recorded wrongly: undo all of it, on every invoice that it paid", **ways}
-    way = st.radio("What shall happen", list(ways), format_func=ways.__getitem__, key=f"undo_way_{row.id}")
-    reason = st.text_input("Reason", key=f"undo_reason_{row.id}", max_chars=200, required=True)
-    st.caption("The ledger gets an opposite entry; the first one stays.")
-    if st.button("Take back", type="primary", icon=":material/undo:", key="take_back"):
-        with attempt(f"{amount} is due again") as session:
-            if way == "undo" and row.payment_id is not None:
-                received.undo(session, actor, row.payment_id, reason=reason, today=read.today, now=utc_now())
-            else:
-                credit.release(session, actor, row.id, reason=reason, today=read.today, now=utc_now())
 
 
 def credit_of(read: Reader, business_id: int, customer_id: int, currency: str) -> int:

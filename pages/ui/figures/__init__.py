@@ -1,0 +1,1 @@
+"""Figures: cards, charts, and the rows that each opens into."""
