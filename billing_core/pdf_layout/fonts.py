@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Final, Self
+from typing import Final
 
 import uharfbuzz
 from fpdf import FPDF
@@ -54,45 +54,21 @@ _parsing = Lock()
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A font file with some of the glyphs: ready to be embedded, and where each glyph went."""
+    """A font file with some of the glyphs, ready to be embedded; ``new_ids`` maps a glyph's number in the whole file
+    to its number in this one."""
 
     stream: PDFFontStream
-    places: Mapping[int, int]
+    new_ids: Mapping[int, int]
 
 
-class Font(TTFFont):
-    """A font of one document: its own list of used glyphs over the widths and names that all documents share."""
-
-    codes: "_Codes"
-
-    def for_document(self, index: int) -> Self:
-        mine = copy.copy(self)
-        mine.i = index
-        mine.missing_glyphs = []
-        mine.desc = copy.copy(self.desc)
-        mine.subset = SubsetMap(mine)
-        mine.codes = _Codes(mine)
-        return mine
-
-    def encode_text(self, text: str) -> str:
-        """The operator that shows a text: its codes in this document, each looked up once."""
-        return f"({self.escape_text(text.translate(self.codes))}) Tj"
-
-
-class _Codes(dict[int, int | None]):
-    """Code point → the document's code for its glyph, given out when first asked for; None: there is none."""
-
-    def __init__(self, font: Font) -> None:
-        super().__init__()
-        self._font = font
-
-    def __missing__(self, character: int) -> int | None:
-        return self.setdefault(character, self._font.subset.pick(character))
-
-
-def font(face: Face, index: int) -> Font:
-    """A font for one document, its ``index``-th."""
-    return _parsed(face).for_document(index)
+def font(face: Face, index: int) -> TTFFont:
+    """A document's ``index``-th font: a list of used glyphs of its own over the widths that all documents share."""
+    own = copy.copy(_parsed(face))
+    own.i = index
+    own.missing_glyphs = []
+    own.desc = copy.copy(own.desc)
+    own.subset = SubsetMap(own)
+    return own
 
 
 @cache
@@ -121,16 +97,16 @@ def cut(face: Face, glyphs: frozenset[int]) -> Cut:
 @lru_cache(maxsize=64)
 def _cut(face: Face, extra: frozenset[int]) -> Cut:
     outlines = _outlines(face)
-    wanted = uharfbuzz.SubsetInput()
-    wanted.glyph_set.update({0, *_carried(face), *extra})
-    wanted.flags = (
+    subset = uharfbuzz.SubsetInput()
+    subset.glyph_set.update({0, *_carried(face), *extra})
+    subset.flags = (
         uharfbuzz.SubsetFlags.NO_HINTING
         | uharfbuzz.SubsetFlags.NO_LAYOUT_CLOSURE
         | uharfbuzz.SubsetFlags.NOTDEF_OUTLINE
     )
     unneeded = set(outlines.table_tags) - _TABLES
-    wanted.drop_table_tag_set.update({int.from_bytes(tag.encode(), "big") for tag in unneeded})
-    plan = uharfbuzz.SubsetPlan(outlines, wanted)
+    subset.drop_table_tag_set.update({int.from_bytes(tag.encode(), "big") for tag in unneeded})
+    plan = uharfbuzz.SubsetPlan(outlines, subset)
     return Cut(PDFFontStream(bytes(plan.execute().blob.data)), dict(plan.old_to_new_glyph_mapping))
 
 
@@ -147,16 +123,16 @@ def _outlines(face: Face) -> uharfbuzz.Face:
     return uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(_FILES[face])))
 
 
-def _parsed(face: Face) -> Font:
+def _parsed(face: Face) -> TTFFont:
     # Read by one thread: the others wait instead of reading the same file.
     with _parsing:
         return _read(face)
 
 
 @cache
-def _read(face: Face) -> Font:
+def _read(face: Face) -> TTFFont:
     style = "B" if face is Face.BOLD else ""
-    parsed = Font(FPDF(), _FILES[face], face.value, style)
+    parsed = TTFFont(FPDF(), _FILES[face], face.value, style)
     # All that is asked of it later has been read.
     parsed.ttfont.close()
     return parsed

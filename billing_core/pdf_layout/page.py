@@ -2,11 +2,10 @@
 
 import re
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Final, Literal
 
 from fpdf import FPDF
-from fpdf.drawing_primitives import DeviceRGB
 
 from billing_core.pdf_layout import fonts
 from billing_core.pdf_layout import text as pdf_layout_text
@@ -135,7 +134,7 @@ class Paper(FPDF):
 
     def face(self, size: float, *, bold: bool = False, color: Color = INK) -> None:
         self.set_font(FAMILY, "B" if bold else "", size)
-        self.text_color = _ink(color)
+        self.set_text_color(*color)
 
     def get_fallback_font(self, char: str, style: str = "") -> str | None:
         """Asked by fpdf2 where the font in use lacks a character. The fonts that help out are read when they do."""
@@ -190,12 +189,6 @@ class Paper(FPDF):
             if room < 0:
                 return max(count, 1)
         return len(line)
-
-
-@cache
-def _ink(color: Color) -> DeviceRGB:
-    red, green, blue = color
-    return DeviceRGB(red / 255, green / 255, blue / 255)
 
 
 @lru_cache(maxsize=4096)
