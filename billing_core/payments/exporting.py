@@ -1,17 +1,16 @@
 """The list of payments as CSV, streamed with the page's filters."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from billing_core.csv_text import marked_for_excel, rows_as_csv
 from billing_core.identity import Actor, Permission
 from billing_core.money import decimal_places
 from billing_core.payments import queries
 from billing_core.payments.queries import PaymentFilter, PaymentRow
 from billing_core.reports.exports import rows
-from billing_core.reports.exports.files import MEDIA_TYPES, Download, Format
+from billing_core.reports.exports.files import Download, csv_list
 from billing_core.reports.exports.json import instant
 from billing_core.reports.exports.rows import scaled
 
@@ -39,15 +38,8 @@ COLUMNS = (
 def as_csv(session: Session, actor: Actor, wanted: PaymentFilter, *, for_excel: bool = False) -> Download:
     """Every payment that matches, in the order asked for; undone ones say when and why."""
     actor.require(Permission.EXPORT)
-    chunks = rows_as_csv(COLUMNS, _rows(session, actor, wanted))
-    return Download("payments.csv", MEDIA_TYPES[Format.CSV], marked_for_excel(chunks) if for_excel else chunks)
-
-
-def _rows(session: Session, actor: Actor, wanted: PaymentFilter) -> Iterator[Sequence[Any]]:
-    statement = queries.listing(actor, wanted)
-    for batch in rows.batches(session, statement):
-        for columns in batch:
-            yield _row(PaymentRow(*columns))
+    payments = (_row(PaymentRow(*columns)) for columns in rows.each(session, queries.listing(actor, wanted)))
+    return csv_list("payments.csv", COLUMNS, payments, for_excel=for_excel)
 
 
 def _row(payment: PaymentRow) -> Sequence[Any]:
@@ -58,6 +50,5 @@ def _row(payment: PaymentRow) -> Sequence[Any]:
         *(payment.method.value, payment.reference, payment.currency),
         *(scaled(minor, places) for minor in amounts),
         *(payment.note, payment.created_by, instant(payment.created_at)),
-        *(instant(payment.undone_at) if payment.undone_at else None, payment.undone_reason),
-        payment.gateway_key,
+        *(instant(payment.undone_at), payment.undone_reason, payment.gateway_key),
     )

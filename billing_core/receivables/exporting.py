@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from billing_core.csv_text import marked_for_excel, rows_as_csv
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.figures import Scope
@@ -17,7 +16,7 @@ from billing_core.receivables import ageing, statement
 from billing_core.receivables.pdf import statement_pdf
 from billing_core.receivables.statement import StatementRow, Wanted
 from billing_core.reports.exports import rows
-from billing_core.reports.exports.files import MEDIA_TYPES, Download, Format
+from billing_core.reports.exports.files import MEDIA_TYPES, Download, Format, csv_list
 
 STATEMENT_COLUMNS = ("date", "what", "document", "reference", "due_date", "currency", "charge", "credit", "balance")
 AGEING_COLUMNS = ("customer_id", "customer_name", "currency", "invoices", *(b.key for b in ageing.BUCKETS), "total")
@@ -42,8 +41,8 @@ def statement_as_csv(session: Session, actor: Actor, wanted: Wanted, *, for_exce
     """The statement from its opening to its closing balance, however many rows lie between."""
     actor.require(Permission.EXPORT)
     customer = customers.one(session, actor, wanted.customer_id)
-    chunks = rows_as_csv(STATEMENT_COLUMNS, _statement_rows(session, actor, wanted))
-    return _csv(f"{_name(customer, wanted)}.csv", chunks, for_excel)
+    lines = _statement_rows(session, actor, wanted)
+    return csv_list(f"{_name(customer, wanted)}.csv", STATEMENT_COLUMNS, lines, for_excel=for_excel)
 
 
 def statement_as_pdf(session: Session, actor: Actor, wanted: Wanted) -> Download:
@@ -58,16 +57,11 @@ def ageing_as_csv(
 ) -> Download:
     """What each customer owes by age, a line a customer and currency."""
     actor.require(Permission.EXPORT)
-    chunks = rows_as_csv(AGEING_COLUMNS, _ageing_rows(session, actor, asked, order_by))
-    return _csv("ageing.csv", chunks, for_excel)
+    return csv_list("ageing.csv", AGEING_COLUMNS, _ageing_rows(session, actor, asked, order_by), for_excel=for_excel)
 
 
 def _name(customer: Customer, wanted: Wanted) -> str:
     return f"statement-{customer.ref}-{wanted.currency}-{wanted.period.end}"
-
-
-def _csv(file_name: str, chunks: Iterator[bytes], for_excel: bool) -> Download:
-    return Download(file_name, MEDIA_TYPES[Format.CSV], marked_for_excel(chunks) if for_excel else chunks)
 
 
 def _statement_rows(session: Session, actor: Actor, wanted: Wanted) -> Iterator[Sequence[Any]]:
@@ -87,8 +81,7 @@ def _bare(day: date, words: str, code: str, minor: int) -> Sequence[Any]:
 
 
 def _ageing_rows(session: Session, actor: Actor, asked: Scope, order_by: str) -> Iterator[Sequence[Any]]:
-    for batch in rows.batches(session, ageing.listing(actor, asked, order_by)):
-        for columns in batch:
-            row = ageing.row_of(columns)
-            amounts = (Money(minor, row.currency).amount for minor in (*row.amounts, row.total_minor))
-            yield (row.customer_id, row.customer_name, row.currency, row.invoices, *amounts)
+    for columns in rows.each(session, ageing.listing(actor, asked, order_by)):
+        row = ageing.row_of(columns)
+        amounts = (Money(minor, row.currency).amount for minor in (*row.amounts, row.total_minor))
+        yield (row.customer_id, row.customer_name, row.currency, row.invoices, *amounts)

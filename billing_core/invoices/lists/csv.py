@@ -1,20 +1,19 @@
 """The list of invoices as CSV, streamed with the page's filters."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from billing_core.businesses import queries as businesses
-from billing_core.csv_text import marked_for_excel, rows_as_csv
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import InvoiceRow
 from billing_core.money import decimal_places
 from billing_core.reports.exports import rows as exports_rows
-from billing_core.reports.exports.files import MEDIA_TYPES, Download, Format
+from billing_core.reports.exports.files import Download, csv_list
 from billing_core.reports.exports.json import instant
 from billing_core.reports.exports.rows import scaled
 
@@ -47,18 +46,15 @@ def as_csv(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date
     """Every invoice that matches, in the order asked for: the list of the page without its limit."""
     actor.require(Permission.EXPORT)
     rows = (_row(row, business, today) for row, business in each(session, actor, wanted, today=today))
-    chunks = rows_as_csv(CSV_COLUMNS, rows)
-    return Download("invoices.csv", MEDIA_TYPES[Format.CSV], marked_for_excel(chunks) if for_excel else chunks)
+    return csv_list("invoices.csv", CSV_COLUMNS, rows, for_excel=for_excel)
 
 
 def each(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date) -> Iterator[tuple[InvoiceRow, str]]:
     """The invoices that match, each with the name of our business; only one batch is in memory."""
-    statement = queries.listing(actor, wanted, today=today)
     names = {business.id: business.name for business in businesses.every(session)}
-    for batch in exports_rows.batches(session, statement):
-        for columns in batch:
-            row = InvoiceRow(*columns)
-            yield row, names[row.business_id]
+    for columns in exports_rows.each(session, queries.listing(actor, wanted, today=today)):
+        row = InvoiceRow(*columns)
+        yield row, names[row.business_id]
 
 
 def amounts(row: InvoiceRow) -> tuple[str, ...]:
@@ -74,9 +70,5 @@ def _row(row: InvoiceRow, business: str, today: date) -> Sequence[Any]:
         *(row.customer_id, row.customer_name, row.customer_email),
         *(row.issued_on.isoformat(), row.due_on.isoformat(), row.days_late(today), row.currency),
         *amounts(row),
-        *(row.reference, _instant(row.sent_at), _instant(row.viewed_at), instant(row.created_at)),
+        *(row.reference, instant(row.sent_at), instant(row.viewed_at), instant(row.created_at)),
     )
-
-
-def _instant(moment: datetime | None) -> str | None:
-    return instant(moment) if moment else None

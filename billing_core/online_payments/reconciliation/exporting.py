@@ -1,17 +1,16 @@
 """The comparison with the gateway's books as CSV, streamed with the page's filters."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from billing_core.csv_text import marked_for_excel, rows_as_csv
 from billing_core.identity import Actor, Permission
 from billing_core.money import Money
 from billing_core.online_payments.reconciliation import reconciliation
 from billing_core.online_payments.reconciliation.reconciliation import Asked, Pair
 from billing_core.reports.exports import rows
-from billing_core.reports.exports.files import MEDIA_TYPES, Download, Format
+from billing_core.reports.exports.files import Download, csv_list
 from billing_core.reports.exports.json import instant
 
 COLUMNS = (
@@ -36,14 +35,9 @@ def as_csv(session: Session, actor: Actor, asked: Asked, *, for_excel: bool = Fa
     """Every pair that is asked for, the oldest first."""
     actor.require(Permission.EXPORT)
     name = f"reconciliation-{asked.period.start}-{asked.period.end}.csv"
-    chunks = rows_as_csv(COLUMNS, _rows(session, actor, asked))
-    return Download(name, MEDIA_TYPES[Format.CSV], marked_for_excel(chunks) if for_excel else chunks)
-
-
-def _rows(session: Session, actor: Actor, asked: Asked) -> Iterator[Sequence[Any]]:
-    for batch in rows.batches(session, reconciliation.listing(session, actor, asked)):
-        for row in batch:
-            yield _row(reconciliation.pair(row))
+    statement = reconciliation.listing(session, actor, asked)
+    pairs = (_row(reconciliation.pair(columns)) for columns in rows.each(session, statement))
+    return csv_list(name, COLUMNS, pairs, for_excel=for_excel)
 
 
 def _row(pair: Pair) -> Sequence[Any]:
@@ -51,8 +45,7 @@ def _row(pair: Pair) -> Sequence[Any]:
     return (
         *(pair.agreement.value, pair.kind.value, pair.key, pair.payment_id, pair.customer_name, pair.reference),
         pair.on.isoformat() if pair.on else None,
-        instant(pair.at) if pair.at else None,
-        pair.currency,
+        *(instant(pair.at), pair.currency),
         # Numbers, not text: a text that begins with a minus would be kept from being computed with.
         *(None if minor is None else Money(minor, pair.currency).amount for minor in amounts),
     )

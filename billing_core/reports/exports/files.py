@@ -2,12 +2,13 @@
 
 import enum
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from billing_core.csv_text import marked_for_excel
+from billing_core.csv_text import marked_for_excel, rows_as_csv
 from billing_core.errors import Invalid
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.reports import queries
@@ -56,6 +57,14 @@ class Download:
     file_name: str
     media_type: str
     chunks: Iterator[bytes]
+
+
+def csv_list(
+    file_name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, for_excel: bool = False
+) -> Download:
+    """A list as CSV; ``for_excel`` marks it as UTF-8 in the way that Excel understands."""
+    chunks = rows_as_csv(columns, rows)
+    return Download(file_name, MEDIA_TYPES[Format.CSV], marked_for_excel(chunks) if for_excel else chunks)
 
 
 def download(

@@ -6,6 +6,7 @@ Amounts are JSON numbers with exactly the currency's digits; they never pass thr
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import overload
 
 from sqlalchemy.orm import Session
 
@@ -62,9 +63,13 @@ def _orders(session: Session, report: Report, totals: Sequence[ServiceTotal], pl
         )
 
 
-def instant(moment: datetime) -> str:
+@overload
+def instant(moment: datetime) -> str: ...
+@overload
+def instant(moment: datetime | None) -> str | None: ...
+def instant(moment: datetime | None) -> str | None:
     """As the documents write it: ``2023-02-01T12:00:00Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
 def json_members(members: Iterable[str], *, end: str) -> Iterator[bytes]:

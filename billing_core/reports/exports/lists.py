@@ -1,20 +1,17 @@
 """Lists as CSV: reports as the page filters them, and the rows behind a figure."""
 
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from billing_core import figures
-from billing_core.csv_text import marked_for_excel, rows_as_csv
 from billing_core.errors import NotFound
 from billing_core.figures import Figure, Scope
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.money import Money, decimal_places
 from billing_core.reports import queries, summary
 from billing_core.reports.exports import rows as exports_rows
-from billing_core.reports.exports.files import MEDIA_TYPES, Download, Format
+from billing_core.reports.exports.files import Download, csv_list
 from billing_core.reports.exports.json import instant
 from billing_core.reports.exports.rows import scaled
 from billing_core.reports.queries import Report, ReportFilter
@@ -60,17 +57,15 @@ CUSTOMER_COLUMNS = (
 def reports(session: Session, actor: Actor, wanted: ReportFilter, *, for_excel: bool = False) -> Download:
     """Every report that matches, in the order asked for: the list of the page without its limit."""
     actor.require(Permission.EXPORT)
-    statement = queries.listing(session, actor, wanted)
-    rows = (_report(Report(*row)) for batch in exports_rows.batches(session, statement) for row in batch)
-    return _csv("reports.csv", rows_as_csv(REPORT_COLUMNS, rows), for_excel)
+    rows = (_report(Report(*row)) for row in exports_rows.each(session, queries.listing(session, actor, wanted)))
+    return csv_list("reports.csv", REPORT_COLUMNS, rows, for_excel=for_excel)
 
 
 def customers(session: Session, actor: Actor, wanted: SummaryFilter, *, for_excel: bool = False) -> Download:
     """What each customer that matches was billed, in the order asked for; two currencies are two lines."""
     actor.require(Permission.EXPORT)
-    statement = summary.listing(actor, wanted)
-    rows = (_customer(row) for batch in exports_rows.batches(session, statement) for row in batch)
-    return _csv("customers.csv", rows_as_csv(CUSTOMER_COLUMNS, rows), for_excel)
+    rows = (_customer(row) for row in exports_rows.each(session, summary.listing(actor, wanted)))
+    return csv_list("customers.csv", CUSTOMER_COLUMNS, rows, for_excel=for_excel)
 
 
 def figure(session: Session, actor: Actor, wanted: Figure, scope: Scope, *, for_excel: bool = False) -> Download:
@@ -79,12 +74,7 @@ def figure(session: Session, actor: Actor, wanted: Figure, scope: Scope, *, for_
     if actor.customer_id is not None and scope.customer_id != actor.customer_id:
         raise NotFound("There is no such figure")
     rows = (_figure_row(row) for row in figures.stream(session, wanted, scope))
-    return _csv(f"{wanted.key}.csv", rows_as_csv(figures.COLUMNS, rows), for_excel)
-
-
-def _csv(file_name: str, chunks: Iterator[bytes], for_excel: bool) -> Download:
-    marked = marked_for_excel(chunks) if for_excel else chunks
-    return Download(file_name, MEDIA_TYPES[Format.CSV], marked)
+    return csv_list(f"{wanted.key}.csv", figures.COLUMNS, rows, for_excel=for_excel)
 
 
 def _report(report: Report) -> tuple[Any, ...]:
@@ -103,7 +93,7 @@ def _report(report: Report) -> tuple[Any, ...]:
         report.question_count,
         instant(report.created_at),
         report.created_by,
-        _instant_or_nothing(report.superseded_at),
+        instant(report.superseded_at),
     )
 
 
@@ -114,7 +104,7 @@ def _customer(row: Any) -> tuple[Any, ...]:
     return (
         *(row.customer_id, row.customer_ref, row.customer_name, row.city, row.country, row.currency),
         *(count, scaled(total, places), None if average is None else scaled(average, places)),
-        *(_instant_or_nothing(row.first_report), _instant_or_nothing(row.latest_report)),
+        *(instant(row.first_report), instant(row.latest_report)),
         *(row.billed_from, row.billed_until, int(row.order_count), int(row.question_count)),
     )
 
@@ -123,7 +113,3 @@ def _figure_row(row: Any) -> tuple[Any, ...]:
     number, label, day, currency, amount = row
     # A number, not text: a text that begins with a minus would be kept from being computed with.
     return number, label, day, currency, Money(amount, currency).amount if currency else amount
-
-
-def _instant_or_nothing(moment: datetime | None) -> str | None:
-    return instant(moment) if moment else None

@@ -32,6 +32,11 @@ def batches(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[S
     yield from result.partitions()
 
 
+def each(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[Row[*tuple[Any, ...]]]:
+    """The rows one by one, read in batches."""
+    return chain.from_iterable(batches(session, statement))
+
+
 def charges(report: Report) -> Select[int, int, int]:
     """(order id, service id, minor units), by order and service."""
     rows = ReportCharge.__table__.c
@@ -127,18 +132,14 @@ def by_order(
     Both lie in the order of the orders' ids, so that two cursors walk side by side: no join repeats an order's text
     for each of its charges.
     """
-    charged = groupby(_one_by_one(session, charges), key=itemgetter(0))
+    charged = groupby(each(session, charges), key=itemgetter(0))
     order_id, of_order = next(charged, _NO_MORE)
-    for order in _one_by_one(session, orders(report) if orders_read is None else orders_read):
+    for order in each(session, orders(report) if orders_read is None else orders_read):
         if order[0] == order_id:
             yield order, list(of_order)
             order_id, of_order = next(charged, _NO_MORE)
         else:
             yield order, []
-
-
-def _one_by_one(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[Row[*tuple[Any, ...]]]:
-    return chain.from_iterable(batches(session, statement))
 
 
 def service_names(session: Session, report: Report) -> dict[int, str]:
