@@ -19,6 +19,7 @@ from sqlalchemy import (
     Date,
     Select,
     String,
+    Subquery,
     cast,
     func,
     literal,
@@ -28,12 +29,13 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.dates import Period
 from billing_core.money import Money
 
 COLUMNS = ("id", "label", "date", "currency", "amount")
+NO_CURRENCY = cast(null(), String)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +119,22 @@ class FigureRow:
     amount: int
 
 
+def select_rows(identity: Any, label: Any, day: Any, currency: Any, amount: Any) -> Select[*tuple[Any, ...]]:
+    """Rows for a figure, by the names of ``COLUMNS``. ``day``: what its list is sorted by."""
+    columns = zip(COLUMNS, (identity, label, day, currency, amount), strict=True)
+    return select(*(column.label(name) for name, column in columns))
+
+
 def one_each(identity: Any, label: Any, day: Any) -> Select[*tuple[Any, ...]]:
-    """Rows for a figure that counts: each thing once, in no currency. ``day``: what its list is sorted by."""
-    return select(
-        identity.label("id"),
-        label.label("label"),
-        day.label("date"),
-        cast(null(), String).label("currency"),
-        literal(1).label("amount"),
-    )
+    """Rows for a figure that counts: each thing once, in no currency."""
+    return select_rows(identity, label, day, NO_CURRENCY, literal(1))
+
+
+def bound(
+    rows: Select[*tuple[Any, ...]], asked: Scope, customer_id: InstrumentedAttribute[Any]
+) -> Select[*tuple[Any, ...]]:
+    """The rows of the customer asked for, or all."""
+    return rows if asked.customer_id is None else rows.where(customer_id == asked.customer_id)
 
 
 def day_of(instant: Any) -> ColumnElement[date]:
@@ -199,5 +208,9 @@ def _totals(asked: tuple[Asked, ...]) -> CompoundSelect[Any]:
 
 
 def _summed(figure: Figure, scope: Scope) -> Select[Any]:
-    rows = figure.rows(scope).subquery()
+    return summed(figure.rows(scope).subquery())
+
+
+def summed(rows: Subquery) -> Select[Any]:
+    """What the rows add up to in each currency."""
     return select(rows.c.currency, func.sum(rows.c.amount)).group_by(rows.c.currency)

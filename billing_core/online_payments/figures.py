@@ -3,19 +3,12 @@
 from typing import Any, Final
 
 from sqlalchemy import Select
-from sqlalchemy.orm import InstrumentedAttribute
 
 from billing_core.customers.models import Customer
-from billing_core.figures import Figure, Scope, day_of, one_each
+from billing_core.figures import Figure, Scope, bound, day_of, one_each
 from billing_core.invoices.models import Invoice
 from billing_core.online_payments.models import Dispute, DisputeState, PaymentCase, WebhookEvent, WebhookState
 from billing_core.payments.models import Payment
-
-
-def _bound(
-    rows: Select[*tuple[Any, ...]], asked: Scope, customer_id: InstrumentedAttribute[Any]
-) -> Select[*tuple[Any, ...]]:
-    return rows if asked.customer_id is None else rows.where(customer_id == asked.customer_id)
 
 
 def _open_cases(asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -24,7 +17,7 @@ def _open_cases(asked: Scope) -> Select[*tuple[Any, ...]]:
         .join(Customer, Customer.id == PaymentCase.customer_id)
         .where(PaymentCase.settled_at.is_(None))
     )
-    return _bound(rows, asked, PaymentCase.customer_id)
+    return bound(rows, asked, PaymentCase.customer_id)
 
 
 def _failed_events(asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -33,7 +26,7 @@ def _failed_events(asked: Scope) -> Select[*tuple[Any, ...]]:
         .outerjoin(Invoice, Invoice.id == WebhookEvent.invoice_id)
         .where(WebhookEvent.state == WebhookState.FAILED)
     )
-    return _bound(rows, asked, Invoice.customer_id)
+    return bound(rows, asked, Invoice.customer_id)
 
 
 def _open_disputes(asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -43,7 +36,7 @@ def _open_disputes(asked: Scope) -> Select[*tuple[Any, ...]]:
         .join(Customer, Customer.id == Payment.customer_id)
         .where(Dispute.state == DisputeState.OPEN)
     )
-    return _bound(rows, asked, Payment.customer_id)
+    return bound(rows, asked, Payment.customer_id)
 
 
 OPEN_CASES: Final = Figure(

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select
 
-from billing_core.figures import Figure, Scope, day_of, one_each
+from billing_core.figures import Figure, Scope, bound, day_of, one_each
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 
 
@@ -12,7 +12,7 @@ def _failed(asked: Scope) -> Select[*tuple[Any, ...]]:
     named = OutboxMessage.title + ", " + OutboxMessage.recipient
     rows = one_each(OutboxMessage.id, named, day_of(OutboxMessage.created_at))
     rows = rows.where(OutboxMessage.state == MessageState.FAILED, OutboxMessage.channel != WEBHOOK)
-    return rows if asked.customer_id is None else rows.where(OutboxMessage.customer_id == asked.customer_id)
+    return bound(rows, asked, OutboxMessage.customer_id)
 
 
 FAILED_MAILS: Final = Figure(

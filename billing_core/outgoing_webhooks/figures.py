@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, String, cast, select, true
 
-from billing_core.figures import Figure, Scope, day_of, one_each
+from billing_core.figures import Figure, Scope, bound, day_of, one_each
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 from billing_core.outgoing_webhooks.models import Subscriber
 
@@ -17,7 +17,7 @@ def _failed(asked: Scope) -> Select[*tuple[Any, ...]]:
         OutboxMessage.channel == WEBHOOK,
         OutboxMessage.subject_id.in_(told),
     )
-    return rows if asked.customer_id is None else rows.where(OutboxMessage.customer_id == asked.customer_id)
+    return bound(rows, asked, OutboxMessage.customer_id)
 
 
 FAILED_WEBHOOKS: Final = Figure(

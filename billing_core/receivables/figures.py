@@ -13,7 +13,7 @@ from sqlalchemy import Select, Subquery, case, func, select
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
-from billing_core.figures import Figure, Scope
+from billing_core.figures import Figure, Scope, select_rows, summed
 from billing_core.invoices.models import Invoice
 from billing_core.ledger.models import Account, LedgerPosting
 from billing_core.ledger.queries import counting
@@ -28,7 +28,7 @@ def _outstanding(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 def _outstanding_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
     left = flows.balance(debts.at_its_end(asked), Account.RECEIVABLE)
-    return _summed(left).having(func.sum(left.c.amount) != 0)
+    return summed(left).having(func.sum(left.c.amount) != 0)
 
 
 def _aged(bucket: Bucket, asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -49,13 +49,7 @@ def _customer_credit(asked: Scope) -> Select[*tuple[Any, ...]]:
     wanted = debts.counted(debts.at_its_end(asked), Account.CUSTOMER_CREDIT)
     amount = func.sum(-LedgerPosting.amount_minor)
     return (
-        select(
-            Customer.id.label("id"),
-            Customer.name.label("label"),
-            func.max(LedgerPosting.effective_on).label("date"),
-            LedgerPosting.currency.label("currency"),
-            amount.label("amount"),
-        )
+        select_rows(Customer.id, Customer.name, func.max(LedgerPosting.effective_on), LedgerPosting.currency, amount)
         .join(Customer, Customer.id == LedgerPosting.customer_id)
         .where(*counting(wanted))
         .group_by(Customer.id, Customer.name, LedgerPosting.currency)
@@ -65,17 +59,11 @@ def _customer_credit(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 def _invoiced(asked: Scope) -> Select[*tuple[Any, ...]]:
     posted = flows.happened(asked, *flows.INVOICED)
+    label = Invoice.number + ", " + Invoice.customer_name
     return (
-        select(
-            Invoice.id.label("id"),
-            (Invoice.number + ", " + Invoice.customer_name).label("label"),
-            func.max(posted.c.effective_on).label("date"),
-            posted.c.currency.label("currency"),
-            func.sum(posted.c.amount).label("amount"),
-        )
+        _posted(Invoice.id, label, posted)
         .join(posted, posted.c.invoice_id == Invoice.id)
         .group_by(Invoice.id, Invoice.number, Invoice.customer_name, posted.c.currency)
-        .having(func.sum(posted.c.amount) != 0)
     )
 
 
@@ -83,40 +71,30 @@ def _collected(asked: Scope) -> Select[*tuple[Any, ...]]:
     posted = flows.happened(asked, *flows.COLLECTED)
     reference = case((Payment.reference == "", ""), else_=", " + Payment.reference)
     return (
-        select(
-            Payment.id.label("id"),
-            (Customer.name + reference).label("label"),
-            func.max(posted.c.effective_on).label("date"),
-            posted.c.currency.label("currency"),
-            func.sum(posted.c.amount).label("amount"),
-        )
+        _posted(Payment.id, Customer.name + reference, posted)
         .join(posted, posted.c.first_entry_id == Payment.entry_id)
         .join(Customer, Customer.id == Payment.customer_id)
         .group_by(Payment.id, Payment.reference, Customer.name, posted.c.currency)
-        .having(func.sum(posted.c.amount) != 0)
     )
+
+
+def _posted(identity: Any, label: Any, posted: Subquery) -> Select[*tuple[Any, ...]]:
+    """What the postings to each document add up to, where they leave something."""
+    amount = func.sum(posted.c.amount)
+    return select_rows(identity, label, func.max(posted.c.effective_on), posted.c.currency, amount).having(amount != 0)
 
 
 def _collected_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _summed(flows.by_day(asked, *flows.COLLECTED))
+    return summed(flows.by_day(asked, *flows.COLLECTED))
 
 
 def _invoiced_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _summed(flows.by_day(asked, *flows.INVOICED))
+    return summed(flows.by_day(asked, *flows.INVOICED))
 
 
 def _rows_of(owed: Subquery) -> Select[*tuple[Any, ...]]:
-    return select(
-        owed.c.invoice_id.label("id"),
-        (owed.c.number + ", " + owed.c.customer_name).label("label"),
-        owed.c.due_on.label("date"),
-        owed.c.currency.label("currency"),
-        owed.c.amount.label("amount"),
-    )
-
-
-def _summed(rows: Subquery) -> Select[*tuple[Any, ...]]:
-    return select(rows.c.currency, func.sum(rows.c.amount)).group_by(rows.c.currency)
+    label = owed.c.number + ", " + owed.c.customer_name
+    return select_rows(owed.c.invoice_id, label, owed.c.due_on, owed.c.currency, owed.c.amount)
 
 
 _LATE: Final = Bucket("late", "Late", 1, None)

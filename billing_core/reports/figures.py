@@ -5,14 +5,14 @@ from datetime import date, datetime, timedelta
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, cast, exists, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, Select, String, cast, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
 from billing_core.database.functions import equals
 from billing_core.dates import Period, first_of_month, last_of_month
 from billing_core.errors import NotFound
-from billing_core.figures import Figure, Ratio, Scope, one_each
+from billing_core.figures import NO_CURRENCY, Figure, Ratio, Scope, one_each, select_rows, summed
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.orders.figures import DRAFT_ORDERS, of_customers
 from billing_core.orders.models import Order
@@ -27,8 +27,6 @@ from billing_core.reports.models import (
     ReportServiceTotal,
 )
 from billing_core.reports.wording import question_words
-
-_NO_CURRENCY = cast(null(), String)
 
 
 def scope(
@@ -72,13 +70,8 @@ def _known(asked: Scope) -> list[ColumnElement[bool]]:
 
 def _of_reports(asked: Scope, currency: Any, amount: Any) -> Select[*tuple[Any, ...]]:
     days = cast(BillingReport.period_start, String) + " to " + cast(BillingReport.period_end, String)
-    return select(
-        BillingReport.id.label("id"),
-        (BillingReport.customer_name + ", " + days).label("label"),
-        BillingReport.period_end.label("date"),
-        currency.label("currency"),
-        amount.label("amount"),
-    ).where(*counting(asked))
+    label = BillingReport.customer_name + ", " + days
+    return select_rows(BillingReport.id, label, BillingReport.period_end, currency, amount).where(*counting(asked))
 
 
 def _billed(asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -86,7 +79,7 @@ def _billed(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _reports(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_reports(asked, _NO_CURRENCY, literal(1))
+    return _of_reports(asked, NO_CURRENCY, literal(1))
 
 
 def _reports_in_currency(asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -94,7 +87,7 @@ def _reports_in_currency(asked: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _orders_billed(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_reports(asked, _NO_CURRENCY, BillingReport.order_count)
+    return _of_reports(asked, NO_CURRENCY, BillingReport.order_count)
 
 
 def _billed_for(service_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
@@ -118,9 +111,8 @@ def _unbilled_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
     period = asked.period
     whole = period is None or period == Period(first_of_month(period.start), last_of_month(period.end))
     if asked.known_at is not None or not whole:
-        rows = _unbilled(asked).subquery()
-        return select(rows.c.currency, func.sum(rows.c.amount)).group_by(rows.c.currency)
-    kept = select(_NO_CURRENCY, func.sum(BillingMonth.unbilled_orders))
+        return summed(_unbilled(asked).subquery())
+    kept = select(NO_CURRENCY, func.sum(BillingMonth.unbilled_orders))
     kept = kept.where(*of_customers(asked, BillingMonth.customer_id))
     return kept if period is None else kept.where(period.contains(BillingMonth.month))
 
@@ -137,7 +129,7 @@ def _questions(kind: QuestionKind | None, asked: Scope) -> Select[*tuple[Any, ..
 
 def _questions_kept(kind: QuestionKind | None, asked: Scope) -> Select[*tuple[Any, ...]]:
     kept = (
-        select(_NO_CURRENCY, func.sum(ReportQuestionTotal.question_count))
+        select(NO_CURRENCY, func.sum(ReportQuestionTotal.question_count))
         .join(BillingReport, BillingReport.id == ReportQuestionTotal.report_id)
         .where(*counting(asked))
     )

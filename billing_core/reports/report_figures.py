@@ -4,26 +4,19 @@ import re
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, cast, func, literal, null, select
+from sqlalchemy import ColumnElement, Select, func, literal
 
 from billing_core.database.functions import equals
-from billing_core.figures import Figure, Scope
+from billing_core.figures import NO_CURRENCY, Figure, Scope, select_rows
 from billing_core.reports.models import BillingReport, ReportCharge, ReportOrder
 
-_NO_CURRENCY = cast(null(), String)
 _KEY = re.compile(r"report_([0-9]{1,9})_(total|orders|charges)")
 _SERVICE_KEY = re.compile(r"report_([0-9]{1,9})_service_([0-9]{1,9})")
 
 
 def _of_orders(report_id: int, asked: Scope, currency: Any, amount: Any) -> Select[*tuple[Any, ...]]:
     return (
-        select(
-            ReportOrder.order_id.label("id"),
-            ReportOrder.order_number.label("label"),
-            ReportOrder.order_date.label("date"),
-            currency.label("currency"),
-            amount.label("amount"),
-        )
+        select_rows(ReportOrder.order_id, ReportOrder.order_number, ReportOrder.order_date, currency, amount)
         .join(BillingReport, BillingReport.id == ReportOrder.report_id)
         .where(*_within(report_id, asked))
     )
@@ -44,12 +37,12 @@ def _total(report_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _orders(report_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_orders(report_id, asked, _NO_CURRENCY, literal(1))
+    return _of_orders(report_id, asked, NO_CURRENCY, literal(1))
 
 
 def _charges(report_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
     of_order = (ReportCharge.report_id == ReportOrder.report_id) & (ReportCharge.order_id == ReportOrder.order_id)
-    rows = _of_orders(report_id, asked, _NO_CURRENCY, func.count()).join(ReportCharge, of_order)
+    rows = _of_orders(report_id, asked, NO_CURRENCY, func.count()).join(ReportCharge, of_order)
     return rows.group_by(ReportOrder.order_id, ReportOrder.order_number, ReportOrder.order_date)
 
 
