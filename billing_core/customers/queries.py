@@ -1,58 +1,12 @@
 """Reads of customers. ``visible_to`` is the one place that limits an actor to its own customer."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, select, true
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, select, true
+from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
-from billing_core.database.functions import equals, mentions
-from billing_core.errors import Invalid, NotFound
+from billing_core.database.functions import mentions
+from billing_core.errors import NotFound
 from billing_core.identity.permissions import Actor, Permission
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerRow:
-    id: int
-    ref: str
-    name: str
-    email: str
-    city: str
-    country: str
-    currency: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerFilter:
-    """Empty fields do not limit. ``order_by`` is one of ``ORDERINGS``, with a leading "-" for descending."""
-
-    text: str = ""
-    country: str = ""
-    currency: str = ""
-    order_by: str = "name"
-
-
-COLUMNS = (
-    Customer.id,
-    Customer.ref,
-    Customer.name,
-    Customer.email,
-    Customer.city,
-    Customer.country,
-    Customer.currency,
-    Customer.created_at,
-)
-ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
-    "name": Customer.name,
-    "ref": Customer.ref,
-    "city": Customer.city,
-    "country": Customer.country,
-    "currency": Customer.currency,
-    "created_at": Customer.created_at,
-}
 
 
 def visible_to(actor: Actor, customer_id: SQLColumnExpression[int] = Customer.id) -> ColumnElement[bool]:
@@ -67,23 +21,10 @@ def matching(text: str) -> ColumnElement[bool]:
     return mentions(wanted, *columns) if wanted else true()
 
 
-def page(
-    session: Session, actor: Actor, wanted: CustomerFilter, *, limit: int = 50, offset: int = 0
-) -> list[CustomerRow]:
-    """One page of the customers that match, in the order asked for."""
+def count(session: Session, actor: Actor) -> int:
+    """How many customers this actor may know of."""
     actor.require(Permission.CUSTOMER_READ)
-    name = wanted.order_by.removeprefix("-")
-    if name not in ORDERINGS:
-        raise Invalid(f"Invalid order_by: {wanted.order_by}", fields={"order_by": f"one of {', '.join(ORDERINGS)}"})
-    keys = (ORDERINGS[name], Customer.id)
-    order = [key.desc() for key in keys] if wanted.order_by.startswith("-") else [key.asc() for key in keys]
-    statement = _limited(select(*COLUMNS), actor, wanted).order_by(*order).limit(limit).offset(offset)
-    return [CustomerRow(*row) for row in session.execute(statement)]
-
-
-def count(session: Session, actor: Actor, wanted: CustomerFilter) -> int:
-    actor.require(Permission.CUSTOMER_READ)
-    return session.scalar(_limited(select(func.count()).select_from(Customer), actor, wanted)) or 0
+    return session.scalar(select(func.count()).select_from(Customer).where(visible_to(actor))) or 0
 
 
 def names(session: Session, actor: Actor, *, text: str = "", limit: int = 1_000) -> list[tuple[int, str, str]]:
@@ -151,12 +92,3 @@ def currencies(session: Session, actor: Actor) -> list[str]:
     return list(
         session.scalars(select(Customer.currency).where(visible_to(actor)).distinct().order_by(Customer.currency))
     )
-
-
-def _limited(statement: Select[*tuple[Any, ...]], actor: Actor, wanted: CustomerFilter) -> Select[*tuple[Any, ...]]:
-    statement = statement.where(visible_to(actor), matching(wanted.text))
-    if wanted.country:
-        statement = statement.where(equals(Customer.country, wanted.country))
-    if wanted.currency:
-        statement = statement.where(equals(Customer.currency, wanted.currency))
-    return statement

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from billing_core.identity.permissions import Actor, Permission
@@ -42,27 +42,6 @@ class Balance:
     business_id: int | None = None
     customer_id: int | None = None
     invoice_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EntryRow:
-    id: int
-    kind: EntryKind
-    effective_on: date
-    recorded_at: datetime
-    recorded_by: str
-    memo: str
-    reverses_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class PostingRow:
-    entry_id: int
-    account: Account
-    detail: str
-    invoice_id: int | None
-    currency: str
-    amount_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +87,6 @@ def counting(wanted: Counted) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def balance(session: Session, actor: Actor, wanted: Counted) -> dict[str, int]:
-    """Minor units per currency; currencies that come to 0 are left out."""
-    return {row.currency: row.amount_minor for row in balances(session, actor, wanted, by=())}
-
-
 def balances(
     session: Session,
     actor: Actor,
@@ -137,23 +111,6 @@ def balances(
     return [Balance(**{**row, "amount_minor": int(row["amount_minor"])}) for row in found]
 
 
-def entries(session: Session, actor: Actor, document: str, *, limit: int = PAGE) -> list[EntryRow]:
-    """What was posted for one document, such as "invoice:7", in the order of posting."""
-    actor.require(Permission.INVOICE_READ)
-    names = EntryRow.__dataclass_fields__
-    statement = select(*(getattr(LedgerEntry, name) for name in names)).where(LedgerEntry.document == document)
-    if actor.customer_id is not None:
-        statement = statement.where(LedgerEntry.customer_id == actor.customer_id)
-    return [EntryRow(*row) for row in session.execute(statement.order_by(LedgerEntry.id).limit(limit))]
-
-
-def postings(session: Session, actor: Actor, entry_id: int, *, limit: int = PAGE) -> list[PostingRow]:
-    """The sides of one entry, as they were posted."""
-    actor.require(Permission.INVOICE_READ)
-    statement = _posting_rows().where(LedgerPosting.entry_id == entry_id, *_visible_to(actor))
-    return [PostingRow(*row) for row in session.execute(statement.order_by(LedgerPosting.id).limit(limit))]
-
-
 def movements(session: Session, actor: Actor, wanted: Counted, *, limit: int = PAGE) -> list[Movement]:
     """The postings that count, each with its entry, in the order of posting."""
     actor.require(Permission.INVOICE_READ)
@@ -176,10 +133,6 @@ def movements(session: Session, actor: Actor, wanted: Counted, *, limit: int = P
         .order_by(LedgerPosting.id)
     )
     return [Movement(*row) for row in session.execute(statement.limit(limit))]
-
-
-def _posting_rows() -> Select[*tuple[Any, ...]]:
-    return select(*(getattr(LedgerPosting, name) for name in PostingRow.__dataclass_fields__))
 
 
 def _visible_to(actor: Actor) -> list[ColumnElement[bool]]:

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
-from billing_core.customers.queries import visible_to
 from billing_core.database.upserts import insert_into
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
-from billing_core.invoices.models import Invoice
 from billing_core.mailing import letters, mails, reminder_planning, reminder_schedules, service
 from billing_core.mailing.models import Reminder, ReminderOutcome
 from billing_core.mailing.reminder_planning import PlannedReminder
@@ -35,26 +32,6 @@ class Reminding:
 
     message_ids: list[int]
     left_out: list[PlannedReminder]
-
-
-@dataclass(frozen=True, slots=True)
-class ReminderRow:
-    days_after_due: int
-    due_on: date
-    outcome: ReminderOutcome
-    message_id: int | None
-    created_at: datetime
-
-
-def due(session: Session, actor: Actor, *, today: date, limit: int = 500) -> list[PlannedReminder]:
-    """What the schedules would send today, and whom they would not remind and why; nothing is changed."""
-    actor.require(Permission.REMINDER_WRITE)
-    found: list[PlannedReminder] = []
-    for one in reminder_schedules.in_force(session):
-        visible = visible_to(actor, Invoice.customer_id)
-        plans = reminder_planning.by_schedule(session, one, visible, today=today, limit=limit - len(found))
-        found += [plan for plan in plans if plan.step is not None]
-    return found
 
 
 def run(session: Session, actor: Actor, *, now: datetime, today: date, limit: int = 500) -> int:
@@ -104,14 +81,6 @@ def remind_now(
     traces = [audit.Trace(("invoice", plan.invoice_id), plan.number, after={"reminded": plan.to}) for plan in going]
     audit.record_many(session, actor, Permission.REMINDER_WRITE, traces, now=now)
     return Reminding(message_ids, [plan for plan in plans if plan.reason])
-
-
-def of_invoice(session: Session, actor: Actor, invoice_id: int) -> list[ReminderRow]:
-    """The steps of an invoice that had their turn, the latest first."""
-    queries.one(session, actor, invoice_id)
-    columns = (Reminder.days_after_due, Reminder.due_on, Reminder.outcome, Reminder.message_id, Reminder.created_at)
-    statement = select(*columns).where(Reminder.invoice_id == invoice_id).order_by(Reminder.days_after_due.desc())
-    return [ReminderRow(*row) for row in session.execute(statement)]
 
 
 def _carry_out(session: Session, actor: Actor, plans: Sequence[PlannedReminder], *, now: datetime) -> int:

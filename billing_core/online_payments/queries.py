@@ -196,15 +196,6 @@ def case_count(session: Session, actor: Actor, *, settled: bool = False) -> int:
     return session.scalar(statement.where(_settled(settled), visible_to(actor, PaymentCase.customer_id))) or 0
 
 
-def case(session: Session, actor: Actor, case_id: int) -> CaseRow:
-    """A case; NotFound where there is none or this actor may not know of it."""
-    actor.require(Permission.PAYMENT_READ)
-    row = session.execute(_cases(actor).where(PaymentCase.id == case_id)).one_or_none()
-    if row is None:
-        raise NotFound(f"There is no case {case_id}")
-    return CaseRow(*row)
-
-
 def cases_of_invoice(session: Session, actor: Actor, invoice_id: int, *, limit: int = 50) -> list[CaseRow]:
     """The cases about one invoice, the newest first, settled or not."""
     actor.require(Permission.PAYMENT_READ)

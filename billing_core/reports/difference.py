@@ -1,4 +1,4 @@
-"""What differs between two reports of a customer: two versions, or two periods. By service, by order, by charge."""
+"""What differs between two reports of a customer: two versions, or two periods. By service and by order."""
 
 import enum
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid
 from billing_core.reports import snapshot
-from billing_core.reports.models import ReportCharge, ReportOrder, ReportServiceTotal
+from billing_core.reports.models import ReportOrder, ReportServiceTotal
 from billing_core.reports.queries import Report
 
 
@@ -67,7 +67,6 @@ class Difference:
 
 
 _CHANGE = Enum(Change, native_enum=False, values_callable=lambda members: [member.value for member in members])
-_CHARGE_DETAILS = ("rate_id", "quantity", "unit_price", "tier", "bound", "matched")
 
 
 def between(session: Session, before: Report, after: Report) -> Difference:
@@ -88,7 +87,8 @@ def services(session: Session, before: Report, after: Report) -> list[ServiceCha
         *_amounts(both),
         _kind(both, ("quantity", "order_count")).label("change"),
     ).group_by(both.c.service_id)
-    return sorted(_service_changes(session, statement), key=lambda row: (row.service_name, row.service_id))
+    rows: Sequence[Any] = session.execute(statement).all()
+    return sorted((ServiceChange(*row) for row in rows), key=lambda row: (row.service_name, row.service_id))
 
 
 def orders(
@@ -103,27 +103,6 @@ def orders(
         statement = statement.where(rows.c.change == kind)
     found: Sequence[Any] = session.execute(statement.limit(limit).offset(offset)).all()
     return [OrderChange(*row) for row in found]
-
-
-def charges(session: Session, before: Report, after: Report, order_id: int) -> list[ServiceChange]:
-    """One order's charges on both reports, service by service, also those that are the same."""
-    _comparable(before, after)
-    both = _sides(ReportCharge, before, after, ("order_id", "service_id", *_CHARGE_DETAILS), order_id=order_id)
-    names = select(ReportServiceTotal.service_id, func.max(ReportServiceTotal.service_name).label("name"))
-    names = names.where(ReportServiceTotal.report_id.in_((before.id, after.id)))
-    named = names.group_by(ReportServiceTotal.service_id).subquery()
-    statement = (
-        select(both.c.service_id, named.c.name, *_amounts(both), _kind(both, _CHARGE_DETAILS).label("change"))
-        .join(named, named.c.service_id == both.c.service_id)
-        .group_by(both.c.service_id, named.c.name)
-        .order_by(named.c.name, both.c.service_id)
-    )
-    return _service_changes(session, statement)
-
-
-def _service_changes(session: Session, statement: Select[*tuple[Any, ...]]) -> list[ServiceChange]:
-    rows: Sequence[Any] = session.execute(statement).all()
-    return [ServiceChange(*row) for row in rows]
 
 
 def _comparable(before: Report, after: Report) -> None:
@@ -148,14 +127,13 @@ def _orders(before: Report, after: Report) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _sides(table: Any, before: Report, after: Report, columns: Sequence[str], *, order_id: int | None = None) -> Any:
+def _sides(table: Any, before: Report, after: Report, columns: Sequence[str]) -> Any:
     """The rows of both reports under each other; ``before`` and ``after`` hold the amount of the side it is on."""
     amount = table.total_minor if table is ReportOrder else table.amount_minor
     nothing = cast(null(), Integer)
 
     def side(report: Report, *amounts: Any) -> Select[*tuple[Any, ...]]:
-        chosen = select(*(getattr(table, name) for name in columns), *amounts).where(table.report_id == report.id)
-        return chosen if order_id is None else chosen.where(table.order_id == order_id)
+        return select(*(getattr(table, name) for name in columns), *amounts).where(table.report_id == report.id)
 
     return union_all(
         side(before, amount.label("before"), nothing.label("after")),

@@ -94,11 +94,6 @@ def count(session: Session, actor: Actor, wanted: SummaryFilter) -> int:
     return session.scalar(select(func.count()).select_from(rows)) or 0
 
 
-def of_customer(session: Session, actor: Actor, customer_id: int) -> list[CustomerSummary]:
-    """One customer's figures, one row a currency; nothing where this actor may not know of it."""
-    return page(session, actor, SummaryFilter(customer_id=customer_id))
-
-
 def after(
     session: Session, actor: Actor, customer_id: int, *, limit: int, only: int | None = None
 ) -> list[CustomerSummary]:

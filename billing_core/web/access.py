@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from billing_core import runtime
 from billing_core.identity import Actor
 from billing_core.identity.sessions import SignedIn
-from billing_core.jobs import outbox_delivery
 
 # Where the gate leaves whom it let in.
 SCOPE_KEY = "billing.signed_in"
@@ -31,15 +30,8 @@ def _reading() -> Iterator[Session]:
         yield session
 
 
-def _changing() -> Iterator[Session]:
-    with runtime.sessions().begin() as session:
-        yield session
-    outbox_delivery.nudge()
-
-
 CurrentActor = Annotated[Actor, Depends(_actor)]
 
 # For an answer that is complete when the route returns. One that streams opens its own session.
 # scope="function": the transaction ends before the answer leaves, not after it.
 Reading = Annotated[Session, Depends(_reading, scope="function")]
-Transaction = Annotated[Session, Depends(_changing, scope="function")]

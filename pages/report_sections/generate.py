@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from billing_core import runtime
 from billing_core.customers import queries as customers
-from billing_core.customers.queries import CustomerFilter
 from billing_core.dates import Period, utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
@@ -44,7 +43,7 @@ def draw(read: Reader, actor: Actor) -> None:
     if run := st.query_params.get("run", ""):
         progress.draw(actor, run)
         return
-    if not read(customers.count, CustomerFilter()):
+    if not read(customers.count):
         st.info("There is nobody to bill yet. Import customers and their orders first.", icon=":material/groups:")
         return
     wanted = _chosen(read)
@@ -89,7 +88,7 @@ def _chosen(read: Reader) -> Order:
 
 def _previewed(read: Reader, actor: Actor, wanted: Order) -> list[Preview]:
     """What each customer's report would be. Everything is rolled back."""
-    total = len(wanted.customer_ids) or read(customers.count, CustomerFilter())
+    total = len(wanted.customer_ids) or read(customers.count)
     every = () if wanted.customer_ids else read(customers.names, limit=MOST_PREVIEWED)
     ids = wanted.customer_ids[:MOST_PREVIEWED] or tuple(identity for identity, _, _ in every)
     if total > len(ids):

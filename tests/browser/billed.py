@@ -10,9 +10,6 @@ from billing_core.identity import Role
 from tests.pages.conftest import signed_in_user
 from tests.reports import company
 
-# Two orders of four items: 2 × (2.00 + 4 × 0.50).
-REPORT_TOTAL = "8.00"
-
 
 def prepared(folder: Path) -> tuple[int, str]:
     """The report's id and the token of the administrator's session."""

@@ -11,7 +11,7 @@ from billing_core.identity import SYSTEM
 from billing_core.orders.models import Order, OrderLine, OrderStatus
 from billing_core.reports import difference, overlaps, queries
 from billing_core.reports.difference import Change
-from tests.reports.company import HANDLING, LATER, PICKING, a_customer, an_order, billed
+from tests.reports.company import LATER, PICKING, a_customer, an_order, billed
 
 
 @pytest.fixture
@@ -62,17 +62,6 @@ def test_orders_page_and_filter_by_kind(session, versions):
     assert [row.order_number for row in biggest] == ["removed"]
     assert len(rest) == 3
     assert [row.order_number for row in difference.orders(session, before, after, kind=Change.ADDED)] == ["added"]
-
-
-def test_one_orders_charges_side_by_side(session, versions):
-    before, after, ids = versions
-
-    rows = difference.charges(session, before, after, ids["more"])
-
-    assert [(row.service_id, row.change, row.before_minor, row.after_minor) for row in rows] == [
-        (HANDLING, Change.SAME, 200, 200),
-        (PICKING, Change.CHANGED, 200, 500),
-    ]
 
 
 def test_versions_and_periods_find_each_other(session, versions):

@@ -22,11 +22,6 @@ def generate(session, customer_id, period=MARCH, now=NOW, actor=SYSTEM, **option
     return service.generate(session, actor, customer_id=customer_id, period=period, now=now, **options)
 
 
-def row_counts(session):
-    tables = (BillingReport, ReportOrder, ReportCharge, AuditEntry)
-    return [session.scalar(select(func.count()).select_from(table)) for table in tables]
-
-
 def test_a_report_holds_orders_charges_and_totals(session):
     acme = a_customer(session)
     an_order(session, acme, "SO-1", items=4)

@@ -202,8 +202,4 @@ def test_what_is_about_others_is_not_shown_to_one_customer(sessions):
             assert len(queries.cases_of_invoice(session, actor, invoice.id)) == there
             scope = Scope(customer_id=actor.customer_id)
             assert [figures.count(session, one, scope) for one in attention.OF_PAYMENTS] == [there, there]
-        (case,) = queries.cases(session, READER)
-        assert queries.case(session, READER, case.id) == case
-        with pytest.raises(NotFound):
-            queries.case(session, other, case.id)
         assert session.scalars(select(WebhookEvent.invoice_id).distinct()).all() == [invoice.id]

@@ -48,10 +48,6 @@ def opened(page_as, invoice_id: int, role: str = "admin"):
     return page
 
 
-def money_of(page, key: str, text: str) -> None:
-    page.text_input(key=key).set_value(text)
-
-
 @EVERY_ROLE
 def test_every_role_reads_the_invoice_and_only_admins_act(page_as, sessions, invoice, role):
     pay(sessions, invoice, 10_000)
