@@ -1,48 +1,69 @@
-# Two commands do everything: `make run` and `make test`.
+# `make run` and `make test` do everything from a fresh clone on; `make` lists the others.
 # Whatever they need they install into .venv; nothing else on the machine is touched, except Debian's
 # Chromium, which `make test` installs where it runs as root on Debian.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+LOCK = sh tools/uv.sh $(BIN)/python pip compile --quiet --universal --python-version 3.11 \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
 export PORT ?= 8501
 
-.PHONY: run test lint demo bench clean
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check lint bench lock clean
 
-run: $(VENV)/run.stamp
+help: ## List what make can do
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | while IFS=@ read -r name text; do \
+		printf '  %-16s%s\n' "$$name" "$$text"; done
+
+run: $(VENV)/run.stamp ## Serve the product on http://localhost:8501, or on PORT
 	@$(BIN)/python -m billing_core migrate
 	@exec $(BIN)/python app.py
 
-demo: $(VENV)/run.stamp
+demo: $(VENV)/run.stamp ## Fill the database with the demo company
 	@$(BIN)/python -m billing_core migrate
 	@$(BIN)/python -m billing_core demo
 
-test: $(VENV)/test.stamp
+test: $(VENV)/test.stamp ## Run every test
 	@$(BIN)/python -m pytest -n 2 --dist load
 
-lint: $(VENV)/test.stamp
+check: $(VENV)/dev.stamp lint ## Run the linters, and the tests that need neither PostgreSQL nor a browser
+	@$(BIN)/python -m pytest -n 2 --dist load -m "not postgresql and not browser"
+
+# Dependencies twice: what runs in production must not lean on what only tests declare, and tests declare theirs too.
+lint: $(VENV)/dev.stamp ## Run the linters, the type checker and the checker of dependencies
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/deptry . --extend-exclude 'tests|benchmarks'
+	@$(BIN)/deptry . --non-dev-dependency-groups dev
 
-bench: $(VENV)/test.stamp
+bench: $(VENV)/test.stamp ## Measure speed and size against their aims; ONLY=name for one of them
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+lock: $(VENV)/dev.stamp ## Pin what pyproject.toml declares and all that it needs; UPGRADE=1 for the newest of the latter
+	@$(LOCK) -o requirements.txt
+	@$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
+
+clean: ## Remove the virtual environment and what tools left behind
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make run PYTHON=/path/to/python3.11")'
 	@echo "Creating the virtual environment (once)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/run.stamp: requirements.txt | $(BIN)/python
+$(VENV)/run.stamp: requirements.txt tools/install.sh tools/uv.sh | $(BIN)/python
 	@echo "Installing requirements.txt (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@sh tools/install.sh $(BIN)/python requirements.txt
 	@touch $@
 
-$(VENV)/test.stamp: requirements.txt requirements-dev.txt tests/install_browser.sh | $(BIN)/python
-	@echo "Installing requirements-dev.txt and a browser (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@sh tests/install_browser.sh $(BIN)/python
+$(VENV)/dev.stamp: requirements.txt requirements-dev.txt tools/install.sh tools/uv.sh | $(BIN)/python
+	@echo "Installing requirements-dev.txt (once)"
+	@sh tools/install.sh $(BIN)/python requirements-dev.txt
 	@touch $@ $(VENV)/run.stamp
 
-clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+$(VENV)/test.stamp: tests/install_browser.sh $(VENV)/dev.stamp
+	@echo "Installing a browser (once)"
+	@sh tests/install_browser.sh $(BIN)/python
+	@touch $@
