@@ -29,9 +29,22 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server or a browser, as its fixtures tell, so that nobody has to remember it."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if "postgres_url" in fixtures or "postgresql" in parameters:
+            item.add_marker("postgresql")
+        if "chromium" in fixtures:
+            item.add_marker("browser")
+
+
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
+def postgres_url(request) -> Iterator[str]:
     """A real PostgreSQL of this worker's own."""
+    if "not postgresql" in request.config.getoption("markexpr"):
+        pytest.fail("This test takes PostgreSQL by a way that its marking does not see")
     # Not below pytest's own folder: as root the server runs as another user, whom pytest shuts out of it.
     with tempfile.TemporaryDirectory(prefix="billing-postgres-", ignore_cleanup_errors=True) as folder:
         # The wheel reads this when it is imported: without it, it would warn and share one folder of the machine.
