@@ -182,7 +182,8 @@ def _end(read: Reader, actor: Actor, row: RateRow) -> None:
     with st.form(f"end_{row.id}", border=False):
         last_day = st.date_input(
             "Last day",
-            value=row.valid_to or read.today,
+            # A rate that is still to come cannot end before its first day.
+            value=row.valid_to or max(read.today, row.valid_from),
             min_value=row.valid_from,
             key=f"end_day_{row.id}",
             help="Empty: without an end",

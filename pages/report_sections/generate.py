@@ -78,11 +78,9 @@ def _chosen(read: Reader) -> Order:
         period = filters.period(read.today, key="run_period", label="Period to bill")
         names = customer_names.offered(read, key="run_customers")
         with st.container(width=380):
-            chosen = filters.several(
-                "Customers", names, key="run_customers", page_key="", placeholder="All customers with orders"
-            )
+            chosen = filters.several("Customers", names, key="run_customers", placeholder="All customers with orders")
         with st.container(width=320):
-            limited = filters.several("Services", services, key="run_services", page_key="", placeholder="All services")
+            limited = filters.several("Services", services, key="run_services", placeholder="All services")
     return Order(chosen, period, limited)
 
 

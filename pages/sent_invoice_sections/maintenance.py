@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from billing_core.dates import EARLIEST_DAY, LATEST_DAY, utc_now
+from billing_core.dates import LATEST_DAY, utc_now
 from billing_core.invoices import after_sending, service
 from billing_core.invoices.content.content import LONGEST
 from billing_core.invoices.rows import InvoiceView
@@ -66,10 +66,12 @@ def hold(invoice: InvoiceView) -> None:
     actor = signed_in()
     read = Reader(actor)
     st.markdown(f"The customer is not reminded of {md(invoice.number)} until that day, the day included.")
+    held_until = invoice.held_until
     until = st.date_input(
         "Until",
-        invoice.held_until or read.today + _HOLD,
-        min_value=max(EARLIEST_DAY, read.today),
+        # A hold that is over says nothing about the next one.
+        held_until if held_until is not None and held_until >= read.today else read.today + _HOLD,
+        min_value=read.today,
         max_value=LATEST_DAY,
         required=True,
         key=f"hold_until_{invoice.id}",

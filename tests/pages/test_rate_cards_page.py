@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from billing_core.customers.models import Customer
-from billing_core.dates import Period
+from billing_core.dates import Period, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.orders.models import Order, OrderLine, OrderStatus
 from billing_core.rating import queries, service
@@ -231,6 +231,16 @@ def test_ending_and_removing(page_as, sessions, card):
     page.button(key="remove_rate").click().run()
     assert not page.exception
     assert rates_of(sessions, customer_id) == []
+
+
+def test_a_rate_that_is_still_to_come_can_be_opened(page_as, sessions, card):
+    next_year = date(utc_now().year + 1, 1, 1)
+    with sessions.begin() as session:
+        terms = Pricing(Decimal("1.50"))
+        rate_id = service.change_rate(session, SYSTEM, card[1], terms, starts_on=next_year, now=NOW).id
+    page = page_as("admin").visit("rate_cards.py", customer=str(card[0]), rate=str(rate_id))
+    assert not page.exception
+    assert page.date_input(key=f"end_day_{rate_id}").value == next_year
 
 
 def test_a_used_price_is_corrected_from_its_first_day_and_the_old_one_is_shown_as_withdrawn(page_as, sessions, card):

@@ -206,6 +206,13 @@ def test_generating_plans_a_run_that_can_be_followed(page_as, sessions, monkeypa
         assert session.scalars(current).all() == [1300]
 
 
+def test_a_run_is_limited_to_some_customers_and_services(page_as, sessions):
+    fill(sessions)
+    page = generating_march(page_as("manager"))
+    page.multiselect(key="run_customers").set_value([page.multiselect(key="run_customers").options[0]]).run()
+    assert not page.exception
+
+
 def test_finance_reads_and_does_not_generate(page_as, sessions):
     fill(sessions)
     page = page_as("finance").visit("reports.py", tab="Generate")

@@ -125,7 +125,7 @@ def choice(
     return chosen or ""
 
 
-def several(label: str, names: Mapping[int, str], *, key: str, page_key: str, placeholder: str) -> tuple[int, ...]:
+def several(label: str, names: Mapping[int, str], *, key: str, placeholder: str) -> tuple[int, ...]:
     """Any of the things with these ids; none chosen means all."""
     return tuple(
         st.multiselect(
@@ -135,8 +135,6 @@ def several(label: str, names: Mapping[int, str], *, key: str, page_key: str, pl
             bind="query-params",
             format_func=lambda one: names.get(one, str(one)),
             placeholder=placeholder,
-            on_change=first_page,
-            args=(page_key,),
         )
     )
 

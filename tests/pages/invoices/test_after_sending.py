@@ -8,7 +8,7 @@ from sqlalchemy import select
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes, from_reports
-from billing_core.invoices.models import EventKind, InvoiceState
+from billing_core.invoices.models import EventKind, Invoice, InvoiceState
 from billing_core.invoices.rows import EventRow
 from billing_core.outbox.models import OutboxMessage
 from billing_core.payments import credit, received
@@ -239,6 +239,16 @@ def test_reminders_are_held_with_a_reason_and_allowed_again(page_as, sessions, i
 
     choose(page, "Allow reminders again")
     assert stored(sessions, invoice).held_until is None
+
+
+def test_reminders_are_held_again_after_a_hold_is_over(page_as, sessions, invoice):
+    yesterday = utc_now().date() - timedelta(days=1)
+    with sessions.begin() as session:
+        session.get_one(Invoice, invoice).held_until = yesterday
+    page = choose(opened(page_as, invoice), "Hold reminders")
+    assert not page.exception
+    # The business keeps UTC.
+    assert page.date_input(key=f"hold_until_{invoice}").value == yesterday + timedelta(days=15)
 
 
 def test_a_report_becomes_a_draft_once(page_as, sessions):
