@@ -5,9 +5,6 @@ import re
 from billing_core.errors import Invalid
 
 LONGEST_REASON = 500
-# The languages in which documents and mails to customers are written, as they call themselves.
-LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español"}
-DEFAULT_LANGUAGE = "en"
 
 # No database column may hold NUL, and half a surrogate pair is no character; the rest never belongs in a text.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")

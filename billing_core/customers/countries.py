@@ -1,4 +1,4 @@
-"""Countries as people write them: an ISO code of two or three letters, or a name in one of four languages."""
+"""Countries as people write them: an ISO code of two or three letters, or a name in one of the customers' languages."""
 
 import re
 import unicodedata
@@ -7,7 +7,8 @@ from functools import cache
 import pycountry
 from babel import Locale
 
-_LANGUAGES = ("en", "de", "fr", "es")
+from billing_core.languages.available import languages
+
 # Customary names that neither Babel's territories nor the ISO list contain.
 _ALIASES = {
     "america": "US",
@@ -46,8 +47,8 @@ def _codes() -> dict[str, str]:
     """Every spelling that is understood, plain. Codes and aliases win over names."""
     official = {country.alpha_2: country for country in pycountry.countries}
     known: dict[str, str] = {}
-    for language in _LANGUAGES:
-        for code, name in Locale(language).territories.items():
+    for language in languages():
+        for code, name in Locale.parse(language, sep="-").territories.items():
             if code in official:
                 known.setdefault(_plain(name), code)
     for code, country in official.items():

@@ -11,7 +11,8 @@ from billing_core.customers.countries import country_code
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.text import DEFAULT_LANGUAGE, LANGUAGES, is_email_address, reason_of
+from billing_core.languages.available import SOURCE_LANGUAGE, languages
+from billing_core.text import is_email_address, reason_of
 
 # What may be changed, and how many characters each holds, as its column says.
 LENGTHS: dict[str, int] = {
@@ -124,8 +125,8 @@ def checked(facts: Mapping[str, str]) -> dict[str, str]:
     problems |= {name: "contains a character that no text has" for name, value in wanted.items() if "\x00" in value}
     if wanted.get("name") == "":
         problems["name"] = "must not be empty"
-    if wanted.get("language", DEFAULT_LANGUAGE) not in LANGUAGES:
-        problems["language"] = f"is none of {', '.join(LANGUAGES)}"
+    if wanted.get("language", SOURCE_LANGUAGE) not in languages():
+        problems["language"] = f"is none of {', '.join(languages())}"
     email = wanted.get("email", "")
     if email and not is_email_address(email):
         problems["email"] = "is not an e-mail address"

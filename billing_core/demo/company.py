@@ -7,6 +7,7 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
+from babel.languages import get_official_languages
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
@@ -19,12 +20,11 @@ from billing_core.demo.definitions import Definitions
 from billing_core.demo.order_book import DemoOrder
 from billing_core.errors import Conflict
 from billing_core.identity import Actor
+from billing_core.languages.available import SOURCE_LANGUAGE, nearest
 from billing_core.orders.models import Order, OrderLine, Product, sku_key
 from billing_core.rating.models import Rate, Service
-from billing_core.text import DEFAULT_LANGUAGE
 
 _BATCH = 5_000
-_LANGUAGES = {"DE": "de", "AT": "de", "FR": "fr", "ES": "es"}
 # Most customers take the business's own terms.
 _TERMS = ("", "", "Net 14", "", "Net 45", "", "Due on receipt")
 
@@ -53,13 +53,19 @@ def add_customers(session: Session, made_of: Definitions, *, first_day: date, se
             "public_id": f"cus_{chance.getrandbits(64):016x}",
             "uuid": str(uuid.UUID(int=chance.getrandbits(128), version=4)),
             "created_at": start_of_day(business.time_zone, add_months(first_day, customer.joins)),
-            "language": _LANGUAGES.get(customer.country, DEFAULT_LANGUAGE),
+            "language": _language_of(customer.country),
             "payment_terms": _TERMS[place % len(_TERMS)],
             "version": 1,
         }
         for place, customer in enumerate(made_of.customers)
     ]
     session.execute(insert(Customer), rows)
+
+
+def _language_of(country: str) -> str:
+    """English where a country has several languages of its own, or one that we do not write."""
+    official = get_official_languages(country)
+    return nearest(official[0]) if len(official) == 1 else SOURCE_LANGUAGE
 
 
 def add_products(session: Session, made_of: Definitions, customers: Mapping[str, int]) -> None:

@@ -15,7 +15,7 @@ from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import report_wording, service
-from billing_core.invoices.content.content import LANGUAGES, MOST_LINES, Content, DraftLine, blank_for
+from billing_core.invoices.content.content import MOST_LINES, Content, DraftLine, blank_for
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
 from billing_core.money import Money
 from billing_core.rating.models import CostType
@@ -93,10 +93,7 @@ def contents_of(
         if not report.total_minor:
             raise Conflict(f"Report {report.id} comes to nothing: there is nothing to invoice")
     customers = _customers(session, {report.customer_id for report in wanted})
-    languages = {
-        customer_id: customer.language if customer.language in LANGUAGES else "en"
-        for customer_id, customer in customers.items()
-    }
+    languages = {customer_id: customer.language for customer_id, customer in customers.items()}
     lines = _lines(session, wanted, languages, by)
     businesses = {business.id: business for business in session.scalars(select(Business))}
     return [

@@ -1,16 +1,21 @@
-"""How amounts, numbers and dates are written in a customer's language."""
+"""How a customer's language writes words, amounts, numbers and dates."""
 
 import copy
 import re
 from datetime import date
 from decimal import Decimal
 from functools import cache
+from io import BytesIO
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from babel.numbers import NumberPattern
+from babel.support import NullTranslations, Translations
 
-from billing_core.languages.words import LANGUAGES, WORDS
+from billing_core.languages import available
+from billing_core.languages.available import SOURCE_LANGUAGE
 from billing_core.money import LINE_QUANTITY_PLACES, PERCENT_PLACES, PRICE_PLACES, Money, decimal_places
 
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")
@@ -18,16 +23,35 @@ _NO_BREAK_SPACE = "\u00a0"
 
 
 class Writing:
-    """One language's words and its way of writing figures."""
+    """One language's words and its way of writing figures. ``language`` is the one whose words they are."""
 
-    def __init__(self, locale: Locale) -> None:
+    def __init__(self, locale: Locale, language: str) -> None:
         self.locale = locale
-        self.language = str(locale.language)
-        self._words = WORDS[self.language if self.language in WORDS else LANGUAGES[0]]
+        self.language = language
+        self._translations = _translations(language)
+        percent = locale.percent_formats[None]
+        self._around_percent = (percent.prefix[0], percent.suffix[0])
         self._patterns: dict[tuple[int, int], NumberPattern] = {}
 
-    def word(self, key: str) -> str:
-        return self._words[key]
+    # -- words ---------------------------------------------------------------------------------------------------
+    # Named as gettext names them, so that Babel finds in the code which words a catalogue needs. It does not see
+    # into f-strings.
+
+    def gettext(self, message: str) -> str:
+        """The English message in this language."""
+        return self._translations.gettext(message)
+
+    def pgettext(self, context: str, message: str) -> str:
+        """``gettext`` of a message that is translated differently in different places."""
+        return str(self._translations.pgettext(context, message))
+
+    def ngettext(self, singular: str, plural: str, count: Decimal) -> str:
+        """``order`` or ``orders``. Gettext's rules are for whole numbers; of others CLDR says whether they are one."""
+        if count == count.to_integral_value():
+            return self._translations.ngettext(singular, plural, int(count))
+        return self._translations.ngettext(singular, plural, 1 if self.locale.plural_form(count) == "one" else 2)
+
+    # -- figures -------------------------------------------------------------------------------------------------
 
     def amount(self, minor: int, currency: str) -> str:
         """``1.234,50``: in major units with all of the currency's digits, without its name."""
@@ -51,11 +75,23 @@ class Writing:
 
     def percent(self, percent: Decimal) -> str:
         """``19 %``, with the space where the language has one."""
-        space = "" if self.language == "en" else _NO_BREAK_SPACE
-        return f"{self._number(percent, 0, PERCENT_PLACES)}{space}%"
+        before, after = self._around_percent
+        return f"{before}{self._number(percent, 0, PERCENT_PLACES)}{after}"
+
+    # -- dates ---------------------------------------------------------------------------------------------------
 
     def day(self, day: date) -> str:
+        """``02.03.2026``."""
         return str(format_date(day, "medium", locale=self.locale))
+
+    def long_day(self, day: date) -> str:
+        """A day as a letter writes it: ``2. März 2026``."""
+        written = str(format_date(day, "long", locale=self.locale))
+        if not written.startswith("1 "):
+            return written
+        # Translators: the first of a month within a date, where that is an ordinal ("1er" in French), which CLDR
+        # cannot say; otherwise "1".
+        return self.pgettext("first of a month", "1") + written[1:]
 
     def _number(self, number: Decimal, least: int, most: int) -> str:
         pattern = self._patterns.get((least, most))
@@ -72,5 +108,29 @@ def writing(language: str) -> Writing:
     try:
         locale = Locale.parse(language, sep="-")
     except (ValueError, UnknownLocaleError):
-        locale = Locale.parse(LANGUAGES[0])
-    return Writing(locale if locale.language in WORDS else Locale.parse(LANGUAGES[0]))
+        locale = Locale.parse(SOURCE_LANGUAGE)
+    known = available.nearest(str(locale).replace("_", "-"))
+    spoken = Locale.parse(known, sep="-")
+    return Writing(locale if locale.language == spoken.language else spoken, known)
+
+
+def gettext_noop(message: str) -> str:
+    """Marks a message for the catalogues where it stands in a table, to be translated where it is used."""
+    return message
+
+
+def ngettext_noop(singular: str, plural: str) -> tuple[str, str]:
+    """``gettext_noop`` of a message that counts something."""
+    return singular, plural
+
+
+def _translations(language: str) -> NullTranslations:
+    """A language's catalogue, read as people write it: no compiled file has to be kept in step with it."""
+    if language == SOURCE_LANGUAGE:
+        return NullTranslations()
+    with (available.CATALOGUES / f"{language}.po").open("rb") as file:
+        catalogue = read_po(file, abort_invalid=True)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Translations(compiled)

@@ -16,9 +16,9 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices.documents import document
 from billing_core.invoices.models import CreditNote
 from billing_core.mailing import letters, mails
+from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.letters import Letter, Sender
 from billing_core.mailing.models import MailKind
-from billing_core.mailing.texts import Wording
 from billing_core.outbox import queries as outbox_queries
 from billing_core.outbox import service as outbox
 from billing_core.receivables import statement

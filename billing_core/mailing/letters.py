@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,12 +16,12 @@ from billing_core.dates import Period
 from billing_core.invoices.documents.document import CreditNoteDocument
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
+from billing_core.languages.available import nearest
 from billing_core.languages.formats import writing
-from billing_core.mailing import texts
+from billing_core.mailing import default_texts, texts
+from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.models import MailKind, MailText
-from billing_core.mailing.texts import Wording
 from billing_core.settings import settings
-from billing_core.text import DEFAULT_LANGUAGE, LANGUAGES
 
 # What a draft has for a number until it is sent: the template's own variable, filled in then.
 TO_BE_DRAWN: Final = "{{ number }}"
@@ -53,26 +52,14 @@ class Wordings:
         self._own = own
 
     def of(self, business_id: int, kind: MailKind, language: str) -> Wording:
-        known = known_language(language)
-        return self._own.get((business_id, kind, known)) or texts.default(kind, known)
+        known = nearest(language)
+        return self._own.get((business_id, kind, known)) or default_texts.of(kind, known)
 
 
 def wordings(session: Session, business_ids: Collection[int]) -> Wordings:
     """The words of these businesses, read once."""
     rows = session.scalars(select(MailText).where(MailText.business_id.in_(set(business_ids))))
     return Wordings({(row.business_id, row.kind, row.language): Wording(row.subject, row.body) for row in rows})
-
-
-def known_language(language: str) -> str:
-    """The language in which we write to somebody whose language this is."""
-    return language if language in LANGUAGES else DEFAULT_LANGUAGE
-
-
-def day(language: str, wanted: date) -> str:
-    """A day as a letter writes it: ``2. März 2026``."""
-    written = str(format_date(wanted, "long", locale=writing(language).locale))
-    # In French the first of a month is an ordinal, which CLDR's patterns cannot say.
-    return f"1er{written[1:]}" if language == "fr" and wanted.day == 1 else written
 
 
 def senders(session: Session, invoices: Collection[InvoiceView]) -> dict[int, Sender]:
@@ -96,8 +83,7 @@ def invoice_link(token: str) -> str:
 
 def invoice_values(invoice: InvoiceView, sender: Sender, *, today: date) -> dict[str, Any]:
     """What mails about an invoice can say."""
-    language = known_language(invoice.language)
-    words = writing(language)
+    words = writing(invoice.language)
     draft = invoice.state is InvoiceState.DRAFT
     due_minor = invoice.total_minor if draft else invoice.due_minor
     return {
@@ -106,8 +92,8 @@ def invoice_values(invoice: InvoiceView, sender: Sender, *, today: date) -> dict
         "business_name": sender.name,
         "number": invoice.number or TO_BE_DRAWN,
         "reference": invoice.reference,
-        "issued_on": day(language, invoice.issued_on),
-        "due_on": day(language, invoice.due_on),
+        "issued_on": words.long_day(invoice.issued_on),
+        "due_on": words.long_day(invoice.due_on),
         "days": abs((today - invoice.due_on).days),
         "total": words.money(invoice.total_minor, invoice.currency),
         "amount_due": words.money(due_minor, invoice.currency),
@@ -121,14 +107,13 @@ def invoice_values(invoice: InvoiceView, sender: Sender, *, today: date) -> dict
 
 def credit_note_values(document: CreditNoteDocument) -> dict[str, Any]:
     """What the mail with a credit note can say."""
-    language = known_language(document.language)
-    words = writing(language)
+    words = writing(document.language)
     return {
         "customer_name": document.customer.known_as,
         "business_name": document.issuer.name,
         "number": document.number,
         "invoice_number": document.invoice_number,
-        "issued_on": day(language, document.issued_on),
+        "issued_on": words.long_day(document.issued_on),
         "total": words.money(document.total_minor, document.currency),
         "reason": document.reason,
         "refunded": words.money(document.refund_minor, document.currency) if document.refund_minor else "",
@@ -139,13 +124,13 @@ def statement_values(
     customer_name: str, business_name: str, period: Period, closing_minor: int, currency: str, language: str
 ) -> dict[str, Any]:
     """What the mail with a statement can say; a closing balance below 0 is in the customer's favour."""
-    known = known_language(language)
+    words = writing(language)
     return {
         "customer_name": customer_name,
         "business_name": business_name,
-        "from_day": day(known, period.start),
-        "to_day": day(known, period.end),
-        "balance": writing(known).money(abs(closing_minor), currency),
+        "from_day": words.long_day(period.start),
+        "to_day": words.long_day(period.end),
+        "balance": words.money(abs(closing_minor), currency),
         "in_credit": closing_minor < 0,
     }
 
@@ -162,7 +147,7 @@ def changed_letter(changed: Wording, values: Mapping[str, Any], language: str) -
 
 
 def _letter(said: Wording, values: Mapping[str, Any], language: str) -> Letter:
-    known = known_language(language)
+    known = nearest(language)
     links = [str(values[name]) for name in ("link", "pay_link") if values.get(name)]
     html = _html(known, said.subject, said.body, links)
     return Letter(known, said.subject, said.body + "\n", html)
@@ -176,7 +161,7 @@ def _html(language: str, subject: str, text: str, links: Collection[str]) -> str
 
 @cache
 def _page() -> Template:
-    folder = FileSystemLoader(Path(__file__).parent / "texts")
+    folder = FileSystemLoader(Path(__file__).parent)
     return Environment(
         loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).get_template("mail.html")

@@ -16,10 +16,11 @@ from billing_core.invoices import queries
 from billing_core.invoices import service as invoices
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.rows import InvoiceView
+from billing_core.languages.available import nearest
 from billing_core.mailing import letters, mails
+from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind
-from billing_core.mailing.texts import Wording
 from billing_core.money import Money
 from billing_core.outbox import queries as outbox_queries
 from billing_core.outbox import service as outbox
@@ -148,7 +149,7 @@ def _planned(session: Session, found: Sequence[InvoiceView], today: date, *, to:
     wordings = letters.wordings(session, [invoice.business_id for invoice in found])
     plans = []
     for invoice in found:
-        kind, language = MailKind.INVOICE, letters.known_language(invoice.language)
+        kind, language = MailKind.INVOICE, nearest(invoice.language)
         values = letters.invoice_values(invoice, senders[invoice.id], today=today)
         before = known.get(invoice.id, Earlier())
         recipient = (invoice.customer_email if to is None else to).strip()

@@ -1,4 +1,4 @@
-"""What mails say: our words in four languages, or a business's own, and what may stand in them.
+"""What may stand in the texts of mails, our own and a business's, and how they are filled in.
 
 A text is a template of which we allow little: values, ``if``, and a few filters. So whatever somebody writes into it,
 it cannot reach anything else, take long, or grow large.
@@ -6,9 +6,7 @@ it cannot reach anything else, take long, or grow large.
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
@@ -16,8 +14,9 @@ from jinja2.exceptions import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from billing_core.errors import Invalid
+from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.models import MailKind
-from billing_core.text import DEFAULT_LANGUAGE, LANGUAGES, control_character
+from billing_core.text import control_character
 
 LONGEST: Final = {"subject": 300, "body": 20_000}
 REMINDERS: Final = (MailKind.REMINDER_BEFORE, MailKind.REMINDER_DUE, MailKind.REMINDER_LATE)
@@ -60,7 +59,6 @@ VARIABLES: Final[Mapping[MailKind, Mapping[str, str]]] = {
         "in_credit": "yes where the balance is in the customer's favour (for if)",
     },
 }
-_FOLDER: Final = Path(__file__).parent / "texts"
 _ENVIRONMENT: Final = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
 )
@@ -81,22 +79,6 @@ _ALLOWED: Final = (
 _EMPTY_LINES: Final = re.compile(r"\n{3,}")
 # A value's place, as people see it in a letter that waits for its number.
 _PLACE: Final = re.compile(r"\{\{ *(\w+) *\}\}")
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """The two templates of a mail."""
-
-    subject: str
-    body: str
-
-
-@cache
-def default(kind: MailKind, language: str) -> Wording:
-    """Our own words; English where we do not write the language."""
-    known = language if language in LANGUAGES else DEFAULT_LANGUAGE
-    subject, _, body = (_FOLDER / known / f"{kind.value}.txt").read_text(encoding="utf-8").partition("\n\n")
-    return Wording(subject, body)
 
 
 def fill(template: str, values: Mapping[str, Any], *, field: str = "body") -> str:

@@ -13,13 +13,13 @@ from billing_core.businesses import queries as businesses
 from billing_core.businesses.models import Business
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
+from billing_core.languages.available import languages
 from billing_core.languages.formats import writing
-from billing_core.mailing import letters, texts
+from billing_core.mailing import default_texts, letters, texts
+from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind, MailText
-from billing_core.mailing.texts import Wording
 from billing_core.money import Money
-from billing_core.text import LANGUAGES
 
 _SAMPLE_DAY: Final = date(2026, 3, 2)
 _SAMPLE_TOTAL: Final = Decimal("1234.5")
@@ -39,7 +39,7 @@ def current(session: Session, actor: Actor, business_id: int, kind: MailKind, la
     actor.require(Permission.BUSINESS_WRITE)
     own = _own(session, business_id, kind, _known(language))
     if own is None:
-        return CurrentWording(texts.default(kind, language), None)
+        return CurrentWording(default_texts.of(kind, language), None)
     return CurrentWording(Wording(own.subject, own.body), own.version)
 
 
@@ -79,7 +79,7 @@ def change(
     own = _own(session, business_id, kind, _known(language), locked=True)
     if (own.version if own else None) != drawn_from:
         raise Conflict("Somebody has changed this text in the meantime. Look at it again before you change it.")
-    before = Wording(own.subject, own.body) if own else texts.default(kind, language)
+    before = Wording(own.subject, own.body) if own else default_texts.of(kind, language)
     if kept == before:
         return
     if own is None:
@@ -98,7 +98,7 @@ def restore(session: Session, actor: Actor, business_id: int, kind: MailKind, la
         before = Wording(own.subject, own.body)
         session.delete(own)
         session.flush()
-        _record(session, actor, business_id, kind, language, before, texts.default(kind, language), now)
+        _record(session, actor, business_id, kind, language, before, default_texts.of(kind, language), now)
 
 
 def sample(business: Business, kind: MailKind, language: str) -> dict[str, Any]:
@@ -112,10 +112,10 @@ def sample(business: Business, kind: MailKind, language: str) -> dict[str, Any]:
         "number": "INV-2026-042",
         "invoice_number": "INV-2026-042",
         "reference": "PO 4711",
-        "issued_on": letters.day(language, _SAMPLE_DAY),
-        "due_on": letters.day(language, _SAMPLE_DAY + timedelta(days=30)),
-        "from_day": letters.day(language, _SAMPLE_DAY),
-        "to_day": letters.day(language, _SAMPLE_DAY + timedelta(days=30)),
+        "issued_on": words.long_day(_SAMPLE_DAY),
+        "due_on": words.long_day(_SAMPLE_DAY + timedelta(days=30)),
+        "from_day": words.long_day(_SAMPLE_DAY),
+        "to_day": words.long_day(_SAMPLE_DAY + timedelta(days=30)),
         "days": days,
         "total": words.money(total.minor, total.currency),
         "amount_due": words.money(part.minor, part.currency),
@@ -141,8 +141,8 @@ def _own(session: Session, business_id: int, kind: MailKind, language: str, *, l
 
 
 def _known(language: str) -> str:
-    if language not in LANGUAGES:
-        raise Invalid(f"We write no mails in “{language}”", fields={"language": f"one of {', '.join(LANGUAGES)}"})
+    if language not in languages():
+        raise Invalid(f"We write no mails in “{language}”", fields={"language": f"one of {', '.join(languages())}"})
     return language
 
 

@@ -56,7 +56,7 @@ def _lines(said: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
     all_count = all(line.unit_minor > 0 for line in listed)
     if whole and all_count and len(listed) <= MOST_LINES and not settled and not said.totals.discount_minor:
         return listed
-    due = words.word("amount_due")
+    due = words.gettext("Amount due")
     return (ChargeLine(_short(f"{_title(said, words)}, {due[:1].lower()}{due[1:]}"), said.due_minor),)
 
 
@@ -76,11 +76,11 @@ def _line(line: DocumentLine, currency: str, words: Writing) -> ChargeLine:
 def _taxes(said: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
     """The tax of every rate; a rate without any is left out."""
     rows = (row for row in said.totals.by_rate if row.tax_minor)
-    return tuple(ChargeLine(f"{words.word('tax')} {words.percent(row.rate)}", row.tax_minor) for row in rows)
+    return tuple(ChargeLine(words.gettext("Tax") + f" {words.percent(row.rate)}", row.tax_minor) for row in rows)
 
 
 def _title(said: InvoiceDocument, words: Writing) -> str:
-    return f"{words.word('invoice')} {said.number}" if said.number else words.word("invoice")
+    return words.gettext("Invoice") + (f" {said.number}" if said.number else "")
 
 
 def _whole(number: Decimal, places: int) -> int | None:

@@ -13,21 +13,22 @@ from billing_core.invoices.documents.document import Recipient, issuer_of
 from billing_core.invoices.documents.pdf_letter import Letter
 from billing_core.invoices.documents.pdf_sheets import Column
 from billing_core.invoices.documents.presentation import Sum
-from billing_core.languages.formats import Writing, writing
+from billing_core.languages.formats import Writing, gettext_noop, writing
 from billing_core.ledger.models import EntryKind
 from billing_core.payments.models import PaymentMethod
 from billing_core.receivables.ageing import BUCKETS, Bucket
 from billing_core.receivables.statement import Statement, StatementRow, Wanted, statement
 
 _WORDS = {
-    EntryKind.INVOICE: "invoice",
-    EntryKind.PAYMENT: "payment",
-    EntryKind.CREDIT_APPLIED: "credit_applied",
-    EntryKind.CREDIT_NOTE: "credit_note",
-    EntryKind.REFUND: "refund",
-    EntryKind.CREDIT_PAID_OUT: "credit_paid_out",
-    EntryKind.WRITE_OFF: "write_off",
+    EntryKind.INVOICE: gettext_noop("Invoice"),
+    EntryKind.PAYMENT: gettext_noop("Payment"),
+    EntryKind.CREDIT_APPLIED: gettext_noop("Credit used"),
+    EntryKind.CREDIT_NOTE: gettext_noop("Credit note"),
+    EntryKind.REFUND: gettext_noop("Refund"),
+    EntryKind.CREDIT_PAID_OUT: gettext_noop("Credit paid out"),
+    EntryKind.WRITE_OFF: gettext_noop("Write-off"),
 }
+_OTHER = gettext_noop("Correction")
 
 
 def statement_pdf(session: Session, actor: Actor, wanted: Wanted) -> bytes:
@@ -36,7 +37,7 @@ def statement_pdf(session: Session, actor: Actor, wanted: Wanted) -> bytes:
     customer = customers.one(session, actor, wanted.customer_id)
     recipient = Recipient(customer.name, postal_address(customer), customer.email, customer.tax_id)
     words = writing(customer.language)
-    name = words.word("statement")
+    name = words.gettext("Statement of account")
     letter = Letter(
         words,
         issuer_of(session, wanted.business_id or customer.business_id),
@@ -54,8 +55,8 @@ def statement_pdf(session: Session, actor: Actor, wanted: Wanted) -> bytes:
 def _facts(found: Statement, customer: Recipient, words: Writing) -> list[tuple[str, str]]:
     period = found.wanted.period
     facts = [
-        (words.word("period"), f"{words.day(period.start)} – {words.day(period.end)}"),
-        (words.word("your_tax_id"), customer.tax_id),
+        (words.gettext("Period"), f"{words.day(period.start)} – {words.day(period.end)}"),
+        (words.gettext("Your tax ID"), customer.tax_id),
     ]
     return [(label, value) for label, value in facts if value]
 
@@ -66,12 +67,12 @@ def _table(letter: Letter, found: Statement, words: Writing) -> None:
     on, _, due_on, charges, credited, balance = zip(*rows, strict=True)
     letter.rows(
         [
-            letter.column_for(words.word("issued_on"), on, right=False),
-            Column(words.word("description")),
-            letter.column_for(words.word("due_on"), due_on, right=False),
-            letter.column_for(words.word("charges"), charges),
-            letter.column_for(words.word("credits"), credited),
-            letter.column_for(f"{words.word('balance')} {currency}", balance),
+            letter.column_for(words.gettext("Date"), on, right=False),
+            Column(words.gettext("Description")),
+            letter.column_for(words.gettext("Due date"), due_on, right=False),
+            letter.column_for(words.pgettext("statement", "Charged"), charges),
+            letter.column_for(words.pgettext("statement", "Credited"), credited),
+            letter.column_for(words.gettext("Balance") + f" {currency}", balance),
         ],
         rows,
     )
@@ -81,9 +82,9 @@ def _table(letter: Letter, found: Statement, words: Writing) -> None:
 def _rows(found: Statement, words: Writing) -> Iterator[tuple[str, str, str, str, str, str]]:
     currency = found.wanted.currency
     opening = words.amount(found.opening_minor, currency)
-    yield words.day(found.wanted.period.start), words.word("opening_balance"), "", "", "", opening
+    yield words.day(found.wanted.period.start), words.gettext("Opening balance"), "", "", "", opening
     if not found.rows:
-        yield "", words.word("nothing_happened"), "", "", "", ""
+        yield "", words.gettext("Nothing was charged or paid in this period."), "", "", "", ""
     for row in found.rows:
         yield (
             words.day(row.on),
@@ -97,11 +98,11 @@ def _rows(found: Statement, words: Writing) -> Iterator[tuple[str, str, str, str
 
 def _what(row: StatementRow, words: Writing) -> str:
     """Such as “Invoice INV-2026-007” or “Payment, undone · RF18”."""
-    what = words.word(_WORDS.get(row.kind, "other"))
+    what = words.gettext(_WORDS.get(row.kind, _OTHER))
     if row.undone:
-        what = words.word("undone").format(what=what)
+        what = words.gettext("{what}, undone").format(what=what)
     # The payment service's key says nothing to the customer.
-    reference = words.word("online") if row.method is PaymentMethod.STRIPE else row.reference
+    reference = words.gettext("online") if row.method is PaymentMethod.STRIPE else row.reference
     return " · ".join(part for part in (f"{what} {row.document}".strip(), reference) if part)
 
 
@@ -109,29 +110,30 @@ def _below(letter: Letter, found: Statement, words: Writing) -> None:
     currency, left = found.wanted.currency, letter.w / 2 + 5
     if found.complete:
         sums = [
-            Sum(words.word("opening_balance"), words.amount(found.opening_minor, currency)),
-            Sum(words.word("charges"), words.amount(found.charged_minor, currency)),
-            Sum(words.word("credits"), words.amount(-found.settled_minor, currency)),
+            Sum(words.gettext("Opening balance"), words.amount(found.opening_minor, currency)),
+            Sum(words.pgettext("statement", "Charged"), words.amount(found.charged_minor, currency)),
+            Sum(words.pgettext("statement", "Credited"), words.amount(-found.settled_minor, currency)),
         ]
     else:
         count = words.quantity(Decimal(len(found.rows)))
-        letter.block(words.word("notes"), words.word("only_the_first").format(count=count))
+        only = words.gettext("Only the first {count} entries are listed; the balances count all of them.")
+        letter.block(words.gettext("Notes"), only.format(count=count))
         sums = []
     closing = words.money(found.closing_minor, currency)
-    letter.sums([*sums, Sum(words.word("closing_balance"), closing, strong=True)], left=left)
-    label = words.word("amount_due" if found.closing_minor >= 0 else "in_your_favour")
+    letter.sums([*sums, Sum(words.gettext("Closing balance"), closing, strong=True)], left=left)
+    label = words.gettext("Amount due") if found.closing_minor >= 0 else words.gettext("In your favour")
     letter.box(label, words.money(abs(found.closing_minor), currency), left=left)
     if any(found.aged):
         letter.set_y(letter.get_y() + 3)
         aged = zip(BUCKETS, found.aged, strict=True)
         letter.strip([(_bucket(bucket, words), words.amount(minor, currency)) for bucket, minor in aged])
     if found.closing_minor > 0:
-        letter.block(words.word("bank_details"), letter.issuer.bank_details)
+        letter.block(words.gettext("Bank details"), letter.issuer.bank_details)
 
 
 def _bucket(bucket: Bucket, words: Writing) -> str:
     if bucket.first is None:
-        return words.word("not_yet_due")
+        return words.gettext("Not yet due")
     if bucket.last is None:
-        return words.word("later_than").format(days=bucket.first - 1)
-    return words.word("days_late").format(days=f"{bucket.first}–{bucket.last}")
+        return words.gettext("Over {days} days").format(days=bucket.first - 1)
+    return words.gettext("{days} days late").format(days=f"{bucket.first}–{bucket.last}")

@@ -9,7 +9,8 @@ from billing_core.businesses import queries as businesses
 from billing_core.businesses.models import Business
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.invoices.content import terms
-from billing_core.invoices.content.content import LANGUAGES, LONGEST, Content
+from billing_core.invoices.content.content import LONGEST, Content
+from billing_core.languages.available import languages, own_name
 from pages.draft_sections import draft_state as desks
 from pages.draft_sections.draft_state import Desk
 from pages.ui.reads import Reader
@@ -67,7 +68,7 @@ def _customer(desk: Desk, reasons: Reasons) -> None:
     problem(reasons, "customer_email", "The e-mail address")
     with st.container(horizontal=True):
         st.text_input("Customer's tax number", key=desk.key("customer_tax_id"))
-        st.selectbox("Language", list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=desk.key("language"))
+        st.selectbox("Language", languages(), format_func=own_name, key=desk.key("language"))
     problem(reasons, "customer_tax_id", "The tax number")
     problem(reasons, "language", "The language")
 

@@ -6,14 +6,14 @@ from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor
 from billing_core.invoices import custom_number, queries, service
-from billing_core.invoices.content.content import LANGUAGES
 from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
+from billing_core.languages.available import own_name
 from billing_core.mailing import documents, letters
 from billing_core.mailing import service as mailing
+from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.service import Planned
-from billing_core.mailing.texts import Wording
 from pages.invoice_document_sections import preview
 from pages.invoice_document_sections.changes import attempt
 from pages.ui import context, formats
@@ -103,7 +103,7 @@ def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, numbe
         subject = st.text_input("Subject", plan.letter.subject, key=f"send_subject_{invoice.id}")
         body = st.text_area("Text", plan.letter.text.strip(), key=f"send_body_{invoice.id}", height=340)
         st.caption(
-            f"In {LANGUAGES.get(plan.language, plan.language)}, the customer's language. "
+            f"In {own_name(plan.language)}, the customer's language. "
             + ("{{ number }} becomes the invoice's number when it is sent." if plan.number is None else "")
         )
     with right:

@@ -9,11 +9,12 @@ from billing_core.errors import Invalid
 from billing_core.identity import Actor
 from billing_core.invoices import queries as invoices
 from billing_core.invoices.queries import InvoiceFilter
+from billing_core.languages.available import languages, own_name
 from billing_core.mailing import letters, texts, wording
+from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind
-from billing_core.mailing.texts import VARIABLES, Wording
-from billing_core.text import LANGUAGES
+from billing_core.mailing.texts import VARIABLES
 from pages.outbox_sections.wording import TOPICS
 from pages.ui import context, messages
 from pages.ui.mail_frame import mail_frame
@@ -30,8 +31,8 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
         kind = st.selectbox("Mail", _KINDS, format_func=lambda one: TOPICS[one.value], key="text_kind", width=260)
         language = st.selectbox(
             "Language",
-            list(LANGUAGES),
-            format_func=lambda code: LANGUAGES[code] + (" (own words)" if (kind, code) in own else ""),
+            languages(),
+            format_func=lambda code: own_name(code) + (" (own words)" if (kind, code) in own else ""),
             key="text_language",
             width=200,
         )

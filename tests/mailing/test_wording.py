@@ -6,19 +6,19 @@ from sqlalchemy import select
 from billing_core.audit.models import AuditEntry
 from billing_core.businesses.queries import default_business
 from billing_core.errors import Conflict, Forbidden, Invalid
-from billing_core.mailing import letters, service, texts, wording
+from billing_core.languages.available import languages
+from billing_core.mailing import default_texts, letters, service, texts, wording
+from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.models import MailKind
-from billing_core.mailing.texts import Wording
-from billing_core.text import LANGUAGES
 from tests.invoices.company import GRACE, LATER, NOW, READER, TODAY, a_customer, a_draft, a_line, an_invoice
 
 INVOICE = MailKind.INVOICE
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("kind", MailKind)
 def test_our_own_words_are_whole_in_every_language(session, kind, language):
-    ours = texts.default(kind, language)
+    ours = default_texts.of(kind, language)
     assert texts.checked(kind, ours) == ours
     business = default_business(session)
     shown = wording.preview(session, GRACE, business.id, kind, language, ours)
@@ -26,7 +26,7 @@ def test_our_own_words_are_whole_in_every_language(session, kind, language):
     assert "{" not in shown.subject + shown.text
     assert "\n\n\n" not in shown.text
     if language != "en":
-        assert shown.text != wording.preview(session, GRACE, business.id, kind, "en", texts.default(kind, "en")).text
+        assert shown.text != wording.preview(session, GRACE, business.id, kind, "en", default_texts.of(kind, "en")).text
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_business_writes_in_its_own_words_until_it_gives_them_up(session):
     assert wording.changed_ones(session, GRACE, business_id) == {(INVOICE, "en")}
 
     wording.restore(session, GRACE, business_id, INVOICE, "en", now=LATER)
-    assert wording.current(session, GRACE, business_id, INVOICE, "en").wording == texts.default(INVOICE, "en")
+    assert wording.current(session, GRACE, business_id, INVOICE, "en").wording == default_texts.of(INVOICE, "en")
     actions = session.scalars(select(AuditEntry.action).where(AuditEntry.subject_kind == "mail_text")).all()
     assert actions == ["mail_text.change"] * 2
 
@@ -92,7 +92,7 @@ def test_amounts_have_the_currencys_digits(session, currency, amount):
     assert letters.invoice_values(view, sender, today=TODAY)["total"] == amount
 
 
-@pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
+@pytest.mark.parametrize("language", languages())
 def test_mails_lead_to_where_the_invoice_can_be_paid_while_it_can(session, language):
     invoice = an_invoice(session, a_customer(session), language=language)
     for kind in (MailKind.INVOICE, *texts.REMINDERS):
@@ -101,7 +101,7 @@ def test_mails_lead_to_where_the_invoice_can_be_paid_while_it_can(session, langu
             session.flush()
             (view,) = service.views(session, GRACE, [invoice.id])
             values = letters.invoice_values(view, letters.senders(session, [view])[invoice.id], today=TODAY)
-            letter = letters.letter(texts.default(kind, language), values, language)
+            letter = letters.letter(default_texts.of(kind, language), values, language)
             pay = f"/i/{invoice.token}/pay"
             assert letter.text.count(pay) == (1 if url else 0)
             assert letter.html.count(f'{pay}" style') == (1 if url else 0)

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 import pycountry
-from babel import Locale
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
@@ -20,10 +19,10 @@ from billing_core.invoices.content import terms
 from billing_core.invoices.content.field_checks import LARGEST, LARGEST_WORDS, Reasons
 from billing_core.invoices.content.totals import Line, Totals, exact, exact_unit, totals
 from billing_core.invoices.models import LineType
+from billing_core.languages.available import SOURCE_LANGUAGE, languages, nearest
+from billing_core.languages.formats import writing
 from billing_core.money import currency_code, decimal_places
 
-# The languages in which we write documents and mails, each by its own name.
-LANGUAGES: Final = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español"}
 LINE_TYPES: Final = tuple(one.value for one in LineType)
 MOST_LINES: Final = 5_000
 LONGEST_DESCRIPTION: Final = 2_000
@@ -72,7 +71,7 @@ class Content:
     customer_email: str = ""
     customer_address: str = ""
     customer_tax_id: str = ""
-    language: str = "en"
+    language: str = SOURCE_LANGUAGE
     payment_terms: str = ""
     notes: str = ""
     reference: str = ""
@@ -112,7 +111,7 @@ def blank_for(customer: Customer, business: Business, today: date) -> Content:
         customer_email=customer.email,
         customer_address=postal_address(customer),
         customer_tax_id=customer.tax_id,
-        language=customer.language if customer.language in LANGUAGES else "en",
+        language=nearest(customer.language),
         payment_terms=payment_terms,
     )
 
@@ -127,8 +126,7 @@ def postal_address(customer: Customer) -> str:
 def _country(customer: Customer) -> str:
     if not customer.country:
         return ""
-    language = customer.language if customer.language in LANGUAGES else "en"
-    named: str | None = Locale(language).territories.get(customer.country)
+    named: str | None = writing(customer.language).locale.territories.get(customer.country)
     if named is None:
         known = pycountry.countries.get(alpha_2=customer.country)
         return known.name if known else customer.country
@@ -147,8 +145,8 @@ def checked(content: Content) -> Content:
     percent, minor = check.discount(reasons, "discount", content.discount_percent, content.discount_minor)
     issued_on, due_on = _days(reasons, content, texts["payment_terms"])
     currency = _currency(reasons, content.currency)
-    if content.language not in LANGUAGES:
-        reasons["language"] = f"is none of {', '.join(LANGUAGES)}"
+    if content.language not in languages():
+        reasons["language"] = f"is none of {', '.join(languages())}"
     kept = replace(
         content,
         **texts,

@@ -8,6 +8,7 @@ from billing_core.invoices.documents import presentation
 from billing_core.invoices.documents.document import InvoiceDocument
 from billing_core.invoices.documents.pdf_letter import GREEN, GREY, RED, Letter
 from billing_core.invoices.documents.pdf_sheets import Column, Mark
+from billing_core.invoices.documents.presentation import HEADINGS
 from billing_core.invoices.models import InvoiceState
 from billing_core.languages.formats import Writing, writing
 from billing_core.pdf_layout.page import INK, MUTED
@@ -20,7 +21,7 @@ _WIDEST = {"quantity": 20, "unit_price": 24, "discount": 18, "tax": 15, "amount"
 def invoice_pdf(document: InvoiceDocument) -> bytes:
     """The whole file. The same document gives the same bytes."""
     words = writing(document.language)
-    name = f"{words.word('invoice')} {document.number or ''}".strip()
+    name = (words.gettext("Invoice") + f" {document.number or ''}").strip()
     letter = Letter(
         words,
         document.issuer,
@@ -39,33 +40,33 @@ def invoice_pdf(document: InvoiceDocument) -> bytes:
 def _mark(document: InvoiceDocument, words: Writing) -> Mark | None:
     match document.state:
         case InvoiceState.DRAFT:
-            return Mark(words.word("draft"), GREY, across=True)
+            return Mark(words.pgettext("invoice", "Draft"), GREY, across=True)
         case InvoiceState.CANCELLED:
-            return Mark(words.word("cancelled"), RED, across=True)
+            return Mark(words.pgettext("invoice", "Cancelled"), RED, across=True)
         case InvoiceState.PAID if document.refunded_minor and document.refunded_minor == document.paid_minor:
-            return Mark(words.word("refunded"), GREY)
+            return Mark(words.pgettext("invoice", "Refunded"), GREY)
         case InvoiceState.PAID:
-            return Mark(words.word("paid"), GREEN)
+            return Mark(words.pgettext("invoice", "Paid"), GREEN)
         case _:
             return None
 
 
 def _facts(document: InvoiceDocument, words: Writing) -> list[tuple[str, str]]:
     facts = [
-        (words.word("number"), document.number or ""),
-        (words.word("issued_on"), words.day(document.issued_on)),
-        (words.word("due_on"), words.day(document.due_on)),
-        (words.word("reference"), document.reference),
-        (words.word("your_tax_id"), document.customer.tax_id),
+        (words.gettext("Number"), document.number or ""),
+        (words.gettext("Date"), words.day(document.issued_on)),
+        (words.gettext("Due date"), words.day(document.due_on)),
+        (words.gettext("Reference"), document.reference),
+        (words.gettext("Your tax ID"), document.customer.tax_id),
     ]
     return [(label, value) for label, value in facts if value]
 
 
 def _table(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
     table = presentation.table(document, words)
-    columns = [Column(words.word("description"))]
+    columns = [Column(words.gettext("Description"))]
     for index, title in enumerate(table.titles):
-        heading = words.word(title) + (f" {document.currency}" if title == "amount" else "")
+        heading = words.gettext(HEADINGS[title]) + (f" {document.currency}" if title == "amount" else "")
         columns.append(letter.column_for(heading, (row[index] for row in table.rows), most=_WIDEST[title]))
     described = ([line.description, *row] for line, row in zip(document.lines, table.rows, strict=True))
     letter.rows(columns, described)
@@ -78,29 +79,30 @@ def _below(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
     top, page = letter.get_y(), letter.page
     letter.sums(presentation.sums(document, words), left=left)
     if document.state is not InvoiceState.CANCELLED:
-        letter.box(words.word("amount_due"), words.money(document.due_minor, document.currency), left=left)
+        letter.box(words.gettext("Amount due"), words.money(document.due_minor, document.currency), left=left)
     totals_end, totals_page = letter.get_y(), letter.page
     if totals_page == page:
         letter.set_y(top + 0.6)
     _payment(letter, document, words, width=left - letter.l_margin - 10)
     if letter.page == totals_page:
         letter.set_y(max(letter.get_y(), totals_end) + 2)
-    letter.block(words.word("notes"), document.notes)
+    letter.block(words.gettext("Notes"), document.notes)
 
 
 def _payment(letter: Letter, document: InvoiceDocument, words: Writing, *, width: float) -> None:
     if document.due_minor > 0:
-        terms = words.word("payable_by").format(day=words.day(document.due_on))
-        quote = words.word("quote").format(number=document.number) if document.number else ""
-        text = "\n".join(part for part in (terms, document.payment_terms, quote) if part)
-        letter.block(words.word("payment"), text, width=width)
-        letter.block(words.word("bank_details"), document.issuer.bank_details, width=width)
+        terms = words.gettext("Payable by {day}").format(day=words.day(document.due_on))
+        quote = words.gettext("Please quote {number} with your payment.").format(number=document.number)
+        parts = (terms, document.payment_terms, quote if document.number else "")
+        text = "\n".join(part for part in parts if part)
+        letter.block(words.gettext("Payment"), text, width=width)
+        letter.block(words.gettext("Bank details"), document.issuer.bank_details, width=width)
         if document.payment_url:
             _pay_online(letter, document.payment_url, words, width=width)
     elif document.payment_terms:
-        letter.block(words.word("payment_terms"), document.payment_terms, width=width)
+        letter.block(words.gettext("Terms"), document.payment_terms, width=width)
     if document.view_url:
-        letter.linked(words.word("view_online"), document.view_url, x=letter.l_margin, width=width)
+        letter.linked(words.gettext("View online"), document.view_url, x=letter.l_margin, width=width)
         letter.set_y(letter.get_y() + 3)
 
 
@@ -110,8 +112,8 @@ def _pay_online(letter: Letter, url: str, words: Writing, *, width: float) -> No
     top, beside = letter.get_y() + 1, letter.l_margin + _QR_SIZE + 4
     _draw_qr(letter, url, letter.l_margin, top)
     letter.set_y(top + 6)
-    letter.linked(words.word("pay_online"), url, x=beside, width=width - _QR_SIZE - 4, size=11, bold=True)
-    letter.put(beside, letter.get_y() + 1, words.word("scan"), size=8, color=MUTED)
+    letter.linked(words.gettext("Pay online"), url, x=beside, width=width - _QR_SIZE - 4, size=11, bold=True)
+    letter.put(beside, letter.get_y() + 1, words.gettext("Scan or click"), size=8, color=MUTED)
     letter.set_y(top + _QR_SIZE + 4)
 
 

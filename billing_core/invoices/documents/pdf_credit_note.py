@@ -10,7 +10,7 @@ from billing_core.languages.formats import Writing, writing
 def credit_note_pdf(document: CreditNoteDocument) -> bytes:
     """The whole file. The same document gives the same bytes."""
     words = writing(document.language)
-    name = f"{words.word('credit_note')} {document.number}"
+    name = words.gettext("Credit note") + f" {document.number}"
     letter = Letter(
         words,
         document.issuer,
@@ -19,23 +19,23 @@ def credit_note_pdf(document: CreditNoteDocument) -> bytes:
         made_at=document.made_at,
     )
     letter.set_title(f"{name}, {document.customer.known_as}")
-    letter.set_subject(f"{words.word('for_invoice')} {document.invoice_number}")
+    letter.set_subject(words.gettext("For invoice") + f" {document.invoice_number}")
     letter.letterhead(document.customer, _facts(document, words), name)
-    letter.block(words.word("reason"), document.reason)
+    letter.block(words.gettext("Reason"), document.reason)
     _table(letter, document, words)
     left = letter.w / 2 + 5
     letter.sums(_sums(document, words), left=left)
-    letter.box(words.word("amount_credited"), words.money(document.total_minor, document.currency), left=left)
+    letter.box(words.gettext("Amount credited"), words.money(document.total_minor, document.currency), left=left)
     return letter.finished()
 
 
 def _facts(document: CreditNoteDocument, words: Writing) -> list[tuple[str, str]]:
     facts = [
-        (words.word("number"), document.number),
-        (words.word("issued_on"), words.day(document.issued_on)),
-        (words.word("for_invoice"), document.invoice_number),
-        (words.word("invoice_date"), words.day(document.invoice_issued_on)),
-        (words.word("your_tax_id"), document.customer.tax_id),
+        (words.gettext("Number"), document.number),
+        (words.gettext("Date"), words.day(document.issued_on)),
+        (words.gettext("For invoice"), document.invoice_number),
+        (words.gettext("Invoice date"), words.day(document.invoice_issued_on)),
+        (words.gettext("Your tax ID"), document.customer.tax_id),
     ]
     return [(label, value) for label, value in facts if value]
 
@@ -45,9 +45,9 @@ def _table(letter: Letter, document: CreditNoteDocument, words: Writing) -> None
     amounts = [words.amount(line.amount_minor, document.currency) for line in document.lines]
     letter.rows(
         [
-            Column(words.word("description")),
-            letter.column_for(words.word("tax"), rates),
-            letter.column_for(f"{words.word('amount')} {document.currency}", amounts),
+            Column(words.gettext("Description")),
+            letter.column_for(words.gettext("Tax"), rates),
+            letter.column_for(words.gettext("Amount") + f" {document.currency}", amounts),
         ],
         zip((line.description for line in document.lines), rates, amounts, strict=True),
     )
@@ -56,13 +56,13 @@ def _table(letter: Letter, document: CreditNoteDocument, words: Writing) -> None
 
 def _sums(document: CreditNoteDocument, words: Writing) -> list[Sum]:
     currency = document.currency
-    sums = [Sum(words.word("subtotal"), words.amount(document.subtotal_minor, currency))]
+    sums = [Sum(words.gettext("Subtotal"), words.amount(document.subtotal_minor, currency))]
     if document.tax_minor or len(document.by_rate) > 1:
         for row in document.by_rate:
             net = words.amount(row.net_minor, currency)
-            label = words.word("tax_on").format(rate=words.percent(row.rate), net=net)
+            label = words.gettext("Tax {rate} on {net}").format(rate=words.percent(row.rate), net=net)
             sums.append(Sum(label, words.amount(row.tax_minor, currency)))
-    sums.append(Sum(words.word("total"), words.money(document.total_minor, currency), strong=True))
+    sums.append(Sum(words.gettext("Total"), words.money(document.total_minor, currency), strong=True))
     if document.refund_minor:
-        sums.append(Sum(words.word("paid_back"), words.amount(document.refund_minor, currency)))
+        sums.append(Sum(words.gettext("Of which refunded"), words.amount(document.refund_minor, currency)))
     return sums

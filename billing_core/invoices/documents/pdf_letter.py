@@ -51,7 +51,7 @@ class Letter(Sheets):
                 top += 4.2
         contact = [line for line in self.lines(issuer.address, width, size=8) if line][:6]
         if issuer.tax_id:
-            contact.append(f"{self.writing.word('tax_id')} {issuer.tax_id}")
+            contact.append(self.writing.gettext("Tax ID") + f" {issuer.tax_id}")
         contact += [line for line in (issuer.email, issuer.phone) if line]
         for line in contact:
             self.put(self.right, top, self.fitting(line, width, size=8), size=8, color=MUTED, align="R")

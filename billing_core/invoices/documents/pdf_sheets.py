@@ -44,7 +44,7 @@ class Sheets(Paper):
     """A document to a customer. ``running`` names it at the top of each page after the first."""
 
     def __init__(self, writing: Writing, issuer: Issuer, *, running: str, mark: Mark | None, made_at: datetime) -> None:
-        super().__init__(made_at=made_at, language=writing.locale.language, margin=_MARGIN)
+        super().__init__(made_at=made_at, language=writing.language, margin=_MARGIN)
         self.b_margin = _FOOT
         self.writing = writing
         self.issuer = issuer
@@ -77,7 +77,8 @@ class Sheets(Paper):
 
     def finished(self) -> bytes:
         """The file, now that the number of pages is known."""
-        self.number_pages(self.writing.word("page"), self.right, self._foot_top, size=7, align="R")
+        words = self.writing.gettext("Page {page} of {pages}")
+        self.number_pages(words, self.right, self._foot_top, size=7, align="R")
         return self.content()
 
     def footer(self) -> None:

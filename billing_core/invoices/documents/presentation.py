@@ -1,9 +1,19 @@
 """What an invoice prints, in its reader's language: the rows of the table and of the totals, for every medium alike."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from billing_core.invoices.documents.document import DocumentLine, InvoiceDocument
-from billing_core.languages.formats import Writing
+from billing_core.languages.formats import Writing, gettext_noop
+
+# The columns beside the description.
+HEADINGS: Final = {
+    "quantity": gettext_noop("Quantity"),
+    "unit_price": gettext_noop("Unit price"),
+    "discount": gettext_noop("Discount"),
+    "tax": gettext_noop("Tax"),
+    "amount": gettext_noop("Amount"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +27,7 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``titles`` of the columns beside the description, and a row of figures for each line."""
+    """``titles``, of ``HEADINGS``, and a row of figures for each line."""
 
     titles: list[str]
     rows: list[list[str]]
@@ -51,27 +61,27 @@ def sums(document: InvoiceDocument, words: Writing) -> list[Sum]:
 
     found = []
     if totals.discount_minor or totals.remainder_minor:
-        found.append(Sum(words.word("lines_total"), amount(sum(totals.lines))))
+        found.append(Sum(words.gettext("Sum of lines"), amount(sum(totals.lines))))
     if totals.discount_minor:
         share = f" {words.percent(document.discount_percent)}" if document.discount_percent else ""
-        found.append(Sum(words.word("discount") + share, amount(-totals.discount_minor)))
+        found.append(Sum(words.gettext("Discount") + share, amount(-totals.discount_minor)))
     if totals.remainder_minor:
-        found.append(Sum(words.word("rounding"), amount(totals.remainder_minor)))
-    found.append(Sum(words.word("subtotal"), amount(totals.subtotal_minor)))
+        found.append(Sum(words.gettext("Rounding"), amount(totals.remainder_minor)))
+    found.append(Sum(words.gettext("Subtotal"), amount(totals.subtotal_minor)))
     if totals.tax_minor or len(totals.by_rate) > 1:
         for row in totals.by_rate:
-            label = words.word("tax_on").format(rate=words.percent(row.rate), net=amount(row.net_minor))
+            label = words.gettext("Tax {rate} on {net}").format(rate=words.percent(row.rate), net=amount(row.net_minor))
             found.append(Sum(label, amount(row.tax_minor)))
-    found.append(Sum(words.word("total"), words.money(totals.total_minor, currency), strong=True))
+    found.append(Sum(words.gettext("Total"), words.money(totals.total_minor, currency), strong=True))
     # What is refunded is credited first, so that the rows add up to what is due.
     settled = (
-        ("received", document.paid_minor),
-        ("credited", document.credited_minor + document.refunded_minor),
-        ("written_off", document.written_off_minor),
+        (words.gettext("Paid"), document.paid_minor),
+        (words.gettext("Credited"), document.credited_minor + document.refunded_minor),
+        (words.gettext("Written off"), document.written_off_minor),
     )
-    found += [Sum(words.word(key), amount(-minor)) for key, minor in settled if minor]
+    found += [Sum(label, amount(-minor)) for label, minor in settled if minor]
     if document.refunded_minor:
-        found.append(Sum(words.word("refunded"), amount(document.refunded_minor)))
+        found.append(Sum(words.gettext("Refunded"), amount(document.refunded_minor)))
     return found
 
 

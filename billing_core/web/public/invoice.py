@@ -16,6 +16,7 @@ from billing_core.dates import day_in, utc_now
 from billing_core.errors import Conflict, NotFound
 from billing_core.invoices import after_sending, payment_links, queries, visits
 from billing_core.invoices.documents import document, exporting
+from billing_core.languages.formats import writing
 from billing_core.reports.exports.files import Download
 from billing_core.settings import settings
 from billing_core.web import forms
@@ -43,7 +44,8 @@ def page(request: Request, token: str) -> Response:
         return not_found(request)
     if by_the_customer(request):
         _note(token, after_sending.mark_viewed)
-    facts: dict[str, Any] = {"language": drawn.language, "sheet": drawn, "token": token, "words": drawn.words}
+    gettext = writing(drawn.language).gettext
+    facts: dict[str, Any] = {"language": drawn.language, "sheet": drawn, "token": token, "gettext": gettext}
     response = forms.plain_page(request, "public_invoice.html", **facts)
     response.headers.update(PRIVATE)
     return response

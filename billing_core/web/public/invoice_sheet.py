@@ -12,10 +12,8 @@ from billing_core.invoices.documents.document import InvoiceDocument, Issuer, Re
 from billing_core.invoices.documents.presentation import Sum
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.rows import InvoiceView
+from billing_core.languages.available import SOURCE_LANGUAGE, languages
 from billing_core.languages.formats import Writing, writing
-from billing_core.languages.words import LANGUAGES
-from billing_core.languages.words import WORDS as DOCUMENT_WORDS
-from billing_core.web.public.invoice_words import WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,6 @@ class Sheet:
     """``tone`` of the badge: quiet, good or risk. ``amount_due`` is empty where nothing is asked for any more."""
 
     language: str
-    words: dict[str, str]
     title: str
     badge: str
     tone: str
@@ -57,26 +54,27 @@ _TONES: Final = {
 
 def sheet(invoice: InvoiceView, document: InvoiceDocument, *, today: date, paid_on: date | None) -> Sheet:
     """What the page says of an invoice that was sent."""
-    write = writing(document.language)
-    words = words_of(write.language)
+    words = writing(document.language)
     status = invoice.status(today)
-    table = presentation.table(document, write)
-    columns = tuple(words[title] + (f" ({document.currency})" if title == "amount" else "") for title in table.titles)
+    table = presentation.table(document, words)
+    columns = tuple(
+        words.gettext(presentation.HEADINGS[title]) + (f" ({document.currency})" if title == "amount" else "")
+        for title in table.titles
+    )
     facts = (
-        (words["number"], document.number or ""),
-        (words["issued_on"], write.day(document.issued_on)),
-        (words["due_on"], write.day(document.due_on)),
-        (words["reference"], document.reference),
+        (words.gettext("Number"), document.number or ""),
+        (words.gettext("Date"), words.day(document.issued_on)),
+        (words.gettext("Due date"), words.day(document.due_on)),
+        (words.gettext("Reference"), document.reference),
     )
     due = document.due_minor > 0
     return Sheet(
-        language=write.language,
-        words=words,
-        title=f"{words['invoice']} {document.number}",
+        language=words.language,
+        title=words.gettext("Invoice") + f" {document.number}",
         badge=_badge(status, words),
         tone=_TONES.get(status, "quiet"),
-        sentence=_sentence(status, document, write, words, today=today, paid_on=paid_on),
-        amount_due=write.money(document.due_minor, document.currency) if due else "",
+        sentence=_sentence(status, document, words, today=today, paid_on=paid_on),
+        amount_due=words.money(document.due_minor, document.currency) if due else "",
         issuer=document.issuer,
         customer=document.customer,
         facts=tuple(fact for fact in facts if fact[1]),
@@ -85,50 +83,59 @@ def sheet(invoice: InvoiceView, document: InvoiceDocument, *, today: date, paid_
             SheetLine(line.description, tuple(zip(columns, row, strict=True)))
             for line, row in zip(document.lines, table.rows, strict=True)
         ),
-        sums=tuple(presentation.sums(document, write)),
+        sums=tuple(presentation.sums(document, words)),
         terms=_terms(document, words) if due else (),
         notes=document.notes,
         payment_url=document.payment_url if due else None,
     )
 
 
-def words_of(language: str) -> dict[str, str]:
-    """The document's words and the page's own."""
-    return {**DOCUMENT_WORDS[language], **WORDS[language]}
-
-
 def spoken(accepted: str) -> str:
     """Of our languages, the one that a browser's ``Accept-Language`` asks for first."""
     preferred: Iterable[str] = (part.partition(";")[0].strip() for part in accepted[:200].split(","))
-    return negotiate_locale(list(preferred), list(LANGUAGES), sep="-") or LANGUAGES[0]
+    return negotiate_locale(list(preferred), list(languages()), sep="-") or SOURCE_LANGUAGE
 
 
-def _badge(status: InvoiceStatus, words: dict[str, str]) -> str:
-    """A customer knows that it was sent and that they have seen it: to them it is open."""
-    return words["open" if status in (InvoiceStatus.SENT, InvoiceStatus.VIEWED) else status.value]
+def _badge(status: InvoiceStatus, words: Writing) -> str:
+    match status:
+        case InvoiceStatus.DRAFT:
+            return words.pgettext("invoice", "Draft")
+        case InvoiceStatus.PAID:
+            return words.pgettext("invoice", "Paid")
+        case InvoiceStatus.OVERDUE:
+            return words.pgettext("invoice", "Overdue")
+        case InvoiceStatus.REFUNDED:
+            return words.pgettext("invoice", "Refunded")
+        case InvoiceStatus.CANCELLED:
+            return words.pgettext("invoice", "Cancelled")
+        case InvoiceStatus.SENT | InvoiceStatus.VIEWED:
+            # A customer knows that it was sent and that they have seen it: to them it is open.
+            return words.pgettext("invoice", "Open")
 
 
 def _sentence(
     status: InvoiceStatus,
     document: InvoiceDocument,
-    write: Writing,
-    words: dict[str, str],
+    words: Writing,
     *,
     today: date,
     paid_on: date | None,
 ) -> str:
     match status:
         case InvoiceStatus.CANCELLED:
-            return words["was_cancelled"]
+            return words.gettext("This invoice was cancelled. Nothing is to be paid for it.")
         case InvoiceStatus.REFUNDED:
-            return words["was_refunded"]
+            return words.gettext("What was paid for this invoice was refunded.")
         case InvoiceStatus.PAID:
-            return words["paid_on"].format(day=write.day(paid_on)) if paid_on else words["paid"]
+            if paid_on is None:
+                return words.pgettext("invoice", "Paid")
+            return words.gettext("This invoice was paid on {day}. Thank you.").format(day=words.day(paid_on))
+        case _ if document.due_on < today:
+            return words.gettext("This invoice was payable by {day}.").format(day=words.day(document.due_on))
         case _:
-            late = document.due_on < today
-            return words["overdue_since" if late else "payable_by"].format(day=write.day(document.due_on))
+            return words.gettext("Payable by {day}").format(day=words.day(document.due_on))
 
 
-def _terms(document: InvoiceDocument, words: dict[str, str]) -> tuple[str, ...]:
-    quote = words["quote"].format(number=document.number)
+def _terms(document: InvoiceDocument, words: Writing) -> tuple[str, ...]:
+    quote = words.gettext("Please quote {number} with your payment.").format(number=document.number)
     return tuple(text for text in (document.payment_terms, quote) if text)

@@ -19,7 +19,7 @@ from billing_core.dates import day_in, utc_now
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor
 from billing_core.jobs import outbox_delivery
-from billing_core.languages.formats import writing
+from billing_core.languages.formats import gettext_noop, writing
 from billing_core.online_payments import configured
 from billing_core.online_payments.links import checkout
 from billing_core.online_payments.links.checkout import Checkout, Step
@@ -28,8 +28,6 @@ from billing_core.online_payments.sandbox import gateway
 from billing_core.online_payments.sandbox.cards import TEST_CARDS, Outcome
 from billing_core.settings import settings
 from billing_core.web import forms
-from billing_core.web.public.invoice_sheet import words_of
-from billing_core.web.public.pay_words import WORDS
 from billing_core.web.public.problems import PRIVATE, not_found, too_often, wait_seconds
 from billing_core.web.public.visitors import by_the_customer
 
@@ -43,6 +41,42 @@ _WITH_A_FORM: Final = {"X-Robots-Tag": PRIVATE["X-Robots-Tag"]}
 # So often, two seconds apart, the page looks whether the gateway has told us.
 _LOOKS: Final = 30
 
+# What the pages say in the customer's language.
+_NOTHING_TO_PAY: Final = gettext_noop("There is nothing to pay at this address")
+_STEPS: Final = {
+    Step.PAID: (
+        gettext_noop("Thank you, this is paid"),
+        gettext_noop("{amount} for {number} has reached {issuer}."),
+    ),
+    Step.CONFIRMING: (
+        gettext_noop("Your payment is being confirmed"),
+        gettext_noop("This takes a moment. You need not stay: the invoice will show it as paid."),
+    ),
+    Step.ENDED: (
+        gettext_noop("This payment link cannot be used any more"),
+        gettext_noop("The invoice says what is still to be paid, and how."),
+    ),
+}
+# What each test card does, and what is said where it does not pay.
+_CARDS: Final = {
+    Outcome.SUCCEEDS: gettext_noop("is paid"),
+    Outcome.DECLINED: gettext_noop("is declined"),
+    Outcome.EXPIRED: gettext_noop("has expired"),
+    Outcome.AUTHENTICATION: gettext_noop("asks the cardholder"),
+}
+_FAILURES: Final = {
+    Outcome.DECLINED: gettext_noop("The card was declined. Nothing was paid."),
+    Outcome.EXPIRED: gettext_noop("The card has expired. Nothing was paid."),
+    Outcome.AUTHENTICATION: gettext_noop("The payment was not confirmed. Nothing was paid."),
+}
+# What is wrong with a field, by the word that ``sandbox_cards.outcome`` has for it.
+_PROBLEMS: Final = {
+    "incomplete": gettext_noop("is not complete"),
+    "wrong": gettext_noop("has a wrong digit"),
+    "over": gettext_noop("lies in the past"),
+    "real": gettext_noop("is not one of the test cards"),
+}
+
 
 @router.api_route("/{token}", methods=_GET_AND_HEAD)
 def page(request: Request, token: str) -> Response:
@@ -52,7 +86,7 @@ def page(request: Request, token: str) -> Response:
     try:
         found = _found(token)
     except NotFound:
-        return not_found(request, WORDS)
+        return not_found(request, _NOTHING_TO_PAY)
     if found.step is not Step.PAYABLE:
         return _said(request, token, found)
     if by_the_customer(request):
@@ -70,7 +104,7 @@ def done(request: Request, token: str, looks: int = 0) -> Response:
     try:
         found = _found(token)
     except NotFound:
-        return not_found(request, WORDS)
+        return not_found(request, _NOTHING_TO_PAY)
     response = _said(request, token, found)
     if found.step in (Step.PAYABLE, Step.CONFIRMING) and 0 <= looks < _LOOKS:
         response.headers["Refresh"] = f"2; url=/pay/{token}/done?looks={looks + 1}"
@@ -106,7 +140,7 @@ def nothing(request: Request) -> Response:
     """An address that was cut off or mistyped."""
     if wait := wait_seconds(request):
         return too_often(request, wait)
-    return not_found(request, WORDS)
+    return not_found(request, _NOTHING_TO_PAY)
 
 
 def _tried(request: Request, token: str, found: Checkout, outcome: Outcome) -> Response:
@@ -120,7 +154,7 @@ def _tried(request: Request, token: str, found: Checkout, outcome: Outcome) -> R
     outbox_delivery.nudge()
     if succeeded:
         return _to(f"/pay/{token}/done")
-    return _card_form(request, token, found, status=402, failure=f"failed_{outcome.value}")
+    return _card_form(request, token, found, status=402, failure=_FAILURES[outcome])
 
 
 def _found(token: str) -> Checkout:
@@ -135,9 +169,9 @@ def _to_pay(request: Request, token: str) -> Checkout | Response:
     try:
         found = _found(token)
     except NotFound:
-        return not_found(request, WORDS)
+        return not_found(request, _NOTHING_TO_PAY)
     if not found.sandbox:
-        return not_found(request, WORDS)
+        return not_found(request, _NOTHING_TO_PAY)
     return found if found.step is Step.PAYABLE else _to(f"/pay/{token}")
 
 
@@ -164,11 +198,15 @@ def _card_form(
     problems: Mapping[str, str] | None = None,
     failure: str = "",
 ) -> Response:
-    """``problems``: what is wrong with which field; ``failure``: why the last card did not pay."""
-    cards = [(" ".join(number[at : at + 4] for at in range(0, 16, 4)), kind) for number, kind in TEST_CARDS.items()]
-    wrong = [name for name in ("number", "expiry", "cvc") if name in (problems or {})]
+    """``problems``: what is wrong with which field; ``failure``: why the last card did not pay, as a message."""
+    cards = [
+        (" ".join(number[at : at + 4] for at in range(0, 16, 4)), _CARDS[outcome])
+        for number, outcome in TEST_CARDS.items()
+    ]
+    reasons = {field: _PROBLEMS[problem] for field, problem in (problems or {}).items()}
+    wrong = [name for name in ("number", "expiry", "cvc") if name in reasons]
     first = wrong[0] if wrong else "number" if failure else ""
-    facts = {"problems": problems or {}, "failure": failure, "first": first, "cards": cards}
+    facts = {"problems": reasons, "failure": failure, "first": first, "cards": cards}
     return _drawn(request, "pay.html", found, status=status, token=token, **facts)
 
 
@@ -177,7 +215,8 @@ def _said(request: Request, token: str, found: Checkout) -> Response:
     step = Step.CONFIRMING if found.step is Step.PAYABLE else found.step
     again = f"/pay/{token}" if found.step is Step.PAYABLE else ""
     status = 410 if step is Step.ENDED else 200
-    shown = _shown(found) | {"said": step.value, "again": again}
+    what, advice = _STEPS[step]
+    shown = _shown(found) | {"what": what, "advice": advice, "again": again}
     response = forms.plain_page(request, "pay_said.html", status=status, **shown)
     response.headers.update(PRIVATE)
     return response
@@ -196,7 +235,7 @@ def _shown(found: Checkout) -> dict[str, Any]:
     charge = found.charge
     return {
         "language": write.language,
-        "words": words_of(write.language) | WORDS[write.language],
+        "gettext": write.gettext,
         "found": found,
         "amount": write.money(charge.amount_minor, charge.currency),
         "lines": [

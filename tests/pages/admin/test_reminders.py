@@ -8,9 +8,9 @@ from billing_core.businesses.queries import default_business
 from billing_core.dates import day_in, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import after_sending, service
-from billing_core.mailing import reminder_schedules, texts, wording
+from billing_core.mailing import default_texts, reminder_schedules, wording
+from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.models import MailKind
-from billing_core.mailing.texts import Wording
 from tests.invoices.company import a_customer, content
 from tests.pages.roles import OTHER_ROLES
 
@@ -111,7 +111,7 @@ def test_a_text_is_previewed_saved_and_given_up_again(page_as, sessions, busines
     assert not page.exception
     assert current(sessions, business).subject == "Bitte zahlen Sie {{ number }}"
     page.button(key="text_restore").click().run()
-    assert current(sessions, business) == texts.default(MailKind.REMINDER_LATE, "de")
+    assert current(sessions, business) == default_texts.of(MailKind.REMINDER_LATE, "de")
 
 
 def test_a_text_with_an_unknown_value_is_refused_at_its_field(page_as, sessions, business):

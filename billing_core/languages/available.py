@@ -1,0 +1,32 @@
+"""The languages that customers are written to in: English, and each that has a catalogue.
+
+A further language is one more file in ``catalogues``, named for its code; no other place lists them.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+SOURCE_LANGUAGE: Final = "en"
+CATALOGUES: Final = Path(__file__).parent / "catalogues"
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """The codes, English first. Named as in ``Accept-Language``: ``de``, ``pt-BR``."""
+    return (SOURCE_LANGUAGE, *sorted(file.stem for file in CATALOGUES.glob("*.po")))
+
+
+def nearest(language: str) -> str:
+    """The language in which somebody is written to whose language this is: ``de`` for ``de-AT``, English for others."""
+    general = language.partition("-")[0]
+    return next((code for code in (language, general) if code in languages()), SOURCE_LANGUAGE)
+
+
+@cache
+def own_name(language: str) -> str:
+    """What a language calls itself: ``Deutsch``."""
+    from babel import Locale  # whoever only wants the codes need not wait for Babel
+
+    name = str(Locale.parse(language, sep="-").get_display_name())
+    return name[:1].upper() + name[1:]

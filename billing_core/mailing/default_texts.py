@@ -1,0 +1,170 @@
+"""What mails say unless a business has its own words: in English here, in other languages in their catalogues.
+
+Each text is one message, so that a language may put its sentences in its own order, and is read as a template; see
+``texts``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from billing_core.languages.formats import gettext_noop, writing
+from billing_core.mailing.models import MailKind
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The two templates of a mail."""
+
+    subject: str
+    body: str
+
+
+def of(kind: MailKind, language: str) -> Wording:
+    """Our own words; English where we do not write the language."""
+    words, english = writing(language), _ENGLISH[kind]
+    return Wording(words.gettext(english.subject), words.gettext(english.body))
+
+
+_ENGLISH: Final[Mapping[MailKind, Wording]] = {
+    MailKind.INVOICE: Wording(
+        subject=gettext_noop("Invoice {{ number }} from {{ business_name }}"),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+please find attached our invoice {{ number }} of {{ issued_on }}{% if reference %} (your reference: \
+{{ reference }}){% endif %}.
+
+{% if settled %}
+The invoice has been settled. No further payment is needed.
+{% else %}
+Amount due: {{ amount_due }}
+Due date: {{ due_on }}
+{% endif %}
+
+You can also view and download it here:
+{{ link }}
+
+{% if pay_link %}
+You can pay it online here:
+{{ pay_link }}
+{% endif %}
+
+If anything is unclear, simply reply to this e-mail.
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
+    MailKind.REMINDER_BEFORE: Wording(
+        subject=gettext_noop("Invoice {{ number }} is due on {{ due_on }}"),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+this is a short note that our invoice {{ number }} of {{ issued_on }} is due on {{ due_on }}.
+
+Amount due: {{ amount_due }}
+
+The invoice is attached, and you can view it here:
+{{ link }}
+
+{% if pay_link %}
+You can pay it online here:
+{{ pay_link }}
+{% endif %}
+
+If your payment is already on its way, there is nothing more to do. Thank you!
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
+    MailKind.REMINDER_DUE: Wording(
+        subject=gettext_noop("Invoice {{ number }} is due today"),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+our invoice {{ number }} of {{ issued_on }} is due today.
+
+Amount due: {{ amount_due }}
+
+The invoice is attached, and you can view it here:
+{{ link }}
+
+{% if pay_link %}
+You can pay it online here:
+{{ pay_link }}
+{% endif %}
+
+If you have paid it already, please disregard this message. Thank you!
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
+    MailKind.REMINDER_LATE: Wording(
+        subject=gettext_noop("Reminder: invoice {{ number }} was due on {{ due_on }}"),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+we have not yet received {% if part_paid %}the full payment{% else %}a payment{% endif %} for our invoice \
+{{ number }} of {{ issued_on }}, which was due on {{ due_on }}, {{ days }} day{% if days != 1 %}s{% endif %} ago.
+
+Amount due: {{ amount_due }}{% if part_paid %} of {{ total }}{% endif %}
+
+
+The invoice is attached, and you can view it here:
+{{ link }}
+
+{% if pay_link %}
+You can pay it online here:
+{{ pay_link }}
+{% endif %}
+
+Please arrange the payment in the next few days. If it has crossed with this message, please accept our thanks; \
+if there is a reason to hold it back, a short reply helps us both.
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
+    MailKind.CREDIT_NOTE: Wording(
+        subject=gettext_noop("Credit note {{ number }} for invoice {{ invoice_number }}"),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+please find attached our credit note {{ number }} of {{ issued_on }} for invoice {{ invoice_number }}.
+
+Amount: {{ total }}
+Reason: {{ reason }}
+
+{% if refunded %}
+We have refunded {{ refunded }} to you.
+{% else %}
+The amount is deducted from what is due on the invoice.
+{% endif %}
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
+    MailKind.STATEMENT: Wording(
+        subject=gettext_noop("Your statement of account from {{ business_name }}"),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+please find attached your statement of account from {{ from_day }} to {{ to_day }}.
+
+{% if in_credit %}
+Balance in your favour on {{ to_day }}: {{ balance }}
+{% else %}
+Balance due on {{ to_day }}: {{ balance }}
+{% endif %}
+
+If it does not agree with your records, please reply to this e-mail, and we will look into it together.
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
+}
