@@ -83,7 +83,7 @@ ORDER = {
     ],
     "billing_core.web.api": [
         ["access", "exact_json", "paging"],
-        ["routing"],
+        ["routing", "problem_bodies"],
         ["problems", "invoices"],
         ["middleware", "businesses", "reports"],
         ["tokens", "event_payloads", "description"],

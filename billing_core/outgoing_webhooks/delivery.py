@@ -1,7 +1,7 @@
 """Delivering a message to a subscriber: one signed POST, outside of any transaction, to the number just looked up."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ TIMEOUT_SECONDS: Final = 10
 _READ_BYTES: Final = 300
 
 # The object that a message is about, such as ("invoice", 7), as the APIs publish it; None where there is none.
-Rendering = Callable[[Session, str, int], dict[str, Any] | None]
+Rendering = Callable[[Session, str, int], Mapping[str, object] | None]
 Serialising = Callable[[dict[str, Any]], bytes]
 
 
@@ -70,7 +70,7 @@ def adapter(
     return call
 
 
-def _body(message: Claimed, rendered: dict[str, Any] | None) -> dict[str, Any]:
+def _body(message: Claimed, rendered: Mapping[str, object] | None) -> dict[str, Any]:
     return {
         "id": message.content["event_id"],
         "object": "event",

@@ -1,21 +1,78 @@
 """A report in the words of the published envelope dialect, the browser front end's, written piece by piece.
 
-Its orders go by their numbers and say what was shipped to whom; each service cost says what it was counted from.
+Its orders go by their numbers and say what was shipped to whom; each service cost says what it was counted from. The
+types are its definition, from which the published description is generated.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
 
+from pydantic import WithJsonSchema
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
+from typing_extensions import TypedDict
 
 from billing_core.money import QUANTITY_PLACES, decimal_places
 from billing_core.reports import contents
 from billing_core.reports.contents import ServiceTotal
 from billing_core.reports.exports import rows
-from billing_core.reports.exports.json import instant, json_members, json_object, json_text
+from billing_core.reports.exports.json import Amount, json_elements, json_members, json_object, json_text
 from billing_core.reports.exports.rows import scaled, trimmed
 from billing_core.reports.queries import Report
+
+Number = Annotated[Decimal, WithJsonSchema({"type": "number"})]
+
+
+class EnvelopeReport(TypedDict):
+    """``id`` is the report's UUID."""
+
+    id: str
+    customer: int
+    customer_name: str
+    start_date: date
+    end_date: date
+    total_amount: Amount
+    generated_at: datetime
+    output_format: str
+    created_at: datetime
+    created_by: str
+
+
+class EnvelopeService(TypedDict):
+    service_id: int
+    service_name: str
+    amount: Amount
+    quantity: Number
+    cost_type: str
+
+
+class EnvelopeOrder(TypedDict):
+    """``order_id`` is the order's number."""
+
+    order_id: str
+    transaction_date: date
+    status: str
+    ship_to_name: str
+    ship_to_address: str
+    total_items: Number
+    line_items: int
+    services: list[EnvelopeService]
+    total_amount: Amount
+
+
+class EnvelopeServiceTotal(TypedDict):
+    name: str
+    amount: Amount
+    order_count: int
+
+
+class EnvelopeReportDetail(EnvelopeReport):
+    """``service_totals`` by the service's id."""
+
+    orders: list[EnvelopeOrder]
+    service_totals: dict[str, EnvelopeServiceTotal]
 
 
 def detail(session: Session, report: Report) -> Iterator[bytes]:
@@ -23,26 +80,25 @@ def detail(session: Session, report: Report) -> Iterator[bytes]:
     places = decimal_places(report.currency)
     totals = sorted(contents.service_totals(session, report), key=lambda total: total.service_id)
     # The header without its closing brace: the orders and the totals follow.
-    yield f'{json_object(header(report))[:-1]}, "orders": ['.encode()
-    yield from json_members(
+    yield f'{json_object(json_members(header(report)))[:-1]}, "orders": ['.encode()
+    yield from json_elements(
         _orders(session, report, totals, places), end=f'], "service_totals": {_totals(totals, places)}}}'
     )
 
 
-def header(report: Report) -> Mapping[str, str]:
-    """What the dialect says of a report in any case, as members of JSON."""
-    made_at = json_text(instant(report.created_at))
+def header(report: Report) -> EnvelopeReport:
+    """What the dialect says of a report in every answer."""
     return {
-        "id": json_text(report.uuid),
-        "customer": str(report.customer_id),
-        "customer_name": json_text(report.customer_name),
-        "start_date": json_text(report.period_start.isoformat()),
-        "end_date": json_text(report.period_end.isoformat()),
-        "total_amount": scaled(report.total_minor, decimal_places(report.currency)),
-        "generated_at": made_at,
-        "output_format": json_text(report.output_format),
-        "created_at": made_at,
-        "created_by": json_text(report.created_by),
+        "id": report.uuid,
+        "customer": report.customer_id,
+        "customer_name": report.customer_name,
+        "start_date": report.period_start,
+        "end_date": report.period_end,
+        "total_amount": report.total.amount,
+        "generated_at": report.created_at,
+        "output_format": report.output_format,
+        "created_at": report.created_at,
+        "created_by": report.created_by,
     }
 
 

@@ -1,14 +1,18 @@
 """Reports as JSON: the report detail of the published plain dialect, written piece by piece.
 
-Amounts are JSON numbers with exactly the currency's digits; they never pass through a float.
+The types are its definition, from which the published description is generated. Amounts are JSON numbers with exactly
+the currency's digits; they never pass through a float.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import overload
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, overload
 
+from pydantic import WithJsonSchema
 from sqlalchemy.orm import Session
+from typing_extensions import TypedDict
 
 from billing_core.money import decimal_places
 from billing_core.reports import contents
@@ -17,9 +21,60 @@ from billing_core.reports.exports import rows
 from billing_core.reports.exports.rows import endings, scaled
 from billing_core.reports.queries import Report
 
+# In the major unit of the report's currency.
+Amount = Annotated[Decimal, WithJsonSchema({"type": "number", "examples": [1500.0]})]
 _A_CHUNK = 500
 # A JSON string. Made once: ``json.dumps`` would make an encoder for each.
 json_text = json.JSONEncoder(ensure_ascii=False).encode
+
+
+class PlainHeader(TypedDict):
+    id: int
+    customer_id: int
+    customer_name: str
+    start_date: date
+    end_date: date
+    created_at: datetime
+    total_amount: Amount
+
+
+class PlainServiceTotal(TypedDict):
+    service_name: str
+    amount: Amount
+
+
+class PlainServiceCost(TypedDict):
+    service_id: int
+    service_name: str
+    amount: Amount
+
+
+class PlainOrder(TypedDict):
+    order_id: int
+    reference_number: str
+    order_date: date
+    total_amount: Amount
+    service_costs: list[PlainServiceCost]
+
+
+class PlainReportDetail(PlainHeader):
+    """``service_totals`` by the service's id."""
+
+    service_totals: dict[str, PlainServiceTotal]
+    orders: list[PlainOrder]
+
+
+def header(report: Report) -> PlainHeader:
+    """What the dialect says of a report in every answer."""
+    return {
+        "id": report.id,
+        "customer_id": report.customer_id,
+        "customer_name": report.customer_name,
+        "start_date": report.period_start,
+        "end_date": report.period_end,
+        "created_at": report.created_at,
+        "total_amount": report.total.amount,
+    }
 
 
 def detail(session: Session, report: Report) -> Iterator[bytes]:
@@ -32,19 +87,10 @@ def detail(session: Session, report: Report) -> Iterator[bytes]:
         )
         for total in totals
     }
-    header = {
-        "id": str(report.id),
-        "customer_id": str(report.customer_id),
-        "customer_name": json_text(report.customer_name),
-        "start_date": json_text(report.period_start.isoformat()),
-        "end_date": json_text(report.period_end.isoformat()),
-        "created_at": json_text(instant(report.created_at)),
-        "total_amount": scaled(report.total_minor, places),
-        "service_totals": json_object(by_service),
-    }
-    # The header without its closing brace: the orders are its last member.
-    yield f'{json_object(header)[:-1]}, "orders": ['.encode()
-    yield from json_members(_orders(session, report, totals, places), end="]}\n")
+    members = json_members(header(report)) | {"service_totals": json_object(by_service)}
+    # Without the closing brace: the orders are the last member.
+    yield f'{json_object(members)[:-1]}, "orders": ['.encode()
+    yield from json_elements(_orders(session, report, totals, places), end="]}\n")
 
 
 def _orders(session: Session, report: Report, totals: Sequence[ServiceTotal], places: int) -> Iterator[str]:
@@ -72,17 +118,34 @@ def instant(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
-def json_members(members: Iterable[str], *, end: str) -> Iterator[bytes]:
-    """The members of a JSON array, some hundreds at a time, and what follows the last of them."""
+def json_elements(elements: Iterable[str], *, end: str) -> Iterator[bytes]:
+    """The elements of a JSON array, some hundreds at a time, and what follows the last of them."""
     waiting: list[str] = []
     separator = ""
-    for member in members:
-        waiting.append(separator + member)
+    for element in elements:
+        waiting.append(separator + element)
         separator = ",\n"
         if len(waiting) == _A_CHUNK:
             yield "".join(waiting).encode()
             waiting.clear()
     yield ("".join(waiting) + end).encode()
+
+
+def json_members(values: Mapping[str, object]) -> dict[str, str]:
+    """The members of an object, each as JSON text."""
+    return {name: _json_value(value) for name, value in values.items()}
+
+
+def _json_value(value: object) -> str:
+    match value:
+        case datetime():
+            return json_text(instant(value))
+        case date():
+            return json_text(value.isoformat())
+        case Decimal():
+            return f"{value:f}"
+        case _:
+            return json_text(value)
 
 
 def json_object(members: Mapping[str, str]) -> str:

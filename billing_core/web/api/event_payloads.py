@@ -1,6 +1,6 @@
-"""What subscribers are told of: invoices and reports as the published APIs show them."""
+"""What outgoing webhooks carry: invoices and reports as the published APIs show them."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
@@ -13,15 +13,14 @@ from billing_core.web.api.invoices.routes import published
 from billing_core.web.api.reports import plain
 
 
-def rendered(session: Session, kind: str, identity: int) -> dict[str, Any] | None:
+def rendered(session: Session, kind: str, identity: int) -> Mapping[str, object] | None:
     """The object of an event as it is now; None where there is none (any more)."""
     try:
         match kind:
             case "invoice":
                 return published(session, invoices.one(session, SYSTEM, identity), now=utc_now())
             case "report":
-                shown: dict[str, Any] = plain.listed([reports.one(session, SYSTEM, identity)])[0]
-                return shown
+                return plain.listed_report(reports.one(session, SYSTEM, identity))
     except NotFound:
         pass
     return None

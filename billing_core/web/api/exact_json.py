@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, WithJsonSchema
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -17,6 +17,8 @@ from billing_core.text import control_character
 # Far deeper than any documented body; beyond it somebody plays with the parser.
 DEEPEST = 20
 _LONGEST_NUMBER = 100
+# A number of an answer in its final form, as ``money`` and ``number`` return it.
+WrittenNumber = Annotated[InstanceOf[orjson.Fragment], WithJsonSchema({"type": "number"})]
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS | orjson.OPT_NON_STR_KEYS
 
 
@@ -34,7 +36,7 @@ def written(content: Any) -> bytes:
 
 
 @lru_cache(maxsize=16_384)
-def money(minor: int, currency: str, *, shown: int = 0) -> orjson.Fragment:
+def money(minor: int, currency: str, *, shown: int = 0) -> WrittenNumber:
     """The amount in major units as the documents print it, without needless zeros: ``6050``, ``12.5``, ``0.07``.
 
     ``shown``: digits after the point that stand there in any case, 1 for ``1500.0``. Kept, because programs ask for
@@ -53,7 +55,7 @@ def _after_the_point(rest: int, places: int, shown: int) -> str:
     return f".{digits}" if digits else ""
 
 
-def number(value: Decimal, *, shown: int = 0) -> orjson.Fragment:
+def number(value: Decimal, *, shown: int = 0) -> WrittenNumber:
     """A quantity, price or percentage, written as ``money`` writes amounts."""
     whole, _, digits = f"{value:f}".partition(".")
     digits = digits.rstrip("0").ljust(shown, "0")

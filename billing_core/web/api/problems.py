@@ -1,8 +1,7 @@
-"""What programs read when something goes wrong: one translation into the body that each published API documents."""
+"""What programs read when something goes wrong: which failure is which problem, in the body that its API documents."""
 
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -14,64 +13,36 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from billing_core import errors
+from billing_core.web.api import problem_bodies
 from billing_core.web.api.access import SCOPE_KEY, Caller, Dialect, dialect_of
 from billing_core.web.api.exact_json import ExactJSON
+from billing_core.web.api.problem_bodies import Problem, Refusal
 from billing_core.web.api.routing import methods_at
 from billing_core.web.failures import noted, route_of, status_of
 
-_NO_CREDENTIALS = "Authentication credentials were not provided."
-_NOT_FOUND = "Not found."
 _INTERNAL = "Something went wrong on our side. It has been logged."
-_SAID = {
-    401: _NO_CREDENTIALS,
+_MESSAGES = {
+    401: problem_bodies.NO_CREDENTIALS,
     403: "You do not have permission to perform this action.",
-    404: _NOT_FOUND,
+    404: problem_bodies.NOT_FOUND,
     405: "This address does not take that method.",
 }
-_CODES = {
-    400: "VALIDATION_ERROR",
-    401: "UNAUTHORIZED",
-    403: "FORBIDDEN",
-    404: "NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
-    409: "CONFLICT",
-    412: "PRECONDITION_FAILED",
-    413: "PAYLOAD_TOO_LARGE",
-    422: "IDEMPOTENCY_KEY_REUSED",
-    429: "RATE_LIMITED",
-    502: "UPSTREAM_FAILED",
-    503: "BUSY",
-}
-# In the plain dialect these say "detail", the others "error".
-_DETAILED = (401, 403, 404, 405, 429)
 _log = structlog.get_logger()
 
 
 class Family(enum.StrEnum):
-    """Whose documented shape an address answers in."""
+    """Which API an address belongs to: each documents its own shape of a problem."""
 
     REPORTS = "reports"
     INVOICES = "invoices"
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """``fields``: what is wrong with which input. ``missing``: a needed one is not there."""
-
-    status: int
-    said: str
-    fields: Mapping[str, str] = field(default_factory=dict)
-    missing: bool = False
-    reference: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-def fails_with(said: str) -> Any:
+def fails_with(message: str) -> Any:
     """For a route's ``dependencies``: the documented text of its 500, in place of the general one."""
 
     def remember(request: Request) -> None:
-        request.state.failed = said
+        request.state.failure = message
 
     return Depends(remember)
 
@@ -92,92 +63,28 @@ def family_of(path: str) -> Family:
 
 
 def answer(scope: Scope, problem: Problem) -> ExactJSON:
-    """The problem as the API that was asked tells it."""
+    """The problem in the documented shape of the API at this address."""
     headers = dict(problem.headers)
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    write: Callable[[Problem], object]
     match family_of(scope["path"]):
         case Family.REPORTS:
-            body = _envelope(problem) if _dialect(scope) is Dialect.ENVELOPE else _plain(problem)
+            write = problem_bodies.envelope if _dialect(scope) is Dialect.ENVELOPE else problem_bodies.plain
         case Family.INVOICES:
-            body = _of_invoices(problem)
+            write = problem_bodies.of_invoices
         case Family.OTHER:
-            body = _other(problem)
-    return ExactJSON(body, problem.status, headers)
+            write = problem_bodies.other
+    return ExactJSON(write(problem), problem.status, headers)
 
 
-def of_status(status: int, said: str = "", **facts: Any) -> Problem:
+def of_status(status: int, message: str = "", **facts: Any) -> Problem:
     """A problem that is known by its status alone."""
-    return Problem(status, said or _SAID.get(status, "The request cannot be carried out."), **facts)
+    return Problem(status, message or _MESSAGES.get(status, "The request cannot be carried out."), **facts)
 
 
 def of_error(error: errors.BillingError) -> Problem:
     return Problem(status_of(error), str(error), error.fields)
-
-
-def _plain(problem: Problem) -> dict[str, Any]:
-    said = _NOT_FOUND if problem.status == 404 else problem.said
-    # The document shows this one member; which field is meant stands in the text.
-    body = {"detail" if problem.status in _DETAILED else "error": said}
-    return body | ({"reference": problem.reference} if problem.reference else {})
-
-
-def _envelope(problem: Problem) -> dict[str, Any]:
-    code = _CODES.get(problem.status, "INTERNAL_ERROR" if problem.status >= 500 else "BAD_REQUEST")
-    details = dict(problem.fields) | ({"reference": problem.reference} if problem.reference else {})
-    return {"success": False, "error": {"code": code, "message": problem.said, "details": details}}
-
-
-def _of_invoices(problem: Problem) -> dict[str, Any]:
-    return {"error": _short(problem), "message": problem.said} | _extras(problem)
-
-
-def _other(problem: Problem) -> dict[str, Any]:
-    said = "Not authenticated" if problem.status == 401 and problem.said == _NO_CREDENTIALS else problem.said
-    return {"detail": said} | _extras(problem)
-
-
-def _short(problem: Problem) -> str:
-    """The word for it in the invoices document's table of errors."""
-    match problem.status:
-        case 400:
-            return _short_refusal(problem)
-        case 401:
-            return "Invalid authentication"
-        case 403:
-            return "Forbidden"
-        case 404:
-            return "Not found"
-        case 409:
-            return "Conflict"
-        case 412:
-            return "Precondition failed"
-        case 429:
-            return "Too many requests"
-        case status if status >= 500:
-            return "Internal server error" if status == 500 else problem.said
-        case _:
-            return "Invalid request"
-
-
-def _short_refusal(problem: Problem) -> str:
-    names = {part for name in problem.fields for part in name.split(".")}
-    if problem.missing and set(problem.fields) != {"line_items"}:
-        return "Missing required fields"
-    if "line_items" in problem.fields:
-        return "Line items required"
-    if "customer_email" in names:
-        return "Invalid email format"
-    return "Invalid quantity" if "quantity" in names else "Invalid data"
-
-
-def _extras(problem: Problem) -> dict[str, Any]:
-    extras: dict[str, Any] = {}
-    if problem.fields:
-        extras["fields"] = dict(problem.fields)
-    if problem.reference:
-        extras["reference"] = problem.reference
-    return extras
 
 
 def _dialect(scope: Scope) -> Dialect:
@@ -191,29 +98,29 @@ def _expected(request: Request, error: Exception) -> ExactJSON:
         # The document knows no 502.
         reference = _reference(request)
         _log.warning("the payment gateway failed", reference=reference, route=route_of(request.scope))
-        body = {"error": "Stripe integration error", "message": str(error), "reference": reference}
+        body: Refusal = {"error": "Stripe integration error", "message": str(error), "reference": reference}
         return ExactJSON(body, 500)
     return answer(request.scope, of_error(error))
 
 
 def _http(request: Request, error: Exception) -> ExactJSON:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for this kind alone
-    said = _SAID.get(error.status_code, str(error.detail))
+    message = _MESSAGES.get(error.status_code, str(error.detail))
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(methods_at(request))
-    return answer(request.scope, Problem(error.status_code, said, headers=headers))
+    return answer(request.scope, Problem(error.status_code, message, headers=headers))
 
 
 def _malformed(request: Request, error: Exception) -> ExactJSON:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for this kind alone
-    found = error.errors()
-    fields = {_name(one["loc"]): _reason(one) for one in found}
-    if any(one["loc"][0] == "path" for one in found):
+    mistakes = error.errors()
+    if any(mistake["loc"][0] == "path" for mistake in mistakes):
         return answer(request.scope, of_status(404))
-    said = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
-    missing = any(one["type"] == "missing" for one in found)
-    return answer(request.scope, Problem(400, said, fields, missing))
+    fields = {_name(mistake["loc"]): _reason(mistake) for mistake in mistakes}
+    message = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
+    missing = any(mistake["type"] == "missing" for mistake in mistakes)
+    return answer(request.scope, Problem(400, message, fields, missing))
 
 
 def _name(place: tuple[int | str, ...]) -> str:
@@ -222,7 +129,7 @@ def _name(place: tuple[int | str, ...]) -> str:
 
 
 def _reason(error: Mapping[str, Any]) -> str:
-    """In the product's words: the library's name its own classes, and its steps of checking."""
+    """In the product's words: the library's messages name its own classes and its steps of validation."""
     facts = error.get("ctx", {})
     match error["type"]:
         case "missing":
@@ -232,9 +139,9 @@ def _reason(error: Mapping[str, Any]) -> str:
         case "value_error":
             return str(facts["error"])
         case "model_type" | "model_attributes_type":
-            # Bytes are what is left of a body that was not said to be JSON.
-            unsaid = isinstance(error.get("input"), bytes)
-            return "must be sent with Content-Type: application/json" if unsaid else "must be a JSON object"
+            # The body stays bytes where its content type is not JSON.
+            undeclared = isinstance(error.get("input"), bytes)
+            return "must be sent with Content-Type: application/json" if undeclared else "must be a JSON object"
         case "list_type":
             return "must be a list"
         case "string_type":
@@ -258,7 +165,7 @@ def _reason(error: Mapping[str, Any]) -> str:
 
 
 def _out_of_range(request: Request, _error: Exception) -> ExactJSON:
-    """PostgreSQL refuses what no column of its holds: a number past 2^63, say."""
+    """PostgreSQL refuses a value that no column can hold, such as a number beyond 2^63."""
     return answer(request.scope, Problem(400, "A value is out of range"))
 
 
@@ -270,15 +177,15 @@ def busy(scope: Scope) -> ExactJSON:
     """The database does not answer, or a large change such as an import holds it for longer than we wait."""
     reference = str(scope.get("request_id", "unknown"))
     _log.warning("the database did not answer in time", reference=reference, route=route_of(scope))
-    said = "The database is busy with a large change. Try again in a minute."
-    return answer(scope, Problem(503, said, reference=reference, headers={"Retry-After": "60"}))
+    message = "The database is busy with a large change. Try again in a minute."
+    return answer(scope, Problem(503, message, reference=reference, headers={"Retry-After": "60"}))
 
 
 def _unexpected(request: Request, error: Exception) -> ExactJSON:
     """A bug: the log has the error under the reference that the program gets."""
     reference = noted(request.scope, error)
-    said = getattr(request.state, "failed", _INTERNAL)
-    return answer(request.scope, Problem(500, said, reference=reference))
+    message = getattr(request.state, "failure", _INTERNAL)
+    return answer(request.scope, Problem(500, message, reference=reference))
 
 
 def _reference(request: Request) -> str:

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import AliasChoices, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, ConfigDict, Field, SecretStr, ValidationError, with_config
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from billing_core import runtime
 from billing_core.dates import utc_now
@@ -40,19 +41,18 @@ class Credentials(Body):
     password: Annotated[SecretStr, Field(max_length=1_000)]
 
 
-class Token(Body):
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"access_token": "eyJhbGciOi…", "token_type": "bearer", "expires_in": 900}}
-    )
+_TOKEN: dict[str, Any] = {"access_token": "eyJhbGciOi…", "token_type": "bearer", "expires_in": 900}
 
+
+@with_config(json_schema_extra={"example": _TOKEN})
+class Token(TypedDict):
     access_token: str
     token_type: str
     expires_in: Annotated[int, Field(description="Seconds")]
 
 
-class CsrfToken(Body):
-    model_config = ConfigDict(json_schema_extra={"example": {"csrf_token": "5f2b…"}})
-
+@with_config(json_schema_extra={"example": {"csrf_token": "5f2b…"}})
+class CsrfToken(TypedDict):
     csrf_token: str
 
 
@@ -146,7 +146,7 @@ def _refused(request: Request, refused: Refused) -> Response:
 
 
 def _answer(token: str, headers: dict[str, str]) -> Response:
-    body = {"access_token": token, "token_type": "bearer", "expires_in": int(LIFETIME.total_seconds())}
+    body: Token = {"access_token": token, "token_type": "bearer", "expires_in": int(LIFETIME.total_seconds())}
     return ExactJSON(body, headers={"Cache-Control": "no-store", **headers})
 
 
@@ -176,4 +176,5 @@ def get_csrf_token(request: Request, caller: CurrentCaller) -> Response:
     """What a signed-in browser sends as ``X-CSRF-Token`` with each change. Programs with keys or tokens need none."""
     if caller.by != "session":
         raise Forbidden("Only a browser session needs a CSRF token.")
-    return ExactJSON({"csrf_token": csrf_token(cookies.session_token(request))})
+    body: CsrfToken = {"csrf_token": csrf_token(cookies.session_token(request))}
+    return ExactJSON(body)

@@ -14,7 +14,7 @@ from billing_core.web import rate_limiter
 from billing_core.web.api import app
 from billing_core.web.api.app import guarded
 from billing_core.web.api.middleware import rate_limit
-from tests.web.api import probe
+from tests.web.api import conformance, probe
 
 
 @pytest.fixture
@@ -27,6 +27,18 @@ def api(product, monkeypatch):
     yield product
     rate_limiter.forget()
     guarded.cache_clear()
+
+
+@pytest.fixture
+def browser(browser) -> Callable[[], TestClient]:
+    """A fresh browser that takes no answer of the APIs which differs from the published description."""
+
+    def open_browser() -> TestClient:
+        client = browser()
+        client.event_hooks["response"].append(conformance.check)
+        return client
+
+    return open_browser
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import FastAPI, Request
+from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from billing_core.identity import SESSION_COOKIE
@@ -10,6 +11,7 @@ from billing_core.web.api.access import CSRF_HEADER
 from billing_core.web.api.description.openapi_links import LINKS
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.middleware import rate_limit
+from billing_core.web.api.problem_bodies import EnvelopeProblem, OtherProblem, PlainProblem
 from billing_core.web.api.problems import Family, family_of
 from billing_core.web.api.routing import router as described_router
 
@@ -54,49 +56,8 @@ _MEANING = {
     500: "A fault on our side; the log knows it by the reference",
     503: "The database is busy with a large change",
 }
-_TEXT = {"type": "string"}
-_REFERENCE = {"type": "string", "description": "Under which the log knows it"}
-_PROBLEMS: dict[str, Any] = {
-    "PlainProblem": {
-        "type": "object",
-        "description": "`detail` with 401, 403, 404, 405 and 429, else `error`",
-        "properties": {"detail": _TEXT, "error": _TEXT, "reference": _REFERENCE},
-        "additionalProperties": False,
-        "example": {"error": "Start date must be before end date"},
-    },
-    "EnvelopeProblem": {
-        "type": "object",
-        "required": ["success", "error"],
-        "properties": {
-            "success": {"type": "boolean", "const": False},
-            "error": {
-                "type": "object",
-                "required": ["code", "message", "details"],
-                "properties": {"code": _TEXT, "message": _TEXT, "details": {"type": "object"}},
-            },
-        },
-        "additionalProperties": False,
-        "example": {
-            "success": False,
-            "error": {
-                "code": "VALIDATION_ERROR",
-                "message": "limit: must be a whole number",
-                "details": {"limit": "must be a whole number"},
-            },
-        },
-    },
-    "Problem": {
-        "type": "object",
-        "required": ["detail"],
-        "properties": {
-            "detail": _TEXT,
-            "fields": {"type": "object", "additionalProperties": _TEXT},
-            "reference": _REFERENCE,
-        },
-        "additionalProperties": False,
-        "example": {"detail": "email: is required", "fields": {"email": "is required"}},
-    },
-}
+# By the names under which the description has them.
+_PROBLEMS = {"PlainProblem": PlainProblem, "EnvelopeProblem": EnvelopeProblem, "Problem": OtherProblem}
 _PROBLEM_OF: dict[Family, Any] = {
     Family.REPORTS: {
         "anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("PlainProblem", "EnvelopeProblem")]
@@ -152,7 +113,9 @@ def _complete(described: dict[str, Any]) -> dict[str, Any]:
         # What is read strictly is what we take.
         if taken.get("additionalProperties") is False:
             _tell_of_texts(taken)
-    schemas.update(_PROBLEMS)
+    for name, body in _PROBLEMS.items():
+        schema = TypeAdapter(body).json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {}) | {name: schema}
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             _complete_operation(path, method, operation)

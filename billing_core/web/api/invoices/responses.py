@@ -1,15 +1,28 @@
-"""What the invoices API answers, for its published description: every body with its example, and every refusal."""
+"""What the invoices API answers: every body with its example and how it is made, and every refusal.
 
-from datetime import datetime
-from decimal import Decimal
+A body's definition is both: the published description is generated from it, and the type checker holds what is sent
+against it, so that no answer is checked while somebody waits for it.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, WithJsonSchema
+from pydantic import WithJsonSchema, with_config
+from typing_extensions import TypedDict
 
 from billing_core.invoices.lifecycle import InvoiceStatus
+from billing_core.invoices.lists.keyset import Listed
 from billing_core.invoices.models import LineType
+from billing_core.invoices.rows import InvoiceView, LineRow
+from billing_core.web.api.exact_json import WrittenNumber, money, number
+from billing_core.web.api.problem_bodies import Refusal
 
-Amount = Annotated[Decimal, WithJsonSchema({"type": "number"})]
+# Faster than calling the class, which a list does for every invoice.
+_STATUSES = {status.value: status for status in InvoiceStatus}
+# A day as the document writes it: ``2024-02-15T00:00:00Z``.
+Midnight = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 
 _LINE: dict[str, Any] = {
     "line_item_id": "li_001",
@@ -46,48 +59,31 @@ _INVOICE: dict[str, Any] = _LISTED | {
     "viewed_at": None,
     "line_items": [_LINE],
 }
-_BUSINESS: dict[str, Any] = {
+_LIST: dict[str, Any] = {
+    "invoices": [_LISTED],
+    "count": 1,
     "business_id": "biz_abc123",
-    "name": "Clawprint Inc.",
-    "email": "billing@clawprint.example",
-    "phone": "",
-    "address": "1 Main Street",
-    "tax_id": "12-3456789",
-    "currency": "USD",
-    "time_zone": "America/New_York",
-    "payment_terms": "Net 30",
-    "active": True,
-}
-_LINK: dict[str, Any] = {
-    "payment_link_url": "https://buy.stripe.com/test_abc123xyz",
-    "stripe_invoice_id": "in_stripe_invoice_id_123",
-    "expires_at": "2024-05-15T10:00:00Z",
+    "filter": {"status": "sent", "limit": 20},
 }
 
 
-def _with_example(example: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"example": example})
-
-
-class InvoiceLineItem(BaseModel):
+@with_config(json_schema_extra={"example": _LINE})
+class InvoiceLineItem(TypedDict):
     """``unit_price`` in the currency's major unit, ``tax_rate`` in percent."""
-
-    model_config = _with_example(_LINE)
 
     line_item_id: str
     invoice_id: str
     description: str
-    quantity: Amount
-    unit_price: Amount
+    quantity: WrittenNumber
+    unit_price: WrittenNumber
     type: LineType
-    tax_rate: Amount
+    tax_rate: WrittenNumber
     created_at: datetime
 
 
-class ListedInvoice(BaseModel):
+@with_config(json_schema_extra={"example": _LISTED})
+class ListedInvoice(TypedDict):
     """Amounts in the currency's major unit: ``amount`` before tax, ``total_amount`` with it."""
-
-    model_config = _with_example(_LISTED)
 
     invoice_id: str
     business_id: str
@@ -95,22 +91,32 @@ class ListedInvoice(BaseModel):
     invoice_number: str | None
     customer_email: str
     status: InvoiceStatus
-    amount: Amount
-    tax_amount: Amount
-    total_amount: Amount
+    amount: WrittenNumber
+    tax_amount: WrittenNumber
+    total_amount: WrittenNumber
     currency: str
-    issued_date: datetime
-    due_date: datetime
+    issued_date: Midnight
+    due_date: Midnight
     created_at: datetime
     updated_at: datetime
 
 
-class Invoice(ListedInvoice):
+@with_config(json_schema_extra={"example": _INVOICE})
+class Invoice(TypedDict):
     """An invoice with its lines. ``stripe_invoice_id`` is null until Stripe reports one."""
 
-    model_config = _with_example(_INVOICE)
-
+    invoice_id: str
+    business_id: str
+    invoice_number: str | None
+    customer_email: str
     customer_name: str | None
+    status: InvoiceStatus
+    amount: WrittenNumber
+    tax_amount: WrittenNumber
+    total_amount: WrittenNumber
+    currency: str
+    issued_date: Midnight
+    due_date: Midnight
     notes: str | None
     payment_terms: str | None
     stripe_payment_link: str | None
@@ -118,19 +124,18 @@ class Invoice(ListedInvoice):
     paid_at: datetime | None
     viewed_at: datetime | None
     line_items: list[InvoiceLineItem]
+    created_at: datetime
+    updated_at: datetime
 
 
-class InvoiceListFilter(BaseModel):
+class InvoiceListFilter(TypedDict):
     status: InvoiceStatus | None
     limit: int
 
 
-class InvoiceList(BaseModel):
+@with_config(json_schema_extra={"example": _LIST})
+class InvoiceList(TypedDict):
     """``count`` invoices of one business, the newest first; the ``Link`` header leads to the next page."""
-
-    model_config = _with_example(
-        {"invoices": [_LISTED], "count": 1, "business_id": "biz_abc123", "filter": {"status": "sent", "limit": 20}}
-    )
 
     invoices: list[ListedInvoice]
     count: int
@@ -138,78 +143,86 @@ class InvoiceList(BaseModel):
     filter: InvoiceListFilter
 
 
-class InvoiceCancelled(BaseModel):
-    model_config = _with_example({"message": "Invoice cancelled successfully", "invoice_id": "inv_xyz789"})
-
+@with_config(json_schema_extra={"example": {"message": "Invoice cancelled successfully", "invoice_id": "inv_xyz789"}})
+class InvoiceCancelled(TypedDict):
     message: str
     invoice_id: str
 
 
-class PaymentLinkShown(BaseModel):
-    """Where the customer pays. ``stripe_invoice_id`` is null until Stripe reports one."""
-
-    model_config = _with_example(_LINK)
-
-    payment_link_url: str
-    stripe_invoice_id: str | None
-    expires_at: datetime
-
-
-class BusinessShown(BaseModel):
-    """One of our legal entities, which issue invoices."""
-
-    model_config = _with_example(_BUSINESS)
-
-    business_id: str
-    name: str
-    email: str
-    phone: str
-    address: str
-    tax_id: str
-    currency: str
-    time_zone: str
-    payment_terms: str
-    active: bool
-
-
-class BusinessList(BaseModel):
-    model_config = _with_example({"businesses": [_BUSINESS], "count": 1})
-
-    businesses: list[BusinessShown]
-    count: int
+def invoice(view: InvoiceView, lines: Sequence[LineRow], business_id: str, today: date) -> Invoice:
+    """One invoice with its lines. ``business_id`` is the public one, ``today`` the business's day."""
+    return {
+        "invoice_id": view.public_id,
+        "business_id": business_id,
+        "invoice_number": view.number,
+        "customer_email": view.customer_email,
+        "customer_name": view.customer_name or None,
+        "status": view.status(today),
+        "amount": money(view.subtotal_minor, view.currency),
+        "tax_amount": money(view.tax_minor, view.currency),
+        "total_amount": money(view.total_minor, view.currency),
+        "currency": view.currency,
+        "issued_date": midnight(view.issued_on),
+        "due_date": midnight(view.due_on),
+        "notes": view.notes or None,
+        "payment_terms": view.payment_terms or None,
+        "stripe_payment_link": view.payment_url,
+        "stripe_invoice_id": view.stripe_invoice_id,
+        "paid_at": view.paid_at,
+        "viewed_at": view.viewed_at,
+        "line_items": [_line(line, view.public_id) for line in lines],
+        "created_at": view.created_at,
+        "updated_at": view.updated_at,
+    }
 
 
-class Refusal(BaseModel):
-    """``error`` is one of the document's words, ``message`` says it in a sentence, ``fields`` what is wrong where.
-
-    ``reference`` is there where our log knows more.
-    """
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "error": "Invalid quantity",
-                "message": "line_items.0.quantity: must be more than 0",
-                "fields": {"line_items.0.quantity": "must be more than 0"},
-            }
-        }
-    )
-
-    error: str
-    message: str
-    fields: dict[str, str] | None = None
-    reference: str | None = None
+def _line(line: LineRow, invoice_id: str) -> InvoiceLineItem:
+    return {
+        "line_item_id": line.public_id,
+        "invoice_id": invoice_id,
+        "description": line.description,
+        "quantity": number(line.quantity),
+        "unit_price": number(line.unit_price),
+        "type": line.type,
+        "tax_rate": number(line.tax_rate),
+        "created_at": line.created_at,
+    }
 
 
-_SAID = {
+def listed(row: Listed, business_id: str) -> ListedInvoice:
+    """One invoice as the list shows it."""
+    return {
+        "invoice_id": row.public_id,
+        "business_id": business_id,
+        "invoice_number": row.number,
+        "customer_email": row.customer_email,
+        "status": _STATUSES[row.status],
+        "amount": money(row.subtotal_minor, row.currency),
+        "tax_amount": money(row.tax_minor, row.currency),
+        "total_amount": money(row.total_minor, row.currency),
+        "currency": row.currency,
+        "issued_date": midnight(row.issued_on),
+        "due_date": midnight(row.due_on),
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
+
+
+@lru_cache(maxsize=1024)
+def midnight(day: date) -> Midnight:
+    """Cached: a list names the same few days again and again."""
+    return f"{day.isoformat()}T00:00:00Z"
+
+
+_MEANINGS = {
     400: "Missing required fields or invalid data",
     401: "Missing/invalid authentication",
     403: "The caller's role does not allow this",
     404: "Invoice/business doesn't exist",
-    409: "The invoice is in a state that does not allow this, or a number is used already",
-    412: "The invoice is not any more as `If-Match` says",
+    409: "The invoice is in a state that does not allow this, or the number is already in use",
+    412: "The invoice has changed since the `ETag` in `If-Match`",
     413: "The body is larger than 1 MiB",
-    422: "The `Idempotency-Key` came with another body before",
+    422: "The `Idempotency-Key` was used with another body before",
     429: "Too many requests",
     500: "Server error, or Stripe API error or configuration issue",
     503: "The database is busy",
@@ -219,11 +232,11 @@ _ETAG = {"ETag": {"description": "For `If-Match` and `If-None-Match`", "schema":
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route may answer beside success: what any may, and these."""
-    return {status: {"model": Refusal, "description": _SAID[status]} for status in sorted({*_ALWAYS, *statuses})}
+    """What a route may answer besides success: what every route may, and these."""
+    return {status: {"model": Refusal, "description": _MEANINGS[status]} for status in sorted({*_ALWAYS, *statuses})}
 
 
-READ = refusals(404) | {200: {"headers": _ETAG}, 304: {"description": "It is still as `If-None-Match` says"}}
+READ = refusals(404) | {200: {"headers": _ETAG}, 304: {"description": "Unchanged since the `ETag` in `If-None-Match`"}}
 LISTED = refusals(404) | {
     200: {
         "headers": {

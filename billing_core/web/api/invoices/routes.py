@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import Header, HTTPException, Path, Query, Request
 from sqlalchemy.orm import Session
@@ -22,8 +22,8 @@ from billing_core.invoices.rows import InvoiceView
 from billing_core.payments import status_changes
 from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.exact_json import ExactJSON, written
-from billing_core.web.api.invoices import bodies
-from billing_core.web.api.invoices import responses as shown
+from billing_core.web.api.invoices import responses
+from billing_core.web.api.invoices.requests import InvoiceChanges, NewInvoice, with_documented_fields
 from billing_core.web.api.paging import next_page
 from billing_core.web.api.routing import router as described_router
 
@@ -38,18 +38,20 @@ IfMatch = Annotated[str | None, Header(alias="If-Match", description="Only while
 IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="304 while the `ETag` is this one")]
 
 
-@router.post("", status_code=201, response_model=shown.Invoice, responses=shown.CREATED, summary="Create an invoice")
-def create_invoice(caller: CurrentCaller, session: Transaction, wanted: bodies.NewInvoice) -> Response:
+@router.post(
+    "", status_code=201, response_model=responses.Invoice, responses=responses.CREATED, summary="Create an invoice"
+)
+def create_invoice(caller: CurrentCaller, session: Transaction, given: NewInvoice) -> Response:
     """A numbered draft. The customer is found by the e-mail address within the business, or added."""
     now = utc_now()
-    with _refused_in_its_words():
-        invoice = by_email.create(session, caller.actor, wanted.addressed(), now=now)
+    with _documented_refusals():
+        invoice = by_email.create(session, caller.actor, given.addressed(), now=now)
     answer = _answer(session, caller.actor, invoice.public_id, now=now, status=201)
     answer.headers["Location"] = f"/api/invoices/{invoice.public_id}"
     return answer
 
 
-@router.get("", response_model=shown.InvoiceList, responses=shown.LISTED, summary="List a business's invoices")
+@router.get("", response_model=responses.InvoiceList, responses=responses.LISTED, summary="List a business's invoices")
 def list_invoices(
     request: Request,
     caller: CurrentCaller,
@@ -63,20 +65,22 @@ def list_invoices(
     with runtime.sessions()() as session:
         business = issuing.business(session, caller.actor, business_id)
         today = day_in(business.time_zone, utc_now())
-        found = keyset.page(
+        rows = keyset.page(
             session, caller.actor, business.id, status=status, after=starting_after, today=today, limit=limit + 1
         )
-    rows = found[:limit]
-    answer = {
-        "invoices": [bodies.listed(row, business_id) for row in rows],
-        "count": len(rows),
+    shown = rows[:limit]
+    answer: responses.InvoiceList = {
+        "invoices": [responses.listed(row, business_id) for row in shown],
+        "count": len(shown),
         "business_id": business_id,
         "filter": {"status": status, "limit": limit},
     }
-    return ExactJSON(answer, headers=next_page(request, rows[-1].public_id) if len(found) > limit else None)
+    return ExactJSON(answer, headers=next_page(request, shown[-1].public_id) if len(rows) > limit else None)
 
 
-@router.get("/{id}", response_model=shown.Invoice, responses=shown.READ, summary="Get an invoice with its lines")
+@router.get(
+    "/{id}", response_model=responses.Invoice, responses=responses.READ, summary="Get an invoice with its lines"
+)
 def get_invoice(
     caller: CurrentCaller, session: Reading, invoice_id: InvoiceId, if_none_match: IfNoneMatch = None
 ) -> Response:
@@ -87,38 +91,44 @@ def get_invoice(
     return answer
 
 
-@router.patch("/{id}", response_model=shown.Invoice, responses=shown.CHANGED, summary="Update an invoice")
+@router.patch("/{id}", response_model=responses.Invoice, responses=responses.CHANGED, summary="Update an invoice")
 def update_invoice(
     caller: CurrentCaller,
     session: Transaction,
     invoice_id: InvoiceId,
-    wanted: bodies.InvoiceChanges,
+    changes: InvoiceChanges,
     if_match: IfMatch = None,
 ) -> Response:
     """Change details before payment, then the status: all of it or nothing."""
-    now, status = utc_now(), wanted.wanted_status()
-    found = one(session, caller.actor, invoice_id)
-    today = _today(session, found, now)
+    now, status = utc_now(), changes.new_status()
+    invoice = one(session, caller.actor, invoice_id)
+    today = _today(session, invoice, now)
     if if_match is not None:
-        status_changes.locked(session, caller.actor, found.id, status)
+        status_changes.locked(session, caller.actor, invoice.id, status)
         _require_match(session, caller.actor, invoice_id, if_match, now=now)
-    with _refused_in_its_words():
-        status_changes.update(session, caller.actor, found.id, wanted.details(), status, now=now, today=today)
+    with _documented_refusals():
+        status_changes.update(session, caller.actor, invoice.id, changes.details(), status, now=now, today=today)
     return _answer(session, caller.actor, invoice_id, now=now)
 
 
-@router.delete("/{id}", response_model=shown.InvoiceCancelled, responses=shown.ENDED, summary="Cancel an invoice")
+@router.delete(
+    "/{id}", response_model=responses.InvoiceCancelled, responses=responses.ENDED, summary="Cancel an invoice"
+)
 def cancel_invoice(
     caller: CurrentCaller, session: Transaction, invoice_id: InvoiceId, if_match: IfMatch = None
 ) -> Response:
-    """Nothing is asked for any more; the invoice keeps its number and document. A paid one is refunded instead."""
+    """Nothing is due any more; the invoice keeps its number and document. A paid one is refunded instead."""
     now = utc_now()
-    found = one(session, caller.actor, invoice_id)
+    invoice = one(session, caller.actor, invoice_id)
     if if_match is not None:
-        status_changes.locked(session, caller.actor, found.id)
+        status_changes.locked(session, caller.actor, invoice.id)
         _require_match(session, caller.actor, invoice_id, if_match, now=now)
-    status_changes.cancel(session, caller.actor, found.id, now=now, today=_today(session, found, now))
-    return ExactJSON({"message": "Invoice cancelled successfully", "invoice_id": found.public_id})
+    status_changes.cancel(session, caller.actor, invoice.id, now=now, today=_today(session, invoice, now))
+    answer: responses.InvoiceCancelled = {
+        "message": "Invoice cancelled successfully",
+        "invoice_id": invoice.public_id,
+    }
+    return ExactJSON(answer)
 
 
 def one(session: Session, actor: Actor, invoice_id: str) -> InvoiceView:
@@ -129,26 +139,26 @@ def one(session: Session, actor: Actor, invoice_id: str) -> InvoiceView:
 
 
 def _answer(session: Session, actor: Actor, invoice_id: str, *, now: datetime, status: int = 200) -> Response:
-    """The invoice as it is now, with the tag of exactly this."""
+    """The invoice as it is now, with its entity tag."""
     body, tag = _written(session, one(session, actor, invoice_id), now)
     return Response(body, status, headers={"ETag": tag}, media_type=_JSON)
 
 
-def published(session: Session, found: InvoiceView, *, now: datetime) -> dict[str, Any]:
+def published(session: Session, invoice: InvoiceView, *, now: datetime) -> responses.Invoice:
     """The invoice as programs read it, with the status that it has on its business's day."""
-    business = businesses.one(session, found.business_id)
+    business = businesses.one(session, invoice.business_id)
     today = day_in(business.time_zone, now)
-    return bodies.invoice(found, queries.lines(session, found.id), business.public_id, today)
+    return responses.invoice(invoice, queries.lines(session, invoice.id), business.public_id, today)
 
 
-def _written(session: Session, found: InvoiceView, now: datetime) -> tuple[bytes, str]:
-    body = written(published(session, found, now=now))
-    # The version alone would not do: a day that passes makes an invoice overdue, and a link that ends is no version.
-    return body, f'"{found.version}-{hashlib.sha256(body).hexdigest()[:16]}"'
+def _written(session: Session, invoice: InvoiceView, now: datetime) -> tuple[bytes, str]:
+    body = written(published(session, invoice, now=now))
+    # The version alone would not do: an invoice becomes overdue, and a link ends, without a new version.
+    return body, f'"{invoice.version}-{hashlib.sha256(body).hexdigest()[:16]}"'
 
 
 def _require_match(session: Session, actor: Actor, invoice_id: str, if_match: str, *, now: datetime) -> None:
-    """Nobody has changed the invoice since the caller read it; its row is locked, so that nobody will."""
+    """412 where the invoice has changed since the caller read it. Its row is locked, so that nobody changes it now."""
     _, tag = _written(session, one(session, actor, invoice_id), now)
     if not _names(if_match, tag):
         raise HTTPException(412, "The invoice has changed since you read it. Read it again.")
@@ -156,19 +166,19 @@ def _require_match(session: Session, actor: Actor, invoice_id: str, if_match: st
 
 def _names(header: str, tag: str, *, weakly: bool = False) -> bool:
     """Is the tag among those of the header? (RFC 9110, 13.1)"""
-    named = [one.strip() for one in header.split(",")]
+    tags = [part.strip() for part in header.split(",")]
     if weakly:
-        named = [one.removeprefix("W/") for one in named]
-    return "*" in named or tag in named
+        tags = [part.removeprefix("W/") for part in tags]
+    return "*" in tags or tag in tags
 
 
-def _today(session: Session, found: InvoiceView, now: datetime) -> date:
-    return day_in(businesses.one(session, found.business_id).time_zone, now)
+def _today(session: Session, invoice: InvoiceView, now: datetime) -> date:
+    return day_in(businesses.one(session, invoice.business_id).time_zone, now)
 
 
 @contextmanager
-def _refused_in_its_words() -> Iterator[None]:
+def _documented_refusals() -> Iterator[None]:
     try:
         yield
-    except Invalid as refused:
-        raise bodies.in_words_of_the_document(refused) from None
+    except Invalid as refusal:
+        raise with_documented_fields(refusal) from None

@@ -1,36 +1,28 @@
 """Reports in the plain dialect: bare lists and objects, integer ids."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from billing_core.reports.exports import json as exports_json
 from billing_core.reports.queries import Report
 from billing_core.reports.summary import CustomerSummary
+from billing_core.web.api.reports.responses import PlainCustomerSummary, PlainReport
 
 
-def listed(reports: Sequence[Report]) -> Any:
-    return [
-        {
-            "id": report.id,
-            "customer_id": report.customer_id,
-            "customer_name": report.customer_name,
-            "start_date": report.period_start,
-            "end_date": report.period_end,
-            "created_at": report.created_at,
-            "total_amount": report.total.amount,
-            "order_count": report.order_count,
-        }
-        for report in reports
-    ]
+def listed(reports: Sequence[Report]) -> list[PlainReport]:
+    return [listed_report(report) for report in reports]
+
+
+def listed_report(report: Report) -> PlainReport:
+    return {**exports_json.header(report), "order_count": report.order_count}
 
 
 def detail(session: Session, report: Report) -> Iterator[bytes]:
     return exports_json.detail(session, report)
 
 
-def summary(rows: Sequence[CustomerSummary]) -> Any:
+def summary(rows: Sequence[CustomerSummary]) -> list[PlainCustomerSummary]:
     return [
         {
             "customer_id": row.customer_id,

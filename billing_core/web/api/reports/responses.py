@@ -1,145 +1,65 @@
-"""What the reports API gives, for its published description: the answers of both dialects, with their examples."""
+"""What the reports API answers in both dialects: the definitions, from which the published description is generated.
+
+A report's own are beside what writes them, in ``reports.exports``; here are the lists of them, and the examples.
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import WithJsonSchema
+from typing_extensions import TypedDict
 
-# Major units of the customer's currency, with exactly its digits.
-Amount = Annotated[Decimal, WithJsonSchema({"type": "number", "examples": [1500.0]})]
-Number = Annotated[Decimal, WithJsonSchema({"type": "number"})]
+from billing_core.reports.exports.envelope import EnvelopeReport, EnvelopeReportDetail
+from billing_core.reports.exports.json import Amount, PlainHeader, PlainReportDetail
+
+__all__ = ["PlainReportDetail"]
+
+# Only customers with reports are in the summaries, so that none of these is ever null.
+Instant = Annotated[datetime | None, WithJsonSchema({"type": "string", "format": "date-time"})]
+Day = Annotated[date | None, WithJsonSchema({"type": "string", "format": "date"})]
+Average = Annotated[Decimal | None, WithJsonSchema({"type": "number", "examples": [1500.0]})]
 
 
-class PlainReport(BaseModel):
-    id: int
-    customer_id: int
-    customer_name: str
-    start_date: date
-    end_date: date
-    created_at: datetime
-    total_amount: Amount
+class PlainReport(PlainHeader):
     order_count: int
 
 
-class PlainServiceTotal(BaseModel):
-    service_name: str
-    amount: Amount
-
-
-class PlainServiceCost(BaseModel):
-    service_id: int
-    service_name: str
-    amount: Amount
-
-
-class PlainOrder(BaseModel):
-    order_id: int
-    reference_number: str
-    order_date: date
-    total_amount: Amount
-    service_costs: list[PlainServiceCost]
-
-
-class PlainReportDetail(BaseModel):
-    """``service_totals`` by the service's id."""
-
-    id: int
-    customer_id: int
-    customer_name: str
-    start_date: date
-    end_date: date
-    created_at: datetime
-    total_amount: Amount
-    service_totals: dict[str, PlainServiceTotal]
-    orders: list[PlainOrder]
-
-
-class PlainCustomerSummary(BaseModel):
+class PlainCustomerSummary(TypedDict):
     customer_id: int
     customer_name: str
     report_count: int
     total_amount: Amount
-    first_report: datetime
-    latest_report: datetime
+    first_report: Instant
+    latest_report: Instant
 
 
-class EnvelopeReport(BaseModel):
-    """``id`` is the report's UUID."""
-
-    id: str
-    customer: int
-    customer_name: str
-    start_date: date
-    end_date: date
-    total_amount: Amount
-    generated_at: datetime
-    output_format: str
-    created_at: datetime
-    created_by: str
-
-
-class EnvelopeService(BaseModel):
-    service_id: int
-    service_name: str
-    amount: Amount
-    quantity: Number
-    cost_type: str
-
-
-class EnvelopeOrder(BaseModel):
-    """``order_id`` is the order's number."""
-
-    order_id: str
-    transaction_date: date
-    status: str
-    ship_to_name: str
-    ship_to_address: str
-    total_items: Number
-    line_items: int
-    services: list[EnvelopeService]
-    total_amount: Amount
-
-
-class EnvelopeServiceTotal(BaseModel):
-    name: str
-    amount: Amount
-    order_count: int
-
-
-class EnvelopeReportDetail(EnvelopeReport):
-    """``service_totals`` by the service's id."""
-
-    orders: list[EnvelopeOrder]
-    service_totals: dict[str, EnvelopeServiceTotal]
-
-
-class EnvelopeCustomerSummary(BaseModel):
+class EnvelopeCustomerSummary(TypedDict):
     customer_id: int
     customer_name: str
     reports_count: int
     total_billed: Amount
-    first_billing_date: date
-    last_billing_date: date
-    average_bill_amount: Amount
+    first_billing_date: Day
+    last_billing_date: Day
+    average_bill_amount: Average
 
 
-class EnvelopeOfReports(BaseModel):
+class EnvelopeOfReports(TypedDict):
     success: Literal[True]
     data: list[EnvelopeReport]
 
 
-class EnvelopeOfReport(BaseModel):
+class EnvelopeOfReport(TypedDict):
     success: Literal[True]
     data: EnvelopeReport
 
 
-class EnvelopeOfReportDetail(BaseModel):
+class EnvelopeOfReportDetail(TypedDict):
     success: Literal[True]
     data: EnvelopeReportDetail
 
 
-class EnvelopeOfCustomerSummary(BaseModel):
+class EnvelopeOfCustomerSummary(TypedDict):
     success: Literal[True]
     data: list[EnvelopeCustomerSummary]
 
@@ -264,7 +184,7 @@ DETAILED: dict[int | str, dict[str, Any]] = {200: {"content": _both(_PLAIN_DETAI
 GENERATED: dict[int | str, dict[str, Any]] = {201: {"content": _both(_PLAIN_DETAIL, _ENVELOPE_HEADER) | _FILES}}
 DOWNLOADED: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": _FILES | {"application/json": {"schema": {"type": "object"}, "example": _PLAIN_DETAIL}},
+        "content": _FILES | {"application/json": {"schema": {"$ref": "#/components/schemas/PlainReportDetail"}, "example": _PLAIN_DETAIL}},
         "headers": _ATTACHED,
     }
 }

@@ -1,10 +1,8 @@
-"""What the invoices API takes and answers, in its document's words."""
+"""What the invoices API takes, in its document's words."""
 
 import re
-from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -14,14 +12,12 @@ from billing_core.invoices.by_email import Addressed
 from billing_core.invoices.content.content import LONGEST, LONGEST_DESCRIPTION, MOST_LINES, DraftLine
 from billing_core.invoices.content.field_checks import LARGEST
 from billing_core.invoices.lifecycle import InvoiceStatus
-from billing_core.invoices.lists.keyset import Listed
 from billing_core.invoices.models import LineType
-from billing_core.invoices.rows import InvoiceView, LineRow
 from billing_core.invoices.service import Details
 from billing_core.text import is_email_address
-from billing_core.web.api.exact_json import Body, Number, money, number
+from billing_core.web.api.exact_json import Body, Number
 
-# The document's fields that are called otherwise on an invoice.
+# The document's fields that have another name on an invoice.
 _COLUMNS = {"issued_date": "issued_on", "due_date": "due_on"}
 _FIELDS = {column: name for name, column in _COLUMNS.items()}
 
@@ -30,14 +26,14 @@ _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T[0-9:.]{5,15}(?:Z|[+-][0-9]{
 
 
 def _day(value: Any) -> date:
-    """A day, or the day of an instant as it is written there: what we answer can be sent back."""
-    found = _DAY.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    """A day, or the day part of an instant, so that the values of an answer can be sent back."""
+    written = _DAY.fullmatch(value) if isinstance(value, str) else None
+    if written is None:
         raise ValueError("must be a day such as 2024-02-15")
     try:
-        # The time of day is not kept, but must be one.
-        datetime.fromisoformat(found[0])
-        return date.fromisoformat(found[1])
+        # The time of day is not stored, but it must be valid.
+        datetime.fromisoformat(written[0])
+        return date.fromisoformat(written[1])
     except ValueError:
         raise ValueError("there is no such day") from None
 
@@ -73,7 +69,7 @@ Notes = Annotated[str, Field(max_length=LONGEST["notes"])]
 
 
 def _without_most(schema: dict[str, Any]) -> None:
-    """A body of so many lines may be too large, which is another answer than to too many."""
+    """Without the limit: a body of that many lines may be too large first, which is refused with another status."""
     del schema["maxItems"]
 
 
@@ -165,11 +161,11 @@ class NewInvoice(Body):
 
 
 class InvoiceChanges(Body):
-    """What is left out stays. Null empties what may be empty."""
+    """A field that is left out stays as it is. Null empties a field that may be empty."""
 
     model_config = ConfigDict(json_schema_extra={"example": _CHANGES})
 
-    # Defaults that are made, not written down, so that the description offers none to send.
+    # Default factories instead of values, so that the description offers no default to send.
     status: InvoiceStatus = Field(default_factory=lambda: InvoiceStatus.DRAFT)
     customer_email: EmailAddress = Field(default_factory=str, examples=["newemail@example.com"])
     customer_name: Name | None = Field(None, examples=["Jane Smith"])
@@ -178,94 +174,29 @@ class InvoiceChanges(Body):
     payment_terms: Terms | None = None
 
     def details(self) -> Details:
-        given: dict[str, Any] = {
+        changes: dict[str, Any] = {
             _COLUMNS.get(name, name): "" if (value := getattr(self, name)) is None else value
             for name in self.model_fields_set - {"status"}
         }
-        return Details(**given)
+        return Details(**changes)
 
-    def wanted_status(self) -> InvoiceStatus | None:
+    def new_status(self) -> InvoiceStatus | None:
         return self.status if "status" in self.model_fields_set else None
 
 
-def in_words_of_the_document(refused: Invalid) -> Invalid:
+def with_documented_fields(refusal: Invalid) -> Invalid:
     """The same refusal with the fields as the document names them; its lines are counted from 0."""
-    fields = {_field(name): reason for name, reason in refused.fields.items()}
-    said = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
-    return Invalid(said or str(refused), fields=fields)
+    fields = {_documented_field(name): reason for name, reason in refusal.fields.items()}
+    message = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
+    return Invalid(message or str(refusal), fields=fields)
 
 
-def _field(name: str) -> str:
+def _documented_field(name: str) -> str:
     match name.split("."):
-        case ["lines", at, part]:
-            return f"line_items.{int(at) - 1}.{part}"
-        # They are there; what they come to is too much.
+        case ["lines", position, part]:
+            return f"line_items.{int(position) - 1}.{part}"
+        # The lines are there; their total is too large.
         case ["lines"]:
             return "total_amount"
         case _:
             return _FIELDS.get(name, name)
-
-
-def invoice(found: InvoiceView, lines: Sequence[LineRow], business_id: str, today: date) -> dict[str, Any]:
-    """One invoice with its lines. ``business_id`` is the public one, ``today`` the business's day."""
-    return {
-        "invoice_id": found.public_id,
-        "business_id": business_id,
-        "invoice_number": found.number,
-        "customer_email": found.customer_email,
-        "customer_name": found.customer_name or None,
-        "status": found.status(today),
-        "amount": money(found.subtotal_minor, found.currency),
-        "tax_amount": money(found.tax_minor, found.currency),
-        "total_amount": money(found.total_minor, found.currency),
-        "currency": found.currency,
-        "issued_date": midnight(found.issued_on),
-        "due_date": midnight(found.due_on),
-        "notes": found.notes or None,
-        "payment_terms": found.payment_terms or None,
-        "stripe_payment_link": found.payment_url,
-        "stripe_invoice_id": found.stripe_invoice_id,
-        "paid_at": found.paid_at,
-        "viewed_at": found.viewed_at,
-        "line_items": [_line(line, found.public_id) for line in lines],
-        "created_at": found.created_at,
-        "updated_at": found.updated_at,
-    }
-
-
-def _line(line: LineRow, invoice_id: str) -> dict[str, Any]:
-    return {
-        "line_item_id": line.public_id,
-        "invoice_id": invoice_id,
-        "description": line.description,
-        "quantity": number(line.quantity),
-        "unit_price": number(line.unit_price),
-        "type": line.type,
-        "tax_rate": number(line.tax_rate),
-        "created_at": line.created_at,
-    }
-
-
-def listed(row: Listed, business_id: str) -> dict[str, Any]:
-    """One invoice as the list shows it."""
-    return {
-        "invoice_id": row.public_id,
-        "business_id": business_id,
-        "invoice_number": row.number,
-        "customer_email": row.customer_email,
-        "status": row.status,
-        "amount": money(row.subtotal_minor, row.currency),
-        "tax_amount": money(row.tax_minor, row.currency),
-        "total_amount": money(row.total_minor, row.currency),
-        "currency": row.currency,
-        "issued_date": midnight(row.issued_on),
-        "due_date": midnight(row.due_on),
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-    }
-
-
-@lru_cache(maxsize=1024)
-def midnight(day: date) -> str:
-    """A day as the document writes it: ``2024-02-15T00:00:00Z``. A list says the same few days again and again."""
-    return f"{day.isoformat()}T00:00:00Z"
