@@ -11,9 +11,7 @@ from pydantic import WithJsonSchema
 from typing_extensions import TypedDict
 
 from billing_core.reports.exports.envelope import EnvelopeReport, EnvelopeReportDetail
-from billing_core.reports.exports.json import Amount, PlainHeader, PlainReportDetail
-
-__all__ = ["PlainReportDetail"]
+from billing_core.reports.exports.json import Amount, PlainHeader
 
 # Only customers with reports are in the summaries, so that none of these is ever null.
 Instant = Annotated[datetime | None, WithJsonSchema({"type": "string", "format": "date-time"})]
@@ -184,7 +182,10 @@ DETAILED: dict[int | str, dict[str, Any]] = {200: {"content": _both(_PLAIN_DETAI
 GENERATED: dict[int | str, dict[str, Any]] = {201: {"content": _both(_PLAIN_DETAIL, _ENVELOPE_HEADER) | _FILES}}
 DOWNLOADED: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": _FILES | {"application/json": {"schema": {"$ref": "#/components/schemas/PlainReportDetail"}, "example": _PLAIN_DETAIL}},
+        "content": _FILES
+        | {
+            "application/json": {"schema": {"$ref": "#/components/schemas/PlainReportDetail"}, "example": _PLAIN_DETAIL}
+        },
         "headers": _ATTACHED,
     }
 }

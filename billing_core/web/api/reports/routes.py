@@ -14,6 +14,7 @@ from billing_core.dates import Period, utc_now
 from billing_core.reports import queries, service, summary
 from billing_core.reports.exports import files
 from billing_core.reports.exports.files import Download
+from billing_core.reports.exports.json import PlainReportDetail
 from billing_core.reports.queries import Report, ReportFilter
 from billing_core.reports.summary import CustomerSummary
 from billing_core.web import streaming
@@ -107,7 +108,7 @@ def summarize_customers(
     "/generate/",
     dependencies=[fails_with("An error occurred generating the report")],
     status_code=201,
-    response_model=responses.PlainReportDetail | responses.EnvelopeOfReport,
+    response_model=PlainReportDetail | responses.EnvelopeOfReport,
     responses=responses.GENERATED,
     summary="Generate a billing report",
 )
@@ -133,7 +134,7 @@ def generate_report(caller: CurrentCaller, session: Transaction, wanted: Generat
 @router.get("/{id}", include_in_schema=False)
 @router.get(
     "/{id}/",
-    response_model=responses.PlainReportDetail | responses.EnvelopeOfReportDetail,
+    response_model=PlainReportDetail | responses.EnvelopeOfReportDetail,
     responses=responses.DETAILED,
     summary="Get a billing report with its orders",
 )
