@@ -13,8 +13,9 @@ from statistics import median
 from fpdf import FPDF
 
 from billing_core.invoices.content.totals import Line, totals
-from billing_core.invoices.documents.document import DocumentLine, InvoiceDocument, Issuer, Recipient
+from billing_core.invoices.documents.document import DocumentLine, InvoiceDocument, Recipient
 from billing_core.invoices.documents.pdf import invoice_pdf
+from billing_core.invoices.issuers import Issuer
 from billing_core.invoices.models import InvoiceState
 from billing_core.pdf_layout.fonts import FOLDER
 from billing_core.pdf_layout.page import Paper

@@ -47,7 +47,7 @@ ORDER = {
     ],
     "billing_core.invoices": [
         ["models", "report_wording"],
-        ["numbering", "issuing", "outgoing_events", "payment_links"],
+        ["numbering", "issuers", "outgoing_events", "payment_links"],
         ["lifecycle", "content", "number_proof"],
         ["rows"],
         ["queries"],

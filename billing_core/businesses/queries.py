@@ -9,13 +9,15 @@ from billing_core.businesses.models import Business
 from billing_core.errors import NotFound
 
 
-class Place(NamedTuple):
+class BusinessRef(NamedTuple):
+    """Which business, and the time zone that its days go by."""
+
     id: int
     time_zone: str
 
 
 # Put together once: building a statement takes as long as running it.
-_PLACE = select(Business.id, Business.time_zone).where(Business.public_id == bindparam("public_id"))
+_REF = select(Business.id, Business.time_zone).where(Business.public_id == bindparam("public_id"))
 
 
 def default_business(session: Session) -> Business:
@@ -31,20 +33,20 @@ def every(session: Session, *, active_only: bool = False) -> list[Business]:
 
 def one(session: Session, business_id: int) -> Business:
     """A business by its id; NotFound where there is none."""
-    found = session.get(Business, business_id)
-    if found is None:
+    business = session.get(Business, business_id)
+    if business is None:
         raise NotFound(f"There is no business {business_id}")
-    return found
+    return business
 
 
 def by_public_id(session: Session, public_id: str) -> Business:
     """A business by the id that programs know; NotFound where there is none."""
-    return one(session, place_of(session, public_id).id)
+    return one(session, ref(session, public_id).id)
 
 
-def place_of(session: Session, public_id: str) -> Place:
-    """Which business programs mean by this id, and what its day goes by; NotFound where there is none."""
-    found = session.execute(_PLACE, {"public_id": public_id.replace("\0", "")}).one_or_none()
-    if found is None:
+def ref(session: Session, public_id: str) -> BusinessRef:
+    """The business with the id that programs know; NotFound where there is none."""
+    row = session.execute(_REF, {"public_id": public_id.replace("\0", "")}).one_or_none()
+    if row is None:
         raise NotFound(f"There is no business {public_id}")
-    return Place._make(found)
+    return BusinessRef._make(row)

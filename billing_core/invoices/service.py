@@ -19,7 +19,7 @@ from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import lifecycle, numbering, outgoing_events, postings, queries
+from billing_core.invoices import issuers, lifecycle, numbering, outgoing_events, postings, queries
 from billing_core.invoices.content import writing
 from billing_core.invoices.content.content import Content, checked
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change, named
@@ -186,7 +186,7 @@ def open_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
     lines = queries.lines_of(session, [invoice.id for invoice in invoices])
     wanted = sorted({invoice.business_id for invoice in invoices})
     businesses = {one.id: one for one in session.scalars(_SENDING, {"ids": wanted})}
-    issuers = {business.id: issuer_of(business) for business in businesses.values()}
+    frozen = {business.id: issuers.freeze(business) for business in businesses.values()}
     # Last of all: whoever draws a number makes everybody else wait until the transaction ends.
     drawn = _draw(session, businesses, [invoice for invoice in invoices if not invoice.number])
 
@@ -197,7 +197,7 @@ def open_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
             "number": place.number,
             "series": place.series,
             "sequence": place.sequence,
-            "issuer": issuers[invoice.business_id],
+            "issuer": frozen[invoice.business_id],
             "sent_at": now,
             "paid_at": None if invoice.total_minor else now,
         }
@@ -212,19 +212,6 @@ def open_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
         )
     lifecycle.change(session, actor, changes, event=EventKind.SENT, action=Permission.INVOICE_SEND, now=now)
     return invoices
-
-
-def issuer_of(business: Business) -> dict[str, Any]:
-    """What a document says of us; frozen into the invoice when it is sent."""
-    return {
-        "name": business.name,
-        "address": business.address,
-        "email": business.email,
-        "phone": business.phone,
-        "tax_id": business.tax_id,
-        "bank_details": business.bank_details,
-        "footer": business.invoice_footer,
-    }
 
 
 def _create(

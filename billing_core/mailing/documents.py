@@ -13,11 +13,12 @@ from billing_core.customers import queries as customers
 from billing_core.customers.queries import visible_to
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
+from billing_core.invoices import issuers
 from billing_core.invoices.documents import document
 from billing_core.invoices.models import CreditNote
 from billing_core.mailing import letters, mails
 from billing_core.mailing.default_texts import Wording
-from billing_core.mailing.letters import Letter, Sender
+from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind
 from billing_core.outbox import queries as outbox_queries
 from billing_core.outbox import service as outbox
@@ -63,7 +64,7 @@ def send_credit_note(
         to=mails.address(prepared.to if to is None else to),
         customer_id=note.customer_id,
         letter=_changed(prepared.letter, letters.credit_note_values(said), subject, body),
-        sender=Sender(said.issuer.name, said.issuer.email),
+        sender=said.issuer,
         attachments=[["credit_note_pdf", note.id]],
         name=mails.key(before, note.public_id),
     )
@@ -106,7 +107,7 @@ def send_statement(
         to=mails.address(prepared.to if to is None else to),
         customer_id=customer.id,
         letter=_changed(prepared.letter, values, subject, body),
-        sender=Sender(business.name, business.email),
+        sender=issuers.of_business(business),
         attachments=[["statement_pdf", _plain(known)]],
         name=mails.key(before, customer.public_id),
     )

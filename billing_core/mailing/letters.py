@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
 from billing_core.dates import Period
+from billing_core.invoices import issuers
 from billing_core.invoices.documents.document import CreditNoteDocument
+from billing_core.invoices.issuers import Issuer
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
 from billing_core.languages.available import nearest
@@ -37,14 +39,6 @@ class Letter:
     html: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Which of our businesses writes; ``email`` is where replies go, or empty."""
-
-    name: str
-    email: str
-
-
 class Wordings:
     """The businesses' own words where they have some, else ours."""
 
@@ -62,18 +56,15 @@ def wordings(session: Session, business_ids: Collection[int]) -> Wordings:
     return Wordings({(row.business_id, row.kind, row.language): Wording(row.subject, row.body) for row in rows})
 
 
-def senders(session: Session, invoices: Collection[InvoiceView]) -> dict[int, Sender]:
+def senders(session: Session, invoices: Collection[InvoiceView]) -> dict[int, Issuer]:
     """Who sends each invoice, by its id: as frozen into it, or the business as it is now."""
-    wanted = {invoice.business_id for invoice in invoices if invoice.issuer is None}
-    columns = (Business.id, Business.name, Business.email)
-    current = {row.id: row for row in session.execute(select(*columns).where(Business.id.in_(wanted)))}
-    found = {}
-    for invoice in invoices:
-        if invoice.issuer is None:
-            found[invoice.id] = Sender(current[invoice.business_id].name, current[invoice.business_id].email)
-        else:
-            found[invoice.id] = Sender(invoice.issuer.get("name") or "", invoice.issuer.get("email") or "")
-    return found
+    of_drafts = {invoice.business_id for invoice in invoices if invoice.issuer is None}
+    businesses = session.scalars(select(Business).where(Business.id.in_(of_drafts)))
+    current = {business.id: issuers.of_business(business) for business in businesses}
+    return {
+        invoice.id: current[invoice.business_id] if invoice.issuer is None else issuers.frozen(invoice.issuer)
+        for invoice in invoices
+    }
 
 
 def invoice_link(token: str) -> str:
@@ -81,7 +72,7 @@ def invoice_link(token: str) -> str:
     return f"{settings().address}/i/{token}"
 
 
-def invoice_values(invoice: InvoiceView, sender: Sender, *, today: date) -> dict[str, Any]:
+def invoice_values(invoice: InvoiceView, sender: Issuer, *, today: date) -> dict[str, Any]:
     """What mails about an invoice can say."""
     words = writing(invoice.language)
     draft = invoice.state is InvoiceState.DRAFT

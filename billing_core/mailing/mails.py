@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from billing_core.errors import Invalid
-from billing_core.mailing.letters import Letter, Sender
+from billing_core.invoices.issuers import Issuer
+from billing_core.mailing.letters import Letter
 from billing_core.mailing.models import MailKind
 from billing_core.outbox.queries import Earlier
 from billing_core.outbox.service import Message
@@ -30,7 +31,7 @@ def mail(
     to: str,
     customer_id: int,
     letter: Letter,
-    sender: Sender,
+    sender: Issuer,
     attachments: Sequence[Sequence[Any]],
     name: str,
 ) -> Message:

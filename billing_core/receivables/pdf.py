@@ -6,10 +6,12 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
+from billing_core.businesses import queries as businesses
 from billing_core.customers import queries as customers
 from billing_core.identity import Actor
+from billing_core.invoices import issuers
 from billing_core.invoices.content.content import postal_address
-from billing_core.invoices.documents.document import Recipient, issuer_of
+from billing_core.invoices.documents.document import Recipient
 from billing_core.invoices.documents.pdf_letter import Letter
 from billing_core.invoices.documents.pdf_sheets import Column
 from billing_core.invoices.documents.presentation import Sum
@@ -36,11 +38,13 @@ def statement_pdf(session: Session, actor: Actor, wanted: Wanted) -> bytes:
     found = statement(session, actor, wanted)
     customer = customers.one(session, actor, wanted.customer_id)
     recipient = Recipient(customer.name, postal_address(customer), customer.email, customer.tax_id)
+    business_id = wanted.business_id or customer.business_id
+    issuer = issuers.of_business(businesses.one(session, business_id))
     words = writing(customer.language)
     name = words.gettext("Statement of account")
     letter = Letter(
         words,
-        issuer_of(session, wanted.business_id or customer.business_id),
+        issuers.with_logo(session, issuer, business_id),
         running=f"{name} · {customer.name}",
         mark=None,
         made_at=datetime.combine(wanted.period.end, time(), UTC),

@@ -8,8 +8,9 @@ from decimal import Decimal
 from pypdf import PdfReader
 
 from billing_core.invoices.content.totals import Line, totals
-from billing_core.invoices.documents.document import DocumentLine, InvoiceDocument, Issuer, Recipient
+from billing_core.invoices.documents.document import DocumentLine, InvoiceDocument, Recipient
 from billing_core.invoices.documents.pdf import invoice_pdf
+from billing_core.invoices.issuers import Issuer
 from billing_core.invoices.models import InvoiceState
 
 ISSUER = Issuer(

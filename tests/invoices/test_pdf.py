@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from billing_core.invoices.documents.document import Issuer, Recipient
+from billing_core.invoices.documents.document import Recipient
 from billing_core.invoices.documents.pdf import _qr_bars, invoice_pdf
+from billing_core.invoices.issuers import Issuer
 from billing_core.invoices.models import InvoiceState
 from tests.invoices.documents import ISSUER, a_document, a_line, pages, reader, text
 

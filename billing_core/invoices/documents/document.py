@@ -12,25 +12,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing_core.businesses.models import Business, BusinessLogo
 from billing_core.errors import NotFound
+from billing_core.invoices import issuers
 from billing_core.invoices.content.totals import Line, TaxRow, Totals, totals
+from billing_core.invoices.issuers import Issuer
 from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem, InvoiceState
 from billing_core.invoices.payment_links import active_token
-
-
-@dataclass(frozen=True, slots=True)
-class Issuer:
-    """Who sends the document, as it was when the document was sent. ``logo`` is a PNG or JPEG."""
-
-    name: str
-    address: str = ""
-    email: str = ""
-    phone: str = ""
-    tax_id: str = ""
-    bank_details: str = ""
-    footer: str = ""
-    logo: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,28 +229,4 @@ def _payment_url(session: Session, invoice: Invoice, address: str) -> str | None
 
 
 def _issuer(session: Session, invoice: Invoice) -> Issuer:
-    """The copy that was frozen with the number; a draft has none yet."""
-    if invoice.issuer is None:
-        return issuer_of(session, invoice.business_id)
-    names = ("name", "address", "email", "phone", "tax_id", "bank_details", "footer")
-    frozen = {name: invoice.issuer.get(name) or "" for name in names}
-    return Issuer(**frozen, logo=_logo(session, invoice.business_id))
-
-
-def issuer_of(session: Session, business_id: int) -> Issuer:
-    """A business as it is called today."""
-    business = session.get_one(Business, business_id)
-    return Issuer(
-        name=business.name,
-        address=business.address,
-        email=business.email,
-        phone=business.phone,
-        tax_id=business.tax_id,
-        bank_details=business.bank_details,
-        footer=business.invoice_footer,
-        logo=_logo(session, business_id),
-    )
-
-
-def _logo(session: Session, business_id: int) -> bytes | None:
-    return session.scalar(select(BusinessLogo.content).where(BusinessLogo.business_id == business_id))
+    return issuers.with_logo(session, issuers.of_invoice(session, invoice), invoice.business_id)

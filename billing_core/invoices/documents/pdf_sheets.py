@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from billing_core.invoices.documents.document import Issuer
+from billing_core.invoices.issuers import Issuer
 from billing_core.languages.formats import Writing
 from billing_core.pdf_layout import text as pdf_layout_text
 from billing_core.pdf_layout.page import FAINT, INK, MUTED, TINT, Color, Paper

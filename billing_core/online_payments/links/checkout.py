@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from billing_core.errors import NotFound
-from billing_core.invoices.documents import document
+from billing_core.invoices import issuers
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 from billing_core.online_payments.gateway import Charge
@@ -53,7 +53,6 @@ def by_token(session: Session, token: str, *, mode: Mode, now: datetime) -> Chec
     if row is None:
         raise NotFound("There is no such payment link")
     link, invoice = row
-    frozen = invoice.issuer or {}
     return Checkout(
         link_id=link.id,
         step=_step(session, link, mode, now),
@@ -63,7 +62,7 @@ def by_token(session: Session, token: str, *, mode: Mode, now: datetime) -> Chec
         number=invoice.number or "",
         invoice_token=invoice.token,
         language=invoice.language,
-        issuer=frozen.get("name") or document.issuer_of(session, invoice.business_id).name,
+        issuer=issuers.of_invoice(session, invoice).name,
     )
 
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from billing_core.businesses import models
-from billing_core.invoices import issuing
+from billing_core.invoices import issuers
 from billing_core.web.api.access import CurrentCaller, Reading
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.invoices.responses import refusals
@@ -53,7 +53,7 @@ class BusinessList(TypedDict):
 @router.get("", response_model=BusinessList, responses=refusals(), summary="List the businesses")
 def list_businesses(caller: CurrentCaller, session: Reading) -> Response:
     """All of them, there are a handful; a caller of one customer sees those that bill it."""
-    businesses = issuing.businesses(session, caller.actor)
+    businesses = issuers.visible(session, caller.actor)
     answer: BusinessList = {"businesses": [_answer(business) for business in businesses], "count": len(businesses)}
     return ExactJSON(answer)
 

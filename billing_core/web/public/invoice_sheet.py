@@ -8,8 +8,9 @@ from typing import Final
 from babel.core import negotiate_locale
 
 from billing_core.invoices.documents import presentation
-from billing_core.invoices.documents.document import InvoiceDocument, Issuer, Recipient
+from billing_core.invoices.documents.document import InvoiceDocument, Recipient
 from billing_core.invoices.documents.presentation import Sum
+from billing_core.invoices.issuers import Issuer
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.rows import InvoiceView
 from billing_core.languages.available import SOURCE_LANGUAGE, languages

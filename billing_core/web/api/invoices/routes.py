@@ -15,7 +15,7 @@ from billing_core.businesses import queries as businesses
 from billing_core.dates import day_in, utc_now
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity import Actor
-from billing_core.invoices import by_email, issuing, queries
+from billing_core.invoices import by_email, issuers, queries
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.lists import keyset
 from billing_core.invoices.rows import InvoiceView
@@ -63,7 +63,7 @@ def list_invoices(
     """The newest first; the `Link` header leads to those that follow."""
     # Opened here: as a dependency it would change threads twice, which takes longer than the list.
     with runtime.sessions()() as session:
-        business = issuing.business(session, caller.actor, business_id)
+        business = issuers.one(session, caller.actor, business_id)
         today = day_in(business.time_zone, utc_now())
         rows = keyset.page(
             session, caller.actor, business.id, status=status, after=starting_after, today=today, limit=limit + 1

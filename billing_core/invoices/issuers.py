@@ -1,0 +1,91 @@
+"""Who issues invoices: our businesses as documents name them, and which of them somebody may know of."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session
+
+from billing_core.businesses import queries
+from billing_core.businesses.models import Business, BusinessLogo
+from billing_core.businesses.queries import BusinessRef
+from billing_core.customers.models import Customer
+from billing_core.errors import NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import Invoice
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """A business as a document names it. ``logo`` is a PNG or JPEG."""
+
+    name: str
+    address: str = ""
+    email: str = ""
+    phone: str = ""
+    tax_id: str = ""
+    bank_details: str = ""
+    footer: str = ""
+    logo: bytes | None = None
+
+
+# Frozen into an invoice when it is sent: all but the logo.
+_FROZEN = tuple(field.name for field in fields(Issuer) if field.name != "logo")
+
+
+def of_business(business: Business) -> Issuer:
+    """A business as it is called today, without its logo."""
+    return Issuer(
+        name=business.name,
+        address=business.address,
+        email=business.email,
+        phone=business.phone,
+        tax_id=business.tax_id,
+        bank_details=business.bank_details,
+        footer=business.invoice_footer,
+    )
+
+
+def freeze(business: Business) -> dict[str, Any]:
+    """What an invoice keeps of its issuer when it is sent."""
+    facts = asdict(of_business(business))
+    return {name: facts[name] for name in _FROZEN}
+
+
+def frozen(facts: Mapping[str, Any]) -> Issuer:
+    """The issuer of a sent invoice, from what ``freeze`` made; older ones lack a field."""
+    texts: dict[str, Any] = {name: facts.get(name) or "" for name in _FROZEN}
+    return Issuer(**texts)
+
+
+def of_invoice(session: Session, invoice: Invoice) -> Issuer:
+    """As frozen into the invoice, or the business as it is today where it is a draft; without the logo."""
+    if invoice.issuer is None:
+        return of_business(queries.one(session, invoice.business_id))
+    return frozen(invoice.issuer)
+
+
+def with_logo(session: Session, issuer: Issuer, business_id: int) -> Issuer:
+    logo = session.scalar(select(BusinessLogo.content).where(BusinessLogo.business_id == business_id))
+    return replace(issuer, logo=logo)
+
+
+def visible(session: Session, actor: Actor) -> list[Business]:
+    """All of them, the first one first; for somebody of one customer those alone that bill this customer."""
+    actor.require(Permission.INVOICE_READ)
+    if actor.customer_id is None:
+        return queries.every(session)
+    bills = or_(
+        exists().where(Customer.id == actor.customer_id, Customer.business_id == Business.id),
+        exists().where(Invoice.customer_id == actor.customer_id, Invoice.business_id == Business.id),
+    )
+    return list(session.scalars(select(Business).where(bills).order_by(Business.id)))
+
+
+def one(session: Session, actor: Actor, public_id: str) -> BusinessRef:
+    """One of them by the id that programs know; NotFound where there is none or this actor may not know of it."""
+    ref = queries.ref(session, public_id)
+    if actor.customer_id is not None and ref.id not in {business.id for business in visible(session, actor)}:
+        raise NotFound(f"There is no business {public_id}")
+    return ref
