@@ -15,8 +15,7 @@ from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
-from billing_core.imports import service
-from billing_core.imports.kind import Kind
+from billing_core.imports import Kind, service
 
 LINES = 1_000_000
 LINES_PER_ORDER = 4

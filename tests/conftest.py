@@ -13,20 +13,33 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import hypothesis
 import pytest
-from hypothesis import settings
 from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
+from billing_core.settings import settings
 from tests.postgres import EmptiedDatabase, address_of, administer
 
 _numbers = itertools.count()
 
 # Everywhere else Hypothesis looks for new examples on each run; what must pass to land is the same every time.
-settings.register_profile("default", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_dir(tmp_path_factory) -> Iterator[Path]:
+    """A data folder with a secret, as a product that has been started has. The project's own stays as it is."""
+    folder = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BILLING_DATA_DIR", str(folder))
+        settings.cache_clear()
+        settings().signing_key()
+        yield folder
+    settings.cache_clear()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

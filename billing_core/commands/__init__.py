@@ -1,4 +1,4 @@
-"""The command line: one file a topic, each with ``register(subcommands)``.
+"""The command line: ``arguments`` declares every command; one file a topic carries them out.
 
 A command is a function of the parsed arguments that returns an ``Answer``. It acts as the system, opens its own
 unit of work, and raises a BillingError to refuse.

@@ -1,12 +1,11 @@
 """``backup``, ``restore`` and ``move``: every row into another database, proven before it counts."""
 
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import Connection, Engine, func, make_url, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -22,12 +21,6 @@ from billing_core.errors import Conflict, Invalid, UpstreamFailed
 from billing_core.identity import SYSTEM
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.settings import settings
-
-_MOVE: Final = (
-    "Copy the database in use into another, empty one: from SQLite to PostgreSQL, or back. Stop the product and its "
-    "workers before: while it is copied nobody else can write, and what is written afterwards is not in the new one."
-)
-_RESTORE: Final = "Fill the empty database in use from a backup. Nothing is overwritten, and nobody is signed in by it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +43,7 @@ class _Copied:
         return Answer({**kept, "revision": migrate.head()}, "\n".join(told), refused=bool(self.wrong))
 
 
-def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
-    backup = subcommands.add_parser("backup", help="write everything into one file, while the product runs")
-    backup.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="a new file; unless given, one in the data folder’s backups/"
-    )
-    backup.set_defaults(run=_backup)
-    restore = subcommands.add_parser(
-        "restore", help="fill the empty database in use from a backup", description=_RESTORE
-    )
-    restore.add_argument("file", type=Path, metavar="FILE", help="a backup of this version or of an older one")
-    restore.set_defaults(run=_restore)
-    move = subcommands.add_parser("move", help="copy everything into another database", description=_MOVE)
-    move.add_argument(
-        "url", metavar="URL", help="the other database, as in BILLING_DATABASE_URL; “-” reads it from stdin"
-    )
-    move.set_defaults(run=_move)
-
-
-def _backup(arguments: Namespace) -> Answer:
+def backup(arguments: Namespace) -> Answer:
     engine = runtime.sessions().engine
     _refuse_outdated(engine)
     file = arguments.output or _next_file()
@@ -81,7 +56,7 @@ def _backup(arguments: Namespace) -> Answer:
     )
 
 
-def _restore(arguments: Namespace) -> Answer:
+def restore(arguments: Namespace) -> Answer:
     engine = runtime.sessions().engine
     with backup_files.opened(arguments.file, settings().data_dir) as backup:
         copied = _copied(backup, engine, noted=("database.restore", arguments.file.name))
@@ -106,7 +81,7 @@ def _restore(arguments: Namespace) -> Answer:
     return copied.answer(data, *lines)
 
 
-def _move(arguments: Namespace) -> Answer:
+def move(arguments: Namespace) -> Answer:
     source = runtime.sessions().engine
     _refuse_outdated(source)
     with _other(sys.stdin.readline().strip() if arguments.url == "-" else arguments.url) as target:

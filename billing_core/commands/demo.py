@@ -1,6 +1,6 @@
 """``demo``: fill an empty database with the demo company and print who may sign in."""
 
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import Namespace
 
 from billing_core import demo, runtime
 from billing_core.businesses.queries import default_business
@@ -11,12 +11,7 @@ from billing_core.identity import SYSTEM
 from billing_core.settings import settings
 
 
-def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
-    command = subcommands.add_parser("demo", help="fill an empty database with a demo company and three accounts")
-    command.set_defaults(run=_demo)
-
-
-def _demo(_arguments: Namespace) -> Answer:
+def fill(_arguments: Namespace) -> Answer:
     now = utc_now()
     migrate.upgrade(runtime.sessions().engine)
     accounts = demo.new_accounts()

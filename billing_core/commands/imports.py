@@ -3,7 +3,7 @@
 import shutil
 import sys
 import tempfile
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,30 +15,14 @@ from billing_core.commands import Answer
 from billing_core.dates import utc_now
 from billing_core.errors import NotFound
 from billing_core.identity import SYSTEM
-from billing_core.imports import service
-from billing_core.imports.kind import Kind
+from billing_core.imports import Kind, service
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import read_changes
 
 FIRST_REASONS = 10
 
 
-def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
-    command = subcommands.add_parser("import", help="take in a CSV file, all or nothing")
-    command.add_argument("kind", choices=[kind.value for kind in Kind], metavar="KIND", help=", ".join(Kind))
-    command.add_argument("file", type=Path, metavar="FILE", help="UTF-8, with comma, semicolon or tab")
-    command.add_argument(
-        "--map",
-        action="append",
-        default=[],
-        metavar="field=column",
-        help="where a field's values stand; field==VALUE gives every row that value; field= leaves it out",
-    )
-    command.add_argument("--dry-run", action="store_true", help="only say what the import would do")
-    command.set_defaults(run=_import)
-
-
-def _import(arguments: Namespace) -> Answer:
+def import_file(arguments: Namespace) -> Answer:
     kind = Kind(arguments.kind)
     changes = read_changes(DEFINITIONS[kind], arguments.map)
     take_in = service.check if arguments.dry_run else service.apply

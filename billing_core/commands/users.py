@@ -1,7 +1,7 @@
 """``user add``: a person who may sign in, without the browser."""
 
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import Namespace
 
 from billing_core import runtime
 from billing_core.commands import Answer
@@ -12,20 +12,7 @@ from billing_core.people import service
 from billing_core.settings import settings
 
 
-def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
-    user = subcommands.add_parser("user", help="people who may sign in")
-    verbs = user.add_subparsers(dest="verb", required=True, metavar="VERB")
-    add = verbs.add_parser("add", help="add a person; prints the link with which they choose a password")
-    add.add_argument("email", metavar="EMAIL")
-    add.add_argument("--role", required=True, choices=[role.value for role in Role])
-    add.add_argument("--name", help="how they are shown; the address's first part unless given")
-    add.add_argument(
-        "--password-stdin", action="store_true", help="read their password from the first line of stdin; no link then"
-    )
-    add.set_defaults(run=_add)
-
-
-def _add(arguments: Namespace) -> Answer:
+def add(arguments: Namespace) -> Answer:
     email, name = service.checked(email=arguments.email, name=arguments.name or arguments.email.partition("@")[0])
     role, now = Role(arguments.role), utc_now()
     if arguments.password_stdin:

@@ -1,6 +1,6 @@
 """``verify``: prove that the ledger is whole, and that every stored total agrees with what it was made from."""
 
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import Namespace
 
 from sqlalchemy.orm import Session
 
@@ -15,14 +15,7 @@ from billing_core.receivables import verification as receivables
 from billing_core.reports import verification as reports
 
 
-def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
-    command = subcommands.add_parser(
-        "verify", help="prove the ledger, and that every stored total agrees with its rows"
-    )
-    command.set_defaults(run=_verify)
-
-
-def _verify(_arguments: Namespace) -> Answer:
+def verify(_arguments: Namespace) -> Answer:
     with runtime.sessions()() as session:
         if session.get_bind().dialect.name == "postgresql":
             # All checks look at one moment; on SQLite every transaction does.

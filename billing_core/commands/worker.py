@@ -3,38 +3,24 @@
 import asyncio
 import signal
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import Namespace
 from contextlib import nullcontext, redirect_stdout
-from typing import Final
 
 from sqlalchemy import select
 
-from billing_core import jobs, logs, runtime
+from billing_core import logs, runtime
 from billing_core.commands import Answer
 from billing_core.database import migrate
 from billing_core.errors import Conflict
 from billing_core.invoices.payment_links import PaymentLink
+from billing_core.jobs import engine
 from billing_core.online_payments import configured as online_payments_configured
 from billing_core.online_payments.links.expiry import TRIALS
 from billing_core.settings import settings
 from billing_core.web.api import event_payloads, exact_json
 
-_DESCRIPTION: Final = (
-    "Deliver mails, tell subscribers and gateways, apply incoming webhooks, remind and seal the ledger, until SIGTERM "
-    "or Ctrl-C. The product does all of that by itself; any number of workers may help it, and nothing is done twice. "
-    "Bill runs stay with the process that began them. On other machines workers need a PostgreSQL, and the product's "
-    "settings, its secret among them."
-)
 
-
-def register(subcommands: "_SubParsersAction[ArgumentParser]") -> None:
-    command = subcommands.add_parser(
-        "worker", help="run the background jobs without the dashboard", description=_DESCRIPTION
-    )
-    command.set_defaults(run=_worker)
-
-
-def _worker(arguments: Namespace) -> Answer:
+def work(arguments: Namespace) -> Answer:
     if not migrate.is_current(runtime.sessions().engine):
         raise Conflict("The database is not up to date: run “python -m billing_core migrate” first")
     _refuse_without_secret()
@@ -70,6 +56,6 @@ async def _until_told_to_end() -> None:
     told = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, told.set)
-    async with jobs.lifespan(event_payloads.rendered, exact_json.written, beside=True):
+    async with engine.lifespan(event_payloads.rendered, exact_json.written, beside=True):
         print("\n  A worker runs. End it with Ctrl-C.\n", flush=True)  # noqa: T201  # the person at the terminal
         await told.wait()

@@ -1,0 +1,14 @@
+"""CSV files come in: staged, checked and merged, all or nothing."""
+
+import enum
+
+
+class Kind(enum.StrEnum):
+    """In the order in which files depend on each other."""
+
+    CUSTOMERS = "customers"
+    SERVICES = "services"
+    PRODUCTS = "products"
+    RATES = "rates"
+    ORDERS = "orders"
+    ORDER_ITEMS = "order-items"

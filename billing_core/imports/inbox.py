@@ -22,9 +22,9 @@ from sqlalchemy.orm import Session
 from billing_core.database import Sessions
 from billing_core.errors import BillingError, Invalid, NotFound
 from billing_core.identity import Actor, Permission
+from billing_core.imports import Kind, service, source
 from billing_core.imports import mapping as mappings
-from billing_core.imports import service, source
-from billing_core.imports.kind import Definition, Kind
+from billing_core.imports.kind import Definition
 from billing_core.imports.kinds.registry import DEFINITIONS, guess_kind
 from billing_core.imports.mapping import Mapping, Origin
 

@@ -1,6 +1,5 @@
 """What a kind of import is: its columns, and how a staged row finds its place in our tables."""
 
-import enum
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -14,20 +13,9 @@ from sqlalchemy.types import TypeEngine
 
 from billing_core.database import Base
 from billing_core.errors import Invalid
-from billing_core.imports import cells
+from billing_core.imports import Kind, cells
 
 EVERY_CUSTOMER = "*"
-
-
-class Kind(enum.StrEnum):
-    """In the order in which files depend on each other."""
-
-    CUSTOMERS = "customers"
-    SERVICES = "services"
-    PRODUCTS = "products"
-    RATES = "rates"
-    ORDERS = "orders"
-    ORDER_ITEMS = "order-items"
 
 
 @dataclass(frozen=True, slots=True)

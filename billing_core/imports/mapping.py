@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.errors import Invalid
-from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Kind
+from billing_core.imports import Kind
+from billing_core.imports.kind import EVERY_CUSTOMER, Definition
 from billing_core.imports.models import ColumnMapping
 from billing_core.imports.source import Layout
 

@@ -21,9 +21,9 @@ from billing_core.businesses.queries import default_business
 from billing_core.database import Sessions, turns
 from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
+from billing_core.imports import Kind, merging, rejections, source, staging
 from billing_core.imports import mapping as mappings
-from billing_core.imports import merging, rejections, source, staging
-from billing_core.imports.kind import Definition, Kind, Setting, Staged
+from billing_core.imports.kind import Definition, Setting, Staged
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import Mapping, Origin
 from billing_core.imports.models import ImportRun

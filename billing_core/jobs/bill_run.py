@@ -1,15 +1,12 @@
 """The bill run as a durable workflow: one step is one customer is one transaction."""
 
-import secrets
 import threading
-import time
 
 import structlog
 from dbos import DBOS, SetWorkflowID
 
 from billing_core import runtime
-from billing_core.dates import utc_now
-from billing_core.errors import BillingError
+from billing_core.jobs import bill_run_work
 from billing_core.reports.runs import steps
 
 log = structlog.get_logger()
@@ -48,13 +45,6 @@ def begin_unfinished() -> None:
         begin(run_id)
 
 
-def run_here(run_id: int) -> None:
-    """Work the run off before returning, for a command; the process needs no DBOS."""
-    while bill_next(run_id):
-        pass
-    _finish(run_id)
-
-
 @DBOS.workflow()
 def work_off(run_id: int) -> None:
     """Returns early where the process is about to end; the next one begins what is left as another attempt."""
@@ -64,44 +54,9 @@ def work_off(run_id: int) -> None:
             return
 
 
-def bill_next(run_id: int) -> bool:
-    """Bill whoever is next; False where nobody waits. A failure is noted with its reason, and the run goes on."""
-    sessions = runtime.sessions()
-    with sessions() as session:
-        customer_id = steps.next_waiting(session, run_id)
-    if customer_id is None:
-        return False
-    began = time.monotonic()
-    try:
-        with sessions.begin() as session:
-            steps.bill(session, run_id, customer_id, now=utc_now())
-            steps.note_duration(session, run_id, customer_id, _milliseconds_since(began))
-    except BillingError as refusal:
-        reason = str(refusal)
-    except Exception:  # the edge of the job: a bug at one customer must not cost the others theirs
-        reference = secrets.token_hex(4)
-        log.exception("bill_run_failed", run_id=run_id, customer_id=customer_id, reference=reference)
-        reason = f"Something went wrong on our side. Reference {reference}"
-    else:
-        return True
-    with sessions.begin() as session:
-        steps.note_failure(session, run_id, customer_id, reason, now=utc_now())
-        steps.note_duration(session, run_id, customer_id, _milliseconds_since(began))
-    return True
-
-
-def _finish(run_id: int) -> None:
-    with runtime.sessions().begin() as session:
-        steps.finish(session, run_id, now=utc_now())
-
-
-_bill_next_step = DBOS.step(name="bill_next")(bill_next)
-_finish_step = DBOS.step(name="finish")(_finish)
+_bill_next_step = DBOS.step(name="bill_next")(bill_run_work.bill_next)
+_finish_step = DBOS.step(name="finish")(bill_run_work.finish)
 
 
 def _name(run_id: int, attempt: int) -> str:
     return f"report-run-{run_id}-{attempt}"
-
-
-def _milliseconds_since(began: float) -> int:
-    return int((time.monotonic() - began) * 1000)

@@ -10,7 +10,7 @@ from billing_core.money import decimal_places
 from billing_core.payments import queries
 from billing_core.payments.queries import PaymentFilter, PaymentRow
 from billing_core.reports.exports import rows
-from billing_core.reports.exports.files import Download, csv_list
+from billing_core.reports.exports.formats import Download, csv_list
 from billing_core.reports.exports.json import instant
 from billing_core.reports.exports.rows import scaled
 

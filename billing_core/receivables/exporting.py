@@ -16,7 +16,7 @@ from billing_core.receivables import ageing, statement
 from billing_core.receivables.pdf import statement_pdf
 from billing_core.receivables.statement import StatementRow, Wanted
 from billing_core.reports.exports import rows
-from billing_core.reports.exports.files import MEDIA_TYPES, Download, Format, csv_list
+from billing_core.reports.exports.formats import MEDIA_TYPES, Download, Format, csv_list
 
 STATEMENT_COLUMNS = ("date", "what", "document", "reference", "due_date", "currency", "charge", "credit", "balance")
 AGEING_COLUMNS = ("customer_id", "customer_name", "currency", "invoices", *(b.key for b in ageing.BUCKETS), "total")

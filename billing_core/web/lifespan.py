@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from billing_core import jobs, logs, runtime
+from billing_core import logs, runtime
 from billing_core.database import migrate
+from billing_core.jobs import engine
 from billing_core.settings import settings
 from billing_core.web import activity
 from billing_core.web.accounts import set_up
@@ -21,7 +22,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     print(_greeting(set_up_address), flush=True)  # noqa: T201  # the person at the terminal reads this
     writing = asyncio.create_task(activity.keep_writing())
     try:
-        async with jobs.lifespan(event_payloads.rendered, exact_json.written):
+        async with engine.lifespan(event_payloads.rendered, exact_json.written):
             yield
     finally:
         writing.cancel()

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from billing_core import runtime
-from billing_core.reports.exports.files import Download
+from billing_core.reports.exports.formats import Download
 
 # Fewer chunks than these are sent at once: each chunk of a stream costs a change of threads.
 _AT_ONCE = 5

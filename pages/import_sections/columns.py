@@ -3,9 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from billing_core.imports import inbox
+from billing_core.imports import Kind, inbox
 from billing_core.imports.inbox import Received
-from billing_core.imports.kind import EVERY_CUSTOMER, Field, Kind
+from billing_core.imports.kind import EVERY_CUSTOMER, Field
 from billing_core.imports.mapping import Fixed, FromColumn, Origin
 from pages.ui.text import md
 

@@ -9,9 +9,8 @@ from billing_core.database import Sessions
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor
-from billing_core.imports import inbox
+from billing_core.imports import Kind, inbox
 from billing_core.imports.inbox import Received, State
-from billing_core.imports.kind import Kind
 from billing_core.imports.kinds.registry import DEFINITIONS
 from pages.import_sections import columns, results
 from pages.ui import formats

@@ -4,8 +4,7 @@ import streamlit as st
 
 from billing_core.businesses.queries import default_business
 from billing_core.identity import Actor
-from billing_core.imports import queries
-from billing_core.imports.kind import Kind
+from billing_core.imports import Kind, queries
 from billing_core.imports.kinds.registry import DEFINITIONS
 from pages.ui import tables
 from pages.ui.context import reading

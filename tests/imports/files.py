@@ -4,8 +4,7 @@ import io
 
 from sqlalchemy import func, select
 
-from billing_core.imports import service
-from billing_core.imports.kind import Kind
+from billing_core.imports import Kind, service
 from billing_core.imports.kinds.registry import DEFINITIONS
 from billing_core.imports.mapping import read_changes
 from billing_core.imports.service import Outcome

@@ -3,8 +3,7 @@
 import pytest
 
 from billing_core.errors import Invalid
-from billing_core.imports import mapping
-from billing_core.imports.kind import Kind
+from billing_core.imports import Kind, mapping
 from billing_core.imports.kinds.registry import DEFINITIONS, guess_kind
 from billing_core.imports.mapping import Fixed, FromColumn
 from billing_core.imports.source import Layout

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 
-from billing_core import jobs
+from billing_core.jobs import engine
 from billing_core.reports.runs import steps
 
 note_duration = steps.note_duration
@@ -20,5 +20,5 @@ def note_or_die(*arguments):
 
 
 steps.note_duration = note_or_die
-jobs.start()
+engine.start()
 threading.Event().wait(60)

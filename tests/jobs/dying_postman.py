@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 
-from billing_core import jobs
+from billing_core.jobs import engine
 from billing_core.outbox import smtp
 
 send = smtp.send
@@ -25,5 +25,5 @@ def send_or_die(*arguments, **facts):
 
 
 smtp.send = send_or_die
-jobs.start()
+engine.start()
 threading.Event().wait(60)

@@ -10,11 +10,11 @@ import pytest
 from dbos import DBOS
 from sqlalchemy import func, select
 
-from billing_core import jobs, runtime
+from billing_core import runtime
 from billing_core.dates import Period
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
-from billing_core.jobs import bill_run
+from billing_core.jobs import bill_run, bill_run_work, engine
 from billing_core.reports import verification
 from billing_core.reports.models import BillingReport, ReportRun, RunOutcome
 from billing_core.reports.runs import planning, steps
@@ -55,7 +55,7 @@ def finished(run_id, attempt=1) -> None:
 
 def test_a_run_over_everybody_bills_those_who_have_orders(sessions, company):
     run_id = planned(sessions)
-    bill_run.run_here(run_id)
+    bill_run_work.run_here(run_id)
 
     done = progress(sessions, run_id)
 
@@ -66,14 +66,14 @@ def test_a_run_over_everybody_bills_those_who_have_orders(sessions, company):
 def test_a_second_run_finds_nothing_changed(sessions, company):
     for expected in ((5, 0), (0, 5)):
         run_id = planned(sessions)
-        bill_run.run_here(run_id)
+        bill_run_work.run_here(run_id)
         done = progress(sessions, run_id)
         assert (done.created, done.unchanged) == expected
 
 
 def test_a_run_over_some_customers_takes_them_as_they_are(sessions, company):
     run_id = planned(sessions, [company[0], company[5]])
-    bill_run.run_here(run_id)
+    bill_run_work.run_here(run_id)
     assert reports_per_customer(sessions) == {company[0]: 1, company[5]: 1}
 
 
@@ -94,7 +94,7 @@ def test_a_failure_names_its_reason_and_the_others_are_billed(sessions, company,
     real = steps.service.generate
     monkeypatch.setattr(steps.service, "generate", generate)
     run_id = planned(sessions)
-    bill_run.run_here(run_id)
+    bill_run_work.run_here(run_id)
 
     with sessions() as session:
         failed = runs_progress.items(session, SYSTEM, run_id, outcome=RunOutcome.FAILED)
@@ -105,23 +105,23 @@ def test_a_failure_names_its_reason_and_the_others_are_billed(sessions, company,
     monkeypatch.setattr(steps.service, "generate", real)
     with sessions.begin() as session:
         planning.resume(session, SYSTEM, run_id, now=LATER)
-    bill_run.run_here(run_id)
+    bill_run_work.run_here(run_id)
     assert (progress(sessions, run_id).created, progress(sessions, run_id).failed) == (5, 0)
 
 
 def test_a_cancelled_run_stops_and_can_be_resumed(sessions, company):
     run_id = planned(sessions)
-    assert bill_run.bill_next(run_id)
+    assert bill_run_work.bill_next(run_id)
     with sessions.begin() as session:
         planning.cancel(session, SYSTEM, run_id, now=NOW)
-    assert not bill_run.bill_next(run_id)
+    assert not bill_run_work.bill_next(run_id)
     assert (progress(sessions, run_id).done, progress(sessions, run_id).running) == (1, False)
     with pytest.raises(Conflict), sessions.begin() as session:
         planning.cancel(session, SYSTEM, run_id, now=NOW)
 
     with sessions.begin() as session:
         planning.resume(session, SYSTEM, run_id, now=LATER)
-    bill_run.run_here(run_id)
+    bill_run_work.run_here(run_id)
 
     assert (progress(sessions, run_id).created, progress(sessions, run_id).running) == (5, False)
     with sessions.begin() as session:
@@ -157,7 +157,7 @@ def test_refusals(sessions, company):
 def test_somebody_bound_to_one_customer_runs_and_sees_that_one_alone(sessions, company):
     bound = actor_with(Role.MANAGER, user_id=5, name="Mia", customer_id=company[1])
     everybody, mine = planned(sessions), planned(sessions, actor=bound)
-    bill_run.run_here(mine)
+    bill_run_work.run_here(mine)
 
     assert reports_per_customer(sessions) == {company[1]: 1}
     assert progress(sessions, mine, bound).total == 1
@@ -168,7 +168,7 @@ def test_somebody_bound_to_one_customer_runs_and_sees_that_one_alone(sessions, c
 
 
 def test_a_run_goes_on_in_the_background(sessions, company):
-    jobs.start()
+    engine.start()
     try:
         run_id = planned(sessions)
         bill_run.begin(run_id)
@@ -179,7 +179,7 @@ def test_a_run_goes_on_in_the_background(sessions, company):
         bill_run.begin(run_id)
         finished(run_id, attempt=2)
     finally:
-        jobs.stop()
+        engine.stop()
 
     assert progress(sessions, run_id).created == 5
     assert reports_per_customer(sessions) == dict.fromkeys(company[:5], 1)
@@ -191,7 +191,7 @@ def test_a_run_that_was_never_begun_is_found_at_the_next_start(sessions, company
     assert progress(sessions, run_id).done == 0
 
     async def process():
-        async with jobs.lifespan(render=lambda *_: None, serialise=lambda _: b"{}"):
+        async with engine.lifespan(render=lambda *_: None, serialise=lambda _: b"{}"):
             await asyncio.to_thread(finished, run_id)
 
     asyncio.run(process())
@@ -207,11 +207,11 @@ def test_a_process_killed_in_the_middle_of_a_run_doubles_and_loses_nobody(sessio
     assert progress(sessions, run_id).done == 2
     assert reports_per_customer(sessions) == dict.fromkeys(company[:2], 1)
 
-    jobs.start()
+    engine.start()
     try:
         finished(run_id)
     finally:
-        jobs.stop()
+        engine.stop()
 
     done = progress(sessions, run_id)
     assert (done.created, done.unchanged, done.failed, done.running) == (5, 0, 0, False)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from billing_core import jobs, runtime
+from billing_core import runtime
 from billing_core.businesses.queries import default_business
 from billing_core.dates import utc_now
-from billing_core.jobs import daily
+from billing_core.jobs import daily, engine
 from billing_core.mailing import reminder_schedules
 from billing_core.mailing.models import Reminder
 from billing_core.outbox.models import OutboxMessage
@@ -71,11 +71,11 @@ def test_a_process_that_starts_catches_up_by_itself(sessions, due, monkeypatch):
     with MailServer(office) as url:
         monkeypatch.setenv("BILLING_SMTP_URL", url)
         settings.cache_clear()
-        jobs.start()
+        engine.start()
         try:
             office.wait_for(20)
         finally:
-            jobs.stop()
+            engine.stop()
             settings.cache_clear()
     assert put_in(sessions) == 20
     assert {str(mail["Subject"])[:8] for mail in office.mails} == {"Reminder"}

@@ -9,10 +9,10 @@ from collections import Counter
 import pytest
 from sqlalchemy import select
 
-from billing_core import jobs, runtime
+from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.invoices.queries import events
-from billing_core.jobs import outbox_delivery
+from billing_core.jobs import engine, outbox_delivery
 from billing_core.jobs.periodic import Periodic
 from billing_core.mailing import dispatch, service
 from billing_core.outbox import delivery
@@ -67,13 +67,13 @@ def errors(sessions) -> list[str]:
 def test_an_invoice_arrives_with_its_pdf_and_its_timeline_says_so(sessions, configured, office):
     with MailServer(office) as url:
         configured(url)
-        jobs.start()
+        engine.start()
         try:
             send_invoices(sessions)
             outbox_delivery.nudge()
             (mail,) = office.wait_for(1)
         finally:
-            jobs.stop()
+            engine.stop()
     assert mail["Subject"] == "Invoice INV-2026-001 from My business"
     (attached,) = mail.iter_attachments()
     assert attached.get_filename() == "INV-2026-001.pdf"

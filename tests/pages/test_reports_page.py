@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import func, select
 
-from billing_core.jobs import bill_run
+from billing_core.jobs import bill_run, bill_run_work
 from billing_core.reports.models import BillingReport, ReportRun
 from billing_core.views.models import SavedView
 from pages.ui import formats
@@ -189,7 +189,7 @@ def test_generating_plans_a_run_that_can_be_followed(page_as, sessions, monkeypa
     filled = fill(sessions)
     with sessions.begin() as session:
         an_order(session, filled.acme, "M-3", on=MARCH.start, items=6)
-    monkeypatch.setattr(bill_run, "begin", bill_run.run_here)
+    monkeypatch.setattr(bill_run, "begin", bill_run_work.run_here)
     page = generating_march(page_as("manager"))
     page.button(key="preview").click().run(timeout=30)
     page.button(key="generate").click().run(timeout=30)

@@ -7,8 +7,8 @@ from threading import Barrier
 from sqlalchemy import func, select
 
 from billing_core.identity import SYSTEM
+from billing_core.imports import Kind
 from billing_core.imports import service as imports
-from billing_core.imports.kind import Kind
 from billing_core.orders.models import Order
 from billing_core.reports import coverage, service
 from billing_core.reports.models import BillingMonth, BillingReport

@@ -6,8 +6,8 @@ from sqlalchemy import FromClause, Select, String, exists, func, literal, select
 
 from billing_core.customers.models import Customer, new_public_id, new_uuid
 from billing_core.database.types import UtcDateTime
-from billing_core.imports import cells, columns
-from billing_core.imports.kind import Definition, Derived, Field, Kind, Staged, text_up_to, wrong
+from billing_core.imports import Kind, cells, columns
+from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, wrong
 from billing_core.rating.models import Rate
 from billing_core.reports.models import BillingReport
 

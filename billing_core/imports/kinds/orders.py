@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from billing_core.customers.models import Customer
 from billing_core.database.types import Quantity
 from billing_core.dates import Period
-from billing_core.imports import cells, columns
-from billing_core.imports.kind import Definition, Derived, Field, Kind, Staged, text_up_to, unknown, wrong
+from billing_core.imports import Kind, cells, columns
+from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, unknown, wrong
 from billing_core.orders.models import Order, OrderLine, OrderStatus, sku_key
 from billing_core.reports import coverage
 

@@ -6,8 +6,8 @@ from sqlalchemy import Select, exists, literal, select
 
 from billing_core.customers.models import Customer
 from billing_core.database.types import Quantity
-from billing_core.imports import cells, columns
-from billing_core.imports.kind import Definition, Derived, Field, Kind, Staged, text_up_to, wrong
+from billing_core.imports import Kind, cells, columns
+from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, wrong
 from billing_core.orders.models import Product, sku_key
 
 

@@ -24,9 +24,9 @@ from sqlalchemy import cast as sql_cast
 from billing_core.customers.models import Customer
 from billing_core.database.types import UnitPrice, UtcDateTime
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
-from billing_core.imports import cells, columns
+from billing_core.imports import Kind, cells, columns
 from billing_core.imports.corrections import keeping_what_reports_used
-from billing_core.imports.kind import Definition, Derived, Field, Kind, Staged, text_up_to, unknown, wrong
+from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, unknown, wrong
 from billing_core.money import PRICE_PLACES, currencies, decimal_places
 from billing_core.rating.models import Rate, Service
 

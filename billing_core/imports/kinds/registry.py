@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from billing_core.imports.kind import Definition, Kind
+from billing_core.imports import Kind
+from billing_core.imports.kind import Definition
 from billing_core.imports.kinds import customers, orders, products, rates, services
 from billing_core.imports.mapping import guess, plain
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import FromClause, Select, exists, select
 
-from billing_core.imports import cells
-from billing_core.imports.kind import Definition, Field, Kind, Staged, text_up_to, wrong
+from billing_core.imports import Kind, cells
+from billing_core.imports.kind import Definition, Field, Staged, text_up_to, wrong
 from billing_core.rating.models import Rate, Service
 
 

@@ -17,7 +17,7 @@ from billing_core.invoices.documents.pdf import invoice_pdf
 from billing_core.invoices.documents.pdf_credit_note import credit_note_pdf
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.queries import InvoiceFilter
-from billing_core.reports.exports.files import MEDIA_TYPES, Download, Format
+from billing_core.reports.exports.formats import MEDIA_TYPES, Download, Format
 from billing_core.reports.exports.zip import zipped
 
 # Seconds of work; more would keep a connection busy for as long as a year's invoices take.

@@ -13,7 +13,7 @@ from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import InvoiceRow
 from billing_core.money import decimal_places
 from billing_core.reports.exports import rows as exports_rows
-from billing_core.reports.exports.files import Download, csv_list
+from billing_core.reports.exports.formats import Download, csv_list
 from billing_core.reports.exports.json import instant
 from billing_core.reports.exports.rows import scaled
 

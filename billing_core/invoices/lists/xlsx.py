@@ -13,7 +13,7 @@ from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import CurrencyTotal, InvoiceRow
 from billing_core.money import Money
 from billing_core.reports.exports import xlsx_tables
-from billing_core.reports.exports.files import MEDIA_TYPES, Download, Format
+from billing_core.reports.exports.formats import MEDIA_TYPES, Download, Format
 from billing_core.reports.exports.xlsx_rows import Content, day, text
 from billing_core.reports.exports.xlsx_tables import Columns, Kind, Styles
 

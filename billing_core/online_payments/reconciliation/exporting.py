@@ -10,7 +10,7 @@ from billing_core.money import Money
 from billing_core.online_payments.reconciliation import reconciliation
 from billing_core.online_payments.reconciliation.reconciliation import Asked, Pair
 from billing_core.reports.exports import rows
-from billing_core.reports.exports.files import Download, csv_list
+from billing_core.reports.exports.formats import Download, csv_list
 from billing_core.reports.exports.json import instant
 
 COLUMNS = (

@@ -1,70 +1,22 @@
 """Reports as files. Everything comes in chunks from a server-side cursor: the session stays open until the last one."""
 
-import enum
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy.orm import Session
 
-from billing_core.csv_text import marked_for_excel, rows_as_csv
+from billing_core.csv_text import marked_for_excel
 from billing_core.errors import Invalid
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.reports import queries
 from billing_core.reports.exports import csv as exports_csv
 from billing_core.reports.exports import json as exports_json
-from billing_core.reports.exports import pdf, xlsx
+from billing_core.reports.exports.formats import MEDIA_TYPES, Download, Format, Variant
 from billing_core.reports.exports.zip import zipped
 from billing_core.reports.queries import Report
 
 # What one ZIP may hold; more would keep a connection busy for as long as a whole year's reports take.
 MOST_IN_ONE_ZIP = 500
-
-
-class Format(enum.StrEnum):
-    CSV = "csv"
-    JSON = "json"
-    XLSX = "xlsx"
-    PDF = "pdf"
-
-
-class Variant(enum.StrEnum):
-    """Of the CSV: the four columns of the published document, or one line a charge with all that explains it."""
-
-    SHORT = "short"
-    LONG = "long"
-
-
-MEDIA_TYPES = {
-    Format.CSV: "text/csv; charset=utf-8",
-    Format.JSON: "application/json",
-    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    Format.PDF: "application/pdf",
-}
-_WRITERS: dict[Format, Callable[[Session, Report], Iterator[bytes]]] = {
-    Format.CSV: exports_csv.short,
-    Format.JSON: exports_json.detail,
-    Format.XLSX: xlsx.workbook,
-    Format.PDF: pdf.document,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A file on its way. ``chunks`` reads from the session that made it."""
-
-    file_name: str
-    media_type: str
-    chunks: Iterator[bytes]
-
-
-def csv_list(
-    file_name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, for_excel: bool = False
-) -> Download:
-    """A list as CSV; ``for_excel`` marks it as UTF-8 in the way that Excel understands."""
-    chunks = rows_as_csv(columns, rows)
-    return Download(file_name, MEDIA_TYPES[Format.CSV], marked_for_excel(chunks) if for_excel else chunks)
 
 
 def download(
@@ -121,9 +73,25 @@ def archive(
 
 
 def _written(session: Session, report: Report, wanted: Format, kind: Variant, for_excel: bool) -> Iterator[bytes]:
-    write = exports_csv.long if _is_long(wanted, kind) else _WRITERS[wanted]
-    chunks = write(session, report)
+    chunks = _writer(wanted, kind)(session, report)
     return marked_for_excel(chunks) if for_excel and wanted is Format.CSV else chunks
+
+
+def _writer(wanted: Format, kind: Variant) -> Callable[[Session, Report], Iterator[bytes]]:
+    """What writes this format. The libraries of PDFs and workbooks take longer to load than a report to make."""
+    match wanted:
+        case Format.CSV:
+            return exports_csv.long if kind is Variant.LONG else exports_csv.short
+        case Format.JSON:
+            return exports_json.detail
+        case Format.XLSX:
+            from billing_core.reports.exports import xlsx
+
+            return xlsx.workbook
+        case Format.PDF:
+            from billing_core.reports.exports import pdf
+
+            return pdf.document
 
 
 def _is_long(wanted: Format, kind: Variant) -> bool:

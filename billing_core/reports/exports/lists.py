@@ -11,7 +11,7 @@ from billing_core.identity.permissions import Actor, Permission
 from billing_core.money import Money, decimal_places
 from billing_core.reports import queries, summary
 from billing_core.reports.exports import rows as exports_rows
-from billing_core.reports.exports.files import Download, csv_list
+from billing_core.reports.exports.formats import Download, csv_list
 from billing_core.reports.exports.json import instant
 from billing_core.reports.exports.rows import scaled
 from billing_core.reports.queries import Report, ReportFilter

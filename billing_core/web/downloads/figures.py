@@ -14,7 +14,7 @@ from billing_core.dates import Period, day_in, utc_now
 from billing_core.errors import Invalid
 from billing_core.figures import Scope
 from billing_core.reports.exports import lists
-from billing_core.reports.exports.files import Download
+from billing_core.reports.exports.formats import Download
 from billing_core.web.access import CurrentActor
 from billing_core.web.downloads.reports import ForExcel, Id, Text
 from billing_core.web.streaming import streamed

@@ -17,7 +17,7 @@ from billing_core.figures import Scope
 from billing_core.money import currency_code
 from billing_core.receivables import exporting
 from billing_core.receivables.statement import Wanted
-from billing_core.reports.exports.files import Download
+from billing_core.reports.exports.formats import Download
 from billing_core.web.access import CurrentActor
 from billing_core.web.downloads.reports import ForExcel, Id, Text
 from billing_core.web.streaming import streamed

@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 
 from billing_core.errors import Invalid, NotFound
 from billing_core.reports.exports import files, lists
-from billing_core.reports.exports.files import Variant
+from billing_core.reports.exports.formats import Variant
 from billing_core.reports.queries import ReportFilter
 from billing_core.reports.summary import SummaryFilter
 from billing_core.web.access import CurrentActor

@@ -17,7 +17,7 @@ from billing_core.errors import Conflict, NotFound
 from billing_core.invoices import after_sending, payment_links, queries, visits
 from billing_core.invoices.documents import document, exporting
 from billing_core.languages.formats import writing
-from billing_core.reports.exports.files import Download
+from billing_core.reports.exports.formats import Download
 from billing_core.settings import settings
 from billing_core.web import forms
 from billing_core.web.public.invoice_sheet import Sheet, sheet

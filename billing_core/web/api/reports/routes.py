@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from billing_core.dates import Period, utc_now
 from billing_core.reports import queries, service, summary
 from billing_core.reports.exports import files
-from billing_core.reports.exports.files import Download
+from billing_core.reports.exports.formats import Download
 from billing_core.reports.exports.json import PlainReportDetail
 from billing_core.reports.queries import Report, ReportFilter
 from billing_core.reports.summary import CustomerSummary

@@ -1,0 +1,125 @@
+"""What can be typed after ``python -m billing_core``.
+
+Each command names its function as text, ``topic:function`` in this package. It is imported once it has been chosen,
+so nobody waits for what another command needs; for the same reason nothing here imports a library or a feature.
+"""
+
+from argparse import ArgumentParser, ArgumentTypeError, _SubParsersAction
+from datetime import date
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from billing_core.identity import Role
+from billing_core.imports import Kind
+from billing_core.reports.exports.formats import Format
+
+Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
+
+_RESTORE: Final = "Fill the empty database in use from a backup. Nothing is overwritten, and everybody signs in again."
+_MOVE: Final = (
+    "Copy the database in use into another, empty one: from SQLite to PostgreSQL, or back. Stop the product and its "
+    "workers first: nobody else can write while it is copied, and what is written afterwards is not in the new one."
+)
+_WORKER: Final = (
+    "Deliver mails, call webhooks and gateways, apply incoming webhooks, send reminders and seal the ledger, until "
+    "SIGTERM or Ctrl-C. The product does all of that by itself; any number of workers may help it, and nothing is done "
+    "twice. Bill runs stay with the process that began them. Workers on other machines need a PostgreSQL, and the "
+    "product's settings, its secret among them."
+)
+
+
+def parser() -> ArgumentParser:
+    """The whole command line. ``function`` of what it parses carries the command out."""
+    made = ArgumentParser(prog="python -m billing_core", description="The billing engine's commands.")
+    made.add_argument("--json", action="store_true", help="write machine-readable output to stdout and nothing else")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _command(commands, "migrate", "database:migrate_database", "bring the database up to date")
+    _command(commands, "demo", "demo:fill", "fill an empty database with a demo company and three accounts")
+    _add_user(_verbs(commands, "user", "people who may sign in"))
+    _create_key(_verbs(commands, "key", "keys with which programs use the HTTP APIs"))
+    _import(commands)
+    reports = _verbs(commands, "report", "make billing reports")
+    _generate_report(reports)
+    run = _command(reports, "run", "bill_runs:run", "bill every customer who has orders in a period")
+    _add_period(run)
+    _command(commands, "verify", "verify:verify", "prove the ledger, and that every stored total agrees with its rows")
+    _backup(commands)
+    restore = _command(commands, "restore", "copies:restore", "fill the empty database in use from a backup", _RESTORE)
+    restore.add_argument("file", type=Path, metavar="FILE", help="a backup of this version or of an older one")
+    move = _command(commands, "move", "copies:move", "copy everything into another database", _MOVE)
+    move.add_argument(
+        "url", metavar="URL", help="the other database, as in BILLING_DATABASE_URL; “-” reads it from stdin"
+    )
+    _command(commands, "worker", "worker:work", "run the background jobs without the dashboard", _WORKER)
+    return made
+
+
+def _command(commands: Commands, name: str, function: str, summary: str, details: str | None = None) -> ArgumentParser:
+    command = commands.add_parser(name, help=summary, description=details or f"{summary[0].upper()}{summary[1:]}.")
+    command.set_defaults(function=f"billing_core.commands.{function}")
+    return command
+
+
+def _verbs(commands: Commands, name: str, summary: str) -> Commands:
+    return commands.add_parser(name, help=summary).add_subparsers(dest="verb", required=True, metavar="VERB")
+
+
+def _add_user(verbs: Commands) -> None:
+    add = _command(verbs, "add", "users:add", "add a person and print the link with which they choose a password")
+    add.add_argument("email", metavar="EMAIL")
+    add.add_argument("--role", required=True, choices=[role.value for role in Role])
+    add.add_argument("--name", help="the name that others see; by default the part of the address before the @")
+    add.add_argument(
+        "--password-stdin", action="store_true", help="read the password from the first line of stdin; prints no link"
+    )
+
+
+def _create_key(verbs: Commands) -> None:
+    create = _command(verbs, "create", "keys:create", "create a key and print it; it is never shown again")
+    create.add_argument("--name", required=True, metavar="N", help="what it is for")
+    create.add_argument("--role", required=True, choices=[role.value for role in Role])
+    create.add_argument("--customer", metavar="C", help="the only customer it may see: ref or integer id")
+    create.add_argument("--expires", type=_day, metavar="D", help="its last day (UTC), YYYY-MM-DD")
+    create.add_argument("--test", action="store_true", help="a test key: refused where Stripe collects real money")
+
+
+def _import(commands: Commands) -> None:
+    command = _command(commands, "import", "imports:import_file", "import a CSV file, all or nothing")
+    command.add_argument("kind", choices=[kind.value for kind in Kind], metavar="KIND", help=", ".join(Kind))
+    command.add_argument("file", type=Path, metavar="FILE", help="UTF-8, separated by commas, semicolons or tabs")
+    command.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="field=column",
+        help="the column that holds a field; field==VALUE gives every row that value; field= leaves it out",
+    )
+    command.add_argument("--dry-run", action="store_true", help="only say what the import would do")
+
+
+def _generate_report(verbs: Commands) -> None:
+    generate = _command(verbs, "generate", "reports:generate", "bill one customer for a period")
+    generate.add_argument("--customer", required=True, metavar="C", help="the customer's ref or integer id")
+    _add_period(generate)
+    formats = [each.value for each in Format]
+    generate.add_argument("--format", choices=formats, default=Format.JSON.value, dest="output_format")
+    generate.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to this file instead of stdout")
+
+
+def _backup(commands: Commands) -> None:
+    backup = _command(commands, "backup", "copies:backup", "write everything into one file, while the product runs")
+    backup.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="a new file; by default one in backups/ of the data folder"
+    )
+
+
+def _add_period(command: ArgumentParser) -> None:
+    for name, dest, ordinal in (("--from", "start", "first"), ("--to", "end", "last")):
+        command.add_argument(name, required=True, dest=dest, type=_day, metavar="D", help=f"{ordinal} day, YYYY-MM-DD")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"“{text}” is not a day such as 1998-04-30") from None

@@ -1,0 +1,47 @@
+"""The formats of files, and a file on its way. Knows no library that writes one, so that everybody may know it."""
+
+import enum
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from billing_core.csv_text import marked_for_excel, rows_as_csv
+
+
+class Format(enum.StrEnum):
+    CSV = "csv"
+    JSON = "json"
+    XLSX = "xlsx"
+    PDF = "pdf"
+
+
+class Variant(enum.StrEnum):
+    """Of the CSV: the four columns of the published document, or one line a charge with all that explains it."""
+
+    SHORT = "short"
+    LONG = "long"
+
+
+MEDIA_TYPES = {
+    Format.CSV: "text/csv; charset=utf-8",
+    Format.JSON: "application/json",
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Format.PDF: "application/pdf",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file on its way. ``chunks`` reads from the session that made it."""
+
+    file_name: str
+    media_type: str
+    chunks: Iterator[bytes]
+
+
+def csv_list(
+    file_name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, for_excel: bool = False
+) -> Download:
+    """A list as CSV; ``for_excel`` marks it as UTF-8 in the way that Excel understands."""
+    chunks = rows_as_csv(columns, rows)
+    return Download(file_name, MEDIA_TYPES[Format.CSV], marked_for_excel(chunks) if for_excel else chunks)
