@@ -9,4 +9,7 @@ from billing_core.settings import settings
 @cache
 def sessions() -> Sessions:
     """The process's database. Tests replace this function and nothing else."""
-    return Sessions(connect(settings().sqlalchemy_url))
+    configured = settings()
+    if not configured.database_url:
+        configured.usable_data_dir()
+    return Sessions(connect(configured.sqlalchemy_url))

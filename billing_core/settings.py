@@ -3,25 +3,64 @@
 Names are a promise: ``BILLING_…``, ``STRIPE_…``, and ``PORT``.
 """
 
+import errno
 import hashlib
 import hmac
+import os
 import re
 import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from billing_core import connections
+from billing_core.text import is_email_address
+from billing_core.whole_files import publish
+
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
-_REDIS = re.compile(r"(rediss?|redis\+(unix|cluster|sentinel))://[^\s]")
+_ADDRESSES: dict[str, Callable[[str], object]] = {
+    "database_url": connections.database,
+    "redis_url": connections.redis,
+    "smtp_url": connections.mail_server,
+    "public_url": connections.website,
+    "stripe_api_base": connections.website,
+}
+_SHORTEST_SECRET = 32
+_SHORTEST_TOKEN = 16
+_METRICS_OFF = ("", "0", "off", "false", "no")
+_METRICS_ON = ("1", "on", "true", "yes")
+# What pydantic finds wrong, in words that follow the name of a setting.
+_WRONG = {
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number",
+    "bool_parsing": "must be “true” or “false”",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+}
 PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Settings(BaseSettings):
-    """One field per setting; the README's table is tested against this list."""
+    """One field per setting; the README's table is tested against this list.
+
+    Empty text counts as unset. What is wrong ends the process with one sentence that names the setting.
+    """
 
     model_config = SettingsConfigDict(env_prefix="BILLING_", populate_by_name=True)
 
@@ -54,8 +93,10 @@ class Settings(BaseSettings):
         description="Serve /metrics for Prometheus: a token of at least 16 characters that it sends as bearer, or “on” "
         "for everybody who reaches the address; unset: there is none",
     )
-    session_idle_minutes: int = Field(480, ge=5, description="A session unused for this long ends")
-    session_max_hours: int = Field(168, ge=1, description="A session ends after this long, however much it is used")
+    session_idle_minutes: int = Field(480, ge=5, le=525_600, description="A session unused for this long ends")
+    session_max_hours: int = Field(
+        168, ge=1, le=87_600, description="A session ends after this long, however much it is used"
+    )
     stripe_secret_key: SecretStr | None = Field(
         None,
         validation_alias="STRIPE_SECRET_KEY",
@@ -69,17 +110,67 @@ class Settings(BaseSettings):
     stripe_api_base: str = Field(
         "https://api.stripe.com", validation_alias="STRIPE_API_BASE", description="Where Stripe is reached"
     )
-    port: int = Field(8501, validation_alias="PORT", description="The port of the whole product")
+    port: int = Field(8501, ge=0, le=65_535, validation_alias="PORT", description="The port of the whole product")
+
+    allow_private_webhooks: bool = Field(
+        False,
+        description="Lets outgoing webhooks go to private and loopback addresses, and without encryption",
+    )
 
     # Read once: the requests of programs need it.
     _kept: str = PrivateAttr("")
 
-    @field_validator("stripe_secret_key", "stripe_webhook_secret", mode="before")
+    @field_validator("*", mode="before")
     @classmethod
-    def _empty_is_unset(cls, given: SecretStr | str | None) -> SecretStr | str | None:
-        """A file of settings often names what it leaves empty."""
-        text = given.get_secret_value() if isinstance(given, SecretStr) else given
-        return (text or "").strip() or None
+    def _has_no_spaces_around_it(cls, given: Any, info: ValidationInfo) -> Any:
+        # Tokens and keys of subscribers are made of the secret as it always was.
+        return given.strip() if isinstance(given, str) and info.field_name != "secret_key" else given
+
+    @field_validator(*_ADDRESSES)
+    @classmethod
+    def _is_an_address(cls, given: str | SecretStr | None, info: ValidationInfo) -> str | SecretStr | None:
+        if given:
+            _ADDRESSES[info.field_name or ""](_plain(given))
+        return given
+
+    @field_validator("data_dir")
+    @classmethod
+    def _is_a_folder(cls, given: Path) -> Path:
+        # Unlike a Path, which raises where somebody may not look.
+        if os.path.exists(given) and not os.path.isdir(given):
+            raise ValueError(f"must name a folder, and {given} is a file")
+        return given
+
+    @field_validator("secret_key")
+    @classmethod
+    def _cannot_be_guessed(cls, given: SecretStr | None) -> SecretStr | None:
+        if given is not None and len(given.get_secret_value()) < _SHORTEST_SECRET:
+            raise ValueError(f"is too short: it needs at least {_SHORTEST_SECRET} characters")
+        return given
+
+    @field_validator("metrics")
+    @classmethod
+    def _is_a_token_or_a_switch(cls, given: SecretStr | None) -> SecretStr | None:
+        text = _plain(given or "").lower()
+        if text not in (*_METRICS_OFF, *_METRICS_ON) and len(text) < _SHORTEST_TOKEN:
+            raise ValueError(f"is too short: a token needs at least {_SHORTEST_TOKEN} characters, or write “on”")
+        return given
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_an_email_address(cls, given: str) -> str:
+        if given and not is_email_address(given):
+            raise ValueError("is not an e-mail address such as billing@example.com")
+        return given
+
+    @field_validator("trusted_origins")
+    @classmethod
+    def _are_sites(cls, given: str) -> str:
+        """A pattern such as “*” would trust everybody with people's sessions."""
+        for origin in filter(None, (part.strip().rstrip("/") for part in given.split(","))):
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"names “{origin}”, which is not a site such as https://app.example.com")
+        return given
 
     @model_validator(mode="after")
     def _stripe_is_complete(self) -> Self:
@@ -87,48 +178,37 @@ class Settings(BaseSettings):
         if self.stripe_secret_key is None:
             return self
         if not self.stripe_secret_key.get_secret_value().startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
-            raise SystemExit("STRIPE_SECRET_KEY is not a secret key of Stripe: those start with sk_ or rk_")
+            raise ValueError("STRIPE_SECRET_KEY is not a secret key of Stripe: those start with sk_ or rk_")
         if self.stripe_webhook_secret is None:
-            raise SystemExit(
+            raise ValueError(
                 "STRIPE_SECRET_KEY is set without STRIPE_WEBHOOK_SECRET: payments would arrive unnoticed. "
                 "Copy the signing secret (whsec_…) of the webhook endpoint from Stripe's dashboard"
             )
         if not self.stripe_webhook_secret.get_secret_value().startswith("whsec_"):
-            raise SystemExit("STRIPE_WEBHOOK_SECRET is not a signing secret of Stripe: those start with whsec_")
+            raise ValueError("STRIPE_WEBHOOK_SECRET is not a signing secret of Stripe: those start with whsec_")
         return self
 
-    allow_private_webhooks: bool = Field(
-        False,
-        description="Lets outgoing webhooks go to private and loopback addresses, and without encryption",
-    )
-
-    @field_validator("redis_url")
+    @model_validator(mode="wrap")
     @classmethod
-    def _redis_can_be_one(cls, given: str) -> str:
-        """Another address would fail at every request. It is not repeated: it may hold a password."""
-        text = given.strip()
-        if text and not _is_redis(text):
-            raise SystemExit("BILLING_REDIS_URL is not the address of a Redis such as redis://:password@host:6379/0")
-        return text
-
-    @field_validator("trusted_origins")
-    @classmethod
-    def _origins_are_sites(cls, given: str) -> str:
-        """A pattern such as “*” would trust everybody with people's sessions."""
-        for origin in filter(None, (one.strip().rstrip("/") for one in given.split(","))):
-            if not _ORIGIN.fullmatch(origin):
-                raise SystemExit(f"BILLING_TRUSTED_ORIGINS: “{origin}” is not a site such as https://app.example.com")
-        return given
+    def _ends_in_one_sentence(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        # The last validator, so that it hears of what all others refuse. A file of settings often names what it leaves empty.
+        filled = {name: value for name, value in given.items() if not _is_blank(value)}
+        try:
+            return handler(filled)
+        except ValidationError as error:
+            raise SystemExit(_sentence(error.errors()[0])) from None
 
     @property
     def sqlalchemy_url(self) -> str:
         """The database's URL with the driver that we ship."""
         if not self.database_url:
             return f"sqlite:///{self.data_dir / 'billing.sqlite3'}"
-        for prefix in ("postgresql://", "postgres://"):
-            if self.database_url.startswith(prefix):
-                return "postgresql+psycopg://" + self.database_url.removeprefix(prefix)
-        return self.database_url
+        return connections.database(self.database_url)
+
+    @property
+    def mail_server(self) -> connections.MailServer | None:
+        """Where mails are handed over; None: they are held back."""
+        return None if self.smtp_url is None else connections.mail_server(self.smtp_url.get_secret_value())
 
     @property
     def served_over_https(self) -> bool:
@@ -142,14 +222,10 @@ class Settings(BaseSettings):
     @property
     def metrics_token(self) -> str | None:
         """What must be sent to see the metrics; empty: nothing; None: they are not served."""
-        given = self.metrics.get_secret_value().strip() if self.metrics else ""
-        if given.lower() in ("", "0", "off", "false", "no"):
+        given = _plain(self.metrics or "")
+        if given.lower() in _METRICS_OFF:
             return None
-        if given.lower() in ("1", "on", "true", "yes"):
-            return ""
-        if len(given) < 16:
-            raise SystemExit("BILLING_METRICS is too short: a token needs at least 16 characters, or write “on”")
-        return given
+        return "" if given.lower() in _METRICS_ON else given
 
     @property
     def address(self) -> str:
@@ -166,39 +242,66 @@ class Settings(BaseSettings):
         return hmac.new(self.signing_key().encode(), purpose.encode(), hashlib.sha256).digest()
 
     def signing_key(self) -> str:
-        """The secret that signs tokens. Refuses a short one; without one, makes it and keeps it in the data folder."""
+        """The secret that signs tokens. Without a given one it is made once and kept in the data folder."""
         if self.secret_key is not None:
-            key = self.secret_key.get_secret_value()
-            if len(key) < 32:
-                raise SystemExit("BILLING_SECRET_KEY is too short: it needs at least 32 characters")
-            return key
+            return self.secret_key.get_secret_value()
         if not self._kept:
             self._kept = _kept_secret(self.data_dir / "secret_key")
         return self._kept
 
+    def usable_data_dir(self) -> Path:
+        """The data folder, made where it is missing. Ends the process where it cannot be used."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.data_dir, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise SystemExit(f"BILLING_DATA_DIR: the folder {self.data_dir} cannot be used: {error.strerror}") from None
+        return self.data_dir
 
-def _is_redis(text: str) -> bool:
-    """Whether an address has what its kind needs: ports are numbers, and sentinels are asked for a service by name."""
-    if not _REDIS.match(text):
-        return False
-    try:
-        parts = urlsplit(text)
-        # Of several hosts each has a port of its own.
-        named = parts.scheme != "redis+sentinel" or len(parts.path) > 1
-        return named and ("," in parts.netloc or parts.port != 0)
-    except ValueError:
-        return False
+
+def _is_blank(given: Any) -> bool:
+    return isinstance(given, str | SecretStr) and not _plain(given)
+
+
+def _plain(given: str | SecretStr) -> str:
+    return (given.get_secret_value() if isinstance(given, SecretStr) else given).strip()
+
+
+def _sentence(wrong: ErrorDetails) -> str:
+    """What is wrong with a setting, never its value."""
+    known = wrong.get("ctx", {})
+    reason = str(known["error"]) if "error" in known else _WRONG.get(wrong["type"], wrong["msg"]).format(**known)
+    name = "".join(str(part) for part in wrong["loc"])
+    if not name:
+        return reason
+    return f"{name if name.isupper() else f'BILLING_{name.upper()}'} {reason}"
 
 
 def _kept_secret(file: Path) -> str:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """The secret in this file, made where there is none. Another process that starts meanwhile has the same."""
     try:
-        with file.open("x") as fresh:
-            file.chmod(0o600)
-            fresh.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    return file.read_text().strip()
+        if not file.exists():
+            _make_secret(file)
+        kept = file.read_text(errors="replace").strip()
+    except OSError as error:
+        raise SystemExit(f"BILLING_DATA_DIR: the secret in {file} cannot be made or read: {error.strerror}") from None
+    if len(kept) < _SHORTEST_SECRET:
+        raise SystemExit(f"BILLING_DATA_DIR: the secret in {file} is incomplete: restore the file, or delete it")
+    return kept
+
+
+def _make_secret(file: Path) -> None:
+    """Whole or not at all: half of it would sign what nobody can verify afterwards."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as text:
+            text.write(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):
+            publish(fresh, file)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 @cache

@@ -14,7 +14,8 @@ CORE = PROJECT / "billing_core"
 ORDER = {
     "billing_core": [
         ["errors"],
-        ["money", "dates", "settings", "csv_text", "text", "logs"],
+        ["text", "connections", "whole_files"],
+        ["money", "dates", "settings", "csv_text", "logs"],
         ["database", "figures", "languages", "proof"],
         ["pdf_layout"],
         ["identity"],

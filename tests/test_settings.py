@@ -1,10 +1,117 @@
-"""Secrets and addresses that come from the environment."""
+"""Settings that come from the environment, and the secret that the data folder keeps."""
 
+import os
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from billing_core.settings import Settings
+from billing_core.__main__ import main
+from billing_core.settings import Settings, settings
+
+PROJECT = Path(__file__).parent.parent
+NAMES = {
+    name: str(field.validation_alias or f"BILLING_{name.upper()}") for name, field in Settings.model_fields.items()
+}
+HIDDEN = "not-to-be-shown"
+# What each setting cannot be.
+WRONG = {
+    "data_dir": [__file__],
+    "database_url": [
+        f"mysql://me:{HIDDEN}@host/db",
+        f"postgresql+asyncpg://me:{HIDDEN}@host/db",
+        f"postgresql://me:{HIDDEN}@host:port/db",
+        f"postgresql://me:{HIDDEN}@host:99999/db",
+        f"postgresql://me:an@{HIDDEN}@host/db",
+        "billing.sqlite3",
+        "sqlite://",
+        "sqlite:///:memory:",
+    ],
+    "secret_key": ["x" * 31],
+    "public_url": [
+        "billing.example.com",
+        "ftp://billing.example.com",
+        "https://",
+        "https://a.example:port",
+        "https://a b",
+    ],
+    "redis_url": [f"http://:{HIDDEN}@host"],
+    "smtp_url": [f"http://me:{HIDDEN}@host", f"smtp://me:{HIDDEN}@host:port", "smtp://host?starttls=yes"],
+    "mail_from": ["nobody", "nobody@example", "a@b@c.example"],
+    "trusted_origins": ["*", "https://a.example, null"],
+    "metrics": ["short"],
+    "session_idle_minutes": ["ten", "4", "1.5", "9" * 9, "9" * 5_000],
+    "session_max_hours": ["ten", "0", "-1", "9" * 9],
+    "stripe_secret_key": [f"pk_test_{HIDDEN}", f"sk_test_{HIDDEN}"],
+    "stripe_webhook_secret": [f"sk_test_{HIDDEN}"],
+    "stripe_api_base": ["api.stripe.com", "https://host:port"],
+    "port": ["http", "-1", "65536", "80.5"],
+    "allow_private_webhooks": ["perhaps"],
+}
+EACH_WRONG = [(name, value) for name, values in WRONG.items() for value in values]
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Sets variables where no other setting is given; the next process would start with them."""
+    for name in NAMES.values():
+        monkeypatch.delenv(name, raising=False)
+
+    def given(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+
+    yield given
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize("blank", ["", " \t"])
+def test_settings_given_as_empty_text_count_as_unset(environment, blank):
+    unset = Settings()
+    environment(**dict.fromkeys(NAMES.values(), blank))
+    assert Settings() == unset
+
+
+def test_a_wrong_value_is_tried_for_every_setting():
+    assert WRONG.keys() == NAMES.keys()
+
+
+@pytest.mark.parametrize(("name", "value"), EACH_WRONG, ids=[f"{name}-{value[:40]}" for name, value in EACH_WRONG])
+def test_a_wrong_setting_ends_a_command_in_one_sentence_that_names_it_and_shows_no_secret(environment, name, value):
+    key = {"STRIPE_SECRET_KEY": "sk_test_0"} if name == "stripe_webhook_secret" else {}
+    environment(**key, **{NAMES[name]: value})
+    with pytest.raises(SystemExit) as ended:
+        main(["migrate"])
+    sentence = str(ended.value)
+    assert sentence.startswith(NAMES[name])
+    assert len(sentence.splitlines()) == 1
+    assert HIDDEN not in sentence
+
+
+@pytest.mark.parametrize("program", [["-m", "billing_core", "migrate"], ["-m", "billing_core", "worker"], ["app.py"]])
+def test_a_wrong_setting_ends_whatever_is_started(environment, program):
+    environment(BILLING_SESSION_IDLE_MINUTES="ten")
+    ended = subprocess.run([sys.executable, *program], cwd=PROJECT, capture_output=True, text=True, timeout=300)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "BILLING_SESSION_IDLE_MINUTES must be a whole number\n"
+
+
+@pytest.mark.parametrize("folder", ["/dev/null/data", "/proc/data"])
+def test_a_data_folder_that_cannot_be_made_is_named(environment, folder):
+    environment(BILLING_DATA_DIR=folder)
+    for use in (settings().usable_data_dir, settings().signing_key, lambda: main(["migrate"])):
+        with pytest.raises(SystemExit, match=r"^BILLING_DATA_DIR: .*cannot be"):
+            use()
+
+
+def test_a_data_folder_that_may_not_be_written_is_named(environment, tmp_path, monkeypatch):
+    environment(BILLING_DATA_DIR=str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda _path, mode: not mode & os.W_OK)
+    with pytest.raises(SystemExit, match=r"^BILLING_DATA_DIR: .*Permission denied"):
+        main(["migrate"])
 
 
 def test_a_secret_that_is_too_short_refuses_to_start(tmp_path):
@@ -22,6 +129,46 @@ def test_without_one_a_secret_is_made_once_and_only_its_owner_may_read_it(tmp_pa
     assert first == second
     assert len(first) >= 32
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+_ALL_SECRETS = """
+import sys
+from billing_core.settings import Settings
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(int(sys.argv[2])):
+    print(Settings(data_dir=f"{sys.argv[1]}/{number}").signing_key())
+"""
+
+
+def test_processes_that_start_at_the_same_moment_have_the_same_secret(tmp_path):
+    folders, command = 100, [sys.executable, "-c", _ALL_SECRETS, str(tmp_path), "100"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, cwd=PROJECT, **pipes) for _ in range(4)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    printed = [process.communicate(timeout=300)[0].splitlines() for process in processes]
+    assert printed == [printed[0]] * 4
+    assert len(set(printed[0])) == folders
+    assert {len(secret) for secret in printed[0]} == {64}
+    assert {file.name for file in tmp_path.glob("*/*")} == {"secret_key"}
+
+
+def test_a_file_system_without_second_names_keeps_the_secret_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(OSError(95, "Operation not supported")))
+    assert Settings(data_dir=tmp_path).signing_key() == Settings(data_dir=tmp_path).signing_key()
+    assert [file.name for file in tmp_path.iterdir()] == ["secret_key"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"half of it", b"\xff" * 8])
+def test_a_secret_that_is_not_whole_is_never_signed_with(tmp_path, content):
+    (tmp_path / "secret_key").write_bytes(content)
+    with pytest.raises(SystemExit, match="incomplete"):
+        Settings(data_dir=tmp_path).signing_key()
+    assert (tmp_path / "secret_key").read_bytes() == content
 
 
 def test_a_secret_never_shows_in_the_settings_text(tmp_path):

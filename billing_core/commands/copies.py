@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, make_url, select
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from billing_core import proof, runtime, schema
+from billing_core import connections, proof, runtime, schema
 from billing_core.audit import service as audit
 from billing_core.audit.models import AuditEntry
 from billing_core.commands import Answer, verify
@@ -58,7 +58,7 @@ def backup(arguments: Namespace) -> Answer:
 
 def restore(arguments: Namespace) -> Answer:
     engine = runtime.sessions().engine
-    with backup_files.opened(arguments.file, settings().data_dir) as backup:
+    with backup_files.opened(arguments.file, settings().usable_data_dir()) as backup:
         copied = _copied(backup, engine, noted=("database.restore", arguments.file.name))
     with runtime.sessions()() as session:
         waiting = proof.count(session, OutboxMessage, OutboxMessage.state == MessageState.WAITING)
@@ -137,7 +137,7 @@ def _refuse_outdated(engine: Engine) -> None:
 
 
 def _next_file() -> Path:
-    folder = settings().data_dir / "backups"
+    folder = settings().usable_data_dir() / "backups"
     try:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     except OSError as error:
@@ -160,12 +160,9 @@ def _shown(engine: Engine) -> str:
 def _other(url: str) -> Iterator[Engine]:
     """The database at this address, which is never repeated: it may hold a password."""
     try:
-        target = make_url(settings().model_copy(update={"database_url": url}).sqlalchemy_url)
-        if not url or target.get_backend_name() not in ("sqlite", "postgresql"):
-            raise Invalid("The address must start with postgresql:// or sqlite:///")
-        engine = connect(target.render_as_string(hide_password=False))
-    except (SQLAlchemyError, ImportError):
-        raise Invalid("The address must start with postgresql:// or sqlite:///") from None
+        engine = connect(connections.database(url))
+    except ValueError as error:
+        raise Invalid(f"The address {error}") from None
     try:
         yield engine
     finally:

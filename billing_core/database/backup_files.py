@@ -4,7 +4,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from billing_core.database import migrate
 from billing_core.database.engine import connect
 from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.whole_files import publish
 
 # By this table a database of ours is told from another program's: the first migration made it.
 _OURS = "audit_entries"
@@ -34,7 +35,9 @@ def new(file: Path) -> Iterator[Engine]:
         finally:
             engine.dispose()
         _seal(partial)
-        _publish(partial, file)
+        publish(partial, file)
+    except FileExistsError:
+        raise _there_already(file) from None
     except OSError as error:
         raise Invalid(f"{file} cannot be written: {error.strerror}") from None
     finally:
@@ -81,31 +84,9 @@ def _copy_whole(file: Path, copy: Path) -> None:
 
 
 def _seal(file: Path) -> None:
-    """One file that can be read from anywhere, and that is on the disk."""
+    """One file that can be read from anywhere."""
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
-    with file.open("rb") as written:
-        os.fsync(written.fileno())
-
-
-def _publish(partial: Path, file: Path) -> None:
-    """Give it its name, unless somebody else has taken that meanwhile."""
-    try:
-        file.hardlink_to(partial)
-    except FileExistsError:
-        raise _there_already(file) from None
-    except OSError:
-        # Not every file system knows a second name for a file.
-        if file.exists():
-            raise _there_already(file) from None
-        partial.rename(file)
-    # Nor does each let a folder be opened.
-    with suppress(OSError):
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _there_already(file: Path) -> Conflict:

@@ -13,7 +13,6 @@ from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions
 from billing_core.dates import Period, day_in, utc_now
-from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM, Actor
 from billing_core.invoices import lifecycle
 from billing_core.invoices.documents import document
@@ -36,10 +35,10 @@ _UNSAFE_IN_NAMES = re.compile(r"[^\w.-]+")
 
 
 def adapters(sessions: Sessions, configured: Settings) -> dict[str, Adapter]:
-    """What can be delivered with these settings: nothing without a mail server. Invalid where its URL is none."""
-    if configured.smtp_url is None or not configured.smtp_url.get_secret_value().strip():
+    """What can be delivered with these settings: nothing without a mail server."""
+    to = configured.mail_server
+    if to is None:
         return {}
-    to = smtp.server(configured.smtp_url.get_secret_value())
     sender = sender_of(configured)
 
     def send(message: Claimed) -> None:
@@ -54,13 +53,9 @@ def adapters(sessions: Sessions, configured: Settings) -> dict[str, Adapter]:
 def sender_of(configured: Settings) -> str:
     """The address that mails come from."""
     if configured.mail_from:
-        if not is_email_address(configured.mail_from):
-            raise Invalid("BILLING_MAIL_FROM is not an e-mail address such as billing@example.com")
         return configured.mail_from
-    if configured.smtp_url is not None:
-        user = smtp.server(configured.smtp_url.get_secret_value()).user
-        if is_email_address(user):
-            return user
+    if configured.mail_server is not None and is_email_address(configured.mail_server.user):
+        return configured.mail_server.user
     return f"billing@{configured.host}"
 
 

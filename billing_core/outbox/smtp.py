@@ -5,52 +5,19 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Final
-from urllib.parse import parse_qs, unquote, urlsplit
 
-from billing_core.errors import Invalid, UpstreamFailed
+from billing_core.connections import MailServer
+from billing_core.errors import UpstreamFailed
 from billing_core.outbox.delivery import Refused
 from billing_core.outbox.mail import on_the_wire
 
 # For each step of the conversation.
 TIMEOUT_SECONDS: Final = 30
-_FORM = "BILLING_SMTP_URL must read smtp://user:password@host:587?starttls=1 or smtps://user:password@host:465"
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """``tls``: "from the start", "required" or "never" by STARTTLS, or "offered": where the server has it."""
-
-    host: str
-    port: int
-    tls: str
-    user: str = ""
-    password: str = field(default="", repr=False)
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-def server(url: str) -> Server:
-    """The mail server that a URL names; user and password percent-encoded. Invalid, without repeating the URL."""
-    try:
-        parts = urlsplit(url.strip())
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise Invalid(_FORM) from None
-    starttls = parse_qs(parts.query).get("starttls", [""])[-1]
-    tls = {"": "offered", "1": "required", "0": "never"}.get(starttls)
-    if parts.scheme not in ("smtp", "smtps") or not host or tls is None:
-        raise Invalid(_FORM)
-    if parts.scheme == "smtps":
-        tls = "from the start"
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Server(host, port or (465 if parts.scheme == "smtps" else 587), tls, user, password)
-
-
-def send(to: Server, mail: EmailMessage, *, recipient: str, sender: str) -> None:
+def send(to: MailServer, mail: EmailMessage, *, recipient: str, sender: str) -> None:
     """Returns once the server has taken the mail over.
 
     Refused where it says that it never will; UpstreamFailed where another try may succeed.
@@ -66,7 +33,7 @@ def send(to: Server, mail: EmailMessage, *, recipient: str, sender: str) -> None
             connection.close()
 
 
-def _connect(to: Server) -> smtplib.SMTP:
+def _connect(to: MailServer) -> smtplib.SMTP:
     context = ssl.create_default_context()
     if to.tls == "from the start":
         connection: smtplib.SMTP = smtplib.SMTP_SSL(to.host, to.port, timeout=TIMEOUT_SECONDS, context=context)
@@ -98,7 +65,7 @@ def _connect(to: Server) -> smtplib.SMTP:
 
 
 @contextmanager
-def _explained(to: Server, recipient: str, sender: str) -> Iterator[None]:
+def _explained(to: MailServer, recipient: str, sender: str) -> Iterator[None]:
     """smtplib's and the network's errors in our words; never with the password, whatever the server says."""
     try:
         yield
@@ -142,7 +109,7 @@ def _kind(code: int) -> type[UpstreamFailed]:
     return Refused if 500 <= code < 600 and code // 10 != 53 else UpstreamFailed
 
 
-def _answer(to: Server, code: int, text: bytes | str) -> str:
+def _answer(to: MailServer, code: int, text: bytes | str) -> str:
     said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     if to.password:
         said = said.replace(to.password, "…")

@@ -35,8 +35,7 @@ with context.reading() as session:
     counts = queries.counts(session, actor)
 held_back = counts.get(MessageState.HELD_BACK, 0)
 
-mail_server = settings().smtp_url
-if mail_server is None or not mail_server.get_secret_value().strip():
+if settings().smtp_url is None:
     st.warning(
         "**No mail server is set up: no mail leaves.** Mails are held back here, where they can be read and "
         "downloaded. Set `BILLING_SMTP_URL`, such as `smtp://user:password@mail.example.com:587?starttls=1`, start "

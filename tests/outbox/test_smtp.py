@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing_core.errors import Invalid, UpstreamFailed
+from billing_core.connections import mail_server
+from billing_core.errors import UpstreamFailed
 from billing_core.outbox import smtp
 from billing_core.outbox.delivery import Refused
 from billing_core.outbox.mail import Attachment, compose
@@ -35,7 +36,7 @@ def a_mail(recipient="ap@acme.example", key="k1", subject="Rechnung für Müller
 
 
 def send(url, recipient="ap@acme.example", **facts):
-    smtp.send(smtp.server(url), a_mail(recipient, **facts), recipient=recipient, sender=SENDER)
+    smtp.send(mail_server(url), a_mail(recipient, **facts), recipient=recipient, sender=SENDER)
 
 
 def test_a_mail_arrives_as_it_was_written(office):
@@ -148,7 +149,7 @@ def test_a_server_that_is_down_elsewhere_or_not_encrypted_is_named(office):
     ],
 )
 def test_what_an_address_of_a_server_means(url, expected):
-    server = smtp.server(url)
+    server = mail_server(url)
     assert (server.host, server.port, server.tls) == expected
     assert "p" not in repr(server.password) or "password" not in repr(server)
 
@@ -157,6 +158,6 @@ def test_what_an_address_of_a_server_means(url, expected):
     "url", ["mail.example", "http://u:secret@x", "smtp://u:secret@x:port", "smtp://x?starttls=yes"]
 )
 def test_an_address_that_is_none_is_refused_without_repeating_it(url):
-    with pytest.raises(Invalid, match="must read smtp://user:password@host") as refusal:
-        smtp.server(url)
+    with pytest.raises(ValueError, match="must read smtp://user:password@host") as refusal:
+        mail_server(url)
     assert "secret" not in str(refusal.value)

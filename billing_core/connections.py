@@ -1,0 +1,95 @@
+"""The addresses of what the product connects to. ValueError where one is wrong, in words that follow the name of a
+setting and that do not repeat the address: it may hold a password."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+_REDIS = re.compile(r"(rediss?|redis\+(unix|cluster|sentinel))://[^\s]")
+_OUR_POSTGRESQL = "postgresql+psycopg"
+_DATABASE = "must start with postgresql:// or sqlite:///, such as postgresql://user:password@host/name"
+_DRIVERS = {"postgresql": _OUR_POSTGRESQL, "postgres": _OUR_POSTGRESQL, _OUR_POSTGRESQL: _OUR_POSTGRESQL}
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """``tls``: "from the start", "required" or "never" by STARTTLS, or "offered": where the server has it."""
+
+    host: str
+    port: int
+    tls: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def mail_server(url: str) -> MailServer:
+    """The mail server that a URL names; user and password percent-encoded."""
+    refusal = ValueError("must read smtp://user:password@host:587?starttls=1 or smtps://user:password@host:465")
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise refusal from None
+    starttls = parse_qs(parts.query).get("starttls", [""])[-1]
+    tls = {"": "offered", "1": "required", "0": "never"}.get(starttls)
+    if parts.scheme not in ("smtp", "smtps") or not host or tls is None or port == 0:
+        raise refusal
+    if parts.scheme == "smtps":
+        tls = "from the start"
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return MailServer(host, port or (465 if parts.scheme == "smtps" else 587), tls, user, password)
+
+
+def database(url: str) -> str:
+    """The URL of a database with the driver that we ship."""
+    try:
+        parsed = make_url(url.strip())
+    except (ArgumentError, ValueError):
+        raise ValueError(_DATABASE) from None
+    if parsed.drivername == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise ValueError("must name a file, such as sqlite:////srv/billing/billing.sqlite3")
+        return url.strip()
+    if parsed.drivername not in _DRIVERS:
+        raise ValueError(_DATABASE)
+    if "@" in (parsed.host or ""):
+        # Otherwise the end of the password would be taken for the host, and be repeated when it cannot be found.
+        raise ValueError("has an “@” in its password, which must be written %40")
+    if not 0 < (parsed.port or 5432) < 65_536:
+        raise ValueError("has no port from 1 to 65535")
+    return f"{_DRIVERS[parsed.drivername]}://{url.strip().partition('://')[2]}"
+
+
+def redis(url: str) -> str:
+    """The address with what its kind needs: ports are numbers, and sentinels are asked for a service by name."""
+    if not (_REDIS.match(url) and _is_complete_redis(url)):
+        raise ValueError("is not the address of a Redis such as redis://:password@host:6379/0")
+    return url
+
+
+def _is_complete_redis(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Of several hosts each has a port of its own.
+        named = parts.scheme != "redis+sentinel" or len(parts.path) > 1
+        return named and ("," in parts.netloc or parts.port != 0)
+    except ValueError:
+        return False
+
+
+def website(url: str) -> str:
+    """Where browsers or programs reach something over HTTP."""
+    try:
+        parts = urlsplit(url)
+        complete = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        complete = False
+    if not complete or parts.query or parts.fragment or parts.username or any(character.isspace() for character in url):
+        raise ValueError("is not an address such as https://billing.example.com")
+    return url
