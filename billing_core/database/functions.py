@@ -52,7 +52,7 @@ def among(column: SQLColumnExpression[int], numbers: Iterable[int]) -> ColumnEle
     return column.bool_op("IN")(_each(json.dumps(list(numbers))))
 
 
-def equals(column: InstrumentedAttribute[str], text: str) -> ColumnElement[bool]:
+def equals(column: SQLColumnExpression[str], text: str) -> ColumnElement[bool]:
     """The column holds exactly this text. What has NUL in it, which PostgreSQL refuses, is in no column."""
     return false() if "\0" in text else column == text
 

@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, Select, TextClause, bindparam, case, false
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.queries import visible_to
-from billing_core.database.functions import mentions
-from billing_core.errors import Invalid, NotFound
+from billing_core.database.functions import equals, mentions
+from billing_core.database.ordering import chosen
+from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle
 from billing_core.invoices.content.content import Content, DraftLine
@@ -249,7 +250,7 @@ def _matching(actor: Actor, wanted: InvoiceFilter, today: date) -> list[ColumnEl
         Invoice.issued_on <= wanted.issued_to if wanted.issued_to else None,
         Invoice.due_on >= wanted.due_from if wanted.due_from else None,
         Invoice.due_on <= wanted.due_to if wanted.due_to else None,
-        Invoice.currency == wanted.currency if wanted.currency else None,
+        equals(Invoice.currency, wanted.currency) if wanted.currency else None,
         Invoice.total_minor >= _minor(wanted.smallest, wanted.currency, ROUND_CEILING)
         if wanted.smallest is not None
         else None,
@@ -274,11 +275,7 @@ def _minor(amount: Decimal, currency: str, rounding: str) -> ColumnElement[int] 
 
 
 def _ordering(order_by: str) -> list[ColumnElement[Any]]:
-    columns = ORDERINGS.get(order_by.removeprefix("-"))
-    if columns is None:
-        allowed = f"one of {', '.join(ORDERINGS)}, with a leading - for descending"
-        raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": allowed})
-    keys = (*columns, Invoice.id)
+    keys = (*chosen(ORDERINGS, order_by), Invoice.id)
     # Drafts have no number: they come first where PostgreSQL would put them last, and the other way round.
     if order_by.startswith("-"):
         return [key.desc().nulls_last() if key is Invoice.number else key.desc() for key in keys]

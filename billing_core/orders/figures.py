@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, literal, select
 
 from billing_core.customers.models import Customer
+from billing_core.database.functions import equals
 from billing_core.figures import Figure, Scope, one_each
 from billing_core.orders.models import Order, OrderStatus
 
@@ -16,7 +17,7 @@ def of_customers(asked: Scope, customer_id: SQLColumnExpression[int]) -> list[Co
     """In SQL: what belongs to the customer asked for, or to the customers whose currency is asked for."""
     conditions: list[ColumnElement[bool]] = []
     if asked.currency is not None:
-        conditions.append(customer_id.in_(select(Customer.id).where(Customer.currency == asked.currency)))
+        conditions.append(customer_id.in_(select(Customer.id).where(equals(Customer.currency, asked.currency))))
     if asked.customer_id is not None:
         conditions.append(customer_id == asked.customer_id)
     return conditions

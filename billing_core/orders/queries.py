@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import mentions
+from billing_core.database.ordering import chosen, ordered
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
@@ -77,11 +78,7 @@ _COLUMNS: tuple[Any, ...] = (
 def page(session: Session, actor: Actor, wanted: OrderFilter, *, limit: int = 50, offset: int = 0) -> list[OrderRow]:
     """One page of a customer's orders, in the order asked for."""
     actor.require(Permission.ORDER_READ)
-    column = ORDERINGS.get(wanted.order_by.removeprefix("-"))
-    if column is None:
-        raise Invalid(f"Invalid order_by: {wanted.order_by}", fields={"order_by": f"one of {', '.join(ORDERINGS)}"})
-    keys: tuple[InstrumentedAttribute[Any], ...] = (column, Order.id)
-    order = [key.desc() if wanted.order_by.startswith("-") else key.asc() for key in keys]
+    order = ordered(wanted.order_by, chosen(ORDERINGS, wanted.order_by), Order.id)
     statement = select(*_COLUMNS).where(*_conditions(actor, wanted)).order_by(*order).limit(limit).offset(offset)
     return [OrderRow(*row) for row in session.execute(statement)]
 

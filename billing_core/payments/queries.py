@@ -10,8 +10,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
-from billing_core.database.functions import mentions
-from billing_core.errors import Invalid, NotFound
+from billing_core.database.functions import equals, mentions
+from billing_core.database.ordering import chosen, ordered
+from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice
 from billing_core.money import Money
@@ -142,11 +143,7 @@ ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
 def listing(actor: Actor, wanted: PaymentFilter) -> Select[*tuple[Any, ...]]:
     """Every payment that matches, in the order asked for, without a limit: for exports to stream."""
     actor.require(Permission.PAYMENT_READ)
-    column = ORDERINGS.get(wanted.order_by.removeprefix("-"))
-    if column is None:
-        raise Invalid(f"Invalid order_by: {wanted.order_by}", fields={"order_by": f"one of {', '.join(ORDERINGS)}"})
-    keys = (column, Payment.id)
-    order = [key.desc() for key in keys] if wanted.order_by.startswith("-") else [key.asc() for key in keys]
+    order = ordered(wanted.order_by, chosen(ORDERINGS, wanted.order_by), Payment.id)
     return (
         select(*COLUMNS)
         .join(Customer, Customer.id == Payment.customer_id)
@@ -305,7 +302,7 @@ def _conditions(actor: Actor, wanted: PaymentFilter) -> list[ColumnElement[bool]
     if wanted.received_to is not None:
         conditions.append(Payment.received_on <= wanted.received_to)
     if wanted.currency:
-        conditions.append(Payment.currency == wanted.currency)
+        conditions.append(equals(Payment.currency, wanted.currency))
     if wanted.method in set(PaymentMethod):
         conditions.append(Payment.method == PaymentMethod(wanted.method))
     if wanted.undone is not None:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Subquery, cas
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
-from billing_core.errors import Invalid
+from billing_core.database.ordering import chosen, ordered
 from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.receivables import debts
@@ -103,14 +103,11 @@ def listing(actor: Actor, asked: Scope, order_by: str = "-overdue") -> Select[*t
     amounts = [summed.c[bucket.key] for bucket in BUCKETS]
     overdue = sum(amounts[2:], start=amounts[1])
     orderings = {"name": Customer.name, "total": amounts[0] + overdue, "overdue": overdue}
-    name = order_by.removeprefix("-")
-    if name not in orderings:
-        raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": f"one of {', '.join(orderings)}"})
-    first = orderings[name].desc() if order_by.startswith("-") else orderings[name].asc()
+    first = ordered(order_by, chosen(orderings, order_by))
     return (
         select(summed.c.customer_id, Customer.name, summed.c.currency, summed.c.invoices, *amounts)
         .join(Customer, Customer.id == summed.c.customer_id)
-        .order_by(first, Customer.name, summed.c.customer_id, summed.c.currency)
+        .order_by(*first, Customer.name, summed.c.customer_id, summed.c.currency)
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, func, select
 
+from billing_core.database.functions import equals
 from billing_core.dates import Period
 from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
@@ -112,7 +113,7 @@ def of_invoices(asked: Scope) -> list[ColumnElement[bool]]:
     """In SQL: the invoices of the customer and in the currency asked for."""
     conditions: list[ColumnElement[bool]] = []
     if asked.currency is not None:
-        conditions.append(Invoice.currency == asked.currency)
+        conditions.append(equals(Invoice.currency, asked.currency))
     if asked.customer_id is not None:
         conditions.append(Invoice.customer_id == asked.customer_id)
     return conditions

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, Subquery, func, select, union_all
 from sqlalchemy.orm import aliased
 
+from billing_core.database.functions import equals
 from billing_core.figures import Scope
 from billing_core.ledger.models import Account, EntryKind, LedgerDay, LedgerEntry, LedgerPosting, UnsealedEntry
 from billing_core.ledger.queries import counting
@@ -85,7 +86,7 @@ def _within(asked: Scope, of: type[LedgerEntry] | type[LedgerPosting] | type[Led
     if asked.period is not None:
         conditions.append(asked.period.contains(of.effective_on))
     if asked.currency is not None:
-        conditions.append(of.currency == asked.currency)
+        conditions.append(equals(of.currency, asked.currency))
     if asked.as_at is not None:
         conditions.append(of.effective_on <= asked.as_at)
     return conditions

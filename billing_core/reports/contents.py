@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.database.functions import mentions
-from billing_core.errors import Invalid, NotFound
+from billing_core.database.ordering import chosen, ordered
+from billing_core.errors import NotFound
 from billing_core.orders.models import OrderStatus
 from billing_core.rating.models import CostType, QuestionKind, Rate, Service
 from billing_core.reports.explanation import explain
@@ -113,14 +114,10 @@ def orders(
     offset: int = 0,
 ) -> list[OrderRow]:
     """One page of the report's orders. ``order_by`` is one of ``ORDERINGS``, "-" in front for descending."""
-    column = ORDERINGS.get(order_by.removeprefix("-"))
-    if column is None:
-        raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": f"one of {', '.join(ORDERINGS)}"})
-    keys = (column, ReportOrder.order_id)
     statement = (
         select(*ORDERS)
         .where(ReportOrder.report_id == report.id, _mentions(text))
-        .order_by(*(key.desc() if order_by.startswith("-") else key.asc() for key in keys))
+        .order_by(*ordered(order_by, chosen(ORDERINGS, order_by), ReportOrder.order_id))
         .limit(limit)
         .offset(offset)
     )

@@ -15,6 +15,7 @@ from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import equals, mentions
+from billing_core.database.ordering import chosen, ordered
 from billing_core.dates import Period, start_of_day
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
@@ -134,7 +135,8 @@ def page(
 def listing(session: Session, actor: Actor, wanted: ReportFilter) -> Select[*tuple[Any, ...]]:
     """The statement behind ``page``: ``COLUMNS``, sorted, without a limit, for exports to stream."""
     actor.require(Permission.REPORT_READ)
-    return _REPORTS.where(*_conditions(session, actor, wanted)).order_by(*_ordering(wanted.order_by))
+    order = ordered(wanted.order_by, chosen(ORDERINGS, wanted.order_by), BillingReport.id)
+    return _REPORTS.where(*_conditions(session, actor, wanted)).order_by(*order)
 
 
 def count(session: Session, actor: Actor, wanted: ReportFilter) -> int:
@@ -256,19 +258,6 @@ def _mentions(text: str) -> ColumnElement[bool]:
     )
 
 
-def _ordering(order_by: str) -> list[ColumnElement[Any]]:
-    keys = (_sorted_by(order_by), BillingReport.id)
-    return [key.desc() if order_by.startswith("-") else key.asc() for key in keys]
-
-
-def _sorted_by(order_by: str) -> InstrumentedAttribute[Any]:
-    column = ORDERINGS.get(order_by.removeprefix("-"))
-    if column is None:
-        allowed = f"one of {', '.join(ORDERINGS)}, with a leading - for descending"
-        raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": allowed})
-    return column
-
-
 def _last(session: Session, actor: Actor, named: str) -> Report:
     try:
         return one(session, actor, named)
@@ -279,7 +268,7 @@ def _last(session: Session, actor: Actor, named: str) -> Report:
 
 def _beyond(order_by: str, last: Report) -> ColumnElement[bool]:
     """In SQL: the report stands after the last one. The first bound is for the index, the second for equals."""
-    column = _sorted_by(order_by)
+    column = chosen(ORDERINGS, order_by)
     reached = getattr(last, column.key)
     if order_by.startswith("-"):
         return and_(column <= reached, or_(column < reached, BillingReport.id < last.id))

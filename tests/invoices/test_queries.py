@@ -82,6 +82,7 @@ def _three(session):
         ({"text": "2026-002"}, [1]),
         ({"text": "po-77"}, [0]),
         ({"text": "100%\0"}, []),
+        ({"currency": "US\0"}, []),
         ({"smallest": Decimal(50)}, [1, 0]),
         ({"largest": Decimal("99.99")}, [2, 1]),
         ({"smallest": Decimal(7), "largest": Decimal(7), "currency": "KWD"}, [2]),

@@ -166,6 +166,7 @@ def test_the_list_finds_payments_by_what_people_remember(session):
     assert found(customer_id=customer.id) == [mine.id]
     assert found(method="cash") == []
     assert found(received_to=date(2026, 3, 9)) == []
+    assert queries.page(session, SYSTEM, PaymentFilter(currency="EU\0")) == []
     assert [str(money) for money in queries.totals(session, SYSTEM, PaymentFilter())] == ["3.00 EUR"]
     bound = actor_with(Role.FINANCE, user_id=1, name="bound", customer_id=customer.id)
     assert [row.id for row in queries.page(session, bound, PaymentFilter())] == [mine.id]

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import mentions
-from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.database.ordering import chosen, ordered
+from billing_core.errors import Conflict, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import lifecycle, queries
 from billing_core.invoices.lifecycle import named
@@ -199,9 +200,6 @@ def _matching(actor: Actor, wanted: LinkFilter, *, states: bool = True) -> Seque
 
 
 def _ordering(order_by: str) -> list[ColumnElement[Any]]:
-    column = ORDERINGS.get(order_by.removeprefix("-"))
-    if column is None:
-        allowed = f"one of {', '.join(ORDERINGS)}, with a leading - for descending"
-        raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": allowed})
+    column = chosen(ORDERINGS, order_by)
     keys = (column, PaymentLink.id) if column is not PaymentLink.id else (column,)
-    return [key.desc() for key in keys] if order_by.startswith("-") else [key.asc() for key in keys]
+    return ordered(order_by, *keys)

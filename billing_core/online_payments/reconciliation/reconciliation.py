@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
+from billing_core.database.functions import equals
 from billing_core.dates import Period
 from billing_core.identity import Actor
 from billing_core.invoices.payment_links import Mode
@@ -201,7 +202,7 @@ def _pairs(session: Session, asked: Asked) -> Select[*tuple[Any, ...]]:
     )
     if asked.agreement:
         statement = statement.having(agreement == asked.agreement)
-    return statement.where(both.c.currency == asked.currency) if asked.currency else statement
+    return statement.where(equals(both.c.currency, asked.currency)) if asked.currency else statement
 
 
 def _there(session: Session, asked: Asked) -> Any:

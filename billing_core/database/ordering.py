@@ -1,0 +1,24 @@
+"""The order of a list, as filters name it: one of the list's orderings, with "-" in front for descending."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, SQLColumnExpression
+
+from billing_core.errors import Invalid
+
+Keys = TypeVar("Keys")
+
+
+def chosen(orderings: Mapping[str, Keys], order_by: str) -> Keys:
+    """What the name stands for; Invalid where it is none of the orderings."""
+    name = order_by.removeprefix("-")
+    if name not in orderings:
+        allowed = f"one of {', '.join(orderings)}, with a leading - for descending"
+        raise Invalid(f"Invalid order_by: {order_by}", fields={"order_by": allowed})
+    return orderings[name]
+
+
+def ordered(order_by: str, *keys: SQLColumnExpression[Any]) -> list[ColumnElement[Any]]:
+    """In SQL: by these keys, all of them in the direction asked for."""
+    return [key.desc() if order_by.startswith("-") else key.asc() for key in keys]
