@@ -191,7 +191,7 @@ class Settings(BaseSettings):
     @model_validator(mode="wrap")
     @classmethod
     def _ends_in_one_sentence(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        # The last validator, so that it hears what all others refuse. Files of settings often name what they leave empty.
+        # The last validator, so that it hears what all others refuse. Files of settings name what they leave empty.
         filled = {name: value for name, value in given.items() if not _is_blank(value)}
         try:
             return handler(filled)
