@@ -10,7 +10,7 @@ LOCK = sh tools/uv.sh $(BIN)/python pip compile --quiet --universal --python-ver
 export PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint bench lock clean
+.PHONY: help run demo test check lint bench migration lock clean
 
 help: ## List what make can do
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | while IFS=@ read -r name text; do \
@@ -40,6 +40,9 @@ lint: $(VENV)/dev.stamp ## Run the linters, the type checker and the checker of 
 
 bench: $(VENV)/test.stamp ## Measure speed and size against their aims; ONLY=name for one of them
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+migration: $(VENV)/dev.stamp ## Write a migration from what the models declare: NAME="What changes"
+	@$(BIN)/python -m tools.new_migration "$(NAME)"
 
 lock: $(VENV)/dev.stamp ## Pin what pyproject.toml declares and all that it needs; UPGRADE=1 for the newest of the latter
 	@$(LOCK) -o requirements.txt
