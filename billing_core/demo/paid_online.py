@@ -32,7 +32,7 @@ from billing_core.identity import Actor
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import Mode, PaymentLink
 from billing_core.online_payments import refunding
-from billing_core.online_payments.links import expiry, links
+from billing_core.online_payments.links import expiry, workflow
 from billing_core.online_payments.reconciliation import balance_transactions
 from billing_core.online_payments.sandbox.cards import Outcome
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
@@ -135,7 +135,7 @@ def _deactivated(story: Story) -> None:
     link = issue(story)
     story.at(story.issued_on + timedelta(days=1))
     with story.sessions.begin() as session:
-        links.deactivate(session, story.actor, link, reason="Sent to a colleague who has left", now=story.now)
+        workflow.deactivate(session, story.actor, link, reason="Sent to a colleague who has left", now=story.now)
     deliver(story)
     _paid(story)
 
@@ -145,7 +145,7 @@ def _withdrawn(story: Story) -> None:
     link = issue(story)
     story.at(min(story.issued_on + timedelta(days=2), story.books.today))
     with story.sessions.begin() as session:
-        links.deactivate(session, story.actor, link, reason="The customer pays by transfer after all", now=story.now)
+        workflow.deactivate(session, story.actor, link, reason="The customer pays by transfer after all", now=story.now)
     deliver(story)
 
 

@@ -11,7 +11,7 @@ from billing_core.jobs import incoming_webhook_processing
 from billing_core.online_payments import configured
 from billing_core.online_payments.stripe import signature as stripe_signature
 from billing_core.online_payments.webhooks import inbox
-from billing_core.online_payments.webhooks.group_commit import intake
+from billing_core.online_payments.webhooks.group_commit import group_commit
 from billing_core.online_payments.webhooks.refusals import refusals
 from billing_core.settings import settings
 
@@ -46,7 +46,7 @@ async def _body(request: Request) -> bytes | None:
 
 def _store(payload: bytes, signature: str | None) -> None:
     event = stripe_signature.verify(payload, signature, configured.webhook_secret(settings()))
-    intake.store(runtime.sessions(), event, payload, now=utc_now())
+    group_commit.store(runtime.sessions(), event, payload, now=utc_now())
 
 
 def _refused(reason: str) -> JSONResponse:

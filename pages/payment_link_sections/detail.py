@@ -6,8 +6,8 @@ from billing_core import runtime
 from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
 from billing_core.online_payments import queries
-from billing_core.online_payments.links import links
-from billing_core.online_payments.links.links import LinkRow
+from billing_core.online_payments.links import queries as links
+from billing_core.online_payments.links.queries import LinkRow
 from billing_core.online_payments.queries import EventFilter, EventRow
 from pages.payment_link_sections import link as payment_link
 from pages.ui import context, formats, tables

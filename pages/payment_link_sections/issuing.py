@@ -10,9 +10,9 @@ from billing_core.invoices import queries
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
 from billing_core.online_payments.gateway import Charge, ChargeLine
-from billing_core.online_payments.links import link_candidates, links, workflow
+from billing_core.online_payments.links import link_candidates, workflow
 from billing_core.online_payments.links.link_candidates import PayableRow
-from billing_core.online_payments.links.links import LinkRow
+from billing_core.online_payments.links.queries import LinkRow
 from billing_core.text import LONGEST_REASON
 from pages.invoice_document_sections.changes import attempt, forget_open_draft
 from pages.ui import collection_mode, context, formats, tables
@@ -45,7 +45,7 @@ def again(link: LinkRow) -> None:
     if st.button("Issue new link", type="primary", icon=":material/autorenew:", key="do_reissue_link"):
         with collection_mode.asking("The new payment link is ready") as sessions:
             with sessions.begin() as session:
-                links.deactivate(session, actor, link.id, reason=REPLACED, now=utc_now())
+                workflow.deactivate(session, actor, link.id, reason=REPLACED, now=utc_now())
             workflow.issue(sessions, actor, collection_mode.gateway(), link.invoice_id, now=utc_now())
 
 
@@ -65,7 +65,7 @@ def deactivate(link: LinkRow) -> None:
     )
     if st.button("Deactivate", type="primary", icon=":material/link_off:", key="do_deactivate_link"):
         with attempt("The payment link is deactivated") as session:
-            links.deactivate(session, actor, link.id, reason=reason, now=utc_now())
+            workflow.deactivate(session, actor, link.id, reason=reason, now=utc_now())
 
 
 @st.dialog("Payment link", width="medium", icon=":material/add_link:")

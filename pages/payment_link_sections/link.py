@@ -6,7 +6,7 @@ from billing_core import runtime
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import LinkState, Mode
 from billing_core.online_payments.links import link_candidates
-from billing_core.online_payments.links.links import LinkRow
+from billing_core.online_payments.links.queries import LinkRow
 from pages.payment_link_sections import issuing, sharing
 from pages.payment_link_sections.wording import COLORS, WAYS, happened, state, told
 from pages.ui import collection_mode, formats, tables

@@ -5,8 +5,8 @@ import streamlit as st
 from billing_core.dates import utc_now
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import LinkState, Mode
-from billing_core.online_payments.links import links
-from billing_core.online_payments.links.links import LinkFilter, LinkRow, StateCount
+from billing_core.online_payments.links import queries as links
+from billing_core.online_payments.links.queries import LinkFilter, LinkRow, StateCount
 from pages.payment_link_sections.wording import COLORS, STATES, age, happened, state
 from pages.ui import collection_mode, context, formats, tables
 from pages.ui.inputs import filters

@@ -7,8 +7,8 @@ import segno
 import streamlit as st
 
 from billing_core.identity import Actor, Permission
-from billing_core.online_payments.links import links
-from billing_core.online_payments.links.links import LinkRow
+from billing_core.online_payments.links import queries as links
+from billing_core.online_payments.links.queries import LinkRow
 from billing_core.settings import settings
 from pages.invoice_document_sections import sending
 from pages.ui import formats

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from billing_core.invoices.payment_links import PAID_BY_IT, CollectionWay, LinkState
-from billing_core.online_payments.links.links import LinkRow
+from billing_core.online_payments.links.queries import LinkRow
 from pages.ui import formats
 from pages.ui.colors import Color
 

@@ -2,7 +2,8 @@
 
 from billing_core.invoices.models import Invoice
 from billing_core.online_payments import delivery, verification
-from billing_core.online_payments.links import links, workflow
+from billing_core.online_payments.links import queries as links
+from billing_core.online_payments.links import workflow
 from billing_core.outbox import delivery as outbox
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod

@@ -24,7 +24,9 @@ from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import LIVING, CollectionWay, LinkState, Mode, PaymentLink
 from billing_core.online_payments.charges import charge_of, says_the_same
 from billing_core.online_payments.gateway import Charge, Declined, Gateway, Issued
+from billing_core.online_payments.links import queries as links
 from billing_core.settings import settings
+from billing_core.text import reason_of
 
 # A link can be used until so many days after the later of the due date and the day it is issued.
 VALID_FOR: Final = timedelta(days=30)
@@ -69,6 +71,23 @@ def issue(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, *
     if problem:
         raise Conflict(problem)
     return asked.link_id
+
+
+def deactivate(session: Session, actor: Actor, link_id: int, *, reason: str, now: datetime) -> None:
+    """Nobody can pay by this link any more; the invoice stays as it is, and may get another one.
+
+    Also gives up one whose issuing was never answered.
+    """
+    actor.require(Permission.LINK_WRITE)
+    why = reason_of(reason)
+    invoice = queries.for_change(session, actor, links.one(session, actor, link_id).invoice_id)
+    link = session.get_one(PaymentLink, link_id, populate_existing=True)
+    if link.state is LinkState.ACTIVE:
+        lifecycle.end_link(session, actor, invoice, state=LinkState.DEACTIVATED, because=why, now=now)
+    elif link.state is LinkState.ISSUING:
+        payment_links.abandon(session, actor, link, invoice, because=why, now=now)
+    else:
+        raise Conflict(f"The payment link of {named(invoice)} is {link.state.value} already")
 
 
 def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: datetime) -> _Asked:

@@ -13,7 +13,7 @@ from billing_core.online_payments.models import WebhookEvent, WebhookState
 from billing_core.payments.models import Payment
 
 
-class NotYet(NotFound):
+class PaymentUnknown(NotFound):
     """About a charge of which no payment is known."""
 
     def __init__(self, charge_id: str) -> None:
@@ -21,7 +21,7 @@ class NotYet(NotFound):
         self.charge_id = charge_id
 
 
-def wake(session: Session, payment: Payment, *, now: datetime) -> None:
+def release(session: Session, payment: Payment, *, now: datetime) -> None:
     """Have what waited for this payment's charge applied, however long ago it came."""
     if payment.charge_id is None:
         return

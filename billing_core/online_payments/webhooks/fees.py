@@ -45,7 +45,7 @@ def note(session: Session, actor: Actor, payment_id: int, details: PaymentDetail
     payment = payments.for_change(session, actor, payment_id)
     payment.intent_id = payment.intent_id or details.intent_id
     payment.charge_id = payment.charge_id or details.charge_id
-    deferred.wake(session, payment, now=now)
+    deferred.release(session, payment, now=now)
     fee = details.fee_minor or 0
     if payment.fee_minor or not 0 < fee <= payment.amount_minor:
         return

@@ -1,4 +1,4 @@
-"""Events that come at the same moment are stored by one transaction: a commit takes longer than all else of it.
+"""Events that arrive at the same moment are stored in one transaction: the commit is the slowest part of storing.
 
 Whoever gets the turn stores for everybody who waits; the others find their own already done.
 """
@@ -21,8 +21,8 @@ class _Waiting:
     failed: BaseException | None = None
 
 
-class Intake:
-    """Of one process. Called from as many threads as there are requests."""
+class GroupCommit:
+    """One per process, called from as many threads as there are requests."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -47,7 +47,7 @@ class Intake:
             with sessions.begin() as session:
                 # In one order for every process, so that none waits for another in a circle.
                 inbox.store_rows(session, sorted((one.row for one in batch), key=itemgetter("event_id")))
-        except BaseException as error:  # each of them is told what kept it, whatever that is
+        except BaseException as error:  # each of them learns what went wrong, whatever that is
             for one in batch:
                 one.failed = error
         finally:
@@ -56,4 +56,4 @@ class Intake:
 
 
 # This process's own.
-intake = Intake()
+group_commit = GroupCommit()

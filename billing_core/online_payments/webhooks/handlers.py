@@ -24,9 +24,9 @@ from billing_core.online_payments import cases
 from billing_core.online_payments.cases import Cause
 from billing_core.online_payments.models import CaseKind
 from billing_core.online_payments.webhooks import deferred, disputes, events, fees, matching, refund_recording
-from billing_core.online_payments.webhooks.deferred import NotYet
+from billing_core.online_payments.webhooks.deferred import PaymentUnknown
 from billing_core.online_payments.webhooks.events import Disputed, Failed, Noted, Paid, Refunded, RefundFailed, Unused
-from billing_core.online_payments.webhooks.matching import Place
+from billing_core.online_payments.webhooks.matching import Match
 from billing_core.payments import received
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.received import GatewayNames, Received
@@ -45,7 +45,7 @@ _NOT_OURS = Outcome("Not ours: nothing of what it names was made here", used=Fal
 
 
 def apply(session: Session, event: Mapping[str, Any], *, mode: Mode, now: datetime) -> Outcome:
-    """Change what the event changes. NotYet where it may make sense later."""
+    """Change what the event changes. PaymentUnknown where it makes no sense before its payment is known."""
     if bool(event["livemode"]) is not (mode is Mode.LIVE):
         theirs = "live" if event["livemode"] else "test"
         return Outcome(f"Of another mode: the event is a {theirs} one, and this is {mode.value} mode", used=False)
@@ -61,19 +61,19 @@ def apply(session: Session, event: Mapping[str, Any], *, mode: Mode, now: dateti
         case Disputed() as disputed:
             return _disputed(session, disputed, now)
         case Noted(refs, said):
-            place = matching.place_of(session, refs, mode, now)
-            return Outcome(said, invoice_id=place.invoice.id) if place else _NOT_OURS
+            ours = matching.match_for(session, refs, mode, now)
+            return Outcome(said, invoice_id=ours.invoice.id) if ours else _NOT_OURS
         case Unused(why):
             return Outcome(why, used=False)
 
 
 def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:
-    place = matching.place_of(session, paid.refs, mode, now)
-    if place is None:
+    match = matching.match_for(session, paid.refs, mode, now)
+    if match is None:
         return _NOT_OURS
-    invoice, link = place.invoice, place.link
+    invoice, link = match.invoice, match.link
     if paid.refs.stripe_invoice_id:
-        matching.name_invoice(session, place, paid.refs.stripe_invoice_id)
+        matching.name_invoice(session, match, paid.refs.stripe_invoice_id)
     if paid.by_invoice and not (link.way is CollectionWay.HOSTED_INVOICE if link else paid.sent):
         return Outcome("The receipt of a payment that its other events tell", invoice_id=invoice.id)
     if link and link.way is CollectionWay.HOSTED_INVOICE and not paid.by_invoice:
@@ -85,20 +85,20 @@ def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:
         known.intent_id, known.charge_id = known.intent_id or paid.intent_id, known.charge_id or paid.charge_id
         said = "The payment was recorded before"
     else:
-        known, said = _record(session, place, paid)
-    deferred.wake(session, known, now=now)
-    _judge(session, place)
+        known, said = _record(session, match, paid)
+    deferred.release(session, known, now=now)
+    _judge(session, match)
     return Outcome(said, invoice_id=invoice.id)
 
 
-def _record(session: Session, place: Place, paid: Paid) -> tuple[Payment, str]:
+def _record(session: Session, match: Match, paid: Paid) -> tuple[Payment, str]:
     """Take the money in. It pays the invoice where it is exactly what is due; else a person has to decide."""
-    invoice = place.invoice
+    invoice = match.invoice
     came = Money(paid.amount_minor, paid.currency)
     due = invoice.due_minor if invoice.state is InvoiceState.OPEN else 0
     pays = due > 0 and came == Money(due, invoice.currency)
     expected = Money(due, invoice.currency)
-    _end_link(session, place)
+    _end_link(session, match)
     payment = received.record_collected(
         session,
         SYSTEM,
@@ -107,18 +107,18 @@ def _record(session: Session, place: Place, paid: Paid) -> tuple[Payment, str]:
             currency=paid.currency,
             amount_minor=paid.amount_minor,
             method=PaymentMethod.STRIPE,
-            received_on=place.day(paid.at),
+            received_on=match.day(paid.at),
             reference=paid.key,
         ),
-        names=GatewayNames(place.mode, paid.key, paid.intent_id, paid.charge_id),
+        names=GatewayNames(match.mode, paid.key, paid.intent_id, paid.charge_id),
         pays=pays,
-        today=place.today,
-        now=place.now,
+        today=match.today,
+        now=match.now,
     )
-    fees.ask(session, SYSTEM, payment, mode=place.mode, now=place.now)
+    fees.ask(session, SYSTEM, payment, mode=match.mode, now=match.now)
     if pays:
         return payment, f"{came} paid the invoice"
-    kind, why = _difference(place, came, expected)
+    kind, why = _difference(match, came, expected)
     cause = Cause(
         key=f"paid:{paid.key}",
         kind=kind,
@@ -130,13 +130,13 @@ def _record(session: Session, place: Place, paid: Paid) -> tuple[Payment, str]:
         expected_minor=due if kind is CaseKind.AMOUNT_DIFFERS else None,
         said=f"{came} came in for {lifecycle.named(invoice)}, {why}. It is kept as the customer's credit",
     )
-    cases.open_case(session, SYSTEM, cause, now=place.now)
+    cases.open_case(session, SYSTEM, cause, now=match.now)
     return payment, f"{came} kept as credit: {why}"
 
 
-def _difference(place: Place, came: Money, expected: Money) -> tuple[CaseKind, str]:
+def _difference(match: Match, came: Money, expected: Money) -> tuple[CaseKind, str]:
     """Why a payment does not pay its invoice; judged by what the link asked for first, which does not change."""
-    link = place.link
+    link = match.link
     if came.currency != expected.currency:
         return CaseKind.CURRENCY_DIFFERS, f"which is in {expected.currency}"
     if link is not None and came.minor != link.amount_minor:
@@ -146,40 +146,40 @@ def _difference(place: Place, came: Money, expected: Money) -> tuple[CaseKind, s
     return CaseKind.AMOUNT_DIFFERS, f"on which {expected} was due"
 
 
-def _end_link(session: Session, place: Place) -> None:
+def _end_link(session: Session, match: Match) -> None:
     """Nobody can pay by this link again: the gateway takes one payment by each."""
-    link = place.link
+    link = match.link
     if link is None or link.state is LinkState.PAID:
         return
     if link.state is LinkState.ACTIVE:
         payment_links.end(
-            session, SYSTEM, place.invoice, state=LinkState.PAID, because=payment_links.PAID_BY_IT, now=place.now
+            session, SYSTEM, match.invoice, state=LinkState.PAID, because=payment_links.PAID_BY_IT, now=match.now
         )
     else:
-        link.state, link.ended_at = LinkState.PAID, link.ended_at or place.now
+        link.state, link.ended_at = LinkState.PAID, link.ended_at or match.now
         session.flush()
 
 
 def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outcome:
-    place = matching.place_of(session, failed.refs, mode, now)
-    if place is None:
+    match = matching.match_for(session, failed.refs, mode, now)
+    if match is None:
         return _NOT_OURS
-    link = place.link
+    link = match.link
     if link is None:
-        return Outcome("The link that this was tried by is not known any more", invoice_id=place.invoice.id)
+        return Outcome("The link that this was tried by is not known any more", invoice_id=match.invoice.id)
     if link.last_failed_at is None or (failed.at, failed.reason) > (link.last_failed_at, link.last_failure):
         link.last_failed_at, link.last_failure = failed.at, failed.reason
     if failed.used_up and link.state is LinkState.ACTIVE:
         because = f"{failed.reason}, and a link takes one payment: issue another"
-        lifecycle.end_link(session, SYSTEM, place.invoice, state=LinkState.DEACTIVATED, because=because, now=place.now)
-    _judge(session, place)
-    return Outcome(f"The payment failed: {failed.reason}"[:200], invoice_id=place.invoice.id)
+        lifecycle.end_link(session, SYSTEM, match.invoice, state=LinkState.DEACTIVATED, because=because, now=match.now)
+    _judge(session, match)
+    return Outcome(f"The payment failed: {failed.reason}"[:200], invoice_id=match.invoice.id)
 
 
-def _judge(session: Session, place: Place) -> None:
+def _judge(session: Session, match: Match) -> None:
     """Whether the last that we know of the link is a failure: then the open invoice says so, else it does not."""
     session.flush()
-    invoice, link = place.invoice, place.link
+    invoice, link = match.invoice, match.link
     if link is None or invoice.state is not InvoiceState.OPEN:
         return
     failed_at, paid_at = link.last_failed_at, link.last_paid_at
@@ -188,10 +188,10 @@ def _judge(session: Session, place: Place) -> None:
         if (invoice.payment_failed_at, invoice.payment_failure) != (failed_at, link.last_failure):
             change = Change(invoice, facts, data={"reason": link.last_failure})
             event = EventKind.PAYMENT_FAILED
-            lifecycle.change(session, SYSTEM, [change], event=event, action="payment.failed", now=place.now)
+            lifecycle.change(session, SYSTEM, [change], event=event, action="payment.failed", now=match.now)
     elif invoice.payment_failed_at is not None and paid_at is not None and invoice.payment_failed_at <= paid_at:
         change = Change(invoice, {"payment_failed_at": None, "payment_failure": ""})
-        lifecycle.change(session, SYSTEM, [change], event=None, action=Permission.PAYMENT_WRITE, now=place.now)
+        lifecycle.change(session, SYSTEM, [change], event=None, action=Permission.PAYMENT_WRITE, now=match.now)
 
 
 def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -> Outcome:
@@ -199,7 +199,7 @@ def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -
         return _NOT_OURS
     payment = matching.payment_named(session, key=refunded.intent_id or "", charge_id=refunded.charge_id)
     if payment is None:
-        raise NotYet(refunded.charge_id)
+        raise PaymentUnknown(refunded.charge_id)
     zone = businesses.one(session, payment.business_id).time_zone
     customers.for_change(session, SYSTEM, payment.customer_id)
     before = refund_recording.recorded(session, payment.id)
@@ -224,7 +224,7 @@ def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -
 def _refund_failed(session: Session, failed: RefundFailed, now: datetime) -> Outcome:
     payment = matching.payment_named(session, key=failed.intent_id or "", charge_id=failed.charge_id)
     if payment is None:
-        raise NotYet(failed.charge_id)
+        raise PaymentUnknown(failed.charge_id)
     customers.for_change(session, SYSTEM, payment.customer_id)
     invoice_id = matching.invoice_of(session, payment.id)
     case = refund_recording.note_failed(session, SYSTEM, payment, invoice_id, failed, now=now)
@@ -234,7 +234,7 @@ def _refund_failed(session: Session, failed: RefundFailed, now: datetime) -> Out
 def _disputed(session: Session, disputed: Disputed, now: datetime) -> Outcome:
     payment = matching.payment_named(session, key=disputed.intent_id or "", charge_id=disputed.charge_id)
     if payment is None:
-        raise NotYet(disputed.charge_id)
+        raise PaymentUnknown(disputed.charge_id)
     customers.for_change(session, SYSTEM, payment.customer_id)
     invoice_id = matching.invoice_of(session, payment.id)
     dispute = disputes.note(session, SYSTEM, payment, invoice_id, disputed, now=now)

@@ -22,7 +22,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.models import WebhookEvent, WebhookState
 from billing_core.online_payments.webhooks import events, handlers
-from billing_core.online_payments.webhooks.deferred import NotYet
+from billing_core.online_payments.webhooks.deferred import PaymentUnknown
 from billing_core.online_payments.webhooks.handlers import Outcome
 from billing_core.outbox.delivery import WAITS
 
@@ -30,8 +30,8 @@ log = structlog.get_logger()
 
 WAITING, HANDLED, IGNORED = WebhookState.WAITING, WebhookState.HANDLED, WebhookState.IGNORED
 FAILED = WebhookState.FAILED
-# What is told too early is told by another event within the same minute, or belongs to a charge that is not ours.
-EARLY_WAITS: Final = (timedelta(seconds=15), timedelta(minutes=1), *WAITS[1:4])
+# The payment's own event usually follows within the same minute; otherwise the charge is not ours.
+UNKNOWN_WAITS: Final = (timedelta(seconds=15), timedelta(minutes=1), *WAITS[1:4])
 _EVENTS = cast("Table", WebhookEvent.__table__)
 # Put together once: building a statement takes as long as running it.
 _INSERT = {
@@ -77,7 +77,7 @@ def row_of(event: Mapping[str, Any], payload: bytes, now: datetime) -> dict[str,
 
 
 def something_due(session: Session, *, now: datetime) -> bool:
-    """Is there an event to apply? Asked often, and takes nobody's place."""
+    """Is there an event to apply? Asked often, so it takes no lock."""
     return session.scalar(select(WebhookEvent.id).where(_due(now)).limit(1)) is not None
 
 
@@ -111,9 +111,9 @@ def _apply_next(sessions: Sessions, mode: Mode, now: datetime) -> bool:
         except OperationalError:
             # The database is at fault, not the event: it counts as not tried.
             raise
-        except NotYet as early:
-            event.waits_for = early.charge_id
-            _postpone(event, str(early), EARLY_WAITS, now, at_last=IGNORED)
+        except PaymentUnknown as unknown:
+            event.waits_for = unknown.charge_id
+            _postpone(event, str(unknown), UNKNOWN_WAITS, now, at_last=IGNORED)
         except BillingError as error:
             _postpone(event, str(error), WAITS, now, at_last=FAILED)
         except Exception:  # the edge of the job: a bug with one event must not keep the others

@@ -20,7 +20,7 @@ from billing_core.payments.models import Allocation, Payment
 
 
 @dataclass(slots=True)
-class Place:
+class Match:
     """The invoice that an event is about, and the link that it came by where there is one; both locked."""
 
     invoice: Invoice
@@ -37,7 +37,7 @@ class Place:
         return day_in(self.zone, self.now)
 
 
-def place_of(session: Session, refs: Refs, mode: Mode, now: datetime) -> Place | None:
+def match_for(session: Session, refs: Refs, mode: Mode, now: datetime) -> Match | None:
     """What the event names, locked: the customer, then the invoice, then the link. None where it is not ours."""
     link_id, invoice_id = _found(session, refs, mode)
     if invoice_id is None:
@@ -50,7 +50,7 @@ def place_of(session: Session, refs: Refs, mode: Mode, now: datetime) -> Place |
     locked = select(PaymentLink).where(PaymentLink.id == link_id).with_for_update()
     link = session.scalars(locked.execution_options(populate_existing=True)).one() if link_id is not None else None
     zone = businesses.one(session, invoice.business_id).time_zone
-    return Place(invoice, link, mode, now, zone)
+    return Match(invoice, link, mode, now, zone)
 
 
 def _found(session: Session, refs: Refs, mode: Mode) -> tuple[int | None, int | None]:
@@ -96,11 +96,11 @@ def invoice_of(session: Session, payment_id: int) -> int | None:
     return session.scalar(paid.limit(1)) or session.scalar(meant.order_by(PaymentCase.id).limit(1))
 
 
-def name_invoice(session: Session, place: Place, stripe_invoice_id: str) -> None:
+def name_invoice(session: Session, match: Match, stripe_invoice_id: str) -> None:
     """Note what the gateway calls the invoice, once it does. Nobody who edits it has to read it again for that."""
-    if place.invoice.stripe_invoice_id != stripe_invoice_id:
-        of_it = update(Invoice).where(Invoice.id == place.invoice.id)
+    if match.invoice.stripe_invoice_id != stripe_invoice_id:
+        of_it = update(Invoice).where(Invoice.id == match.invoice.id)
         session.execute(of_it.values(stripe_invoice_id=stripe_invoice_id, version=Invoice.version))
-        set_committed_value(place.invoice, "stripe_invoice_id", stripe_invoice_id)
-    if place.link is not None and place.link.stripe_invoice_id is None:
-        place.link.stripe_invoice_id = stripe_invoice_id
+        set_committed_value(match.invoice, "stripe_invoice_id", stripe_invoice_id)
+    if match.link is not None and match.link.stripe_invoice_id is None:
+        match.link.stripe_invoice_id = stripe_invoice_id

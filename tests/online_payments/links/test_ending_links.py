@@ -11,7 +11,7 @@ from billing_core.invoices import after_sending, service
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import GATEWAY, LinkState, Mode
 from billing_core.invoices.service import Details
-from billing_core.online_payments.links import expiry, links
+from billing_core.online_payments.links import expiry, workflow
 from billing_core.outbox.models import WEBHOOK, OutboxMessage
 from billing_core.outgoing_webhooks import service as subscribers
 from billing_core.outgoing_webhooks.service import Wanted
@@ -81,7 +81,7 @@ def test_programs_hear_that_an_invoice_can_be_paid_by_a_link_and_no_longer(sessi
     link = issue(sessions, gateway, open_id)
     assert heard() == ["invoice.updated"]
     with sessions.begin() as session:
-        links.deactivate(session, GRACE, link.id, reason="Moved", now=NOW)
+        workflow.deactivate(session, GRACE, link.id, reason="Moved", now=NOW)
     assert heard() == ["invoice.updated"] * 2
     issue(sessions, gateway, open_id)
     with sessions.begin() as session:
@@ -129,7 +129,7 @@ def test_a_link_of_another_mode_is_not_forgotten_and_one_of_the_sandbox_needs_no
 ):
     link = issue(sessions, gateway, open_id)
     with sessions.begin() as session:
-        links.deactivate(session, GRACE, link.id, reason="Moved", now=NOW)
+        workflow.deactivate(session, GRACE, link.id, reason="Moved", now=NOW)
 
     outcome = deliver(sessions, ScriptedGateway(Mode.LIVE), monkeypatch)
 

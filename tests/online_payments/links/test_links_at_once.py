@@ -10,7 +10,7 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import LinkState, PaymentLink
 from billing_core.online_payments import cases, refunding
-from billing_core.online_payments.links import links, workflow
+from billing_core.online_payments.links import workflow
 from billing_core.online_payments.models import PaymentCase, RefundRequest, SandboxCharge
 from billing_core.online_payments.sandbox import gateway as sandbox_gateway
 from billing_core.online_payments.sandbox.cards import Outcome
@@ -85,7 +85,7 @@ def test_a_card_that_is_sent_twice_pays_once_and_never_by_a_link_that_has_ended(
 
     def deactivate():
         with sessions.begin() as session:
-            links.deactivate(session, GRACE, link_id, reason="Old", now=LATER)
+            workflow.deactivate(session, GRACE, link_id, reason="Old", now=LATER)
 
     told = at_once(pay, pay, pay, deactivate)
 

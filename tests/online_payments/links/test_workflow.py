@@ -15,8 +15,9 @@ from billing_core.invoices.documents import document
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 from billing_core.online_payments.gateway import ChargeLine, Declined
-from billing_core.online_payments.links import links, workflow
-from billing_core.online_payments.links.links import LinkFilter
+from billing_core.online_payments.links import queries as links
+from billing_core.online_payments.links import workflow
+from billing_core.online_payments.links.queries import LinkFilter
 from billing_core.outbox.models import OutboxMessage
 from tests.invoices.company import GRACE, LATER, NOW, READER, TODAY, a_customer, a_line, an_invoice, kinds
 from tests.online_payments.issued import deliver, issue, newest, pay_by_hand, seen, the_invoice, wrong
@@ -68,7 +69,7 @@ def test_a_second_link_is_refused_until_the_first_has_ended(sessions, gateway, o
     with pytest.raises(Conflict, match="has a payment link already"):
         issue(sessions, gateway, open_id)
     with sessions.begin() as session:
-        links.deactivate(session, GRACE, first.id, reason="Wrong address", now=LATER)
+        workflow.deactivate(session, GRACE, first.id, reason="Wrong address", now=LATER)
     second = issue(sessions, gateway, open_id, now=LATER)
 
     assert second.id != first.id
@@ -77,7 +78,7 @@ def test_a_second_link_is_refused_until_the_first_has_ended(sessions, gateway, o
         "Wrong address",
     )
     with pytest.raises(Conflict, match="is deactivated already"), sessions.begin() as session:
-        links.deactivate(session, GRACE, first.id, reason="Again", now=LATER)
+        workflow.deactivate(session, GRACE, first.id, reason="Again", now=LATER)
 
 
 @pytest.mark.parametrize("becomes", ["paid", "cancelled", "nothing"])
@@ -210,7 +211,7 @@ def test_who_may_issue_and_see_links(sessions, gateway, open_id):
         assert links.page(session, another, LinkFilter()) == links.of_invoice(session, another, open_id) == []
         assert links.counts(session, another) == []
         with pytest.raises(Forbidden):
-            links.deactivate(session, READER, link.id, reason="No", now=NOW)
+            workflow.deactivate(session, READER, link.id, reason="No", now=NOW)
     for actor in (READER, theirs):
         with pytest.raises(Forbidden):
             workflow.issue(sessions, actor, gateway, open_id, now=NOW)
@@ -224,7 +225,7 @@ def test_links_are_listed_by_state_text_and_order(sessions, gateway):
         assert session.get_one(Customer, zoom).name == "Zoom Ltd"
     one, other = issue(sessions, gateway, first), issue(sessions, gateway, second)
     with sessions.begin() as session:
-        links.deactivate(session, GRACE, one.id, reason="Old", now=LATER)
+        workflow.deactivate(session, GRACE, one.id, reason="Old", now=LATER)
 
     with sessions() as session:
 

@@ -17,7 +17,8 @@ from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode
 from billing_core.online_payments import configured, delivery, refunding
 from billing_core.online_payments import verification as online_payments
 from billing_core.online_payments.gateway import BalanceTransaction, Declined
-from billing_core.online_payments.links import links, workflow
+from billing_core.online_payments.links import queries as links
+from billing_core.online_payments.links import workflow
 from billing_core.online_payments.models import PaymentCase
 from billing_core.online_payments.sandbox import gateway as sandbox_gateway
 from billing_core.online_payments.sandbox.cards import Outcome, outcome
@@ -193,7 +194,7 @@ def test_one_payment_is_all_that_a_link_takes_and_only_while_it_is_active(sessio
 def test_a_link_that_ended_takes_nothing(sessions, gateway):
     link = issued(sessions, gateway)
     with sessions.begin() as session:
-        links.deactivate(session, GRACE, link.id, reason="Wrong", now=NOW)
+        workflow.deactivate(session, GRACE, link.id, reason="Wrong", now=NOW)
 
     with pytest.raises(Conflict):
         pay(sessions, link)

@@ -17,7 +17,7 @@ from billing_core.online_payments import queries
 from billing_core.online_payments.models import WebhookEvent, WebhookState
 from billing_core.online_payments.queries import EventFilter
 from billing_core.online_payments.webhooks import handlers, inbox
-from billing_core.online_payments.webhooks.group_commit import Intake
+from billing_core.online_payments.webhooks.group_commit import GroupCommit
 from billing_core.online_payments.webhooks.refusals import Refusals
 from billing_core.outbox.delivery import WAITS
 from billing_core.payments.models import Payment
@@ -96,11 +96,11 @@ def test_a_failing_event_is_tried_again_and_then_given_up_and_leaves_nothing(ses
 def test_what_comes_at_the_same_moment_is_stored_whole_or_refused_whole(sessions, monkeypatch):
     """Twenty events, each of them by two threads at once; and none is answered for that was not stored."""
     told = [Paying().succeeded() for _ in range(20)] * 2
-    intake, begin = Intake(), sessions.begin
+    commits, begin = GroupCommit(), sessions.begin
 
     def store_one(one) -> str:
         try:
-            intake.store(sessions, one, payload(one), now=LATER)
+            commits.store(sessions, one, payload(one), now=LATER)
         except OperationalError:
             return "refused"
         return "stored"

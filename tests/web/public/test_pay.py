@@ -13,7 +13,8 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import CollectionWay, LinkState, PaymentLink
-from billing_core.online_payments.links import links, workflow
+from billing_core.online_payments.links import queries as links
+from billing_core.online_payments.links import workflow
 from billing_core.online_payments.models import SandboxCharge
 from billing_core.online_payments.sandbox import gateway as sandbox_gateway
 from billing_core.online_payments.sandbox.cards import Outcome
@@ -200,7 +201,7 @@ def test_other_sites_forms_are_refused(link, visitor):
 def test_a_link_that_has_ended_says_so_and_leads_to_the_invoice(link, visitor, sessions):
     in_another_window = opened(visitor, link)
     with sessions.begin() as session:
-        links.deactivate(session, GRACE, link.id, reason="Reissued", now=utc_now())
+        workflow.deactivate(session, GRACE, link.id, reason="Reissued", now=utc_now())
         token = session.get_one(Invoice, link.invoice_id).token
 
     answer = visitor.get(f"/pay/{link.token}", headers=CHROME)
@@ -276,7 +277,7 @@ def test_the_invoices_own_page_leads_to_the_payment_while_it_can_be_paid(link, v
     assert visitor.get(f"/i/{token}/pay", headers=CHROME).headers["location"] == f"/pay/{link.token}"
 
     with sessions.begin() as session:
-        links.deactivate(session, GRACE, link.id, reason="Old", now=utc_now())
+        workflow.deactivate(session, GRACE, link.id, reason="Old", now=utc_now())
 
     assert "/pay/" not in visitor.get(f"/i/{token}", headers=CHROME).text
     assert visitor.get(f"/i/{token}/pay", headers=CHROME).headers["location"] == f"/i/{token}"

@@ -14,8 +14,9 @@ from billing_core.errors import NotFound
 from billing_core.identity import Actor
 from billing_core.invoices.payment_links import LinkState
 from billing_core.online_payments import configured
-from billing_core.online_payments.links import links, workflow
-from billing_core.online_payments.links.links import LinkRow
+from billing_core.online_payments.links import queries as links
+from billing_core.online_payments.links import workflow
+from billing_core.online_payments.links.queries import LinkRow
 from billing_core.settings import settings
 from billing_core.web.api.access import CurrentCaller, Reading
 from billing_core.web.api.exact_json import ExactJSON

@@ -1,4 +1,4 @@
-"""Payment links as people see them, and what they do about one that is there."""
+"""Payment links as people see them: lists, counts, one of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,13 +11,10 @@ from sqlalchemy.orm import Session
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import mentions
 from billing_core.database.ordering import chosen, ordered
-from billing_core.errors import Conflict, NotFound
+from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import lifecycle, queries
-from billing_core.invoices.lifecycle import named
 from billing_core.invoices.models import Invoice, InvoiceState
-from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink, abandon
-from billing_core.text import reason_of
+from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,24 +142,6 @@ def of_invoice(session: Session, actor: Actor, invoice_id: int, *, limit: int = 
     actor.require(Permission.PAYMENT_READ)
     statement = _from(*COLUMNS).where(PaymentLink.invoice_id == invoice_id, _visible(actor))
     return _rows(session, statement.order_by(PaymentLink.id.desc()).limit(limit))
-
-
-def deactivate(session: Session, actor: Actor, link_id: int, *, reason: str, now: datetime) -> None:
-    """Nobody can pay by this link any more; the invoice stays as it is, and may get another one.
-
-    Also gives up one whose issuing was never answered.
-    """
-    actor.require(Permission.LINK_WRITE)
-    why = reason_of(reason)
-    found = one(session, actor, link_id)
-    invoice = queries.for_change(session, actor, found.invoice_id)
-    link = session.get_one(PaymentLink, link_id, populate_existing=True)
-    if link.state is LinkState.ACTIVE:
-        lifecycle.end_link(session, actor, invoice, state=LinkState.DEACTIVATED, because=why, now=now)
-    elif link.state is LinkState.ISSUING:
-        abandon(session, actor, link, invoice, because=why, now=now)
-    else:
-        raise Conflict(f"The payment link of {named(invoice)} is {link.state.value} already")
 
 
 def _from(*columns: Any) -> Select[*tuple[Any, ...]]:
