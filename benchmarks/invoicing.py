@@ -105,10 +105,10 @@ def _send(sessions: Sessions, size: int, count: int) -> None:
         with sessions.begin() as session:
             if size == 1:
                 draft = service.create(session, SYSTEM, CONTENT, now=NOW)
-                service.open_invoice(session, SYSTEM, draft.id, now=NOW)
+                service.send(session, SYSTEM, draft.id, now=NOW)
             else:
                 drafts = service.create_many(session, SYSTEM, [CONTENT] * size, now=NOW)
-                service.open_many(session, SYSTEM, drafts, now=NOW)
+                service.send_many(session, SYSTEM, drafts, now=NOW)
 
 
 def _rows(file: Path) -> list[list[tuple[str, list[tuple]]]]:

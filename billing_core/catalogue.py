@@ -30,7 +30,7 @@ def asked(actor: Actor, key: str, scope: Scope) -> tuple[Figure, Scope]:
         actor.require(Permission.OUTBOX_READ)
         figure = of_mails.FAILED_MAILS
     elif key == of_outgoing_webhooks.FAILED_WEBHOOKS.key:
-        actor.require(Permission.SUBSCRIBER_WRITE)
+        actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
         figure = of_outgoing_webhooks.FAILED_WEBHOOKS
     else:
         actor.require(Permission.REPORT_READ)

@@ -31,7 +31,7 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
     "Administration": [
         ("admin/people.py", "People", ":material/manage_accounts:", Permission.USER_MANAGE),
         ("admin/keys.py", "API keys", ":material/key:", Permission.USER_MANAGE),
-        ("admin/outgoing_webhooks.py", "Outgoing webhooks", ":material/webhook:", Permission.SUBSCRIBER_WRITE),
+        ("admin/outgoing_webhooks.py", "Outgoing webhooks", ":material/webhook:", Permission.WEBHOOK_ENDPOINT_WRITE),
         ("admin/business.py", "Business", ":material/domain:", Permission.BUSINESS_WRITE),
         ("admin/reminders.py", "Reminders", ":material/notifications_active:", Permission.BUSINESS_WRITE),
         ("admin/outbox.py", "Outbox", ":material/outbox:", Permission.OUTBOX_READ),

@@ -15,10 +15,10 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
     with st.container(horizontal=True, width="content", vertical_alignment="center"):
         st.title("Payment links", anchor=False, width="content")
         collection_mode.mark()
-    issues = actor.may(Permission.LINK_WRITE) and st.button(
-        "Issue payment link", type="primary", icon=":material/add_link:", key="issue_link"
+    creates = actor.may(Permission.LINK_WRITE) and st.button(
+        "Create payment link", type="primary", icon=":material/add_link:", key="create_link"
     )
-if issues:
+if creates:
     issuing.choose()
 if "link" in st.query_params:
     detail.draw(read, actor, st.query_params["link"])

@@ -146,7 +146,7 @@ def _next_file() -> Path:
 
 
 def _secret() -> str:
-    """Where the process has it. Keys of subscribers and tokens are derived from it."""
+    """Where the process has it. Webhook secrets and tokens are derived from it."""
     configured = settings()
     return "BILLING_SECRET_KEY" if configured.secret_key else f"the file {configured.data_dir / 'secret_key'}"
 

@@ -47,7 +47,7 @@ def _refuse_without_key() -> None:
         newest = session.scalar(select(PaymentLink.mode).order_by(PaymentLink.id.desc()).limit(1))
     if newest not in (None, ours, *TRIALS[ours]):
         raise Conflict(
-            f"The newest payment link was issued in {newest} mode, and this worker would collect in {ours} mode: "
+            f"The newest payment link was created in {newest} mode, and this worker would collect in {ours} mode: "
             "set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET as the product has them"
         )
 

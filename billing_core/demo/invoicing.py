@@ -76,7 +76,7 @@ def invoice_month(session: Session, actor: Actor, month: date, books: Books, *, 
         kept_back = drafts[:2] if month == last_closed else []
         sent = [draft for draft in drafts if draft not in kept_back]
         if sent:
-            service.open_many(session, actor, sent, now=now)
+            service.send_many(session, actor, sent, now=now)
         for invoice_id in sent:
             invoice = queries.for_change(session, actor, invoice_id)
             chance = random.Random(f"{seed}-{month}-{invoice.customer_id}")  # noqa: S311

@@ -89,8 +89,8 @@ class Story:
         return day >= self.books.today
 
 
-def issue(story: Story) -> int:
-    return workflow.issue(story.sessions, story.actor, story.gateway, story.invoice_id, now=story.now)
+def create(story: Story) -> int:
+    return workflow.create(story.sessions, story.actor, story.gateway, story.invoice_id, now=story.now)
 
 
 def click(story: Story, link_id: int, day: date) -> None:

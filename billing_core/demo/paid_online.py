@@ -21,9 +21,9 @@ from billing_core.demo.link_story import (
     Story,
     charge,
     click,
+    create,
     deliver,
     dispute,
-    issue,
     pay,
     transfer,
     try_card,
@@ -57,7 +57,7 @@ def online(session: Session, month: date, today: date) -> set[int]:
 
 
 def collect_month(sessions: Sessions, actor: Actor, month: date, books: Books) -> None:
-    """Issue links for the month's invoices that are to be paid online, and tell what came of each by today."""
+    """Create links for the month's invoices that are to be paid online, and tell what came of each by today."""
     months_ago = (books.today.year - month.year) * 12 + books.today.month - month.month
     engine = sessions.engine.execution_options(begin="IMMEDIATE")
     with engine.begin() as connection:
@@ -91,33 +91,33 @@ def _begun(session: Session, sessions: Sessions, actor: Actor, month: date, book
 
 def _paid(story: Story) -> Payment | None:
     """The customer opens the link, and pays."""
-    return pay(story, issue(story))
+    return pay(story, create(story))
 
 
 def _waiting(story: Story) -> None:
-    issue(story)
+    create(story)
 
 
 def _looked_at(story: Story) -> None:
     """Opened, and left for later."""
-    click(story, issue(story), story.issued_on + timedelta(days=1))
+    click(story, create(story), story.issued_on + timedelta(days=1))
 
 
 def _declined(story: Story) -> None:
     """The card was refused, and nobody has tried another one since."""
-    try_card(story, issue(story), Outcome.DECLINED)
+    try_card(story, create(story), Outcome.DECLINED)
 
 
 def _declined_first(story: Story) -> None:
     """The second card was taken."""
-    link = issue(story)
+    link = create(story)
     try_card(story, link, Outcome.EXPIRED)
     pay(story, link)
 
 
 def _expired(story: Story) -> None:
     """Nobody pays by the link while it lasts; a transfer comes when it is over."""
-    link = issue(story)
+    link = create(story)
     with story.sessions() as session:
         over = session.get_one(PaymentLink, link).expires_at
     if story.to_come(over.date() + timedelta(days=3)):
@@ -131,8 +131,8 @@ def _expired(story: Story) -> None:
 
 
 def _deactivated(story: Story) -> None:
-    """Taken back, and issued anew."""
-    link = issue(story)
+    """Taken back, and created anew."""
+    link = create(story)
     story.at(story.issued_on + timedelta(days=1))
     with story.sessions.begin() as session:
         workflow.deactivate(session, story.actor, link, reason="Sent to a colleague who has left", now=story.now)
@@ -142,7 +142,7 @@ def _deactivated(story: Story) -> None:
 
 def _withdrawn(story: Story) -> None:
     """Taken back, because the customer would rather pay by transfer."""
-    link = issue(story)
+    link = create(story)
     story.at(min(story.issued_on + timedelta(days=2), story.books.today))
     with story.sessions.begin() as session:
         workflow.deactivate(session, story.actor, link, reason="The customer pays by transfer after all", now=story.now)
@@ -165,7 +165,7 @@ def _refunded(story: Story) -> None:
 
 def _paid_twice(story: Story) -> None:
     """Half of it comes by transfer on the very day on which all of it is paid by the link: a person has to decide."""
-    link = issue(story)
+    link = create(story)
     if story.to_come(story.paid_on):
         return
     click(story, link, story.paid_on)

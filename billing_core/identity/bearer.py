@@ -28,7 +28,7 @@ _ISSUER = "billing"
 _LONGEST = 2_000
 
 
-def issue(user_id: int, password_hash: str, *, now: datetime) -> str:
+def create(user_id: int, password_hash: str, *, now: datetime) -> str:
     """A token with which requests act as this person for ``LIFETIME``."""
     claims = {
         "iss": _ISSUER,
@@ -68,7 +68,7 @@ def actor_for(session: Session, token: str, *, now: datetime) -> Actor | None:
 
 
 def _claims(token: str, *, now: datetime) -> tuple[int, str] | None:
-    """Whose token it is and the fingerprint of their password at its issue."""
+    """Whose token it is and the fingerprint of their password when it was created."""
     if len(token) > _LONGEST or not token.isascii():
         return None
     try:

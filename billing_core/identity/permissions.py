@@ -34,7 +34,7 @@ class Permission(enum.StrEnum):
     EXPORT = "export"
     IMPORT = "import"
     USER_MANAGE = "user.manage"
-    SUBSCRIBER_WRITE = "subscriber.write"
+    WEBHOOK_ENDPOINT_WRITE = "webhook_endpoint.write"
     BUSINESS_WRITE = "business.write"
     AUDIT_READ = "audit.read"
 

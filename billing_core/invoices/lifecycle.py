@@ -171,7 +171,7 @@ def end_link(
     now: datetime,
     told: bool = True,
 ) -> bool:
-    """End the invoice's active payment link, which the timeline and subscribers are told; False where it has none.
+    """End the invoice's active payment link, in the timeline and by webhook; False where it has none.
 
     The caller has locked the invoice and asked for the permission. ``told``: whether the gateway is told as well.
     """
@@ -186,9 +186,9 @@ def end_link(
 def note_link(
     session: Session, actor: Actor, invoice: Invoice, link_id: int, data: Mapping[str, Any], *, now: datetime
 ) -> None:
-    """The invoice can be paid by this link now: the timeline and subscribers are told."""
-    note(session, actor, invoice.id, EventKind.LINK_ISSUED, {"link_id": link_id, **data}, now=now)
-    outgoing_events.changed(session, actor, [(invoice.id, invoice.customer_id, None)], EventKind.LINK_ISSUED, now=now)
+    """The invoice can be paid by this link now: the timeline says so, and webhooks do."""
+    note(session, actor, invoice.id, EventKind.LINK_CREATED, {"link_id": link_id, **data}, now=now)
+    outgoing_events.changed(session, actor, [(invoice.id, invoice.customer_id, None)], EventKind.LINK_CREATED, now=now)
 
 
 def _end_link(

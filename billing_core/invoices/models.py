@@ -72,7 +72,8 @@ class EventKind(enum.StrEnum):
     WRITTEN_OFF = "written_off"
     WRITE_OFF_UNDONE = "write_off_undone"
     CANCELLED = "cancelled"
-    LINK_ISSUED = "link_issued"
+    # As it was stored from the beginning: what has happened is append-only.
+    LINK_CREATED = "link_issued"
     LINK_ENDED = "link_ended"
     DISPUTED = "disputed"
     DISPUTE_CLOSED = "dispute_closed"

@@ -1,4 +1,4 @@
-"""Telling subscribers what happened to invoices, in the words of the published events."""
+"""What happened to invoices, sent to webhook endpoints as the published events."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -28,7 +28,7 @@ _TYPES: Final = {
     EventKind.WRITTEN_OFF: EventType.INVOICE_UPDATED,
     EventKind.WRITE_OFF_UNDONE: EventType.INVOICE_UPDATED,
     EventKind.CANCELLED: EventType.INVOICE_CANCELLED,
-    EventKind.LINK_ISSUED: EventType.INVOICE_UPDATED,
+    EventKind.LINK_CREATED: EventType.INVOICE_UPDATED,
     EventKind.LINK_ENDED: EventType.INVOICE_UPDATED,
 }
 _BY_STATE: Final = {InvoiceState.PAID: EventType.INVOICE_PAID, InvoiceState.CANCELLED: EventType.INVOICE_CANCELLED}

@@ -1,6 +1,6 @@
 """Where an invoice can be paid online: at most one link at a time, and what ends it.
 
-Issuing one crosses the network and is in ``online_payments``; ending it belongs to the change that makes it wrong.
+Creating one crosses the network and is in ``online_payments``; ending it belongs to the change that makes it wrong.
 """
 
 import enum
@@ -25,9 +25,9 @@ DEACTIVATE: Final = "deactivate_link"
 
 
 class LinkState(enum.StrEnum):
-    """ISSUING: asked for, and the gateway's answer is not recorded yet. FAILED: the gateway said no."""
+    """CREATING: asked for, and the gateway's answer is not recorded yet. FAILED: the gateway said no."""
 
-    ISSUING = "issuing"
+    CREATING = "creating"
     ACTIVE = "active"
     PAID = "paid"
     EXPIRED = "expired"
@@ -50,10 +50,10 @@ class CollectionWay(enum.StrEnum):
     HOSTED_INVOICE = "hosted_invoice"
 
 
-LIVING: Final = (LinkState.ISSUING, LinkState.ACTIVE)
+LIVING: Final = (LinkState.CREATING, LinkState.ACTIVE)
 # What ended a link by which the customer paid what it asked for, while it was active.
 PAID_BY_IT: Final = "The customer has paid"
-_ONE_LIVING = text("state IN ('issuing', 'active')")
+_ONE_LIVING = text("state IN ('creating', 'active')")
 
 
 def new_public_id() -> str:
@@ -92,7 +92,7 @@ class PaymentLink(Base):
     invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
     mode: Mapped[Mode]
     way: Mapped[CollectionWay]
-    state: Mapped[LinkState] = mapped_column(default=LinkState.ISSUING)
+    state: Mapped[LinkState] = mapped_column(default=LinkState.CREATING)
     currency: Mapped[str] = mapped_column(String(3))
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     charge: Mapped[dict[str, Any]]
@@ -100,7 +100,7 @@ class PaymentLink(Base):
     gateway_id: Mapped[str | None] = mapped_column(String(255))
     stripe_invoice_id: Mapped[str | None] = mapped_column(String(255))
     expires_at: Mapped[datetime]
-    issued_at: Mapped[datetime | None]
+    activated_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     ended_because: Mapped[str] = mapped_column(String(500), default="")
     clicks: Mapped[int] = mapped_column(default=0)
@@ -159,7 +159,7 @@ def end(
 def abandon(
     session: Session, actor: Actor, link: PaymentLink, invoice: Invoice, *, because: str, now: datetime
 ) -> None:
-    """Give up a link whose issuing was never answered: there may be one at the gateway, and it must not stay.
+    """Give up a link whose creation was never answered: there may be one at the gateway, and it must not stay.
 
     The caller holds the invoice's row.
     """

@@ -13,7 +13,7 @@ from billing_core.ledger.models import Account, EntryKind, LedgerEntry
 from billing_core.ledger.service import Entry, Side
 
 
-def opening(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | None:
+def sending(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | None:
     """The customer owes the total, which is revenue and tax; None for an invoice of nothing."""
     if not invoice.total_minor:
         return None
@@ -34,7 +34,7 @@ def opening(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | No
 
 def cancelling(session: Session, invoice: Invoice, *, effective_on: date) -> Entry:
     """The opposite of the opening, but for what credit notes have taken back already; not effective before it."""
-    opened = select(LedgerEntry.id).where(
+    sent = select(LedgerEntry.id).where(
         LedgerEntry.document == _document(invoice), LedgerEntry.kind == EntryKind.INVOICE
     )
     return Entry(
@@ -46,7 +46,7 @@ def cancelling(session: Session, invoice: Invoice, *, effective_on: date) -> Ent
         effective_on=max(effective_on, invoice.issued_on),
         sides=_sides(invoice, credit_notes.left(session, invoice), sign=-1),
         memo=f"{invoice.number} cancelled",
-        reverses_id=session.execute(opened).scalar_one(),
+        reverses_id=session.execute(sent).scalar_one(),
     )
 
 

@@ -1,4 +1,4 @@
-"""Writing invoices and sending them: drafts are created, edited, copied, discarded, opened; details change until paid.
+"""Writing invoices and sending them: drafts are created, edited, copied, discarded, sent; details change until paid.
 
 What happens to an open invoice afterwards is in ``following``.
 """
@@ -171,12 +171,12 @@ def discard(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -
     lifecycle.change(session, actor, [discarded], event=EventKind.CANCELLED, now=now)
 
 
-def open_invoice(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
+def send(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
     """Send a draft: it gets its number if it has none, our details are frozen into it, and it is posted."""
-    return open_many(session, actor, [invoice_id], now=now)[0]
+    return send_many(session, actor, [invoice_id], now=now)[0]
 
 
-def open_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now: datetime) -> list[Invoice]:
+def send_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now: datetime) -> list[Invoice]:
     """Send these drafts, all or none; they are numbered in the order given."""
     actor.require(Permission.INVOICE_SEND)
     invoices = queries.many_for_change(session, actor, invoice_ids)
@@ -207,7 +207,7 @@ def open_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
                 facts,
                 to=OPEN if invoice.total_minor else PAID,
                 data={"number": place.number, "total_minor": invoice.total_minor, "currency": invoice.currency},
-                entry=postings.opening(invoice, [line.computed for line in lines[invoice.id]], memo=place.number),
+                entry=postings.sending(invoice, [line.computed for line in lines[invoice.id]], memo=place.number),
             )
         )
     lifecycle.change(session, actor, changes, event=EventKind.SENT, action=Permission.INVOICE_SEND, now=now)

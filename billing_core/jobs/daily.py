@@ -56,7 +56,7 @@ def remind_due(now: datetime | None = None) -> int:
 
 
 def announce_overdue(now: datetime | None = None) -> int:
-    """Tell subscribers of the invoices whose due date has passed; each is told once, however often this runs."""
+    """Send webhooks about the invoices whose due date has passed: one event for each, however often this runs."""
     now = now or utc_now()
     sessions = runtime.sessions()
     with sessions() as session:

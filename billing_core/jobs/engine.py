@@ -71,7 +71,7 @@ def stop() -> None:
 
 @asynccontextmanager
 async def lifespan(render: Rendering, serialise: Serialising, *, beside: bool = False) -> AsyncIterator[None]:
-    """``start`` and ``stop`` around the process's life, off the event loop. For ``subscriber_delivery``: the rest."""
+    """``start`` and ``stop`` around the process's life, off the event loop. The arguments are for webhooks."""
     telling = outgoing_webhook_delivery.job(render, serialise)
     await asyncio.to_thread(start, beside=beside)
     telling.start()

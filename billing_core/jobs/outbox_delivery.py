@@ -23,7 +23,7 @@ from billing_core.settings import settings
 
 log = structlog.get_logger()
 
-# Subscribers and gateways have lanes of their own.
+# Webhooks and gateways have lanes of their own.
 LANE: Final = not_(or_(outgoing_webhook_delivery.LANE, gateway_delivery.LANE))
 # Of one workflow, so that the process can end in between.
 _BATCH: Final = 20

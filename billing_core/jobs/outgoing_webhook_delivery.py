@@ -1,4 +1,4 @@
-"""Subscribers are told within a moment of the commit; in a lane of its own, so that a slow one delays no mail."""
+"""Webhooks leave within a moment of the commit, in a lane of their own, so that a slow endpoint delays no mail."""
 
 from collections.abc import Callable
 from functools import partial
@@ -31,10 +31,10 @@ def deliver_waiting(render: Rendering, serialise: Serialising, ending: Callable[
     )
     handled = delivery.deliver_all(sessions, {WEBHOOK: call}, lane=LANE, ending=ending)
     if handled:
-        log.info("subscribers_told", messages=handled)
+        log.info("webhooks_sent", messages=handled)
     return handled
 
 
 def job(render: Rendering, serialise: Serialising) -> Periodic:
     """``render`` and ``serialise`` write objects as the published APIs do, which stand right of here."""
-    return Periodic("subscriber delivery", partial(deliver_waiting, render, serialise), every_seconds=2)
+    return Periodic("webhook delivery", partial(deliver_waiting, render, serialise), every_seconds=2)

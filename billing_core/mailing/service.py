@@ -1,4 +1,4 @@
-"""Sending invoices: the mail goes into the outbox in the same transaction that opens the invoice."""
+"""Sending invoices: the mail goes into the outbox in the same transaction that sends the draft."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ MOST_AT_ONCE: Final = 1_000
 class Planned:
     """One mail of a rehearsal. ``reason`` says why it would not go; empty where it would.
 
-    ``opens``: sending it gives the draft its number; until then the letter says ``{{ number }}``, which may stay in
+    ``is_draft``: sending it gives the draft its number; until then the letter says ``{{ number }}``, which may stay in
     it when people change it. ``sent_before``: when the invoice was mailed last.
     """
 
@@ -49,7 +49,7 @@ class Planned:
     kind: MailKind
     total: Money
     due_on: date
-    opens: bool
+    is_draft: bool
     sent_before: datetime | None
     letter: Letter
     reason: str = ""
@@ -123,7 +123,7 @@ def send_many(
 def recall(session: Session, actor: Actor, message_ids: Sequence[int], *, now: datetime) -> int:
     """Take back the mails that nobody has tried to deliver yet; how many that were.
 
-    Invoices that were opened with them stay sent, with their numbers: they can be mailed again or cancelled.
+    Drafts that were sent with them stay sent, with their numbers: they can be mailed again or cancelled.
     """
     return outbox.recall(session, actor, message_ids, now=now)
 
@@ -164,7 +164,7 @@ def _planned(session: Session, found: Sequence[InvoiceView], today: date, *, to:
                 kind=kind,
                 total=invoice.total,
                 due_on=invoice.due_on,
-                opens=invoice.state is InvoiceState.DRAFT,
+                is_draft=invoice.state is InvoiceState.DRAFT,
                 sent_before=before.last_at,
                 letter=letters.letter(wordings.of(invoice.business_id, kind, language), values, language),
                 reason=_reason(invoice, recipient, before),
@@ -202,9 +202,9 @@ def _send(
     today: date,
     delay: timedelta,
 ) -> list[int]:
-    """The invoices are locked; those that are drafts are opened first, since the letter names their number."""
-    if drafts := [plan.invoice_id for plan in plans if plan.opens]:
-        invoices.open_many(session, actor, drafts, now=now)
+    """The invoices are locked; drafts are sent first, since the letter names their number."""
+    if drafts := [plan.invoice_id for plan in plans if plan.is_draft]:
+        invoices.send_many(session, actor, drafts, now=now)
     ids = [plan.invoice_id for plan in plans]
     # Read before the mails are put in, for the keys.
     known = outbox_queries.earlier(session, "invoice", ids, [MailKind.INVOICE])

@@ -61,15 +61,15 @@ def _deactivate(sessions: Sessions, gateway: Gateway, message: Claimed) -> None:
     link_id = message.content["link_id"]
     with sessions() as session:
         link = session.get_one(PaymentLink, link_id)
-    if link.state in (LinkState.ISSUING, LinkState.ACTIVE):
+    if link.state in (LinkState.CREATING, LinkState.ACTIVE):
         raise Unwanted("The link is in use")
     gateway_id = link.gateway_id
     if gateway_id is None:
-        issued = gateway.issue(Charge.of(link.charge), link.way, key=link.public_id)
-        gateway_id = issued.gateway_id
+        created = gateway.create_link(Charge.of(link.charge), link.way, key=link.public_id)
+        gateway_id = created.gateway_id
         with sessions.begin() as session:
             found = session.get_one(PaymentLink, link_id, with_for_update=True)
-            found.gateway_id, found.stripe_invoice_id = gateway_id, issued.stripe_invoice_id
+            found.gateway_id, found.stripe_invoice_id = gateway_id, created.stripe_invoice_id
     gateway.deactivate(gateway_id, link.way, key=link.public_id)
 
 

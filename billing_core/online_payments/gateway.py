@@ -54,7 +54,7 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class CreatedLink:
     """Where the customer pays, and what the gateway calls it; ``stripe_invoice_id`` where there is one."""
 
     url: str
@@ -120,7 +120,7 @@ class Gateway(Protocol):
     @property
     def mode(self) -> Mode: ...
 
-    def issue(self, charge: Charge, way: CollectionWay, *, key: str) -> Issued:
+    def create_link(self, charge: Charge, way: CollectionWay, *, key: str) -> CreatedLink:
         """A place where this can be paid once. The same key and charge give the same place."""
 
     def deactivate(self, gateway_id: str, way: CollectionWay, *, key: str) -> None:

@@ -13,7 +13,7 @@ from billing_core.database.types import BigId
 # The channel whose messages people may take back. What other systems are told belongs to what was done here: without
 # it they would go on as before, such as taking payments by a link that has ended.
 RECALLABLE: Final = "mail"
-# The channel of messages to subscribers, which have a log of their own: there may be a thousand for each mail.
+# The channel of webhook messages, which have a log of their own: there may be a thousand for each mail.
 WEBHOOK: Final = "webhook"
 
 

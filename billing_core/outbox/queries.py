@@ -1,4 +1,4 @@
-"""Reads of the outbox: what waits, what left, what failed and why. Messages to subscribers are read elsewhere."""
+"""Reads of the outbox: what waits, what left, what failed and why. Webhook messages are read elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -82,7 +82,7 @@ def counts(session: Session, actor: Actor) -> dict[MessageState, int]:
 
 
 def counts_of_all(session: Session, actor: Actor) -> dict[tuple[str, MessageState], int]:
-    """How many messages of each channel are in each state, of those that occur; to subscribers as well."""
+    """How many messages of each channel are in each state, of those that occur; webhooks included."""
     actor.require(Permission.OUTBOX_READ)
     grouped = (OutboxMessage.channel, OutboxMessage.state)
     statement = select(*grouped, func.count()).where(_visible_to(actor)).group_by(*grouped)

@@ -1,1 +1,1 @@
-"""Programs of others that want to hear what happens here: outgoing webhooks."""
+"""Outgoing webhooks: other programs are told what happens here."""

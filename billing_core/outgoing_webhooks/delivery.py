@@ -1,4 +1,4 @@
-"""Delivering a message to a subscriber: one signed POST, outside of any transaction, to the number just looked up."""
+"""Delivering a message to an endpoint: one signed POST, outside of any transaction, to the number just looked up."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import UpstreamFailed
 from billing_core.outbox.delivery import Adapter, Claimed, Unwanted
 from billing_core.outgoing_webhooks.addresses import checked_url, host_of, public_address
-from billing_core.outgoing_webhooks.models import Subscriber
+from billing_core.outgoing_webhooks.models import WebhookEndpoint
 from billing_core.outgoing_webhooks.signing import HEADER, secret_of, signature
 
 TIMEOUT_SECONDS: Final = 10
@@ -39,7 +39,7 @@ def adapter(
     serialise: Serialising = lambda body: json.dumps(body).encode(),
     private_allowed: bool,
 ) -> Adapter:
-    """Delivers a message, or raises: ``Unwanted`` where the subscriber is gone, UpstreamFailed for everything else.
+    """Delivers a message, or raises: ``Unwanted`` where the endpoint is gone, UpstreamFailed for everything else.
 
     Whoever did not answer in time is not waited for again: the others would wait as well, once for each message.
     """
@@ -47,24 +47,24 @@ def adapter(
 
     def call(message: Claimed) -> None:
         with sessions() as session:
-            subscriber = session.get(Subscriber, int(message.subject_id))
-            if subscriber is None or not subscriber.active:
+            endpoint = session.get(WebhookEndpoint, int(message.subject_id))
+            if endpoint is None or not endpoint.active:
                 raise Unwanted("The address was removed in the meantime")
             kind, identity = message.content["about"]
             body = serialise(_body(message, render(session, str(kind), int(identity))))
-            url = subscriber.url
-            secret = secret_of(signing_key, subscriber.public_id, subscriber.secret_turn)
+            url = endpoint.url
+            secret = secret_of(signing_key, endpoint.public_id, endpoint.secret_turn)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "Billing-Webhooks/1",
             HEADER: signature(body, secret, utc_now()),
         }
-        if subscriber.id in silent:
+        if endpoint.id in silent:
             raise Silent(f"{host_of(url)} did not answer a moment ago, so it was not asked")
         try:
             _post(checked_url(url, private_allowed=private_allowed), body, headers, private_allowed=private_allowed)
         except Silent:
-            silent.add(subscriber.id)
+            silent.add(endpoint.id)
             raise
 
     return call

@@ -1,4 +1,4 @@
-"""The figure of what subscribers could not be told."""
+"""The figure of webhook messages that could not be delivered."""
 
 from typing import Any, Final
 
@@ -6,12 +6,12 @@ from sqlalchemy import Select, String, cast, select, true
 
 from billing_core.figures import Figure, Scope, bound, day_of, one_each
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
-from billing_core.outgoing_webhooks.models import Subscriber
+from billing_core.outgoing_webhooks.models import WebhookEndpoint
 
 
 def _failed(asked: Scope) -> Select[*tuple[Any, ...]]:
     """Of addresses that are still told: those of a removed one need no hand."""
-    told = select(cast(Subscriber.id, String)).where(Subscriber.active == true())
+    told = select(cast(WebhookEndpoint.id, String)).where(WebhookEndpoint.active == true())
     rows = one_each(OutboxMessage.id, OutboxMessage.title, day_of(OutboxMessage.created_at)).where(
         OutboxMessage.state == MessageState.FAILED,
         OutboxMessage.channel == WEBHOOK,

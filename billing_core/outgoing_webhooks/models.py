@@ -1,4 +1,4 @@
-"""Who is told of what."""
+"""Webhook endpoints and the events that they can take."""
 
 import enum
 import secrets
@@ -11,7 +11,7 @@ from billing_core.database import Base
 
 
 class EventType(enum.StrEnum):
-    """What subscribers can hear of; the object of an event is an invoice or a report, as the APIs publish it."""
+    """What endpoints can be told; the object of an event is an invoice or a report, as the APIs publish it."""
 
     INVOICE_CREATED = "invoice.created"
     INVOICE_UPDATED = "invoice.updated"
@@ -30,15 +30,15 @@ def _public_id() -> str:
     return f"we_{secrets.token_hex(8)}"
 
 
-class Subscriber(Base):
+class WebhookEndpoint(Base):
     """An address that is told of ``events``; an empty list: of all of them.
 
     No secret is stored: what its messages are signed with is derived from the product's own key, this row's
     ``public_id`` and ``secret_turn``, which a rotation counts up.
     """
 
-    __tablename__ = "subscribers"
-    __table_args__ = (Index("ix_subscribers_active", "active"),)
+    __tablename__ = "webhook_endpoints"
+    __table_args__ = (Index("ix_webhook_endpoints_active", "active"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(40), unique=True, default=_public_id)

@@ -1,4 +1,4 @@
-"""Telling subscribers: written into the outbox in the transaction of the change itself, one message a subscriber."""
+"""Publishing events: written into the outbox in the transaction of the change itself, one message per endpoint."""
 
 import secrets
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from billing_core.outbox import service as outbox
 from billing_core.outbox.models import WEBHOOK
 from billing_core.outbox.service import Message
 from billing_core.outgoing_webhooks.addresses import host_of
-from billing_core.outgoing_webhooks.models import EventType, Subscriber
+from billing_core.outgoing_webhooks.models import EventType, WebhookEndpoint
 
-_LISTENING = select(Subscriber.id, Subscriber.public_id, Subscriber.url, Subscriber.events).where(
-    Subscriber.active == true()
+_LISTENING = select(WebhookEndpoint.id, WebhookEndpoint.public_id, WebhookEndpoint.url, WebhookEndpoint.events).where(
+    WebhookEndpoint.active == true()
 )
 
 
@@ -33,33 +33,33 @@ class Announcement:
 
 
 def announce(session: Session, actor: Actor, announcements: Sequence[Announcement], *, now: datetime) -> int:
-    """Have every subscriber told who wants to hear of it; how many messages that makes. Costs one read where none does.
+    """Write a message for every endpoint that takes the event; how many that makes. Costs one read where none does.
 
     The verb that calls this has made the change. The object is read when the message leaves, as it is by then.
     """
     if not announcements:
         return 0
-    subscribers = session.connection().execute(_LISTENING).all()
+    endpoints = session.connection().execute(_LISTENING).all()
     messages = [
-        _message(one, event_id, subscriber.id, subscriber.public_id, subscriber.url, now)
+        _message(one, event_id, endpoint.id, endpoint.public_id, endpoint.url, now)
         for one, event_id in ((one, one.event_id or f"evt_{secrets.token_hex(12)}") for one in announcements)
-        for subscriber in subscribers
-        if not subscriber.events or one.type.value in subscriber.events
+        for endpoint in endpoints
+        if not endpoint.events or one.type.value in endpoint.events
     ]
     if messages:
         outbox.put_many(session, actor, messages, now=now)
     return len(messages)
 
 
-def ping(session: Session, actor: Actor, subscriber: Subscriber, *, now: datetime) -> int:
+def ping(session: Session, actor: Actor, endpoint: WebhookEndpoint, *, now: datetime) -> int:
     """A message that says nothing but that the address works; its id."""
     event_id = f"evt_{secrets.token_hex(12)}"
-    announced = Announcement(EventType.PING, ("subscriber", subscriber.id))
-    message = _message(announced, event_id, subscriber.id, subscriber.public_id, subscriber.url, now)
+    announced = Announcement(EventType.PING, ("webhook_endpoint", endpoint.id))
+    message = _message(announced, event_id, endpoint.id, endpoint.public_id, endpoint.url, now)
     return outbox.put(session, actor, message, now=now)
 
 
-def _message(one: Announcement, event_id: str, subscriber_id: int, public_id: str, url: str, now: datetime) -> Message:
+def _message(one: Announcement, event_id: str, endpoint_id: int, public_id: str, url: str, now: datetime) -> Message:
     kind, identity = one.about
     return Message(
         channel=WEBHOOK,
@@ -67,7 +67,7 @@ def _message(one: Announcement, event_id: str, subscriber_id: int, public_id: st
         key=f"{event_id}:{public_id}",
         recipient=host_of(url)[:320],
         title=f"{one.type.value} to {host_of(url)}",
-        subject=("subscriber", subscriber_id),
+        subject=("webhook_endpoint", endpoint_id),
         content={
             "event_id": event_id,
             "type": one.type.value,

@@ -1,4 +1,4 @@
-"""What subscribers were told: the log of deliveries."""
+"""What webhook endpoints were sent: the log of deliveries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -17,7 +17,7 @@ MOST_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """One message to one subscriber; ``not_before`` is the instant of the next try of one that waits."""
+    """One message to one endpoint; ``not_before`` is the instant of the next try of one that waits."""
 
     id: int
     topic: str
@@ -38,44 +38,44 @@ class DeliveryRow:
 def deliveries(
     session: Session,
     actor: Actor,
-    subscriber_id: int,
+    endpoint_id: int,
     *,
     states: Sequence[MessageState] = (),
     limit: int = 50,
     offset: int = 0,
 ) -> list[DeliveryRow]:
     """The newest first."""
-    actor.require(Permission.SUBSCRIBER_WRITE)
+    actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     columns = [getattr(OutboxMessage, field.name) for field in fields(DeliveryRow)]
-    wanted = select(*columns).where(*_of(subscriber_id, states)).order_by(OutboxMessage.id.desc())
+    wanted = select(*columns).where(*_of(endpoint_id, states)).order_by(OutboxMessage.id.desc())
     return [DeliveryRow(*row) for row in session.execute(wanted.limit(limit).offset(offset))]
 
 
-def delivery_count(session: Session, actor: Actor, subscriber_id: int, *, states: Sequence[MessageState] = ()) -> int:
-    actor.require(Permission.SUBSCRIBER_WRITE)
-    wanted = select(func.count()).select_from(OutboxMessage).where(*_of(subscriber_id, states))
+def delivery_count(session: Session, actor: Actor, endpoint_id: int, *, states: Sequence[MessageState] = ()) -> int:
+    actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
+    wanted = select(func.count()).select_from(OutboxMessage).where(*_of(endpoint_id, states))
     return session.scalar(wanted) or 0
 
 
-def failed(session: Session, actor: Actor, subscriber_id: int, *, limit: int = MOST_AT_ONCE) -> list[int]:
+def failed(session: Session, actor: Actor, endpoint_id: int, *, limit: int = MOST_AT_ONCE) -> list[int]:
     """The ids of messages that are not tried again by themselves, the oldest first."""
-    actor.require(Permission.SUBSCRIBER_WRITE)
-    wanted = select(OutboxMessage.id).where(*_of(subscriber_id, [MessageState.FAILED]))
+    actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
+    wanted = select(OutboxMessage.id).where(*_of(endpoint_id, [MessageState.FAILED]))
     return list(session.scalars(wanted.order_by(OutboxMessage.id).limit(limit)))
 
 
 def failed_counts(session: Session, actor: Actor) -> dict[int, int]:
-    """How many messages are not tried again by themselves, by subscriber, of those that have some."""
-    actor.require(Permission.SUBSCRIBER_WRITE)
+    """How many messages are not tried again by themselves, by endpoint, of those that have some."""
+    actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     failed = (OutboxMessage.channel == WEBHOOK, OutboxMessage.state == MessageState.FAILED)
     counted = select(OutboxMessage.subject_id, func.count()).where(*failed).group_by(OutboxMessage.subject_id)
     return {int(row[0]): row[1] for row in session.execute(counted)}
 
 
-def _of(subscriber_id: int, states: Sequence[MessageState]) -> list[Any]:
+def _of(endpoint_id: int, states: Sequence[MessageState]) -> list[Any]:
     conditions = [
-        OutboxMessage.subject_kind == "subscriber",
-        OutboxMessage.subject_id == str(subscriber_id),
+        OutboxMessage.subject_kind == "webhook_endpoint",
+        OutboxMessage.subject_id == str(endpoint_id),
         OutboxMessage.channel == WEBHOOK,
     ]
     return conditions if not states else [*conditions, OutboxMessage.state.in_(states)]

@@ -12,7 +12,7 @@ from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.outgoing_webhooks import publishing
 from billing_core.outgoing_webhooks.addresses import checked_url
-from billing_core.outgoing_webhooks.models import EventType, Subscriber
+from billing_core.outgoing_webhooks.models import EventType, WebhookEndpoint
 from billing_core.text import control_character
 
 MOST = 50
@@ -20,7 +20,7 @@ LONGEST_DESCRIPTION = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EndpointDetails:
     """``events`` empty: of everything, also of what will be added some day."""
 
     url: str
@@ -28,111 +28,119 @@ class Wanted:
     description: str = ""
 
 
-def register(session: Session, actor: Actor, wanted: Wanted, *, private_allowed: bool, now: datetime) -> Subscriber:
+def register(
+    session: Session, actor: Actor, details: EndpointDetails, *, private_allowed: bool, now: datetime
+) -> WebhookEndpoint:
     """A new address, told from now on. ``signing.secret_of`` gives the secret that its owner needs."""
-    actor.require(Permission.SUBSCRIBER_WRITE)
-    kept = _checked(wanted, private_allowed=private_allowed)
-    if (session.scalar(select(func.count()).where(Subscriber.active == true())) or 0) >= MOST:
+    actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
+    checked = _checked(details, private_allowed=private_allowed)
+    if (session.scalar(select(func.count()).where(WebhookEndpoint.active == true())) or 0) >= MOST:
         raise Conflict(f"There are {MOST} addresses already: remove one first")
-    subscriber = Subscriber(
-        url=kept.url, events=list(kept.events), description=kept.description, created_at=now, created_by=actor.name
+    endpoint = WebhookEndpoint(
+        url=checked.url,
+        events=list(checked.events),
+        description=checked.description,
+        created_at=now,
+        created_by=actor.name,
     )
-    session.add(subscriber)
+    session.add(endpoint)
     session.flush()
-    _record(session, actor, "subscriber.register", subscriber, after=_facts(subscriber), now=now)
-    return subscriber
+    _record(session, actor, "webhook_endpoint.register", endpoint, after=_facts(endpoint), now=now)
+    return endpoint
 
 
 def change(
     session: Session,
     actor: Actor,
-    subscriber_id: int,
-    wanted: Wanted,
+    endpoint_id: int,
+    details: EndpointDetails,
     *,
     private_allowed: bool,
     drawn_from: int,
     now: datetime,
-) -> Subscriber:
+) -> WebhookEndpoint:
     """Save an address as the form shows it; Conflict where somebody has saved in between."""
-    actor.require(Permission.SUBSCRIBER_WRITE)
-    kept = _checked(wanted, private_allowed=private_allowed)
-    subscriber = one(session, actor, subscriber_id, for_change=True)
-    if subscriber.version != drawn_from:
+    actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
+    checked = _checked(details, private_allowed=private_allowed)
+    endpoint = one(session, actor, endpoint_id, for_change=True)
+    if endpoint.version != drawn_from:
         raise Conflict("Somebody has changed this address in the meantime. Look at it again.")
-    before = _facts(subscriber)
-    subscriber.url, subscriber.events, subscriber.description = kept.url, list(kept.events), kept.description
+    before = _facts(endpoint)
+    endpoint.url, endpoint.events, endpoint.description = checked.url, list(checked.events), checked.description
     session.flush()
-    was, became = audit.changed(before, _facts(subscriber))
+    was, became = audit.changed(before, _facts(endpoint))
     if became:
-        _record(session, actor, "subscriber.change", subscriber, before=was, after=became, now=now)
-    return subscriber
+        _record(session, actor, "webhook_endpoint.change", endpoint, before=was, after=became, now=now)
+    return endpoint
 
 
-def rotate(session: Session, actor: Actor, subscriber_id: int, *, now: datetime) -> Subscriber:
+def rotate(session: Session, actor: Actor, endpoint_id: int, *, now: datetime) -> WebhookEndpoint:
     """A new signing secret; the former one signs nothing any more."""
-    actor.require(Permission.SUBSCRIBER_WRITE)
-    subscriber = one(session, actor, subscriber_id, for_change=True)
-    subscriber.secret_turn += 1
+    actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
+    endpoint = one(session, actor, endpoint_id, for_change=True)
+    endpoint.secret_turn += 1
     session.flush()
-    _record(session, actor, "subscriber.rotate", subscriber, after={"secret": subscriber.secret_turn}, now=now)
-    return subscriber
+    _record(session, actor, "webhook_endpoint.rotate", endpoint, after={"secret": endpoint.secret_turn}, now=now)
+    return endpoint
 
 
-def remove(session: Session, actor: Actor, subscriber_id: int, *, now: datetime) -> None:
+def remove(session: Session, actor: Actor, endpoint_id: int, *, now: datetime) -> None:
     """Tell it nothing any more. What was told stays in the log; what still waits does not leave."""
-    actor.require(Permission.SUBSCRIBER_WRITE)
-    subscriber = one(session, actor, subscriber_id, for_change=True)
-    subscriber.active = False
+    actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
+    endpoint = one(session, actor, endpoint_id, for_change=True)
+    endpoint.active = False
     session.flush()
-    _record(session, actor, "subscriber.remove", subscriber, before=_facts(subscriber), now=now)
+    _record(session, actor, "webhook_endpoint.remove", endpoint, before=_facts(endpoint), now=now)
 
 
-def ping(session: Session, actor: Actor, subscriber_id: int, *, now: datetime) -> int:
+def ping(session: Session, actor: Actor, endpoint_id: int, *, now: datetime) -> int:
     """Send a message that means nothing, to see whether the address works; the message's id."""
-    actor.require(Permission.SUBSCRIBER_WRITE)
-    return publishing.ping(session, actor, one(session, actor, subscriber_id), now=now)
+    actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
+    return publishing.ping(session, actor, one(session, actor, endpoint_id), now=now)
 
 
-def one(session: Session, actor: Actor, subscriber_id: int, *, for_change: bool = False) -> Subscriber:
+def one(session: Session, actor: Actor, endpoint_id: int, *, for_change: bool = False) -> WebhookEndpoint:
     """An address that is told; NotFound where there is none, or none any more."""
-    actor.require(Permission.SUBSCRIBER_WRITE)
-    wanted = select(Subscriber).where(Subscriber.id == subscriber_id, Subscriber.active == true())
+    actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
+    statement = select(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id, WebhookEndpoint.active == true())
     if for_change:
-        wanted = wanted.with_for_update().execution_options(populate_existing=True)
-    found = session.scalars(wanted).one_or_none()
-    if found is None:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    endpoint = session.scalars(statement).one_or_none()
+    if endpoint is None:
         raise NotFound("There is no such address")
-    return found
+    return endpoint
 
 
-def every(session: Session, actor: Actor) -> list[Subscriber]:
+def every(session: Session, actor: Actor) -> list[WebhookEndpoint]:
     """All addresses that are told, the oldest first; there are at most ``MOST``."""
-    actor.require(Permission.SUBSCRIBER_WRITE)
-    return list(session.scalars(select(Subscriber).where(Subscriber.active == true()).order_by(Subscriber.id)))
+    actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
+    return list(
+        session.scalars(select(WebhookEndpoint).where(WebhookEndpoint.active == true()).order_by(WebhookEndpoint.id))
+    )
 
 
-def _checked(wanted: Wanted, *, private_allowed: bool) -> Wanted:
+def _checked(details: EndpointDetails, *, private_allowed: bool) -> EndpointDetails:
     known: Collection[str] = {one.value for one in EventType} - {EventType.PING.value}
-    unknown = [event for event in wanted.events if event not in known]
+    unknown = [event for event in details.events if event not in known]
     if unknown:
         raise Invalid(f"There is no event {unknown[0]}", fields={"events": f"there is no event {unknown[0]}"})
-    description = " ".join(wanted.description.split())
+    description = " ".join(details.description.split())
     if len(description) > LONGEST_DESCRIPTION or control_character(description):
         reason = f"may have at most {LONGEST_DESCRIPTION} printable characters"
         raise Invalid(f"The description {reason}", fields={"description": reason})
-    url = checked_url(wanted.url, private_allowed=private_allowed)
-    return Wanted(url, tuple(sorted(set(wanted.events))), description)
+    url = checked_url(details.url, private_allowed=private_allowed)
+    return EndpointDetails(url, tuple(sorted(set(details.events))), description)
 
 
-def _facts(subscriber: Subscriber) -> dict[str, object]:
-    return {"url": subscriber.url, "events": subscriber.events, "description": subscriber.description}
+def _facts(endpoint: WebhookEndpoint) -> dict[str, object]:
+    return {"url": endpoint.url, "events": endpoint.events, "description": endpoint.description}
 
 
 def _record(
     session: Session,
     actor: Actor,
     action: str,
-    subscriber: Subscriber,
+    endpoint: WebhookEndpoint,
     *,
     before: dict[str, object] | None = None,
     after: dict[str, object] | None = None,
@@ -142,8 +150,8 @@ def _record(
         session,
         actor,
         action,
-        ("subscriber", subscriber.id),
-        label=subscriber.url,
+        ("webhook_endpoint", endpoint.id),
+        label=endpoint.url,
         before=before,
         after=after,
         now=now,

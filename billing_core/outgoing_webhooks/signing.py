@@ -9,7 +9,8 @@ HEADER: Final = "Billing-Signature"
 
 
 def secret_of(signing_key: str, public_id: str, turn: int) -> str:
-    """A subscriber's signing secret, made of the product's own key: nothing of it is stored."""
+    """An endpoint's signing secret, derived from the product's own key: nothing of it is stored."""
+    # The prefix is part of the derivation: another one would change every secret in use.
     made = hmac.new(signing_key.encode(), f"subscriber:{public_id}:{turn}".encode(), hashlib.sha256)
     return f"whsec_{made.hexdigest()}"
 

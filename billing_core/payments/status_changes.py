@@ -88,7 +88,7 @@ def _set(
         case InvoiceStatus.CANCELLED:
             cancel(session, actor, invoice.id, now=now, today=today)
         case InvoiceStatus.SENT:
-            service.open_invoice(session, actor, invoice.id, now=now)
+            service.send(session, actor, invoice.id, now=now)
         case InvoiceStatus.VIEWED:
             after_sending.set_viewed(session, actor, invoice.id, now=now)
         case InvoiceStatus.OVERDUE:
@@ -100,7 +100,7 @@ def _set(
 def _pay(session: Session, actor: Actor, invoice: Invoice, *, now: datetime, today: date) -> None:
     """Record by hand that what is due has come in."""
     if invoice.state is DRAFT:
-        invoice = service.open_invoice(session, actor, invoice.id, now=now)
+        invoice = service.send(session, actor, invoice.id, now=now)
     if invoice.due_minor:
         whole = Received(invoice.currency, invoice.due_minor, PaymentMethod.OTHER, today)
         received.record_for(session, actor, invoice.id, received=whole, today=today, now=now)

@@ -59,7 +59,7 @@ def token(session: Session, verified: Verified, *, address: str, now: datetime) 
     after = {"address": address[:64]}
     audit.record(session, _as_actor(user), "user.token", ("user", user.id), label=user.name, after=after, now=now)
     assert user.password_hash is not None  # noqa: S101  # it has just been compared
-    return bearer.issue(user.id, user.password_hash, now=now)
+    return bearer.create(user.id, user.password_hash, now=now)
 
 
 def sign_out(session: Session, token: str, *, now: datetime) -> None:

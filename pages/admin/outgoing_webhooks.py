@@ -5,20 +5,20 @@ import streamlit as st
 from billing_core.dates import utc_now
 from billing_core.identity import Permission
 from billing_core.outgoing_webhooks import queries, service
-from billing_core.outgoing_webhooks.models import Subscriber
-from billing_core.outgoing_webhooks.service import Wanted
+from billing_core.outgoing_webhooks.models import WebhookEndpoint
+from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.settings import settings
 from pages.admin_sections.webhook_endpoint import EVENTS, draw, named_events
 from pages.ui import context, formats, messages, tables
 from pages.ui.reads import Reader
 
-actor = context.require(Permission.SUBSCRIBER_WRITE)
+actor = context.require(Permission.WEBHOOK_ENDPOINT_WRITE)
 zone = Reader(actor).company.time_zone
 private_allowed = settings().allow_private_webhooks
 
 
-def opened(row: Subscriber) -> None:
-    st.query_params["subscriber"] = str(row.id)
+def opened(row: WebhookEndpoint) -> None:
+    st.query_params["endpoint"] = str(row.id)
 
 
 st.title("Outgoing webhooks", anchor=False)
@@ -29,26 +29,29 @@ st.caption(
 
 with st.expander("New address", icon=":material/add_link:"), st.form("register", border=False, width=640):
     url = st.text_input(
-        "Address", key="subscriber_url", placeholder="https://erp.example.com/hooks/billing", max_chars=1000
+        "Address", key="endpoint_url", placeholder="https://erp.example.com/hooks/billing", max_chars=1000
     )
     events = st.multiselect(
-        "Events", [*EVENTS], format_func=EVENTS.__getitem__, key="subscriber_events", placeholder="All of them"
+        "Events", [*EVENTS], format_func=EVENTS.__getitem__, key="endpoint_events", placeholder="All of them"
     )
-    description = st.text_input("What it is for", key="subscriber_description", max_chars=service.LONGEST_DESCRIPTION)
+    description = st.text_input("What it is for", key="endpoint_description", max_chars=service.LONGEST_DESCRIPTION)
     if not private_allowed:
         st.caption(
             "Only addresses on the internet that begin with https://. `BILLING_ALLOW_PRIVATE_WEBHOOKS` lifts that."
         )
-    added = st.form_submit_button("Add the address", type="primary", key="subscriber_add")
+    added = st.form_submit_button("Add the address", type="primary", key="endpoint_add")
 if added:
     with context.transaction() as session:
-        wanted = Wanted(url, tuple(events), description)
+        wanted = EndpointDetails(url, tuple(events), description)
         made = service.register(session, actor, wanted, private_allowed=private_allowed, now=utc_now())
-        st.query_params["subscriber"] = str(made.id)
+        st.query_params["endpoint"] = str(made.id)
     messages.say("Added. Copy the signing secret for the program that receives the events.")
     st.rerun()
 
-chosen = st.query_params.get("subscriber", "")
+# Links kept from before name it so.
+if former := st.query_params.pop("subscriber", None):
+    st.query_params["endpoint"] = former
+chosen = st.query_params.get("endpoint", "")
 if chosen.isdecimal() and len(chosen) < 10:
     draw(actor, int(chosen), zone, private_allowed=private_allowed)
 
@@ -68,7 +71,7 @@ tables.show(
         tables.instant("Added", "created_at", zone),
         tables.text("Added by", "created_by"),
     ],
-    key="subscribers",
+    key="endpoints",
     alt="The addresses that are told of events",
     opens=opened,
 )

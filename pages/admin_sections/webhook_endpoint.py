@@ -7,9 +7,9 @@ from billing_core.identity import Actor
 from billing_core.outbox import service as outbox
 from billing_core.outbox.models import MessageState
 from billing_core.outgoing_webhooks import queries, service
-from billing_core.outgoing_webhooks.models import EventType, Subscriber
+from billing_core.outgoing_webhooks.models import EventType, WebhookEndpoint
 from billing_core.outgoing_webhooks.queries import DeliveryRow
-from billing_core.outgoing_webhooks.service import Wanted
+from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.outgoing_webhooks.signing import HEADER, secret_of
 from billing_core.settings import settings
 from pages.outbox_sections import wording
@@ -33,86 +33,86 @@ EVENTS = {
 STATES = wording.STATES | {MessageState.RECALLED: ("Laid aside", "gray")}
 
 
-def named_events(row: Subscriber) -> str:
+def named_events(row: WebhookEndpoint) -> str:
     return ", ".join(EVENTS.get(event, event) for event in row.events) or "All"
 
 
-def draw(actor: Actor, subscriber_id: int, zone: str, *, private_allowed: bool) -> None:
+def draw(actor: Actor, endpoint_id: int, zone: str, *, private_allowed: bool) -> None:
     """Everything about one address, and what an administrator can do about it."""
     with context.reading() as session:
-        subscriber = service.one(session, actor, subscriber_id)
+        endpoint = service.one(session, actor, endpoint_id)
     with st.container(border=True):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(md(subscriber.url), anchor=False, width="content")
-            st.button("Close", key="subscriber_close", on_click=_closed, type="tertiary", icon=":material/close:")
+            st.subheader(md(endpoint.url), anchor=False, width="content")
+            st.button("Close", key="endpoint_close", on_click=_closed, type="tertiary", icon=":material/close:")
         st.text(f"Signing secret: each message's header {HEADER} is made with it.")
-        secret = secret_of(settings().signing_key(), subscriber.public_id, subscriber.secret_turn)
-        if st.toggle("Show the secret", key="subscriber_show_secret"):
+        secret = secret_of(settings().signing_key(), endpoint.public_id, endpoint.secret_turn)
+        if st.toggle("Show the secret", key="endpoint_show_secret"):
             st.code(secret, language=None, wrap_lines=True)
         with st.container(horizontal=True):
-            _ping(actor, subscriber)
-            _edit(actor, subscriber, private_allowed=private_allowed)
-            _rotate(actor, subscriber)
-            _remove(actor, subscriber)
-        _log(actor, subscriber, zone)
+            _ping(actor, endpoint)
+            _edit(actor, endpoint, private_allowed=private_allowed)
+            _rotate(actor, endpoint)
+            _remove(actor, endpoint)
+        _log(actor, endpoint, zone)
 
 
-def _ping(actor: Actor, subscriber: Subscriber) -> None:
-    if st.button("Send a test event", key="subscriber_ping", icon=":material/send:"):
+def _ping(actor: Actor, endpoint: WebhookEndpoint) -> None:
+    if st.button("Send a test event", key="endpoint_ping", icon=":material/send:"):
         with context.attempt("Put in: a test event. What became of it stands below in a moment.") as session:
-            service.ping(session, actor, subscriber.id, now=utc_now())
+            service.ping(session, actor, endpoint.id, now=utc_now())
 
 
-def _edit(actor: Actor, subscriber: Subscriber, *, private_allowed: bool) -> None:
-    with st.popover("Change", icon=":material/edit:"), st.form("change_subscriber", border=False):
-        url = st.text_input("Address", subscriber.url, key="subscriber_new_url", max_chars=1000)
+def _edit(actor: Actor, endpoint: WebhookEndpoint, *, private_allowed: bool) -> None:
+    with st.popover("Change", icon=":material/edit:"), st.form("change_endpoint", border=False):
+        url = st.text_input("Address", endpoint.url, key="endpoint_new_url", max_chars=1000)
         events = st.multiselect(
             "Events",
             [*EVENTS],
-            [event for event in subscriber.events if event in EVENTS],
+            [event for event in endpoint.events if event in EVENTS],
             format_func=EVENTS.__getitem__,
-            key="subscriber_new_events",
+            key="endpoint_new_events",
             placeholder="All of them",
         )
         description = st.text_input(
             "What it is for",
-            subscriber.description,
-            key="subscriber_new_description",
+            endpoint.description,
+            key="endpoint_new_description",
             max_chars=service.LONGEST_DESCRIPTION,
         )
-        if st.form_submit_button("Save", type="primary", key="subscriber_save"):
+        if st.form_submit_button("Save", type="primary", key="endpoint_save"):
             with context.attempt("Saved.") as session:
                 service.change(
                     session,
                     actor,
-                    subscriber.id,
-                    Wanted(url, tuple(events), description),
+                    endpoint.id,
+                    EndpointDetails(url, tuple(events), description),
                     private_allowed=private_allowed,
-                    drawn_from=subscriber.version,
+                    drawn_from=endpoint.version,
                     now=utc_now(),
                 )
 
 
-def _rotate(actor: Actor, subscriber: Subscriber) -> None:
+def _rotate(actor: Actor, endpoint: WebhookEndpoint) -> None:
     with st.popover("New secret", icon=":material/autorenew:"):
         st.text("The present secret signs nothing any more from the next message on.")
-        if st.button("Make a new secret", key="subscriber_rotate", type="primary"):
+        if st.button("Make a new secret", key="endpoint_rotate", type="primary"):
             with context.attempt("The secret is a new one.") as session:
-                service.rotate(session, actor, subscriber.id, now=utc_now())
+                service.rotate(session, actor, endpoint.id, now=utc_now())
 
 
-def _remove(actor: Actor, subscriber: Subscriber) -> None:
+def _remove(actor: Actor, endpoint: WebhookEndpoint) -> None:
     with st.popover("Remove", icon=":material/link_off:"):
         st.text("It is told of nothing any more, and what still waits does not leave.")
-        if st.button("Remove", key="subscriber_remove", type="primary"):
+        if st.button("Remove", key="endpoint_remove", type="primary"):
             with context.transaction() as session:
-                service.remove(session, actor, subscriber.id, now=utc_now())
+                service.remove(session, actor, endpoint.id, now=utc_now())
             _closed()
             messages.say("Removed.")
             st.rerun()
 
 
-def _log(actor: Actor, subscriber: Subscriber, zone: str) -> None:
+def _log(actor: Actor, endpoint: WebhookEndpoint, zone: str) -> None:
     """Fresh on every run: messages change without anybody's doing."""
     state = filters.choice(
         "State",
@@ -123,14 +123,14 @@ def _log(actor: Actor, subscriber: Subscriber, zone: str) -> None:
     )
     states = (MessageState(state),) if state else ()
     with context.reading() as session:
-        total = queries.delivery_count(session, actor, subscriber.id, states=states)
+        total = queries.delivery_count(session, actor, endpoint.id, states=states)
     if not total:
         st.info("Nothing was told yet." if not states else "No message is in this state.", icon=":material/outbox:")
         return
-    _failed(actor, subscriber)
+    _failed(actor, endpoint)
     skipped = tables.pager(total, key="told_page", noun="message")
     with context.reading() as session:
-        rows = queries.deliveries(session, actor, subscriber.id, states=states, limit=tables.PAGE_SIZE, offset=skipped)
+        rows = queries.deliveries(session, actor, endpoint.id, states=states, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
         rows,
         [
@@ -146,10 +146,10 @@ def _log(actor: Actor, subscriber: Subscriber, zone: str) -> None:
     )
 
 
-def _failed(actor: Actor, subscriber: Subscriber) -> None:
+def _failed(actor: Actor, endpoint: WebhookEndpoint) -> None:
     """What was tried for a day and not taken: once more, or never again."""
     with context.reading() as session:
-        failed = queries.failed(session, actor, subscriber.id)
+        failed = queries.failed(session, actor, endpoint.id)
     if not failed:
         return
     messages_of = formats.counted(len(failed), "failed message")
@@ -169,8 +169,8 @@ def _failed(actor: Actor, subscriber: Subscriber) -> None:
 
 def _about(row: DeliveryRow) -> str:
     kind, identity = row.content.get("about", ["", ""])
-    return "test" if kind == "subscriber" else f"{kind} {identity}"
+    return "test" if row.topic == EventType.PING else f"{kind} {identity}"
 
 
 def _closed() -> None:
-    st.query_params.pop("subscriber", None)
+    st.query_params.pop("webhook_endpoint", None)

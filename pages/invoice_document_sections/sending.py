@@ -93,7 +93,7 @@ def _mark(actor: Actor, invoice: InvoiceView, number: str) -> None:
         with attempt("The invoice is sent") as session:
             if number.strip():
                 custom_number.give(session, actor, invoice.id, number, now=utc_now())
-            service.open_invoice(session, actor, invoice.id, now=utc_now())
+            service.send(session, actor, invoice.id, now=utc_now())
 
 
 def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, number: str) -> None:

@@ -34,7 +34,7 @@ _ICONS = {
     EventKind.WRITTEN_OFF: "money_off",
     EventKind.WRITE_OFF_UNDONE: "undo",
     EventKind.CANCELLED: "block",
-    EventKind.LINK_ISSUED: "add_link",
+    EventKind.LINK_CREATED: "add_link",
     EventKind.LINK_ENDED: "link_off",
     EventKind.DISPUTED: "gavel",
     EventKind.DISPUTE_CLOSED: "gavel",
@@ -107,8 +107,8 @@ def sentence(event: EventRow, currency: str) -> str:
             return f"Write-off of {amount} undone{because}"
         case EventKind.CANCELLED:
             return f"Cancelled{because}"
-        case EventKind.LINK_ISSUED:
-            return f"Payment link over {amount} issued"
+        case EventKind.LINK_CREATED:
+            return f"Payment link over {amount} created"
         case EventKind.LINK_ENDED:
             return f"Payment link {data.get('state') or 'ended'}{because}"
         case EventKind.DISPUTED:

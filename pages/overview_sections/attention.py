@@ -155,7 +155,7 @@ def _about_money(actor: Actor, today: date) -> list[Matter]:
             ":material/mark_email_unread:",
         )
         found.append(failed)
-    if actor.may(Permission.SUBSCRIBER_WRITE):
+    if actor.may(Permission.WEBHOOK_ENDPOINT_WRITE):
         untold = Matter(
             FAILED_WEBHOOKS,
             now,
@@ -163,7 +163,7 @@ def _about_money(actor: Actor, today: date) -> list[Matter]:
             "admin/outgoing_webhooks.py",
             None,
             "Open webhooks",
-            Permission.SUBSCRIBER_WRITE,
+            Permission.WEBHOOK_ENDPOINT_WRITE,
             ":material/webhook:",
         )
         found.append(untold)

@@ -1,4 +1,4 @@
-"""Issuing a payment link: what exactly the customer will be asked to pay, one confirmation, and ending a link."""
+"""Creating a payment link: what exactly the customer will be asked to pay, one confirmation, and ending a link."""
 
 import streamlit as st
 
@@ -26,7 +26,7 @@ _MOST_OFFERED = 50
 
 @st.dialog("Payment link", width="medium", icon=":material/add_link:")
 def dialog(invoice_id: int) -> None:
-    """See what will be charged, and issue."""
+    """See what will be charged, and create the link."""
     actor = signed_in()
     read = Reader(actor)
     confirm(actor, read, read(queries.one, invoice_id))
@@ -34,7 +34,7 @@ def dialog(invoice_id: int) -> None:
 
 @st.dialog("New link", width="medium", icon=":material/autorenew:")
 def again(link: LinkRow) -> None:
-    """End the link that there is, and issue another one."""
+    """End the link that there is, and create another one."""
     actor = signed_in()
     invoice = Reader(actor)(queries.one, link.invoice_id)
     st.markdown(
@@ -42,11 +42,11 @@ def again(link: LinkRow) -> None:
         f"**{md(formats.money(invoice.due_minor, invoice.currency))}** takes its place. Send the new one to the "
         "customer: the old one tells them that it is no longer valid."
     )
-    if st.button("Issue new link", type="primary", icon=":material/autorenew:", key="do_reissue_link"):
+    if st.button("Create new link", type="primary", icon=":material/autorenew:", key="do_renew_link"):
         with collection_mode.asking("The new payment link is ready") as sessions:
             with sessions.begin() as session:
                 workflow.deactivate(session, actor, link.id, reason=REPLACED, now=utc_now())
-            workflow.issue(sessions, actor, collection_mode.gateway(), link.invoice_id, now=utc_now())
+            workflow.create(sessions, actor, collection_mode.gateway(), link.invoice_id, now=utc_now())
 
 
 @st.dialog("Deactivate the payment link", icon=":material/link_off:")
@@ -113,10 +113,10 @@ def confirm(actor: Actor, read: Reader, invoice: InvoiceView, *, opens: bool = F
             "out by itself.",
             icon=":material/lock:",
         )
-    if st.button("Issue payment link", type="primary", icon=":material/add_link:", key="do_issue_link"):
+    if st.button("Create payment link", type="primary", icon=":material/add_link:", key="do_create_link"):
         forget_open_draft()
         with collection_mode.asking("The payment link is ready") as sessions:
-            link_id = workflow.issue(sessions, actor, collection_mode.gateway(), invoice.id, now=utc_now())
+            link_id = workflow.create(sessions, actor, collection_mode.gateway(), invoice.id, now=utc_now())
             if opens:
                 st.query_params["link"] = str(link_id)
 
@@ -144,7 +144,7 @@ def _says(charge: Charge, invoice: InvoiceView) -> None:
         alt="What the customer will be asked to pay",
         height="content" if len(charge.lines) <= 8 else 320,
     )
-    # A draft asks for nothing yet: once opened, for all of it.
+    # A draft asks for nothing yet: once sent, for all of it.
     due = invoice.total_minor if invoice.state is InvoiceState.DRAFT else invoice.due_minor
     agree = sum(map(_amount, charge.lines)) == charge.amount_minor == due
     st.caption(

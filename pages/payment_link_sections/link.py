@@ -35,8 +35,8 @@ def _link(actor: Actor, link: LinkRow, zone: str) -> None:
         )
     if link.state is LinkState.ACTIVE and link.mode is Mode.SANDBOX and collection_mode.mode() is not Mode.SANDBOX:
         st.warning(
-            "This link is from before Stripe was set up: it leads to the sandbox, where nobody can pay any more. Issue "
-            "a new link.",
+            "This link is from before Stripe was set up: it leads to the sandbox, where nobody can pay any more. "
+            "Create a new link.",
             icon=":material/link_off:",
         )
     if link.last_failure and link.state is LinkState.ACTIVE:
@@ -44,7 +44,7 @@ def _link(actor: Actor, link: LinkRow, zone: str) -> None:
         st.warning(
             f"The last try to pay failed on {md(when)}: {md(link.last_failure)}", icon=":material/credit_card_off:"
         )
-    if link.state is LinkState.ISSUING:
+    if link.state is LinkState.CREATING:
         st.caption("To ask again is safe: it makes no second link. To give it up takes back what may have been made.")
     shown = sharing.address(link) if link.state is LinkState.ACTIVE else ""
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -57,12 +57,12 @@ def _link(actor: Actor, link: LinkRow, zone: str) -> None:
 def _ending(link: LinkRow) -> None:
     """What an administrator can do about a link that lives."""
     if link.state is LinkState.ACTIVE and st.button(
-        "New link", icon=":material/autorenew:", key="reissue_link", type="tertiary"
+        "New link", icon=":material/autorenew:", key="renew_link", type="tertiary"
     ):
         issuing.again(link)
-    if link.state is LinkState.ISSUING and st.button("Ask again", icon=":material/refresh:", key="ask_again"):
+    if link.state is LinkState.CREATING and st.button("Ask again", icon=":material/refresh:", key="ask_again"):
         issuing.dialog(link.invoice_id)
-    ends = {LinkState.ACTIVE: "Deactivate", LinkState.ISSUING: "Give up"}.get(link.state)
+    ends = {LinkState.ACTIVE: "Deactivate", LinkState.CREATING: "Give up"}.get(link.state)
     if ends and st.button(ends, icon=":material/link_off:", key="deactivate_link", type="tertiary"):
         issuing.deactivate(link)
 

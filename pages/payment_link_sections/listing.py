@@ -93,9 +93,11 @@ def _nothing(actor: Actor, counts: list[StateCount]) -> None:
     if any_at_all:
         st.info("No link fits these filters. Clear one of them.", icon=":material/filter_alt_off:")
     elif actor.may(Permission.LINK_WRITE):
-        st.info("No invoice has been made payable online yet. Do so with “Issue payment link”.", icon=":material/link:")
+        st.info(
+            "No invoice has been made payable online yet. Do so with “Create payment link”.", icon=":material/link:"
+        )
     else:
-        st.info("No invoice has been made payable online yet. An administrator does that.", icon=":material/link:")
+        st.info("No invoice can be paid online yet. An administrator makes it possible.", icon=":material/link:")
 
 
 def _open(row: LinkRow) -> None:

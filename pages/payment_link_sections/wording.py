@@ -8,7 +8,7 @@ from pages.ui import formats
 from pages.ui.colors import Color
 
 STATES: dict[LinkState, tuple[str, Color]] = {
-    LinkState.ISSUING: ("Not answered", "orange"),
+    LinkState.CREATING: ("Not answered", "orange"),
     LinkState.ACTIVE: ("Active", "blue"),
     LinkState.PAID: ("Paid", "green"),
     LinkState.EXPIRED: ("Expired", "gray"),
@@ -30,8 +30,8 @@ def state(link: LinkRow) -> str:
 
 
 def age(link: LinkRow, now: datetime) -> str:
-    """How long ago it was issued."""
-    days = (now - (link.issued_at or link.created_at)).days
+    """How long ago it was created."""
+    days = (now - (link.activated_at or link.created_at)).days
     return "today" if days < 1 else formats.counted(days, "day")
 
 
@@ -39,7 +39,7 @@ def told(link: LinkRow, zone: str) -> str:
     """What became of it, in a sentence."""
     asked = f"asked for by {link.created_by} on {formats.instant(link.created_at, zone)}"
     match link.state:
-        case LinkState.ISSUING:
+        case LinkState.CREATING:
             return f"{asked}; the payment service has not answered yet"
         case LinkState.FAILED:
             return f"{asked}; refused: {link.ended_because}"
@@ -49,13 +49,13 @@ def told(link: LinkRow, zone: str) -> str:
                 if link.clicks
                 else "not opened yet"
             )
-            return f"issued by {link.created_by}; {clicks}; works until {formats.instant(link.expires_at, zone)}"
+            return f"created by {link.created_by}; {clicks}; works until {formats.instant(link.expires_at, zone)}"
         case LinkState.PAID:
             paid = f"paid on {formats.instant(link.last_paid_at or link.ended_at, zone)}"
             why = f"ended before: {link.ended_because}; " if _paid_late(link) else ""
-            return f"issued by {link.created_by}; {why}{paid}"
+            return f"created by {link.created_by}; {why}{paid}"
     because = f": {link.ended_because}" if link.ended_because else ""
-    return f"issued by {link.created_by}; ended on {formats.instant(link.ended_at, zone)}{because}"
+    return f"created by {link.created_by}; ended on {formats.instant(link.ended_at, zone)}{because}"
 
 
 def happened(link: LinkRow) -> str:

@@ -25,7 +25,7 @@ def details(invoice: InvoiceView) -> None:
     st.caption("Lines and amounts of a sent invoice do not change; a credit note puts right what is wrong in them.")
     if invoice.payment_url:
         st.caption(
-            "A change ends the payment link, which was issued for what the invoice says now: issue a new one then."
+            "A change ends the payment link, which was created for what the invoice says now: create a new one then."
         )
     key = f"details_{invoice.id}_{invoice.version}"
     name = st.text_input(

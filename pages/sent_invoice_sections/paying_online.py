@@ -6,7 +6,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import LinkState
 from billing_core.invoices.rows import InvoiceView
 from billing_core.online_payments import queries
-from billing_core.online_payments.links import links
+from billing_core.online_payments.links import queries as links
 from billing_core.online_payments.models import DisputeState
 from pages.payment_link_sections import link as payment_link
 from pages.payment_sections import cases
@@ -18,7 +18,7 @@ from pages.ui.text import md
 def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> int | None:
     """What an active link asks for, in minor units, or None.
 
-    Of links it draws nothing where none was ever issued: the button for it is among the invoice's actions.
+    Of links it draws nothing where none was ever created: the button for it is among the invoice's actions.
     """
     if not actor.may(Permission.PAYMENT_READ):
         return None

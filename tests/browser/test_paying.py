@@ -1,4 +1,4 @@
-"""Getting paid online, in real browsers: a link is issued, a card is declined, another one pays, the money goes back.
+"""Getting paid online, in real browsers: a link is created, a card is declined, another one pays, the money goes back.
 
 The invoice's page turns by itself each time: nobody reloads it.
 """
@@ -49,7 +49,7 @@ def test_an_invoice_is_paid_online_and_refunded(product: Product, page: Page, ch
     page.context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": product.address}])
     page.goto(f"{product.address}/invoice_editor?invoice={invoice_id}")
 
-    address = issue(page)
+    address = create_link(page)
     theirs = chromium.new_context(locale="en-US")
     customer = theirs.new_page()
     customer.goto(address)
@@ -72,12 +72,12 @@ def test_an_invoice_is_paid_online_and_refunded(product: Product, page: Page, ch
     theirs.close()
 
 
-def issue(page: Page) -> str:
+def create_link(page: Page) -> str:
     """Two clicks; the address that customers get."""
     page.get_by_role("button", name="Payment link", exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("238.00").first).to_be_visible()
-    dialog.get_by_role("button", name="Issue payment link").click()
+    dialog.get_by_role("button", name="Create payment link").click()
     shown = page.get_by_text(re.compile(r"^https?://\S+/pay/\S+$")).first
     expect(shown).to_be_visible()
     return shown.inner_text().strip()

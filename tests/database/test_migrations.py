@@ -3,15 +3,24 @@
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint, inspect, select, text
+from sqlalchemy.exc import ProgrammingError
 
 from billing_core import schema
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.database import connect, migrate
+from billing_core.database.migrations import checks
+from billing_core.dates import utc_now
 from billing_core.errors import Conflict
+from billing_core.identity import SYSTEM
 from billing_core.invoices.models import NumberSeries
+from billing_core.outgoing_webhooks import queries as webhook_queries
+from billing_core.outgoing_webhooks import service as webhook_endpoints
+from billing_core.outgoing_webhooks.models import WebhookEndpoint
+from billing_core.outgoing_webhooks.service import EndpointDetails
 
 
 def test_migrated_tables_are_the_declared_ones(sessions):
@@ -96,3 +105,63 @@ def test_series_that_differ_in_their_zeros_become_one_and_a_second_one_stays_as_
             ("R{seq}/2025", 3),
             ("CN-2026-{seq}", 1),
         }
+
+
+def test_subscribers_of_a_former_version_stay_as_webhook_endpoints(empty_database):
+    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        command.upgrade(migrate.configuration(connection), "0007")
+        connection.execute(
+            text(
+                "INSERT INTO subscribers (id, public_id, url, description, events, secret_turn, active, created_at, "
+                "created_by, version) VALUES (7, 'we_1', 'https://erp.example.com/', 'ERP', '[\"invoice.paid\"]', 3, "
+                "true, '2026-01-01 00:00:00', 'Ana', 2)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO outbox_messages (channel, topic, key, recipient, title, subject_kind, subject_id, "
+                "content, state, attempts, not_before, last_error, created_at, created_by) VALUES ('webhook', 'invoice.paid', "
+                "'evt_1:we_1', 'erp.example.com', 'A payment', 'subscriber', '7', '{}', 'waiting', 0, "
+                "'2026-01-01 00:00:00', '', '2026-01-01 00:00:00', 'Ana')"
+            )
+        )
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database.begin() as session:
+        kept = session.scalars(select(WebhookEndpoint)).one()
+        assert (kept.id, kept.public_id, kept.url, kept.events) == (
+            7,
+            "we_1",
+            "https://erp.example.com/",
+            ["invoice.paid"],
+        )
+        assert (kept.secret_turn, kept.active, kept.created_by, kept.version) == (3, True, "Ana", 2)
+        assert [row.id for row in webhook_queries.deliveries(session, SYSTEM, 7)] == [1]
+        added = webhook_endpoints.register(
+            session, SYSTEM, EndpointDetails("https://other.example.com/"), private_allowed=False, now=utc_now()
+        )
+        assert added.id == 8
+
+
+def test_a_migration_that_was_undone_can_be_applied_again(empty_database):
+    migrate.upgrade(empty_database.engine)
+    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0006")
+        assert "subscribers" in inspect(connection).get_table_names()
+
+    assert migrate.upgrade(empty_database.engine) is True
+    with empty_database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+
+
+@pytest.mark.parametrize(("table", "constraint"), [("payments", "nosuchkind"), ("no_such_table", "paymentmethod")])
+def test_a_check_that_is_not_there_cannot_be_changed(sessions, table, constraint):
+    with sessions.engine.execution_options(begin="IMMEDIATE").connect() as connection:
+        before = inspect(connection).get_check_constraints("payments")
+        operations = Operations(MigrationContext.configure(connection))
+        with Operations.context(operations.migration_context), pytest.raises((LookupError, ProgrammingError)):
+            checks.allow(table, constraint, "kind", ["card"])
+        connection.rollback()
+        assert inspect(connection).get_check_constraints("payments") == before

@@ -125,7 +125,7 @@ def test_a_fill_that_was_cut_off_among_the_payment_links_tells_no_story_twice(
     shutil.copyfile(sqlite_template, tmp_path / "cut.sqlite3")
     sessions = Sessions(connect(f"sqlite:///{tmp_path / 'cut.sqlite3'}"))
     with monkeypatch.context() as patched:
-        cut_off_at(patched, paid_online, "issue", 4)
+        cut_off_at(patched, paid_online, "create", 4)
         with pytest.raises(CutOff):
             demo.fill(sessions, SYSTEM, **SMALL)
     demo.fill(sessions, SYSTEM, **SMALL)

@@ -44,7 +44,7 @@ def a_draft(session: Session, customer_id: int, *lines: DraftLine, **facts) -> I
 
 def an_invoice(session: Session, customer_id: int, *lines: DraftLine, **facts) -> Invoice:
     """One that was sent."""
-    return service.open_invoice(session, SYSTEM, a_draft(session, customer_id, *lines, **facts).id, now=NOW)
+    return service.send(session, SYSTEM, a_draft(session, customer_id, *lines, **facts).id, now=NOW)
 
 
 def kinds(session: Session, invoice_id: int) -> list[str]:

@@ -21,7 +21,7 @@ def main(url: str, count: int) -> None:
         try:
             with sessions.begin() as session:
                 invoice = service.create(session, SYSTEM, content(session, 1), now=NOW)
-                service.open_invoice(session, SYSTEM, invoice.id, now=NOW)
+                service.send(session, SYSTEM, invoice.id, now=NOW)
                 if turn % 3 == 2:
                     raise _Failure
         except _Failure:

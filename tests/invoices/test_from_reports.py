@@ -107,7 +107,7 @@ def test_a_newer_version_knows_what_the_older_was_invoiced_on(session):
 def test_a_discarded_or_cancelled_invoice_lets_the_report_be_invoiced_again(session):
     report = _march(session)
     service.discard(session, SYSTEM, _invoiced(session, report.id).id, now=NOW)
-    sent = service.open_invoice(session, SYSTEM, _invoiced(session, report.id).id, now=NOW)
+    sent = service.send(session, SYSTEM, _invoiced(session, report.id).id, now=NOW)
     after_sending.cancel(session, SYSTEM, sent.id, now=NOW, today=TODAY)
 
     assert from_reports.earlier(session, [report.id]) == []

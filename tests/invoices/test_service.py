@@ -78,7 +78,7 @@ def test_sending_numbers_freezes_and_posts(session):
     default_business(session).address = "1 Main St"
     draft = a_draft(session, acme, a_line(), a_line("Setup", "1", "50", "7.5", type="fee"))
 
-    sent = service.open_invoice(session, GRACE, draft.id, now=LATER)
+    sent = service.send(session, GRACE, draft.id, now=LATER)
     default_business(session).address = "2 Side St"
 
     assert (sent.state, sent.number, sent.sent_at) == (InvoiceState.OPEN, "INV-2026-001", LATER)
@@ -102,13 +102,13 @@ def test_sending_many_numbers_them_in_the_order_given_or_sends_none(session):
     acme = a_customer(session)
     first, second, third = (a_draft(session, acme).id for _ in range(3))
 
-    sent = service.open_many(session, GRACE, [third, first], now=NOW)
+    sent = service.send_many(session, GRACE, [third, first], now=NOW)
 
     assert [(invoice.id, invoice.number) for invoice in sent] == [(third, "INV-2026-001"), (first, "INV-2026-002")]
     with pytest.raises(Conflict, match="INV-2026-002 has been sent"):
-        service.open_many(session, GRACE, [second, first], now=NOW)
+        service.send_many(session, GRACE, [second, first], now=NOW)
     assert queries.one(session, SYSTEM, second).state is InvoiceState.DRAFT
-    assert service.open_many(session, GRACE, [], now=NOW) == []
+    assert service.send_many(session, GRACE, [], now=NOW) == []
 
 
 def test_an_invoice_of_nothing_is_paid_as_soon_as_it_is_sent(session):
@@ -125,7 +125,7 @@ def test_a_number_at_creation_drawn_or_chosen(session):
     chosen = service.create(session, GRACE, wanted, now=NOW, number="ACME-7")
 
     assert (drawn.state, drawn.number, chosen.number) == (InvoiceState.DRAFT, "INV-2026-001", "ACME-7")
-    assert service.open_invoice(session, GRACE, chosen.id, now=NOW).number == "ACME-7"
+    assert service.send(session, GRACE, chosen.id, now=NOW).number == "ACME-7"
     with pytest.raises(Conflict, match="already used"):
         service.create(session, GRACE, wanted, now=NOW, number="ACME-7")
 
@@ -285,9 +285,9 @@ def test_who_may_not_write_or_see_an_invoice_cannot(session):
     with pytest.raises(Forbidden):
         service.create(session, READER, content(session, acme), now=NOW)
     with pytest.raises(Forbidden):
-        service.open_invoice(session, READER, draft.id, now=NOW)
+        service.send(session, READER, draft.id, now=NOW)
     with pytest.raises(NotFound):
-        service.open_invoice(session, of_other, draft.id, now=NOW)
+        service.send(session, of_other, draft.id, now=NOW)
     with pytest.raises(Invalid):
         service.create(session, of_other, content(session, acme), now=NOW)
     with pytest.raises(NotFound):

@@ -97,7 +97,7 @@ class Invoices(RuleBasedStateMachine):
     def send(self, places):
         picked = dict.fromkeys(invoice.id for place in places if (invoice := self.pick(place, DRAFT)))
         if picked:
-            self.attempt(lambda: service.open_many(self.session, SYSTEM, list(picked), now=self.now))
+            self.attempt(lambda: service.send_many(self.session, SYSTEM, list(picked), now=self.now))
 
     @rule(place=chosen)
     def cancel(self, place):

@@ -66,7 +66,7 @@ def test_a_statement_stays_as_it_was_known_when_it_was_sent(session, note_id):
 
     # Recorded afterwards, for a day of the period.
     draft = a_draft(session, customer_id)
-    service.open_invoice(session, GRACE, draft.id, now=LATER + timedelta(hours=1))
+    service.send(session, GRACE, draft.id, now=LATER + timedelta(hours=1))
     (after,) = dispatch.attachments(session, reference, address="")
     assert before == after
     assert before.name == "statement-USD-2026-03-01-2026-03-31.pdf"

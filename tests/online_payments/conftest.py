@@ -6,8 +6,8 @@ import pytest
 from stripe._http_client import HTTPClient
 
 from tests.invoices.company import a_customer, a_draft, an_invoice
+from tests.online_payments.created_links import wrong
 from tests.online_payments.gateways import ScriptedGateway
-from tests.online_payments.issued import wrong
 from tests.online_payments.linked import linked
 from tests.online_payments.stripe.stand_in import StandIn
 

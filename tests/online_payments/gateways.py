@@ -9,9 +9,9 @@ from billing_core.online_payments.gateway import (
     BalanceTransaction,
     Charge,
     Connection,
+    CreatedLink,
     Declined,
     GatewayRefund,
-    Issued,
     PaymentDetails,
 )
 
@@ -31,14 +31,14 @@ class ScriptedGateway:
         self.fails: list[str] = []
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def issue(self, charge: Charge, way: CollectionWay, *, key: str) -> Issued:
+    def create_link(self, charge: Charge, way: CollectionWay, *, key: str) -> CreatedLink:
         with_answer = self._begin()
         if (known := self.places.get(key)) is not None and known != (charge, way):
             raise AssertionError("the same key with other contents")
         self.places[key] = (charge, way)
         self._answer(with_answer)
         hosted = f"in_{key}" if way is CollectionWay.HOSTED_INVOICE else None
-        return Issued(f"https://pay.example/{key}", hosted or f"plink_{key}", hosted, "req_1")
+        return CreatedLink(f"https://pay.example/{key}", hosted or f"plink_{key}", hosted, "req_1")
 
     def deactivate(self, gateway_id: str, way: CollectionWay, *, key: str) -> None:
         self._answer(self._begin())

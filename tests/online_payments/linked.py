@@ -32,7 +32,7 @@ def a_link(session: Session, invoice: Invoice, *, way: CollectionWay = BY_LINK) 
         charge={},
         url="https://pay.example/1",
         expires_at=NOW + timedelta(days=60),
-        issued_at=NOW,
+        activated_at=NOW,
         created_at=NOW,
         created_by="Grace Hopper",
     )

@@ -1,4 +1,4 @@
-"""Where messages to subscribers may go."""
+"""Where webhooks may be sent."""
 
 import socket
 

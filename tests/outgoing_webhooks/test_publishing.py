@@ -1,4 +1,4 @@
-"""Subscribers hear of what happened: once, signed, with the change itself, and nothing that was rolled back."""
+"""Endpoints are sent what happened: once, signed, with the change itself, and nothing that was rolled back."""
 
 import hashlib
 import hmac
@@ -28,7 +28,7 @@ from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 from billing_core.outbox.queries import MessageFilter
 from billing_core.outgoing_webhooks import delivery, queries, service
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
-from billing_core.outgoing_webhooks.service import Wanted
+from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.outgoing_webhooks.signing import secret_of, signature
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
@@ -44,7 +44,7 @@ READER = actor_with(Role.MANAGER, user_id=None, name="Rita Reader")
 
 
 class Listener:
-    """A subscriber's server: keeps what it is sent, and answers as it is told."""
+    """A webhook endpoint: keeps what it is sent, and answers as it is told."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[dict[str, str], bytes]] = []
@@ -84,7 +84,7 @@ def a_draft(session, ref="ACME"):
 
 def subscribe(sessions, url="https://hooks.example.com/", *events) -> int:
     with sessions.begin() as session:
-        wanted = Wanted(url, tuple(events))
+        wanted = EndpointDetails(url, tuple(events))
         return service.register(session, SYSTEM, wanted, private_allowed=True, now=NOW).id
 
 
@@ -112,7 +112,7 @@ def test_an_invoice_s_life_is_told_in_order_to_those_who_listen(sessions):
     with sessions.begin() as session:
         invoice_id = a_draft(session).id
     with sessions.begin() as session:
-        invoices.open_invoice(session, SYSTEM, invoice_id, now=NOW)
+        invoices.send(session, SYSTEM, invoice_id, now=NOW)
     with sessions.begin() as session:
         invoice = after_sending.mark_overdue(session, SYSTEM, invoice_id, now=NOW)
         paid = Received(invoice.currency, invoice.due_minor, PaymentMethod.CASH, invoice.issued_on)
@@ -162,7 +162,7 @@ def test_what_was_rolled_back_is_not_told_and_nobody_listening_costs_nothing(ses
 def test_a_due_date_that_passed_is_told_once(sessions):
     with sessions.begin() as session:
         invoice = a_draft(session)
-        invoices.open_invoice(session, SYSTEM, invoice.id, now=NOW)
+        invoices.send(session, SYSTEM, invoice.id, now=NOW)
         day_after = date.fromordinal(invoice.due_on.toordinal() + 1)
     subscribe(sessions)
     for today in (invoice.due_on, day_after, day_after):
@@ -172,13 +172,13 @@ def test_a_due_date_that_passed_is_told_once(sessions):
 
 
 def test_a_message_is_signed_and_holds_the_invoice_as_the_api_shows_it(sessions, listener):
-    subscriber_id = subscribe(sessions, listener.url, "invoice.sent")
+    endpoint_id = subscribe(sessions, listener.url, "invoice.sent")
     with sessions.begin() as session:
         invoice = a_draft(session)
-        invoices.open_invoice(session, SYSTEM, invoice.id, now=NOW)
+        invoices.send(session, SYSTEM, invoice.id, now=NOW)
         public_id, number = invoice.public_id, invoice.number
-        subscriber = service.one(session, SYSTEM, subscriber_id)
-        secret = secret_of(KEY, subscriber.public_id, 1)
+        endpoint = service.one(session, SYSTEM, endpoint_id)
+        secret = secret_of(KEY, endpoint.public_id, 1)
 
     assert deliver(sessions).delivered == 1
 
@@ -194,7 +194,7 @@ def test_a_message_is_signed_and_holds_the_invoice_as_the_api_shows_it(sessions,
     assert signature(body, secret, datetime.fromtimestamp(int(stamp), UTC)) == headers["Billing-Signature"]
 
 
-def test_a_subscriber_that_refuses_is_tried_again_and_a_redirect_is_not_followed(sessions, listener):
+def test_an_endpoint_that_refuses_is_tried_again_and_a_redirect_is_not_followed(sessions, listener):
     subscribe(sessions, listener.url)
     with sessions.begin() as session:
         a_draft(session)
@@ -233,14 +233,14 @@ def test_who_does_not_answer_is_waited_for_once_and_keeps_nobody(sessions, liste
 
 
 def test_who_was_removed_hears_nothing_more(sessions, listener):
-    subscriber_id = subscribe(sessions, listener.url)
+    endpoint_id = subscribe(sessions, listener.url)
     with sessions.begin() as session:
         a_draft(session)
-        service.remove(session, SYSTEM, subscriber_id, now=NOW)
+        service.remove(session, SYSTEM, endpoint_id, now=NOW)
     assert deliver(sessions).unwanted == 1
     assert listener.heard == []
     with sessions.begin() as session, pytest.raises(NotFound):
-        service.rotate(session, SYSTEM, subscriber_id, now=NOW)
+        service.rotate(session, SYSTEM, endpoint_id, now=NOW)
 
 
 def test_what_failed_needs_a_hand_until_it_is_laid_aside_or_its_address_removed(sessions):
@@ -273,12 +273,12 @@ def test_what_failed_needs_a_hand_until_it_is_laid_aside_or_its_address_removed(
 
 def test_only_an_administrator_registers_and_what_is_wrong_is_named(session):
     with pytest.raises(Forbidden):
-        service.register(session, READER, Wanted("https://a.example.com/"), private_allowed=False, now=NOW)
+        service.register(session, READER, EndpointDetails("https://a.example.com/"), private_allowed=False, now=NOW)
     for wanted, field in (
-        (Wanted("https://10.0.0.1/"), "url"),
-        (Wanted("https://a.example.com/", ("invoice.eaten",)), "events"),
-        (Wanted("https://a.example.com/", ("ping",)), "events"),
-        (Wanted("https://a.example.com/", (), "x" * 201), "description"),
+        (EndpointDetails("https://10.0.0.1/"), "url"),
+        (EndpointDetails("https://a.example.com/", ("invoice.eaten",)), "events"),
+        (EndpointDetails("https://a.example.com/", ("ping",)), "events"),
+        (EndpointDetails("https://a.example.com/", (), "x" * 201), "description"),
     ):
         with pytest.raises(Invalid) as refusal:
             service.register(session, SYSTEM, wanted, private_allowed=False, now=NOW)
@@ -286,10 +286,10 @@ def test_only_an_administrator_registers_and_what_is_wrong_is_named(session):
 
 
 def test_a_new_secret_replaces_the_former_and_a_stale_change_is_refused(session):
-    made = service.register(session, SYSTEM, Wanted("https://a.example.com/"), private_allowed=False, now=NOW)
+    made = service.register(session, SYSTEM, EndpointDetails("https://a.example.com/"), private_allowed=False, now=NOW)
     drawn, before = made.version, secret_of(KEY, made.public_id, made.secret_turn)
     service.rotate(session, SYSTEM, made.id, now=NOW)
     assert secret_of(KEY, made.public_id, made.secret_turn) != before
-    wanted = Wanted("https://b.example.com/")
+    wanted = EndpointDetails("https://b.example.com/")
     with pytest.raises(Conflict):
         service.change(session, SYSTEM, made.id, wanted, private_allowed=False, drawn_from=drawn, now=NOW)

@@ -18,7 +18,7 @@ def filled(sessions):
     now = utc_now()
     with sessions.begin() as session:
         draft = from_reports.draft_from_report(session, SYSTEM, made.february, now=now, today=now.date())
-        service.open_invoice(session, SYSTEM, draft.id, now=now)
+        service.send(session, SYSTEM, draft.id, now=now)
     return made
 
 

@@ -51,7 +51,7 @@ def an_open_invoice(
     session: Session, customer: Customer, *prices: str, tax_rate: str = "0", currency: str = "EUR"
 ) -> Invoice:
     draft = a_draft(session, customer, *prices, tax_rate=tax_rate, currency=currency)
-    return service.open_invoice(session, SYSTEM, draft.id, now=NOW)
+    return service.send(session, SYSTEM, draft.id, now=NOW)
 
 
 def bank_transfer(amount_minor: int, *, currency: str = "EUR", fee_minor: int = 0) -> Received:

@@ -64,7 +64,7 @@ def books(sessions):
 
         @rule(place=PLACES)
         def send(self, place):
-            self.attempt(service.open_invoice, self.one(Invoice, place))
+            self.attempt(service.send, self.one(Invoice, place))
 
         @rule(place=PLACES)
         def cancel(self, place):

@@ -131,7 +131,7 @@ def test_a_draft_is_sent_once_and_takes_one_number(sessions):
     with sessions.begin() as session:
         draft_id = a_draft(session, a_customer(session)).id
 
-    told = at_once(sessions, *[lambda session: service.open_invoice(session, SYSTEM, draft_id, now=NOW)] * 2)
+    told = at_once(sessions, *[lambda session: service.send(session, SYSTEM, draft_id, now=NOW)] * 2)
 
     (refusal,) = refused(told)
     assert isinstance(refusal, Conflict)

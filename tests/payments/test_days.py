@@ -26,7 +26,7 @@ def dated_ahead(session):
     draft = a_draft(session, a_customer(session))
     content = replace(queries.content(session, draft), issued_on=NEXT_MONTH, due_on=NEXT_MONTH)
     service.edit(session, SYSTEM, draft.id, content, drawn_from=draft.version, now=NOW)
-    return service.open_invoice(session, SYSTEM, draft.id, now=NOW)
+    return service.send(session, SYSTEM, draft.id, now=NOW)
 
 
 def owed(session, invoice, day: date) -> int:

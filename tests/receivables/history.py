@@ -76,7 +76,7 @@ class History:
             lines=(DraftLine("Work", Decimal(1), Money(amount, currency).amount, tax_rate=Decimal(0)),),
         )
         draft = service.create(self.session, SYSTEM, content, now=self.now)
-        invoice = service.open_invoice(self.session, SYSTEM, draft.id, now=self.now)
+        invoice = service.send(self.session, SYSTEM, draft.id, now=self.now)
         self.invoices.append(invoice)
         self._owes(invoice, amount, on=invoice.issued_on)
         return invoice

@@ -1,1 +1,1 @@
-"""Payment links: issued, shown, used and ended."""
+"""Payment links: created, shown, used and ended."""

@@ -41,14 +41,14 @@ class Checkout:
 
 
 def by_token(session: Session, token: str, *, mode: Mode, now: datetime) -> Checkout:
-    """The payment that a customer has the link to. NotFound also while it is being issued, or never was.
+    """The payment that a customer has the link to. NotFound also while it is being created, or where it never was.
 
     ``mode``: the one that the product collects in now.
     """
     row = session.execute(
         select(PaymentLink, Invoice)
         .join(Invoice, Invoice.id == PaymentLink.invoice_id)
-        .where(PaymentLink.token == token.replace("\0", ""), PaymentLink.issued_at.is_not(None))
+        .where(PaymentLink.token == token.replace("\0", ""), PaymentLink.activated_at.is_not(None))
     ).one_or_none()
     if row is None:
         raise NotFound("There is no such payment link")

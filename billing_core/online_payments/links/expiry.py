@@ -19,7 +19,7 @@ PATIENCE: Final = timedelta(hours=1)
 
 
 def end_due(session: Session, actor: Actor, *, mode: Mode, now: datetime, limit: int = 50) -> int:
-    """End the links that are over or were a trial of what collects in ``mode`` now, and give up those whose issuing
+    """End the links that are over or were a trial of what collects in ``mode`` now, and give up those whose creation
     was never answered; at most ``limit``. How many."""
     actor.require(Permission.LINK_WRITE)
     due = (
@@ -37,12 +37,12 @@ def end_due(session: Session, actor: Actor, *, mode: Mode, now: datetime, limit:
             state, because, told = LinkState.EXPIRED, EXPIRED, True
             if link.mode in TRIALS[mode]:
                 state = LinkState.DEACTIVATED
-                because = f"It was issued in {link.mode} mode, and the product collects in {mode} mode now"
+                because = f"It was created in {link.mode} mode, and the product collects in {mode} mode now"
                 # Stripe's test mode takes no money, and a live key does not reach it: there is nothing to look after.
                 told = link.mode is Mode.SANDBOX
             lifecycle.end_link(session, actor, invoice, state=state, because=because, now=now, told=told)
             ended += 1
-        elif link.state is LinkState.ISSUING:
+        elif link.state is LinkState.CREATING:
             payment_links.abandon(session, actor, link, invoice, because=UNANSWERED, now=now)
             ended += 1
     return ended
@@ -51,5 +51,5 @@ def end_due(session: Session, actor: Actor, *, mode: Mode, now: datetime, limit:
 def _over(mode: Mode, now: datetime) -> ColumnElement[bool]:
     ended = or_(PaymentLink.expires_at <= now, PaymentLink.mode.in_(TRIALS[mode]))
     expired = and_(PaymentLink.state == LinkState.ACTIVE, ended)
-    unanswered = and_(PaymentLink.state == LinkState.ISSUING, PaymentLink.created_at <= now - PATIENCE)
+    unanswered = and_(PaymentLink.state == LinkState.CREATING, PaymentLink.created_at <= now - PATIENCE)
     return or_(expired, unanswered)

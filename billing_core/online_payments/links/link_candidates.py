@@ -33,7 +33,7 @@ def search(session: Session, actor: Actor, text: str, *, limit: int = 50) -> lis
     ``text`` occurs in the number or in the customer's name.
     """
     actor.require(Permission.LINK_WRITE)
-    # A draft asks for nothing yet: once opened, for all of it.
+    # A draft asks for nothing yet: once sent, for all of it.
     due = case((Invoice.state == InvoiceState.DRAFT, Invoice.total_minor), else_=Invoice.due_minor)
     living = exists().where(PaymentLink.invoice_id == Invoice.id, PaymentLink.state.in_(LIVING))
     columns = (due if field.name == "due_minor" else getattr(Invoice, field.name) for field in fields(PayableRow))

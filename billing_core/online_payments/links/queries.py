@@ -38,7 +38,7 @@ class LinkRow:
     gateway_id: str | None
     stripe_invoice_id: str | None
     expires_at: datetime
-    issued_at: datetime | None
+    activated_at: datetime | None
     ended_at: datetime | None
     ended_because: str
     clicks: int

@@ -1,4 +1,4 @@
-"""Issuing a payment link: decide and write down, ask the gateway outside of any transaction, record its answer.
+"""Creating a payment link: decide and write down, ask the gateway outside of any transaction, record its answer.
 
 What is written down first is the whole request with its key. So whatever happens in between, the same request can be
 made again without a second link, and a link that nobody knows of can be found and deactivated.
@@ -23,14 +23,14 @@ from billing_core.invoices.lifecycle import DRAFT, OPEN, named
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import LIVING, CollectionWay, LinkState, Mode, PaymentLink
 from billing_core.online_payments.charges import charge_of, says_the_same
-from billing_core.online_payments.gateway import Charge, Declined, Gateway, Issued
+from billing_core.online_payments.gateway import Charge, CreatedLink, Declined, Gateway
 from billing_core.online_payments.links import queries as links
 from billing_core.settings import settings
 from billing_core.text import reason_of
 
-# A link can be used until so many days after the later of the due date and the day it is issued.
+# A link can be used until so many days after the later of the due date and the day it is created.
 VALID_FOR: Final = timedelta(days=30)
-CHANGED: Final = "The invoice changed while the link was being issued"
+CHANGED: Final = "The invoice changed while the link was being created"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,15 @@ class _Asked:
 
 
 def preview(session: Session, actor: Actor, invoice_id: int, *, today: date) -> Charge:
-    """Exactly what the customer would be asked to pay; Conflict where no link can be issued."""
+    """Exactly what the customer would be asked to pay; Conflict where no link can be created."""
     actor.require(Permission.LINK_WRITE)
     invoice = session.get_one(Invoice, queries.one(session, actor, invoice_id).id)
     _refuse(session, invoice)
     return _charge(session, invoice, link_id="", token="", today=today)
 
 
-def issue(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, *, now: datetime) -> int:
-    """Have the gateway make a place where the invoice can be paid; the link's id. A draft is opened with it.
+def create(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, *, now: datetime) -> int:
+    """Have the gateway make a place where the invoice can be paid; the link's id. A draft is sent with it.
 
     Conflict where nothing can be paid or a link is active. ``Declined`` where the gateway said no; after any other
     ``UpstreamFailed`` the invoice is as it was, and the same call again makes no second link.
@@ -61,13 +61,13 @@ def issue(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, *
     with sessions.begin() as session:
         asked = _ask(session, actor, gateway.mode, invoice_id, now=now)
     try:
-        issued = gateway.issue(asked.charge, asked.way, key=asked.key)
+        created = gateway.create_link(asked.charge, asked.way, key=asked.key)
     except (Declined, Invalid) as refusal:
         with sessions.begin() as session:
             _note_refusal(session, actor, asked, str(refusal), now=now)
         raise
     with sessions.begin() as session:
-        problem = _record(session, actor, asked, issued, now=now)
+        problem = _record(session, actor, asked, created, now=now)
     if problem:
         raise Conflict(problem)
     return asked.link_id
@@ -76,7 +76,7 @@ def issue(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, *
 def deactivate(session: Session, actor: Actor, link_id: int, *, reason: str, now: datetime) -> None:
     """Nobody can pay by this link any more; the invoice stays as it is, and may get another one.
 
-    Also gives up one whose issuing was never answered.
+    Also gives up one whose creation was never answered.
     """
     actor.require(Permission.LINK_WRITE)
     why = reason_of(reason)
@@ -84,7 +84,7 @@ def deactivate(session: Session, actor: Actor, link_id: int, *, reason: str, now
     link = session.get_one(PaymentLink, link_id, populate_existing=True)
     if link.state is LinkState.ACTIVE:
         lifecycle.end_link(session, actor, invoice, state=LinkState.DEACTIVATED, because=why, now=now)
-    elif link.state is LinkState.ISSUING:
+    elif link.state is LinkState.CREATING:
         payment_links.abandon(session, actor, link, invoice, because=why, now=now)
     else:
         raise Conflict(f"The payment link of {named(invoice)} is {link.state.value} already")
@@ -122,7 +122,7 @@ def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: da
     return _Asked(link.id, link.public_id, charge, way)
 
 
-def _record(session: Session, actor: Actor, asked: _Asked, issued: Issued, *, now: datetime) -> str:
+def _record(session: Session, actor: Actor, asked: _Asked, created: CreatedLink, *, now: datetime) -> str:
     """What the gateway answered; why the link must not be used, where the invoice changed meanwhile."""
     invoice_id = session.get_one(PaymentLink, asked.link_id).invoice_id
     invoice = queries.for_change(session, actor, invoice_id)
@@ -130,18 +130,18 @@ def _record(session: Session, actor: Actor, asked: _Asked, issued: Issued, *, no
     if link.state in (LinkState.ACTIVE, LinkState.PAID):
         # Somebody has asked for the same at the same time, and got the same link.
         return ""
-    link.url, link.gateway_id, link.stripe_invoice_id = issued.url, issued.gateway_id, issued.stripe_invoice_id
+    link.url, link.gateway_id, link.stripe_invoice_id = created.url, created.gateway_id, created.stripe_invoice_id
     payable = invoice.state is DRAFT or (invoice.state is OPEN and invoice.due_minor)
     today = _today(session, now)
     same = payable and says_the_same(asked.charge, _charge(session, invoice, link_id="", token="", today=today))
-    if link.state is not LinkState.ISSUING or not same:
-        if link.state is LinkState.ISSUING:
+    if link.state is not LinkState.CREATING or not same:
+        if link.state is LinkState.CREATING:
             link.state, link.ended_at, link.ended_because = LinkState.DEACTIVATED, now, CHANGED
         payment_links.withdraw(session, actor, link, invoice, now=now)
         return f"{CHANGED}, so it cannot be used. Look at the invoice again."
     if invoice.state is DRAFT:
-        (invoice,) = service.open_many(session, actor, [invoice.id], now=now)
-    link.state, link.issued_at = LinkState.ACTIVE, now
+        (invoice,) = service.send_many(session, actor, [invoice.id], now=now)
+    link.state, link.activated_at = LinkState.ACTIVE, now
     payment_links.show(session, link, invoice)
     data = {"amount_minor": link.amount_minor, "mode": link.mode.value}
     lifecycle.note_link(session, actor, invoice, link.id, data, now=now)
@@ -152,7 +152,7 @@ def _record(session: Session, actor: Actor, asked: _Asked, issued: Issued, *, no
         ("payment_link", link.id),
         label=invoice.number or "",
         after={"amount_minor": link.amount_minor, "currency": link.currency, "mode": link.mode.value}
-        | {"way": link.way.value, "gateway_id": issued.gateway_id, "request_id": issued.request_id},
+        | {"way": link.way.value, "gateway_id": created.gateway_id, "request_id": created.request_id},
         now=now,
     )
     return ""
@@ -160,7 +160,7 @@ def _record(session: Session, actor: Actor, asked: _Asked, issued: Issued, *, no
 
 def _note_refusal(session: Session, actor: Actor, asked: _Asked, reason: str, *, now: datetime) -> None:
     link = session.get_one(PaymentLink, asked.link_id, with_for_update=True)
-    if link.state is not LinkState.ISSUING:
+    if link.state is not LinkState.CREATING:
         return
     link.state, link.ended_at, link.ended_because = LinkState.FAILED, now, reason[:500]
     label = asked.charge.invoice_number or asked.charge.customer_name

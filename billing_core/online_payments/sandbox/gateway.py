@@ -23,9 +23,9 @@ from billing_core.online_payments.gateway import (
     BalanceTransaction,
     Charge,
     Connection,
+    CreatedLink,
     Declined,
     GatewayRefund,
-    Issued,
     PaymentDetails,
 )
 from billing_core.online_payments.models import SandboxCharge, SandboxRefund
@@ -50,7 +50,7 @@ class SandboxGateway:
     def mode(self) -> Mode:
         return Mode.SANDBOX
 
-    def issue(self, charge: Charge, way: CollectionWay, *, key: str) -> Issued:
+    def create_link(self, charge: Charge, way: CollectionWay, *, key: str) -> CreatedLink:
         _payable(charge)
         with self._sessions() as session:
             token = session.scalar(select(PaymentLink.token).where(PaymentLink.public_id == charge.link_id))
@@ -59,8 +59,8 @@ class SandboxGateway:
         url = f"{self._address}/pay/{token}"
         named = key.removeprefix("lnk_")
         if way is CollectionWay.HOSTED_INVOICE:
-            return Issued(url, f"in_sandbox_{named}", f"in_sandbox_{named}")
-        return Issued(url, f"plink_sandbox_{named}")
+            return CreatedLink(url, f"in_sandbox_{named}", f"in_sandbox_{named}")
+        return CreatedLink(url, f"plink_sandbox_{named}")
 
     def deactivate(self, gateway_id: str, way: CollectionWay, *, key: str) -> None:
         """Nothing to do: its page looks at our own state of the link."""

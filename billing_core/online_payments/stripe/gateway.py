@@ -21,9 +21,9 @@ from billing_core.online_payments.gateway import (
     BalanceTransaction,
     Charge,
     Connection,
+    CreatedLink,
     Declined,
     GatewayRefund,
-    Issued,
     PaymentDetails,
 )
 from billing_core.online_payments.stripe import amounts, payment_pages
@@ -53,7 +53,7 @@ class StripeGateway:
     def mode(self) -> Mode:
         return mode_of(self._key)
 
-    def issue(self, charge: Charge, way: CollectionWay, *, key: str) -> Issued:
+    def create_link(self, charge: Charge, way: CollectionWay, *, key: str) -> CreatedLink:
         with self._stripe() as api:
             return payment_pages.make(api, charge, way, key)
 

@@ -12,7 +12,7 @@ from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.invoices.payment_links import CollectionWay
 from billing_core.online_payments.charges import LONGEST_NAME, MOST_LINES
-from billing_core.online_payments.gateway import Charge, ChargeLine, Declined, Issued
+from billing_core.online_payments.gateway import Charge, ChargeLine, CreatedLink, Declined
 from billing_core.online_payments.stripe import amounts
 from billing_core.online_payments.stripe.answers import request_id
 
@@ -21,7 +21,7 @@ _TEXT: Final = 500
 _PAGE: Final = 100
 
 
-def make(api: stripe.StripeClient, charge: Charge, way: CollectionWay, key: str) -> Issued:
+def make(api: stripe.StripeClient, charge: Charge, way: CollectionWay, key: str) -> CreatedLink:
     """The same place for the same key and charge."""
     asked = _payable(charge)
     place = _hosted_invoice if way is CollectionWay.HOSTED_INVOICE else _payment_link
@@ -75,7 +75,7 @@ def _metadata(charge: Charge) -> dict[str, str]:
     return {"invoice_id": charge.invoice_id, "link_id": charge.link_id} | numbered
 
 
-def _payment_link(api: stripe.StripeClient, charge: Charge, key: str) -> Issued:
+def _payment_link(api: stripe.StripeClient, charge: Charge, key: str) -> CreatedLink:
     metadata, currency = _metadata(charge), charge.currency.lower()
     link = api.v1.payment_links.create(
         {
@@ -104,10 +104,10 @@ def _payment_link(api: stripe.StripeClient, charge: Charge, key: str) -> Issued:
         {"idempotency_key": key},
     )
     prefilled = "?" + urlencode({"prefilled_email": charge.customer_email}) if charge.customer_email else ""
-    return Issued(url=link.url + prefilled, gateway_id=link.id, request_id=request_id(link))
+    return CreatedLink(url=link.url + prefilled, gateway_id=link.id, request_id=request_id(link))
 
 
-def _hosted_invoice(api: stripe.StripeClient, charge: Charge, key: str) -> Issued:
+def _hosted_invoice(api: stripe.StripeClient, charge: Charge, key: str) -> CreatedLink:
     metadata, currency = _metadata(charge), charge.currency.lower()
     payer: CustomerCreateParams = {"name": charge.customer_name[:LONGEST_NAME], "metadata": metadata}
     if charge.customer_email:
@@ -144,7 +144,7 @@ def _hosted_invoice(api: stripe.StripeClient, charge: Charge, key: str) -> Issue
         raise Declined(
             "Stripe's invoice does not ask for the amount due, so it was voided. Check Stripe's tax settings"
         )
-    return Issued(
+    return CreatedLink(
         url=final.hosted_invoice_url,
         gateway_id=final.id,
         stripe_invoice_id=final.id,

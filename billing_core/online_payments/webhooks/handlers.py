@@ -170,7 +170,7 @@ def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outc
     if link.last_failed_at is None or (failed.at, failed.reason) > (link.last_failed_at, link.last_failure):
         link.last_failed_at, link.last_failure = failed.at, failed.reason
     if failed.used_up and link.state is LinkState.ACTIVE:
-        because = f"{failed.reason}, and a link takes one payment: issue another"
+        because = f"{failed.reason}, and a link takes one payment: create another"
         lifecycle.end_link(session, SYSTEM, match.invoice, state=LinkState.DEACTIVATED, because=because, now=match.now)
     _judge(session, match)
     return Outcome(f"The payment failed: {failed.reason}"[:200], invoice_id=match.invoice.id)

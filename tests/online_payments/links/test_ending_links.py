@@ -13,12 +13,12 @@ from billing_core.invoices.payment_links import GATEWAY, LinkState, Mode
 from billing_core.invoices.service import Details
 from billing_core.online_payments.links import expiry, workflow
 from billing_core.outbox.models import WEBHOOK, OutboxMessage
-from billing_core.outgoing_webhooks import service as subscribers
-from billing_core.outgoing_webhooks.service import Wanted
+from billing_core.outgoing_webhooks import service as webhook_endpoints
+from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.payments import write_offs
 from tests.invoices.company import GRACE, LATER, NOW, TODAY, a_customer, an_invoice, kinds
+from tests.online_payments.created_links import create, deliver, newest, receive, seen, the_invoice
 from tests.online_payments.gateways import ScriptedGateway
-from tests.online_payments.issued import deliver, issue, newest, receive, seen, the_invoice
 
 pytestmark = pytest.mark.usefixtures("proven")
 
@@ -53,7 +53,7 @@ def write_off(session, invoice_id):
 def test_what_makes_a_link_wrong_ends_it_here_and_at_the_gateway(
     sessions, gateway, open_id, monkeypatch, change, because
 ):
-    link = issue(sessions, gateway, open_id)
+    link = create(sessions, gateway, open_id)
 
     with sessions.begin() as session:
         change(session, open_id)
@@ -71,19 +71,21 @@ def test_what_makes_a_link_wrong_ends_it_here_and_at_the_gateway(
 
 def test_programs_hear_that_an_invoice_can_be_paid_by_a_link_and_no_longer(sessions, gateway, open_id):
     with sessions.begin() as session:
-        subscribers.register(session, SYSTEM, Wanted("https://h.example.com/"), private_allowed=False, now=NOW)
+        webhook_endpoints.register(
+            session, SYSTEM, EndpointDetails("https://h.example.com/"), private_allowed=False, now=NOW
+        )
 
     def heard():
         with sessions() as session:
             told = select(OutboxMessage.topic).where(OutboxMessage.channel == WEBHOOK).order_by(OutboxMessage.id)
             return session.scalars(told).all()
 
-    link = issue(sessions, gateway, open_id)
+    link = create(sessions, gateway, open_id)
     assert heard() == ["invoice.updated"]
     with sessions.begin() as session:
         workflow.deactivate(session, GRACE, link.id, reason="Moved", now=NOW)
     assert heard() == ["invoice.updated"] * 2
-    issue(sessions, gateway, open_id)
+    create(sessions, gateway, open_id)
     with sessions.begin() as session:
         receive(session, open_id, 238_00)
     # That it is paid says that the link has ended.
@@ -91,7 +93,7 @@ def test_programs_hear_that_an_invoice_can_be_paid_by_a_link_and_no_longer(sessi
 
 
 def test_what_changes_nothing_for_the_payer_leaves_the_link(sessions, gateway, open_id):
-    link = issue(sessions, gateway, open_id)
+    link = create(sessions, gateway, open_id)
 
     with sessions.begin() as session:
         invoice = session.get_one(Invoice, open_id)
@@ -104,10 +106,10 @@ def test_what_changes_nothing_for_the_payer_leaves_the_link(sessions, gateway, o
 def test_links_end_with_their_last_day_and_unanswered_ones_are_given_up(sessions, gateway, open_id, monkeypatch):
     with sessions.begin() as session:
         other_id = an_invoice(session, a_customer(session, "OTHER")).id
-    link = issue(sessions, gateway, open_id)
+    link = create(sessions, gateway, open_id)
     gateway.fails = ["lost"]
     with pytest.raises(UpstreamFailed):
-        issue(sessions, gateway, other_id)
+        create(sessions, gateway, other_id)
 
     def end_due(now):
         with sessions.begin() as session:
@@ -127,7 +129,7 @@ def test_links_end_with_their_last_day_and_unanswered_ones_are_given_up(sessions
 def test_a_link_of_another_mode_is_not_forgotten_and_one_of_the_sandbox_needs_nobody(
     sessions, gateway, open_id, monkeypatch
 ):
-    link = issue(sessions, gateway, open_id)
+    link = create(sessions, gateway, open_id)
     with sessions.begin() as session:
         workflow.deactivate(session, GRACE, link.id, reason="Moved", now=NOW)
 

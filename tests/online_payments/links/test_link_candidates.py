@@ -20,7 +20,7 @@ def test_drafts_and_open_invoices_with_something_due_and_no_living_link(sessions
         cancelled, linked = an_open_invoice(session, carla).id, an_open_invoice(session, carla).id
         session.execute(update(Invoice).where(Invoice.id == cancelled).values(state=InvoiceState.CANCELLED))
         other = an_open_invoice(session, a_customer(session, "D2")).id
-    link_id = workflow.issue(sessions, SYSTEM, ScriptedGateway(), linked, now=utc_now())
+    link_id = workflow.create(sessions, SYSTEM, ScriptedGateway(), linked, now=utc_now())
     with sessions() as session:
         assert [row.id for row in link_candidates.search(session, SYSTEM, "")] == [other, due, draft]
         assert [row.id for row in link_candidates.search(session, SYSTEM, " d2 ")] == [other]

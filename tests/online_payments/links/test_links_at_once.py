@@ -18,8 +18,8 @@ from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.payments.models import Payment, Refund
 from billing_core.settings import Settings
 from tests.invoices.company import GRACE, LATER, NOW, a_customer, a_draft, an_invoice
+from tests.online_payments.created_links import deliver, pay_by_hand
 from tests.online_payments.gateways import ScriptedGateway
-from tests.online_payments.issued import deliver, pay_by_hand
 from tests.online_payments.linked import LATER as PAID
 from tests.online_payments.linked import linked, paying, tell
 
@@ -49,7 +49,7 @@ def test_four_who_ask_for_a_link_get_one(sessions):
     with sessions.begin() as session:
         draft_id = a_draft(session, a_customer(session)).id
 
-    got = at_once(*[lambda: workflow.issue(sessions, GRACE, gateway, draft_id, now=NOW)] * 4)
+    got = at_once(*[lambda: workflow.create(sessions, GRACE, gateway, draft_id, now=NOW)] * 4)
 
     (link,) = rows(sessions, PaymentLink)
     assert {one for one in got if not isinstance(one, BillingError)} == {link.id}
@@ -62,7 +62,7 @@ def test_a_link_and_a_payment_in_the_same_moment_leave_nothing_to_pay_twice(sess
         invoice_id = an_invoice(session, a_customer(session)).id
 
     at_once(
-        lambda: workflow.issue(sessions, GRACE, gateway, invoice_id, now=NOW),
+        lambda: workflow.create(sessions, GRACE, gateway, invoice_id, now=NOW),
         lambda: pay_by_hand(sessions, invoice_id, 238_00),
     )
 
@@ -77,7 +77,7 @@ def test_a_card_that_is_sent_twice_pays_once_and_never_by_a_link_that_has_ended(
     gateway = SandboxGateway(sessions, Settings())
     with sessions.begin() as session:
         invoice_id = an_invoice(session, a_customer(session)).id
-    link_id = workflow.issue(sessions, GRACE, gateway, invoice_id, now=NOW)
+    link_id = workflow.create(sessions, GRACE, gateway, invoice_id, now=NOW)
 
     def pay():
         with sessions.begin() as session:

@@ -1,4 +1,4 @@
-"""Issuing a payment link: one at a time, whatever fails in between, for those who may."""
+"""Creating a payment link: one at a time, whatever fails in between, for those who may."""
 
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ from billing_core.online_payments.links import workflow
 from billing_core.online_payments.links.queries import LinkFilter
 from billing_core.outbox.models import OutboxMessage
 from tests.invoices.company import GRACE, LATER, NOW, READER, TODAY, a_customer, a_line, an_invoice, kinds
-from tests.online_payments.issued import deliver, issue, newest, pay_by_hand, seen, the_invoice, wrong
+from tests.online_payments.created_links import create, deliver, newest, pay_by_hand, seen, the_invoice, wrong
 
 pytestmark = pytest.mark.usefixtures("proven")
 
@@ -29,7 +29,7 @@ def test_a_link_asks_for_what_is_due_and_opens_the_draft(sessions, gateway, draf
     with sessions() as session:
         shown = workflow.preview(session, GRACE, draft_id, today=TODAY)
 
-    link = issue(sessions, gateway, draft_id)
+    link = create(sessions, gateway, draft_id)
 
     assert shown.lines == (ChargeLine("Consulting", 100_00, 2), ChargeLine("Tax 19%", 38_00))
     ((asked, _),) = gateway.places.values()
@@ -51,26 +51,26 @@ def test_the_last_day_of_a_link_ends_where_the_business_is(sessions, gateway, op
     with sessions.begin() as session:
         default_business(session).time_zone = "Europe/Amsterdam"
     # The first of May in the Netherlands, which are two hours ahead then.
-    assert issue(sessions, gateway, open_id).expires_at == datetime(2026, 5, 1, 22, tzinfo=UTC)
+    assert create(sessions, gateway, open_id).expires_at == datetime(2026, 5, 1, 22, tzinfo=UTC)
 
 
 def test_a_hosted_invoice_has_its_id_at_once(sessions, gateway, open_id):
     with sessions.begin() as session:
         default_business(session).collects_by = "hosted_invoice"
 
-    link = issue(sessions, gateway, open_id)
+    link = create(sessions, gateway, open_id)
 
     assert link.stripe_invoice_id == the_invoice(sessions, open_id).stripe_invoice_id == f"in_{link.public_id}"
 
 
 def test_a_second_link_is_refused_until_the_first_has_ended(sessions, gateway, open_id):
-    first = issue(sessions, gateway, open_id)
+    first = create(sessions, gateway, open_id)
 
     with pytest.raises(Conflict, match="has a payment link already"):
-        issue(sessions, gateway, open_id)
+        create(sessions, gateway, open_id)
     with sessions.begin() as session:
         workflow.deactivate(session, GRACE, first.id, reason="Wrong address", now=LATER)
-    second = issue(sessions, gateway, open_id, now=LATER)
+    second = create(sessions, gateway, open_id, now=LATER)
 
     assert second.id != first.id
     assert (seen(sessions, first.id).state, seen(sessions, first.id).ended_because) == (
@@ -92,7 +92,7 @@ def test_there_is_no_link_where_nothing_can_be_paid(sessions, gateway, becomes):
         pay_by_hand(sessions, invoice_id, due)
 
     with pytest.raises(Conflict):
-        issue(sessions, gateway, invoice_id)
+        create(sessions, gateway, invoice_id)
     with pytest.raises(Conflict), sessions() as session:
         workflow.preview(session, GRACE, invoice_id, today=TODAY)
     assert gateway.places == {}
@@ -102,23 +102,23 @@ def test_a_refusal_leaves_the_invoice_as_it_is_and_says_why(sessions, gateway, d
     gateway.fails = ["refuse"]
 
     with pytest.raises(Declined, match="cannot take this currency"):
-        issue(sessions, gateway, draft_id)
+        create(sessions, gateway, draft_id)
 
     failed = newest(sessions, draft_id)
     assert (failed.state, failed.ended_because) == (LinkState.FAILED, "The account cannot take this currency")
     invoice = the_invoice(sessions, draft_id)
     assert (invoice.state, invoice.number, invoice.payment_url) == (InvoiceState.DRAFT, None, None)
-    assert issue(sessions, gateway, draft_id).state is LinkState.ACTIVE
+    assert create(sessions, gateway, draft_id).state is LinkState.ACTIVE
 
 
 def test_the_same_again_after_a_lost_answer_makes_no_second_link(sessions, gateway, draft_id):
     gateway.fails = ["lost", "down"]
     for _ in gateway.fails[:]:
         with pytest.raises(UpstreamFailed):
-            issue(sessions, gateway, draft_id)
+            create(sessions, gateway, draft_id)
         assert the_invoice(sessions, draft_id).state is InvoiceState.DRAFT
 
-    link = issue(sessions, gateway, draft_id, now=LATER)
+    link = create(sessions, gateway, draft_id, now=LATER)
 
     assert set(gateway.places) == {link.public_id}
     with sessions() as session:
@@ -129,9 +129,9 @@ def test_a_process_that_ends_between_the_answer_and_its_record_leaves_nothing_be
     """The link is there, and we do not know it. Whoever asks again gets that one."""
     with sessions.begin() as session:
         asked = workflow._ask(session, GRACE, Mode.TEST, draft_id, now=NOW)
-    gateway.issue(asked.charge, asked.way, key=asked.key)
+    gateway.create_link(asked.charge, asked.way, key=asked.key)
 
-    assert issue(sessions, gateway, draft_id, now=LATER).public_id == asked.key
+    assert create(sessions, gateway, draft_id, now=LATER).public_id == asked.key
     assert len(gateway.places) == 1
 
 
@@ -140,10 +140,10 @@ def test_an_invoice_that_changed_since_gets_another_link_and_the_lost_one_is_fou
 ):
     gateway.fails = ["lost"]
     with pytest.raises(UpstreamFailed):
-        issue(sessions, gateway, draft_id)
+        create(sessions, gateway, draft_id)
     edit_draft(sessions, draft_id, a_line(quantity="3"))
 
-    link = issue(sessions, gateway, draft_id, now=LATER)
+    link = create(sessions, gateway, draft_id, now=LATER)
     deliver(sessions, gateway, monkeypatch)
 
     assert link.amount_minor == 357_00
@@ -161,8 +161,8 @@ def edit_draft(sessions, draft_id, *lines):
 def test_a_draft_that_changes_while_the_gateway_is_asked_gets_no_link(sessions, gateway, draft_id, monkeypatch):
     gateway.meanwhile = lambda: edit_draft(sessions, draft_id, a_line(quantity="1"))
 
-    with pytest.raises(Conflict, match="changed while the link was being issued"):
-        issue(sessions, gateway, draft_id)
+    with pytest.raises(Conflict, match="changed while the link was being created"):
+        create(sessions, gateway, draft_id)
 
     gateway.meanwhile = lambda: None
     assert the_invoice(sessions, draft_id).state is InvoiceState.DRAFT
@@ -175,7 +175,7 @@ def test_an_invoice_that_is_paid_while_the_gateway_is_asked_gets_no_link(session
     gateway.meanwhile = lambda: pay_by_hand(sessions, open_id, 238_00)
 
     with pytest.raises(Conflict):
-        issue(sessions, gateway, open_id)
+        create(sessions, gateway, open_id)
 
     gateway.meanwhile = lambda: None
     deliver(sessions, gateway, monkeypatch)
@@ -188,18 +188,18 @@ def test_two_who_ask_at_the_same_time_get_the_same_link(sessions, gateway, draft
 
     def the_other_one():
         gateway.meanwhile = lambda: None
-        found.append(workflow.issue(sessions, GRACE, gateway, draft_id, now=NOW))
+        found.append(workflow.create(sessions, GRACE, gateway, draft_id, now=NOW))
 
     gateway.meanwhile = the_other_one
-    found.append(workflow.issue(sessions, GRACE, gateway, draft_id, now=NOW))
+    found.append(workflow.create(sessions, GRACE, gateway, draft_id, now=NOW))
 
     assert len(set(found)) == len(gateway.places) == 1
     with sessions() as session:
         assert kinds(session, draft_id).count("link_issued") == 1
 
 
-def test_who_may_issue_and_see_links(sessions, gateway, open_id):
-    link = issue(sessions, gateway, open_id)
+def test_who_may_create_and_see_links(sessions, gateway, open_id):
+    link = create(sessions, gateway, open_id)
     with sessions() as session:
         customer_id = session.get_one(Invoice, open_id).customer_id
         theirs = actor_with(Role.ADMIN, user_id=None, name="Theo", customer_id=customer_id)
@@ -214,7 +214,7 @@ def test_who_may_issue_and_see_links(sessions, gateway, open_id):
             workflow.deactivate(session, READER, link.id, reason="No", now=NOW)
     for actor in (READER, theirs):
         with pytest.raises(Forbidden):
-            workflow.issue(sessions, actor, gateway, open_id, now=NOW)
+            workflow.create(sessions, actor, gateway, open_id, now=NOW)
 
 
 def test_links_are_listed_by_state_text_and_order(sessions, gateway):
@@ -223,7 +223,7 @@ def test_links_are_listed_by_state_text_and_order(sessions, gateway):
         first = an_invoice(session, acme).id
         second = an_invoice(session, zoom, a_line(quantity="1"), customer_name="Zoom Ltd").id
         assert session.get_one(Customer, zoom).name == "Zoom Ltd"
-    one, other = issue(sessions, gateway, first), issue(sessions, gateway, second)
+    one, other = create(sessions, gateway, first), create(sessions, gateway, second)
     with sessions.begin() as session:
         workflow.deactivate(session, GRACE, one.id, reason="Old", now=LATER)
 
@@ -243,7 +243,7 @@ def test_links_are_listed_by_state_text_and_order(sessions, gateway):
 
 
 def test_verify_finds_a_link_that_asks_for_something_else(sessions, gateway, open_id):
-    link = issue(sessions, gateway, open_id)
+    link = create(sessions, gateway, open_id)
 
     def put(row, identity, **facts):
         with sessions.begin() as session:

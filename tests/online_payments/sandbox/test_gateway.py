@@ -43,12 +43,12 @@ def gateway(sessions) -> SandboxGateway:
     return SandboxGateway(sessions, SETTINGS, now_of=lambda: LATER)
 
 
-def issued(sessions, gateway, *, way=CollectionWay.PAYMENT_LINK, **facts) -> links.LinkRow:
+def created(sessions, gateway, *, way=CollectionWay.PAYMENT_LINK, **facts) -> links.LinkRow:
     """A link for 238.00 USD."""
     with sessions.begin() as session:
         default_business(session).collects_by = way.value
         invoice_id = an_invoice(session, a_customer(session), **facts).id
-    link_id = workflow.issue(sessions, GRACE, gateway, invoice_id, now=NOW)
+    link_id = workflow.create(sessions, GRACE, gateway, invoice_id, now=NOW)
     with sessions() as session:
         return links.one(session, GRACE, link_id)
 
@@ -110,7 +110,7 @@ def apply(sessions, heard) -> None:
 @pytest.mark.parametrize("way", CollectionWay)
 def test_the_whole_circle(sessions, gateway, way):
     """Declined, paid, its fee, refunded in two parts; and our books agree with themselves and with the sandbox's."""
-    link = issued(sessions, gateway, way=way)
+    link = created(sessions, gateway, way=way)
     pay(sessions, link, Outcome.DECLINED)
     pay(sessions, link, now=LATER + timedelta(seconds=1))
     with our_address() as listening:
@@ -150,7 +150,7 @@ def test_the_whole_circle(sessions, gateway, way):
 
 
 def test_an_event_that_is_not_heard_is_told_again(sessions, gateway):
-    pay(sessions, issued(sessions, gateway), Outcome.EXPIRED)
+    pay(sessions, created(sessions, gateway), Outcome.EXPIRED)
 
     assert deliver(sessions, port=1).postponed == 1
     with our_address() as listening:
@@ -163,7 +163,7 @@ def test_an_event_that_is_not_heard_is_told_again(sessions, gateway):
 
 
 def test_a_refund_is_made_once_and_never_more_than_was_paid(sessions, gateway):
-    link = issued(sessions, gateway)
+    link = created(sessions, gateway)
     charge = pay(sessions, link)
     with sessions() as session:
         intent_id = session.merge(charge, load=False).intent_id
@@ -181,7 +181,7 @@ def test_a_refund_is_made_once_and_never_more_than_was_paid(sessions, gateway):
 
 
 def test_one_payment_is_all_that_a_link_takes_and_only_while_it_is_active(sessions, gateway):
-    link = issued(sessions, gateway)
+    link = created(sessions, gateway)
     with pytest.raises(Conflict):
         pay(sessions, link, now=link.expires_at)
     pay(sessions, link)
@@ -192,7 +192,7 @@ def test_one_payment_is_all_that_a_link_takes_and_only_while_it_is_active(sessio
 
 
 def test_a_link_that_ended_takes_nothing(sessions, gateway):
-    link = issued(sessions, gateway)
+    link = created(sessions, gateway)
     with sessions.begin() as session:
         workflow.deactivate(session, GRACE, link.id, reason="Wrong", now=NOW)
 
@@ -204,7 +204,7 @@ def test_a_link_that_ended_takes_nothing(sessions, gateway):
 
 
 def test_a_link_of_stripe_is_not_paid_in_the_sandbox(sessions):
-    link = issued(sessions, ScriptedGateway())
+    link = created(sessions, ScriptedGateway())
 
     with pytest.raises(NotFound):
         pay(sessions, link)
@@ -217,11 +217,11 @@ def test_what_stripe_could_not_collect_the_sandbox_does_not_either(sessions, gat
         invoice_id = an_invoice(session, a_customer(session), line, currency="KWD").id
 
     with pytest.raises(Declined):
-        workflow.issue(sessions, GRACE, gateway, invoice_id, now=NOW)
+        workflow.create(sessions, GRACE, gateway, invoice_id, now=NOW)
 
 
 def test_events_of_the_sandbox_do_not_leave_where_stripe_collects(sessions, gateway):
-    pay(sessions, issued(sessions, gateway))
+    pay(sessions, created(sessions, gateway))
     stripe = Settings(secret_key="x" * 32, stripe_secret_key="sk_test_1", stripe_webhook_secret="whsec_1", port=1)
 
     result = outbox.deliver_due(sessions, delivery.adapters(sessions, stripe), now_of=lambda: LATER)

@@ -1,4 +1,4 @@
-"""The whole circle with Stripe's stand-in: issue, pay, be told in any order and more than once, refund, reconcile."""
+"""The whole circle with Stripe's stand-in: create, pay, be told in any order and more than once, refund, reconcile."""
 
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -55,7 +55,7 @@ class Circle:
         self.sessions, self.stand_in, self.settings = sessions, stand_in, settings
         self.invoice_id = 0
 
-    def issue(self, way: CollectionWay) -> str:
+    def create(self, way: CollectionWay) -> str:
         """What Stripe calls the place to pay."""
         with self.sessions.begin() as session:
             default_business(session).collects_by = way.value
@@ -63,7 +63,7 @@ class Circle:
         return self.again()
 
     def again(self) -> str:
-        link_id = workflow.issue(self.sessions, SYSTEM, self.stand_in.gateway(), self.invoice_id, now=NOW)
+        link_id = workflow.create(self.sessions, SYSTEM, self.stand_in.gateway(), self.invoice_id, now=NOW)
         with self.sessions() as session:
             return session.get_one(PaymentLink, link_id).gateway_id
 
@@ -104,7 +104,7 @@ class Circle:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_payment_told_in_any_order_and_thrice_is_one_payment(circle, way):
-    place = circle.issue(way)
+    place = circle.create(way)
     stripe_events = circle.stand_in.decline(place, at=PAID_AT - timedelta(minutes=5))
     stripe_events += circle.stand_in.pay(place, at=PAID_AT)
     circle.tell(*stripe_events, order=4, repeat=3)
@@ -125,7 +125,7 @@ def test_a_payment_told_in_any_order_and_thrice_is_one_payment(circle, way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_refunds_of_ours_and_of_stripes_dashboard_are_each_recorded_once(circle, way):
-    place = circle.issue(way)
+    place = circle.create(way)
     circle.tell(*circle.stand_in.pay(place, at=PAID_AT))
     paid = len(circle.stand_in.events)
     circle.refund(1_900)
@@ -144,7 +144,7 @@ def test_refunds_of_ours_and_of_stripes_dashboard_are_each_recorded_once(circle,
 
 
 def test_a_link_of_a_cancelled_invoice_is_deactivated_at_stripe_and_a_late_payment_becomes_a_case(circle):
-    place = circle.issue(CollectionWay.PAYMENT_LINK)
+    place = circle.create(CollectionWay.PAYMENT_LINK)
     opened = circle.stand_in.open_session(place)
     late = circle.stand_in.pay(place, at=PAID_AT)
     circle.stand_in.one("payment_link", place)["active"] = True
@@ -163,7 +163,7 @@ def test_a_link_of_a_cancelled_invoice_is_deactivated_at_stripe_and_a_late_payme
 def test_a_place_whose_address_was_lost_is_found_and_closed_when_another_takes_its_place(circle, way):
     circle.stand_in.drop_next(path="/finalize" if way is CollectionWay.HOSTED_INVOICE else "/payment_links", times=3)
     with pytest.raises(UpstreamFailed, match="cannot be reached"):
-        circle.issue(way)
+        circle.create(way)
     assert (circle.invoice.payment_url, circle.invoice.state) == (None, InvoiceState.OPEN)
     with circle.sessions.begin() as session:
         by_bank = bank_transfer(1_900)
@@ -182,7 +182,7 @@ def test_a_place_whose_address_was_lost_is_found_and_closed_when_another_takes_i
 
 
 def test_a_dispute_is_shown_and_closed_whichever_is_told_first(circle):
-    circle.tell(*circle.stand_in.pay(circle.issue(CollectionWay.PAYMENT_LINK), at=PAID_AT))
+    circle.tell(*circle.stand_in.pay(circle.create(CollectionWay.PAYMENT_LINK), at=PAID_AT))
     (intent,) = circle.stand_in.all("payment_intent")
     opened = circle.stand_in.dispute(intent["id"], at=PAID_AT + timedelta(days=1))
     dispute_id = opened["data"]["object"]["id"]
@@ -193,7 +193,7 @@ def test_a_dispute_is_shown_and_closed_whichever_is_told_first(circle):
 
 
 def test_money_that_takes_days_pays_the_invoice_when_it_comes(circle):
-    place = circle.issue(CollectionWay.PAYMENT_LINK)
+    place = circle.create(CollectionWay.PAYMENT_LINK)
     (completed,) = circle.stand_in.pay(place, at=PAID_AT, later=True)
     circle.tell(completed)
     assert circle.invoice.state is InvoiceState.OPEN
@@ -204,7 +204,7 @@ def test_money_that_takes_days_pays_the_invoice_when_it_comes(circle):
 
 
 def test_money_that_does_not_come_after_all_leaves_the_invoice_overdue(circle):
-    (completed,) = circle.stand_in.pay(circle.issue(CollectionWay.PAYMENT_LINK), at=PAID_AT, later=True)
+    (completed,) = circle.stand_in.pay(circle.create(CollectionWay.PAYMENT_LINK), at=PAID_AT, later=True)
     refused_at = PAID_AT + timedelta(days=3)
     circle.tell(completed, *circle.stand_in.bounce(completed["data"]["object"]["id"], at=refused_at))
     assert (circle.invoice.state, circle.invoice.payment_failed_at) == (InvoiceState.OPEN, refused_at)
@@ -213,7 +213,7 @@ def test_money_that_does_not_come_after_all_leaves_the_invoice_overdue(circle):
 
 
 def test_stripes_books_name_our_payments(circle):
-    place = circle.issue(CollectionWay.HOSTED_INVOICE)
+    place = circle.create(CollectionWay.HOSTED_INVOICE)
     circle.tell(*circle.stand_in.pay(place, at=PAID_AT))
     circle.deliver()
     (line,) = circle.stand_in.gateway().balance_transactions(PAID_AT - timedelta(hours=1), LATER)

@@ -36,12 +36,12 @@ CHARGE = Charge(
 IDS = {"invoice_id": CHARGE.invoice_id, "link_id": CHARGE.link_id, "invoice_number": "INV-2026-014"}
 
 
-def issued(stand_in, way=LINK, charge=CHARGE):
-    return stand_in.gateway().issue(charge, way, key=charge.link_id)
+def created(stand_in, way=LINK, charge=CHARGE):
+    return stand_in.gateway().create_link(charge, way, key=charge.link_id)
 
 
 def test_a_payment_link_asks_for_the_amount_due_line_by_line_and_says_whose_it_is(stripe_stand_in):
-    place = issued(stripe_stand_in)
+    place = created(stripe_stand_in)
     link = stripe_stand_in.one("payment_link", place.gateway_id)
     assert [
         (line["price_data"]["product_data"]["name"], line["price_data"]["unit_amount"], line["quantity"])
@@ -59,7 +59,7 @@ def test_a_payment_link_asks_for_the_amount_due_line_by_line_and_says_whose_it_i
 
 
 def test_a_hosted_invoice_has_its_lines_and_its_address_at_once(stripe_stand_in):
-    place = issued(stripe_stand_in, HOSTED)
+    place = created(stripe_stand_in, HOSTED)
     invoice = stripe_stand_in.one("invoice", place.gateway_id)
     (customer,) = stripe_stand_in.all("customer")
     items = [one for one in reversed(stripe_stand_in.all("invoiceitem")) if one["invoice"] == invoice["id"]]
@@ -83,22 +83,22 @@ def test_a_hosted_invoice_has_its_lines_and_its_address_at_once(stripe_stand_in)
 def test_asked_again_after_the_answers_were_lost_there_is_one_place_to_pay(stripe_stand_in, way):
     stripe_stand_in.drop_next(times=3)
     with pytest.raises(UpstreamFailed) as lost:
-        issued(stripe_stand_in, way)
+        created(stripe_stand_in, way)
     assert not isinstance(lost.value, Declined)
-    assert issued(stripe_stand_in, way).gateway_id == issued(stripe_stand_in, way).gateway_id
+    assert created(stripe_stand_in, way).gateway_id == created(stripe_stand_in, way).gateway_id
     assert len(stripe_stand_in.all("payment_link") + stripe_stand_in.all("invoice")) == 1
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_one_lost_answer_is_asked_for_again_without_bothering_anybody(stripe_stand_in, way):
     stripe_stand_in.drop_next(times=2)
-    assert issued(stripe_stand_in, way).url
+    assert created(stripe_stand_in, way).url
     assert len(stripe_stand_in.all("payment_link") + stripe_stand_in.all("invoice")) == 1
 
 
-def test_a_failure_that_stripe_repeats_for_a_day_does_not_keep_the_link_from_being_issued(stripe_stand_in):
+def test_a_failure_that_stripe_repeats_for_a_day_does_not_keep_the_link_from_being_created(stripe_stand_in):
     stripe_stand_in.fail_next(times=3, headers={"Idempotent-Replayed": "true"})
-    assert issued(stripe_stand_in).url
+    assert created(stripe_stand_in).url
     assert [request.key for request in stripe_stand_in.requests][-2:] == [CHARGE.link_id, f"{CHARGE.link_id}-again"]
 
 
@@ -119,7 +119,7 @@ def test_a_failure_that_stripe_repeats_for_a_day_does_not_keep_the_link_from_bei
     ],
 )
 def test_lines_are_in_stripes_units_or_become_one(stripe_stand_in, charge, asked):
-    link = stripe_stand_in.one("payment_link", issued(stripe_stand_in, charge=charge).gateway_id)
+    link = stripe_stand_in.one("payment_link", created(stripe_stand_in, charge=charge).gateway_id)
     lines = link["line_items"]
     assert [(line["price_data"]["unit_amount"], line["quantity"]) for line in lines] == asked
 
@@ -127,13 +127,13 @@ def test_lines_are_in_stripes_units_or_become_one(stripe_stand_in, charge, asked
 def test_an_amount_that_stripe_cannot_take_is_declined_without_asking(stripe_stand_in):
     charge = replace(CHARGE, currency="KWD", amount_minor=2_471, lines=(ChargeLine("Day", 2_471),))
     with pytest.raises(Declined, match=r"2\.471 KWD cannot be paid through Stripe"):
-        issued(stripe_stand_in, charge=charge)
+        created(stripe_stand_in, charge=charge)
     assert stripe_stand_in.requests == []
 
 
 def test_lines_that_do_not_add_up_are_never_asked_for(stripe_stand_in):
     with pytest.raises(ValueError, match="do not add up"):
-        issued(stripe_stand_in, charge=replace(CHARGE, amount_minor=149_404))
+        created(stripe_stand_in, charge=replace(CHARGE, amount_minor=149_404))
     assert stripe_stand_in.requests == []
 
 
@@ -164,7 +164,7 @@ def test_each_of_stripes_errors_is_one_of_ours_with_its_request_and_without_a_ke
     monkeypatch.setattr(stripe_gateway, "_log", log)
     stripe_stand_in.fail_next(**trouble, times=3, headers={"Request-Id": "req_trouble1"})
     with pytest.raises(UpstreamFailed) as failed:
-        issued(stripe_stand_in)
+        created(stripe_stand_in)
     assert type(failed.value) is kind
     assert words in str(failed.value)
     assert "req_trouble1" in str(failed.value)
@@ -177,7 +177,7 @@ def test_each_of_stripes_errors_is_one_of_ours_with_its_request_and_without_a_ke
 
 def test_a_wrong_key_is_told_without_showing_it(stripe_stand_in):
     with pytest.raises(UpstreamFailed, match="check STRIPE_SECRET_KEY") as failed:
-        stripe_stand_in.gateway("sk_test_Wrong0123456789").issue(CHARGE, LINK, key="k")
+        stripe_stand_in.gateway("sk_test_Wrong0123456789").create_link(CHARGE, LINK, key="k")
     assert "Wrong" not in str(failed.value)
     assert "6789" not in str(failed.value)
 
@@ -187,27 +187,27 @@ def test_a_stripe_that_does_not_answer_is_given_up_in_time(stripe_stand_in, monk
     stripe_stand_in.stall_next(times=3)
     started = time.monotonic()
     with pytest.raises(UpstreamFailed, match="takes too long"):
-        issued(stripe_stand_in)
+        created(stripe_stand_in)
     assert time.monotonic() - started < 5
     stripe_stand_in.release()
-    assert issued(stripe_stand_in).url
+    assert created(stripe_stand_in).url
     assert len(stripe_stand_in.all("payment_link")) == 1
 
 
 def test_many_requests_of_one_click_end_in_time_together(stripe_stand_in, monkeypatch):
     monkeypatch.setattr(transport, "PAGE_SECONDS", 0.0)
     with pytest.raises(UpstreamFailed, match="takes too long"):
-        issued(stripe_stand_in, HOSTED)
+        created(stripe_stand_in, HOSTED)
     assert stripe_stand_in.requests == []
 
 
 def test_nobody_at_the_address_is_an_answer_too(stripe_stand_in):
     with pytest.raises(UpstreamFailed, match="cannot be reached"):
-        StripeGateway(SecretStr("sk_test_x"), base="http://127.0.0.1:9").issue(CHARGE, LINK, key="k")
+        StripeGateway(SecretStr("sk_test_x"), base="http://127.0.0.1:9").create_link(CHARGE, LINK, key="k")
 
 
 def test_a_deactivated_link_is_closed_for_those_who_have_it_open_too(stripe_stand_in):
-    place = issued(stripe_stand_in)
+    place = created(stripe_stand_in)
     opened = stripe_stand_in.open_session(place.gateway_id)
     for _ in range(2):
         stripe_stand_in.gateway().deactivate(place.gateway_id, LINK, key=CHARGE.link_id)
@@ -216,19 +216,19 @@ def test_a_deactivated_link_is_closed_for_those_who_have_it_open_too(stripe_stan
 
 
 def test_a_paid_link_may_be_deactivated(stripe_stand_in):
-    place = issued(stripe_stand_in)
+    place = created(stripe_stand_in)
     stripe_stand_in.pay(place.gateway_id)
     stripe_stand_in.gateway().deactivate(place.gateway_id, LINK, key=CHARGE.link_id)
     assert [one["status"] for one in stripe_stand_in.all("checkout.session")] == ["complete"]
 
 
 def test_a_hosted_invoice_is_voided_once_and_left_alone_where_it_was_paid(stripe_stand_in):
-    gateway, place = stripe_stand_in.gateway(), issued(stripe_stand_in, HOSTED)
+    gateway, place = stripe_stand_in.gateway(), created(stripe_stand_in, HOSTED)
     for _ in range(2):
         gateway.deactivate(place.gateway_id, HOSTED, key=CHARGE.link_id)
         stripe_stand_in.forget_keys()
     assert stripe_stand_in.one("invoice", place.gateway_id)["status"] == "void"
-    paid = gateway.issue(CHARGE, HOSTED, key="lnk_other")
+    paid = gateway.create_link(CHARGE, HOSTED, key="lnk_other")
     stripe_stand_in.pay(paid.gateway_id)
     gateway.deactivate(paid.gateway_id, HOSTED, key="lnk_other")
     assert stripe_stand_in.one("invoice", paid.gateway_id)["status"] == "paid"
@@ -237,7 +237,7 @@ def test_a_hosted_invoice_is_voided_once_and_left_alone_where_it_was_paid(stripe
 def test_a_hosted_invoice_that_was_left_half_made_is_deleted(stripe_stand_in):
     stripe_stand_in.fail_next(path="/finalize", times=3)
     with pytest.raises(UpstreamFailed):
-        issued(stripe_stand_in, HOSTED)
+        created(stripe_stand_in, HOSTED)
     (draft,) = stripe_stand_in.all("invoice")
     stripe_stand_in.gateway().deactivate(draft["id"], HOSTED, key=CHARGE.link_id)
     assert stripe_stand_in.all("invoice") == []
@@ -250,7 +250,7 @@ def test_a_link_of_another_account_cannot_be_deactivated_in_silence(stripe_stand
 
 def test_refunds_add_up_and_a_repeat_makes_no_second_one(stripe_stand_in):
     gateway = stripe_stand_in.gateway()
-    stripe_stand_in.pay(issued(stripe_stand_in).gateway_id)
+    stripe_stand_in.pay(created(stripe_stand_in).gateway_id)
     (intent,) = stripe_stand_in.all("payment_intent")
     refund = gateway.refund(intent["id"], 20_000, "EUR", reason="Two days less", key="rfq_1")
     assert (refund.refunded_minor, refund.pending, refund.charge_id) == (20_000, False, intent["latest_charge"])
@@ -270,7 +270,7 @@ def test_refunds_add_up_and_a_repeat_makes_no_second_one(stripe_stand_in):
 @pytest.mark.parametrize("way", WAYS)
 def test_the_fee_and_the_ids_of_a_payment_are_known_by_the_intent_or_by_the_invoice(stripe_stand_in, way):
     stripe_stand_in.fee = 4_357
-    place = issued(stripe_stand_in, way)
+    place = created(stripe_stand_in, way)
     stripe_stand_in.pay(place.gateway_id)
     (intent,) = stripe_stand_in.all("payment_intent")
     key = intent["id"] if way is LINK else place.gateway_id
@@ -284,7 +284,7 @@ def test_the_fee_and_the_ids_of_a_payment_are_known_by_the_intent_or_by_the_invo
 
 
 def test_an_invoice_that_nobody_has_paid_has_no_details(stripe_stand_in):
-    place = issued(stripe_stand_in, HOSTED)
+    place = created(stripe_stand_in, HOSTED)
     assert stripe_stand_in.gateway().details(place.gateway_id) == PaymentDetails(None, None, None)
 
 

@@ -123,7 +123,7 @@ def test_another_amount_or_currency_is_kept_as_credit_and_left_to_people(
     assert status(sessions, invoice) == "sent"
     assert books(sessions) == {"cash": amount, "customer_credit": -amount, "receivable": 10_000, "revenue": -10_000}
     assert open_cases(sessions) == [(kind, amount, expected)]
-    # Nobody can pay by it again, and another one may be issued.
+    # Nobody can pay by it again, and another one may be created.
     assert state_of(sessions, link) is LinkState.PAID
     with sessions.begin() as session:
         (row,) = queries.cases(session, SYSTEM)
@@ -201,7 +201,7 @@ def test_a_debit_that_failed_after_days_has_used_its_link_up_and_pays_all_the_sa
         ended = session.get_one(PaymentLink, link.id)
         assert (ended.state, ended.ended_because) == (
             LinkState.DEACTIVATED,
-            "The customer's bank did not pay, and a link takes one payment: issue another",
+            "The customer's bank did not pay, and a link takes one payment: create another",
         )
         assert session.get_one(Invoice, invoice.id).payment_url is None
     tell(sessions, payment.succeeded())

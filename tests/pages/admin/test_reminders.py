@@ -34,7 +34,7 @@ def late(sessions, business):
             issued_on = TODAY - timedelta(days=20)
             facts = {"issued_on": issued_on, "due_on": TODAY - timedelta(days=7)}
             draft = service.create(session, SYSTEM, content(session, customer, **facts), now=NOW - timedelta(days=20))
-            ids.append(service.open_invoice(session, SYSTEM, draft.id, now=NOW - timedelta(days=20)).id)
+            ids.append(service.send(session, SYSTEM, draft.id, now=NOW - timedelta(days=20)).id)
         after_sending.hold(session, SYSTEM, ids[1], until=TODAY, reason="Disputed", now=NOW, today=TODAY)
         return ids
 

@@ -352,7 +352,7 @@ def test_a_thousand_lines_are_shown_and_changed(page_as, sessions, acme):
 def test_what_was_sent_meanwhile_is_shown_as_it_is(page_as, sessions, draft):
     page = opened(page_as, draft)
     with sessions.begin() as session:
-        service.open_invoice(session, GRACE, draft, now=datetime(2026, 3, 3, tzinfo=UTC))
+        service.send(session, GRACE, draft, now=datetime(2026, 3, 3, tzinfo=UTC))
     page.run()
 
     assert not page.exception

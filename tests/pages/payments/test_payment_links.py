@@ -11,7 +11,7 @@ from billing_core.errors import UpstreamFailed
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
-from billing_core.online_payments.gateway import Declined, Issued
+from billing_core.online_payments.gateway import CreatedLink, Declined
 from billing_core.online_payments.links import workflow
 from billing_core.settings import settings
 from tests.invoices.company import a_customer, a_draft, an_invoice
@@ -34,11 +34,11 @@ class Collector:
     def __init__(self):
         self.asked, self.answer = [], None
 
-    def issue(self, charge, way, *, key):
+    def create_link(self, charge, way, *, key):
         self.asked.append((charge, key))
         if self.answer is not None:
             raise self.answer
-        return Issued(f"https://pay.example/{key}", f"plink_{len(self.asked)}")
+        return CreatedLink(f"https://pay.example/{key}", f"plink_{len(self.asked)}")
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def invoice(sessions):
         return an_invoice(session, a_customer(session), customer_name=HOSTILE).id
 
 
-def issued(sessions, invoice_id, collector):
-    return workflow.issue(sessions, SYSTEM, collector, invoice_id, now=utc_now())
+def created(sessions, invoice_id, collector):
+    return workflow.create(sessions, SYSTEM, collector, invoice_id, now=utc_now())
 
 
 def link_of(sessions, invoice_id):
@@ -66,14 +66,14 @@ def link_of(sessions, invoice_id):
         ).one()
 
 
-def test_two_clicks_issue_a_link_for_exactly_what_is_due(page_as, sessions, invoice, collector):
+def test_two_clicks_create_a_link_for_exactly_what_is_due(page_as, sessions, invoice, collector):
     page = page_as("admin").visit("invoice_editor.py", invoice=str(invoice))
     page.button(key="do_Payment link").click().run()
     lines = next(table.value for table in page.dataframe if "What they see" in table.value)
     assert list(lines["What they see"]) == ["Consulting", "Tax 19%"]
     assert list(lines["Amount, USD"]) == ["200.00", "38.00"]
     assert "will be asked to pay exactly **238.00 USD**" in shown(page)
-    page.button(key="do_issue_link").click()
+    page.button(key="do_create_link").click()
     page.button(key="do_Payment link").click().run()
     assert not page.exception
     (charge, key), link = collector.asked[0], link_of(sessions, invoice)
@@ -81,18 +81,18 @@ def test_two_clicks_issue_a_link_for_exactly_what_is_due(page_as, sessions, invo
     assert (link.state, link.public_id, link.url) == (LinkState.ACTIVE, key, f"https://pay.example/{key}")
     # The customer gets our own address, which leads on; the gateway's is not shown.
     assert page.code[0].value.endswith(f"/pay/{link.token}")
-    assert "Payment link over 238.00 USD issued" in shown(page)
+    assert "Payment link over 238.00 USD created" in shown(page)
     assert "ledger = payment link = 238.00 USD ✓" in " ".join(one.value for one in page.success).replace("\xa0", " ")
 
 
-def test_a_draft_says_what_issuing_does_and_is_opened_by_it(page_as, sessions, collector):
+def test_a_draft_says_what_creating_a_link_does_and_is_sent_by_it(page_as, sessions, collector):
     with sessions.begin() as session:
         draft = a_draft(session, a_customer(session)).id
     page = page_as("admin").visit("invoice_editor.py", invoice=str(draft))
     page.button(key="link_draft").click().run()
     assert "becomes an invoice with a number" in shown(page)
     page.button(key="link_draft").click()
-    page.button(key="do_issue_link").click().run()
+    page.button(key="do_create_link").click().run()
     with sessions() as session:
         assert session.get_one(Invoice, draft).state is InvoiceState.OPEN
 
@@ -101,7 +101,7 @@ def test_a_draft_says_what_issuing_does_and_is_opened_by_it(page_as, sessions, c
     ("answer", "state", "said"),
     [
         (Declined("Your account cannot take EUR yet"), LinkState.FAILED, "Your account cannot take EUR yet"),
-        (UpstreamFailed("Stripe did not answer in time"), LinkState.ISSUING, "Stripe did not answer in time"),
+        (UpstreamFailed("Stripe did not answer in time"), LinkState.CREATING, "Stripe did not answer in time"),
     ],
 )
 def test_what_goes_wrong_is_said_where_it_was_asked_and_can_be_asked_again(
@@ -112,28 +112,28 @@ def test_what_goes_wrong_is_said_where_it_was_asked_and_can_be_asked_again(
     page = visitor.visit("invoice_editor.py", invoice=str(invoice))
     page.button(key="do_Payment link").click().run()
     page.button(key="do_Payment link").click()
-    page.button(key="do_issue_link").click().run()
+    page.button(key="do_create_link").click().run()
     assert said in [error.value for error in page.error]
     assert link_of(sessions, invoice).state is state
     collector.answer = None
     page = visitor.visit("invoice_editor.py", invoice=str(invoice))
-    opener = "ask_again" if state is LinkState.ISSUING else "do_Payment link"
+    opener = "ask_again" if state is LinkState.CREATING else "do_Payment link"
     page.button(key=opener).click().run()
     page.button(key=opener).click()
-    page.button(key="do_issue_link").click().run()
+    page.button(key="do_create_link").click().run()
     assert link_of(sessions, invoice).state is LinkState.ACTIVE
     keys = {key for _, key in collector.asked}
-    assert len(keys) == (1 if state is LinkState.ISSUING else 2)
+    assert len(keys) == (1 if state is LinkState.CREATING else 2)
 
 
 def test_a_link_is_deactivated_with_a_reason_and_replaced(page_as, sessions, invoice, collector):
-    issued(sessions, invoice, collector)
+    created(sessions, invoice, collector)
     visitor = page_as("admin")
     page = visitor.visit("invoice_editor.py", invoice=str(invoice))
     first = link_of(sessions, invoice)
-    page.button(key="reissue_link").click().run()
-    page.button(key="reissue_link").click()
-    page.button(key="do_reissue_link").click().run()
+    page.button(key="renew_link").click().run()
+    page.button(key="renew_link").click()
+    page.button(key="do_renew_link").click().run()
     second = link_of(sessions, invoice)
     assert second.id != first.id
     assert second.state is LinkState.ACTIVE
@@ -148,7 +148,7 @@ def test_a_link_is_deactivated_with_a_reason_and_replaced(page_as, sessions, inv
 
 
 def test_what_the_customer_did_is_told(page_as, sessions, invoice, collector):
-    link_id = issued(sessions, invoice, collector)
+    link_id = created(sessions, invoice, collector)
     facts = {"clicks": 3, "last_clicked_at": utc_now(), "last_failed_at": utc_now(), "last_failure": "Card *declined*"}
     with sessions.begin() as session:
         session.execute(update(PaymentLink).where(PaymentLink.id == link_id).values(facts))
@@ -158,21 +158,21 @@ def test_what_the_customer_did_is_told(page_as, sessions, invoice, collector):
     assert "Card *declined*" in page.warning[0].value.replace("\\", "")
     # Finance reads; only administrators act.
     buttons = {button.key for button in page.button}
-    assert not buttons & {"reissue_link", "deactivate_link", "do_Payment link"}
+    assert not buttons & {"renew_link", "deactivate_link", "do_Payment link"}
 
 
 def test_a_link_of_the_sandbox_says_that_it_is_of_no_use_once_stripe_collects(
     page_as, sessions, invoice, collector, monkeypatch
 ):
-    issued(sessions, invoice, collector)
+    created(sessions, invoice, collector)
     monkeypatch.setattr(settings(), "stripe_secret_key", SecretStr("sk_live_0123456789"))
     page = page_as("admin").visit("invoice_editor.py", invoice=str(invoice))
     assert "it leads to the sandbox, where nobody can pay any more" in page.warning[0].value
-    assert "reissue_link" in {button.key for button in page.button}
+    assert "renew_link" in {button.key for button in page.button}
 
 
 def test_a_link_that_was_paid_after_it_had_ended_says_both(page_as, sessions, invoice, collector):
-    link_id = issued(sessions, invoice, collector)
+    link_id = created(sessions, invoice, collector)
     ended = {"ended_at": utc_now(), "ended_because": "What is due has changed", "last_paid_at": utc_now()}
     with sessions.begin() as session:
         session.execute(
@@ -193,8 +193,8 @@ def test_the_list_is_filtered_by_state_and_opens_a_link(page_as, sessions, colle
         acme, bolt = a_customer(session), a_customer(session, "BOLT", name="Bolt GmbH")
         one = an_invoice(session, acme, customer_name=HOSTILE).id
         other = an_invoice(session, bolt, customer_name="Bolt GmbH").id
-    issued(sessions, one, collector)
-    active = issued(sessions, other, collector)
+    created(sessions, one, collector)
+    active = created(sessions, other, collector)
     with sessions.begin() as session:
         session.execute(
             update(PaymentLink)
@@ -202,7 +202,7 @@ def test_the_list_is_filtered_by_state_and_opens_a_link(page_as, sessions, colle
             .values(state=LinkState.EXPIRED, ended_at=utc_now(), ended_because="It ran out")
         )
         session.execute(
-            update(PaymentLink).where(PaymentLink.id == active).values(issued_at=utc_now() - timedelta(days=3))
+            update(PaymentLink).where(PaymentLink.id == active).values(activated_at=utc_now() - timedelta(days=3))
         )
     visitor = page_as("finance")
     page = visitor.visit("payment_links.py")
@@ -219,7 +219,7 @@ def test_the_list_is_filtered_by_state_and_opens_a_link(page_as, sessions, colle
     assert list(table["State"]) == [["Not opened"]]
     page = visitor.visit("payment_links.py", link=str(active))
     assert page.code[0].value.endswith(f"/pay/{link_of(sessions, other).token}")
-    assert "issue_link" not in {button.key for button in page.button}
+    assert "create_link" not in {button.key for button in page.button}
     assert not page_as("finance").visit("payment_links.py", link="99").exception
 
 
@@ -228,24 +228,24 @@ def test_the_page_offers_the_invoices_that_can_get_a_link(page_as, sessions, inv
         paid, other = (an_invoice(session, a_customer(session, ref)).id for ref in ("BOLT", "CORAL"))
         session.execute(update(Invoice).where(Invoice.id == paid).values(paid_minor=23_800, state=InvoiceState.PAID))
     page = page_as("admin").visit("payment_links.py")
-    page.button(key="issue_link").click().run()
+    page.button(key="create_link").click().run()
     both = page.selectbox(key="payable_invoice_")
     assert (len(both.options), both.value) == (2, None)
     # What is found alone is chosen.
     page.text_input(key="payable_text").set_value("2026-001")
-    page.button(key="issue_link").click().run()
+    page.button(key="create_link").click().run()
     alone = page.selectbox(key=f"payable_invoice_{invoice}")
     assert alone.options == ["INV-2026-001 · Acme :red[$5 *Corp*] · 238.00\xa0USD"]
     assert other != invoice == alone.value
-    page.button(key="do_issue_link").click()
-    page.button(key="issue_link").click().run()
+    page.button(key="do_create_link").click()
+    page.button(key="create_link").click().run()
     link = link_of(sessions, invoice)
     assert page.query_params["link"] in (str(link.id), [str(link.id)])
     assert page.code[0].value.endswith(f"/pay/{link.token}")
 
 
 def test_somebody_of_one_customer_sees_their_own_links_alone(page_as, sessions, invoice, collector):
-    issued(sessions, invoice, collector)
+    created(sessions, invoice, collector)
     with sessions.begin() as session:
         bolt = a_customer(session, "BOLT")
     link = link_of(sessions, invoice)

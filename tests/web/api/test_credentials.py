@@ -176,7 +176,7 @@ def test_a_token_ends_after_a_quarter_of_an_hour_also_over_the_end_of_a_month(se
     issued = utc_now().replace(month=1, day=31, hour=23, minute=50)
     with sessions() as session:
         user = session.get(User, ana)
-        token = bearer.issue(user.id, user.password_hash, now=issued)
+        token = bearer.create(user.id, user.password_hash, now=issued)
         assert bearer.actor_for(session, token, now=issued + bearer.LIFETIME - timedelta(seconds=1)).user_id == ana
         assert bearer.actor_for(session, token, now=issued + bearer.LIFETIME) is None
         assert bearer.actor_for(session, token, now=issued - timedelta(minutes=2)) is None

@@ -107,6 +107,6 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
             note=note.id,
             mail=outbox.put(session, SYSTEM, message, now=utc_now()),
         )
-    workflow.issue(sessions, SYSTEM, configured.gateway(sessions, settings()), world.invoice, now=utc_now())
+    workflow.create(sessions, SYSTEM, configured.gateway(sessions, settings()), world.invoice, now=utc_now())
     marks = (name, email, world.report_uuid, world.invoice_public, world.business_public, world.number, str(dollars))
     return replace(world, marks=marks)

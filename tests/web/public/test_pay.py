@@ -48,11 +48,11 @@ def invoice_id(product, sessions):
 def link(sessions, invoice_id):
     """A link of the sandbox."""
     gateway = SandboxGateway(sessions, Settings(public_url="https://b.example"))
-    return issued(sessions, gateway, invoice_id)
+    return created(sessions, gateway, invoice_id)
 
 
-def issued(sessions, gateway, invoice_id):
-    link_id = workflow.issue(sessions, GRACE, gateway, invoice_id, now=utc_now())
+def created(sessions, gateway, invoice_id):
+    link_id = workflow.create(sessions, GRACE, gateway, invoice_id, now=utc_now())
     return seen(sessions, link_id)
 
 
@@ -74,7 +74,7 @@ def words(answer) -> str:
 
 def test_a_link_of_stripe_leads_on_to_it_and_counts_who_has_opened_it(sessions, invoice_id, visitor, signed_in):
     """Cards are typed in at Stripe only."""
-    link = issued(sessions, ScriptedGateway(), invoice_id)
+    link = created(sessions, ScriptedGateway(), invoice_id)
 
     answer = visitor.get(f"/pay/{link.token}", headers=CHROME)
 
@@ -248,7 +248,7 @@ def test_what_is_paid_says_thank_you(link, visitor, sessions):
         assert "refresh" not in answer.headers
 
 
-def test_nothing_tells_a_link_that_never_was_from_one_that_is_being_issued(sessions, invoice_id, visitor):
+def test_nothing_tells_a_link_that_never_was_from_one_that_is_being_created(sessions, invoice_id, visitor):
     with sessions.begin() as session:
         asked = workflow._ask(session, GRACE, ScriptedGateway().mode, invoice_id, now=utc_now())
         token = session.get_one(PaymentLink, asked.link_id).token
@@ -262,7 +262,7 @@ def test_nothing_tells_a_link_that_never_was_from_one_that_is_being_issued(sessi
 def test_customers_are_spoken_to_in_their_language(sessions, visitor, product):
     with sessions.begin() as session:
         invoice = an_invoice(session, a_customer(session), language="de", due_on=date(2099, 4, 1))
-    link = issued(sessions, SandboxGateway(sessions, Settings()), invoice.id)
+    link = created(sessions, SandboxGateway(sessions, Settings()), invoice.id)
 
     text = words(visitor.get(f"/pay/{link.token}", headers=CHROME))
 
@@ -295,7 +295,7 @@ def test_nobody_guesses_links_by_trying(visitor):
 def test_a_hosted_invoice_tells_of_itself_by_its_own_events(sessions, invoice_id, product):
     with sessions.begin() as session:
         default_business(session).collects_by = CollectionWay.HOSTED_INVOICE.value
-    link = issued(sessions, SandboxGateway(sessions, Settings()), invoice_id)
+    link = created(sessions, SandboxGateway(sessions, Settings()), invoice_id)
     with sessions.begin() as session:
         sandbox_gateway.pay(session, SYSTEM, link.id, Outcome.DECLINED, now=utc_now())
         sandbox_gateway.pay(session, SYSTEM, link.id, Outcome.SUCCEEDS, now=utc_now())

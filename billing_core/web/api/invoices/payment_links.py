@@ -49,12 +49,12 @@ class PaymentLink(TypedDict):
     summary="Generate a payment link",
 )
 def create_payment_link(caller: CurrentCaller, invoice_id: InvoiceId) -> Response:
-    """A place where the customer pays what is due. A draft is opened with it; no mail goes out."""
+    """A place where the customer pays what is due. A draft is sent with it; no mail goes out."""
     sessions = runtime.sessions()
     with sessions() as session:
         invoice = one(session, caller.actor, invoice_id)
     gateway = configured.gateway(sessions, settings())
-    link_id = workflow.issue(sessions, caller.actor, gateway, invoice.id, now=utc_now())
+    link_id = workflow.create(sessions, caller.actor, gateway, invoice.id, now=utc_now())
     with sessions() as session:
         return ExactJSON(_answer(links.one(session, caller.actor, link_id)), 201)
 

@@ -60,7 +60,7 @@ DELETE = """
 curl -X DELETE http://localhost:3000/api/invoices/inv_xyz789 \\
   -H "Authorization: Bearer pk_xxx:sk_xxx"
 """
-ISSUE_LINK = """
+CREATE_LINK = """
 curl -X POST http://localhost:3000/api/invoices/inv_xyz789/payment-link \\
   -H "Authorization: Bearer pk_xxx:sk_xxx"
 """
@@ -86,7 +86,7 @@ LINE_SAID = {"description": "Website Development", "quantity": 1, "unit_price": 
 def send(session, invoice_id: str) -> int:
     """Send the invoice on the pages; its inner id."""
     found = queries.one(session, SYSTEM, invoice_id)
-    return service.open_invoice(session, SYSTEM, found.id, now=utc_now()).id
+    return service.send(session, SYSTEM, found.id, now=utc_now()).id
 
 
 def body(of_business: str, **facts) -> dict:

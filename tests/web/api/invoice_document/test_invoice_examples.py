@@ -25,11 +25,11 @@ from billing_core.settings import settings
 from tests.web.api import curl
 from tests.web.api.invoice_document.document import (
     CREATE,
+    CREATE_LINK,
     DELETE,
     DETAILS,
     GET,
     GET_LINK,
-    ISSUE_LINK,
     LINE_SAID,
     LIST,
     PATCH,
@@ -119,7 +119,7 @@ def test_cancel_invoice(browser, replaced, example):
 
 
 def test_generate_and_get_payment_link(browser, replaced, example):
-    issued = curl.run(browser(), ISSUE_LINK, replaced)
+    issued = curl.run(browser(), CREATE_LINK, replaced)
 
     assert issued.status_code == 201
     link = issued.json()

@@ -305,6 +305,6 @@ def test_money_and_instants_read_as_the_document_writes_them(client, create, ses
 
     with sessions.begin() as session:
         inner = queries.one(session, SYSTEM, made["invoice_id"]).id
-        service.open_invoice(session, SYSTEM, inner, now=utc_now())
+        service.send(session, SYSTEM, inner, now=utc_now())
     shown = client.get(f"/api/invoices/{made['invoice_id']}").text
     assert '"amount":200,"tax_amount":38,"total_amount":238,' in shown

@@ -1,4 +1,4 @@
-"""Payment links that are issued by a gateway on this machine, and what became of them."""
+"""Payment links that are created by a gateway on this machine, and what became of them."""
 
 from billing_core.invoices.models import Invoice
 from billing_core.online_payments import delivery, verification
@@ -17,8 +17,8 @@ def wrong(sessions) -> list[str]:
         return [one for check in verification.checks(session) for one in check.wrong]
 
 
-def issue(sessions, gateway, invoice_id, *, now=NOW) -> links.LinkRow:
-    return seen(sessions, workflow.issue(sessions, GRACE, gateway, invoice_id, now=now))
+def create(sessions, gateway, invoice_id, *, now=NOW) -> links.LinkRow:
+    return seen(sessions, workflow.create(sessions, GRACE, gateway, invoice_id, now=now))
 
 
 def seen(sessions, link_id) -> links.LinkRow:
