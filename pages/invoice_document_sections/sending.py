@@ -109,7 +109,7 @@ def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, numbe
     with right:
         _letter(read, invoice, plan, to, Wording(subject, body), number)
     words_changed = (subject, body) != (plan.letter.subject, plan.letter.text.strip())
-    label = "Send" if plan.opens else "Send again" if plan.sent_before else "Send by mail"
+    label = "Send" if plan.is_draft else "Send again" if plan.sent_before else "Send by mail"
     if st.button(label, type="primary", icon=":material/send:", key="send_by_mail"):
         with attempt(f"The invoice is on its way to {to.strip()}") as session:
             if number.strip():

@@ -33,13 +33,13 @@ def send(invoice_ids: Sequence[int]) -> None:
     plans = read(service.rehearse, invoice_ids, today=read.today)
     going = [plan for plan in plans if not plan.reason]
     _rehearsal(plans, tables.money("Amount", "total"), read.company.time_zone)
-    if drafts := sum(plan.opens for plan in going):
+    if drafts := sum(plan.is_draft for plan in going):
         st.warning(
             f"{formats.counted(drafts, 'draft')} will get {'its number' if drafts == 1 else 'their numbers'} and be "
             "posted to the ledger. That cannot be undone; the mails can be recalled for a minute.",
             icon=":material/warning:",
         )
-    if late := sum(plan.opens and plan.due_on < read.today for plan in going):
+    if late := sum(plan.is_draft and plan.due_on < read.today for plan in going):
         st.warning(
             f"{formats.counted(late, 'draft')} {'is' if late == 1 else 'are'} due before today, and overdue as soon as "
             "sent: change the dates first if that is not meant.",
