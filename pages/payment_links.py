@@ -3,7 +3,7 @@
 import streamlit as st
 
 from billing_core.identity import Permission
-from pages.payment_link_sections import detail, issuing, listing
+from pages.payment_link_sections import creating, detail, listing
 from pages.ui import collection_mode
 from pages.ui.context import require
 from pages.ui.reads import Reader
@@ -19,7 +19,7 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
         "Create payment link", type="primary", icon=":material/add_link:", key="create_link"
     )
 if creates:
-    issuing.choose()
+    creating.choose()
 if "link" in st.query_params:
     detail.draw(read, actor, st.query_params["link"])
 listing.draw(read, actor)

@@ -16,7 +16,7 @@ from pages.draft_sections import fields, grid
 from pages.draft_sections.draft_state import Desk, Typed
 from pages.invoice_document_sections import amounts, billed_reports, cancelling, drafts, preview, sending, timeline
 from pages.invoice_document_sections.changes import forget_open_draft
-from pages.payment_link_sections import issuing
+from pages.payment_link_sections import creating
 from pages.ui import context, formats, messages
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -90,7 +90,7 @@ def _header(read: Reader, actor: Actor, desk: Desk, now_typed: Typed, stored: In
                 _menu(read, actor, stored)
     _state(read, desk, now_typed)
     if links_it and stored is not None:
-        issuing.dialog(stored.id)
+        creating.dialog(stored.id)
     if sends and stored is not None:
         sending.dialog(stored.id)
 

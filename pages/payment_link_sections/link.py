@@ -7,7 +7,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import LinkState, Mode
 from billing_core.online_payments.links import link_candidates
 from billing_core.online_payments.links.queries import LinkRow
-from pages.payment_link_sections import issuing, sharing
+from pages.payment_link_sections import creating, sharing
 from pages.payment_link_sections.wording import COLORS, WAYS, happened, state, told
 from pages.ui import collection_mode, formats, tables
 from pages.ui.reads import Reader
@@ -59,12 +59,12 @@ def _ending(link: LinkRow) -> None:
     if link.state is LinkState.ACTIVE and st.button(
         "New link", icon=":material/autorenew:", key="renew_link", type="tertiary"
     ):
-        issuing.again(link)
+        creating.again(link)
     if link.state is LinkState.CREATING and st.button("Ask again", icon=":material/refresh:", key="ask_again"):
-        issuing.dialog(link.invoice_id)
+        creating.dialog(link.invoice_id)
     ends = {LinkState.ACTIVE: "Deactivate", LinkState.CREATING: "Give up"}.get(link.state)
     if ends and st.button(ends, icon=":material/link_off:", key="deactivate_link", type="tertiary"):
-        issuing.deactivate(link)
+        creating.deactivate(link)
 
 
 def earlier_ones(earlier: list[LinkRow], zone: str) -> None:

@@ -15,7 +15,7 @@ from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
 from pages.invoice_document_sections import amounts, cancelling, drafts, preview, sending, timeline
 from pages.invoice_sections.columns import STATUS_COLORS
-from pages.payment_link_sections import issuing
+from pages.payment_link_sections import creating
 from pages.sent_invoice_sections import corrections, incoming_payments, ledger_rows, linked, maintenance, paying_online
 from pages.ui import formats, tables
 from pages.ui.reads import Reader
@@ -103,7 +103,7 @@ def _possible(read: Reader, actor: Actor, invoice: InvoiceView) -> tuple[dict[st
     if actor.may(Permission.INVOICE_SEND) and (is_open or is_paid):
         buttons["Send again"] = (":material/send:", partial(sending.dialog, one))
     if actor.may(Permission.LINK_WRITE) and is_open and invoice.due_minor and not invoice.payment_url:
-        buttons["Payment link"] = (":material/add_link:", partial(issuing.dialog, one))
+        buttons["Payment link"] = (":material/add_link:", partial(creating.dialog, one))
     if actor.may(Permission.INVOICE_SEND) and invoice.number and state is not InvoiceState.CANCELLED:
         menu["Copy the customer's link"] = partial(maintenance.link, invoice)
     if actor.may(Permission.INVOICE_WRITE) and is_open:
