@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _has_no_spaces_around_it(cls, given: Any, info: ValidationInfo) -> Any:
-        # Tokens and keys of subscribers are made of the secret as it always was.
+        # Tokens and secrets of webhook endpoints are made of the secret as it always was.
         return given.strip() if isinstance(given, str) and info.field_name != "secret_key" else given
 
     @field_validator(*_ADDRESSES)

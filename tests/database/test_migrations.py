@@ -120,8 +120,8 @@ def test_subscribers_of_a_former_version_stay_as_webhook_endpoints(empty_databas
         connection.execute(
             text(
                 "INSERT INTO outbox_messages (channel, topic, key, recipient, title, subject_kind, subject_id, "
-                "content, state, attempts, not_before, last_error, created_at, created_by) VALUES ('webhook', 'invoice.paid', "
-                "'evt_1:we_1', 'erp.example.com', 'A payment', 'subscriber', '7', '{}', 'waiting', 0, "
+                "content, state, attempts, not_before, last_error, created_at, created_by) VALUES ('webhook', "
+                "'invoice.paid', 'evt_1:we_1', 'erp.example.com', 'A payment', 'subscriber', '7', '{}', 'waiting', 0, "
                 "'2026-01-01 00:00:00', '', '2026-01-01 00:00:00', 'Ana')"
             )
         )
