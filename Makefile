@@ -10,7 +10,7 @@ LOCK = sh tools/uv.sh $(BIN)/python pip compile --quiet --universal --python-ver
 export PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint bench migration lock clean
+.PHONY: help run demo test check lint bench migration lock words clean
 
 help: ## List what make can do
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | while IFS=@ read -r name text; do \
@@ -47,6 +47,12 @@ migration: $(VENV)/dev.stamp ## Write a migration from what the models declare: 
 lock: $(VENV)/dev.stamp ## Pin what pyproject.toml declares and all that it needs; UPGRADE=1 for the newest of the latter
 	@$(LOCK) -o requirements.txt
 	@$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
+
+words: $(VENV)/dev.stamp ## Bring the catalogues of translations up to date with the code
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k gettext_noop -k ngettext_noop:1,2 -c Translators: \
+		--no-location -o $(VENV)/words.pot .
+	@for file in billing_core/languages/catalogues/*.po; do $(BIN)/pybabel -q update -N --ignore-obsolete --no-wrap \
+		--ignore-pot-creation-date -i $(VENV)/words.pot -o $$file -l $$(basename $$file .po); done
 
 clean: ## Remove the virtual environment and what tools left behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -17,8 +17,10 @@ import hypothesis
 import pytest
 from sqlalchemy.orm import Session
 
+from billing_core.customers import countries
 from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
+from billing_core.languages import available, formats
 from billing_core.settings import settings
 from tests.postgres import EmptiedDatabase, address_of, administer
 
@@ -159,3 +161,18 @@ def session(sessions) -> Iterator[Session]:
     with sessions() as opened, opened.begin():
         yield opened
         opened.rollback()
+
+
+@pytest.fixture
+def dutch(tmp_path, monkeypatch) -> Iterator[None]:
+    """The product with a further language, which is one more file among the catalogues."""
+    folder = tmp_path / "catalogues"
+    shutil.copytree(available.CATALOGUES, folder)
+    shutil.copy(Path(__file__).parent / "languages" / "nl.po", folder)
+    read = (available.languages, formats.writing, countries._codes)
+    for cached in read:
+        cached.cache_clear()
+    monkeypatch.setattr(available, "CATALOGUES", folder)
+    yield
+    for cached in read:
+        cached.cache_clear()

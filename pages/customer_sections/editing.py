@@ -6,6 +6,7 @@ from billing_core.customers import service
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import Actor
+from billing_core.languages.available import languages, nearest, own_name
 from pages.ui import messages
 from pages.ui.context import transaction
 
@@ -19,6 +20,13 @@ def draw(actor: Actor, customer: Customer) -> None:
             email = st.text_input("E-mail", customer.email, max_chars=254)
             phone = st.text_input("Phone", customer.phone, max_chars=64)
             tax_id = st.text_input("Tax number", customer.tax_id, max_chars=64)
+            language = st.selectbox(
+                "Language",
+                languages(),
+                languages().index(nearest(customer.language)),
+                format_func=own_name,
+                help="Of the documents and mails to this customer",
+            )
         with right:
             address = st.text_input("Address", customer.address, max_chars=500)
             postal_code = st.text_input("Postal code", customer.postal_code, max_chars=32)
@@ -37,6 +45,7 @@ def draw(actor: Actor, customer: Customer) -> None:
             "postal_code": postal_code,
             "country": country,
             "tax_id": tax_id,
+            "language": language,
         }
         with transaction() as session:
             service.change(

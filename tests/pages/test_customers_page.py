@@ -113,6 +113,20 @@ def test_an_admin_edits_the_details_and_the_log_keeps_both(page_as, sessions):
     assert tuple(entry) == ({"city": ""}, {"city": "Ulm"})
 
 
+def test_a_customers_language_is_chosen_among_all_that_have_a_catalogue(dutch, page_as, sessions):
+    filled = fill(sessions)
+    page = page_as("admin").visit("customers.py", customer=str(filled.bolt), customer_tab="Edit details")
+    choice = next(field for field in page.selectbox if field.label == "Language")
+    assert choice.options == ["English", "Deutsch", "Español", "Français", "Nederlands"]
+    assert choice.value == "en"
+    choice.set_value("nl")
+    page.form_submit_button[0].click().run()
+
+    assert not page.exception
+    with sessions() as session:
+        assert session.scalar(select(Customer.language).where(Customer.id == filled.bolt)) == "nl"
+
+
 def test_only_admins_are_offered_to_edit(page_as, sessions):
     filled = fill(sessions)
     page = page_as("manager").visit("customers.py", customer=str(filled.bolt))

@@ -92,6 +92,16 @@ def texts_page(page_as):
     return page
 
 
+def test_the_texts_of_a_further_language_are_shown_too(dutch, page_as, business):
+    page = page_as("admin").visit("admin/reminders.py")
+    page.segmented_control(key="part").set_value("Mail texts").run()
+    assert "Nederlands" in page.selectbox(key="text_language").options
+    page.selectbox(key="text_kind").set_value(MailKind.REMINDER_DUE)
+    page.selectbox(key="text_language").set_value("nl").run()
+    assert not page.exception
+    assert "Factuur {{ number }} vervalt vandaag" in [one.value for one in page.text_input]
+
+
 def field(page, name, turn=0):
     kinds = {"subject": page.text_input, "body": page.text_area}
     found = [one for one in kinds[name] if one.key.endswith(f"reminder_late_de_{turn}_{name}")]

@@ -61,6 +61,16 @@ def test_a_customer_is_chosen_by_name_and_fills_the_fields(page_as, acme):
     assert field(page, "currency").value == "USD"
 
 
+def test_an_invoice_may_be_in_any_language_that_has_a_catalogue(dutch, page_as, sessions, draft):
+    page = opened(page_as, draft)
+    assert field(page, "language").options == ["English", "Deutsch", "Español", "Français", "Nederlands"]
+    field(page, "language").set_value("nl").run()
+
+    assert not page.exception
+    with sessions() as session:
+        assert session.get_one(Invoice, draft).language == "nl"
+
+
 def test_the_first_line_saves_the_draft_with_exact_numbers(page_as, sessions, acme):
     page = page_as("admin").visit("invoice_editor.py", customer=str(acme))
     assert "saved with its first line" in shown(page)

@@ -14,6 +14,7 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import after_sending, queries, visits
 from billing_core.invoices.documents import document
+from billing_core.invoices.models import Invoice
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
@@ -148,6 +149,17 @@ def test_what_cannot_be_found_is_said_in_the_browsers_language(product, visitor)
     assert 'lang="de"' in answer.text
     assert "keine Rechnung" in answer.text
     assert [spoken(text) for text in ("", "ja,fr-CA;q=0.8", "*", ";;,,", "es")] == ["en", "fr", "en", "en", "es"]
+
+
+def test_a_further_catalogue_is_a_further_language_of_the_page(dutch, sent, visitor, sessions):
+    with sessions.begin() as session:
+        session.execute(Invoice.__table__.update().values(language="nl"))
+    text = visitor.get(f"/i/{sent[1]}", headers=CHROME).text
+    assert '<html lang="nl">' in text
+    for written in ("Factuur INV-2026-001", "Openstaand", "Te betalen", "PDF downloaden", "1 apr 2099"):
+        assert written in text
+    nothing = visitor.get("/i/x", headers={**CHROME, "Accept-Language": "nl-BE,fr;q=0.5"}).text
+    assert "Op dit adres is geen factuur" in nothing
 
 
 def test_too_many_requests_from_one_address_have_to_wait(sent, visitor):
