@@ -1,11 +1,13 @@
 """Reads of our own legal entities."""
 
+from datetime import date, datetime
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
+from billing_core.dates import day_in
 from billing_core.errors import NotFound
 
 
@@ -23,6 +25,11 @@ _REF = select(Business.id, Business.time_zone).where(Business.public_id == bindp
 def default_business(session: Session) -> Business:
     """The business that things belong to unless somebody says otherwise: the first one."""
     return session.scalars(select(Business).order_by(Business.id).limit(1)).one()
+
+
+def today(session: Session, *, now: datetime) -> date:
+    """The day that it is where the first business is."""
+    return day_in(default_business(session).time_zone, now)
 
 
 def every(session: Session, *, active_only: bool = False) -> list[Business]:

@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
 from billing_core import catalogue
-from billing_core.businesses.queries import default_business
-from billing_core.dates import Period, day_in, utc_now
+from billing_core.businesses import queries as businesses
+from billing_core.dates import Period, utc_now
 from billing_core.errors import Invalid
 from billing_core.figures import Scope
 from billing_core.reports.exports import lists
 from billing_core.reports.exports.formats import Download
 from billing_core.web.access import CurrentActor
-from billing_core.web.downloads.reports import ForExcel, Id, Text
+from billing_core.web.downloads.parameters import ForExcel, Id, Text
 from billing_core.web.streaming import streamed
 
 router = APIRouter(prefix="/downloads")
@@ -42,8 +42,8 @@ def rows_of_figure(
     limits = Scope(period, currency, customer_id, known_at, as_at, today)
 
     def rows(session: Session) -> Download:
-        here = limits if today else replace(limits, today=day_in(default_business(session).time_zone, utc_now()))
-        figure, asked = catalogue.asked(actor, key, here)
-        return lists.figure(session, actor, figure, asked, for_excel=excel)
+        here = limits if today else replace(limits, today=businesses.today(session, now=utc_now()))
+        figure, scope = catalogue.asked(actor, key, here)
+        return lists.figure(session, actor, figure, scope, for_excel=excel)
 
     return streamed(rows)

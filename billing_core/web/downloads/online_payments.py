@@ -11,7 +11,7 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.reconciliation import exporting
 from billing_core.online_payments.reconciliation.reconciliation import Agreement, Asked
 from billing_core.web.access import CurrentActor
-from billing_core.web.downloads.reports import ForExcel
+from billing_core.web.downloads.parameters import ForExcel
 from billing_core.web.streaming import streamed
 
 router = APIRouter(prefix="/downloads")

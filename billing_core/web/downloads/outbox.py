@@ -1,14 +1,12 @@
 """Messages of the outbox as files that mail programs open."""
 
-import re
-
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from billing_core.errors import Invalid, NotFound
 from billing_core.mailing import dispatch
 from billing_core.settings import settings
 from billing_core.web.access import CurrentActor, Reading
+from billing_core.web.downloads.parameters import split_name
 from billing_core.web.streaming import disposition
 
 router = APIRouter(prefix="/downloads")
@@ -17,11 +15,7 @@ router = APIRouter(prefix="/downloads")
 @router.get("/outbox/{name}")
 def message(name: str, actor: CurrentActor, session: Reading) -> Response:
     """``15.eml``: the mail with its attachments, whether it has left or not."""
-    message_id, _, ending = name.partition(".")
-    if not re.fullmatch(r"[0-9]{1,18}", message_id):
-        raise NotFound("There is no such message")
-    if ending != "eml":
-        raise Invalid(f"Invalid format: {ending}", fields={"format": "eml"})
+    message_id, _ = split_name(name, r"[0-9]{1,18}", "message", ending="eml")
     file_name, content = dispatch.eml(session, actor, int(message_id), settings())
     headers = {"Content-Disposition": disposition(file_name)}
     return Response(content, media_type="message/rfc822", headers=headers)

@@ -10,8 +10,8 @@ from pydantic import AwareDatetime
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
-from billing_core.businesses.queries import default_business
-from billing_core.dates import Period, day_in, utc_now
+from billing_core.businesses.queries import today
+from billing_core.dates import Period, utc_now
 from billing_core.errors import NotFound
 from billing_core.figures import Scope
 from billing_core.money import currency_code
@@ -19,7 +19,7 @@ from billing_core.receivables import exporting
 from billing_core.receivables.statement import Wanted
 from billing_core.reports.exports.formats import Download
 from billing_core.web.access import CurrentActor
-from billing_core.web.downloads.reports import ForExcel, Id, Text
+from billing_core.web.downloads.parameters import ForExcel, Id, Text
 from billing_core.web.streaming import streamed
 
 router = APIRouter(prefix="/downloads")
@@ -38,13 +38,14 @@ def statement(
     inline: bool = False,
 ) -> StreamingResponse:
     """``7.csv`` or ``7.pdf``: the statement of customer 7; ``inline``: shown in the page instead of saved."""
-    found = re.fullmatch(r"([0-9]{1,9})\.(csv|pdf)", name)
-    if found is None:
+    parts = re.fullmatch(r"([0-9]{1,9})\.(csv|pdf)", name)
+    if parts is None:
         raise NotFound("There is no such statement")
-    wanted = Wanted(int(found[1]), currency_code(currency), Period(start_date, end_date), business_id, known_at)
-    if found[2] == "pdf":
-        return streamed(lambda session: exporting.statement_as_pdf(session, actor, wanted), inline=inline)
-    return streamed(lambda session: exporting.statement_as_csv(session, actor, wanted, for_excel=excel))
+    period = Period(start_date, end_date)
+    statement_of = Wanted(int(parts[1]), currency_code(currency), period, business_id, known_at)
+    if parts[2] == "pdf":
+        return streamed(lambda session: exporting.statement_as_pdf(session, actor, statement_of), inline=inline)
+    return streamed(lambda session: exporting.statement_as_csv(session, actor, statement_of, for_excel=excel))
 
 
 @router.get("/ageing.csv")
@@ -61,7 +62,7 @@ def aged(
     limits = Scope(currency=currency, customer_id=customer_id, known_at=known_at, as_at=as_at)
 
     def rows(session: Session) -> Download:
-        asked = replace(limits, today=day_in(default_business(session).time_zone, utc_now()))
-        return exporting.ageing_as_csv(session, actor, asked, order_by=order_by, for_excel=excel)
+        scope = replace(limits, today=today(session, now=utc_now()))
+        return exporting.ageing_as_csv(session, actor, scope, order_by=order_by, for_excel=excel)
 
     return streamed(rows)

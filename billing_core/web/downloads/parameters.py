@@ -1,0 +1,116 @@
+"""What the addresses of files are made of: names such as ``15.pdf``, ids, and the filters of the pages.
+
+A list's filters have the names that the pages' links give them.
+"""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+from fastapi import Depends, Query
+from pydantic import AwareDatetime, BaseModel, Field
+
+from billing_core.errors import Invalid, NotFound
+from billing_core.invoices.lifecycle import InvoiceStatus
+from billing_core.invoices.queries import InvoiceFilter
+from billing_core.payments.queries import PaymentFilter
+from billing_core.reports.queries import ReportFilter
+from billing_core.reports.summary import SummaryFilter
+
+# Marks a CSV as UTF-8 in the way that Excel understands.
+ForExcel = Annotated[bool, Query(alias="excel")]
+# What the database can hold at all: PostgreSQL refuses to compare with more.
+Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Amount = Annotated[Decimal, Field(ge=0, le=10**14)]
+Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+
+
+class _Reports(BaseModel):
+    customer_id: Id | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    created_after: date | AwareDatetime | None = None
+    created_before: date | AwareDatetime | None = None
+    currency: Text = ""
+    created_by: Text = ""
+    text: Text = ""
+    current_only: bool = True
+    order_by: Text = "-created_at"
+
+
+class _Customers(BaseModel):
+    customer_id: Id | None = None
+    text: Text = ""
+    country: Text = ""
+    currency: Text = ""
+    with_reports: bool = False
+    order_by: Text = "customer_name"
+
+
+class _Invoices(BaseModel):
+    # May come several times.
+    status: tuple[InvoiceStatus, ...] = ()
+    customer_id: Id | None = None
+    business_id: Id | None = None
+    issued_from: date | None = None
+    issued_to: date | None = None
+    due_from: date | None = None
+    due_to: date | None = None
+    currency: Text = ""
+    smallest: Amount | None = None
+    largest: Amount | None = None
+    text: Text = ""
+    order_by: Text = "-issued_on"
+
+
+class _Payments(BaseModel):
+    customer_id: Id | None = None
+    business_id: Id | None = None
+    received_from: date | None = None
+    received_to: date | None = None
+    currency: Text = ""
+    method: Text = ""
+    text: Text = ""
+    undone: bool | None = None
+    order_by: Text = "-received_on"
+
+
+def _reports(query: Annotated[_Reports, Query()]) -> ReportFilter:
+    return ReportFilter(**dict(query))
+
+
+def _customers(query: Annotated[_Customers, Query()]) -> SummaryFilter:
+    return SummaryFilter(**dict(query))
+
+
+def _invoices(query: Annotated[_Invoices, Query()]) -> InvoiceFilter:
+    return InvoiceFilter(**dict(query))
+
+
+def _payments(query: Annotated[_Payments, Query()]) -> PaymentFilter:
+    return PaymentFilter(**dict(query))
+
+
+Reports = Annotated[ReportFilter, Depends(_reports)]
+Customers = Annotated[SummaryFilter, Depends(_customers)]
+Invoices = Annotated[InvoiceFilter, Depends(_invoices)]
+Payments = Annotated[PaymentFilter, Depends(_payments)]
+
+
+def ids(text: str, noun: str) -> list[int]:
+    """``"3,8"`` as ids; Invalid for anything else."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
+        raise Invalid(f"The {noun} are named by their numbers, with commas between them", fields={"ids": "such as 3,8"})
+    return [int(part) for part in parts]
+
+
+def split_name(name: str, identity: str, noun: str, *, ending: str = "") -> tuple[str, str]:
+    """``15.pdf`` as id and ending: NotFound where nothing could have that id, Invalid for another ``ending``."""
+    stem, _, suffix = name.partition(".")
+    if not re.fullmatch(identity, stem):
+        raise NotFound(f"There is no such {noun}")
+    if ending and suffix != ending:
+        raise Invalid(f"Invalid format: {suffix}", fields={"format": ending})
+    return stem, suffix
