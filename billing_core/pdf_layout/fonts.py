@@ -5,9 +5,8 @@ DejaVu has the European alphabets, Arabic and Hebrew; the others help out where 
 
 import copy
 import enum
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -15,12 +14,9 @@ from typing import Final
 import uharfbuzz
 from fpdf import FPDF
 from fpdf.fonts import SubsetMap, TTFFont
-from fpdf.output import PDFFontStream
 
 FAMILY: Final = "DejaVu"
 FOLDER: Final = Path(__file__).parent / "font_files"
-# Glyphs that every document carries, so that the next one in the same language finds its font already cut.
-_ALWAYS = range(0x20, 0x17F)
 _HANGUL = frozenset((*range(0x1100, 0x1200), *range(0x3130, 0x3190), *range(0xAC00, 0xD7A4)))
 # All that a PDF needs of a font file; what it draws is placed and named by the PDF itself.
 _TABLES = {"glyf", "loca", "head", "hhea", "hmtx", "maxp"}
@@ -52,15 +48,6 @@ _FILES = {
 _parsing = Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A font file with some of the glyphs, ready to be embedded; ``new_ids`` maps a glyph's number in the whole file
-    to its number in this one."""
-
-    stream: PDFFontStream
-    new_ids: Mapping[int, int]
-
-
 def font(face: Face, index: int) -> TTFFont:
     """A document's ``index``-th font: a list of used glyphs of its own over the widths that all documents share."""
     own = copy.copy(_parsed(face))
@@ -89,16 +76,11 @@ def widths(face: Face) -> Mapping[int, float]:
     return _parsed(face).cw
 
 
-def cut(face: Face, glyphs: frozenset[int]) -> Cut:
-    """The font with these glyphs (their numbers in the file) and those that every document carries."""
-    return _cut(face, glyphs - _carried(face))
-
-
-@lru_cache(maxsize=64)
-def _cut(face: Face, extra: frozenset[int]) -> Cut:
+def cut(face: Face, glyphs: Iterable[int]) -> tuple[bytes, Mapping[int, int]]:
+    """The font file with these glyphs and the one for what it lacks, and what number each of them has there."""
     outlines = _outlines(face)
     subset = uharfbuzz.SubsetInput()
-    subset.glyph_set.update({0, *_carried(face), *extra})
+    subset.glyph_set.update({0, *glyphs})
     subset.flags = (
         uharfbuzz.SubsetFlags.NO_HINTING
         | uharfbuzz.SubsetFlags.NO_LAYOUT_CLOSURE
@@ -107,15 +89,7 @@ def _cut(face: Face, extra: frozenset[int]) -> Cut:
     unneeded = set(outlines.table_tags) - _TABLES
     subset.drop_table_tag_set.update({int.from_bytes(tag.encode(), "big") for tag in unneeded})
     plan = uharfbuzz.SubsetPlan(outlines, subset)
-    return Cut(PDFFontStream(bytes(plan.execute().blob.data)), dict(plan.old_to_new_glyph_mapping))
-
-
-@cache
-def _carried(face: Face) -> frozenset[int]:
-    if face in FALLBACKS:
-        return frozenset()
-    parsed = _parsed(face)
-    return frozenset(parsed.glyph_ids[code] for code in _ALWAYS if code in parsed.glyph_ids)
+    return bytes(plan.execute().blob.data), dict(plan.old_to_new_glyph_mapping)
 
 
 @cache

@@ -5,13 +5,12 @@ long as the rest of an invoice, and even fonts reduced to the Latin letters befo
 a second.
 """
 
-import copy
 import struct
 from typing import Any
 from zlib import crc32
 
 from fpdf.fonts import Glyph, SubsetMap, TTFFont
-from fpdf.output import CIDSystemInfo, OutputProducer, PDFFont, PDFType3Font
+from fpdf.output import CIDSystemInfo, OutputProducer, PDFFont, PDFFontStream, PDFType3Font
 from fpdf.syntax import Name, PDFArray, PDFContentStream
 
 from billing_core.pdf_layout import fonts
@@ -35,19 +34,19 @@ class Producer(OutputProducer):
     def _embedded(self, font: TTFFont) -> PDFFont:
         # Code 0 stands for what a font lacks; fpdf2 gives it a glyph that may be anything.
         used = {code: glyph for glyph, code in font.subset.items() if glyph is not None and code}
-        cut = fonts.cut(Face(font.fontkey), frozenset(glyph.glyph_id for glyph in used.values()))
+        program, new_id_of = fonts.cut(Face(font.fontkey), (glyph.glyph_id for glyph in used.values()))
 
         new_ids, widths = [0] * (max(used) + 1), [0] * (max(used) + 1)
         for code, glyph in used.items():
-            new_ids[code], widths[code] = cut.new_ids[glyph.glyph_id], round(glyph.glyph_width)
+            new_ids[code], widths[code] = new_id_of[glyph.glyph_id], round(glyph.glyph_width)
         glyph_of_code = struct.pack(f">{len(new_ids)}H", *new_ids)
         name = f"{_tag(glyph_of_code)}+{font.name}"
 
-        program = copy.copy(cut.stream)
+        stream = PDFFontStream(program)
         descriptor = font.desc
         descriptor.font_name = Name(name)
         # Every attribute of such an object becomes an entry of it in the file: /FontFile2.
-        setattr(descriptor, "font_file2", program)  # noqa: B010
+        setattr(descriptor, "font_file2", stream)  # noqa: B010
         listed_widths = f"[0 [{' '.join(map(str, widths))}]]"
         characters = PDFFont("CIDFontType2", name, d_w=descriptor.missing_width, w=listed_widths)
         characters.c_i_d_system_info = CIDSystemInfo()
@@ -58,7 +57,7 @@ class Producer(OutputProducer):
         whole.descendant_fonts = PDFArray([characters])
         whole.to_unicode = PDFContentStream(_meanings(used), compress=True)
         for part in (
-            *(program, descriptor, characters.c_i_d_system_info, characters.c_i_d_to_g_i_d_map),
+            *(stream, descriptor, characters.c_i_d_system_info, characters.c_i_d_to_g_i_d_map),
             *(characters, whole.to_unicode, whole),
         ):
             self._add_pdf_obj(part, "fonts")
