@@ -1,12 +1,15 @@
 """``python -m billing_core …``: what people and programs do without a browser.
 
-Exit 0: done. 1: refused, or the database or a disk failed, with the reason on stderr. 2: wrong usage. With ``--json``
-before the command, stdout carries one JSON document and nothing else.
+Exit 0: done. 1: refused, or a database, disk or pipe failed, with the reason on stderr. 2: wrong usage. With
+``--json`` before the command, stdout carries one JSON document and nothing else.
 """
 
 import json
+import os
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pkgutil import resolve_name
 
 from billing_core.commands import Answer, arguments
@@ -14,20 +17,48 @@ from billing_core.errors import BillingError
 
 
 def main(typed: Sequence[str] | None = None) -> int:
-    parsed = arguments.parser().parse_args(typed)
     try:
-        carry_out: Callable[..., Answer] = resolve_name(parsed.function)
-        answer = carry_out(parsed)
+        try:
+            return _carry_out(arguments.parser().parse_args(typed))
+        finally:
+            # Here, because at the interpreter's own end a full disk or a closed pipe would be a traceback.
+            sys.stdout.flush()
     except BillingError as error:
         print(str(error), file=sys.stderr)
         for field, reason in error.fields.items():
             print(f"  {field}: {reason}", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt:
+        print("Interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        # Knows the errors of databases, whose library takes longer to load than most commands' help.
+        from billing_core.commands import faults
+
+        sentence = faults.sentence(error)
+        if sentence is None:
+            raise
+        if isinstance(error, OSError):
+            _abandon_output()
+        print(sentence, file=sys.stderr)
+    return 1
+
+
+def _carry_out(parsed: Namespace) -> int:
+    function: Callable[[Namespace], Answer] = resolve_name(parsed.function)
+    answer = function(parsed)
     if parsed.json and not answer.text_is_json:
         print(json.dumps(answer.data, ensure_ascii=False, default=str))
     elif answer.text:
         print(answer.text, end="" if answer.text.endswith("\n") else "\n")
     return 1 if answer.refused else 0
+
+
+def _abandon_output() -> None:
+    """What could not be written would be tried once more at the interpreter's end."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class _Copied:
 
 def backup(arguments: Namespace) -> Answer:
     engine = runtime.sessions().engine
-    _refuse_outdated(engine)
+    migrate.refuse_outdated(engine)
     file = arguments.output or _next_file()
     with backup_files.new(file) as new:
         copied = _copied(engine, new)
@@ -83,7 +83,7 @@ def restore(arguments: Namespace) -> Answer:
 
 def move(arguments: Namespace) -> Answer:
     source = runtime.sessions().engine
-    _refuse_outdated(source)
+    migrate.refuse_outdated(source)
     with _other(sys.stdin.readline().strip() if arguments.url == "-" else arguments.url) as target:
         if target.url == source.url:
             raise Conflict("That is the database in use")
@@ -129,11 +129,6 @@ def _note(connection: Connection, action: str, label: str, rows: int) -> None:
     with Session(connection) as session:
         audit.record(session, SYSTEM, action, ("database", ""), label=label, after={"rows": rows}, now=utc_now())
         session.flush()
-
-
-def _refuse_outdated(engine: Engine) -> None:
-    if not migrate.is_current(engine):
-        raise Conflict("The database is not up to date: run “python -m billing_core migrate” first")
 
 
 def _next_file() -> Path:

@@ -21,8 +21,7 @@ from billing_core.web.api import event_payloads, exact_json
 
 
 def work(arguments: Namespace) -> Answer:
-    if not migrate.is_current(runtime.sessions().engine):
-        raise Conflict("The database is not up to date: run “python -m billing_core migrate” first")
+    migrate.refuse_outdated(runtime.sessions().engine)
     _refuse_without_secret()
     _refuse_without_key()
     # With --json the log makes room for the one document on stdout.

@@ -13,6 +13,7 @@ from billing_core.errors import Conflict
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # Two processes that start at once on PostgreSQL must not both migrate.
 _ADVISORY_LOCK = 7_236_114
+_NEWER = "The database was made by a newer version of the product: install that one"
 
 
 def configuration(connection: Connection | None = None) -> Config:
@@ -31,7 +32,7 @@ def upgrade(engine: Engine) -> bool:
         if before == head():
             return False
         if before is not None and not is_known(before):
-            raise Conflict("The database was made by a newer version of the product: install that one")
+            raise Conflict(_NEWER)
         command.upgrade(configuration(connection), "head")
         return True
 
@@ -44,6 +45,16 @@ def head() -> str | None:
 def is_current(engine: Engine) -> bool:
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() == head()
+
+
+def refuse_outdated(engine: Engine) -> None:
+    """Conflict unless the database has exactly what this code expects."""
+    with engine.connect() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is not None and not is_known(revision):
+        raise Conflict(_NEWER)
+    if revision != head():
+        raise Conflict("The database is not up to date: run “python -m billing_core migrate” first")
 
 
 def is_known(revision: str) -> bool:

@@ -1,0 +1,57 @@
+"""Faults of databases, disks and pipes, each in one sentence for the person at the terminal."""
+
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError
+
+from billing_core import runtime
+from billing_core.database import migrate
+from billing_core.errors import Conflict
+
+# What a statement meets in a database of another version: a table, a column or a function that is missing.
+_MISSING_ON_SQLITE = ("no such table", "no such column", "has no column")
+_MISSING_ON_POSTGRESQL = {"42P01", "42703", "42883"}
+# A database that only reads, and an account that may not do everything.
+_REFUSED_BY_POSTGRESQL = {"25006", "42501"}
+
+
+def sentence(error: Exception) -> str | None:
+    """What has failed, without any value that a row or an address holds; None where it is a bug of ours."""
+    match error:
+        case DBAPIError():
+            return _of_database(error.orig)
+        case sqlite3.Error():
+            return _of_database(error)
+        case BrokenPipeError():
+            return "The output was closed before everything was written to it"
+        case UnicodeDecodeError():
+            return "The input is no text in UTF-8"
+        case OSError(filename=None):
+            return f"Reading or writing failed: {error.strerror or error}"
+        case OSError():
+            return f"{error.filename} cannot be read or written: {error.strerror}"
+    return None
+
+
+def _of_database(error: BaseException | None) -> str | None:
+    # The lines after the first repeat values.
+    reason = (str(error).strip().splitlines() or [""])[0]
+    state = getattr(error, "sqlstate", None)
+    if state in _MISSING_ON_POSTGRESQL or (isinstance(error, sqlite3.Error) and _is_missing(reason)):
+        return _outdated()
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "OperationalError" in names or state in _REFUSED_BY_POSTGRESQL or type(error) is sqlite3.DatabaseError:
+        return f"The database cannot be reached or used: {reason}"
+    return None
+
+
+def _is_missing(reason: str) -> bool:
+    return any(words in reason for words in _MISSING_ON_SQLITE)
+
+
+def _outdated() -> str | None:
+    try:
+        migrate.refuse_outdated(runtime.sessions().engine)
+    except Conflict as refusal:
+        return str(refusal)
+    return None

@@ -1,0 +1,44 @@
+"""Every command, as the command line itself lists them, and arguments with which each can be carried out."""
+
+from argparse import ArgumentParser, _SubParsersAction
+from collections.abc import Iterator
+from pathlib import Path
+
+from billing_core.commands import arguments
+
+PERIOD = ["--from", "2026-03-01", "--to", "2026-03-31"]
+
+
+def names() -> list[str]:
+    """Such as “migrate” and “report generate”."""
+    return sorted(_leaves(arguments.parser()))
+
+
+def _leaves(parser: ArgumentParser, *before: str) -> Iterator[str]:
+    actions = [action for action in parser._actions if isinstance(action, _SubParsersAction)]
+    if not actions:
+        yield " ".join(before)
+    for action in actions:
+        for name, below in action.choices.items():
+            yield from _leaves(below, *before, name)
+
+
+def typed(name: str, folder: Path) -> list[str]:
+    """The command with what it needs; its files lie in the folder."""
+    source = folder / "customers.csv"
+    source.write_text("customer_ref,name\nACME,Acme Inc\n")
+    needed = {
+        "backup": ["-o", str(folder / "backup.sqlite3")],
+        "demo": [],
+        "import": ["customers", str(source)],
+        "key create": ["--name", "ERP", "--role", "admin"],
+        "migrate": [],
+        "move": [f"sqlite:///{folder / 'moved.sqlite3'}"],
+        "report generate": ["--customer", "ACME", *PERIOD],
+        "report run": PERIOD,
+        "restore": [str(folder / "backup.sqlite3")],
+        "user add": ["ada@acme.example", "--role", "admin"],
+        "verify": [],
+        "worker": [],
+    }
+    return [*name.split(), *needed[name]]
