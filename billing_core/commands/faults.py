@@ -24,8 +24,8 @@ def sentence(error: Exception) -> str | None:
             return _of_database(error)
         case BrokenPipeError():
             return "The output was closed before everything was written to it"
-        case UnicodeDecodeError():
-            return "The input is no text in UTF-8"
+        case UnicodeError():
+            return "The input or the output is not text in UTF-8"
         case OSError(filename=None):
             return f"Reading or writing failed: {error.strerror or error}"
         case OSError():
