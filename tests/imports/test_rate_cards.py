@@ -7,11 +7,13 @@ import pytest
 from sqlalchemy import select
 
 from billing_core.customers.models import Customer
+from billing_core.dates import Period
 from billing_core.imports.models import ImportRun
-from billing_core.orders.models import Order, OrderStatus
+from billing_core.money import Money
 from billing_core.rating.models import CostType, Rate, Service, TierMode
-from billing_core.reports.models import BillingReport, ReportCharge, ReportOrder
+from billing_core.reports.models import ReportCharge
 from tests.imports.files import counts, rejections, row_count
+from tests.reports.company import billed
 
 HEADER = "customer_ref,service_code,unit_price,currency,valid_from,valid_to,minimum,maximum,skus,tiers,conditions\n"
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -182,50 +184,11 @@ def billed_rate(services, take_in, sessions) -> None:
     """ACME's rate for picking from 2025 on, used by a report for an order of 4 March."""
     take_in("rates", HEADER + "ACME,pick,1,USD,2025-01-01,,,,,,\n")
     take_in("orders", "order_number,customer_ref,order_date\nSO-1,ACME,2025-03-04\n")
+    take_in("order-items", "order_number,sku,quantity\nSO-1,A,1\n")
     with sessions.begin() as session:
-        customer = session.scalars(select(Customer).where(Customer.ref == "ACME")).one()
-        rate, order = session.scalars(select(Rate)).one(), session.scalars(select(Order)).one()
-        report = BillingReport(
-            customer_id=customer.id,
-            customer_name=customer.name,
-            period_start=date(2025, 3, 1),
-            period_end=date(2025, 3, 31),
-            currency="USD",
-            total_minor=100,
-            order_count=1,
-            charge_count=1,
-            question_count=0,
-            created_at=NOW,
-            created_by="system",
-        )
-        session.add(report)
-        session.flush()
-        session.add(
-            ReportOrder(
-                report_id=report.id,
-                order_id=order.id,
-                order_number=order.number,
-                reference_number="",
-                order_date=order.order_date,
-                status=OrderStatus.SUBMITTED,
-                ship_to_name="",
-                ship_to_address="",
-                total_items=Decimal(1),
-                line_items=1,
-                total_minor=100,
-            )
-        )
-        session.add(
-            ReportCharge(
-                report_id=report.id,
-                order_id=order.id,
-                service_id=rate.service_id,
-                rate_id=rate.id,
-                quantity=Decimal(1),
-                unit_price=Decimal(1),
-                amount_minor=100,
-            )
-        )
+        customer_id = session.scalars(select(Customer.id).where(Customer.ref == "ACME")).one()
+        report = billed(session, customer_id, Period(date(2025, 3, 1), date(2025, 3, 31)), now=NOW)
+        assert report.total == Money(100, "USD")
 
 
 @pytest.mark.parametrize(("last_day", "until"), [("", None), ("2025-12-31", date(2025, 12, 31))])

@@ -1,6 +1,5 @@
 """Reminders go out by themselves: from the morning on, once, also by two processes."""
 
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +13,7 @@ from billing_core.mailing import reminder_schedules
 from billing_core.mailing.models import Reminder
 from billing_core.outbox.models import OutboxMessage
 from billing_core.settings import settings
+from tests.at_once import at_once
 from tests.invoices.company import GRACE, NOW, TODAY, a_customer, an_invoice
 from tests.outbox.post_office import MailServer, PostOffice
 
@@ -47,21 +47,8 @@ def test_reminders_wait_for_the_morning_where_the_business_is(sessions, due):
 
 
 def test_two_processes_at_once_remind_once(sessions, due):
-    both, failures = threading.Barrier(2, timeout=30), []
-
-    def work():
-        both.wait()
-        try:
-            daily.remind_due(DUE + timedelta(hours=8))
-        except Exception as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    counts = at_once(*[lambda: daily.remind_due(DUE + timedelta(hours=8))] * 2)
+    assert list(map(type, counts)) == [int, int]
     assert put_in(sessions) == 20
 
 

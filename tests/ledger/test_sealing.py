@@ -1,7 +1,6 @@
 """The chain: it follows the writers, two may seal at once, and whatever is changed afterwards is found."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import sha256
 
 import pytest
@@ -11,6 +10,7 @@ from billing_core.database import Sessions, connect
 from billing_core.identity import SYSTEM
 from billing_core.ledger import sealing, service, verification
 from billing_core.ledger.models import LedgerEntry, LedgerSeal, UnsealedEntry
+from tests.at_once import at_once
 from tests.ledger.books import NOW, TODAY, a_payment_entry, an_invoice_entry, parties
 
 BALANCE, REPETITION, REVERSALS, DAYS, PLACES, DIGESTS = range(6)
@@ -146,10 +146,8 @@ def test_two_that_seal_at_once_make_one_chain(sessions):
     """On PostgreSQL they meet inside; on SQLite the second waits before it begins."""
     with sessions.begin() as session:
         posted(session, 400)
-    both = threading.Barrier(2)
 
     def seal_everything(sealing_sessions):
-        both.wait(timeout=20)
         sealed = 0
         while True:
             with sealing_sessions.begin() as session:
@@ -159,8 +157,7 @@ def test_two_that_seal_at_once_make_one_chain(sessions):
             sealed += count
 
     other = Sessions(connect(sessions.engine.url.render_as_string(hide_password=False)))
-    with ThreadPoolExecutor() as pool:
-        counts = list(pool.map(seal_everything, [sessions, other]))
+    counts = at_once(partial(seal_everything, sessions), partial(seal_everything, other))
     other.engine.dispose()
 
     assert sum(counts) == 400

@@ -1,6 +1,5 @@
 """From the outbox to the mail: what is asked again when it leaves, and whose name it bears."""
 
-import threading
 from datetime import timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.settings import Settings
+from tests.at_once import at_once
 from tests.invoices.company import GRACE, LATER, NOW, TODAY, a_customer, a_draft, an_invoice
 from tests.outbox.post_office import MailServer, PostOffice
 
@@ -79,22 +79,12 @@ def test_a_reminder_that_has_left_is_in_the_timeline(sessions, office):
 def test_two_people_who_send_the_same_invoice_at_once_send_one_mail(sessions, office):
     with sessions.begin() as session:
         draft_id = a_draft(session, a_customer(session)).id
-    both, outcomes = threading.Barrier(2, timeout=30), []
 
-    def work():
-        both.wait()
-        try:
-            with sessions.begin() as session:
-                outcomes.append(service.send_invoice(session, GRACE, draft_id, now=NOW, today=TODAY))
-        except Conflict as refusal:
-            outcomes.append(str(refusal))
+    def send():
+        with sessions.begin() as session:
+            return service.send_invoice(session, GRACE, draft_id, now=NOW, today=TODAY)
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(map(type, outcomes), key=str) == [int, str]
+    assert sorted(map(type, at_once(send, send)), key=str) == [Conflict, int]
     assert deliver(sessions, office).delivered == 1
 
 

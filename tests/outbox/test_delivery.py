@@ -1,6 +1,5 @@
 """The outbox: once, later, never; claimed, tried again, given up, taken back."""
 
-import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +14,7 @@ from billing_core.outbox import delivery, queries, service
 from billing_core.outbox.delivery import LEASE, MARK_AGAIN, WAITS, Refused, Unwanted, deliver_due
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.queries import MessageFilter
+from tests.at_once import at_once
 from tests.outbox.post_office import a_message
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -216,17 +216,8 @@ def test_a_slow_process_does_not_undo_what_another_has_marked_since(sessions):
 
 def test_two_processes_at_once_deliver_each_message_once(sessions):
     put(sessions, *(a_message(f"k{n}") for n in range(20)))
-    got, both = [], threading.Barrier(2, timeout=30)
-
-    def work():
-        both.wait()
-        deliver(sessions, lambda message: got.append(message.key))
-
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    got = []
+    at_once(*[lambda: deliver(sessions, lambda message: got.append(message.key))] * 2)
     assert Counter(got) == {f"k{n}": 1 for n in range(20)}
 
 

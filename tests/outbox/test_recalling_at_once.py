@@ -1,7 +1,5 @@
 """Messages are recalled while they leave: each has either left or was recalled, and whoever recalls is told which."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -10,6 +8,7 @@ from billing_core.identity import SYSTEM
 from billing_core.outbox import service
 from billing_core.outbox.delivery import deliver_due
 from billing_core.outbox.models import MessageState, OutboxMessage
+from tests.at_once import at_once
 from tests.outbox.post_office import a_message
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -43,22 +42,16 @@ def test_a_message_that_is_on_its_way_is_not_recalled_and_the_next_one_is(sessio
 def test_recalling_and_delivering_at_once_agree_on_every_message(sessions):
     with sessions.begin() as session:
         message_ids = service.put_many(session, SYSTEM, [a_message(f"k{n}") for n in range(12)], now=NOW)
-    left, both = [], threading.Barrier(2, timeout=30)
+    left = []
 
     def deliver() -> None:
-        both.wait()
         deliver_due(sessions, {"mail": lambda message: left.append(message.key)}, now_of=lambda: NOW)
 
     def recall() -> int:
-        both.wait()
         # One by one, so that the two meet.
         return sum(recalled(sessions, [message_id]) for message_id in reversed(message_ids))
 
-    with ThreadPoolExecutor(2) as pool:
-        delivering, recalling = pool.submit(deliver), pool.submit(recall)
-        delivering.result(timeout=60)
-        count = recalling.result(timeout=60)
-
+    _, count = at_once(deliver, recall)
     found = states(sessions)
     assert sorted(left) == sorted(key for key, state in found.items() if state is MessageState.DELIVERED)
     assert count == sum(state is MessageState.RECALLED for state in found.values()) == 12 - len(left)

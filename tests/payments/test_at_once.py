@@ -1,9 +1,7 @@
 """Two people at the same invoice in the same moment: one comes first, the other is told, and the books agree."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier
 
 import pytest
 from sqlalchemy import select, text
@@ -22,30 +20,24 @@ from billing_core.payments import credit, received, refunds, write_offs
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.refunds import MoneyBack
 from billing_core.receivables import verification
+from tests.at_once import at_once
 from tests.payments.books import NOW, TODAY, a_customer, a_draft, an_open_invoice, bank_transfer
 
 Work = Callable[[Session], object]
 
 
-def at_once(sessions: Sessions, *works: Work) -> list[BillingError | None]:
-    """What each was told, each in a transaction of its own; anything but a refusal fails the test."""
-    together = Barrier(len(works), timeout=30)
+def told(sessions: Sessions, *works: Work) -> list[BillingError | None]:
+    """The refusal that each was told, if any, each in a transaction of its own."""
 
-    def one(work: Work) -> BillingError | None:
-        together.wait()
-        try:
-            with sessions.begin() as session:
-                work(session)
-        except BillingError as refusal:
-            return refusal
-        return None
+    def in_transaction(work: Work) -> None:
+        with sessions.begin() as session:
+            work(session)
 
-    with ThreadPoolExecutor(len(works)) as pool:
-        return list(pool.map(one, works))
+    return at_once(*(partial(in_transaction, work) for work in works))
 
 
-def refused(told: list[BillingError | None]) -> list[BillingError]:
-    return [refusal for refusal in told if refusal is not None]
+def refusals(sessions: Sessions, *works: Work) -> list[BillingError]:
+    return [refusal for refusal in told(sessions, *works) if refusal is not None]
 
 
 def wrong_in(sessions: Sessions) -> list[str]:
@@ -82,9 +74,7 @@ def apply(session: Session, invoice_id: int) -> None:
 
 
 def test_of_two_payments_of_the_whole_one_is_told_that_nothing_is_due_any_more(sessions, invoice_id):
-    told = at_once(sessions, *[partial(pay, invoice_id=invoice_id)] * 2)
-
-    (refusal,) = refused(told)
+    (refusal,) = refusals(sessions, *[partial(pay, invoice_id=invoice_id)] * 2)
     assert isinstance(refusal, Invalid)
     assert f"allocations.{invoice_id}" in refusal.fields
     with sessions() as session:
@@ -94,7 +84,7 @@ def test_of_two_payments_of_the_whole_one_is_told_that_nothing_is_due_any_more(s
 
 
 def test_of_two_payments_that_came_for_one_invoice_the_second_is_kept_as_credit(sessions, invoice_id):
-    assert refused(at_once(sessions, *[partial(pay_what_is_due, invoice_id=invoice_id)] * 2)) == []
+    assert refusals(sessions, *[partial(pay_what_is_due, invoice_id=invoice_id)] * 2) == []
 
     with sessions() as session:
         invoice = queries.one(session, SYSTEM, invoice_id)
@@ -117,9 +107,7 @@ def test_credit_is_spent_once(sessions):
             now=NOW,
         )
 
-    told = at_once(sessions, partial(apply, invoice_id=first), partial(apply, invoice_id=second))
-
-    (refusal,) = refused(told)
+    (refusal,) = refusals(sessions, partial(apply, invoice_id=first), partial(apply, invoice_id=second))
     assert isinstance(refusal, Invalid)
     assert "credit is 0.00 EUR" in str(refusal)
     with sessions() as session:
@@ -131,9 +119,7 @@ def test_a_draft_is_sent_once_and_takes_one_number(sessions):
     with sessions.begin() as session:
         draft_id = a_draft(session, a_customer(session)).id
 
-    told = at_once(sessions, *[lambda session: service.send(session, SYSTEM, draft_id, now=NOW)] * 2)
-
-    (refusal,) = refused(told)
+    (refusal,) = refusals(sessions, *[lambda session: service.send(session, SYSTEM, draft_id, now=NOW)] * 2)
     assert isinstance(refusal, Conflict)
     with sessions() as session:
         (series,) = numbering.series(session)
@@ -145,18 +131,16 @@ def test_a_draft_is_mailed_once(sessions):
     with sessions.begin() as session:
         draft_id = a_draft(session, a_customer(session)).id
 
-    told = at_once(
+    (refusal,) = refusals(
         sessions, *[lambda session: mailing.send_invoice(session, SYSTEM, draft_id, now=NOW, today=TODAY)] * 2
     )
-
-    (refusal,) = refused(told)
     assert isinstance(refusal, Conflict)
     with sessions() as session:
         assert len(session.scalars(select(OutboxMessage.id)).all()) == 1
 
 
 def test_an_invoice_is_either_cancelled_or_paid(sessions, invoice_id):
-    cancelling, paying = at_once(
+    cancelling, paying = told(
         sessions,
         lambda session: after_sending.cancel(session, SYSTEM, invoice_id, now=NOW, today=TODAY),
         partial(pay_what_is_due, invoice_id=invoice_id),
@@ -179,13 +163,11 @@ def test_a_payment_is_not_undone_and_refunded(sessions, invoice_id):
         payment_id = pay(session, invoice_id).id
     back = MoneyBack("Never delivered", PaymentMethod.BANK_TRANSFER, TODAY)
 
-    told = at_once(
+    (refusal,) = refusals(
         sessions,
         lambda session: received.undo(session, SYSTEM, payment_id, reason="Typed twice", today=TODAY, now=NOW),
         lambda session: refunds.refund(session, SYSTEM, invoice_id, wanted=back, today=TODAY, now=NOW),
     )
-
-    (refusal,) = refused(told)
     assert isinstance(refusal, Conflict)
     assert wrong_in(sessions) == []
 

@@ -1,8 +1,8 @@
 """Two people at once."""
 
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from io import BytesIO
-from threading import Barrier
 
 from sqlalchemy import func, select
 
@@ -12,6 +12,7 @@ from billing_core.imports import service as imports
 from billing_core.orders.models import Order
 from billing_core.reports import coverage, service
 from billing_core.reports.models import BillingMonth, BillingReport
+from tests.at_once import at_once
 from tests.reports.company import MARCH, NOW, a_customer, an_order, billed
 
 
@@ -19,15 +20,12 @@ def test_two_people_who_generate_the_same_report_get_one(sessions):
     with sessions.begin() as session:
         acme = a_customer(session)
         an_order(session, acme, "SO-1")
-    start = Barrier(2)
 
-    def generate(_person):
-        start.wait(timeout=10)
+    def generate():
         with sessions.begin() as session:
             return service.generate(session, SYSTEM, customer_id=acme, period=MARCH, now=NOW)
 
-    with ThreadPoolExecutor(2) as people:
-        made = list(people.map(generate, range(2)))
+    made = at_once(generate, generate)
 
     assert sorted(one.created for one in made) == [False, True]
     assert made[0].report_id == made[1].report_id
@@ -63,16 +61,13 @@ def test_a_report_waits_for_an_import_that_is_being_written(sessions):
 def test_two_changes_of_one_customers_orders_leave_totals_that_are_right(sessions):
     with sessions.begin() as session:
         acme = a_customer(session)
-    start = Barrier(2)
 
     def take_in(number):
-        start.wait(timeout=10)
         with sessions.begin() as session:
             an_order(session, acme, f"SO-{number}")
             coverage.refresh(session, [acme], MARCH)
 
-    with ThreadPoolExecutor(2) as people:
-        list(people.map(take_in, range(2)))
+    assert at_once(*(partial(take_in, number) for number in range(2))) == [None, None]
 
     with sessions() as session:
         assert session.scalar(select(func.count()).select_from(Order)) == 2

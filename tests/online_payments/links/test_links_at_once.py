@@ -1,8 +1,5 @@
 """Several people, or one who clicks twice, in the same moment: one link, one payment, one refund."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-
 from sqlalchemy import select
 
 from billing_core.errors import BillingError
@@ -17,26 +14,12 @@ from billing_core.online_payments.sandbox.cards import Outcome
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.payments.models import Payment, Refund
 from billing_core.settings import Settings
+from tests.at_once import at_once
 from tests.invoices.company import GRACE, LATER, NOW, a_customer, a_draft, an_invoice
 from tests.online_payments.created_links import deliver, pay_by_hand
 from tests.online_payments.gateways import ScriptedGateway
 from tests.online_payments.linked import LATER as PAID
 from tests.online_payments.linked import linked, paying, tell
-
-
-def at_once(*works):
-    """What each returned, or was told; anything but a refusal fails the test."""
-    together = Barrier(len(works), timeout=30)
-
-    def one(work):
-        together.wait()
-        try:
-            return work()
-        except BillingError as refusal:
-            return refusal
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        return list(pool.map(one, works))
 
 
 def rows(sessions, kind):
