@@ -26,8 +26,8 @@ def find_or_add(
     not reach the wrong one.
     """
     actor.require(Permission.CUSTOMER_WRITE)
-    if found := _known(session, actor, business, email, name):
-        return found
+    if known := _known(session, actor, business, email, name):
+        return known
     # Whoever else wants to add the same customer waits here, and finds it then.
     session.scalars(select(Business.id).where(Business.id == business.id).with_for_update(key_share=True)).one()
     return _known(session, actor, business, email, name) or _add(
@@ -38,20 +38,20 @@ def find_or_add(
 def _known(session: Session, actor: Actor, business: Business, email: str, name: str) -> Customer | None:
     """As it was typed, which the index finds, or else whatever the case."""
     for condition in (Customer.email == email, func.lower(Customer.email) == email.lower()):
-        if found := _with(session, actor, business, condition):
-            return _meant(found, name)
+        if alike := _with(session, actor, business, condition):
+            return _meant(alike, name)
     return None
 
 
 def _with(session: Session, actor: Actor, business: Business, condition: ColumnElement[bool]) -> list[Customer]:
-    wanted = select(Customer).where(condition, Customer.business_id == business.id, visible_to(actor))
-    return list(session.scalars(wanted.order_by(Customer.id).limit(_MOST_ALIKE)))
+    statement = select(Customer).where(condition, Customer.business_id == business.id, visible_to(actor))
+    return list(session.scalars(statement.order_by(Customer.id).limit(_MOST_ALIKE)))
 
 
-def _meant(found: list[Customer], name: str) -> Customer:
-    if len(found) == 1:
-        return found[0]
-    named = [customer for customer in found if customer.name.casefold() == name.casefold()]
+def _meant(alike: list[Customer], name: str) -> Customer:
+    if len(alike) == 1:
+        return alike[0]
+    named = [customer for customer in alike if customer.name.casefold() == name.casefold()]
     if len(named) != 1:
         reason = "belongs to several customers: customer_name must be the name of one of them"
         raise Conflict(f"The e-mail address {reason}", fields={"customer_email": reason})

@@ -16,9 +16,9 @@ def visible_to(actor: Actor, customer_id: SQLColumnExpression[int] = Customer.id
 
 def matching(text: str) -> ColumnElement[bool]:
     """In SQL: the text occurs in the customer's name, ref, e-mail or city, whatever the case."""
-    wanted = text.strip()
+    term = text.strip()
     columns = (Customer.name, Customer.ref, Customer.email, Customer.city)
-    return mentions(wanted, *columns) if wanted else true()
+    return mentions(term, *columns) if term else true()
 
 
 def count(session: Session, actor: Actor) -> int:
@@ -44,10 +44,10 @@ def name_of(session: Session, actor: Actor, customer_id: int) -> str | None:
 def one(session: Session, actor: Actor, customer_id: int) -> Customer:
     """The whole customer, for its page; NotFound where there is none or this actor may not know of it."""
     actor.require(Permission.CUSTOMER_READ)
-    found = session.scalars(select(Customer).where(Customer.id == customer_id, visible_to(actor))).one_or_none()
-    if found is None:
+    customer = session.scalars(select(Customer).where(Customer.id == customer_id, visible_to(actor))).one_or_none()
+    if customer is None:
         raise NotFound(f"There is no customer {customer_id}")
-    return found
+    return customer
 
 
 def for_change(session: Session, actor: Actor, customer_id: int) -> Customer:
@@ -61,22 +61,22 @@ def for_change(session: Session, actor: Actor, customer_id: int) -> Customer:
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
-    found = session.scalars(statement).one_or_none()
-    if found is None:
+    customer = session.scalars(statement).one_or_none()
+    if customer is None:
         raise NotFound(f"There is no customer {customer_id}")
-    return found
+    return customer
 
 
 def id_of(session: Session, actor: Actor, ref_or_id: str) -> int:
     """A customer by its ref, or else by its integer id; NotFound where neither fits."""
-    wanted = ref_or_id.strip()
-    found = session.scalar(select(Customer.id).where(Customer.ref == wanted, visible_to(actor)))
+    name = ref_or_id.strip()
+    customer_id = session.scalar(select(Customer.id).where(Customer.ref == name, visible_to(actor)))
     # Beyond nine digits it cannot be an id, and PostgreSQL would refuse to compare.
-    if found is None and wanted.isascii() and wanted.isdigit() and len(wanted) <= 9:
-        found = session.scalar(select(Customer.id).where(Customer.id == int(wanted), visible_to(actor)))
-    if found is None:
-        raise NotFound(f"There is no customer with the ref or id “{wanted}”")
-    return found
+    if customer_id is None and name.isascii() and name.isdigit() and len(name) <= 9:
+        customer_id = session.scalar(select(Customer.id).where(Customer.id == int(name), visible_to(actor)))
+    if customer_id is None:
+        raise NotFound(f"There is no customer with the ref or id “{name}”")
+    return customer_id
 
 
 def countries(session: Session, actor: Actor) -> list[str]:

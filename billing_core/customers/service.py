@@ -42,11 +42,11 @@ def change(
     The ref is how other systems know the customer and the currency decides what its rates mean: neither changes here.
     """
     actor.require(Permission.CUSTOMER_WRITE)
-    wanted = checked(facts)
+    changes = checked(facts)
     customer = queries.for_change(session, actor, customer_id)
     if customer.version != version:
         raise Conflict("Somebody else has changed this customer meanwhile. Look at it again before you save.")
-    return _save(session, actor, Permission.CUSTOMER_WRITE, customer, wanted, now)
+    return _save(session, actor, Permission.CUSTOMER_WRITE, customer, changes, now)
 
 
 def hold(
@@ -94,27 +94,27 @@ def checked(facts: Mapping[str, str]) -> dict[str, str]:
     unknown = sorted(set(facts) - set(LENGTHS))
     if unknown:
         raise Invalid(f"{unknown[0]} cannot be changed", fields={unknown[0]: "cannot be changed"})
-    wanted = {name: value.strip() for name, value in facts.items()}
+    stripped = {name: value.strip() for name, value in facts.items()}
     problems: dict[str, str] = {}
-    if country := wanted.get("country", ""):
+    if country := stripped.get("country", ""):
         code = country_code(country)
         if code is None:
             problems["country"] = "is not a country that we know, by name or ISO code"
         else:
-            wanted["country"] = code
+            stripped["country"] = code
     problems |= {
         name: f"is longer than {LENGTHS[name]} characters"
-        for name, value in wanted.items()
+        for name, value in stripped.items()
         if len(value) > LENGTHS[name] and name not in problems
     }
-    problems |= {name: "contains a character that no text has" for name, value in wanted.items() if "\x00" in value}
-    if wanted.get("name") == "":
+    problems |= {name: "contains a character that no text has" for name, value in stripped.items() if "\x00" in value}
+    if stripped.get("name") == "":
         problems["name"] = "must not be empty"
-    if wanted.get("language", SOURCE_LANGUAGE) not in languages():
+    if stripped.get("language", SOURCE_LANGUAGE) not in languages():
         problems["language"] = f"is none of {', '.join(languages())}"
-    email = wanted.get("email", "")
+    email = stripped.get("email", "")
     if email and not is_email_address(email):
         problems["email"] = "is not an e-mail address"
     if problems:
         raise Invalid("The customer was not saved", fields=problems)
-    return wanted
+    return stripped

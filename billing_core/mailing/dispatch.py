@@ -27,7 +27,7 @@ from billing_core.outbox.delivery import Adapter, Claimed, Unwanted
 from billing_core.outbox.mail import Attachment, compose
 from billing_core.outbox.models import OutboxMessage
 from billing_core.receivables.pdf import statement_pdf
-from billing_core.receivables.statement import Wanted
+from billing_core.receivables.statement import StatementRequest
 from billing_core.settings import Settings
 from billing_core.text import is_email_address
 
@@ -111,21 +111,23 @@ def _refuse_outdated(session: Session, message: Claimed) -> None:
 
 
 def _invoice(session: Session, address: str, invoice_id: int) -> Attachment:
-    said = document.of_invoice(session, invoice_id, address=address)
-    return _pdf(said.number or "draft", invoice_pdf(said))
+    invoice = document.of_invoice(session, invoice_id, address=address)
+    return _pdf(invoice.number or "draft", invoice_pdf(invoice))
 
 
 def _credit_note(session: Session, _address: str, credit_note_id: int) -> Attachment:
-    said = document.of_credit_note(session, credit_note_id)
-    return _pdf(said.number, credit_note_pdf(said))
+    note = document.of_credit_note(session, credit_note_id)
+    return _pdf(note.number, credit_note_pdf(note))
 
 
-def _statement(session: Session, _address: str, said: dict[str, Any]) -> Attachment:
-    period = Period(date.fromisoformat(said["start"]), date.fromisoformat(said["end"]))
-    known_at = datetime.fromisoformat(said["known_at"])
-    wanted = Wanted(said["customer_id"], said["currency"], period, said["business_id"], known_at)
+def _statement(session: Session, _address: str, stored: dict[str, Any]) -> Attachment:
+    period = Period(date.fromisoformat(stored["start"]), date.fromisoformat(stored["end"]))
+    known_at = datetime.fromisoformat(stored["known_at"])
+    request = StatementRequest(stored["customer_id"], stored["currency"], period, stored["business_id"], known_at)
     # Whoever put the mail in may see the statement: that was asked then.
-    return _pdf(f"statement-{said['currency']}-{said['start']}-{said['end']}", statement_pdf(session, SYSTEM, wanted))
+    return _pdf(
+        f"statement-{stored['currency']}-{stored['start']}-{stored['end']}", statement_pdf(session, SYSTEM, request)
+    )
 
 
 def _pdf(name: str, content: bytes) -> Attachment:

@@ -23,7 +23,7 @@ from billing_core.mailing.models import MailKind
 from billing_core.outbox import queries as outbox_queries
 from billing_core.outbox import service as outbox
 from billing_core.receivables import statement
-from billing_core.receivables.statement import Wanted
+from billing_core.receivables.statement import StatementRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Prepared:
 def prepare_credit_note(session: Session, actor: Actor, credit_note_id: int) -> Prepared:
     """The mail with a credit note; nothing is changed."""
     actor.require(Permission.INVOICE_SEND)
-    note, said = _credit_note(session, actor, credit_note_id)
-    wording = letters.wordings(session, [note.business_id]).of(note.business_id, MailKind.CREDIT_NOTE, said.language)
-    values = letters.credit_note_values(said)
-    return Prepared(said.customer.email, letters.letter(wording, values, said.language))
+    note, facts = _credit_note(session, actor, credit_note_id)
+    wording = letters.wordings(session, [note.business_id]).of(note.business_id, MailKind.CREDIT_NOTE, facts.language)
+    values = letters.credit_note_values(facts)
+    return Prepared(facts.customer.email, letters.letter(wording, values, facts.language))
 
 
 def send_credit_note(
@@ -56,15 +56,15 @@ def send_credit_note(
 ) -> int:
     """Mail a credit note with its PDF to the address of its invoice, or to another one; the id of the message."""
     prepared = prepare_credit_note(session, actor, credit_note_id)
-    note, said = _credit_note(session, actor, credit_note_id, locked=True)
+    note, facts = _credit_note(session, actor, credit_note_id, locked=True)
     before = outbox_queries.earlier(session, "credit_note", [note.id], [MailKind.CREDIT_NOTE]).get(note.id)
     message = mails.mail(
         MailKind.CREDIT_NOTE,
         subject=("credit_note", note.id),
         to=mails.address(prepared.to if to is None else to),
         customer_id=note.customer_id,
-        letter=_changed(prepared.letter, letters.credit_note_values(said), subject, body),
-        sender=said.issuer,
+        letter=_changed(prepared.letter, letters.credit_note_values(facts), subject, body),
+        sender=facts.issuer,
         attachments=[["credit_note_pdf", note.id]],
         name=mails.key(before, note.public_id),
     )
@@ -73,20 +73,20 @@ def send_credit_note(
     return outbox.put(session, actor, message, now=now, not_before=now + delay)
 
 
-def prepare_statement(session: Session, actor: Actor, wanted: Wanted) -> Prepared:
+def prepare_statement(session: Session, actor: Actor, request: StatementRequest) -> Prepared:
     """The mail with a customer's statement of account; nothing is changed."""
     actor.require(Permission.INVOICE_SEND)
-    customer = customers.one(session, actor, wanted.customer_id)
-    business_id = wanted.business_id or customer.business_id
+    customer = customers.one(session, actor, request.customer_id)
+    business_id = request.business_id or customer.business_id
     wording = letters.wordings(session, [business_id]).of(business_id, MailKind.STATEMENT, customer.language)
-    values = _statement_values(session, actor, wanted)
+    values = _statement_values(session, actor, request)
     return Prepared(customer.email, letters.letter(wording, values, customer.language))
 
 
 def send_statement(
     session: Session,
     actor: Actor,
-    wanted: Wanted,
+    request: StatementRequest,
     *,
     now: datetime,
     to: str | None = None,
@@ -95,12 +95,12 @@ def send_statement(
     delay: timedelta = timedelta(0),
 ) -> int:
     """Mail a customer's statement with its PDF, as it is known now, whatever is recorded until it leaves."""
-    known = replace(wanted, known_at=wanted.known_at or now)
-    prepared = prepare_statement(session, actor, known)
-    customer = customers.for_change(session, actor, wanted.customer_id)
-    business = businesses.one(session, known.business_id or customer.business_id)
+    frozen = replace(request, known_at=request.known_at or now)
+    prepared = prepare_statement(session, actor, frozen)
+    customer = customers.for_change(session, actor, request.customer_id)
+    business = businesses.one(session, frozen.business_id or customer.business_id)
     before = outbox_queries.earlier(session, "customer", [customer.id], [MailKind.STATEMENT]).get(customer.id)
-    values = _statement_values(session, actor, known)
+    values = _statement_values(session, actor, frozen)
     message = mails.mail(
         MailKind.STATEMENT,
         subject=("customer", customer.id),
@@ -108,7 +108,7 @@ def send_statement(
         customer_id=customer.id,
         letter=_changed(prepared.letter, values, subject, body),
         sender=issuers.of_business(business),
-        attachments=[["statement_pdf", _plain(known)]],
+        attachments=[["statement_pdf", _stored(frozen)]],
         name=mails.key(before, customer.public_id),
     )
     trace = audit.Trace(("customer", customer.id), customer.name, after={"statement_mailed_to": message.recipient})
@@ -126,12 +126,12 @@ def _credit_note(
     return note, document.of_credit_note(session, credit_note_id)
 
 
-def _statement_values(session: Session, actor: Actor, wanted: Wanted) -> dict[str, Any]:
-    customer = customers.one(session, actor, wanted.customer_id)
-    business = businesses.one(session, wanted.business_id or customer.business_id)
-    closing = statement.closing(session, actor, wanted)
+def _statement_values(session: Session, actor: Actor, request: StatementRequest) -> dict[str, Any]:
+    customer = customers.one(session, actor, request.customer_id)
+    business = businesses.one(session, request.business_id or customer.business_id)
+    closing = statement.closing(session, actor, request)
     return letters.statement_values(
-        customer.name, business.name, wanted.period, closing, wanted.currency, customer.language
+        customer.name, business.name, request.period, closing, request.currency, customer.language
     )
 
 
@@ -143,12 +143,12 @@ def _changed(letter: Letter, values: dict[str, Any], subject: str | None, body: 
     return letters.changed_letter(wording, values, letter.language)
 
 
-def _plain(wanted: Wanted) -> dict[str, Any]:
+def _stored(request: StatementRequest) -> dict[str, Any]:
     return {
-        "customer_id": wanted.customer_id,
-        "currency": wanted.currency,
-        "start": wanted.period.start.isoformat(),
-        "end": wanted.period.end.isoformat(),
-        "business_id": wanted.business_id,
-        "known_at": wanted.known_at.isoformat() if wanted.known_at else None,
+        "customer_id": request.customer_id,
+        "currency": request.currency,
+        "start": request.period.start.isoformat(),
+        "end": request.period.end.isoformat(),
+        "business_id": request.business_id,
+        "known_at": request.known_at.isoformat() if request.known_at else None,
     }

@@ -128,8 +128,8 @@ def statement_values(
 
 def letter(wording: Wording, values: Mapping[str, Any], language: str) -> Letter:
     """The wording, ``texts.checked``, filled in."""
-    said = Wording(texts.fill(wording.subject, values, field="subject"), texts.fill(wording.body, values))
-    return _letter(said, values, language)
+    filled = Wording(texts.fill(wording.subject, values, field="subject"), texts.fill(wording.body, values))
+    return _letter(filled, values, language)
 
 
 def changed_letter(changed: Wording, values: Mapping[str, Any], language: str) -> Letter:
@@ -137,11 +137,11 @@ def changed_letter(changed: Wording, values: Mapping[str, Any], language: str) -
     return _letter(texts.fill_changed(changed, values), values, language)
 
 
-def _letter(said: Wording, values: Mapping[str, Any], language: str) -> Letter:
+def _letter(filled: Wording, values: Mapping[str, Any], language: str) -> Letter:
     known = nearest(language)
     links = [str(values[name]) for name in ("link", "pay_link") if values.get(name)]
-    html = _html(known, said.subject, said.body, links)
-    return Letter(known, said.subject, said.body + "\n", html)
+    html = _html(known, filled.subject, filled.body, links)
+    return Letter(known, filled.subject, filled.body + "\n", html)
 
 
 def _html(language: str, subject: str, text: str, links: Collection[str]) -> str:

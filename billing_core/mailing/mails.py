@@ -16,12 +16,14 @@ MAIL: Final = "mail"
 
 def address(text: str) -> str:
     """The e-mail address to send to; Invalid where it is none."""
-    kept = text.strip()
-    if not kept:
+    recipient = text.strip()
+    if not recipient:
         raise Invalid("There is no e-mail address to send to", fields={"to": "is needed"})
-    if not is_email_address(kept):
-        raise Invalid(f"“{kept}” is not an e-mail address", fields={"to": "is not an address such as ana@example.com"})
-    return kept
+    if not is_email_address(recipient):
+        raise Invalid(
+            f"“{recipient}” is not an e-mail address", fields={"to": "is not an address such as ana@example.com"}
+        )
+    return recipient
 
 
 def mail(

@@ -67,14 +67,14 @@ def kind_on(due_on: date, today: date) -> MailKind:
 
 def by_schedule(
     session: Session,
-    one: Schedule,
-    *wanted: ColumnElement[bool],
+    business_schedule: Schedule,
+    *conditions: ColumnElement[bool],
     today: date,
     limit: int,
 ) -> list[PlannedReminder]:
     """What a business's schedule wants today of the invoices that fulfil the conditions, the longest due first."""
-    behind = reminder_schedules.behind(one.business_id, one.steps, today)
-    return _planned(session, _candidates(session, (*behind, *wanted), one, today, limit), today)
+    behind = reminder_schedules.behind(business_schedule.business_id, business_schedule.steps, today)
+    return _planned(session, _candidates(session, (*behind, *conditions), business_schedule, today, limit), today)
 
 
 def of_invoices_now(
@@ -85,7 +85,10 @@ def of_invoices_now(
     before = outbox_queries.earlier(session, "invoice", ids, REMINDERS)
     chosen = Invoice.id.in_(ids)
     holds = {invoice.id: held for invoice, held in _with_holds(session, [chosen], today, len(ids))}
-    steps = {one.business_id: one.steps for one in reminder_schedules.in_force(session)}
+    steps = {
+        business_schedule.business_id: business_schedule.steps
+        for business_schedule in reminder_schedules.in_force(session)
+    }
     taken = handled(session, ids)
     plans = []
     for invoice, written in zip(invoices, _letters(session, invoices, today), strict=True):
@@ -106,13 +109,13 @@ def free(today: date) -> tuple[ColumnElement[bool], ...]:
 
 
 def _candidates(
-    session: Session, wanted: Collection[ColumnElement[bool]], one: Schedule, today: date, limit: int
+    session: Session, conditions: Collection[ColumnElement[bool]], business_schedule: Schedule, today: date, limit: int
 ) -> list[_Candidate]:
-    found = _with_holds(session, wanted, today, limit)
-    taken = handled(session, [invoice.id for invoice, _ in found])
+    invoices = _with_holds(session, conditions, today, limit)
+    taken = handled(session, [invoice.id for invoice, _ in invoices])
     candidates = []
-    for invoice, held in found:
-        unsent = _unsent(one.steps, invoice, taken, today)
+    for invoice, held in invoices:
+        unsent = _unsent(business_schedule.steps, invoice, taken, today)
         # Another process may have sent it since the first of the two queries.
         if unsent:
             candidates.append(_Candidate(invoice, held, unsent))
@@ -128,23 +131,23 @@ def _unsent(
 
 
 def _with_holds(
-    session: Session, wanted: Collection[ColumnElement[bool]], today: date, limit: int
+    session: Session, conditions: Collection[ColumnElement[bool]], today: date, limit: int
 ) -> list[tuple[InvoiceView, str]]:
     holds = (Customer.held_until, Customer.hold_reason)
     statement = (
         select(*queries.COLUMNS, *(column.label(f"customer_{column.key}") for column in holds))
         .join(Customer, Customer.id == Invoice.customer_id)
-        .where(*wanted)
+        .where(*conditions)
         .order_by(Invoice.due_on, Invoice.id)
         .limit(limit)
     )
-    found = []
+    invoices = []
     for *facts, customer_held_until, customer_hold_reason in session.execute(statement):
         invoice = InvoiceView(*facts)
         held = _held("the invoice", invoice.held_until, invoice.hold_reason, today)
         held = held or _held("the customer", customer_held_until, customer_hold_reason, today)
-        found.append((invoice, held))
-    return found
+        invoices.append((invoice, held))
+    return invoices
 
 
 def _held(what: str, until: date | None, reason: str, today: date) -> str:
@@ -153,19 +156,19 @@ def _held(what: str, until: date | None, reason: str, today: date) -> str:
 
 def handled(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[int]]:
     """The steps of these invoices that had their turn."""
-    found: dict[int, list[int]] = {}
+    steps: dict[int, list[int]] = {}
     for start in range(0, len(invoice_ids), 500):
         some = Reminder.invoice_id.in_(invoice_ids[start : start + 500])
         for invoice_id, step in session.execute(select(Reminder.invoice_id, Reminder.days_after_due).where(some)):
-            found.setdefault(invoice_id, []).append(step)
-    return found
+            steps.setdefault(invoice_id, []).append(step)
+    return steps
 
 
 def _planned(session: Session, candidates: Sequence[_Candidate], today: date) -> list[PlannedReminder]:
     zone = default_business(session).time_zone
     plans = []
     for candidate, written in zip(
-        candidates, _letters(session, [one.invoice for one in candidates], today), strict=True
+        candidates, _letters(session, [due.invoice for due in candidates], today), strict=True
     ):
         invoice, steps = candidate.invoice, candidate.unsent
         sent_on = day_in(zone, invoice.sent_at) if invoice.sent_at else invoice.issued_on

@@ -29,10 +29,10 @@ class Schedule:
 def of_business(session: Session, actor: Actor, business_id: int) -> Schedule:
     """A business's schedule, the usual one until somebody has changed it; NotFound."""
     actor.require(Permission.INVOICE_READ)
-    found = _schedules(session, Business.id == business_id)
-    if not found:
+    schedules = _schedules(session, Business.id == business_id)
+    if not schedules:
         raise NotFound(f"There is no business {business_id}")
-    return found[0]
+    return schedules[0]
 
 
 def in_force(session: Session) -> list[Schedule]:
@@ -43,8 +43,8 @@ def in_force(session: Session) -> list[Schedule]:
 def missed(session: Session, actor: Actor, business_id: int, *, steps: Sequence[int], today: date) -> int:
     """Of how many open invoices a step of this schedule has passed without a reminder: ``change`` asks about them."""
     actor.require(Permission.REMINDER_WRITE)
-    wanted = behind(business_id, schedule.checked(steps), today - timedelta(days=1))
-    return session.scalar(select(func.count()).select_from(Invoice).where(*wanted)) or 0
+    passed = behind(business_id, schedule.checked(steps), today - timedelta(days=1))
+    return session.scalar(select(func.count()).select_from(Invoice).where(*passed)) or 0
 
 
 def change(
@@ -61,7 +61,7 @@ def change(
     """Remind like this from today on, or no longer. Steps that have passed already are skipped, unless
     ``send_missed``: then each of those invoices gets the latest of them."""
     actor.require(Permission.REMINDER_WRITE)
-    kept = schedule.checked(steps)
+    checked = schedule.checked(steps)
     # Locked for other changes of it only: invoices of it are sent meanwhile.
     locked = select(Business).where(Business.id == business_id).with_for_update(key_share=True)
     business = session.scalars(locked).one_or_none()
@@ -70,21 +70,23 @@ def change(
     (before,) = _schedules(session, Business.id == business_id)
     stored = {row.days_after_due: row for row in session.scalars(_steps_of(business_id))}
     for step, row in stored.items():
-        if step not in kept:
+        if step not in checked:
             session.delete(row)
-    session.add_all(ReminderStep(business_id=business_id, days_after_due=step) for step in kept if step not in stored)
+    session.add_all(
+        ReminderStep(business_id=business_id, days_after_due=step) for step in checked if step not in stored
+    )
     if business.reminds != reminds:
         business.reminds = reminds
     session.flush()
     if reminds and not send_missed:
-        _skip_missed(session, business_id, kept, now=now, today=today)
+        _skip_missed(session, business_id, checked, now=now, today=today)
     was, became = audit.changed(
-        {"reminds": before.reminds, "steps": list(before.steps)}, {"reminds": reminds, "steps": list(kept)}
+        {"reminds": before.reminds, "steps": list(before.steps)}, {"reminds": reminds, "steps": list(checked)}
     )
     if became:
         subject, action = ("business", business_id), "reminders.change"
         audit.record(session, actor, action, subject, label=business.name, before=was, after=became, now=now)
-    return Schedule(business_id, reminds, kept)
+    return Schedule(business_id, reminds, checked)
 
 
 def behind(business_id: int, steps: Sequence[int], today: date) -> tuple[ColumnElement[bool], ...]:
@@ -130,12 +132,12 @@ def _schedules(session: Session, which: ColumnElement[bool]) -> list[Schedule]:
         .where(which)
         .order_by(Business.id, ReminderStep.days_after_due)
     )
-    found: dict[int, tuple[bool, list[int]]] = {}
+    by_business: dict[int, tuple[bool, list[int]]] = {}
     for business_id, reminds, step in session.execute(statement):
-        steps = found.setdefault(business_id, (reminds, []))[1]
+        steps = by_business.setdefault(business_id, (reminds, []))[1]
         if step is not None:
             steps.append(step)
     return [
         Schedule(business_id, reminds, tuple(steps) or schedule.DEFAULT_STEPS)
-        for business_id, (reminds, steps) in found.items()
+        for business_id, (reminds, steps) in by_business.items()
     ]

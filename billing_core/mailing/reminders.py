@@ -39,10 +39,10 @@ def run(session: Session, actor: Actor, *, now: datetime, today: date, limit: in
     invoices something was done. Call it until that is 0; called again, or by two at once, nobody is reminded twice."""
     actor.require(Permission.REMINDER_WRITE)
     handled = 0
-    for one in reminder_schedules.in_force(session):
+    for business_schedule in reminder_schedules.in_force(session):
         if handled < limit:
             free = reminder_planning.free(today)
-            plans = reminder_planning.by_schedule(session, one, *free, today=today, limit=limit - handled)
+            plans = reminder_planning.by_schedule(session, business_schedule, *free, today=today, limit=limit - handled)
             handled += _carry_out(session, actor, [plan for plan in plans if not plan.reason], now=now)
     return handled
 

@@ -88,8 +88,8 @@ def send_invoice(
     """
     actor.require(Permission.INVOICE_SEND)
     queries.for_change(session, actor, invoice_id)
-    found = views(session, actor, [invoice_id])
-    (plan,) = _planned(session, found, today, to=to)
+    (invoice,) = views(session, actor, [invoice_id])
+    (plan,) = _planned(session, [invoice], today, to=to)
     if plan.reason:
         raise _refusal(plan)
     own = None
@@ -97,8 +97,8 @@ def send_invoice(
         shown = Wording(plan.letter.subject, plan.letter.text)
         own = replace(shown, **{k: v for k, v in (("subject", subject), ("body", body)) if v is not None})
         # Before anything is done: is there a place in it that no value fits?
-        sender = letters.senders(session, found)[invoice_id]
-        letters.changed_letter(own, letters.invoice_values(found[0], sender, today=today), plan.language)
+        sender = letters.senders(session, [invoice])[invoice_id]
+        letters.changed_letter(own, letters.invoice_values(invoice, sender, today=today), plan.language)
     return _send(session, actor, [plan], own, now=now, today=today, delay=delay)[0]
 
 
@@ -132,23 +132,23 @@ def views(session: Session, actor: Actor, invoice_ids: Sequence[int]) -> list[In
     """These invoices in the order given; NotFound where one does not exist for this actor."""
     if len(invoice_ids) > MOST_AT_ONCE:
         raise Invalid(f"Choose at most {MOST_AT_ONCE:,} invoices at once; these are {len(invoice_ids):,}")
-    found: dict[int, InvoiceView] = {}
+    by_id: dict[int, InvoiceView] = {}
     for start in range(0, len(invoice_ids), 500):
         some = Invoice.id.in_(invoice_ids[start : start + 500])
         rows = session.execute(select(*queries.COLUMNS).where(some, visible_to(actor, Invoice.customer_id)))
-        found |= {row.id: InvoiceView(*row) for row in rows}
-    if missing := [invoice_id for invoice_id in invoice_ids if invoice_id not in found]:
+        by_id |= {row.id: InvoiceView(*row) for row in rows}
+    if missing := [invoice_id for invoice_id in invoice_ids if invoice_id not in by_id]:
         raise NotFound(f"There is no invoice {missing[0]}")
-    return [found[invoice_id] for invoice_id in dict.fromkeys(invoice_ids)]
+    return [by_id[invoice_id] for invoice_id in dict.fromkeys(invoice_ids)]
 
 
-def _planned(session: Session, found: Sequence[InvoiceView], today: date, *, to: str | None = None) -> list[Planned]:
-    ids = [invoice.id for invoice in found]
+def _planned(session: Session, chosen: Sequence[InvoiceView], today: date, *, to: str | None = None) -> list[Planned]:
+    ids = [invoice.id for invoice in chosen]
     known = outbox_queries.earlier(session, "invoice", ids, [MailKind.INVOICE])
-    senders = letters.senders(session, found)
-    wordings = letters.wordings(session, [invoice.business_id for invoice in found])
+    senders = letters.senders(session, chosen)
+    wordings = letters.wordings(session, [invoice.business_id for invoice in chosen])
     plans = []
-    for invoice in found:
+    for invoice in chosen:
         kind, language = MailKind.INVOICE, nearest(invoice.language)
         values = letters.invoice_values(invoice, senders[invoice.id], today=today)
         before = known.get(invoice.id, Earlier())
@@ -208,11 +208,11 @@ def _send(
     ids = [plan.invoice_id for plan in plans]
     # Read before the mails are put in, for the keys.
     known = outbox_queries.earlier(session, "invoice", ids, [MailKind.INVOICE])
-    found = views(session, actor, ids)
-    senders = letters.senders(session, found)
-    wordings = letters.wordings(session, [invoice.business_id for invoice in found])
+    sent = views(session, actor, ids)
+    senders = letters.senders(session, sent)
+    wordings = letters.wordings(session, [invoice.business_id for invoice in sent])
     messages, traces = [], []
-    for plan, invoice in zip(plans, found, strict=True):
+    for plan, invoice in zip(plans, sent, strict=True):
         values = letters.invoice_values(invoice, senders[invoice.id], today=today)
         if own is None:
             letter = letters.letter(wordings.of(invoice.business_id, plan.kind, plan.language), values, plan.language)

@@ -96,7 +96,7 @@ def fill_changed(changed: Wording, values: Mapping[str, Any]) -> Wording:
     What a value itself has brought in (a customer may be called ``{% x``) stays as it is. Invalid names every field
     at fault, and a place that no value fits.
     """
-    kept, reasons = _limited(changed)
+    tidied, reasons = _limited(changed)
     brought = [value for value in values.values() if isinstance(value, str)]
 
     def filled(field: str, text: str) -> str:
@@ -109,7 +109,7 @@ def fill_changed(changed: Wording, values: Mapping[str, Any]) -> Wording:
 
         return _tidy(_PLACE.sub(value_at, text), field)
 
-    done = Wording(filled("subject", kept.subject), filled("body", kept.body))
+    done = Wording(filled("subject", tidied.subject), filled("body", tidied.body))
     if reasons:
         raise Invalid("The text cannot be used as it is", fields=reasons)
     return done
@@ -117,29 +117,29 @@ def fill_changed(changed: Wording, values: Mapping[str, Any]) -> Wording:
 
 def checked(kind: MailKind, wording: Wording) -> Wording:
     """The wording as it is kept. Invalid names every field at fault and what in it is unknown or not allowed."""
-    kept, reasons = _limited(wording)
-    for field, text in (("subject", kept.subject), ("body", kept.body)):
+    tidied, reasons = _limited(wording)
+    for field, text in (("subject", tidied.subject), ("body", tidied.body)):
         if field not in reasons and (problem := _problem(text, VARIABLES[kind])):
             reasons[field] = problem
     if reasons:
         raise Invalid("The text cannot be used as it is", fields=reasons)
-    return kept
+    return tidied
 
 
 def _limited(wording: Wording) -> tuple[Wording, dict[str, str]]:
     """The wording as it is kept, and what is wrong with it as a text, by field."""
     reasons: dict[str, str] = {}
-    kept = Wording(wording.subject.strip(), wording.body.replace("\r\n", "\n").strip() + "\n")
-    for field, text in (("subject", kept.subject), ("body", kept.body)):
+    tidied = Wording(wording.subject.strip(), wording.body.replace("\r\n", "\n").strip() + "\n")
+    for field, text in (("subject", tidied.subject), ("body", tidied.body)):
         if not text.strip():
             reasons[field] = "is needed"
         elif len(text) > LONGEST[field]:
             reasons[field] = f"may have at most {LONGEST[field]:,} characters, and has {len(text):,}"
-        elif found := control_character(text):
-            reasons[field] = f"has a character in it that cannot be kept ({found})"
+        elif character := control_character(text):
+            reasons[field] = f"has a character in it that cannot be kept ({character})"
         elif field == "subject" and "\n" in text:
             reasons[field] = "is one line"
-    return kept, reasons
+    return tidied, reasons
 
 
 def _tidy(text: str, field: str) -> str:

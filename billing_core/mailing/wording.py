@@ -74,20 +74,20 @@ def change(
 
     Conflict where somebody has changed it in between; Invalid as in ``preview``.
     """
-    kept = texts.checked(kind, wording)
-    preview(session, actor, business_id, kind, language, kept)
+    checked = texts.checked(kind, wording)
+    preview(session, actor, business_id, kind, language, checked)
     own = _own(session, business_id, kind, _known(language), locked=True)
     if (own.version if own else None) != drawn_from:
         raise Conflict("Somebody has changed this text in the meantime. Look at it again before you change it.")
     before = Wording(own.subject, own.body) if own else default_texts.of(kind, language)
-    if kept == before:
+    if checked == before:
         return
     if own is None:
-        session.add(MailText(business_id=business_id, kind=kind, language=_known(language), **asdict(kept)))
+        session.add(MailText(business_id=business_id, kind=kind, language=_known(language), **asdict(checked)))
     else:
-        own.subject, own.body = kept.subject, kept.body
+        own.subject, own.body = checked.subject, checked.body
     session.flush()
-    _record(session, actor, business_id, kind, language, before, kept, now)
+    _record(session, actor, business_id, kind, language, before, checked, now)
 
 
 def restore(session: Session, actor: Actor, business_id: int, kind: MailKind, language: str, *, now: datetime) -> None:
@@ -134,10 +134,10 @@ def sample(business: Business, kind: MailKind, language: str) -> dict[str, Any]:
 
 
 def _own(session: Session, business_id: int, kind: MailKind, language: str, *, locked: bool = False) -> MailText | None:
-    wanted = select(MailText).where(
+    statement = select(MailText).where(
         MailText.business_id == business_id, MailText.kind == kind, MailText.language == language
     )
-    return session.scalars(wanted.with_for_update() if locked else wanted).one_or_none()
+    return session.scalars(statement.with_for_update() if locked else statement).one_or_none()
 
 
 def _known(language: str) -> str:

@@ -14,7 +14,7 @@ from billing_core.ledger.models import EntryKind
 from billing_core.money import Money
 from billing_core.receivables import ageing, statement
 from billing_core.receivables.pdf import statement_pdf
-from billing_core.receivables.statement import StatementRow, Wanted
+from billing_core.receivables.statement import StatementRequest, StatementRow
 from billing_core.reports.exports import rows
 from billing_core.reports.exports.formats import MEDIA_TYPES, Download, Format, csv_list
 
@@ -37,19 +37,19 @@ def what(row: StatementRow) -> str:
     return f"{word} {'cancelled' if row.kind is EntryKind.INVOICE else 'undone'}" if row.undone else word
 
 
-def statement_as_csv(session: Session, actor: Actor, wanted: Wanted, *, for_excel: bool = False) -> Download:
+def statement_as_csv(session: Session, actor: Actor, request: StatementRequest, *, for_excel: bool = False) -> Download:
     """The statement from its opening to its closing balance, however many rows lie between."""
     actor.require(Permission.EXPORT)
-    customer = customers.one(session, actor, wanted.customer_id)
-    lines = _statement_rows(session, actor, wanted)
-    return csv_list(f"{_name(customer, wanted)}.csv", STATEMENT_COLUMNS, lines, for_excel=for_excel)
+    customer = customers.one(session, actor, request.customer_id)
+    lines = _statement_rows(session, actor, request)
+    return csv_list(f"{_name(customer, request)}.csv", STATEMENT_COLUMNS, lines, for_excel=for_excel)
 
 
-def statement_as_pdf(session: Session, actor: Actor, wanted: Wanted) -> Download:
+def statement_as_pdf(session: Session, actor: Actor, request: StatementRequest) -> Download:
     """The statement as the letter that the customer gets."""
-    customer = customers.one(session, actor, wanted.customer_id)
-    content = statement_pdf(session, actor, wanted)
-    return Download(f"{_name(customer, wanted)}.pdf", MEDIA_TYPES[Format.PDF], iter((content,)))
+    customer = customers.one(session, actor, request.customer_id)
+    content = statement_pdf(session, actor, request)
+    return Download(f"{_name(customer, request)}.pdf", MEDIA_TYPES[Format.PDF], iter((content,)))
 
 
 def ageing_as_csv(
@@ -60,20 +60,20 @@ def ageing_as_csv(
     return csv_list("ageing.csv", AGEING_COLUMNS, _ageing_rows(session, actor, asked, order_by), for_excel=for_excel)
 
 
-def _name(customer: Customer, wanted: Wanted) -> str:
-    return f"statement-{customer.ref}-{wanted.currency}-{wanted.period.end}"
+def _name(customer: Customer, request: StatementRequest) -> str:
+    return f"statement-{customer.ref}-{request.currency}-{request.period.end}"
 
 
-def _statement_rows(session: Session, actor: Actor, wanted: Wanted) -> Iterator[Sequence[Any]]:
-    code, period = wanted.currency, wanted.period
-    yield _bare(period.start, "Opening balance", code, statement.opening(session, actor, wanted))
-    for row in statement.each(session, actor, wanted):
+def _statement_rows(session: Session, actor: Actor, request: StatementRequest) -> Iterator[Sequence[Any]]:
+    code, period = request.currency, request.period
+    yield _bare(period.start, "Opening balance", code, statement.opening(session, actor, request))
+    for row in statement.each(session, actor, request):
         # Numbers, not text: a text that begins with a minus would be kept from being computed with.
         amount, balance = Money(abs(row.amount_minor), code).amount, Money(row.balance_minor, code).amount
         charge, credit = (amount, None) if row.amount_minor >= 0 else (None, amount)
         facts = (row.on, what(row), row.document, row.reference, row.due_on, code)
         yield (*facts, charge, credit, balance)
-    yield _bare(period.end, "Closing balance", code, statement.closing(session, actor, wanted))
+    yield _bare(period.end, "Closing balance", code, statement.closing(session, actor, request))
 
 
 def _bare(day: date, words: str, code: str, minor: int) -> Sequence[Any]:

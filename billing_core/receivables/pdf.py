@@ -19,7 +19,7 @@ from billing_core.languages.formats import Writing, gettext_noop, writing
 from billing_core.ledger.models import EntryKind
 from billing_core.payments.models import PaymentMethod
 from billing_core.receivables.ageing import BUCKETS, Bucket
-from billing_core.receivables.statement import Statement, StatementRow, Wanted, statement
+from billing_core.receivables.statement import Statement, StatementRequest, StatementRow, statement
 
 _WORDS = {
     EntryKind.INVOICE: gettext_noop("Invoice"),
@@ -33,12 +33,12 @@ _WORDS = {
 _OTHER = gettext_noop("Correction")
 
 
-def statement_pdf(session: Session, actor: Actor, wanted: Wanted) -> bytes:
+def statement_pdf(session: Session, actor: Actor, request: StatementRequest) -> bytes:
     """The whole file, in the customer's language; NotFound where this actor may not know of the customer."""
-    found = statement(session, actor, wanted)
-    customer = customers.one(session, actor, wanted.customer_id)
+    account = statement(session, actor, request)
+    customer = customers.one(session, actor, request.customer_id)
     recipient = Recipient(customer.name, postal_address(customer), customer.email, customer.tax_id)
-    business_id = wanted.business_id or customer.business_id
+    business_id = request.business_id or customer.business_id
     issuer = issuers.of_business(businesses.one(session, business_id))
     words = writing(customer.language)
     name = words.gettext("Statement of account")
@@ -47,17 +47,17 @@ def statement_pdf(session: Session, actor: Actor, wanted: Wanted) -> bytes:
         issuers.with_logo(session, issuer, business_id),
         running=f"{name} · {customer.name}",
         mark=None,
-        made_at=datetime.combine(wanted.period.end, time(), UTC),
+        made_at=datetime.combine(request.period.end, time(), UTC),
     )
-    letter.set_title(f"{name}, {customer.name}, {wanted.currency}")
-    letter.letterhead(recipient, _facts(found, recipient, words), name)
-    _table(letter, found, words)
-    _below(letter, found, words)
+    letter.set_title(f"{name}, {customer.name}, {request.currency}")
+    letter.letterhead(recipient, _facts(account, recipient, words), name)
+    _table(letter, account, words)
+    _below(letter, account, words)
     return letter.finished()
 
 
-def _facts(found: Statement, customer: Recipient, words: Writing) -> list[tuple[str, str]]:
-    period = found.wanted.period
+def _facts(account: Statement, customer: Recipient, words: Writing) -> list[tuple[str, str]]:
+    period = account.request.period
     facts = [
         (words.gettext("Period"), f"{words.day(period.start)} – {words.day(period.end)}"),
         (words.gettext("Your tax ID"), customer.tax_id),
@@ -65,9 +65,9 @@ def _facts(found: Statement, customer: Recipient, words: Writing) -> list[tuple[
     return [(label, value) for label, value in facts if value]
 
 
-def _table(letter: Letter, found: Statement, words: Writing) -> None:
-    currency = found.wanted.currency
-    rows = list(_rows(found, words))
+def _table(letter: Letter, account: Statement, words: Writing) -> None:
+    currency = account.request.currency
+    rows = list(_rows(account, words))
     on, _, due_on, charges, credited, balance = zip(*rows, strict=True)
     letter.rows(
         [
@@ -83,13 +83,13 @@ def _table(letter: Letter, found: Statement, words: Writing) -> None:
     letter.set_y(letter.get_y() + 4)
 
 
-def _rows(found: Statement, words: Writing) -> Iterator[tuple[str, str, str, str, str, str]]:
-    currency = found.wanted.currency
-    opening = words.amount(found.opening_minor, currency)
-    yield words.day(found.wanted.period.start), words.gettext("Opening balance"), "", "", "", opening
-    if not found.rows:
+def _rows(account: Statement, words: Writing) -> Iterator[tuple[str, str, str, str, str, str]]:
+    currency = account.request.currency
+    opening = words.amount(account.opening_minor, currency)
+    yield words.day(account.request.period.start), words.gettext("Opening balance"), "", "", "", opening
+    if not account.rows:
         yield "", words.gettext("Nothing was charged or paid in this period."), "", "", "", ""
-    for row in found.rows:
+    for row in account.rows:
         yield (
             words.day(row.on),
             _what(row, words),
@@ -110,28 +110,28 @@ def _what(row: StatementRow, words: Writing) -> str:
     return " · ".join(part for part in (f"{what} {row.document}".strip(), reference) if part)
 
 
-def _below(letter: Letter, found: Statement, words: Writing) -> None:
-    currency, left = found.wanted.currency, letter.w / 2 + 5
-    if found.complete:
+def _below(letter: Letter, account: Statement, words: Writing) -> None:
+    currency, left = account.request.currency, letter.w / 2 + 5
+    if account.complete:
         sums = [
-            Sum(words.gettext("Opening balance"), words.amount(found.opening_minor, currency)),
-            Sum(words.pgettext("statement", "Charged"), words.amount(found.charged_minor, currency)),
-            Sum(words.pgettext("statement", "Credited"), words.amount(-found.settled_minor, currency)),
+            Sum(words.gettext("Opening balance"), words.amount(account.opening_minor, currency)),
+            Sum(words.pgettext("statement", "Charged"), words.amount(account.charged_minor, currency)),
+            Sum(words.pgettext("statement", "Credited"), words.amount(-account.settled_minor, currency)),
         ]
     else:
-        count = words.quantity(Decimal(len(found.rows)))
+        count = words.quantity(Decimal(len(account.rows)))
         only = words.gettext("Only the first {count} entries are listed; the balances count all of them.")
         letter.block(words.gettext("Notes"), only.format(count=count))
         sums = []
-    closing = words.money(found.closing_minor, currency)
+    closing = words.money(account.closing_minor, currency)
     letter.sums([*sums, Sum(words.gettext("Closing balance"), closing, strong=True)], left=left)
-    label = words.gettext("Amount due") if found.closing_minor >= 0 else words.gettext("In your favour")
-    letter.box(label, words.money(abs(found.closing_minor), currency), left=left)
-    if any(found.aged):
+    label = words.gettext("Amount due") if account.closing_minor >= 0 else words.gettext("In your favour")
+    letter.box(label, words.money(abs(account.closing_minor), currency), left=left)
+    if any(account.aged):
         letter.set_y(letter.get_y() + 3)
-        aged = zip(BUCKETS, found.aged, strict=True)
+        aged = zip(BUCKETS, account.aged, strict=True)
         letter.strip([(_bucket(bucket, words), words.amount(minor, currency)) for bucket, minor in aged])
-    if found.closing_minor > 0:
+    if account.closing_minor > 0:
         letter.block(words.gettext("Bank details"), letter.issuer.bank_details)
 
 

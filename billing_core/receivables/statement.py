@@ -28,7 +28,7 @@ _ACCOUNT: Final = (Account.RECEIVABLE, Account.CUSTOMER_CREDIT)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class StatementRequest:
     """``business_id`` None: with all our businesses together. ``known_at``: as it was known at that instant."""
 
     customer_id: int
@@ -65,7 +65,7 @@ class Statement:
     ``aged``: what is owed on invoices at the end, in the order of ``ageing.BUCKETS``.
     """
 
-    wanted: Wanted
+    request: StatementRequest
     customer_name: str
     opening_minor: int
     rows: tuple[StatementRow, ...]
@@ -84,55 +84,57 @@ class Statement:
         return -sum(row.amount_minor for row in self.rows if row.amount_minor < 0)
 
 
-def statement(session: Session, actor: Actor, wanted: Wanted, *, limit: int = ROWS) -> Statement:
+def statement(session: Session, actor: Actor, request: StatementRequest, *, limit: int = ROWS) -> Statement:
     """The whole statement with at most ``limit`` rows; NotFound where this actor may not know of the customer."""
-    customer = customers.one(session, actor, wanted.customer_id)
-    rows = tuple(each(session, actor, wanted, most=limit + 1))
+    customer = customers.one(session, actor, request.customer_id)
+    rows = tuple(each(session, actor, request, most=limit + 1))
     at_end = Scope(
-        customer_id=wanted.customer_id, currency=wanted.currency, as_at=wanted.period.end, known_at=wanted.known_at
+        customer_id=request.customer_id, currency=request.currency, as_at=request.period.end, known_at=request.known_at
     )
     aged = ageing.by_currency(session, actor, at_end)
     return Statement(
-        wanted,
+        request,
         customer.name,
-        opening(session, actor, wanted),
+        opening(session, actor, request),
         rows[:limit],
         len(rows) <= limit,
-        closing(session, actor, wanted),
+        closing(session, actor, request),
         aged[0].amounts if aged else (0,) * len(ageing.BUCKETS),
     )
 
 
-def opening(session: Session, actor: Actor, wanted: Wanted) -> int:
+def opening(session: Session, actor: Actor, request: StatementRequest) -> int:
     """What was owed before the period, in minor units; below 0: what we owed the customer."""
-    return _balance(session, actor, wanted, LedgerPosting.effective_on < wanted.period.start)
+    return _balance(session, actor, request, LedgerPosting.effective_on < request.period.start)
 
 
-def closing(session: Session, actor: Actor, wanted: Wanted) -> int:
+def closing(session: Session, actor: Actor, request: StatementRequest) -> int:
     """What is owed at the end of the period."""
-    return _balance(session, actor, wanted, LedgerPosting.effective_on <= wanted.period.end)
+    return _balance(session, actor, request, LedgerPosting.effective_on <= request.period.end)
 
 
-def each(session: Session, actor: Actor, wanted: Wanted, *, most: int | None = None) -> Iterator[StatementRow]:
+def each(
+    session: Session, actor: Actor, request: StatementRequest, *, most: int | None = None
+) -> Iterator[StatementRow]:
     """Every change in the period (of at most so many entries) in its order, with the running balance, in flat memory.
 
     To be read to its end: the server keeps a cursor open until then.
     """
     actor.require(Permission.INVOICE_READ)
-    balance = opening(session, actor, wanted)
-    for found in session.execute(_changes(actor, wanted).limit(most).execution_options(yield_per=1_000)):
-        for kind, amount in _parts(found.kind, int(found.amount), -int(found.cash)):
+    balance = opening(session, actor, request)
+    for row in session.execute(_changes(actor, request).limit(most).execution_options(yield_per=1_000)):
+        for kind, amount in _parts(row.kind, int(row.amount), -int(row.cash)):
             balance += amount
             yield StatementRow(
-                found.id,
-                found.effective_on,
+                row.id,
+                row.effective_on,
                 kind,
-                found.undone,
-                found.credit_note if kind is EntryKind.CREDIT_NOTE else found.invoice or "",
-                found.reference or "",
-                found.method,
-                found.due_on if kind is EntryKind.INVOICE else None,
-                found.invoice_id,
+                row.undone,
+                row.credit_note if kind is EntryKind.CREDIT_NOTE else row.invoice or "",
+                row.reference or "",
+                row.method,
+                row.due_on if kind is EntryKind.INVOICE else None,
+                row.invoice_id,
                 amount,
                 balance,
             )
@@ -163,7 +165,7 @@ def _parts(kind: EntryKind, amount: int, paid_back: int) -> Iterator[tuple[Entry
         yield EntryKind.REFUND, paid_back
 
 
-def _changes(actor: Actor, wanted: Wanted) -> Select[*tuple[Any, ...]]:
+def _changes(actor: Actor, request: StatementRequest) -> Select[*tuple[Any, ...]]:
     """One row an entry that changed the account, or gave back what had been paid."""
     first = aliased(LedgerEntry)
     posted = (
@@ -175,8 +177,8 @@ def _changes(actor: Actor, wanted: Wanted) -> Select[*tuple[Any, ...]]:
         )
         .where(
             LedgerPosting.account.in_((*_ACCOUNT, Account.CASH)),
-            wanted.period.contains(LedgerPosting.effective_on),
-            *_of_account(actor, wanted),
+            request.period.contains(LedgerPosting.effective_on),
+            *_of_account(actor, request),
         )
         .group_by(LedgerPosting.entry_id)
         .subquery()
@@ -209,22 +211,22 @@ def _changes(actor: Actor, wanted: Wanted) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _balance(session: Session, actor: Actor, wanted: Wanted, until: ColumnElement[bool]) -> int:
+def _balance(session: Session, actor: Actor, request: StatementRequest, until: ColumnElement[bool]) -> int:
     actor.require(Permission.INVOICE_READ)
     statement = select(func.sum(LedgerPosting.amount_minor)).where(
-        LedgerPosting.account.in_(_ACCOUNT), until, *_of_account(actor, wanted)
+        LedgerPosting.account.in_(_ACCOUNT), until, *_of_account(actor, request)
     )
     return int(session.scalar(statement) or 0)
 
 
-def _of_account(actor: Actor, wanted: Wanted) -> list[ColumnElement[bool]]:
+def _of_account(actor: Actor, request: StatementRequest) -> list[ColumnElement[bool]]:
     conditions = [
-        LedgerPosting.customer_id == wanted.customer_id,
-        LedgerPosting.currency == wanted.currency,
+        LedgerPosting.customer_id == request.customer_id,
+        LedgerPosting.currency == request.currency,
         visible_to(actor, LedgerPosting.customer_id),
     ]
-    if wanted.business_id is not None:
-        conditions.append(LedgerPosting.business_id == wanted.business_id)
-    if wanted.known_at is not None:
-        conditions.append(LedgerPosting.recorded_at <= wanted.known_at)
+    if request.business_id is not None:
+        conditions.append(LedgerPosting.business_id == request.business_id)
+    if request.known_at is not None:
+        conditions.append(LedgerPosting.recorded_at <= request.known_at)
     return conditions

@@ -13,7 +13,7 @@ from billing_core.mailing import documents
 from billing_core.receivables import statement
 from billing_core.receivables.ageing import AgeingRow
 from billing_core.receivables.exporting import what
-from billing_core.receivables.statement import Statement, StatementRow, Wanted
+from billing_core.receivables.statement import Statement, StatementRequest, StatementRow
 from pages.payment_sections import ageing as aged
 from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
@@ -24,17 +24,17 @@ from pages.ui.text import md
 
 
 def draw(read: Reader, actor: Actor, customer: Customer) -> None:
-    wanted = _wanted(read, customer)
-    if wanted is None:
+    request = _chosen(read, customer)
+    if request is None:
         return
-    found = read(statement.statement, wanted)
-    _balances(found)
-    _rows(found)
-    _aged(found)
-    _ways_out(actor, wanted)
+    account = read(statement.statement, request)
+    _balances(account)
+    _rows(account)
+    _aged(account)
+    _ways_out(actor, request)
 
 
-def _wanted(read: Reader, customer: Customer) -> Wanted | None:
+def _chosen(read: Reader, customer: Customer) -> StatementRequest | None:
     today = read.today
     codes = dict.fromkeys([customer.currency, *read(statement.currencies, customer.id)])
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -51,30 +51,30 @@ def _wanted(read: Reader, customer: Customer) -> Wanted | None:
     if not isinstance(days, tuple) or len(days) != 2:
         st.info("Choose the last day of the period, too.", icon=":material/date_range:")
         return None
-    return Wanted(customer.id, currency, Period(*days))
+    return StatementRequest(customer.id, currency, Period(*days))
 
 
-def _balances(found: Statement) -> None:
-    code, period = found.wanted.currency, found.wanted.period
-    shown = {f"Opening, {formats.day(period.start)}": found.opening_minor}
-    if found.complete:
-        shown |= {"Charged": found.charged_minor, "Paid and credited": found.settled_minor}
-    shown[f"Closing, {formats.day(period.end)}"] = found.closing_minor
+def _balances(account: Statement) -> None:
+    code, period = account.request.currency, account.request.period
+    shown = {f"Opening, {formats.day(period.start)}": account.opening_minor}
+    if account.complete:
+        shown |= {"Charged": account.charged_minor, "Paid and credited": account.settled_minor}
+    shown[f"Closing, {formats.day(period.end)}"] = account.closing_minor
     with wall(len(shown)):
         for label, minor in shown.items():
             with st.container(border=True, height="stretch"):
                 st.metric(label, formats.money(minor, code))
-    if found.closing_minor < 0:
+    if account.closing_minor < 0:
         st.caption("Below zero: the customer has paid more than was asked for.")
 
 
-def _rows(found: Statement) -> None:
-    if not found.rows:
+def _rows(account: Statement) -> None:
+    if not account.rows:
         st.info("Nothing changed in this time.", icon=":material/info:")
         return
-    code = found.wanted.currency
+    code = account.request.currency
     tables.show(
-        found.rows,
+        account.rows,
         [
             tables.day("Date", "on"),
             tables.computed("What", what),
@@ -89,56 +89,58 @@ def _rows(found: Statement) -> None:
         key=f"statement_{code}",
         alt="Statement of account",
         opens=_open,
-        height="content" if len(found.rows) <= 20 else 560,
+        height="content" if len(account.rows) <= 20 else 560,
     )
-    if not found.complete:
+    if not account.complete:
         st.warning(
-            f"Only the first {formats.count(len(found.rows))} changes are shown; the CSV has all of them.",
+            f"Only the first {formats.count(len(account.rows))} changes are shown; the CSV has all of them.",
             icon=":material/warning:",
         )
 
 
-def _aged(found: Statement) -> None:
-    if not any(found.aged):
+def _aged(account: Statement) -> None:
+    if not any(account.aged):
         return
-    st.subheader(f"Owed on {formats.day(found.wanted.period.end)}, by the days since it was due", anchor=False)
-    scope = Scope(customer_id=found.wanted.customer_id, currency=found.wanted.currency, as_at=found.wanted.period.end)
+    st.subheader(f"Owed on {formats.day(account.request.period.end)}, by the days since it was due", anchor=False)
+    scope = Scope(
+        customer_id=account.request.customer_id, currency=account.request.currency, as_at=account.request.period.end
+    )
     tables.show(
-        [AgeingRow(found.wanted.currency, 0, found.aged)],
+        [AgeingRow(account.request.currency, 0, account.aged)],
         aged.amounts(scope),
         key="statement_ageing",
         alt="What is owed at the end of the period, by age",
     )
 
 
-def _ways_out(actor: Actor, wanted: Wanted) -> None:
-    start, end = wanted.period.start.isoformat(), wanted.period.end.isoformat()
-    query = urlencode({"start_date": start, "end_date": end, "currency": wanted.currency})
-    address = f"/downloads/statements/{wanted.customer_id}"
+def _ways_out(actor: Actor, request: StatementRequest) -> None:
+    start, end = request.period.start.isoformat(), request.period.end.isoformat()
+    query = urlencode({"start_date": start, "end_date": end, "currency": request.currency})
+    address = f"/downloads/statements/{request.customer_id}"
     with st.container(horizontal=True):
         st.link_button("Statement as PDF", f"{address}.pdf?{query}", icon=":material/picture_as_pdf:")
         if actor.may(Permission.EXPORT):
             st.link_button("As CSV", f"{address}.csv?{query}&excel=1", icon=":material/download:")
         if actor.may(Permission.INVOICE_SEND) and st.button("Send by e-mail", icon=":material/mail:", key="send_it"):
-            send(wanted)
+            send(request)
 
 
 @st.dialog("Send the statement", width="large", icon=":material/mail:")
-def send(wanted: Wanted) -> None:
+def send(request: StatementRequest) -> None:
     """Who gets it and with which words; the PDF is attached."""
     actor = signed_in()
-    prepared = Reader(actor)(documents.prepare_statement, wanted)
-    key = f"statement_mail_{wanted.customer_id}_{wanted.currency}"
+    prepared = Reader(actor)(documents.prepare_statement, request)
+    key = f"statement_mail_{request.customer_id}_{request.currency}"
     to = st.text_input("To", prepared.to, key=f"{key}_to", max_chars=254, required=True)
     subject = st.text_input("Subject", prepared.letter.subject, key=f"{key}_subject", max_chars=200)
     body = st.text_area("Text", prepared.letter.text, key=f"{key}_text", height=260)
     st.caption(
-        f"The statement of {md(formats.period(wanted.period))} in {wanted.currency} is attached as PDF, with what is "
+        f"The statement of {md(formats.period(request.period))} in {request.currency} is attached as PDF, with what is "
         "known at this moment."
     )
     if st.button("Send", type="primary", icon=":material/send:", key="do_send_statement"):
         with attempt(f"The statement is on its way to {to}") as session:
-            documents.send_statement(session, actor, wanted, to=to, subject=subject, body=body, now=utc_now())
+            documents.send_statement(session, actor, request, to=to, subject=subject, body=body, now=utc_now())
 
 
 def _reference(row: StatementRow) -> str:

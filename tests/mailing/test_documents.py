@@ -12,7 +12,7 @@ from billing_core.invoices import credit_notes, service
 from billing_core.invoices.models import CreditNote
 from billing_core.mailing import dispatch, documents
 from billing_core.outbox.models import OutboxMessage
-from billing_core.receivables.statement import Wanted
+from billing_core.receivables.statement import StatementRequest
 from tests.invoices.company import GRACE, LATER, NOW, READER, TODAY, a_customer, a_draft, an_invoice
 
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
@@ -56,7 +56,7 @@ def test_a_reason_may_read_like_a_template(session, note_id):
 
 def test_a_statement_stays_as_it_was_known_when_it_was_sent(session, note_id):
     customer_id = session.scalars(select(Customer.id)).one()
-    wanted = Wanted(customer_id, "USD", MARCH)
+    wanted = StatementRequest(customer_id, "USD", MARCH)
     message_id = documents.send_statement(session, GRACE, wanted, now=LATER)
     message = session.get_one(OutboxMessage, message_id)
     assert message.title == "Your statement of account from My business"
@@ -76,7 +76,7 @@ def test_who_may_and_to_whom(session, note_id):
     with pytest.raises(Forbidden):
         documents.send_credit_note(session, READER, note_id, now=LATER)
     with pytest.raises(Forbidden):
-        documents.send_statement(session, READER, Wanted(1, "USD", MARCH), now=LATER)
+        documents.send_statement(session, READER, StatementRequest(1, "USD", MARCH), now=LATER)
     with pytest.raises(NotFound):
         documents.send_credit_note(session, GRACE, 999, now=LATER)
     with pytest.raises(Invalid):

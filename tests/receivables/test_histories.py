@@ -15,7 +15,7 @@ from billing_core.ledger import sealing
 from billing_core.ledger import verification as ledger_verification
 from billing_core.receivables import ageing, statement, verification
 from billing_core.receivables import figures as money
-from billing_core.receivables.statement import Wanted
+from billing_core.receivables.statement import StatementRequest
 from tests.receivables.history import FIRST, History, play, steps
 
 # How many of the entries have their seal.
@@ -114,7 +114,9 @@ def test_a_statement_leads_from_its_opening_to_its_closing_balance(session, play
                 if change.customer_id == customer.id and (known_at is None or change.known <= known_at)
             ]
             for code in ("USD", "EUR"):
-                found = statement.statement(session, SYSTEM, Wanted(customer.id, code, period, known_at=known_at))
+                found = statement.statement(
+                    session, SYSTEM, StatementRequest(customer.id, code, period, known_at=known_at)
+                )
                 changes = [change for change in own if change.currency == code]
                 assert found.opening_minor == sum(c.amount for c in changes if c.on < period.start)
                 assert found.closing_minor == sum(c.amount for c in changes if c.on <= period.end)

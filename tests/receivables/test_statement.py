@@ -11,7 +11,7 @@ from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.payments.models import Payment
 from billing_core.receivables import statement
 from billing_core.receivables.exporting import statement_as_csv, what
-from billing_core.receivables.statement import Wanted
+from billing_core.receivables.statement import StatementRequest
 from tests.receivables.history import History
 
 FEBRUARY = Period(date(2026, 2, 1), date(2026, 2, 28))
@@ -43,8 +43,8 @@ def history(session) -> History:
     return history
 
 
-def of_february(history, **facts) -> Wanted:
-    return Wanted(history.customers[0].id, "USD", FEBRUARY, **facts)
+def of_february(history, **facts) -> StatementRequest:
+    return StatementRequest(history.customers[0].id, "USD", FEBRUARY, **facts)
 
 
 def test_it_leads_row_by_row_from_what_was_owed_to_what_is_owed(session, history):
@@ -67,7 +67,9 @@ def test_it_leads_row_by_row_from_what_was_owed_to_what_is_owed(session, history
 
 def test_it_says_how_old_what_is_left_is(session, history):
     end = date(2026, 2, 3)
-    found = statement.statement(session, SYSTEM, Wanted(history.customers[0].id, "USD", Period(FEBRUARY.start, end)))
+    found = statement.statement(
+        session, SYSTEM, StatementRequest(history.customers[0].id, "USD", Period(FEBRUARY.start, end))
+    )
 
     assert found.closing_minor == 110_00
     assert found.aged == (50_00, 60_00, 0, 0, 0)
@@ -106,7 +108,7 @@ def test_other_currencies_stand_on_statements_of_their_own(session, history):
     history.send(customer, 9_00, currency="EUR")
 
     assert statement.currencies(session, SYSTEM, customer.id) == ["EUR", "USD"]
-    euros = statement.statement(session, SYSTEM, Wanted(customer.id, "EUR", FEBRUARY))
+    euros = statement.statement(session, SYSTEM, StatementRequest(customer.id, "EUR", FEBRUARY))
     assert [row.amount_minor for row in euros.rows] == [9_00]
 
 

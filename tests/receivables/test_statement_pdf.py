@@ -14,14 +14,14 @@ from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.receivables import pdf
 from billing_core.receivables.pdf import statement_pdf
-from billing_core.receivables.statement import Wanted, statement
+from billing_core.receivables.statement import StatementRequest, statement
 from tests.payments.books import NOW, TODAY, a_customer, an_open_invoice, pay
 
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
 
 
 def pages(session, customer, period=MARCH) -> list[str]:
-    content = statement_pdf(session, SYSTEM, Wanted(customer.id, "EUR", period))
+    content = statement_pdf(session, SYSTEM, StatementRequest(customer.id, "EUR", period))
     return [" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(content)).pages]
 
 
@@ -114,4 +114,4 @@ def test_a_long_statement_goes_on_over_pages(session):
 
 def test_nobody_gets_the_statement_of_a_customer_that_does_not_exist(session):
     with pytest.raises(NotFound):
-        statement_pdf(session, SYSTEM, Wanted(404, "EUR", MARCH))
+        statement_pdf(session, SYSTEM, StatementRequest(404, "EUR", MARCH))

@@ -16,7 +16,7 @@ from billing_core.errors import NotFound
 from billing_core.figures import Scope
 from billing_core.money import currency_code
 from billing_core.receivables import exporting
-from billing_core.receivables.statement import Wanted
+from billing_core.receivables.statement import StatementRequest
 from billing_core.reports.exports.formats import Download
 from billing_core.web.access import CurrentActor
 from billing_core.web.downloads.parameters import ForExcel, Id, Text
@@ -42,7 +42,7 @@ def statement(
     if parts is None:
         raise NotFound("There is no such statement")
     period = Period(start_date, end_date)
-    statement_of = Wanted(int(parts[1]), currency_code(currency), period, business_id, known_at)
+    statement_of = StatementRequest(int(parts[1]), currency_code(currency), period, business_id, known_at)
     if parts[2] == "pdf":
         return streamed(lambda session: exporting.statement_as_pdf(session, actor, statement_of), inline=inline)
     return streamed(lambda session: exporting.statement_as_csv(session, actor, statement_of, for_excel=excel))

@@ -87,10 +87,10 @@ def picture(request: Request, token: str) -> Response:
         return too_often(request, wait)
     try:
         with runtime.sessions()() as session:
-            found = logo.of(session, queries.by_token(session, token).business_id)
-            if found is None:
+            image = logo.of(session, queries.by_token(session, token).business_id)
+            if image is None:
                 raise NotFound("This business has no logo")
-            return Response(found.content, media_type=found.media_type, headers=PRIVATE)
+            return Response(image.content, media_type=image.media_type, headers=PRIVATE)
     except NotFound:
         return not_found(request)
 
@@ -104,16 +104,16 @@ def nothing(request: Request) -> Response:
 
 
 def _sheet(session: Session, token: str) -> Sheet:
-    found = queries.by_token(session, token)
+    invoice = queries.by_token(session, token)
     zone = default_business(session).time_zone
-    paid_on = day_in(zone, found.paid_at) if found.paid_at else None
-    said = document.of_invoice(session, found.id, address=settings().address)
-    return sheet(found, said, today=day_in(zone, utc_now()), paid_on=paid_on)
+    paid_on = day_in(zone, invoice.paid_at) if invoice.paid_at else None
+    facts = document.of_invoice(session, invoice.id, address=settings().address)
+    return sheet(invoice, facts, today=day_in(zone, utc_now()), paid_on=paid_on)
 
 
 def _document(session: Session, token: str) -> Download:
-    found = queries.by_token(session, token)
-    return exporting.invoice(session, visits.customer_of(found), found.id, address=settings().address)
+    invoice = queries.by_token(session, token)
+    return exporting.invoice(session, visits.customer_of(invoice), invoice.id, address=settings().address)
 
 
 def _note(token: str, mark: Callable[..., bool]) -> None:

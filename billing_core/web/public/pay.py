@@ -84,16 +84,16 @@ def page(request: Request, token: str) -> Response:
     if wait := wait_seconds(request):
         return too_often(request, wait)
     try:
-        found = _found(token)
+        payment = _checkout(token)
     except NotFound:
         return not_found(request, _NOTHING_TO_PAY)
-    if found.step is not Step.PAYABLE:
-        return _said(request, token, found)
+    if payment.step is not Step.PAYABLE:
+        return _outcome_page(request, token, payment)
     if by_the_customer(request):
-        _note_click(found.link_id)
-    if not found.sandbox:
-        return RedirectResponse(found.url, 303, headers=dict(PRIVATE))
-    return _card_form(request, token, found)
+        _note_click(payment.link_id)
+    if not payment.sandbox:
+        return RedirectResponse(payment.url, 303, headers=dict(PRIVATE))
+    return _card_form(request, token, payment)
 
 
 @router.api_route("/{token}/done", methods=_GET_AND_HEAD)
@@ -102,11 +102,11 @@ def done(request: Request, token: str, looks: int = 0) -> Response:
     if wait := wait_seconds(request):
         return too_often(request, wait)
     try:
-        found = _found(token)
+        payment = _checkout(token)
     except NotFound:
         return not_found(request, _NOTHING_TO_PAY)
-    response = _said(request, token, found)
-    if found.step in (Step.PAYABLE, Step.CONFIRMING) and 0 <= looks < _LOOKS:
+    response = _outcome_page(request, token, payment)
+    if payment.step in (Step.PAYABLE, Step.CONFIRMING) and 0 <= looks < _LOOKS:
         response.headers["Refresh"] = f"2; url=/pay/{token}/done?looks={looks + 1}"
     return response
 
@@ -114,25 +114,25 @@ def done(request: Request, token: str, looks: int = 0) -> Response:
 @router.post("/{token}", dependencies=[forms.OwnForm])
 def pay(request: Request, token: str, number: Text = "", expiry: Text = "", cvc: Text = "") -> Response:
     """The sandbox takes a test card."""
-    found = _to_pay(request, token)
-    if isinstance(found, Response):
-        return found
+    payment = _to_pay(request, token)
+    if isinstance(payment, Response):
+        return payment
     try:
         outcome = sandbox_cards.outcome(number, expiry, cvc, today=_today())
     except Invalid as error:
-        return _card_form(request, token, found, status=400, problems=error.fields)
+        return _card_form(request, token, payment, status=400, problems=error.fields)
     if outcome is Outcome.AUTHENTICATION:
-        return _drawn(request, "pay_bank.html", found, token=token)
-    return _tried(request, token, found, outcome)
+        return _form_page(request, "pay_bank.html", payment, token=token)
+    return _charge(request, token, payment, outcome)
 
 
 @router.post("/{token}/bank", dependencies=[forms.OwnForm])
 def authenticate(request: Request, token: str, answer: Text = "") -> Response:
     """The cardholder's answer to their bank, which the sandbox plays too."""
-    found = _to_pay(request, token)
-    if isinstance(found, Response):
-        return found
-    return _tried(request, token, found, Outcome.SUCCEEDS if answer == "confirm" else Outcome.AUTHENTICATION)
+    payment = _to_pay(request, token)
+    if isinstance(payment, Response):
+        return payment
+    return _charge(request, token, payment, Outcome.SUCCEEDS if answer == "confirm" else Outcome.AUTHENTICATION)
 
 
 @router.api_route("/{rest:path}", methods=_GET_AND_HEAD)
@@ -143,21 +143,21 @@ def nothing(request: Request) -> Response:
     return not_found(request, _NOTHING_TO_PAY)
 
 
-def _tried(request: Request, token: str, found: Checkout, outcome: Outcome) -> Response:
-    customer = Actor(None, found.charge.customer_name or "The customer", frozenset())
+def _charge(request: Request, token: str, payment: Checkout, outcome: Outcome) -> Response:
+    customer = Actor(None, payment.charge.customer_name or "The customer", frozenset())
     try:
         with runtime.sessions().begin() as session:
-            charge = gateway.pay(session, customer, found.link_id, outcome, now=utc_now())
+            charge = gateway.pay(session, customer, payment.link_id, outcome, now=utc_now())
             succeeded = charge.succeeded
     except Conflict:
         return _to(f"/pay/{token}")
     outbox_delivery.nudge()
     if succeeded:
         return _to(f"/pay/{token}/done")
-    return _card_form(request, token, found, status=402, failure=_FAILURES[outcome])
+    return _card_form(request, token, payment, status=402, failure=_FAILURES[outcome])
 
 
-def _found(token: str) -> Checkout:
+def _checkout(token: str) -> Checkout:
     with runtime.sessions()() as session:
         return checkout.by_token(session, token, mode=configured.mode(settings()), now=utc_now())
 
@@ -167,12 +167,12 @@ def _to_pay(request: Request, token: str) -> Checkout | Response:
     if wait := wait_seconds(request):
         return too_often(request, wait)
     try:
-        found = _found(token)
+        payment = _checkout(token)
     except NotFound:
         return not_found(request, _NOTHING_TO_PAY)
-    if not found.sandbox:
+    if not payment.sandbox:
         return not_found(request, _NOTHING_TO_PAY)
-    return found if found.step is Step.PAYABLE else _to(f"/pay/{token}")
+    return payment if payment.step is Step.PAYABLE else _to(f"/pay/{token}")
 
 
 def _today() -> date:
@@ -192,7 +192,7 @@ def _note_click(link_id: int) -> None:
 def _card_form(
     request: Request,
     token: str,
-    found: Checkout,
+    payment: Checkout,
     *,
     status: int = 200,
     problems: Mapping[str, str] | None = None,
@@ -207,36 +207,36 @@ def _card_form(
     wrong = [name for name in ("number", "expiry", "cvc") if name in reasons]
     first = wrong[0] if wrong else "number" if failure else ""
     facts = {"problems": reasons, "failure": failure, "first": first, "cards": cards}
-    return _drawn(request, "pay.html", found, status=status, token=token, **facts)
+    return _form_page(request, "pay.html", payment, status=status, token=token, **facts)
 
 
-def _said(request: Request, token: str, found: Checkout) -> Response:
+def _outcome_page(request: Request, token: str, payment: Checkout) -> Response:
     """What became of the payment."""
-    step = Step.CONFIRMING if found.step is Step.PAYABLE else found.step
-    again = f"/pay/{token}" if found.step is Step.PAYABLE else ""
+    step = Step.CONFIRMING if payment.step is Step.PAYABLE else payment.step
+    again = f"/pay/{token}" if payment.step is Step.PAYABLE else ""
     status = 410 if step is Step.ENDED else 200
     what, advice = _STEPS[step]
-    shown = _shown(found) | {"what": what, "advice": advice, "again": again}
+    shown = _facts(payment) | {"what": what, "advice": advice, "again": again}
     response = forms.plain_page(request, "pay_said.html", status=status, **shown)
     response.headers.update(PRIVATE)
     return response
 
 
-def _drawn(request: Request, template: str, found: Checkout, *, status: int = 200, **facts: Any) -> Response:
+def _form_page(request: Request, template: str, payment: Checkout, *, status: int = 200, **facts: Any) -> Response:
     """A page with a form."""
-    response = forms.page(request, template, status=status, **_shown(found), **facts)
+    response = forms.page(request, template, status=status, **_facts(payment), **facts)
     response.headers.update(_WITH_A_FORM)
     return response
 
 
-def _shown(found: Checkout) -> dict[str, Any]:
+def _facts(payment: Checkout) -> dict[str, Any]:
     """What every page of the payment can say, in the customer's language."""
-    write = writing(found.language)
-    charge = found.charge
+    write = writing(payment.language)
+    charge = payment.charge
     return {
         "language": write.language,
         "gettext": write.gettext,
-        "found": found,
+        "checkout": payment,
         "amount": write.money(charge.amount_minor, charge.currency),
         "lines": [
             (

@@ -39,7 +39,7 @@ def too_often(request: Request, wait: int) -> Response:
 
 def _drawn(request: Request, what: str, advice: str, status: int) -> Response:
     words = writing(spoken(request.headers.get("accept-language", "")))
-    facts = {"language": words.language, "said": words.gettext(what), "advice": words.gettext(advice)}
+    facts = {"language": words.language, "what": words.gettext(what), "advice": words.gettext(advice)}
     response = forms.plain_page(request, "public_problem.html", status=status, **facts)
     response.headers.update(PRIVATE)
     return response
