@@ -54,12 +54,12 @@ class AgeingRow:
         return sum(self.amounts)
 
 
-def by_currency(session: Session, actor: Actor, asked: Scope) -> list[AgeingRow]:
-    """One row a currency: now (``asked.today``), as at a day, as known at an instant."""
+def by_currency(session: Session, actor: Actor, scope: Scope) -> list[AgeingRow]:
+    """One row a currency: now (``scope.today``), as at a day, as known at an instant."""
     actor.require(Permission.INVOICE_READ)
-    asked = _for(actor, asked)
-    days = debts.by_due_date(asked)
-    sums = [func.sum(days.c.invoices), *_by_bucket(days, debts.day(asked))]
+    scope = _for(actor, scope)
+    days = debts.by_due_date(scope)
+    sums = [func.sum(days.c.invoices), *_by_bucket(days, debts.day(scope))]
     rows = session.execute(select(days.c.currency, *sums).group_by(days.c.currency).order_by(days.c.currency))
     return [AgeingRow(currency, int(invoices), tuple(map(int, amounts))) for currency, invoices, *amounts in rows]
 
@@ -67,21 +67,21 @@ def by_currency(session: Session, actor: Actor, asked: Scope) -> list[AgeingRow]
 def by_customer(
     session: Session,
     actor: Actor,
-    asked: Scope,
+    scope: Scope,
     *,
     order_by: str = "-overdue",
     limit: int = 50,
     offset: int = 0,
 ) -> list[AgeingRow]:
     """One page of the rows by customer and currency, ordered by "name", "total" or "overdue" ("-": descending)."""
-    statement = listing(actor, asked, order_by).limit(limit).offset(offset)
+    statement = listing(actor, scope, order_by).limit(limit).offset(offset)
     return [row_of(row) for row in session.execute(statement)]
 
 
-def customer_count(session: Session, actor: Actor, asked: Scope) -> int:
+def customer_count(session: Session, actor: Actor, scope: Scope) -> int:
     """How many rows ``by_customer`` has."""
     actor.require(Permission.INVOICE_READ)
-    owed = debts.owed(_for(actor, asked))
+    owed = debts.owed(_for(actor, scope))
     rows = select(owed.c.customer_id).group_by(owed.c.currency, owed.c.customer_id).subquery()
     return session.scalar(select(func.count()).select_from(rows)) or 0
 
@@ -91,12 +91,12 @@ def row_of(row: Any) -> AgeingRow:
     return AgeingRow(currency, invoices, tuple(map(int, amounts)), customer_id, customer_name)
 
 
-def listing(actor: Actor, asked: Scope, order_by: str = "-overdue") -> Select[*tuple[Any, ...]]:
+def listing(actor: Actor, scope: Scope, order_by: str = "-overdue") -> Select[*tuple[Any, ...]]:
     """The rows of ``by_customer`` without a limit, for an export; ``row_of`` reads one."""
     actor.require(Permission.INVOICE_READ)
-    asked = _for(actor, asked)
-    owed = debts.owed(asked)
-    sums = [func.count().label("invoices"), *_by_bucket(owed, debts.day(asked))]
+    scope = _for(actor, scope)
+    owed = debts.owed(scope)
+    sums = [func.count().label("invoices"), *_by_bucket(owed, debts.day(scope))]
     # Added up before the names are looked up: there are fewer customers than invoices. By currency first, or SQLite
     # takes the index of customers and fetches each invoice.
     summed = select(owed.c.customer_id, owed.c.currency, *sums).group_by(owed.c.currency, owed.c.customer_id).subquery()
@@ -119,6 +119,6 @@ def _by_bucket(owed: Subquery, seen_from: date) -> list[ColumnElement[int]]:
     ]
 
 
-def _for(actor: Actor, asked: Scope) -> Scope:
-    asked = debts.at_its_end(asked)
-    return asked if actor.customer_id is None else replace(asked, customer_id=actor.customer_id)
+def _for(actor: Actor, scope: Scope) -> Scope:
+    scope = debts.at_its_end(scope)
+    return scope if actor.customer_id is None else replace(scope, customer_id=actor.customer_id)

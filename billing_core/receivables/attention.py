@@ -15,26 +15,26 @@ from billing_core.receivables import debts
 OLD: Final = timedelta(days=7)
 
 
-def _invoices(asked: Scope, *wanted: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+def _invoices(scope: Scope, *conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     named = func.coalesce(Invoice.number, "Draft") + ", " + Invoice.customer_name
-    return one_each(Invoice.id, named, Invoice.due_on).where(*wanted, *debts.of_invoices(asked))
+    return one_each(Invoice.id, named, Invoice.due_on).where(*conditions, *debts.of_invoices(scope))
 
 
-def _overdue(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _invoices(asked, Invoice.state == InvoiceState.OPEN, Invoice.due_on < debts.day(asked))
+def _overdue(scope: Scope) -> Select[*tuple[Any, ...]]:
+    return _invoices(scope, Invoice.state == InvoiceState.OPEN, Invoice.due_on < debts.day(scope))
 
 
-def _old_drafts(asked: Scope) -> Select[*tuple[Any, ...]]:
+def _old_drafts(scope: Scope) -> Select[*tuple[Any, ...]]:
     # Through a function, so that SQLite begins with the few drafts and not with all invoices of the days before.
     dated = func.date(Invoice.issued_on, type_=Date)
-    return _invoices(asked, Invoice.state == InvoiceState.DRAFT, dated <= debts.day(asked) - OLD)
+    return _invoices(scope, Invoice.state == InvoiceState.DRAFT, dated <= debts.day(scope) - OLD)
 
 
-def _unspent_credit(asked: Scope) -> Select[*tuple[Any, ...]]:
-    wanted = debts.counted(asked, Account.CUSTOMER_CREDIT)
-    kept = (
+def _unspent_credit(scope: Scope) -> Select[*tuple[Any, ...]]:
+    credit = debts.counted(scope, Account.CUSTOMER_CREDIT)
+    unspent = (
         select(LedgerPosting.customer_id, LedgerPosting.business_id, LedgerPosting.currency)
-        .where(*counting(wanted))
+        .where(*counting(credit))
         .group_by(LedgerPosting.customer_id, LedgerPosting.business_id, LedgerPosting.currency)
         .having(func.sum(LedgerPosting.amount_minor) < 0)
         .subquery()
@@ -43,14 +43,14 @@ def _unspent_credit(asked: Scope) -> Select[*tuple[Any, ...]]:
         select(Invoice.id)
         .where(
             Invoice.state == InvoiceState.OPEN,
-            Invoice.customer_id == kept.c.customer_id,
-            Invoice.business_id == kept.c.business_id,
-            Invoice.currency == kept.c.currency,
+            Invoice.customer_id == unspent.c.customer_id,
+            Invoice.business_id == unspent.c.business_id,
+            Invoice.currency == unspent.c.currency,
         )
         .exists()
     )
     return one_each(Customer.id, Customer.name, cast(null(), Date)).where(
-        Customer.id.in_(select(kept.c.customer_id).where(owes))
+        Customer.id.in_(select(unspent.c.customer_id).where(owes))
     )
 
 

@@ -33,66 +33,66 @@ def scope(
     return Scope(period, currency, actor.customer_id or customer_id, known_at, as_at, today)
 
 
-def at_its_end(asked: Scope) -> Scope:
+def at_its_end(scope: Scope) -> Scope:
     """A state that is asked for a time is asked as at the last day of it."""
-    if asked.period is None or asked.as_at is not None:
-        return asked
-    return replace(asked, as_at=asked.period.end)
+    if scope.period is None or scope.as_at is not None:
+        return scope
+    return replace(scope, as_at=scope.period.end)
 
 
-def is_now(asked: Scope) -> bool:
+def is_now(scope: Scope) -> bool:
     """Is the present asked for, which the invoices themselves keep?"""
-    return asked.as_at is None and asked.known_at is None
+    return scope.as_at is None and scope.known_at is None
 
 
-def day(asked: Scope) -> date:
+def day(scope: Scope) -> date:
     """The day from which something is late."""
-    seen_from = asked.as_at or asked.today
+    seen_from = scope.as_at or scope.today
     if seen_from is None:
         raise ValueError("what is late depends on a day: the scope names neither as_at nor today")
     return seen_from
 
 
-def counted(asked: Scope, account: Account) -> Counted:
+def counted(scope: Scope, account: Account) -> Counted:
     """The postings to one account that count in this scope."""
     return Counted(
         account=account,
-        customer_id=asked.customer_id,
-        currency=asked.currency,
-        as_at=asked.as_at,
-        known_at=asked.known_at,
+        customer_id=scope.customer_id,
+        currency=scope.currency,
+        as_at=scope.as_at,
+        known_at=scope.known_at,
     )
 
 
-def owed(asked: Scope) -> Subquery:
+def owed(scope: Scope) -> Subquery:
     """(customer_id, currency, due_on, amount) of each invoice on which something is owed."""
-    if not is_now(asked):
-        return by_the_ledger(asked)
+    if not is_now(scope):
+        return by_the_ledger(scope)
     return (
         select(Invoice.customer_id, Invoice.currency, Invoice.due_on, Invoice.due_minor.label("amount"))
-        .where(Invoice.state == InvoiceState.OPEN, *of_invoices(asked))
+        .where(Invoice.state == InvoiceState.OPEN, *of_invoices(scope))
         .subquery()
     )
 
 
-def by_due_date(asked: Scope) -> Subquery:
+def by_due_date(scope: Scope) -> Subquery:
     """(currency, due_on, invoices, amount) of ``owed``, added up.
 
     In the order of the index, so that whoever asks for buckets looks at some hundred days, not at each invoice.
     """
-    found = owed(asked)
+    debts = owed(scope)
     return (
         select(
-            found.c.currency, found.c.due_on, func.count().label("invoices"), func.sum(found.c.amount).label("amount")
+            debts.c.currency, debts.c.due_on, func.count().label("invoices"), func.sum(debts.c.amount).label("amount")
         )
-        .group_by(found.c.currency, found.c.due_on)
+        .group_by(debts.c.currency, debts.c.due_on)
         .subquery()
     )
 
 
-def by_the_ledger(asked: Scope) -> Subquery:
+def by_the_ledger(scope: Scope) -> Subquery:
     """(invoice_id, number, customer_name, customer_id, currency, due_on, amount) where the postings leave something."""
-    left = _balances(asked).subquery()
+    left = _balances(scope).subquery()
     return (
         select(
             Invoice.id.label("invoice_id"),
@@ -104,28 +104,28 @@ def by_the_ledger(asked: Scope) -> Subquery:
             left.c.amount,
         )
         .join(left, left.c.invoice_id == Invoice.id)
-        .where(*of_invoices(asked))
+        .where(*of_invoices(scope))
         .subquery()
     )
 
 
-def of_invoices(asked: Scope) -> list[ColumnElement[bool]]:
+def of_invoices(scope: Scope) -> list[ColumnElement[bool]]:
     """In SQL: the invoices of the customer and in the currency asked for."""
     conditions: list[ColumnElement[bool]] = []
-    if asked.currency is not None:
-        conditions.append(equals(Invoice.currency, asked.currency))
-    if asked.customer_id is not None:
-        conditions.append(Invoice.customer_id == asked.customer_id)
+    if scope.currency is not None:
+        conditions.append(equals(Invoice.currency, scope.currency))
+    if scope.customer_id is not None:
+        conditions.append(Invoice.customer_id == scope.customer_id)
     return conditions
 
 
-def _balances(asked: Scope) -> Select[*tuple[Any, ...]]:
+def _balances(scope: Scope) -> Select[*tuple[Any, ...]]:
     amount = func.sum(LedgerPosting.amount_minor)
     # The currency is left to the invoices: without it, one index by invoice holds all that is asked here.
-    wanted = counted(replace(asked, currency=None), Account.RECEIVABLE)
+    receivable = counted(replace(scope, currency=None), Account.RECEIVABLE)
     return (
         select(LedgerPosting.invoice_id, amount.label("amount"))
-        .where(LedgerPosting.invoice_id.is_not(None), *counting(wanted))
+        .where(LedgerPosting.invoice_id.is_not(None), *counting(receivable))
         .group_by(LedgerPosting.invoice_id)
         .having(amount != 0)
     )

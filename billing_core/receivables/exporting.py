@@ -53,11 +53,11 @@ def statement_as_pdf(session: Session, actor: Actor, request: StatementRequest) 
 
 
 def ageing_as_csv(
-    session: Session, actor: Actor, asked: Scope, *, order_by: str = "-overdue", for_excel: bool = False
+    session: Session, actor: Actor, scope: Scope, *, order_by: str = "-overdue", for_excel: bool = False
 ) -> Download:
     """What each customer owes by age, a line a customer and currency."""
     actor.require(Permission.EXPORT)
-    return csv_list("ageing.csv", AGEING_COLUMNS, _ageing_rows(session, actor, asked, order_by), for_excel=for_excel)
+    return csv_list("ageing.csv", AGEING_COLUMNS, _ageing_rows(session, actor, scope, order_by), for_excel=for_excel)
 
 
 def _name(customer: Customer, request: StatementRequest) -> str:
@@ -80,8 +80,8 @@ def _bare(day: date, words: str, code: str, minor: int) -> Sequence[Any]:
     return (day, words, "", "", None, code, None, None, Money(minor, code).amount)
 
 
-def _ageing_rows(session: Session, actor: Actor, asked: Scope, order_by: str) -> Iterator[Sequence[Any]]:
-    for columns in rows.each(session, ageing.listing(actor, asked, order_by)):
+def _ageing_rows(session: Session, actor: Actor, scope: Scope, order_by: str) -> Iterator[Sequence[Any]]:
+    for columns in rows.each(session, ageing.listing(actor, scope, order_by)):
         row = ageing.row_of(columns)
         amounts = (Money(minor, row.currency).amount for minor in (*row.amounts, row.total_minor))
         yield (row.customer_id, row.customer_name, row.currency, row.invoices, *amounts)

@@ -22,43 +22,43 @@ from billing_core.receivables import debts, flows
 from billing_core.receivables.ageing import BUCKETS, Bucket
 
 
-def _outstanding(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _rows_of(debts.by_the_ledger(debts.at_its_end(asked)))
+def _outstanding(scope: Scope) -> Select[*tuple[Any, ...]]:
+    return _rows_of(debts.by_the_ledger(debts.at_its_end(scope)))
 
 
-def _outstanding_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
-    left = flows.balance(debts.at_its_end(asked), Account.RECEIVABLE)
+def _outstanding_kept(scope: Scope) -> Select[*tuple[Any, ...]]:
+    left = flows.balance(debts.at_its_end(scope), Account.RECEIVABLE)
     return summed(left).having(func.sum(left.c.amount) != 0)
 
 
-def _aged(bucket: Bucket, asked: Scope) -> Select[*tuple[Any, ...]]:
-    asked = debts.at_its_end(asked)
-    owed = debts.by_the_ledger(asked)
-    return _rows_of(owed).where(bucket.holds(owed.c.due_on, debts.day(asked)))
+def _aged(bucket: Bucket, scope: Scope) -> Select[*tuple[Any, ...]]:
+    scope = debts.at_its_end(scope)
+    owed = debts.by_the_ledger(scope)
+    return _rows_of(owed).where(bucket.holds(owed.c.due_on, debts.day(scope)))
 
 
-def _aged_kept(bucket: Bucket, asked: Scope) -> Select[*tuple[Any, ...]]:
-    asked = debts.at_its_end(asked)
-    days = debts.by_due_date(asked)
+def _aged_kept(bucket: Bucket, scope: Scope) -> Select[*tuple[Any, ...]]:
+    scope = debts.at_its_end(scope)
+    days = debts.by_due_date(scope)
     # Not as a condition: SQLite would look for the days by another index, and at each invoice for its amount.
-    amount = func.sum(case((bucket.holds(days.c.due_on, debts.day(asked)), days.c.amount), else_=0))
+    amount = func.sum(case((bucket.holds(days.c.due_on, debts.day(scope)), days.c.amount), else_=0))
     return select(days.c.currency, amount).group_by(days.c.currency).having(amount != 0)
 
 
-def _customer_credit(asked: Scope) -> Select[*tuple[Any, ...]]:
-    wanted = debts.counted(debts.at_its_end(asked), Account.CUSTOMER_CREDIT)
+def _customer_credit(scope: Scope) -> Select[*tuple[Any, ...]]:
+    credit = debts.counted(debts.at_its_end(scope), Account.CUSTOMER_CREDIT)
     amount = func.sum(-LedgerPosting.amount_minor)
     return (
         select_rows(Customer.id, Customer.name, func.max(LedgerPosting.effective_on), LedgerPosting.currency, amount)
         .join(Customer, Customer.id == LedgerPosting.customer_id)
-        .where(*counting(wanted))
+        .where(*counting(credit))
         .group_by(Customer.id, Customer.name, LedgerPosting.currency)
         .having(amount != 0)
     )
 
 
-def _invoiced(asked: Scope) -> Select[*tuple[Any, ...]]:
-    posted = flows.happened(asked, *flows.INVOICED)
+def _invoiced(scope: Scope) -> Select[*tuple[Any, ...]]:
+    posted = flows.happened(scope, *flows.INVOICED)
     label = Invoice.number + ", " + Invoice.customer_name
     return (
         _posted(Invoice.id, label, posted)
@@ -67,8 +67,8 @@ def _invoiced(asked: Scope) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _collected(asked: Scope) -> Select[*tuple[Any, ...]]:
-    posted = flows.happened(asked, *flows.COLLECTED)
+def _collected(scope: Scope) -> Select[*tuple[Any, ...]]:
+    posted = flows.happened(scope, *flows.COLLECTED)
     reference = case((Payment.reference == "", ""), else_=", " + Payment.reference)
     return (
         _posted(Payment.id, Customer.name + reference, posted)
@@ -84,12 +84,12 @@ def _posted(identity: Any, label: Any, posted: Subquery) -> Select[*tuple[Any, .
     return select_rows(identity, label, func.max(posted.c.effective_on), posted.c.currency, amount).having(amount != 0)
 
 
-def _collected_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return summed(flows.by_day(asked, *flows.COLLECTED))
+def _collected_kept(scope: Scope) -> Select[*tuple[Any, ...]]:
+    return summed(flows.by_day(scope, *flows.COLLECTED))
 
 
-def _invoiced_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return summed(flows.by_day(asked, *flows.INVOICED))
+def _invoiced_kept(scope: Scope) -> Select[*tuple[Any, ...]]:
+    return summed(flows.by_day(scope, *flows.INVOICED))
 
 
 def _rows_of(owed: Subquery) -> Select[*tuple[Any, ...]]:

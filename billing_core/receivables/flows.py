@@ -18,44 +18,44 @@ INVOICED: Final = (EntryKind.INVOICE, (Account.RECEIVABLE,))
 COLLECTED: Final = (EntryKind.PAYMENT, (Account.CASH, Account.FEES))
 
 
-def happened(asked: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Subquery:
+def happened(scope: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Subquery:
     """(first_entry_id, invoice_id, effective_on, currency, amount): the postings to these accounts by entries of a
     kind, and by what reversed such entries, each on its own day."""
-    return _postings(asked, kind, accounts).where(*_within(asked, LedgerEntry)).subquery()
+    return _postings(scope, kind, accounts).where(*_within(scope, LedgerEntry)).subquery()
 
 
-def by_day(asked: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Subquery:
+def by_day(scope: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Subquery:
     """(effective_on, currency, amount) that add up to ``happened``: the days that are kept and what is in none yet."""
-    if not _kept_knows(asked):
-        return happened(asked, kind, accounts)
-    kept = select(LedgerDay.effective_on, LedgerDay.currency, LedgerDay.amount_minor.label("amount"))
-    kept = kept.where(LedgerDay.kind == kind, LedgerDay.account.in_(accounts), *_within(asked, LedgerDay))
+    if not _kept_knows(scope):
+        return happened(scope, kind, accounts)
+    days = select(LedgerDay.effective_on, LedgerDay.currency, LedgerDay.amount_minor.label("amount"))
+    days = days.where(LedgerDay.kind == kind, LedgerDay.account.in_(accounts), *_within(scope, LedgerDay))
     # By their ids, and by the postings' own day: so that nothing but what waits for its seal is looked at.
     waiting = LedgerEntry.id.in_(select(UnsealedEntry.entry_id))
-    newest = _postings(asked, kind, accounts).where(waiting, *_within(asked, LedgerPosting)).subquery()
-    return union_all(kept, select(newest.c.effective_on, newest.c.currency, newest.c.amount)).subquery()
+    newest = _postings(scope, kind, accounts).where(waiting, *_within(scope, LedgerPosting)).subquery()
+    return union_all(days, select(newest.c.effective_on, newest.c.currency, newest.c.amount)).subquery()
 
 
-def balance(asked: Scope, account: Account) -> Subquery:
+def balance(scope: Scope, account: Account) -> Subquery:
     """(effective_on, currency, amount) that add up to what an account holds at the end of ``as_at``, or now."""
-    asked = replace(asked, period=None)
+    scope = replace(scope, period=None)
     posted = select(LedgerPosting.effective_on, LedgerPosting.currency, LedgerPosting.amount_minor.label("amount"))
-    posted = posted.where(*counting(debts.counted(asked, account)))
-    if not _kept_knows(asked):
+    posted = posted.where(*counting(debts.counted(scope, account)))
+    if not _kept_knows(scope):
         # The sum needs no invoice: one index holds all of it.
         return posted.subquery()
-    kept = select(LedgerDay.effective_on, LedgerDay.currency, LedgerDay.amount_minor.label("amount"))
-    kept = kept.where(LedgerDay.account == account, *_within(asked, LedgerDay))
+    days = select(LedgerDay.effective_on, LedgerDay.currency, LedgerDay.amount_minor.label("amount"))
+    days = days.where(LedgerDay.account == account, *_within(scope, LedgerDay))
     newest = posted.where(LedgerPosting.entry_id.in_(select(UnsealedEntry.entry_id)))
-    return union_all(kept, newest).subquery()
+    return union_all(days, newest).subquery()
 
 
-def _kept_knows(asked: Scope) -> bool:
+def _kept_knows(scope: Scope) -> bool:
     """The kept days know neither customers nor when something became known."""
-    return asked.customer_id is None and asked.known_at is None
+    return scope.customer_id is None and scope.known_at is None
 
 
-def _postings(asked: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Select[*tuple[Any, ...]]:
+def _postings(scope: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Select[*tuple[Any, ...]]:
     undone = aliased(LedgerEntry)
     statement = (
         select(
@@ -73,20 +73,20 @@ def _postings(asked: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Sel
             LedgerPosting.account.in_(accounts),
         )
     )
-    if asked.customer_id is not None:
-        statement = statement.where(LedgerEntry.customer_id == asked.customer_id)
-    if asked.known_at is not None:
-        statement = statement.where(LedgerEntry.recorded_at <= asked.known_at)
+    if scope.customer_id is not None:
+        statement = statement.where(LedgerEntry.customer_id == scope.customer_id)
+    if scope.known_at is not None:
+        statement = statement.where(LedgerEntry.recorded_at <= scope.known_at)
     return statement
 
 
-def _within(asked: Scope, of: type[LedgerEntry] | type[LedgerPosting] | type[LedgerDay]) -> list[ColumnElement[bool]]:
+def _within(scope: Scope, of: type[LedgerEntry] | type[LedgerPosting] | type[LedgerDay]) -> list[ColumnElement[bool]]:
     """The days and the currency asked for."""
     conditions: list[ColumnElement[bool]] = []
-    if asked.period is not None:
-        conditions.append(asked.period.contains(of.effective_on))
-    if asked.currency is not None:
-        conditions.append(equals(of.currency, asked.currency))
-    if asked.as_at is not None:
-        conditions.append(of.effective_on <= asked.as_at)
+    if scope.period is not None:
+        conditions.append(scope.period.contains(of.effective_on))
+    if scope.currency is not None:
+        conditions.append(equals(of.currency, scope.currency))
+    if scope.as_at is not None:
+        conditions.append(of.effective_on <= scope.as_at)
     return conditions

@@ -23,11 +23,11 @@ class MonthOfMoney:
     collected_minor: int
 
 
-def by_month(session: Session, asked: Scope) -> list[MonthOfMoney]:
+def by_month(session: Session, scope: Scope) -> list[MonthOfMoney]:
     """The months of the period in which anything happened, by currency: the figures Invoiced and Collected of each."""
     parts = (
-        ("invoiced", flows.by_day(asked, *flows.INVOICED)),
-        ("collected", flows.by_day(asked, *flows.COLLECTED)),
+        ("invoiced", flows.by_day(scope, *flows.INVOICED)),
+        ("collected", flows.by_day(scope, *flows.COLLECTED)),
     )
     statement = union_all(
         *(
