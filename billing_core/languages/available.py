@@ -1,6 +1,7 @@
 """The languages that customers are written to in: English, and each that has a catalogue.
 
-A further language is one more file in ``catalogues``, named for its code; no other place lists them.
+A further language is one more file in ``catalogues``, named for its code (``it.po``, ``pt_BR.po``); no other place
+lists them.
 """
 
 from functools import cache
@@ -14,13 +15,18 @@ CATALOGUES: Final = Path(__file__).parent / "catalogues"
 @cache
 def languages() -> tuple[str, ...]:
     """The codes, English first. Named as in ``Accept-Language``: ``de``, ``pt-BR``."""
-    return (SOURCE_LANGUAGE, *sorted(file.stem for file in CATALOGUES.glob("*.po")))
+    return (SOURCE_LANGUAGE, *sorted(file.stem.replace("_", "-") for file in CATALOGUES.glob("*.po")))
 
 
 def nearest(language: str) -> str:
     """The language in which somebody is written to whose language this is: ``de`` for ``de-AT``, English for others."""
     general = language.partition("-")[0]
     return next((code for code in (language, general) if code in languages()), SOURCE_LANGUAGE)
+
+
+def catalogue_of(language: str) -> Path:
+    """The file with a language's words; English needs none."""
+    return CATALOGUES / f"{language.replace('-', '_')}.po"
 
 
 @cache

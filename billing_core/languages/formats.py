@@ -128,7 +128,7 @@ def _translations(language: str) -> NullTranslations:
     """A language's catalogue, read as people write it: no compiled file has to be kept in step with it."""
     if language == SOURCE_LANGUAGE:
         return NullTranslations()
-    with (available.CATALOGUES / f"{language}.po").open("rb") as file:
+    with available.catalogue_of(language).open("rb") as file:
         catalogue = read_po(file, abort_invalid=True)
     compiled = BytesIO()
     write_mo(compiled, catalogue)

@@ -21,10 +21,13 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices import report_wording
 from billing_core.invoices.content.content import blank, checked
 from billing_core.invoices.documents.pdf import invoice_pdf
+from billing_core.languages import available
 from billing_core.languages.available import languages, nearest, own_name
+from billing_core.languages.formats import writing
 from billing_core.mailing import default_texts, letters, wording
 from billing_core.mailing.models import MailKind
 from billing_core.rating.models import CostType
+from billing_core.web.public.invoice_sheet import spoken
 from tests.invoices.company import GRACE, NOW, TODAY, a_customer
 from tests.invoices.company import a_line as a_draft_line
 from tests.invoices.documents import a_document, a_line
@@ -37,6 +40,18 @@ def test_it_is_listed_under_its_own_name():
     assert languages() == ("en", "de", "es", "fr", "nl")
     assert own_name("nl") == "Nederlands"
     assert (nearest("nl"), nearest("nl-BE"), nearest("pl")) == ("nl", "nl", "en")
+
+
+def test_a_country_may_have_a_catalogue_of_its_own():
+    brazilian = available.CATALOGUES / "pt_BR.po"
+    brazilian.write_text(
+        'msgid ""\nmsgstr "Language: pt_BR\\n"\n\nmsgid "Invoice"\nmsgstr "Fatura"\n', encoding="utf-8"
+    )
+    assert languages() == ("en", "de", "es", "fr", "nl", "pt-BR")
+    assert own_name("pt-BR") == "Português (Brasil)"
+    assert (nearest("pt-BR"), nearest("pt-PT")) == ("pt-BR", "en")
+    assert (writing("pt-BR").gettext("Invoice"), writing("pt-BR").language) == ("Fatura", "pt-BR")
+    assert spoken("pt-BR,en;q=0.5") == "pt-BR"
 
 
 def test_customers_may_have_it_and_their_invoices_begin_in_it(session):
