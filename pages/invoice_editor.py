@@ -12,22 +12,22 @@ from pages.ui.reads import Reader
 
 actor = context.require(Permission.INVOICE_READ)
 read = Reader(actor)
-asked = st.query_params
+query = st.query_params
 
 if st.button("All invoices", icon=":material/arrow_back:", type="tertiary"):
     st.switch_page("invoices.py")
-if "invoice" in asked:
-    invoice = read(queries.one, asked["invoice"])
+if "invoice" in query:
+    invoice = read(queries.one, query["invoice"])
     if invoice.state is InvoiceState.DRAFT and actor.may(Permission.INVOICE_WRITE):
         drafting.draw(read, actor, draft_state.of_invoice(invoice, read.plain(queries.content, invoice)), invoice)
     else:
         sent_invoice.draw(read, actor, invoice)
 elif not actor.may(Permission.INVOICE_WRITE):
-    st.info("Your role reads invoices. An administrator writes them.", icon=":material/info:")
-elif "report" in asked:
-    new.from_report(read, actor, asked["report"])
-elif "customer" in asked:
-    start = new.blank(read, asked["customer"], asked.get("business", ""))
+    st.info("Your role can read invoices. An administrator creates them.", icon=":material/info:")
+elif "report" in query:
+    new.from_report(read, actor, query["report"])
+elif "customer" in query:
+    start = new.blank(read, query["customer"], query.get("business", ""))
     drafting.draw(read, actor, draft_state.blank(start), None)
 else:
     new.choose_customer(read)

@@ -10,8 +10,8 @@ from pages.ui.reads import Reader
 actor = require(Permission.INVOICE_READ)
 read = Reader(actor)
 
-if wanted := st.query_params.get("invoice"):
-    st.switch_page("invoice_editor.py", query_params={"invoice": wanted})
+if invoice_id := st.query_params.get("invoice"):
+    st.switch_page("invoice_editor.py", query_params={"invoice": invoice_id})
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     st.title("Invoices", anchor=False, width="content")

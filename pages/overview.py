@@ -26,7 +26,7 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
 
 scope = figures.scope(actor, period=period, known_at=known_at)
 closed = figures.scope(actor, period=figures.closed_months(today), known_at=known_at)
-shown = [
+report_cards = [
     Card(figures.BILLED, scope, compared=True, currency=company.currency),
     Card(figures.AVERAGE_REPORT, scope, compared=True),
     Card(figures.REPORTS, scope, compared=True),
@@ -34,11 +34,11 @@ shown = [
     Card(figures.OPEN_QUESTIONS, scope, compared=True),
     Card(figures.UNBILLED_ORDERS, closed),
 ]
-asked = money.times(actor, period, today=today, known_at=known_at, zone=company.time_zone)
-of_money = money.shown(asked, company.currency)
+scopes = money.scopes_of(actor, period, today=today, known_at=known_at, zone=company.time_zone)
+money_cards = money.shown(scopes, company.currency)
 matters = attention.matters(actor, today, known_at)
-more = [(matter.shown, matter.scope) for matter in matters] + money.more(asked)
-known = cards.values(read, [*of_money, *shown], more)
+more = [(matter.shown, matter.scope) for matter in matters] + money.more(scopes)
+known = cards.values(read, [*money_cards, *report_cards], more)
 
 starting = first_steps.needed(read)
 if starting:
@@ -46,12 +46,12 @@ if starting:
 elif not known[figures.REPORTS, scope]:
     elsewhere.draw(read, scope, period_key="period")
 
-money.draw(of_money, known, asked)
+money.draw(money_cards, known, scopes)
 st.caption(
     f"Reports that end in {formats.period(period)}, and their open questions. "
     f"Unbilled orders are of all months up to {formats.day(figures.closed_months(today).end)}."
 )
-cards.draw(shown, known, key="overview")
+cards.draw(report_cards, known, key="overview")
 attention.draw(actor, matters, known, starting=starting)
-owed.draw(actor, asked, own_currency=company.currency)
+owed.draw(actor, scopes, own_currency=company.currency)
 billed.draw(actor, scope, today=today, own_currency=company.currency)

@@ -7,7 +7,7 @@ from billing_core.identity import Permission
 from pages.payment_sections import ageing, cases, credit, detail, listing, reconciliation, recording, refunds
 from pages.ui import collection_mode
 from pages.ui.context import require
-from pages.ui.figures.drilldown import answer
+from pages.ui.figures.drilldown import open_requested
 from pages.ui.reads import Reader
 
 PAYMENTS, CREDIT, AGEING, REFUNDS = "Payments", "Customer credit", "Ageing", "Refunds"
@@ -15,13 +15,13 @@ SETTLE, RECONCILIATION = "To settle", "Reconciliation"
 
 actor = require(Permission.PAYMENT_READ)
 read = Reader(actor)
-asked = st.query_params
+query = st.query_params
 
-if "payment" in asked:
-    detail.draw(read, actor, asked["payment"])
+if "payment" in query:
+    detail.draw(read, actor, query["payment"])
     st.stop()
-if "record" in asked and actor.may(Permission.PAYMENT_WRITE):
-    recording.draw(read, actor, asked["record"])
+if "record" in query and actor.may(Permission.PAYMENT_WRITE):
+    recording.draw(read, actor, query["record"])
     st.stop()
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -51,4 +51,4 @@ for name, tab in tabs.items():
             cases.draw(read, actor)
         else:
             reconciliation.draw(read, actor)
-answer()
+open_requested()

@@ -10,8 +10,8 @@ from pages.ui.reads import Reader
 actor = require(Permission.REPORT_READ)
 read = Reader(actor)
 
-if wanted := st.query_params.get("report"):
-    detail.draw(read, actor, wanted)
+if report_id := st.query_params.get("report"):
+    detail.draw(read, actor, report_id)
     st.stop()
 
 st.title("Reports", anchor=False)

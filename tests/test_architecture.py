@@ -113,7 +113,8 @@ ORDER = {
         ["navigation"],
     ],
     "pages.ui": [
-        ["colors", "failures", "formats", "mail_frame", "messages", "one_time_link", "reads", "text"],
+        ["formats", "reads", "text"],
+        ["colors", "downloads", "failures", "mail_frame", "messages", "one_time_link", "opened"],
         ["context", "data_age", "tables"],
         ["collection_mode", "figures", "inputs"],
         ["signed_in"],

@@ -8,7 +8,7 @@ from billing_core.audit import queries
 from billing_core.audit.queries import AuditFilter, AuditRow, FieldChange
 from billing_core.dates import start_of_day
 from billing_core.identity import Permission
-from pages.ui import context, formats, tables
+from pages.ui import context, formats, opened, tables
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
@@ -17,22 +17,18 @@ read = Reader(actor)
 zone = read.company.time_zone
 
 st.title("Audit log", anchor=False)
-st.caption("Every change of data. Nothing in it can be changed or removed.")
+st.caption("Every change of data. Entries cannot be changed or removed.")
 
 
-def opened(row: AuditRow) -> None:
+def open_row(row: AuditRow) -> None:
     st.query_params["entry"] = str(row.id)
-
-
-def closed() -> None:
-    st.query_params.pop("entry", None)
 
 
 def in_words(changes: list[FieldChange]) -> list[FieldChange]:
     """The changes as people write them: amounts and periods instead of how they are kept."""
     currency = next((one.after or one.before for one in changes if one.field == "currency"), None)
 
-    def told(one: FieldChange, value: str | None) -> str | None:
+    def readable(one: FieldChange, value: str | None) -> str | None:
         if value and currency and one.field.endswith("_minor"):
             return formats.money(int(value), currency)
         return value and formats.with_days(value)
@@ -40,8 +36,8 @@ def in_words(changes: list[FieldChange]) -> list[FieldChange]:
     return [
         FieldChange(
             formats.words(one.field.removesuffix("_minor") if currency else one.field),
-            told(one, one.before),
-            told(one, one.after),
+            readable(one, one.before),
+            readable(one, one.after),
         )
         for one in changes
     ]
@@ -66,26 +62,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         "Of", kinds, key="of", page_key="audit_page", names={name: formats.words(name) for name in kinds}
     )
     text = filters.search("Search", key="q", page_key="audit_page", placeholder="Name, id, old or new value")
-    first = st.date_input(
-        "From",
-        value=None,
-        key="since",
-        bind="query-params",
-        width=140,
-        on_change=filters.first_page,
-        args=("audit_page",),
-    )
-    last = st.date_input(
-        "To",
-        value=None,
-        key="until",
-        bind="query-params",
-        width=140,
-        on_change=filters.first_page,
-        args=("audit_page",),
-    )
+    first = filters.day("From", key="since", page_key="audit_page", width=140)
+    last = filters.day("To", key="until", page_key="audit_page", width=140)
 
-wanted = AuditFilter(
+entry_filter = AuditFilter(
     actor_id=int(who) if who.isdigit() else None,
     action=action,
     subject_kind=kind,
@@ -94,13 +74,10 @@ wanted = AuditFilter(
     until=start_of_day(zone, last + timedelta(days=1)) if last else None,
 )
 
-chosen = st.query_params.get("entry", "")
-if chosen.isdecimal() and len(chosen) < 19:
-    entry, changes = read(queries.one, int(chosen))
+if chosen := opened.identity("entry", digits=opened.LONG_ID_DIGITS):
+    entry, changes = read(queries.one, chosen)
     with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(formats.action(entry.action), anchor=False, width="content")
-            st.button("Close", key="audit_close", on_click=closed, type="tertiary", icon=":material/close:")
+        opened.heading(formats.action(entry.action), "entry")
         st.text(f"{entry.actor_name}, {formats.instant(entry.at, zone)}")
         st.text(
             f"{formats.words(entry.subject_kind)} {entry.subject_id} {formats.with_days(entry.subject_label)}".strip()
@@ -114,12 +91,12 @@ if chosen.isdecimal() and len(chosen) < 19:
                 alt="What the entry changed, field by field",
             )
 
-total = read(queries.count, wanted)
+total = read(queries.count, entry_filter)
 if total == 0:
-    st.info("Nothing was changed that these filters let through. Clear one of them.", icon=":material/filter_alt_off:")
+    st.info("No change matches these filters. Clear one of them.", icon=":material/filter_alt_off:")
     st.stop()
 skipped = tables.pager(total, key="audit_page", noun="change")
-rows = read(queries.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+rows = read(queries.page, entry_filter, limit=tables.PAGE_SIZE, offset=skipped)
 tables.show(
     rows,
     [
@@ -132,6 +109,6 @@ tables.show(
     ],
     key="audit",
     alt="Changes, newest first",
-    opens=opened,
+    opens=open_row,
 )
 st.caption("Click a row to see what it was before and after.")

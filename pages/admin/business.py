@@ -38,16 +38,16 @@ def give_up() -> None:
 
 with context.reading() as session:
     businesses = queries.every(session)
-asked = st.query_params.get("business", "")
+named = st.query_params.get("business", "")
 by_id = {str(business.id): business for business in businesses}
-chosen = None if asked == "new" else by_id.get(asked, businesses[0])
+chosen = None if named == "new" else by_id.get(named, businesses[0])
 chosen_id = chosen.id if chosen else ADDED
 
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     st.title("Business", anchor=False, width="content")
     if chosen is not None:
         st.button("Add a business", icon=":material/domain_add:", on_click=add, key="business_add")
-st.caption("What documents carry, what new customers start with, and where a day begins.")
+st.caption("What documents show, what new customers start with, and when a day begins.")
 
 if len(businesses) > 1:
     tables.show(
@@ -93,7 +93,7 @@ series = read.plain(numbering.series, business_id=chosen_id)
 fields, beside = st.columns([2, 1], gap="medium")
 with fields:
     last = {one.series: one.last for one in series}
-    wanted, reasons = business_form.draw(Drawn(form, saved, read.today, last))
+    details, reasons = business_form.draw(Drawn(form, saved, read.today, last))
     with st.container(horizontal=True):
         submitted = st.button(
             "Save" if chosen else "Add this business", type="primary", icon=":material/save:", key="business_save"
@@ -109,14 +109,14 @@ with fields:
 if submitted:
     with context.transaction() as session:
         if chosen is None:
-            kept = service.create(session, actor, wanted=wanted, now=utc_now())
+            stored = service.create(session, actor, wanted=details, now=utc_now())
         else:
-            kept = service.change(
-                session, actor, wanted=wanted, drawn_from=drawn_from, now=utc_now(), business_id=chosen_id
+            stored = service.change(
+                session, actor, wanted=details, drawn_from=drawn_from, now=utc_now(), business_id=chosen_id
             )
-        kept_id = kept.id
-    st.query_params["business"] = str(kept_id)
-    st.session_state["business_in_form"] = kept_id
+        stored_id = stored.id
+    st.query_params["business"] = str(stored_id)
+    st.session_state["business_in_form"] = stored_id
     start_anew()
     st.session_state["business_saved"] = True
     st.rerun()
@@ -130,9 +130,9 @@ with beside:
         st.subheader("Use", anchor=False)
         if chosen.active:
             st.caption("New customers and documents can belong to it.")
-            st.caption("Stopping offers it for new documents no longer; what it has issued stays as it is.")
+            st.caption("Once stopped, it is no longer offered for new documents; what it has issued stays as it is.")
         else:
-            st.caption("It is offered for new documents no longer. What it has issued stays as it is.")
+            st.caption("It is no longer offered for new documents. What it has issued stays as it is.")
         if st.button(
             "Stop using it" if chosen.active else "Use it again",
             icon=":material/block:" if chosen.active else ":material/undo:",
@@ -143,5 +143,5 @@ with beside:
             with context.transaction() as session:
                 service.set_active(session, actor, chosen_id, active=not chosen.active, now=utc_now())
             start_anew()
-            messages.say(f"{chosen.name} is {'used no longer' if chosen.active else 'in use again'}.")
+            messages.say(f"{chosen.name} is {'no longer used' if chosen.active else 'in use again'}.")
             st.rerun()

@@ -22,7 +22,7 @@ REASONS = {
     "missing": "without a signature",
     "wrong": "with a wrong signature",
     "old": "with a signature that is too old",
-    "malformed": "with a content that is no event",
+    "malformed": "with content that is not an event",
 }
 _LOOKS_BACK = timedelta(days=30)
 
@@ -50,11 +50,11 @@ with context.reading() as session:
     refused = queries.refused(session, actor, since=(utc_now() - _LOOKS_BACK).date())
 st.caption(
     "Every event that the payment service sends is stored before it is answered, and applied in the background, once. "
-    + (f"The last one came {md(formats.instant(last, zone))}." if last else "None has come yet.")
+    + (f"The last one arrived on {md(formats.instant(last, zone))}." if last else "None has arrived yet.")
 )
 if failed := counts.get(WebhookState.FAILED, 0):
     st.error(
-        f"{counted(failed)} could not be applied and are not tried again. Look at the error, put right what it names, "
+        f"{counted(failed)} could not be applied and are not tried again. Look at the error, fix what it names, "
         "and process the event again.",
         icon=":material/error:",
     )
@@ -62,8 +62,8 @@ if refused:
     requests = sum(times for _, _, times in refused)
     with st.expander(f"{formats.counted(requests, 'request')} refused in the last {_LOOKS_BACK.days} days"):
         st.caption(
-            "Nothing of them was kept. A wrong signature means another webhook secret at Stripe than here, or "
-            "somebody else who tries."
+            "None of them was kept. A wrong signature means that Stripe has another webhook secret than we do, or that "
+            "somebody else is trying."
         )
         tables.show(
             refused,
@@ -85,15 +85,15 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     state = filters.choice("State", list(states), key="events_state", page_key=PAGE_KEY, names=states)
     kind = filters.choice("Type", sorted(events.HANDLED), key="events_type", page_key=PAGE_KEY, every="All types")
     text = filters.search("Search", key="events_text", page_key=PAGE_KEY, placeholder="Id, error or content")
-wanted = EventFilter(state=(WebhookState(state),) if state else (), type=kind, text=text)
+event_filter = EventFilter(state=(WebhookState(state),) if state else (), type=kind, text=text)
 
 with context.reading() as session:
-    total = queries.event_count(session, actor, wanted)
+    total = queries.event_count(session, actor, event_filter)
 if total == 0:
     if any(counts.values()):
-        st.info("No event fits these filters. Clear one of them.", icon=":material/filter_alt_off:")
+        st.info("No event matches these filters. Clear one of them.", icon=":material/filter_alt_off:")
     else:
-        st.info("No event has come in yet. A payment by a link sends the first ones.", icon=":material/webhook:")
+        st.info("No event has arrived yet. The first ones come with a payment by link.", icon=":material/webhook:")
     st.stop()
 st.caption(
     " · ".join(f"{counted(counts[one])} {label.lower()}" for one, (label, _) in STATES.items() if counts.get(one))
@@ -101,7 +101,7 @@ st.caption(
 )
 skipped = tables.pager(total, key=PAGE_KEY, noun="event")
 with context.reading() as session:
-    rows = queries.events(session, actor, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+    rows = queries.events(session, actor, event_filter, limit=tables.PAGE_SIZE, offset=skipped)
 tables.show(
     rows,
     [
@@ -110,7 +110,7 @@ tables.show(
         tables.instant("Received", "received_at", zone),
         tables.computed("Invoice", lambda row: row.invoice_number or ""),
         tables.computed("What became of it", lambda row: row.last_error or row.outcome, width="large"),
-        tables.count("Tries", "attempts"),
+        tables.count("Attempts", "attempts"),
         tables.text("Event", "event_id"),
     ],
     key="events",

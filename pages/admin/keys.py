@@ -11,7 +11,7 @@ from billing_core.people import keys
 from billing_core.people.keys import KeyRow
 from pages.admin_sections import rights
 from pages.admin_sections.key import keep_secret, show_key, show_secret, state_of
-from pages.ui import context, tables
+from pages.ui import context, opened, tables
 from pages.ui.inputs import customer_names, filters
 from pages.ui.reads import Reader
 from pages.ui.signed_in import ROLE_NAMES
@@ -20,17 +20,17 @@ actor = context.require(Permission.USER_MANAGE)
 read = Reader(actor)
 zone = read.company.time_zone
 
-STATES = {"In force": "green", "Changing over": "blue", "Expired": "gray", "Revoked": "gray"}
+STATES = {"Active": "green", "Rotating": "blue", "Expired": "gray", "Revoked": "gray"}
 LASTS = {None: "Until it is revoked", 30: "30 days", 90: "90 days", 365: "A year"}
 MODES = {KeyMode.LIVE: "Live", KeyMode.TEST: "Test"}
 
 
-def opened(row: KeyRow) -> None:
+def open_row(row: KeyRow) -> None:
     st.query_params["key"] = str(row.id)
 
 
 st.title("API keys", anchor=False)
-st.caption("A program sends its key with each request and may do what its role may: see [the APIs](/api/docs).")
+st.caption("A program sends its key with each request and may do what its role allows: see [the APIs](/api/docs).")
 show_secret()
 
 making = st.expander("New key", icon=":material/key:")
@@ -43,18 +43,18 @@ with making, st.form("make_key", border=False, width=640):
     role, customer_id = rights.fields(
         bound_to,
         key="key",
-        bound="A key bound to one customer sees that customer alone. Not for administrators' keys.",
+        bound="A key bound to one customer sees only that customer. Not for administrators' keys.",
     )
-    lasts = st.selectbox("Works for", [*LASTS], format_func=lambda one: LASTS[one], key="key_lasts")
+    lasts = st.selectbox("Valid for", [*LASTS], format_func=lambda one: LASTS[one], key="key_lasts")
     mode = st.radio(
         "Kind",
         [*MODES],
         format_func=lambda one: MODES[one],
         key="key_mode",
         horizontal=True,
-        help="A test key stops working once Stripe collects real money: what tries things out cannot ask for any.",
+        help="A test key stops working once Stripe collects real money: trials cannot charge anybody.",
     )
-    made = st.form_submit_button("Make the key", type="primary", key="key_make")
+    made = st.form_submit_button("Create the key", type="primary", key="key_make")
 if made:
     now = utc_now()
     with context.transaction() as session:
@@ -71,9 +71,8 @@ if made:
     keep_secret(secret)
     st.rerun()
 
-chosen = st.query_params.get("key", "")
-if chosen.isdecimal() and len(chosen) < 10:
-    show_key(actor, int(chosen), zone)
+if chosen := opened.identity("key"):
+    show_key(actor, chosen, zone)
 
 text = filters.search("Search", key="q", page_key="keys_page", placeholder="Name or public key")
 with context.reading() as session:
@@ -82,7 +81,7 @@ if total == 0:
     if text:
         st.info("No key has this name. Clear the search.", icon=":material/filter_alt_off:")
     else:
-        st.info("No program has a key yet. Make one with “New key”.", icon=":material/key:")
+        st.info("No program has a key yet. Create one with “New key”.", icon=":material/key:")
     st.stop()
 skipped = tables.pager(total, key="keys_page", noun="key")
 with context.reading() as session:
@@ -99,11 +98,11 @@ tables.show(
         tables.instant("Ends", "expires_at", zone),
         tables.text("Public key", "public_key"),
         tables.computed("Secret", lambda row: f"sk_{row.mode}_…{row.secret_end}"),
-        tables.instant("Made", "created_at", zone),
-        tables.text("Made by", "created_by"),
+        tables.instant("Created", "created_at", zone),
+        tables.text("Created by", "created_by"),
     ],
     key="keys",
     alt="The keys of programs",
-    opens=opened,
+    opens=open_row,
 )
-st.caption("Click a key to give it a new secret or to revoke it. Last use is written down once a minute.")
+st.caption("Click a key to give it a new secret or to revoke it. The last use is recorded once a minute.")

@@ -8,7 +8,7 @@ from billing_core.invoices import number_proof
 from billing_core.invoices.models import InvoiceState, SeriesKind
 from billing_core.invoices.number_proof import NumberedDocument
 from billing_core.invoices.numbering import Series
-from pages.ui import context, formats, tables
+from pages.ui import context, formats, opened, tables
 from pages.ui.colors import Color
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -28,17 +28,9 @@ def named(one: Series) -> str:
     return f"{one.business_id}:{one.kind.value}:{one.series}"
 
 
-def opened(row: Series) -> None:
+def open_row(row: Series) -> None:
     st.query_params["series"] = named(row)
     st.query_params.pop("numbers_page", None)
-
-
-def closed() -> None:
-    st.query_params.pop("series", None)
-
-
-def open_invoice(row: NumberedDocument) -> None:
-    st.switch_page("invoice_editor.py", query_params={"invoice": str(row.invoice_id)})
 
 
 def proof(one: Series) -> str:
@@ -57,28 +49,28 @@ st.caption(
 
 with context.reading() as session:
     names = {business.id: business.name for business in businesses.every(session)}
-found = read(number_proof.series)
-if not found:
+all_series = read(number_proof.series)
+if not all_series:
     st.info("No number has been drawn yet. The first invoice that is sent begins a series.", icon=":material/tag:")
     st.stop()
 
-broken = [one for one in found if not one.whole]
+broken = [one for one in all_series if not one.whole]
 if broken:
     st.error(
-        f"Numbers are missing in {formats.count(len(broken))} of {formats.count(len(found))} series. "
+        f"Numbers are missing in {formats.count(len(broken))} of {formats.count(len(all_series))} series. "
         "Open one to see which.",
         icon=":material/error:",
     )
 else:
-    total = sum(one.used for one in found)
+    total = sum(one.used for one in all_series)
     st.success(
-        f"No number is missing: {formats.counted(total, 'document')} stand at the {formats.count(total)} places that "
-        f"were drawn, in {formats.count(len(found))} series.",
+        f"No number is missing: {formats.counted(total, 'document')} have the {formats.count(total)} numbers that were "
+        f"drawn, in {formats.count(len(all_series))} series.",
         icon=":material/verified:",
     )
 
 tables.show(
-    found,
+    all_series,
     [
         *([tables.computed("Business", lambda one: names[one.business_id])] if len(names) > 1 else []),
         tables.computed("Documents", lambda one: KINDS[one.kind]),
@@ -92,21 +84,17 @@ tables.show(
     ],
     key="series",
     alt="Number series with their proofs",
-    opens=opened,
+    opens=open_row,
 )
 st.caption("Click a series to see its documents.")
 
-chosen = next((one for one in found if named(one) == st.query_params.get("series")), None)
+chosen = next((one for one in all_series if named(one) == st.query_params.get("series")), None)
 if chosen is None:
     st.stop()
 
-with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-    st.subheader(
-        md(f"{KINDS[chosen.kind]} {chosen.first_number or chosen.series}, {names[chosen.business_id]}"),
-        anchor=False,
-        width="content",
-    )
-    st.button("Close", key="series_close", on_click=closed, type="tertiary", icon=":material/close:")
+opened.heading(
+    md(f"{KINDS[chosen.kind]} {chosen.first_number or chosen.series}, {names[chosen.business_id]}"), "series"
+)
 
 if missing := read(number_proof.holes, chosen):
     st.markdown(f":red[:material/error: **Missing:** {md(', '.join(missing))}]")
@@ -137,5 +125,5 @@ tables.show(
     ],
     key="numbers",
     alt="The documents of the series in the order of their numbers",
-    opens=open_invoice,
+    opens=lambda row: opened.go_to_invoice(row.invoice_id),
 )

@@ -19,8 +19,8 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 CAPTIONS = {
-    CollectionWay.PAYMENT_LINK: "A page of Stripe's that lists the invoice's lines. Stripe makes a receipt of its own.",
-    CollectionWay.HOSTED_INVOICE: "An invoice at Stripe beside ours, with an id of Stripe's from the start and a page "
+    CollectionWay.PAYMENT_LINK: "A Stripe page that lists the invoice's lines. Stripe issues its own receipt.",
+    CollectionWay.HOSTED_INVOICE: "An invoice at Stripe alongside ours, with its Stripe id from the start and a page "
     "where it is paid.",
 }
 _CONNECTION = "collecting_connection"
@@ -38,7 +38,7 @@ def mode_card(known: Settings) -> None:
         st.markdown(collection_mode.MEANS[mode])
         if mode is Mode.SANDBOX:
             st.caption(
-                "To collect with Stripe, set these variables in the environment and start the product again. A key "
+                "To collect with Stripe, set these variables in the environment and restart the product. A key "
                 "that begins with sk\\_test\\_ or rk\\_test\\_ turns on the test mode, one with sk\\_live\\_ or "
                 "rk\\_live\\_ the live mode."
             )
@@ -61,21 +61,21 @@ def connection_card() -> None:
                     st.session_state[_CONNECTION] = collection_mode.gateway().check()
             except BillingError as error:
                 context.refused(error)
-        found: Connection | None = st.session_state.get(_CONNECTION)
-        if found is None:
-            st.caption("Asks the payment service who we are, and whether it lets us collect. It changes nothing.")
+        connection: Connection | None = st.session_state.get(_CONNECTION)
+        if connection is None:
+            st.caption("Asks the payment service who we are and whether we can collect. It changes nothing.")
             return
-        for problem in found.problems:
+        for problem in connection.problems:
             st.error(md(problem), icon=":material/error:")
-        if not found.problems:
-            st.success("It answers, and lets us collect.", icon=":material/check:")
-        facts = dict.fromkeys((collection_mode.NAMES[found.mode], found.name, found.account))
+        if not connection.problems:
+            st.success("It responds, and we can collect.", icon=":material/check:")
+        facts = dict.fromkeys((collection_mode.NAMES[connection.mode], connection.name, connection.account))
         st.caption(md(" · ".join(fact for fact in facts if fact)))
 
 
 def webhook_card(known: Settings) -> None:
     with st.container(border=True):
-        st.subheader("What Stripe tells us", anchor=False)
+        st.subheader("Events from Stripe", anchor=False)
         if mode is Mode.SANDBOX:
             st.caption("The sandbox sends its events here by itself. Stripe would need this address and these events:")
         else:
@@ -88,7 +88,7 @@ def webhook_card(known: Settings) -> None:
                 "Stripe reaches only public https addresses. Set `BILLING_PUBLIC_URL` to the one that people use.",
                 icon=":material/public_off:",
             )
-        st.page_link("admin/incoming_webhooks.py", label="What has come in", icon=":material/move_to_inbox:")
+        st.page_link("admin/incoming_webhooks.py", label="Received events", icon=":material/move_to_inbox:")
 
 
 def chosen(business: Business) -> Callable[[], None]:
@@ -105,8 +105,8 @@ def chosen(business: Business) -> Callable[[], None]:
 
 def ways_card() -> None:
     with st.container(border=True):
-        st.subheader("Way of collecting", anchor=False)
-        st.caption("Counts for the next links; those that are out stay as they are. The sandbox knows both.")
+        st.subheader("Collection method", anchor=False)
+        st.caption("Applies to new links; those already issued stay as they are. The sandbox supports both.")
         with context.reading() as session:
             businesses = [business for business in queries.every(session) if business.active]
         for business in businesses:

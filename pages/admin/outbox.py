@@ -1,4 +1,4 @@
-"""The outbox: every mail and every notice that is to leave, has left, or could not."""
+"""The outbox: every mail and every notice that is to be sent, was sent, or could not be."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ from billing_core.outbox.queries import MessageFilter, MessageRow
 from billing_core.settings import settings
 from pages.outbox_sections import message
 from pages.outbox_sections.wording import STATES, TOPICS, delivery_columns, topic
-from pages.ui import context, formats, messages, tables
+from pages.ui import context, formats, messages, opened, tables
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
@@ -21,13 +21,13 @@ zone = read.company.time_zone
 MOST_AT_ONCE = 500
 
 
-def opened(row: MessageRow) -> None:
+def open_row(row: MessageRow) -> None:
     st.query_params["message"] = str(row.id)
 
 
 st.title("Outbox", anchor=False)
 st.caption(
-    "Every mail, and what payment services are told, is written here in the same step as what it is about, and leaves "
+    "Every mail and every notice to a payment service is stored here together with the change it is about, and is sent "
     "from here: nothing is lost."
 )
 
@@ -37,9 +37,9 @@ held_back = counts.get(MessageState.HELD_BACK, 0)
 
 if settings().smtp_url is None:
     st.warning(
-        "**No mail server is set up: no mail leaves.** Mails are held back here, where they can be read and "
-        "downloaded. Set `BILLING_SMTP_URL`, such as `smtp://user:password@mail.example.com:587?starttls=1`, start "
-        "the product again, and release what was held back.",
+        "**No mail server is set up: no mail is sent.** Mails are held back here, where they can be read and "
+        "downloaded. Set `BILLING_SMTP_URL`, such as `smtp://user:password@mail.example.com:587?starttls=1`, "
+        "restart the product, and release what was held back.",
         icon=":material/unsubscribe:",
     )
 elif held_back:
@@ -52,7 +52,7 @@ elif held_back:
             f"Release {formats.count(min(held_back, MOST_AT_ONCE))}",
             icon=":material/send:",
             key="release_all",
-            help="They leave now. Look first whether each is still wanted: reminders of paid invoices stay back.",
+            help="They are sent now. Check first that each is still wanted; reminders of paid invoices stay here.",
         ):
             with context.transaction() as session:
                 waiting = queries.page(
@@ -62,9 +62,8 @@ elif held_back:
             messages.say(f"Released: {formats.counted(released, 'mail')}.", icon=":material/send:")
             st.rerun()
 
-chosen = st.query_params.get("message", "")
-if chosen.isdecimal() and len(chosen) < 19:
-    message.draw(read, actor, int(chosen), zone)
+if chosen := opened.identity("message", digits=opened.LONG_ID_DIGITS):
+    message.draw(read, actor, chosen, zone)
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     state = filters.choice(
@@ -76,20 +75,20 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )
     kind = filters.choice("About", list(TOPICS), key="about", page_key="outbox_page", names=TOPICS)
     text = filters.search("Search", key="q", page_key="outbox_page", placeholder="Address or subject")
-wanted = MessageFilter(state=(MessageState(state),) if state else (), topic=(kind,) if kind else (), text=text)
+message_filter = MessageFilter(state=(MessageState(state),) if state else (), topic=(kind,) if kind else (), text=text)
 
 # Not from memory: messages change without anybody's doing.
 with context.reading() as session:
-    total = queries.count(session, actor, wanted)
+    total = queries.count(session, actor, message_filter)
 if total == 0:
     if counts:
-        st.info("Nothing fits these filters. Clear one of them.", icon=":material/filter_alt_off:")
+        st.info("Nothing matches these filters. Clear one of them.", icon=":material/filter_alt_off:")
     else:
-        st.info("Nothing has been written yet. Send an invoice, and its mail shows here.", icon=":material/outbox:")
+        st.info("There are no messages yet. Send an invoice, and its mail appears here.", icon=":material/outbox:")
     st.stop()
 skipped = tables.pager(total, key="outbox_page", noun="message")
 with context.reading() as session:
-    rows = queries.page(session, actor, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+    rows = queries.page(session, actor, message_filter, limit=tables.PAGE_SIZE, offset=skipped)
 tables.show(
     rows,
     [
@@ -97,11 +96,11 @@ tables.show(
         tables.text("To", "recipient"),
         tables.text("Subject", "title"),
         tables.computed("About", lambda row: topic(row.topic)),
-        tables.instant("Put in", "created_at", zone),
+        tables.instant("Queued", "created_at", zone),
         *delivery_columns(zone),
     ],
     key="outbox",
     alt="Messages, the newest first",
-    opens=opened,
+    opens=open_row,
 )
 st.caption("Click a message to read it.")

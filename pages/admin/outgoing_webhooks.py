@@ -9,7 +9,7 @@ from billing_core.outgoing_webhooks.models import WebhookEndpoint
 from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.settings import settings
 from pages.admin_sections.webhook_endpoint import EVENTS, draw, named_events
-from pages.ui import context, formats, messages, tables
+from pages.ui import context, formats, messages, opened, tables
 from pages.ui.reads import Reader
 
 actor = context.require(Permission.WEBHOOK_ENDPOINT_WRITE)
@@ -17,14 +17,14 @@ zone = Reader(actor).company.time_zone
 private_allowed = settings().allow_private_webhooks
 
 
-def opened(row: WebhookEndpoint) -> None:
+def open_row(row: WebhookEndpoint) -> None:
     st.query_params["endpoint"] = str(row.id)
 
 
 st.title("Outgoing webhooks", anchor=False)
 st.caption(
-    "Other programs can be told when something happens here: each event is sent to their address, signed, and tried "
-    "again for a day until it is taken."
+    "Other programs can be notified when something happens here: each event is sent to their address, signed, and "
+    "retried for a day until it is accepted."
 )
 
 with st.expander("New address", icon=":material/add_link:"), st.form("register", border=False, width=640):
@@ -36,30 +36,27 @@ with st.expander("New address", icon=":material/add_link:"), st.form("register",
     )
     description = st.text_input("What it is for", key="endpoint_description", max_chars=service.LONGEST_DESCRIPTION)
     if not private_allowed:
-        st.caption(
-            "Only addresses on the internet that begin with https://. `BILLING_ALLOW_PRIVATE_WEBHOOKS` lifts that."
-        )
+        st.caption("Only public addresses that begin with https://. `BILLING_ALLOW_PRIVATE_WEBHOOKS` lifts that.")
     added = st.form_submit_button("Add the address", type="primary", key="endpoint_add")
 if added:
     with context.transaction() as session:
-        wanted = EndpointDetails(url, tuple(events), description)
-        made = service.register(session, actor, wanted, private_allowed=private_allowed, now=utc_now())
-        st.query_params["endpoint"] = str(made.id)
+        details = EndpointDetails(url, tuple(events), description)
+        endpoint = service.register(session, actor, details, private_allowed=private_allowed, now=utc_now())
+        st.query_params["endpoint"] = str(endpoint.id)
     messages.say("Added. Copy the signing secret for the program that receives the events.")
     st.rerun()
 
 # Links kept from before name it so.
 if former := st.query_params.pop("subscriber", None):
     st.query_params["endpoint"] = former
-chosen = st.query_params.get("endpoint", "")
-if chosen.isdecimal() and len(chosen) < 10:
-    draw(actor, int(chosen), zone, private_allowed=private_allowed)
+if chosen := opened.identity("endpoint"):
+    draw(actor, chosen, zone, private_allowed=private_allowed)
 
 with context.reading() as session:
     rows = service.every(session, actor)
     failed = queries.failed_counts(session, actor)
 if not rows:
-    st.info("No program is told of anything yet. Add its address with “New address”.", icon=":material/webhook:")
+    st.info("No program receives events yet. Add its address with “New address”.", icon=":material/webhook:")
     st.stop()
 tables.show(
     rows,
@@ -72,7 +69,7 @@ tables.show(
         tables.text("Added by", "created_by"),
     ],
     key="endpoints",
-    alt="The addresses that are told of events",
-    opens=opened,
+    alt="The addresses that receive events",
+    opens=open_row,
 )
-st.caption("Click an address to see its signing secret and what it was told.")
+st.caption("Click an address to see its signing secret and what was sent to it.")

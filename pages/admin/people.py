@@ -9,7 +9,7 @@ from billing_core.people.queries import PersonRow
 from billing_core.settings import settings
 from pages.admin_sections import rights
 from pages.admin_sections.person import show_person
-from pages.ui import context, tables
+from pages.ui import context, opened, tables
 from pages.ui.inputs import customer_names, filters
 from pages.ui.one_time_link import keep_link, show_link
 from pages.ui.reads import Reader
@@ -28,7 +28,7 @@ def state(row: PersonRow) -> str:
     return "Invited" if row.invited else "Active"
 
 
-def opened(row: PersonRow) -> None:
+def open_row(row: PersonRow) -> None:
     st.query_params["person"] = str(row.id)
 
 
@@ -44,7 +44,7 @@ with inviting, st.form("invite", border=False, width=640):
     role, customer_id = rights.fields(
         bound_to,
         key="invite",
-        bound="Somebody bound to one customer sees that customer alone. Not for administrators.",
+        bound="Somebody bound to one customer sees only that customer. Not for administrators.",
     )
     invited = st.form_submit_button("Invite", type="primary", key="invite_submit")
 if invited:
@@ -55,9 +55,8 @@ if invited:
     keep_link(f"{user.name} can choose a password within 7 days with this link", settings().address, token)
     st.rerun()
 
-chosen = st.query_params.get("person", "")
-if chosen.isdecimal() and len(chosen) < 10:
-    show_person(actor, int(chosen), zone)
+if chosen := opened.identity("person"):
+    show_person(actor, chosen, zone)
 
 text = filters.search("Search", key="q", page_key="people_page", placeholder="Name or e-mail address")
 with context.reading() as session:
@@ -81,6 +80,6 @@ tables.show(
     ],
     key="people",
     alt="Everybody who may sign in",
-    opens=opened,
+    opens=open_row,
 )
 st.caption("Click a person to change their role, send them a link, or see where they are signed in.")

@@ -86,7 +86,7 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
         invoice_format = _format(drawn, "invoice_format", "Invoices", places)
         credit_note_format = _format(drawn, "credit_note_format", "Credit notes", places)
 
-    wanted = Details(
+    details = Details(
         name,
         address,
         tax_id,
@@ -100,17 +100,17 @@ def draw(drawn: Drawn) -> tuple[Details, dict[str, str]]:
         credit_note_format,
         footer,
     )
-    reasons = _reasons(wanted)
+    reasons = _reasons(details)
     for field, reason in reasons.items():
         # Nobody has done anything wrong in a form that they have not touched.
-        if getattr(wanted, field) != getattr(saved, field):
+        if getattr(details, field) != getattr(saved, field):
             places[field].markdown(f":red[:material/error: {md(formats.words(field))} {md(reason)}]")
-    return wanted, reasons
+    return details, reasons
 
 
-def _reasons(wanted: Details) -> dict[str, str]:
+def _reasons(details: Details) -> dict[str, str]:
     try:
-        service.checked(wanted)
+        service.checked(details)
     except Invalid as error:
         return error.fields
     return {}

@@ -8,7 +8,7 @@ from billing_core.dates import utc_now
 from billing_core.identity import Actor
 from billing_core.people import keys
 from billing_core.people.keys import KeyRow, Secret
-from pages.ui import context, formats
+from pages.ui import context, formats, opened
 from pages.ui.signed_in import ROLE_NAMES
 from pages.ui.text import md
 
@@ -26,7 +26,7 @@ def state_of(row: KeyRow, now: datetime) -> str:
         return "Revoked"
     if row.expires_at is not None and row.expires_at <= now:
         return "Expired"
-    return "Changing over" if row.former_until is not None and row.former_until > now else "In force"
+    return "Rotating" if row.former_until is not None and row.former_until > now else "Active"
 
 
 def keep_secret(secret: Secret) -> None:
@@ -42,7 +42,7 @@ def show_secret() -> None:
     with st.container(border=True):
         st.text(f"The key of {secret.name}. Copy it now: it is not shown again.")
         st.code(secret.secret_key, language=None, wrap_lines=True)
-        st.caption("Programs that want a pair of keys take this instead:")
+        st.caption("Programs that need a pair of keys use this instead:")
         st.code(secret.pair, language=None, wrap_lines=True)
         st.button("Done", key="secret_done", on_click=_forget)
 
@@ -53,15 +53,13 @@ def show_key(actor: Actor, key_id: int, zone: str) -> None:
         key = keys.one(session, actor, key_id)
     state = state_of(key, utc_now())
     with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(md(key.name), anchor=False, width="content")
-            st.button("Close", key="key_close", on_click=_closed, type="tertiary", icon=":material/close:")
+        opened.heading(md(key.name), "key")
         st.text(f"{ROLE_NAMES[key.role]} · {key.public_key} · {state}")
         if key.customer:
             st.text(f"Sees only {key.customer}")
-        if key.former_until is not None and state == "Changing over":
-            st.text(f"The former secret works until {formats.instant(key.former_until, zone)}")
-        if state in ("In force", "Changing over"):
+        if key.former_until is not None and state == "Rotating":
+            st.text(f"The old secret is valid until {formats.instant(key.former_until, zone)}")
+        if state in ("Active", "Rotating"):
             with st.container(horizontal=True):
                 _rotate(actor, key)
                 _revoke(actor, key)
@@ -69,15 +67,15 @@ def show_key(actor: Actor, key_id: int, zone: str) -> None:
 
 def _rotate(actor: Actor, key: KeyRow) -> None:
     with st.popover("New secret", icon=":material/autorenew:"):
-        st.text("The key keeps its name, role and public key, and gets another secret.")
+        st.text("The key keeps its name, role and public key, and gets a new secret.")
         overlap = st.selectbox(
-            "The former secret",
+            "The old secret",
             [*OVERLAPS],
             index=2,
             format_func=lambda one: OVERLAPS[one],
             key=f"key_overlap_{key.id}",
         )
-        rotated = st.button("Give it a new secret", key="key_rotate", type="primary")
+        rotated = st.button("Create a new secret", key="key_rotate", type="primary")
     if rotated:
         with context.transaction() as session:
             secret = keys.rotate(session, actor, key.id, overlap=overlap, now=utc_now())
@@ -96,7 +94,3 @@ def _revoke(actor: Actor, key: KeyRow) -> None:
 
 def _forget() -> None:
     st.session_state.pop(_KEPT, None)
-
-
-def _closed() -> None:
-    st.query_params.pop("key", None)

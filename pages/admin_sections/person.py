@@ -7,7 +7,7 @@ from billing_core.identity import Actor, Role
 from billing_core.people import queries, service
 from billing_core.people.queries import PersonRow
 from billing_core.settings import settings
-from pages.ui import context, messages, tables
+from pages.ui import context, messages, opened, tables
 from pages.ui.one_time_link import keep_link
 from pages.ui.signed_in import ROLE_NAMES
 from pages.ui.text import md
@@ -18,9 +18,7 @@ def show_person(actor: Actor, user_id: int, zone: str) -> None:
     with context.reading() as session:
         person = queries.person(session, actor, user_id, now=utc_now())
     with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(md(person.name), anchor=False, width="content")
-            st.button("Close", key="person_close", on_click=_closed, type="tertiary", icon=":material/close:")
+        opened.heading(md(person.name), "person")
         st.text(person.email)
         if person.customer:
             st.text(f"Sees only {person.customer}")
@@ -42,7 +40,7 @@ def _role(actor: Actor, person: PersonRow) -> None:
         )
         submitted = st.form_submit_button("Change role", key="person_change_role")
     if submitted:
-        with context.attempt("The role holds from their next click on.") as session:
+        with context.attempt("The new role applies from their next click.") as session:
             service.change_role(session, actor, person.id, role=role, now=utc_now())
 
 
@@ -56,7 +54,7 @@ def _account(actor: Actor, person: PersonRow) -> None:
         )
         if person.active:
             with st.popover("Deactivate", icon=":material/person_off:"):
-                st.text("They are signed out everywhere at once and cannot sign in. What they did stays.")
+                st.text("They are signed out everywhere at once and cannot sign in. What they did is kept.")
                 # A refusal is said in here: below, the open popover would cover it.
                 if st.button("Deactivate", key="person_deactivate", type="primary"):
                     with context.attempt("The account is deactivated.") as session:
@@ -86,7 +84,7 @@ def _sessions(actor: Actor, person: PersonRow, zone: str) -> None:
         [
             tables.instant("Signed in", "created_at", zone),
             tables.instant("Last used", "last_seen_at", zone),
-            tables.instant("Ends at the latest", "expires_at", zone),
+            tables.instant("Expires", "expires_at", zone),
             tables.text("Address", "address"),
             tables.text("Browser", "user_agent"),
         ],
@@ -111,7 +109,3 @@ def _sessions(actor: Actor, person: PersonRow, zone: str) -> None:
 def _done(message: str) -> None:
     messages.say(message)
     st.rerun()
-
-
-def _closed() -> None:
-    st.query_params.pop("person", None)

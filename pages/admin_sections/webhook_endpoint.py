@@ -13,7 +13,7 @@ from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.outgoing_webhooks.signing import HEADER, secret_of
 from billing_core.settings import settings
 from pages.outbox_sections import wording
-from pages.ui import context, formats, messages, tables
+from pages.ui import context, formats, messages, opened, tables
 from pages.ui.inputs import filters
 from pages.ui.text import md
 
@@ -30,7 +30,7 @@ EVENTS = {
     EventType.REPORT_GENERATED.value: "Report generated",
 }
 # Nobody recalls these: a person lays aside what failed.
-STATES = wording.STATES | {MessageState.RECALLED: ("Laid aside", "gray")}
+STATES = wording.STATES | {MessageState.RECALLED: ("Dismissed", "gray")}
 
 
 def named_events(row: WebhookEndpoint) -> str:
@@ -42,9 +42,7 @@ def draw(actor: Actor, endpoint_id: int, zone: str, *, private_allowed: bool) ->
     with context.reading() as session:
         endpoint = service.one(session, actor, endpoint_id)
     with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(md(endpoint.url), anchor=False, width="content")
-            st.button("Close", key="endpoint_close", on_click=_closed, type="tertiary", icon=":material/close:")
+        opened.heading(md(endpoint.url), "endpoint")
         st.text(f"Signing secret: each message's header {HEADER} is made with it.")
         secret = secret_of(settings().signing_key(), endpoint.public_id, endpoint.secret_turn)
         if st.toggle("Show the secret", key="endpoint_show_secret"):
@@ -59,7 +57,7 @@ def draw(actor: Actor, endpoint_id: int, zone: str, *, private_allowed: bool) ->
 
 def _ping(actor: Actor, endpoint: WebhookEndpoint) -> None:
     if st.button("Send a test event", key="endpoint_ping", icon=":material/send:"):
-        with context.attempt("Put in: a test event. What became of it stands below in a moment.") as session:
+        with context.attempt("A test event is queued. Its outcome appears below in a moment.") as session:
             service.ping(session, actor, endpoint.id, now=utc_now())
 
 
@@ -95,19 +93,19 @@ def _edit(actor: Actor, endpoint: WebhookEndpoint, *, private_allowed: bool) -> 
 
 def _rotate(actor: Actor, endpoint: WebhookEndpoint) -> None:
     with st.popover("New secret", icon=":material/autorenew:"):
-        st.text("The present secret signs nothing any more from the next message on.")
-        if st.button("Make a new secret", key="endpoint_rotate", type="primary"):
-            with context.attempt("The secret is a new one.") as session:
+        st.text("From the next message on, the current secret is no longer used.")
+        if st.button("Create a new secret", key="endpoint_rotate", type="primary"):
+            with context.attempt("The new secret is in use.") as session:
                 service.rotate(session, actor, endpoint.id, now=utc_now())
 
 
 def _remove(actor: Actor, endpoint: WebhookEndpoint) -> None:
     with st.popover("Remove", icon=":material/link_off:"):
-        st.text("It is told of nothing any more, and what still waits does not leave.")
+        st.text("It receives nothing any more, and what still waits is not sent.")
         if st.button("Remove", key="endpoint_remove", type="primary"):
             with context.transaction() as session:
                 service.remove(session, actor, endpoint.id, now=utc_now())
-            _closed()
+            opened.close("endpoint")
             messages.say("Removed.")
             st.rerun()
 
@@ -125,7 +123,7 @@ def _log(actor: Actor, endpoint: WebhookEndpoint, zone: str) -> None:
     with context.reading() as session:
         total = queries.delivery_count(session, actor, endpoint.id, states=states)
     if not total:
-        st.info("Nothing was told yet." if not states else "No message is in this state.", icon=":material/outbox:")
+        st.info("No message is in this state." if states else "Nothing was sent yet.", icon=":material/outbox:")
         return
     _failed(actor, endpoint)
     skipped = tables.pager(total, key="told_page", noun="message")
@@ -142,7 +140,7 @@ def _log(actor: Actor, endpoint: WebhookEndpoint, zone: str) -> None:
             *wording.delivery_columns(zone),
         ],
         key="told",
-        alt="What this address was told, the newest first",
+        alt="What was sent to this address, the newest first",
     )
 
 
@@ -155,22 +153,18 @@ def _failed(actor: Actor, endpoint: WebhookEndpoint) -> None:
     messages_of = formats.counted(len(failed), "failed message")
     with st.container(horizontal=True):
         if st.button(f"Send {messages_of} again", key="told_again", icon=":material/replay:"):
-            with context.attempt("They are tried again now.") as session:
+            with context.attempt("They are being retried now.") as session:
                 outbox.retry(session, actor, failed, now=utc_now())
         if st.button(
-            f"Lay {messages_of} aside",
+            f"Dismiss {messages_of}",
             key="told_lay_aside",
             icon=":material/archive:",
-            help="They never leave, and are not counted on the overview any more.",
+            help="They are never sent, and no longer counted on the overview.",
         ):
-            with context.attempt("They are laid aside.") as session:
+            with context.attempt("They are dismissed.") as session:
                 outbox.lay_aside(session, actor, failed, now=utc_now())
 
 
 def _about(row: DeliveryRow) -> str:
     kind, identity = row.content.get("about", ["", ""])
     return "test" if row.topic == EventType.PING else f"{kind} {identity}"
-
-
-def _closed() -> None:
-    st.query_params.pop("webhook_endpoint", None)

@@ -15,10 +15,10 @@ from billing_core.reports import queries as reports
 from billing_core.reports.queries import Report, ReportFilter
 from pages.customer_sections import editing, invoices, money, orders, payments, reminders, statement
 from pages.report_sections.browse import state_of
-from pages.ui import formats, tables
+from pages.ui import formats, opened, tables
 from pages.ui.figures import cards, charts
 from pages.ui.figures.cards import Card
-from pages.ui.figures.drilldown import Behind, answer, ask
+from pages.ui.figures.drilldown import Drilldown, open_requested, request_rows
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -28,7 +28,7 @@ ACTIVITY, EDIT = "Activity", "Edit details"
 
 
 def draw(read: Reader, actor: Actor, customer_id: int) -> None:
-    st.button("All customers", icon=":material/arrow_back:", type="tertiary", on_click=_close)
+    opened.back("All customers", "customer")
     customer = read(queries.one, customer_id)
     _header(read, actor, customer)
     names = [OVERVIEW, REPORTS]
@@ -59,7 +59,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
                 _activity(read, customer)
             else:
                 editing.draw(actor, customer)
-    answer()
+    open_requested()
 
 
 def _header(read: Reader, actor: Actor, customer: Customer) -> None:
@@ -101,7 +101,7 @@ def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
         )
         if month is not None and month < len(of_currency):
             of_month = replace(scope, period=Period.month_of(of_currency[month].month), currency=currency)
-            ask(Behind(figures.BILLED, of_month, of_currency[month].amount_minor, currency))
+            request_rows(Drilldown(figures.BILLED, of_month, of_currency[month].amount_minor, currency))
     details = {
         "Address": ", ".join(part for part in (customer.address, customer.postal_code, customer.city) if part),
         "Phone": customer.phone,
@@ -117,15 +117,15 @@ def _overview(read: Reader, actor: Actor, customer: Customer) -> None:
 
 
 def _reports(read: Reader, customer: Customer) -> None:
-    every = st.toggle("Superseded versions, too", key="customer_reports_all")
-    wanted = ReportFilter(customer_id=customer.id, current_only=not every, order_by="-start_date")
-    total = read(reports.count, wanted)
+    every = st.toggle("Include superseded versions", key="customer_reports_all")
+    report_filter = ReportFilter(customer_id=customer.id, current_only=not every, order_by="-start_date")
+    total = read(reports.count, report_filter)
     if total == 0:
         st.info("This customer has no reports yet.", icon=":material/info:")
         return
     skipped = tables.pager(total, key="customer_reports_page", noun="report")
     tables.show(
-        read(reports.page, wanted, limit=tables.PAGE_SIZE, offset=skipped),
+        read(reports.page, report_filter, limit=tables.PAGE_SIZE, offset=skipped),
         [
             tables.computed("Report", lambda row: f"#{row.id}"),
             tables.computed("Period", lambda row: formats.period(row.period)),
@@ -145,14 +145,14 @@ def _reports(read: Reader, customer: Customer) -> None:
 
 
 def _activity(read: Reader, customer: Customer) -> None:
-    wanted = AuditFilter(subject_kind="customer", subject_id=str(customer.id))
-    total = read(audit.count, wanted)
+    entry_filter = AuditFilter(subject_kind="customer", subject_id=str(customer.id))
+    total = read(audit.count, entry_filter)
     if total == 0:
         st.caption("Nobody has changed this customer since it was imported.")
         return
     skipped = tables.pager(total, key="customer_activity_page", noun="change")
     tables.show(
-        read(audit.page, wanted, limit=tables.PAGE_SIZE, offset=skipped),
+        read(audit.page, entry_filter, limit=tables.PAGE_SIZE, offset=skipped),
         [
             tables.instant("When", "at", read.company.time_zone),
             tables.text("Who", "actor_name"),
@@ -166,7 +166,3 @@ def _activity(read: Reader, customer: Customer) -> None:
 
 def _open_report(report: Report) -> None:
     st.switch_page("reports.py", query_params={"report": str(report.id)})
-
-
-def _close() -> None:
-    st.query_params.pop("customer", None)

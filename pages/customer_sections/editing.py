@@ -12,7 +12,7 @@ from pages.ui.context import transaction
 
 
 def draw(actor: Actor, customer: Customer) -> None:
-    st.caption("The key and the currency stay as they were imported: orders, rates and reports rest on them.")
+    st.caption("The key and the currency cannot be changed: orders, rates and reports depend on them.")
     with st.form(f"customer_{customer.id}_{customer.version}", border=True):
         left, right = st.columns(2)
         with left:

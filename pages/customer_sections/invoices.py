@@ -5,11 +5,10 @@ import streamlit as st
 from billing_core.customers.models import Customer
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import credit_notes, queries
-from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.queries import InvoiceFilter
 from pages.invoice_sections.columns import columns, open_invoice
 from pages.invoice_sections.filtering import TABS
-from pages.ui import formats, tables
+from pages.ui import formats, opened, tables
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
@@ -39,8 +38,8 @@ def _invoices(read: Reader, actor: Actor, customer: Customer) -> None:
             "New invoice", icon=":material/add:", key="new_invoice_for_customer"
         ):
             st.switch_page("invoice_editor.py", query_params={"customer": str(customer.id)})
-    wanted = InvoiceFilter(customer_id=customer.id, status=TABS[tab or "all"])
-    total = read(queries.count, wanted, today=today)
+    invoice_filter = InvoiceFilter(customer_id=customer.id, status=TABS[tab or "all"])
+    total = read(queries.count, invoice_filter, today=today)
     if total == 0:
         st.info(
             "This customer has no invoices yet." if tab == "all" else "This customer has no such invoice.",
@@ -49,7 +48,7 @@ def _invoices(read: Reader, actor: Actor, customer: Customer) -> None:
         return
     skipped = tables.pager(total, key=_PAGE_KEY, noun="invoice")
     tables.show(
-        read(queries.page, wanted, today=today, limit=tables.PAGE_SIZE, offset=skipped),
+        read(queries.page, invoice_filter, today=today, limit=tables.PAGE_SIZE, offset=skipped),
         columns(today, with_customer=False),
         key=f"customer_invoices_{tab}_{skipped}",
         alt="Invoices of this customer",
@@ -77,10 +76,6 @@ def _credit_notes(read: Reader, customer: Customer) -> None:
         ],
         key=f"customer_notes_{skipped}",
         alt="Credit notes of this customer",
-        opens=_open_invoice_of,
+        opens=lambda note: opened.go_to_invoice(note.invoice_id),
     )
     st.caption("Click a credit note to open its invoice.")
-
-
-def _open_invoice_of(note: CreditNoteRow) -> None:
-    st.switch_page("invoice_editor.py", query_params={"invoice": str(note.invoice_id)})

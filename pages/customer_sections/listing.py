@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from functools import partial
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -11,8 +10,8 @@ from billing_core.figures import Figure, Ratio, Scope
 from billing_core.identity import Actor, Permission
 from billing_core.reports import figures, summary
 from billing_core.reports.summary import CustomerSummary, SummaryFilter
-from pages.ui import tables
-from pages.ui.figures.drilldown import Behind, answer, ask
+from pages.ui import downloads, tables
+from pages.ui.figures.drilldown import Drilldown, open_requested, request_rows
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
@@ -26,7 +25,7 @@ def _rows(figure: Figure | Ratio, amount: str, row: CustomerSummary) -> None:
     scope = Scope(currency=row.currency, customer_id=row.customer_id)
     value = getattr(row, amount)
     if value is not None:
-        ask(Behind(figure, scope, value, row.currency if money else None))
+        request_rows(Drilldown(figure, scope, value, row.currency if money else None))
 
 
 COLUMNS = [
@@ -53,12 +52,12 @@ COLUMNS = [
 
 
 def draw(read: Reader, actor: Actor) -> None:
-    wanted = _filter(read, actor)
-    total = read(summary.count, wanted)
+    customer_filter = _filter(read, actor)
+    total = read(summary.count, customer_filter)
     if total == 0:
         _nothing(read, actor)
     skipped = tables.pager(total, key=PAGE_KEY, noun="customer")
-    rows = read(summary.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+    rows = read(summary.page, customer_filter, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
         rows,
         COLUMNS,
@@ -69,12 +68,12 @@ def draw(read: Reader, actor: Actor) -> None:
     )
     if total == 0:
         return
-    st.caption("Click a customer to open it, a number to see the rows behind it, a column's head to sort by it.")
-    answer()
+    st.caption("Click a customer to open it, a number to see the rows behind it, a column's heading to sort by it.")
+    open_requested()
     if actor.may(Permission.EXPORT):
-        facts = {name: value for name, value in asdict(wanted).items() if value not in ("", None, False)}
-        address = f"/downloads/customers.csv?{urlencode(facts | {'excel': 1})}"
-        st.link_button("List as CSV", address, icon=":material/download:")
+        st.link_button(
+            "List as CSV", downloads.address("customers.csv", **asdict(customer_filter)), icon=":material/download:"
+        )
 
 
 def _filter(read: Reader, actor: Actor) -> SummaryFilter:
@@ -99,7 +98,7 @@ def _filter(read: Reader, actor: Actor) -> SummaryFilter:
 def _nothing(read: Reader, actor: Actor) -> None:
     if read(summary.count, SummaryFilter()):
         st.info(
-            "No customer fits these filters. Clear the search, or choose all countries.",
+            "No customer matches these filters. Clear the search, or choose all countries.",
             icon=":material/filter_alt_off:",
         )
         return

@@ -59,17 +59,17 @@ def draw(customer_id: int) -> None:
             key=SORT_KEY,
             width=180,
         )
-    wanted = OrderFilter(customer_id, text=text or "", status=status or "", order_by=order_by)
-    total = read(queries.count, wanted)
+    order_filter = OrderFilter(customer_id, text=text or "", status=status or "", order_by=order_by)
+    total = read(queries.count, order_filter)
     if total == 0:
         narrowed = bool(text or status)
         st.info(
-            "No order fits the search and the status." if narrowed else "This customer has no orders yet. Import some.",
+            "No order matches search and status." if narrowed else "This customer has no orders yet. Import some.",
             icon=":material/info:",
         )
         return
     skipped = tables.pager(total, key=PAGE_KEY, noun="order")
-    rows = read(queries.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+    rows = read(queries.page, order_filter, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
         rows,
         COLUMNS,
@@ -78,7 +78,7 @@ def draw(customer_id: int) -> None:
         opens=_choose,
         order_key=SORT_KEY,
     )
-    st.caption("Click an order to see its lines, a column's head to sort by it.")
+    st.caption("Click an order to see its lines, a column's heading to sort by it.")
     chosen = st.session_state.pop("customer_order", None)
     if chosen is not None:
         _lines(chosen)

@@ -27,17 +27,17 @@ def draw(read: Reader, actor: Actor, customer: Customer) -> None:
 
 
 def _received(read: Reader, customer: Customer) -> None:
-    wanted = PaymentFilter(customer_id=customer.id)
-    total = read(queries.count, wanted)
+    payment_filter = PaymentFilter(customer_id=customer.id)
+    total = read(queries.count, payment_filter)
     if total == 0:
         st.info("This customer has not paid anything yet.", icon=":material/info:")
         return
     st.subheader("Received", anchor=False)
-    sums = " · ".join(formats.money(one.minor, one.currency) for one in read(queries.totals, wanted))
-    st.caption(f"Together {sums}, without what was undone" if sums else "All of these were undone")
+    sums = " · ".join(formats.money(one.minor, one.currency) for one in read(queries.totals, payment_filter))
+    st.caption(f"In total {sums}, excluding what was undone" if sums else "All of these were undone")
     skipped = tables.pager(total, key=_PAGE_KEY, noun="payment")
     tables.show(
-        read(queries.page, wanted, limit=tables.PAGE_SIZE, offset=skipped),
+        read(queries.page, payment_filter, limit=tables.PAGE_SIZE, offset=skipped),
         payments(with_customer=False),
         key="customer_payments",
         alt="Payments of this customer",

@@ -45,7 +45,7 @@ def hold(customer_id: int) -> None:
     actor = signed_in()
     read = Reader(actor)
     customer = read(queries.one, customer_id)
-    st.markdown(f"{md(customer.name)} gets no reminder of any invoice until that day, the day included.")
+    st.markdown(f"{md(customer.name)} gets no reminder of any invoice up to and including that day.")
     until = st.date_input(
         "Until",
         read.today + _USUAL,

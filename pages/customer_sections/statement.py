@@ -1,7 +1,6 @@
 """A customer's statement of account: on the page, as the letter, as a file, and by e-mail."""
 
 from datetime import date
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -15,7 +14,7 @@ from billing_core.receivables.ageing import AgeingRow
 from billing_core.receivables.exporting import what
 from billing_core.receivables.statement import Statement, StatementRequest, StatementRow
 from pages.payment_sections import ageing as aged
-from pages.ui import formats, tables
+from pages.ui import downloads, formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.figures.cards import wall
@@ -24,7 +23,7 @@ from pages.ui.text import md
 
 
 def draw(read: Reader, actor: Actor, customer: Customer) -> None:
-    request = _chosen(read, customer)
+    request = _request(read, customer)
     if request is None:
         return
     account = read(statement.statement, request)
@@ -34,7 +33,7 @@ def draw(read: Reader, actor: Actor, customer: Customer) -> None:
     _ways_out(actor, request)
 
 
-def _chosen(read: Reader, customer: Customer) -> StatementRequest | None:
+def _request(read: Reader, customer: Customer) -> StatementRequest | None:
     today = read.today
     codes = dict.fromkeys([customer.currency, *read(statement.currencies, customer.id)])
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -49,7 +48,7 @@ def _chosen(read: Reader, customer: Customer) -> StatementRequest | None:
             width=250,
         )
     if not isinstance(days, tuple) or len(days) != 2:
-        st.info("Choose the last day of the period, too.", icon=":material/date_range:")
+        st.info("Choose the last day of the period as well.", icon=":material/date_range:")
         return None
     return StatementRequest(customer.id, currency, Period(*days))
 
@@ -65,12 +64,12 @@ def _balances(account: Statement) -> None:
             with st.container(border=True, height="stretch"):
                 st.metric(label, formats.money(minor, code))
     if account.closing_minor < 0:
-        st.caption("Below zero: the customer has paid more than was asked for.")
+        st.caption("Below zero: the customer has paid more than was due.")
 
 
 def _rows(account: Statement) -> None:
     if not account.rows:
-        st.info("Nothing changed in this time.", icon=":material/info:")
+        st.info("Nothing changed in this period.", icon=":material/info:")
         return
     code = account.request.currency
     tables.show(
@@ -101,7 +100,7 @@ def _rows(account: Statement) -> None:
 def _aged(account: Statement) -> None:
     if not any(account.aged):
         return
-    st.subheader(f"Owed on {formats.day(account.request.period.end)}, by the days since it was due", anchor=False)
+    st.subheader(f"Owed on {formats.day(account.request.period.end)}, by days past due", anchor=False)
     scope = Scope(
         customer_id=account.request.customer_id, currency=account.request.currency, as_at=account.request.period.end
     )
@@ -114,13 +113,12 @@ def _aged(account: Statement) -> None:
 
 
 def _ways_out(actor: Actor, request: StatementRequest) -> None:
-    start, end = request.period.start.isoformat(), request.period.end.isoformat()
-    query = urlencode({"start_date": start, "end_date": end, "currency": request.currency})
-    address = f"/downloads/statements/{request.customer_id}"
+    period, name = request.period, f"statements/{request.customer_id}"
+    facts = {"start_date": period.start, "end_date": period.end, "currency": request.currency}
     with st.container(horizontal=True):
-        st.link_button("Statement as PDF", f"{address}.pdf?{query}", icon=":material/picture_as_pdf:")
+        st.link_button("Statement as PDF", downloads.address(f"{name}.pdf", **facts), icon=":material/picture_as_pdf:")
         if actor.may(Permission.EXPORT):
-            st.link_button("As CSV", f"{address}.csv?{query}&excel=1", icon=":material/download:")
+            st.link_button("As CSV", downloads.address(f"{name}.csv", **facts), icon=":material/download:")
         if actor.may(Permission.INVOICE_SEND) and st.button("Send by e-mail", icon=":material/mail:", key="send_it"):
             send(request)
 
@@ -154,4 +152,4 @@ def _side(minor: int, currency: str) -> str:
 
 def _open(row: StatementRow) -> None:
     if row.invoice_id is not None:
-        st.switch_page("invoice_editor.py", query_params={"invoice": str(row.invoice_id)})
+        opened.go_to_invoice(row.invoice_id)

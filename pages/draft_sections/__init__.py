@@ -1,1 +1,1 @@
-"""Writing an invoice: a draft that is saved as it is typed."""
+"""Writing an invoice: a draft that is saved as it is written."""

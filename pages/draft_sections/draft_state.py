@@ -1,7 +1,7 @@
-"""The draft that lies open in this browser: what is stored, what has been typed since, and saving it.
+"""The draft that is open in this browser: what is stored, what has been entered since, and saving it.
 
-What is typed lives in the widgets. The desk knows what they began with and under which keys they are drawn, so that
-another draft, or another state of the same one, gets widgets of its own.
+What is entered lives in the widgets. An ``OpenDraft`` knows what they began with and under which keys they are drawn,
+so that another draft, or another state of the same one, gets widgets of its own.
 """
 
 from dataclasses import dataclass, field, replace
@@ -41,7 +41,7 @@ _CHOSEN = ("language", "currency", "issued_on", "due_on")
 
 
 @dataclass
-class Desk:
+class OpenDraft:
     """``start``: what the widgets began with; ``saved``: what is stored, None before the first save.
 
     ``drawn_from`` is the stored version that ``saved`` was read from.
@@ -72,7 +72,7 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class Entered:
     """What the widgets say now. ``reasons``: why it cannot be saved, by field; ``content`` leaves out what is wrong."""
 
     content: Content
@@ -84,132 +84,137 @@ class Typed:
         return not self.reasons
 
 
-def blank(start: Content) -> Desk:
-    """A new draft; the one that was begun before for the same customer, if it still lies there."""
-    desk = _kept()
-    if desk is not None and desk.invoice_id is None and desk.start == start and desk.key("notes") in st.session_state:
-        return desk
-    return _lay_out(Desk(_next_turn(), start, rows=[]))
+def blank(start: Content) -> OpenDraft:
+    """A new draft; the one that was begun before for the same customer, if it is still open."""
+    draft = _open_draft()
+    if (
+        draft is not None
+        and draft.invoice_id is None
+        and draft.start == start
+        and draft.key("notes") in st.session_state
+    ):
+        return draft
+    return _lay_out(OpenDraft(_next_turn(), start, rows=[]))
 
 
-def of_invoice(invoice: InvoiceView, content: Content) -> Desk:
-    """A stored draft, with what has been typed into it here since."""
-    desk = _kept()
-    if desk is not None and desk.invoice_id == invoice.id and desk.key("notes") in st.session_state:
-        return desk
+def of_invoice(invoice: InvoiceView, content: Content) -> OpenDraft:
+    """A stored draft, with what has been entered here since."""
+    draft = _open_draft()
+    if draft is not None and draft.invoice_id == invoice.id:
+        return draft
     return _lay_out(_read(invoice, content))
 
 
-def read(desk: Desk) -> Typed:
+def read(draft: OpenDraft) -> Entered:
     """What the widgets say, checked; no widget need have been drawn yet."""
     locale, state = formats.locale(), st.session_state
     reasons: dict[str, str] = {}
-    lines_now = rows.edited(desk.rows, state.get(desk.grid_key))
-    desk.cut_up = not rows.redrawn(state.get(desk.grid_key)) and rows.cut_up(desk.lines or desk.rows, lines_now)
-    if desk.cut_up:
+    lines_now = rows.edited(draft.rows, state.get(draft.grid_key))
+    draft.cut_up = not rows.redrawn(state.get(draft.grid_key)) and rows.cut_up(draft.lines or draft.rows, lines_now)
+    if draft.cut_up:
         # Another grid, which says what stood there before the paste.
-        desk.rows, desk.grid, desk.added = rows.with_spare(desk.lines), desk.grid + 1, 0
-        lines_now = desk.rows
-    currency = state[desk.key("currency")]
-    added = rows.added(state.get(desk.grid_key))
-    pasted = added - desk.added >= _MANY_AT_ONCE
-    desk.added = added
-    if rows.redrawn(state.get(desk.grid_key)) or pasted or currency != desk.currency:
-        desk.rows, desk.grid, desk.currency = rows.with_spare(lines_now), desk.grid + 1, currency
-        lines_now, desk.added = desk.rows, 0
-    desk.lines = lines_now
+        draft.rows, draft.grid, draft.added = rows.with_spare(draft.lines), draft.grid + 1, 0
+        lines_now = draft.rows
+    currency = state[draft.key("currency")]
+    added = rows.added(state.get(draft.grid_key))
+    pasted = added - draft.added >= _MANY_AT_ONCE
+    draft.added = added
+    if rows.redrawn(state.get(draft.grid_key)) or pasted or currency != draft.currency:
+        draft.rows, draft.grid, draft.currency = rows.with_spare(lines_now), draft.grid + 1, currency
+        lines_now, draft.added = draft.rows, 0
+    draft.lines = lines_now
     filled = [row for row in lines_now if not row.untouched]
 
-    chosen: dict[str, Any] = {name: state[desk.key(name)] for name in (*TEXTS, *_CHOSEN)}
+    chosen: dict[str, Any] = {name: state[draft.key(name)] for name in (*TEXTS, *_CHOSEN)}
     for name in ("issued_on", "due_on"):
         if chosen[name] is None:
             reasons[name] = "is needed"
-            chosen[name] = getattr(desk.start, name)
+            chosen[name] = getattr(draft.start, name)
     chosen |= {name: chosen[name] or "" for name in TEXTS}
     content = replace(
-        desk.start,
+        draft.start,
         **chosen,
-        discount_percent=_percent(state[desk.key("discount_percent")], reasons),
-        discount_minor=_amount(state[desk.key("discount_minor")], currency, reasons),
+        discount_percent=_percent(state[draft.key("discount_percent")], reasons),
+        discount_minor=_amount(state[draft.key("discount_minor")], currency, reasons),
         lines=tuple(rows.line_of(row, at, currency, locale, reasons) for at, row in enumerate(filled, start=1)),
     )
     try:
-        kept = checked(content)
+        content = checked(content)
     except Invalid as refused:
         # What could not be read was replaced by something harmless: its own reason says more.
         reasons = {**refused.fields, **reasons}
-        kept = content
-    return Typed(kept, lines_now, reasons)
+    return Entered(content, lines_now, reasons)
 
 
-def save(actor: Actor, desk: Desk, now_typed: Typed) -> bool:
-    """Store what differs, if all of it can be; whether anything was. What stands in the way stays on the desk."""
-    desk.conflict = desk.refused = None
-    if not now_typed.good or now_typed.content == desk.saved:
+def save(actor: Actor, draft: OpenDraft, entered: Entered) -> bool:
+    """Store what differs, if all of it can be; whether anything was. The draft keeps what stands in the way."""
+    draft.conflict = draft.refused = None
+    if not entered.good or entered.content == draft.saved:
         return False
     now = utc_now()
     try:
         with runtime.sessions().begin() as session:
-            if desk.invoice_id is None:
-                invoice = service.create(session, actor, now_typed.content, now=now)
+            if draft.invoice_id is None:
+                invoice = service.create(session, actor, entered.content, now=now)
             else:
                 invoice = service.edit(
-                    session, actor, desk.invoice_id, now_typed.content, drawn_from=desk.drawn_from, now=now
+                    session, actor, draft.invoice_id, entered.content, drawn_from=draft.drawn_from, now=now
                 )
             invoice_id, version = invoice.id, invoice.version
     except Conflict as conflict:
-        desk.conflict = conflict
+        draft.conflict = conflict
         return False
     except BillingError as refused:
-        desk.refused = refused
+        draft.refused = refused
         return False
-    desk.invoice_id, desk.drawn_from = invoice_id, version
-    desk.saved, desk.saved_at = now_typed.content, now
+    draft.invoice_id, draft.drawn_from = invoice_id, version
+    draft.saved, draft.saved_at = entered.content, now
     return True
 
 
-def keep_mine(actor: Actor, desk: Desk) -> None:
-    """In a callback: what is typed here replaces what somebody else has saved in between."""
-    if desk.invoice_id is None:
+def keep_mine(actor: Actor, draft: OpenDraft) -> None:
+    """In a callback: what is entered here replaces what somebody else has saved in between."""
+    if draft.invoice_id is None:
         return
     try:
         with runtime.sessions()() as session:
-            desk.drawn_from = queries.one(session, actor, desk.invoice_id).version
+            draft.drawn_from = queries.one(session, actor, draft.invoice_id).version
     except BillingError as gone:
-        desk.refused = gone
+        draft.refused = gone
 
 
-def settle_due_date(desk: Desk) -> None:
+def settle_due_date(draft: OpenDraft) -> None:
     """In a callback: the issue date or the terms have changed, and the due date follows them."""
-    issued_on = st.session_state[desk.key("issued_on")]
+    issued_on = st.session_state[draft.key("issued_on")]
     if issued_on is not None:
-        payment_terms = st.session_state[desk.key("payment_terms")] or ""
-        st.session_state[desk.key("due_on")] = terms.due_date(issued_on, payment_terms)
+        payment_terms = st.session_state[draft.key("payment_terms")] or ""
+        st.session_state[draft.key("due_on")] = terms.due_date(issued_on, payment_terms)
 
 
-def _kept() -> Desk | None:
-    found: Desk | None = st.session_state.get(OPEN_DRAFT)
-    return found
+def _open_draft() -> OpenDraft | None:
+    """The one of the run before, as long as its widgets are still drawn."""
+    draft: OpenDraft | None = st.session_state.get(OPEN_DRAFT)
+    return draft if draft is not None and draft.key("notes") in st.session_state else None
 
 
-def _read(invoice: InvoiceView, content: Content) -> Desk:
+def _read(invoice: InvoiceView, content: Content) -> OpenDraft:
     locale = formats.locale()
     lines = [rows.row_of(line, content.currency, locale) for line in content.lines]
-    return Desk(_next_turn(), content, lines, invoice.id, invoice.version, content, invoice.updated_at)
+    return OpenDraft(_next_turn(), content, lines, invoice.id, invoice.version, content, invoice.updated_at)
 
 
-def _lay_out(desk: Desk) -> Desk:
+def _lay_out(draft: OpenDraft) -> OpenDraft:
     """Give each widget what it begins with."""
     locale = formats.locale()
-    desk.rows, desk.currency = rows.with_spare(desk.rows), desk.start.currency
+    draft.rows, draft.currency = rows.with_spare(draft.rows), draft.start.currency
     for name in (*TEXTS, *_CHOSEN):
-        st.session_state[desk.key(name)] = getattr(desk.start, name)
-    st.session_state[desk.key("discount_percent")] = number_input.written(desk.start.discount_percent, locale)
-    st.session_state[desk.key("discount_minor")] = number_input.written_minor(
-        desk.start.discount_minor, desk.start.currency, locale
+        st.session_state[draft.key(name)] = getattr(draft.start, name)
+    st.session_state[draft.key("discount_percent")] = number_input.written(draft.start.discount_percent, locale)
+    st.session_state[draft.key("discount_minor")] = number_input.written_minor(
+        draft.start.discount_minor, draft.start.currency, locale
     )
-    st.session_state[OPEN_DRAFT] = desk
-    return desk
+    st.session_state[OPEN_DRAFT] = draft
+    return draft
 
 
 def _next_turn() -> int:

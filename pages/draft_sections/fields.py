@@ -1,4 +1,4 @@
-"""The fields of a draft, laid out as on the paper, each with what is wrong with it below."""
+"""The fields of a draft, laid out as on the PDF, each with what is wrong with it below."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,35 +11,35 @@ from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.invoices.content import terms
 from billing_core.invoices.content.content import LONGEST, Content
 from billing_core.languages.available import languages, own_name
-from pages.draft_sections import draft_state as desks
-from pages.draft_sections.draft_state import Desk
+from pages.draft_sections import draft_state
+from pages.draft_sections.draft_state import OpenDraft
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
 Reasons = Mapping[str, str]
 
 
-def draw(read: Reader, desk: Desk, content: Content, reasons: Reasons, number: str | None) -> None:
+def draw(read: Reader, draft: OpenDraft, content: Content, reasons: Reasons, number: str | None) -> None:
     """Everything above the lines: who asks whom, and under which number, dates and terms."""
     ours = {one.id: one for one in read.plain(businesses.every)}
     left, right = st.columns(2, gap="medium")
     with left:
         _issuer(ours[content.business_id])
-        _customer(desk, reasons)
+        _customer(draft, reasons)
     with right:
-        _facts(read, desk, reasons, number)
+        _facts(read, draft, reasons, number)
 
 
-def notes(desk: Desk, reasons: Reasons) -> None:
-    st.text_area("Notes", key=desk.key("notes"), height=120, placeholder="Printed below the total")
+def notes(draft: OpenDraft, reasons: Reasons) -> None:
+    st.text_area("Notes", key=draft.key("notes"), height=120, placeholder="Printed below the total")
     problem(reasons, "notes", "Notes")
 
 
-def discount(desk: Desk, currency: str, reasons: Reasons) -> None:
+def discount(draft: OpenDraft, currency: str, reasons: Reasons) -> None:
     """Off the whole invoice, as a share or as an amount."""
     with st.container(horizontal=True):
-        st.text_input("Discount, %", key=desk.key("discount_percent"))
-        st.text_input(f"or discount, {currency}", key=desk.key("discount_minor"))
+        st.text_input("Discount, %", key=draft.key("discount_percent"))
+        st.text_input(f"or discount, {currency}", key=draft.key("discount_minor"))
     problem(reasons, "discount_percent", "The discount")
     problem(reasons, "discount_minor", "The discount")
 
@@ -59,21 +59,21 @@ def _issuer(business: Business) -> None:
             st.caption(" · ".join(md(line) for line in details))
 
 
-def _customer(desk: Desk, reasons: Reasons) -> None:
-    st.text_input("Bill to", key=desk.key("customer_name"), max_chars=LONGEST["customer_name"])
+def _customer(draft: OpenDraft, reasons: Reasons) -> None:
+    st.text_input("Bill to", key=draft.key("customer_name"), max_chars=LONGEST["customer_name"])
     problem(reasons, "customer_name", "The name")
-    st.text_area("Address", key=desk.key("customer_address"), height=100)
+    st.text_area("Address", key=draft.key("customer_address"), height=100)
     problem(reasons, "customer_address", "The address")
-    st.text_input("E-mail", key=desk.key("customer_email"), placeholder="Where the invoice is sent to")
+    st.text_input("E-mail", key=draft.key("customer_email"), placeholder="Where the invoice is sent to")
     problem(reasons, "customer_email", "The e-mail address")
     with st.container(horizontal=True):
-        st.text_input("Customer's tax number", key=desk.key("customer_tax_id"))
-        st.selectbox("Language", languages(), format_func=own_name, key=desk.key("language"))
+        st.text_input("Customer's tax number", key=draft.key("customer_tax_id"))
+        st.selectbox("Language", languages(), format_func=own_name, key=draft.key("language"))
     problem(reasons, "customer_tax_id", "The tax number")
     problem(reasons, "language", "The language")
 
 
-def _facts(read: Reader, desk: Desk, reasons: Reasons, number: str | None) -> None:
+def _facts(read: Reader, draft: OpenDraft, reasons: Reasons, number: str | None) -> None:
     st.text_input(
         "Invoice number",
         number or "Drawn when it is sent",
@@ -83,27 +83,27 @@ def _facts(read: Reader, desk: Desk, reasons: Reasons, number: str | None) -> No
     with st.container(horizontal=True):
         st.date_input(
             "Issue date",
-            key=desk.key("issued_on"),
+            key=draft.key("issued_on"),
             min_value=EARLIEST_DAY,
             max_value=LATEST_DAY,
-            on_change=desks.settle_due_date,
-            args=(desk,),
+            on_change=draft_state.settle_due_date,
+            args=(draft,),
         )
-        st.date_input("Due date", key=desk.key("due_on"), min_value=EARLIEST_DAY, max_value=LATEST_DAY)
+        st.date_input("Due date", key=draft.key("due_on"), min_value=EARLIEST_DAY, max_value=LATEST_DAY)
     problem(reasons, "issued_on", "The issue date")
     problem(reasons, "due_on", "The due date")
     st.text_input(
         "Payment terms",
-        key=desk.key("payment_terms"),
-        on_change=desks.settle_due_date,
-        args=(desk,),
+        key=draft.key("payment_terms"),
+        on_change=draft_state.settle_due_date,
+        args=(draft,),
         placeholder=f"Such as Net {terms.DEFAULT_DAYS} or Due on receipt",
         help="The due date follows the terms and the issue date; after that it can be changed.",
     )
     problem(reasons, "payment_terms", "The terms")
     with st.container(horizontal=True):
-        names = choices.currency_names(read.today, also=desk.start.currency)
-        st.selectbox("Currency", list(names), format_func=names.__getitem__, key=desk.key("currency"))
-        st.text_input("Reference", key=desk.key("reference"), placeholder="The customer's order number")
+        names = choices.currency_names(read.today, also=draft.start.currency)
+        st.selectbox("Currency", list(names), format_func=names.__getitem__, key=draft.key("currency"))
+        st.text_input("Reference", key=draft.key("reference"), placeholder="The customer's order number")
     problem(reasons, "currency", "The currency")
     problem(reasons, "reference", "The reference")

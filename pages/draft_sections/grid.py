@@ -9,7 +9,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from billing_core.invoices.content.content import MOST_LINES
 from billing_core.invoices.models import LineType
 from billing_core.money import LINE_QUANTITY_PLACES
-from pages.draft_sections.draft_state import Desk, Typed
+from pages.draft_sections.draft_state import Entered, OpenDraft
 from pages.draft_sections.rows import CELLS, PLACE, Row, usual_tax
 from pages.ui import formats
 from pages.ui.text import md
@@ -27,26 +27,26 @@ _NAMES = {
 _MOST_SAID = 8
 
 
-def draw(desk: Desk, now_typed: Typed, amounts: Mapping[int, int]) -> None:
+def draw(draft: OpenDraft, entered: Entered, amounts: Mapping[int, int]) -> None:
     """``amounts``: what each line comes to in minor units, counted from 1; lines that cannot be read are missing."""
-    currency = now_typed.content.currency
+    currency = entered.content.currency
     # From the rows that the grid was drawn with: whatever else it is given changes only when it is drawn anew, or
     # the browser would take it for another grid and forget what was typed.
-    height = _ROW_HEIGHT * (min(len(desk.rows), _MOST_SHOWN) + 2) + 3
+    height = _ROW_HEIGHT * (min(len(draft.rows), _MOST_SHOWN) + 2) + 3
     with st.container(horizontal=True, gap="xxsmall", wrap=False):
         st.data_editor(
-            _frame(desk.rows),
-            key=desk.grid_key,
+            _frame(draft.rows),
+            key=draft.grid_key,
             num_rows="dynamic",
             hide_index=True,
             height=height,
             row_height=_ROW_HEIGHT,
             placeholder="",
             alt="Lines of the invoice",
-            column_config=_columns(usual_tax(desk.rows), currency),
+            column_config=_columns(usual_tax(draft.rows), currency),
         )
         st.dataframe(
-            pd.DataFrame({f"Amount, {currency}": _amounts(now_typed, amounts)}),
+            pd.DataFrame({f"Amount, {currency}": _amounts(entered, amounts)}),
             hide_index=True,
             width=_AMOUNT_WIDTH,
             height=height,
@@ -54,13 +54,13 @@ def draw(desk: Desk, now_typed: Typed, amounts: Mapping[int, int]) -> None:
             alt="What each line comes to",
             column_config={f"Amount, {currency}": st.column_config.TextColumn(alignment="right")},
         )
-    if desk.cut_up:
+    if draft.cut_up:
         st.error(
             "These rows were not pasted: an emoji among them makes the browser cut the cells in the wrong places. "
             "Paste them without it, and type the emoji afterwards.",
             icon=":material/content_paste_off:",
         )
-    _problems(now_typed)
+    _problems(entered)
     st.caption(
         "Add a line at the end of the grid, or paste rows from a spreadsheet, up to "
         f"{formats.count(MOST_LINES)} lines in all. To move a line, change its number; to remove lines, tick them and "
@@ -102,28 +102,28 @@ def _columns(tax_rate: str, currency: str) -> dict[str, ColumnConfig]:
     }
 
 
-def _amounts(now_typed: Typed, amounts: Mapping[int, int]) -> list[str]:
+def _amounts(entered: Entered, amounts: Mapping[int, int]) -> list[str]:
     """One cell a row of the grid; untouched rows are no lines and count for nothing."""
     cells, at = [], 0
-    for row in now_typed.rows:
+    for row in entered.rows:
         at += not row.untouched
         amount = None if row.untouched else amounts.get(at)
-        cells.append(formats.NOTHING if amount is None else formats.amount(amount, now_typed.content.currency))
+        cells.append(formats.NOTHING if amount is None else formats.amount(amount, entered.content.currency))
     return cells
 
 
-def _problems(now_typed: Typed) -> None:
+def _problems(entered: Entered) -> None:
     """What is wrong with which line, in words."""
-    found: list[tuple[int, str]] = []
-    for field, reason in now_typed.reasons.items():
+    problems: list[tuple[int, str]] = []
+    for field, reason in entered.reasons.items():
         match field.split("."):
-            case ["lines"] if now_typed.content.lines:
-                found.append((0, f"The lines {md(reason)}"))
+            case ["lines"] if entered.content.lines:
+                problems.append((0, f"The lines {md(reason)}"))
             case ["lines", at, name]:
-                found.append((int(at), f"Line {at}: the {_NAMES.get(name, name)} {md(reason)}"))
+                problems.append((int(at), f"Line {at}: the {_NAMES.get(name, name)} {md(reason)}"))
     # What cannot be read and what cannot be kept come one after the other; people go down the lines.
-    said = [sentence for _, sentence in sorted(found, key=lambda one: one[0])]
-    for sentence in said[:_MOST_SAID]:
+    sentences = [sentence for _, sentence in sorted(problems, key=lambda one: one[0])]
+    for sentence in sentences[:_MOST_SAID]:
         st.markdown(f":red[:material/error: {sentence}]")
-    if len(said) > _MOST_SAID:
-        st.caption(f"… and {formats.count(len(said) - _MOST_SAID)} more")
+    if len(sentences) > _MOST_SAID:
+        st.caption(f"… and {formats.count(len(sentences) - _MOST_SAID)} more")

@@ -15,17 +15,13 @@ from billing_core.invoices.content.content import Content
 from billing_core.invoices.from_reports import Earlier, Grouping
 from billing_core.reports import queries as reports
 from pages.invoice_document_sections import drafts
-from pages.ui import context, formats
-from pages.ui.inputs import customer_names, number_input
+from pages.report_sections.invoicing import LINES, tax_rate
+from pages.ui import context, formats, opened
+from pages.ui.inputs import customer_names
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
 _CUSTOMER, _BUSINESS = "new_invoice_customer", "new_invoice_business"
-_GROUPINGS = {
-    Grouping.SERVICE: "One line for each service",
-    Grouping.ORDER: "One line for each order",
-    Grouping.TOTAL: "One line for everything",
-}
 
 
 def choose_customer(read: Reader) -> None:
@@ -34,7 +30,7 @@ def choose_customer(read: Reader) -> None:
     with st.container(border=True, width=640):
         names = customer_names.offered(read, key=_CUSTOMER)
         if not names:
-            st.info("There are no customers yet, or none fits the search. Import them first.", icon=":material/info:")
+            st.info("There are no customers yet, or none matches the search: import them.", icon=":material/info:")
             if st.button("Import customers", icon=":material/upload_file:", key="import_customers"):
                 st.switch_page("imports.py")
             return
@@ -51,23 +47,24 @@ def choose_customer(read: Reader) -> None:
         if len(ours) > 1:
             business = st.selectbox("From", list(ours), format_func=ours.__getitem__, key=_BUSINESS)
         st.caption("Name, address, e-mail, terms, currency and language come from the customer; you can change them.")
-        if st.button("Write the invoice", type="primary", icon=":material/edit:", disabled=customer is None):
-            wanted = {"customer": str(customer)} | ({"business": str(business)} if len(ours) > 1 else {})
-            st.query_params.from_dict(wanted)
+        if st.button("Create the invoice", type="primary", icon=":material/edit:", disabled=customer is None):
+            query = {"customer": str(customer)} | ({"business": str(business)} if len(ours) > 1 else {})
+            st.query_params.from_dict(query)
             st.rerun()
 
 
 def blank(read: Reader, customer: str, business: str) -> Content:
     """What a new invoice for this customer begins with; a wrong address ends the script with a message."""
-    if not (customer.isdecimal() and len(customer) <= 9 and (not business or business.isdecimal())):
+    customer_id, business_id = opened.parsed(customer), opened.parsed(business)
+    if customer_id is None or (business and business_id is None):
         st.error("There is no such customer.", icon=":material/error:")
         st.stop()
-    return read(contents.blank, int(customer), today=read.today, business_id=int(business) if business else None)
+    return read(contents.blank, customer_id, today=read.today, business_id=business_id)
 
 
-def from_report(read: Reader, actor: Actor, wanted: str) -> None:
+def from_report(read: Reader, actor: Actor, report_id: str) -> None:
     """Turn a report into a draft; says where it was invoiced before."""
-    report = read(reports.one, wanted)
+    report = read(reports.one, report_id)
     st.title("Invoice a report", anchor=False)
     st.markdown(
         f"**{md(report.customer_name)}**, {md(formats.period(report.period))}: "
@@ -84,15 +81,18 @@ def from_report(read: Reader, actor: Actor, wanted: str) -> None:
             icon=":material/help:",
         )
     with st.container(border=True, width=640):
-        by = st.radio("Lines", list(_GROUPINGS), format_func=_GROUPINGS.__getitem__, key="report_lines")
-        rate = st.text_input("Tax rate of all lines, %", "0", key="report_tax", width=200)
-        again = bool(earlier) and st.checkbox("Invoice it once more all the same", key="report_again")
-        if st.button(
-            "Create the draft",
-            type="primary",
-            icon=":material/note_add:",
-            key="create_from_report",
-            disabled=bool(earlier) and not again,
+        by = st.radio("Lines", list(LINES), format_func=LINES.__getitem__, key="report_lines")
+        rate = tax_rate("Tax rate of all lines, %", key="report_tax", width=200)
+        again = bool(earlier) and st.checkbox("Invoice it again anyway", key="report_again")
+        if (
+            st.button(
+                "Create the draft",
+                type="primary",
+                icon=":material/note_add:",
+                key="create_from_report",
+                disabled=rate is None or (bool(earlier) and not again),
+            )
+            and rate is not None
         ):
             _create(read, actor, report.id, by, rate, again=again)
 
@@ -108,18 +108,13 @@ def _billed_before(one: Earlier) -> None:
             st.rerun()
 
 
-def _create(read: Reader, actor: Actor, report_id: int, by: Grouping, rate: str, *, again: bool) -> None:
-    try:
-        tax_rate = number_input.number(rate.strip().removesuffix("%"), formats.locale()) if rate.strip() else Decimal(0)
-    except ValueError as reason:
-        st.error(f"The tax rate {reason}", icon=":material/error:")
-        return
+def _create(read: Reader, actor: Actor, report_id: int, by: Grouping, rate: Decimal, *, again: bool) -> None:
     try:
         with runtime.sessions().begin() as session:
             invoice_id = from_reports.draft_from_report(
-                session, actor, report_id, by=by, tax_rate=tax_rate, again=again, now=utc_now(), today=read.today
+                session, actor, report_id, by=by, tax_rate=rate, again=again, now=utc_now(), today=read.today
             ).id
     except BillingError as error:
         context.refused(error)
         return
-    drafts.open_draft(invoice_id, "The draft is made from the report")
+    drafts.open_draft(invoice_id, "The draft was created from the report")

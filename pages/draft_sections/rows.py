@@ -71,20 +71,20 @@ def edited(rows: Sequence[Row], state: Mapping[str, Any] | None) -> list[Row]:
     if not state:
         return list(rows)
     places: dict[int, object] = {}
-    found: list[Row] = []
+    rows_now: list[Row] = []
     deleted = set(state["deleted_rows"])
     for at, row in enumerate(rows):
         if at in deleted:
             continue
         changes = state["edited_rows"].get(at, {})
         if PLACE in changes:
-            places[len(found)] = changes[PLACE]
-        found.append(_with(row, changes))
+            places[len(rows_now)] = changes[PLACE]
+        rows_now.append(_with(row, changes))
     for added in state["added_rows"]:
         if added.get(PLACE) is not None:
-            places[len(found)] = added[PLACE]
-        found.append(_with(Row(), added))
-    return _moved(found, places)
+            places[len(rows_now)] = added[PLACE]
+        rows_now.append(_with(Row(), added))
+    return _moved(rows_now, places)
 
 
 def redrawn(state: Mapping[str, Any] | None) -> bool:

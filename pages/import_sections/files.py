@@ -104,7 +104,7 @@ def _actions(actor: Actor, files: Sequence[Received]) -> None:
             key="import_apply",
             disabled=busy or not checked,
             type="primary" if checked else "secondary",
-            help="Each file entirely or not at all, in this order. Can be done again without harm.",
+            help="Each file is imported entirely or not at all, in this order. Repeating it does no harm.",
         )
         clear = st.button("Remove all", key="import_clear", disabled=busy, type="tertiary")
     if check:

@@ -1,7 +1,5 @@
 """What a file would do, or did: counts, changes, rejected rows."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -79,5 +77,5 @@ def _changes(received: Received, outcome: Outcome) -> None:
             st.caption(f"The first {formats.count(shown)} of {formats.count(outcome.changed)} changed rows.")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return formats.NOTHING if value is None or value == "" else str(value)

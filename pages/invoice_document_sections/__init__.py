@@ -1,1 +1,1 @@
-"""What a draft and a sent invoice have in common: the paper, the totals, sending, the timeline."""
+"""What a draft and a sent invoice have in common: the PDF, the totals, sending, the timeline."""

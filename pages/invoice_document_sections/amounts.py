@@ -1,4 +1,4 @@
-"""What an invoice comes to: the totals as on the paper, and the strip that proves them."""
+"""What an invoice comes to: the totals as on the PDF, and the strip that proves them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,14 +46,14 @@ def _row(one: Sum, currency: str) -> str:
 def strip(
     totals: Totals,
     *,
-    kept_minor: int | None,
-    paper_minor: int | None,
+    stored_minor: int | None,
+    pdf_minor: int | None,
     owed_minor: int | None = None,
     link_minor: int | None = None,
 ) -> None:
     """Say whether lines, tax rows, total, PDF, ledger and payment link agree: each computed from its own source.
 
-    ``kept_minor``: the stored invoice's; ``paper_minor``: what the PDF says; ``owed_minor``: what the ledger has
+    ``stored_minor``: the stored invoice's; ``pdf_minor``: what the PDF says; ``owed_minor``: what the ledger has
     posted as owed; ``link_minor``: what the payment link asks for, where all of the invoice is due.
     """
     currency = totals.currency
@@ -63,8 +63,8 @@ def strip(
         ("Lines + tax", net + totals.tax_minor),
         ("tax rows", from_rows),
         ("total", totals.total_minor),
-        *([("stored", kept_minor)] if kept_minor is not None else []),
-        *([("PDF", paper_minor)] if paper_minor is not None else []),
+        *([("stored", stored_minor)] if stored_minor is not None else []),
+        *([("PDF", pdf_minor)] if pdf_minor is not None else []),
         *([("ledger", owed_minor)] if owed_minor is not None else []),
         *([("payment link", link_minor)] if link_minor is not None else []),
     ]
@@ -73,5 +73,5 @@ def strip(
         names = " = ".join(name for name, _ in figures)
         st.success(f"{names} = {formats.money(totals.total_minor, currency)} ✓", icon=":material/balance:")
         return
-    said = ", ".join(f"{name} {formats.money(minor, currency)}" for name, minor in figures)
-    st.error(f"These should be one amount: {said}. Reload the page; if it stays, tell an administrator.")
+    differing = ", ".join(f"{name} {formats.money(minor, currency)}" for name, minor in figures)
+    st.error(f"These should be one amount: {differing}. Reload the page; if it stays, tell an administrator.")

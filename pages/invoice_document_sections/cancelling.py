@@ -20,14 +20,14 @@ def dialog(invoice_id: int) -> None:
     if invoice.paid_minor:
         paid = formats.money(invoice.paid_minor, invoice.currency)
         st.warning(
-            f"{md(paid)} was paid for this invoice, so that it cannot be cancelled. Take the payment back first, or "
+            f"{md(paid)} was paid for this invoice, so it cannot be cancelled. Reverse the payment first, or "
             "issue a credit note for what is due.",
             icon=":material/block:",
         )
         return
     st.markdown(
-        f"Nothing is asked for any more with {md(invoice.number)}. It keeps its number and its document, marked as "
-        "cancelled, and the ledger takes back what it posted. **This cannot be undone.**"
+        f"Nothing is due on {md(invoice.number)} any more. It keeps its number and its document, marked as "
+        "cancelled, and its postings are reversed. **This cannot be undone.**"
     )
     reason = st.text_input("Reason", key=f"cancel_reason_{invoice_id}", max_chars=LONGEST_REASON)
     if st.button("Cancel invoice", type="primary", icon=":material/block:", key="do_cancel"):

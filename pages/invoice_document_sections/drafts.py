@@ -37,7 +37,7 @@ def open_draft(invoice_id: int, message: str) -> None:
 @st.dialog("Discard the draft", icon=":material/delete:")
 def discard(invoice: InvoiceView) -> None:
     st.markdown(
-        f"The draft for {md(invoice.customer_name)} goes out of every list. It never had a number, so that none is "
+        f"The draft for {md(invoice.customer_name)} disappears from every list. It never had a number, so none is "
         "missing; its history stays in the audit log. **This cannot be undone.**"
     )
     if st.button("Discard draft", type="primary", icon=":material/delete:", key="do_discard"):

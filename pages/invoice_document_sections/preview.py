@@ -1,4 +1,4 @@
-"""The paper itself, shown in the page: the same PDF that the customer gets."""
+"""The PDF that the customer gets, shown in the page."""
 
 from typing import Literal
 
@@ -33,7 +33,7 @@ def draw(read: Reader, invoice: InvoiceView | None, *, height: Literal["content"
     """As pictures: browsers show no PDF inside the frames that the dashboard may use."""
     if invoice is None:
         with st.container(border=True, height=420, vertical_alignment="center", horizontal_alignment="center"):
-            st.caption("The paper shows here as soon as the draft is saved.", width="content")
+            st.caption("The PDF appears here as soon as the draft is saved.", width="content")
         return
     shown, pages = read.plain(_paper, invoice.id)
     with st.container(border=True, height=height):
@@ -44,5 +44,5 @@ def draw(read: Reader, invoice: InvoiceView | None, *, height: Literal["content"
 
 
 def _paper(session: Session, invoice_id: int) -> tuple[list[bytes], int]:
-    said = document.of_invoice(session, invoice_id, address=settings().address)
-    return pictures(invoice_pdf(said), most=_MOST_PAGES)
+    invoice_document = document.of_invoice(session, invoice_id, address=settings().address)
+    return pictures(invoice_pdf(invoice_document), most=_MOST_PAGES)

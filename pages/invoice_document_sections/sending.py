@@ -47,7 +47,7 @@ def dialog(invoice_id: int) -> None:
 def credit_note(note: CreditNoteRow, email: str) -> None:
     """With the business's own wording and its PDF."""
     st.markdown(
-        f"Credit note **{md(note.number)}** over {md(formats.money(note.total_minor, note.currency))} goes out with "
+        f"Credit note **{md(note.number)}** for {md(formats.money(note.total_minor, note.currency))} goes out with "
         "its PDF, in the customer's language."
     )
     to = st.text_input("To", email, key=f"mail_credit_note_to_{note.id}", placeholder="ana@example.com")
@@ -62,12 +62,12 @@ def _explain(invoice: InvoiceView, plan: Planned, read: Reader) -> None:
         st.markdown(
             f"**{md(amount)}** to {md(invoice.customer_name)}, due {md(formats.day(invoice.due_on))}. "
             "The invoice gets its number and is posted to the ledger. **This cannot be undone:** its lines and amounts "
-            "do not change any more; what is wrong is put right with a credit note, or by cancelling it."
+            "do not change any more; mistakes are corrected with a credit note, or by cancelling it."
         )
         if invoice.due_on < read.today:
             st.warning(
                 "It is due before today, and overdue as soon as it is sent: change the dates first if that is not "
-                "meant.",
+                "intended.",
                 icon=":material/event_busy:",
             )
     elif plan.sent_before:
@@ -128,7 +128,7 @@ def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, numbe
 
 def _letter(read: Reader, invoice: InvoiceView, plan: Planned, to: str, wording: Wording, number: str) -> None:
     """How the mail will read."""
-    st.caption("How it reads")
+    st.caption("Preview")
     try:
         with context.reading() as session:
             sender = letters.senders(session, [invoice])[invoice.id]

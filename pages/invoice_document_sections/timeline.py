@@ -90,17 +90,17 @@ def sentence(event: EventRow, currency: str) -> str:
         case EventKind.PAYMENT:
             return f"Paid {amount} by {formats.words(str(data.get('method', 'other'))).lower()}"
         case EventKind.PAYMENT_UNDONE:
-            return f"Payment of {amount} taken back{because}"
+            return f"Payment of {amount} reversed{because}"
         case EventKind.PAYMENT_FAILED:
             return f"A payment failed{because}"
         case EventKind.CREDIT_APPLIED:
             return f"{amount} paid from the customer's credit"
         case EventKind.CREDIT_NOTE:
-            return f"Credit note {data.get('credit_note', '')} over {amount}{because}"
+            return f"Credit note {data.get('credit_note', '')} for {amount}{because}"
         case EventKind.REFUNDED:
             way = formats.words(str(data["method"])).lower() if data.get("method") else ""
-            kept = f"paid back by {way}" if way else "kept as the customer's credit"
-            return f"{amount} refunded and {kept}, credit note {data.get('credit_note', '')}"
+            outcome = f"paid back by {way}" if way else "kept as the customer's credit"
+            return f"{amount} refunded and {outcome}, credit note {data.get('credit_note', '')}"
         case EventKind.WRITTEN_OFF:
             return f"{amount} written off{because}"
         case EventKind.WRITE_OFF_UNDONE:
@@ -108,13 +108,13 @@ def sentence(event: EventRow, currency: str) -> str:
         case EventKind.CANCELLED:
             return f"Cancelled{because}"
         case EventKind.LINK_CREATED:
-            return f"Payment link over {amount} created"
+            return f"Payment link for {amount} created"
         case EventKind.LINK_ENDED:
             return f"Payment link {data.get('state') or 'ended'}{because}"
         case EventKind.DISPUTED:
             return f"The customer's bank asks for {amount} back{because}"
         case EventKind.DISPUTE_CLOSED:
-            return f"The dispute over {amount} is closed: {data.get('state') or 'no result told'}"
+            return f"The dispute over {amount} is closed: {data.get('state') or 'no result given'}"
     return formats.words(event.kind.value)
 
 

@@ -1,5 +1,7 @@
 """What can be done with several invoices at once: those that are ticked, or all that match."""
 
+from dataclasses import asdict
+
 import streamlit as st
 
 from billing_core.dates import utc_now
@@ -7,8 +9,8 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import InvoiceRow
-from pages.invoice_sections import cancelling, filtering, mailing, paying
-from pages.ui import formats
+from pages.invoice_sections import cancelling, mailing, paying
+from pages.ui import downloads, formats
 from pages.ui.inputs import bulk_selection
 from pages.ui.reads import Reader
 
@@ -26,7 +28,7 @@ def possible(actor: Actor) -> bool:
     return any(actor.may(one) for one in _NEEDED)
 
 
-def draw(read: Reader, actor: Actor, wanted: InvoiceFilter, ticked: list[InvoiceRow], total: int) -> None:
+def draw(read: Reader, actor: Actor, invoice_filter: InvoiceFilter, ticked: list[InvoiceRow], total: int) -> None:
     if not possible(actor):
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -36,11 +38,11 @@ def draw(read: Reader, actor: Actor, wanted: InvoiceFilter, ticked: list[Invoice
         elif ticked:
             count = len(ticked)
         else:
-            st.caption("Tick invoices to do something with several at once.", width="content")
+            st.caption("Tick invoices to act on several at once.", width="content")
             return
         st.markdown(f"**{formats.counted(count, 'invoice')}**", width="content")
         rows = (
-            tuple(read(queries.page, wanted, today=read.today, limit=bulk_selection.MOST))
+            tuple(read(queries.page, invoice_filter, today=read.today, limit=bulk_selection.MOST))
             if everything
             else tuple(ticked)
         )
@@ -56,5 +58,5 @@ def draw(read: Reader, actor: Actor, wanted: InvoiceFilter, ticked: list[Invoice
         if actor.may(Permission.INVOICE_WRITE) and st.button("Cancel", icon=":material/block:", key="bulk_cancel"):
             cancelling.dialog(rows)
         if actor.may(Permission.EXPORT):
-            chosen = filtering.query(wanted) if everything else f"ids={','.join(map(str, ids))}"
-            st.link_button("ZIP of PDFs", f"/downloads/invoices.zip?{chosen}", icon=":material/folder_zip:")
+            chosen = asdict(invoice_filter) if everything else {"ids": ",".join(map(str, ids))}
+            st.link_button("ZIP of PDFs", downloads.address("invoices.zip", **chosen), icon=":material/folder_zip:")

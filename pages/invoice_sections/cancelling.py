@@ -13,6 +13,7 @@ from billing_core.text import LONGEST_REASON
 from pages.invoice_sections import one_by_one
 from pages.invoice_sections.columns import number
 from pages.invoice_sections.one_by_one import Refused
+from pages.invoice_sections.sums import by_currency
 from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
@@ -29,11 +30,11 @@ def dialog(rows: Sequence[InvoiceRow]) -> None:
     if not going:
         st.info("None of these invoices can be cancelled.", icon=":material/info:")
         return
-    amounts = " · ".join(formats.money(one.total_minor, one.currency) for one in one_by_one.sums(going))
+    amounts = " · ".join(formats.money(one.total_minor, one.currency) for one in by_currency(going))
     st.warning(
-        f"{formats.counted(len(going), 'invoice')}, together {amounts}: nothing is asked for any more. Those with a "
-        "number keep it and their document, and the ledger takes back what was left; drafts without one are thrown "
-        "away. **This cannot be undone.** Customers are not told by mail.",
+        f"{formats.counted(len(going), 'invoice')}, {amounts} in total: nothing is due any more. Those with a "
+        "number keep it and their document, and what was left is reversed in the ledger; drafts without one are "
+        "discarded. **This cannot be undone.** Customers get no mail about it.",
         icon=":material/warning:",
     )
     tables.show(
@@ -76,7 +77,7 @@ def _is_discarded(row: InvoiceRow) -> bool:
 
 def _what_happens(row: InvoiceRow) -> str:
     if _is_discarded(row):
-        return "Thrown away"
+        return "Discarded"
     return "Cancelled, keeps its number" if row.state is InvoiceState.DRAFT else "Cancelled, and reversed in the ledger"
 
 

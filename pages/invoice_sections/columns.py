@@ -4,11 +4,9 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 
-import streamlit as st
-
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.rows import InvoiceRow
-from pages.ui import formats, tables
+from pages.ui import formats, opened, tables
 from pages.ui.colors import Color
 
 STATUS_COLORS: dict[InvoiceStatus, Color] = {
@@ -56,7 +54,7 @@ def number(row: InvoiceRow) -> str:
 
 
 def open_invoice(row: InvoiceRow) -> None:
-    st.switch_page("invoice_editor.py", query_params={"invoice": str(row.id)})
+    opened.go_to_invoice(row.id)
 
 
 def _late(today: date, row: InvoiceRow) -> str:

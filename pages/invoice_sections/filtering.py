@@ -1,31 +1,27 @@
 """Which invoices the page shows: a tab of statuses with its count, and filters. All of it stands in the address."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from datetime import date
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
-from urllib.parse import urlencode
 
 import streamlit as st
 
-from billing_core.businesses import queries as businesses
 from billing_core.customers import queries as customers
 from billing_core.identity import Actor
 from billing_core.invoices import queries
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.queries import InvoiceFilter
 from billing_core.invoices.rows import CurrencyTotal, StatusTotal
+from pages.invoice_sections.sums import by_currency
 from pages.ui import formats, tables
-from pages.ui.inputs import customer_names, filters, number_input
+from pages.ui.inputs import business_names, customer_names, filters, number_input
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
 PAGE_KEY = "invoices_page"
 SORT_KEY = "invoices_sort"
 TAB_KEY = "invoices_tab"
-EARLIEST, LATEST = date(1970, 1, 1), date(2100, 12, 31)
 ALL = "all"
 TABS: Mapping[str, tuple[InvoiceStatus, ...]] = MappingProxyType(
     {
@@ -45,7 +41,7 @@ _COUNTED = 20_000
 class Shown:
     """``count`` invoices match; ``sums`` of them a currency, None where they are too many to add up."""
 
-    wanted: InvoiceFilter
+    invoice_filter: InvoiceFilter
     tab: str
     count: int
     sums: list[CurrencyTotal] | None
@@ -53,7 +49,7 @@ class Shown:
     @property
     def filtered(self) -> bool:
         """Does anything beside the tab narrow the list?"""
-        return replace(self.wanted, status=(), order_by="") != InvoiceFilter(order_by="")
+        return replace(self.invoice_filter, status=(), order_by="") != InvoiceFilter(order_by="")
 
 
 def draw(read: Reader, actor: Actor, columns: list[tables.Column]) -> Shown:
@@ -61,66 +57,31 @@ def draw(read: Reader, actor: Actor, columns: list[tables.Column]) -> Shown:
     place = st.container()
     # Before the filters: behind them stands the menu of views, which one may just have been opened from.
     filters.from_view(TAB_KEY, ALL, lambda labels: labels[0] if labels[0] in TABS else ALL)
-    wanted = _filters(read, actor, columns)
+    invoice_filter = _filters(read, actor, columns)
     today = read.today
     # A text is in no index: whatever it is looked up for, every invoice is read, so that it is done once for all.
-    few = wanted.text or read(queries.count, wanted, today=today, at_most=_COUNTED) < _COUNTED
+    few = invoice_filter.text or read(queries.count, invoice_filter, today=today, at_most=_COUNTED) < _COUNTED
     if few:
-        found = read(queries.totals_by_status, wanted, today=today)
-        counts = {tab: sum(one.invoices for one in _of(tab, found)) for tab in TABS}
+        totals = read(queries.totals_by_status, invoice_filter, today=today)
+        counts = {tab: sum(one.invoices for one in _of(tab, totals)) for tab in TABS}
         with place:
             tab = _tab({name: formats.count(count) for name, count in counts.items()})
-        return Shown(replace(wanted, status=TABS[tab]), tab, counts[tab], _by_currency(_of(tab, found)))
+        return Shown(replace(invoice_filter, status=TABS[tab]), tab, counts[tab], by_currency(_of(tab, totals)))
     capped = {
-        tab: read(queries.count, replace(wanted, status=statuses), today=today, at_most=_COUNTED)
+        tab: read(queries.count, replace(invoice_filter, status=statuses), today=today, at_most=_COUNTED)
         for tab, statuses in TABS.items()
     }
     with place:
         more = {True: "+", False: ""}
         tab = _tab({name: formats.count(count) + more[count == _COUNTED] for name, count in capped.items()})
-    of_tab = replace(wanted, status=TABS[tab])
+    of_tab = replace(invoice_filter, status=TABS[tab])
     count = capped[tab] if capped[tab] < _COUNTED else read(queries.count, of_tab, today=today)
     sums = read(queries.totals, of_tab, today=today) if count < _COUNTED else None
     return Shown(of_tab, tab, count, sums)
 
 
-def _of(tab: str, found: list[StatusTotal]) -> list[StatusTotal]:
-    return [one for one in found if tab == ALL or one.status in TABS[tab]]
-
-
-def _by_currency(found: list[StatusTotal]) -> list[CurrencyTotal]:
-    sums: dict[str, CurrencyTotal] = {}
-    for one in found:
-        before = sums.get(one.currency, CurrencyTotal(one.currency, 0, 0, 0))
-        sums[one.currency] = CurrencyTotal(
-            one.currency,
-            before.invoices + one.invoices,
-            before.total_minor + one.total_minor,
-            before.due_minor + one.due_minor,
-        )
-    return list(sums.values())
-
-
-def query(wanted: InvoiceFilter) -> str:
-    """The filters as the download routes name them; empty ones are left out."""
-    facts: list[tuple[str, str]] = []
-    for field in fields(wanted):
-        value = getattr(wanted, field.name)
-        if field.name == "status":
-            facts += [("status", status.value) for status in value]
-        elif value not in (None, ""):
-            facts.append((field.name, _written(value)))
-    return urlencode(facts)
-
-
-def _written(value: date | Decimal | int | str) -> str:
-    match value:
-        case date():
-            return value.isoformat()
-        case Decimal():
-            return f"{value.normalize():f}"
-        case _:
-            return str(value)
+def _of(tab: str, totals: list[StatusTotal]) -> list[StatusTotal]:
+    return [one for one in totals if tab == ALL or one.status in TABS[tab]]
 
 
 def _tab(counts: Mapping[str, str]) -> str:
@@ -150,27 +111,16 @@ def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> Invoic
         text = filters.search(
             "Search", key="invoices_text", page_key=PAGE_KEY, placeholder="Number, customer, reference"
         )
-        names = customer_names.offered(read, key="invoices_customer")
-        filters.from_view("invoices_customer", None, lambda labels: filters.called(names, labels[0], None))
-        customer = st.selectbox(
-            "Customer",
-            [None, *names],
-            format_func=lambda one: "All customers" if one is None else names.get(one, str(one)),
-            key="invoices_customer",
-            bind="query-params",
-            on_change=filters.first_page,
-            args=(PAGE_KEY,),
-            width=150,
-        )
+        customer = customer_names.filter_by(read, key="invoices_customer", page_key=PAGE_KEY)
         currency = filters.choice(
             "Currency", read(customers.currencies), key="invoices_currency", page_key=PAGE_KEY, every="All currencies"
         )
         order = filters.order(tables.orderings(columns), "-issued_on", key=SORT_KEY, page_key=PAGE_KEY)
         with st.popover("More", icon=":material/tune:"):
-            issued_from = _day("Issued on or after", "invoices_issued_from")
-            issued_to = _day("Issued on or before", "invoices_issued_to")
-            due_from = _day("Due on or after", "invoices_due_from")
-            due_to = _day("Due on or before", "invoices_due_to")
+            issued_from = filters.day("Issued on or after", key="invoices_issued_from", page_key=PAGE_KEY)
+            issued_to = filters.day("Issued on or before", key="invoices_issued_to", page_key=PAGE_KEY)
+            due_from = filters.day("Due on or after", key="invoices_due_from", page_key=PAGE_KEY)
+            due_to = filters.day("Due on or before", key="invoices_due_to", page_key=PAGE_KEY)
             smallest = _amount("Total at least", "invoices_smallest")
             largest = _amount("Total at most", "invoices_largest")
             business = _business(read)
@@ -188,28 +138,6 @@ def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> Invoic
         text=text,
         order_by=order,
     )
-
-
-def _day(label: str, key: str) -> date | None:
-    filters.from_view(key, None, _as_day)
-    return st.date_input(
-        label,
-        value=None,
-        min_value=EARLIEST,
-        max_value=LATEST,
-        key=key,
-        bind="query-params",
-        on_change=filters.first_page,
-        args=(PAGE_KEY,),
-    )
-
-
-def _as_day(labels: list[str]) -> date | None:
-    try:
-        found = date.fromisoformat(labels[0])
-    except ValueError:
-        return None
-    return found if EARLIEST <= found <= LATEST else None
 
 
 def _amount(label: str, key: str) -> Decimal | None:
@@ -234,20 +162,7 @@ def _amount(label: str, key: str) -> Decimal | None:
 
 def _business(read: Reader) -> int | None:
     """Asked for only where there are several."""
-    names: dict[int, Any] = filters.distinct(read.plain(_names_of_businesses))
+    names = business_names.by_id(read)
     if len(names) < 2:
         return None
-    filters.from_view("invoices_business", None, lambda labels: filters.called(names, labels[0], None))
-    return st.selectbox(
-        "Business",
-        [None, *names],
-        format_func=lambda one: "All businesses" if one is None else names.get(one, str(one)),
-        key="invoices_business",
-        bind="query-params",
-        on_change=filters.first_page,
-        args=(PAGE_KEY,),
-    )
-
-
-def _names_of_businesses(session: Any) -> list[tuple[int, str]]:
-    return [(business.id, business.name) for business in businesses.every(session)]
+    return filters.one_of("Business", names, key="invoices_business", page_key=PAGE_KEY, every="All businesses")

@@ -1,5 +1,6 @@
 """The invoices that match, paged and summed in SQL, and their files."""
 
+from dataclasses import asdict
 from zlib import crc32
 
 import streamlit as st
@@ -10,7 +11,7 @@ from billing_core.invoices.queries import InvoiceFilter
 from pages.invoice_sections import bulk, filtering
 from pages.invoice_sections.columns import columns, open_invoice
 from pages.invoice_sections.filtering import PAGE_KEY, SORT_KEY, Shown
-from pages.ui import formats, tables
+from pages.ui import downloads, formats, tables
 from pages.ui.reads import Reader
 
 
@@ -23,7 +24,7 @@ def draw(read: Reader, actor: Actor) -> None:
         return
     _sums(shown)
     skipped = tables.pager(shown.count, key=PAGE_KEY, noun="invoice")
-    rows = read(queries.page, shown.wanted, today=today, limit=tables.PAGE_SIZE, offset=skipped)
+    rows = read(queries.page, shown.invoice_filter, today=today, limit=tables.PAGE_SIZE, offset=skipped)
     bar = st.container()
     chosen = tables.show(
         rows,
@@ -36,10 +37,10 @@ def draw(read: Reader, actor: Actor) -> None:
         choose=bulk.possible(actor),
     )
     with bar:
-        bulk.draw(read, actor, shown.wanted, chosen, shown.count)
-    st.caption("Click a row to open the invoice, a column's head to sort by it.")
+        bulk.draw(read, actor, shown.invoice_filter, chosen, shown.count)
+    st.caption("Click a row to open the invoice, a column's heading to sort by it.")
     if actor.may(Permission.EXPORT):
-        _files(shown.wanted)
+        _files(shown.invoice_filter)
 
 
 def _sums(shown: Shown) -> None:
@@ -50,32 +51,32 @@ def _sums(shown: Shown) -> None:
     for one in shown.sums:
         due = f", {formats.money(one.due_minor, one.currency)} of it due" if one.due_minor else ""
         parts.append(formats.money(one.total_minor, one.currency) + due)
-    st.caption("Together " + " · ".join(parts))
+    st.caption("In total " + " · ".join(parts))
 
 
-def _files(wanted: InvoiceFilter) -> None:
-    query = filtering.query(wanted)
+def _files(invoice_filter: InvoiceFilter) -> None:
+    facts = asdict(invoice_filter)
     with st.container(horizontal=True):
-        st.link_button("List as CSV", f"/downloads/invoices.csv?{query}&excel=1", icon=":material/download:")
-        st.link_button("List as Excel", f"/downloads/invoices.xlsx?{query}", icon=":material/grid_on:")
+        st.link_button("List as CSV", downloads.address("invoices.csv", **facts), icon=":material/download:")
+        st.link_button("List as Excel", downloads.address("invoices.xlsx", **facts), icon=":material/grid_on:")
 
 
 def _nothing(read: Reader, actor: Actor, shown: Shown) -> None:
     if shown.filtered:
         st.info(
-            "No invoice fits these filters. Clear the search, widen the days under “More”, or choose the tab “All”.",
+            "No invoice matches these filters. Clear the search, widen the days under “More”, or choose the tab “All”.",
             icon=":material/filter_alt_off:",
         )
     elif read(queries.count, InvoiceFilter(), today=read.today, at_most=1):
         st.info(_EMPTY_TABS[shown.tab], icon=":material/inbox:")
     elif actor.may(Permission.INVOICE_WRITE):
         st.info(
-            "There are no invoices yet. Write one with “New invoice”, or open a report and choose “Invoice this "
+            "There are no invoices yet. Create one with “New invoice”, or open a report and choose “Invoice this "
             "report”; in the list of reports you can invoice several at once.",
             icon=":material/request_quote:",
         )
     else:
-        st.info("There are no invoices yet. An administrator writes them.", icon=":material/hourglass_empty:")
+        st.info("There are no invoices yet. An administrator creates them.", icon=":material/hourglass_empty:")
 
 
 _EMPTY_TABS = {

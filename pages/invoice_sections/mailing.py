@@ -42,12 +42,12 @@ def send(invoice_ids: Sequence[int]) -> None:
     if late := sum(plan.is_draft and plan.due_on < read.today for plan in going):
         st.warning(
             f"{formats.counted(late, 'draft')} {'is' if late == 1 else 'are'} due before today, and overdue as soon as "
-            "sent: change the dates first if that is not meant.",
+            "sent: change the dates first if that is not intended.",
             icon=":material/event_busy:",
         )
     if again := sum(plan.sent_before is not None for plan in going):
-        said = "was mailed before and goes" if again == 1 else "were mailed before and go"
-        st.caption(f"{formats.counted(again, 'invoice')} {said} out again.")
+        again_words = "was mailed before and goes" if again == 1 else "were mailed before and go"
+        st.caption(f"{formats.counted(again, 'invoice')} {again_words} out again.")
     if going and st.button(f"Send {formats.counted(len(going), 'invoice')}", type="primary", icon=":material/send:"):
         chosen = [plan.invoice_id for plan in going]
         with context.transaction() as session:

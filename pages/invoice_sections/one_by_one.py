@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from billing_core import runtime
 from billing_core.errors import BillingError
-from billing_core.invoices.rows import CurrencyTotal, InvoiceRow
+from billing_core.invoices.rows import InvoiceRow
 from pages.invoice_sections.columns import number
 from pages.ui import formats, messages, tables
 
@@ -73,14 +73,3 @@ def left_out(refused: Sequence[Refused], title: str = "Left out") -> None:
         alt="Invoices with which nothing is done, and why",
         height="content" if len(refused) <= 6 else 240,
     )
-
-
-def sums(rows: Sequence[InvoiceRow]) -> list[CurrencyTotal]:
-    """What these come to, a currency."""
-    found: dict[str, CurrencyTotal] = {}
-    for row in rows:
-        before = found.get(row.currency, CurrencyTotal(row.currency, 0, 0, 0))
-        found[row.currency] = CurrencyTotal(
-            row.currency, before.invoices + 1, before.total_minor + row.total_minor, before.due_minor + row.due_minor
-        )
-    return [found[currency] for currency in sorted(found)]

@@ -9,16 +9,16 @@ from billing_core.dates import utc_now
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceRow
 from billing_core.payments import received
-from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from pages.invoice_sections import one_by_one
 from pages.invoice_sections.columns import number
 from pages.invoice_sections.one_by_one import Refused
+from pages.invoice_sections.sums import by_currency
 from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs import payment_method
 from pages.ui.reads import Reader
 
-METHODS = [method for method in PaymentMethod if method is not PaymentMethod.STRIPE]
 _REASONS = {
     InvoiceState.DRAFT: "is a draft: send it first",
     InvoiceState.PAID: "is paid already",
@@ -37,10 +37,10 @@ def dialog(rows: Sequence[InvoiceRow]) -> None:
     if not going:
         st.info("None of these invoices is open, so there is nothing to pay.", icon=":material/info:")
         return
-    amounts = " · ".join(formats.money(one.due_minor, one.currency) for one in one_by_one.sums(going))
+    amounts = " · ".join(formats.money(one.due_minor, one.currency) for one in by_currency(going))
     st.markdown(
         f"A payment of the whole amount due is recorded for each of **{formats.counted(len(going), 'invoice')}**, "
-        f"together **{amounts}**. Nothing has been recorded yet; each can be undone on its invoice."
+        f"in total **{amounts}**. Nothing has been recorded yet; each can be undone on its invoice."
     )
     tables.show(
         going,
@@ -56,7 +56,7 @@ def dialog(rows: Sequence[InvoiceRow]) -> None:
         height="content" if len(going) <= 6 else 240,
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        method = st.selectbox("Paid by", METHODS, format_func=formats.words, key="paying_method", width=170)
+        method = payment_method.choose("Paid by", key="paying_method", width=170)
         day = st.date_input("Received on", value=read.today, max_value=read.today, key="paying_day", width=150)
         reference = st.text_input("Reference", max_chars=received.LONGEST["reference"], key="paying_reference")
     if not st.button(

@@ -45,7 +45,7 @@ def _countdown() -> None:
     seconds = _seconds(leaving)
     if seconds <= 0:
         del st.session_state[_KEY]
-        left = "leave now" if settings().smtp_url else "stay in the outbox: no mail server is set up"
+        left = "are being sent now" if settings().smtp_url else "stay in the outbox: no mail server is set up"
         messages.say(f"The mails about {leaving.what} {left}.", icon=":material/send:")
         st.rerun()
     with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -67,7 +67,7 @@ def _seconds(leaving: Leaving) -> int:
 
 def _said(recalled: int, of: int) -> str:
     if recalled == of:
-        taken = f"Recalled: no mail has left ({formats.counted(of, 'mail')})."
+        taken = f"Recalled: no mail was sent ({formats.counted(of, 'mail')})."
     else:
-        taken = f"Recalled {formats.count(recalled)} of {formats.counted(of, 'mail')}; the others had left already."
+        taken = f"Recalled {formats.count(recalled)} of {formats.counted(of, 'mail')}; the others were already sent."
     return f"{taken} Invoices that were sent with them keep their numbers."

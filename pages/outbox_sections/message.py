@@ -11,8 +11,8 @@ from billing_core.outbox import queries, service
 from billing_core.outbox.mail import Attachment
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.settings import settings
-from pages.outbox_sections.wording import STATES, told
-from pages.ui import context, formats, messages
+from pages.outbox_sections.wording import STATES, history
+from pages.ui import context, formats, messages, opened
 from pages.ui.mail_frame import mail_frame
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -21,16 +21,14 @@ from pages.ui.text import md
 def draw(read: Reader, actor: Actor, message_id: int, zone: str) -> None:
     message = _fresh(actor, message_id)
     with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(md(message.title), anchor=False, width="content")
-            st.button("Close", key="message_close", on_click=_closed, type="tertiary", icon=":material/close:")
+        opened.heading(md(message.title), "message")
         label, color = STATES[message.state]
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(label, color=color)
             to = f"To {md(message.recipient)} · " if message.channel == MAIL else ""
-            st.caption(f"{to}{md(told(message, zone))}", width="content")
+            st.caption(f"{to}{md(history(message, zone))}", width="content")
         if message.last_error:
-            st.error(f"The last try failed: {md(message.last_error)}", icon=":material/error:")
+            st.error(f"The last attempt failed: {md(message.last_error)}", icon=":material/error:")
         _actions(actor, message)
         if message.channel == MAIL:
             _mail(message)
@@ -51,10 +49,6 @@ def _fresh(actor: Actor, message_id: int) -> OutboxMessage:
         return queries.one(session, actor, message_id)
 
 
-def _closed() -> None:
-    st.query_params.pop("message", None)
-
-
 def _actions(actor: Actor, message: OutboxMessage) -> None:
     with st.container(horizontal=True):
         if message.channel == MAIL:
@@ -67,13 +61,13 @@ def _actions(actor: Actor, message: OutboxMessage) -> None:
         ):
             with context.transaction() as session:
                 service.retry(session, actor, [message.id], now=utc_now())
-            messages.say("It is tried again now.", icon=":material/refresh:")
+            messages.say("It is being retried now.", icon=":material/refresh:")
             st.rerun()
         if message.state is MessageState.HELD_BACK and st.button(
             "Release",
             icon=":material/send:",
             key="message_release",
-            help="It leaves as soon as something can deliver it",
+            help="It is sent as soon as something can deliver it",
         ):
             with context.transaction() as session:
                 service.release(session, actor, [message.id], now=utc_now())
@@ -83,11 +77,11 @@ def _actions(actor: Actor, message: OutboxMessage) -> None:
             "Recall",
             icon=":material/undo:",
             key="message_recall",
-            help="It will never leave. An invoice that was sent with it stays sent and keeps its number.",
+            help="It will never be sent. An invoice that was sent with it stays sent and keeps its number.",
         ):
             with context.transaction() as session:
                 recalled = service.recall(session, actor, [message.id], now=utc_now())
-            messages.say("Recalled: it has not left." if recalled else "It was too late: it has left already.")
+            messages.say("Recalled: it was not sent." if recalled else "Too late: it has already been sent.")
             st.rerun()
 
 

@@ -34,31 +34,32 @@ def topic(code: str) -> str:
 
 
 def delivery_columns(zone: str) -> list[tables.Column]:
-    """When a message leaves or left, and how it went, for every table of messages."""
+    """When a message is or was sent, and how it went, for every table of messages."""
     return [
         tables.computed(
-            "Leaves or left",
+            "Sent or due",
             lambda row: formats.instant(
                 row.not_before if row.state is MessageState.WAITING else row.delivered_at, zone
             ),
         ),
-        tables.count("Tries", "attempts"),
+        tables.count("Attempts", "attempts"),
         tables.text("Last error", "last_error"),
     ]
 
 
-def told(message: MessageRow | OutboxMessage, zone: str) -> str:
-    """Who put it in and when, and what became of it."""
-    put_in = f"{topic(message.topic)}, put in by {message.created_by} on {formats.instant(message.created_at, zone)}"
-    tries = f" after {formats.counted(message.attempts, 'try')}".replace("trys", "tries") if message.attempts else ""
+def history(message: MessageRow | OutboxMessage, zone: str) -> str:
+    """Who queued it and when, and what became of it."""
+    queued = f"{topic(message.topic)}, queued by {message.created_by} on {formats.instant(message.created_at, zone)}"
+    attempts = f" after {formats.counted(message.attempts, 'attempt')}" if message.attempts else ""
     match message.state:
         case MessageState.DELIVERED:
-            return f"{put_in}; delivered on {formats.instant(message.delivered_at, zone)}"
+            return f"{queued}; delivered on {formats.instant(message.delivered_at, zone)}"
         case MessageState.WAITING:
-            return f"{put_in}; leaves on {formats.instant(message.not_before, zone)}{tries and f', again{tries}'}"
+            step = "next attempt" if attempts else "to be sent"
+            return f"{queued}; {step} on {formats.instant(message.not_before, zone)}{attempts}"
         case MessageState.FAILED:
-            return f"{put_in}; given up{tries}"
+            return f"{queued}; failed{attempts}"
         case MessageState.RECALLED:
-            return f"{put_in}; taken back before it left"
+            return f"{queued}; recalled before it was sent"
         case _:
-            return f"{put_in}; nothing to deliver it with was set up when it was to leave"
+            return f"{queued}; held back, because nothing was set up to deliver it"

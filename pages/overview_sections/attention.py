@@ -40,17 +40,17 @@ class Matter:
     icon: str
 
 
-def draw(actor: Actor, found: Sequence[Matter], known: Known, *, starting: bool) -> None:
+def draw(actor: Actor, listed: Sequence[Matter], known: Known, *, starting: bool) -> None:
     st.subheader("Needs attention", anchor=False)
-    counts = [(matter, known[matter.shown, matter.scope].get(None, 0)) for matter in found]
+    counts = [(matter, known[matter.shown, matter.scope].get(None, 0)) for matter in listed]
     waiting = [(matter, count) for matter, count in counts if count]
     if starting and not waiting:
-        st.caption("What cannot be billed will be listed here, each with the step that settles it.")
+        st.caption("What cannot be billed will be listed here, each with the step that resolves it.")
         return
-    st.caption("Of all time, whatever period is chosen above.")
+    st.caption("All time, regardless of the period chosen above.")
     if not waiting:
         st.success(
-            "Nothing waits for you: every order of the closed months is billed in full.", icon=":material/task_alt:"
+            "Nothing needs attention: every order of the closed months is billed in full.", icon=":material/task_alt:"
         )
         return
     # Where no row has a button of its own, its place would be a hole.
@@ -75,7 +75,7 @@ def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter
         Matter(
             figures.UNBILLED_ORDERS,
             closed,
-            lambda count: f"{formats.counted(count, 'order')} of closed months on no report",
+            lambda count: f"{formats.counted(count, 'order')} of closed months not on any report",
             "reports.py",
             {"tab": "Generate"},
             "Generate reports",
@@ -111,7 +111,7 @@ def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter
 def _about_money(actor: Actor, today: date) -> list[Matter]:
     """What is as it is now, whatever day was asked for: these are things to do."""
     now = debts.scope(actor, today=today)
-    found = [
+    listed = [
         Matter(
             money.OVERDUE_INVOICES,
             now,
@@ -154,7 +154,7 @@ def _about_money(actor: Actor, today: date) -> list[Matter]:
             Permission.OUTBOX_READ,
             ":material/mark_email_unread:",
         )
-        found.append(failed)
+        listed.append(failed)
     if actor.may(Permission.WEBHOOK_ENDPOINT_WRITE):
         untold = Matter(
             FAILED_WEBHOOKS,
@@ -166,14 +166,14 @@ def _about_money(actor: Actor, today: date) -> list[Matter]:
             Permission.WEBHOOK_ENDPOINT_WRITE,
             ":material/webhook:",
         )
-        found.append(untold)
-    return found
+        listed.append(untold)
+    return listed
 
 
 def _paid_online(actor: Actor, today: date) -> list[Matter]:
     """What the payment service told that no program may decide, and what could not be understood."""
     now = debts.scope(actor, today=today)
-    found = [
+    listed = [
         Matter(
             online.OPEN_CASES,
             now,
@@ -206,8 +206,8 @@ def _paid_online(actor: Actor, today: date) -> list[Matter]:
             Permission.WEBHOOK_READ,
             ":material/webhook:",
         )
-        found.append(failed)
-    return found
+        listed.append(failed)
+    return listed
 
 
 def _question(kind: QuestionKind, scope: Scope) -> Matter:

@@ -6,52 +6,45 @@ from functools import partial
 
 import streamlit as st
 
-from billing_core.dates import Period, add_months, first_of_month, last_of_month
+from billing_core.dates import Period
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor
 from billing_core.reports import figures, series
 from billing_core.reports.series import CustomerPoint
+from pages.overview_sections import months
 from pages.ui import formats, tables
 from pages.ui.figures import charts
-from pages.ui.figures.drilldown import Behind, answer, ask
+from pages.ui.figures.drilldown import Drilldown, open_requested, request_rows
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
-MONTHS = 12
 MOST_SERVICES = 8
 
 
 @st.fragment
 def draw(actor: Actor, scope: Scope, *, today: date, own_currency: str) -> None:
     read = Reader(actor)
-    year = replace(scope, period=_year_until(scope, today))
+    twelve_months = months.until(scope.period.end if scope.period else today)
+    year = replace(scope, period=twelve_months)
     points = read.plain(series.by_month, year)
-    currencies = sorted({point.currency for point in points}) or [own_currency]
-    currency = currencies[0]
-    if len(currencies) > 1:
-        default = own_currency if own_currency in currencies else currencies[0]
-        currency = (
-            st.segmented_control(
-                "Currency", currencies, default=default, key="overview_currency", bind="query-params", required=True
-            )
-            or default
-        )
+    currencies = sorted({point.currency for point in points})
+    currency = months.choose_currency(currencies, own_currency, key="overview_currency")
     grid = st.grid(2, min_column_width=380, gap="medium")
     left, right = grid.cell(), grid.cell()
     with left:
         st.subheader(f"Billed by month, {currency}", anchor=False)
         amounts = {point.month: point.amount_minor for point in points if point.currency == currency}
-        months = list(year.period.months()) if year.period else []
+        shown = list(twelve_months.months())
         month = charts.money_by_month(
-            months,
-            [amounts.get(month, 0) for month in months],
+            shown,
+            [amounts.get(month, 0) for month in shown],
             currency,
             key="billed_by_month",
-            alt=f"Billed in {currency} in each of the last {MONTHS} months",
+            alt=f"Billed in {currency} in each of the last {months.MONTHS} months",
         )
-        if month is not None and month < len(months):
-            one_month = replace(year, period=Period.month_of(months[month]), currency=currency)
-            ask(Behind(figures.BILLED, one_month, amounts.get(months[month], 0), currency))
+        if month is not None and month < len(shown):
+            one_month = replace(year, period=Period.month_of(shown[month]), currency=currency)
+            request_rows(Drilldown(figures.BILLED, one_month, amounts.get(shown[month], 0), currency))
     of_currency = replace(scope, currency=currency)
     with right:
         st.subheader(f"By service, {currency}", anchor=False)
@@ -67,15 +60,15 @@ def draw(actor: Actor, scope: Scope, *, today: date, own_currency: str) -> None:
             if service is not None and service < len(services):
                 chosen = services[service]
                 of_service = replace(figures.billed_for(chosen.service_id), title=chosen.service_name)
-                ask(Behind(of_service, of_currency, chosen.amount_minor, currency))
+                request_rows(Drilldown(of_service, of_currency, chosen.amount_minor, currency))
         else:
             st.caption(f"Nothing was billed in {currency} in {md(_named(scope))}.")
     st.caption(
-        "A report counts in the month in which it ends, also one over several months. "
+        "A report belongs to the month in which it ends, even if it covers several. "
         "Click a bar or an amount to see the rows behind it, a customer to open it."
     )
     _top_customers(read, of_currency, currency)
-    answer()
+    open_requested()
 
 
 def _top_customers(read: Reader, scope: Scope, currency: str) -> None:
@@ -108,15 +101,9 @@ def _open(point: CustomerPoint) -> None:
 def _rows(figure: Figure, scope: Scope, point: CustomerPoint) -> None:
     of_customer = replace(scope, customer_id=point.customer_id)
     if figure is figures.BILLED:
-        ask(Behind(figure, of_customer, point.amount_minor, point.currency))
+        request_rows(Drilldown(figure, of_customer, point.amount_minor, point.currency))
     else:
-        ask(Behind(figure, of_customer, point.report_count))
-
-
-def _year_until(scope: Scope, today: date) -> Period:
-    """The twelve months that end with the period."""
-    last = scope.period.end if scope.period else today
-    return Period(add_months(first_of_month(last), 1 - MONTHS), last_of_month(last))
+        request_rows(Drilldown(figure, of_customer, point.report_count))
 
 
 def _named(scope: Scope) -> str:

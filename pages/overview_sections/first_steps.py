@@ -42,7 +42,7 @@ def draw(read: Reader, actor: Actor) -> None:
         ),
         (
             "3. Generate reports",
-            "Choose a month: you see a preview first, then the reports are made.",
+            "Choose a month: you see a preview first, then the reports are generated.",
             False,
             Permission.REPORT_GENERATE,
             "reports.py",

@@ -23,7 +23,7 @@ from pages.ui.text import md
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class MoneyScopes:
     """``flow``: what happened in ``period``. ``state``: how it stood on the day asked for, or now. ``earlier``: how
     it stood at the end of the month before. ``end``: how it stood when the period ended, or now where it runs on.
     """
@@ -35,74 +35,74 @@ class Times:
     end: Scope
 
 
-def times(actor: Actor, period: Period, *, today: date, known_at: datetime | None, zone: str) -> Times:
+def scopes_of(actor: Actor, period: Period, *, today: date, known_at: datetime | None, zone: str) -> MoneyScopes:
     """What the cards are asked for. Known on a day means how it was on that day, too."""
     day = today if known_at is None else day_in(zone, known_at - timedelta(seconds=1))
     flow = debts.scope(actor, period=period, known_at=known_at, today=day)
     state = replace(flow, period=None, as_at=None if known_at is None else day)
     earlier = replace(state, as_at=first_of_month(day) - timedelta(days=1))
     end = state if period.end >= day else replace(state, as_at=period.end)
-    return Times(period, flow, state, earlier, end)
+    return MoneyScopes(period, flow, state, earlier, end)
 
 
-def shown(asked: Times, currency: str) -> list[Card]:
+def shown(scopes: MoneyScopes, currency: str) -> list[Card]:
     return [
-        Card(figures.INVOICED, asked.flow, compared=True, currency=currency),
-        Card(figures.COLLECTED, asked.flow, compared=True, currency=currency),
-        Card(figures.OUTSTANDING, asked.state, currency=currency, earlier=asked.earlier),
-        Card(figures.OVERDUE, asked.state),
-        Card(figures.CUSTOMER_CREDIT, asked.state),
+        Card(figures.INVOICED, scopes.flow, compared=True, currency=currency),
+        Card(figures.COLLECTED, scopes.flow, compared=True, currency=currency),
+        Card(figures.OUTSTANDING, scopes.state, currency=currency, earlier=scopes.earlier),
+        Card(figures.OVERDUE, scopes.state),
+        Card(figures.CUSTOMER_CREDIT, scopes.state),
     ]
 
 
-def more(asked: Times) -> list[Asked]:
+def more(scopes: MoneyScopes) -> list[Asked]:
     """What else has to be known for the days sales outstanding."""
-    return [(DSO.dividend, asked.end), (DSO.divisor, asked.flow)]
+    return [(DSO.dividend, scopes.end), (DSO.divisor, scopes.flow)]
 
 
-def draw(all_cards: list[Card], known: Known, asked: Times) -> None:
+def draw(all_cards: list[Card], known: Known, scopes: MoneyScopes) -> None:
     """Nothing while nothing was ever invoiced or paid."""
-    mine = {one for card in all_cards for one in card.asked} | set(more(asked))
+    mine = {one for card in all_cards for one in card.needed} | set(more(scopes))
     if not any(known[one] for one in mine if one in known):
         return
     st.caption(
-        f"Invoiced and collected in {formats.period(asked.period)}; owed, overdue and credit "
-        + (f"as at {formats.day(asked.state.as_at)}." if asked.state.as_at else "as of now.")
+        f"Invoiced and collected in {formats.period(scopes.period)}; owed, overdue and credit "
+        + (f"as of {formats.day(scopes.state.as_at)}." if scopes.state.as_at else "as of now.")
     )
     with_rows = [card for card in all_cards if card.currency or card.amounts(known, card.scope)]
-    cards.draw(with_rows, known, key="money", more=_days_outstanding(known, asked))
+    cards.draw(with_rows, known, key="money", more=_days_outstanding(known, scopes))
 
 
-def _days_outstanding(known: Known, asked: Times) -> list[Callable[[], None]]:
+def _days_outstanding(known: Known, scopes: MoneyScopes) -> list[Callable[[], None]]:
     """One card a currency."""
-    period = _counted(asked)
+    period = _counted(scopes)
     if period is None:
         return []
-    days = DSO.days(known[DSO.dividend, asked.end], known[DSO.divisor, asked.flow], period)
-    return [partial(_days, code, count, asked, period) for code, count in days.items()]
+    days = DSO.days(known[DSO.dividend, scopes.end], known[DSO.divisor, scopes.flow], period)
+    return [partial(_days, code, count, scopes, period) for code, count in days.items()]
 
 
-def _days(code: str, count: int, asked: Times, period: Period) -> None:
+def _days(code: str, count: int, scopes: MoneyScopes, period: Period) -> None:
     with st.container(border=True, gap="xxsmall", height="stretch"):
         st.metric(f"{DSO.title}, {code}", formats.counted(count, "day"), help=md(DSO.definition))
         if st.button("Show rows", key=f"money_dso_{code}", type="tertiary", icon=":material/table_rows:"):
-            panel(code, count, asked, period)
+            panel(code, count, scopes, period)
 
 
-def _counted(asked: Times) -> Period | None:
+def _counted(scopes: MoneyScopes) -> Period | None:
     """The days of the period that have passed on the day asked for."""
-    period, day = asked.period, asked.flow.today
+    period, day = scopes.period, scopes.flow.today
     if day is None or period.start > day:
         return None
     return Period(period.start, min(period.end, day))
 
 
 @st.dialog("Where this figure comes from", width="large", icon=":material/account_tree:")
-def panel(code: str, days: int, asked: Times, period: Period) -> None:
+def panel(code: str, days: int, scopes: MoneyScopes, period: Period) -> None:
     """The two figures that it divides, and the rows of what is owed."""
     actor = signed_in()
     read = Reader(actor)
-    end, flow = replace(asked.end, currency=code), replace(asked.flow, currency=code)
+    end, flow = replace(scopes.end, currency=code), replace(scopes.flow, currency=code)
     owed = read.plain(sums.proven, DSO.dividend, end).get(code, 0)
     invoiced = read.plain(sums.proven, DSO.divisor, flow).get(code, 0)
     st.metric(DSO.title, formats.counted(days, "day"))

@@ -38,7 +38,7 @@ def again(link: LinkRow) -> None:
     actor = signed_in()
     invoice = Reader(actor)(queries.one, link.invoice_id)
     st.markdown(
-        f"The link of {md(invoice.number)} stops working, and a new one over "
+        f"The link of {md(invoice.number)} stops working, and a new one for "
         f"**{md(formats.money(invoice.due_minor, invoice.currency))}** takes its place. Send the new one to the "
         "customer: the old one tells them that it is no longer valid."
     )
@@ -53,8 +53,8 @@ def again(link: LinkRow) -> None:
 def deactivate(link: LinkRow) -> None:
     actor = signed_in()
     st.markdown(
-        f"Nobody can pay {md(link.invoice_number or link.customer_name)} by this link any more. The invoice stays due, "
-        "and can get another link."
+        f"Nobody can pay {md(link.invoice_number or link.customer_name)} by this link any more. The invoice remains "
+        "due, and can get another link."
     )
     reason = st.text_input(
         "Reason",
@@ -76,21 +76,21 @@ def choose() -> None:
     text = st.text_input(
         "Find the invoice", key="payable_text", type="search", placeholder="Number or customer", live=True
     )
-    found = {row.id: row for row in read(link_candidates.search, text or "", limit=_MOST_OFFERED)}
-    if not found:
+    candidates = {row.id: row for row in read(link_candidates.search, text or "", limit=_MOST_OFFERED)}
+    if not candidates:
         st.info(
-            "No invoice that could get a link fits: it must be a draft or open, with something due, and have none yet.",
+            "No matching invoice can get a link: it must be a draft or open, with something due, and have none yet.",
             icon=":material/info:",
         )
         return
     # Its own for what is found alone: a box that is there already does not choose anew.
-    alone = str(*found) if len(found) == 1 else ""
+    alone = str(*candidates) if len(candidates) == 1 else ""
     chosen = st.selectbox(
         "Invoice",
-        list(found),
+        list(candidates),
         index=0 if alone else None,
-        format_func=lambda one: _named(found[one]) if one in found else str(one),
-        placeholder="Choose one" + (f" of the newest {_MOST_OFFERED}" if len(found) == _MOST_OFFERED else ""),
+        format_func=lambda one: _named(candidates[one]) if one in candidates else str(one),
+        placeholder="Choose one" + (f" of the newest {_MOST_OFFERED}" if len(candidates) == _MOST_OFFERED else ""),
         key=f"payable_invoice_{alone}",
     )
     if chosen is not None:

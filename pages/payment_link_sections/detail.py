@@ -10,7 +10,7 @@ from billing_core.online_payments.links import queries as links
 from billing_core.online_payments.links.queries import LinkRow
 from billing_core.online_payments.queries import EventFilter, EventRow
 from pages.payment_link_sections import link as payment_link
-from pages.ui import context, formats, tables
+from pages.ui import context, formats, opened, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
 from pages.webhook_sections.event import STATES
@@ -19,22 +19,19 @@ _MOST_EVENTS = 50
 
 
 def draw(read: Reader, actor: Actor, identity: str) -> None:
-    if not identity.isdecimal() or len(identity) > 9:
+    link_id = opened.parsed(identity)
+    if link_id is None:
         st.error(f"There is no payment link “{md(identity)}”", icon=":material/error:")
         return
     try:
         with runtime.sessions()() as session:
-            link = links.one(session, actor, int(identity))
+            link = links.one(session, actor, link_id)
     except BillingError as error:
         context.refused(error)
         return
     with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            named = f"Invoice {link.invoice_number}" if link.invoice_number else "Draft"
-            st.subheader(
-                md(f"{named}, {formats.money(link.amount_minor, link.currency)}"), anchor=False, width="content"
-            )
-            st.button("Close", key="link_close", on_click=_closed, type="tertiary", icon=":material/close:")
+        document = f"Invoice {link.invoice_number}" if link.invoice_number else "Draft"
+        opened.heading(md(f"{document}, {formats.money(link.amount_minor, link.currency)}"), "link")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.page_link(
                 "invoice_editor.py",
@@ -50,18 +47,18 @@ def draw(read: Reader, actor: Actor, identity: str) -> None:
             )
         payment_link.draw(read, actor, link)
         if actor.may(Permission.WEBHOOK_READ):
-            _told(actor, link, read.company.time_zone)
+            _events(actor, link, read.company.time_zone)
 
 
-def _told(actor: Actor, link: LinkRow, zone: str) -> None:
+def _events(actor: Actor, link: LinkRow, zone: str) -> None:
     """What the payment service told of its invoice, and what became of it."""
     with context.reading() as session:
-        found = queries.events(session, actor, EventFilter(invoice_id=link.invoice_id), limit=_MOST_EVENTS)
-    if not found:
+        events = queries.events(session, actor, EventFilter(invoice_id=link.invoice_id), limit=_MOST_EVENTS)
+    if not events:
         return
-    with st.expander(f"What the payment service told us ({formats.count(len(found))})"):
+    with st.expander(f"Events from the payment service ({formats.count(len(events))})"):
         tables.show(
-            found,
+            events,
             [
                 tables.badge("State", lambda row: STATES[row.state][0], dict(STATES.values())),
                 tables.text("Type", "type"),
@@ -76,7 +73,3 @@ def _told(actor: Actor, link: LinkRow, zone: str) -> None:
 
 def _open_event(row: EventRow) -> None:
     st.switch_page("admin/incoming_webhooks.py", query_params={"event": str(row.id)})
-
-
-def _closed() -> None:
-    st.query_params.pop("link", None)

@@ -8,7 +8,7 @@ from billing_core.invoices.payment_links import LinkState, Mode
 from billing_core.online_payments.links import link_candidates
 from billing_core.online_payments.links.queries import LinkRow
 from pages.payment_link_sections import creating, sharing
-from pages.payment_link_sections.wording import COLORS, WAYS, happened, state, told
+from pages.payment_link_sections.wording import COLORS, WAYS, happened, history, state
 from pages.ui import collection_mode, formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -30,7 +30,7 @@ def _link(actor: Actor, link: LinkRow, zone: str) -> None:
         st.badge(shown, color=COLORS[shown])
         collection_mode.mark_of(link.mode)
         st.caption(
-            f"{md(formats.money(link.amount_minor, link.currency))} · {md(told(link, zone))}",
+            f"{md(formats.money(link.amount_minor, link.currency))} · {md(history(link, zone))}",
             width="content",
         )
     if link.state is LinkState.ACTIVE and link.mode is Mode.SANDBOX and collection_mode.mode() is not Mode.SANDBOX:
@@ -42,10 +42,10 @@ def _link(actor: Actor, link: LinkRow, zone: str) -> None:
     if link.last_failure and link.state is LinkState.ACTIVE:
         when = formats.instant(link.last_failed_at, zone)
         st.warning(
-            f"The last try to pay failed on {md(when)}: {md(link.last_failure)}", icon=":material/credit_card_off:"
+            f"The last attempt to pay failed on {md(when)}: {md(link.last_failure)}", icon=":material/credit_card_off:"
         )
     if link.state is LinkState.CREATING:
-        st.caption("To ask again is safe: it makes no second link. To give it up takes back what may have been made.")
+        st.caption("Asking again is safe: it creates no second link. Giving up withdraws what may have been created.")
     shown = sharing.address(link) if link.state is LinkState.ACTIVE else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         if shown:
@@ -74,7 +74,7 @@ def earlier_ones(earlier: list[LinkRow], zone: str) -> None:
             tables.badge("State", state, COLORS),
             tables.money("Amount", "amount_minor"),
             tables.currency_of(),
-            tables.instant("Asked for", "created_at", zone),
+            tables.instant("Requested", "created_at", zone),
             tables.instant("Ended", "ended_at", zone),
             tables.computed("Because", happened),
         ],

@@ -17,20 +17,20 @@ PAGE_KEY, SORT_KEY = "links_page", "links_sort"
 
 def draw(read: Reader, actor: Actor) -> None:
     columns = _columns(read.company.time_zone)
-    wanted = _filters(read, actor, columns)
+    link_filter = _filters(read, actor, columns)
     # Not from memory: customers open and pay links without anybody's doing here.
     with context.reading() as session:
-        total = links.count(session, actor, wanted)
-        counts = links.counts(session, actor, wanted)
+        total = links.count(session, actor, link_filter)
+        counts = links.counts(session, actor, link_filter)
     if total == 0:
         _nothing(actor, counts)
         return
-    _sums(counts, wanted)
+    _sums(counts, link_filter)
     skipped = tables.pager(total, key=PAGE_KEY, noun="link")
     with context.reading() as session:
-        rows = links.page(session, actor, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+        rows = links.page(session, actor, link_filter, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(rows, columns, key="links", alt="Payment links", opens=_open, order_key=SORT_KEY)
-    st.caption("Click a link to see and hand it over, a column's head to sort by it.")
+    st.caption("Click a link to see and share it, a column's heading to sort by it.")
 
 
 def _columns(zone: str) -> list[tables.Column]:
@@ -43,7 +43,7 @@ def _columns(zone: str) -> list[tables.Column]:
         tables.currency_of(),
         tables.computed("Age", lambda row: age(row, now)),
         tables.count("Opened", "clicks", order="clicks", help="How often the customer followed our link"),
-        tables.instant("Works until", "expires_at", zone, order="expires_at"),
+        tables.instant("Valid until", "expires_at", zone, order="expires_at"),
         tables.computed("What happened", happened, width="medium"),
     ]
 
@@ -72,29 +72,29 @@ def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> LinkFi
     )
 
 
-def _sums(counts: list[StateCount], wanted: LinkFilter) -> None:
+def _sums(counts: list[StateCount], link_filter: LinkFilter) -> None:
     """How many of each state there are, and what the active ones ask for."""
     of_state = {one: sum(row.links for row in counts if row.state is one) for one in STATES}
     parts = [f"{formats.count(number)} {STATES[one][0].lower()}" for one, number in of_state.items() if number]
-    asked = [
+    asked_for = [
         formats.money(row.amount_minor, row.currency)
         for row in counts
-        if row.state is LinkState.ACTIVE and (not wanted.state or LinkState.ACTIVE in wanted.state)
+        if row.state is LinkState.ACTIVE and (not link_filter.state or LinkState.ACTIVE in link_filter.state)
     ]
-    st.caption(" · ".join(parts) + (f". The active ones ask for {' · '.join(asked)}." if asked else "."))
+    st.caption(" · ".join(parts) + (f". The active ones ask for {' · '.join(asked_for)}." if asked_for else "."))
 
 
 def _nothing(actor: Actor, counts: list[StateCount]) -> None:
     if counts:
-        st.info("No link fits these filters. Clear one of them.", icon=":material/filter_alt_off:")
+        st.info("No link matches these filters. Clear one of them.", icon=":material/filter_alt_off:")
         return
     with context.reading() as session:
         any_at_all = links.count(session, actor, LinkFilter())
     if any_at_all:
-        st.info("No link fits these filters. Clear one of them.", icon=":material/filter_alt_off:")
+        st.info("No link matches these filters. Clear one of them.", icon=":material/filter_alt_off:")
     elif actor.may(Permission.LINK_WRITE):
         st.info(
-            "No invoice has been made payable online yet. Do so with “Create payment link”.", icon=":material/link:"
+            "No invoice has been made payable online yet. Start with “Create payment link”.", icon=":material/link:"
         )
     else:
         st.info("No invoice can be paid online yet. An administrator makes it possible.", icon=":material/link:")

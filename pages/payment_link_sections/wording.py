@@ -15,7 +15,7 @@ STATES: dict[LinkState, tuple[str, Color]] = {
     LinkState.DEACTIVATED: ("Deactivated", "gray"),
     LinkState.FAILED: ("Refused", "red"),
 }
-OPENED, NOT_OPENED, PAID_LATE = "Opened", "Not opened", "Paid after its end"
+OPENED, NOT_OPENED, PAID_LATE = "Opened", "Not opened", "Paid after it ended"
 COLORS: dict[str, Color] = dict(STATES.values()) | {OPENED: "violet", NOT_OPENED: "blue", PAID_LATE: "orange"}
 WAYS = {CollectionWay.PAYMENT_LINK: "Payment link", CollectionWay.HOSTED_INVOICE: "Hosted invoice"}
 
@@ -35,24 +35,24 @@ def age(link: LinkRow, now: datetime) -> str:
     return "today" if days < 1 else formats.counted(days, "day")
 
 
-def told(link: LinkRow, zone: str) -> str:
+def history(link: LinkRow, zone: str) -> str:
     """What became of it, in a sentence."""
-    asked = f"asked for by {link.created_by} on {formats.instant(link.created_at, zone)}"
+    requested = f"requested by {link.created_by} on {formats.instant(link.created_at, zone)}"
     match link.state:
         case LinkState.CREATING:
-            return f"{asked}; the payment service has not answered yet"
+            return f"{requested}; the payment service has not answered yet"
         case LinkState.FAILED:
-            return f"{asked}; refused: {link.ended_because}"
+            return f"{requested}; refused: {link.ended_because}"
         case LinkState.ACTIVE:
             clicks = (
                 f"opened {formats.counted(link.clicks, 'time')}, last on {formats.instant(link.last_clicked_at, zone)}"
                 if link.clicks
                 else "not opened yet"
             )
-            return f"created by {link.created_by}; {clicks}; works until {formats.instant(link.expires_at, zone)}"
+            return f"created by {link.created_by}; {clicks}; valid until {formats.instant(link.expires_at, zone)}"
         case LinkState.PAID:
             paid = f"paid on {formats.instant(link.last_paid_at or link.ended_at, zone)}"
-            why = f"ended before: {link.ended_because}; " if _paid_late(link) else ""
+            why = f"ended earlier: {link.ended_because}; " if _paid_late(link) else ""
             return f"created by {link.created_by}; {why}{paid}"
     because = f": {link.ended_because}" if link.ended_because else ""
     return f"created by {link.created_by}; ended on {formats.instant(link.ended_at, zone)}{because}"
@@ -62,7 +62,7 @@ def happened(link: LinkRow) -> str:
     """What ended it, or what went wrong last."""
     if _paid_late(link):
         return f"{link.ended_because}, then the customer paid"
-    return link.ended_because or (f"A try failed: {link.last_failure}" if link.last_failure else "")
+    return link.ended_because or (f"An attempt failed: {link.last_failure}" if link.last_failure else "")
 
 
 def _paid_late(link: LinkRow) -> bool:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -13,8 +12,8 @@ from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.receivables import ageing, figures
 from billing_core.receivables.ageing import BUCKETS, AgeingRow
-from pages.ui import formats, tables
-from pages.ui.figures.drilldown import Behind, ask
+from pages.ui import downloads, formats, opened, tables
+from pages.ui.figures.drilldown import Drilldown, request_rows
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 
@@ -28,7 +27,7 @@ def draw(read: Reader, actor: Actor) -> None:
     if not by_currency:
         st.info("Nothing was owed then." if scope.as_at else "Nobody owes anything.", icon=":material/task_alt:")
         return
-    table(by_currency, scope, key="ageing_by_currency", alt="What is owed by age, a currency")
+    table(by_currency, scope, key="ageing_by_currency", alt="What is owed by age, per currency")
     st.subheader("By customer", anchor=False)
     skipped = tables.pager(read(ageing.customer_count, scope), key=PAGE_KEY, noun="row")
     rows = read(ageing.by_customer, scope, order_by=order, limit=tables.PAGE_SIZE, offset=skipped)
@@ -40,7 +39,15 @@ def draw(read: Reader, actor: Actor) -> None:
 
 def table(rows: list[AgeingRow], scope: Scope, *, key: str, alt: str, with_customer: bool = False) -> None:
     """A row a currency, or a customer and currency."""
-    customer = [tables.text("Customer", "customer_name").opening(_open_customer)] if with_customer else []
+    customer = (
+        [
+            tables.text("Customer", "customer_name").opening(
+                lambda row: opened.go_to_customer(row.customer_id, "Statement")
+            )
+        ]
+        if with_customer
+        else []
+    )
     tables.show(
         rows,
         [
@@ -63,15 +70,11 @@ def amounts(scope: Scope) -> list[tables.Column]:
 def _filters(read: Reader, actor: Actor) -> tuple[Scope, str]:
     today = read.today
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        as_at = st.date_input(
-            "As at",
-            value=None,
-            min_value=filters.BEGINNING,
-            max_value=today,
+        as_at = filters.day(
+            "As of",
             key="ageing_as_at",
-            bind="query-params",
-            on_change=filters.first_page,
-            args=(PAGE_KEY,),
+            page_key=PAGE_KEY,
+            last=today,
             width=170,
             help="What was owed at the end of that day. Empty: now.",
         )
@@ -97,27 +100,18 @@ def _bucket(place: int, scope: Scope) -> tables.Column:
 
 def _invoices(scope: Scope, place: int, row: AgeingRow) -> None:
     if row.amounts[place]:
-        ask(Behind(figures.aged(BUCKETS[place]), _of(scope, row), row.amounts[place], row.currency))
+        request_rows(Drilldown(figures.aged(BUCKETS[place]), _of(scope, row), row.amounts[place], row.currency))
 
 
 def _all(scope: Scope, row: AgeingRow) -> None:
-    ask(Behind(figures.OUTSTANDING, _of(scope, row), row.total_minor, row.currency))
+    request_rows(Drilldown(figures.OUTSTANDING, _of(scope, row), row.total_minor, row.currency))
 
 
 def _of(scope: Scope, row: AgeingRow) -> Scope:
     return replace(scope, currency=row.currency, customer_id=row.customer_id or scope.customer_id)
 
 
-def _open_customer(row: AgeingRow) -> None:
-    st.switch_page("customers.py", query_params={"customer": str(row.customer_id), "customer_tab": "Statement"})
-
-
 def _address(scope: Scope, order: str) -> str:
-    facts = {
-        "as_at": scope.as_at.isoformat() if scope.as_at else None,
-        "known_at": scope.known_at.isoformat() if scope.known_at else None,
-        "currency": scope.currency,
-        "order_by": order,
-        "excel": "1",
-    }
-    return f"/downloads/ageing.csv?{urlencode({name: fact for name, fact in facts.items() if fact})}"
+    return downloads.address(
+        "ageing.csv", as_at=scope.as_at, known_at=scope.known_at, currency=scope.currency, order_by=order
+    )

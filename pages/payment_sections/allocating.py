@@ -21,11 +21,11 @@ _PAYS = "Pays"
 
 def draw(read: Reader, customer_id: int, business_id: int, currency: str, amount_minor: int) -> dict[int, int] | None:
     """Minor units by invoice; None while something in the grid is wrong, which is said below it."""
-    wanted = InvoiceFilter(
+    invoice_filter = InvoiceFilter(
         status=OPEN, customer_id=customer_id, business_id=business_id, currency=currency, order_by="due_on"
     )
-    found = read(queries.page, wanted, today=read.today, limit=MOST_INVOICES + 1)
-    invoices = found[:MOST_INVOICES]
+    rows = read(queries.page, invoice_filter, today=read.today, limit=MOST_INVOICES + 1)
+    invoices = rows[:MOST_INVOICES]
     if not invoices:
         _remainder(amount_minor, currency, f"No invoice in {currency} is open. ")
         return {}
@@ -35,7 +35,7 @@ def draw(read: Reader, customer_id: int, business_id: int, currency: str, amount
     )
     start = proposal(invoices, amount_minor) if way == OLDEST else {}
     written = _grid(invoices, start, currency, amount_minor)
-    if len(found) > MOST_INVOICES:
+    if len(rows) > MOST_INVOICES:
         st.caption(f"The {MOST_INVOICES} invoices that are due first; the rest of them can be paid from the credit.")
     paid, problems = checked(invoices, written, currency, amount_minor)
     if problems:

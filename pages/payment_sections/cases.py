@@ -11,18 +11,18 @@ from billing_core.online_payments.webhooks import disputes
 from billing_core.payments import credit
 from billing_core.text import LONGEST_REASON
 from pages.payment_sections import gateway_refund
-from pages.ui import formats, tables
+from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
 KINDS = {
-    CaseKind.AMOUNT_DIFFERS: "Another amount came",
-    CaseKind.CURRENCY_DIFFERS: "Another currency came",
+    CaseKind.AMOUNT_DIFFERS: "Amount differs",
+    CaseKind.CURRENCY_DIFFERS: "Currency differs",
     CaseKind.NOTHING_DUE: "Nothing was due",
-    CaseKind.REFUND_UNMATCHED: "A refund fits nothing",
-    CaseKind.REFUND_FAILED: "A refund did not arrive",
+    CaseKind.REFUND_UNMATCHED: "Unmatched refund",
+    CaseKind.REFUND_FAILED: "Refund failed",
     CaseKind.DISPUTE_LOST: "Dispute lost",
 }
 DISPUTE_COLORS = {"Open": "red", "Won": "green", "Lost": "gray"}
@@ -37,7 +37,7 @@ def draw(read: Reader, actor: Actor) -> None:
         for case in read(queries.cases, limit=_SIZE, offset=skipped):
             _case(read, actor, case)
     else:
-        st.info("Nothing waits to be settled.", icon=":material/task_alt:")
+        st.info("There is nothing to settle.", icon=":material/task_alt:")
     _disputes(read)
     _settled(read)
 
@@ -82,11 +82,11 @@ def _ways(case: CaseRow) -> None:
         apply(case, usable)
     came_in = case.payment_id if case.kind in cases.OF_RECEIPT else None
     if came_in is not None and st.button(
-        "Pay it back", icon=":material/currency_exchange:", key=f"case_refund_{case.id}"
+        "Refund it", icon=":material/currency_exchange:", key=f"case_refund_{case.id}"
     ):
         gateway_refund.dialog(came_in)
     if case.kind is CaseKind.DISPUTE_LOST and st.button(
-        "Take the payment back", icon=":material/undo:", key=f"case_back_{case.id}"
+        "Reverse the payment", icon=":material/undo:", key=f"case_back_{case.id}"
     ):
         take_back(case)
     if st.button("Note how it was settled", icon=":material/check:", key=f"case_note_{case.id}", type="tertiary"):
@@ -114,57 +114,57 @@ def apply(case: CaseRow, amount_minor: int) -> None:
         actor, now = signed_in(), utc_now()
         today = Reader(actor).today
         with attempt(f"{amount} pays the invoice") as session:
-            said = f"{amount} used for invoice {case.invoice_number}"
-            cases.settle(session, actor, case.id, settlement=said, now=now)
+            settlement = f"{amount} used for invoice {case.invoice_number}"
+            cases.settle(session, actor, case.id, settlement=settlement, now=now)
             credit.apply(session, actor, case.invoice_id or 0, amount_minor=amount_minor, today=today, now=now)
 
 
-@st.dialog("Take the payment back", icon=":material/undo:")
+@st.dialog("Reverse the payment", icon=":material/undo:")
 def take_back(case: CaseRow) -> None:
     """The money is gone: our books say so too."""
     amount = formats.money(case.amount_minor, case.currency)
     st.markdown(
-        f"**{md(amount)}** went back to the payer's bank. The payment is taken back, and what it paid is due again: "
-        "ask for it, or write it off."
+        f"**{md(amount)}** went back to the payer's bank. The payment is reversed, and what it paid is due again: "
+        "collect it, or write it off."
     )
-    if st.button("Take it back", type="primary", icon=":material/check:", key="do_case_back"):
+    if st.button("Reverse it", type="primary", icon=":material/check:", key="do_case_back"):
         actor = signed_in()
-        with attempt("The payment is taken back, and what it paid is due again") as session:
+        with attempt("The payment is reversed, and what it paid is due again") as session:
             disputes.take_back(session, actor, case.id, today=Reader(actor).today, now=utc_now())
 
 
 @st.dialog("Note how it was settled", icon=":material/check:")
 def note(case: CaseRow) -> None:
     st.markdown(md(case.said))
-    said = st.text_input(
+    settlement = st.text_input(
         "How it was settled",
         key=f"case_settlement_{case.id}",
         max_chars=LONGEST_REASON,
         required=True,
         placeholder="Such as: kept as credit, as agreed with the customer",
     )
-    st.caption("It changes no amounts: what is kept as credit stays so.")
+    st.caption("This changes no amounts: what is kept as credit stays credit.")
     if st.button("Settled", type="primary", icon=":material/check:", key="do_case_note"):
         with attempt("The case is settled") as session:
-            cases.settle(session, signed_in(), case.id, settlement=said, now=utc_now())
+            cases.settle(session, signed_in(), case.id, settlement=settlement, now=utc_now())
 
 
 def _disputes(read: Reader) -> None:
-    found = read(queries.disputes, limit=_MOST_DISPUTES)
-    if not found:
+    rows = read(queries.disputes, limit=_MOST_DISPUTES)
+    if not rows:
         return
     st.subheader("Disputes", anchor=False)
-    disputes_table(found, read.company.time_zone, key="disputes")
+    disputes_table(rows, read.company.time_zone, key="disputes")
     st.caption(
-        "A customer has asked their bank for the money back. Answer it at the payment service, in time."
-        + (f" The newest {_MOST_DISPUTES} are shown." if len(found) == _MOST_DISPUTES else "")
+        "A customer has asked their bank for the money back. Respond to it at the payment service in time."
+        + (f" The newest {_MOST_DISPUTES} are shown." if len(rows) == _MOST_DISPUTES else "")
     )
 
 
-def disputes_table(found: list[DisputeRow], zone: str, *, key: str) -> None:
+def disputes_table(rows: list[DisputeRow], zone: str, *, key: str) -> None:
     """The same on an invoice's page and a payment's."""
     tables.show(
-        found,
+        rows,
         [
             tables.badge("State", _dispute_state, DISPUTE_COLORS),
             tables.text("Customer", "customer_name"),
@@ -177,7 +177,7 @@ def disputes_table(found: list[DisputeRow], zone: str, *, key: str) -> None:
         ],
         key=key,
         alt="Disputes about payments",
-        opens=_open_payment,
+        opens=lambda row: opened.go_to_payment(row.payment_id),
     )
 
 
@@ -185,15 +185,11 @@ def _dispute_state(row: DisputeRow) -> str:
     return {DisputeState.OPEN: "Open", DisputeState.WON: "Won", DisputeState.LOST: "Lost"}[row.state]
 
 
-def _open_payment(row: DisputeRow) -> None:
-    st.switch_page("payments.py", query_params={"payment": str(row.payment_id)})
-
-
 def _settled(read: Reader) -> None:
     total = read(queries.case_count, settled=True)
     if not total:
         return
-    with st.expander(f"Settled before ({formats.count(total)})"):
+    with st.expander(f"Settled earlier ({formats.count(total)})"):
         skipped = tables.pager(total, key=_SETTLED_PAGE, noun="case", size=_SIZE)
         tables.show(
             read(queries.cases, settled=True, limit=_SIZE, offset=skipped),

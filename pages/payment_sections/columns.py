@@ -1,10 +1,8 @@
 """How tables show payments and refunds: the same on their own page and on a customer's."""
 
-import streamlit as st
-
 from billing_core.payments.models import RefundSource
 from billing_core.payments.queries import PaymentRow, RefundRow
-from pages.ui import formats, tables
+from pages.ui import formats, opened, tables
 
 STANDS, UNDONE = "Received", "Undone"
 
@@ -48,14 +46,14 @@ def state_of(row: PaymentRow) -> str:
 
 
 def open_payment(row: PaymentRow) -> None:
-    st.switch_page("payments.py", query_params={"payment": str(row.id)})
+    opened.go_to_payment(row.id)
 
 
 def open_refunded(row: RefundRow) -> None:
     """The invoice that was taken back; a customer whose credit was paid out."""
     if row.invoice_id is not None:
-        st.switch_page("invoice_editor.py", query_params={"invoice": str(row.invoice_id)})
-    st.switch_page("customers.py", query_params={"customer": str(row.customer_id), "customer_tab": "Payments"})
+        opened.go_to_invoice(row.invoice_id)
+    opened.go_to_customer(row.customer_id, "Payments")
 
 
 def _of(row: RefundRow) -> str:

@@ -1,13 +1,11 @@
 """Customers' credit: money that came in and has paid no invoice yet, and what can be done with it."""
 
 import streamlit as st
-from sqlalchemy.orm import Session
 
 from billing_core import figures
-from billing_core.businesses import queries as businesses
 from billing_core.customers import queries as customers
 from billing_core.dates import utc_now
-from billing_core.figures import FigureRow, Scope
+from billing_core.figures import Scope
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries as invoices
 from billing_core.invoices.lifecycle import InvoiceStatus
@@ -16,9 +14,10 @@ from billing_core.money import Money
 from billing_core.payments import credit
 from billing_core.payments.models import PaymentMethod
 from billing_core.receivables.figures import CUSTOMER_CREDIT
-from pages.ui import formats, tables
+from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
+from pages.ui.inputs import business_names
 from pages.ui.inputs.amount_field import amount_field
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -34,12 +33,12 @@ def draw(read: Reader, actor: Actor) -> None:
     total = read.plain(figures.row_count, CUSTOMER_CREDIT, scope)
     if total == 0:
         st.info(
-            "No customer has credit. It arises where a payment is more than the invoices that it pays.",
+            "No customer has credit. It arises when a payment exceeds the invoices that it pays.",
             icon=":material/savings:",
         )
         return
     sums = read.plain(figures.money, CUSTOMER_CREDIT, scope)
-    st.caption("Together " + " · ".join(formats.money(one.minor, one.currency) for one in sums))
+    st.caption("In total " + " · ".join(formats.money(one.minor, one.currency) for one in sums))
     skipped = tables.pager(total, key="credit_page", noun="balance")
     tables.show(
         read.plain(figures.page, CUSTOMER_CREDIT, scope, limit=tables.PAGE_SIZE, offset=skipped),
@@ -51,20 +50,20 @@ def draw(read: Reader, actor: Actor) -> None:
         ],
         key="credits",
         alt="Customers with credit",
-        opens=_open_customer,
+        opens=lambda row: opened.go_to_customer(row.id, "Payments"),
     )
     st.caption("Click a customer to use the credit for an invoice or to pay it out.")
 
 
 def of_customer(read: Reader, actor: Actor, customer_id: int) -> None:
     """One customer's balances, each with what can be done with it."""
-    found = read(credit.balances, customer_id)
-    if not found:
+    balances = read(credit.balances, customer_id)
+    if not balances:
         return
-    names = dict(read.plain(names_of_businesses))
+    names = business_names.by_id(read)
     st.subheader("Credit", anchor=False)
     with st.container(border=True, gap="xsmall"):
-        for business_id, balance in found:
+        for business_id, balance in balances:
             key = f"{business_id}_{balance.currency}"
             what, use, out = st.columns([9, 9, 7], vertical_alignment="center", gap="small")
             with_whom = f" with {names[business_id]}" if len(names) > 1 else ""
@@ -82,21 +81,21 @@ def apply(customer_id: int, business_id: int, currency: str) -> None:
     actor = signed_in()
     read = Reader(actor)
     there = read.plain(credit.balance, business_id, customer_id, currency)
-    wanted = InvoiceFilter(
+    invoice_filter = InvoiceFilter(
         status=OPEN, customer_id=customer_id, business_id=business_id, currency=currency, order_by="due_on"
     )
-    found = {row.id: row for row in read(invoices.page, wanted, today=read.today, limit=MOST_INVOICES)}
-    if not found:
+    open_invoices = {row.id: row for row in read(invoices.page, invoice_filter, today=read.today, limit=MOST_INVOICES)}
+    if not open_invoices:
         st.info(f"This customer owes nothing in {currency}: there is no open invoice.", icon=":material/info:")
         return
     st.markdown(f"**{md(formats.money(there.minor, currency))}** of credit can be used.")
 
     def name(invoice_id: int) -> str:
-        row = found[invoice_id]
+        row = open_invoices[invoice_id]
         return f"{row.number}, {formats.money(row.due_minor, currency)} due on {formats.day(row.due_on)}"
 
-    chosen = st.selectbox("Invoice", list(found), format_func=name, key="credit_for_invoice")
-    most = min(there.minor, found[chosen].due_minor)
+    chosen = st.selectbox("Invoice", list(open_invoices), format_func=name, key="credit_for_invoice")
+    most = min(there.minor, open_invoices[chosen].due_minor)
     amount = amount_field("Amount", most, currency, key=f"credit_for_{chosen}")
     if st.button("Use credit", type="primary", icon=":material/check:", key="use_credit", disabled=amount is None):
         with attempt("Paid from the customer's credit") as session:
@@ -114,7 +113,7 @@ def pay_out(customer_id: int, business_id: int, currency: str) -> None:
     method = st.selectbox("Method", METHODS, format_func=lambda one: formats.words(one.value), key="pay_out_method")
     reference = st.text_input("Reference", key="pay_out_reference", max_chars=120)
     reason = st.text_input("Reason", key="pay_out_reason", max_chars=200, required=True)
-    st.caption("This records that the money went back; it moves none by itself. It cannot be undone.")
+    st.caption("This only records that the money went back; it moves none. It cannot be undone.")
     if st.button("Record", type="primary", icon=":material/check:", key="do_pay_out", disabled=amount is None):
         with attempt("The credit is paid out") as session:
             credit.pay_out(
@@ -129,11 +128,3 @@ def pay_out(customer_id: int, business_id: int, currency: str) -> None:
                 today=read.today,
                 now=utc_now(),
             )
-
-
-def names_of_businesses(session: Session) -> list[tuple[int, str]]:
-    return [(business.id, business.name) for business in businesses.every(session)]
-
-
-def _open_customer(row: FigureRow) -> None:
-    st.switch_page("customers.py", query_params={"customer": str(row.id), "customer_tab": "Payments"})

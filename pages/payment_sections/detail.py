@@ -9,7 +9,7 @@ from billing_core.payments import queries, received
 from billing_core.payments.queries import AllocationRow, PaymentRow
 from pages.payment_sections import cases, columns, gateway_refund, reversal
 from pages.payment_sections.columns import state_of
-from pages.ui import formats, tables
+from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.figures.cards import wall
@@ -20,18 +20,19 @@ _TAKE_OFF = "payment_allocation_to_take_off"
 
 
 def draw(read: Reader, actor: Actor, identity: str) -> None:
-    st.button("All payments", icon=":material/arrow_back:", type="tertiary", on_click=_close)
-    if not identity.isdecimal() or len(identity) > 9:
+    opened.back("All payments", "payment")
+    payment_id = opened.parsed(identity)
+    if payment_id is None:
         st.error(f"There is no payment “{md(identity)}”", icon=":material/error:")
         return
-    payment = read(queries.one, int(identity))
+    payment = read(queries.one, payment_id)
     may_change = actor.may(Permission.PAYMENT_WRITE) and payment.undone_at is None
     _header(payment, may_change=may_change)
     _amounts(payment)
     _gateway(read, payment)
-    found = read(queries.allocations, payment_id=payment.id)
-    _paid(found, may_change=may_change)
-    _events(payment, found, read.company.time_zone)
+    allocations = read(queries.allocations, payment_id=payment.id)
+    _paid(allocations, may_change=may_change)
+    _events(payment, allocations, read.company.time_zone)
     taken: AllocationRow | None = st.session_state.pop(_TAKE_OFF, None)
     if taken is not None:
         reversal.dialog(taken)
@@ -89,51 +90,57 @@ def _gateway(read: Reader, payment: PaymentRow) -> None:
     st.caption("At the payment service: " + " · ".join(map(md, names)))
     back = read(queries.refunds, payment_id=payment.id)
     if back:
-        st.subheader("What went back", anchor=False)
-        tables.show(back, columns.refunds(with_customer=False), key="payment_refunds", alt="What went back of it")
-    found = read(online_payments.disputes, payment_id=payment.id)
-    if found:
+        st.subheader("Refunds", anchor=False)
+        tables.show(back, columns.refunds(with_customer=False), key="payment_refunds", alt="Refunds of this payment")
+    disputes = read(online_payments.disputes, payment_id=payment.id)
+    if disputes:
         st.subheader("Disputes", anchor=False)
-        cases.disputes_table(found, read.company.time_zone, key="payment_disputes")
+        cases.disputes_table(disputes, read.company.time_zone, key="payment_disputes")
 
 
-def _paid(found: list[AllocationRow], *, may_change: bool) -> None:
+def _paid(allocations: list[AllocationRow], *, may_change: bool) -> None:
     st.subheader("What it paid", anchor=False)
-    if not found:
+    if not allocations:
         st.caption("No invoice: all of it became the customer's credit.")
         return
     shown = [
         tables.computed("Invoice", lambda row: row.invoice_number or f"#{row.invoice_id}"),
-        tables.day("Counts on", "allocated_on"),
+        tables.day("Applied on", "allocated_on"),
         tables.money("Amount", "amount_minor"),
         tables.currency_of(),
-        tables.badge("State", _state, {"Paid": "green", "Taken back": "gray"}),
+        tables.badge("State", _state, {"Paid": "green", "Reversed": "gray"}),
     ]
     if may_change:
-        take = tables.computed("Take off", lambda row: "" if row.undone_at else "Take off …")
+        take = tables.computed("Unallocate", lambda row: "" if row.undone_at else "Unallocate …")
         shown.append(take.opening(_ask_to_take_off))
-    tables.show(found, shown, key="allocations", alt="The invoices that this payment paid", opens=_open_invoice)
+    tables.show(
+        allocations,
+        shown,
+        key="allocations",
+        alt="The invoices that this payment paid",
+        opens=lambda row: opened.go_to_invoice(row.invoice_id),
+    )
     st.caption(
         "Click a row to open the invoice"
-        + (", “Take off” to keep what it got as the customer's credit." if may_change else ".")
+        + (", “Unallocate” to keep what it got as the customer's credit." if may_change else ".")
     )
 
 
-def _events(payment: PaymentRow, found: list[AllocationRow], zone: str) -> None:
+def _events(payment: PaymentRow, allocations: list[AllocationRow], zone: str) -> None:
     st.subheader("What happened", anchor=False)
     recorded = f"recorded by {payment.created_by}"
     happened = [(payment.created_at, recorded)]
-    for row in found:
+    for row in allocations:
         amount = formats.money(row.amount_minor, row.currency)
         if row.undone_at is not None and row.undone_at != payment.undone_at:
-            happened.append((row.undone_at, f"{amount} taken off invoice {row.invoice_number}, kept as credit"))
+            happened.append((row.undone_at, f"{amount} unallocated from invoice {row.invoice_number}, kept as credit"))
     if payment.undone_at is not None:
         happened.append((payment.undone_at, f"undone: {payment.undone_reason}"))
     for when, what in sorted(happened):
         st.markdown(f"{md(formats.instant(when, zone))} — {md(what)}")
     on = day_in(zone, payment.created_at)
     if on != payment.received_on:
-        st.caption(f"It counts on {formats.day(payment.received_on)}, the day on which the money came.")
+        st.caption(f"It is posted on {formats.day(payment.received_on)}, the day on which the money came in.")
 
 
 @st.dialog("Undo the payment", icon=":material/undo:")
@@ -145,32 +152,24 @@ def undo(payment_id: int) -> None:
     invoices = [row for row in read(queries.allocations, payment_id=payment_id) if row.undone_at is None]
     due = f"{formats.counted(len(invoices), 'invoice')} is due again. " if len(invoices) == 1 else ""
     due = due or (f"{formats.counted(len(invoices), 'invoice')} are due again. " if invoices else "")
-    kept = formats.money(int(payment.kept_minor), payment.currency)
+    from_credit = formats.money(int(payment.kept_minor), payment.currency)
     st.markdown(
-        f"**{md(formats.money(payment.amount_minor, payment.currency))}** from {md(payment.customer_name)} is taken "
-        f"back. {due}"
-        + (f"{md(kept)} of the customer's credit goes with it. " if payment.kept_minor else "")
-        + "Do this where the payment was recorded wrongly; money that you give back is a refund."
+        f"**{md(formats.money(payment.amount_minor, payment.currency))}** from {md(payment.customer_name)} is "
+        f"reversed. {due}"
+        + (f"{md(from_credit)} of the customer's credit goes with it. " if payment.kept_minor else "")
+        + "Do this if the payment was recorded by mistake; to give money back, refund it."
     )
     reason = st.text_input("Reason", key=f"undo_payment_reason_{payment_id}", max_chars=200, required=True)
-    st.caption("The ledger gets an opposite entry; the first one stays. It cannot be recorded again by itself.")
+    st.caption("The ledger gets a reversing entry; the original stays.")
     if st.button("Undo payment", type="primary", icon=":material/undo:", key="do_undo_payment"):
         with attempt("The payment is undone") as session:
             received.undo(session, actor, payment_id, reason=reason, today=read.today, now=utc_now())
 
 
 def _state(row: AllocationRow) -> str:
-    return "Taken back" if row.undone_at else "Paid"
+    return "Reversed" if row.undone_at else "Paid"
 
 
 def _ask_to_take_off(row: AllocationRow) -> None:
     if row.undone_at is None:
         st.session_state[_TAKE_OFF] = row
-
-
-def _open_invoice(row: AllocationRow) -> None:
-    st.switch_page("invoice_editor.py", query_params={"invoice": str(row.invoice_id)})
-
-
-def _close() -> None:
-    st.query_params.pop("payment", None)

@@ -63,13 +63,13 @@ def form(actor: Actor, payment_id: int) -> None:
 def _amount(can: Refundable, payment_id: int) -> int | None:
     """What is to go back; what was asked for and never answered comes first."""
     if can.unanswered is not None:
-        asked = can.unanswered
+        unanswered = can.unanswered
         st.warning(
-            f"A refund of {md(formats.money(asked.minor, asked.currency))} was asked for, and the payment service has "
-            "not answered. Ask again: it is paid back once, however often it is asked for.",
+            f"A refund of {md(formats.money(unanswered.minor, unanswered.currency))} was requested, and the payment "
+            "service has not answered. Ask again: it is paid back once, however often it is asked for.",
             icon=":material/hourglass_empty:",
         )
-        return asked.minor
-    st.markdown(f"**{md(formats.money(can.left.minor, can.left.currency))}** can go back.")
+        return unanswered.minor
+    st.markdown(f"**{md(formats.money(can.left.minor, can.left.currency))}** can be refunded.")
     key = f"gateway_refund_amount_{payment_id}_{can.left.minor}"
     return amount_field("Amount", can.left.minor, can.left.currency, key=key)

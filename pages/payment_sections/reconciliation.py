@@ -1,7 +1,5 @@
 """The payment service's own books of a period beside ours: what agrees, and what only one side knows."""
 
-from urllib.parse import urlencode
-
 import streamlit as st
 
 from billing_core import runtime
@@ -12,7 +10,7 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.reconciliation import balance_transactions, reconciliation
 from billing_core.online_payments.reconciliation.balance_transactions import MARGIN
 from billing_core.online_payments.reconciliation.reconciliation import Agreement, Asked, Kind, Pair, Sum
-from pages.ui import collection_mode, context, formats, messages, tables
+from pages.ui import collection_mode, context, downloads, formats, messages, tables
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -56,11 +54,11 @@ def draw(read: Reader, actor: Actor) -> None:
     read_at = formats.instant(last.read_at, read.company.time_zone)
     st.caption(
         f"{books} were read on {md(read_at)} by {md(last.read_by)}: {formats.counted(last.lines, 'line')}, "
-        f"with {MARGIN.days} days before and after, so that what one side books a little later is no difference."
+        f"with {MARGIN.days} days before and after, so that what one side books a little later does not differ."
     )
-    asked = Asked(mode, period, agreement)
+    scope = Asked(mode, period, agreement)
     _sums(read(reconciliation.sums, Asked(mode, period)), there)
-    _pairs(read, actor, asked, there)
+    _pairs(read, actor, scope, there)
 
 
 def service_of(mode: Mode) -> str:
@@ -91,17 +89,17 @@ def _read_books(actor: Actor, period: Period, there: str) -> None:
     st.rerun()
 
 
-def _sums(found: list[Sum], there: str) -> None:
-    wrong = sum(one.pairs for one in found if one.agreement in _WRONG)
-    if not found:
+def _sums(sums: list[Sum], there: str) -> None:
+    wrong = sum(one.pairs for one in sums if one.agreement in _WRONG)
+    if not sums:
         st.info("Neither side has anything in this period.", icon=":material/task_alt:")
         return
     if wrong:
-        st.warning(f"{formats.counted(wrong, 'line')} to look at.", icon=":material/rule:")
+        st.warning(f"{formats.counted(wrong, 'line')} to check.", icon=":material/rule:")
     else:
         st.success("Both sides agree, to the cent.", icon=":material/task_alt:")
     tables.show(
-        found,
+        sums,
         [
             tables.badge("Which", lambda one: NAMES[one.agreement][0], dict(NAMES.values())),
             tables.computed("What", lambda one: _KINDS[one.kind]),
@@ -113,7 +111,7 @@ def _sums(found: list[Sum], there: str) -> None:
                 "Difference",
                 lambda one: formats.change(one.there_minor - one.here_minor, one.currency),
                 right=True,
-                help="How much more the payment service has than we",
+                help="How much more the payment service has than we do",
             ),
             tables.money("Fees here", "here_fee_minor"),
             tables.money("Fees there", "there_fee_minor"),
@@ -124,19 +122,19 @@ def _sums(found: list[Sum], there: str) -> None:
     )
 
 
-def _pairs(read: Reader, actor: Actor, asked: Asked, there: str) -> None:
+def _pairs(read: Reader, actor: Actor, scope: Asked, there: str) -> None:
     # The sums say how many rows each agreement has.
     total = sum(
         one.pairs
-        for one in read(reconciliation.sums, Asked(asked.mode, asked.period))
-        if not asked.agreement or one.agreement == asked.agreement
+        for one in read(reconciliation.sums, Asked(scope.mode, scope.period))
+        if not scope.agreement or one.agreement == scope.agreement
     )
     if not total:
         st.caption("No line of this kind.")
         return
     skipped = tables.pager(total, key=PAGE_KEY, noun="line")
     tables.show(
-        read(reconciliation.page, asked, limit=tables.PAGE_SIZE, offset=skipped),
+        read(reconciliation.page, scope, limit=tables.PAGE_SIZE, offset=skipped),
         [
             tables.badge("Which", lambda row: NAMES[row.agreement][0], dict(NAMES.values())),
             tables.computed("What", lambda row: formats.words(row.kind.value)),
@@ -155,13 +153,13 @@ def _pairs(read: Reader, actor: Actor, asked: Asked, there: str) -> None:
     )
     st.caption("Click a line to open our payment, a sum above to see its lines.")
     if actor.may(Permission.EXPORT):
-        query = {
-            "mode": asked.mode.value,
-            "start_date": asked.period.start.isoformat(),
-            "end_date": asked.period.end.isoformat(),
-        }
-        limits = {"agreement": asked.agreement} if asked.agreement else {}
-        address = f"/downloads/reconciliation.csv?{urlencode({**query, **limits})}&excel=1"
+        address = downloads.address(
+            "reconciliation.csv",
+            mode=scope.mode.value,
+            start_date=scope.period.start,
+            end_date=scope.period.end,
+            agreement=scope.agreement,
+        )
         st.link_button("These lines as CSV", address, icon=":material/download:")
 
 

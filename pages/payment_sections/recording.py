@@ -10,17 +10,14 @@ from billing_core.dates import EARLIEST_DAY, utc_now
 from billing_core.identity import Actor
 from billing_core.money import currencies
 from billing_core.payments import received
-from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import LONGEST, Received
 from billing_core.receivables import statement
-from pages.payment_sections import allocating, credit
-from pages.ui import formats, messages
+from pages.payment_sections import allocating
+from pages.ui import formats, messages, opened
 from pages.ui.context import transaction
-from pages.ui.inputs import customer_names, filters, number_input
+from pages.ui.inputs import business_names, customer_names, number_input, payment_method
 from pages.ui.reads import Reader
 from pages.ui.text import md
-
-METHODS = [method for method in PaymentMethod if method is not PaymentMethod.STRIPE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +29,11 @@ class Whose:
     currency: str
 
 
-def draw(read: Reader, actor: Actor, asked: str) -> None:
-    """``asked``: a customer's id, or any word where one is still to be chosen."""
-    st.button("All payments", icon=":material/arrow_back:", type="tertiary", on_click=_close)
+def draw(read: Reader, actor: Actor, named: str) -> None:
+    """``named``: a customer's id, or any word where one is still to be chosen."""
+    opened.back("All payments", "record")
     st.title("Record payment", anchor=False)
-    whose = _whose(read, asked)
+    whose = _whose(read, named)
     if whose is None:
         return
     facts = _facts(read, whose)
@@ -65,13 +62,13 @@ def draw(read: Reader, actor: Actor, asked: str) -> None:
         st.rerun()
 
 
-def _whose(read: Reader, asked: str) -> Whose | None:
+def _whose(read: Reader, named: str) -> Whose | None:
     names = customer_names.offered(read, key="record_customer")
-    known = int(asked) if asked.isdecimal() and len(asked) <= 9 else None
+    known = opened.parsed(named)
     if known is not None and known not in names and (name := read(customers.name_of, known)):
         names = {known: name, **names}
     if not names:
-        st.info("There are no customers yet, or none fits the search. Import them first.", icon=":material/info:")
+        st.info("There are no customers yet, or none matches the search: import them.", icon=":material/info:")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
@@ -90,7 +87,7 @@ def _whose(read: Reader, asked: str) -> Whose | None:
         codes = dict.fromkeys([customer.currency, *read(statement.currencies, customer.id), *sorted(currencies())])
         currency = st.selectbox("Currency", list(codes), key=f"record_currency_{chosen}", width=110)
         business_id = customer.business_id
-        businesses = filters.distinct(read.plain(credit.names_of_businesses))
+        businesses = business_names.by_id(read)
         if len(businesses) > 1:
             business_id = st.selectbox(
                 "Paid to",
@@ -109,9 +106,7 @@ def _facts(read: Reader, whose: Whose) -> Received | None:
         with grid.cell():
             amount = _amount("Amount received", currency, key=f"record_amount_{key}", least=1)
         with grid.cell():
-            method = st.selectbox(
-                "Method", METHODS, format_func=lambda one: formats.words(one.value), key=f"record_method_{key}"
-            )
+            method = payment_method.choose("Method", key=f"record_method_{key}")
         with grid.cell():
             received_on = st.date_input(
                 "Received on",
@@ -158,7 +153,3 @@ def _amount(label: str, currency: str, *, key: str, least: int = 0, most: int | 
 
 def _wrong(reason: str) -> None:
     st.markdown(f":red[:material/error: The amount {md(reason)}]")
-
-
-def _close() -> None:
-    st.query_params.pop("record", None)

@@ -21,4 +21,4 @@ def draw(read: Reader, customer_id: int | None = None) -> None:
         alt="Refunds",
         opens=columns.open_refunded,
     )
-    st.caption("Click a refund to open what it gave back.")
+    st.caption("Click a refund to open its invoice, or the customer whose credit was paid out.")

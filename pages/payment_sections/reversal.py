@@ -12,7 +12,7 @@ from pages.ui.context import attempt
 from pages.ui.reads import Reader
 
 
-@st.dialog("Take back what was paid", icon=":material/undo:")
+@st.dialog("Reverse a payment", icon=":material/undo:")
 def dialog(row: AllocationRow) -> None:
     """Undo a payment that was recorded wrongly, or turn what it paid here into credit."""
     actor = signed_in()
@@ -20,11 +20,11 @@ def dialog(row: AllocationRow) -> None:
     amount = formats.money(row.amount_minor, row.currency)
     ways = {"release": f"Keep the money as the customer's credit: {amount} becomes due here again"}
     if row.payment_id is not None and row.method is not PaymentMethod.STRIPE:
-        ways = {"undo": "The payment was recorded wrongly: undo all of it, on every invoice that it paid", **ways}
-    way = st.radio("What shall happen", list(ways), format_func=ways.__getitem__, key=f"undo_way_{row.id}")
+        ways = {"undo": "The payment was recorded by mistake: undo all of it, on every invoice that it paid", **ways}
+    way = st.radio("What should happen", list(ways), format_func=ways.__getitem__, key=f"undo_way_{row.id}")
     reason = st.text_input("Reason", key=f"undo_reason_{row.id}", max_chars=200, required=True)
-    st.caption("The ledger gets an opposite entry; the first one stays.")
-    if st.button("Take back", type="primary", icon=":material/undo:", key="take_back"):
+    st.caption("The ledger gets a reversing entry; the original stays.")
+    if st.button("Reverse", type="primary", icon=":material/undo:", key="take_back"):
         with attempt(f"{amount} is due again") as session:
             if way == "undo" and row.payment_id is not None:
                 received.undo(session, actor, row.payment_id, reason=reason, today=read.today, now=utc_now())

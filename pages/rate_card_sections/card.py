@@ -33,13 +33,13 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     may_write = actor.may(Permission.RATE_WRITE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         day = st.date_input(
-            "As on",
+            "As of",
             value=read.today,
             min_value=date(1990, 1, 1),
             max_value=read.today + timedelta(days=3_650),
             key="card_day",
             width=170,
-            help="The rates that hold on that day. Orders are rated by the rates of their own day.",
+            help="The rates in effect on that day. Each order is rated with those of its own day.",
         )
         if may_write:
             st.button("Add a rate", icon=":material/add:", key="add_rate", on_click=partial(rate.open_, "new"))
@@ -51,7 +51,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
         )
         st.caption("Click a row for its versions" + (" and to change it." if may_write else "."))
     else:
-        st.info(f"No rates hold on {formats.day(day)}.", icon=":material/price_change:")
+        st.info(f"No rates are in effect on {formats.day(day)}.", icon=":material/price_change:")
     _others(read, customer_id, rows)
     if may_write:
         with st.expander("Copy the card of another customer", icon=":material/content_copy:"):
@@ -75,7 +75,7 @@ def _others(read: Reader, customer_id: int, shown: list[RateRow]) -> None:
 
 def _copy(read: Reader, actor: Actor, customer_id: int, day: date) -> None:
     text = st.text_input(
-        "Search the other customer",
+        "Find the other customer",
         key="copy_search",
         type="search",
         placeholder="Name, key, e-mail or city",
@@ -92,7 +92,7 @@ def _copy(read: Reader, actor: Actor, customer_id: int, day: date) -> None:
             placeholder="Customer with the same currency",
         )
         starts_on = st.date_input("From", value=day, key="copy_from", width=170)
-        st.caption("Copies the rates that hold on that day, with their tiers, SKUs and conditions.")
+        st.caption("Copies the rates in effect on that day, with their tiers, SKUs and conditions.")
         copied = st.form_submit_button("Copy the card", icon=":material/content_copy:", key="copy_card")
     if copied and source is None:
         st.error("Choose the customer to copy from.", icon=":material/error:")

@@ -12,7 +12,7 @@ from billing_core.reports import queries as reports
 from billing_core.reports.queries import ReportFilter
 from billing_core.reports.wording import cost_type_words
 from pages.rate_card_sections import terms, wording
-from pages.ui import formats, messages, tables
+from pages.ui import formats, messages, opened, tables
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -28,7 +28,7 @@ VERSIONS = [
     tables.computed("SKUs", wording.skus, width="small"),
     tables.computed("When", wording.condition, width="medium"),
     tables.day("Entered", "created_at"),
-    tables.day("Withdrawn", "withdrawn_at", help="It rates nothing any more: only the reports that used it keep it"),
+    tables.day("Withdrawn", "withdrawn_at", help="No longer applied: only the reports that used it keep it"),
 ]
 
 
@@ -46,15 +46,16 @@ def close() -> None:
     st.session_state.pop(_OPENED, None)
 
 
-def draw(read: Reader, actor: Actor, customer_id: int, wanted: str) -> None:
+def draw(read: Reader, actor: Actor, customer_id: int, named: str) -> None:
     st.button("The whole card", icon=":material/arrow_back:", type="tertiary", on_click=close, key="close_rate")
-    if wanted == "new":
+    if named == "new":
         _add(read, actor, customer_id)
         return
-    if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 9):
+    rate_id = opened.parsed(named)
+    if rate_id is None:
         st.error("There is no such rate.", icon=":material/error:")
         return
-    row = read(queries.one, int(wanted))
+    row = read(queries.one, rate_id)
     if row.customer_id != customer_id:
         st.error("This rate belongs to another customer.", icon=":material/error:")
         return
@@ -74,7 +75,7 @@ def draw(read: Reader, actor: Actor, customer_id: int, wanted: str) -> None:
         return
     if row.withdrawn_at is not None:
         st.info(
-            f"This version was withdrawn on {formats.day(row.withdrawn_at.date())}. It rates nothing any more; reports "
+            f"This version was withdrawn on {formats.day(row.withdrawn_at.date())}. It is no longer applied; reports "
             "made with it keep it.",
             icon=":material/history:",
         )
@@ -104,7 +105,7 @@ def _changed_meanwhile(row: RateRow) -> bool:
         "above first.",
         icon=":material/sync_problem:",
     )
-    st.button("Go on with this version", key="reopen_rate", on_click=open_, args=(row.id,))
+    st.button("Continue with this version", key="reopen_rate", on_click=open_, args=(row.id,))
     return True
 
 
@@ -161,11 +162,11 @@ def _change(read: Reader, actor: Actor, row: RateRow) -> None:
         max_value=row.valid_to or date(2199, 12, 31),
         key=f"change_from_{row.id}",
         width=200,
-        help="The present terms hold until the day before. From their first day on: they are replaced altogether.",
+        help="The current terms apply until the day before. If it starts on their first day, it replaces them.",
     )
     if starts_on == row.valid_from:
         st.caption(
-            "Corrects the price from its first day: the present terms are taken off the card. Reports already made "
+            "Corrects the price from its first day: the current terms are taken off the card. Reports already made "
             "keep the old price; generate them again to see the difference."
         )
     _warn_of_reports(read, row.customer_id, starts_on)
@@ -173,7 +174,7 @@ def _change(read: Reader, actor: Actor, row: RateRow) -> None:
     if st.button("Save the change", type="primary", icon=":material/save:", key="save_rate"):
         with transaction() as session:
             made = service.change_rate(session, actor, row.id, pricing(), starts_on=starts_on, now=utc_now()).id
-        messages.say(f"From {formats.day(starts_on)} the new terms hold")
+        messages.say(f"The new terms apply from {formats.day(starts_on)}")
         open_(made)
         st.rerun()
 

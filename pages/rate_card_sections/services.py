@@ -35,7 +35,7 @@ def draw(read: Reader, actor: Actor) -> None:
     new, change = st.columns(2)
     with new, st.form("new_service", clear_on_submit=True):
         st.markdown("**New service**")
-        code = st.text_input("Code", max_chars=64, key="service_code", help="The key by which imports know it")
+        code = st.text_input("Code", max_chars=64, key="service_code", help="The key that imports use for it")
         name = st.text_input("Name", max_chars=200, key="service_name")
         cost_type = st.selectbox("Cost type", COST_TYPES, format_func=_cost_type, key="service_cost_type")
         created = st.form_submit_button("Create", icon=":material/add:", key="create_service")
@@ -62,7 +62,7 @@ def _change(actor: Actor, known: dict[int, queries.ServiceRow]) -> None:
         format_func=_cost_type,
         disabled=chosen.customers > 0,
         key=f"recount_{chosen.id}",
-        help="Stays as it is once somebody has a rate of it." if chosen.customers else None,
+        help="Cannot be changed once a customer has a rate for it." if chosen.customers else None,
     )
     if st.button("Save", icon=":material/save:", key="save_service"):
         with attempt("Saved the service") as session:

@@ -23,18 +23,18 @@ MOST_OFFERED = 25
 
 def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     if not actor.may(Permission.ORDER_READ):
-        st.info("Your role does not show orders.", icon=":material/lock:")
+        st.info("Your role does not allow viewing orders.", icon=":material/lock:")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
-            "Search an order",
+            "Find an order",
             key="order_search",
             type="search",
             placeholder="Number, reference, name or city",
             width=280,
         )
-        found = read(orders.page, OrderFilter(customer_id, text=text or ""), limit=MOST_OFFERED)
-        labels = {row.id: f"{row.number} · {formats.day(row.order_date)} · {row.ship_to_name}" for row in found}
+        matches = read(orders.page, OrderFilter(customer_id, text=text or ""), limit=MOST_OFFERED)
+        labels = {row.id: f"{row.number} · {formats.day(row.order_date)} · {row.ship_to_name}" for row in matches}
         order_id = st.selectbox(
             "Order",
             list(labels),
@@ -48,19 +48,21 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
             "No order matches the search." if text else "This customer has no orders yet.", icon=":material/search_off:"
         )
         return
-    if len(found) == MOST_OFFERED:
+    if len(matches) == MOST_OFFERED:
         st.caption(f"The newest {MOST_OFFERED} matches are offered; search to narrow them down.")
     _result(read(simulator.simulate, order_id))
 
 
-def _result(found: Simulation) -> None:
-    total = "nothing" if found.total is None else formats.money(found.total.minor, found.total.currency)
-    st.markdown(f"Order **{md(found.order_number)}** of {formats.day(found.order_date)} would cost **{md(total)}**.")
-    if not found.outcomes:
+def _result(simulation: Simulation) -> None:
+    total = "nothing" if simulation.total is None else formats.money(simulation.total.minor, simulation.total.currency)
+    st.markdown(
+        f"Order **{md(simulation.order_number)}** of {formats.day(simulation.order_date)} would cost **{md(total)}**."
+    )
+    if not simulation.outcomes:
         st.info("This customer has no rates: nothing is charged.", icon=":material/price_change:")
         return
     tables.show(
-        found.outcomes,
+        simulation.outcomes,
         [
             tables.text("Service", "service_name"),
             tables.computed("Cost type", lambda row: formats.sentence(cost_type_words(row.cost_type))),
@@ -72,19 +74,19 @@ def _result(found: Simulation) -> None:
             tables.computed("Currency", lambda row: row.amount.currency if row.amount else ""),
             tables.computed("Why", _why, width="large"),
         ],
-        key=f"simulation_{found.order_id}",
-        alt=f"What each service costs order {found.order_number}",
+        key=f"simulation_{simulation.order_id}",
+        alt=f"What each service costs order {simulation.order_number}",
     )
-    names = {outcome.service_id: outcome.service_name for outcome in found.outcomes}
-    for service_id, kind, sku in found.questions:
+    names = {outcome.service_id: outcome.service_name for outcome in simulation.outcomes}
+    for service_id, kind, sku in simulation.questions:
         about = " · ".join(part for part in (names.get(service_id or 0, ""), sku) if part)
         st.warning(f"{md(question_words(kind))}" + (f" ({md(about)})" if about else ""), icon=":material/help:")
-    for outcome in found.outcomes:
+    for outcome in simulation.outcomes:
         if outcome.findings or len(outcome.slices) > 1:
             with st.expander(md(outcome.service_name), icon=":material/rule:"):
                 _explain(outcome)
-    with st.expander("What the conditions see of this order", icon=":material/inventory_2:"):
-        _facts(found.facts)
+    with st.expander("What the conditions check on this order", icon=":material/inventory_2:"):
+        _facts(simulation.facts)
 
 
 def _price(outcome: Outcome) -> str:
@@ -98,8 +100,8 @@ def _why(outcome: Outcome) -> str:
     if not outcome.charged:
         return outcome.reason
     if outcome.bound:
-        return f"The {outcome.bound} per order decides"
-    met = ["its condition holds"] * bool(outcome.findings) + ["a line has one of its SKUs"] * outcome.limited
+        return f"The {outcome.bound} per order applies"
+    met = ["its condition is met"] * bool(outcome.findings) + ["a line has one of its SKUs"] * outcome.limited
     return formats.sentence(" and ".join(met) or "applies to every order")
 
 
@@ -127,7 +129,7 @@ def _facts(facts: dict[str, Any]) -> None:
         st.markdown(f"{md(formats.sentence(FIELD_WORDS[name]))}: **{md(_seen(value))}**")
 
 
-def _seen(value: Any) -> str:
+def _seen(value: object) -> str:
     match value:
         case None | "":
             return "not known"

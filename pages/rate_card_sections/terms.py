@@ -26,7 +26,7 @@ def draw(key: str, row: RateRow | None, cost_type: CostType) -> Callable[[], Pri
             "Percent" if percent else "Unit price",
             _text(row.unit_price if row else None),
             key=f"{key}_price",
-            help="Up to six digits after the point. Counts where there are no tiers.",
+            help="Up to six decimals. Used where there are no tiers.",
             width=160,
         )
         minimum = st.text_input(
@@ -44,7 +44,7 @@ def draw(key: str, row: RateRow | None, cost_type: CostType) -> Callable[[], Pri
         "Only these SKUs",
         "\n".join(row.skus or ()) if row else "",
         key=f"{key}_skus",
-        placeholder="Empty: all. One a line, or separated by ;",
+        placeholder="Empty: all. One per line, or separated by ;",
         height=80,
     )
     st.markdown("**When the rate applies**")
@@ -53,7 +53,7 @@ def draw(key: str, row: RateRow | None, cost_type: CostType) -> Callable[[], Pri
     def pricing() -> Pricing:
         unit_price = _number(price, "unit_price")
         if unit_price is None and tiers is None:
-            raise Invalid("Type the price, or 0 where it costs nothing", fields={"unit_price": "is needed"})
+            raise Invalid("Enter the price, or 0 if it costs nothing", fields={"unit_price": "is needed"})
         return Pricing(
             unit_price=unit_price or Decimal(0),
             minimum=_number(minimum, "minimum"),
@@ -93,7 +93,7 @@ def _tiers(key: str, row: RateRow | None, mode: TierMode) -> list[dict[str, Any]
     return [{"up_to": up_to or None, "unit_price": price or None} for up_to, price in filled if up_to or price]
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     return "" if value is None or value is pd.NA or value != value else str(value).strip()
 
 
@@ -118,4 +118,5 @@ def _number(text: str | None, field: str) -> Decimal | None:
     try:
         return Decimal(text.strip())
     except InvalidOperation as error:
-        raise Invalid(f"“{text.strip()[:40]}” is not a number such as 12.50", fields={field: "is no number"}) from error
+        reason = f"“{text.strip()[:40]}” is not a number such as 12.50"
+        raise Invalid(reason, fields={field: "is not a number"}) from error

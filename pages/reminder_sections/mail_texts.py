@@ -32,14 +32,14 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
         language = st.selectbox(
             "Language",
             languages(),
-            format_func=lambda code: own_name(code) + (" (own words)" if (kind, code) in own else ""),
+            format_func=lambda code: own_name(code) + (" (own text)" if (kind, code) in own else ""),
             key="text_language",
             width=200,
         )
     form = _form(actor, business_id, kind, language)
     drawn = st.session_state[form]
     st.caption(
-        "These are your own words." if drawn.version is not None else "These are our words; change them as you like."
+        "This is your own text." if drawn.version is not None else "This is the standard text; change it as you like."
     )
     # Below each other where they would be too narrow to read beside each other.
     grid = st.grid(2, min_column_width=420, gap="medium")
@@ -49,11 +49,11 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
         subject_place = st.empty()
         body = st.text_area("Text", value=drawn.wording.body, height=420, key=f"{form}_body")
         body_place = st.empty()
-    typed = Wording(subject or "", body or "")
+    edited = Wording(subject or "", body or "")
     with looking:
-        letter, reasons = _looked_at(read, actor, business_id, kind, language, typed)
+        letter, reasons = _preview(read, actor, business_id, kind, language, edited)
         if letter is None:
-            st.info("The mail shows here as soon as the text can be filled in.", icon=":material/draft:")
+            st.info("The mail appears here as soon as the text can be filled in.", icon=":material/draft:")
         else:
             st.markdown(f"**{md(letter.subject)}**")
             st.iframe(mail_frame(letter.html), height=420)
@@ -61,11 +61,11 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
         if field in reasons:
             place.markdown(f":red[:material/error: {label} {md(reasons[field])}]")
     with writing:
-        _buttons(actor, business_id, kind, language, typed, form, fits=letter is not None)
-        with st.expander("What a text can hold", icon=":material/data_object:"):
+        _buttons(actor, business_id, kind, language, edited, form, fits=letter is not None)
+        with st.expander("What a text can contain", icon=":material/data_object:"):
             for name, meaning in VARIABLES[kind].items():
                 st.markdown(f"`{{{{ {name} }}}}` – {md(meaning)}")
-            st.markdown("`{% if part_paid %} … {% endif %}` – only where it is so" if kind in _OF_INVOICES else "")
+            st.markdown("`{% if part_paid %} … {% endif %}` – only where it applies" if kind in _OF_INVOICES else "")
 
 
 def _form(actor: Actor, business_id: int, kind: MailKind, language: str) -> str:
@@ -79,28 +79,28 @@ def _form(actor: Actor, business_id: int, kind: MailKind, language: str) -> str:
 
 
 def _buttons(
-    actor: Actor, business_id: int, kind: MailKind, language: str, typed: Wording, form: str, *, fits: bool
+    actor: Actor, business_id: int, kind: MailKind, language: str, edited: Wording, form: str, *, fits: bool
 ) -> None:
     drawn = st.session_state[form]
     with st.container(horizontal=True):
         if st.button("Save", type="primary", icon=":material/save:", key="text_save", disabled=not fits):
             with context.transaction() as session:
                 wording.change(
-                    session, actor, business_id, kind, language, typed, drawn_from=drawn.version, now=utc_now()
+                    session, actor, business_id, kind, language, edited, drawn_from=drawn.version, now=utc_now()
                 )
             _start_anew()
-            messages.say("Saved. The next mail says it so.")
+            messages.say("Saved. The next mail uses it.")
             st.rerun()
         st.button(
             "Discard my changes", type="tertiary", icon=":material/undo:", on_click=_start_anew, key="text_discard"
         )
         if drawn.version is not None and st.button(
-            "Back to our words", type="tertiary", icon=":material/restart_alt:", key="text_restore"
+            "Back to the standard text", type="tertiary", icon=":material/restart_alt:", key="text_restore"
         ):
             with context.transaction() as session:
                 wording.restore(session, actor, business_id, kind, language, now=utc_now())
             _start_anew()
-            messages.say("The next mail says it in our words again.")
+            messages.say("The next mail uses the standard text again.")
             st.rerun()
 
 
@@ -108,40 +108,40 @@ def _start_anew() -> None:
     st.session_state["text_turn"] = st.session_state.get("text_turn", 0) + 1
 
 
-def _looked_at(
-    read: Reader, actor: Actor, business_id: int, kind: MailKind, language: str, typed: Wording
+def _preview(
+    read: Reader, actor: Actor, business_id: int, kind: MailKind, language: str, edited: Wording
 ) -> tuple[Letter | None, dict[str, str]]:
     number = ""
     if kind in _OF_INVOICES:
         number = st.text_input(
-            "Preview with invoice", key="text_invoice", placeholder="A number; empty: a made-up invoice"
+            "Preview with invoice", key="text_invoice", placeholder="A number; empty: a sample invoice"
         )
     try:
         with runtime.sessions()() as session:
-            return _filled(session, actor, business_id, kind, language, typed, (number or "").strip(), read), {}
+            return _letter(session, actor, business_id, kind, language, edited, (number or "").strip(), read), {}
     except Invalid as error:
         return None, error.fields
 
 
-def _filled(
+def _letter(
     session: Session,
     actor: Actor,
     business_id: int,
     kind: MailKind,
     language: str,
-    typed: Wording,
+    edited: Wording,
     number: str,
     read: Reader,
 ) -> Letter:
-    sample = wording.preview(session, actor, business_id, kind, language, typed)
+    sample = wording.preview(session, actor, business_id, kind, language, edited)
     if not number:
         return sample
-    wanted = InvoiceFilter(text=number, business_id=business_id)
-    found = invoices.page(session, actor, wanted, today=read.today, limit=1)
-    if not found:
-        st.caption(f"There is no invoice {md(number)}: this is a made-up one.")
+    by_number = InvoiceFilter(text=number, business_id=business_id)
+    matches = invoices.page(session, actor, by_number, today=read.today, limit=1)
+    if not matches:
+        st.caption(f"There is no invoice {md(number)}: this is a sample.")
         return sample
-    invoice = invoices.one(session, actor, found[0].id)
+    invoice = invoices.one(session, actor, matches[0].id)
     sender = letters.senders(session, [invoice])[invoice.id]
     values = letters.invoice_values(invoice, sender, today=read.today)
-    return letters.letter(texts.checked(kind, typed), values, language)
+    return letters.letter(texts.checked(kind, edited), values, language)

@@ -26,16 +26,16 @@ _OFFERED = [*range(schedule.EARLIEST, schedule.LATEST + 1)]
 
 def draw(read: Reader, actor: Actor, business_id: int) -> None:
     saved = read(reminder_schedules.of_business, business_id)
-    wanted, steps_fit = _steps(saved)
-    changed = wanted != saved
+    edited, steps_fit = _steps(saved)
+    changed = edited != saved
     missed, send_missed = 0, False
-    if steps_fit and changed and wanted.reminds:
-        missed = read(reminder_schedules.missed, business_id, steps=wanted.steps, today=read.today)
+    if steps_fit and changed and edited.reminds:
+        missed = read(reminder_schedules.missed, business_id, steps=edited.steps, today=read.today)
     if missed:
         send_missed = st.checkbox(
             f"Also remind of the {formats.counted(missed, 'open invoice')} whose reminder days are over",
             key=f"send_missed_{business_id}",
-            help="Each of them gets one mail, that of its latest day. Otherwise their past days are skipped for good.",
+            help="Each gets one mail, the one for its latest day. Otherwise their past days are skipped for good.",
         )
     with st.container(horizontal=True):
         if st.button(
@@ -46,18 +46,18 @@ def draw(read: Reader, actor: Actor, business_id: int) -> None:
                     session,
                     actor,
                     business_id,
-                    reminds=wanted.reminds,
-                    steps=wanted.steps,
+                    reminds=edited.reminds,
+                    steps=edited.steps,
                     send_missed=send_missed,
                     now=utc_now(),
                     today=read.today,
                 )
-            messages.say("Reminders are on." if wanted.reminds else "Saved. No reminders are sent.")
+            messages.say("Reminders are on." if edited.reminds else "Saved. No reminders are sent.")
             st.rerun()
         if changed:
-            st.caption("Not saved yet: nothing goes out by it.", width="content")
+            st.caption("Not saved yet: it has no effect.", width="content")
     if steps_fit:
-        _rehearsal(read, wanted, only_of_the_day=(changed or not saved.reminds) and not send_missed)
+        _rehearsal(read, edited, only_of_the_day=(changed or not saved.reminds) and not send_missed)
 
 
 def _steps(saved: Schedule) -> tuple[Schedule, bool]:
@@ -74,17 +74,17 @@ def _steps(saved: Schedule) -> tuple[Schedule, bool]:
             max_selections=schedule.MOST_STEPS,
             placeholder="Such as 7 days after the due date",
         )
-        wanted = replace(saved, reminds=reminds, steps=tuple(sorted(chosen)))
+        edited = replace(saved, reminds=reminds, steps=tuple(sorted(chosen)))
         try:
-            schedule.checked(wanted.steps)
+            schedule.checked(edited.steps)
         except Invalid as error:
             st.markdown(f":red[:material/error: The days {md(error.fields['steps'])}]")
-            return wanted, False
+            return edited, False
         st.caption(
-            "Each invoice is reminded of once a day of this list, and not on the day it was sent itself. A day that "
-            "was missed is caught up once; of several, the latest says it all. Nobody is reminded who has paid."
+            "Each invoice gets one reminder on each day of this list, but none on the day it was sent. A missed day is "
+            "caught up once; of several, only the latest. Nobody who has paid gets a reminder."
         )
-        return wanted, True
+        return edited, True
 
 
 def step_words(step: int) -> str:
@@ -94,7 +94,7 @@ def step_words(step: int) -> str:
     return f"{days} {'before' if step < 0 else 'after'} the due date"
 
 
-def _rehearsal(read: Reader, wanted: Schedule, *, only_of_the_day: bool) -> None:
+def _rehearsal(read: Reader, edited: Schedule, *, only_of_the_day: bool) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.subheader("What would go out", anchor=False, width="content")
         on = st.date_input(
@@ -106,8 +106,8 @@ def _rehearsal(read: Reader, wanted: Schedule, *, only_of_the_day: bool) -> None
             width=170,
             help="On a later day: if nobody pays and nothing is sent until then.",
         )
-    plans = read(_planned, wanted, on=on or read.today, only_of_the_day=only_of_the_day)
-    if not wanted.reminds:
+    plans = read(_planned, edited, on=on or read.today, only_of_the_day=only_of_the_day)
+    if not edited.reminds:
         st.info("Reminders are off. This is what they would be; nothing is sent.", icon=":material/notifications_off:")
     if not plans:
         st.caption("No invoice would be reminded of on this day.")
@@ -152,11 +152,11 @@ def _mail(plan: PlannedReminder) -> None:
 
 
 def _planned(
-    session: Session, actor: Actor, wanted: Schedule, *, on: date, only_of_the_day: bool
+    session: Session, actor: Actor, edited: Schedule, *, on: date, only_of_the_day: bool
 ) -> list[PlannedReminder]:
     """``only_of_the_day``: without what a change of the schedule would skip."""
     actor.require(Permission.REMINDER_WRITE)
-    days = [on - timedelta(days=step) for step in wanted.steps]
+    days = [on - timedelta(days=step) for step in edited.steps]
     limits = [Invoice.due_on.in_(days)] if only_of_the_day else []
-    plans = reminder_planning.by_schedule(session, wanted, *limits, today=on, limit=MOST_REHEARSED)
+    plans = reminder_planning.by_schedule(session, edited, *limits, today=on, limit=MOST_REHEARSED)
     return [plan for plan in plans if plan.step is not None]

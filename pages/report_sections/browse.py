@@ -1,9 +1,6 @@
 """Every report, filtered, sorted and paged in SQL; several at once as a ZIP."""
 
 from dataclasses import asdict
-from datetime import date, datetime
-from typing import Any
-from urllib.parse import urlencode
 from zlib import crc32
 
 import streamlit as st
@@ -13,27 +10,26 @@ from billing_core.identity import Actor, Permission
 from billing_core.reports import queries
 from billing_core.reports.queries import Report, ReportFilter
 from pages.report_sections import invoiced, invoicing
-from pages.ui import formats, tables
+from pages.ui import downloads, formats, tables
 from pages.ui.inputs import bulk_selection, customer_names, filters
 from pages.ui.reads import Reader
 
 PAGE_KEY = "reports_page"
 SORT_KEY = "reports_sort"
-EARLIEST = date(1970, 1, 1)
 MOST_IN_A_ZIP = 200
 
 
 def draw(read: Reader, actor: Actor) -> None:
     columns = _columns(read.company.time_zone)
-    wanted = _filter(read, actor, columns)
-    total = read(queries.count, wanted)
+    report_filter = _filter(read, actor, columns)
+    total = read(queries.count, report_filter)
     if total == 0:
         _nothing(read, actor)
     else:
-        sums = (formats.money(sum_.minor, sum_.currency) for sum_ in read(queries.totals, wanted))
-        st.caption("Together " + " · ".join(sums))
+        sums = (formats.money(sum_.minor, sum_.currency) for sum_ in read(queries.totals, report_filter))
+        st.caption("In total " + " · ".join(sums))
     skipped = tables.pager(total, key=PAGE_KEY, noun="report")
-    rows = read(queries.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+    rows = read(queries.page, report_filter, limit=tables.PAGE_SIZE, offset=skipped)
     bar = st.container()
     chosen = tables.show(
         rows,
@@ -50,13 +46,13 @@ def draw(read: Reader, actor: Actor) -> None:
         return
     if actor.may(Permission.INVOICE_WRITE):
         with bar:
-            _invoicing(read, wanted, chosen, total)
-    st.caption("Click a row to open the report, its invoice to open that, a column’s head to sort by it.")
+            _invoicing(read, report_filter, chosen, total)
+    st.caption("Click a row to open the report, its invoice to open that, a column's heading to sort by it.")
     if actor.may(Permission.EXPORT):
-        _downloads(wanted, chosen)
+        _downloads(report_filter, chosen)
 
 
-def _invoicing(read: Reader, wanted: ReportFilter, ticked: list[Report], total: int) -> None:
+def _invoicing(read: Reader, report_filter: ReportFilter, ticked: list[Report], total: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         everything = bulk_selection.everything(total, key="reports_everything")
         if not (everything or ticked):
@@ -64,7 +60,7 @@ def _invoicing(read: Reader, wanted: ReportFilter, ticked: list[Report], total: 
             return
         st.markdown(f"**{formats.counted(total if everything else len(ticked), 'report')}**", width="content")
         if st.button("Invoice chosen reports", icon=":material/request_quote:", key="invoice_reports"):
-            rows = read(queries.page, wanted, limit=bulk_selection.MOST) if everything else ticked
+            rows = read(queries.page, report_filter, limit=bulk_selection.MOST) if everything else ticked
             invoicing.dialog(tuple(rows))
 
 
@@ -95,18 +91,7 @@ def _columns(zone: str) -> list[tables.Column]:
 def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportFilter:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = filters.search("Search", key="reports_text", page_key=PAGE_KEY, placeholder="Customer, author, number")
-        names = customer_names.offered(read, key="reports_customer")
-        filters.from_view("reports_customer", None, lambda labels: filters.called(names, labels[0], None))
-        customer = st.selectbox(
-            "Customer",
-            [None, *names],
-            format_func=lambda one: "All customers" if one is None else names.get(one, str(one)),
-            key="reports_customer",
-            bind="query-params",
-            on_change=filters.first_page,
-            args=(PAGE_KEY,),
-            width=150,
-        )
+        customer = customer_names.filter_by(read, key="reports_customer", page_key=PAGE_KEY)
         state = filters.choice(
             "State",
             ["all"],
@@ -120,10 +105,20 @@ def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportF
         )
         order = filters.order(tables.orderings(columns), "-created_at", key=SORT_KEY, page_key=PAGE_KEY)
         with st.popover("More", icon=":material/tune:"):
-            start = _day("Period from", "reports_from", "Reports whose period starts on this day or later")
-            end = _day("Period to", "reports_to", "Reports whose period ends on this day or earlier")
-            after = _day("Created on or after", "reports_after", None)
-            before = _day("Created on or before", "reports_before", None)
+            start = filters.day(
+                "Period from",
+                key="reports_from",
+                page_key=PAGE_KEY,
+                help="Whose period starts on this day or later",
+            )
+            end = filters.day(
+                "Period to",
+                key="reports_to",
+                page_key=PAGE_KEY,
+                help="Whose period ends on this day or earlier",
+            )
+            after = filters.day("Created on or after", key="reports_after", page_key=PAGE_KEY)
+            before = filters.day("Created on or before", key="reports_before", page_key=PAGE_KEY)
             author = filters.choice(
                 "Created by", read(queries.authors), key="reports_by", page_key=PAGE_KEY, every="Anybody"
             )
@@ -142,32 +137,10 @@ def _filter(read: Reader, actor: Actor, columns: list[tables.Column]) -> ReportF
     )
 
 
-def _day(label: str, key: str, meaning: str | None) -> date | None:
-    filters.from_view(key, None, _as_day)
-    return st.date_input(
-        label,
-        value=None,
-        min_value=EARLIEST,
-        max_value=date(2100, 12, 31),
-        key=key,
-        bind="query-params",
-        help=meaning,
-        on_change=filters.first_page,
-        args=(PAGE_KEY,),
-    )
-
-
-def _as_day(labels: list[str]) -> date | None:
-    try:
-        return date.fromisoformat(labels[0])
-    except ValueError:
-        return None
-
-
 def _nothing(read: Reader, actor: Actor) -> None:
     if read(queries.count, ReportFilter(current_only=False)):
         st.info(
-            "No report fits these filters. Widen the period, or choose “Current and superseded”.",
+            "No report matches these filters. Widen the period, or choose “Current and superseded”.",
             icon=":material/filter_alt_off:",
         )
     elif actor.may(Permission.REPORT_GENERATE):
@@ -176,10 +149,11 @@ def _nothing(read: Reader, actor: Actor) -> None:
         st.info("There are no reports yet. A manager generates them.", icon=":material/hourglass_empty:")
 
 
-def _downloads(wanted: ReportFilter, chosen: list[Report]) -> None:
+def _downloads(report_filter: ReportFilter, chosen: list[Report]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        address = f"/downloads/reports.csv?{urlencode(_facts(wanted) | {'excel': 1})}"
-        st.link_button("List as CSV", address, icon=":material/download:")
+        st.link_button(
+            "List as CSV", downloads.address("reports.csv", **asdict(report_filter)), icon=":material/download:"
+        )
         if chosen:
             ids = ",".join(str(report.id) for report in chosen[:MOST_IN_A_ZIP])
             st.link_button(
@@ -190,16 +164,3 @@ def _downloads(wanted: ReportFilter, chosen: list[Report]) -> None:
             )
         else:
             st.caption("Tick reports to download them together as a ZIP.")
-
-
-def _facts(wanted: ReportFilter) -> dict[str, Any]:
-    """The filters as the download route names them; empty ones are left out."""
-    facts = {}
-    for name, value in asdict(wanted).items():
-        if isinstance(value, date | datetime):
-            facts[name] = value.isoformat()
-        elif isinstance(value, bool):
-            facts[name] = "true" if value else "false"
-        elif value not in (None, ""):
-            facts[name] = str(value)
-    return facts

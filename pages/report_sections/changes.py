@@ -20,6 +20,29 @@ WORDS = {
 COLORS = {"New": "green", "Gone": "red", "Amount changed": "orange", "Only details changed": "blue", "Same": "gray"}
 
 
+def difference_columns(currency: str) -> list[tables.Column]:
+    """What something cost before and now, for tables by service and by order."""
+    return [
+        tables.money("Before", "before_minor", currency=lambda _: currency),
+        tables.money("Now", "after_minor", currency=lambda _: currency),
+        tables.computed("Difference", lambda row: formats.change(row.difference_minor, currency), right=True),
+        tables.badge("What", lambda row: WORDS[row.change], COLORS),
+    ]
+
+
+def overlap_columns(currency: str) -> list[tables.Column]:
+    """A charge that stands on another report as well."""
+    return [
+        tables.text("Order", "order_number"),
+        tables.day("Date", "order_date"),
+        tables.text("Service", "service_name"),
+        tables.money("Here", "amount_minor", currency=lambda _: currency),
+        tables.money("There", "other_minor", currency=lambda _: currency),
+        tables.computed("Other report", lambda row: f"#{row.other_report_id}"),
+        tables.computed("Its period", lambda row: formats.days(row.other_start, row.other_end)),
+    ]
+
+
 def draw(read: Reader, report: Report) -> None:
     _versions(read, report)
     _difference(read, report)
@@ -31,7 +54,7 @@ def billed_twice(read: Reader, report: Report) -> None:
     if not twice:
         return
     st.warning(
-        f"Charges of this report stand on other current reports as well, {formats.counted(twice.charge_count, 'time')} "
+        f"Charges of this report are on other current reports as well, {formats.counted(twice.charge_count, 'time')} "
         f"({formats.money(twice.amount_minor, report.currency)} there). Bill each of these orders once.",
         icon=":material/content_copy:",
         title="Orders billed twice",
@@ -44,13 +67,7 @@ def billed_twice(read: Reader, report: Report) -> None:
         tables.show(
             rows,
             [
-                tables.text("Order", "order_number"),
-                tables.day("Date", "order_date"),
-                tables.text("Service", "service_name"),
-                tables.money("Here", "amount_minor", currency=lambda _: report.currency),
-                tables.money("There", "other_minor", currency=lambda _: report.currency),
-                tables.computed("Other report", lambda row: f"#{row.other_report_id}"),
-                tables.computed("Its period", lambda row: formats.days(row.other_start, row.other_end)),
+                *overlap_columns(report.currency),
                 tables.link("Open", lambda row: f"/reports?report={row.other_report_id}"),
             ],
             key="billed_twice",
@@ -94,19 +111,14 @@ def _difference(read: Reader, report: Report) -> None:
         "Compare with", list(known), default=next(iter(known)), key=f"compare_{report.id}", required=True
     )
     before = known[against or next(iter(known))]
-    found = read.plain(difference.between, before, report)
+    comparison = read.plain(difference.between, before, report)
     then, now = (md(formats.money(one.total_minor, report.currency)) for one in (before, report))
     st.markdown(
-        f"**{md(formats.change_of_money(found.total_minor, report.currency))}** against "
+        f"**{md(formats.change_of_money(comparison.total_minor, report.currency))}** against "
         f"report \\#{before.id} ({md(formats.period(before.period))}, version {before.version}): "
         f"{then} → {now}"
     )
-    amounts = [
-        tables.money("Before", "before_minor", currency=lambda _: report.currency),
-        tables.money("Now", "after_minor", currency=lambda _: report.currency),
-        tables.computed("Difference", lambda row: formats.change(row.difference_minor, report.currency), right=True),
-        tables.badge("What", lambda row: WORDS[row.change], COLORS),
-    ]
+    amounts = difference_columns(report.currency)
     st.markdown("**By service**")
     tables.show(
         read.plain(difference.services, before, report),
@@ -114,10 +126,10 @@ def _difference(read: Reader, report: Report) -> None:
         key="service_changes",
         alt="Differences by service",
     )
-    st.markdown(f"**By order** ({formats.counted(found.order_count, 'order')} not the same)")
-    if not found.orders:
+    st.markdown(f"**By order** ({formats.counted(comparison.order_count, 'order')} not the same)")
+    if not comparison.orders:
         return
-    kinds = {kind: count for kind, count in found.orders.items() if count}
+    kinds = {kind: count for kind, count in comparison.orders.items() if count}
     kind = st.pills(
         "Kind of change",
         list(kinds),
@@ -125,7 +137,7 @@ def _difference(read: Reader, report: Report) -> None:
         key=f"change_kind_{report.id}",
         label_visibility="collapsed",
     )
-    skipped = tables.pager(kinds[kind] if kind else found.order_count, key="changes_page", noun="order", size=SIZE)
+    skipped = tables.pager(kinds[kind] if kind else comparison.order_count, key="changes_page", noun="order", size=SIZE)
     tables.show(
         read.plain(difference.orders, before, report, kind=kind, limit=SIZE, offset=skipped),
         [tables.text("Order", "order_number"), tables.day("Date", "order_date"), *amounts],

@@ -13,16 +13,16 @@ from billing_core.reports.contents import OrderRow, ServiceTotal
 from billing_core.reports.queries import Report
 from billing_core.reports.wording import cost_type_words, question_words
 from pages.report_sections import changes, invoiced
-from pages.ui import formats, tables
+from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.figures import charts
 from pages.ui.figures.cards import card, wall
-from pages.ui.figures.drilldown import Behind, answer, ask
+from pages.ui.figures.drilldown import Drilldown, open_requested, request_rows
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
 FILES = {
-    "csv": ("CSV", ":material/csv:", "One row an order and service"),
+    "csv": ("CSV", ":material/csv:", "One row per order and service"),
     "long.csv": ("CSV, all columns", ":material/table:", "With references, dates, quantities and prices"),
     "xlsx": ("Excel", ":material/grid_on:", "A workbook with totals, orders and charges"),
     "json": ("JSON", ":material/data_object:", "The whole report for programs"),
@@ -30,9 +30,9 @@ FILES = {
 }
 
 
-def draw(read: Reader, actor: Actor, wanted: str) -> None:
-    st.button("All reports", icon=":material/arrow_back:", type="tertiary", on_click=_close)
-    report = read(queries.one, wanted)
+def draw(read: Reader, actor: Actor, report_id: str) -> None:
+    opened.back("All reports", "report")
+    report = read(queries.one, report_id)
     _header(read, actor, report)
     services, orders, questions, versions = st.tabs(
         [
@@ -82,7 +82,7 @@ def _header(read: Reader, actor: Actor, report: Report) -> None:
     invoiced.on_report(read, actor, report)
     if not report.current and report.superseded_by_id:
         st.warning(
-            "Newer orders, rates or products changed this report: a later version counts instead.",
+            "Newer orders, rates or products changed this report: a later version replaces it.",
             icon=":material/history:",
         )
         st.button("Open the later version", on_click=_go_to, args=(report.superseded_by_id,))
@@ -120,7 +120,9 @@ def _scope(report: Report) -> Scope:
 
 def _service_rows(report: Report, total: ServiceTotal) -> None:
     figure = replace(report_figures.service_of(report.id, total.service_id), title=total.service_name)
-    ask(Behind(figure, replace(_scope(report), currency=report.currency), total.amount_minor, report.currency))
+    request_rows(
+        Drilldown(figure, replace(_scope(report), currency=report.currency), total.amount_minor, report.currency)
+    )
 
 
 def _services(read: Reader, report: Report) -> None:
@@ -160,7 +162,7 @@ def _services(read: Reader, report: Report) -> None:
         + ("= the report's total ✓" if together == report.total_minor else "differs from the report's total")
         + ". Click a service to see its orders."
     )
-    answer()
+    open_requested()
 
 
 @st.fragment
@@ -198,7 +200,7 @@ def _orders(report: Report) -> None:
     total = read.plain(contents.order_count, report, text=text or "")
     if total == 0:
         st.info(
-            "No order fits the search." if text else "There were no orders to bill in this period: the report is 0.",
+            "No order matches the search." if text else "There were no orders to bill in this period: the report is 0.",
             icon=":material/info:",
         )
         return
@@ -290,10 +292,6 @@ def _average(report: Report) -> Money | None:
     if report.order_count == 0:
         return None
     return Money.rounded(report.total.amount / report.order_count, report.currency)
-
-
-def _close() -> None:
-    st.query_params.pop("report", None)
 
 
 def _go_to(report_id: int) -> None:

@@ -46,12 +46,12 @@ def draw(read: Reader, actor: Actor) -> None:
     if not read(customers.count):
         st.info("There is nobody to bill yet. Import customers and their orders first.", icon=":material/groups:")
         return
-    wanted = _chosen(read)
+    order = _chosen(read)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Preview", icon=":material/visibility:", key="preview"):
-            st.session_state["previewed"] = (wanted, _previewed(read, actor, wanted))
-        kept = st.session_state.get("previewed")
-        seen = kept[1] if kept and kept[0] == wanted else None
+            st.session_state["previewed"] = (order, _previewed(read, actor, order))
+        last_preview = st.session_state.get("previewed")
+        seen = last_preview[1] if last_preview and last_preview[0] == order else None
         start = st.button(
             "Generate reports",
             icon=":material/play_circle:",
@@ -61,10 +61,10 @@ def draw(read: Reader, actor: Actor) -> None:
             help="Look at the preview first." if seen is None else None,
         )
     if start:
-        _begin(actor, wanted)
+        _begin(actor, order)
     if seen is None:
         st.caption(
-            f"The preview of {md(formats.period(wanted.period))} shows totals, questions, orders billed twice and what "
+            f"The preview of {md(formats.period(order.period))} shows totals, questions, orders billed twice and what "
             "changes. It stores nothing."
         )
     else:
@@ -84,11 +84,11 @@ def _chosen(read: Reader) -> Order:
     return Order(chosen, period, limited)
 
 
-def _previewed(read: Reader, actor: Actor, wanted: Order) -> list[Preview]:
+def _previewed(read: Reader, actor: Actor, order: Order) -> list[Preview]:
     """What each customer's report would be. Everything is rolled back."""
-    total = len(wanted.customer_ids) or read(customers.count)
-    every = () if wanted.customer_ids else read(customers.names, limit=MOST_PREVIEWED)
-    ids = wanted.customer_ids[:MOST_PREVIEWED] or tuple(identity for identity, _, _ in every)
+    total = len(order.customer_ids) or read(customers.count)
+    every = () if order.customer_ids else read(customers.names, limit=MOST_PREVIEWED)
+    ids = order.customer_ids[:MOST_PREVIEWED] or tuple(identity for identity, _, _ in every)
     if total > len(ids):
         st.info(
             f"The preview shows the first {formats.count(len(ids))} of {formats.count(total)} customers. All of them "
@@ -104,14 +104,14 @@ def _previewed(read: Reader, actor: Actor, wanted: Order) -> list[Preview]:
                     session,
                     actor,
                     customer_id=customer_id,
-                    period=wanted.period,
-                    service_ids=wanted.service_ids,
+                    period=order.period,
+                    service_ids=order.service_ids,
                     now=utc_now(),
                 )
         except BillingError as error:
             st.error(f"{md(read(customers.name_of, customer_id))}: {md(error)}", icon=":material/error:")
             continue
-        if wanted.customer_ids or one.report.order_count or one.current:
+        if order.customer_ids or one.report.order_count or one.current:
             seen.append(one)
         bar.progress(
             done / len(ids), f"Computing the preview: {formats.count(done)} of {formats.count(len(ids))} customers"
@@ -120,14 +120,14 @@ def _previewed(read: Reader, actor: Actor, wanted: Order) -> list[Preview]:
     return seen
 
 
-def _begin(actor: Actor, wanted: Order) -> None:
+def _begin(actor: Actor, order: Order) -> None:
     with transaction() as session:
         run_id = planning.plan(
             session,
             actor,
-            customer_ids=wanted.customer_ids or None,
-            period=wanted.period,
-            service_ids=wanted.service_ids,
+            customer_ids=order.customer_ids or None,
+            period=order.period,
+            service_ids=order.service_ids,
             now=utc_now(),
         )
     bill_run.begin(run_id)

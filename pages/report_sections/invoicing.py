@@ -19,8 +19,8 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 LINES = {
-    Grouping.SERVICE: "One line a service",
-    Grouping.ORDER: "One line an order",
+    Grouping.SERVICE: "One line for each service",
+    Grouping.ORDER: "One line for each order",
     Grouping.TOTAL: "One line for everything",
 }
 
@@ -49,17 +49,17 @@ def dialog(reports: Sequence[Report]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = st.selectbox("Lines", list(LINES), format_func=LINES.__getitem__, key="invoicing_lines", width=220)
-        rate = _tax_rate()
+        rate = tax_rate("Tax rate, %", key="invoicing_tax", width=130)
     if rate is None:
         return
     _show_drafts(going, rate)
-    st.caption("Drafts can be changed and thrown away; nothing is sent, and nothing has been made yet.")
+    st.caption("Drafts can be changed and discarded; nothing is sent, and nothing has been created yet.")
     drafts = formats.counted(len(going), "draft")
-    if st.button(f"Make {drafts}", type="primary", icon=":material/note_add:", key="make"):
+    if st.button(f"Create {drafts}", type="primary", icon=":material/note_add:", key="make"):
         with context.transaction() as session:
             chosen = [report.id for report in going]
             from_reports.draft_many(session, actor, chosen, by=by, tax_rate=rate, now=utc_now(), today=read.today)
-        messages.say(f"{drafts} made. Read each once, then send them together.")
+        messages.say(f"{drafts} created. Review each, then send them together.")
         st.switch_page("invoices.py", query_params={"invoices_tab": "draft"})
 
 
@@ -71,9 +71,9 @@ def _reason(report: Report, billed_on: str) -> str:
     return "" if report.total_minor else "comes to nothing"
 
 
-def _tax_rate() -> Decimal | None:
-    """For all lines of all drafts; None, with the reason below the field, where it is none."""
-    text = st.text_input("Tax rate, %", "0", key="invoicing_tax", max_chars=10, width=130)
+def tax_rate(label: str, *, key: str, width: int) -> Decimal | None:
+    """In percent, for all lines of the drafts; None, with the reason below the field, where it is none."""
+    text = st.text_input(label, "0", key=key, max_chars=10, width=width)
     try:
         rate = number_input.number(text.strip().removesuffix("%") or "0", formats.locale())
     except ValueError as reason:
@@ -109,7 +109,7 @@ def _show_drafts(reports: Sequence[Report], rate: Decimal) -> None:
         sums[report.currency] = sums.get(report.currency, 0) + _with_tax(rate, report).minor
     amounts = " · ".join(formats.money(minor, currency) for currency, minor in sorted(sums.items()))
     tax = f", {formats.decimal(rate)} % tax included" if rate else ""
-    st.markdown(f"**{formats.counted(len(reports), 'draft')}**, together **{md(amounts)}**{tax}:")
+    st.markdown(f"**{formats.counted(len(reports), 'draft')}**, in total **{md(amounts)}**{tax}:")
     tables.show(
         reports,
         [

@@ -6,7 +6,7 @@ import streamlit as st
 
 from billing_core.reports.service import Preview
 from billing_core.reports.wording import question_words
-from pages.report_sections.changes import COLORS, WORDS
+from pages.report_sections import changes
 from pages.ui import formats, tables
 from pages.ui.figures.cards import wall
 from pages.ui.text import md
@@ -28,13 +28,13 @@ def draw(previews: list[Preview]) -> None:
         for currency in sorted(sums):
             st.metric(f"Total, {currency}", formats.money(sums[currency], currency), border=True)
         st.metric("Reports", formats.count(len(previews)), border=True)
-        st.metric("Of them new or changed", formats.count(len(changed)), border=True)
+        st.metric("New or changed", formats.count(len(changed)), border=True)
         st.metric("Questions", formats.count(questions), border=True)
         if twice:
             st.metric("Charges billed twice", formats.count(twice), border=True)
     if twice:
         st.warning(
-            "Some orders stand on other current reports of an overlapping period. Open a row to see which.",
+            "Some orders are on other current reports of an overlapping period. Open a row to see which.",
             icon=":material/content_copy:",
         )
     if unpriced := [one.report.customer_name for one in previews if one.without_rates]:
@@ -101,13 +101,7 @@ def _one(one: Preview) -> None:
         )
         tables.show(
             one.service_changes,
-            [
-                tables.text("Service", "service_name"),
-                tables.money("Before", "before_minor", currency=lambda _: currency),
-                tables.money("Now", "after_minor", currency=lambda _: currency),
-                tables.computed("Difference", lambda row: formats.change(row.difference_minor, currency), right=True),
-                tables.badge("What", lambda row: WORDS[row.change], COLORS),
-            ],
+            [tables.text("Service", "service_name"), *changes.difference_columns(currency)],
             key="preview_changes",
             alt="Differences by service",
         )
@@ -115,14 +109,7 @@ def _one(one: Preview) -> None:
         st.markdown(f"**Billed twice:** {formats.counted(one.overlaps.charge_count, 'charge')}, the first of them:")
         tables.show(
             one.overlapping,
-            [
-                tables.text("Order", "order_number"),
-                tables.text("Service", "service_name"),
-                tables.money("Here", "amount_minor", currency=lambda _: currency),
-                tables.money("There", "other_minor", currency=lambda _: currency),
-                tables.computed("Other report", lambda row: f"#{row.other_report_id}"),
-                tables.computed("Its period", lambda row: formats.days(row.other_start, row.other_end)),
-            ],
+            changes.overlap_columns(currency),
             key="preview_twice",
             alt="Charges that stand on another current report",
         )

@@ -9,7 +9,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.jobs import bill_run
 from billing_core.reports.runs import planning, progress
 from billing_core.reports.runs.progress import ItemRow, Progress
-from pages.ui import formats, tables
+from pages.ui import formats, opened, tables
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -17,33 +17,33 @@ from pages.ui.text import md
 OUTCOMES = {"Waiting": "gray", "Created": "green", "Unchanged": "blue", "Failed": "red"}
 
 
-def draw(actor: Actor, wanted: str) -> None:
-    st.button("Another run", icon=":material/arrow_back:", type="tertiary", on_click=_close)
-    if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 9):
+def draw(actor: Actor, named: str) -> None:
+    opened.back("Another run", "run")
+    run_id = opened.parsed(named)
+    if run_id is None:
         st.error("There is no such run.", icon=":material/error:")
         return
-    run_id = int(wanted)
-    found = _progress(actor, run_id)
-    if found is None:
+    run = _progress(actor, run_id)
+    if run is None:
         st.error(f"There is no run {run_id}.", icon=":material/error:")
         return
-    st.subheader(f"Reports for {md(formats.period(found.period))}", anchor=False)
-    if found.running:
+    st.subheader(f"Reports for {md(formats.period(run.period))}", anchor=False)
+    if run.running:
         st.fragment(_running, run_every=1.0)(actor, run_id)
     else:
-        _ended(actor, found)
+        _ended(actor, run)
 
 
 def recent_runs(read: Reader) -> None:
     """The newest runs; a click opens one."""
     with runtime.sessions()() as session:
-        found = progress.recent(session, read.actor, limit=10)
-    if not found:
+        runs = progress.recent(session, read.actor, limit=10)
+    if not runs:
         return
     st.markdown("**Recent runs**")
     zone = read.company.time_zone
     tables.show(
-        found,
+        runs,
         [
             tables.computed("Period", lambda run: formats.period(run.period)),
             tables.count("Customers", "total"),
@@ -61,39 +61,39 @@ def recent_runs(read: Reader) -> None:
 
 
 def _running(actor: Actor, run_id: int) -> None:
-    found = _progress(actor, run_id)
-    if found is None or not found.running:
+    run = _progress(actor, run_id)
+    if run is None or not run.running:
         st.rerun()
-    left = "" if found.seconds_left is None else f", about {_seconds(found.seconds_left)} left"
+    left = "" if run.seconds_left is None else f", about {_seconds(run.seconds_left)} left"
     st.progress(
-        found.done / found.total,
-        f"{formats.count(found.done)} of {formats.counted(found.total, 'customer')}{left}",
+        run.done / run.total,
+        f"{formats.count(run.done)} of {formats.counted(run.total, 'customer')}{left}",
     )
-    st.caption("This goes on when you leave the page. Come back through Reports, Generate, Recent runs.")
+    st.caption("This continues when you leave the page. Come back through Reports, Generate, Recent runs.")
     if st.button("Stop after this customer", icon=":material/stop_circle:"):
         with transaction() as session:
             planning.cancel(session, actor, run_id, now=utc_now())
         st.rerun()
 
 
-def _ended(actor: Actor, found: Progress) -> None:
+def _ended(actor: Actor, run: Progress) -> None:
     words = (
-        f"{formats.counted(found.created, 'new report')}, {formats.count(found.unchanged)} unchanged"
-        + (f", {formats.count(found.failed)} failed" if found.failed else "")
-        + (f", {formats.count(found.waiting)} not done" if found.waiting else "")
+        f"{formats.counted(run.created, 'new report')}, {formats.count(run.unchanged)} unchanged"
+        + (f", {formats.count(run.failed)} failed" if run.failed else "")
+        + (f", {formats.count(run.waiting)} not done" if run.waiting else "")
     )
-    if found.failed or found.waiting:
+    if run.failed or run.waiting:
         st.warning(words, icon=":material/warning:")
-        if st.button("Go on with the rest", icon=":material/resume:", type="primary"):
+        if st.button("Continue with the rest", icon=":material/resume:", type="primary"):
             with transaction() as session:
-                planning.resume(session, actor, found.run_id, now=utc_now())
-            bill_run.begin(found.run_id)
+                planning.resume(session, actor, run.run_id, now=utc_now())
+            bill_run.begin(run.run_id)
             st.rerun()
     else:
         st.success(f"Done: {words}.", icon=":material/check_circle:")
-    skipped = tables.pager(found.total, key="run_items_page", noun="customer")
+    skipped = tables.pager(run.total, key="run_items_page", noun="customer")
     with runtime.sessions()() as session:
-        rows = progress.items(session, actor, found.run_id, limit=tables.PAGE_SIZE, offset=skipped)
+        rows = progress.items(session, actor, run.run_id, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
         rows,
         [
@@ -136,7 +136,3 @@ def _open_report(row: ItemRow) -> None:
 
 def _open_run(run: Progress) -> None:
     st.query_params["run"] = str(run.run_id)
-
-
-def _close() -> None:
-    st.query_params.pop("run", None)

@@ -80,7 +80,7 @@ def refund(invoice_id: int) -> None:
     ):
         _online(actor, online)
         return
-    st.markdown(f"**{md(formats.money(left, invoice.currency))}** of what was paid can be given back.")
+    st.markdown(f"**{md(formats.money(left, invoice.currency))}** of what was paid can be refunded.")
     amount = amount_field("Amount", left, invoice.currency, key=f"refund_amount_{invoice_id}")
     ways = {method.value: f"Paid back by {formats.words(method.value).lower()}" for method in PaymentMethod}
     way = st.selectbox(
@@ -102,9 +102,9 @@ def refund(invoice_id: int) -> None:
     )
     reference = st.text_input("Reference", key=f"refund_reference_{invoice_id}", max_chars=120)
     reason = _reason(f"refund_reason_{invoice_id}", "Printed on the credit note")
-    st.caption("A credit note is issued with it. This records the refund; it moves no money by itself.")
+    st.caption("A credit note is issued with it. This only records the refund; it moves no money.")
     if st.button("Record refund", type="primary", key="record_refund", disabled=amount is None):
-        wanted = MoneyBack(
+        money_back = MoneyBack(
             reason=reason,
             method=PaymentMethod(way) if way else None,
             refunded_on=refunded_on or days.end,
@@ -112,7 +112,7 @@ def refund(invoice_id: int) -> None:
             reference=reference,
         )
         with attempt("The refund is recorded") as session:
-            refunds.refund(session, actor, invoice_id, wanted=wanted, today=read.today, now=utc_now())
+            refunds.refund(session, actor, invoice_id, wanted=money_back, today=read.today, now=utc_now())
 
 
 def _paid_online(read: Reader, invoice_id: int) -> list[AllocationRow]:
@@ -144,9 +144,7 @@ def write_off(invoice_id: int) -> None:
     _due(invoice)
     amount = amount_field("Amount", invoice.due_minor, invoice.currency, key=f"write_off_amount_{invoice_id}")
     reason = _reason(f"write_off_reason_{invoice_id}", "Such as: insolvent")
-    st.caption(
-        "It is not asked for any more and counts as bad debt; the revenue and the tax stay. A write-off can be undone."
-    )
+    st.caption("It is no longer collected and is posted as bad debt; revenue and tax stay. A write-off can be undone.")
     if st.button("Write off", type="primary", key="do_write_off", disabled=amount is None):
         with attempt("Written off") as session:
             write_offs.write_off(
@@ -160,7 +158,7 @@ def undo_write_off(invoice_id: int) -> None:
     read = Reader(actor)
     invoice = read(queries.one, invoice_id)
     amount = formats.money(invoice.written_off_minor, invoice.currency)
-    st.markdown(f"**{md(amount)}** of {md(invoice.number)} is due again, and asked for.")
+    st.markdown(f"**{md(amount)}** of {md(invoice.number)} is due again.")
     reason = _reason(f"undo_write_off_reason_{invoice_id}", "Such as: paid after all")
     if st.button("Undo write-off", type="primary", key="do_undo_write_off"):
         with attempt(f"{amount} is due again") as session:

@@ -6,16 +6,14 @@ from billing_core.dates import EARLIEST_DAY, utc_now
 from billing_core.invoices import queries
 from billing_core.money import Money
 from billing_core.payments import credit, received
-from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import LONGEST, Received
 from pages.invoice_document_sections.changes import attempt
 from pages.ui import formats
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs import payment_method
 from pages.ui.inputs.amount_field import amount_field
 from pages.ui.reads import Reader
 from pages.ui.text import md
-
-_METHODS = [method for method in PaymentMethod if method is not PaymentMethod.STRIPE]
 
 
 @st.dialog("Record a payment", icon=":material/payments:")
@@ -37,9 +35,7 @@ def record_payment(invoice_id: int) -> None:
             required=True,
             width=180,
         )
-        method = st.selectbox(
-            "Method", _METHODS, format_func=lambda one: formats.words(one.value), key=f"payment_method_{invoice_id}"
-        )
+        method = payment_method.choose("Method", key=f"payment_method_{invoice_id}")
     reference = st.text_input(
         "Reference",
         key=f"payment_reference_{invoice_id}",
@@ -61,12 +57,12 @@ def record_payment(invoice_id: int) -> None:
 def _foretell(amount: int, due: Money) -> None:
     """What becomes of this amount, before it is recorded."""
     if amount > due.minor:
-        kept = formats.money(amount - due.minor, due.currency)
-        st.info(f"The invoice is paid, and {kept} is kept as the customer's credit.", icon=":material/savings:")
+        surplus = formats.money(amount - due.minor, due.currency)
+        st.info(f"The invoice is paid, and {surplus} is kept as the customer's credit.", icon=":material/savings:")
     elif amount == due.minor:
         st.caption("The invoice is paid in full.")
     elif amount > 0:
-        st.caption(f"{formats.money(due.minor - amount, due.currency)} stays due.")
+        st.caption(f"{formats.money(due.minor - amount, due.currency)} remains due.")
 
 
 @st.dialog("Use the customer's credit", icon=":material/savings:")

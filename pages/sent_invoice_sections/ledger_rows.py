@@ -73,8 +73,8 @@ def panel(invoice_id: int, key: str) -> None:
     """The postings to what the customer owes for this invoice, their sum, and whether it is the amount."""
     read, amount = Reader(signed_in()), AMOUNTS[key]
     invoice = read(queries.one, invoice_id)
-    found = read(ledger.movements, Counted(account=Account.RECEIVABLE, invoice_id=invoice_id))
-    rows = [movement for movement in found if amount.counts(movement)]
+    movements = read(ledger.movements, Counted(account=Account.RECEIVABLE, invoice_id=invoice_id))
+    rows = [movement for movement in movements if amount.counts(movement)]
     minor, total = amount.minor(invoice), amount.sign * sum(movement.amount_minor for movement in rows)
     st.metric(amount.label, formats.money(minor, invoice.currency))
     st.caption(f"Postings to what {md(invoice.customer_name)} owes for {md(invoice.number)}, in the order of posting.")
@@ -90,7 +90,7 @@ def panel(invoice_id: int, key: str) -> None:
     tables.show(
         rows,
         [
-            tables.day("Counts on", "effective_on"),
+            tables.day("Effective on", "effective_on"),
             tables.computed("What", words),
             tables.text("Note", "memo", width="medium"),
             tables.computed(
@@ -108,10 +108,10 @@ def panel(invoice_id: int, key: str) -> None:
 def words(row: Movement) -> str:
     """What the entry was."""
     named = _WORDS.get(row.about, formats.words(row.about.value))
-    return named if row.kind is row.about else f"{named}, taken back"
+    return named if row.kind is row.about else f"{named}, reversed"
 
 
 def posted_minor(read: Reader, invoice: InvoiceView) -> int:
     """What the ledger has posted as owed when the invoice was sent."""
-    found = read(ledger.movements, Counted(account=Account.RECEIVABLE, invoice_id=invoice.id), limit=1)
-    return sum(movement.amount_minor for movement in found)
+    movements = read(ledger.movements, Counted(account=Account.RECEIVABLE, invoice_id=invoice.id), limit=1)
+    return sum(movement.amount_minor for movement in movements)

@@ -44,8 +44,8 @@ def _payments(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
             tables.currency_of(),
             tables.badge(
                 "State",
-                lambda row: "Taken back" if row.undone_at else "Counts",
-                {"Counts": "green", "Taken back": "gray"},
+                lambda row: "Reversed" if row.undone_at else "Applied",
+                {"Applied": "green", "Reversed": "gray"},
             ),
             tables.text("By", "created_by"),
         ],
@@ -56,7 +56,7 @@ def _payments(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     if not actor.may(Permission.PAYMENT_WRITE) or not standing:
         return
     chosen = st.menu_button(
-        "Take back a payment",
+        "Reverse a payment",
         standing,
         key="take_back_payment",
         icon=":material/undo:",
@@ -136,12 +136,12 @@ def _mails(read: Reader, invoice: InvoiceView) -> None:
     tables.show(
         rows,
         [
-            tables.instant("Put in the outbox", "created_at", zone),
+            tables.instant("Queued", "created_at", zone),
             tables.words("State", "state"),
             tables.text("To", "recipient"),
             tables.text("Subject", "title", width="medium"),
-            tables.instant("Left", "delivered_at", zone),
-            tables.text("Trouble", "last_error"),
+            tables.instant("Sent", "delivered_at", zone),
+            tables.text("Problem", "last_error"),
         ],
         key="invoice_mails",
         alt="Mails about this invoice",

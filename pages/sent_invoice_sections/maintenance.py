@@ -22,7 +22,7 @@ _HOLD = timedelta(days=14)
 @st.dialog("Edit details", icon=":material/edit:")
 def details(invoice: InvoiceView) -> None:
     """``invoice`` as it was when the dialog opened: a colleague's change in between is noticed."""
-    st.caption("Lines and amounts of a sent invoice do not change; a credit note puts right what is wrong in them.")
+    st.caption("Lines and amounts of a sent invoice do not change; a credit note corrects mistakes in them.")
     if invoice.payment_url:
         st.caption(
             "A change ends the payment link, which was created for what the invoice says now: create a new one then."
@@ -47,14 +47,14 @@ def details(invoice: InvoiceView) -> None:
     notes = st.text_area("Notes", invoice.notes, max_chars=LONGEST["notes"], key=f"{key}_notes")
     if st.button("Save details", type="primary", icon=":material/save:", key="save_details"):
         actor = signed_in()
-        wanted = Details(name, email, due_on or invoice.due_on, payment_terms, notes)
+        new_details = Details(name, email, due_on or invoice.due_on, payment_terms, notes)
         shown = Details(*(getattr(invoice, field.name) for field in fields(Details)))
         with attempt("Saved the details") as session:
             service.update_details(
                 session,
                 actor,
                 invoice.id,
-                wanted,
+                new_details,
                 now=utc_now(),
                 today=Reader(actor).today,
                 shown=shown,
@@ -65,7 +65,7 @@ def details(invoice: InvoiceView) -> None:
 def hold(invoice: InvoiceView) -> None:
     actor = signed_in()
     read = Reader(actor)
-    st.markdown(f"The customer is not reminded of {md(invoice.number)} until that day, the day included.")
+    st.markdown(f"The customer gets no reminder of {md(invoice.number)} up to and including that day.")
     held_until = invoice.held_until
     until = st.date_input(
         "Until",
@@ -106,11 +106,11 @@ def release(invoice: InvoiceView) -> None:
 @st.dialog("Mark as overdue", icon=":material/schedule:")
 def mark_overdue(invoice: InvoiceView) -> None:
     st.markdown(
-        f"{md(invoice.number)} counts as overdue from now on, although its due date has not passed. Moving the due "
-        "date takes that back."
+        f"{md(invoice.number)} is overdue from now on, although its due date has not passed. Moving the due "
+        "date undoes that."
     )
     if st.button("Mark as overdue", type="primary", key="do_mark_overdue"):
-        with attempt("The invoice counts as overdue") as session:
+        with attempt("The invoice is marked as overdue") as session:
             after_sending.mark_overdue(session, signed_in(), invoice.id, now=utc_now())
 
 
@@ -118,4 +118,4 @@ def mark_overdue(invoice: InvoiceView) -> None:
 def link(invoice: InvoiceView) -> None:
     st.markdown("Whoever has this link sees the invoice and can download it, without signing in.")
     st.code(letters.invoice_link(invoice.token), language=None, wrap_lines=True)
-    st.caption("When the customer opens it for the first time, the invoice counts as viewed.")
+    st.caption("When the customer opens it for the first time, the invoice is marked as viewed.")

@@ -24,12 +24,12 @@ def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> int | None:
         return None
     # Not from memory: a click or a refusal changes a link without anybody's doing here.
     with context.reading() as session:
-        found = links.of_invoice(session, actor, invoice.id)
+        payment_links = links.of_invoice(session, actor, invoice.id)
     _disputes(read, invoice)
     _to_settle(read, invoice)
-    if not found:
+    if not payment_links:
         return None
-    newest, earlier = found[0], found[1:]
+    newest, earlier = payment_links[0], payment_links[1:]
     with st.container(border=True):
         payment_link.draw(read, actor, newest, version=invoice.version)
         if earlier:
@@ -40,17 +40,17 @@ def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> int | None:
 
 def _disputes(read: Reader, invoice: InvoiceView) -> None:
     """Disputes about what paid this invoice."""
-    found = read(queries.disputes, invoice_id=invoice.id)
-    for dispute in found:
+    disputes = read(queries.disputes, invoice_id=invoice.id)
+    for dispute in disputes:
         if dispute.state is DisputeState.OPEN:
             amount = formats.money(dispute.amount_minor, dispute.currency)
             st.error(
                 f"The customer's bank asks for {md(amount)} back: {md(formats.words(dispute.reason).lower())}. "
-                "Answer it at the payment service, in time.",
+                "Respond to it at the payment service in time.",
                 icon=":material/gavel:",
             )
-    if found:
-        cases.disputes_table(found, read.company.time_zone, key="invoice_disputes")
+    if disputes:
+        cases.disputes_table(disputes, read.company.time_zone, key="invoice_disputes")
 
 
 def _to_settle(read: Reader, invoice: InvoiceView) -> None:

@@ -151,8 +151,8 @@ def _sums(read: Reader, invoice: InvoiceView, content: Content, totals: Totals, 
     posted = ledger_rows.posted_minor(read, invoice) if invoice.sent_at else None
     amounts.strip(
         totals,
-        kept_minor=invoice.total_minor,
-        paper_minor=paper.totals.total_minor,
+        stored_minor=invoice.total_minor,
+        pdf_minor=paper.totals.total_minor,
         owed_minor=posted,
         link_minor=link_minor if invoice.due_minor == invoice.total_minor else None,
     )

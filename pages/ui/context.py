@@ -29,25 +29,25 @@ def signed_in() -> SignedIn:
     Asked anew on every run, so that a revoked session or a changed role works at once.
     """
     with runtime.sessions()() as session:
-        found = sessions.find(session, session_token(), now=utc_now())
-    if found is None:
+        person = sessions.find(session, session_token(), now=utc_now())
+    if person is None:
         st.session_state.clear()
         # The same address again: the gate answers with the sign-in page, which leads back. Markdown and nothing else:
         # the gate no longer serves this browser the script of an element that the page has not drawn yet.
         st.warning("You are signed out. [Sign in](<>) to come back here.", icon=":material/lock:")
         st.stop()
     # A page that stayed open while somebody else signed in here must not show what the first had typed.
-    if st.session_state.get("signed_in_person", found.actor.user_id) != found.actor.user_id:
+    if st.session_state.get("signed_in_person", person.actor.user_id) != person.actor.user_id:
         st.session_state.clear()
-    st.session_state["signed_in_person"] = found.actor.user_id
-    return found
+    st.session_state["signed_in_person"] = person.actor.user_id
+    return person
 
 
 def signed_in_for_this_run() -> SignedIn:
     """The same, kept for the page that the menu runs next, so that one run asks once."""
-    found = signed_in()
-    st.session_state[_FOR_THIS_RUN] = found
-    return found
+    person = signed_in()
+    st.session_state[_FOR_THIS_RUN] = person
+    return person
 
 
 def actor() -> Actor:
@@ -57,8 +57,8 @@ def actor() -> Actor:
 
 def require(permission: Permission) -> Actor:
     """The actor, if they may see this page."""
-    found: SignedIn = st.session_state.pop(_FOR_THIS_RUN, None) or signed_in()
-    who = found.actor
+    person: SignedIn = st.session_state.pop(_FOR_THIS_RUN, None) or signed_in()
+    who = person.actor
     if not who.may(permission):
         st.error("Your role does not allow this page. An administrator can change your role.", icon=":material/block:")
         st.stop()

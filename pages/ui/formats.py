@@ -142,11 +142,11 @@ def days(start: date, end: date) -> str:
 
 def with_days(label: str) -> str:
     """A stored label that ends with ``2026-10-01 to 2026-10-31``, with the period as the reader writes it."""
-    found = _STORED_PERIOD.search(label)
-    if found is None:
+    match = _STORED_PERIOD.search(label)
+    if match is None:
         return label
-    start, end = (date.fromisoformat(one) for one in found.groups())
-    return label[: found.start()] + days(start, end)
+    start, end = (date.fromisoformat(one) for one in match.groups())
+    return label[: match.start()] + days(start, end)
 
 
 def sentence(words_: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig, ColumnWidth, ContentAlignment
 
 from billing_core.money import Money
 from pages.ui import formats
@@ -29,7 +30,7 @@ class Column:
 
     label: str
     cell: Callable[[Any], object]
-    config: Any
+    config: ColumnConfig
     order: str = ""
     opens: Callable[[Any], None] | None = None
 
@@ -38,7 +39,14 @@ class Column:
         return replace(self, opens=opens)
 
 
-def text(label: str, name: str, *, order: str = "", help: str | None = None, width: Any = None) -> Column:  # noqa: A002
+def text(
+    label: str,
+    name: str,
+    *,
+    order: str = "",
+    help: str | None = None,  # noqa: A002
+    width: ColumnWidth | None = None,
+) -> Column:
     config = st.column_config.TextColumn(label, help=help, width=width)
     return Column(label, lambda row: _shown(getattr(row, name)), config, order)
 
@@ -55,10 +63,10 @@ def computed(
     cell: Callable[[Any], object],
     *,
     help: str | None = None,  # noqa: A002
-    width: Any = None,
+    width: ColumnWidth | None = None,
     right: bool = False,
 ) -> Column:
-    alignment: Any = "right" if right else None
+    alignment: ContentAlignment | None = "right" if right else None
     return Column(label, cell, st.column_config.TextColumn(label, help=help, width=width, alignment=alignment))
 
 
@@ -188,7 +196,7 @@ def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE) -> int:
         place = st.empty()
         page = 1
         if pages > 1:
-            room: Any = _ROOM_FOR_PAGES.get(pages, "content")
+            room: int | Literal["content"] = _ROOM_FOR_PAGES.get(pages, "content")
             page = min(st.pagination(pages, key=key, bind="query-params", width=room), pages)
         first = (page - 1) * size
         last = min(total, first + size)

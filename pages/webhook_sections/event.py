@@ -13,7 +13,7 @@ from billing_core.online_payments import queries
 from billing_core.online_payments.models import WebhookState
 from billing_core.online_payments.queries import EventRow
 from billing_core.online_payments.webhooks import inbox
-from pages.ui import context, formats, messages
+from pages.ui import context, formats, messages, opened
 from pages.ui.colors import Color
 from pages.ui.text import md
 
@@ -26,47 +26,46 @@ STATES: dict[WebhookState, tuple[str, Color]] = {
 
 
 def draw(actor: Actor, identity: str, zone: str) -> None:
-    if not identity.isdecimal() or len(identity) > 18:
+    event_id = opened.parsed(identity, digits=opened.LONG_ID_DIGITS)
+    if event_id is None:
         st.error(f"There is no event “{md(identity)}”", icon=":material/error:")
         return
     try:
         # Not from memory: it is applied without anybody's doing.
         with runtime.sessions()() as session:
-            event, payload = queries.event(session, actor, int(identity))
+            event, payload = queries.event(session, actor, event_id)
     except BillingError as error:
         context.refused(error)
         return
     with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.subheader(md(event.type), anchor=False, width="content")
-            st.button("Close", key="event_close", on_click=_closed, type="tertiary", icon=":material/close:")
+        opened.heading(md(event.type), "event")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             label, color = STATES[event.state]
             st.badge(label, color=color)
             st.badge("Live" if event.livemode else "No real money", color="red" if event.livemode else "gray")
-            st.caption(md(_told(event, zone)), width="content")
+            st.caption(md(_history(event, zone)), width="content")
         if event.outcome:
             st.markdown(md(event.outcome))
         if event.last_error:
-            st.error(f"The last try failed: {md(event.last_error)}", icon=":material/error:")
+            st.error(f"The last attempt failed: {md(event.last_error)}", icon=":material/error:")
         _actions(actor, event)
         st.caption("What was received, exactly; the customer's data in it is as confidential as the invoice.")
         st.code(_readable(payload), language="json", height=360)
 
 
-def _told(event: EventRow, zone: str) -> str:
+def _history(event: EventRow, zone: str) -> str:
     """When it happened there, when we heard of it, and what comes next."""
     parts = [
-        f"{event.event_id}, told by API version {event.api_version or 'unknown'}",
+        f"{event.event_id}, sent by API version {event.api_version or 'unknown'}",
         f"happened {formats.instant(event.created_at, zone)}",
         f"received {formats.instant(event.received_at, zone)}",
     ]
     if event.attempts:
-        parts.append(formats.counted(event.attempts, "try").replace("trys", "tries"))
+        parts.append(formats.counted(event.attempts, "attempt"))
     if event.state is WebhookState.WAITING:
-        parts.append(f"next try {formats.instant(event.not_before, zone)}")
+        parts.append(f"next attempt {formats.instant(event.not_before, zone)}")
     elif event.handled_at is not None:
-        parts.append(f"done with {formats.instant(event.handled_at, zone)}")
+        parts.append(f"processed {formats.instant(event.handled_at, zone)}")
     return " · ".join(parts)
 
 
@@ -94,7 +93,3 @@ def _readable(payload: str) -> str:
         return json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
     except ValueError:
         return payload
-
-
-def _closed() -> None:
-    st.query_params.pop("event", None)

@@ -94,7 +94,7 @@ def set_prices(page: Page, product: Product) -> None:
 def generate(page: Page, product: Product) -> None:
     page.goto(f"{product.address}/reports?tab=Generate&{DAYS}")
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_text("Of them new or changed")).to_be_visible()
+    expect(page.get_by_text("New or changed")).to_be_visible()
     page.get_by_role("button", name="Generate reports").click()
     expect(page.get_by_text("Done:")).to_be_visible()
 

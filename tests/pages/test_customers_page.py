@@ -43,7 +43,7 @@ def test_search_and_filters_narrow_the_list(page_as, sessions):
     assert list(page.dataframe[0].value["Customer"]) == ["Bolt GmbH"]
 
     page.selectbox(key="customers_currency").set_value("USD").run()
-    assert "No customer fits" in page.info[0].value
+    assert "No customer matches" in page.info[0].value
 
 
 def test_the_list_is_sorted_and_paged_by_the_database(page_as, sessions):

@@ -99,7 +99,7 @@ def test_what_needs_a_hand_comes_with_its_action(page_as, sessions):
     fill(sessions)
     page = page_as("manager").visit()
 
-    assert any("1 order of closed months on no report" in text.value for text in page.markdown)
+    assert any("1 order of closed months not on any report" in text.value for text in page.markdown)
     assert any("1 order in draft" in text.value for text in page.markdown)
     assert page.button(key="settle_unbilled_orders").label == "Generate reports"
     assert "settle_draft_orders" not in {button.key for button in page.button}, "a manager does not import"
@@ -163,8 +163,8 @@ def test_the_page_says_of_which_time_each_part_is(page_as, sessions):
     captions = [caption.value for caption in page.caption]
 
     assert any(text.startswith("Reports that end in March 2026, and their open questions.") for text in captions)
-    assert "Of all time, whatever period is chosen above." in captions
-    assert any("A report counts in the month in which it ends" in text for text in captions)
+    assert "All time, regardless of the period chosen above." in captions
+    assert any("A report belongs to the month in which it ends" in text for text in captions)
 
 
 def test_the_page_asks_the_database_little_and_again_only_what_may_have_changed(page_as, sessions):

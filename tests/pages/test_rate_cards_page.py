@@ -117,7 +117,7 @@ def test_a_change_starts_on_a_day_and_keeps_the_condition(page_as, sessions, car
     ("price", "message"),
     [
         ("much", "“much” is not a number such as 12.50"),
-        ("", "Type the price, or 0 where it costs nothing"),
+        ("", "Enter the price, or 0 if it costs nothing"),
         ("-1", "unit_price: must be from 0 to 1,000,000,000"),
         ("1.25", "Nothing would change: the rate has these terms already"),
     ],

@@ -36,8 +36,8 @@ def test_the_list_shows_current_reports_with_their_totals(page_as, sessions, rol
         [HOSTILE, "8.00", "USD"],
         ["Bolt GmbH", "7.00", "EUR"],
     ]
-    together = next(text.value for text in page.caption if text.value.startswith("Together"))
-    assert together.replace(formats.NO_BREAK_SPACE, " ") == "Together 7.00 EUR · 20.00 USD"
+    total = next(text.value for text in page.caption if text.value.startswith("In total"))
+    assert total.replace(formats.NO_BREAK_SPACE, " ") == "In total 7.00 EUR · 20.00 USD"
     assert bool(page.link_button) == (role != "finance")
 
 
@@ -50,7 +50,7 @@ def test_filters_narrow_the_list_and_are_in_the_link_to_the_file(page_as, sessio
     assert "text=bolt" in page.link_button[0].url
     assert "excel=1" in page.link_button[0].url
     page.date_input(key="reports_to").set_value("2026-02-28").run()
-    assert "No report fits" in page.info[0].value
+    assert "No report matches" in page.info[0].value
 
 
 def test_superseded_versions_are_shown_on_demand(page_as, sessions):
@@ -112,7 +112,7 @@ def test_a_kept_view_brings_its_filters_back(page_as, sessions):
     fill(sessions)
     visitor = page_as("manager")
     page = visitor.visit("reports.py", reports_currency="EUR")
-    next(one for one in page.text_input if one.label == "Keep these filters as").set_value("Euros")
+    next(one for one in page.text_input if one.label == "Save these filters as").set_value("Euros")
     page.button(key="FormSubmitter:save_view_reports-Save view").click().run()
 
     assert not page.exception

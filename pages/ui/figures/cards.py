@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from billing_core import figures
 from billing_core.figures import Asked, Figure, Ratio, Scope
 from pages.ui import formats
-from pages.ui.figures.drilldown import Behind, open_panel, value_text
+from pages.ui.figures.drilldown import Drilldown, open_panel, value_text
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -42,7 +42,8 @@ class Card:
         return replace(self.scope, period=self.scope.period.before()) if self.compared and self.scope.period else None
 
     @property
-    def asked(self) -> list[Asked]:
+    def needed(self) -> list[Asked]:
+        """The figures to ask for."""
         parts = (self.shown,) if isinstance(self.shown, Figure) else self.shown.parts
         return [(part, scope) for scope in (self.scope, self.before) if scope for part in parts]
 
@@ -64,8 +65,8 @@ class Before:
 
 def values(read: Reader, cards: Sequence[Card], more: Sequence[Asked] = ()) -> Known:
     """What the cards show, and ``more`` figures of the same page, by one statement."""
-    asked = list(dict.fromkeys([*(one for each in cards for one in each.asked), *more]))
-    return dict(zip(asked, read.plain(figures.values, asked), strict=True))
+    needed = list(dict.fromkeys([*(figure for card in cards for figure in card.needed), *more]))
+    return dict(zip(needed, read.plain(figures.values, needed), strict=True))
 
 
 def draw(cards: Sequence[Card], known: Known, *, key: str, more: Sequence[Callable[[], None]] = ()) -> None:
@@ -114,7 +115,7 @@ def card(
             help=md(figure.definition),
         )
         if _opened(f"{key}_{figure.key}_{currency or 'count'}", figure.title):
-            open_panel(Behind(figure, replace(scope, currency=currency) if currency else scope, amount, currency))
+            open_panel(Drilldown(figure, replace(scope, currency=currency) if currency else scope, amount, currency))
 
 
 def _opened(key: str, title: str) -> bool:

@@ -23,14 +23,7 @@ def money_by_month(
     months: Sequence[date], minor: Sequence[int], currency: str, *, key: str, alt: str, height: int = 260
 ) -> int | None:
     """One bar a month; returns the place of the one that was clicked."""
-    figure = _by_month(
-        tuple(_ticks(months)),
-        tuple(formats.short_month(month) for month in months),
-        tuple(_height_of(value, currency) for value in minor),
-        tuple(formats.money(value, currency) for value in minor),
-        (*_colours(), _separators(), height),
-    )
-    clicked = _drawn(figure, key, alt)
+    clicked = _money_by_month(months, (minor,), ("",), currency, key=key, alt=alt, height=height)
     return clicked[1] if clicked else None
 
 
@@ -45,14 +38,28 @@ def two_by_month(
     height: int = 260,
 ) -> tuple[int, int] | None:
     """Two bars a month, side by side; returns which of the two was clicked, and the place of its month."""
-    here = st.context.theme.type or "light"
-    figure = _two_by_month(
+    return _money_by_month(months, minor, names, currency, key=key, alt=alt, height=height)
+
+
+def _money_by_month(
+    months: Sequence[date],
+    minor: Sequence[Sequence[int]],
+    names: tuple[str, ...],
+    currency: str,
+    *,
+    key: str,
+    alt: str,
+    height: int,
+) -> tuple[int, int] | None:
+    mode = st.context.theme.type or "light"
+    colours = st.get_option(f"theme.{mode}.chartCategoricalColors")
+    figure = _by_month(
         tuple(_ticks(months)),
         tuple(formats.short_month(month) for month in months),
         tuple(tuple(_height_of(value, currency) for value in series) for series in minor),
         tuple(tuple(formats.money(value, currency) for value in series) for series in minor),
         names,
-        (*st.get_option(f"theme.{here}.chartCategoricalColors")[:2], _separators(), height),
+        (tuple(colours[: len(names)]), _separators(), height),
     )
     return _drawn(figure, key, alt)
 
@@ -75,43 +82,13 @@ def money_by_name(names: Sequence[str], minor: Sequence[int], currency: str, *, 
 def _by_month(
     ticks: tuple[str, ...],
     months: tuple[str, ...],
-    heights: tuple[float, ...],
-    amounts: tuple[str, ...],
-    look: tuple[str, str, str, int],
-) -> go.Figure:
-    colour, _, separators, height = look
-    places = list(range(len(months)))
-    bars = {
-        "type": "bar",
-        "x": places,
-        "y": heights,
-        "customdata": list(zip(months, amounts, strict=True)),
-        "marker": {"color": colour},
-        "hovertemplate": "%{customdata[0]}<br><b>%{customdata[1]}</b><extra></extra>",
-    }
-    axes = {
-        "xaxis": {
-            "tickmode": "array",
-            "tickvals": places,
-            "ticktext": ticks,
-            "autotickangles": [0, 90],
-            "showgrid": False,
-        },
-        "yaxis": _amounts_axis(max(heights, default=0)),
-    }
-    return go.Figure({"data": [bars], "layout": {**_layout(separators, height), **axes}})
-
-
-@lru_cache(maxsize=256)
-def _two_by_month(
-    ticks: tuple[str, ...],
-    months: tuple[str, ...],
     heights: tuple[tuple[float, ...], ...],
     amounts: tuple[tuple[str, ...], ...],
-    names: tuple[str, str],
-    look: tuple[str, str, str, int],
+    names: tuple[str, ...],
+    look: tuple[tuple[str, ...], str, int],
 ) -> go.Figure:
-    first, second, separators, height = look
+    """``names`` of the series stand in the legend, and before the month where a bar is pointed at; one has none."""
+    colours, separators, height = look
     places = list(range(len(months)))
     bars = [
         {
@@ -121,9 +98,9 @@ def _two_by_month(
             "y": tall,
             "customdata": list(zip(months, written, strict=True)),
             "marker": {"color": colour},
-            "hovertemplate": f"{name}, %{{customdata[0]}}<br><b>%{{customdata[1]}}</b><extra></extra>",
+            "hovertemplate": f"{name and f'{name}, '}%{{customdata[0]}}<br><b>%{{customdata[1]}}</b><extra></extra>",
         }
-        for name, tall, written, colour in zip(names, heights, amounts, (first, second), strict=True)
+        for name, tall, written, colour in zip(names, heights, amounts, colours, strict=True)
     ]
     axes = {
         "xaxis": {
@@ -135,7 +112,7 @@ def _two_by_month(
         },
         "yaxis": _amounts_axis(max(map(max, heights), default=0) if months else 0),
     }
-    legend = {"showlegend": True, "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}}
+    legend = {"showlegend": len(names) > 1, "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}}
     return go.Figure({"data": bars, "layout": {**_layout(separators, height), **axes, **legend}})
 
 

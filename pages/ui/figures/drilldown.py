@@ -1,26 +1,23 @@
 """Where a figure opens: its definition, its rows, and the check that the rows add up to it."""
 
 from dataclasses import dataclass
-from datetime import date
-from urllib.parse import urlencode
 
 import streamlit as st
 
 from billing_core import figures
 from billing_core.customers import queries as customers
+from billing_core.dates import EARLIEST_DAY
 from billing_core.figures import Figure, Ratio, Scope
 from billing_core.identity import Permission
 from billing_core.money import Money
-from pages.ui import formats, tables
+from pages.ui import downloads, formats, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
-BEGINNING = date(1900, 1, 1)
-
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class Drilldown:
     """A number whose rows somebody asked to see by a click in a table. A ratio's divisor is opened with it."""
 
     figure: Figure | Ratio
@@ -29,23 +26,23 @@ class Behind:
     currency: str | None = None
 
 
-def ask(behind: Behind) -> None:
+def request_rows(drilldown: Drilldown) -> None:
     """In a callback: show these rows in the run that follows."""
-    st.session_state["rows_asked_for"] = behind
+    st.session_state["rows_asked_for"] = drilldown
 
 
-def answer() -> None:
+def open_requested() -> None:
     """Open the panel that was asked for, if one was; once a page, at its end."""
-    asked: Behind | None = st.session_state.pop("rows_asked_for", None)
-    if asked is not None:
-        open_panel(asked)
+    requested: Drilldown | None = st.session_state.pop("rows_asked_for", None)
+    if requested is not None:
+        open_panel(requested)
 
 
-def open_panel(behind: Behind) -> None:
-    if isinstance(behind.figure, Ratio):
-        ratio_panel(behind.figure, behind.scope, Money(behind.amount, behind.currency or ""))
+def open_panel(drilldown: Drilldown) -> None:
+    if isinstance(drilldown.figure, Ratio):
+        ratio_panel(drilldown.figure, drilldown.scope, Money(drilldown.amount, drilldown.currency or ""))
     else:
-        panel(behind.figure, behind.scope, behind.amount, behind.currency)
+        panel(drilldown.figure, drilldown.scope, drilldown.amount, drilldown.currency)
 
 
 def value_text(amount: int, currency: str | None) -> str:
@@ -114,17 +111,17 @@ def _rows(read: Reader, figure: Figure, scope: Scope, currency: str | None) -> N
 
 def csv_address(figure: Figure, scope: Scope) -> str:
     """Where the same rows stream as a file."""
-    facts = {
-        "start_date": scope.period.start.isoformat() if scope.period else None,
-        "end_date": scope.period.end.isoformat() if scope.period else None,
-        "currency": scope.currency,
-        "customer_id": scope.customer_id,
-        "known_at": scope.known_at.isoformat() if scope.known_at else None,
-        "as_at": scope.as_at.isoformat() if scope.as_at else None,
-        "today": scope.today.isoformat() if scope.today else None,
-    }
-    asked = {name: value for name, value in facts.items() if value is not None}
-    return f"/downloads/figures/{figure.key}.csv?{urlencode(asked | {'excel': 1})}"
+    period = scope.period
+    return downloads.address(
+        f"figures/{figure.key}.csv",
+        start_date=period and period.start,
+        end_date=period and period.end,
+        currency=scope.currency,
+        customer_id=scope.customer_id,
+        known_at=scope.known_at,
+        as_at=scope.as_at,
+        today=scope.today,
+    )
 
 
 def _limits(read: Reader, scope: Scope) -> str:
@@ -139,10 +136,10 @@ def _limits(read: Reader, scope: Scope) -> str:
 
 def _days(scope: Scope) -> str:
     if scope.as_at is not None:
-        return f"As at {formats.day(scope.as_at)}"
+        return f"As of {formats.day(scope.as_at)}"
     if scope.period is None:
         return "All time"
     # What is asked for "up to a day" starts before there were any data.
-    if scope.period.start < BEGINNING:
+    if scope.period.start < EARLIEST_DAY:
         return f"Up to {formats.day(scope.period.end)}"
     return formats.period(scope.period)

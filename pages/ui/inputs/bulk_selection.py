@@ -16,6 +16,6 @@ def everything(total: int, *, key: str) -> bool:
         # Another number of rows is another question, which starts unticked.
         key=f"{key}_{total}",
         disabled=not fits,
-        help=None if fits else f"At most {formats.count(MOST)} can be worked on at once: narrow the filters.",
+        help=None if fits else f"At most {formats.count(MOST)} can be handled at once: narrow the filters.",
     )
     return chosen and fits

@@ -18,9 +18,9 @@ def offered(read: Reader, *, key: str) -> dict[int, str]:
     All customers; or, where a list of them would be too long, those that a search finds (its field is drawn here)
     and those chosen before.
     """
-    found = read(customers.names, limit=MOST_OFFERED + 1)
-    if len(found) <= MOST_OFFERED:
-        return filters.distinct([(identity, name) for identity, name, _ in found])
+    rows = read(customers.names, limit=MOST_OFFERED + 1)
+    if len(rows) <= MOST_OFFERED:
+        return filters.distinct([(identity, name) for identity, name, _ in rows])
     text = st.text_input(
         "Find customers", key=f"{key}_search", type="search", placeholder="Name, key, e-mail or city", width=200
     )
@@ -32,9 +32,15 @@ def offered(read: Reader, *, key: str) -> dict[int, str]:
     return {identity: f"{name} ({identity})" for identity, name in names.items()}
 
 
+def filter_by(read: Reader, *, key: str, page_key: str) -> int | None:
+    """A filter of a list: one customer's id, or None for all."""
+    names = offered(read, key=key)
+    return filters.one_of("Customer", names, key=key, page_key=page_key, every="All customers", width=150)
+
+
 def _chosen(key: str) -> list[int]:
     """Who is chosen: in this visit, or by the address that led here."""
-    kept = st.session_state.get(key)
-    here = kept if isinstance(kept, list) else [kept] if isinstance(kept, int) else []
-    linked = [found[1] for label in st.query_params.get_all(key) if (found := _NUMBERED.search(label))]
+    chosen = st.session_state.get(key)
+    here = chosen if isinstance(chosen, list) else [chosen] if isinstance(chosen, int) else []
+    linked = [match[1] for label in st.query_params.get_all(key) if (match := _NUMBERED.search(label))]
     return [*here, *map(int, linked)]

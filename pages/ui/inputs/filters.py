@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
@@ -16,8 +16,6 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 CUSTOM = "Custom"
-# No company kept its records here before.
-BEGINNING = date(1990, 1, 1)
 _VIEW = "view_to_open"
 
 
@@ -56,25 +54,25 @@ def period(today: date, *, key: str, default: str = "Last month", label: str = "
         width=250,
     )
     if not isinstance(days, tuple) or len(days) != 2:
-        st.info("Choose the last day of the period, too.", icon=":material/date_range:")
+        st.info("Choose the last day of the period as well.", icon=":material/date_range:")
         st.stop()
     return Period(*days)
 
 
-def choose(key: str, wanted: Period) -> None:
+def choose(key: str, days: Period) -> None:
     """In a callback: set the filter of this key to exactly these days."""
     st.session_state[key] = CUSTOM
-    st.session_state[f"{key}_days"] = (wanted.start, wanted.end)
+    st.session_state[f"{key}_days"] = (days.start, days.end)
 
 
 def known_at(today: date, zone: str, *, key: str) -> datetime | None:
     """The end of the day as of which figures are asked for; None for now."""
-    from_view(key, None, lambda words: next(iter(_days(words, BEGINNING, today)), None))
+    from_view(key, None, lambda words: next(iter(_days(words, EARLIEST_DAY, today)), None))
     chosen = st.date_input(
         "As known on",
         value=None,
         max_value=today,
-        min_value=BEGINNING,
+        min_value=EARLIEST_DAY,
         key=key,
         bind="query-params",
         width=170,
@@ -87,7 +85,7 @@ def known_at(today: date, zone: str, *, key: str) -> datetime | None:
 
 def search(label: str, *, key: str, page_key: str, placeholder: str) -> str:
     from_view(key, "", lambda labels: labels[0])
-    found = st.text_input(
+    text = st.text_input(
         label,
         key=key,
         type="search",
@@ -97,7 +95,7 @@ def search(label: str, *, key: str, page_key: str, placeholder: str) -> str:
         args=(page_key,),
         width=200,
     )
-    return (found or "").strip()
+    return (text or "").strip()
 
 
 def choice(
@@ -123,6 +121,54 @@ def choice(
         width=130,
     )
     return chosen or ""
+
+
+def one_of(
+    label: str,
+    names: Mapping[int, str],
+    *,
+    key: str,
+    page_key: str,
+    every: str,
+    width: Literal["stretch"] | int = "stretch",
+) -> int | None:
+    """One of the things with these ids, or None for all of them."""
+    from_view(key, None, lambda labels: called(names, labels[0], None))
+    return st.selectbox(
+        label,
+        [None, *names],
+        format_func=lambda one: every if one is None else names.get(one, str(one)),
+        key=key,
+        bind="query-params",
+        on_change=first_page,
+        args=(page_key,),
+        width=width,
+    )
+
+
+def day(
+    label: str,
+    *,
+    key: str,
+    page_key: str,
+    help: str | None = None,  # noqa: A002
+    last: date = LATEST_DAY,
+    width: Literal["stretch"] | int = "stretch",
+) -> date | None:
+    """A day, or None where none is chosen."""
+    from_view(key, None, lambda words: next(iter(_days(words, EARLIEST_DAY, last)), None))
+    return st.date_input(
+        label,
+        value=None,
+        min_value=EARLIEST_DAY,
+        max_value=last,
+        key=key,
+        bind="query-params",
+        help=help,
+        on_change=first_page,
+        args=(page_key,),
+        width=width,
+    )
 
 
 def several(label: str, names: Mapping[int, str], *, key: str, placeholder: str) -> tuple[int, ...]:
@@ -214,10 +260,10 @@ def saved_views(read: Reader, actor: Actor, page: str, page_key: str | None = No
                     st.rerun()
         with st.form(f"save_view_{page}", border=False, clear_on_submit=True):
             name = st.text_input(
-                "Keep these filters as", max_chars=service.LONGEST_NAME, placeholder="Name of the view"
+                "Save these filters as", max_chars=service.LONGEST_NAME, placeholder="Name of the view"
             )
-            kept = st.form_submit_button("Save view", icon=":material/bookmark_add:")
-        if kept:
+            submitted = st.form_submit_button("Save view", icon=":material/bookmark_add:")
+        if submitted:
             query = urlencode([(key, value) for key in st.query_params for value in st.query_params.get_all(key)])
             with transaction() as session:
                 service.save(session, actor, page, name=name, query=query, now=utc_now())

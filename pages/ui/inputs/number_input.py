@@ -37,8 +37,8 @@ def minor(text: str, currency: str, locale: Locale) -> int:
     places = decimal_places(currency)
     scaled = number(text, locale).scaleb(places)
     if scaled != scaled.to_integral_value():
-        said = f"at most {places} decimals" if places else "no decimals"
-        raise ValueError(f"may have {said} in {currency}")
+        limit = f"at most {places} decimals" if places else "no decimals"
+        raise ValueError(f"may have {limit} in {currency}")
     return int(scaled)
 
 

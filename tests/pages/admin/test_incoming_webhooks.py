@@ -71,13 +71,13 @@ def test_it_is_filtered_by_state_type_and_text(page_as, log):
         page = page_as("finance").visit("admin/incoming_webhooks.py", **query)
         assert list(page.dataframe[-1].value["Type"]) == types
     page = page_as("finance").visit("admin/incoming_webhooks.py", events_text="nowhere")
-    assert "No event fits these filters" in shown(page)
+    assert "No event matches these filters" in shown(page)
 
 
 def test_an_event_is_read_and_processed_again(page_as, sessions, log):
     _, failed = log
     page = page_as("finance").visit("admin/incoming_webhooks.py", event=str(failed))
-    assert "The last try failed: No *such* invoice" in shown(page)
+    assert "The last attempt failed: No *such* invoice" in shown(page)
     assert json.loads(page.code[0].value)["data"]["object"]["id"] == "in_hostile"
     assert "event_again" not in {button.key for button in page.button}
     page = page_as("admin").visit("admin/incoming_webhooks.py", event=str(failed))

@@ -25,7 +25,7 @@ def three_invoices(sessions):
 def test_whole_series_are_proven(page_as, three_invoices):
     page = page_as("finance").visit("admin/numbers.py")
     assert not page.exception
-    assert "No number is missing: 4 documents stand at the 4 places" in page.success[0].value
+    assert "No number is missing: 4 documents have the 4 numbers that were drawn" in page.success[0].value
     shown = page.dataframe[0].value
     assert list(shown["Last number"]) == ["INV-2026-003", "CN-2026-001"]
     assert list(shown["Count"]) == list(shown["Last place"]) == [3, 1]

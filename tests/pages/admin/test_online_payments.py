@@ -79,7 +79,7 @@ def test_the_sandbox_is_marked_where_it_is_about_payments(page_as):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Connection(Mode.TEST, "acct_1", "Acme *Inc*"), "It answers, and lets us collect."),
+        (Connection(Mode.TEST, "acct_1", "Acme *Inc*"), "It responds, and we can collect."),
         (Connection(Mode.TEST, "acct_1", "Acme", ("Card payments are off",)), "Card payments are off"),
         (UpstreamFailed("Stripe does not know the secret key"), "Stripe does not know the secret key"),
     ],

@@ -28,7 +28,7 @@ def an_address(sessions) -> int:
 @ON_SQLITE
 def test_an_address_is_added_and_shows_its_secret_when_asked(page_as, sessions):
     page = page_as("admin").visit("admin/outgoing_webhooks.py")
-    assert "No program is told of anything yet" in page.info[0].value
+    assert "No program receives events yet" in page.info[0].value
     page.text_input(key="endpoint_url").set_value("https://erp.example.com/hook")
     page.multiselect(key="endpoint_events").set_value(["invoice.paid", "invoice.sent"])
     page.button(key="endpoint_add").click().run()

@@ -49,7 +49,7 @@ def test_where_there_is_no_customer_yet_the_way_to_import_them_is_offered(page_a
 def test_a_customer_is_chosen_by_name_and_fills_the_fields(page_as, acme):
     page = page_as("admin").visit("invoice_editor.py")
     page.selectbox(key="new_invoice_customer").set_value(acme).run()
-    next(button for button in page.button if button.label == "Write the invoice").click().run()
+    next(button for button in page.button if button.label == "Create the invoice").click().run()
 
     assert not page.exception
     assert page.query_params["customer"] == str(acme)
@@ -337,7 +337,7 @@ def test_a_draft_can_be_read_but_not_written_by_others(page_as, draft, role):
     assert not page.data_editor
     assert not page.menu_button
     assert "297.50" in shown(page)
-    assert "reads invoices" in page_as(role).visit("invoice_editor.py").info[0].value
+    assert "can read invoices" in page_as(role).visit("invoice_editor.py").info[0].value
 
 
 def test_a_wrong_address_in_the_bar_is_answered_in_words(page_as):

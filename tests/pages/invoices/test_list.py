@@ -78,10 +78,10 @@ def test_the_list_shows_status_amounts_and_how_late_each_is(page_as, company, ro
         ["INV-2026-003", ["Paid"], "", "11.90", "0.00", "USD"],
         ["INV-2026-004", ["Cancelled"], "", "5,000", "0", "JPY"],
     ]
-    together = next(text.value for text in page.caption if text.value.startswith("Together"))
+    total = next(text.value for text in page.caption if text.value.startswith("In total"))
     # 238.00 + 119.00 + 11.90 + 200.00, of which the first two are due.
-    said = "Together 5,000 JPY · 568.90 USD, 357.00 USD of it due"
-    assert together.replace(formats.NO_BREAK_SPACE, " ") == said
+    said = "In total 5,000 JPY · 568.90 USD, 357.00 USD of it due"
+    assert total.replace(formats.NO_BREAK_SPACE, " ") == said
     assert bool(page.link_button) == (role != "finance")
 
 
@@ -126,8 +126,8 @@ def test_of_very_many_invoices_the_tabs_count_no_further_than_takes_a_moment(pag
     assert "Narrow the filters to see what these invoices come to." in [text.value for text in page.caption]
 
     draft = page_as("finance").visit("invoices.py", invoices_tab="draft")
-    together = next(text.value for text in draft.caption if text.value.startswith("Together"))
-    assert together.replace(formats.NO_BREAK_SPACE, " ") == "Together 200.00 USD"
+    total = next(text.value for text in draft.caption if text.value.startswith("In total"))
+    assert total.replace(formats.NO_BREAK_SPACE, " ") == "In total 200.00 USD"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_filters_in_the_address_narrow_the_list_and_its_files(page_as, company, 
     assert not page.exception
     assert [number for number in numbers(page) if number.startswith("INV")] == found
     if not found:
-        assert page.info[0].value.startswith("No invoice fits these filters.")
+        assert page.info[0].value.startswith("No invoice matches these filters.")
 
 
 def test_the_links_to_files_carry_the_filters(page_as, company):
@@ -170,7 +170,7 @@ def test_an_amount_that_is_none_is_said_at_its_field(page_as, company):
 def test_a_kept_view_brings_tab_and_filters_back(page_as, company):
     visitor = page_as("manager")
     page = visitor.visit("invoices.py", invoices_tab="open", invoices_currency="USD")
-    next(one for one in page.text_input if one.label == "Keep these filters as").set_value("Dollars")
+    next(one for one in page.text_input if one.label == "Save these filters as").set_value("Dollars")
     page.button(key="FormSubmitter:save_view_invoices-Save view").click().run()
     page.button_group[0].set_value("cancelled").run()
     assert page.query_params["invoices_tab"] == "cancelled"
@@ -231,7 +231,7 @@ def test_more_than_can_be_looked_through_are_not_worked_on_at_once(page_as, comp
     page = page_as("admin").visit("invoices.py")
     (box,) = page.checkbox
     assert box.disabled
-    assert box.help == "At most 4 can be worked on at once: narrow the filters."
+    assert box.help == "At most 4 can be handled at once: narrow the filters."
 
 
 def test_sending_is_rehearsed_then_done_and_can_be_recalled(page_as, company, sessions):
@@ -261,7 +261,7 @@ def test_sending_is_rehearsed_then_done_and_can_be_recalled(page_as, company, se
 
     page.button(key="recall_mails").click().run()
     assert not page.exception
-    assert page.toast[0].value.startswith("Recalled: no mail has left (4 mails).")
+    assert page.toast[0].value.startswith("Recalled: no mail was sent (4 mails).")
     with sessions() as session:
         assert set(session.scalars(select(OutboxMessage.state))) == {MessageState.RECALLED}
     assert "recall_mails" not in {button.key for button in page.button}
@@ -351,7 +351,7 @@ def test_cancelling_asks_why_and_says_what_becomes_of_each(page_as, company, ses
     left_out, going = (table.value for table in page.dataframe[-2:])
     assert sorted(left_out["Why"]) == ["Is cancelled already", "Is paid: refund it instead"]
     assert dict(going[["Invoice", "What happens"]].values.tolist()) == {
-        f"Draft {company['draft']}": "Thrown away",
+        f"Draft {company['draft']}": "Discarded",
         "INV-2026-001": "Cancelled, and reversed in the ledger",
         "INV-2026-002": "Cancelled, and reversed in the ledger",
     }

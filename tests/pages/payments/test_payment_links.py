@@ -81,7 +81,7 @@ def test_two_clicks_create_a_link_for_exactly_what_is_due(page_as, sessions, inv
     assert (link.state, link.public_id, link.url) == (LinkState.ACTIVE, key, f"https://pay.example/{key}")
     # The customer gets our own address, which leads on; the gateway's is not shown.
     assert page.code[0].value.endswith(f"/pay/{link.token}")
-    assert "Payment link over 238.00 USD created" in shown(page)
+    assert "Payment link for 238.00 USD created" in shown(page)
     assert "ledger = payment link = 238.00 USD ✓" in " ".join(one.value for one in page.success).replace("\xa0", " ")
 
 
@@ -181,10 +181,10 @@ def test_a_link_that_was_paid_after_it_had_ended_says_both(page_as, sessions, in
     visitor = page_as("finance")
     on_the_invoice = shown(visitor.visit("invoice_editor.py", invoice=str(invoice)))
     assert "**Payment link**" in on_the_invoice
-    assert "Paid after its end" in on_the_invoice
-    assert "ended before: What is due has changed; paid on" in on_the_invoice
+    assert "Paid after it ended" in on_the_invoice
+    assert "ended earlier: What is due has changed; paid on" in on_the_invoice
     row = visitor.visit("payment_links.py").dataframe[0].value.iloc[0]
-    assert list(row["State"]) == ["Paid after its end"]
+    assert list(row["State"]) == ["Paid after it ended"]
     assert row["What happened"] == "What is due has changed, then the customer paid"
 
 

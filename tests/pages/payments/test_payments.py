@@ -57,7 +57,7 @@ def test_payments_are_listed_with_their_sums_a_currency(page_as, books, role):
     page = page_as(role).visit("payments.py")
 
     assert not page.exception
-    assert "Together 7.00 EUR · 300.00 USD, without what was undone" in shown(page)
+    assert "In total 7.00 EUR · 300.00 USD, excluding what was undone" in shown(page)
     rows = page.dataframe[0].value
     assert sorted(rows[["Amount", "Kept as credit", "Currency"]].values.tolist()) == [
         ["300.00", "200.00", "USD"],
@@ -69,11 +69,11 @@ def test_payments_are_listed_with_their_sums_a_currency(page_as, books, role):
 def test_filters_narrow_the_list_and_its_sums(page_as, books):
     page = page_as("finance").visit("payments.py", payments_text="envelope")
     assert list(page.dataframe[0].value["Amount"]) == ["300.00"]
-    assert "Together 300.00 USD" in shown(page)
+    assert "In total 300.00 USD" in shown(page)
 
     page = page_as("finance").visit("payments.py", payments_state="Undone")
     assert not page.exception
-    assert "No payment fits these filters" in page.info[0].value
+    assert "No payment matches these filters" in page.info[0].value
 
 
 def test_who_is_bound_to_a_customer_sees_its_payments_alone(page_as, books):

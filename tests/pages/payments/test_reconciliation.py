@@ -91,7 +91,7 @@ def test_the_books_are_read_on_demand_and_told_side_by_side(page_as, sessions, s
     page.button(key="read_books").click().run()
     assert not page.exception
     said = shown(page)
-    assert "2 lines to look at" in said
+    assert "2 lines to check" in said
     sums, pairs = page.dataframe[0].value, page.dataframe[1].value
     assert list(zip(sums["Which"], sums["Lines"], sums["Here"], sums["Stripe"], strict=True)) == [
         (["Matched"], 1, "238.00", "238.00"),
@@ -169,7 +169,7 @@ def test_a_case_is_settled_by_using_the_money_for_the_invoice(page_as, sessions,
         paid = session.get_one(Invoice, invoice)
         assert (paid.paid_minor, paid.due_minor, paid.state) == (20_000, 3_800, InvoiceState.OPEN)
     assert "INV-2026-001" in settled(sessions, case_id)
-    assert "Nothing waits to be settled" in shown(page)
+    assert "There is nothing to settle" in shown(page)
 
 
 def test_a_case_is_settled_by_a_note_or_by_paying_the_money_back(page_as, sessions, case, service):
