@@ -1,12 +1,11 @@
-"""Balances: as at any day, and as they were known at any instant. Debits are positive, credits negative."""
+"""Which postings count: as at any day, and as known at any instant. Debits are positive, credits negative."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import Session, aliased
 
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
@@ -22,26 +21,11 @@ class Counted:
     """
 
     account: Account | None = None
-    detail: str | None = None
-    business_id: int | None = None
     customer_id: int | None = None
     invoice_id: int | None = None
     currency: str | None = None
     as_at: date | None = None
     known_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """The sum of the postings that share what the balances were asked by; None where they were not asked by it."""
-
-    currency: str
-    amount_minor: int
-    account: Account | None = None
-    detail: str | None = None
-    business_id: int | None = None
-    customer_id: int | None = None
-    invoice_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +43,10 @@ class Movement:
     amount_minor: int
 
 
-# What balances can be asked by, beside the currency, which always stands alone.
-DIMENSIONS: dict[str, InstrumentedAttribute[Any]] = {
-    "account": LedgerPosting.account,
-    "detail": LedgerPosting.detail,
-    "business_id": LedgerPosting.business_id,
-    "customer_id": LedgerPosting.customer_id,
-    "invoice_id": LedgerPosting.invoice_id,
-}
-
-
 def counting(wanted: Counted) -> list[ColumnElement[bool]]:
     """In SQL: the postings that count."""
     facts = (
         (LedgerPosting.account, wanted.account),
-        (LedgerPosting.detail, wanted.detail),
-        (LedgerPosting.business_id, wanted.business_id),
         (LedgerPosting.customer_id, wanted.customer_id),
         (LedgerPosting.invoice_id, wanted.invoice_id),
         (LedgerPosting.currency, wanted.currency),
@@ -85,30 +57,6 @@ def counting(wanted: Counted) -> list[ColumnElement[bool]]:
     if wanted.known_at is not None:
         conditions.append(LedgerPosting.recorded_at <= wanted.known_at)
     return conditions
-
-
-def balances(
-    session: Session,
-    actor: Actor,
-    wanted: Counted,
-    *,
-    by: Sequence[str] = ("account",),
-    limit: int = PAGE,
-    offset: int = 0,
-) -> list[Balance]:
-    """One page of the balances that are not 0, by ``DIMENSIONS`` and currency, in their order."""
-    actor.require(Permission.INVOICE_READ)
-    keys = [DIMENSIONS[name].label(name) for name in by]
-    amount = func.sum(LedgerPosting.amount_minor)
-    statement = (
-        select(LedgerPosting.currency, amount.label("amount_minor"), *keys)
-        .where(*counting(wanted), *_visible_to(actor))
-        .group_by(*(DIMENSIONS[name] for name in by), LedgerPosting.currency)
-        .having(amount != 0)
-        .order_by(*(DIMENSIONS[name] for name in by), LedgerPosting.currency)
-    )
-    found = session.execute(statement.limit(limit).offset(offset)).mappings()
-    return [Balance(**{**row, "amount_minor": int(row["amount_minor"])}) for row in found]
 
 
 def movements(session: Session, actor: Actor, wanted: Counted, *, limit: int = PAGE) -> list[Movement]:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from billing_core.errors import Forbidden
 from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
@@ -31,13 +31,20 @@ _ENTRIES = st.lists(
 )
 
 
+def balances(session, counted, *by):
+    """What counts, added up by these columns and currency; what comes to 0 is left out."""
+    keys = [*(getattr(LedgerPosting, name) for name in by), LedgerPosting.currency]
+    statement = select(*keys, func.sum(LedgerPosting.amount_minor)).where(*queries.counting(counted)).group_by(*keys)
+    return {tuple(key): int(amount) for *key, amount in session.execute(statement) if amount}
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     _ENTRIES,
     st.none() | st.integers(-6, 6),
     st.none() | st.integers(-1, 6),
-    st.lists(st.sampled_from(sorted(queries.DIMENSIONS)), unique=True),
-    st.sampled_from([{}, {"account": Account.CASH}, {"detail": "19"}, {"invoice_id": 2}, {"currency": "EUR"}]),
+    st.lists(st.sampled_from(["account", "business_id", "customer_id", "detail", "invoice_id"]), unique=True),
+    st.sampled_from([{}, {"account": Account.CASH}, {"invoice_id": 2}, {"currency": "EUR"}]),
 )
 def test_balances_are_what_adding_up_says(session, entries, day, minute, by, only):
     as_at = None if day is None else TODAY + timedelta(days=day)
@@ -66,21 +73,13 @@ def test_balances_are_what_adding_up_says(session, entries, day, minute, by, onl
                         expected[*(facts[name] for name in (*by, "currency"))] += amount
         sealing.seal(session, now=NOW)
 
-        found = queries.balances(session, SYSTEM, Counted(**only, as_at=as_at, known_at=known_at), by=by)
+        found = balances(session, Counted(**only, as_at=as_at, known_at=known_at), *by)
         proof = [check.wrong for check in verification.checks(session)]
         savepoint.rollback()
         session.expunge_all()
 
-    keys = [tuple(getattr(row, name) for name in (*by, "currency")) for row in found]
-    assert dict(zip(keys, (row.amount_minor for row in found), strict=True)) == {
-        key: amount for key, amount in expected.items() if amount
-    }
+    assert found == {key: amount for key, amount in expected.items() if amount}
     assert proof == [()] * 6
-
-
-def balance(session, actor, counted):
-    """Minor units per currency."""
-    return {row.currency: row.amount_minor for row in queries.balances(session, actor, counted, by=())}
 
 
 def test_a_balance_is_one_amount_a_currency(session):
@@ -93,20 +92,10 @@ def test_a_balance_is_one_amount_a_currency(session):
         service.post(session, SYSTEM, entry, now=NOW)
 
     receivable = Counted(account=Account.RECEIVABLE)
-    assert balance(session, SYSTEM, receivable) == {"EUR": 30, "USD": 40}
-    assert balance(session, SYSTEM, Counted(account=Account.CUSTOMER_CREDIT)) == {"USD": -5}
+    assert balances(session, receivable) == {("EUR",): 30, ("USD",): 40}
+    assert balances(session, Counted(account=Account.CUSTOMER_CREDIT)) == {("USD",): -5}
     before = Counted(account=Account.RECEIVABLE, invoice_id=1, as_at=date(2026, 5, 19))
-    assert balance(session, SYSTEM, before) == {"USD": 100}
-
-
-def test_balances_come_in_pages_of_their_order(session):
-    acme = parties(session)
-    for number in (3, 1, 2):
-        service.post(session, SYSTEM, an_invoice_entry(acme, number, net=number), now=NOW)
-
-    asked = Counted(account=Account.RECEIVABLE)
-    pages = [queries.balances(session, SYSTEM, asked, by=["invoice_id"], limit=2, offset=offset) for offset in (0, 2)]
-    assert [[row.invoice_id for row in page] for page in pages] == [[1, 2], [3]]
+    assert balances(session, before) == {("USD",): 100}
 
 
 def test_what_was_posted_for_a_document_is_undone_side_by_side(session):
@@ -133,8 +122,8 @@ def test_somebody_bound_to_a_customer_sees_that_customer_alone(session):
     service.post(session, SYSTEM, an_invoice_entry(beta, 2, net=7), now=NOW)
     bound = actor_with(Role.FINANCE, user_id=None, name="Otto", customer_id=acme.id)
 
-    asked = Counted(account=Account.RECEIVABLE)
-    assert balance(session, bound, asked) == {"USD": 100}
+    receivable = Counted(account=Account.RECEIVABLE)
+    assert [row.amount_minor for row in queries.movements(session, bound, receivable)] == [100]
     assert queries.movements(session, bound, Counted(invoice_id=2)) == []
     with pytest.raises(Forbidden):
-        balance(session, Actor(None, "Nemo", frozenset({Permission.REPORT_READ})), asked)
+        queries.movements(session, Actor(None, "Nemo", frozenset({Permission.REPORT_READ})), receivable)
