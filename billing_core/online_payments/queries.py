@@ -69,7 +69,6 @@ class CaseRow:
     invoice_currency: str | None
     business_id: int | None
     payment_id: int | None
-    payment_reference: str | None
     currency: str
     amount_minor: int
     expected_minor: int | None
@@ -85,7 +84,6 @@ class DisputeRow:
     id: int
     gateway_id: str
     payment_id: int
-    payment_reference: str
     customer_id: int
     customer_name: str
     currency: str
@@ -113,7 +111,6 @@ _OF_CASE: tuple[Any, ...] = (
     Invoice.currency,
     func.coalesce(Payment.business_id, Invoice.business_id),
     PaymentCase.payment_id,
-    Payment.reference,
     PaymentCase.currency,
     PaymentCase.amount_minor,
     PaymentCase.expected_minor,
@@ -220,7 +217,6 @@ def disputes(
             Dispute.id,
             Dispute.gateway_id,
             Dispute.payment_id,
-            Payment.reference,
             Payment.customer_id,
             Customer.name,
             Dispute.currency,

@@ -13,7 +13,7 @@ from billing_core.database.functions import mentions
 from billing_core.database.ordering import chosen, ordered
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
 
 
@@ -26,7 +26,6 @@ class LinkRow:
     token: str
     invoice_id: int
     invoice_number: str | None
-    invoice_state: InvoiceState
     customer_id: int
     customer_name: str
     currency: str
@@ -77,7 +76,6 @@ class StateCount:
 
 _OF_INVOICE = {
     "invoice_number": Invoice.number,
-    "invoice_state": Invoice.state,
     "customer_id": Invoice.customer_id,
     "customer_name": Invoice.customer_name,
 }
