@@ -26,6 +26,7 @@ MEASUREMENTS = (
     "api_reports",
     "webhooks",
     "reconciling",
+    "starting",
 )
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("sqlalchemy", "streamlit", "pandas", "plotly", "fpdf2", "uharfbuzz")

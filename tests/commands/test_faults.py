@@ -238,8 +238,9 @@ def test_output_that_cannot_be_written_is_told(name):
 
 def test_a_password_that_is_no_text_ends_a_command(migrated):
     command = [sys.executable, "-m", "billing_core", *every_command.typed("user add", migrated.parent)]
+    hard_to_guess = bytes.fromhex("c7e9f1d3fbe2cdf8d6eac9f3dcfe")
     ended = subprocess.run(
-        [*command, "--password-stdin"], cwd=PROJECT, input=b"\xff\xfe" * 20, capture_output=True, timeout=300
+        [*command, "--password-stdin"], cwd=PROJECT, input=hard_to_guess, capture_output=True, timeout=300
     )
     assert (ended.returncode, ended.stderr) == (1, b"The input or the output is not text in UTF-8\n")
 
