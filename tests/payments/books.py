@@ -3,13 +3,14 @@
 from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
-from billing_core.identity import SYSTEM
+from billing_core.identity import SYSTEM, Actor
 from billing_core.invoices import service
 from billing_core.invoices.content.content import Content, DraftLine
 from billing_core.invoices.models import Invoice
@@ -60,14 +61,22 @@ def bank_transfer(amount_minor: int, *, currency: str = "EUR", fee_minor: int = 
 
 def pay(session: Session, customer: Customer, amount_minor: int, **invoices: int) -> Payment:
     """``pay(session, customer, 500, **{"7": 300})``: 3.00 of 5.00 for invoice 7."""
+    allocations = {int(invoice_id): amount for invoice_id, amount in invoices.items()}
+    return record(session, customer, bank_transfer(amount_minor), allocations)
+
+
+def record(
+    session: Session,
+    customer: Customer,
+    money: Received,
+    allocations: dict[int, int] | None = None,
+    *,
+    actor: Actor = SYSTEM,
+    **facts: Any,
+) -> Payment:
+    paid = allocations or {}
     return received.record(
-        session,
-        SYSTEM,
-        customer_id=customer.id,
-        received=bank_transfer(amount_minor),
-        allocations={int(invoice_id): amount for invoice_id, amount in invoices.items()},
-        today=TODAY,
-        now=NOW,
+        session, actor, customer_id=customer.id, received=money, allocations=paid, today=TODAY, now=NOW, **facts
     )
 
 

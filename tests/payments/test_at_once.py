@@ -21,7 +21,7 @@ from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.refunds import MoneyBack
 from billing_core.receivables import verification
 from tests.at_once import at_once
-from tests.payments.books import NOW, TODAY, a_customer, a_draft, an_open_invoice, bank_transfer
+from tests.payments.books import NOW, TODAY, a_customer, a_draft, an_open_invoice, bank_transfer, record
 
 Work = Callable[[Session], object]
 
@@ -97,15 +97,7 @@ def test_credit_is_spent_once(sessions):
     with sessions.begin() as session:
         customer = a_customer(session)
         first, second = an_open_invoice(session, customer).id, an_open_invoice(session, customer).id
-        received.record(
-            session,
-            SYSTEM,
-            customer_id=customer.id,
-            received=bank_transfer(10_000),
-            allocations={},
-            today=TODAY,
-            now=NOW,
-        )
+        record(session, customer, bank_transfer(10_000))
 
     (refusal,) = refusals(sessions, partial(apply, invoice_id=first), partial(apply, invoice_id=second))
     assert isinstance(refusal, Invalid)

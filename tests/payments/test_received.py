@@ -10,7 +10,7 @@ from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices.models import InvoiceState
 from billing_core.payments import credit, queries, received
 from billing_core.payments.queries import PaymentFilter
-from tests.payments.books import NOW, TODAY, a_customer, a_draft, accounts, an_open_invoice, bank_transfer, pay
+from tests.payments.books import NOW, TODAY, a_customer, a_draft, accounts, an_open_invoice, bank_transfer, pay, record
 
 
 def test_a_payment_of_what_is_due_pays_the_invoice(session):
@@ -82,15 +82,7 @@ def test_money_that_fits_no_invoice_is_never_refused(session, kind):
 def test_a_wrong_field_is_named_and_nothing_is_kept(session, change, field):
     customer = a_customer(session)
     with pytest.raises(Invalid) as refusal:
-        received.record(
-            session,
-            SYSTEM,
-            customer_id=customer.id,
-            received=replace(bank_transfer(100), **change),
-            allocations={},
-            today=TODAY,
-            now=NOW,
-        )
+        record(session, customer, replace(bank_transfer(100), **change))
 
     assert list(refusal.value.fields) == [field]
     assert accounts(session) == {}
@@ -102,15 +94,7 @@ def test_an_invoice_gets_no_more_than_is_due_nor_anothers_money(session):
 
     for amount, allocations in ((500, {mine.id: 101}), (50, {mine.id: 51}), (500, {theirs.id: 100})):
         with pytest.raises(Invalid):
-            received.record(
-                session,
-                SYSTEM,
-                customer_id=customer.id,
-                received=bank_transfer(amount),
-                allocations=allocations,
-                today=TODAY,
-                now=NOW,
-            )
+            record(session, customer, bank_transfer(amount), allocations)
 
 
 def test_an_undone_payment_leaves_everything_as_if_it_had_not_come(session):
@@ -176,27 +160,10 @@ def test_the_list_finds_payments_by_what_people_remember(session):
 def test_only_administrators_record_payments(session, role):
     customer = a_customer(session)
     with pytest.raises(Forbidden):
-        received.record(
-            session,
-            actor_with(role, user_id=1, name="x"),
-            customer_id=customer.id,
-            received=bank_transfer(100),
-            allocations={},
-            today=TODAY,
-            now=NOW,
-        )
+        record(session, customer, bank_transfer(100), actor=actor_with(role, user_id=1, name="x"))
 
 
 def test_money_for_a_business_that_does_not_exist_is_refused_in_words(session):
     customer = a_customer(session)
     with pytest.raises(NotFound, match="no business 77"):
-        received.record(
-            session,
-            SYSTEM,
-            customer_id=customer.id,
-            received=bank_transfer(500),
-            allocations={},
-            today=TODAY,
-            now=NOW,
-            business_id=77,
-        )
+        record(session, customer, bank_transfer(500), business_id=77)
