@@ -18,7 +18,7 @@ STATUS = {
     errors.Forbidden: 403,
     errors.UpstreamFailed: 502,
 }
-_SAID = {
+_MESSAGES = {
     401: "Sign in first.",
     404: "There is nothing at this address.",
     405: "This address does not take that.",
@@ -45,34 +45,34 @@ def _expected(request: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for this kind alone
-    return _answer(request, error.status_code, _SAID.get(error.status_code, str(error.detail)))
+    return _answer(request, error.status_code, _MESSAGES.get(error.status_code, str(error.detail)))
 
 
 def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for this kind alone
     fields = {str(problem["loc"][-1]): str(problem["msg"]) for problem in error.errors()}
-    said = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
-    return _answer(request, 400, f"The request cannot be read: {said}", fields=fields)
+    message = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
+    return _answer(request, 400, f"The request cannot be read: {message}", fields=fields)
 
 
 def busy(request: Request, _error: Exception) -> Response:
     """The database does not answer, or a large change such as an import holds it for longer than we wait."""
     reference = str(request.scope.get("request_id", "unknown"))
     _log.warning("the database did not answer in time", reference=reference, route=route_of(request.scope))
-    said = "The database is busy with a large change. Try again in a minute."
-    response = _answer(request, 503, said, reference=reference)
+    message = "The database is busy with a large change. Try again in a minute."
+    response = _answer(request, 503, message, reference=reference)
     response.headers["Retry-After"] = "60"
     return response
 
 
 def unexpected(request: Request, error: Exception) -> Response:
     """A bug: the log has the error under the reference that people see."""
-    reference = noted(request.scope, error)
+    reference = logged(request.scope, error)
     return _answer(request, 500, "Something went wrong on our side. It has been logged.", reference=reference)
 
 
-def noted(scope: Scope, error: Exception) -> str:
-    """Write down a bug, once; the reference that people see. The trace, which the server logs then, bears it too."""
+def logged(scope: Scope, error: Exception) -> str:
+    """Log a bug, once; the reference that people see. The traceback, which the server logs later, carries it too."""
     reference = str(scope.get("request_id", "unknown"))
     mark = f"Reference: {reference}"
     if mark not in getattr(error, "__notes__", ()):
@@ -87,13 +87,15 @@ def route_of(scope: Scope) -> str:
 
 
 def _answer(
-    request: Request, status: int, said: str, *, fields: dict[str, str] | None = None, reference: str = ""
+    request: Request, status: int, message: str, *, fields: dict[str, str] | None = None, reference: str = ""
 ) -> Response:
     if "text/html" in request.headers.get("accept", ""):
-        return forms.page(request, "problem.html", status=status, said=said, reference=reference)
-    body = {"detail": said} | ({"fields": fields} if fields else {}) | ({"reference": reference} if reference else {})
+        return forms.page(request, "problem.html", status=status, message=message, reference=reference)
+    body = (
+        {"detail": message} | ({"fields": fields} if fields else {}) | ({"reference": reference} if reference else {})
+    )
     return JSONResponse(body, status)
 
 
-# For what goes wrong outside our own addresses, such as in the gate.
+# For what goes wrong outside our own addresses, such as in the authentication.
 HANDLERS = {OperationalError: busy, Exception: unexpected}

@@ -12,7 +12,7 @@ from billing_core.identity import SESSION_COOKIE
 from billing_core.identity import sessions as browser_sessions
 from billing_core.web import failures, health
 from billing_core.web.activity import last_seen
-from billing_core.web.public import invoice
+from billing_core.web.public import problems
 
 PATHS = [
     "/",
@@ -183,7 +183,7 @@ def test_what_goes_wrong_at_a_secret_address_is_logged_without_it(browser, monke
         raise RuntimeError("broken")
 
     log = CapturingLogger()
-    monkeypatch.setattr(invoice, "wait_seconds", broken)
+    monkeypatch.setattr(problems, "public_wait_seconds", broken)
     monkeypatch.setattr(failures, "_log", log)
     answer = browser().get("/i/the-customers-secret")
     (written,) = log.calls

@@ -52,7 +52,7 @@ def set_up_form(request: Request, session: Reading, token: str = "") -> Response
     if queries.anybody(session):
         return RedirectResponse("/auth/sign-in", 303)
     if not token:
-        return forms.page(request, "look_at_the_terminal.html")
+        return forms.page(request, "set_up_link.html")
     links.find(session, token, LinkPurpose.SET_UP, now=utc_now())
     return _form(request, token, Answers())
 
@@ -102,7 +102,7 @@ def filling_page(request: Request, session: Reading) -> Response:
         return RedirectResponse("/auth/sign-in", 303)
     if filling.done:
         return RedirectResponse("/", 303)
-    response = forms.page(request, "filling.html", failure=filling.failure)
+    response = forms.page(request, "demo_filling.html", failure=filling.failure)
     if not filling.failure:
         response.headers["Refresh"] = "2"
     return response
@@ -111,13 +111,13 @@ def filling_page(request: Request, session: Reading) -> Response:
 def _checked(answers: Answers, password: str, repeated: str) -> str:
     """The password's hash, where every answer can be used; else Invalid with every field at fault."""
     reasons: dict[str, str] = {}
-    asked = businesses.Details(answers.business, "", "", answers.currency, answers.time_zone)
+    details = businesses.Details(answers.business, "", "", answers.currency, answers.time_zone)
     try:
         people.checked(email=answers.email, name=answers.name)
     except Invalid as error:
         reasons |= error.fields
     try:
-        businesses.checked(asked)
+        businesses.checked(details)
     except Invalid as error:
         reasons |= {"business" if field == "name" else field: reason for field, reason in error.fields.items()}
     try:

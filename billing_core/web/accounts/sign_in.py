@@ -118,7 +118,7 @@ def welcomed(token: str, target: str) -> Response:
 
 def _too_often(request: Request, wait: int) -> Response:
     minutes = -(-wait // 60)
-    said = f"Too many attempts to sign in. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
-    response = forms.page(request, "problem.html", status=429, said=said, reference="")
+    message = f"Too many attempts to sign in. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+    response = forms.page(request, "problem.html", status=429, message=message, reference="")
     response.headers["Retry-After"] = str(wait)
     return response

@@ -18,7 +18,7 @@ from billing_core.web.api.access import SCOPE_KEY, Caller, Dialect, dialect_of
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.problem_bodies import Problem, Refusal
 from billing_core.web.api.routing import methods_at
-from billing_core.web.failures import noted, route_of, status_of
+from billing_core.web.failures import logged, route_of, status_of
 
 _INTERNAL = "Something went wrong on our side. It has been logged."
 _MESSAGES = {
@@ -183,7 +183,7 @@ def busy(scope: Scope) -> ExactJSON:
 
 def _unexpected(request: Request, error: Exception) -> ExactJSON:
     """A bug: the log has the error under the reference that the program gets."""
-    reference = noted(request.scope, error)
+    reference = logged(request.scope, error)
     message = getattr(request.state, "failure", _INTERNAL)
     return answer(request.scope, Problem(500, message, reference=reference))
 

@@ -21,11 +21,11 @@ from billing_core.reports.exports.formats import Download
 from billing_core.settings import settings
 from billing_core.web import forms
 from billing_core.web.public.invoice_sheet import Sheet, sheet
-from billing_core.web.public.problems import PRIVATE, not_found, too_often, wait_seconds
+from billing_core.web.public.problems import PRIVATE, PublicRoute
 from billing_core.web.public.visitors import by_the_customer
 from billing_core.web.streaming import streamed
 
-router = APIRouter(prefix="/i")
+router = APIRouter(prefix="/i", route_class=PublicRoute)
 
 _log = structlog.get_logger()
 
@@ -35,13 +35,8 @@ _GET_AND_HEAD: Final = ["GET", "HEAD"]
 @router.api_route("/{token}", methods=_GET_AND_HEAD)
 def page(request: Request, token: str) -> Response:
     """What the invoice says and what is still to be paid. The customer's first look at it marks it as viewed."""
-    if wait := wait_seconds(request):
-        return too_often(request, wait)
-    try:
-        with runtime.sessions()() as session:
-            drawn = _sheet(session, token)
-    except NotFound:
-        return not_found(request)
+    with runtime.sessions()() as session:
+        drawn = _sheet(session, token)
     if by_the_customer(request):
         _note(token, after_sending.mark_viewed)
     gettext = writing(drawn.language).gettext
@@ -54,12 +49,7 @@ def page(request: Request, token: str) -> Response:
 @router.api_route("/{token}/pdf", methods=_GET_AND_HEAD)
 def pdf(request: Request, token: str) -> Response:
     """The document, as it was mailed."""
-    if wait := wait_seconds(request):
-        return too_often(request, wait)
-    try:
-        response: Response = streamed(lambda session: _document(session, token))
-    except NotFound:
-        return not_found(request)
+    response = streamed(lambda session: _document(session, token))
     if by_the_customer(request):
         _note(token, after_sending.mark_viewed)
         _note(token, visits.mark_downloaded)
@@ -68,52 +58,40 @@ def pdf(request: Request, token: str) -> Response:
 
 
 @router.api_route("/{token}/pay", methods=_GET_AND_HEAD)
-def pay(request: Request, token: str) -> Response:
+def pay(token: str) -> Response:
     """To where it can be paid now, however often its payment link was replaced since the mail; else to the invoice."""
-    if wait := wait_seconds(request):
-        return too_often(request, wait)
-    try:
-        with runtime.sessions()() as session:
-            payable = payment_links.active_token(session, queries.by_token(session, token).id)
-    except NotFound:
-        return not_found(request)
+    with runtime.sessions()() as session:
+        payable = payment_links.active_token(session, queries.by_token(session, token).id)
     return RedirectResponse(f"/pay/{payable}" if payable else f"/i/{token}", 303, headers=dict(PRIVATE))
 
 
 @router.api_route("/{token}/logo", methods=_GET_AND_HEAD)
-def picture(request: Request, token: str) -> Response:
+def picture(token: str) -> Response:
     """The logo of the business that sent the invoice."""
-    if wait := wait_seconds(request):
-        return too_often(request, wait)
-    try:
-        with runtime.sessions()() as session:
-            image = logo.of(session, queries.by_token(session, token).business_id)
-            if image is None:
-                raise NotFound("This business has no logo")
-            return Response(image.content, media_type=image.media_type, headers=PRIVATE)
-    except NotFound:
-        return not_found(request)
+    with runtime.sessions()() as session:
+        image = logo.of(session, queries.by_token(session, token).business_id)
+        if image is None:
+            raise NotFound("This business has no logo")
+        return Response(image.content, media_type=image.media_type, headers=PRIVATE)
 
 
 @router.api_route("/{rest:path}", methods=_GET_AND_HEAD)
-def nothing(request: Request) -> Response:
+def nothing() -> Response:
     """An address that was cut off or mistyped."""
-    if wait := wait_seconds(request):
-        return too_often(request, wait)
-    return not_found(request)
+    raise NotFound("There is nothing at this address")
 
 
 def _sheet(session: Session, token: str) -> Sheet:
-    invoice = queries.by_token(session, token)
+    view = queries.by_token(session, token)
     zone = default_business(session).time_zone
-    paid_on = day_in(zone, invoice.paid_at) if invoice.paid_at else None
-    facts = document.of_invoice(session, invoice.id, address=settings().address)
-    return sheet(invoice, facts, today=day_in(zone, utc_now()), paid_on=paid_on)
+    paid_on = day_in(zone, view.paid_at) if view.paid_at else None
+    content = document.of_invoice(session, view.id, address=settings().address)
+    return sheet(view, content, today=day_in(zone, utc_now()), paid_on=paid_on)
 
 
 def _document(session: Session, token: str) -> Download:
-    invoice = queries.by_token(session, token)
-    return exporting.invoice(session, visits.customer_of(invoice), invoice.id, address=settings().address)
+    view = queries.by_token(session, token)
+    return exporting.invoice(session, visits.customer_of(view), view.id, address=settings().address)
 
 
 def _note(token: str, mark: Callable[..., bool]) -> None:

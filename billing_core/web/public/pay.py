@@ -14,8 +14,8 @@ from sqlalchemy.exc import OperationalError
 from starlette.responses import RedirectResponse, Response
 
 from billing_core import runtime
-from billing_core.businesses.queries import default_business
-from billing_core.dates import day_in, utc_now
+from billing_core.businesses import queries as businesses
+from billing_core.dates import utc_now
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor
 from billing_core.jobs import outbox_delivery
@@ -28,11 +28,17 @@ from billing_core.online_payments.sandbox import gateway
 from billing_core.online_payments.sandbox.cards import TEST_CARDS, Outcome
 from billing_core.settings import settings
 from billing_core.web import forms
-from billing_core.web.public.problems import PRIVATE, not_found, too_often, wait_seconds
+from billing_core.web.public.problems import PRIVATE, PublicRoute
 from billing_core.web.public.visitors import by_the_customer
 
-router = APIRouter(prefix="/pay")
 _log = structlog.get_logger()
+
+
+class PaymentRoute(PublicRoute):
+    nothing_here = gettext_noop("There is nothing to pay at this address")
+
+
+router = APIRouter(prefix="/pay", route_class=PaymentRoute)
 Text = Annotated[str, Form(max_length=64)]
 
 _GET_AND_HEAD: Final = ["GET", "HEAD"]
@@ -42,7 +48,6 @@ _WITH_A_FORM: Final = {"X-Robots-Tag": PRIVATE["X-Robots-Tag"]}
 _LOOKS: Final = 30
 
 # What the pages say in the customer's language.
-_NOTHING_TO_PAY: Final = gettext_noop("There is nothing to pay at this address")
 _STEPS: Final = {
     Step.PAID: (
         gettext_noop("Thank you, this is paid"),
@@ -81,14 +86,9 @@ _PROBLEMS: Final = {
 @router.api_route("/{token}", methods=_GET_AND_HEAD)
 def page(request: Request, token: str) -> Response:
     """The gateway's page, or the sandbox's; what became of the link where nobody can pay by it."""
-    if wait := wait_seconds(request):
-        return too_often(request, wait)
-    try:
-        payment = _checkout(token)
-    except NotFound:
-        return not_found(request, _NOTHING_TO_PAY)
+    payment = _checkout(token)
     if payment.step is not Step.PAYABLE:
-        return _outcome_page(request, token, payment)
+        return _status_page(request, token, payment)
     if by_the_customer(request):
         _note_click(payment.link_id)
     if not payment.sandbox:
@@ -99,13 +99,8 @@ def page(request: Request, token: str) -> Response:
 @router.api_route("/{token}/done", methods=_GET_AND_HEAD)
 def done(request: Request, token: str, looks: int = 0) -> Response:
     """Where the gateway sends whoever has paid. Looks again by itself until we have heard of it."""
-    if wait := wait_seconds(request):
-        return too_often(request, wait)
-    try:
-        payment = _checkout(token)
-    except NotFound:
-        return not_found(request, _NOTHING_TO_PAY)
-    response = _outcome_page(request, token, payment)
+    payment = _checkout(token)
+    response = _status_page(request, token, payment)
     if payment.step in (Step.PAYABLE, Step.CONFIRMING) and 0 <= looks < _LOOKS:
         response.headers["Refresh"] = f"2; url=/pay/{token}/done?looks={looks + 1}"
     return response
@@ -114,7 +109,7 @@ def done(request: Request, token: str, looks: int = 0) -> Response:
 @router.post("/{token}", dependencies=[forms.OwnForm])
 def pay(request: Request, token: str, number: Text = "", expiry: Text = "", cvc: Text = "") -> Response:
     """The sandbox takes a test card."""
-    payment = _to_pay(request, token)
+    payment = _payable(token)
     if isinstance(payment, Response):
         return payment
     try:
@@ -123,37 +118,35 @@ def pay(request: Request, token: str, number: Text = "", expiry: Text = "", cvc:
         return _card_form(request, token, payment, status=400, problems=error.fields)
     if outcome is Outcome.AUTHENTICATION:
         return _form_page(request, "pay_bank.html", payment, token=token)
-    return _charge(request, token, payment, outcome)
+    return _attempt(request, token, payment, outcome)
 
 
 @router.post("/{token}/bank", dependencies=[forms.OwnForm])
 def authenticate(request: Request, token: str, answer: Text = "") -> Response:
     """The cardholder's answer to their bank, which the sandbox plays too."""
-    payment = _to_pay(request, token)
+    payment = _payable(token)
     if isinstance(payment, Response):
         return payment
-    return _charge(request, token, payment, Outcome.SUCCEEDS if answer == "confirm" else Outcome.AUTHENTICATION)
+    return _attempt(request, token, payment, Outcome.SUCCEEDS if answer == "confirm" else Outcome.AUTHENTICATION)
 
 
 @router.api_route("/{rest:path}", methods=_GET_AND_HEAD)
-def nothing(request: Request) -> Response:
+def nothing() -> Response:
     """An address that was cut off or mistyped."""
-    if wait := wait_seconds(request):
-        return too_often(request, wait)
-    return not_found(request, _NOTHING_TO_PAY)
+    raise NotFound("There is nothing at this address")
 
 
-def _charge(request: Request, token: str, payment: Checkout, outcome: Outcome) -> Response:
+def _attempt(request: Request, token: str, payment: Checkout, outcome: Outcome) -> Response:
     customer = Actor(None, payment.charge.customer_name or "The customer", frozenset())
     try:
         with runtime.sessions().begin() as session:
             charge = gateway.pay(session, customer, payment.link_id, outcome, now=utc_now())
             succeeded = charge.succeeded
     except Conflict:
-        return _to(f"/pay/{token}")
+        return _redirect(f"/pay/{token}")
     outbox_delivery.nudge()
     if succeeded:
-        return _to(f"/pay/{token}/done")
+        return _redirect(f"/pay/{token}/done")
     return _card_form(request, token, payment, status=402, failure=_FAILURES[outcome])
 
 
@@ -162,22 +155,17 @@ def _checkout(token: str) -> Checkout:
         return checkout.by_token(session, token, mode=configured.mode(settings()), now=utc_now())
 
 
-def _to_pay(request: Request, token: str) -> Checkout | Response:
+def _payable(token: str) -> Checkout | Response:
     """What a form of the sandbox pays, or what its sender is answered instead."""
-    if wait := wait_seconds(request):
-        return too_often(request, wait)
-    try:
-        payment = _checkout(token)
-    except NotFound:
-        return not_found(request, _NOTHING_TO_PAY)
+    payment = _checkout(token)
     if not payment.sandbox:
-        return not_found(request, _NOTHING_TO_PAY)
-    return payment if payment.step is Step.PAYABLE else _to(f"/pay/{token}")
+        raise NotFound("There is nothing to pay at this address")
+    return payment if payment.step is Step.PAYABLE else _redirect(f"/pay/{token}")
 
 
 def _today() -> date:
     with runtime.sessions()() as session:
-        return day_in(default_business(session).time_zone, utc_now())
+        return businesses.today(session, now=utc_now())
 
 
 def _note_click(link_id: int) -> None:
@@ -210,14 +198,13 @@ def _card_form(
     return _form_page(request, "pay.html", payment, status=status, token=token, **facts)
 
 
-def _outcome_page(request: Request, token: str, payment: Checkout) -> Response:
+def _status_page(request: Request, token: str, payment: Checkout) -> Response:
     """What became of the payment."""
     step = Step.CONFIRMING if payment.step is Step.PAYABLE else payment.step
     again = f"/pay/{token}" if payment.step is Step.PAYABLE else ""
-    status = 410 if step is Step.ENDED else 200
-    what, advice = _STEPS[step]
-    shown = _facts(payment) | {"what": what, "advice": advice, "again": again}
-    response = forms.plain_page(request, "pay_said.html", status=status, **shown)
+    title, advice = _STEPS[step]
+    facts = _facts(payment) | {"title": title, "advice": advice, "again": again}
+    response = forms.plain_page(request, "payment_status.html", status=410 if step is Step.ENDED else 200, **facts)
     response.headers.update(PRIVATE)
     return response
 
@@ -236,7 +223,7 @@ def _facts(payment: Checkout) -> dict[str, Any]:
     return {
         "language": write.language,
         "gettext": write.gettext,
-        "checkout": payment,
+        "payment": payment,
         "amount": write.money(charge.amount_minor, charge.currency),
         "lines": [
             (
@@ -249,5 +236,5 @@ def _facts(payment: Checkout) -> dict[str, Any]:
     }
 
 
-def _to(path: str) -> Response:
+def _redirect(path: str) -> Response:
     return RedirectResponse(path, 303, headers=dict(PRIVATE))
