@@ -55,6 +55,6 @@ async def _until_told_to_end() -> None:
     told = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, told.set)
-    async with engine.lifespan(event_payloads.rendered, exact_json.written, beside=True):
+    async with engine.lifespan(event_payloads.rendered, exact_json.encode, beside=True):
         print("\n  A worker runs. End it with Ctrl-C.\n", flush=True)  # noqa: T201  # the person at the terminal
         await told.wait()

@@ -1,4 +1,4 @@
-"""Our own HTTP addresses, and the gate before everything. Translates between the web and the services."""
+"""Our own HTTP addresses, and the authentication in front of them. Translates between the web and the services."""
 
 from billing_core.web.app import middleware, routes
 from billing_core.web.failures import HANDLERS

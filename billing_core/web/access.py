@@ -1,4 +1,4 @@
-"""Who asks: what a route takes to know its actor and to reach the database."""
+"""What a route takes to know its actor and to reach the database."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -10,15 +10,15 @@ from billing_core import runtime
 from billing_core.identity import Actor
 from billing_core.identity.sessions import SignedIn
 
-# Where the gate leaves whom it let in.
+# Where the authentication leaves whoever has signed in.
 SCOPE_KEY = "billing.signed_in"
 
 
 def _signed_in(request: Request) -> SignedIn:
-    found = request.scope.get(SCOPE_KEY)
-    if not isinstance(found, SignedIn):
+    signed_in = request.scope.get(SCOPE_KEY)
+    if not isinstance(signed_in, SignedIn):
         raise HTTPException(401, "Sign in first.")
-    return found
+    return signed_in
 
 
 def _actor(signed_in: Annotated[SignedIn, Depends(_signed_in)]) -> Actor:

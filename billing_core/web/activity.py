@@ -36,7 +36,7 @@ class LastSeen:
         self._noted.add(identity)
 
     def write(self) -> None:
-        """Write down what was noted; what cannot be written now is kept for the next time."""
+        """Write down what was noted; what cannot be written now is written the next time."""
         noted, self._noted = self._noted, set()
         if not noted:
             return

@@ -1,4 +1,4 @@
-"""Nobody without a session gets past here: no page, websocket, media file, download or script."""
+"""Nothing is served without a session: no page, websocket, media file, download or script."""
 
 from urllib.parse import quote
 
@@ -19,21 +19,20 @@ from billing_core.web.activity import last_seen
 from billing_core.web.api.app import guarded
 from billing_core.web.origin import from_our_pages
 
-# What visitors may reach beside signing in: whether the product is up, and what they have the link to: an invoice, or
-# the place where they pay it.
-# Events come with a signature, which proves more than a session would.
+# What visitors may reach besides signing in: whether the product is up, and what they have a link to, an invoice or its
+# payment. Events carry a signature, which proves more than a session would.
 SIGNED = "/webhooks/stripe"
 PUBLIC = ("/healthz", "/readyz", SIGNED)
 PUBLIC_FOLDERS = ("/auth/", "/i/", "/pay/")
 METRICS = "/metrics"
 API = "/api/"
 _READS = ("GET", "HEAD", "OPTIONS")
-# An address with one of these in it the dashboard's server refuses by itself, before the APIs could say what it is.
-_TRICKS = ("..", "\\", "\0")
+# The dashboard's server refuses addresses with these by itself, before the APIs could answer in their own form.
+_REFUSED_BY_STREAMLIT = ("..", "\\", "\0")
 
 
 class SignedInOnly:
-    """ASGI middleware around everything. Leaves who it is in the scope, for our own routes."""
+    """ASGI middleware around everything. Leaves the signed-in person in the scope, for our own routes."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -50,7 +49,7 @@ class SignedInOnly:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith(API):
             # The APIs know more kinds of credentials, and answer in forms of their own.
-            app = guarded() if any(trick in scope["path"] for trick in _TRICKS) else self.app
+            app = guarded() if any(part in scope["path"] for part in _REFUSED_BY_STREAMLIT) else self.app
             return await app(scope, receive, send)
         headers = Headers(scope=scope)
         if scope["method"] not in _READS and scope["path"] != SIGNED and not from_our_pages(headers):
@@ -58,21 +57,21 @@ class SignedInOnly:
             return await refusal(scope, receive, send)
         if _is_public(scope["path"]):
             return await self.app(scope, receive, send)
-        found = await _signed_in(scope)
-        if found is None:
-            refusal = await run_in_threadpool(_turned_away, scope, headers)
+        signed_in = await _signed_in(scope)
+        if signed_in is None:
+            refusal = await run_in_threadpool(_refusal, scope, headers)
             return await refusal(scope, receive, send)
-        last_seen.note(found.session_id)
-        scope[SCOPE_KEY] = found
+        last_seen.note(signed_in.session_id)
+        scope[SCOPE_KEY] = signed_in
         return await self.app(scope, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         allowed = from_our_pages(Headers(scope=scope), origin_needed=True)
-        found = await _signed_in(scope) if allowed else None
-        if found is None:
+        signed_in = await _signed_in(scope) if allowed else None
+        if signed_in is None:
             # Closed before it is accepted: the server answers 403.
             return await send({"type": "websocket.close", "code": 1008})
-        session_id = found.session_id
+        session_id = signed_in.session_id
         last_seen.note(session_id)
 
         async def receive_and_note() -> Message:
@@ -85,7 +84,7 @@ class SignedInOnly:
 
 def _is_public(path: str) -> bool:
     if path == METRICS:
-        # They ask for a token of their own, where they are served at all.
+        # The metrics have a token of their own, where they are served at all.
         return settings().metrics_token is not None
     return path.startswith(PUBLIC_FOLDERS) or path in PUBLIC
 
@@ -100,12 +99,12 @@ def _find(token: str) -> SignedIn | None:
         return sessions.find(session, token, now=utc_now())
 
 
-def _turned_away(scope: Scope, headers: Headers) -> Response:
+def _refusal(scope: Scope, headers: Headers) -> Response:
     """People are led to the sign-in page, or to the set-up where nobody can sign in yet; programs get 401."""
     if not (scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", "")):
         return PlainTextResponse("Sign in first.", 401, headers={"Cache-Control": "no-store"})
     with runtime.sessions()() as session:
         ready = people.anybody(session)
-    wanted = scope["path"] + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
-    target = f"/auth/sign-in?next={quote(wanted, safe='/')}" if ready else "/auth/set-up"
+    address = scope["path"] + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
+    target = f"/auth/sign-in?next={quote(address, safe='/')}" if ready else "/auth/set-up"
     return RedirectResponse(target, 303, headers={"Cache-Control": "no-store"})

@@ -35,8 +35,8 @@ def plain_page(request: Request, template: str, *, status: int = 200, **facts: A
 
 
 def _own_form(request: Request, form_token: Annotated[str, Form()] = "") -> None:
-    kept = request.cookies.get(cookies.FORM_COOKIE, "")
-    if not (hmac.compare_digest(kept.encode(), form_token.encode()) and _signed_for(form_token, request)):
+    cookie = request.cookies.get(cookies.FORM_COOKIE, "")
+    if not (hmac.compare_digest(cookie.encode(), form_token.encode()) and _signed_for(form_token, request)):
         raise Forbidden("This form is too old, or cookies are blocked. Go back, reload the page and try again.")
 
 

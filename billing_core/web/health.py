@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can do its work."""
+"""Whether the process runs, and whether it can do its work."""
 
 from collections.abc import Mapping
 

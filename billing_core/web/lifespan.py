@@ -22,7 +22,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     print(_greeting(set_up_address), flush=True)  # noqa: T201  # the person at the terminal reads this
     writing = asyncio.create_task(activity.keep_writing())
     try:
-        async with engine.lifespan(event_payloads.rendered, exact_json.written):
+        async with engine.lifespan(event_payloads.rendered, exact_json.encode):
             yield
     finally:
         writing.cancel()

@@ -1,7 +1,7 @@
-"""Figures for whoever runs the product (Prometheus), where the setting ``BILLING_METRICS`` asks for them.
+"""Metrics for whoever runs the product (Prometheus), where the setting ``BILLING_METRICS`` turns them on.
 
-How much is asked and how long it takes, by route and never by address, so that no name, id or secret is in them; what
-waits; whether the jobs live.
+How many requests there are and how long they take, by route and never by address, so that no name, id or secret is in
+them; what waits in the queues; whether the jobs run.
 """
 
 import hmac
@@ -44,22 +44,22 @@ class Measured:
             return await self.app(scope, receive, send)
         begun, status = time.perf_counter(), 500
 
-        async def send_and_see(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self.app(scope, receive, send_and_see)
+            await self.app(scope, receive, send_and_note)
         finally:
             route = _route(scope)
             _REQUESTS.labels(method_of(scope), route, str(status)).inc()
             _SECONDS.labels(route).observe(time.perf_counter() - begun)
 
 
-class _OfNow(Collector):
-    """What is looked up when somebody asks."""
+class _Current(Collector):
+    """What is looked up when the metrics are read."""
 
     def collect(self) -> Iterator[Metric]:
         jobs = GaugeMetricFamily("billing_job_running", "Whether a background job lives", labels=["job"])
@@ -76,16 +76,16 @@ class _OfNow(Collector):
         yield from (messages, events)
 
 
-REGISTRY.register(_OfNow())
+REGISTRY.register(_Current())
 ProcessCollector(registry=REGISTRY)
 
 
 @router.get("/metrics")
 def metrics(authorization: Annotated[str, Header()] = "") -> Response:
-    wanted = settings().metrics_token
-    if wanted is None:
+    token = settings().metrics_token
+    if token is None:
         raise HTTPException(404)
-    if wanted and not hmac.compare_digest(authorization.encode(), f"Bearer {wanted}".encode()):
+    if token and not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 

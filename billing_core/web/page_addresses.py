@@ -1,4 +1,4 @@
-"""Pages by a name of theirs that people type or kept from before, where the dashboard would say "Page not found".
+"""Other addresses of pages, which people type or have bookmarked, where the dashboard would say "Page not found".
 
 The dashboard knows the overview as ``/`` only.
 """

@@ -1,4 +1,4 @@
-"""Where it is counted how often somebody asks: shared between processes through Redis, or in this process's memory."""
+"""Counts requests for the rate limits: shared between processes through Redis, or in this process's memory."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from redis.exceptions import RedisClusterException
 
 from billing_core.settings import settings
 
-# A Redis that does not answer is left alone for so long: whoever asks it waits for a second.
+# So long a Redis that does not answer is left alone: each attempt costs a second.
 AWAY_SECONDS: Final = 5.0
 _log = structlog.get_logger()
 _T = TypeVar("_T")
@@ -27,7 +27,7 @@ class _Shared:
 
     @cached_property
     def limiter(self) -> MovingWindowRateLimiter:
-        """Made when it is asked: a cluster is looked for then, and may be away."""
+        """Made on first use: a cluster is looked for then, and may be away."""
         patience = {"socket_timeout": 1, "socket_connect_timeout": 1}
         return MovingWindowRateLimiter(storage_from_string(settings().redis_url, wrap_exceptions=True, **patience))
 
@@ -56,7 +56,7 @@ def _shared() -> _Shared:
     return _Shared()
 
 
-def forget() -> None:
+def reset() -> None:
     """Start counting anew, as tests do."""
     _own.cache_clear()
     _shared.cache_clear()

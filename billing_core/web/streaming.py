@@ -37,14 +37,14 @@ class _FromSession(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-def streamed(ask: Callable[[Session], Download], *, inline: bool = False, status: int = 200) -> StreamingResponse:
-    """The answer that streams what ``ask`` returns. ``inline``: the browser shows it instead of saving it.
+def streamed(read: Callable[[Session], Download], *, inline: bool = False, status: int = 200) -> StreamingResponse:
+    """The answer that streams what ``read`` returns. ``inline``: the browser shows it instead of saving it.
 
     The first chunk is made before the answer begins, so that a refusal or a failure still has its own status.
     """
     with ExitStack() as resources:
         session = resources.enter_context(runtime.sessions()())
-        file = ask(session)
+        file = read(session)
         first = next(file.chunks, b"")
         header = disposition(file.file_name, inline=inline)
         return _FromSession(
@@ -56,10 +56,10 @@ def streamed(ask: Callable[[Session], Download], *, inline: bool = False, status
         )
 
 
-def told(ask: Callable[[Session], Iterator[bytes]], *, media_type: str, status: int = 200) -> Response:
-    """The answer made of the chunks that ``ask`` returns: at once where they are few, else as they are made."""
+def whole_or_streamed(read: Callable[[Session], Iterator[bytes]], *, media_type: str, status: int = 200) -> Response:
+    """The answer made of the chunks that ``read`` returns: at once where they are few, else as they are made."""
     with ExitStack() as resources:
-        chunks = ask(resources.enter_context(runtime.sessions()()))
+        chunks = read(resources.enter_context(runtime.sessions()()))
         first = list(islice(chunks, _AT_ONCE))
         if len(first) < _AT_ONCE:
             return Response(b"".join(first), status, media_type=media_type)

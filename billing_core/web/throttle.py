@@ -1,4 +1,4 @@
-"""How often somebody may try to sign in, by account and by address, and how often they may ask without signing in."""
+"""How often somebody may try to sign in, by account and by address, and how many requests visitors may send."""
 
 import hashlib
 import math

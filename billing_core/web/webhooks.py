@@ -1,4 +1,4 @@
-"""Where the payment gateway tells us what happened: checked, stored, answered. What it means is found out later."""
+"""Where the payment gateway reports what happened: verified, stored, answered. It is processed later."""
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool

@@ -99,7 +99,7 @@ def deliver(sessions, *, private_allowed=True):
         sessions,
         signing_key=KEY,
         render=event_payloads.rendered,
-        serialise=exact_json.written,
+        serialise=exact_json.encode,
         private_allowed=private_allowed,
     )
     lane = outgoing_webhook_delivery.LANE

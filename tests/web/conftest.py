@@ -45,13 +45,13 @@ def quick_hashes(monkeypatch) -> None:
 @pytest.fixture
 def product(sessions, monkeypatch, quick_hashes) -> Iterator[Starlette]:
     monkeypatch.setattr(runtime, "sessions", lambda: sessions)
-    rate_limiter.forget()
+    rate_limiter.reset()
     yield Starlette(
         routes=[*web.routes(), Mount("/", app=dashboard)],
         middleware=web.middleware(),
         exception_handlers=web.HANDLERS,
     )
-    rate_limiter.forget()
+    rate_limiter.reset()
     passwords._nobodys_hash.cache_clear()
 
 

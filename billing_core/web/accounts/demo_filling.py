@@ -15,7 +15,7 @@ _log = structlog.get_logger()
 
 
 class DemoFilling:
-    """One filling a process. ``failure`` is a text for people."""
+    """One fill per process. ``failure`` is a text for people."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -1,4 +1,4 @@
-"""Who asks: every credential ends in one Caller."""
+"""Who calls: every kind of credentials ends in one Caller."""
 
 import enum
 import hmac
@@ -30,7 +30,7 @@ from billing_core.web.origin import from_trusted_pages
 __all__ = ["Caller", "CurrentCaller", "Dialect", "Reading", "Transaction"]
 
 SCOPE_KEY = "billing.caller"
-# Where the row stands that knows a request with an Idempotency-Key.
+# The id of the row of a request with an Idempotency-Key.
 REPEATABLE_KEY = "billing.idempotent_request"
 CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -45,7 +45,7 @@ class Dialect(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks and how they showed it. ``limit_key``: whose requests are counted together."""
+    """Who calls, and by which credentials. ``limit_key``: whose requests are counted together."""
 
     actor: Actor
     by: Literal["jwt", "key", "session"]
@@ -54,7 +54,7 @@ class Caller:
 
 
 def find_caller(scope: Scope, *, now: datetime) -> Caller | None:
-    """Whom the request's credentials name; None where there are none, or where they do not work.
+    """Whom the request's credentials name; None where there are none, or they are not valid.
 
     Forbidden where a browser session comes without what shows that one of our own pages sent the request.
     """
@@ -90,7 +90,7 @@ def _bearer(credentials: str, headers: Headers, *, now: datetime) -> Caller | No
             return None
         with runtime.sessions()() as session:
             key = api_keys.find(session, secret, public_key=public_key, now=now)
-        # Test keys do not work where customers' money moves: what tries things out must not ask for any.
+        # Test keys are refused where real money moves: a program under test must not ask customers for any.
         if key is None or (key.mode is KeyMode.TEST and configured.mode(settings()) is Mode.LIVE):
             return None
         last_used.note(key.key_id)
@@ -102,28 +102,28 @@ def _bearer(credentials: str, headers: Headers, *, now: datetime) -> Caller | No
 
 def _browser(token: str, method: str, headers: Headers, *, now: datetime) -> Caller | None:
     with runtime.sessions()() as session:
-        found = browser_sessions.find(session, token, now=now)
-    if found is None:
+        signed_in = browser_sessions.find(session, token, now=now)
+    if signed_in is None:
         return None
     if method not in SAFE_METHODS:
         if not from_trusted_pages(headers):
             raise Forbidden("This came from another site's page.")
         if not hmac.compare_digest(headers.get(CSRF_HEADER, "").encode(), csrf_token(token).encode()):
             raise Forbidden(f"CSRF token missing or incorrect: send the one of /api/v1/auth/csrf as {CSRF_HEADER}.")
-    last_seen.note(found.session_id)
-    return Caller(found.actor, "session", f"user:{found.actor.user_id}", dialect_of(headers))
+    last_seen.note(signed_in.session_id)
+    return Caller(signed_in.actor, "session", f"user:{signed_in.actor.user_id}", dialect_of(headers))
 
 
 # Not a plain function: that would be run on another thread.
 async def _caller(request: Request) -> Caller:
-    found = request.scope.get(SCOPE_KEY)
-    if not isinstance(found, Caller):
+    caller = request.scope.get(SCOPE_KEY)
+    if not isinstance(caller, Caller):
         raise HTTPException(401)
-    return found
+    return caller
 
 
 def _changing(request: Request) -> Iterator[Session]:
-    """One transaction; in it stands also that this request, should it come again, has done its work."""
+    """One transaction, which also records that a request with an Idempotency-Key has done its work."""
     with runtime.sessions().begin() as session:
         yield session
         if (request_id := request.scope.get(REPEATABLE_KEY)) is not None:

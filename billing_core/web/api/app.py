@@ -1,4 +1,4 @@
-"""The published APIs as one application: their routers, their errors, and the door before them."""
+"""The published APIs as one application: their routers, their errors, and the middleware in front of them."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ from billing_core.web.api.access import CSRF_HEADER
 from billing_core.web.api.description import docs_page, openapi
 from billing_core.web.api.invoices import payment_links, routes
 from billing_core.web.api.middleware import rate_limit
-from billing_core.web.api.middleware.api_middleware import Door
+from billing_core.web.api.middleware.api_middleware import ApiMiddleware
 from billing_core.web.api.middleware.idempotency import REPLAYED, Idempotent
 from billing_core.web.api.reports import routes as reports_routes
 
@@ -30,7 +30,7 @@ ROUTERS = (
 )
 # What scripts of trusted sites may read of an answer.
 _EXPOSED = ["ETag", "Link", "Content-Disposition", "Retry-After", "X-Request-ID", REPLAYED]
-# What they may send beside what every page may.
+# What they may send besides what every page may.
 _ACCEPTED = ["Authorization", "Content-Type", CSRF_HEADER, "Idempotency-Key", "If-Match", "If-None-Match"]
 
 
@@ -56,7 +56,7 @@ def api_app() -> FastAPI:
 @cache
 def guarded() -> ASGIApp:
     """The routes behind everything that a request passes first, the outermost last."""
-    app: ASGIApp = Door(Idempotent(api_app()))
+    app: ASGIApp = ApiMiddleware(Idempotent(api_app()))
     if trusted := settings().trusted:
         app = CORSMiddleware(
             app,

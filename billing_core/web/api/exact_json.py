@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 from billing_core.money import decimal_places
 from billing_core.text import control_character
 
-# Far deeper than any documented body; beyond it somebody plays with the parser.
+# Far deeper than any documented body.
 DEEPEST = 20
 _LONGEST_NUMBER = 100
 # A number of an answer in its final form, as ``money`` and ``number`` return it.
@@ -28,37 +28,36 @@ class ExactJSON(JSONResponse):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return written(content)
+        return encode(content)
 
 
-def written(content: Any) -> bytes:
+def encode(content: Any) -> bytes:
     return orjson.dumps(content, default=_number, option=_OPTIONS)
 
 
 @lru_cache(maxsize=16_384)
-def money(minor: int, currency: str, *, shown: int = 0) -> WrittenNumber:
+def money(minor: int, currency: str) -> WrittenNumber:
     """The amount in major units as the documents print it, without needless zeros: ``6050``, ``12.5``, ``0.07``.
 
-    ``shown``: digits after the point that stand there in any case, 1 for ``1500.0``. Kept, because programs ask for
-    the same lists again and again, and writing amounts was a tenth of one.
+    Cached, because programs ask for the same lists again and again, and writing amounts took a tenth of the time.
     """
     places = decimal_places(currency)
     whole, rest = divmod(abs(minor), 10**places)
     sign = "-" if minor < 0 else ""
-    return orjson.Fragment(f"{sign}{whole}{_after_the_point(rest, places, shown)}")
+    return orjson.Fragment(f"{sign}{whole}{_after_the_point(rest, places)}")
 
 
 @cache
-def _after_the_point(rest: int, places: int, shown: int) -> str:
-    """There are a few hundred, and lists are full of them."""
-    digits = str(rest).zfill(places).rstrip("0").ljust(shown, "0")
+def _after_the_point(rest: int, places: int) -> str:
+    """Cached: there are only a few hundred."""
+    digits = str(rest).zfill(places).rstrip("0")
     return f".{digits}" if digits else ""
 
 
-def number(value: Decimal, *, shown: int = 0) -> WrittenNumber:
+def number(value: Decimal) -> WrittenNumber:
     """A quantity, price or percentage, written as ``money`` writes amounts."""
     whole, _, digits = f"{value:f}".partition(".")
-    digits = digits.rstrip("0").ljust(shown, "0")
+    digits = digits.rstrip("0")
     return orjson.Fragment(f"{whole}.{digits}" if digits else whole)
 
 
@@ -93,15 +92,15 @@ WholeNumber = Annotated[int, BeforeValidator(_only_a_whole_number)]
 
 
 class ExactRequest(Request):
-    """Reads JSON numbers as Decimal, and refuses what no database column could keep."""
+    """Reads JSON numbers as Decimal, and refuses what no database column could store."""
 
     async def json(self) -> Any:
-        if not hasattr(self, "_read"):
-            self._read = read(await self.body())
-        return self._read
+        if not hasattr(self, "_decoded"):
+            self._decoded = decode(await self.body())
+        return self._decoded
 
 
-def read(body: bytes) -> Any:
+def decode(body: bytes) -> Any:
     """The JSON document; HTTPException 400 that says what is wrong with it."""
     try:
         document = json.loads(
@@ -117,7 +116,7 @@ def read(body: bytes) -> Any:
         raise HTTPException(400, f"The body is not JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
         raise HTTPException(400, "The body is nested too deeply") from None
-    refuse_unkeepable(document)
+    refuse_unstorable(document)
     return document
 
 
@@ -148,16 +147,16 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def refuse_unkeepable(document: Any) -> None:
-    """HTTPException 400 where a text has characters in it that no column could keep, or all is nested too deeply."""
+def refuse_unstorable(document: Any) -> None:
+    """HTTPException 400 where a text has characters in it that no column could store, or it is nested too deeply."""
     waiting = [(document, 1)]
     while waiting:
         value, depth = waiting.pop()
         if depth > DEEPEST:
             raise HTTPException(400, "The body is nested too deeply")
         if isinstance(value, str):
-            if found := control_character(value):
-                raise HTTPException(400, f"The body has a character in it that cannot be kept ({found})")
+            if character := control_character(value):
+                raise HTTPException(400, f"The body has a character in it that cannot be kept ({character})")
         elif isinstance(value, dict):
             waiting.extend((part, depth + 1) for pair in value.items() for part in pair)
         elif isinstance(value, list):

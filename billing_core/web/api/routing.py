@@ -1,4 +1,4 @@
-"""Routes of the published APIs: numbers in bodies are exact, and nothing that was sent is passed over in silence."""
+"""Routes of the published APIs: numbers in bodies are exact, and nothing that was sent is silently ignored."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from billing_core.web.api.exact_json import ExactJSON, ExactRequest
 
 
 class ExactRoute(APIRoute):
-    """Refuses parameters that the route does not know, and characters that no column could keep."""
+    """Refuses parameters that the route does not know, and characters that no column could store."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -54,7 +54,7 @@ def router(*, tags: list[str], prefix: str = "") -> APIRouter:
 
 
 def methods_at(request: Request) -> list[str]:
-    """All that the address takes. The framework tells those of the first of its routes alone."""
+    """All methods that the address takes. The framework names only those of its first matching route."""
     addresses: Sequence[APIRoute] = request.app.state.addresses
     here = next((route.path for route in addresses if route.path_regex.match(request.url.path)), "")
     return sorted({method for route in addresses if route.path == here for method in route.methods or ()})

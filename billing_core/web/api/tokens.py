@@ -20,10 +20,10 @@ from billing_core.settings import settings
 from billing_core.web import cookies
 from billing_core.web.api import problems
 from billing_core.web.api.access import CurrentCaller, csrf_token
-from billing_core.web.api.exact_json import Body, ExactJSON, refuse_unkeepable
+from billing_core.web.api.exact_json import Body, ExactJSON, refuse_unstorable
 from billing_core.web.api.middleware import idempotency_store
-from billing_core.web.api.middleware.idempotency import HEADER, REPLAYED, unfit
-from billing_core.web.api.middleware.idempotency_store import Kept, Refused
+from billing_core.web.api.middleware.idempotency import HEADER, REPLAYED, key_problem
+from billing_core.web.api.middleware.idempotency_store import Refused, StoredAnswer
 from billing_core.web.api.routing import router as described_router
 from billing_core.web.throttle import SignInAttempts
 
@@ -33,7 +33,7 @@ _WRONG = "The e-mail address or the password is wrong."
 
 
 class Credentials(Body):
-    """``email`` may be called ``username`` too, as OAuth 2 clients do; those send a form, and more names with it."""
+    """``email`` may be called ``username``, as OAuth 2 clients call it; they send a form, with more fields."""
 
     model_config = ConfigDict(extra="forbid", title="TokenRequest")
 
@@ -67,7 +67,7 @@ _BODY: dict[str, Any] = {
                 "properties": {
                     name: {"type": "string", "maxLength": 1000},
                     "password": {"type": "string", "format": "password", "maxLength": 1000},
-                    **{other: {"type": "string", "description": "Not looked at"} for other in others},
+                    **{other: {"type": "string", "description": "Ignored"} for other in others},
                 },
                 "additionalProperties": False,
                 "example": {name: "ana@example.com", "password": "the password"},
@@ -84,17 +84,18 @@ _BODY: dict[str, Any] = {
 async def _credentials(request: Request) -> Credentials:
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         async with request.form(max_files=0, max_fields=20) as form:
-            refuse_unkeepable(dict(form))
+            refuse_unstorable(dict(form))
             given: Any = {name: value for name, value in form.items() if name not in _OAUTH_NAMES}
     else:
         given = await request.json()
     try:
         return Credentials.model_validate(given)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
+        mistakes = error.errors(include_url=False, include_input=False)
         # ``username`` is another name of the first field.
-        renamed = [{**one, "loc": ("body", *(_name(part) for part in one["loc"]))} for one in found]
-        raise RequestValidationError(renamed) from None
+        raise RequestValidationError(
+            [{**mistake, "loc": ("body", *(_name(part) for part in mistake["loc"]))} for mistake in mistakes]
+        ) from None
 
 
 def _name(part: int | str) -> int | str:
@@ -123,16 +124,16 @@ def create_token(request: Request, given: Annotated[Credentials, Depends(_creden
             verified = sign_in.verify(session, email=given.email, password=given.password.get_secret_value())
         if verified is None:
             return problems.answer(request.scope, problems.of_status(401, _WRONG))
-        if isinstance(begun, Kept):
+        if isinstance(begun, StoredAnswer):
             again = bearer.signed_again(begun.body.decode(), verified.password_hash)
             attempts.succeeded()
             return _answer(again, {REPLAYED: "true"}) if again else _refused(request, idempotency_store.ANOTHER)
         with runtime.sessions().begin() as session:
             token = sign_in.token(session, verified, address=address, now=utc_now())
             if begun is not None:
-                # Unsigned, because a token is a secret, and none stands in the database.
-                kept = Kept(200, {}, zlib.compress(bearer.unsigned(token).encode()))
-                idempotency_store.finish(session, begun, kept, status=kept.status)
+                # Unsigned, because a token is a secret, and none is stored in the database.
+                stored = StoredAnswer(200, {}, zlib.compress(bearer.unsigned(token).encode()))
+                idempotency_store.finish(session, begun, stored, status=stored.status)
     finally:
         if isinstance(begun, int) and token is None:
             with runtime.sessions().begin() as session:
@@ -142,7 +143,7 @@ def create_token(request: Request, given: Annotated[Credentials, Depends(_creden
 
 
 def _refused(request: Request, refused: Refused) -> Response:
-    return problems.answer(request.scope, problems.of_status(refused.status, refused.said))
+    return problems.answer(request.scope, problems.of_status(refused.status, refused.message))
 
 
 def _answer(token: str, headers: dict[str, str]) -> Response:
@@ -150,20 +151,20 @@ def _answer(token: str, headers: dict[str, str]) -> Response:
     return ExactJSON(body, headers={"Cache-Control": "no-store", **headers})
 
 
-def _begun(request: Request, given: Credentials, address: str) -> int | Kept | Refused | None:
+def _begun(request: Request, given: Credentials, address: str) -> int | StoredAnswer | Refused | None:
     """What is known of this request by its ``Idempotency-Key``; None where it has none.
 
-    Nobody is known yet: the keys of one address are one caller's. The password is left out of what is kept of the
-    request, and compared each time: nobody gets a token again who would not get one.
+    The caller is not known yet: the keys of one address are one caller's. The password is left out of what is stored
+    of the request, and verified each time: nobody gets a stored token who would not get a new one.
     """
     key = request.headers.get(HEADER)
     if key is None:
         return None
-    if said := unfit(key):
-        return Refused(400, said)
-    asked = settings().derived(f"token request {given.email}").hex()
+    if problem := key_problem(key):
+        return Refused(400, problem)
+    fingerprint = settings().derived(f"token request {given.email}").hex()
     with runtime.sessions().begin() as session:
-        return idempotency_store.begin(session, f"token {address}"[:80], key, asked, now=utc_now())
+        return idempotency_store.begin(session, f"token {address}"[:80], key, fingerprint, now=utc_now())
 
 
 @router.get(

@@ -28,5 +28,5 @@ def reconciliation(
     excel: ForExcel = False,
 ) -> StreamingResponse:
     """The lines of a gateway's books that were read before, beside ours."""
-    asked = Asked(mode, Period(start_date, end_date), agreement.value if agreement else "", currency)
-    return streamed(lambda session: exporting.as_csv(session, actor, asked, for_excel=excel))
+    books = Asked(mode, Period(start_date, end_date), agreement.value if agreement else "", currency)
+    return streamed(lambda session: exporting.as_csv(session, actor, books, for_excel=excel))

@@ -1,6 +1,6 @@
 """Where a customer pays, ``/pay/{token}``: leads on to the gateway, or is the sandbox's own page.
 
-Whoever has the link may pay. The sandbox's card is looked at and forgotten: it is neither kept nor logged.
+Whoever has the link may pay. The sandbox's card is checked and forgotten: it is neither stored nor logged.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ Text = Annotated[str, Form(max_length=64)]
 _GET_AND_HEAD: Final = ["GET", "HEAD"]
 # Without the other header, which would hide from us that a form which is sent is our own.
 _WITH_A_FORM: Final = {"X-Robots-Tag": PRIVATE["X-Robots-Tag"]}
-# So often, two seconds apart, the page looks whether the gateway has told us.
+# So often, two seconds apart, the page checks whether the gateway has reported the payment.
 _LOOKS: Final = 30
 
 # What the pages say in the customer's language.
@@ -62,7 +62,7 @@ _STEPS: Final = {
         gettext_noop("The invoice says what is still to be paid, and how."),
     ),
 }
-# What each test card does, and what is said where it does not pay.
+# What each test card does, and what the page says where it does not pay.
 _CARDS: Final = {
     Outcome.SUCCEEDS: gettext_noop("is paid"),
     Outcome.DECLINED: gettext_noop("is declined"),
@@ -98,7 +98,7 @@ def page(request: Request, token: str) -> Response:
 
 @router.api_route("/{token}/done", methods=_GET_AND_HEAD)
 def done(request: Request, token: str, looks: int = 0) -> Response:
-    """Where the gateway sends whoever has paid. Looks again by itself until we have heard of it."""
+    """Where the gateway sends whoever has paid. Reloads by itself until the gateway has reported the payment."""
     payment = _checkout(token)
     response = _status_page(request, token, payment)
     if payment.step in (Step.PAYABLE, Step.CONFIRMING) and 0 <= looks < _LOOKS:

@@ -22,10 +22,10 @@ def api(product, monkeypatch):
     """The product with room for as many requests as a test makes."""
     monkeypatch.setattr(rate_limit, "PER_SECOND", RateLimitItemPerSecond(1_000_000, namespace="test"))
     monkeypatch.setattr(rate_limit, "PER_MINUTE", RateLimitItemPerSecond(1_000_000, namespace="test-minute"))
-    rate_limiter.forget()
+    rate_limiter.reset()
     guarded.cache_clear()
     yield product
-    rate_limiter.forget()
+    rate_limiter.reset()
     guarded.cache_clear()
 
 

@@ -33,7 +33,7 @@ class Given(Body):
 
 def _work(given: Given, caller: CurrentCaller, session: Transaction) -> ExactJSON:
     audit.record(session, caller.actor, "probe", ("probe", given.count), now=NOW)
-    return ExactJSON({"amount": given.amount, "at": NOW, "paid": money(150000, "USD", shown=1)}, 201)
+    return ExactJSON({"amount": given.amount, "at": NOW, "paid": money(150000, "USD")}, 201)
 
 
 def _breaks_before(given: Given, caller: CurrentCaller, session: Transaction) -> ExactJSON:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from starlette.exceptions import HTTPException
 
-from billing_core.web.api.exact_json import DEEPEST, money, number, read, written
+from billing_core.web.api.exact_json import DEEPEST, decode, encode, money, number
 from tests.web.api import probe
 
 # What no database sees needs no second one.
@@ -61,9 +61,9 @@ REFUSED = [
 
 @ON_SQLITE
 def test_bodies_that_are_refused(client):
-    for body, said in REFUSED:
+    for body, reason in REFUSED:
         response = sent(client, body)
-        assert (response.status_code, said in response.text) == (400, True), (body[:100], response.text)
+        assert (response.status_code, reason in response.text) == (400, True), (body[:100], response.text)
 
 
 @ON_SQLITE
@@ -78,7 +78,7 @@ def test_numbers_keep_every_digit(client, sessions):
         response = sent(client, f'{{"amount": {amount}}}')
         assert response.status_code == 201
         assert json.loads(response.text, parse_float=Decimal, parse_int=Decimal)["amount"] == Decimal(amount)
-    assert response.text.endswith('"at":"2026-05-01T10:00:00Z","paid":1500.0}')
+    assert response.text.endswith('"at":"2026-05-01T10:00:00Z","paid":1500}')
 
 
 @ON_SQLITE
@@ -92,34 +92,31 @@ def test_a_megabyte_is_taken_and_not_a_byte_more(client):
 
 
 @pytest.mark.parametrize(
-    ("minor", "currency", "shown", "text"),
+    ("minor", "currency", "text"),
     [
-        (605000, "USD", 0, "6050"),
-        (150000, "USD", 1, "1500.0"),
-        (150000, "USD", 2, "1500.00"),
-        (1, "USD", 0, "0.01"),
-        (-150, "USD", 0, "-1.5"),
-        (0, "USD", 1, "0.0"),
-        (5, "JPY", 0, "5"),
-        (5, "JPY", 1, "5.0"),
-        (1234, "KWD", 0, "1.234"),
-        (9007199254740993, "USD", 0, "90071992547409.93"),
+        (605000, "USD", "6050"),
+        (1, "USD", "0.01"),
+        (-150, "USD", "-1.5"),
+        (0, "USD", "0"),
+        (5, "JPY", "5"),
+        (1234, "KWD", "1.234"),
+        (9007199254740993, "USD", "90071992547409.93"),
     ],
 )
-def test_amounts_are_written_as_the_documents_print_them(minor, currency, shown, text):
-    assert written({"amount": money(minor, currency, shown=shown)}) == f'{{"amount":{text}}}'.encode()
+def test_amounts_are_written_as_the_documents_print_them(minor, currency, text):
+    assert encode({"amount": money(minor, currency)}) == f'{{"amount":{text}}}'.encode()
 
 
 def test_decimals_and_instants():
-    assert written([number(Decimal("10.00")), Decimal("1E+3"), datetime(2024, 2, 15, 10, 0, 0, 5, UTC)]) == (
+    assert encode([number(Decimal("10.00")), Decimal("1E+3"), datetime(2024, 2, 15, 10, 0, 0, 5, UTC)]) == (
         b'[10,1000,"2024-02-15T10:00:00Z"]'
     )
     with pytest.raises(TypeError):
-        written(Decimal("NaN"))
+        encode(Decimal("NaN"))
 
 
-def test_reading_alone():
-    assert read(b'{"a": 1.10, "b": [1, "x"]}') == {"a": Decimal("1.10"), "b": [1, "x"]}
+def test_decoding_alone():
+    assert decode(b'{"a": 1.10, "b": [1, "x"]}') == {"a": Decimal("1.10"), "b": [1, "x"]}
     with pytest.raises(HTTPException):
-        read(b"1e101")
+        decode(b"1e101")
     assert probe.NOW.tzinfo is UTC

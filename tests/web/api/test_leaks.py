@@ -109,10 +109,14 @@ def worlds(api, sessions) -> tuple[World, World]:
 
 def parameters(dependant: Dependant) -> dict[str, bool]:
     """The names of all query parameters; whether each is needed."""
-    found = {one.alias: one.field_info.is_required() for one in dependant.query_params}
+    needed = {}
+    for parameter in dependant.query_params:
+        filters = getattr(parameter.field_info.annotation, "model_fields", None)
+        fields = {parameter.alias: parameter.field_info} if filters is None else filters
+        needed |= {name: field.is_required() for name, field in fields.items()}
     for inner in dependant.dependencies:
-        found |= parameters(inner)
-    return found
+        needed |= parameters(inner)
+    return needed
 
 
 def asked(route: APIRoute, own: World, other: World) -> Iterator[Asked]:

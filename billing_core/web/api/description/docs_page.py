@@ -1,4 +1,4 @@
-"""The description of the APIs as a page for people: no script, and nothing from elsewhere."""
+"""The description of the APIs as a page for people: without scripts, and with nothing from other sites."""
 
 import json
 import re
@@ -34,18 +34,18 @@ def page(request: Request) -> Response:
 def _pieces(text: str) -> list[tuple[str, str]]:
     """Text with the little Markdown that descriptions have, as (text, style)."""
     pieces, end = [], 0
-    for found in _STYLED.finditer(text):
-        pieces.append((text[end : found.start()], ""))
-        pieces.append((found[1], "code") if found[1] else (found[2], "strong"))
-        end = found.end()
+    for styled in _STYLED.finditer(text):
+        pieces.append((text[end : styled.start()], ""))
+        pieces.append((styled[1], "code") if styled[1] else (styled[2], "strong"))
+        end = styled.end()
     return [*pieces, (text[end:], "")]
 
 
 def _examples(described: dict[str, Any], response: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Title and text of each example of an answer."""
     for kind, content in response.get("content", {}).items():
-        for one in content.get("examples", {}).values():
-            yield one.get("summary", ""), _printed(one["value"])
+        for example in content.get("examples", {}).values():
+            yield example.get("summary", ""), _printed(example["value"])
         schema = _resolved(described, content.get("schema", {}))
         if "example" in content:
             yield kind, _printed(content["example"])
@@ -67,7 +67,9 @@ def _sections(described: dict[str, Any]) -> list[dict[str, Any]]:
             for tag in operation.get("tags", ()):
                 sections.setdefault(tag, []).append(entry)
     return [
-        {"name": name, "about": TAGS.get(name, ""), "operations": found} for name, found in sections.items() if found
+        {"name": name, "about": TAGS.get(name, ""), "operations": entries}
+        for name, entries in sections.items()
+        if entries
     ]
 
 
@@ -80,10 +82,10 @@ def _fields(described: dict[str, Any], operation: dict[str, Any]) -> list[dict[s
 def _members(described: dict[str, Any], schema: dict[str, Any], above: str) -> list[dict[str, Any]]:
     """The fields of a body, those of its lines included: ``line_items[].quantity``."""
     schema = _resolved(described, schema)
-    found = []
+    fields = []
     for name, member in schema.get("properties", {}).items():
         member = _resolved(described, member)
-        found.append(
+        fields.append(
             {
                 "name": above + name,
                 "type": _type(described, member),
@@ -92,8 +94,8 @@ def _members(described: dict[str, Any], schema: dict[str, Any], above: str) -> l
             }
         )
         if "items" in member:
-            found += _members(described, member["items"], f"{above}{name}[].")
-    return found
+            fields += _members(described, member["items"], f"{above}{name}[].")
+    return fields
 
 
 def _resolved(described: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -105,5 +107,5 @@ def _type(described: dict[str, Any], schema: dict[str, Any]) -> str:
     if choices := schema.get("enum"):
         return " | ".join(map(str, choices))
     if several := schema.get("anyOf"):
-        return " or ".join(dict.fromkeys(_type(described, _resolved(described, one)) for one in several))
+        return " or ".join(dict.fromkeys(_type(described, _resolved(described, choice)) for choice in several))
     return str(schema.get("format", schema.get("type", "any")))

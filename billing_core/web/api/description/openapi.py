@@ -44,14 +44,14 @@ _SECURITY_SCHEMES = {
     "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": "A signed-in browser"},
     "csrf": {"type": "apiKey", "in": "header", "name": CSRF_HEADER, "description": "From GET /api/v1/auth/csrf"},
 }
-_MEANING = {
-    400: "What was sent cannot be used; the text says why",
-    401: "Credentials are missing, or do not work",
+_MEANINGS = {
+    400: "The request cannot be used; the text says why",
+    401: "Credentials are missing or not valid",
     403: "The caller's role does not allow this",
     404: "There is no such thing, or the caller may not see it",
     409: "A request with this Idempotency-Key is still being carried out",
     413: "The body is larger than 1 MiB",
-    422: "The Idempotency-Key came with another request before",
+    422: "The Idempotency-Key was used with another request before",
     429: "Too many requests",
     500: "A fault on our side; the log knows it by the reference",
     503: "The database is busy with a large change",
@@ -66,15 +66,15 @@ _PROBLEM_OF: dict[Family, Any] = {
     Family.OTHER: {"$ref": "#/components/schemas/Problem"},
 }
 _LIMIT_HEADERS = {
-    name: {"schema": {"type": "integer"}, "description": said}
-    for name, said in zip(
+    name: {"schema": {"type": "integer"}, "description": text}
+    for name, text in zip(
         rate_limit.HEADERS,
         ("Requests a minute", "How many are left", "The second of the epoch at which more is free"),
         strict=True,
     )
 }
-# What control_character refuses is in no text that we take; JSON itself has no surrogates.
-_KEPT = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
+# Texts without what control_character refuses; JSON itself has no surrogates.
+_STORABLE = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -85,7 +85,7 @@ _IDEMPOTENCY_KEY = {
 
 
 def install(app: FastAPI) -> None:
-    """Have the application describe itself with everything that holds for all of its operations."""
+    """Complete the application's description with what holds for all of its operations."""
     described = app.openapi
 
     def complete() -> dict[str, Any]:
@@ -101,7 +101,7 @@ def description(request: Request) -> Response:
 
 def _complete(described: dict[str, Any]) -> dict[str, Any]:
     described["info"]["description"] = ABOUT
-    described["tags"] = [{"name": name, "description": said} for name, said in TAGS.items()]
+    described["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     described["security"] = [{"bearer": []}, {"session": [], "csrf": []}]
     components = described.setdefault("components", {})
     components["securitySchemes"] = _SECURITY_SCHEMES
@@ -109,10 +109,10 @@ def _complete(described: dict[str, Any]) -> dict[str, Any]:
     schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    for taken in schemas.values():
-        # What is read strictly is what we take.
-        if taken.get("additionalProperties") is False:
-            _tell_of_texts(taken)
+    for schema in schemas.values():
+        # Only the bodies of requests refuse other fields.
+        if schema.get("additionalProperties") is False:
+            _restrict_texts(schema)
     for name, body in _PROBLEMS.items():
         schema = TypeAdapter(body).json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {name: schema}
@@ -125,8 +125,8 @@ def _complete(described: dict[str, Any]) -> dict[str, Any]:
 def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     parameters = operation.get("parameters", [])
-    for taken in (*parameters, *operation.get("requestBody", {}).get("content", {}).values()):
-        _tell_of_texts(taken["schema"])
+    for accepted in (*parameters, *operation.get("requestBody", {}).get("content", {}).values()):
+        _restrict_texts(accepted["schema"])
     is_open = operation.get("security") == []
     repeatable = method == "post"
     if repeatable:
@@ -140,7 +140,7 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
     statuses += [413] if "requestBody" in operation else []
     statuses += [409, 422] if repeatable else []
     for status in statuses:
-        response = responses.setdefault(str(status), {"description": _MEANING[status]})
+        response = responses.setdefault(str(status), {"description": _MEANINGS[status]})
         response.setdefault("content", {"application/json": {"schema": _PROBLEM_OF[family_of(path)]}})
     for status, response in responses.items():
         if links := LINKS.get((operation["operationId"], status)):
@@ -151,10 +151,10 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _tell_of_texts(schema: dict[str, Any]) -> None:
-    """Which characters the schema's texts may hold, where nothing else says what they look like."""
-    told = schema.keys() & {"enum", "const", "pattern"} or schema.get("format", "password") != "password"
-    if schema.get("type") == "string" and not told:
-        schema["pattern"] = _KEPT
+def _restrict_texts(schema: dict[str, Any]) -> None:
+    """Describe which characters the schema's texts may hold, where nothing else describes their form."""
+    described = schema.keys() & {"enum", "const", "pattern"} or schema.get("format", "password") != "password"
+    if schema.get("type") == "string" and not described:
+        schema["pattern"] = _STORABLE
     for part in (*schema.get("properties", {}).values(), *schema.get("anyOf", ())):
-        _tell_of_texts(part)
+        _restrict_texts(part)

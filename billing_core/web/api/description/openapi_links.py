@@ -8,8 +8,8 @@ _FIRST_LISTED = "$response.body#/invoices/0/invoice_id"
 _ETAG = "$response.header.ETag"
 
 
-def _link(operation: str, said: str, **parameters: str) -> dict[str, Any]:
-    return {"operationId": operation, "description": said, "parameters": parameters}
+def _link(operation: str, text: str, **parameters: str) -> dict[str, Any]:
+    return {"operationId": operation, "description": text, "parameters": parameters}
 
 
 def _report(plain: str, envelope: str) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class NewInvoice(Body):
 
     business_id: str = Field(description="From `GET /api/businesses`", examples=["biz_abc123"])
     customer_email: EmailAddress = Field(
-        description="Finds the customer; an unknown address makes a new one", examples=["client@example.com"]
+        description="Finds the customer; a new one is added for an unknown address", examples=["client@example.com"]
     )
     customer_name: Name | None = Field(None, description="Stands on the invoice", examples=["John Smith"])
     invoice_number: str | None = Field(

@@ -21,7 +21,7 @@ from billing_core.invoices.lists import keyset
 from billing_core.invoices.rows import InvoiceView
 from billing_core.payments import status_changes
 from billing_core.web.api.access import CurrentCaller, Reading, Transaction
-from billing_core.web.api.exact_json import ExactJSON, written
+from billing_core.web.api.exact_json import ExactJSON, encode
 from billing_core.web.api.invoices import responses
 from billing_core.web.api.invoices.requests import InvoiceChanges, NewInvoice, with_documented_fields
 from billing_core.web.api.paging import next_page
@@ -140,7 +140,7 @@ def one(session: Session, actor: Actor, invoice_id: str) -> InvoiceView:
 
 def _answer(session: Session, actor: Actor, invoice_id: str, *, now: datetime, status: int = 200) -> Response:
     """The invoice as it is now, with its entity tag."""
-    body, tag = _written(session, one(session, actor, invoice_id), now)
+    body, tag = _encoded(session, one(session, actor, invoice_id), now)
     return Response(body, status, headers={"ETag": tag}, media_type=_JSON)
 
 
@@ -151,15 +151,15 @@ def published(session: Session, invoice: InvoiceView, *, now: datetime) -> respo
     return responses.invoice(invoice, queries.lines(session, invoice.id), business.public_id, today)
 
 
-def _written(session: Session, invoice: InvoiceView, now: datetime) -> tuple[bytes, str]:
-    body = written(published(session, invoice, now=now))
+def _encoded(session: Session, invoice: InvoiceView, now: datetime) -> tuple[bytes, str]:
+    body = encode(published(session, invoice, now=now))
     # The version alone would not do: an invoice becomes overdue, and a link ends, without a new version.
     return body, f'"{invoice.version}-{hashlib.sha256(body).hexdigest()[:16]}"'
 
 
 def _require_match(session: Session, actor: Actor, invoice_id: str, if_match: str, *, now: datetime) -> None:
     """412 where the invoice has changed since the caller read it. Its row is locked, so that nobody changes it now."""
-    _, tag = _written(session, one(session, actor, invoice_id), now)
+    _, tag = _encoded(session, one(session, actor, invoice_id), now)
     if not _names(if_match, tag):
         raise HTTPException(412, "The invoice has changed since you read it. Read it again.")
 

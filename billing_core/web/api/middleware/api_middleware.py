@@ -1,4 +1,4 @@
-"""What every request to the APIs passes first: how large it is, who asks, and how often."""
+"""What every request to the APIs passes first: the caller, the rate limit, the size of the body."""
 
 import time
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ from billing_core.web.failures import route_of
 from billing_core.web.metrics import method_of
 
 LARGEST_BODY = 1024 * 1024
-# What is there for those who have not shown yet who they are.
+# What is served without credentials.
 OPEN = frozenset({"/api/v1/auth/token", "/api/openapi.json", "/api/docs"})
 _log = structlog.get_logger()
 
 
-class Door:
-    """ASGI middleware around the APIs. Leaves the Caller in the scope; nobody else gets past, but to what is OPEN."""
+class ApiMiddleware:
+    """ASGI middleware around the APIs. Leaves the Caller in the scope; without one only OPEN addresses are served."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -42,18 +42,18 @@ class Door:
             await send(message)
 
         try:
-            caller, problem, headers = await run_in_threadpool(_judge, scope)
-            await self._let_in(scope, receive, send_with_headers, caller, problem)
+            caller, problem, headers = await run_in_threadpool(_admit, scope)
+            await self._forward(scope, receive, send_with_headers, caller, problem)
         except OperationalError:
-            # Outside the routes, which answer for themselves: while finding the caller, or the kept answer.
+            # Outside the routes, which answer for themselves: while looking for the caller or a stored answer.
             if status:
                 raise
             await problems.busy(scope)(scope, receive, send_with_headers)
         finally:
             if scope["method"] not in SAFE_METHODS or status >= 400:
-                _write_down(scope, status, time.perf_counter() - began)
+                _log_request(scope, status, time.perf_counter() - began)
 
-    async def _let_in(
+    async def _forward(
         self, scope: Scope, receive: Receive, send: Send, caller: Caller | None, problem: Problem | None
     ) -> None:
         if problem is not None:
@@ -64,11 +64,11 @@ class Door:
         if body is None:
             too_large = problems.of_status(413, f"The body is larger than {LARGEST_BODY // 1024} KiB")
             return await problems.answer(scope, too_large)(scope, receive, send)
-        return await self.app(scope, once_more(body, receive), send)
+        return await self.app(scope, replayed(body, receive), send)
 
 
-def _write_down(scope: Scope, status: int, seconds: float) -> None:
-    """What programs changed, or were refused. By route and number: no address, name or text that somebody sent."""
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    """Log what programs changed, or were refused: by route and id, without any address, name or text that was sent."""
     caller = scope.get(SCOPE_KEY)
     _log.info(
         "api request",
@@ -80,8 +80,8 @@ def _write_down(scope: Scope, status: int, seconds: float) -> None:
     )
 
 
-def _judge(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, str]]:
-    """Who asks, why they are refused if they are, and the headers that the answer bears in any case."""
+def _admit(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, str]]:
+    """Who calls, why they are refused if they are, and the headers that the answer has in any case."""
     problem: Problem | None = None
     caller: Caller | None = None
     is_open = scope["path"] in OPEN
@@ -91,8 +91,7 @@ def _judge(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, st
         problem = problems.of_error(error)
     count = rate_limit.count(caller.limit_key if caller else f"address:{_address(scope)}")
     if count.wait:
-        said = f"Request was throttled. Expected available in {count.wait} seconds."
-        problem = problems.of_status(429, said)
+        problem = problems.of_status(429, f"Request was throttled. Expected available in {count.wait} seconds.")
     elif caller is None and problem is None and not is_open:
         problem = problems.of_status(401)
     return caller, problem, count.headers
@@ -117,8 +116,8 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
     return b"".join(parts)
 
 
-def once_more(body: bytes, receive: Receive) -> Receive:
-    """A body that was read already, once; then whatever comes, such as that nobody waits any more."""
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """Receives a body that has been read already, once; then what really comes, such as a disconnect."""
     waiting = [body]
 
     async def again() -> Message:

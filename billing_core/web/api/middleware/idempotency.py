@@ -17,19 +17,19 @@ from billing_core.dates import utc_now
 from billing_core.web.api import problems
 from billing_core.web.api.access import REPEATABLE_KEY, SCOPE_KEY, Caller
 from billing_core.web.api.middleware import idempotency_store
-from billing_core.web.api.middleware.api_middleware import once_more
-from billing_core.web.api.middleware.idempotency_store import Kept, Refused
+from billing_core.web.api.middleware.api_middleware import replayed
+from billing_core.web.api.middleware.idempotency_store import Refused, StoredAnswer
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
-# Compressed. A report that is larger is made once as well, but is told of, not repeated.
+# Compressed. A larger report is made only once as well, but its repetition is answered with a refusal.
 _LARGEST_ANSWER = 4 * 1024 * 1024
 _LONGEST_KEY = 255
 _T = TypeVar("_T")
 
 
 class Idempotent:
-    """ASGI middleware behind the door: it needs the Caller, and the body in one piece."""
+    """ASGI middleware inside of ApiMiddleware, from which it has the Caller, and the body in one piece."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -39,32 +39,34 @@ class Idempotent:
         caller = scope.get(SCOPE_KEY)
         if key is None or scope["method"] != "POST" or not isinstance(caller, Caller):
             return await self.app(scope, receive, send)
-        if said := unfit(key):
-            return await problems.answer(scope, problems.of_status(400, said))(scope, receive, send)
+        if problem := key_problem(key):
+            return await problems.answer(scope, problems.of_status(400, problem))(scope, receive, send)
         body: bytes = (await receive()).get("body", b"")
         fingerprint = _fingerprint(scope, caller, body)
-        begun = await _written(
+        begun = await _in_transaction(
             lambda session: idempotency_store.begin(session, caller.limit_key, key, fingerprint, now=utc_now())
         )
         match begun:
-            case Kept():
+            case StoredAnswer():
                 headers = {**begun.headers, REPLAYED: "true"}
                 return await Response(begun.body, begun.status, headers)(scope, receive, send)
             case Refused():
-                return await problems.answer(scope, problems.of_status(begun.status, begun.said))(scope, receive, send)
+                return await problems.answer(scope, problems.of_status(begun.status, begun.message))(
+                    scope, receive, send
+                )
         scope[REPEATABLE_KEY] = begun
-        return await _Answering(begun).run(self.app, scope, once_more(body, receive), send)
+        return await _Recorder(begun).run(self.app, scope, replayed(body, receive), send)
 
 
-def unfit(key: str) -> str:
-    """Why this is no key; empty where it is one."""
+def key_problem(key: str) -> str:
+    """Why this is not a valid key; empty where it is."""
     if 0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable():
         return ""
     return f"{HEADER} has 1 to {_LONGEST_KEY} letters, digits and signs"
 
 
-class _Answering:
-    """Keeps an answer before its last piece leaves: whoever has seen it whole gets the same again."""
+class _Recorder:
+    """Stores an answer before its last piece leaves: a client that got all of it gets the same again."""
 
     def __init__(self, request_id: int) -> None:
         self.request_id = request_id
@@ -75,7 +77,7 @@ class _Answering:
         self._body: bytearray | None = bytearray()
 
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        async def keep_and_send(message: Message) -> None:
+        async def record_and_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self.status = message["status"]
                 self.headers = {
@@ -88,12 +90,12 @@ class _Answering:
             await send(message)
 
         try:
-            await app(scope, receive, keep_and_send)
+            await app(scope, receive, record_and_send)
         finally:
             if not self.done:
-                # Nobody waits any more, or it failed before it answered.
+                # The client has gone, or the request failed before its answer was complete.
                 with anyio.CancelScope(shield=True):
-                    await _written(lambda session: idempotency_store.forget(session, self.request_id))
+                    await _in_transaction(lambda session: idempotency_store.forget(session, self.request_id))
 
     def _add(self, piece: bytes) -> None:
         if self._body is not None:
@@ -102,25 +104,27 @@ class _Answering:
                 self._body = None
 
     async def _finish(self) -> None:
-        """What failed on our side has changed nothing and may be tried again, as may what came too often."""
+        """A failure on our side has changed nothing and may be tried again, as may a request that came too often."""
         self.done = True
         if self.status >= 500 or self.status == 429:
-            await _written(lambda session: idempotency_store.forget(session, self.request_id))
+            await _in_transaction(lambda session: idempotency_store.forget(session, self.request_id))
             return
-        kept = None
+        answer = None
         if self._body is not None:
-            kept = Kept(self.status, self.headers, bytes(self._body + self._compressing.flush()))
-        await _written(lambda session: idempotency_store.finish(session, self.request_id, kept, status=self.status))
+            answer = StoredAnswer(self.status, self.headers, bytes(self._body + self._compressing.flush()))
+        await _in_transaction(
+            lambda session: idempotency_store.finish(session, self.request_id, answer, status=self.status)
+        )
 
 
-async def _written(change: Callable[[Session], _T]) -> _T:
-    def in_transaction() -> _T:
+async def _in_transaction(change: Callable[[Session], _T]) -> _T:
+    def change_and_commit() -> _T:
         with runtime.sessions().begin() as session:
             return change(session)
 
-    return await run_in_threadpool(in_transaction)
+    return await run_in_threadpool(change_and_commit)
 
 
 def _fingerprint(scope: Scope, caller: Caller, body: bytes) -> str:
-    asked = (scope["path"].encode("utf-8", "surrogatepass"), scope["query_string"], caller.dialect.encode(), body)
-    return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in asked)).hexdigest()
+    parts = (scope["path"].encode("utf-8", "surrogatepass"), scope["query_string"], caller.dialect.encode(), body)
+    return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()

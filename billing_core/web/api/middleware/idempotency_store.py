@@ -1,4 +1,4 @@
-"""What is kept of requests with an ``Idempotency-Key``: short transactions around the one that does the work."""
+"""What is stored of requests with an ``Idempotency-Key``: short transactions around the one that does the work."""
 
 import zlib
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from billing_core.database.upserts import inserts
 from billing_core.identity.idempotent import IdempotentRequest
 
-KEPT = timedelta(hours=24)
-# Nothing takes longer than this: whoever began it has died.
+RETENTION = timedelta(hours=24)
+# No request takes longer: after this time its process has died.
 ABANDONED = timedelta(minutes=15)
 # An answer is complete within this time of its change.
 ANSWERED_WITHIN = timedelta(seconds=30)
@@ -25,8 +25,8 @@ _BEGIN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """An answer as it was given."""
+class StoredAnswer:
+    """An answer as it was sent."""
 
     status: int
     headers: Mapping[str, str]
@@ -36,15 +36,15 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class Refused:
     status: int
-    said: str
+    message: str
 
 
 ANOTHER: Final = Refused(422, "This Idempotency-Key belongs to another request. Use a new one for each.")
 
 
-def begin(session: Session, caller: str, key: str, fingerprint: str, *, now: datetime) -> int | Kept | Refused:
-    """The id under which this request is now known, or the answer that it got, or why it gets none."""
-    session.execute(delete(IdempotentRequest).where(IdempotentRequest.started_at <= now - KEPT))
+def begin(session: Session, caller: str, key: str, fingerprint: str, *, now: datetime) -> int | StoredAnswer | Refused:
+    """The id under which this request is known now, its stored answer, or why it gets neither."""
+    session.execute(delete(IdempotentRequest).where(IdempotentRequest.started_at <= now - RETENTION))
     values = {"caller": caller, "key": key, "fingerprint": fingerprint, "started_at": now}
     begun: int | None = session.scalar(_BEGIN[session.get_bind().dialect.name], values)
     if begun is not None:
@@ -60,7 +60,7 @@ def begin(session: Session, caller: str, key: str, fingerprint: str, *, now: dat
     if row.fingerprint != fingerprint:
         return ANOTHER
     if row.status is not None:
-        return _kept(row)
+        return _stored_answer(row)
     if row.changed_at is not None and row.changed_at <= now - ANSWERED_WITHIN:
         return Refused(409, "This request has been carried out, but its answer was lost. Look up what it has made.")
     if row.changed_at is not None or row.started_at > now - ABANDONED:
@@ -69,8 +69,8 @@ def begin(session: Session, caller: str, key: str, fingerprint: str, *, now: dat
     return row.id
 
 
-def finish(session: Session, request_id: int, answer: Kept | None, *, status: int) -> None:
-    """Keep the answer; None: it was too large to keep."""
+def finish(session: Session, request_id: int, answer: StoredAnswer | None, *, status: int) -> None:
+    """Store the answer; None where it was too large."""
     session.execute(
         update(IdempotentRequest)
         .where(IdempotentRequest.id == request_id)
@@ -91,7 +91,7 @@ def forget(session: Session, request_id: int) -> bool:
     return gone.rowcount > 0
 
 
-def _kept(row: IdempotentRequest) -> Kept | Refused:
+def _stored_answer(row: IdempotentRequest) -> StoredAnswer | Refused:
     if row.status is None or row.body is None:
         return Refused(409, "This request has been carried out, but its answer was too large to keep.")
-    return Kept(row.status, row.headers or {}, zlib.decompress(row.body))
+    return StoredAnswer(row.status, row.headers or {}, zlib.decompress(row.body))

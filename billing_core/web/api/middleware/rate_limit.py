@@ -1,4 +1,4 @@
-"""How often a program may ask: 100 times a minute and 10 times a second, each key and each person for itself."""
+"""How many requests a program may send: 100 a minute and 10 a second, for each key and each person."""
 
 import math
 import time
@@ -25,8 +25,8 @@ class Count:
 
     @property
     def headers(self) -> dict[str, str]:
-        told = dict(zip(HEADERS, map(str, (self.limit, self.remaining, self.reset)), strict=True))
-        return told | ({"Retry-After": str(self.wait)} if self.wait else {})
+        headers = dict(zip(HEADERS, map(str, (self.limit, self.remaining, self.reset)), strict=True))
+        return headers | ({"Retry-After": str(self.wait)} if self.wait else {})
 
 
 def count(limit_key: str) -> Count:

@@ -43,7 +43,7 @@ def _day(value: Any) -> date:
     raise ValueError("must be a day such as 2023-01-31")
 
 
-def _moment(value: Any) -> date | datetime:
+def _day_or_instant(value: Any) -> date | datetime:
     if not (isinstance(value, str) and _INSTANT.fullmatch(value)):
         return _day(value)
     try:
@@ -69,10 +69,10 @@ _A_DAY = {"type": "string", "format": "date"}
 _AN_INSTANT = {"type": "string", "format": "date-time"}
 _AN_ID = {"type": "integer", "minimum": 1, "maximum": _LARGEST_ID}
 Day = Annotated[date, BeforeValidator(_day)]
-# What may be absent from an address; None itself cannot be said there, and the description does not offer it.
+# What may be absent from an address; null cannot be written there, and the description does not offer it.
 MaybeDay = Annotated[date | None, BeforeValidator(_day), WithJsonSchema(_A_DAY)]
 MaybeMoment = Annotated[
-    date | AwareDatetime | None, BeforeValidator(_moment), WithJsonSchema({"anyOf": [_A_DAY, _AN_INSTANT]})
+    date | AwareDatetime | None, BeforeValidator(_day_or_instant), WithJsonSchema({"anyOf": [_A_DAY, _AN_INSTANT]})
 ]
 MaybeCustomer = Annotated[int | None, BeforeValidator(_customer_id), WithJsonSchema(_AN_ID)]
 OnlyCustomer = Annotated[MaybeCustomer, Query(description="One customer, by its integer id", examples=[123])]
@@ -89,7 +89,7 @@ Limit = Annotated[
 ]
 
 
-def wanted_reports(
+def report_filter(
     customer_id: OnlyCustomer = None,
     start_date: Annotated[MaybeDay, Query(description="Periods that begin on this day or later")] = None,
     end_date: Annotated[MaybeDay, Query(description="Periods that end on this day or earlier")] = None,

@@ -30,7 +30,7 @@ from billing_core.web.api.reports.requests import (
     OnlyCustomer,
     StartingAfterCustomer,
     StartingAfterReport,
-    wanted_reports,
+    report_filter,
 )
 from billing_core.web.api.routing import router as described_router
 
@@ -40,8 +40,8 @@ _JSON = "application/json"
 ReportId = Annotated[str, Path(alias="id", description="The report's integer id, or its UUID", examples=["1"])]
 
 
-class _Words(Protocol):
-    """What differs from dialect to dialect."""
+class _Dialect(Protocol):
+    """What differs between the dialects."""
 
     def listed(self, reports: Sequence[Report]) -> Any: ...
     def detail(self, session: Session, report: Report) -> Iterator[bytes]: ...
@@ -50,7 +50,7 @@ class _Words(Protocol):
     def file_name(self, report: Report, ending: str) -> str: ...
 
 
-_WORDS: dict[Dialect, _Words] = {Dialect.PLAIN: plain, Dialect.ENVELOPE: envelope}
+_DIALECTS: dict[Dialect, _Dialect] = {Dialect.PLAIN: plain, Dialect.ENVELOPE: envelope}
 
 
 @router.get("", include_in_schema=False)
@@ -65,16 +65,16 @@ def list_reports(
     request: Request,
     caller: CurrentCaller,
     session: Reading,
-    wanted: Annotated[ReportFilter, Depends(wanted_reports)],
+    filters: Annotated[ReportFilter, Depends(report_filter)],
     limit: Limit = MOST_AT_ONCE,
     starting_after: StartingAfterReport = "",
 ) -> Response:
-    """The reports that count, the newest first unless asked otherwise."""
-    words = _WORDS[caller.dialect]
-    found = queries.page(session, caller.actor, wanted, limit=limit + 1, starting_after=starting_after)
-    shown = found[:limit]
-    more = next_page(request, words.name(shown[-1])) if len(found) > limit else None
-    return ExactJSON(words.listed(shown), headers=more)
+    """The current reports, the newest first by default."""
+    dialect = _DIALECTS[caller.dialect]
+    reports = queries.page(session, caller.actor, filters, limit=limit + 1, starting_after=starting_after)
+    shown = reports[:limit]
+    more = next_page(request, dialect.name(shown[-1])) if len(reports) > limit else None
+    return ExactJSON(dialect.listed(shown), headers=more)
 
 
 @router.get("/customer-summary", include_in_schema=False)
@@ -100,7 +100,7 @@ def summarize_customers(
     if len(customers) > limit:
         rows = [row for row in rows if row.customer_id != customers[-1]]
         more = next_page(request, customers[-2])
-    return ExactJSON(_WORDS[caller.dialect].summary(rows), headers=more)
+    return ExactJSON(_DIALECTS[caller.dialect].summary(rows), headers=more)
 
 
 @router.post("/generate", status_code=201, include_in_schema=False)
@@ -112,22 +112,22 @@ def summarize_customers(
     responses=responses.GENERATED,
     summary="Generate a billing report",
 )
-def generate_report(caller: CurrentCaller, session: Transaction, wanted: Generate) -> Response:
+def generate_report(caller: CurrentCaller, session: Transaction, given: Generate) -> Response:
     """Bill a customer for a period. Where nothing changed since the last time, that report is the answer again."""
     generated = service.generate(
         session,
         caller.actor,
-        customer_id=wanted.customer_id,
-        period=Period(wanted.start_date, wanted.end_date),
-        output_format=wanted.output_format,
+        customer_id=given.customer_id,
+        period=Period(given.start_date, given.end_date),
+        output_format=given.output_format,
         now=utc_now(),
     )
     if caller.dialect is Dialect.ENVELOPE:
         report = queries.one(session, caller.actor, generated.report_id)
         return ExactJSON(envelope.generated(report), 201)
-    if wanted.output_format in ("json", "dict"):
+    if given.output_format in ("json", "dict"):
         return _AfterCommit(lambda: _detail(caller, str(generated.report_id), status=201))
-    ending = wanted.output_format
+    ending = given.output_format
     return _AfterCommit(lambda: _download(caller, str(generated.report_id), ending, status=201))
 
 
@@ -163,22 +163,22 @@ def download_report(
 
 
 def _detail(caller: Caller, report_id: str, *, status: int = 200) -> Response:
-    words = _WORDS[caller.dialect]
-    return streaming.told(
-        lambda session: words.detail(session, queries.one(session, caller.actor, report_id)),
+    dialect = _DIALECTS[caller.dialect]
+    return streaming.whole_or_streamed(
+        lambda session: dialect.detail(session, queries.one(session, caller.actor, report_id)),
         media_type=_JSON,
         status=status,
     )
 
 
 def _download(caller: Caller, report_id: str, ending: str, *, status: int = 200) -> Response:
-    words = _WORDS[caller.dialect]
+    dialect = _DIALECTS[caller.dialect]
 
-    def ask(session: Session) -> Download:
+    def read(session: Session) -> Download:
         file = files.download(session, caller.actor, report_id, ending)
-        return replace(file, file_name=words.file_name(queries.one(session, caller.actor, report_id), ending))
+        return replace(file, file_name=dialect.file_name(queries.one(session, caller.actor, report_id), ending))
 
-    return streaming.streamed(ask, status=status)
+    return streaming.streamed(read, status=status)
 
 
 class _AfterCommit(Response):

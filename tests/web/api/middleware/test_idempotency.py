@@ -88,7 +88,7 @@ def test_many_at_once_are_one(client, sessions):
 
 def test_after_a_day_the_key_is_free(client, sessions):
     _sent(client)
-    _changed(sessions, started_at=utc_now() - idempotency_store.KEPT)
+    _changed(sessions, started_at=utc_now() - idempotency_store.RETENTION)
     assert "idempotent-replayed" not in _sent(client).headers
     assert probe.done(sessions) == 2
 

@@ -22,14 +22,14 @@ def clock(product, monkeypatch):
     """The limits of the documents, and time that passes when the test says so: ``clock(3)`` seconds later."""
     now = [time.time()]
     monkeypatch.setattr("time.time", lambda: now[0])
-    rate_limiter.forget()
+    rate_limiter.reset()
     guarded.cache_clear()
 
     def pass_by(seconds: float) -> None:
         now[0] += seconds
 
     yield pass_by
-    rate_limiter.forget()
+    rate_limiter.reset()
 
 
 @pytest.fixture
@@ -150,16 +150,16 @@ def test_processes_that_share_a_redis_count_together(clock, redis_server, redis_
     waits = []
     for _ in range(10):
         # What another process would know: nothing but what is in the Redis.
-        rate_limiter.forget()
+        rate_limiter.reset()
         waits += [
             throttle.SignInAttempts("ana@example.com", "192.0.2.1").wait_seconds(),
             rate_limit.count("key:1").wait,
         ]
     assert waits == [0] * 20
-    rate_limiter.forget()
+    rate_limiter.reset()
     assert throttle.SignInAttempts("ana@example.com", "192.0.2.2").wait_seconds() > 800
     throttle.SignInAttempts("ana@example.com", "192.0.2.2").succeeded()
-    rate_limiter.forget()
+    rate_limiter.reset()
     assert throttle.SignInAttempts("ana@example.com", "192.0.2.2").wait_seconds() == 0
     assert rate_limit.count("key:2").remaining == 99
     assert rate_limit.count("key:1").remaining <= 90
