@@ -4,7 +4,7 @@ import streamlit as st
 
 from billing_core.identity import Permission
 from billing_core.reports import figures
-from pages.overview_sections import attention, billed, elsewhere, first_steps, money, owed
+from pages.overview_sections import attention, billed, first_steps, money, newest_report, owed
 from pages.ui import formats
 from pages.ui.context import require
 from pages.ui.figures import cards
@@ -44,7 +44,7 @@ starting = first_steps.needed(read)
 if starting:
     first_steps.draw(read, actor)
 elif not known[figures.REPORTS, scope]:
-    elsewhere.draw(read, scope, period_key="period")
+    newest_report.draw(read, scope, period_key="period")
 
 money.draw(money_cards, known, scopes)
 st.caption(

@@ -6,11 +6,12 @@ import streamlit as st
 
 from billing_core.customers import queries, service
 from billing_core.customers.models import Customer
-from billing_core.dates import LATEST_DAY, utc_now
+from billing_core.dates import utc_now
 from billing_core.identity import Actor, Permission
 from pages.ui import formats, messages
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt, transaction
+from pages.ui.inputs import reminder_hold
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -46,16 +47,7 @@ def hold(customer_id: int) -> None:
     read = Reader(actor)
     customer = read(queries.one, customer_id)
     st.markdown(f"{md(customer.name)} gets no reminder of any invoice up to and including that day.")
-    until = st.date_input(
-        "Until",
-        read.today + _USUAL,
-        min_value=read.today,
-        max_value=LATEST_DAY,
-        key=f"hold_until_{customer_id}",
-        required=True,
-        width=180,
-    )
-    reason = st.text_input("Reason", key=f"hold_reason_{customer_id}", max_chars=200, required=True)
+    until, reason = reminder_hold.fields(customer_id, read.today + _USUAL, today=read.today)
     if st.button("Hold", type="primary", icon=":material/notifications_paused:", key="do_hold"):
         with attempt(f"No reminders until {formats.day(until)}") as session:
             service.hold(session, actor, customer_id, until=until, reason=reason, today=read.today, now=utc_now())

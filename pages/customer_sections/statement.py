@@ -30,7 +30,7 @@ def draw(read: Reader, actor: Actor, customer: Customer) -> None:
     _balances(account)
     _rows(account)
     _aged(account)
-    _ways_out(actor, request)
+    _documents(actor, request)
 
 
 def _request(read: Reader, customer: Customer) -> StatementRequest | None:
@@ -112,7 +112,7 @@ def _aged(account: Statement) -> None:
     )
 
 
-def _ways_out(actor: Actor, request: StatementRequest) -> None:
+def _documents(actor: Actor, request: StatementRequest) -> None:
     period, name = request.period, f"statements/{request.customer_id}"
     facts = {"start_date": period.start, "end_date": period.end, "currency": request.currency}
     with st.container(horizontal=True):

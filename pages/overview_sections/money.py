@@ -17,7 +17,7 @@ from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.figures import cards
 from pages.ui.figures.cards import Card, Known
-from pages.ui.figures.drilldown import csv_address
+from pages.ui.figures.drilldown import csv_address, explain, say_whether
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -105,15 +105,11 @@ def panel(code: str, days: int, scopes: MoneyScopes, period: Period) -> None:
     end, flow = replace(scopes.end, currency=code), replace(scopes.flow, currency=code)
     owed = read.plain(sums.proven, DSO.dividend, end).get(code, 0)
     invoiced = read.plain(sums.proven, DSO.divisor, flow).get(code, 0)
-    st.metric(DSO.title, formats.counted(days, "day"))
-    st.markdown(f"{md(DSO.definition)}  \n**Formula:** {md(DSO.formula)}")
+    explain(DSO.title, formats.counted(days, "day"), DSO.definition, DSO.formula)
     calculation = (
         f"{formats.money(owed, code)} ÷ {formats.money(invoiced, code)} × {formats.counted(period.days, 'day')}"
     )
-    if DSO.days({code: owed}, {code: invoiced}, period) == {code: days}:
-        st.success(f"{calculation} = the figure ✓", icon=":material/check_circle:")
-    else:
-        st.error(f"{calculation} is not the figure. Reload the page.", icon=":material/error:")
+    say_whether(calculation, DSO.days({code: owed}, {code: invoiced}, period) == {code: days})
     total = read.plain(sums.row_count, DSO.dividend, end)
     skipped = tables.pager(total, key="rows_dso", noun="row", size=25)
     tables.show(

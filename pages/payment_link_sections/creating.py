@@ -106,7 +106,7 @@ def confirm(actor: Actor, read: Reader, invoice: InvoiceView, *, opens: bool = F
     except BillingError as error:
         context.refused(error)
         return
-    _says(charge, invoice)
+    _charge(charge, invoice)
     if invoice.state is InvoiceState.DRAFT:
         st.warning(
             "The draft becomes an invoice with a number, posted to the ledger. **This cannot be undone.** No mail goes "
@@ -125,7 +125,7 @@ def _named(row: PayableRow) -> str:
     return f"{row.number or 'Draft'} · {row.customer_name} · {formats.money(row.due_minor, row.currency)}"
 
 
-def _says(charge: Charge, invoice: InvoiceView) -> None:
+def _charge(charge: Charge, invoice: InvoiceView) -> None:
     named = f"Invoice {invoice.number}" if invoice.number else "This draft"
     st.markdown(
         f"{md(named)}: {md(charge.customer_name)} will be asked to pay exactly "

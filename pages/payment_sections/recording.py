@@ -21,7 +21,7 @@ from pages.ui.text import md
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class Payer:
     """Who paid whom, and in what."""
 
     customer: Customer
@@ -33,13 +33,13 @@ def draw(read: Reader, actor: Actor, named: str) -> None:
     """``named``: a customer's id, or any word where one is still to be chosen."""
     opened.back("All payments", "record")
     st.title("Record payment", anchor=False)
-    whose = _whose(read, named)
-    if whose is None:
+    payer = _payer(read, named)
+    if payer is None:
         return
-    facts = _facts(read, whose)
+    facts = _facts(read, payer)
     allocations = None
     if facts is not None:
-        allocations = allocating.draw(read, whose.customer.id, whose.business_id, whose.currency, facts.amount_minor)
+        allocations = allocating.draw(read, payer.customer.id, payer.business_id, payer.currency, facts.amount_minor)
     else:
         st.caption("Type the amount that came in: the invoices that it can pay are shown then.")
     ready = facts is not None and allocations is not None
@@ -49,10 +49,10 @@ def draw(read: Reader, actor: Actor, named: str) -> None:
             payment_id = received.record(
                 session,
                 actor,
-                customer_id=whose.customer.id,
+                customer_id=payer.customer.id,
                 received=facts,
                 allocations=allocations,
-                business_id=whose.business_id,
+                business_id=payer.business_id,
                 today=read.today,
                 now=utc_now(),
             ).id
@@ -62,7 +62,7 @@ def draw(read: Reader, actor: Actor, named: str) -> None:
         st.rerun()
 
 
-def _whose(read: Reader, named: str) -> Whose | None:
+def _payer(read: Reader, named: str) -> Payer | None:
     names = customer_names.offered(read, key="record_customer")
     known = opened.parsed(named)
     if known is not None and known not in names and (name := read(customers.name_of, known)):
@@ -96,12 +96,12 @@ def _whose(read: Reader, named: str) -> Whose | None:
                 format_func=lambda one: businesses.get(one, str(one)),
                 key=f"record_business_{chosen}",
             )
-    return Whose(customer, business_id, currency)
+    return Payer(customer, business_id, currency)
 
 
-def _facts(read: Reader, whose: Whose) -> Received | None:
+def _facts(read: Reader, payer: Payer) -> Received | None:
     """What came in; None while something about it is missing or wrong, which is said at the field."""
-    key, currency = f"{whose.customer.id}_{whose.currency}", whose.currency
+    key, currency = f"{payer.customer.id}_{payer.currency}", payer.currency
     with st.grid(3, min_column_width=210, gap="small") as grid:
         with grid.cell():
             amount = _amount("Amount received", currency, key=f"record_amount_{key}", least=1)

@@ -46,7 +46,7 @@ def record_payment(invoice_id: int) -> None:
         fee = amount_field("Fee kept by the bank", 0, due.currency, key=f"payment_fee_{invoice_id}")
         note = st.text_input("Note", key=f"payment_note_{invoice_id}", max_chars=LONGEST["note"])
     if amount is not None:
-        _foretell(amount, due)
+        _explain_effect(amount, due)
     ready = amount is not None and fee is not None and received_on is not None
     if st.button("Record payment", type="primary", icon=":material/check:", key="record_payment", disabled=not ready):
         facts = Received(due.currency, amount or 0, method, received_on, reference, note, fee or 0)
@@ -54,7 +54,7 @@ def record_payment(invoice_id: int) -> None:
             received.record_for(session, actor, invoice_id, received=facts, today=read.today, now=utc_now())
 
 
-def _foretell(amount: int, due: Money) -> None:
+def _explain_effect(amount: int, due: Money) -> None:
     """What becomes of this amount, before it is recorded."""
     if amount > due.minor:
         surplus = formats.money(amount - due.minor, due.currency)

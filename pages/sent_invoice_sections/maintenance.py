@@ -13,6 +13,7 @@ from billing_core.invoices.service import Details
 from billing_core.mailing import letters
 from pages.invoice_document_sections.changes import attempt
 from pages.ui.context import actor as signed_in
+from pages.ui.inputs import reminder_hold
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
@@ -67,31 +68,16 @@ def hold(invoice: InvoiceView) -> None:
     read = Reader(actor)
     st.markdown(f"The customer gets no reminder of {md(invoice.number)} up to and including that day.")
     held_until = invoice.held_until
-    until = st.date_input(
-        "Until",
-        # A hold that is over says nothing about the next one.
-        held_until if held_until is not None and held_until >= read.today else read.today + _HOLD,
-        min_value=read.today,
-        max_value=LATEST_DAY,
-        required=True,
-        key=f"hold_until_{invoice.id}",
-        width=180,
-    )
-    reason = st.text_input(
-        "Reason",
-        invoice.hold_reason,
-        key=f"hold_reason_{invoice.id}",
-        max_chars=200,
-        required=True,
-        placeholder="Such as: they dispute a line",
-    )
+    # A hold that is over says nothing about the next one.
+    usual = held_until if held_until is not None and held_until >= read.today else read.today + _HOLD
+    until, reason = reminder_hold.fields(invoice.id, usual, today=read.today, reason=invoice.hold_reason)
     if st.button("Hold reminders", type="primary", key="do_hold"):
         with attempt("Reminders are held") as session:
             after_sending.hold(
                 session,
                 actor,
                 invoice.id,
-                until=until or read.today,
+                until=until,
                 reason=reason,
                 now=utc_now(),
                 today=read.today,

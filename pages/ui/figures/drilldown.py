@@ -54,8 +54,7 @@ def panel(figure: Figure, scope: Scope, amount: int, currency: str | None) -> No
     """The figure's definition, formula and rows, their sum, and whether it is the figure."""
     actor = signed_in()
     read = Reader(actor)
-    st.metric(md(figure.title), value_text(amount, currency))
-    st.markdown(f"{md(figure.definition)}  \n**Formula:** {md(figure.formula)}")
+    explain(figure.title, value_text(amount, currency), figure.definition, figure.formula)
     st.caption(md(_limits(read, scope)))
     proven = read.plain(figures.proven, figure, scope).get(currency, 0)
     if proven == amount:
@@ -76,20 +75,29 @@ def ratio_panel(ratio: Ratio, scope: Scope, value: Money) -> None:
     """The two figures that a ratio divides, and the rows of the upper one."""
     actor = signed_in()
     read = Reader(actor)
-    st.metric(ratio.title, formats.money(value.minor, value.currency))
-    st.markdown(f"{md(ratio.definition)}  \n**Formula:** {md(ratio.formula)}")
+    explain(ratio.title, formats.money(value.minor, value.currency), ratio.definition, ratio.formula)
     st.caption(md(_limits(read, scope)))
     dividend = read.plain(figures.proven, ratio.dividend, scope).get(value.currency, 0)
     divisor = read.plain(figures.proven, ratio.divisor, scope).get(None, 0)
     quotient = ratio.quotient(Money(dividend, value.currency), divisor) if divisor else None
-    calculation = f"{formats.money(dividend, value.currency)} ÷ {formats.count(divisor)}"
-    if quotient == value:
-        st.success(f"{calculation} = the figure ✓", icon=":material/check_circle:")
-    else:
-        st.error(f"{calculation} is not the figure. Reload the page.", icon=":material/error:")
+    say_whether(f"{formats.money(dividend, value.currency)} ÷ {formats.count(divisor)}", quotient == value)
     _rows(read, ratio.dividend, scope, value.currency)
     if actor.may(Permission.EXPORT):
         st.link_button("Download rows as CSV", csv_address(ratio.dividend, scope), icon=":material/download:")
+
+
+def explain(title: str, value: str, definition: str, formula: str) -> None:
+    """A figure, what it means, and how it is computed."""
+    st.metric(md(title), value)
+    st.markdown(f"{md(definition)}  \n**Formula:** {md(formula)}")
+
+
+def say_whether(calculation: str, agrees: bool) -> None:
+    """Whether the calculation comes to the figure that was shown."""
+    if agrees:
+        st.success(f"{calculation} = the figure ✓", icon=":material/check_circle:")
+    else:
+        st.error(f"{calculation} is not the figure. Reload the page.", icon=":material/error:")
 
 
 def _rows(read: Reader, figure: Figure, scope: Scope, currency: str | None) -> None:
