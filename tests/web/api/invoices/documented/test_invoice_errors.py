@@ -7,7 +7,7 @@ from billing_core.online_payments import configured
 from billing_core.online_payments.gateway import Declined
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from tests.web.api import curl
-from tests.web.api.invoice_document.document import CREATE, CREATE_LINK, DELETE, GET, GET_LINK, LIST, PATCH, create
+from tests.web.api.invoices.documented.document import CREATE, CREATE_LINK, DELETE, GET, GET_LINK, LIST, PATCH, create
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The plain dialect beyond the document's examples: each row of its tables, pages, permissions."""
 
 import json
-import shutil
 from datetime import date
 from urllib.parse import urlsplit
 
@@ -14,23 +13,11 @@ from billing_core.reports.exports import json as exports_json
 from billing_core.reports.models import BillingReport
 from billing_core.settings import settings
 from billing_core.web.api.reports.requests import SORTABLE
-from tests.web.api.reporting import ACME, WIDGETS, a_report, an_order, two_customers_on_file
+from tests.web.api.reporting import ACME, WIDGETS, a_report, an_order
 
 REPORTS = "/api/v2/reports/"
 GENERATE = {"customer_id": ACME, "start_date": "2023-01-01", "end_date": "2023-01-31"}
 ACME_JANUARY, WIDGETS_JANUARY, ACME_FEBRUARY = 1, 2, 3
-
-
-@pytest.fixture(scope="module")
-def two_customers_made(sqlite_template, tmp_path_factory):
-    return two_customers_on_file(sqlite_template, tmp_path_factory.mktemp("reports"))
-
-
-@pytest.fixture
-def database_url(two_customers_made, tmp_path):
-    """What differs between databases is tested below the routes, and by ``test_report_refusals``."""
-    shutil.copyfile(two_customers_made, tmp_path / "billing.sqlite3")
-    return f"sqlite:///{tmp_path / 'billing.sqlite3'}"
 
 
 def ids(client, **asked) -> list[int]:

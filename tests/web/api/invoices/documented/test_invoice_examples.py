@@ -23,7 +23,7 @@ from billing_core.online_payments.webhooks import handlers
 from billing_core.outbox.models import OutboxMessage
 from billing_core.settings import settings
 from tests.web.api import curl
-from tests.web.api.invoice_document.document import (
+from tests.web.api.invoices.documented.document import (
     CREATE,
     CREATE_LINK,
     DELETE,

@@ -1,6 +1,5 @@
 """The envelope dialect beyond the document's examples: parameters, pages, the browser's session, refusals."""
 
-import shutil
 from datetime import date
 
 import pytest
@@ -9,22 +8,10 @@ from sqlalchemy import update
 from billing_core.dates import Period
 from billing_core.reports.exports import json as exports_json
 from billing_core.reports.models import BillingReport
-from tests.web.api.reporting import ACME, WIDGETS, a_report, an_order, two_customers_on_file
+from tests.web.api.reporting import ACME, WIDGETS, a_report, an_order
 
 REPORTS = "/api/v2/reports/"
 GENERATE = {"customer_id": ACME, "start_date": "2023-01-01", "end_date": "2023-01-31"}
-
-
-@pytest.fixture(scope="module")
-def two_customers_made(sqlite_template, tmp_path_factory):
-    return two_customers_on_file(sqlite_template, tmp_path_factory.mktemp("reports"))
-
-
-@pytest.fixture
-def database_url(two_customers_made, tmp_path):
-    """What differs between databases is tested below the routes, and by ``test_report_refusals``."""
-    shutil.copyfile(two_customers_made, tmp_path / "billing.sqlite3")
-    return f"sqlite:///{tmp_path / 'billing.sqlite3'}"
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.web.api import curl
-from tests.web.api.invoice_document.document import CREATE
+from tests.web.api.invoices.documented.document import CREATE
 
 
 @pytest.fixture

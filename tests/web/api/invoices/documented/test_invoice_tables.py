@@ -11,7 +11,7 @@ from billing_core.invoices import after_sending, queries
 from billing_core.payments import refunds
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.refunds import MoneyBack
-from tests.web.api.invoice_document.document import body, create, send
+from tests.web.api.invoices.documented.document import body, create, send
 
 
 @pytest.mark.parametrize(
