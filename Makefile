@@ -27,8 +27,8 @@ demo: $(VENV)/run.stamp ## Fill the database with the demo company
 test: $(VENV)/test.stamp ## Run every test
 	@$(BIN)/python -m pytest -n 2 --dist load
 
-check: $(VENV)/dev.stamp lint ## Run the linters, and the tests that need neither PostgreSQL nor a browser
-	@$(BIN)/python -m pytest -n 2 --dist load -m "not postgresql and not browser"
+check: $(VENV)/dev.stamp lint ## Run the linters, and the tests that are quick and need neither PostgreSQL nor a browser
+	@$(BIN)/python -m pytest -n 2 --dist load -m "not postgresql and not browser and not slow"
 
 # Dependencies twice: what runs in production must not lean on what only tests declare, and tests declare theirs too.
 lint: $(VENV)/dev.stamp ## Run the linters, the type checker and the checker of dependencies

@@ -26,6 +26,8 @@ from billing_core.settings import settings
 from tests.database.raw_rows import raw_rows
 from tests.invoices.company import an_invoice
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 21, 9, 0, 0, 123_456, tzinfo=UTC)
 PASSWORD = "not-to-be-shown"
 

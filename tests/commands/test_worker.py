@@ -26,6 +26,8 @@ from tests.online_payments.linked import linked, paying
 from tests.online_payments.stripe.events import store
 from tests.outbox.post_office import MailServer, PostOffice
 
+pytestmark = pytest.mark.slow
+
 MAILS = 6
 # What a trial left behind is no sign of another key.
 FITTING = [(None, "sandbox", False), ("sk_test_0", "sandbox", False), ("sk_live_0", "test", False)]

@@ -44,6 +44,8 @@ from billing_core.rating.models import CostType, QuestionKind, Rate, Service, Ti
 from billing_core.reports.models import BillingMonth, BillingReport, ReportCharge, ReportQuestion
 from billing_core.reports.verification import verify
 
+pytestmark = pytest.mark.slow
+
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ORDERS = 3_000

@@ -22,6 +22,8 @@ from billing_core.people import service as people
 from billing_core.reports.models import BillingReport
 from billing_core.reports.verification import verify
 
+pytestmark = pytest.mark.slow
+
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 SMALL = {"today": TODAY, "now": NOW, "orders": 200, "months": 3}

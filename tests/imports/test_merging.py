@@ -18,6 +18,8 @@ from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
 from billing_core.reports.models import BillingMonth
 from tests.imports.files import counts, incoming, row_count
 
+pytestmark = pytest.mark.slow
+
 ORDER = "order_number,customer_ref,order_date"
 
 

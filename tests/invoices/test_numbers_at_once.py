@@ -4,11 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from billing_core.invoices import numbering
 from billing_core.invoices.models import Invoice
 from tests.invoices.company import a_customer
+
+pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parent.parent.parent
 EACH = 30

@@ -21,6 +21,8 @@ from billing_core.ledger.models import Account, EntryKind, LedgerPosting
 from billing_core.ledger.service import Entry, Side
 from tests.invoices.company import NOW, TODAY, a_customer, content
 
+pytestmark = pytest.mark.slow
+
 lines = st.lists(
     st.builds(
         DraftLine,

@@ -21,6 +21,8 @@ from billing_core.reports.runs import planning, steps
 from billing_core.reports.runs import progress as runs_progress
 from tests.reports.company import LATER, MARCH, NOW, a_customer, an_order, billed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def company(sessions, monkeypatch) -> list[int]:

@@ -17,6 +17,8 @@ from tests.at_once import at_once
 from tests.invoices.company import GRACE, NOW, TODAY, a_customer, an_invoice
 from tests.outbox.post_office import MailServer, PostOffice
 
+pytestmark = pytest.mark.slow
+
 DUE = datetime(2026, 4, 1, tzinfo=UTC)
 
 

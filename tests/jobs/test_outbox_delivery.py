@@ -23,6 +23,8 @@ from billing_core.settings import settings
 from tests.invoices.company import GRACE, TODAY, a_customer, a_draft
 from tests.outbox.post_office import MailServer, PostOffice, free_port
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def office() -> PostOffice:

@@ -17,6 +17,8 @@ from billing_core.payments.models import Payment
 from tests.online_payments.linked import linked, paying
 from tests.payments.books import accounts
 
+pytestmark = pytest.mark.slow
+
 HANDLED, WAITING = WebhookState.HANDLED, WebhookState.WAITING
 
 

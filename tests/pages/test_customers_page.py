@@ -10,6 +10,8 @@ from tests.pages.filled import HOSTILE, fill
 from tests.pages.roles import EVERY_ROLE
 from tests.reports.company import a_customer
 
+pytestmark = pytest.mark.slow
+
 TABS = ["Overview", "Reports", "Invoices", "Payments", "Statement", "Orders", "Activity"]
 
 

@@ -14,6 +14,8 @@ from tests.pages.filled import HOSTILE, fill
 from tests.pages.roles import EVERY_ROLE
 from tests.reports.company import an_order, billed
 
+pytestmark = pytest.mark.slow
+
 
 def values(page) -> list[tuple[str, str]]:
     return [(card.label, card.value.replace(formats.NO_BREAK_SPACE, " ")) for card in page.metric]

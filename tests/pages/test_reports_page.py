@@ -11,6 +11,8 @@ from tests.pages.filled import HOSTILE, fill
 from tests.pages.roles import EVERY_ROLE
 from tests.reports.company import LATER, MARCH, a_customer, an_order, billed
 
+pytestmark = pytest.mark.slow
+
 
 def tables_of(page) -> list:
     return [table.value for table in page.dataframe]

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -17,6 +18,8 @@ from billing_core.payments import credit, received, refunds, write_offs
 from billing_core.payments.models import Allocation, Payment, PaymentMethod
 from billing_core.payments.refunds import MoneyBack
 from tests.payments.books import NOW, TODAY, a_customer, a_draft, accounts, an_open_invoice, bank_transfer, receivable
+
+pytestmark = pytest.mark.slow
 
 AMOUNTS = st.integers(1, 30_000)
 PLACES = st.integers(0, 50)

@@ -23,6 +23,8 @@ from billing_core.receivables import verification
 from tests.at_once import at_once
 from tests.payments.books import NOW, TODAY, a_customer, a_draft, an_open_invoice, bank_transfer, record
 
+pytestmark = pytest.mark.slow
+
 Work = Callable[[Session], object]
 
 

@@ -3,10 +3,13 @@
 import itertools
 from decimal import Decimal
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from billing_core.rating import statements
 from tests.rating import cards, naive
+
+pytestmark = pytest.mark.slow
 
 every_card = settings(
     max_examples=80,

@@ -18,6 +18,8 @@ from billing_core.receivables import figures as money
 from billing_core.receivables.statement import StatementRequest
 from tests.receivables.history import FIRST, History, play, steps
 
+pytestmark = pytest.mark.slow
+
 # How many of the entries have their seal.
 SEALED = st.integers(0, 12)
 DAYS = st.dates(FIRST - timedelta(days=15), FIRST + timedelta(days=250))

@@ -14,6 +14,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[2]
 READY = re.compile(r"set-up\?token=\S+")
 

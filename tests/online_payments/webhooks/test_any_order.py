@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
@@ -22,6 +23,8 @@ from billing_core.receivables import verification
 from tests.online_payments.linked import linked, paying, tell
 from tests.online_payments.stripe.events import NOON, Object, Paying
 from tests.payments.books import TODAY, pay
+
+pytestmark = pytest.mark.slow
 
 
 def by_card(payment: Paying) -> list[Object]:

@@ -15,6 +15,8 @@ from tests.invoices.company import GRACE, LATER, a_customer, a_draft, a_line, ki
 from tests.pages.invoicing import choose, content_of, field, ids, press, shown, stored, write
 from tests.pages.roles import OTHER_ROLES
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "Zoë :red[$5 *Corp*] 🧾 [x](javascript:alert(1))"
 WORK = {"description": "Work", "quantity": "2,5", "unit_price": "1.234,50", "tax_rate": "19"}
 

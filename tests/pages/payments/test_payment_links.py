@@ -17,6 +17,8 @@ from billing_core.settings import settings
 from tests.invoices.company import a_customer, a_draft, an_invoice
 from tests.pages.invoicing import shown
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "Acme :red[$5 *Corp*]"
 
 

@@ -17,6 +17,8 @@ from billing_core.reports.models import BillingReport
 from billing_core.web.accounts import demo_filling, set_up
 from tests.web.forms import PASSWORD, submit
 
+pytestmark = pytest.mark.slow
+
 ANSWERS = {
     "name": "Ana Lima",
     "email": "ana@example.com",

@@ -18,6 +18,8 @@ from billing_core.web.api.app import api_app
 from tests.invoices.company import a_customer, an_invoice
 from tests.web.api.reporting import two_customers
 
+pytestmark = pytest.mark.slow
+
 DESCRIBED = api_app().openapi()
 OPERATIONS = {
     one["operationId"]: (method.upper(), path, one)

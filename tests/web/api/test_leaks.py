@@ -25,6 +25,8 @@ from billing_core.web.api.app import ROUTERS as API
 from billing_core.web.app import ROUTERS as OWN
 from tests.web.api.two_worlds import FIGURES, NOBODY, World, a_world
 
+pytestmark = pytest.mark.slow
+
 # What is there for everybody, or for whoever has been given a secret address: it shows nothing by the asker.
 OPEN = ("/healthz", "/readyz", "/metrics", "/auth/", "/i/", "/pay/", "/webhooks/", "/api/openapi.json", "/api/docs")
 OPEN += ("/api/v1/auth/",)

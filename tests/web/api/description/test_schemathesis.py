@@ -21,6 +21,8 @@ from billing_core.identity import SESSION_COOKIE
 from tests.invoices.company import a_customer, an_invoice
 from tests.web.api.reporting import two_customers
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES, SEED = 5, 5
 # Refused though the description allows them: a precondition that fails, a key of another request, too often. And what
 # DELETE does to an invoice, the document calls cancelling: it stays, and can be read.

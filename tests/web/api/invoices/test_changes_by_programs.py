@@ -11,6 +11,8 @@ from billing_core.invoices import after_sending, queries
 from billing_core.payments.models import Payment, PaymentMethod
 from tests.invoices.company import a_customer, a_draft
 
+pytestmark = pytest.mark.slow
+
 # Where the database makes no difference.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
