@@ -169,7 +169,7 @@ def sessions(database_url) -> Iterator[Sessions]:
 @pytest.fixture
 def session(sessions) -> Iterator[Session]:
     """One session in one transaction that is rolled back at the end."""
-    with sessions() as opened, opened.begin():
+    with Session(sessions.engine, expire_on_commit=False) as opened, opened.begin():
         yield opened
         opened.rollback()
 

@@ -1,6 +1,6 @@
 """One engine per process, and the two ways to open a session: to read, or to change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,40 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 BUSY_TIMEOUT_MS = 30_000
+# How a transaction begins that only reads; the others begin as SQLite calls it.
+READING = "READING"
+
+
+class ReadOnly(RuntimeError):
+    """Something was changed in a session that only reads, where it would have been lost without a word."""
+
+
+class ReadSession(Session):
+    """Refuses changes of objects; what is written past them (Core, text) the database refuses."""
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        self._refuse_changes()
+        super().flush(objects)
+
+    def __exit__(self, type_: Any, value: Any, traceback: Any) -> None:
+        try:
+            if type_ is None:
+                self._refuse_changes()
+        finally:
+            super().__exit__(type_, value, traceback)
+
+    def _refuse_changes(self) -> None:
+        for verb, changed in (("add", self.new), ("change", self.dirty), ("delete", self.deleted)):
+            for entity in changed:
+                raise ReadOnly(
+                    f"A session that only reads cannot {verb} a {type(entity).__name__}: use sessions.begin()"
+                )
 
 
 class Sessions:
     """``with sessions() as session`` reads; ``with sessions.begin() as session`` changes and commits.
+
+    A session that reads refuses changes: the database does so too, without another round trip.
 
     On SQLite a change takes the write lock at once: a transaction that read first and wrote later
     would be refused as soon as anybody else had written in between.
@@ -21,10 +51,11 @@ class Sessions:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._reading = engine.execution_options(begin=READING, postgresql_readonly=True)
         self._writing = engine.execution_options(begin="IMMEDIATE")
 
     def __call__(self) -> Session:
-        return Session(self.engine, expire_on_commit=False)
+        return ReadSession(self._reading, expire_on_commit=False)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -67,6 +98,11 @@ def _sqlite(url: str, **options: Any) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         mode = connection.get_execution_options().get("begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        only_reads = mode == READING
+        # A connection goes from one session to the next, and keeps this until it is told otherwise.
+        if connection.info.get(READING, False) is not only_reads:
+            connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if only_reads else 'OFF'}")
+            connection.info[READING] = only_reads
+        connection.exec_driver_sql(f"BEGIN {'DEFERRED' if only_reads else mode}")
 
     return engine

@@ -5,10 +5,15 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, event, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
 
 from billing_core.audit.models import AuditEntry
+from billing_core.businesses.models import Business
+from billing_core.database import ReadOnly, Sessions, connect
 from billing_core.database.types import Scaled, UtcDateTime
+from billing_core.invoices.models import NumberSeries, SeriesKind
 
 
 def an_entry(label="", at=datetime(2026, 1, 1, tzinfo=UTC)):
@@ -44,6 +49,76 @@ def test_a_failed_change_leaves_nothing(sessions):
         fails()
     with sessions() as session:
         assert session.scalar(select(func.count(AuditEntry.id))) == 0
+
+
+def _add(session):
+    session.add(an_entry())
+
+
+def _change(session):
+    session.scalars(select(Business)).one().name = "Changed"
+
+
+def _delete(session):
+    session.delete(session.scalars(select(Business)).one())
+
+
+@pytest.mark.parametrize("change", [_add, _change, _delete])
+@pytest.mark.parametrize(
+    "then",
+    [lambda _: None, lambda session: session.flush(), lambda session: session.commit()],
+    ids=["leave", "flush", "commit"],
+)
+def test_a_session_that_reads_refuses_changed_objects(sessions, change, then):
+    def read_only():
+        with sessions() as session:
+            change(session)
+            then(session)
+
+    with pytest.raises(ReadOnly, match="A session that only reads cannot"):
+        read_only()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        insert(NumberSeries).values(business_id=1, kind=SeriesKind.INVOICE, series="S", last=1),
+        update(Business).values(name="Changed"),
+        delete(NumberSeries),
+        text("UPDATE businesses SET name = 'Changed'"),
+    ],
+    ids=["insert", "update", "delete", "text"],
+)
+def test_the_database_refuses_statements_that_change_in_a_session_that_reads(sessions, statement):
+    with sessions() as session:
+        session.scalar(select(Business.name))
+        with pytest.raises(DBAPIError, match=r"read-?only"):
+            session.execute(statement)
+
+
+def test_a_connection_that_was_read_by_can_be_changed_by_and_read_by_again(database_url):
+    engine = connect(database_url, poolclass=StaticPool) if "sqlite" in database_url else connect(database_url)
+    sessions = Sessions(engine)
+    for name in ("One", "Other"):
+        with sessions() as session:
+            session.scalar(select(Business.name))
+        with sessions.begin() as session:
+            session.execute(update(Business).values(name=name))
+        with sessions() as session:
+            assert session.scalar(select(Business.name)) == name
+            with pytest.raises(DBAPIError, match=r"read-?only"):
+                session.execute(update(Business).values(name="Lost"))
+    engine.dispose()
+
+
+def test_reading_asks_the_database_nothing_more_than_what_is_read(sessions):
+    with sessions() as session:
+        session.scalar(select(Business.name))
+    asked = []
+    event.listen(sessions.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    with sessions() as session:
+        session.scalar(select(Business.name))
+    assert [statement.split()[0] for statement in asked if not statement.startswith("BEGIN")] == ["SELECT"]
 
 
 def test_writers_at_the_same_moment_wait_for_each_other(sessions):
