@@ -61,7 +61,7 @@ def test_numbers_follow_each_other_in_the_format_and_start_anew_each_year(sessio
 
 
 def test_a_failed_save_gives_its_number_back(sessions):
-    with sessions() as session:
+    with sessions.begin() as session:
         assert _draw(session)[0].number == "INV-2026-001"
         session.rollback()
     with sessions.begin() as session:

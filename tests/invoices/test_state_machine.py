@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity import SYSTEM
@@ -57,7 +58,7 @@ class Invoices(RuleBasedStateMachine):
     def begin(self):
         self.today, self.now = TODAY, NOW
         self.was: dict[int, InvoiceState] = {}
-        self.session = self.sessions()
+        self.session = Session(self.sessions.engine, expire_on_commit=False)
         self.outer = self.session.begin()
         self.customer = a_customer(self.session)
 

@@ -153,9 +153,9 @@ def test_what_was_rolled_back_is_not_told_and_nobody_listening_costs_nothing(ses
         a_draft(session)
     assert told(sessions) == []
     subscribe(sessions)
-    with sessions() as session, session.begin() as transaction:
+    with sessions.begin() as session:
         a_draft(session, "OTHER")
-        transaction.rollback()
+        session.rollback()
     assert told(sessions) == []
 
 
@@ -254,8 +254,8 @@ def test_what_failed_needs_a_hand_until_it_is_laid_aside_or_its_address_removed(
             # They have a log of their own: a thousand of them would bury the mails.
             assert outbox_queries.count(session, SYSTEM, MessageFilter()) == 0
             assert outbox_queries.counts(session, SYSTEM) == {}
-            assert figures.count(session, FAILED_MAILS, Scope()) == 0
-            return figures.count(session, FAILED_WEBHOOKS, Scope())
+            assert figures.count(session, SYSTEM, FAILED_MAILS, Scope()) == 0
+            return figures.count(session, SYSTEM, FAILED_WEBHOOKS, Scope())
 
     assert needing_a_hand() == 2
     with sessions() as session:

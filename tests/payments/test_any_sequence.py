@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from billing_core.errors import BillingError
 from billing_core.identity import SYSTEM
@@ -31,7 +32,7 @@ def books(sessions):
     class Books(RuleBasedStateMachine):
         @initialize()
         def open_the_books(self):
-            self.session = sessions()
+            self.session = Session(sessions.engine, expire_on_commit=False)
             self.session.begin()
             self.customer = a_customer(self.session)
             self.now = NOW
