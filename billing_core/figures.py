@@ -5,10 +5,13 @@ through ``rows``, the download streams ``rows``: they cannot disagree. Where sum
 page, ``kept`` names totals that are maintained with the rows, and ``verify`` proves that the two agree.
 
 A page asks for all its figures at once (``values``): one statement, whichever packages declare them.
+
+Each figure names the permission that its rows need, and whoever opens it here must have it. Somebody bound to one
+customer sees that customer alone, whatever the scope says.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -32,6 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.dates import Period
+from billing_core.identity import Actor, Permission
 from billing_core.money import Money
 
 COLUMNS = ("id", "label", "date", "currency", "amount")
@@ -60,6 +64,7 @@ class Figure:
     """``rows`` selects exactly ``COLUMNS``: a unique id, a text for people, a day, a currency or NULL, and an
     integer: minor units where there is a currency, a count where there is none.
 
+    ``permission`` is what somebody needs to see it, its rows included.
     ``kept`` selects (currency, amount) from totals that are kept with the rows.
     ``opens`` is the page that shows one row, with ``{id}`` in it, such as ``/reports?report={id}``.
     """
@@ -68,6 +73,7 @@ class Figure:
     title: str
     definition: str
     formula: str
+    permission: Permission
     rows: Callable[[Scope], Select[Any]]
     kept: Callable[[Scope], Select[Any]] | None = None
     opens: str = ""
@@ -80,7 +86,7 @@ Asked = tuple[Figure, Scope]
 class Ratio:
     """One figure divided by another; it opens into the rows of both.
 
-    ``shares`` is the divisor once a currency, where one divisor is not the same for the dividends of all currencies.
+    ``shares`` is the divisor per currency, where the dividends of all currencies do not share one.
     """
 
     key: str
@@ -97,7 +103,7 @@ class Ratio:
         return self.dividend, self.shares or self.divisor
 
     def quotients(self, dividends: Mapping[str | None, int], divisors: Mapping[str | None, int]) -> dict[str, int]:
-        """From the values of ``parts``: minor units once a currency; nothing where there is no divisor."""
+        """From the values of ``parts``: minor units per currency; nothing where there is no divisor."""
         return {
             code: self.quotient(Money(dividends[code], code), count).minor
             for code in sorted(code for code in dividends if code is not None)
@@ -142,54 +148,65 @@ def day_of(instant: Any) -> ColumnElement[date]:
     return type_coerce(func.date(instant), Date)
 
 
-def value(session: Session, figure: Figure, scope: Scope) -> dict[str | None, int]:
+def visible(actor: Actor, figure: Figure, scope: Scope) -> Scope:
+    """The scope in which this actor sees the figure; Forbidden where they may not see it at all."""
+    actor.require(figure.permission)
+    return scope if actor.customer_id is None else replace(scope, customer_id=actor.customer_id)
+
+
+def value(session: Session, actor: Actor, figure: Figure, scope: Scope) -> dict[str | None, int]:
     """Minor units per currency, or ``{None: count}``. Currencies are never added to each other."""
-    return {currency: int(amount) for currency, amount in session.execute(_total(figure, scope)) if amount is not None}
+    statement = _total(figure, visible(actor, figure, scope))
+    return {currency: int(amount) for currency, amount in session.execute(statement) if amount is not None}
 
 
-def values(session: Session, asked: Sequence[Asked]) -> list[dict[str | None, int]]:
+def values(session: Session, actor: Actor, asked: Sequence[Asked]) -> list[dict[str | None, int]]:
     """The value of each figure in its scope, in the order asked for: one statement for all of them."""
-    found: list[dict[str | None, int]] = [{} for _ in asked]
+    amounts: list[dict[str | None, int]] = [{} for _ in asked]
     if asked:
-        for currency, amount, place in session.execute(_totals(tuple(asked))):
+        seen = tuple((figure, visible(actor, figure, scope)) for figure, scope in asked)
+        for currency, amount, place in session.execute(_totals(seen)):
             if amount is not None:
-                found[place][currency] = int(amount)
-    return found
+                amounts[place][currency] = int(amount)
+    return amounts
 
 
-def proven(session: Session, figure: Figure, scope: Scope) -> dict[str | None, int]:
+def proven(session: Session, actor: Actor, figure: Figure, scope: Scope) -> dict[str | None, int]:
     """The value computed from the rows themselves, even where a kept total is shown."""
-    return {currency: int(amount) for currency, amount in session.execute(_summed(figure, scope))}
+    statement = _summed(figure, visible(actor, figure, scope))
+    return {currency: int(amount) for currency, amount in session.execute(statement)}
 
 
-def money(session: Session, figure: Figure, scope: Scope) -> list[Money]:
+def money(session: Session, actor: Actor, figure: Figure, scope: Scope) -> list[Money]:
     """The value as one Money per currency, in the order of the currency codes."""
-    totals = value(session, figure, scope)
+    totals = value(session, actor, figure, scope)
     return [Money(totals[code], code) for code in sorted(code for code in totals if code is not None)]
 
 
-def count(session: Session, figure: Figure, scope: Scope) -> int:
+def count(session: Session, actor: Actor, figure: Figure, scope: Scope) -> int:
     """The value of a figure that counts."""
-    return value(session, figure, scope).get(None, 0)
+    return value(session, actor, figure, scope).get(None, 0)
 
 
-def page(session: Session, figure: Figure, scope: Scope, *, limit: int = 50, offset: int = 0) -> list[FigureRow]:
+def page(
+    session: Session, actor: Actor, figure: Figure, scope: Scope, *, limit: int = 50, offset: int = 0
+) -> list[FigureRow]:
     """One page of the rows, newest first."""
-    rows = figure.rows(scope).subquery()
+    rows = figure.rows(visible(actor, figure, scope)).subquery()
     statement = select(*(rows.c[name] for name in COLUMNS)).order_by(rows.c.date.desc(), rows.c.id.desc())
     return [FigureRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
 
 
-def row_count(session: Session, figure: Figure, scope: Scope) -> int:
-    rows = figure.rows(scope).subquery()
+def row_count(session: Session, actor: Actor, figure: Figure, scope: Scope) -> int:
+    rows = figure.rows(visible(actor, figure, scope)).subquery()
     return session.scalar(select(func.count()).select_from(rows)) or 0
 
 
-def stream(session: Session, figure: Figure, scope: Scope) -> Iterator[Sequence[Any]]:
+def stream(session: Session, actor: Actor, figure: Figure, scope: Scope) -> Iterator[Sequence[Any]]:
     """Every row for an export, in flat memory."""
-    rows = figure.rows(scope).subquery()
+    rows = figure.rows(visible(actor, figure, scope)).subquery()
     statement = select(*(rows.c[name] for name in COLUMNS)).order_by(rows.c.date, rows.c.id)
-    yield from session.execute(statement.execution_options(yield_per=5_000))
+    return iter(session.execute(statement.execution_options(yield_per=5_000)))
 
 
 def _total(figure: Figure, scope: Scope) -> Select[Any]:

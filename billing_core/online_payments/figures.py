@@ -6,6 +6,7 @@ from sqlalchemy import Select
 
 from billing_core.customers.models import Customer
 from billing_core.figures import Figure, Scope, bound, day_of, one_each
+from billing_core.identity import Permission
 from billing_core.invoices.models import Invoice
 from billing_core.online_payments.models import Dispute, DisputeState, PaymentCase, WebhookEvent, WebhookState
 from billing_core.payments.models import Payment
@@ -44,6 +45,7 @@ OPEN_CASES: Final = Figure(
     title="Payments to settle",
     definition="Money that came in or went back online and fits no invoice as it is: somebody has to decide.",
     formula="number of cases",
+    permission=Permission.PAYMENT_READ,
     rows=_open_cases,
     opens="/payments?payments_tab=To+settle",
 )
@@ -52,6 +54,7 @@ FAILED_EVENTS: Final = Figure(
     title="Failed events of the payment service",
     definition="Events that the payment service sent, that could not be applied, and that are not tried again.",
     formula="number of events",
+    permission=Permission.WEBHOOK_READ,
     rows=_failed_events,
     opens="/admin_incoming_webhooks?event={id}",
 )
@@ -60,6 +63,8 @@ OPEN_DISPUTES: Final = Figure(
     title="Open disputes",
     definition="Payments that a customer has asked their bank to take back, and on which the bank has not decided.",
     formula="number of disputes",
+    permission=Permission.PAYMENT_READ,
     rows=_open_disputes,
 )
 OF_PAYMENTS: Final = (OPEN_CASES, OPEN_DISPUTES)
+FIGURES: Final = (*OF_PAYMENTS, FAILED_EVENTS)

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, SQLColumnExpression, literal, sele
 from billing_core.customers.models import Customer
 from billing_core.database.functions import equals
 from billing_core.figures import Figure, Scope, one_each
+from billing_core.identity import Permission
 from billing_core.orders.models import Order, OrderStatus
 
 # Written into the statement, where SQLite must see it to use the index of drafts.
@@ -36,5 +37,6 @@ DRAFT_ORDERS = Figure(
     title="Draft orders",
     definition="Orders of the time asked for whose status is draft. They are not billed until they are submitted.",
     formula="number of orders",
+    permission=Permission.ORDER_READ,
     rows=_drafts,
 )

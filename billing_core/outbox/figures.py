@@ -5,6 +5,7 @@ from typing import Any, Final
 from sqlalchemy import Select
 
 from billing_core.figures import Figure, Scope, bound, day_of, one_each
+from billing_core.identity import Permission
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 
 
@@ -20,5 +21,6 @@ FAILED_MAILS: Final = Figure(
     title="Messages that failed",
     definition="Mails, and what payment services are told, that could not be delivered and are not tried again.",
     formula="number of messages",
+    permission=Permission.OUTBOX_READ,
     rows=_failed,
 )

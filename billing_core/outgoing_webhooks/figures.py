@@ -5,6 +5,7 @@ from typing import Any, Final
 from sqlalchemy import Select, String, cast, select, true
 
 from billing_core.figures import Figure, Scope, bound, day_of, one_each
+from billing_core.identity import Permission
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
 
@@ -25,5 +26,6 @@ FAILED_WEBHOOKS: Final = Figure(
     title="Webhook messages that failed",
     definition="Events that a program of others did not take within a day, and that are not sent again by themselves.",
     formula="number of messages",
+    permission=Permission.WEBHOOK_ENDPOINT_WRITE,
     rows=_failed,
 )

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Date, Select, cast, func, null, select
 
 from billing_core.customers.models import Customer
 from billing_core.figures import Figure, Scope, one_each
+from billing_core.identity import Permission
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.ledger.models import Account, LedgerPosting
 from billing_core.ledger.queries import counting
@@ -59,6 +60,7 @@ OVERDUE_INVOICES: Final = Figure(
     title="Overdue invoices",
     definition="Open invoices whose due date is past.",
     formula="number of invoices",
+    permission=Permission.INVOICE_READ,
     rows=_overdue,
     opens="/invoices?invoice={id}",
 )
@@ -67,6 +69,7 @@ OLD_DRAFTS: Final = Figure(
     title="Old drafts of invoices",
     definition=f"Drafts dated {OLD.days} days ago or earlier that were not sent.",
     formula="number of drafts",
+    permission=Permission.INVOICE_READ,
     rows=_old_drafts,
     opens="/invoices?invoice={id}",
 )
@@ -75,12 +78,8 @@ UNSPENT_CREDIT: Final = Figure(
     title="Credit beside open invoices",
     definition="Customers with credit who owe something on an invoice in the same currency.",
     formula="number of customers",
+    permission=Permission.INVOICE_READ,
     rows=_unspent_credit,
     opens="/customers?customer={id}&customer_tab=Payments",
 )
 FIGURES: Final = (OVERDUE_INVOICES, OLD_DRAFTS, UNSPENT_CREDIT)
-
-
-def named(key: str) -> Figure | None:
-    """A figure by its key, as links carry it; None where the key is none of these."""
-    return next((figure for figure in FIGURES if figure.key == key), None)

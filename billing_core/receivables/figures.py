@@ -14,6 +14,7 @@ from sqlalchemy import Select, Subquery, case, func, select
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.figures import Figure, Scope, select_rows, summed
+from billing_core.identity import Permission
 from billing_core.invoices.models import Invoice
 from billing_core.ledger.models import Account, LedgerPosting
 from billing_core.ledger.queries import counting
@@ -105,6 +106,7 @@ OUTSTANDING: Final = Figure(
     title="Outstanding",
     definition=f"What customers still owe on invoices that were sent, whether it is due yet or not. {_WHEN}",
     formula="Σ total − paid − credited − written off of each invoice",
+    permission=Permission.INVOICE_READ,
     rows=_outstanding,
     kept=_outstanding_kept,
     opens="/invoices?invoice={id}",
@@ -114,6 +116,7 @@ OVERDUE: Final = Figure(
     title="Overdue",
     definition=f"What customers still owe on invoices whose due date is past. {_WHEN}",
     formula="Σ amount due of each invoice that was due before the day",
+    permission=Permission.INVOICE_READ,
     rows=partial(_aged, _LATE),
     kept=partial(_aged_kept, _LATE),
     opens="/invoices?invoice={id}",
@@ -126,6 +129,7 @@ INVOICED: Final = Figure(
         "credit notes are not taken off."
     ),
     formula="Σ invoice totals − Σ totals of cancelled invoices",
+    permission=Permission.INVOICE_READ,
     rows=_invoiced,
     kept=_invoiced_kept,
     opens="/invoices?invoice={id}",
@@ -138,6 +142,7 @@ COLLECTED: Final = Figure(
         "what was paid back is not taken off."
     ),
     formula="Σ payments − Σ undone payments",
+    permission=Permission.INVOICE_READ,
     rows=_collected,
     kept=_collected_kept,
     opens="/payments?payment={id}",
@@ -147,6 +152,7 @@ CUSTOMER_CREDIT: Final = Figure(
     title="Customers’ credit",
     definition=f"What customers have paid and no invoice has used up yet: it is theirs. {_WHEN}",
     formula="Σ kept from payments and refunds − used for invoices − paid out",
+    permission=Permission.INVOICE_READ,
     rows=_customer_credit,
     opens="/customers?customer={id}",
 )
@@ -160,6 +166,7 @@ def aged(bucket: Bucket) -> Figure:
         title=f"Outstanding: {bucket.title}",
         definition=f"What customers still owe, by the days since it was due: {bucket.title}. {_WHEN}",
         formula="Σ amount due of each invoice in the bucket",
+        permission=Permission.INVOICE_READ,
         rows=partial(_aged, bucket),
         kept=partial(_aged_kept, bucket),
         opens="/invoices?invoice={id}",
@@ -205,8 +212,3 @@ DAYS_SALES_OUTSTANDING: Final = DaysOutstanding(
     dividend=OUTSTANDING,
     divisor=INVOICED,
 )
-
-
-def named(key: str) -> Figure | None:
-    """A figure by its key, as links carry it; None where the key is none of these."""
-    return next((figure for figure in FIGURES if figure.key == key), None)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from billing_core import figures, proof
 from billing_core.figures import Scope
+from billing_core.identity import SYSTEM
 from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
 from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
 from billing_core.payments.models import Allocation, Payment, Refund, RefundSource
@@ -176,7 +177,8 @@ def _figures(session: Session, today: date) -> Check:
     wrong = tuple(
         figure.title
         for figure in kept
-        if _nonzero(figures.value(session, figure, everything)) != _nonzero(figures.proven(session, figure, everything))
+        if _nonzero(figures.value(session, SYSTEM, figure, everything))
+        != _nonzero(figures.proven(session, SYSTEM, figure, everything))
     )
     return Check("Each figure about money is the sum of its rows", len(kept), wrong)
 

@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 from billing_core.customers.models import Customer
 from billing_core.database.functions import equals
 from billing_core.dates import Period, first_of_month, last_of_month
-from billing_core.errors import NotFound
 from billing_core.figures import NO_CURRENCY, Figure, Ratio, Scope, one_each, select_rows, summed
-from billing_core.identity.permissions import Actor, Permission
+from billing_core.identity import Actor, Permission
 from billing_core.orders.figures import DRAFT_ORDERS, of_customers
 from billing_core.orders.models import Order
 from billing_core.rating.models import QuestionKind, Rate
@@ -152,6 +151,7 @@ BILLED = Figure(
     title="Billed",
     definition="The totals of the current reports whose period ends in the time asked for.",
     formula="Σ report totals",
+    permission=Permission.REPORT_READ,
     rows=_billed,
     opens="/reports?report={id}",
 )
@@ -160,6 +160,7 @@ REPORTS = Figure(
     title="Reports",
     definition="The current reports whose period ends in the time asked for; replaced versions do not count.",
     formula="number of reports",
+    permission=Permission.REPORT_READ,
     rows=_reports,
     opens="/reports?report={id}",
 )
@@ -171,6 +172,7 @@ ORDERS_BILLED = Figure(
         "an order on two reports counts twice, and both reports name it."
     ),
     formula="Σ orders of each report",
+    permission=Permission.REPORT_READ,
     rows=_orders_billed,
     opens="/reports?report={id}",
 )
@@ -179,6 +181,7 @@ UNBILLED_ORDERS = Figure(
     title="Unbilled orders",
     definition="Orders of the time asked for, neither draft nor cancelled, that stand on no current report.",
     formula="number of orders",
+    permission=Permission.REPORT_READ,
     rows=_unbilled,
     kept=_unbilled_kept,
 )
@@ -190,6 +193,7 @@ OPEN_QUESTIONS = Figure(
         "Settle it and generate the report again."
     ),
     formula="number of questions",
+    permission=Permission.REPORT_READ,
     rows=partial(_questions, None),
     kept=partial(_questions_kept, None),
 )
@@ -198,6 +202,7 @@ CUSTOMERS_WITHOUT_RATE = Figure(
     title="Customers without a rate",
     definition="Customers who have orders to bill in the time asked for and no rate at all on their rate card.",
     formula="number of customers",
+    permission=Permission.REPORT_READ,
     rows=_without_a_rate,
     opens="/rate_cards?customer={id}",
 )
@@ -211,6 +216,7 @@ def questions_of(kind: QuestionKind) -> Figure:
         title=question_words(kind),
         definition=f"Open questions on current reports of the kind “{question_words(kind)}”.",
         formula="number of questions",
+        permission=Permission.REPORT_READ,
         rows=partial(_questions, kind),
         kept=partial(_questions_kept, kind),
     )
@@ -224,6 +230,7 @@ def billed_for(service_id: int) -> Figure:
         title="Billed for a service",
         definition="The service's totals on the current reports whose period ends in the time asked for.",
         formula="Σ service totals",
+        permission=Permission.REPORT_READ,
         rows=partial(_billed_for, service_id),
         opens="/reports?report={id}",
     )
@@ -241,17 +248,12 @@ FIGURES = (
 )
 
 
-def named(key: str) -> Figure:
-    """A figure by its key, as links carry it; NotFound where there is none."""
+def of_key(key: str) -> Figure | None:
+    """A figure of one service or of one report by its key, as links carry it; None where the key is none of these."""
     prefix, _, number = key.rpartition("_")
     if prefix == "billed_for" and number.isascii() and number.isdigit() and len(number) <= 9:
         return billed_for(int(number))
-    for figure in FIGURES:
-        if figure.key == key:
-            return figure
-    if found := report_figures.named(key):
-        return found
-    raise NotFound(f"There is no figure “{key}”")
+    return report_figures.named(key)
 
 
 # What each currency's total is shared by. It counts, though it tells the currency, so no page shows it.
@@ -260,6 +262,7 @@ _REPORTS_IN_CURRENCY = Figure(
     title="Reports in a currency",
     definition=REPORTS.definition,
     formula=REPORTS.formula,
+    permission=Permission.REPORT_READ,
     rows=_reports_in_currency,
 )
 AVERAGE_REPORT = Ratio(

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, func, literal
 
 from billing_core.database.functions import equals
 from billing_core.figures import NO_CURRENCY, Figure, Scope, select_rows
+from billing_core.identity import Permission
 from billing_core.reports.models import BillingReport, ReportCharge, ReportOrder
 
 _KEY = re.compile(r"report_([0-9]{1,9})_(total|orders|charges)")
@@ -63,6 +64,7 @@ def total_of(report_id: int) -> Figure:
         title="Total",
         definition=f"What report #{report_id} bills for all its orders.",
         formula="Σ order totals",
+        permission=Permission.REPORT_READ,
         rows=partial(_total, report_id),
     )
 
@@ -73,6 +75,7 @@ def orders_of(report_id: int) -> Figure:
         title="Orders",
         definition=f"The orders on report #{report_id}, also those that cost nothing.",
         formula="number of orders",
+        permission=Permission.REPORT_READ,
         rows=partial(_orders, report_id),
     )
 
@@ -83,6 +86,7 @@ def charges_of(report_id: int) -> Figure:
         title="Charges",
         definition=f"The charges on report #{report_id}: one for each order and service that applied to it.",
         formula="Σ charges of each order",
+        permission=Permission.REPORT_READ,
         rows=partial(_charges, report_id),
     )
 
@@ -94,6 +98,7 @@ def service_of(report_id: int, service_id: int) -> Figure:
         title="Billed for a service",
         definition=f"What report #{report_id} bills for this service.",
         formula="Σ charges of the service",
+        permission=Permission.REPORT_READ,
         rows=partial(_service, report_id, service_id),
     )
 

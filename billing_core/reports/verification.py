@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from billing_core import figures, proof
 from billing_core.figures import Scope
+from billing_core.identity import SYSTEM
 from billing_core.proof import Check
 from billing_core.reports import coverage
 from billing_core.reports.figures import FIGURES
@@ -167,7 +168,8 @@ def _figures(session: Session) -> Check:
     wrong = tuple(
         figure.title
         for figure in kept
-        if _nonzero(figures.value(session, figure, everything)) != _nonzero(figures.proven(session, figure, everything))
+        if _nonzero(figures.value(session, SYSTEM, figure, everything))
+        != _nonzero(figures.proven(session, SYSTEM, figure, everything))
     )
     return Check("Each figure's kept total is the sum of its rows", len(kept), wrong)
 

@@ -103,17 +103,17 @@ def panel(code: str, days: int, scopes: MoneyScopes, period: Period) -> None:
     actor = signed_in()
     read = Reader(actor)
     end, flow = replace(scopes.end, currency=code), replace(scopes.flow, currency=code)
-    owed = read.plain(sums.proven, DSO.dividend, end).get(code, 0)
-    invoiced = read.plain(sums.proven, DSO.divisor, flow).get(code, 0)
+    owed = read(sums.proven, DSO.dividend, end).get(code, 0)
+    invoiced = read(sums.proven, DSO.divisor, flow).get(code, 0)
     explain(DSO.title, formats.counted(days, "day"), DSO.definition, DSO.formula)
     calculation = (
         f"{formats.money(owed, code)} ÷ {formats.money(invoiced, code)} × {formats.counted(period.days, 'day')}"
     )
     say_whether(calculation, DSO.days({code: owed}, {code: invoiced}, period) == {code: days})
-    total = read.plain(sums.row_count, DSO.dividend, end)
+    total = read(sums.row_count, DSO.dividend, end)
     skipped = tables.pager(total, key="rows_dso", noun="row", size=25)
     tables.show(
-        read.plain(sums.page, DSO.dividend, end, limit=25, offset=skipped),
+        read(sums.page, DSO.dividend, end, limit=25, offset=skipped),
         [
             tables.text("Owed on", "label"),
             tables.day("Due", "date"),

@@ -30,18 +30,18 @@ METHODS = list(PaymentMethod)
 def draw(read: Reader, actor: Actor) -> None:
     """All customers that have any."""
     scope = Scope(customer_id=actor.customer_id)
-    total = read.plain(figures.row_count, CUSTOMER_CREDIT, scope)
+    total = read(figures.row_count, CUSTOMER_CREDIT, scope)
     if total == 0:
         st.info(
             "No customer has credit. It arises when a payment exceeds the invoices that it pays.",
             icon=":material/savings:",
         )
         return
-    sums = read.plain(figures.money, CUSTOMER_CREDIT, scope)
+    sums = read(figures.money, CUSTOMER_CREDIT, scope)
     st.caption("In total " + " · ".join(formats.money(one.minor, one.currency) for one in sums))
     skipped = tables.pager(total, key="credit_page", noun="balance")
     tables.show(
-        read.plain(figures.page, CUSTOMER_CREDIT, scope, limit=tables.PAGE_SIZE, offset=skipped),
+        read(figures.page, CUSTOMER_CREDIT, scope, limit=tables.PAGE_SIZE, offset=skipped),
         [
             tables.text("Customer", "label"),
             tables.day("Last change", "date"),

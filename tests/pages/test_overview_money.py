@@ -121,19 +121,19 @@ def test_what_came_in_online_and_needs_a_hand_is_listed(page_as, sessions):
 def test_what_is_not_late_not_old_and_not_failed_needs_no_hand(sessions, acme):
     with sessions() as session:
         before = Scope(today=TODAY + timedelta(days=6))
-        assert figures.count(session, attention.OVERDUE_INVOICES, replace(before, today=date(2026, 4, 1))) == 0
-        assert figures.count(session, attention.OVERDUE_INVOICES, replace(before, today=date(2026, 4, 2))) == 1
-        assert figures.count(session, attention.OLD_DRAFTS, before) == 0
-        assert figures.count(session, attention.OLD_DRAFTS, replace(before, today=date(2026, 3, 9))) == 1
-        assert figures.count(session, attention.UNSPENT_CREDIT, Scope(currency="EUR")) == 0
-        assert figures.count(session, FAILED_MAILS, Scope()) == 0
+        assert figures.count(session, SYSTEM, attention.OVERDUE_INVOICES, replace(before, today=date(2026, 4, 1))) == 0
+        assert figures.count(session, SYSTEM, attention.OVERDUE_INVOICES, replace(before, today=date(2026, 4, 2))) == 1
+        assert figures.count(session, SYSTEM, attention.OLD_DRAFTS, before) == 0
+        assert figures.count(session, SYSTEM, attention.OLD_DRAFTS, replace(before, today=date(2026, 3, 9))) == 1
+        assert figures.count(session, SYSTEM, attention.UNSPENT_CREDIT, Scope(currency="EUR")) == 0
+        assert figures.count(session, SYSTEM, FAILED_MAILS, Scope()) == 0
 
 
 def test_the_rows_of_failed_mails_name_their_day(sessions):
     with sessions.begin() as session:
         a_failed_mail(session)
     with sessions() as session:
-        (row,) = figures.page(session, FAILED_MAILS, Scope())
+        (row,) = figures.page(session, SYSTEM, FAILED_MAILS, Scope())
     assert (row.label, row.date, row.amount) == ("Invoice INV-1, ap@acme.example", NOW.date(), 1)
 
 

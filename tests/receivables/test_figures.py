@@ -37,8 +37,8 @@ def history(session, request) -> History:
 def value(session, figure, **limits):
     """Of the figure and of its rows, which must be the same."""
     asked = Scope(**limits)
-    found = figures.value(session, figure, asked)
-    rows = figures.page(session, figure, asked)
+    found = figures.value(session, SYSTEM, figure, asked)
+    rows = figures.page(session, SYSTEM, figure, asked)
     assert {code: sum(row.amount for row in rows if row.currency == code) for code in found} == found
     return {code: amount for code, amount in found.items() if amount}
 
@@ -47,7 +47,9 @@ def test_invoiced_counts_when_invoices_are_issued_and_when_they_are_cancelled(se
     assert value(session, money.INVOICED, period=JANUARY) == {"USD": 150_00}
     assert value(session, money.INVOICED, period=FEBRUARY) == {"USD": -50_00}
     assert value(session, money.INVOICED) == {"USD": 100_00}
-    assert [row.label for row in figures.page(session, money.INVOICED, Scope())] == ["INV-2026-001, Customer C1"]
+    assert [row.label for row in figures.page(session, SYSTEM, money.INVOICED, Scope())] == [
+        "INV-2026-001, Customer C1"
+    ]
 
 
 def test_collected_counts_payments_before_fees_and_takes_off_undone_ones(session, history):
@@ -101,7 +103,7 @@ def test_figures_can_be_asked_for_one_customer_and_one_currency(session, history
 def test_all_of_them_are_asked_for_in_one_statement_with_those_of_reports(session, history):
     asked = [(figure, Scope(today=FIRST)) for figure in (*money.FIGURES, of_reports.BILLED)]
 
-    assert figures.values(session, asked) == [figures.value(session, *one) for one in asked]
+    assert figures.values(session, SYSTEM, asked) == [figures.value(session, SYSTEM, *one) for one in asked]
 
 
 @pytest.mark.parametrize(
@@ -145,9 +147,37 @@ def test_figures_need_the_permission_to_see_their_rows():
         scope(reader)
 
 
+@pytest.mark.parametrize("figure", catalogue.FIGURES.values(), ids=lambda figure: figure.key)
+def test_nobody_opens_a_figure_without_its_permission(session, figure):
+    others = Actor(None, "Rita", frozenset(Permission) - {figure.permission})
+    seeing = Actor(None, "Bill", frozenset({figure.permission}))
+    asked = Scope(today=FIRST)
+
+    for opening in (figures.value, figures.proven, figures.money, figures.count, figures.page, figures.row_count):
+        opening(session, seeing, figure, asked)
+        with pytest.raises(Forbidden, match=figure.permission):
+            opening(session, others, figure, asked)
+    assert list(figures.stream(session, seeing, figure, asked)) == []
+    with pytest.raises(Forbidden):
+        figures.stream(session, others, figure, asked)
+    with pytest.raises(Forbidden):
+        figures.values(session, others, [(figure, asked)])
+
+
 def test_somebody_bound_to_a_customer_asks_for_that_customer_alone():
     bound = actor_with(Role.MANAGER, user_id=None, name="Otto", customer_id=7)
 
     assert scope(bound, customer_id=8).customer_id == 7
     for key in ("outstanding", "billed"):
         assert catalogue.asked(bound, key, Scope(customer_id=8))[1].customer_id == 7
+
+
+def test_somebody_bound_to_a_customer_sees_that_customer_alone_whatever_they_ask_for(session, history):
+    other = history.a_customer("C2")
+    history.send(other, 7_00, currency="EUR")
+    bound = actor_with(Role.MANAGER, user_id=None, name="Otto", customer_id=history.customers[0].id)
+
+    for asked in (Scope(), Scope(customer_id=other.id)):
+        assert figures.value(session, bound, money.OUTSTANDING, asked) == {"USD": 30_00}
+        assert figures.values(session, bound, [(money.OUTSTANDING, asked)]) == [{"USD": 30_00}]
+        assert {row.currency for row in figures.page(session, bound, money.OUTSTANDING, asked)} == {"USD"}

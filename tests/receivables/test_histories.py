@@ -96,8 +96,8 @@ def test_ageing_and_its_figures_are_what_adding_up_says(session, playing, wanted
                 (money.OVERDUE, {code: sum(buckets[1:]) for code, buckets in expected.items()}),
                 (money.aged(ageing.BUCKETS[2]), {code: buckets[2] for code, buckets in expected.items()}),
             ):
-                assert nonzero(figures.value(session, figure, asked)) == nonzero(amounts)
-                assert nonzero(figures.proven(session, figure, asked)) == nonzero(amounts)
+                assert nonzero(figures.value(session, SYSTEM, figure, asked)) == nonzero(amounts)
+                assert nonzero(figures.proven(session, SYSTEM, figure, asked)) == nonzero(amounts)
 
     playing(wanted, check, sealed)
 
@@ -138,6 +138,6 @@ def test_what_is_kept_for_customers_is_what_they_paid_too_much(session, playing,
             kept[change.currency] += change.amount
         for change in history.account:
             kept[change.currency] -= change.amount
-        assert figures.value(session, money.CUSTOMER_CREDIT, Scope()) == nonzero(kept)
+        assert figures.value(session, SYSTEM, money.CUSTOMER_CREDIT, Scope()) == nonzero(kept)
 
     playing(wanted, check)

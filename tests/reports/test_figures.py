@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 
 from billing_core import figures
 from billing_core.dates import Period
-from billing_core.errors import Forbidden, NotFound
+from billing_core.errors import Forbidden
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM, Actor, Role, actor_with
 from billing_core.orders.models import Order, OrderStatus
@@ -83,44 +83,46 @@ def nonzero(totals):
 def test_every_value_is_the_sum_of_its_rows(session, company, subtests):
     for figure, scope, expected in VALUES:
         with subtests.test(figure=figure.key, scope=scope):
-            rows = figures.page(session, figure, scope, limit=1000)
+            rows = figures.page(session, SYSTEM, figure, scope, limit=1000)
             added = {}
             for row in rows:
                 added[row.currency] = added.get(row.currency, 0) + row.amount
 
             assert nonzero(added) == expected
-            assert nonzero(figures.value(session, figure, scope)) == expected
-            assert nonzero(figures.proven(session, figure, scope)) == expected
-            assert len({row.id for row in rows}) == len(rows) == figures.row_count(session, figure, scope)
+            assert nonzero(figures.value(session, SYSTEM, figure, scope)) == expected
+            assert nonzero(figures.proven(session, SYSTEM, figure, scope)) == expected
+            assert len({row.id for row in rows}) == len(rows) == figures.row_count(session, SYSTEM, figure, scope)
 
 
 def test_values_asked_for_together_are_those_of_each(session, company):
-    together = figures.values(session, [(figure, scope) for figure, scope, _ in VALUES])
+    together = figures.values(session, SYSTEM, [(figure, scope) for figure, scope, _ in VALUES])
     assert [nonzero(totals) for totals in together] == [expected for _, _, expected in VALUES]
 
     scopes = [EVERYTHING, Scope(MARCH), Scope(known_at=NOW), Scope(currency="USD"), Scope(customer_id=company["poor"])]
     asked = [(figure, scope) for figure in (*ours.FIGURES, *ours.AVERAGE_REPORT.parts) for scope in scopes]
-    assert figures.values(session, asked) == [figures.value(session, figure, scope) for figure, scope in asked]
-    assert figures.values(session, []) == []
+    assert figures.values(session, SYSTEM, asked) == [
+        figures.value(session, SYSTEM, figure, scope) for figure, scope in asked
+    ]
+    assert figures.values(session, SYSTEM, []) == []
 
 
 def test_values_asked_for_together_take_one_statement(session, company):
     asked = [(figure, scope) for figure in ours.FIGURES for scope in (EVERYTHING, Scope(APRIL))]
     with statements(session.get_bind()) as executed:
-        figures.values(session, asked)
+        figures.values(session, SYSTEM, asked)
     assert len(executed) == 1
 
 
 def test_rows_say_what_they_are(session, company):
-    (row,) = figures.page(session, ours.UNBILLED_ORDERS, Scope(APRIL))
+    (row,) = figures.page(session, SYSTEM, ours.UNBILLED_ORDERS, Scope(APRIL))
     assert (row.label, row.date, row.currency, row.amount) == ("P-2, Poor", date(2026, 4, 9), None, 1)
-    (row,) = figures.page(session, ours.BILLED, Scope(APRIL))
+    (row,) = figures.page(session, SYSTEM, ours.BILLED, Scope(APRIL))
     assert (row.label, row.date) == ("Acme Corp, 2026-04-01 to 2026-04-30", APRIL.end)
 
 
 def test_the_average_is_rounded_once_a_currency(session, company):
     def average(scope):
-        parts = figures.values(session, [(part, scope) for part in ours.AVERAGE_REPORT.parts])
+        parts = figures.values(session, SYSTEM, [(part, scope) for part in ours.AVERAGE_REPORT.parts])
         return ours.AVERAGE_REPORT.quotients(*parts)
 
     assert average(EVERYTHING) == {"JPY": 7, "USD": 500}  # 15.00 over three
@@ -129,15 +131,17 @@ def test_the_average_is_rounded_once_a_currency(session, company):
 
 def test_chart_points_are_figures(session, company):
     for point in series.by_month(session, EVERYTHING):
-        assert figures.value(session, ours.BILLED, Scope(Period.month_of(point.month), point.currency)) == {
+        assert figures.value(session, SYSTEM, ours.BILLED, Scope(Period.month_of(point.month), point.currency)) == {
             point.currency: point.amount_minor
         }
     for point in series.by_service(session, EVERYTHING):
         scope = Scope(currency=point.currency)
-        assert figures.value(session, ours.billed_for(point.service_id), scope) == {point.currency: point.amount_minor}
+        assert figures.value(session, SYSTEM, ours.billed_for(point.service_id), scope) == {
+            point.currency: point.amount_minor
+        }
     for point in series.by_customer(session, EVERYTHING):
         scope = Scope(currency=point.currency, customer_id=point.customer_id)
-        assert figures.value(session, ours.BILLED, scope) == {point.currency: point.amount_minor}
+        assert figures.value(session, SYSTEM, ours.BILLED, scope) == {point.currency: point.amount_minor}
     months = [(p.month, p.currency, p.amount_minor) for p in series.by_month(session, EVERYTHING)]
     assert months == [(MARCH.start, "JPY", 7), (MARCH.start, "USD", 1100), (APRIL.start, "USD", 400)]
 
@@ -150,11 +154,9 @@ def test_an_actor_bound_to_one_customer_asks_for_that_one_alone(company):
         ours.scope(Actor(1, "nobody", frozenset()))
 
 
-def test_figures_are_found_by_their_keys():
-    for figure in (*ours.FIGURES, ours.billed_for(7)):
-        assert ours.named(figure.key) is figure
-    with pytest.raises(NotFound):
-        ours.named("billed_for_x")
+def test_figures_of_a_service_are_found_by_their_keys():
+    assert ours.of_key("billed_for_7") is ours.billed_for(7)
+    assert ours.of_key("billed_for_x") is None
 
 
 def test_the_kept_totals_follow_every_change(session, company):

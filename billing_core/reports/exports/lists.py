@@ -73,7 +73,7 @@ def figure(session: Session, actor: Actor, wanted: Figure, scope: Scope, *, for_
     actor.require(Permission.EXPORT)
     if actor.customer_id is not None and scope.customer_id != actor.customer_id:
         raise NotFound("There is no such figure")
-    rows = (_figure_row(row) for row in figures.stream(session, wanted, scope))
+    rows = (_figure_row(row) for row in figures.stream(session, actor, wanted, scope))
     return csv_list(f"{wanted.key}.csv", figures.COLUMNS, rows, for_excel=for_excel)
 
 

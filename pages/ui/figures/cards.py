@@ -66,7 +66,7 @@ class Before:
 def values(read: Reader, cards: Sequence[Card], more: Sequence[Asked] = ()) -> Known:
     """What the cards show, and ``more`` figures of the same page, by one statement."""
     needed = list(dict.fromkeys([*(figure for card in cards for figure in card.needed), *more]))
-    return dict(zip(needed, read.plain(figures.values, needed), strict=True))
+    return dict(zip(needed, read(figures.values, needed), strict=True))
 
 
 def draw(cards: Sequence[Card], known: Known, *, key: str, more: Sequence[Callable[[], None]] = ()) -> None:

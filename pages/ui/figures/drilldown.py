@@ -56,7 +56,7 @@ def panel(figure: Figure, scope: Scope, amount: int, currency: str | None) -> No
     read = Reader(actor)
     explain(figure.title, value_text(amount, currency), figure.definition, figure.formula)
     st.caption(md(_limits(read, scope)))
-    proven = read.plain(figures.proven, figure, scope).get(currency, 0)
+    proven = read(figures.proven, figure, scope).get(currency, 0)
     if proven == amount:
         st.success(f"Sum of the rows: {value_text(proven, currency)} = the figure ✓", icon=":material/check_circle:")
     else:
@@ -77,8 +77,8 @@ def ratio_panel(ratio: Ratio, scope: Scope, value: Money) -> None:
     read = Reader(actor)
     explain(ratio.title, formats.money(value.minor, value.currency), ratio.definition, ratio.formula)
     st.caption(md(_limits(read, scope)))
-    dividend = read.plain(figures.proven, ratio.dividend, scope).get(value.currency, 0)
-    divisor = read.plain(figures.proven, ratio.divisor, scope).get(None, 0)
+    dividend = read(figures.proven, ratio.dividend, scope).get(value.currency, 0)
+    divisor = read(figures.proven, ratio.divisor, scope).get(None, 0)
     quotient = ratio.quotient(Money(dividend, value.currency), divisor) if divisor else None
     say_whether(f"{formats.money(dividend, value.currency)} ÷ {formats.count(divisor)}", quotient == value)
     _rows(read, ratio.dividend, scope, value.currency)
@@ -101,9 +101,9 @@ def say_whether(calculation: str, agrees: bool) -> None:
 
 
 def _rows(read: Reader, figure: Figure, scope: Scope, currency: str | None) -> None:
-    total = read.plain(figures.row_count, figure, scope)
+    total = read(figures.row_count, figure, scope)
     skipped = tables.pager(total, key=f"rows_{figure.key}", noun="row", size=25)
-    rows = read.plain(figures.page, figure, scope, limit=25, offset=skipped)
+    rows = read(figures.page, figure, scope, limit=25, offset=skipped)
     columns = [
         tables.computed("What", lambda row: formats.with_days(row.label), width="large"),
         tables.day("Date", "date"),

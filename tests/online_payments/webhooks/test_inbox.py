@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from billing_core import figures
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.figures import Scope
-from billing_core.identity import Role, actor_with
+from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments import figures as attention
 from billing_core.online_payments import queries
@@ -79,9 +79,9 @@ def test_a_failing_event_is_tried_again_and_then_given_up_and_leaves_nothing(ses
     assert (row.state, row.attempts) == (WebhookState.FAILED, len(WAITS) + 1)
     with sessions() as session:
         assert session.scalars(select(Payment)).all() == []
-        (shown,) = figures.page(session, attention.FAILED_EVENTS, Scope())
+        (shown,) = figures.page(session, SYSTEM, attention.FAILED_EVENTS, Scope())
         assert shown.id == row.id
-        assert figures.count(session, attention.FAILED_EVENTS, Scope(customer_id=invoice.customer_id)) == 0
+        assert figures.count(session, SYSTEM, attention.FAILED_EVENTS, Scope(customer_id=invoice.customer_id)) == 0
 
     monkeypatch.setattr(handlers, "_judge", judge)
     with sessions.begin() as session:
@@ -201,5 +201,5 @@ def test_what_is_about_others_is_not_shown_to_one_customer(sessions):
             assert len(queries.disputes(session, actor)) == there
             assert len(queries.cases_of_invoice(session, actor, invoice.id)) == there
             scope = Scope(customer_id=actor.customer_id)
-            assert [figures.count(session, one, scope) for one in attention.OF_PAYMENTS] == [there, there]
+            assert [figures.count(session, SYSTEM, one, scope) for one in attention.OF_PAYMENTS] == [there, there]
         assert session.scalars(select(WebhookEvent.invoice_id).distinct()).all() == [invoice.id]

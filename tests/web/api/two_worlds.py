@@ -1,14 +1,12 @@
 """Two customers with one of everything each, and the ways in which a request can name what is somebody's."""
 
 from dataclasses import dataclass, replace
-from types import ModuleType
 
 from billing_core import catalogue
 from billing_core.businesses import service as businesses
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
-from billing_core.figures import Figure
 from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes
 from billing_core.online_payments import configured
@@ -22,11 +20,7 @@ from billing_core.settings import settings
 from tests.invoices.company import LATER, TODAY, a_line, an_invoice
 from tests.web.api.reporting import a_customer, a_report, an_order
 
-# Of every package that the catalogue knows.
-_MODULES = [module for module in vars(catalogue).values() if isinstance(module, ModuleType)]
-_DECLARED = [value for module in _MODULES for name, value in vars(module).items() if not name.startswith("_")]
-_DECLARED += [one for value in _DECLARED if isinstance(value, tuple) for one in value]
-FIGURES = tuple({one.key: one for one in _DECLARED if isinstance(one, Figure)}.values())
+FIGURES = tuple(catalogue.FIGURES.values())
 
 
 @dataclass(frozen=True)
