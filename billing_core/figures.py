@@ -137,10 +137,10 @@ def one_each(identity: Any, label: Any, day: Any) -> Select[*tuple[Any, ...]]:
 
 
 def bound(
-    rows: Select[*tuple[Any, ...]], asked: Scope, customer_id: InstrumentedAttribute[Any]
+    rows: Select[*tuple[Any, ...]], scope: Scope, customer_id: InstrumentedAttribute[Any]
 ) -> Select[*tuple[Any, ...]]:
     """The rows of the customer asked for, or all."""
-    return rows if asked.customer_id is None else rows.where(customer_id == asked.customer_id)
+    return rows if scope.customer_id is None else rows.where(customer_id == scope.customer_id)
 
 
 def day_of(instant: Any) -> ColumnElement[date]:

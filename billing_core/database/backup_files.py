@@ -74,13 +74,13 @@ def _copy_whole(file: Path, copy: Path) -> None:
                 raise Conflict(f"{file} was made by a newer version of the product: install that one first")
             with closing(sqlite3.connect(copy)) as target:
                 source.backup(target)
-                (found,) = target.execute("PRAGMA integrity_check(1)").fetchone()
+                (problem,) = target.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
         if "not a database" in str(error):
             raise Invalid(f"{file} is no backup: it is no database") from None
         raise Invalid(f"{file} is damaged or cannot be read: {error}") from None
-    if found != "ok":
-        raise Invalid(f"{file} is damaged: {str(found).strip().splitlines()[-1]}")
+    if problem != "ok":
+        raise Invalid(f"{file} is damaged: {str(problem).strip().splitlines()[-1]}")
 
 
 def _seal(file: Path) -> None:

@@ -61,5 +61,5 @@ def mentions(
     text: str, *columns: InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
 ) -> ColumnElement[bool]:
     """One of the columns contains the text, whatever the case. NUL, which PostgreSQL refuses, is left out of it."""
-    wanted = text.replace("\0", "")
-    return or_(*(column.icontains(wanted, autoescape=True) for column in columns))
+    sought = text.replace("\0", "")
+    return or_(*(column.icontains(sought, autoescape=True) for column in columns))

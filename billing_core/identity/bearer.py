@@ -45,9 +45,9 @@ def unsigned(token: str) -> str:
     return token.rpartition(".")[0]
 
 
-def signed_again(kept: str, password_hash: str) -> str | None:
+def signed_again(token: str, password_hash: str) -> str | None:
     """The token of which that was kept, sign for sign; None where its person has another password since."""
-    header, claims = (json.loads(urlsafe_b64decode(f"{part}==")) for part in kept.split("."))
+    header, claims = (json.loads(urlsafe_b64decode(f"{part}==")) for part in token.split("."))
     if not hmac.compare_digest(_fingerprint(password_hash), claims["pwd"]):
         return None
     return _signed(header, claims)

@@ -42,20 +42,20 @@ def hashed(password: str) -> str:
         return _HASHES.hash(_normal(password))
 
 
-def matches(password: str, kept: str | None) -> tuple[bool, str | None]:
+def matches(password: str, stored_hash: str | None) -> tuple[bool, str | None]:
     """Whether the password is right, and a newer hash to keep where today's parameters are stronger.
 
     Without a kept hash the answer is no, after the same work: the time taken does not tell whether an account exists.
     """
     if len(password) > LONGEST:
-        password, kept = "", None
-    compared_with = kept or _nobodys_hash()
+        password, stored_hash = "", None
+    compared_with = stored_hash or _nobodys_hash()
     try:
         with _AT_ONCE:
             right, newer = _HASHES.verify_and_update(_normal(password), compared_with)
     except UnknownHashError:
         return False, None
-    return (True, newer) if right and kept else (False, None)
+    return (True, newer) if right and stored_hash else (False, None)
 
 
 def _weakness(password: str, personal: Iterable[str]) -> str:

@@ -61,8 +61,8 @@ def find(session: Session, token: str, *, now: datetime) -> SignedIn | None:
 
 def actor_for(session: Session, token: str, *, now: datetime) -> Actor | None:
     """The actor behind a browser's token, or nobody."""
-    found = find(session, token, now=now)
-    return found.actor if found else None
+    signed_in = find(session, token, now=now)
+    return signed_in.actor if signed_in else None
 
 
 def start(session: Session, user_id: int, *, browser: Browser, replaces: str = "", now: datetime) -> str:

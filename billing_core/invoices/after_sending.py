@@ -36,11 +36,11 @@ def cancel(session: Session, actor: Actor, invoice_id: int, *, now: datetime, to
 
 def mark_viewed(session: Session, token: str, *, now: datetime) -> bool:
     """The customer has opened the link; whether it was the first time. Drafts and cancelled ones are not viewed."""
-    found = queries.by_token(session, token)
-    if found.viewed_at is not None or found.state not in (OPEN, PAID):
+    seen = queries.by_token(session, token)
+    if seen.viewed_at is not None or seen.state not in (OPEN, PAID):
         return False
-    customer = Actor(None, found.customer_name or "The customer", frozenset(), found.customer_id)
-    invoice = queries.for_change(session, customer, found.id)
+    customer = Actor(None, seen.customer_name or "The customer", frozenset(), seen.customer_id)
+    invoice = queries.for_change(session, customer, seen.id)
     if invoice.viewed_at is not None or invoice.state not in (OPEN, PAID):
         return False
     viewed = Change(invoice, {"viewed_at": now})

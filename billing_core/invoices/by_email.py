@@ -32,32 +32,32 @@ class Addressed:
     notes: str = ""
 
 
-def create(session: Session, actor: Actor, wanted: Addressed, *, now: datetime) -> Invoice:
+def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetime) -> Invoice:
     """A numbered draft for the customer with this address, who is added where there is none.
 
     What is known of the customer (postal address, tax id, language) stands on it too. NotFound where there is no such
     business, Conflict where the number is used.
     """
     actor.require(Permission.INVOICE_WRITE)
-    business = businesses.by_public_id(session, wanted.business_id)
+    business = businesses.by_public_id(session, addressed.business_id)
     if not business.active:
         reason = "issues no documents any more"
         raise Invalid(f"The business {business.name} {reason}", fields={"business_id": reason})
-    if not wanted.customer_email.strip():
+    if not addressed.customer_email.strip():
         raise Invalid("An e-mail address is needed", fields={"customer_email": "is needed"})
     # Before anybody is added for an invoice that is refused.
     content = checked(
         Content(
             business_id=business.id,
             customer_id=0,
-            currency=wanted.currency,
-            issued_on=wanted.issued_on or day_in(business.time_zone, now),
-            due_on=wanted.due_on,
-            customer_name=wanted.customer_name,
-            customer_email=wanted.customer_email,
-            payment_terms=wanted.payment_terms,
-            notes=wanted.notes,
-            lines=wanted.lines,
+            currency=addressed.currency,
+            issued_on=addressed.issued_on or day_in(business.time_zone, now),
+            due_on=addressed.due_on,
+            customer_name=addressed.customer_name,
+            customer_email=addressed.customer_email,
+            payment_terms=addressed.payment_terms,
+            notes=addressed.notes,
+            lines=addressed.lines,
         )
     )
     customer = by_email.find_or_add(
@@ -78,4 +78,4 @@ def create(session: Session, actor: Actor, wanted: Addressed, *, now: datetime) 
         customer_tax_id=known.customer_tax_id,
         language=known.language,
     )
-    return service.create(session, actor, content, now=now, numbered=True, number=wanted.number)
+    return service.create(session, actor, content, now=now, numbered=True, number=addressed.number)

@@ -215,8 +215,8 @@ def of_customer(
 
 def count_of_customer(session: Session, actor: Actor, customer_id: int) -> int:
     actor.require(Permission.INVOICE_READ)
-    wanted = (CreditNote.customer_id == customer_id, visible_to(actor, CreditNote.customer_id))
-    return session.scalar(select(func.count()).select_from(CreditNote).where(*wanted)) or 0
+    of_customer = (CreditNote.customer_id == customer_id, visible_to(actor, CreditNote.customer_id))
+    return session.scalar(select(func.count()).select_from(CreditNote).where(*of_customer)) or 0
 
 
 def one(session: Session, actor: Actor, credit_note_id: int) -> CreditNoteRow:

@@ -75,8 +75,8 @@ def draft_many(
     Conflict where one is invoiced already (unless ``again``), was replaced by a newer version, or comes to nothing.
     """
     contents = contents_of(session, actor, report_ids, by=by, tax_rate=tax_rate, today=today)
-    if not again and (found := earlier(session, report_ids)):
-        raise Conflict(_already(found))
+    if not again and (invoiced := earlier(session, report_ids)):
+        raise Conflict(_already(invoiced))
     return service.create_many(session, actor, contents, now=now)
 
 
@@ -86,15 +86,15 @@ def contents_of(
     """What the drafts would say. The reports are locked: whoever invoices one of them too waits for this one."""
     actor.require(Permission.INVOICE_WRITE)
     actor.require(Permission.REPORT_READ)
-    wanted = _locked(session, actor, report_ids)
-    for report in wanted:
+    reports = _locked(session, actor, report_ids)
+    for report in reports:
         if not report.current:
             raise Conflict(f"Report {report.id} was replaced by report {report.superseded_by_id}: invoice that one")
         if not report.total_minor:
             raise Conflict(f"Report {report.id} comes to nothing: there is nothing to invoice")
-    customers = _customers(session, {report.customer_id for report in wanted})
+    customers = _customers(session, {report.customer_id for report in reports})
     languages = {customer_id: customer.language for customer_id, customer in customers.items()}
-    lines = _lines(session, wanted, languages, by)
+    lines = _lines(session, reports, languages, by)
     businesses = {business.id: business for business in session.scalars(select(Business))}
     return [
         replace(
@@ -102,31 +102,31 @@ def contents_of(
             currency=report.currency,
             lines=tuple(replace(line, tax_rate=tax_rate) for line in lines[report.id]),
         )
-        for report in wanted
+        for report in reports
     ]
 
 
 def earlier(session: Session, report_ids: Sequence[int]) -> list[Earlier]:
     """Invoices that bill these reports, or other versions of them, and were not cancelled."""
-    asked, version = aliased(BillingReport), aliased(BillingReport)
-    found: list[Earlier] = []
+    aliases, version = aliased(BillingReport), aliased(BillingReport)
+    invoiced: list[Earlier] = []
     for start in range(0, len(report_ids), 500):
         statement = (
-            select(asked.id, version.version, Invoice.id, Invoice.number, Invoice.state)
+            select(aliases.id, version.version, Invoice.id, Invoice.number, Invoice.state)
             .join(
                 version,
-                (version.customer_id == asked.customer_id)
-                & (version.period_start == asked.period_start)
-                & (version.period_end == asked.period_end)
-                & (version.services == asked.services),
+                (version.customer_id == aliases.customer_id)
+                & (version.period_start == aliases.period_start)
+                & (version.period_end == aliases.period_end)
+                & (version.services == aliases.services),
             )
             .join(InvoicedReport, InvoicedReport.report_id == version.id)
             .join(Invoice, Invoice.id == InvoicedReport.invoice_id)
-            .where(asked.id.in_(report_ids[start : start + 500]), Invoice.state != InvoiceState.CANCELLED)
-            .order_by(asked.id, Invoice.id)
+            .where(aliases.id.in_(report_ids[start : start + 500]), Invoice.state != InvoiceState.CANCELLED)
+            .order_by(aliases.id, Invoice.id)
         )
-        found += [Earlier(*row) for row in session.execute(statement)]
-    return found
+        invoiced += [Earlier(*row) for row in session.execute(statement)]
+    return invoiced
 
 
 def billed_reports(session: Session, invoice_id: int) -> list[Report]:
@@ -140,54 +140,54 @@ def billed_reports(session: Session, invoice_id: int) -> list[Report]:
     return [Report(*row) for row in session.execute(statement)]
 
 
-def _already(found: Sequence[Earlier]) -> str:
-    first = found[0]
+def _already(invoiced: Sequence[Earlier]) -> str:
+    first = invoiced[0]
     invoice = f"invoice {first.number}" if first.number else f"a draft (no. {first.invoice_id})"
-    others = len({one.report_id for one in found}) - 1
+    others = len({one.report_id for one in invoiced}) - 1
     more = f", and {others} more of the chosen reports too" if others else ""
     return f"Report {first.report_id} is on {invoice} already{more}"
 
 
 def _locked(session: Session, actor: Actor, report_ids: Sequence[int]) -> list[Report]:
-    found: dict[int, Report] = {}
-    wanted = sorted(set(report_ids))
-    for start in range(0, len(wanted), 500):
+    by_id: dict[int, Report] = {}
+    ids = sorted(set(report_ids))
+    for start in range(0, len(ids), 500):
         statement = (
             select(*reports.COLUMNS)
-            .where(BillingReport.id.in_(wanted[start : start + 500]), visible_to(actor, BillingReport.customer_id))
+            .where(BillingReport.id.in_(ids[start : start + 500]), visible_to(actor, BillingReport.customer_id))
             .order_by(BillingReport.id)
             .with_for_update()
         )
-        found |= {row.id: Report(*row) for row in session.execute(statement)}
-    if missing := [report_id for report_id in wanted if report_id not in found]:
+        by_id |= {row.id: Report(*row) for row in session.execute(statement)}
+    if missing := [report_id for report_id in ids if report_id not in by_id]:
         raise NotFound(f"There is no report {missing[0]}")
-    return [found[report_id] for report_id in dict.fromkeys(report_ids)]
+    return [by_id[report_id] for report_id in dict.fromkeys(report_ids)]
 
 
 def _customers(session: Session, customer_ids: Iterable[int]) -> dict[int, Customer]:
-    wanted = sorted(customer_ids)
-    found: dict[int, Customer] = {}
-    for start in range(0, len(wanted), 500):
-        some = select(Customer).where(Customer.id.in_(wanted[start : start + 500]))
-        found |= {customer.id: customer for customer in session.scalars(some)}
-    return found
+    ids = sorted(customer_ids)
+    customers: dict[int, Customer] = {}
+    for start in range(0, len(ids), 500):
+        some = select(Customer).where(Customer.id.in_(ids[start : start + 500]))
+        customers |= {customer.id: customer for customer in session.scalars(some)}
+    return customers
 
 
 def _lines(
-    session: Session, wanted: Sequence[Report], languages: dict[int, str], by: Grouping
+    session: Session, reports: Sequence[Report], languages: dict[int, str], by: Grouping
 ) -> dict[int, list[DraftLine]]:
     """The lines of each report, by its id; what comes to nothing has no line."""
-    lines: dict[int, list[DraftLine]] = {report.id: [] for report in wanted}
-    for report, language in ((report, languages[report.customer_id]) for report in wanted):
+    lines: dict[int, list[DraftLine]] = {report.id: [] for report in reports}
+    for report, language in ((report, languages[report.customer_id]) for report in reports):
         if by is Grouping.TOTAL:
             words = report_wording.total_words(report.order_count, report.period, language)
             lines[report.id].append(_line(report, report.total_minor, words))
         elif by is Grouping.ORDER and report.order_count > MOST_LINES:
             reason = f"has {report.order_count:,} orders, and an invoice at most {MOST_LINES:,} lines"
             raise Invalid(f"Report {report.id} {reason}: make a line of each service", fields={"by": reason})
-    known = {report.id: report for report in wanted}
-    for start in range(0, len(wanted), 500):
-        some = [report.id for report in wanted[start : start + 500]]
+    known = {report.id: report for report in reports}
+    for start in range(0, len(reports), 500):
+        some = [report.id for report in reports[start : start + 500]]
         if by is Grouping.SERVICE:
             for total in session.execute(_service_totals(some)):
                 report = known[total.report_id]

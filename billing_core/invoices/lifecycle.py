@@ -87,13 +87,13 @@ def status(invoice: Facts, today: date) -> InvoiceStatus:
 
 def status_sql(today: date) -> ColumnElement[str]:
     """The same in SQL; a test holds the two together."""
-    return case(*((condition, wanted.value) for wanted, condition in _conditions(today).items()))
+    return case(*((condition, status.value) for status, condition in _conditions(today).items()))
 
 
-def has_status(wanted: Collection[InvoiceStatus], today: date) -> ColumnElement[bool]:
+def has_status(statuses: Collection[InvoiceStatus], today: date) -> ColumnElement[bool]:
     """In SQL, as conditions on the columns themselves, so that their indexes serve: is its status one of these?"""
     conditions = _conditions(today)
-    return or_(*(conditions[one] for one in InvoiceStatus if one in wanted))
+    return or_(*(conditions[one] for one in InvoiceStatus if one in statuses))
 
 
 def _conditions(today: date) -> dict[InvoiceStatus, ColumnElement[bool]]:
@@ -169,13 +169,13 @@ def end_link(
     state: LinkState,
     because: str,
     now: datetime,
-    told: bool = True,
+    tell_gateway: bool = True,
 ) -> bool:
     """End the invoice's active payment link, in the timeline and by webhook; False where it has none.
 
-    The caller has locked the invoice and asked for the permission. ``told``: whether the gateway is told as well.
+    The caller has locked the invoice and asked for the permission. ``tell_gateway``: have it deactivated there too.
     """
-    ended = _end_link(session, actor, invoice, state=state, because=because, now=now, told=told)
+    ended = _end_link(session, actor, invoice, state=state, because=because, now=now, tell_gateway=tell_gateway)
     if ended:
         outgoing_events.changed(
             session, actor, [(invoice.id, invoice.customer_id, None)], EventKind.LINK_ENDED, now=now
@@ -199,10 +199,10 @@ def _end_link(
     state: LinkState,
     because: str,
     now: datetime,
-    told: bool = True,
+    tell_gateway: bool = True,
 ) -> bool:
     """``end_link`` as a part of a change that is told itself."""
-    link = payment_links.end(session, actor, invoice, state=state, because=because, now=now, told=told)
+    link = payment_links.end(session, actor, invoice, state=state, because=because, now=now, tell_gateway=tell_gateway)
     if link is None:
         return False
     data = {"link_id": link.id, "state": state.value, "reason": because}
@@ -256,8 +256,8 @@ def settle(
         facts |= {"paid_at": now if target is PAID else None, "cancelled_at": now if target is CANCELLED else None}
     if paid > 0:
         facts |= {"payment_failed_at": None, "payment_failure": ""}
-    wanted = Change(invoice, facts, None if target is invoice.state else target, data)
-    change(session, actor, [wanted], event=event, action=Permission.PAYMENT_WRITE, now=now)
+    settlement = Change(invoice, facts, None if target is invoice.state else target, data)
+    change(session, actor, [settlement], event=event, action=Permission.PAYMENT_WRITE, now=now)
 
 
 Note = tuple[int, EventKind, Mapping[str, Any] | None]
@@ -311,10 +311,10 @@ def _link_is_wrong(invoice: Invoice, asked_minor: int, event: EventKind | None) 
     return "The invoice was edited" if event is EventKind.EDITED else ""
 
 
-def _check_move(wanted: Change) -> None:
-    state = wanted.invoice.state
-    if wanted.to is not None and wanted.to not in MOVES[state]:
-        raise Conflict(f"{named(wanted.invoice)} is {_STATE_WORDS[state]} and cannot become {_STATE_WORDS[wanted.to]}")
+def _check_move(change: Change) -> None:
+    state = change.invoice.state
+    if change.to is not None and change.to not in MOVES[state]:
+        raise Conflict(f"{named(change.invoice)} is {_STATE_WORDS[state]} and cannot become {_STATE_WORDS[change.to]}")
 
 
 def _store(session: Session, changes: Sequence[Change], now: datetime) -> list[dict[str, Any]]:
@@ -347,12 +347,12 @@ def _show(session: Session, invoices: Sequence[Invoice], rows: Sequence[Mapping[
 def _due(session: Session, ids: Sequence[int]) -> dict[int, int]:
     """What is due on each, as the database computes it."""
     connection = session.connection()
-    found: dict[int, int] = {}
+    due: dict[int, int] = {}
     # A few hundred at a time: a statement takes only so many values.
     for start in range(0, len(ids), 500):
         rows = connection.execute(_DUE, {"ids": ids[start : start + 500]})
-        found |= {row.id: row.due_minor for row in rows}
-    return found
+        due |= {row.id: row.due_minor for row in rows}
+    return due
 
 
 def _trace(one: Change) -> audit.Trace:

@@ -33,23 +33,23 @@ def series(session: Session, actor: Actor) -> list[Series]:
     return numbering.series(session)
 
 
-def holes(session: Session, actor: Actor, wanted: Series) -> list[str]:
+def holes(session: Session, actor: Actor, series: Series) -> list[str]:
     """The numbers that no document has, the lowest first, a hundred at most."""
     actor.require(Permission.AUDIT_READ)
-    return numbering.holes(session, wanted)
+    return numbering.holes(session, series)
 
 
-def states(session: Session, actor: Actor, wanted: Series) -> dict[InvoiceState, int]:
+def states(session: Session, actor: Actor, series: Series) -> dict[InvoiceState, int]:
     """How many invoices of a series are in each state, of those that occur; they add up to its count."""
     actor.require(Permission.AUDIT_READ)
     statement = select(Invoice.state, func.count()).where(
-        Invoice.business_id == wanted.business_id, Invoice.series == wanted.series, Invoice.sequence <= wanted.last
+        Invoice.business_id == series.business_id, Invoice.series == series.series, Invoice.sequence <= series.last
     )
     return {row[0]: row[1] for row in session.execute(statement.group_by(Invoice.state))}
 
 
 def documents(
-    session: Session, actor: Actor, wanted: Series, *, limit: int = 50, offset: int = 0
+    session: Session, actor: Actor, series: Series, *, limit: int = 50, offset: int = 0
 ) -> list[NumberedDocument]:
     """One page of a series, from its first number on."""
     actor.require(Permission.AUDIT_READ)
@@ -63,8 +63,8 @@ def documents(
             Invoice.total_minor,
             Invoice.currency,
             Invoice.state,
-        ).where(Invoice.business_id == wanted.business_id, Invoice.series == wanted.series)
-        if wanted.kind is SeriesKind.INVOICE
+        ).where(Invoice.business_id == series.business_id, Invoice.series == series.series)
+        if series.kind is SeriesKind.INVOICE
         else select(
             CreditNote.sequence,
             CreditNote.number,
@@ -76,8 +76,8 @@ def documents(
             literal(None),
         )
         .join(Customer, Customer.id == CreditNote.customer_id)
-        .where(CreditNote.business_id == wanted.business_id, CreditNote.series == wanted.series)
+        .where(CreditNote.business_id == series.business_id, CreditNote.series == series.series)
     )
-    place = Invoice.sequence if wanted.kind is SeriesKind.INVOICE else CreditNote.sequence
+    place = Invoice.sequence if series.kind is SeriesKind.INVOICE else CreditNote.sequence
     rows = session.execute(statement.order_by(place).limit(limit).offset(offset))
     return [NumberedDocument(*row) for row in rows]

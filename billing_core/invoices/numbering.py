@@ -82,9 +82,9 @@ def draw_many(session: Session, business: Business, kind: SeriesKind, issued_on:
     counter = counter_of(series)
     drawn: list[Drawn] = []
     while len(drawn) < count:
-        wanted = count - len(drawn)
-        last = _raised(session, business.id, kind, counter, by=wanted)
-        sequences = range(last - wanted + 1, last + 1)
+        missing = count - len(drawn)
+        last = _raised(session, business.id, kind, counter, by=missing)
+        sequences = range(last - missing + 1, last + 1)
         numbers = {written(series, sequence): sequence for sequence in sequences}
         taken = _taken(session, business.id, kind, counter, numbers)
         _take_in(session, business.id, kind, counter, {number: numbers[number] for number in taken})
@@ -97,22 +97,22 @@ def claim(session: Session, business: Business, kind: SeriesKind, number: str, i
 
     One that reads like the series' own keeps its place in it, so that the series stays whole.
     """
-    wanted = " ".join(number.split())
-    if not is_number(wanted):
+    number_text = " ".join(number.split())
+    if not is_number(number_text):
         reason = f"may hold letters, digits, blanks and . / # - only, at most {LONGEST_NUMBER} characters"
         raise Invalid("This cannot be a document number", fields={"invoice_number": reason})
     series = series_of(_format(business, kind), issued_on)
     counter = counter_of(series)
     # By 0: nothing is drawn, but the row is locked, so that nobody draws this very number meanwhile.
     last = _raised(session, business.id, kind, counter, by=0)
-    sequence = sequence_in(series, wanted)
-    if _taken(session, business.id, kind, counter, {wanted: sequence}):
-        raise Conflict(f"The number {wanted} is already used", fields={"invoice_number": "is already used"})
+    sequence = sequence_in(series, number_text)
+    if _taken(session, business.id, kind, counter, {number_text: sequence}):
+        raise Conflict(f"The number {number_text} is already used", fields={"invoice_number": "is already used"})
     if sequence is None:
-        return Drawn(wanted, None, None)
+        return Drawn(number_text, None, None)
     if sequence == last + 1:
         _raised(session, business.id, kind, counter, by=1)
-    return Drawn(wanted, counter, sequence)
+    return Drawn(number_text, counter, sequence)
 
 
 def _format(business: Business, kind: SeriesKind) -> str:
@@ -127,19 +127,19 @@ def _raised(session: Session, business_id: int, kind: SeriesKind, series: str, *
 
 
 def _taken(
-    session: Session, business_id: int, kind: SeriesKind, counter: str, wanted: Mapping[str, int | None]
+    session: Session, business_id: int, kind: SeriesKind, counter: str, place_of: Mapping[str, int | None]
 ) -> set[str]:
     """Those of the numbers that a document has, or whose place it has: with fewer or more zeros before it."""
     session.flush()
     connection = session.connection()
-    numbers = list(wanted)
+    numbers = list(place_of)
     taken: set[str] = set()
     for start in range(0, len(numbers), 500):
         some = numbers[start : start + 500]
-        at = {place: number for number in some if (place := wanted[number]) is not None}
+        at = {place: number for number in some if (place := place_of[number]) is not None}
         chunk = {"business": business_id, "numbers": some, "counter": counter, "places": list(at)}
         for number, series, place in connection.execute(_TAKEN[kind], chunk):
-            if number is not None and number in wanted:
+            if number is not None and number in place_of:
                 taken.add(number)
             if series == counter and place in at:
                 taken.add(at[place])
@@ -180,7 +180,7 @@ class Series:
 
 def series(session: Session, *, business_id: int | None = None) -> list[Series]:
     """Every series with its proof. Places are unique in the database, so counting them proves that none is missing."""
-    found: list[Series] = []
+    every: list[Series] = []
     for kind, table in _TABLES.items():
         counted = (
             select(
@@ -199,20 +199,24 @@ def series(session: Session, *, business_id: int | None = None) -> list[Series]:
         )
         if business_id is not None:
             counted = counted.where(NumberSeries.business_id == business_id)
-        found += [
+        every += [
             Series(owner, kind, name, last, used, first_number, last_number, ahead)
             for owner, name, last, used, first_number, last_number, ahead in session.execute(counted)
         ]
-    return found
+    return every
 
 
-def holes(session: Session, wanted: Series, *, limit: int = 100) -> list[str]:
+def holes(session: Session, counter: Series, *, limit: int = 100) -> list[str]:
     """The numbers of a series that no document has, the lowest first; nothing where it is whole."""
-    table = Invoice if wanted.kind is SeriesKind.INVOICE else CreditNote
+    table = Invoice if counter.kind is SeriesKind.INVOICE else CreditNote
     before = func.lag(table.sequence, 1, 0).over(order_by=table.sequence)
     places = (
         select(table.sequence.label("at"), before.label("previous"))
-        .where(table.business_id == wanted.business_id, table.series == wanted.series, table.sequence <= wanted.last)
+        .where(
+            table.business_id == counter.business_id,
+            table.series == counter.series,
+            table.sequence <= counter.last,
+        )
         .subquery()
     )
     gaps = session.execute(
@@ -220,10 +224,12 @@ def holes(session: Session, wanted: Series, *, limit: int = 100) -> list[str]:
     ).all()
     end = session.scalar(
         select(func.coalesce(func.max(table.sequence), 0)).where(
-            table.business_id == wanted.business_id, table.series == wanted.series, table.sequence <= wanted.last
+            table.business_id == counter.business_id,
+            table.series == counter.series,
+            table.sequence <= counter.last,
         )
     )
     missing = [place for previous, at in gaps for place in range(previous + 1, min(at, previous + 1 + limit))]
-    missing += range((end or 0) + 1, min(wanted.last, (end or 0) + limit) + 1)
-    series = filled_like(wanted.series, _format(session.get_one(Business, wanted.business_id), wanted.kind))
+    missing += range((end or 0) + 1, min(counter.last, (end or 0) + limit) + 1)
+    series = filled_like(counter.series, _format(session.get_one(Business, counter.business_id), counter.kind))
     return [written(series, place) for place in missing[:limit]]

@@ -71,9 +71,9 @@ def overdue(session: Session, actor: Actor, *, today: date, now: datetime) -> in
 
 
 def _types(event: EventKind | None, became: InvoiceState | None) -> list[EventType]:
-    told = _TYPES.get(event) if event else None
+    event_type = _TYPES.get(event) if event else None
     by_state = _BY_STATE.get(became) if became else None
     if event is EventKind.SENT:
         return [EventType.INVOICE_SENT, *([EventType.INVOICE_PAID] if became is InvoiceState.PAID else [])]
     # "Paid" says more than "updated", and is told alone.
-    return [kind for kind in (by_state or told,) if kind]
+    return [kind for kind in (by_state or event_type,) if kind]

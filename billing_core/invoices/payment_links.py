@@ -137,9 +137,9 @@ def end(
     state: LinkState,
     because: str,
     now: datetime,
-    told: bool = True,
+    tell_gateway: bool = True,
 ) -> PaymentLink | None:
-    """End the invoice's active link, and have the gateway ``told``, unless it was paid; None where it has none.
+    """End the invoice's active link; None where it has none. Unless it was paid, the gateway deactivates it as well.
 
     The caller holds the invoice's row. It shows no address to pay at any more.
     """
@@ -150,7 +150,7 @@ def end(
         return None
     link.state, link.ended_at, link.ended_because = state, now, because[:500]
     _set(session, invoice, payment_url=None)
-    if told and state is not LinkState.PAID:
+    if tell_gateway and state is not LinkState.PAID:
         withdraw(session, actor, link, invoice, now=now)
     session.flush()
     return link

@@ -87,50 +87,52 @@ _HEADER = tuple(field.name for field in fields(Content) if field.name != "lines"
 
 
 def page(
-    session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date, limit: int = 50, offset: int = 0
+    session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, limit: int = 50, offset: int = 0
 ) -> list[InvoiceRow]:
     """One page of the invoices that match, in the order asked for; discarded drafts are left out.
 
     The page's ids are found first, along an index: what is skipped is neither sorted nor read column by column.
     """
-    chosen = page_ids(actor, wanted, today=today, limit=limit, offset=offset).subquery()
-    statement = select(*ROW).join(chosen, chosen.c.id == Invoice.id).order_by(*_ordering(wanted.order_by))
+    chosen = page_ids(actor, filters, today=today, limit=limit, offset=offset).subquery()
+    statement = select(*ROW).join(chosen, chosen.c.id == Invoice.id).order_by(*_ordering(filters.order_by))
     return [InvoiceRow(*row) for row in session.execute(statement)]
 
 
-def page_ids(actor: Actor, wanted: InvoiceFilter, *, today: date, limit: int, offset: int = 0) -> Select[int]:
+def page_ids(actor: Actor, filters: InvoiceFilter, *, today: date, limit: int, offset: int = 0) -> Select[int]:
     """The statement that finds the ids of one page, in the order asked for."""
     actor.require(Permission.INVOICE_READ)
-    found = select(Invoice.id).where(*_matching(actor, wanted, today)).order_by(*_ordering(wanted.order_by))
-    return found.limit(limit).offset(offset)
+    statement = select(Invoice.id).where(*_matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
+    return statement.limit(limit).offset(offset)
 
 
-def listing(actor: Actor, wanted: InvoiceFilter, *, today: date) -> Select[*tuple[Any, ...]]:
+def listing(actor: Actor, filters: InvoiceFilter, *, today: date) -> Select[*tuple[Any, ...]]:
     """All that match: the columns of an ``InvoiceRow``, sorted, without a limit, for exports to stream."""
     actor.require(Permission.INVOICE_READ)
-    return select(*ROW).where(*_matching(actor, wanted, today)).order_by(*_ordering(wanted.order_by))
+    return select(*ROW).where(*_matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
 
 
-def count(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date, at_most: int = COUNTED) -> int:
+def count(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, at_most: int = COUNTED) -> int:
     """How many match; ``at_most`` stands for that many or more."""
     actor.require(Permission.INVOICE_READ)
-    found = select(Invoice.id).where(*_matching(actor, wanted, today)).limit(at_most).subquery()
-    return session.scalar(select(func.count()).select_from(found)) or 0
+    matching = select(Invoice.id).where(*_matching(actor, filters, today)).limit(at_most).subquery()
+    return session.scalar(select(func.count()).select_from(matching)) or 0
 
 
-def totals(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date) -> list[CurrencyTotal]:
+def totals(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date) -> list[CurrencyTotal]:
     """What all that match come to, a currency."""
     actor.require(Permission.INVOICE_READ)
     statement = (
         select(Invoice.currency, func.count(), func.sum(Invoice.total_minor), func.sum(Invoice.due_minor))
-        .where(*_matching(actor, wanted, today))
+        .where(*_matching(actor, filters, today))
         .group_by(Invoice.currency)
         .order_by(Invoice.currency)
     )
-    return [CurrencyTotal(code, found, int(total), int(due)) for code, found, total, due in session.execute(statement)]
+    return [
+        CurrencyTotal(code, invoices, int(total), int(due)) for code, invoices, total, due in session.execute(statement)
+    ]
 
 
-def totals_by_status(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date) -> list[StatusTotal]:
+def totals_by_status(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date) -> list[StatusTotal]:
     """What all that match come to, a status and currency; the filter's own status does not limit. One pass over them:
     a list gets its tabs, its count and its sums from it."""
     actor.require(Permission.INVOICE_READ)
@@ -142,20 +144,20 @@ def totals_by_status(session: Session, actor: Actor, wanted: InvoiceFilter, *, t
             func.sum(Invoice.total_minor),
             func.sum(Invoice.due_minor),
         )
-        .where(*_matching(actor, replace(wanted, status=()), today))
+        .where(*_matching(actor, replace(filters, status=()), today))
         # By its name: as an expression it would have other parameters than the column, and be another one.
         .group_by("published", Invoice.currency)
         .order_by(Invoice.currency)
     )
     return [
-        StatusTotal(InvoiceStatus(status), currency, found, int(total), int(due))
-        for status, currency, found, total, due in session.execute(statement)
+        StatusTotal(InvoiceStatus(status), currency, invoices, int(total), int(due))
+        for status, currency, invoices, total, due in session.execute(statement)
     ]
 
 
-def ids(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date, limit: int = 5_000) -> list[int]:
+def ids(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, limit: int = 5_000) -> list[int]:
     """The ids of those that match, in the order asked for, to do something with all of them."""
-    return list(session.scalars(page_ids(actor, wanted, today=today, limit=limit)))
+    return list(session.scalars(page_ids(actor, filters, today=today, limit=limit)))
 
 
 def one(session: Session, actor: Actor, invoice_id: int | str) -> InvoiceView:
@@ -176,8 +178,8 @@ def one(session: Session, actor: Actor, invoice_id: int | str) -> InvoiceView:
 
 def by_token(session: Session, token: str) -> InvoiceView:
     """The invoice that a customer has the link to; no sign-in. NotFound also while it is a draft."""
-    found = Invoice.token == token.replace("\0", "")
-    row = session.execute(select(*COLUMNS).where(found, Invoice.sent_at.is_not(None))).one_or_none()
+    named = Invoice.token == token.replace("\0", "")
+    row = session.execute(select(*COLUMNS).where(named, Invoice.sent_at.is_not(None))).one_or_none()
     if row is None:
         raise NotFound("There is no such invoice")
     return InvoiceView(*row)
@@ -208,12 +210,12 @@ def totals_of(session: Session, invoice: Invoice | InvoiceView) -> Totals:
 
 def lines_of(session: Session, invoice_ids: Sequence[int]) -> dict[int, tuple[DraftLine, ...]]:
     """The lines of several invoices, each in their order."""
-    found: dict[int, list[DraftLine]] = {invoice_id: [] for invoice_id in invoice_ids}
+    lines: dict[int, list[DraftLine]] = {invoice_id: [] for invoice_id in invoice_ids}
     for start in range(0, len(invoice_ids), 500):
         chunk = {"ids": invoice_ids[start : start + 500]}
         for invoice_id, *line in session.connection().execute(_LINES_OF, chunk):
-            found[invoice_id].append(DraftLine(*line))
-    return {invoice_id: tuple(of_one) for invoice_id, of_one in found.items()}
+            lines[invoice_id].append(DraftLine(*line))
+    return {invoice_id: tuple(of_one) for invoice_id, of_one in lines.items()}
 
 
 def for_change(session: Session, actor: Actor, invoice_id: int) -> Invoice:
@@ -223,41 +225,41 @@ def for_change(session: Session, actor: Actor, invoice_id: int) -> Invoice:
 
 def many_for_change(session: Session, actor: Actor, invoice_ids: Collection[int]) -> list[Invoice]:
     """Several invoices, locked in the order of their ids so that nobody waits in a circle; in the order asked for."""
-    wanted = sorted(filter(_is_id, set(invoice_ids)))
+    ids = sorted(filter(_is_id, set(invoice_ids)))
     bound = actor.customer_id is not None
     statement = _LOCKED.where(visible_to(actor, Invoice.customer_id)) if bound else _LOCKED
-    found: dict[int, Invoice] = {}
-    for start in range(0, len(wanted), 500):
-        chunk = {"ids": wanted[start : start + 500]}
-        found |= {invoice.id: invoice for invoice in session.scalars(statement, chunk)}
-    if missing := sorted(set(invoice_ids) - found.keys()):
+    invoices: dict[int, Invoice] = {}
+    for start in range(0, len(ids), 500):
+        chunk = {"ids": ids[start : start + 500]}
+        invoices |= {invoice.id: invoice for invoice in session.scalars(statement, chunk)}
+    if missing := sorted(set(invoice_ids) - invoices.keys()):
         raise NotFound(f"There is no invoice {missing[0]}")
-    return [found[invoice_id] for invoice_id in dict.fromkeys(invoice_ids)]
+    return [invoices[invoice_id] for invoice_id in dict.fromkeys(invoice_ids)]
 
 
 def _is_id(number: int) -> bool:
     return 0 < number <= _LARGEST_ID
 
 
-def _matching(actor: Actor, wanted: InvoiceFilter, today: date) -> list[ColumnElement[bool] | TextClause]:
+def _matching(actor: Actor, filters: InvoiceFilter, today: date) -> list[ColumnElement[bool] | TextClause]:
     conditions: list[ColumnElement[bool] | TextClause | None] = [
         text(f"({LISTED})"),
         visible_to(actor, Invoice.customer_id),
-        lifecycle.has_status(wanted.status, today) if wanted.status else None,
-        Invoice.customer_id == wanted.customer_id if wanted.customer_id is not None else None,
-        Invoice.business_id == wanted.business_id if wanted.business_id is not None else None,
-        Invoice.issued_on >= wanted.issued_from if wanted.issued_from else None,
-        Invoice.issued_on <= wanted.issued_to if wanted.issued_to else None,
-        Invoice.due_on >= wanted.due_from if wanted.due_from else None,
-        Invoice.due_on <= wanted.due_to if wanted.due_to else None,
-        equals(Invoice.currency, wanted.currency) if wanted.currency else None,
-        Invoice.total_minor >= _minor(wanted.smallest, wanted.currency, ROUND_CEILING)
-        if wanted.smallest is not None
+        lifecycle.has_status(filters.status, today) if filters.status else None,
+        Invoice.customer_id == filters.customer_id if filters.customer_id is not None else None,
+        Invoice.business_id == filters.business_id if filters.business_id is not None else None,
+        Invoice.issued_on >= filters.issued_from if filters.issued_from else None,
+        Invoice.issued_on <= filters.issued_to if filters.issued_to else None,
+        Invoice.due_on >= filters.due_from if filters.due_from else None,
+        Invoice.due_on <= filters.due_to if filters.due_to else None,
+        equals(Invoice.currency, filters.currency) if filters.currency else None,
+        Invoice.total_minor >= _minor(filters.smallest, filters.currency, ROUND_CEILING)
+        if filters.smallest is not None
         else None,
-        Invoice.total_minor <= _minor(wanted.largest, wanted.currency, ROUND_FLOOR)
-        if wanted.largest is not None
+        Invoice.total_minor <= _minor(filters.largest, filters.currency, ROUND_FLOOR)
+        if filters.largest is not None
         else None,
-        mentions(sought, *_SEARCHED) if (sought := wanted.text.strip()) else None,
+        mentions(sought, *_SEARCHED) if (sought := filters.text.strip()) else None,
     ]
     return [condition for condition in conditions if condition is not None]
 

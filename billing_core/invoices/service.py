@@ -47,26 +47,26 @@ def create(
 ) -> Invoice:
     """A new draft. ``numbered``: it gets its number at once; ``number``: this one, Conflict where it is used."""
     actor.require(Permission.INVOICE_WRITE)
-    kept = checked(content)
-    _refuse_unknown(session, actor, [kept])
+    cleaned = checked(content)
+    _refuse_unknown(session, actor, [cleaned])
     drawn = None
     if number is not None or numbered:
-        business = session.get_one(Business, kept.business_id)
+        business = session.get_one(Business, cleaned.business_id)
         drawn = (
-            numbering.draw(session, business, SeriesKind.INVOICE, kept.issued_on)
+            numbering.draw(session, business, SeriesKind.INVOICE, cleaned.issued_on)
             if number is None
-            else numbering.claim(session, business, SeriesKind.INVOICE, number, kept.issued_on)
+            else numbering.claim(session, business, SeriesKind.INVOICE, number, cleaned.issued_on)
         )
-    (invoice_id,) = _create(session, actor, [kept], now=now, drawn=drawn)
+    (invoice_id,) = _create(session, actor, [cleaned], now=now, drawn=drawn)
     return session.scalars(_CREATED, {"key": invoice_id}).one()
 
 
 def create_many(session: Session, actor: Actor, contents: Sequence[Content], *, now: datetime) -> list[int]:
     """New drafts in a few statements, all or none; their ids in the order of the contents."""
     actor.require(Permission.INVOICE_WRITE)
-    kept = [checked(content) for content in contents]
-    _refuse_unknown(session, actor, kept)
-    return _create(session, actor, kept, now=now)
+    cleaned = [checked(content) for content in contents]
+    _refuse_unknown(session, actor, cleaned)
+    return _create(session, actor, cleaned, now=now)
 
 
 def edit(
@@ -78,27 +78,27 @@ def edit(
     between: the message and ``fields`` say what they made of it.
     """
     actor.require(Permission.INVOICE_WRITE)
-    wanted = checked(content)
+    proposed = checked(content)
     invoice = queries.for_change(session, actor, invoice_id)
     if invoice.state is not DRAFT:
         raise Conflict(f"{named(invoice)} is not a draft any more: its lines and amounts do not change")
     current = queries.content(session, invoice)
-    if wanted == current:
+    if proposed == current:
         return invoice
     if invoice.version != drawn_from:
-        raise _stale(session, invoice, current, wanted)
-    if invoice.number and wanted.business_id != invoice.business_id:
+        raise _stale(session, invoice, current, proposed)
+    if invoice.number and proposed.business_id != invoice.business_id:
         raise Conflict(
             f"{named(invoice)} has its number from our business", fields={"business_id": "is settled by the number"}
         )
-    if (wanted.customer_id, wanted.business_id) != (current.customer_id, current.business_id):
-        _refuse_unknown(session, actor, [wanted])
+    if (proposed.customer_id, proposed.business_id) != (current.customer_id, current.business_id):
+        _refuse_unknown(session, actor, [proposed])
     event = None if _edited_lately(session, actor, invoice, now) else EventKind.EDITED
 
-    writing.replace_lines(session, invoice.id, current, wanted, now=now)
-    _, facts = audit.changed(writing.header_of(current), writing.header_of(wanted))
-    facts |= writing.sums(wanted.totals())
-    edited = Change(invoice, facts, traced=writing.line_differences(current, wanted))
+    writing.replace_lines(session, invoice.id, current, proposed, now=now)
+    _, facts = audit.changed(writing.header_of(current), writing.header_of(proposed))
+    facts |= writing.sums(proposed.totals())
+    edited = Change(invoice, facts, traced=writing.line_differences(current, proposed))
     lifecycle.change(session, actor, [edited], event=event, now=now)
     return invoice
 
@@ -134,12 +134,12 @@ def update_details(
     if invoice.state not in (DRAFT, OPEN):
         raise Conflict(f"{named(invoice)} is {invoice.state.value}: it does not change any more")
     current = queries.content(session, invoice)
-    wanted = checked(replace(current, **_given(details)))
-    _, facts = audit.changed(writing.header_of(current), writing.header_of(wanted))
+    proposed = checked(replace(current, **_given(details)))
+    _, facts = audit.changed(writing.header_of(current), writing.header_of(proposed))
     if not facts:
         return invoice
     if shown is not None and any(getattr(current, name) != value for name, value in _given(shown).items()):
-        raise _stale(session, invoice, current, wanted)
+        raise _stale(session, invoice, current, proposed)
     fields = list(facts)
     if facts.get("due_on", date.min) >= today:
         facts |= {"marked_overdue_at": None, "payment_failed_at": None, "payment_failure": ""}
@@ -184,8 +184,8 @@ def send_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
         if invoice.state is not DRAFT:
             raise Conflict(f"{named(invoice)} has been sent or cancelled already")
     lines = queries.lines_of(session, [invoice.id for invoice in invoices])
-    wanted = sorted({invoice.business_id for invoice in invoices})
-    businesses = {one.id: one for one in session.scalars(_SENDING, {"ids": wanted})}
+    business_ids = sorted({invoice.business_id for invoice in invoices})
+    businesses = {one.id: one for one in session.scalars(_SENDING, {"ids": business_ids})}
     frozen = {business.id: issuers.freeze(business) for business in businesses.values()}
     # Last of all: whoever draws a number makes everybody else wait until the transaction ends.
     drawn = _draw(session, businesses, [invoice for invoice in invoices if not invoice.number])
@@ -241,11 +241,11 @@ def _refuse_unknown(session: Session, actor: Actor, contents: Sequence[Content])
     """The database would refuse them too, but could not say which field."""
     session.flush()
     connection = session.connection()
-    wanted = sorted({content.customer_id for content in contents})
+    customer_ids = sorted({content.customer_id for content in contents})
     customers = _CUSTOMERS if actor.customer_id is None else _CUSTOMERS.where(visible_to(actor))
     known: set[int] = set()
-    for start in range(0, len(wanted), 500):
-        some = {"ids": wanted[start : start + 500]}
+    for start in range(0, len(customer_ids), 500):
+        some = {"ids": customer_ids[start : start + 500]}
         known |= set(connection.execute(customers, some).scalars())
     businesses = set(connection.execute(_BUSINESSES).scalars())
     for content in contents:
@@ -274,17 +274,17 @@ def _given(details: Details) -> dict[str, Any]:
 
 def _edited_lately(session: Session, actor: Actor, invoice: Invoice, now: datetime) -> bool:
     """Does the timeline already say that this person is writing?"""
-    found = select(InvoiceEvent.id).where(
+    edits = select(InvoiceEvent.id).where(
         InvoiceEvent.invoice_id == invoice.id,
         InvoiceEvent.kind.in_([EventKind.CREATED, EventKind.EDITED]),
         InvoiceEvent.actor_id == actor.user_id,
         InvoiceEvent.actor_name == actor.name,
         InvoiceEvent.at > now - ONE_EDIT,
     )
-    return session.scalar(found.limit(1)) is not None
+    return session.scalar(edits.limit(1)) is not None
 
 
-def _stale(session: Session, invoice: Invoice, current: Content, wanted: Content) -> Conflict:
+def _stale(session: Session, invoice: Invoice, current: Content, proposed: Content) -> Conflict:
     """Who has saved in between, and how what differs reads now."""
     last = select(AuditEntry.actor_name).where(
         AuditEntry.subject_kind == "invoice",
@@ -292,7 +292,7 @@ def _stale(session: Session, invoice: Invoice, current: Content, wanted: Content
         AuditEntry.action == Permission.INVOICE_WRITE,
     )
     who = session.scalar(last.order_by(AuditEntry.id.desc()).limit(1)) or "Somebody"
-    reads = writing.now_reads(current, wanted)
-    said = "; ".join(f"{field.replace('_', ' ')} {reason}" for field, reason in reads.items())
+    reads = writing.now_reads(current, proposed)
+    differences = "; ".join(f"{field.replace('_', ' ')} {reason}" for field, reason in reads.items())
     saved = "this draft" if invoice.state is DRAFT else named(invoice)
-    return Conflict(f"{who} has saved {saved} in the meantime: {said}", fields=reads)
+    return Conflict(f"{who} has saved {saved} in the meantime: {differences}", fields=reads)

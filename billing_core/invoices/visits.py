@@ -24,10 +24,10 @@ def customer_of(invoice: InvoiceView) -> Actor:
 
 def mark_downloaded(session: Session, token: str, *, now: datetime) -> bool:
     """The customer has downloaded the document; whether that was the first time in this visit."""
-    found = queries.by_token(session, token)
-    customer = customer_of(found)
+    seen = queries.by_token(session, token)
+    customer = customer_of(seen)
     # The lock lets the second of two downloads at once see the first.
-    invoice = queries.for_change(session, customer, found.id)
+    invoice = queries.for_change(session, customer, seen.id)
     lately = exists().where(
         InvoiceEvent.invoice_id == invoice.id,
         InvoiceEvent.kind == EventKind.DOWNLOADED,

@@ -22,23 +22,23 @@ LARGEST_QUANTITY: Final = 999_999
 _BLANKS: Final = re.compile(r"[^\S\u00a0\u202f]+")
 
 
-def charge_of(said: InvoiceDocument, *, invoice_id: str, link_id: str, return_url: str, today: date) -> Charge:
+def charge_of(invoice: InvoiceDocument, *, invoice_id: str, link_id: str, return_url: str, today: date) -> Charge:
     """``invoice_id`` and ``link_id`` are public ids; ``today`` is the day where the business is.
 
     A draft has no number yet. What is late already is payable by tomorrow: no gateway takes a day that is over.
     """
-    words = writing(said.language)
+    words = writing(invoice.language)
     return Charge(
         link_id=link_id,
         invoice_id=invoice_id,
-        invoice_number=said.number or "",
-        currency=said.currency,
-        amount_minor=said.due_minor,
-        lines=_lines(said, words),
-        customer_email=said.customer.email,
-        customer_name=said.customer.name,
-        due_on=max(said.due_on, today + timedelta(days=1)),
-        description=_short(f"{_title(said, words)} · {said.issuer.name}"),
+        invoice_number=invoice.number or "",
+        currency=invoice.currency,
+        amount_minor=invoice.due_minor,
+        lines=_lines(invoice, words),
+        customer_email=invoice.customer.email,
+        customer_name=invoice.customer.name,
+        due_on=max(invoice.due_on, today + timedelta(days=1)),
+        description=_short(f"{_title(invoice, words)} · {invoice.issuer.name}"),
         return_url=return_url,
     )
 
@@ -49,15 +49,15 @@ def says_the_same(one: Charge, other: Charge) -> bool:
     return all(first[name] == second[name] for name in first if name not in ("link_id", "return_url"))
 
 
-def _lines(said: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
-    listed = (*(_line(line, said.currency, words) for line in said.lines), *_taxes(said, words))
-    whole = sum(line.unit_minor * line.quantity for line in listed) == said.due_minor
-    settled = said.paid_minor or said.credited_minor or said.written_off_minor
+def _lines(invoice: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
+    listed = (*(_line(line, invoice.currency, words) for line in invoice.lines), *_taxes(invoice, words))
+    whole = sum(line.unit_minor * line.quantity for line in listed) == invoice.due_minor
+    settled = invoice.paid_minor or invoice.credited_minor or invoice.written_off_minor
     all_count = all(line.unit_minor > 0 for line in listed)
-    if whole and all_count and len(listed) <= MOST_LINES and not settled and not said.totals.discount_minor:
+    if whole and all_count and len(listed) <= MOST_LINES and not settled and not invoice.totals.discount_minor:
         return listed
     due = words.gettext("Amount due")
-    return (ChargeLine(_short(f"{_title(said, words)}, {due[:1].lower()}{due[1:]}"), said.due_minor),)
+    return (ChargeLine(_short(f"{_title(invoice, words)}, {due[:1].lower()}{due[1:]}"), invoice.due_minor),)
 
 
 def _line(line: DocumentLine, currency: str, words: Writing) -> ChargeLine:
@@ -73,14 +73,14 @@ def _line(line: DocumentLine, currency: str, words: Writing) -> ChargeLine:
     return ChargeLine(_short(name, LONGEST_NAME - len(quantity)) + quantity, line.amount_minor)
 
 
-def _taxes(said: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
+def _taxes(invoice: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
     """The tax of every rate; a rate without any is left out."""
-    rows = (row for row in said.totals.by_rate if row.tax_minor)
+    rows = (row for row in invoice.totals.by_rate if row.tax_minor)
     return tuple(ChargeLine(words.gettext("Tax") + f" {words.percent(row.rate)}", row.tax_minor) for row in rows)
 
 
-def _title(said: InvoiceDocument, words: Writing) -> str:
-    return words.gettext("Invoice") + (f" {said.number}" if said.number else "")
+def _title(invoice: InvoiceDocument, words: Writing) -> str:
+    return words.gettext("Invoice") + (f" {invoice.number}" if invoice.number else "")
 
 
 def _whole(number: Decimal, places: int) -> int | None:

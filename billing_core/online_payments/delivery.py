@@ -68,8 +68,8 @@ def _deactivate(sessions: Sessions, gateway: Gateway, message: Claimed) -> None:
         created = gateway.create_link(Charge.of(link.charge), link.way, key=link.public_id)
         gateway_id = created.gateway_id
         with sessions.begin() as session:
-            found = session.get_one(PaymentLink, link_id, with_for_update=True)
-            found.gateway_id, found.stripe_invoice_id = gateway_id, created.stripe_invoice_id
+            locked = session.get_one(PaymentLink, link_id, with_for_update=True)
+            locked.gateway_id, locked.stripe_invoice_id = gateway_id, created.stripe_invoice_id
     gateway.deactivate(gateway_id, link.way, key=link.public_id)
 
 

@@ -12,32 +12,32 @@ from billing_core.online_payments.models import Dispute, DisputeState, PaymentCa
 from billing_core.payments.models import Payment
 
 
-def _open_cases(asked: Scope) -> Select[*tuple[Any, ...]]:
+def _open_cases(scope: Scope) -> Select[*tuple[Any, ...]]:
     rows = (
         one_each(PaymentCase.id, Customer.name + ": " + PaymentCase.said, day_of(PaymentCase.opened_at))
         .join(Customer, Customer.id == PaymentCase.customer_id)
         .where(PaymentCase.settled_at.is_(None))
     )
-    return bound(rows, asked, PaymentCase.customer_id)
+    return bound(rows, scope, PaymentCase.customer_id)
 
 
-def _failed_events(asked: Scope) -> Select[*tuple[Any, ...]]:
+def _failed_events(scope: Scope) -> Select[*tuple[Any, ...]]:
     rows = (
         one_each(WebhookEvent.id, WebhookEvent.type + ": " + WebhookEvent.last_error, day_of(WebhookEvent.received_at))
         .outerjoin(Invoice, Invoice.id == WebhookEvent.invoice_id)
         .where(WebhookEvent.state == WebhookState.FAILED)
     )
-    return bound(rows, asked, Invoice.customer_id)
+    return bound(rows, scope, Invoice.customer_id)
 
 
-def _open_disputes(asked: Scope) -> Select[*tuple[Any, ...]]:
+def _open_disputes(scope: Scope) -> Select[*tuple[Any, ...]]:
     rows = (
         one_each(Dispute.id, Customer.name + ", " + Payment.reference, day_of(Dispute.opened_at))
         .join(Payment, Payment.id == Dispute.payment_id)
         .join(Customer, Customer.id == Payment.customer_id)
         .where(Dispute.state == DisputeState.OPEN)
     )
-    return bound(rows, asked, Payment.customer_id)
+    return bound(rows, scope, Payment.customer_id)
 
 
 OPEN_CASES: Final = Figure(

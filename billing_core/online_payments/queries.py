@@ -122,22 +122,22 @@ _OF_CASE: tuple[Any, ...] = (
 )
 
 
-def events(session: Session, actor: Actor, wanted: EventFilter, *, limit: int = 50, offset: int = 0) -> list[EventRow]:
+def events(session: Session, actor: Actor, filters: EventFilter, *, limit: int = 50, offset: int = 0) -> list[EventRow]:
     """One page of the log, the newest first."""
     actor.require(Permission.WEBHOOK_READ)
     statement: Select[*tuple[Any, ...]] = (
         select(*_OF_EVENT, Invoice.number)
         .outerjoin(Invoice, Invoice.id == WebhookEvent.invoice_id)
-        .where(*_conditions(wanted))
+        .where(*_conditions(filters))
         .order_by(WebhookEvent.id.desc())
     )
     return [EventRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
 
 
-def event_count(session: Session, actor: Actor, wanted: EventFilter) -> int:
+def event_count(session: Session, actor: Actor, filters: EventFilter) -> int:
     """How many match; ``COUNTED`` where there are that many or more."""
     actor.require(Permission.WEBHOOK_READ)
-    some = select(WebhookEvent.id).where(*_conditions(wanted)).limit(COUNTED).subquery()
+    some = select(WebhookEvent.id).where(*_conditions(filters)).limit(COUNTED).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
 
 
@@ -258,15 +258,15 @@ def _settled(settled: bool) -> ColumnElement[bool]:
     return PaymentCase.settled_at.is_not(None) if settled else PaymentCase.settled_at.is_(None)
 
 
-def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
+def _conditions(filters: EventFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    if wanted.state:
-        conditions.append(WebhookEvent.state.in_(wanted.state))
-    if wanted.type:
-        conditions.append(equals(WebhookEvent.type, wanted.type))
-    if wanted.invoice_id is not None:
-        conditions.append(WebhookEvent.invoice_id == wanted.invoice_id)
-    if text := wanted.text.strip():
+    if filters.state:
+        conditions.append(WebhookEvent.state.in_(filters.state))
+    if filters.type:
+        conditions.append(equals(WebhookEvent.type, filters.type))
+    if filters.invoice_id is not None:
+        conditions.append(WebhookEvent.invoice_id == filters.invoice_id)
+    if text := filters.text.strip():
         newest = select(WebhookEvent.id).where(*conditions).order_by(WebhookEvent.id.desc()).limit(SEARCHED_PAYLOADS)
         columns = (WebhookEvent.outcome, WebhookEvent.last_error, WebhookEvent.payload)
         conditions = [equals(WebhookEvent.event_id, text) | (WebhookEvent.id.in_(newest) & mentions(text, *columns))]

@@ -88,9 +88,9 @@ def refund(
         request = _ask(session, actor, payment_id, amount_minor, why, now)
         request_id, key, currency = request.id, request.public_id, request.currency
         # What was asked before: the same key stands for the same request.
-        told = request.reason
+        reason_given = request.reason
     try:
-        answer = gateway.refund(intent_id, amount_minor, currency, reason=told, key=key)
+        answer = gateway.refund(intent_id, amount_minor, currency, reason=reason_given, key=key)
     except (Declined, Invalid) as refusal:
         with sessions.begin() as session:
             _note_refusal(session, actor, request_id, str(refusal), now)
@@ -106,8 +106,8 @@ def _ask(session: Session, actor: Actor, payment_id: int, amount_minor: int, why
     _check(session, payment, amount_minor)
     waiting = _unanswered(session, payment_id)
     if waiting is not None and waiting.amount_minor != amount_minor:
-        asked = Money(waiting.amount_minor, waiting.currency)
-        raise Conflict(f"A refund of {asked} was asked for, and the gateway has not answered: repeat that one first")
+        amount = Money(waiting.amount_minor, waiting.currency)
+        raise Conflict(f"A refund of {amount} was asked for, and the gateway has not answered: repeat that one first")
     if waiting is None:
         _refuse_twice(session, actor, payment, amount_minor, why, now)
         waiting = RefundRequest(
@@ -209,8 +209,8 @@ def _left(session: Session, payment: Payment) -> Money:
 
 
 def _unanswered(session: Session, payment_id: int) -> RefundRequest | None:
-    asked = select(RefundRequest).where(RefundRequest.payment_id == payment_id, RefundRequest.state == ASKED)
-    return session.scalars(asked.order_by(RefundRequest.id).limit(1)).one_or_none()
+    statement = select(RefundRequest).where(RefundRequest.payment_id == payment_id, RefundRequest.state == ASKED)
+    return session.scalars(statement.order_by(RefundRequest.id).limit(1)).one_or_none()
 
 
 def _refuse_twice(session: Session, actor: Actor, payment: Payment, amount_minor: int, why: str, now: datetime) -> None:

@@ -23,11 +23,11 @@ def host_of(url: str) -> str:
 
 def checked_url(url: str, *, private_allowed: bool) -> str:
     """The address as it is kept; Invalid where messages cannot or must not be sent there."""
-    kept = url.strip()
-    reason = _fault(kept, private_allowed=private_allowed)
+    stripped = url.strip()
+    reason = _fault(stripped, private_allowed=private_allowed)
     if reason:
         raise Invalid(f"The address {reason}", fields={"url": reason})
-    return kept
+    return stripped
 
 
 def public_address(host: str, port: int, *, private_allowed: bool) -> str:
@@ -35,10 +35,10 @@ def public_address(host: str, port: int, *, private_allowed: bool) -> str:
     elsewhere a moment later changes nothing. Invalid for one of our own network, UpstreamFailed for no number at all.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise UpstreamFailed(f"There is no server {host}: its name leads nowhere") from None
-    numbers = [str(entry[4][0]) for entry in found]
+    numbers = [str(entry[4][0]) for entry in entries]
     for number in numbers:
         if private_allowed or _is_public(number):
             return number

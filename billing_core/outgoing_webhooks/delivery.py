@@ -99,14 +99,14 @@ def _post(url: str, body: bytes, headers: dict[str, str], *, private_allowed: bo
             answer = pool.urlopen(
                 "POST", target, body=body, headers=headers, redirect=False, retries=False, preload_content=False
             )
-            said = answer.read(_READ_BYTES, decode_content=False).decode("utf-8", "replace")
+            body_text = answer.read(_READ_BYTES, decode_content=False).decode("utf-8", "replace")
             answer.close()
     except TooSlow:
         raise Silent(f"{host} did not answer within {TIMEOUT_SECONDS} seconds") from None
     except (HTTPError, OSError) as error:
         raise UpstreamFailed(f"{host} cannot be reached: {_cause(error)}") from None
     if not 200 <= answer.status < 300:
-        printable = "".join(character if character.isprintable() else " " for character in said)
+        printable = "".join(character if character.isprintable() else " " for character in body_text)
         raise UpstreamFailed(f"{host} answered {answer.status} {' '.join(printable.split())[:200]}".strip())
 
 

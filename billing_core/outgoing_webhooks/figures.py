@@ -10,15 +10,15 @@ from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
 
 
-def _failed(asked: Scope) -> Select[*tuple[Any, ...]]:
+def _failed(scope: Scope) -> Select[*tuple[Any, ...]]:
     """Of addresses that are still told: those of a removed one need no hand."""
-    told = select(cast(WebhookEndpoint.id, String)).where(WebhookEndpoint.active == true())
+    active = select(cast(WebhookEndpoint.id, String)).where(WebhookEndpoint.active == true())
     rows = one_each(OutboxMessage.id, OutboxMessage.title, day_of(OutboxMessage.created_at)).where(
         OutboxMessage.state == MessageState.FAILED,
         OutboxMessage.channel == WEBHOOK,
-        OutboxMessage.subject_id.in_(told),
+        OutboxMessage.subject_id.in_(active),
     )
-    return bound(rows, asked, OutboxMessage.customer_id)
+    return bound(rows, scope, OutboxMessage.customer_id)
 
 
 FAILED_WEBHOOKS: Final = Figure(

@@ -47,21 +47,21 @@ def deliveries(
     """The newest first."""
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     columns = [getattr(OutboxMessage, field.name) for field in fields(DeliveryRow)]
-    wanted = select(*columns).where(*_of(endpoint_id, states)).order_by(OutboxMessage.id.desc())
-    return [DeliveryRow(*row) for row in session.execute(wanted.limit(limit).offset(offset))]
+    statement = select(*columns).where(*_of(endpoint_id, states)).order_by(OutboxMessage.id.desc())
+    return [DeliveryRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
 
 
 def delivery_count(session: Session, actor: Actor, endpoint_id: int, *, states: Sequence[MessageState] = ()) -> int:
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
-    wanted = select(func.count()).select_from(OutboxMessage).where(*_of(endpoint_id, states))
-    return session.scalar(wanted) or 0
+    statement = select(func.count()).select_from(OutboxMessage).where(*_of(endpoint_id, states))
+    return session.scalar(statement) or 0
 
 
 def failed(session: Session, actor: Actor, endpoint_id: int, *, limit: int = MOST_AT_ONCE) -> list[int]:
     """The ids of messages that are not tried again by themselves, the oldest first."""
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
-    wanted = select(OutboxMessage.id).where(*_of(endpoint_id, [MessageState.FAILED]))
-    return list(session.scalars(wanted.order_by(OutboxMessage.id).limit(limit)))
+    statement = select(OutboxMessage.id).where(*_of(endpoint_id, [MessageState.FAILED]))
+    return list(session.scalars(statement.order_by(OutboxMessage.id).limit(limit)))
 
 
 def failed_counts(session: Session, actor: Actor) -> dict[int, int]:

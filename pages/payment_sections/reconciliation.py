@@ -9,7 +9,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.reconciliation import balance_transactions, reconciliation
 from billing_core.online_payments.reconciliation.balance_transactions import MARGIN
-from billing_core.online_payments.reconciliation.reconciliation import Agreement, Asked, Kind, Pair, Sum
+from billing_core.online_payments.reconciliation.reconciliation import Agreement, PairFilter, Kind, Pair, Sum
 from pages.ui import collection_mode, context, downloads, formats, messages, tables
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
@@ -56,8 +56,8 @@ def draw(read: Reader, actor: Actor) -> None:
         f"{books} were read on {md(read_at)} by {md(last.read_by)}: {formats.counted(last.lines, 'line')}, "
         f"with {MARGIN.days} days before and after, so that what one side books a little later does not differ."
     )
-    scope = Asked(mode, period, agreement)
-    _sums(read(reconciliation.sums, Asked(mode, period)), there)
+    scope = PairFilter(mode, period, agreement)
+    _sums(read(reconciliation.sums, PairFilter(mode, period)), there)
     _pairs(read, actor, scope, there)
 
 
@@ -77,7 +77,9 @@ def _read_books(actor: Actor, period: Period, there: str) -> None:
                 collection_mode.gateway(),
                 period,
                 now=utc_now(),
-                told=lambda count: status.update(label=f"Reading {there}'s books: {formats.counted(count, 'line')}"),
+                progress=lambda count: status.update(
+                    label=f"Reading {there}'s books: {formats.counted(count, 'line')}"
+                ),
             )
         except BillingError as error:
             status.update(label=f"{formats.sentence(there)}'s books could not be read", state="error")
@@ -122,11 +124,11 @@ def _sums(sums: list[Sum], there: str) -> None:
     )
 
 
-def _pairs(read: Reader, actor: Actor, scope: Asked, there: str) -> None:
+def _pairs(read: Reader, actor: Actor, scope: PairFilter, there: str) -> None:
     # The sums say how many rows each agreement has.
     total = sum(
         one.pairs
-        for one in read(reconciliation.sums, Asked(scope.mode, scope.period))
+        for one in read(reconciliation.sums, PairFilter(scope.mode, scope.period))
         if not scope.agreement or one.agreement == scope.agreement
     )
     if not total:

@@ -35,7 +35,7 @@ from billing_core.online_payments.models import (
     WebhookState,
 )
 from billing_core.online_payments.reconciliation import balance_transactions, reconciliation
-from billing_core.online_payments.reconciliation.reconciliation import Agreement, Asked
+from billing_core.online_payments.reconciliation.reconciliation import Agreement, PairFilter
 from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.payments.models import Payment, PaymentMethod
@@ -249,7 +249,7 @@ def test_its_webhooks_are_applied_and_its_gateway_is_told(filled):
 def test_the_sandboxs_books_were_read_and_agree_with_ours(filled):
     since = Period(date(2026, 5, 1), date(2026, 11, 30))
     assert balance_transactions.last_reading(filled, SYSTEM, Mode.SANDBOX, since) is not None
-    sums = reconciliation.sums(filled, SYSTEM, Asked(Mode.SANDBOX, since))
+    sums = reconciliation.sums(filled, SYSTEM, PairFilter(Mode.SANDBOX, since))
     assert {one.agreement for one in sums if one.pairs} == {Agreement.MATCHED}
     charged = select(func.count()).select_from(SandboxCharge).where(SandboxCharge.succeeded)
     refunded = select(func.count()).select_from(SandboxRefund)

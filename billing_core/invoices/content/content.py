@@ -147,7 +147,7 @@ def checked(content: Content) -> Content:
     currency = _currency(reasons, content.currency)
     if content.language not in languages():
         reasons["language"] = f"is none of {', '.join(languages())}"
-    kept = replace(
+    cleaned = replace(
         content,
         **texts,
         customer_email=check.email(reasons, "customer_email", content.customer_email),
@@ -159,10 +159,10 @@ def checked(content: Content) -> Content:
         lines=_checked_lines(reasons, content.lines, decimal_places(currency)),
     )
     if not reasons:
-        _check_amounts(reasons, kept)
+        _check_amounts(reasons, cleaned)
     if reasons:
         raise Invalid(_in_words(reasons), fields=reasons)
-    return kept
+    return cleaned
 
 
 def _days(reasons: Reasons, content: Content, payment_terms: str) -> tuple[date, date]:

@@ -32,31 +32,31 @@ def email(reasons: Reasons, field: str, text: str) -> str:
     return address
 
 
-def day(reasons: Reasons, field: str, wanted: date) -> date:
-    if not EARLIEST_DAY <= wanted <= LATEST_DAY:
+def day(reasons: Reasons, field: str, value: date) -> date:
+    if not EARLIEST_DAY <= value <= LATEST_DAY:
         reasons[field] = f"must lie between {EARLIEST_DAY} and {LATEST_DAY}"
-    return wanted
+    return value
 
 
 def quantity(reasons: Reasons, field: str, number: Decimal) -> Decimal:
-    kept = _number(reasons, field, number, LINE_QUANTITY_PLACES)
-    if field not in reasons and kept <= 0:
+    value = _number(reasons, field, number, LINE_QUANTITY_PLACES)
+    if field not in reasons and value <= 0:
         reasons[field] = "must be more than 0"
-    return kept
+    return value
 
 
 def unit_price(reasons: Reasons, field: str, number: Decimal) -> Decimal:
-    kept = _number(reasons, field, number, PRICE_PLACES)
-    if field not in reasons and kept < 0:
+    value = _number(reasons, field, number, PRICE_PLACES)
+    if field not in reasons and value < 0:
         reasons[field] = "must not be negative; take something off with a discount"
-    return kept
+    return value
 
 
 def percentage(reasons: Reasons, field: str, number: Decimal) -> Decimal:
-    kept = _number(reasons, field, number, PERCENT_PLACES)
-    if field not in reasons and not 0 <= kept <= 100:
+    value = _number(reasons, field, number, PERCENT_PLACES)
+    if field not in reasons and not 0 <= value <= 100:
         reasons[field] = "must lie between 0 and 100 percent"
-    return kept
+    return value
 
 
 def discount(
@@ -73,8 +73,8 @@ def discount(
 
 
 def _kept_text(reasons: Reasons, field: str, text: str, longest: int) -> str:
-    if found := control_character(text):
-        reasons[field] = f"has a character in it that cannot be kept ({found})"
+    if character := control_character(text):
+        reasons[field] = f"has a character in it that cannot be kept ({character})"
     elif len(text) > longest:
         reasons[field] = f"may have at most {longest:,} characters, and has {len(text):,}"
     return text
@@ -86,10 +86,10 @@ def _number(reasons: Reasons, field: str, number: Decimal, places: int) -> Decim
         reasons[field] = "must be a number"
     elif number and number.adjusted() > 12:
         reasons[field] = f"must be at most {LARGEST_WORDS}"
-    elif (kept := number.quantize(Decimal(1).scaleb(-places))) != number:
+    elif (scaled := number.quantize(Decimal(1).scaleb(-places))) != number:
         reasons[field] = f"may have at most {places} decimals"
-    elif abs(kept) > LARGEST:
+    elif abs(scaled) > LARGEST:
         reasons[field] = f"must be at most {LARGEST_WORDS}"
     else:
-        return kept
+        return scaled
     return Decimal(0)

@@ -16,8 +16,8 @@ def days(terms: str) -> int:
     """How many days after its issue an invoice is due."""
     if _AT_ONCE.search(terms):
         return 0
-    if found := _DAYS.search(terms):
-        return min(int(found[1] or found[2]), LONGEST_DAYS)
+    if match := _DAYS.search(terms):
+        return min(int(match[1] or match[2]), LONGEST_DAYS)
     return DEFAULT_DAYS
 
 

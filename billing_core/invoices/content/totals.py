@@ -100,13 +100,13 @@ def totals(
     unit = exact_unit(currency)
     listed = [exact(line, currency) for line in lines]
     whole = sum(listed)
-    kept, of = _kept_share(whole, unit, discount_percent, discount_minor)
-    net = [amount * kept for amount in listed]
+    kept_share, of = _kept_share(whole, unit, discount_percent, discount_minor)
+    net = [amount * kept_share for amount in listed]
 
     subtotal = nearest(sum(net), unit * of)
     shares = _shares(lines, net, unit * of, subtotal)
     shown = tuple(nearest(amount, unit) for amount in listed)
-    discount = nearest(whole * (of - kept), unit * of)
+    discount = nearest(whole * (of - kept_share), unit * of)
     tax = sum(share.tax_minor for share in shares)
     return Totals(
         currency=currency,

@@ -119,15 +119,15 @@ def line_differences(before: Content, after: Content) -> tuple[dict[str, str | N
     return was, became
 
 
-def now_reads(current: Content, wanted: Content) -> dict[str, str]:
+def now_reads(current: Content, proposed: Content) -> dict[str, str]:
     """How the fields read now that differ from what somebody wanted to save; lines counted from 1 (``line 2``)."""
-    now, then = header_of(current), header_of(wanted)
+    now, then = header_of(current), header_of(proposed)
     differing = {
         name: "is empty now" if now[name] in ("", None) else f"is now “{now[name]}”"
         for name in now
         if now[name] != then[name]
     }
-    lines, _ = line_differences(current, wanted)
+    lines, _ = line_differences(current, proposed)
     return differing | {name: "is gone" if words is None else f"is now “{words}”" for name, words in lines.items()}
 
 

@@ -26,14 +26,14 @@ MOST_IN_ONE_ZIP = 500
 
 def invoice(session: Session, actor: Actor, invoice_id: int | str, *, address: str | None = None) -> Download:
     """One invoice, a draft too. ``address`` is the product's own, for the link to the customer's page."""
-    found = queries.one(session, actor, invoice_id)
-    content = invoice_pdf(document.of_invoice(session, found.id, address=address))
-    return _pdf(_name(found.number, found.id), content)
+    row = queries.one(session, actor, invoice_id)
+    content = invoice_pdf(document.of_invoice(session, row.id, address=address))
+    return _pdf(_name(row.number, row.id), content)
 
 
 def credit_note(session: Session, actor: Actor, credit_note_id: int) -> Download:
-    found = credit_notes.one(session, actor, credit_note_id)
-    return _pdf(_name(found.number, found.id), credit_note_pdf(document.of_credit_note(session, found.id)))
+    row = credit_notes.one(session, actor, credit_note_id)
+    return _pdf(_name(row.number, row.id), credit_note_pdf(document.of_credit_note(session, row.id)))
 
 
 def archive(session: Session, actor: Actor, invoice_ids: Sequence[int], *, address: str | None = None) -> Download:
@@ -47,19 +47,19 @@ def archive(session: Session, actor: Actor, invoice_ids: Sequence[int], *, addre
         )
     statement = select(Invoice.id, Invoice.number, Invoice.customer_name, Invoice.updated_at)
     rows = session.execute(statement.where(among(Invoice.id, chosen), visible_to(actor, Invoice.customer_id)))
-    found = {row.id: row for row in rows}
-    if missing := [invoice_id for invoice_id in chosen if invoice_id not in found]:
+    by_id = {row.id: row for row in rows}
+    if missing := [invoice_id for invoice_id in chosen if invoice_id not in by_id]:
         raise NotFound(f"There is no invoice {missing[0]}")
-    files = _files(session, [found[invoice_id] for invoice_id in chosen], address)
+    files = _files(session, [by_id[invoice_id] for invoice_id in chosen], address)
     return Download("invoices.zip", "application/zip", zipped(files))
 
 
 def archive_of_all(
-    session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date, address: str | None = None
+    session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, address: str | None = None
 ) -> Download:
     """All invoices that match as one ZIP; Invalid where they are more than fit."""
     actor.require(Permission.EXPORT)
-    ids = queries.ids(session, actor, wanted, today=today, limit=MOST_IN_ONE_ZIP + 1)
+    ids = queries.ids(session, actor, filters, today=today, limit=MOST_IN_ONE_ZIP + 1)
     return archive(session, actor, ids, address=address)
 
 

@@ -59,30 +59,30 @@ def sums(document: InvoiceDocument, words: Writing) -> list[Sum]:
     def amount(minor: int) -> str:
         return words.amount(minor, currency)
 
-    found = []
+    rows = []
     if totals.discount_minor or totals.remainder_minor:
-        found.append(Sum(words.gettext("Sum of lines"), amount(sum(totals.lines))))
+        rows.append(Sum(words.gettext("Sum of lines"), amount(sum(totals.lines))))
     if totals.discount_minor:
         share = f" {words.percent(document.discount_percent)}" if document.discount_percent else ""
-        found.append(Sum(words.gettext("Discount") + share, amount(-totals.discount_minor)))
+        rows.append(Sum(words.gettext("Discount") + share, amount(-totals.discount_minor)))
     if totals.remainder_minor:
-        found.append(Sum(words.gettext("Rounding"), amount(totals.remainder_minor)))
-    found.append(Sum(words.gettext("Subtotal"), amount(totals.subtotal_minor)))
+        rows.append(Sum(words.gettext("Rounding"), amount(totals.remainder_minor)))
+    rows.append(Sum(words.gettext("Subtotal"), amount(totals.subtotal_minor)))
     if totals.tax_minor or len(totals.by_rate) > 1:
         for row in totals.by_rate:
             label = words.gettext("Tax {rate} on {net}").format(rate=words.percent(row.rate), net=amount(row.net_minor))
-            found.append(Sum(label, amount(row.tax_minor)))
-    found.append(Sum(words.gettext("Total"), words.money(totals.total_minor, currency), strong=True))
+            rows.append(Sum(label, amount(row.tax_minor)))
+    rows.append(Sum(words.gettext("Total"), words.money(totals.total_minor, currency), strong=True))
     # What is refunded is credited first, so that the rows add up to what is due.
     settled = (
         (words.gettext("Paid"), document.paid_minor),
         (words.gettext("Credited"), document.credited_minor + document.refunded_minor),
         (words.gettext("Written off"), document.written_off_minor),
     )
-    found += [Sum(label, amount(-minor)) for label, minor in settled if minor]
+    rows += [Sum(label, amount(-minor)) for label, minor in settled if minor]
     if document.refunded_minor:
-        found.append(Sum(words.gettext("Refunded"), amount(document.refunded_minor)))
-    return found
+        rows.append(Sum(words.gettext("Refunded"), amount(document.refunded_minor)))
+    return rows
 
 
 def _discount(line: DocumentLine, currency: str, words: Writing) -> str:

@@ -54,12 +54,12 @@ def page(
 
 
 def _id_of(session: Session, actor: Actor, business_id: int, public_id: str) -> int:
-    found = select(Invoice.id).where(
+    statement = select(Invoice.id).where(
         Invoice.public_id == public_id.replace("\0", ""), Invoice.business_id == business_id
     )
     if actor.customer_id is not None:
-        found = found.where(Invoice.customer_id == actor.customer_id)
-    invoice_id = session.scalar(found)
+        statement = statement.where(Invoice.customer_id == actor.customer_id)
+    invoice_id = session.scalar(statement)
     if invoice_id is None:
         raise NotFound(f"There is no invoice {public_id}")
     return invoice_id

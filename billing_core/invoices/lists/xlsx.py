@@ -37,11 +37,11 @@ _SHEET: Columns = (
 )
 
 
-def workbook(session: Session, actor: Actor, wanted: InvoiceFilter, *, today: date, now: datetime) -> Download:
+def workbook(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, now: datetime) -> Download:
     """Every invoice that matches, in the order asked for; the first sheet has the sums."""
     actor.require(Permission.EXPORT)
-    sums = queries.totals(session, actor, wanted, today=today)
-    rows = (_row(row, business, today) for row, business in each(session, actor, wanted, today=today))
+    sums = queries.totals(session, actor, filters, today=today)
+    rows = (_row(row, business, today) for row, business in each(session, actor, filters, today=today))
     count = sum(one.invoices for one in sums)
     tables = list(xlsx_tables.sheets("Invoices", _SHEET, count, rows))
 

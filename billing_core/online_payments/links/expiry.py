@@ -34,13 +34,15 @@ def end_due(session: Session, actor: Actor, *, mode: Mode, now: datetime, limit:
         invoice = queries.for_change(session, actor, invoice_id)
         link = session.get_one(PaymentLink, link_id, populate_existing=True)
         if link.state is LinkState.ACTIVE:
-            state, because, told = LinkState.EXPIRED, EXPIRED, True
+            state, because, tell_gateway = LinkState.EXPIRED, EXPIRED, True
             if link.mode in TRIALS[mode]:
                 state = LinkState.DEACTIVATED
                 because = f"It was created in {link.mode} mode, and the product collects in {mode} mode now"
                 # Stripe's test mode takes no money, and a live key does not reach it: there is nothing to look after.
-                told = link.mode is Mode.SANDBOX
-            lifecycle.end_link(session, actor, invoice, state=state, because=because, now=now, told=told)
+                tell_gateway = link.mode is Mode.SANDBOX
+            lifecycle.end_link(
+                session, actor, invoice, state=state, because=because, now=now, tell_gateway=tell_gateway
+            )
             ended += 1
         elif link.state is LinkState.CREATING:
             payment_links.abandon(session, actor, link, invoice, because=UNANSWERED, now=now)

@@ -98,41 +98,41 @@ def address_of(token: str, address: str) -> str:
     return f"{address}/pay/{token}"
 
 
-def page(session: Session, actor: Actor, wanted: LinkFilter, *, limit: int = 50, offset: int = 0) -> list[LinkRow]:
+def page(session: Session, actor: Actor, filters: LinkFilter, *, limit: int = 50, offset: int = 0) -> list[LinkRow]:
     """One page of the links that match, in the order asked for."""
     actor.require(Permission.PAYMENT_READ)
-    statement = _from(*COLUMNS).where(*_matching(actor, wanted)).order_by(*_ordering(wanted.order_by))
+    statement = _from(*COLUMNS).where(*_matching(actor, filters)).order_by(*_ordering(filters.order_by))
     return _rows(session, statement.limit(limit).offset(offset))
 
 
-def count(session: Session, actor: Actor, wanted: LinkFilter) -> int:
+def count(session: Session, actor: Actor, filters: LinkFilter) -> int:
     actor.require(Permission.PAYMENT_READ)
-    return session.scalar(_counted(actor, wanted, func.count()).where(*_matching(actor, wanted))) or 0
+    return session.scalar(_counted(actor, filters, func.count()).where(*_matching(actor, filters))) or 0
 
 
-def counts(session: Session, actor: Actor, wanted: LinkFilter | None = None) -> list[StateCount]:
+def counts(session: Session, actor: Actor, filters: LinkFilter | None = None) -> list[StateCount]:
     """How many links there are a state and currency, and their amounts; the filter's own state does not limit."""
     actor.require(Permission.PAYMENT_READ)
-    asked = wanted or LinkFilter()
+    criteria = filters or LinkFilter()
     columns = (PaymentLink.state, PaymentLink.currency, func.count(), func.sum(PaymentLink.amount_minor))
     statement = (
-        _counted(actor, asked, *columns)
-        .where(*_matching(actor, asked, states=False))
+        _counted(actor, criteria, *columns)
+        .where(*_matching(actor, criteria, states=False))
         .group_by(PaymentLink.state, PaymentLink.currency)
         .order_by(PaymentLink.state, PaymentLink.currency)
     )
     return [
-        StateCount(state, currency, found, int(sum_)) for state, currency, found, sum_ in session.execute(statement)
+        StateCount(state, currency, links, int(sum_)) for state, currency, links, sum_ in session.execute(statement)
     ]
 
 
 def one(session: Session, actor: Actor, link_id: int) -> LinkRow:
     """A link; NotFound where there is none or this actor may not know of it."""
     actor.require(Permission.PAYMENT_READ)
-    found = _rows(session, _from(*COLUMNS).where(PaymentLink.id == link_id, _visible(actor)))
-    if not found:
+    rows = _rows(session, _from(*COLUMNS).where(PaymentLink.id == link_id, _visible(actor)))
+    if not rows:
         raise NotFound(f"There is no payment link {link_id}")
-    return found[0]
+    return rows[0]
 
 
 def of_invoice(session: Session, actor: Actor, invoice_id: int, *, limit: int = 20) -> list[LinkRow]:
@@ -146,9 +146,9 @@ def _from(*columns: Any) -> Select[*tuple[Any, ...]]:
     return select(*columns).select_from(PaymentLink).join(Invoice, Invoice.id == PaymentLink.invoice_id)
 
 
-def _counted(actor: Actor, wanted: LinkFilter, *columns: Any) -> Select[*tuple[Any, ...]]:
+def _counted(actor: Actor, filters: LinkFilter, *columns: Any) -> Select[*tuple[Any, ...]]:
     """Without the invoices, where nothing about them is asked for: to look each up takes longer than to count."""
-    of_invoice = (actor.customer_id, wanted.customer_id, wanted.business_id, wanted.text.strip() or None)
+    of_invoice = (actor.customer_id, filters.customer_id, filters.business_id, filters.text.strip() or None)
     alone = all(limit is None for limit in of_invoice)
     return select(*columns).select_from(PaymentLink) if alone else _from(*columns)
 
@@ -161,17 +161,17 @@ def _visible(actor: Actor) -> ColumnElement[bool]:
     return visible_to(actor, Invoice.customer_id)
 
 
-def _matching(actor: Actor, wanted: LinkFilter, *, states: bool = True) -> Sequence[ColumnElement[bool]]:
+def _matching(actor: Actor, filters: LinkFilter, *, states: bool = True) -> Sequence[ColumnElement[bool]]:
     conditions = [_visible(actor)] if actor.customer_id is not None else []
-    if wanted.state and states:
-        conditions.append(PaymentLink.state.in_(wanted.state))
-    if wanted.mode:
-        conditions.append(PaymentLink.mode.in_(wanted.mode))
-    if wanted.customer_id is not None:
-        conditions.append(Invoice.customer_id == wanted.customer_id)
-    if wanted.business_id is not None:
-        conditions.append(Invoice.business_id == wanted.business_id)
-    if sought := wanted.text.strip():
+    if filters.state and states:
+        conditions.append(PaymentLink.state.in_(filters.state))
+    if filters.mode:
+        conditions.append(PaymentLink.mode.in_(filters.mode))
+    if filters.customer_id is not None:
+        conditions.append(Invoice.customer_id == filters.customer_id)
+    if filters.business_id is not None:
+        conditions.append(Invoice.business_id == filters.business_id)
+    if sought := filters.text.strip():
         conditions.append(mentions(sought, Invoice.number, Invoice.customer_name, Invoice.customer_email))
     return conditions
 

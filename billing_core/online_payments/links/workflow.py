@@ -34,7 +34,7 @@ CHANGED: Final = "The invoice changed while the link was being created"
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Request:
     """What the gateway is asked for, and under which key."""
 
     link_id: int
@@ -59,18 +59,18 @@ def create(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, 
     """
     actor.require(Permission.LINK_WRITE)
     with sessions.begin() as session:
-        asked = _ask(session, actor, gateway.mode, invoice_id, now=now)
+        request = _ask(session, actor, gateway.mode, invoice_id, now=now)
     try:
-        created = gateway.create_link(asked.charge, asked.way, key=asked.key)
+        created = gateway.create_link(request.charge, request.way, key=request.key)
     except (Declined, Invalid) as refusal:
         with sessions.begin() as session:
-            _note_refusal(session, actor, asked, str(refusal), now=now)
+            _note_refusal(session, actor, request, str(refusal), now=now)
         raise
     with sessions.begin() as session:
-        problem = _record(session, actor, asked, created, now=now)
+        problem = _record(session, actor, request, created, now=now)
     if problem:
         raise Conflict(problem)
-    return asked.link_id
+    return request.link_id
 
 
 def deactivate(session: Session, actor: Actor, link_id: int, *, reason: str, now: datetime) -> None:
@@ -90,7 +90,7 @@ def deactivate(session: Session, actor: Actor, link_id: int, *, reason: str, now
         raise Conflict(f"The payment link of {named(invoice)} is {link.state.value} already")
 
 
-def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: datetime) -> _Asked:
+def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: datetime) -> _Request:
     """Write down what the gateway will be asked; the same as before where that was never answered."""
     invoice = queries.for_change(session, actor, invoice_id)
     _refuse(session, invoice)
@@ -99,9 +99,9 @@ def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: da
     way = CollectionWay(businesses.one(session, invoice.business_id).collects_by)
     if link is not None:
         charge = Charge.of(link.charge)
-        wanted = _charge(session, invoice, link_id="", token="", today=today)
-        if (link.mode, link.way) == (mode, way) and says_the_same(charge, wanted):
-            return _Asked(link.id, link.public_id, charge, way)
+        as_of_now = _charge(session, invoice, link_id="", token="", today=today)
+        if (link.mode, link.way) == (mode, way) and says_the_same(charge, as_of_now):
+            return _Request(link.id, link.public_id, charge, way)
         payment_links.abandon(session, actor, link, invoice, because=CHANGED, now=now)
     link = PaymentLink(
         public_id=payment_links.new_public_id(),
@@ -119,21 +119,21 @@ def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: da
     link.amount_minor, link.charge = charge.amount_minor, charge.stored()
     session.add(link)
     session.flush()
-    return _Asked(link.id, link.public_id, charge, way)
+    return _Request(link.id, link.public_id, charge, way)
 
 
-def _record(session: Session, actor: Actor, asked: _Asked, created: CreatedLink, *, now: datetime) -> str:
+def _record(session: Session, actor: Actor, request: _Request, created: CreatedLink, *, now: datetime) -> str:
     """What the gateway answered; why the link must not be used, where the invoice changed meanwhile."""
-    invoice_id = session.get_one(PaymentLink, asked.link_id).invoice_id
+    invoice_id = session.get_one(PaymentLink, request.link_id).invoice_id
     invoice = queries.for_change(session, actor, invoice_id)
-    link = session.get_one(PaymentLink, asked.link_id, populate_existing=True)
+    link = session.get_one(PaymentLink, request.link_id, populate_existing=True)
     if link.state in (LinkState.ACTIVE, LinkState.PAID):
         # Somebody has asked for the same at the same time, and got the same link.
         return ""
     link.url, link.gateway_id, link.stripe_invoice_id = created.url, created.gateway_id, created.stripe_invoice_id
     payable = invoice.state is DRAFT or (invoice.state is OPEN and invoice.due_minor)
     today = _today(session, now)
-    same = payable and says_the_same(asked.charge, _charge(session, invoice, link_id="", token="", today=today))
+    same = payable and says_the_same(request.charge, _charge(session, invoice, link_id="", token="", today=today))
     if link.state is not LinkState.CREATING or not same:
         if link.state is LinkState.CREATING:
             link.state, link.ended_at, link.ended_because = LinkState.DEACTIVATED, now, CHANGED
@@ -158,12 +158,12 @@ def _record(session: Session, actor: Actor, asked: _Asked, created: CreatedLink,
     return ""
 
 
-def _note_refusal(session: Session, actor: Actor, asked: _Asked, reason: str, *, now: datetime) -> None:
-    link = session.get_one(PaymentLink, asked.link_id, with_for_update=True)
+def _note_refusal(session: Session, actor: Actor, request: _Request, reason: str, *, now: datetime) -> None:
+    link = session.get_one(PaymentLink, request.link_id, with_for_update=True)
     if link.state is not LinkState.CREATING:
         return
     link.state, link.ended_at, link.ended_because = LinkState.FAILED, now, reason[:500]
-    label = asked.charge.invoice_number or asked.charge.customer_name
+    label = request.charge.invoice_number or request.charge.customer_name
     after = {"state": link.state.value, "reason": reason[:500]}
     audit.record(session, actor, Permission.LINK_WRITE, ("payment_link", link.id), label=label, after=after, now=now)
 
@@ -186,9 +186,9 @@ def _unanswered(session: Session, invoice_id: int) -> PaymentLink | None:
 
 
 def _charge(session: Session, invoice: Invoice, *, link_id: str, token: str, today: date) -> Charge:
-    said = document.of_invoice(session, invoice.id)
+    shown = document.of_invoice(session, invoice.id)
     thanks = f"{settings().address}/pay/{token}/done"
-    return charge_of(said, invoice_id=invoice.public_id, link_id=link_id, return_url=thanks, today=today)
+    return charge_of(shown, invoice_id=invoice.public_id, link_id=link_id, return_url=thanks, today=today)
 
 
 def _expires_at(session: Session, invoice: Invoice, today: date) -> datetime:

@@ -33,12 +33,12 @@ def read(
     period: Period,
     *,
     now: datetime,
-    told: Callable[[int], None] = lambda _lines: None,
+    progress: Callable[[int], None] = lambda _lines: None,
 ) -> int:
     """Read the gateway's books of these days, and of the margin around them; how many lines that were.
 
-    ``told`` hears after each batch how many there were so far, outside any transaction. Safe to repeat and to leave
-    in the middle: lines have ids of their own.
+    ``progress`` is called after each batch with the number of lines so far, outside any transaction. Safe to repeat,
+    and to leave in the middle: lines have ids of their own.
     """
     require(actor)
     with sessions() as session:
@@ -50,7 +50,7 @@ def read(
         with sessions.begin() as session:
             keep(session, mode, batch)
         lines_read += len(batch)
-        told(lines_read)
+        progress(lines_read)
     with sessions.begin() as session:
         facts = {"mode": mode, "first_on": period.start, "last_on": period.end, "lines": lines_read}
         session.add(GatewayReading(**facts, read_at=now, read_by=actor.name))
@@ -76,8 +76,8 @@ def keep(session: Session, mode: Mode, lines: Sequence[BalanceTransaction]) -> N
         for line in lines
     ]
     if rows:
-        kept = insert_into(session, GatewayLine).on_conflict_do_nothing(index_elements=["mode", "line_id"])
-        session.execute(kept, rows)
+        insertion = insert_into(session, GatewayLine).on_conflict_do_nothing(index_elements=["mode", "line_id"])
+        session.execute(insertion, rows)
 
 
 def last_reading(session: Session, actor: Actor, mode: Mode, period: Period) -> GatewayReading | None:

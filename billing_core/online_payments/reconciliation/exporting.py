@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from billing_core.identity import Actor, Permission
 from billing_core.money import Money
 from billing_core.online_payments.reconciliation import reconciliation
-from billing_core.online_payments.reconciliation.reconciliation import Asked, Pair
+from billing_core.online_payments.reconciliation.reconciliation import Pair, PairFilter
 from billing_core.reports.exports import rows
 from billing_core.reports.exports.formats import Download, csv_list
 from billing_core.reports.exports.json import instant
@@ -31,11 +31,11 @@ COLUMNS = (
 )
 
 
-def as_csv(session: Session, actor: Actor, asked: Asked, *, for_excel: bool = False) -> Download:
+def as_csv(session: Session, actor: Actor, filters: PairFilter, *, for_excel: bool = False) -> Download:
     """Every pair that is asked for, the oldest first."""
     actor.require(Permission.EXPORT)
-    name = f"reconciliation-{asked.period.start}-{asked.period.end}.csv"
-    statement = reconciliation.listing(session, actor, asked)
+    name = f"reconciliation-{filters.period.start}-{filters.period.end}.csv"
+    statement = reconciliation.listing(session, actor, filters)
     pairs = (_row(reconciliation.pair(columns)) for columns in rows.each(session, statement))
     return csv_list(name, COLUMNS, pairs, for_excel=for_excel)
 

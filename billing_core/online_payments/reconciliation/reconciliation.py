@@ -1,6 +1,6 @@
 """A gateway's own books of a period beside our payments and refunds: what agrees, and what only one side knows.
 
-What ``gateway_books`` has kept of the gateway's, and our own tables, are asked by one statement.
+One statement reads what ``balance_transactions`` has stored of the gateway's books, and our own tables.
 
 A line is compared by the payment that it belongs to: what came in, and apart from it what went back. Amounts are
 minor units, never added across currencies.
@@ -58,7 +58,7 @@ class Agreement(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PairFilter:
     """Which comparison: of whose books, of which days; empty fields do not limit."""
 
     mode: Mode
@@ -108,10 +108,10 @@ class Sum:
     there_fee_minor: int
 
 
-def sums(session: Session, actor: Actor, asked: Asked) -> list[Sum]:
+def sums(session: Session, actor: Actor, filters: PairFilter) -> list[Sum]:
     """How many pairs of each agreement there are, and what they come to, by currency."""
     require(actor)
-    pairs = _pairs(session, asked).subquery()
+    pairs = _pairs(session, filters).subquery()
     amounts = (pairs.c.here_minor, pairs.c.there_minor, pairs.c.here_fee_minor, pairs.c.there_fee_minor)
     statement = (
         select(
@@ -130,16 +130,16 @@ def sums(session: Session, actor: Actor, asked: Asked) -> list[Sum]:
     ]
 
 
-def page(session: Session, actor: Actor, asked: Asked, *, limit: int = 50, offset: int = 0) -> list[Pair]:
+def page(session: Session, actor: Actor, filters: PairFilter, *, limit: int = 50, offset: int = 0) -> list[Pair]:
     """Pairs by day, the oldest first."""
-    statement = listing(session, actor, asked).limit(limit).offset(offset)
+    statement = listing(session, actor, filters).limit(limit).offset(offset)
     return [pair(row) for row in session.execute(statement)]
 
 
-def listing(session: Session, actor: Actor, asked: Asked) -> Select[*tuple[Any, ...]]:
+def listing(session: Session, actor: Actor, filters: PairFilter) -> Select[*tuple[Any, ...]]:
     """Every pair, in order, without a limit: for exports to stream. ``pair`` reads its rows."""
     require(actor)
-    pairs = _pairs(session, asked).subquery()
+    pairs = _pairs(session, filters).subquery()
     return (
         select(pairs, Customer.name, Payment.reference)
         .outerjoin(Payment, Payment.id == pairs.c.payment_id)
@@ -169,10 +169,10 @@ def pair(row: Iterable[Any]) -> Pair:
     )
 
 
-def _pairs(session: Session, asked: Asked) -> Select[*tuple[Any, ...]]:
+def _pairs(session: Session, filters: PairFilter) -> Select[*tuple[Any, ...]]:
     """Both sides below each other, then grouped: one pass over each, whatever only one of them has."""
-    there = _there(session, asked)
-    both = union_all(select(there), *_here(asked, there)).subquery()
+    there = _there(session, filters)
+    both = union_all(select(there), *_here(filters, there)).subquery()
     here_minor, there_minor = func.sum(both.c.here_minor), func.sum(both.c.there_minor)
     here, there_too = func.count(both.c.here_minor), func.count(both.c.there_minor)
     agreement = case(
@@ -200,16 +200,16 @@ def _pairs(session: Session, asked: Asked) -> Select[*tuple[Any, ...]]:
         .group_by(both.c.kind, both.c.payment_id, both.c.identity, both.c.currency)
         .having(func.max(both.c.inside) == 1)
     )
-    if asked.agreement:
-        statement = statement.having(agreement == asked.agreement)
-    return statement.where(equals(both.c.currency, asked.currency)) if asked.currency else statement
+    if filters.agreement:
+        statement = statement.having(agreement == filters.agreement)
+    return statement.where(equals(both.c.currency, filters.currency)) if filters.currency else statement
 
 
-def _there(session: Session, asked: Asked) -> Any:
+def _there(session: Session, filters: PairFilter) -> Any:
     """The kept lines, each with the payment of ours that it belongs to."""
     zone = default_business(session).time_zone
-    first, end = instants(zone, asked.period)
-    inside_from, inside_to = instants(zone, asked.period, timedelta())
+    first, end = instants(zone, filters.period)
+    inside_from, inside_to = instants(zone, filters.period, timedelta())
     line = GatewayLine
     key = func.coalesce(line.intent_id, line.source)
     kind = case(
@@ -229,7 +229,7 @@ def _there(session: Session, asked: Asked) -> Any:
         )
     )
     inside = case((line.created_at.between(inside_from, inside_to - timedelta(microseconds=1)), 1), else_=0)
-    found = (
+    lines = (
         select(
             kind.label("kind"),
             payment_id.label("payment_id"),
@@ -241,42 +241,42 @@ def _there(session: Session, asked: Asked) -> Any:
             line.fee_minor,
             inside.label("inside"),
         )
-        .where(line.mode == asked.mode, line.created_at >= first, line.created_at < end)
+        .where(line.mode == filters.mode, line.created_at >= first, line.created_at < end)
         .cte("lines")
     )
-    own = case((found.c.kind == Kind.OTHER.value, found.c.line_id), (found.c.payment_id.is_(None), found.c.key))
+    own = case((lines.c.kind == Kind.OTHER.value, lines.c.line_id), (lines.c.payment_id.is_(None), lines.c.key))
     return (
         select(
-            found.c.kind,
-            found.c.payment_id,
+            lines.c.kind,
+            lines.c.payment_id,
             func.coalesce(own, literal("")).label("identity"),
-            found.c.key,
-            found.c.currency,
+            lines.c.key,
+            lines.c.currency,
             cast(null(), Date).label("here_on"),
-            found.c.created_at.label("there_at"),
+            lines.c.created_at.label("there_at"),
             cast(null(), BigInteger).label("here_minor"),
-            found.c.amount_minor.label("there_minor"),
+            lines.c.amount_minor.label("there_minor"),
             cast(null(), BigInteger).label("here_fee"),
-            found.c.fee_minor.label("there_fee"),
-            func.date(found.c.created_at, type_=Date()).label("day"),
-            found.c.inside,
+            lines.c.fee_minor.label("there_fee"),
+            func.date(lines.c.created_at, type_=Date()).label("day"),
+            lines.c.inside,
         )
     ).cte("there")
 
 
-def _here(asked: Asked, there: Any) -> list[Select[*tuple[Any, ...]]]:
+def _here(filters: PairFilter, there: Any) -> list[Select[*tuple[Any, ...]]]:
     """Our payments of the period, and those that a line belongs to whenever they came; and our refunds."""
-    period, wide = asked.period, Period(asked.period.start - MARGIN, asked.period.end + MARGIN)
-    told = select(there.c.payment_id).where(there.c.kind == Kind.PAYMENT.value, there.c.payment_id.is_not(None))
+    period, wide = filters.period, Period(filters.period.start - MARGIN, filters.period.end + MARGIN)
+    at_gateway = select(there.c.payment_id).where(there.c.kind == Kind.PAYMENT.value, there.c.payment_id.is_not(None))
     payments = _ours(Kind.PAYMENT, Payment.received_on, Payment.amount_minor, Payment.fee_minor, period).where(
         # Also what the payer's bank took back since: it did come in, and the dispute has a line of its own there.
-        Payment.mode == asked.mode,
-        or_(period.contains(Payment.received_on), Payment.id.in_(told)),
+        Payment.mode == filters.mode,
+        or_(period.contains(Payment.received_on), Payment.id.in_(at_gateway)),
     )
     refunds = (
         _ours(Kind.REFUND, Refund.refunded_on, -Refund.amount_minor, literal(0), period)
         .join(Refund, Refund.payment_id == Payment.id)
-        .where(wide.contains(Refund.refunded_on), Payment.mode == asked.mode)
+        .where(wide.contains(Refund.refunded_on), Payment.mode == filters.mode)
     )
     return [payments, refunds]
 

@@ -58,10 +58,10 @@ def _number_problem(digits: str) -> str:
 
 
 def _expiry_problem(expiry: str, today: date) -> str:
-    found = _EXPIRY.fullmatch(expiry.strip())
-    if found is None or not found.group().isascii() or not 1 <= int(found[1]) <= 12:
+    match = _EXPIRY.fullmatch(expiry.strip())
+    if match is None or not match.group().isascii() or not 1 <= int(match[1]) <= 12:
         return "incomplete"
-    year, month = 2000 + int(found[2]), int(found[1])
+    year, month = 2000 + int(match[2]), int(match[1])
     return "over" if date(year, month, calendar.monthrange(year, month)[1]) < today else ""
 
 

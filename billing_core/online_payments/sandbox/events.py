@@ -27,7 +27,7 @@ EVENT: Final = "sandbox_event"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Attempt:
     """What events are about: a payment, or the try at one, by a link of an invoice."""
 
     link: PaymentLink
@@ -52,8 +52,8 @@ class Told:
         """Why it was not paid, where it was not."""
         if self.charge.succeeded:
             return None
-        code = next((what.value for what, said in FAILURES.items() if said == self.charge.failure), "card_declined")
-        return {"type": "card_error", "code": code, "message": self.charge.failure}
+        codes = (outcome.value for outcome, message in FAILURES.items() if message == self.charge.failure)
+        return {"type": "card_error", "code": next(codes, "card_declined"), "message": self.charge.failure}
 
     @property
     def currency(self) -> str:
@@ -64,96 +64,96 @@ class Told:
         return for_stripe(self.charge.amount_minor, self.charge.currency)
 
 
-def tell_payment(session: Session, actor: Actor, told: Told, *, now: datetime) -> None:
+def tell_payment(session: Session, actor: Actor, attempt: Attempt, *, now: datetime) -> None:
     """That the payment came in, or why it did not, in the order in which Stripe would say so."""
-    if told.charge.succeeded:
-        events = [("invoice.paid", _invoice(told))] if told.hosted else _by_link(told)
-    elif told.hosted:
-        events = [("invoice.payment_failed", _invoice(told))]
+    if attempt.charge.succeeded:
+        events = [("invoice.paid", _invoice(attempt))] if attempt.hosted else _by_link(attempt)
+    elif attempt.hosted:
+        events = [("invoice.payment_failed", _invoice(attempt))]
     else:
-        events = [("payment_intent.payment_failed", _intent(told))]
+        events = [("payment_intent.payment_failed", _intent(attempt))]
     for kind, payload in events:
-        _put(session, actor, told, kind, payload, now)
+        _put(session, actor, attempt, kind, payload, now)
 
 
-def tell_refund(session: Session, actor: Actor, told: Told, *, now: datetime) -> None:
+def tell_refund(session: Session, actor: Actor, attempt: Attempt, *, now: datetime) -> None:
     """That money of the payment went back; how much of it in all by now."""
-    _put(session, actor, told, "charge.refunded", _charge(told), now)
+    _put(session, actor, attempt, "charge.refunded", _charge(attempt), now)
 
 
-def _by_link(told: Told) -> list[tuple[str, dict[str, Any]]]:
-    return [("payment_intent.succeeded", _intent(told)), ("checkout.session.completed", _session(told))]
+def _by_link(attempt: Attempt) -> list[tuple[str, dict[str, Any]]]:
+    return [("payment_intent.succeeded", _intent(attempt)), ("checkout.session.completed", _session(attempt))]
 
 
-def _intent(told: Told) -> dict[str, Any]:
-    paid = told.charge.succeeded
+def _intent(attempt: Attempt) -> dict[str, Any]:
+    paid = attempt.charge.succeeded
     return {
-        "id": told.charge.intent_id,
+        "id": attempt.charge.intent_id,
         "object": "payment_intent",
-        "amount": told.amount,
-        "amount_received": told.amount if paid else 0,
-        "currency": told.currency,
+        "amount": attempt.amount,
+        "amount_received": attempt.amount if paid else 0,
+        "currency": attempt.currency,
         "status": "succeeded" if paid else "requires_payment_method",
-        "latest_charge": told.charge.charge_id,
-        "last_payment_error": told.problem,
-        "metadata": told.metadata,
+        "latest_charge": attempt.charge.charge_id,
+        "last_payment_error": attempt.problem,
+        "metadata": attempt.metadata,
     }
 
 
-def _session(told: Told) -> dict[str, Any]:
+def _session(attempt: Attempt) -> dict[str, Any]:
     return {
-        "id": told.charge.intent_id.replace("pi_", "cs_", 1),
+        "id": attempt.charge.intent_id.replace("pi_", "cs_", 1),
         "object": "checkout.session",
         "mode": "payment",
         "status": "complete",
         "payment_status": "paid",
-        "payment_link": told.link.gateway_id,
-        "payment_intent": told.charge.intent_id,
-        "amount_total": told.amount,
-        "currency": told.currency,
-        "metadata": told.metadata,
+        "payment_link": attempt.link.gateway_id,
+        "payment_intent": attempt.charge.intent_id,
+        "amount_total": attempt.amount,
+        "currency": attempt.currency,
+        "metadata": attempt.metadata,
     }
 
 
-def _invoice(told: Told) -> dict[str, Any]:
-    paid = told.charge.succeeded
+def _invoice(attempt: Attempt) -> dict[str, Any]:
+    paid = attempt.charge.succeeded
     return {
-        "id": told.link.gateway_id,
+        "id": attempt.link.gateway_id,
         "object": "invoice",
         "status": "paid" if paid else "open",
         "collection_method": "send_invoice",
         "billing_reason": "manual",
-        "amount_due": told.amount,
-        "amount_paid": told.amount if paid else 0,
-        "amount_remaining": 0 if paid else told.amount,
-        "total": told.amount,
-        "currency": told.currency,
-        "last_payment_error": told.problem,
-        "metadata": told.metadata,
+        "amount_due": attempt.amount,
+        "amount_paid": attempt.amount if paid else 0,
+        "amount_remaining": 0 if paid else attempt.amount,
+        "total": attempt.amount,
+        "currency": attempt.currency,
+        "last_payment_error": attempt.problem,
+        "metadata": attempt.metadata,
     }
 
 
-def _charge(told: Told) -> dict[str, Any]:
-    refunded = for_stripe(told.charge.refunded_minor, told.charge.currency)
+def _charge(attempt: Attempt) -> dict[str, Any]:
+    refunded = for_stripe(attempt.charge.refunded_minor, attempt.charge.currency)
     return {
-        "id": told.charge.charge_id,
+        "id": attempt.charge.charge_id,
         "object": "charge",
-        "amount": told.amount,
-        "amount_captured": told.amount,
+        "amount": attempt.amount,
+        "amount_captured": attempt.amount,
         "amount_refunded": refunded,
-        "refunded": refunded == told.amount,
+        "refunded": refunded == attempt.amount,
         "paid": True,
         "captured": True,
         "status": "succeeded",
-        "currency": told.currency,
-        "payment_intent": told.charge.intent_id,
+        "currency": attempt.currency,
+        "payment_intent": attempt.charge.intent_id,
         "failure_message": None,
         # Stripe gives the charge of an invoice nothing of what the invoice bears.
-        "metadata": {} if told.hosted else told.metadata,
+        "metadata": {} if attempt.hosted else attempt.metadata,
     }
 
 
-def _put(session: Session, actor: Actor, told: Told, kind: str, payload: dict[str, Any], now: datetime) -> None:
+def _put(session: Session, actor: Actor, attempt: Attempt, kind: str, payload: dict[str, Any], now: datetime) -> None:
     event_id = f"evt_sandbox_{secrets.token_hex(12)}"
     event = {
         "id": event_id,
@@ -164,16 +164,16 @@ def _put(session: Session, actor: Actor, told: Told, kind: str, payload: dict[st
         "pending_webhooks": 1,
         "request": {"id": None, "idempotency_key": None},
         "type": kind,
-        "data": {"object": {**payload, "created": int(told.charge.created_at.timestamp()), "livemode": False}},
+        "data": {"object": {**payload, "created": int(attempt.charge.created_at.timestamp()), "livemode": False}},
     }
     message = Message(
         channel=SANDBOX,
         topic=EVENT,
         key=event_id,
         recipient="/webhooks/stripe",
-        title=f"{kind} about {told.invoice.number or told.invoice.customer_name}",
-        subject=("payment_link", told.link.id),
+        title=f"{kind} about {attempt.invoice.number or attempt.invoice.customer_name}",
+        subject=("payment_link", attempt.link.id),
         content={"event": json.dumps(event)},
-        customer_id=told.invoice.customer_id,
+        customer_id=attempt.invoice.customer_id,
     )
     outbox.put(session, actor, message, now=now)

@@ -31,7 +31,7 @@ from billing_core.online_payments.gateway import (
 from billing_core.online_payments.models import SandboxCharge, SandboxRefund
 from billing_core.online_payments.sandbox import events
 from billing_core.online_payments.sandbox.cards import FAILURES, Outcome
-from billing_core.online_payments.sandbox.events import Told
+from billing_core.online_payments.sandbox.events import Attempt
 from billing_core.online_payments.stripe.amounts import for_stripe
 from billing_core.settings import Settings
 
@@ -86,7 +86,7 @@ class SandboxGateway:
                 session.add(refund)
                 charge.refunded_minor += amount_minor
                 session.flush()
-                events.tell_refund(session, SYSTEM, _told(session, charge), now=now)
+                events.tell_refund(session, SYSTEM, _attempt(session, charge), now=now)
             return GatewayRefund(refund.refund_id, charge.intent_id, charge.charge_id, charge.refunded_minor)
 
     def details(self, gateway_key: str) -> PaymentDetails:
@@ -134,19 +134,19 @@ def pay(session: Session, actor: Actor, link_id: int, outcome: Outcome, *, now: 
     )
     session.add(charge)
     session.flush()
-    events.tell_payment(session, actor, _told(session, charge), now=now)
+    events.tell_payment(session, actor, _attempt(session, charge), now=now)
     return charge
 
 
 def paid(session: Session, link_id: int) -> bool:
     """Has the sandbox taken a payment by this link already? One is all that it takes."""
-    found = select(SandboxCharge.id).where(SandboxCharge.link_id == link_id, SandboxCharge.succeeded)
-    return session.scalar(found.limit(1)) is not None
+    statement = select(SandboxCharge.id).where(SandboxCharge.link_id == link_id, SandboxCharge.succeeded)
+    return session.scalar(statement.limit(1)) is not None
 
 
-def _told(session: Session, charge: SandboxCharge) -> Told:
+def _attempt(session: Session, charge: SandboxCharge) -> Attempt:
     link = session.get_one(PaymentLink, charge.link_id)
-    return Told(link, session.get_one(Invoice, link.invoice_id), charge)
+    return Attempt(link, session.get_one(Invoice, link.invoice_id), charge)
 
 
 def _payable(charge: Charge) -> None:

@@ -105,14 +105,14 @@ class StripeGateway:
 
     def balance_transactions(self, start: datetime, end: datetime) -> Iterator[BalanceTransaction]:
         with self._stripe(for_a_person=False) as api:
-            found = api.v1.balance_transactions.list(
+            listed = api.v1.balance_transactions.list(
                 {
                     "created": {"gte": int(start.timestamp()), "lt": int(end.timestamp())},
                     "limit": _PAGE,
                     "expand": ["data.source"],
                 }
             )
-            for transaction in found.auto_paging_iter():
+            for transaction in listed.auto_paging_iter():
                 yield _booked(transaction)
 
     def check(self) -> Connection:

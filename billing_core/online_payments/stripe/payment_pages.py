@@ -23,16 +23,16 @@ _PAGE: Final = 100
 
 def make(api: stripe.StripeClient, charge: Charge, way: CollectionWay, key: str) -> CreatedLink:
     """The same place for the same key and charge."""
-    asked = _payable(charge)
+    payable = _payable(charge)
     place = _hosted_invoice if way is CollectionWay.HOSTED_INVOICE else _payment_link
     try:
-        return place(api, asked, key)
+        return place(api, payable, key)
     except stripe.APIError as error:
         if error.headers is None or error.headers.get("idempotent-replayed") != "true":
             raise
     # Stripe repeats even its own failure to whoever comes with the same key, for a day. If it made something all the
     # same, nobody knows its address.
-    return place(api, asked, f"{key}-again")
+    return place(api, payable, f"{key}-again")
 
 
 def end(api: stripe.StripeClient, gateway_id: str, way: CollectionWay, key: str) -> None:

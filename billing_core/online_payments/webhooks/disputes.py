@@ -22,33 +22,33 @@ OPEN = DisputeState.OPEN
 
 
 def note(
-    session: Session, actor: Actor, payment: Payment, invoice_id: int | None, told: Disputed, *, now: datetime
+    session: Session, actor: Actor, payment: Payment, invoice_id: int | None, event: Disputed, *, now: datetime
 ) -> Dispute:
     """Keep what this event says, unless a newer one said otherwise. Once closed, a dispute is not opened again.
 
     The caller holds the customer's row. A lost one is a case: the money is gone, and our books do not say so yet.
     """
     actor.require(Permission.PAYMENT_WRITE)
-    dispute = session.scalars(select(Dispute).where(Dispute.gateway_id == told.gateway_id)).one_or_none()
+    dispute = session.scalars(select(Dispute).where(Dispute.gateway_id == event.gateway_id)).one_or_none()
     if dispute is None:
         dispute = Dispute(
-            gateway_id=told.gateway_id,
+            gateway_id=event.gateway_id,
             payment_id=payment.id,
-            currency=told.currency,
-            amount_minor=told.amount_minor,
-            reason=told.reason,
+            currency=event.currency,
+            amount_minor=event.amount_minor,
+            reason=event.reason,
             state=OPEN,
-            opened_at=told.opened_at,
-            told_at=told.at,
+            opened_at=event.opened_at,
+            told_at=event.at,
         )
         session.add(dispute)
         session.flush()
         _tell(session, actor, dispute, invoice_id, EventKind.DISPUTED, now)
-    newer = dispute.state is OPEN or told.at > dispute.told_at
-    if told.state is not OPEN and newer:
-        dispute.state, dispute.closed_at, dispute.told_at = told.state, told.at, told.at
+    newer = dispute.state is OPEN or event.at > dispute.told_at
+    if event.state is not OPEN and newer:
+        dispute.state, dispute.closed_at, dispute.told_at = event.state, event.at, event.at
         _tell(session, actor, dispute, invoice_id, EventKind.DISPUTE_CLOSED, now)
-        if told.state is DisputeState.LOST:
+        if event.state is DisputeState.LOST:
             _open_case(session, actor, payment, invoice_id, dispute, now)
     session.flush()
     return dispute
@@ -75,11 +75,11 @@ def _tell(
     session: Session, actor: Actor, dispute: Dispute, invoice_id: int | None, kind: EventKind, now: datetime
 ) -> None:
     data = {"amount_minor": dispute.amount_minor, "currency": dispute.currency, "reason": dispute.reason}
-    said = {**data, "state": dispute.state.value, "dispute_id": dispute.id}
+    facts = {**data, "state": dispute.state.value, "dispute_id": dispute.id}
     if invoice_id is not None:
-        lifecycle.note(session, actor, invoice_id, kind, said, now=now)
+        lifecycle.note(session, actor, invoice_id, kind, facts, now=now)
     label = str(Money(dispute.amount_minor, dispute.currency))
-    audit.record(session, actor, f"payment.{kind.value}", ("dispute", dispute.id), label=label, after=said, now=now)
+    audit.record(session, actor, f"payment.{kind.value}", ("dispute", dispute.id), label=label, after=facts, now=now)
 
 
 def _open_case(

@@ -311,14 +311,15 @@ def _text(value: object) -> str:
 
 def _id(value: object) -> str | None:
     """The id of something that may be there whole, by its id, or not at all."""
-    found = value.get("id") if isinstance(value, Mapping) else value
-    return found if isinstance(found, str) and found else None
+    identity = value.get("id") if isinstance(value, Mapping) else value
+    return identity if isinstance(identity, str) and identity else None
 
 
 def _intent_of(invoice: Object) -> str | None:
     """The payment behind an invoice, where the event says it."""
     payments = (invoice.get("payments") or {}).get("data") or []
-    return next((found for one in payments if (found := _id((one.get("payment") or {}).get("payment_intent")))), None)
+    intent_ids = (_id((one.get("payment") or {}).get("payment_intent")) for one in payments)
+    return next(filter(None, intent_ids), None)
 
 
 def _amount(amount: int, currency: str) -> dict[str, Any]:
@@ -329,9 +330,9 @@ def _amount(amount: int, currency: str) -> dict[str, Any]:
 
 def _reason(error: Object | None) -> str:
     """Why a payment failed, as people read it."""
-    said = _clean((error or {}).get("message") or "") or "The payment failed"
+    message = _clean((error or {}).get("message") or "") or "The payment failed"
     code = _clean((error or {}).get("decline_code") or "").replace("_", " ")
-    return (f"{said} ({code})" if code and code not in said else said)[:_LONGEST_REASON]
+    return (f"{message} ({code})" if code and code not in message else message)[:_LONGEST_REASON]
 
 
 def _clean(text: object) -> str:

@@ -83,12 +83,12 @@ def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:
     known = matching.payment_named(session, key=paid.key)
     if known is not None:
         known.intent_id, known.charge_id = known.intent_id or paid.intent_id, known.charge_id or paid.charge_id
-        said = "The payment was recorded before"
+        outcome = "The payment was recorded before"
     else:
-        known, said = _record(session, match, paid)
+        known, outcome = _record(session, match, paid)
     deferred.release(session, known, now=now)
     _judge(session, match)
-    return Outcome(said, invoice_id=invoice.id)
+    return Outcome(outcome, invoice_id=invoice.id)
 
 
 def _record(session: Session, match: Match, paid: Paid) -> tuple[Payment, str]:
@@ -216,9 +216,9 @@ def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -
     payment.charge_id = payment.charge_id or refunded.charge_id
     back = refund_recording.recorded(session, payment.id) - before
     unmatched = back > sum(refund.amount_minor for refund in made)
-    said = f"{Money(back, payment.currency)} went back to the payer" if back else "The refund was recorded before"
-    said += ", and a person has to settle where it is taken from" if unmatched else ""
-    return Outcome(said, invoice_id=matching.invoice_of(session, payment.id))
+    outcome = f"{Money(back, payment.currency)} went back to the payer" if back else "The refund was recorded before"
+    outcome += ", and a person has to settle where it is taken from" if unmatched else ""
+    return Outcome(outcome, invoice_id=matching.invoice_of(session, payment.id))
 
 
 def _refund_failed(session: Session, failed: RefundFailed, now: datetime) -> Outcome:

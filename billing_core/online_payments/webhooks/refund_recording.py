@@ -52,10 +52,10 @@ def note_refunded(
     actor.require(Permission.PAYMENT_WRITE)
     payment = payments.for_change(session, actor, payment_id)
     left = min(refunded_minor, payment.amount_minor) - recorded(session, payment_id)
-    asked = [request] if request is not None else _awaited(session, payment_id)
+    requests = [request] if request is not None else _awaited(session, payment_id)
     day = _Day(min(refunded_on, today), today, now)
     made: list[Refund] = []
-    for one in asked:
+    for one in requests:
         if 0 < one.amount_minor <= left:
             whoever = Actor(one.created_by_id, one.created_by, actor.permissions)
             booked = _book(session, whoever, payment, one.amount_minor, one.reason, day)
@@ -167,14 +167,14 @@ def _sources(session: Session, actor: Actor, payment: Payment, amount: int, reas
 
 def _allocations(session: Session, payment: Payment, kind: AllocationKind) -> list[Allocation]:
     """What stands of the payment on invoices: its own, or credit on the invoices that it was meant for."""
-    wanted = Allocation.payment_id == payment.id
+    condition = Allocation.payment_id == payment.id
     if kind is AllocationKind.CREDIT:
         meant = select(PaymentCase.invoice_id).where(PaymentCase.payment_id == payment.id)
-        wanted = Allocation.invoice_id.in_(meant)
+        condition = Allocation.invoice_id.in_(meant)
     statement = (
         select(Allocation)
         .join(Invoice, Invoice.id == Allocation.invoice_id)
-        .where(wanted, Allocation.kind == kind, Allocation.undone_at.is_(None), Invoice.currency == payment.currency)
+        .where(condition, Allocation.kind == kind, Allocation.undone_at.is_(None), Invoice.currency == payment.currency)
     )
     return list(session.scalars(statement.order_by(Allocation.invoice_id, Allocation.id)))
 
@@ -193,8 +193,8 @@ def _take_back(
     # Nothing of an invoice is given back before its own day, nor before the last of its money came in; the gateway
     # knows of neither.
     on = max(day.refunded_on, refunds.possible_days(session, invoice.id, invoice.issued_on, today=day.today).start)
-    wanted = MoneyBack(reason, PaymentMethod.STRIPE, on, possible, payment.reference)
-    return refunds.refund(session, actor, invoice.id, wanted=wanted, today=max(day.today, on), now=day.now)
+    money_back = MoneyBack(reason, PaymentMethod.STRIPE, on, possible, payment.reference)
+    return refunds.refund(session, actor, invoice.id, wanted=money_back, today=max(day.today, on), now=day.now)
 
 
 def _pay_out(session: Session, actor: Actor, payment: Payment, amount: int, reason: str, day: _Day) -> Refund | None:

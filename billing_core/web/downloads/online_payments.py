@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 from billing_core.dates import Period
 from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.reconciliation import exporting
-from billing_core.online_payments.reconciliation.reconciliation import Agreement, Asked
+from billing_core.online_payments.reconciliation.reconciliation import Agreement, PairFilter
 from billing_core.web.access import CurrentActor
 from billing_core.web.downloads.parameters import ForExcel
 from billing_core.web.streaming import streamed
@@ -28,5 +28,5 @@ def reconciliation(
     excel: ForExcel = False,
 ) -> StreamingResponse:
     """The lines of a gateway's books that were read before, beside ours."""
-    books = Asked(mode, Period(start_date, end_date), agreement.value if agreement else "", currency)
+    books = PairFilter(mode, Period(start_date, end_date), agreement.value if agreement else "", currency)
     return streamed(lambda session: exporting.as_csv(session, actor, books, for_excel=excel))

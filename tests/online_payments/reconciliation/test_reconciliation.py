@@ -14,7 +14,7 @@ from billing_core.online_payments.gateway import BalanceTransaction
 from billing_core.online_payments.models import GatewayLine
 from billing_core.online_payments.reconciliation import balance_transactions as reconciliation_balance_transactions
 from billing_core.online_payments.reconciliation import exporting, reconciliation
-from billing_core.online_payments.reconciliation.reconciliation import Agreement, Asked, Kind
+from billing_core.online_payments.reconciliation.reconciliation import Agreement, Kind, PairFilter
 from billing_core.payments import credit, received
 from billing_core.payments.models import Payment, PaymentMethod, Refund
 from billing_core.payments.received import Received
@@ -76,7 +76,7 @@ def gave_back(session, payment_id, minor, *, on):
 
 def compared(session, **limits):
     """(agreement, kind, key, here, there), by key."""
-    rows = reconciliation.page(session, READER, Asked(Mode.TEST, MARCH, **limits))
+    rows = reconciliation.page(session, READER, PairFilter(Mode.TEST, MARCH, **limits))
     return sorted((row.agreement, row.kind, row.key, row.here_minor, row.there_minor) for row in rows)
 
 
@@ -125,7 +125,7 @@ def test_each_payment_stands_beside_the_gateways_line(sessions):
         assert compared(session, agreement="only_here") == [
             (Agreement.ONLY_HERE, Kind.PAYMENT, "pi_unknown_there", 900, None)
         ]
-        totals = {one.agreement: one for one in reconciliation.sums(session, READER, Asked(Mode.TEST, MARCH))}
+        totals = {one.agreement: one for one in reconciliation.sums(session, READER, PairFilter(Mode.TEST, MARCH))}
         matched = totals[Agreement.MATCHED]
         assert (matched.pairs, matched.here_minor, matched.there_minor, matched.there_fee_minor) == (
             3,
@@ -227,7 +227,7 @@ def test_a_reading_that_breaks_off_keeps_what_it_read_and_is_no_reading(sessions
 
     heard = []
     with pytest.raises(TimeoutError):
-        reconciliation_balance_transactions.read(sessions, READER, Broken(), MARCH, now=NOW, told=heard.append)
+        reconciliation_balance_transactions.read(sessions, READER, Broken(), MARCH, now=NOW, progress=heard.append)
     with sessions() as session:
         assert heard == [1_000]
         assert session.scalar(select(func.count(GatewayLine.id))) == 1_000
@@ -236,7 +236,7 @@ def test_a_reading_that_breaks_off_keeps_what_it_read_and_is_no_reading(sessions
 
 def test_somebody_of_one_customer_sees_nothing_of_it(sessions):
     bound = actor_with(Role.ADMIN, user_id=None, name="Bob", customer_id=1)
-    asked = Asked(Mode.TEST, MARCH)
+    asked = PairFilter(Mode.TEST, MARCH)
     with sessions() as session:
         for forbidden in (
             lambda: reconciliation.page(session, bound, asked),
@@ -256,7 +256,7 @@ def test_the_file_says_what_the_page_says(sessions):
         payment_id = paid(session, carla, 2_500, "pi_less")
         reconciliation_balance_transactions.keep(session, Mode.TEST, [a_line(1, 2_400, intent="pi_less", fee=75)])
     with sessions() as session:
-        file = exporting.as_csv(session, manager, Asked(Mode.TEST, MARCH))
+        file = exporting.as_csv(session, manager, PairFilter(Mode.TEST, MARCH))
         lines = b"".join(file.chunks).decode().splitlines()
     assert file.file_name == "reconciliation-2026-03-01-2026-03-31.csv"
     assert lines[1] == (
