@@ -9,7 +9,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.reconciliation import balance_transactions, reconciliation
 from billing_core.online_payments.reconciliation.balance_transactions import MARGIN
-from billing_core.online_payments.reconciliation.reconciliation import Agreement, PairFilter, Kind, Pair, Sum
+from billing_core.online_payments.reconciliation.reconciliation import Agreement, Kind, Pair, PairFilter, Sum
 from pages.ui import collection_mode, context, downloads, formats, messages, tables
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader

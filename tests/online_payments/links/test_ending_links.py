@@ -136,9 +136,8 @@ def test_a_link_of_another_mode_is_not_forgotten_and_one_of_the_sandbox_needs_no
     outcome = deliver(sessions, ScriptedGateway(Mode.LIVE), monkeypatch)
 
     assert outcome.failed == 1
-    with sessions() as session:
+    with sessions.begin() as session:
         message = session.scalars(select(OutboxMessage).where(OutboxMessage.channel == GATEWAY)).one()
         assert "Stripe's test mode" in message.last_error
         message.state, message.recipient = "waiting", Mode.SANDBOX
-        session.commit()
     assert deliver(sessions, ScriptedGateway(Mode.LIVE), monkeypatch).delivered == 1
