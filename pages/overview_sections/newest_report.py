@@ -11,7 +11,7 @@ from pages.ui.reads import Reader
 
 
 def draw(read: Reader, scope: Scope, *, period_key: str) -> None:
-    newest = read(figures.newest_day, scope)
+    newest = read.plain(figures.newest_day, scope)
     if newest is None or scope.period is None:
         return
     month = Period.month_of(newest)
