@@ -10,7 +10,7 @@ from billing_core.errors import BillingError
 
 def at_once(*works: Callable[[], Any]) -> list[Any]:
     """What each returned, or the refusal that it was told; anything else fails the test."""
-    together = Barrier(len(works), timeout=30)
+    together = Barrier(len(works), timeout=300)
 
     def begun(work):
         together.wait()

@@ -12,13 +12,11 @@ from sqlalchemy import not_, or_
 
 from billing_core import runtime
 from billing_core.dates import utc_now
-from billing_core.errors import Invalid
 from billing_core.jobs import gateway_delivery, outgoing_webhook_delivery
 from billing_core.jobs.periodic import Periodic
 from billing_core.mailing import dispatch
-from billing_core.mailing.mails import MAIL
 from billing_core.outbox import delivery
-from billing_core.outbox.delivery import Adapter, Outcome
+from billing_core.outbox.delivery import Outcome
 from billing_core.settings import settings
 
 log = structlog.get_logger()
@@ -41,9 +39,8 @@ def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> None:
 def deliver_some() -> int:
     """Deliver what is due, at most one batch of it; how many messages that concerned. Needs no DBOS."""
     sessions = runtime.sessions()
-    outcome: Outcome = delivery.deliver_due(
-        sessions, _adapters(), lane=LANE, delivered=dispatch.delivered, limit=_BATCH
-    )
+    adapters = dispatch.adapters(sessions, settings())
+    outcome: Outcome = delivery.deliver_due(sessions, adapters, lane=LANE, delivered=dispatch.delivered, limit=_BATCH)
     if outcome.total:
         log.info("messages_delivered", delivered=outcome.delivered, postponed=outcome.postponed, failed=outcome.failed)
     return outcome.total
@@ -61,19 +58,6 @@ def deliver_batch() -> int:
 
 
 _deliver_some_step = DBOS.step(name="deliver_some")(deliver_some)
-
-
-def _adapters() -> dict[str, Adapter]:
-    """With wrong settings mails wait for their next try as with a server that is down, and the outbox says why."""
-    try:
-        return dispatch.adapters(runtime.sessions(), settings())
-    except Invalid as error:
-        reason = str(error)
-
-        def unavailable(_message: object) -> None:
-            raise Invalid(reason)
-
-        return {MAIL: unavailable}
 
 
 job = Periodic("outbox delivery", deliver_waiting, every_seconds=3)

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 PROJECT = Path(__file__).parents[2]
-PATIENCE_MS = 60_000
+PATIENCE_MS = 300_000
 TROUBLE = re.compile(r"warning|error|traceback|exception|critical", re.IGNORECASE)
 
 
@@ -54,8 +54,8 @@ class Product:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(30)
-        self._reader.join(30)
+        self.process.wait(300)
+        self._reader.join(300)
         assert self.process.stdout is not None
         self.process.stdout.close()
 

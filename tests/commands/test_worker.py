@@ -29,6 +29,7 @@ from tests.outbox.post_office import MailServer, PostOffice
 pytestmark = pytest.mark.slow
 
 MAILS = 6
+READY = "A worker runs"
 # What a trial left behind is no sign of another key.
 FITTING = [(None, "sandbox", False), ("sk_test_0", "sandbox", False), ("sk_live_0", "test", False)]
 
@@ -60,21 +61,22 @@ def test_workers_do_everything_once_and_end_when_they_are_told_to(sessions, data
         os.close(writing)
         with open(reading) as log:
             try:
-                # They say what they have done once it is committed; the log ends where all of them have died.
-                said = []
+                # Each says that it runs, and what it has done once it is committed. A signal before that would end one
+                # that has not begun to listen for it; the log ends where all of them have died.
+                lines = []
                 for line in log:
-                    said.append(line)
-                    if worked_off(sessions, invoice_id):
+                    lines.append(line)
+                    if "".join(lines).count(READY) == beside_each_other and worked_off(sessions, invoice_id):
                         break
             finally:
-                for one in running:
-                    one.send_signal(signal.SIGTERM)
-                told = [one.communicate(timeout=60)[0] for one in running]
-            everything = "".join((*said, log.read()))
-    assert [one.returncode for one in running] == [0] * beside_each_other, everything
+                for process in running:
+                    process.send_signal(signal.SIGTERM)
+                answers = [process.communicate(timeout=300)[0] for process in running]
+            everything = "".join((*lines, log.read()))
+    assert [process.returncode for process in running] == [0] * beside_each_other, everything
     # The log leaves stdout to the one document that --json promises.
-    assert [json.loads(out) for out in told] == [{"ended": True}] * beside_each_other
-    assert (everything.count("A worker runs"), "rror" in everything) == (beside_each_other, False), everything
+    assert [json.loads(answer) for answer in answers] == [{"ended": True}] * beside_each_other
+    assert (everything.count(READY), "rror" in everything) == (beside_each_other, False), everything
     assert Counter(office.recipients) == {f"ap{number}@acme.example": 1 for number in range(MAILS)}
     with sessions() as session:
         assert len(session.scalars(select(Payment)).all()) == 1

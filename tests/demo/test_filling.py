@@ -147,7 +147,7 @@ def test_others_read_and_write_while_the_company_is_being_made(sessions, monkeyp
     monkeypatch.setattr(billing, "bill", bill)
     with ThreadPoolExecutor(1) as pool:
         filling = pool.submit(demo.fill, sessions, SYSTEM, **SMALL)
-        assert billed.wait(60)
+        assert billed.wait(300)
         for number in range(3):
             with sessions.begin() as session:
                 assert demo.unfinished(session), "the writer got its turn before the end"

@@ -38,7 +38,7 @@ def finish(*files: inbox.Received) -> None:
     """Wait until what was begun with these files is over."""
     for received in files:
         assert received.work is not None
-        received.work.join(30)
+        received.work.join(300)
         assert not received.busy
 
 

@@ -1,6 +1,6 @@
 """A process of its own that sends invoices while another does the same: ``python -m … URL COUNT``.
 
-Every third transaction fails after its number was drawn.
+It says that it is ready, and begins with a line on stdin. Every third transaction fails after its number was drawn.
 """
 
 import sys
@@ -17,6 +17,9 @@ class _Failure(Exception):
 
 def main(url: str, count: int) -> None:
     sessions = Sessions(connect(url))
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
     for turn in range(count):
         try:
             with sessions.begin() as session:

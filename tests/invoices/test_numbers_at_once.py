@@ -25,10 +25,19 @@ def test_two_processes_leave_no_hole_and_draw_no_number_twice(sessions, database
         subprocess.Popen(
             [sys.executable, "-m", "tests.invoices.sending_beside_others", database_url, str(EACH)],
             cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         for _ in range(2)
     ]
-    assert [process.wait(timeout=120) for process in beside] == [0, 0]
+    # Both are loaded before either begins: otherwise the first might be done when the second starts.
+    assert [process.stdout.readline() for process in beside] == [b"ready\n"] * 2
+    for process in beside:
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    for process in beside:
+        process.communicate(timeout=300)
+    assert [process.returncode for process in beside] == [0, 0]
 
     # A third of each failed.
     kept = 2 * EACH * 2 // 3

@@ -21,4 +21,4 @@ def note_or_die(*arguments):
 
 steps.note_duration = note_or_die
 engine.start()
-threading.Event().wait(60)
+threading.Event().wait(300)

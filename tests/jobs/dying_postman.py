@@ -26,4 +26,4 @@ def send_or_die(*arguments, **facts):
 
 smtp.send = send_or_die
 engine.start()
-threading.Event().wait(60)
+threading.Event().wait(300)

@@ -203,7 +203,7 @@ def test_a_run_that_was_never_begun_is_found_at_the_next_start(sessions, company
 def test_a_process_killed_in_the_middle_of_a_run_doubles_and_loses_nobody(sessions, company, database_url):
     run_id = planned(sessions)
     environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "PYTHONPATH": os.getcwd()}
-    died = subprocess.run([sys.executable, "tests/jobs/dying.py"], env=environment, timeout=120, check=False)
+    died = subprocess.run([sys.executable, "tests/jobs/dying.py"], env=environment, timeout=300, check=False)
 
     assert died.returncode == -9
     assert progress(sessions, run_id).done == 2

@@ -60,7 +60,7 @@ def test_a_gateway_that_takes_its_time_delays_no_mail(sessions, put, monkeypatch
 
     def slow(_message) -> None:
         asked.set()
-        assert answer.wait(timeout=60)
+        assert answer.wait(timeout=300)
 
     monkeypatch.setattr(online_payments, "adapters", lambda *_: {GATEWAY: slow})
     monkeypatch.setattr(dispatch, "adapters", lambda *_: {MAIL: lambda _message: None})
@@ -68,12 +68,12 @@ def test_a_gateway_that_takes_its_time_delays_no_mail(sessions, put, monkeypatch
     job = Periodic("test", gateway_delivery.deliver_waiting, every_seconds=3600)
     job.start()
     try:
-        assert asked.wait(timeout=20)
+        assert asked.wait(timeout=300)
         assert outbox_delivery.deliver_some() == 1
         assert states(sessions) == {GATEWAY: WAITING, MAIL: DELIVERED}
     finally:
         answer.set()
-        job.stop(patience_seconds=20)
+        job.stop(patience_seconds=300)
     assert states(sessions) == {GATEWAY: DELIVERED, MAIL: DELIVERED}
 
 

@@ -46,7 +46,7 @@ def test_a_killed_process_loses_no_event_and_applies_none_twice(sessions, databa
     environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "PYTHONPATH": os.getcwd()}
     environment |= {"BILLING_DATA_DIR": str(tmp_path), "EVENTS": str(file), "DYING": dying}
 
-    died = subprocess.run([sys.executable, "tests/jobs/dying_clerk.py"], env=environment, timeout=120, check=False)
+    died = subprocess.run([sys.executable, "tests/jobs/dying_clerk.py"], env=environment, timeout=300, check=False)
     assert died.returncode == -9
     assert states(sessions) == left
 

@@ -43,7 +43,7 @@ class PostOffice:
 
     def wait_for(self, number: int) -> list[EmailMessage]:
         with self._arrived:
-            assert self._arrived.wait_for(lambda: len(self.mails) >= number, timeout=60), self.mails
+            assert self._arrived.wait_for(lambda: len(self.mails) >= number, timeout=300), self.mails
         return self.mails
 
     @property

@@ -37,7 +37,7 @@ def press(page, key: str) -> None:
     page.button(key=key).click().run()
     for received in inbox._register.values():
         if received.work is not None:
-            received.work.join(30)
+            received.work.join(300)
     page.run()
     assert not page.exception
 

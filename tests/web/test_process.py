@@ -46,7 +46,7 @@ def process(tmp_path_factory) -> Iterator[tuple[str, str]]:
         yield address, link
     finally:
         started.terminate()
-        started.wait(30)
+        started.wait(300)
         started.stdout.close()
 
 

@@ -157,7 +157,7 @@ class StandIn(Books):
                 return trouble.status, {"error": trouble.error}, trouble.headers
             status, answer = self._answer(method, url.path, form, key, headers)
         if trouble is not None and trouble.kind == "stall":
-            self._released.wait(30)
+            self._released.wait(300)
         return None if trouble is not None and trouble.kind == "drop" else (status, answer, {})
 
     def _answer(self, method: str, path: str, form: str, key: str, headers: Any) -> tuple[int, Object]:

@@ -50,7 +50,7 @@ def _refuses(kind: str, caller: CurrentCaller, limit: int = 1) -> ExactJSON:
 def _slow(given: Given, caller: CurrentCaller) -> ExactJSON:
     """Tells the test that it has begun, and waits until it may go on."""
     began.set()
-    assert go_on.wait(20)
+    assert go_on.wait(300)
     return ExactJSON({"slow": True})
 
 

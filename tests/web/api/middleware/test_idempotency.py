@@ -71,7 +71,7 @@ def test_what_failed_on_our_side_may_be_tried_again(client, sessions):
 def test_a_repeat_while_the_first_is_under_way_is_a_conflict(client, sessions):
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(client.post, "/api/v2/probe/slow", json={"amount": 1}, headers=KEY)
-        assert probe.began.wait(20)
+        assert probe.began.wait(300)
         assert client.post("/api/v2/probe/slow", json={"amount": 1}, headers=KEY).status_code == 409
         probe.go_on.set()
         assert first.result(20).status_code == 200
