@@ -1,0 +1,101 @@
+"""The demo company and an empty one, to walk through as somebody with a role."""
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from streamlit import config
+
+from billing_core import demo, runtime
+from billing_core.database import Sessions, connect
+from billing_core.dates import utc_now
+from billing_core.demo import service
+from billing_core.identity import SESSION_COOKIE, SYSTEM, Role
+from billing_core.imports import inbox
+from billing_core.jobs import bill_run, bill_run_work
+from billing_core.settings import settings
+from tests.pages.conftest import Visitor, signed_in_user
+from tests.pages.walk.companies import Company, settled
+from tests.pages.walk.offers import Thoroughness
+from tests.pages.walk.prepared import prepare
+from tests.pages.walk.walk import Walk
+from tests.pages.walk.window import Recorder, Window
+from tests.web.downloading import get
+
+# Seven months are the least in which every kind of payment link has come to its end.
+MONTHS, ORDERS = 7, 600
+
+
+@pytest.fixture(scope="session")
+def demo_file(sqlite_template, tmp_path_factory, worker_id) -> Path:
+    """The demo company, with what it lacks added. Filled once, by whichever worker comes first."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder if worker_id == "master" else folder.parent
+    file = folder / "walked.sqlite3"
+    with (folder / "walked.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            growing = folder / "growing.sqlite3"
+            shutil.copyfile(sqlite_template, growing)
+            sessions = Sessions(connect(f"sqlite:///{growing}"))
+            now = utc_now()
+            with pytest.MonkeyPatch.context() as nobody_else_works:
+                nobody_else_works.setattr(service, "_PAUSE_SECONDS", 0)
+                demo.fill(sessions, SYSTEM, today=now.date(), now=now, orders=ORDERS, months=MONTHS)
+            prepare(sessions, now=now)
+            settled(sessions)
+            growing.rename(file)
+    return file
+
+
+@pytest.fixture
+def recorder(monkeypatch) -> Recorder:
+    recorder = Recorder()
+    recorder.listen(monkeypatch)
+    return recorder
+
+
+@pytest.fixture
+def walk_through(recorder, demo_file, tmp_path, monkeypatch, components_found) -> Iterator[Callable[..., Walk]]:
+    """``walk_through(file, "admin", how)``: a Walk through a copy of that company, at its beginning."""
+    companies = []
+    monkeypatch.setenv("BILLING_DATA_DIR", str(tmp_path / "data"))
+    settings.cache_clear()
+    monkeypatch.setattr(bill_run, "begin", bill_run_work.run_here)
+    # The whole truth: pages redact it.
+    shown, rich = config.get_option("client.showErrorDetails"), config.get_option("logger.enableRich")
+    config.set_option("client.showErrorDetails", "full")
+    config.set_option("logger.enableRich", False)
+
+    def begin(file: Path, role: str, how: Thoroughness, *, customer_id: int | None = None) -> Walk:
+        # Without jobs nothing leaves; with a mail server pages offer to release what was held back.
+        monkeypatch.setenv("BILLING_SMTP_URL", "smtp://mail.example.com" if file == demo_file else "")
+        settings.cache_clear()
+        template = tmp_path / f"{len(companies)}.sqlite3"
+        shutil.copyfile(file, template)
+        sessions = Sessions(connect(f"sqlite:///{template}"))
+        user_id, token = signed_in_user(sessions, Role(role), customer_id=customer_id, now=utc_now())
+        settled(sessions)
+        company = Company(template, tmp_path / f"{len(companies)}_walked.sqlite3")
+        companies.append(company)
+        monkeypatch.setattr(runtime, "sessions", lambda: company.sessions)
+        monkeypatch.setattr("pages.ui.context.session_token", lambda: token)
+
+        def anew() -> Window:
+            company.as_new()
+            return Window(Visitor(user_id, (role, customer_id is None)))
+
+        def status(address: str) -> int:
+            return get(address, {SESSION_COOKIE: token}).status_code
+
+        return Walk(recorder, how, anew, lambda: company.touched, status)
+
+    yield begin
+    for company in companies:
+        company.close()
+    config.set_option("client.showErrorDetails", shown)
+    config.set_option("logger.enableRich", rich)
+    inbox._register.clear()
+    settings.cache_clear()

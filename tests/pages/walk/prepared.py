@@ -1,0 +1,172 @@
+"""What the demo company lacks of all that a page has a button for, made by the real services where there is one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from billing_core.businesses import service as businesses
+from billing_core.businesses.queries import default_business
+from billing_core.customers import service as customers
+from billing_core.customers.models import Customer
+from billing_core.database import Sessions, connect
+from billing_core.dates import Period
+from billing_core.identity import SYSTEM, Role
+from billing_core.identity import sessions as browser_sessions
+from billing_core.identity.sessions import Browser
+from billing_core.invoices import service as invoices
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.payment_links import LinkState, PaymentLink
+from billing_core.languages.available import SOURCE_LANGUAGE
+from billing_core.mailing import default_texts, wording
+from billing_core.mailing.mails import MAIL
+from billing_core.mailing.models import MailKind
+from billing_core.online_payments.models import CaseKind, PaymentCase, WebhookEvent, WebhookState
+from billing_core.outbox import service as outbox
+from billing_core.outbox.models import MessageState, OutboxMessage
+from billing_core.outbox.service import Message
+from billing_core.outgoing_webhooks import service as outgoing_webhooks
+from billing_core.outgoing_webhooks.service import EndpointDetails
+from billing_core.payments import write_offs
+from billing_core.payments.models import Payment
+from billing_core.people import service as people
+from billing_core.reports.models import BillingReport, ReportRun
+from billing_core.reports.runs import planning
+
+
+def first_customer(file: Path) -> int:
+    with _reading(file) as session:
+        return session.scalars(select(Customer.id).order_by(Customer.id).limit(1)).one()
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[Session]:
+    sessions = Sessions(connect(f"sqlite:///{file}"))
+    with sessions() as session:
+        yield session
+    sessions.engine.dispose()
+
+
+def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
+    """Where no link leads that the walk would follow: it looks once at what is alike, and these come first."""
+    newest_link, newest_due = PaymentLink.id.desc(), Invoice.id.desc()
+    with _reading(file) as session:
+
+        def first(column: Any, *conditions: Any, order: Any = None) -> str:
+            return str(session.scalars(select(column).where(*conditions).order_by(order).limit(1)).one())
+
+        owing = first(Invoice.customer_id, Invoice.due_minor > 0, order=newest_due)
+        paid_by_link = first(PaymentLink.invoice_id, PaymentLink.state == LinkState.PAID, order=newest_link)
+        return [
+            ("reports.py", {"report": first(BillingReport.id, BillingReport.superseded_at.is_not(None))}),
+            ("reports.py", {"tab": "Generate", "run": first(ReportRun.id, ReportRun.cancelled_at.is_(None))}),
+            # One customer's reports: those of all take their time, and the buttons are the same.
+            ("reports.py", {"tab": "Generate", "run_customers": first(Customer.name, order=Customer.id)}),
+            ("invoice_editor.py", {"invoice": paid_by_link}),
+            ("payments.py", {"record": owing}),
+            ("rate_cards.py", {"customer": owing}),
+        ]
+
+
+def prepare(sessions: Sessions, *, now: datetime) -> None:
+    with sessions.begin() as session:
+        _second_business(session, now)
+        _people(session, now)
+        _invoices(session, now)
+        _mails(session, now)
+        _outgoing_webhooks(session, now)
+        _online_payments(session, now)
+        _runs(session, now)
+        _mail_text(session, now)
+
+
+def _second_business(session: Session, now: datetime) -> None:
+    details = replace(businesses.details(default_business(session)), name="The second house")
+    businesses.create(session, SYSTEM, wanted=details, now=now)
+
+
+def _people(session: Session, now: datetime) -> None:
+    """One who is signed in, and one who is locked out."""
+    for name, email in (("Grace", "grace@example.com"), ("Locked out", "out@example.com")):
+        user = people.add_person(session, SYSTEM, email=email, name=name, role=Role.FINANCE, now=now)
+        session.flush()
+        browser_sessions.start(session, user.id, browser=Browser("203.0.113.8", "a test"), now=now)
+    people.deactivate(session, SYSTEM, user.id, now=now)
+
+
+def _invoices(session: Session, now: datetime) -> None:
+    """A draft, a written-off one, and a hold of each kind; a hold that is over leaves the fields with a past day."""
+    open_ones = session.scalars(select(Invoice).where(Invoice.state == InvoiceState.OPEN).order_by(Invoice.id)).all()
+    today = now.date()
+    invoices.duplicate(session, SYSTEM, open_ones[0].id, now=now, today=today)
+    write_offs.write_off(session, SYSTEM, open_ones[0].id, reason="They are no more", today=today, now=now)
+    open_ones[1].held_until, open_ones[1].hold_reason = today - timedelta(days=1), "They disputed a line"
+    customer_id = session.scalars(select(Customer.id).order_by(Customer.id.desc()).limit(1)).one()
+    until = today + timedelta(days=7)
+    customers.hold(session, SYSTEM, customer_id, until=until, reason="They moved", today=today, now=now)
+
+
+def _mails(session: Session, now: datetime) -> None:
+    """One that waits, one that nobody could deliver, one without a mail server to bring it away."""
+    invoice_id = session.scalars(select(Invoice.id).where(Invoice.state == InvoiceState.OPEN).limit(1)).one()
+    content = {"text": "Words", "html": "<p>Words</p>", "attachments": [["invoice_pdf", invoice_id]]}
+    for state in (MessageState.WAITING, MessageState.FAILED, MessageState.HELD_BACK):
+        subject = f"A mail that is {state}"
+        mail = Message(MAIL, "invoice", f"walk:{state}", "ap@example.com", subject, ("invoice", invoice_id), content)
+        message_id = outbox.put(session, SYSTEM, mail, now=now, not_before=now + timedelta(hours=1))
+        _become(session, message_id, state)
+
+
+def _become(session: Session, message_id: int, state: MessageState) -> None:
+    attempts = 3 if state is MessageState.FAILED else 0
+    changed = update(OutboxMessage).where(OutboxMessage.id == message_id).values(state=state, attempts=attempts)
+    session.execute(changed)
+
+
+def _outgoing_webhooks(session: Session, now: datetime) -> None:
+    details = EndpointDetails("https://example.com/hooks", description="The warehouse")
+    endpoint = outgoing_webhooks.register(session, SYSTEM, details, private_allowed=False, now=now)
+    _become(session, outgoing_webhooks.ping(session, SYSTEM, endpoint.id, now=now), MessageState.FAILED)
+
+
+def _online_payments(session: Session, now: datetime) -> None:
+    """A link of which the gateway has not answered, an event that failed, and a dispute that was lost."""
+    link = session.scalars(
+        select(PaymentLink).where(PaymentLink.state == LinkState.ACTIVE).order_by(PaymentLink.id).limit(1)
+    ).one()
+    link.state, link.url, link.gateway_id, link.issued_at = LinkState.CREATING, None, None, None
+    event = session.scalars(select(WebhookEvent).order_by(WebhookEvent.id.desc()).limit(1)).one()
+    event.state, event.outcome = WebhookState.FAILED, "It named an unknown payment"
+    paid = session.scalars(select(Payment).where(Payment.gateway_key.is_not(None)).order_by(Payment.id).limit(1)).one()
+    session.add(
+        PaymentCase(
+            key="walk:lost",
+            kind=CaseKind.DISPUTE_LOST,
+            customer_id=paid.customer_id,
+            payment_id=paid.id,
+            currency=paid.currency,
+            amount_minor=paid.amount_minor,
+            said="The bank decided for the card's holder",
+            opened_at=now,
+        )
+    )
+
+
+def _runs(session: Session, now: datetime) -> None:
+    """One run that goes on, and one that was stopped."""
+    some = session.scalars(select(Customer.id).order_by(Customer.id).limit(2)).all()
+    last_month = Period.last_month(now.date())
+    planning.plan(session, SYSTEM, customer_ids=some, period=last_month, now=now)
+    stopped = planning.plan(session, SYSTEM, customer_ids=some, period=last_month, now=now)
+    planning.cancel(session, SYSTEM, stopped, now=now)
+
+
+def _mail_text(session: Session, now: datetime) -> None:
+    business, kind = default_business(session), next(iter(MailKind))
+    own = default_texts.of(kind, SOURCE_LANGUAGE)
+    wording.change(session, SYSTEM, business.id, kind, SOURCE_LANGUAGE, own, drawn_from=None, now=now)
