@@ -1,4 +1,4 @@
-"""Our own addresses with the gate before them, and a stand-in for the dashboard behind it."""
+"""Our own addresses behind the authentication, and a stand-in for the dashboard behind it."""
 
 from collections.abc import Callable, Iterator
 

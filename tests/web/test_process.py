@@ -1,4 +1,4 @@
-"""The real process, with the real dashboard behind the gate."""
+"""The real process, with the real dashboard behind the authentication."""
 
 import asyncio
 import os

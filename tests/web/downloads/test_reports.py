@@ -1,4 +1,4 @@
-"""Downloads as a browser asks for them, through the gate and every middleware."""
+"""Downloads as a browser asks for them, through the authentication and every middleware."""
 
 import io
 import json
