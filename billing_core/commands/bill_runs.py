@@ -30,7 +30,7 @@ def run(arguments: Namespace) -> Answer:
         "failed": [{"customer_id": row.customer_id, "reason": row.reason} for row in failed],
     }
     lines = [
-        f"{done.total} customers: {done.created} reports made, {done.unchanged} unchanged, {done.failed} failed",
+        f"{done.total} customers: {done.created} new reports, {done.unchanged} unchanged, {done.failed} failed",
         *(f"  {row.customer_name}: {row.reason}" for row in failed),
     ]
     if unpriced:

@@ -35,12 +35,12 @@ class _Copied:
         return sum(self.rows.values())
 
     def answer(self, data: Mapping[str, object], *lines: str) -> Answer:
-        told = [*lines]
+        sentences = [*lines]
         if self.wrong:
-            told.append("The copy is whole, but what it was made of does not hold (“verify” tells more):")
-            told += [f"  {wrong}" for wrong in self.wrong]
-        kept = {**data, "rows": self.total, "tables": dict(self.rows), "wrong": list(self.wrong)}
-        return Answer({**kept, "revision": migrate.head()}, "\n".join(told), refused=bool(self.wrong))
+            sentences.append("The copy is complete, but its source was already inconsistent (“verify” says more):")
+            sentences += [f"  {wrong}" for wrong in self.wrong]
+        facts = {**data, "rows": self.total, "tables": dict(self.rows), "wrong": list(self.wrong)}
+        return Answer({**facts, "revision": migrate.head()}, "\n".join(sentences), refused=bool(self.wrong))
 
 
 def backup(arguments: Namespace) -> Answer:
@@ -64,7 +64,7 @@ def restore(arguments: Namespace) -> Answer:
         waiting = proof.count(session, OutboxMessage, OutboxMessage.state == MessageState.WAITING)
         last = session.scalar(select(func.max(AuditEntry.at)).where(AuditEntry.subject_kind != "database"))
     lines = [
-        f"{copied.total:,} rows of {len(copied.rows)} tables are in {_shown(engine)}. Everybody signs in anew",
+        f"{copied.total:,} rows of {len(copied.rows)} tables are in {_shown(engine)}. Everybody must sign in again",
         f"The secret was not in the backup: {_secret()} must be as it was then, before the product starts",
     ]
     if last:
@@ -92,7 +92,7 @@ def move(arguments: Namespace) -> Answer:
         change = "Unset BILLING_DATABASE_URL" if back else "Set BILLING_DATABASE_URL to that address"
         return copied.answer(
             {"from": _shown(source), "database": _shown(target)},
-            f"{copied.total:,} rows of {len(copied.rows)} tables are in {_shown(target)}. Everybody signs in anew",
+            f"{copied.total:,} rows of {len(copied.rows)} tables are in {_shown(target)}. Everybody must sign in again",
             f"{change}, then start the product. What is still written to {_shown(source)} is not in the new one",
             f"The secret is not in a database: keep {_secret()} as it is",
         )
@@ -136,7 +136,7 @@ def _next_file() -> Path:
     try:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     except OSError as error:
-        raise Invalid(f"{folder} cannot be made: {error.strerror}") from None
+        raise Invalid(f"The folder {folder} cannot be made: {error.strerror}") from None
     return folder / f"billing-{utc_now():%Y%m%dT%H%M%SZ}.sqlite3"
 
 

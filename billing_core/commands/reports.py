@@ -18,9 +18,9 @@ _TEXT = {Format.JSON, Format.CSV}
 
 
 def generate(arguments: Namespace) -> Answer:
-    wanted = Format(arguments.output_format)
-    if wanted not in _TEXT and arguments.output is None:
-        raise Invalid(f"A {wanted} file does not fit on the screen: name a file with -o")
+    output_format = Format(arguments.output_format)
+    if output_format not in _TEXT and arguments.output is None:
+        raise Invalid(f"A {output_format} file does not fit on the screen: name a file with -o")
     period = Period(arguments.start, arguments.end)
     sessions = runtime.sessions()
     with sessions.begin() as session:
@@ -30,13 +30,13 @@ def generate(arguments: Namespace) -> Answer:
             customer_id=_customer(session, arguments.customer),
             period=period,
             now=utc_now(),
-            output_format=wanted,
+            output_format=output_format,
         )
     with sessions() as session:
-        written = files.chunks(session, SYSTEM, made.report_id, wanted)
+        written = files.chunks(session, SYSTEM, made.report_id, output_format)
         if arguments.output is None:
             text = b"".join(written).decode()
-            return Answer({"id": made.report_id, "csv": text}, text, text_is_json=wanted is Format.JSON)
+            return Answer({"id": made.report_id, "csv": text}, text, text_is_json=output_format is Format.JSON)
         try:
             with arguments.output.open("wb") as file:
                 file.writelines(written)

@@ -52,9 +52,9 @@ def _refuse_without_key() -> None:
 
 
 async def _until_told_to_end() -> None:
-    told = asyncio.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(one, told.set)
+    told_to_end = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, told_to_end.set)
     async with engine.lifespan(event_payloads.rendered, exact_json.encode, beside=True):
         print("\n  A worker runs. End it with Ctrl-C.\n", flush=True)  # noqa: T201  # the person at the terminal
-        await told.wait()
+        await told_to_end.wait()
