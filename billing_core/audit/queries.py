@@ -62,27 +62,27 @@ _ROW = (
 )
 
 
-def page(session: Session, actor: Actor, wanted: AuditFilter, *, limit: int = 50, offset: int = 0) -> list[AuditRow]:
+def page(session: Session, actor: Actor, filters: AuditFilter, *, limit: int = 50, offset: int = 0) -> list[AuditRow]:
     """One page of what happened, newest first."""
     actor.require(Permission.AUDIT_READ)
-    statement = _limited(select(*_ROW), wanted).order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
+    statement = _limited(select(*_ROW), filters).order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
     return [AuditRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
 
 
-def count(session: Session, actor: Actor, wanted: AuditFilter) -> int:
+def count(session: Session, actor: Actor, filters: AuditFilter) -> int:
     actor.require(Permission.AUDIT_READ)
-    return session.scalar(_limited(select(func.count()).select_from(AuditEntry), wanted)) or 0
+    return session.scalar(_limited(select(func.count()).select_from(AuditEntry), filters)) or 0
 
 
 def one(session: Session, actor: Actor, entry_id: int) -> tuple[AuditRow, list[FieldChange]]:
     """One entry, and what it changed, field by field."""
     actor.require(Permission.AUDIT_READ)
-    found = session.execute(
+    entry = session.execute(
         select(*_ROW, AuditEntry.before, AuditEntry.after).where(AuditEntry.id == entry_id)
     ).one_or_none()
-    if found is None:
+    if entry is None:
         raise NotFound("This entry does not exist")
-    *row, before, after = found
+    *row, before, after = entry
     return AuditRow(*row), changes(before, after)
 
 
@@ -116,25 +116,25 @@ def changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list
     return [FieldChange(name, _text(old.get(name)), _text(new.get(name))) for name in dict.fromkeys([*old, *new])]
 
 
-def _limited(statement: Select[*_Columns], wanted: AuditFilter) -> Select[*_Columns]:
+def _limited(statement: Select[*_Columns], filters: AuditFilter) -> Select[*_Columns]:
     conditions: list[ColumnElement[bool]] = []
-    if wanted.actor_id is not None:
+    if filters.actor_id is not None:
         conditions.append(
-            AuditEntry.actor_id.is_(None) if wanted.actor_id == SYSTEM_ID else AuditEntry.actor_id == wanted.actor_id
+            AuditEntry.actor_id.is_(None) if filters.actor_id == SYSTEM_ID else AuditEntry.actor_id == filters.actor_id
         )
     for column, value in (
-        (AuditEntry.action, wanted.action),
-        (AuditEntry.subject_kind, wanted.subject_kind),
-        (AuditEntry.subject_id, wanted.subject_id),
+        (AuditEntry.action, filters.action),
+        (AuditEntry.subject_kind, filters.subject_kind),
+        (AuditEntry.subject_id, filters.subject_id),
     ):
         if value:
             conditions.append(equals(column, value))
-    if wanted.text:
-        conditions.append(_mentions(wanted.text))
-    if wanted.since is not None:
-        conditions.append(AuditEntry.at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(AuditEntry.at < wanted.until)
+    if filters.text:
+        conditions.append(_mentions(filters.text))
+    if filters.since is not None:
+        conditions.append(AuditEntry.at >= filters.since)
+    if filters.until is not None:
+        conditions.append(AuditEntry.at < filters.until)
     return statement.where(*conditions)
 
 

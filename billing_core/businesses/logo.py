@@ -26,22 +26,22 @@ def change(session: Session, actor: Actor, business_id: int, *, content: bytes |
     business = session.get(Business, business_id, with_for_update={"key_share": True})
     if business is None:
         raise NotFound(f"There is no business {business_id}")
-    kept = of(session, business_id)
-    before = kept.checksum if kept else None
+    stored = of(session, business_id)
+    before = stored.checksum if stored else None
     if content is None:
-        if kept is None:
+        if stored is None:
             return
-        session.delete(kept)
+        session.delete(stored)
         after = None
     else:
         media_type = _media_type(content)
         after = hashlib.sha256(content).hexdigest()
         if after == before:
             return
-        if kept is None:
-            kept = BusinessLogo(business_id=business_id)
-            session.add(kept)
-        kept.media_type, kept.content, kept.checksum = media_type, content, after
+        if stored is None:
+            stored = BusinessLogo(business_id=business_id)
+            session.add(stored)
+        stored.media_type, stored.content, stored.checksum = media_type, content, after
     audit.record(
         session,
         actor,

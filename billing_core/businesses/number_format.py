@@ -18,15 +18,15 @@ def check_format(text: str) -> str:
 
     ``{seq}`` is needed, ``{seq:03}`` fills up with zeros, ``{year}`` starts a new series each year.
     """
-    wanted = " ".join(text.split())
-    rest = _SEQUENCE.sub("", wanted, count=1).replace("{year}", "")
-    if len(_SEQUENCE.findall(wanted)) != 1:
+    format_text = " ".join(text.split())
+    rest = _SEQUENCE.sub("", format_text, count=1).replace("{year}", "")
+    if len(_SEQUENCE.findall(format_text)) != 1:
         raise Invalid("needs {seq} once, such as INV-{year}-{seq:03}")
     if "{" in rest or "}" in rest:
         raise Invalid("may hold {year} and {seq} in braces, and nothing else")
-    if len(wanted) > LONGEST_FORMAT or not is_number(written(series_of(wanted, date(2000, 1, 1)), 1)):
+    if len(format_text) > LONGEST_FORMAT or not is_number(written(series_of(format_text, date(2000, 1, 1)), 1)):
         raise Invalid("may hold letters, digits, blanks and . / # - only, and begins with a letter or a digit")
-    return wanted
+    return format_text
 
 
 def is_number(text: str) -> bool:
@@ -49,8 +49,8 @@ def counter_of(series: str) -> str:
 
 def filled_like(counter: str, number_format: str) -> str:
     """A counter's series with its numbers filled up as the format fills them."""
-    found = _SEQUENCE.search(number_format)
-    return _SEQUENCE.sub(found[0], counter, count=1) if found else counter
+    placeholder = _SEQUENCE.search(number_format)
+    return _SEQUENCE.sub(placeholder[0], counter, count=1) if placeholder else counter
 
 
 def written(series: str, sequence: int) -> str:
@@ -61,6 +61,6 @@ def written(series: str, sequence: int) -> str:
 def sequence_in(series: str, number: str) -> int | None:
     """The place of a number in a series; None where it is not written as the series writes it."""
     before, after = (re.escape(part) for part in _SEQUENCE.sub("\0", series, count=1).split("\0"))
-    found = re.fullmatch(f"{before}([0-9]{{1,9}}){after}", number)
-    sequence = int(found[1]) if found else 0
+    match = re.fullmatch(f"{before}([0-9]{{1,9}}){after}", number)
+    sequence = int(match[1]) if match else 0
     return sequence if sequence and written(series, sequence) == number else None

@@ -78,8 +78,8 @@ def change(
 def create(session: Session, actor: Actor, *, wanted: Details, now: datetime) -> Business:
     """Another legal entity of ours, with its own number series."""
     actor.require(Permission.BUSINESS_WRITE)
-    kept = checked(wanted)
-    business = Business(**asdict(kept), set_up_at=now)
+    cleaned = checked(wanted)
+    business = Business(**asdict(cleaned), set_up_at=now)
     session.add(business)
     session.flush()
     audit.record(
@@ -88,7 +88,7 @@ def create(session: Session, actor: Actor, *, wanted: Details, now: datetime) ->
         "business.create",
         ("business", business.id),
         label=business.name,
-        after=asdict(kept),
+        after=asdict(cleaned),
         now=now,
     )
     return business
@@ -118,22 +118,22 @@ def set_up(session: Session, actor: Actor, *, name: str, currency: str, time_zon
     """Name the business for the first time."""
     actor.require(Permission.BUSINESS_WRITE)
     business = _for_change(session)
-    wanted = replace(details(business), name=name, currency=currency, time_zone=time_zone)
+    completed = replace(details(business), name=name, currency=currency, time_zone=time_zone)
     business.set_up_at = now
-    return _save(session, actor, business, checked(wanted), "business.set_up", now=now)
+    return _save(session, actor, business, checked(completed), "business.set_up", now=now)
 
 
 def checked(wanted: Details) -> Details:
     """The details as they are kept; Invalid with a reason for each field that is wrong."""
     reasons: dict[str, str] = {}
-    kept = {name: value.strip() for name, value in asdict(wanted).items()}
-    kept["name"] = " ".join(kept["name"].split())
-    if not kept["name"]:
+    texts = {name: value.strip() for name, value in asdict(wanted).items()}
+    texts["name"] = " ".join(texts["name"].split())
+    if not texts["name"]:
         reasons["name"] = "is needed"
     for field, longest in LONGEST.items():
-        if len(kept[field]) > longest:
+        if len(texts[field]) > longest:
             reasons[field] = f"may have at most {longest} characters"
-        if not kept[field].replace("\r", "").replace("\n", "").isprintable():
+        if not texts[field].replace("\r", "").replace("\n", "").isprintable():
             reasons[field] = "has characters in it that cannot be printed"
     checks = {
         "currency": currency_code,
@@ -143,26 +143,26 @@ def checked(wanted: Details) -> Details:
     }
     for field, known in checks.items():
         try:
-            kept[field] = known(kept[field])
+            texts[field] = known(texts[field])
         except BillingError as error:
             reasons[field] = str(error)
-    if kept["invoice_format"] == kept["credit_note_format"]:
+    if texts["invoice_format"] == texts["credit_note_format"]:
         reasons["credit_note_format"] = "must differ from the invoices' format, or two documents had one number"
-    if kept["email"] and not is_email_address(kept["email"]):
+    if texts["email"] and not is_email_address(texts["email"]):
         reasons["email"] = "is not an e-mail address such as billing@example.com"
     if reasons:
         raise Invalid("Some of the details cannot be saved", fields=reasons)
-    return Details(**kept)
+    return Details(**texts)
 
 
 def _for_change(session: Session, business_id: int | None = None) -> Business:
-    wanted = select(Business).order_by(Business.id).limit(1).with_for_update(key_share=True)
+    statement = select(Business).order_by(Business.id).limit(1).with_for_update(key_share=True)
     if business_id is not None:
-        wanted = wanted.where(Business.id == business_id)
-    found = session.scalars(wanted).one_or_none()
-    if found is None:
+        statement = statement.where(Business.id == business_id)
+    business = session.scalars(statement).one_or_none()
+    if business is None:
         raise NotFound(f"There is no business {business_id}")
-    return found
+    return business
 
 
 def _set(session: Session, actor: Actor, business: Business, name: str, value: object, *, now: datetime) -> Business:
@@ -185,9 +185,9 @@ def _set(session: Session, actor: Actor, business: Business, name: str, value: o
 
 
 def _save(
-    session: Session, actor: Actor, business: Business, wanted: Details, action: str, *, now: datetime
+    session: Session, actor: Actor, business: Business, cleaned: Details, action: str, *, now: datetime
 ) -> Business:
-    before, after = audit.changed(asdict(details(business)), asdict(wanted))
+    before, after = audit.changed(asdict(details(business)), asdict(cleaned))
     for name, value in after.items():
         setattr(business, name, value)
     if after or session.is_modified(business):
@@ -205,12 +205,12 @@ def _save(
     return business
 
 
-def _now_reads(business: Business, wanted: Details) -> str:
+def _now_reads(business: Business, proposed: Details) -> str:
     """Which fields differ from what this person wanted to save."""
     current = asdict(details(business))
     differing = [
         f"{name.replace('_', ' ')} is now “{current[name]}”"
-        for name, value in asdict(wanted).items()
+        for name, value in asdict(proposed).items()
         if current[name] != value
     ]
     return "; ".join(differing) if differing else "It already reads as you wanted."

@@ -79,5 +79,5 @@ def bill_again(session: Session, actor: Actor, late: Collection[DemoOrder], book
         _generate(session, actor, Bill(books.customers[ref], Period.month_of(month), made_at))
 
 
-def _generate(session: Session, actor: Actor, wanted: Bill) -> None:
-    service.generate(session, actor, customer_id=wanted.customer_id, period=wanted.period, now=wanted.made_at)
+def _generate(session: Session, actor: Actor, bill: Bill) -> None:
+    service.generate(session, actor, customer_id=bill.customer_id, period=bill.period, now=bill.made_at)

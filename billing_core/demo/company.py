@@ -32,12 +32,12 @@ _TERMS = ("", "", "Net 14", "", "Net 45", "", "Due on receipt")
 def set_up_business(session: Session, actor: Actor, made_of: Definitions, now: datetime) -> None:
     if default_business(session).set_up_at is not None:
         return
-    wanted = businesses.Details(**made_of.business.model_dump())
+    details = businesses.Details(**made_of.business.model_dump())
     business = businesses.set_up(
-        session, actor, name=wanted.name, currency=wanted.currency, time_zone=wanted.time_zone, now=now
+        session, actor, name=details.name, currency=details.currency, time_zone=details.time_zone, now=now
     )
     session.flush()
-    businesses.change(session, actor, wanted=wanted, drawn_from=business.version, now=now)
+    businesses.change(session, actor, wanted=details, drawn_from=business.version, now=now)
 
 
 def add_customers(session: Session, made_of: Definitions, *, first_day: date, seed: int) -> None:
@@ -119,10 +119,10 @@ def add_orders(session: Session, orders: Sequence[DemoOrder], customers: Mapping
 def customer_ids(session: Session, made_of: Definitions) -> dict[str, int]:
     """The demo customers' ids by ref. Conflict where one is no longer there."""
     refs = [customer.ref for customer in made_of.customers]
-    found = dict(session.execute(select(Customer.ref, Customer.id).where(Customer.ref.in_(refs))).all())
-    if len(found) < len(refs):
+    ids = dict(session.execute(select(Customer.ref, Customer.id).where(Customer.ref.in_(refs))).all())
+    if len(ids) < len(refs):
         raise Conflict("The demo company was changed before it was complete: it cannot be finished any more")
-    return found
+    return ids
 
 
 def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -67,12 +67,12 @@ def invoice_month(session: Session, actor: Actor, month: date, books: Books, *, 
         # The work of this month is not done: every fourth report waits.
         reports = [report for place, report in enumerate(reports) if place % 4 != 3]
     for at_home in (True, False):
-        wanted = [report_id for report_id, country in reports if (country == _HOME) == at_home]
-        if not wanted:
+        report_ids = [report_id for report_id, country in reports if (country == _HOME) == at_home]
+        if not report_ids:
             continue
         now = calendar.morning(issued_on)
         rate = _HOME_RATE if at_home else Decimal(0)
-        drafts = from_reports.draft_many(session, actor, wanted, tax_rate=rate, now=now, today=issued_on)
+        drafts = from_reports.draft_many(session, actor, report_ids, tax_rate=rate, now=now, today=issued_on)
         kept_back = drafts[:2] if month == last_closed else []
         sent = [draft for draft in drafts if draft not in kept_back]
         if sent:
@@ -139,8 +139,10 @@ def _tell(session: Session, actor: Actor, invoice: Invoice, calendar: Calendar, 
     _pay(session, actor, invoice, calendar, paid_on, amount, chance)
     back_on = paid_on + timedelta(days=12)
     if 0.21 <= roll < 0.225 and back_on <= calendar.today:
-        wanted = MoneyBack("Two shipments billed twice", PaymentMethod.BANK_TRANSFER, back_on, invoice.paid_minor // 10)
-        refunds.refund(session, actor, invoice.id, wanted=wanted, today=back_on, now=calendar.morning(back_on))
+        money_back = MoneyBack(
+            "Two shipments billed twice", PaymentMethod.BANK_TRANSFER, back_on, invoice.paid_minor // 10
+        )
+        refunds.refund(session, actor, invoice.id, wanted=money_back, today=back_on, now=calendar.morning(back_on))
 
 
 def _pay(

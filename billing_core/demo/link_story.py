@@ -167,7 +167,7 @@ def dispute(story: Story, payment: Payment) -> None:
 def _dispute_event(paid: SandboxCharge, now: datetime) -> dict[str, Any]:
     """As Stripe shapes it; the sandbox's cardholders dispute nothing by themselves."""
     named, at = paid.charge_id.removeprefix("ch_"), int(now.timestamp())
-    said = {
+    dispute = {
         "id": f"du_{named}",
         "object": "dispute",
         "amount": for_stripe(paid.amount_minor, paid.currency),
@@ -187,5 +187,5 @@ def _dispute_event(paid: SandboxCharge, now: datetime) -> dict[str, Any]:
         "created": at,
         "livemode": False,
         "type": "charge.dispute.created",
-        "data": {"object": said},
+        "data": {"object": dispute},
     }

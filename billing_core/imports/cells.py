@@ -29,8 +29,8 @@ def words(cell: str, *, longest: int) -> str:
     text = cell.strip()
     if len(text) > longest:
         raise Unreadable(f"is {len(text):,} characters long; at most {longest:,} are kept")
-    if found := control_character(text):
-        raise Unreadable(f"contains the control character {found}")
+    if character := control_character(text):
+        raise Unreadable(f"contains the control character {character}")
     return text
 
 
@@ -121,24 +121,24 @@ _SLASHED = re.compile(r"(?P<day>[0-9]{1,2})[/-](?P<month>[0-9]{1,2})[/-](?P<year
 def day(cell: str, *, zone: str) -> date:
     """A whole day. A time of day is dropped, or turned into the day in ``zone`` where it names its own offset."""
     text = cell.strip()
-    if found := _YEAR_FIRST.fullmatch(text) or _DAY_FIRST.fullmatch(text):
-        return _calendar_day(found, int(found["day"]), int(found["month"]), zone)
-    if found := _SLASHED.fullmatch(text):
-        first, second = int(found["day"]), int(found["month"])
+    if match := _YEAR_FIRST.fullmatch(text) or _DAY_FIRST.fullmatch(text):
+        return _calendar_day(match, int(match["day"]), int(match["month"]), zone)
+    if match := _SLASHED.fullmatch(text):
+        first, second = int(match["day"]), int(match["month"])
         if first != second and first <= 12 and second <= 12:
             day_first, month_first = f"{second:02}-{first:02}", f"{first:02}-{second:02}"
             raise Unreadable(
-                f"is ambiguous: day or month first? Write {found['year']}-{day_first} or {found['year']}-{month_first}"
+                f"is ambiguous: day or month first? Write {match['year']}-{day_first} or {match['year']}-{month_first}"
             )
-        return _calendar_day(found, *((first, second) if second <= 12 else (second, first)), zone)
+        return _calendar_day(match, *((first, second) if second <= 12 else (second, first)), zone)
     raise Unreadable("is not a date such as 2025-03-31")
 
 
-def _calendar_day(found: re.Match[str], day_of_month: int, month: int, zone: str) -> date:
+def _calendar_day(match: re.Match[str], day_of_month: int, month: int, zone: str) -> date:
     try:
-        result = date(int(found["year"]), month, day_of_month)
-        if found["time"]:
-            result = _day_of_instant(result, found["time"], found["zone"], zone)
+        result = date(int(match["year"]), month, day_of_month)
+        if match["time"]:
+            result = _day_of_instant(result, match["time"], match["zone"], zone)
     except (ValueError, OverflowError):
         raise Unreadable("is not a day of the calendar") from None
     if not EARLIEST_DAY <= result <= LATEST_DAY:

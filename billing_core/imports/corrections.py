@@ -57,10 +57,10 @@ def _corrected(session: Session, rows: FromClause) -> Table:
         .where(BillingReport.customer_id == _RATES.c.customer_id, ReportCharge.rate_id == _RATES.c.id)
     )
     other_terms = merging.differs([name for name in TERMS if name in rows.c], rows, _RATES)
-    found = (
+    matching = (
         select(rows.c.line, _RATES.c.id, rows.c.created_at)
         .join_from(rows, _RATES, _RATES.c.id == rows.c.existing_id)
         .where(rows.c.effect == "changed", other_terms, exists(billed))
     )
-    session.execute(insert(corrected).from_select(["line", "rate_id", "withdrawn_at"], found))
+    session.execute(insert(corrected).from_select(["line", "rate_id", "withdrawn_at"], matching))
     return corrected

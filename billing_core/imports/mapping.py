@@ -50,9 +50,9 @@ def guess(definition: Definition, header: Iterable[str]) -> Mapping:
     mapping = Mapping()
     for field in definition.fields:
         for name in (field.name, *field.synonyms):
-            found = by_name.get(plain(name))
-            if found is not None and FromColumn(found) not in mapping.values():
-                mapping[field.name] = FromColumn(found)
+            named_field = by_name.get(plain(name))
+            if named_field is not None and FromColumn(named_field) not in mapping.values():
+                mapping[field.name] = FromColumn(named_field)
                 break
     return mapping
 
@@ -122,18 +122,18 @@ def remember(session: Session, definition: Definition, layout: Layout, mapping: 
     statement = select(ColumnMapping).where(
         ColumnMapping.kind == definition.kind.value, ColumnMapping.layout == layout_key(layout)
     )
-    kept = session.scalars(statement).one_or_none()
-    if kept is None:
-        kept = ColumnMapping(kind=definition.kind.value, layout=layout_key(layout))
-        session.add(kept)
-    if kept.mapping != _to_json(mapping):
-        kept.mapping = _to_json(mapping)
+    remembered_before = session.scalars(statement).one_or_none()
+    if remembered_before is None:
+        remembered_before = ColumnMapping(kind=definition.kind.value, layout=layout_key(layout))
+        session.add(remembered_before)
+    if remembered_before.mapping != _to_json(mapping):
+        remembered_before.mapping = _to_json(mapping)
 
 
 def start_for(session: Session, definition: Definition, layout: Layout) -> Mapping:
     """The remembered mapping, else the guess."""
-    kept = remembered(session, definition, layout)
-    return guess(definition, layout.header) if kept is None else kept
+    from_before = remembered(session, definition, layout)
+    return guess(definition, layout.header) if from_before is None else from_before
 
 
 def layout_key(layout: Layout) -> str:

@@ -126,8 +126,8 @@ def _any_repeated(connection: Connection, definition: Definition, resolved: Tabl
 def _repeated(definition: Definition, resolved: Table) -> Subquery:
     """The keys that come more than once, with their first line."""
     keys = [resolved.c[key] for key in definition.keys if key != _POSITION]
-    found = select(*keys, func.min(resolved.c.line).label("first_line")).group_by(*keys).having(func.count() > 1)
-    return found.subquery("repeated")
+    repeated = select(*keys, func.min(resolved.c.line).label("first_line")).group_by(*keys).having(func.count() > 1)
+    return repeated.subquery("repeated")
 
 
 def _same_key(definition: Definition, one: FromClause, other: FromClause) -> ColumnElement[bool]:
@@ -177,9 +177,9 @@ def reject_repeated_keys(connection: Connection, definition: Definition, resolve
     return connection.execute(delete(resolved).where(resolved.c.line.in_(select(same.c.line)))).rowcount
 
 
-def add_rejections(connection: Connection, rejections: Table, found: Select[Any]) -> None:
-    """``found`` selects (line, column, value, reason)."""
-    connection.execute(insert(rejections).from_select(["line", "column_name", "value", "reason"], found))
+def add_rejections(connection: Connection, rejections: Table, rejected: Select[Any]) -> None:
+    """``rejected`` selects (line, column, value, reason)."""
+    connection.execute(insert(rejections).from_select(["line", "column_name", "value", "reason"], rejected))
 
 
 def leave_out(connection: Connection, resolved: Table, rejections: Table) -> None:
@@ -212,16 +212,16 @@ def changes(
         .order_by(rows.c.line)
         .limit(limit)
     )
-    found = []
+    differences = []
     for row in connection.execute(statement):
         olds, news = row[: len(names)], row[len(names) : 2 * len(names)]
         label = " · ".join(str(cell) for cell in row[2 * len(names) : -1])
-        found += [
+        differences += [
             Change(row[-1], label, name, old, new)
             for name, old, new in zip(names, olds, news, strict=True)
             if old != new
         ]
-    return found
+    return differences
 
 
 def write(connection: Connection, definition: Definition, resolved: Table, counts: Counts) -> None:

@@ -34,8 +34,8 @@ def first(connection: Connection, rejections: Table, mapping: Mapping, *, limit:
 
 def write_csv(connection: Connection, rejections: Table, mapping: Mapping, target: BinaryIO) -> None:
     """All of them, in flat memory, safe to open in a spreadsheet."""
-    found = connection.execute(_in_order(rejections).execution_options(yield_per=5_000))
-    rows = ((row.line, _name(row.column_name, mapping), row.value, row.reason) for row in found)
+    result = connection.execute(_in_order(rejections).execution_options(yield_per=5_000))
+    rows = ((row.line, _name(row.column_name, mapping), row.value, row.reason) for row in result)
     target.writelines(marked_for_excel(rows_as_csv(HEADER, rows)))
 
 

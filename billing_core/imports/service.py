@@ -107,7 +107,7 @@ def rehearse(
     """What these files would do one after the other. Changes nothing: what a file brings is there for the next
     ones and then taken back. A file that cannot be read at all answers with its failure."""
     actor.require(Permission.IMPORT)
-    found: list[Outcome | BillingError] = []
+    outcomes: list[Outcome | BillingError] = []
     with _connection(sessions) as connection:
         staged = [_read_or_failure(connection, incoming, now=now) for incoming in files]
         connection.execution_options(begin="IMMEDIATE")
@@ -115,14 +115,14 @@ def rehearse(
             turns.keep_imports_out(connection)
             for read in staged:
                 if isinstance(read, BillingError):
-                    found.append(read)
+                    outcomes.append(read)
                     continue
                 outcome, resolved = _compare(connection, read)
                 if not outcome.rejected:
                     merging.write(connection, read.definition, resolved, outcome.counts)
-                found.append(outcome)
+                outcomes.append(outcome)
             taken_back.rollback()
-    return found
+    return outcomes
 
 
 def apply(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime) -> Outcome:

@@ -74,8 +74,8 @@ def batches(stream: BinaryIO, layout: Layout, *, size: int = 300) -> Iterator[Ba
         if all(batch.rows):
             yield batch
         else:
-            kept = [(line, row) for line, row in zip(batch.lines, batch.rows, strict=True) if row]
-            yield Batch([line for line, _ in kept], [row for _, row in kept])
+            filled = [(line, row) for line, row in zip(batch.lines, batch.rows, strict=True) if row]
+            yield Batch([line for line, _ in filled], [row for _, row in filled])
 
 
 def _records(stream: BinaryIO, delimiter: str, *, size: int, header: Layout | None = None) -> Iterator[Batch]:

@@ -43,23 +43,23 @@ class Movement:
     amount_minor: int
 
 
-def counting(wanted: Counted) -> list[ColumnElement[bool]]:
+def counting(counted: Counted) -> list[ColumnElement[bool]]:
     """In SQL: the postings that count."""
     facts = (
-        (LedgerPosting.account, wanted.account),
-        (LedgerPosting.customer_id, wanted.customer_id),
-        (LedgerPosting.invoice_id, wanted.invoice_id),
-        (LedgerPosting.currency, wanted.currency),
+        (LedgerPosting.account, counted.account),
+        (LedgerPosting.customer_id, counted.customer_id),
+        (LedgerPosting.invoice_id, counted.invoice_id),
+        (LedgerPosting.currency, counted.currency),
     )
     conditions = [column == fact for column, fact in facts if fact is not None]
-    if wanted.as_at is not None:
-        conditions.append(LedgerPosting.effective_on <= wanted.as_at)
-    if wanted.known_at is not None:
-        conditions.append(LedgerPosting.recorded_at <= wanted.known_at)
+    if counted.as_at is not None:
+        conditions.append(LedgerPosting.effective_on <= counted.as_at)
+    if counted.known_at is not None:
+        conditions.append(LedgerPosting.recorded_at <= counted.known_at)
     return conditions
 
 
-def movements(session: Session, actor: Actor, wanted: Counted, *, limit: int = PAGE) -> list[Movement]:
+def movements(session: Session, actor: Actor, counted: Counted, *, limit: int = PAGE) -> list[Movement]:
     """The postings that count, each with its entry, in the order of posting."""
     actor.require(Permission.INVOICE_READ)
     reversed_entry = aliased(LedgerEntry)
@@ -77,7 +77,7 @@ def movements(session: Session, actor: Actor, wanted: Counted, *, limit: int = P
         )
         .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
         .outerjoin(reversed_entry, reversed_entry.id == LedgerEntry.reverses_id)
-        .where(*counting(wanted), *_visible_to(actor))
+        .where(*counting(counted), *_visible_to(actor))
         .order_by(LedgerPosting.id)
     )
     return [Movement(*row) for row in session.execute(statement.limit(limit))]

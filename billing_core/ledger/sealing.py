@@ -91,10 +91,10 @@ def digest_of(entry: Sequence[Any], sides: Sequence[tuple[Any, ...]], before: st
 
 def sides_of(postings: Iterable[Row[Any]]) -> dict[int, list[tuple[Any, ...]]]:
     """Rows of ``SIDE_COLUMNS`` by entry."""
-    found: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    sides: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for posting in postings:
-        found[posting[0]].append(tuple(posting))
-    return found
+        sides[posting[0]].append(tuple(posting))
+    return sides
 
 
 def _waiting(limit: int) -> Select[*tuple[Any, ...]]:
@@ -113,5 +113,5 @@ def _sides(entry_ids: list[int]) -> Select[*tuple[Any, ...]]:
 def _end(connection: Connection) -> tuple[int, str]:
     """The last link's number and digest."""
     last = select(LedgerSeal.sequence, LedgerSeal.digest).order_by(LedgerSeal.sequence.desc()).limit(1)
-    found = connection.execute(last).one_or_none()
-    return (found.sequence, found.digest) if found else (0, BEGINNING)
+    row = connection.execute(last).one_or_none()
+    return (row.sequence, row.digest) if row else (0, BEGINNING)

@@ -105,10 +105,10 @@ def _reversals(session: Session) -> Check:
 def _days(session: Session) -> Check:
     """The kept totals less what the sealed entries posted come to nothing, day by day."""
     sealed = days.posted().join(LedgerSeal, LedgerSeal.entry_id == LedgerEntry.id).subquery()
-    kept = [getattr(LedgerDay, name) for name in days.KEY]
+    key_columns = [getattr(LedgerDay, name) for name in days.KEY]
     both = union_all(
         select(*(sealed.c[name] for name in days.KEY), sealed.c.amount_minor),
-        select(*kept, -LedgerDay.amount_minor),
+        select(*key_columns, -LedgerDay.amount_minor),
     ).subquery()
     key = [both.c[name] for name in days.KEY]
     statement = select(*key).group_by(*key).having(func.sum(both.c.amount_minor) != 0).order_by(*key)

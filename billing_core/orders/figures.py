@@ -14,22 +14,22 @@ from billing_core.orders.models import Order, OrderStatus
 _DRAFT = literal(OrderStatus.DRAFT, Order.status.type, literal_execute=True)
 
 
-def of_customers(asked: Scope, customer_id: SQLColumnExpression[int]) -> list[ColumnElement[bool]]:
+def of_customers(scope: Scope, customer_id: SQLColumnExpression[int]) -> list[ColumnElement[bool]]:
     """In SQL: what belongs to the customer asked for, or to the customers whose currency is asked for."""
     conditions: list[ColumnElement[bool]] = []
-    if asked.currency is not None:
-        conditions.append(customer_id.in_(select(Customer.id).where(equals(Customer.currency, asked.currency))))
-    if asked.customer_id is not None:
-        conditions.append(customer_id == asked.customer_id)
+    if scope.currency is not None:
+        conditions.append(customer_id.in_(select(Customer.id).where(equals(Customer.currency, scope.currency))))
+    if scope.customer_id is not None:
+        conditions.append(customer_id == scope.customer_id)
     return conditions
 
 
-def _drafts(asked: Scope) -> Select[*tuple[Any, ...]]:
+def _drafts(scope: Scope) -> Select[*tuple[Any, ...]]:
     # The customers are looked up for each draft, not joined: SQLite would begin with them and read all their orders.
     name = select(Customer.name).where(Customer.id == Order.customer_id).scalar_subquery()
     rows = one_each(Order.id, Order.number + ", " + name, Order.order_date)
-    rows = rows.where(Order.status == _DRAFT, *of_customers(asked, Order.customer_id))
-    return rows if asked.period is None else rows.where(asked.period.contains(Order.order_date))
+    rows = rows.where(Order.status == _DRAFT, *of_customers(scope, Order.customer_id))
+    return rows if scope.period is None else rows.where(scope.period.contains(Order.order_date))
 
 
 DRAFT_ORDERS = Figure(

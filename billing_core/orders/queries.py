@@ -75,17 +75,17 @@ _COLUMNS: tuple[Any, ...] = (
 )
 
 
-def page(session: Session, actor: Actor, wanted: OrderFilter, *, limit: int = 50, offset: int = 0) -> list[OrderRow]:
+def page(session: Session, actor: Actor, filters: OrderFilter, *, limit: int = 50, offset: int = 0) -> list[OrderRow]:
     """One page of a customer's orders, in the order asked for."""
     actor.require(Permission.ORDER_READ)
-    order = ordered(wanted.order_by, chosen(ORDERINGS, wanted.order_by), Order.id)
-    statement = select(*_COLUMNS).where(*_conditions(actor, wanted)).order_by(*order).limit(limit).offset(offset)
+    order = ordered(filters.order_by, chosen(ORDERINGS, filters.order_by), Order.id)
+    statement = select(*_COLUMNS).where(*_conditions(actor, filters)).order_by(*order).limit(limit).offset(offset)
     return [OrderRow(*row) for row in session.execute(statement)]
 
 
-def count(session: Session, actor: Actor, wanted: OrderFilter) -> int:
+def count(session: Session, actor: Actor, filters: OrderFilter) -> int:
     actor.require(Permission.ORDER_READ)
-    return session.scalar(select(func.count()).select_from(Order).where(*_conditions(actor, wanted))) or 0
+    return session.scalar(select(func.count()).select_from(Order).where(*_conditions(actor, filters))) or 0
 
 
 def lines(session: Session, actor: Actor, order_id: int, *, limit: int = 500) -> list[LineRow]:
@@ -105,11 +105,11 @@ def lines(session: Session, actor: Actor, order_id: int, *, limit: int = 500) ->
     return [LineRow(*row) for row in session.execute(statement)]
 
 
-def _conditions(actor: Actor, wanted: OrderFilter) -> list[ColumnElement[bool]]:
-    conditions = [Order.customer_id == wanted.customer_id, visible_to(actor, Order.customer_id)]
-    if wanted.status:
-        conditions.append(Order.status == _status(wanted.status))
-    if text := wanted.text.strip():
+def _conditions(actor: Actor, filters: OrderFilter) -> list[ColumnElement[bool]]:
+    conditions = [Order.customer_id == filters.customer_id, visible_to(actor, Order.customer_id)]
+    if filters.status:
+        conditions.append(Order.status == _status(filters.status))
+    if text := filters.text.strip():
         columns = (Order.number, Order.reference_number, Order.ship_to_name, Order.ship_to_city)
         conditions.append(mentions(text, *columns))
     return conditions

@@ -203,13 +203,13 @@ def _mark_delivered(
     facts = {"state": MessageState.DELIVERED, "delivered_at": now, "last_error": "", "claimed_until": None}
     mark = update(OutboxMessage).where(OutboxMessage.id == message.id).values(facts)
     waits = iter(MARK_AGAIN)
-    told = delivered
+    recorded = delivered
     while True:
         try:
             with sessions.begin() as session:
                 session.execute(mark)
-                if told is not None:
-                    told(session, message, now)
+                if recorded is not None:
+                    recorded(session, message, now)
             return
         except OperationalError:
             if (wait := next(waits, None)) is None:
@@ -217,10 +217,10 @@ def _mark_delivered(
             log.warning("message_not_marked_yet", message_id=message.id, topic=message.topic, again_in_seconds=wait)
             pause(wait)
         except Exception:  # the witness: what it wanted to write is lost, and better that than the mail twice
-            if told is None:
+            if recorded is None:
                 raise
             log.exception("message_witness_failed", message_id=message.id, topic=message.topic)
-            told = None
+            recorded = None
 
 
 def _claim(

@@ -9,11 +9,11 @@ from billing_core.identity import Permission
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 
 
-def _failed(asked: Scope) -> Select[*tuple[Any, ...]]:
+def _failed(scope: Scope) -> Select[*tuple[Any, ...]]:
     named = OutboxMessage.title + ", " + OutboxMessage.recipient
     rows = one_each(OutboxMessage.id, named, day_of(OutboxMessage.created_at))
     rows = rows.where(OutboxMessage.state == MessageState.FAILED, OutboxMessage.channel != WEBHOOK)
-    return bound(rows, asked, OutboxMessage.customer_id)
+    return bound(rows, scope, OutboxMessage.customer_id)
 
 
 FAILED_MAILS: Final = Figure(

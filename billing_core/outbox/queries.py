@@ -60,18 +60,18 @@ COLUMNS = tuple(getattr(OutboxMessage, field.name) for field in fields(MessageRo
 
 
 def page(
-    session: Session, actor: Actor, wanted: MessageFilter, *, limit: int = 50, offset: int = 0
+    session: Session, actor: Actor, filters: MessageFilter, *, limit: int = 50, offset: int = 0
 ) -> list[MessageRow]:
     """One page of the messages that match, the newest first."""
     actor.require(Permission.OUTBOX_READ)
     newest_first = (OutboxMessage.created_at.desc(), OutboxMessage.id.desc())
-    statement = _limited(select(*COLUMNS), actor, wanted).order_by(*newest_first).limit(limit).offset(offset)
+    statement = _limited(select(*COLUMNS), actor, filters).order_by(*newest_first).limit(limit).offset(offset)
     return [MessageRow(*row) for row in session.execute(statement)]
 
 
-def count(session: Session, actor: Actor, wanted: MessageFilter) -> int:
+def count(session: Session, actor: Actor, filters: MessageFilter) -> int:
     actor.require(Permission.OUTBOX_READ)
-    return session.scalar(_limited(select(func.count()).select_from(OutboxMessage), actor, wanted)) or 0
+    return session.scalar(_limited(select(func.count()).select_from(OutboxMessage), actor, filters)) or 0
 
 
 def counts(session: Session, actor: Actor) -> dict[MessageState, int]:
@@ -92,11 +92,11 @@ def counts_of_all(session: Session, actor: Actor) -> dict[tuple[str, MessageStat
 def one(session: Session, actor: Actor, message_id: int) -> OutboxMessage:
     """The whole message with its content; NotFound where there is none or this actor may not know of it."""
     actor.require(Permission.OUTBOX_READ)
-    wanted = select(OutboxMessage).where(OutboxMessage.id == message_id, _visible_to(actor))
-    found = session.scalars(wanted).one_or_none()
-    if found is None:
+    statement = select(OutboxMessage).where(OutboxMessage.id == message_id, _visible_to(actor))
+    message = session.scalars(statement).one_or_none()
+    if message is None:
         raise NotFound(f"There is no message {message_id}")
-    return found
+    return message
 
 
 def earlier(session: Session, kind: str, subject_ids: Sequence[int], topics: Sequence[str]) -> dict[int, Earlier]:
@@ -105,15 +105,15 @@ def earlier(session: Session, kind: str, subject_ids: Sequence[int], topics: Seq
     untried = OutboxMessage.state.in_([MessageState.WAITING, MessageState.HELD_BACK]) & (OutboxMessage.attempts == 0)
     last_at = func.max(case((recalled, None), else_=OutboxMessage.created_at), type_=OutboxMessage.created_at.type)
     statement = select(OutboxMessage.subject_id, func.count(), func.count(case((untried, 1))), last_at)
-    found: dict[int, Earlier] = {}
+    by_subject: dict[int, Earlier] = {}
     for start in range(0, len(subject_ids), 500):
         some = [str(subject_id) for subject_id in subject_ids[start : start + 500]]
         about = (OutboxMessage.subject_kind == kind, OutboxMessage.subject_id.in_(some))
         rows = session.execute(
             statement.where(*about, OutboxMessage.topic.in_(topics)).group_by(OutboxMessage.subject_id)
         )
-        found |= {int(row[0]): Earlier(row[1], row[2] > 0, row[3]) for row in rows}
-    return found
+        by_subject |= {int(row[0]): Earlier(row[1], row[2] > 0, row[3]) for row in rows}
+    return by_subject
 
 
 def _visible_to(actor: Actor) -> ColumnElement[bool]:
@@ -124,17 +124,17 @@ def _listed_for(actor: Actor) -> tuple[ColumnElement[bool], ...]:
     return _visible_to(actor), OutboxMessage.channel != WEBHOOK
 
 
-def _limited(statement: Select[*tuple[Any, ...]], actor: Actor, wanted: MessageFilter) -> Select[*tuple[Any, ...]]:
+def _limited(statement: Select[*tuple[Any, ...]], actor: Actor, filters: MessageFilter) -> Select[*tuple[Any, ...]]:
     statement = statement.where(*_listed_for(actor))
-    if wanted.state:
-        statement = statement.where(OutboxMessage.state.in_(wanted.state))
-    if wanted.topic:
-        statement = statement.where(OutboxMessage.topic.in_(wanted.topic))
-    if text := wanted.text.strip():
+    if filters.state:
+        statement = statement.where(OutboxMessage.state.in_(filters.state))
+    if filters.topic:
+        statement = statement.where(OutboxMessage.topic.in_(filters.topic))
+    if text := filters.text.strip():
         statement = statement.where(mentions(text, OutboxMessage.recipient, OutboxMessage.title))
-    if wanted.customer_id is not None:
-        statement = statement.where(OutboxMessage.customer_id == wanted.customer_id)
-    if wanted.subject is not None:
-        kind, identity = wanted.subject
+    if filters.customer_id is not None:
+        statement = statement.where(OutboxMessage.customer_id == filters.customer_id)
+    if filters.subject is not None:
+        kind, identity = filters.subject
         statement = statement.where(OutboxMessage.subject_kind == kind, OutboxMessage.subject_id == str(identity))
     return statement

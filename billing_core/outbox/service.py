@@ -57,8 +57,8 @@ def put_many(
         rows = [_row(actor, message, now, not_before or now) for message in some]
         new = insert_into(session, OutboxMessage).values(rows)
         session.execute(new.on_conflict_do_nothing(index_elements=["key"]))
-        wanted = OutboxMessage.key.in_([message.key for message in some])
-        stored = session.execute(select(OutboxMessage.key, OutboxMessage.id).where(wanted))
+        same_keys = OutboxMessage.key.in_([message.key for message in some])
+        stored = session.execute(select(OutboxMessage.key, OutboxMessage.id).where(same_keys))
         known.update((row.key, row.id) for row in stored)
     return [known[message.key] for message in messages]
 

@@ -110,8 +110,8 @@ def _kind(code: int) -> type[UpstreamFailed]:
 
 
 def _answer(to: MailServer, code: int, text: bytes | str) -> str:
-    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    answer = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     if to.password:
-        said = said.replace(to.password, "…")
-    printable = "".join(character if character.isprintable() else " " for character in said)
+        answer = answer.replace(to.password, "…")
+    printable = "".join(character if character.isprintable() else " " for character in answer)
     return f"{code} {' '.join(printable.split())[:200]}".strip()

@@ -32,7 +32,7 @@ from billing_core.text import reason_of, reference_of
 
 def balance(session: Session, business_id: int, customer_id: int, currency: str) -> Money:
     """What the customer can still spend with this business in this currency."""
-    kept = session.scalar(
+    posted = session.scalar(
         select(func.coalesce(func.sum(LedgerPosting.amount_minor), 0)).where(
             LedgerPosting.account == Account.CUSTOMER_CREDIT,
             LedgerPosting.customer_id == customer_id,
@@ -40,7 +40,7 @@ def balance(session: Session, business_id: int, customer_id: int, currency: str)
             LedgerPosting.business_id == business_id,
         )
     )
-    return Money(-int(kept or 0), currency)
+    return Money(-int(posted or 0), currency)
 
 
 def balances(session: Session, actor: Actor, customer_id: int) -> list[tuple[int, Money]]:
@@ -59,8 +59,8 @@ def balances(session: Session, actor: Actor, customer_id: int) -> list[tuple[int
 def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int, today: date, now: datetime) -> None:
     """Pay an invoice, or part of it, from the customer's credit."""
     actor.require(Permission.PAYMENT_WRITE)
-    found = invoices.one(session, actor, invoice_id)
-    customers.for_change(session, actor, found.customer_id)
+    shown = invoices.one(session, actor, invoice_id)
+    customers.for_change(session, actor, shown.customer_id)
     invoice = invoices.for_change(session, actor, invoice_id)
     there = balance(session, invoice.business_id, invoice.customer_id, invoice.currency)
     if amount_minor <= 0:
@@ -123,8 +123,8 @@ def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, 
     allocation = session.get(Allocation, allocation_id)
     if allocation is None:
         raise NotFound("There is no such allocation")
-    found = invoices.one(session, actor, allocation.invoice_id)
-    customers.for_change(session, actor, found.customer_id)
+    shown = invoices.one(session, actor, allocation.invoice_id)
+    customers.for_change(session, actor, shown.customer_id)
     invoice = invoices.for_change(session, actor, allocation.invoice_id)
     session.refresh(allocation, with_for_update=True)
     if allocation.undone_at is not None:

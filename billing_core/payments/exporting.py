@@ -35,10 +35,10 @@ COLUMNS = (
 )
 
 
-def as_csv(session: Session, actor: Actor, wanted: PaymentFilter, *, for_excel: bool = False) -> Download:
+def as_csv(session: Session, actor: Actor, filters: PaymentFilter, *, for_excel: bool = False) -> Download:
     """Every payment that matches, in the order asked for; undone ones say when and why."""
     actor.require(Permission.EXPORT)
-    payments = (_row(PaymentRow(*columns)) for columns in rows.each(session, queries.listing(actor, wanted)))
+    payments = (_row(PaymentRow(*columns)) for columns in rows.each(session, queries.listing(actor, filters)))
     return csv_list("payments.csv", COLUMNS, payments, for_excel=for_excel)
 
 

@@ -140,42 +140,42 @@ ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
 }
 
 
-def listing(actor: Actor, wanted: PaymentFilter) -> Select[*tuple[Any, ...]]:
+def listing(actor: Actor, filters: PaymentFilter) -> Select[*tuple[Any, ...]]:
     """Every payment that matches, in the order asked for, without a limit: for exports to stream."""
     actor.require(Permission.PAYMENT_READ)
-    order = ordered(wanted.order_by, chosen(ORDERINGS, wanted.order_by), Payment.id)
+    order = ordered(filters.order_by, chosen(ORDERINGS, filters.order_by), Payment.id)
     return (
         select(*COLUMNS)
         .join(Customer, Customer.id == Payment.customer_id)
-        .where(*_conditions(actor, wanted))
+        .where(*_conditions(actor, filters))
         .order_by(*order)
     )
 
 
 def page(
-    session: Session, actor: Actor, wanted: PaymentFilter, *, limit: int = 50, offset: int = 0
+    session: Session, actor: Actor, filters: PaymentFilter, *, limit: int = 50, offset: int = 0
 ) -> list[PaymentRow]:
-    statement = listing(actor, wanted).limit(limit).offset(offset)
+    statement = listing(actor, filters).limit(limit).offset(offset)
     return [PaymentRow(*row) for row in session.execute(statement)]
 
 
-def count(session: Session, actor: Actor, wanted: PaymentFilter) -> int:
+def count(session: Session, actor: Actor, filters: PaymentFilter) -> int:
     actor.require(Permission.PAYMENT_READ)
-    return session.scalar(_summing(actor, wanted, func.count())) or 0
+    return session.scalar(_summing(actor, filters, func.count())) or 0
 
 
-def totals(session: Session, actor: Actor, wanted: PaymentFilter) -> list[Money]:
+def totals(session: Session, actor: Actor, filters: PaymentFilter) -> list[Money]:
     """What the payments that match and still stand come to, one Money a currency."""
     actor.require(Permission.PAYMENT_READ)
-    sums = _summing(actor, wanted, func.sum(Payment.amount_minor), Payment.currency).where(Payment.undone_at.is_(None))
+    sums = _summing(actor, filters, func.sum(Payment.amount_minor), Payment.currency).where(Payment.undone_at.is_(None))
     statement = sums.group_by(Payment.currency).order_by(Payment.currency)
     return [Money(int(minor), currency) for minor, currency in session.execute(statement)]
 
 
-def _summing(actor: Actor, wanted: PaymentFilter, *what: Any) -> Select[*tuple[Any, ...]]:
+def _summing(actor: Actor, filters: PaymentFilter, *what: Any) -> Select[*tuple[Any, ...]]:
     """Over all that match; customers are looked at only where they are searched for."""
-    statement = select(*what).select_from(Payment).where(*_conditions(actor, wanted))
-    return statement.join(Customer, Customer.id == Payment.customer_id) if wanted.text.strip() else statement
+    statement = select(*what).select_from(Payment).where(*_conditions(actor, filters))
+    return statement.join(Customer, Customer.id == Payment.customer_id) if filters.text.strip() else statement
 
 
 def one(session: Session, actor: Actor, payment_id: int) -> PaymentRow:
@@ -291,23 +291,23 @@ def refund_count(session: Session, actor: Actor, *, customer_id: int | None = No
     return session.scalar(statement) or 0
 
 
-def _conditions(actor: Actor, wanted: PaymentFilter) -> list[ColumnElement[bool]]:
+def _conditions(actor: Actor, filters: PaymentFilter) -> list[ColumnElement[bool]]:
     conditions = [visible_to(actor, Payment.customer_id)]
-    if wanted.customer_id is not None:
-        conditions.append(Payment.customer_id == wanted.customer_id)
-    if wanted.business_id is not None:
-        conditions.append(Payment.business_id == wanted.business_id)
-    if wanted.received_from is not None:
-        conditions.append(Payment.received_on >= wanted.received_from)
-    if wanted.received_to is not None:
-        conditions.append(Payment.received_on <= wanted.received_to)
-    if wanted.currency:
-        conditions.append(equals(Payment.currency, wanted.currency))
-    if wanted.method in set(PaymentMethod):
-        conditions.append(Payment.method == PaymentMethod(wanted.method))
-    if wanted.undone is not None:
-        conditions.append(Payment.undone_at.is_not(None) if wanted.undone else Payment.undone_at.is_(None))
-    if text := wanted.text.strip():
+    if filters.customer_id is not None:
+        conditions.append(Payment.customer_id == filters.customer_id)
+    if filters.business_id is not None:
+        conditions.append(Payment.business_id == filters.business_id)
+    if filters.received_from is not None:
+        conditions.append(Payment.received_on >= filters.received_from)
+    if filters.received_to is not None:
+        conditions.append(Payment.received_on <= filters.received_to)
+    if filters.currency:
+        conditions.append(equals(Payment.currency, filters.currency))
+    if filters.method in set(PaymentMethod):
+        conditions.append(Payment.method == PaymentMethod(filters.method))
+    if filters.undone is not None:
+        conditions.append(Payment.undone_at.is_not(None) if filters.undone else Payment.undone_at.is_(None))
+    if text := filters.text.strip():
         conditions.append(
             or_(mentions(text, Customer.name, Customer.ref, Payment.reference, Payment.note), Payment.public_id == text)
         )

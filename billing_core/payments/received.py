@@ -83,19 +83,19 @@ def record(
     """
     actor.require(Permission.PAYMENT_WRITE)
     _check(received, today)
-    wanted = {invoice_id: amount for invoice_id, amount in sorted(allocations.items()) if amount}
-    if sum(wanted.values()) > received.amount_minor:
+    amounts = {invoice_id: amount for invoice_id, amount in sorted(allocations.items()) if amount}
+    if sum(amounts.values()) > received.amount_minor:
         raise Invalid("The invoices get more than came in", fields={"allocations": "add up to more than the payment"})
     customer = customers.for_change(session, actor, customer_id)
     if business_id is not None:
         businesses.one(session, business_id)
-    paid = [invoices.for_change(session, actor, invoice_id) for invoice_id in wanted]
+    paid = [invoices.for_change(session, actor, invoice_id) for invoice_id in amounts]
     for invoice in paid:
-        _check_fits(invoice, customer, received.currency, wanted[invoice.id])
+        _check_fits(invoice, customer, received.currency, amounts[invoice.id])
     owner = paid[0].business_id if paid else business_id or customer.business_id
     if any(invoice.business_id != owner for invoice in paid):
         raise Invalid("One payment cannot pay invoices of several businesses: record one for each")
-    return _write(session, actor, customer, owner, received, paid, wanted, now=now)
+    return _write(session, actor, customer, owner, received, paid, amounts, now=now)
 
 
 def record_for(
@@ -104,13 +104,13 @@ def record_for(
     """Take in a payment meant for one invoice, whatever its state: as much as is due pays it, the rest is credit."""
     actor.require(Permission.PAYMENT_WRITE)
     _check(received, today)
-    found = invoices.one(session, actor, invoice_id)
-    customer = customers.for_change(session, actor, found.customer_id)
+    shown = invoices.one(session, actor, invoice_id)
+    customer = customers.for_change(session, actor, shown.customer_id)
     invoice = invoices.for_change(session, actor, invoice_id)
     fits = invoice.state is InvoiceState.OPEN and invoice.currency == received.currency
     amount = min(invoice.due_minor, received.amount_minor) if fits else 0
-    paid, wanted = ([invoice], {invoice.id: amount}) if amount else ([], {})
-    return _write(session, actor, customer, invoice.business_id, received, paid, wanted, now=now)
+    paid, to_allocate = ([invoice], {invoice.id: amount}) if amount else ([], {})
+    return _write(session, actor, customer, invoice.business_id, received, paid, to_allocate, now=now)
 
 
 def record_collected(
@@ -131,10 +131,10 @@ def record_collected(
     actor.require(Permission.PAYMENT_WRITE)
     _check(received, today)
     customer = customers.for_change(session, actor, invoice.customer_id)
-    paid, wanted = ([invoice], {invoice.id: received.amount_minor}) if pays else ([], {})
+    paid, to_allocate = ([invoice], {invoice.id: received.amount_minor}) if pays else ([], {})
     for one in paid:
         _check_fits(one, customer, received.currency, received.amount_minor)
-    payment = _write(session, actor, customer, invoice.business_id, received, paid, wanted, now=now)
+    payment = _write(session, actor, customer, invoice.business_id, received, paid, to_allocate, now=now)
     payment.mode, payment.gateway_key = names.mode, names.key
     payment.intent_id, payment.charge_id = names.intent_id, names.charge_id
     session.flush()
@@ -246,7 +246,7 @@ def _write(
     business_id: int,
     received: Received,
     paid: list[Invoice],
-    wanted: Mapping[int, int],
+    amounts: Mapping[int, int],
     *,
     now: datetime,
 ) -> Payment:
@@ -265,11 +265,11 @@ def _write(
         created_by_id=actor.user_id,
         created_by=actor.name,
     )
-    rest = received.amount_minor - sum(wanted.values())
+    rest = received.amount_minor - sum(amounts.values())
     sides = [
         Side(Account.CASH, received.amount_minor - received.fee_minor, received.method),
         Side(Account.FEES, received.fee_minor, received.method),
-        *(Side(Account.RECEIVABLE, -amount, invoice_id=invoice_id) for invoice_id, amount in wanted.items()),
+        *(Side(Account.RECEIVABLE, -amount, invoice_id=invoice_id) for invoice_id, amount in amounts.items()),
         Side(Account.CUSTOMER_CREDIT, -rest),
     ]
     payment.entry_id = ledger.post(
@@ -290,7 +290,7 @@ def _write(
     session.add(payment)
     session.flush()
     for invoice in paid:
-        amount = wanted[invoice.id]
+        amount = amounts[invoice.id]
         session.add(
             Allocation(
                 kind=AllocationKind.PAYMENT,
@@ -325,7 +325,7 @@ def _write(
             "method": payment.method.value,
             "received_on": payment.received_on,
             "reference": payment.reference,
-            "invoices": {str(invoice_id): amount for invoice_id, amount in wanted.items()},
+            "invoices": {str(invoice_id): amount for invoice_id, amount in amounts.items()},
             "kept_as_credit_minor": rest,
         },
         now=now,
@@ -335,10 +335,10 @@ def _write(
 
 def _check_unspent(session: Session, payment: Payment, standing: list[Allocation]) -> None:
     """What did not pay an invoice must still be there as credit."""
-    kept = payment.amount_minor - sum(allocation.amount_minor for allocation in standing)
+    credited = payment.amount_minor - sum(allocation.amount_minor for allocation in standing)
     there = credit.balance(session, payment.business_id, payment.customer_id, payment.currency)
-    if kept > there.minor:
+    if credited > there.minor:
         raise Conflict(
-            f"{Money(kept, payment.currency)} of this payment was kept as the customer's credit, and of that only "
+            f"{Money(credited, payment.currency)} of this payment was kept as the customer's credit, and of that only "
             f"{there} is left: take back what it paid first"
         )

@@ -35,8 +35,8 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
     """Give back what was paid for an invoice. Refunded in full its status is ``refunded``, in part it stays paid."""
     actor.require(Permission.PAYMENT_WRITE)
     reference = reference_of(wanted.reference, LONGEST_REFERENCE)
-    found = invoices.one(session, actor, invoice_id)
-    customers.for_change(session, actor, found.customer_id)
+    shown = invoices.one(session, actor, invoice_id)
+    customers.for_change(session, actor, shown.customer_id)
     invoice = invoices.for_change(session, actor, invoice_id)
     if invoice.state is not InvoiceState.PAID:
         raise Conflict("Only a paid invoice can be refunded; take a payment off an open one instead")

@@ -30,9 +30,9 @@ ALLOWED: Final[dict[InvoiceStatus, frozenset[InvoiceStatus]]] = {
 }
 
 
-def locked(session: Session, actor: Actor, invoice_id: int, wanted: InvoiceStatus | None = None) -> Invoice:
+def locked(session: Session, actor: Actor, invoice_id: int, target: InvoiceStatus | None = None) -> Invoice:
     """The invoice with all that ``update`` needs locked, for looking at it before."""
-    if wanted is InvoiceStatus.PAID:
+    if target is InvoiceStatus.PAID:
         # Payments lock the customer first; in the other order two of us would wait in a circle.
         customers.for_change(session, actor, queries.one(session, actor, invoice_id).customer_id)
     return queries.for_change(session, actor, invoice_id)
@@ -43,7 +43,7 @@ def update(
     actor: Actor,
     invoice_id: int,
     details: Details,
-    wanted: InvoiceStatus | None,
+    target: InvoiceStatus | None,
     *,
     now: datetime,
     today: date,
@@ -51,22 +51,22 @@ def update(
     """Change details, and then the status. Conflict where the invoice is paid or cancelled, or this is no change that
     an invoice makes; then nothing is changed."""
     actor.require(Permission.INVOICE_WRITE)
-    invoice = locked(session, actor, invoice_id, wanted)
+    invoice = locked(session, actor, invoice_id, target)
     before = lifecycle.status(invoice, today)
-    if before is InvoiceStatus.REFUNDED and wanted is before and details == Details():
+    if before is InvoiceStatus.REFUNDED and target is before and details == Details():
         return
-    if details != Details() or wanted is None:
+    if details != Details() or target is None:
         invoice = service.update_details(session, actor, invoice_id, details, now=now, today=today)
-    if wanted is None:
+    if target is None:
         return
     status = lifecycle.status(invoice, today)
-    if status is wanted and invoice.state in (DRAFT, OPEN):
+    if status is target and invoice.state in (DRAFT, OPEN):
         return
-    if wanted is InvoiceStatus.SENT and before is InvoiceStatus.OVERDUE and status is not before:
+    if target is InvoiceStatus.SENT and before is InvoiceStatus.OVERDUE and status is not before:
         return
-    if wanted not in ALLOWED[status]:
-        raise Conflict(_refusal(invoice, status, wanted), fields={"status": f"cannot become {wanted} from {status}"})
-    _set(session, actor, invoice, wanted, now=now, today=today)
+    if target not in ALLOWED[status]:
+        raise Conflict(_refusal(invoice, status, target), fields={"status": f"cannot become {target} from {status}"})
+    _set(session, actor, invoice, target, now=now, today=today)
 
 
 def cancel(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date) -> None:
@@ -82,9 +82,9 @@ def cancel(session: Session, actor: Actor, invoice_id: int, *, now: datetime, to
 
 
 def _set(
-    session: Session, actor: Actor, invoice: Invoice, wanted: InvoiceStatus, *, now: datetime, today: date
+    session: Session, actor: Actor, invoice: Invoice, target: InvoiceStatus, *, now: datetime, today: date
 ) -> None:
-    match wanted:
+    match target:
         case InvoiceStatus.CANCELLED:
             cancel(session, actor, invoice.id, now=now, today=today)
         case InvoiceStatus.SENT:
@@ -106,14 +106,14 @@ def _pay(session: Session, actor: Actor, invoice: Invoice, *, now: datetime, tod
         received.record_for(session, actor, invoice.id, received=whole, today=today, now=now)
 
 
-def _refusal(invoice: Invoice, status: InvoiceStatus, wanted: InvoiceStatus) -> str:
-    said = f"{named(invoice)} is {status} and cannot become {wanted}"
-    match status, wanted:
+def _refusal(invoice: Invoice, status: InvoiceStatus, target: InvoiceStatus) -> str:
+    refusal = f"{named(invoice)} is {status} and cannot become {target}"
+    match status, target:
         case InvoiceStatus.OVERDUE, InvoiceStatus.SENT:
-            return f"{said}: move its due date into the future"
+            return f"{refusal}: move its due date into the future"
         case InvoiceStatus.PAID, InvoiceStatus.REFUNDED:
-            return f"{said} by itself: refund its payment"
+            return f"{refusal} by itself: refund its payment"
         case InvoiceStatus.PAID, InvoiceStatus.CANCELLED:
-            return f"{said}: refund it instead"
+            return f"{refusal}: refund it instead"
         case _:
-            return said
+            return refusal

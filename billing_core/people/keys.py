@@ -155,8 +155,8 @@ def page(session: Session, actor: Actor, *, text: str = "", limit: int = 100, of
     """One page of the keys whose name or public key contains the text: those in force first, by name."""
     actor.require(Permission.USER_MANAGE)
     order = (ApiKey.revoked_at.is_not(None), func.lower(ApiKey.name), ApiKey.id)
-    found = session.execute(_rows().where(_containing(text)).order_by(*order).limit(limit).offset(offset))
-    return [KeyRow(*row) for row in found]
+    rows = session.execute(_rows().where(_containing(text)).order_by(*order).limit(limit).offset(offset))
+    return [KeyRow(*row) for row in rows]
 
 
 def count(session: Session, actor: Actor, *, text: str = "") -> int:

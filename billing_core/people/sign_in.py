@@ -42,9 +42,9 @@ def verify(session: Session, *, email: str, password: str) -> Verified | None:
     address = email.strip().lower()
     account = select(User.id, User.password_hash).where(User.email == address, User.active)
     row = session.execute(account).one_or_none() if is_email_address(address) else None
-    user_id, kept = row or (0, None)
-    right, newer = passwords.matches(password, kept)
-    return Verified(user_id, kept, newer) if right and kept else None
+    user_id, stored = row or (0, None)
+    right, newer = passwords.matches(password, stored)
+    return Verified(user_id, stored, newer) if right and stored else None
 
 
 def sign_in(session: Session, verified: Verified, *, browser: Browser, replaces: str = "", now: datetime) -> str:

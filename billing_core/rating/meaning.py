@@ -130,7 +130,7 @@ def findings(condition: Condition, facts: Mapping[str, Any], *, depth: int = 0) 
     if "field" in condition:
         return [Finding(depth, describe_leaf(condition), held, _actual(facts[condition["field"]]))]
     word, members = group(condition)
-    below = [found for member in members for found in findings(member, facts, depth=depth + 1)]
+    below = [inner for member in members for inner in findings(member, facts, depth=depth + 1)]
     return [Finding(depth, GROUP_WORDS[word], held, ""), *below]
 
 

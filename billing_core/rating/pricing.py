@@ -82,8 +82,8 @@ def _skus(skus: Sequence[str]) -> list[str] | None:
     for key in keys:
         if len(key) > LONGEST_SKU:
             raise _invalid("skus", f"“{key[:40]}…” is longer than {LONGEST_SKU} characters")
-        if found := control_character(key):
-            raise _invalid("skus", f"{key[:40]!r} contains the control character {found}")
+        if character := control_character(key):
+            raise _invalid("skus", f"{key[:40]!r} contains the control character {character}")
     return keys or None
 
 

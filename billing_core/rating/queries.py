@@ -97,10 +97,10 @@ def services(session: Session, actor: Actor) -> list[ServiceRow]:
 
 def service_by_id(session: Session, service_id: int) -> Service:
     """The service itself, to change; NotFound where there is none."""
-    found = session.get(Service, service_id)
-    if found is None:
+    service = session.get(Service, service_id)
+    if service is None:
         raise NotFound(f"There is no service {service_id}")
-    return found
+    return service
 
 
 def rate_for_change(session: Session, actor: Actor, rate_id: int) -> Rate:
@@ -111,12 +111,12 @@ def rate_for_change(session: Session, actor: Actor, rate_id: int) -> Rate:
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    found = session.scalars(statement).one_or_none()
-    if found is None:
+    rate = session.scalars(statement).one_or_none()
+    if rate is None:
         raise NotFound(f"There is no rate {rate_id}")
-    if not found.in_force:
+    if not rate.in_force:
         raise Conflict("This version was withdrawn: open the one that holds in its place")
-    return found
+    return rate
 
 
 def _rates(actor: Actor, customer_id: int) -> Rows:

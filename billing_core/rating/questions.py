@@ -74,8 +74,8 @@ def _on(days: Days) -> ColumnElement[bool]:
 
 
 def _rows(orders: Rows, service_id: int | None, kind: QuestionKind) -> Rows:
-    found = orders.subquery()
-    order_id, number = found.c
+    matching = orders.subquery()
+    order_id, number = matching.c
     return select(
         order_id.label("order_id"),
         number.label("order_number"),
@@ -131,24 +131,24 @@ def _applies(rate: Terms, facts: OrderFacts, period: Period) -> list[ColumnEleme
 
 def _uncovered(period: Period, rates: Sequence[Terms]) -> Days:
     """The stretches of the period on which none of the rates holds."""
-    found: Days = []
+    uncovered: Days = []
     next_day = period.start
     for rate in sorted(rates, key=lambda rate: rate.valid_from):
         if rate.valid_from > period.end or next_day > period.end:
             break
         if rate.valid_from > next_day:
-            found.append((next_day, rate.valid_from - timedelta(days=1)))
+            uncovered.append((next_day, rate.valid_from - timedelta(days=1)))
         if rate.valid_to is None:
-            return found
+            return uncovered
         next_day = max(next_day, rate.valid_to + timedelta(days=1))
     if next_day <= period.end:
-        found.append((next_day, period.end))
-    return found
+        uncovered.append((next_day, period.end))
+    return uncovered
 
 
 def _between(period: Period, rates: Sequence[Terms]) -> Days:
     """The stretches of the period between two rates of one service on which neither holds."""
-    found: Days = []
+    gaps: Days = []
     ordered = sorted(rates, key=lambda rate: rate.valid_from)
     for before, after in pairwise(ordered):
         if before.valid_to is None:
@@ -156,5 +156,5 @@ def _between(period: Period, rates: Sequence[Terms]) -> Days:
         first = max(before.valid_to + timedelta(days=1), period.start)
         last = min(after.valid_from - timedelta(days=1), period.end)
         if first <= last:
-            found.append((first, last))
-    return found
+            gaps.append((first, last))
+    return gaps

@@ -47,19 +47,21 @@ def change_service(
 ) -> Service:
     """Rename a service; change what it multiplies only while nobody has a rate of it."""
     actor.require(Permission.RATE_WRITE)
-    found = queries.service_by_id(session, service_id)
+    service = queries.service_by_id(session, service_id)
     name = _word(name, "name", 200)
-    if cost_type is not found.cost_type and session.scalar(select(Rate.id).where(Rate.service_id == service_id)):
-        raise Conflict(f"{found.name} has rates that count {found.cost_type.replace('_', ' ')}: create another service")
+    if cost_type is not service.cost_type and session.scalar(select(Rate.id).where(Rate.service_id == service_id)):
+        raise Conflict(
+            f"{service.name} has rates that count {service.cost_type.replace('_', ' ')}: create another service"
+        )
     before, after = audit.changed(
-        {"name": found.name, "cost_type": found.cost_type}, {"name": name, "cost_type": cost_type}
+        {"name": service.name, "cost_type": service.cost_type}, {"name": name, "cost_type": cost_type}
     )
     if after:
-        found.name, found.cost_type = name, cost_type
+        service.name, service.cost_type = name, cost_type
         audit.record(
-            session, actor, "service.change", ("service", found.id), label=name, before=before, after=after, now=now
+            session, actor, "service.change", ("service", service.id), label=name, before=before, after=after, now=now
         )
-    return found
+    return service
 
 
 def add_rate(
@@ -253,6 +255,8 @@ def _word(text: str, field: str, longest: int) -> str:
     word = text.strip()
     if not word or len(word) > longest:
         raise Invalid(f"The {field} must have 1 to {longest} characters", fields={field: "is empty or too long"})
-    if found := control_character(word):
-        raise Invalid(f"The {field} contains the control character {found}", fields={field: f"contains {found}"})
+    if character := control_character(word):
+        raise Invalid(
+            f"The {field} contains the control character {character}", fields={field: f"contains {character}"}
+        )
     return word

@@ -122,10 +122,10 @@ def _charges(session: Session, order: Order, day: Period) -> dict[int, Any]:
 
 
 def _by_service(rates: list[Terms]) -> dict[int, list[Terms]]:
-    found: dict[int, list[Terms]] = {}
+    by_service: dict[int, list[Terms]] = {}
     for rate in rates:
-        found.setdefault(rate.service_id, []).append(rate)
-    return found
+        by_service.setdefault(rate.service_id, []).append(rate)
+    return by_service
 
 
 def _on(rates: list[Terms], day: Period) -> Terms | None:
@@ -137,10 +137,12 @@ def _without_rate(rate: Terms) -> Outcome:
 
 
 def _outcome(rate: Terms, charge: Any, order: Order, facts: Mapping[str, Any]) -> Outcome:
-    found = tuple(findings(rate.condition, facts)) if rate.condition else ()
+    conditions_found = tuple(findings(rate.condition, facts)) if rate.condition else ()
     if charge is None:
         reason = _reason(rate, order, facts)
-        return Outcome(rate.service_id, rate.service_name, rate.cost_type, rate.rate_id, False, reason, findings=found)
+        return Outcome(
+            rate.service_id, rate.service_name, rate.cost_type, rate.rate_id, False, reason, findings=conditions_found
+        )
     quantity = Decimal(charge.quantity).scaleb(-QUANTITY_PLACES)
     return Outcome(
         service_id=rate.service_id,
@@ -155,7 +157,7 @@ def _outcome(rate: Terms, charge: Any, order: Order, facts: Mapping[str, Any]) -
         slices=slices(rate, charge.quantity),
         bound=charge.bound,
         amount=Money(charge.amount_minor, rate.currency),
-        findings=found,
+        findings=conditions_found,
         limited=bool(rate.skus),
     )
 
@@ -165,13 +167,13 @@ def slices(rate: Terms, quantity: int) -> tuple[Slice, ...]:
     if rate.tier_mode is not TierMode.GRADUATED:
         price = next((tier.price for tier in rate.tiers if tier.up_to is None or quantity <= tier.up_to), rate.price)
         return (_slice(rate, quantity, price),)
-    found, start = [], 0
+    parts, start = [], 0
     for tier in rate.tiers:
         end = quantity if tier.up_to is None else min(quantity, tier.up_to)
         if end > start:
-            found.append(_slice(rate, end - start, tier.price))
+            parts.append(_slice(rate, end - start, tier.price))
             start = end
-    return tuple(found)
+    return tuple(parts)
 
 
 def _slice(rate: Terms, quantity: int, price: int) -> Slice:

@@ -83,10 +83,10 @@ def charges(
     quantities = _quantities(facts, rates, period)
     bases = _bases(quantities, rates)
     limits.refuse_what_would_overflow(session, customer_id, period, rates, quantities, bases)
-    asked = [rate for rate in rates if not service_ids or rate.service_id in service_ids]
-    if not asked:
+    chosen_rates = [rate for rate in rates if not service_ids or rate.service_id in service_ids]
+    if not chosen_rates:
         return None
-    arms = [_arm(rate, _source(rate, quantities, bases)) for rate in asked]
+    arms = [_arm(rate, _source(rate, quantities, bases)) for rate in chosen_rates]
     return arms[0] if len(arms) == 1 else union_all(*arms)
 
 

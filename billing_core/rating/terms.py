@@ -77,13 +77,13 @@ def card(session: Session, customer_id: int, period: Period, service_ids: Collec
     the customer's currency.
     """
     currency = session.scalar(select(Customer.currency).where(Customer.id == customer_id))
-    found = [rate for rate in history(session, customer_id) if rate.touches(period)]
-    for rate in found:
+    in_period = [rate for rate in history(session, customer_id) if rate.touches(period)]
+    for rate in in_period:
         if rate.currency != currency:
             raise Conflict(
                 f"The rate of {rate.service_name} is in {rate.currency}, but the customer is billed in {currency}"
             )
-    chosen = _with_their_bases(found, service_ids)
+    chosen = _with_their_bases(in_period, service_ids)
     if len(chosen) > MAX_RATES:
         raise Invalid(f"This period has {len(chosen)} rates, more than {MAX_RATES}: choose a shorter one")
     return chosen
@@ -108,11 +108,11 @@ def terms(rate: Rate, service_name: str, cost_type: CostType) -> Terms:
     )
 
 
-def _with_their_bases(found: Sequence[Terms], service_ids: Collection[int]) -> list[Terms]:
+def _with_their_bases(rates: Sequence[Terms], service_ids: Collection[int]) -> list[Terms]:
     if not service_ids:
-        return list(found)
-    percent = any(rate.is_percent for rate in found if rate.service_id in service_ids)
-    return [rate for rate in found if rate.service_id in service_ids or (percent and not rate.is_percent)]
+        return list(rates)
+    percent = any(rate.is_percent for rate in rates if rate.service_id in service_ids)
+    return [rate for rate in rates if rate.service_id in service_ids or (percent and not rate.is_percent)]
 
 
 def _tier(row: Mapping[str, Any]) -> Tier:

@@ -128,8 +128,8 @@ def _invalid(path: str, reason: str) -> Invalid:
 
 def _in_words(path: str) -> str:
     """``tiers[0].unit_price`` as people count: ``Tier 1, unit price``."""
-    found = _PLACE.fullmatch(path)
-    if found is None:
+    match = _PLACE.fullmatch(path)
+    if match is None:
         return "Tiers" if path == "tiers" else path
-    name = (found["name"] or "").replace("_", " ")
-    return f"Tier {int(found['index']) + 1}" + (f", {name}" if name else "")
+    name = (match["name"] or "").replace("_", " ")
+    return f"Tier {int(match['index']) + 1}" + (f", {name}" if name else "")

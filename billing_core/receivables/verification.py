@@ -173,14 +173,14 @@ def _customer_credit(session: Session) -> Check:
 
 def _figures(session: Session, today: date) -> Check:
     everything = Scope(today=today)
-    kept = [figure for figure in FIGURES if figure.kept is not None]
+    with_kept_total = [figure for figure in FIGURES if figure.kept is not None]
     wrong = tuple(
         figure.title
-        for figure in kept
+        for figure in with_kept_total
         if _nonzero(figures.value(session, SYSTEM, figure, everything))
         != _nonzero(figures.proven(session, SYSTEM, figure, everything))
     )
-    return Check("Each figure about money is the sum of its rows", len(kept), wrong)
+    return Check("Each figure about money is the sum of its rows", len(with_kept_total), wrong)
 
 
 def _posted(entry_id: ColumnElement[int] | Any, *accounts: Account) -> ColumnElement[int]:

@@ -226,11 +226,11 @@ def questions(
 
 
 def _mentions(text: str) -> ColumnElement[bool]:
-    wanted = text.strip()
+    sought = text.strip()
     columns = (
         ReportOrder.order_number,
         ReportOrder.reference_number,
         ReportOrder.ship_to_name,
         ReportOrder.ship_to_address,
     )
-    return mentions(wanted, *columns) if wanted else true()
+    return mentions(sought, *columns) if sought else true()

@@ -101,8 +101,8 @@ def orders(
     statement = select(rows).order_by(size.desc(), rows.c.order_id)
     if kind is not None:
         statement = statement.where(rows.c.change == kind)
-    found: Sequence[Any] = session.execute(statement.limit(limit).offset(offset)).all()
-    return [OrderChange(*row) for row in found]
+    compared: Sequence[Any] = session.execute(statement.limit(limit).offset(offset)).all()
+    return [OrderChange(*row) for row in compared]
 
 
 def _comparable(before: Report, after: Report) -> None:

@@ -46,104 +46,104 @@ def closed_months(today: date) -> Period:
     return Period(date(1, 1, 1), first_of_month(today) - timedelta(days=1))
 
 
-def counting(asked: Scope) -> list[ColumnElement[bool]]:
+def counting(scope: Scope) -> list[ColumnElement[bool]]:
     """In SQL: the reports that count: those current now, or at the instant asked for, that end in the period."""
-    conditions = _known(asked)
-    if asked.period is not None:
-        conditions.append(asked.period.contains(BillingReport.period_end))
-    if asked.currency is not None:
-        conditions.append(equals(BillingReport.currency, asked.currency))
-    if asked.customer_id is not None:
-        conditions.append(BillingReport.customer_id == asked.customer_id)
+    conditions = _known(scope)
+    if scope.period is not None:
+        conditions.append(scope.period.contains(BillingReport.period_end))
+    if scope.currency is not None:
+        conditions.append(equals(BillingReport.currency, scope.currency))
+    if scope.customer_id is not None:
+        conditions.append(BillingReport.customer_id == scope.customer_id)
     return conditions
 
 
-def _known(asked: Scope) -> list[ColumnElement[bool]]:
-    if asked.known_at is None:
+def _known(scope: Scope) -> list[ColumnElement[bool]]:
+    if scope.known_at is None:
         return [BillingReport.superseded_at.is_(None)]
     return [
-        BillingReport.created_at <= asked.known_at,
-        or_(BillingReport.superseded_at.is_(None), BillingReport.superseded_at > asked.known_at),
+        BillingReport.created_at <= scope.known_at,
+        or_(BillingReport.superseded_at.is_(None), BillingReport.superseded_at > scope.known_at),
     ]
 
 
-def _of_reports(asked: Scope, currency: Any, amount: Any) -> Select[*tuple[Any, ...]]:
+def _of_reports(scope: Scope, currency: Any, amount: Any) -> Select[*tuple[Any, ...]]:
     days = cast(BillingReport.period_start, String) + " to " + cast(BillingReport.period_end, String)
     label = BillingReport.customer_name + ", " + days
-    return select_rows(BillingReport.id, label, BillingReport.period_end, currency, amount).where(*counting(asked))
+    return select_rows(BillingReport.id, label, BillingReport.period_end, currency, amount).where(*counting(scope))
 
 
-def _billed(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_reports(asked, BillingReport.currency, BillingReport.total_minor)
+def _billed(scope: Scope) -> Select[*tuple[Any, ...]]:
+    return _of_reports(scope, BillingReport.currency, BillingReport.total_minor)
 
 
-def _reports(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_reports(asked, NO_CURRENCY, literal(1))
+def _reports(scope: Scope) -> Select[*tuple[Any, ...]]:
+    return _of_reports(scope, NO_CURRENCY, literal(1))
 
 
-def _reports_in_currency(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_reports(asked, BillingReport.currency, literal(1))
+def _reports_in_currency(scope: Scope) -> Select[*tuple[Any, ...]]:
+    return _of_reports(scope, BillingReport.currency, literal(1))
 
 
-def _orders_billed(asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_reports(asked, NO_CURRENCY, BillingReport.order_count)
+def _orders_billed(scope: Scope) -> Select[*tuple[Any, ...]]:
+    return _of_reports(scope, NO_CURRENCY, BillingReport.order_count)
 
 
-def _billed_for(service_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
-    rows = _of_reports(asked, BillingReport.currency, ReportServiceTotal.amount_minor)
+def _billed_for(service_id: int, scope: Scope) -> Select[*tuple[Any, ...]]:
+    rows = _of_reports(scope, BillingReport.currency, ReportServiceTotal.amount_minor)
     of_service = (ReportServiceTotal.report_id == BillingReport.id) & (ReportServiceTotal.service_id == service_id)
     return rows.join(ReportServiceTotal, of_service)
 
 
-def _unbilled(asked: Scope) -> Select[*tuple[Any, ...]]:
-    billed = exists().where(ReportOrder.order_id == Order.id, BillingReport.id == ReportOrder.report_id, *_known(asked))
+def _unbilled(scope: Scope) -> Select[*tuple[Any, ...]]:
+    billed = exists().where(ReportOrder.order_id == Order.id, BillingReport.id == ReportOrder.report_id, *_known(scope))
     rows = (
         one_each(Order.id, Order.number + ", " + Customer.name, Order.order_date)
         .join(Customer, Customer.id == Order.customer_id)
-        .where(Order.billable, ~billed, *of_customers(asked, Order.customer_id))
+        .where(Order.billable, ~billed, *of_customers(scope, Order.customer_id))
     )
-    return rows if asked.period is None else rows.where(asked.period.contains(Order.order_date))
+    return rows if scope.period is None else rows.where(scope.period.contains(Order.order_date))
 
 
-def _unbilled_kept(asked: Scope) -> Select[*tuple[Any, ...]]:
+def _unbilled_kept(scope: Scope) -> Select[*tuple[Any, ...]]:
     """The kept totals know the present and whole months; anything else is counted from the rows."""
-    period = asked.period
+    period = scope.period
     whole = period is None or period == Period(first_of_month(period.start), last_of_month(period.end))
-    if asked.known_at is not None or not whole:
-        return summed(_unbilled(asked).subquery())
-    kept = select(NO_CURRENCY, func.sum(BillingMonth.unbilled_orders))
-    kept = kept.where(*of_customers(asked, BillingMonth.customer_id))
-    return kept if period is None else kept.where(period.contains(BillingMonth.month))
+    if scope.known_at is not None or not whole:
+        return summed(_unbilled(scope).subquery())
+    totals = select(NO_CURRENCY, func.sum(BillingMonth.unbilled_orders))
+    totals = totals.where(*of_customers(scope, BillingMonth.customer_id))
+    return totals if period is None else totals.where(period.contains(BillingMonth.month))
 
 
-def _questions(kind: QuestionKind | None, asked: Scope) -> Select[*tuple[Any, ...]]:
+def _questions(kind: QuestionKind | None, scope: Scope) -> Select[*tuple[Any, ...]]:
     rows = (
         one_each(ReportQuestion.id, ReportQuestion.order_number + ", " + BillingReport.customer_name, Order.order_date)
         .join(BillingReport, BillingReport.id == ReportQuestion.report_id)
         .join(Order, Order.id == ReportQuestion.order_id)
-        .where(*counting(asked))
+        .where(*counting(scope))
     )
     return rows if kind is None else rows.where(ReportQuestion.kind == kind)
 
 
-def _questions_kept(kind: QuestionKind | None, asked: Scope) -> Select[*tuple[Any, ...]]:
-    kept = (
+def _questions_kept(kind: QuestionKind | None, scope: Scope) -> Select[*tuple[Any, ...]]:
+    totals = (
         select(NO_CURRENCY, func.sum(ReportQuestionTotal.question_count))
         .join(BillingReport, BillingReport.id == ReportQuestionTotal.report_id)
-        .where(*counting(asked))
+        .where(*counting(scope))
     )
-    return kept if kind is None else kept.where(ReportQuestionTotal.kind == kind)
+    return totals if kind is None else totals.where(ReportQuestionTotal.kind == kind)
 
 
-def _without_a_rate(asked: Scope) -> Select[*tuple[Any, ...]]:
+def _without_a_rate(scope: Scope) -> Select[*tuple[Any, ...]]:
     rows = (
         one_each(Customer.id, Customer.name, func.max(BillingMonth.month))
         .join(BillingMonth, BillingMonth.customer_id == Customer.id)
         .where(BillingMonth.billable_orders > 0, ~exists().where(Rate.customer_id == Customer.id, Rate.in_force))
-        .where(*of_customers(asked, Customer.id))
+        .where(*of_customers(scope, Customer.id))
         .group_by(Customer.id, Customer.name)
     )
-    return rows if asked.period is None else rows.where(asked.period.contains(BillingMonth.month))
+    return rows if scope.period is None else rows.where(scope.period.contains(BillingMonth.month))
 
 
 BILLED = Figure(
@@ -276,6 +276,6 @@ AVERAGE_REPORT = Ratio(
 )
 
 
-def newest_day(session: Session, asked: Scope) -> date | None:
+def newest_day(session: Session, scope: Scope) -> date | None:
     """The last day of the newest report that counts, whatever the period; None where none does."""
-    return session.scalar(select(func.max(BillingReport.period_end)).where(*counting(replace(asked, period=None))))
+    return session.scalar(select(func.max(BillingReport.period_end)).where(*counting(replace(scope, period=None))))

@@ -116,7 +116,7 @@ class ReportFilter:
 def page(
     session: Session,
     actor: Actor,
-    wanted: ReportFilter,
+    filters: ReportFilter,
     *,
     limit: int = 50,
     offset: int = 0,
@@ -126,31 +126,31 @@ def page(
 
     ``starting_after`` names the last report of the page before, by id or UUID: what was made since moves nothing.
     """
-    statement = listing(session, actor, wanted).limit(limit).offset(offset)
+    statement = listing(session, actor, filters).limit(limit).offset(offset)
     if starting_after:
-        statement = statement.where(_beyond(wanted.order_by, _last(session, actor, starting_after)))
+        statement = statement.where(_beyond(filters.order_by, _last(session, actor, starting_after)))
     return [Report(*row) for row in session.execute(statement)]
 
 
-def listing(session: Session, actor: Actor, wanted: ReportFilter) -> Select[*tuple[Any, ...]]:
+def listing(session: Session, actor: Actor, filters: ReportFilter) -> Select[*tuple[Any, ...]]:
     """The statement behind ``page``: ``COLUMNS``, sorted, without a limit, for exports to stream."""
     actor.require(Permission.REPORT_READ)
-    order = ordered(wanted.order_by, chosen(ORDERINGS, wanted.order_by), BillingReport.id)
-    return _REPORTS.where(*_conditions(session, actor, wanted)).order_by(*order)
+    order = ordered(filters.order_by, chosen(ORDERINGS, filters.order_by), BillingReport.id)
+    return _REPORTS.where(*_conditions(session, actor, filters)).order_by(*order)
 
 
-def count(session: Session, actor: Actor, wanted: ReportFilter) -> int:
+def count(session: Session, actor: Actor, filters: ReportFilter) -> int:
     actor.require(Permission.REPORT_READ)
-    statement = select(func.count()).select_from(BillingReport).where(*_conditions(session, actor, wanted))
+    statement = select(func.count()).select_from(BillingReport).where(*_conditions(session, actor, filters))
     return session.scalar(statement) or 0
 
 
-def totals(session: Session, actor: Actor, wanted: ReportFilter) -> list[Money]:
+def totals(session: Session, actor: Actor, filters: ReportFilter) -> list[Money]:
     """What the reports that match come to, one Money a currency."""
     actor.require(Permission.REPORT_READ)
     statement = (
         select(func.sum(BillingReport.total_minor), BillingReport.currency)
-        .where(*_conditions(session, actor, wanted))
+        .where(*_conditions(session, actor, filters))
         .group_by(BillingReport.currency)
         .order_by(BillingReport.currency)
     )
@@ -214,23 +214,23 @@ def authors(session: Session, actor: Actor) -> list[str]:
     return list(session.scalars(statement.order_by(BillingReport.created_by)))
 
 
-def _conditions(session: Session, actor: Actor, wanted: ReportFilter) -> list[ColumnElement[bool]]:
+def _conditions(session: Session, actor: Actor, filters: ReportFilter) -> list[ColumnElement[bool]]:
     conditions = [visible_to(actor, BillingReport.customer_id)]
-    if wanted.current_only:
+    if filters.current_only:
         conditions.append(BillingReport.superseded_at.is_(None))
-    if wanted.customer_id is not None:
-        conditions.append(BillingReport.customer_id == wanted.customer_id)
-    if wanted.start_date is not None:
-        conditions.append(BillingReport.period_start >= wanted.start_date)
-    if wanted.end_date is not None:
-        conditions.append(BillingReport.period_end <= wanted.end_date)
-    if wanted.created_after is not None or wanted.created_before is not None:
-        conditions += _created(default_business(session).time_zone, wanted.created_after, wanted.created_before)
-    if wanted.currency:
-        conditions.append(equals(BillingReport.currency, wanted.currency))
-    if wanted.created_by:
-        conditions.append(equals(BillingReport.created_by, wanted.created_by))
-    if text := wanted.text.strip():
+    if filters.customer_id is not None:
+        conditions.append(BillingReport.customer_id == filters.customer_id)
+    if filters.start_date is not None:
+        conditions.append(BillingReport.period_start >= filters.start_date)
+    if filters.end_date is not None:
+        conditions.append(BillingReport.period_end <= filters.end_date)
+    if filters.created_after is not None or filters.created_before is not None:
+        conditions += _created(default_business(session).time_zone, filters.created_after, filters.created_before)
+    if filters.currency:
+        conditions.append(equals(BillingReport.currency, filters.currency))
+    if filters.created_by:
+        conditions.append(equals(BillingReport.created_by, filters.created_by))
+    if text := filters.text.strip():
         conditions.append(_mentions(text))
     return conditions
 

@@ -15,45 +15,45 @@ _KEY = re.compile(r"report_([0-9]{1,9})_(total|orders|charges)")
 _SERVICE_KEY = re.compile(r"report_([0-9]{1,9})_service_([0-9]{1,9})")
 
 
-def _of_orders(report_id: int, asked: Scope, currency: Any, amount: Any) -> Select[*tuple[Any, ...]]:
+def _of_orders(report_id: int, scope: Scope, currency: Any, amount: Any) -> Select[*tuple[Any, ...]]:
     return (
         select_rows(ReportOrder.order_id, ReportOrder.order_number, ReportOrder.order_date, currency, amount)
         .join(BillingReport, BillingReport.id == ReportOrder.report_id)
-        .where(*_within(report_id, asked))
+        .where(*_within(report_id, scope))
     )
 
 
-def _within(report_id: int, asked: Scope) -> list[ColumnElement[bool]]:
+def _within(report_id: int, scope: Scope) -> list[ColumnElement[bool]]:
     """A report's content never changes: of the limits only the customer and the currency can leave anything out."""
     conditions = [BillingReport.id == report_id]
-    if asked.customer_id is not None:
-        conditions.append(BillingReport.customer_id == asked.customer_id)
-    if asked.currency is not None:
-        conditions.append(equals(BillingReport.currency, asked.currency))
+    if scope.customer_id is not None:
+        conditions.append(BillingReport.customer_id == scope.customer_id)
+    if scope.currency is not None:
+        conditions.append(equals(BillingReport.currency, scope.currency))
     return conditions
 
 
-def _total(report_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_orders(report_id, asked, BillingReport.currency, ReportOrder.total_minor)
+def _total(report_id: int, scope: Scope) -> Select[*tuple[Any, ...]]:
+    return _of_orders(report_id, scope, BillingReport.currency, ReportOrder.total_minor)
 
 
-def _orders(report_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_orders(report_id, asked, NO_CURRENCY, literal(1))
+def _orders(report_id: int, scope: Scope) -> Select[*tuple[Any, ...]]:
+    return _of_orders(report_id, scope, NO_CURRENCY, literal(1))
 
 
-def _charges(report_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
+def _charges(report_id: int, scope: Scope) -> Select[*tuple[Any, ...]]:
     of_order = (ReportCharge.report_id == ReportOrder.report_id) & (ReportCharge.order_id == ReportOrder.order_id)
-    rows = _of_orders(report_id, asked, NO_CURRENCY, func.count()).join(ReportCharge, of_order)
+    rows = _of_orders(report_id, scope, NO_CURRENCY, func.count()).join(ReportCharge, of_order)
     return rows.group_by(ReportOrder.order_id, ReportOrder.order_number, ReportOrder.order_date)
 
 
-def _service(report_id: int, service_id: int, asked: Scope) -> Select[*tuple[Any, ...]]:
+def _service(report_id: int, service_id: int, scope: Scope) -> Select[*tuple[Any, ...]]:
     of_service = (
         (ReportCharge.report_id == ReportOrder.report_id)
         & (ReportCharge.order_id == ReportOrder.order_id)
         & (ReportCharge.service_id == service_id)
     )
-    return _of_orders(report_id, asked, BillingReport.currency, ReportCharge.amount_minor).join(
+    return _of_orders(report_id, scope, BillingReport.currency, ReportCharge.amount_minor).join(
         ReportCharge, of_service
     )
 
@@ -105,8 +105,8 @@ def service_of(report_id: int, service_id: int) -> Figure:
 
 def named(key: str) -> Figure | None:
     """A report's figure by its key, as links carry it; None where the key is none of these."""
-    if found := _SERVICE_KEY.fullmatch(key):
-        return service_of(int(found[1]), int(found[2]))
-    if found := _KEY.fullmatch(key):
-        return {"total": total_of, "orders": orders_of, "charges": charges_of}[found[2]](int(found[1]))
+    if match := _SERVICE_KEY.fullmatch(key):
+        return service_of(int(match[1]), int(match[2]))
+    if match := _KEY.fullmatch(key):
+        return {"total": total_of, "orders": orders_of, "charges": charges_of}[match[2]](int(match[1]))
     return None

@@ -75,11 +75,11 @@ def generate(
 ) -> Generated:
     """Bill one customer for a period: a new report, a new version of it, or the same one where nothing changed."""
     actor.require(Permission.REPORT_GENERATE)
-    wanted = _wanted(session, actor, customer_id, period, service_ids, output_format)
-    current = _current_version(session, wanted)
+    terms = _wanted(session, actor, customer_id, period, service_ids, output_format)
+    current = _current_version(session, terms)
     attempt = session.begin_nested()
     version = current.version + 1 if current else 1
-    report_id = snapshot.write(session, actor, wanted, version=version, now=now)
+    report_id = snapshot.write(session, actor, terms, version=version, now=now)
     if current and snapshot.same(session, current.id, report_id):
         attempt.rollback()
         return Generated(current.id, created=False)
@@ -88,7 +88,7 @@ def generate(
     if current:
         _supersede(session, current.id, by=report_id, now=now)
     coverage.refresh(session, [customer_id], period)
-    _record(session, actor, wanted, report_id, replaces=current.id if current else None, now=now)
+    _record(session, actor, terms, report_id, replaces=current.id if current else None, now=now)
     announce(session, actor, [Announcement(EventType.REPORT_GENERATED, ("report", report_id), customer_id)], now=now)
     return Generated(report_id, created=True, replaces=current.id if current else None)
 
@@ -104,10 +104,10 @@ def preview(
 ) -> Preview:
     """What ``generate`` would store: the real path, rolled back. Needs a session that may write."""
     actor.require(Permission.REPORT_GENERATE)
-    wanted = _wanted(session, actor, customer_id, period, service_ids, "json")
-    current = _current_version(session, wanted)
+    terms = _wanted(session, actor, customer_id, period, service_ids, "json")
+    current = _current_version(session, terms)
     attempt = session.begin_nested()
-    report_id = snapshot.write(session, actor, wanted, version=current.version + 1 if current else 1, now=now)
+    report_id = snapshot.write(session, actor, terms, version=current.version + 1 if current else 1, now=now)
     unchanged = current is not None and snapshot.same(session, current.id, report_id)
     if current:
         _supersede(session, current.id, by=report_id, now=now)
@@ -127,14 +127,14 @@ def preview(
     return seen
 
 
-def _current_version(session: Session, wanted: Wanted) -> Report | None:
+def _current_version(session: Session, terms: Wanted) -> Report | None:
     """The version of this report that counts, if there is any."""
     row = session.execute(
         select(*queries.COLUMNS).where(
-            BillingReport.customer_id == wanted.customer_id,
-            BillingReport.period_start == wanted.period.start,
-            BillingReport.period_end == wanted.period.end,
-            BillingReport.services == wanted.services,
+            BillingReport.customer_id == terms.customer_id,
+            BillingReport.period_start == terms.period.start,
+            BillingReport.period_end == terms.period.end,
+            BillingReport.services == terms.services,
             BillingReport.superseded_at.is_(None),
         )
     ).one_or_none()
@@ -196,18 +196,18 @@ def _supersede(session: Session, report_id: int, *, by: int, now: datetime) -> N
 
 
 def _record(
-    session: Session, actor: Actor, wanted: Wanted, report_id: int, *, replaces: int | None, now: datetime
+    session: Session, actor: Actor, terms: Wanted, report_id: int, *, replaces: int | None, now: datetime
 ) -> None:
     total, orders = session.execute(
         select(BillingReport.total_minor, BillingReport.order_count).where(BillingReport.id == report_id)
     ).one()
     after = {
-        "period": str(wanted.period),
-        "services": wanted.services,
-        "currency": wanted.currency,
+        "period": str(terms.period),
+        "services": terms.services,
+        "currency": terms.currency,
         "total_minor": total,
         "orders": orders,
         "replaces": replaces,
     }
-    label = f"{wanted.customer_name}, {wanted.period}"
+    label = f"{terms.customer_name}, {terms.period}"
     audit.record(session, actor, Permission.REPORT_GENERATE, ("report", report_id), label=label, after=after, now=now)

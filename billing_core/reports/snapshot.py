@@ -61,15 +61,15 @@ class Wanted:
         return ",".join(str(service_id) for service_id in self.service_ids)
 
 
-def write(session: Session, actor: Actor, wanted: Wanted, *, version: int, now: datetime) -> int:
+def write(session: Session, actor: Actor, terms: Wanted, *, version: int, now: datetime) -> int:
     """Store the report as the orders and rates say at this moment; returns its id."""
-    report_id = _header(session, actor, wanted, version=version, now=now)
-    limited_to = wanted.service_ids or None
-    charges = statements.charges(session, wanted.customer_id, wanted.period, limited_to)
+    report_id = _header(session, actor, terms, version=version, now=now)
+    limited_to = terms.service_ids or None
+    charges = statements.charges(session, terms.customer_id, terms.period, limited_to)
     if charges is not None:
         _fill(session, ReportCharge, report_id, charges, _CHARGE)
-    _orders(session, report_id, statements.orders(wanted.customer_id, wanted.period))
-    questions = statements.questions(session, wanted.customer_id, wanted.period, limited_to)
+    _orders(session, report_id, statements.orders(terms.customer_id, terms.period))
+    questions = statements.questions(session, terms.customer_id, terms.period, limited_to)
     _fill(session, ReportQuestion, report_id, questions, _QUESTION)
     _totals(session, report_id)
     return report_id
@@ -84,20 +84,20 @@ def same(session: Session, one: int, other: int) -> bool:
     )
 
 
-def _header(session: Session, actor: Actor, wanted: Wanted, *, version: int, now: datetime) -> int:
+def _header(session: Session, actor: Actor, terms: Wanted, *, version: int, now: datetime) -> int:
     header = BillingReport(
-        customer_id=wanted.customer_id,
-        customer_name=wanted.customer_name,
-        period_start=wanted.period.start,
-        period_end=wanted.period.end,
-        services=wanted.services,
+        customer_id=terms.customer_id,
+        customer_name=terms.customer_name,
+        period_start=terms.period.start,
+        period_end=terms.period.end,
+        services=terms.services,
         version=version,
-        currency=wanted.currency,
+        currency=terms.currency,
         total_minor=0,
         order_count=0,
         charge_count=0,
         question_count=0,
-        output_format=wanted.output_format,
+        output_format=terms.output_format,
         created_at=now,
         created_by_id=actor.user_id,
         created_by=actor.name,

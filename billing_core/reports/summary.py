@@ -82,16 +82,16 @@ ORDERINGS = (
 
 
 def page(
-    session: Session, actor: Actor, wanted: SummaryFilter, *, limit: int = 50, offset: int = 0
+    session: Session, actor: Actor, filters: SummaryFilter, *, limit: int = 50, offset: int = 0
 ) -> list[CustomerSummary]:
     """One page of the summary. Two currencies of one customer are two rows; they are never added up."""
     zone = default_business(session).time_zone
-    rows = session.execute(listing(actor, wanted).limit(limit).offset(offset))
+    rows = session.execute(listing(actor, filters).limit(limit).offset(offset))
     return [_row(row, zone) for row in rows]
 
 
-def count(session: Session, actor: Actor, wanted: SummaryFilter) -> int:
-    rows = listing(actor, wanted).order_by(None).subquery()
+def count(session: Session, actor: Actor, filters: SummaryFilter) -> int:
+    rows = listing(actor, filters).order_by(None).subquery()
     return session.scalar(select(func.count()).select_from(rows)) or 0
 
 
@@ -119,7 +119,7 @@ def after(
     return [_row(row, zone) for row in rows]
 
 
-def listing(actor: Actor, wanted: SummaryFilter, *which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+def listing(actor: Actor, filters: SummaryFilter, *which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """The statement behind ``page``, sorted and without a limit, for exports to stream. ``which`` reports count."""
     actor.require(Permission.REPORT_READ)
     billed = _billed(*which)
@@ -146,17 +146,17 @@ def listing(actor: Actor, wanted: SummaryFilter, *which: ColumnElement[bool]) ->
     }
     statement: Select[*tuple[Any, ...]] = (
         select(*(column.label(label) for label, column in columns.items()))
-        .join(billed, billed.c.customer_id == Customer.id, isouter=not wanted.with_reports)
-        .where(visible_to(actor), matching(wanted.text))
+        .join(billed, billed.c.customer_id == Customer.id, isouter=not filters.with_reports)
+        .where(visible_to(actor), matching(filters.text))
     )
-    if wanted.customer_id is not None:
-        statement = statement.where(Customer.id == wanted.customer_id)
-    if wanted.country:
-        statement = statement.where(equals(Customer.country, wanted.country))
-    if wanted.currency:
-        statement = statement.where(equals(currency, wanted.currency))
+    if filters.customer_id is not None:
+        statement = statement.where(Customer.id == filters.customer_id)
+    if filters.country:
+        statement = statement.where(equals(Customer.country, filters.country))
+    if filters.currency:
+        statement = statement.where(equals(currency, filters.currency))
     # Customers without a value stand last, whichever way the rest is sorted.
-    (key,) = ordered(wanted.order_by, chosen({name: sortable[name] for name in ORDERINGS}, wanted.order_by))
+    (key,) = ordered(filters.order_by, chosen({name: sortable[name] for name in ORDERINGS}, filters.order_by))
     return statement.order_by(key.nulls_last(), Customer.id, currency)
 
 

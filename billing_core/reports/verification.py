@@ -134,11 +134,11 @@ def _question_totals(session: Session) -> Check:
     counted = select(ReportQuestion.report_id, ReportQuestion.kind, func.count().label("question_count")).group_by(
         ReportQuestion.report_id, ReportQuestion.kind
     )
-    kept = select(ReportQuestionTotal.report_id, ReportQuestionTotal.kind, ReportQuestionTotal.question_count)
+    stored = select(ReportQuestionTotal.report_id, ReportQuestionTotal.kind, ReportQuestionTotal.question_count)
     return Check(
         "Each report's number of questions by kind is the number of its questions",
         proof.count(session, ReportQuestionTotal),
-        proof.named(session, proof.either_way(kept, counted), "{1} on report {0}"),
+        proof.named(session, proof.either_way(stored, counted), "{1} on report {0}"),
     )
 
 
@@ -154,24 +154,24 @@ def _versions(session: Session) -> Check:
 
 
 def _billing_months(session: Session) -> Check:
-    kept = select(*(getattr(BillingMonth, name) for name in coverage.COLUMNS))
+    stored = select(*(getattr(BillingMonth, name) for name in coverage.COLUMNS))
     return Check(
         "The kept totals of orders by customer and month are what the orders say",
         proof.count(session, BillingMonth),
-        proof.named(session, proof.either_way(kept, coverage.totals()), "customer {0}, month {1}"),
+        proof.named(session, proof.either_way(stored, coverage.totals()), "customer {0}, month {1}"),
     )
 
 
 def _figures(session: Session) -> Check:
     everything = Scope()
-    kept = [figure for figure in FIGURES if figure.kept is not None]
+    with_kept_total = [figure for figure in FIGURES if figure.kept is not None]
     wrong = tuple(
         figure.title
-        for figure in kept
+        for figure in with_kept_total
         if _nonzero(figures.value(session, SYSTEM, figure, everything))
         != _nonzero(figures.proven(session, SYSTEM, figure, everything))
     )
-    return Check("Each figure's kept total is the sum of its rows", len(kept), wrong)
+    return Check("Each figure's kept total is the sum of its rows", len(with_kept_total), wrong)
 
 
 def _sums(table: Any, **totals: ColumnElement[Any]) -> CTE:

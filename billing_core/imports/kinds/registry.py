@@ -26,9 +26,9 @@ def guess_kind(header: Sequence[str], file_name: str) -> Kind:
     name = plain(file_name)
 
     def suits(definition: Definition) -> tuple[bool, bool, int]:
-        found = guess(definition, header)
-        complete = all(required in found for required in definition.required)
+        guessed = guess(definition, header)
+        complete = all(required in guessed for required in definition.required)
         words = (plain(definition.kind), plain(definition.title))
-        return complete, any(word in name for word in words), len(found)
+        return complete, any(word in name for word in words), len(guessed)
 
     return max(DEFINITIONS.values(), key=suits).kind

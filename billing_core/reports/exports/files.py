@@ -72,14 +72,16 @@ def archive(
     return Download("billing_reports.zip", "application/zip", zipped(files))
 
 
-def _written(session: Session, report: Report, wanted: Format, kind: Variant, for_excel: bool) -> Iterator[bytes]:
-    chunks = _writer(wanted, kind)(session, report)
-    return marked_for_excel(chunks) if for_excel and wanted is Format.CSV else chunks
+def _written(
+    session: Session, report: Report, output_format: Format, kind: Variant, for_excel: bool
+) -> Iterator[bytes]:
+    chunks = _writer(output_format, kind)(session, report)
+    return marked_for_excel(chunks) if for_excel and output_format is Format.CSV else chunks
 
 
-def _writer(wanted: Format, kind: Variant) -> Callable[[Session, Report], Iterator[bytes]]:
+def _writer(output_format: Format, kind: Variant) -> Callable[[Session, Report], Iterator[bytes]]:
     """What writes this format. The libraries of PDFs and workbooks take longer to load than a report to make."""
-    match wanted:
+    match output_format:
         case Format.CSV:
             return exports_csv.long if kind is Variant.LONG else exports_csv.short
         case Format.JSON:
@@ -94,8 +96,8 @@ def _writer(wanted: Format, kind: Variant) -> Callable[[Session, Report], Iterat
             return pdf.document
 
 
-def _is_long(wanted: Format, kind: Variant) -> bool:
-    return wanted is Format.CSV and kind is Variant.LONG
+def _is_long(output_format: Format, kind: Variant) -> bool:
+    return output_format is Format.CSV and kind is Variant.LONG
 
 
 def _format(text: str) -> Format:
@@ -112,7 +114,7 @@ def _variant(text: str) -> Variant:
         raise Invalid(f"Invalid variant: {text}", fields={"variant": f"one of {', '.join(Variant)}"}) from None
 
 
-def _name_in_archive(report: Report, wanted: Format) -> str:
+def _name_in_archive(report: Report, output_format: Format) -> str:
     """Such as ``2025-10-01_Brooklyn-Bean_17.csv``: sorts by period, and says whose it is."""
     customer = re.sub(r"\W+", "-", report.customer_name).strip("-")[:60]
-    return f"{report.period_start}_{customer}_{report.id}.{wanted}"
+    return f"{report.period_start}_{customer}_{report.id}.{output_format}"

@@ -68,10 +68,10 @@ class ItemRow:
 
 def progress(session: Session, actor: Actor, run_id: int) -> Progress:
     """How far a run is; NotFound where there is none or this actor may not know of it."""
-    found = recent(session, actor, run_id=run_id, limit=1)
-    if not found:
+    runs = recent(session, actor, run_id=run_id, limit=1)
+    if not runs:
         raise NotFound(f"There is no run {run_id}")
-    return found[0]
+    return runs[0]
 
 
 def recent(session: Session, actor: Actor, *, run_id: int | None = None, limit: int = 20) -> list[Progress]:
@@ -131,14 +131,14 @@ def items(
 def without_rates(session: Session, actor: Actor, run_id: int, *, limit: int = 50) -> list[str]:
     """Whose orders had no rate at all, by name: their reports came to 0."""
     actor.require(Permission.REPORT_READ)
-    asked = exists().where(
+    missing_rate = exists().where(
         ReportQuestionTotal.report_id == ReportRunItem.report_id, ReportQuestionTotal.kind == QuestionKind.NO_RATE
     )
     charged = exists().where(ReportServiceTotal.report_id == ReportRunItem.report_id)
     statement = (
         select(Customer.name)
         .join(ReportRunItem, ReportRunItem.customer_id == Customer.id)
-        .where(ReportRunItem.run_id == run_id, visible_to(actor), asked, ~charged)
+        .where(ReportRunItem.run_id == run_id, visible_to(actor), missing_rate, ~charged)
         .order_by(Customer.name, Customer.id)
     )
     return list(session.scalars(statement.limit(limit)))
