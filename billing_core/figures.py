@@ -161,7 +161,7 @@ def value(session: Session, actor: Actor, figure: Figure, scope: Scope) -> dict[
 
 
 def values(session: Session, actor: Actor, asked: Sequence[Asked]) -> list[dict[str | None, int]]:
-    """The value of each figure in its scope, in the order asked for: one statement for all of them."""
+    """The value of each figure in its scope, in the requested order: one statement for all of them."""
     amounts: list[dict[str | None, int]] = [{} for _ in asked]
     if asked:
         seen = tuple((figure, visible(actor, figure, scope)) for figure, scope in asked)

@@ -60,4 +60,4 @@ def _media_type(content: bytes) -> str:
     for beginning, media_type in _BEGINNINGS.items():
         if content.startswith(beginning):
             return media_type
-    raise Invalid("The logo is no picture that we can print", fields={"logo": "must be a PNG or a JPEG"})
+    raise Invalid("The logo is not a picture that can be printed", fields={"logo": "must be a PNG or a JPEG"})

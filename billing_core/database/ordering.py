@@ -20,5 +20,5 @@ def chosen(orderings: Mapping[str, Keys], order_by: str) -> Keys:
 
 
 def ordered(order_by: str, *keys: SQLColumnExpression[Any]) -> list[ColumnElement[Any]]:
-    """In SQL: by these keys, all of them in the direction asked for."""
+    """In SQL: by these keys, all of them in the requested direction."""
     return [key.desc() if order_by.startswith("-") else key.asc() for key in keys]

@@ -164,7 +164,7 @@ def rejected_rows(actor: Actor, token: str) -> Path:
     actor.require(Permission.IMPORT)
     received = _register.get(token)
     if received is None or received.owner != actor.user_id or not received.rejected_path.exists():
-        raise NotFound("There is no such list of rejected rows any more. Check the file again.")
+        raise NotFound("This list of rejected rows is no longer there. Check the file again.")
     return received.rejected_path
 
 

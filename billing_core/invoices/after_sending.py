@@ -24,7 +24,7 @@ def cancel(session: Session, actor: Actor, invoice_id: int, *, now: datetime, to
         raise Conflict(f"{named(invoice)} is paid: refund it instead")
     if invoice.paid_minor:
         paid = Money(invoice.paid_minor, invoice.currency)
-        raise Conflict(f"{named(invoice)} has got {paid}: undo or refund that payment first")
+        raise Conflict(f"{named(invoice)} has received {paid}: undo or refund that payment first")
     if invoice.written_off_minor and invoice.state is OPEN:
         raise Conflict(f"A part of {named(invoice)} was written off: undo that first")
     why = reason_of(reason) if reason.strip() else ""

@@ -91,7 +91,7 @@ def contents_of(
         if not report.current:
             raise Conflict(f"Report {report.id} was replaced by report {report.superseded_by_id}: invoice that one")
         if not report.total_minor:
-            raise Conflict(f"Report {report.id} comes to nothing: there is nothing to invoice")
+            raise Conflict(f"Report {report.id} bills nothing: there is nothing to invoice")
     customers = _customers(session, {report.customer_id for report in reports})
     languages = {customer_id: customer.language for customer_id, customer in customers.items()}
     lines = _lines(session, reports, languages, by)

@@ -241,7 +241,7 @@ def settle(
     if invoice.state is DRAFT or (invoice.state is CANCELLED and not given_up):
         raise Conflict(f"{named(invoice)} is {_STATE_WORDS[invoice.state]}: nothing is due on it")
     if min(amounts.values()) < 0 or amounts["refunded_minor"] > amounts["paid_minor"]:
-        raise Conflict(f"More would be taken back than {named(invoice)} has got")
+        raise Conflict(f"More would be taken back than {named(invoice)} has received")
     if settled > invoice.total_minor:
         raise Conflict(f"{named(invoice)} would get more than is due: {invoice.amount_due}")
 
@@ -331,7 +331,7 @@ def _store(session: Session, changes: Sequence[Change], now: datetime) -> list[d
     keys = [{"key": one.invoice.id, "seen": one.invoice.version} for one in changes]
     stored = session.connection().execute(_UPDATE, [key | row for key, row in zip(keys, rows, strict=True)])
     if stored.rowcount != len(rows):
-        raise Conflict("Somebody else has changed this invoice in the same moment. Look at it again.")
+        raise Conflict("Somebody else has changed this invoice at the same moment. Look at it again.")
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Numbers without holes: one counter a series, raised in the transaction that uses the number.
+"""Numbers without holes: one counter per series, raised in the transaction that uses the number.
 
 Whoever draws a number holds the counter's row until they commit, so that nobody else can draw the next one before
 it is certain that this one is used. A failed save gives its number back with everything else.

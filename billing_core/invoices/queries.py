@@ -89,7 +89,7 @@ _HEADER = tuple(field.name for field in fields(Content) if field.name != "lines"
 def page(
     session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, limit: int = 50, offset: int = 0
 ) -> list[InvoiceRow]:
-    """One page of the invoices that match, in the order asked for; discarded drafts are left out.
+    """One page of the invoices that match, in the requested order; discarded drafts are left out.
 
     The page's ids are found first, along an index: what is skipped is neither sorted nor read column by column.
     """
@@ -99,7 +99,7 @@ def page(
 
 
 def page_ids(actor: Actor, filters: InvoiceFilter, *, today: date, limit: int, offset: int = 0) -> Select[int]:
-    """The statement that finds the ids of one page, in the order asked for."""
+    """The statement that finds the ids of one page, in the requested order."""
     actor.require(Permission.INVOICE_READ)
     statement = select(Invoice.id).where(*_matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
     return statement.limit(limit).offset(offset)
@@ -119,7 +119,7 @@ def count(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date
 
 
 def totals(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date) -> list[CurrencyTotal]:
-    """What all that match come to, a currency."""
+    """The sums of all that match, per currency."""
     actor.require(Permission.INVOICE_READ)
     statement = (
         select(Invoice.currency, func.count(), func.sum(Invoice.total_minor), func.sum(Invoice.due_minor))
@@ -156,7 +156,7 @@ def totals_by_status(session: Session, actor: Actor, filters: InvoiceFilter, *, 
 
 
 def ids(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, limit: int = 5_000) -> list[int]:
-    """The ids of those that match, in the order asked for, to do something with all of them."""
+    """The ids of those that match, in the requested order, to do something with all of them."""
     return list(session.scalars(page_ids(actor, filters, today=today, limit=limit)))
 
 
@@ -224,7 +224,7 @@ def for_change(session: Session, actor: Actor, invoice_id: int) -> Invoice:
 
 
 def many_for_change(session: Session, actor: Actor, invoice_ids: Collection[int]) -> list[Invoice]:
-    """Several invoices, locked in the order of their ids so that nobody waits in a circle; in the order asked for."""
+    """Several invoices, locked in the order of their ids to avoid a deadlock; in the requested order."""
     ids = sorted(filter(_is_id, set(invoice_ids)))
     bound = actor.customer_id is not None
     statement = _LOCKED.where(visible_to(actor, Invoice.customer_id)) if bound else _LOCKED
@@ -265,7 +265,7 @@ def _matching(actor: Actor, filters: InvoiceFilter, today: date) -> list[ColumnE
 
 
 def _minor(amount: Decimal, currency: str, rounding: str) -> ColumnElement[int] | int:
-    """The bound in minor units: of the currency asked for, or else of each invoice's own."""
+    """The bound in minor units: of the requested currency, or else of each invoice's own."""
     units = {
         places: int(min(max(amount, -_BEYOND), _BEYOND).scaleb(places).to_integral_value(rounding))
         for places in (0, 2, 3)

@@ -256,7 +256,7 @@ def _refuse_unknown(session: Session, actor: Actor, contents: Sequence[Content])
 
 
 def _draw(session: Session, businesses: Mapping[int, Business], invoices: Sequence[Invoice]) -> dict[int, Drawn]:
-    """A number for each, by invoice id. Counters are raised in one order, so that nobody waits in a circle."""
+    """A number for each, by invoice id. Counters are raised in one order, to avoid a deadlock."""
     series: dict[tuple[int, int], list[Invoice]] = defaultdict(list)
     for invoice in invoices:
         series[invoice.business_id, invoice.issued_on.year].append(invoice)

@@ -35,5 +35,5 @@ def checked(steps: Sequence[int]) -> tuple[int, ...]:
     elif not all(EARLIEST <= step <= LATEST for step in steps):
         reason = f"lie between {-EARLIEST} days before and {LATEST} days after the due date"
     if reason:
-        raise Invalid("The schedule of reminders cannot be kept", fields={"steps": reason})
+        raise Invalid("The schedule of reminders cannot be saved", fields={"steps": reason})
     return tuple(sorted(steps))

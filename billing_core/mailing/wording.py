@@ -142,7 +142,9 @@ def _own(session: Session, business_id: int, kind: MailKind, language: str, *, l
 
 def _known(language: str) -> str:
     if language not in languages():
-        raise Invalid(f"We write no mails in “{language}”", fields={"language": f"one of {', '.join(languages())}"})
+        raise Invalid(
+            f"Mails cannot be written in “{language}”", fields={"language": f"one of {', '.join(languages())}"}
+        )
     return language
 
 

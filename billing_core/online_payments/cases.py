@@ -78,7 +78,7 @@ def settle(session: Session, actor: Actor, case_id: int, *, settlement: str, now
     customer_id = session.scalar(select(PaymentCase.customer_id).where(*visible))
     if customer_id is None:
         raise NotFound("There is no such case")
-    # The customer first, as whoever applies an event that settles it does: nobody waits in a circle.
+    # The customer first, as whoever applies an event that settles it does, to avoid a deadlock.
     customers.for_change(session, actor, customer_id)
     locked = select(PaymentCase).where(PaymentCase.id == case_id).with_for_update()
     case = session.scalars(locked.execution_options(populate_existing=True)).one()

@@ -57,7 +57,7 @@ def _of_mode(mode: Mode, sessions: Sessions, settings: Settings) -> Gateway:
 
 
 def _deactivate(sessions: Sessions, gateway: Gateway, message: Claimed) -> None:
-    """One that nobody knows the gateway's id of is asked for again: the same request finds it."""
+    """Where the gateway's id is unknown, the same request is made again, which finds the link."""
     link_id = message.content["link_id"]
     with sessions() as session:
         link = session.get_one(PaymentLink, link_id)

@@ -170,7 +170,7 @@ def _name(session: Session, actor: Actor, payment_id: int, details: PaymentDetai
     payment.intent_id = payment.intent_id or details.intent_id
     payment.charge_id = payment.charge_id or details.charge_id
     if not payment.intent_id:
-        raise Conflict("The gateway names nothing of this payment that could be refunded: refund it there")
+        raise Conflict("The gateway names no charge of this payment: refund it there")
     return payment.intent_id
 
 

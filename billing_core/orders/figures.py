@@ -35,7 +35,7 @@ def _drafts(scope: Scope) -> Select[*tuple[Any, ...]]:
 DRAFT_ORDERS = Figure(
     key="draft_orders",
     title="Draft orders",
-    definition="Orders of the time asked for whose status is draft. They are not billed until they are submitted.",
+    definition="Orders of the chosen period whose status is draft. They are not billed until they are submitted.",
     formula="number of orders",
     permission=Permission.ORDER_READ,
     rows=_drafts,

@@ -76,7 +76,7 @@ _COLUMNS: tuple[Any, ...] = (
 
 
 def page(session: Session, actor: Actor, filters: OrderFilter, *, limit: int = 50, offset: int = 0) -> list[OrderRow]:
-    """One page of a customer's orders, in the order asked for."""
+    """One page of a customer's orders, in the requested order."""
     actor.require(Permission.ORDER_READ)
     order = ordered(filters.order_by, chosen(ORDERINGS, filters.order_by), Order.id)
     statement = select(*_COLUMNS).where(*_conditions(actor, filters)).order_by(*order).limit(limit).offset(offset)

@@ -97,7 +97,7 @@ def _explained(to: MailServer, recipient: str, sender: str) -> Iterator[None]:
             f"No encrypted connection to the mail server {to} came about: is the port right?"
         ) from None
     except socket.gaierror:
-        raise UpstreamFailed(f"There is no mail server {to}: its name leads nowhere") from None
+        raise UpstreamFailed(f"There is no mail server {to}: its name cannot be resolved") from None
     except TimeoutError:
         raise UpstreamFailed(f"The mail server {to} did not answer within {TIMEOUT_SECONDS} seconds") from None
     except OSError as error:

@@ -37,7 +37,7 @@ def public_address(host: str, port: int, *, private_allowed: bool) -> str:
     try:
         entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise UpstreamFailed(f"There is no server {host}: its name leads nowhere") from None
+        raise UpstreamFailed(f"There is no server {host}: its name cannot be resolved") from None
     numbers = [str(entry[4][0]) for entry in entries]
     for number in numbers:
         if private_allowed or _is_public(number):

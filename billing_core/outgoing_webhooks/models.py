@@ -31,7 +31,7 @@ def _public_id() -> str:
 
 
 class WebhookEndpoint(Base):
-    """An address that is told of ``events``; an empty list: of all of them.
+    """An address that receives ``events``; an empty list: all of them.
 
     No secret is stored: what its messages are signed with is derived from the product's own key, this row's
     ``public_id`` and ``secret_turn``, which a rotation counts up.

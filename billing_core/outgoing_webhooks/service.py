@@ -1,4 +1,4 @@
-"""Registering, changing and removing the addresses that are told of events."""
+"""Registering, changing and removing webhook endpoints."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ LONGEST_DESCRIPTION = 200
 
 @dataclass(frozen=True, slots=True)
 class EndpointDetails:
-    """``events`` empty: of everything, also of what will be added some day."""
+    """``events`` empty: all events, including those added later."""
 
     url: str
     events: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class EndpointDetails:
 def register(
     session: Session, actor: Actor, details: EndpointDetails, *, private_allowed: bool, now: datetime
 ) -> WebhookEndpoint:
-    """A new address, told from now on. ``signing.secret_of`` gives the secret that its owner needs."""
+    """A new endpoint. ``signing.secret_of`` gives the secret that its owner needs."""
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     checked = _checked(details, private_allowed=private_allowed)
     if (session.scalar(select(func.count()).where(WebhookEndpoint.active == true())) or 0) >= MOST:
@@ -85,7 +85,7 @@ def rotate(session: Session, actor: Actor, endpoint_id: int, *, now: datetime) -
 
 
 def remove(session: Session, actor: Actor, endpoint_id: int, *, now: datetime) -> None:
-    """Tell it nothing any more. What was told stays in the log; what still waits does not leave."""
+    """Send it nothing more. What was sent stays in the log; what still waits is not sent."""
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     endpoint = one(session, actor, endpoint_id, for_change=True)
     endpoint.active = False
@@ -100,7 +100,7 @@ def ping(session: Session, actor: Actor, endpoint_id: int, *, now: datetime) -> 
 
 
 def one(session: Session, actor: Actor, endpoint_id: int, *, for_change: bool = False) -> WebhookEndpoint:
-    """An address that is told; NotFound where there is none, or none any more."""
+    """An active endpoint; NotFound where there is none, or where it was removed."""
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     statement = select(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id, WebhookEndpoint.active == true())
     if for_change:
@@ -112,7 +112,7 @@ def one(session: Session, actor: Actor, endpoint_id: int, *, for_change: bool = 
 
 
 def every(session: Session, actor: Actor) -> list[WebhookEndpoint]:
-    """All addresses that are told, the oldest first; there are at most ``MOST``."""
+    """All active endpoints, the oldest first; there are at most ``MOST``."""
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     return list(
         session.scalars(select(WebhookEndpoint).where(WebhookEndpoint.active == true()).order_by(WebhookEndpoint.id))

@@ -36,7 +36,7 @@ COLUMNS = (
 
 
 def as_csv(session: Session, actor: Actor, filters: PaymentFilter, *, for_excel: bool = False) -> Download:
-    """Every payment that matches, in the order asked for; undone ones say when and why."""
+    """Every payment that matches, in the requested order; undone ones say when and why."""
     actor.require(Permission.EXPORT)
     payments = (_row(PaymentRow(*columns)) for columns in rows.each(session, queries.listing(actor, filters)))
     return csv_list("payments.csv", COLUMNS, payments, for_excel=for_excel)

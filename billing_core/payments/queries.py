@@ -141,7 +141,7 @@ ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
 
 
 def listing(actor: Actor, filters: PaymentFilter) -> Select[*tuple[Any, ...]]:
-    """Every payment that matches, in the order asked for, without a limit: for exports to stream."""
+    """Every payment that matches, in the requested order, without a limit: for exports to stream."""
     actor.require(Permission.PAYMENT_READ)
     order = ordered(filters.order_by, chosen(ORDERINGS, filters.order_by), Payment.id)
     return (
@@ -165,7 +165,7 @@ def count(session: Session, actor: Actor, filters: PaymentFilter) -> int:
 
 
 def totals(session: Session, actor: Actor, filters: PaymentFilter) -> list[Money]:
-    """What the payments that match and still stand come to, one Money a currency."""
+    """What the payments that match and still stand come to, one Money per currency."""
     actor.require(Permission.PAYMENT_READ)
     sums = _summing(actor, filters, func.sum(Payment.amount_minor), Payment.currency).where(Payment.undone_at.is_(None))
     statement = sums.group_by(Payment.currency).order_by(Payment.currency)

@@ -85,7 +85,9 @@ def record(
     _check(received, today)
     amounts = {invoice_id: amount for invoice_id, amount in sorted(allocations.items()) if amount}
     if sum(amounts.values()) > received.amount_minor:
-        raise Invalid("The invoices get more than came in", fields={"allocations": "add up to more than the payment"})
+        raise Invalid(
+            "The invoices would receive more than came in", fields={"allocations": "add up to more than the payment"}
+        )
     customer = customers.for_change(session, actor, customer_id)
     if business_id is not None:
         businesses.one(session, business_id)

@@ -33,7 +33,7 @@ ALLOWED: Final[dict[InvoiceStatus, frozenset[InvoiceStatus]]] = {
 def locked(session: Session, actor: Actor, invoice_id: int, target: InvoiceStatus | None = None) -> Invoice:
     """The invoice with all that ``update`` needs locked, for looking at it before."""
     if target is InvoiceStatus.PAID:
-        # Payments lock the customer first; in the other order two of us would wait in a circle.
+        # Payments lock the customer first; the other order could deadlock.
         customers.for_change(session, actor, queries.one(session, actor, invoice_id).customer_id)
     return queries.for_change(session, actor, invoice_id)
 

@@ -64,7 +64,7 @@ def undo_write_off(session: Session, actor: Actor, invoice_id: int, *, reason: s
     actor.require(Permission.PAYMENT_WRITE)
     invoice = invoices.for_change(session, actor, invoice_id)
     if not invoice.written_off_minor:
-        raise Conflict("Nothing of this invoice was written off")
+        raise Conflict("No part of this invoice was written off")
     why = reason_of(reason)
     reversal = aliased(LedgerEntry)
     standing = session.execute(

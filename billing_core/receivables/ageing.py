@@ -55,7 +55,7 @@ class AgeingRow:
 
 
 def by_currency(session: Session, actor: Actor, scope: Scope) -> list[AgeingRow]:
-    """One row a currency: now (``scope.today``), as at a day, as known at an instant."""
+    """One row per currency: now (``scope.today``), as at a day, as known at an instant."""
     actor.require(Permission.INVOICE_READ)
     scope = _for(actor, scope)
     days = debts.by_due_date(scope)

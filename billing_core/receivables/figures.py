@@ -125,7 +125,7 @@ INVOICED: Final = Figure(
     key="invoiced",
     title="Invoiced",
     definition=(
-        "The totals, tax included, of the invoices issued in the time asked for, less those cancelled in it; "
+        "The totals, tax included, of the invoices issued in the chosen period, less those cancelled in it; "
         "credit notes are not taken off."
     ),
     formula="Σ invoice totals − Σ totals of cancelled invoices",
@@ -138,7 +138,7 @@ COLLECTED: Final = Figure(
     key="collected",
     title="Collected",
     definition=(
-        "The payments received in the time asked for, before fees, less those that were undone in it; "
+        "The payments received in the chosen period, before fees, less those that were undone in it; "
         "what was paid back is not taken off."
     ),
     formula="Σ payments − Σ undone payments",
@@ -190,7 +190,7 @@ class DaysOutstanding:
     def days(
         self, dividends: Mapping[str | None, int], divisors: Mapping[str | None, int], period: Period
     ) -> dict[str, int]:
-        """Whole days once a currency, half a day rounded up; nothing where nothing was invoiced.
+        """Whole days per currency, half a day rounded up; nothing where nothing was invoiced.
 
         From the values of ``dividend`` as at the period's end and of ``divisor`` in it.
         """
@@ -205,7 +205,7 @@ DAYS_SALES_OUTSTANDING: Final = DaysOutstanding(
     key="days_sales_outstanding",
     title="Days sales outstanding",
     definition=(
-        "How many days' worth of what was invoiced in the time asked for is still owed at its end: "
+        "How many days' worth of what was invoiced in the chosen period is still owed at its end: "
         "the lower, the sooner customers pay."
     ),
     formula="outstanding at the end ÷ invoiced × days",

@@ -149,7 +149,7 @@ def _without_a_rate(scope: Scope) -> Select[*tuple[Any, ...]]:
 BILLED = Figure(
     key="billed",
     title="Billed",
-    definition="The totals of the current reports whose period ends in the time asked for.",
+    definition="The totals of the current reports whose period ends in the chosen period.",
     formula="Σ report totals",
     permission=Permission.REPORT_READ,
     rows=_billed,
@@ -158,7 +158,7 @@ BILLED = Figure(
 REPORTS = Figure(
     key="reports",
     title="Reports",
-    definition="The current reports whose period ends in the time asked for; replaced versions do not count.",
+    definition="The current reports whose period ends in the chosen period; replaced versions do not count.",
     formula="number of reports",
     permission=Permission.REPORT_READ,
     rows=_reports,
@@ -168,7 +168,7 @@ ORDERS_BILLED = Figure(
     key="orders_billed",
     title="Orders billed",
     definition=(
-        "The orders on the current reports whose period ends in the time asked for; "
+        "The orders on the current reports whose period ends in the chosen period; "
         "an order on two reports counts twice, and both reports name it."
     ),
     formula="Σ orders of each report",
@@ -179,7 +179,7 @@ ORDERS_BILLED = Figure(
 UNBILLED_ORDERS = Figure(
     key="unbilled_orders",
     title="Unbilled orders",
-    definition="Orders of the time asked for, neither draft nor cancelled, that stand on no current report.",
+    definition="Orders of the chosen period, neither draft nor cancelled, that stand on no current report.",
     formula="number of orders",
     permission=Permission.REPORT_READ,
     rows=_unbilled,
@@ -200,7 +200,7 @@ OPEN_QUESTIONS = Figure(
 CUSTOMERS_WITHOUT_RATE = Figure(
     key="customers_without_rate",
     title="Customers without a rate",
-    definition="Customers who have orders to bill in the time asked for and no rate at all on their rate card.",
+    definition="Customers who have orders to bill in the chosen period and no rate at all on their rate card.",
     formula="number of customers",
     permission=Permission.REPORT_READ,
     rows=_without_a_rate,
@@ -228,7 +228,7 @@ def billed_for(service_id: int) -> Figure:
     return Figure(
         key=f"billed_for_{service_id}",
         title="Billed for a service",
-        definition="The service's totals on the current reports whose period ends in the time asked for.",
+        definition="The service's totals on the current reports whose period ends in the chosen period.",
         formula="Σ service totals",
         permission=Permission.REPORT_READ,
         rows=partial(_billed_for, service_id),
@@ -268,7 +268,7 @@ _REPORTS_IN_CURRENCY = Figure(
 AVERAGE_REPORT = Ratio(
     key="average_report",
     title="Average report",
-    definition="What a current report of the time asked for comes to on average, rounded once.",
+    definition="What a current report of the chosen period comes to on average, rounded once.",
     formula="Σ report totals ÷ number of reports",
     dividend=BILLED,
     divisor=REPORTS,

@@ -122,7 +122,7 @@ def page(
     offset: int = 0,
     starting_after: str = "",
 ) -> list[Report]:
-    """One page of the reports that match, in the order asked for.
+    """One page of the reports that match, in the requested order.
 
     ``starting_after`` names the last report of the page before, by id or UUID: what was made since moves nothing.
     """
@@ -146,7 +146,7 @@ def count(session: Session, actor: Actor, filters: ReportFilter) -> int:
 
 
 def totals(session: Session, actor: Actor, filters: ReportFilter) -> list[Money]:
-    """What the reports that match come to, one Money a currency."""
+    """What the reports that match come to, one Money per currency."""
     actor.require(Permission.REPORT_READ)
     statement = (
         select(func.sum(BillingReport.total_minor), BillingReport.currency)

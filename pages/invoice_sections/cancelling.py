@@ -88,4 +88,4 @@ def _reason(row: InvoiceRow) -> str:
         case InvoiceState.CANCELLED:
             return "is cancelled already"
         case _:
-            return "has got money: undo or refund that payment first" if row.paid_minor else ""
+            return "has received money: undo or refund that payment first" if row.paid_minor else ""

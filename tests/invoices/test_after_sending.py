@@ -62,7 +62,7 @@ def test_a_numbered_draft_is_cancelled_without_a_posting(session):
     ("amounts", "reason"),
     [
         ({"paid": 23800}, "is paid: refund it"),
-        ({"paid": 100}, "has got 1.00 USD"),
+        ({"paid": 100}, "has received 1.00 USD"),
         ({"written_off": 100}, "written off: undo"),
     ],
 )

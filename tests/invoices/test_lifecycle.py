@@ -144,7 +144,7 @@ def test_a_change_drawn_from_an_older_version_is_refused(session):
     invoice = an_invoice(session, a_customer(session))
     session.execute(update(Invoice).values(version=Invoice.version + 1).execution_options(synchronize_session=False))
 
-    with pytest.raises(Conflict, match="in the same moment"):
+    with pytest.raises(Conflict, match="at the same moment"):
         lifecycle.change(session, SYSTEM, [Change(invoice, {"viewed_at": NOW})], event=EventKind.VIEWED, now=NOW)
 
 

@@ -2,7 +2,7 @@
 
 Everything is exact until the end. Tax is computed a rate (point 10 of the settled contradictions): the exact taxes
 of a rate's lines are added, and their sum is rounded once. The net sum is rounded once too, and shared out over the
-shares (one a type and rate), so that every column of the invoice adds up to the same figure.
+shares (one per type and rate), so that every column of the invoice adds up to the same figure.
 
 Exact amounts are integers of a unit so small that nothing has to be rounded to be one: ``unit`` says how many of them
 make a minor unit. (Fractions would be as exact, and take ten times as long.)

@@ -37,7 +37,7 @@ def credit_note(session: Session, actor: Actor, credit_note_id: int) -> Download
 
 
 def archive(session: Session, actor: Actor, invoice_ids: Sequence[int], *, address: str | None = None) -> Download:
-    """These invoices as one ZIP, in the order asked for; refuses the whole when one of them cannot be seen."""
+    """These invoices as one ZIP, in the requested order; refuses the whole when one of them cannot be seen."""
     actor.require(Permission.INVOICE_READ)
     actor.require(Permission.EXPORT)
     chosen = list(dict.fromkeys(invoice_ids))

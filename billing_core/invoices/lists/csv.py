@@ -43,7 +43,7 @@ CSV_COLUMNS = (
 
 
 def as_csv(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, for_excel: bool = False) -> Download:
-    """Every invoice that matches, in the order asked for: the list of the page without its limit."""
+    """Every invoice that matches, in the requested order: the list of the page without its limit."""
     actor.require(Permission.EXPORT)
     rows = (_row(row, business, today) for row, business in each(session, actor, filters, today=today))
     return csv_list("invoices.csv", CSV_COLUMNS, rows, for_excel=for_excel)

@@ -38,7 +38,7 @@ _SHEET: Columns = (
 
 
 def workbook(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, now: datetime) -> Download:
-    """Every invoice that matches, in the order asked for; the first sheet has the sums."""
+    """Every invoice that matches, in the requested order; the first sheet has the sums."""
     actor.require(Permission.EXPORT)
     sums = queries.totals(session, actor, filters, today=today)
     rows = (_row(row, business, today) for row, business in each(session, actor, filters, today=today))

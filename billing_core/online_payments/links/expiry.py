@@ -14,7 +14,7 @@ EXPIRED: Final = "Its last day is over"
 UNANSWERED: Final = "The gateway never answered"
 # What collected in trial before each mode. A link that asks for real money stays: it can still be paid.
 TRIALS: Final = {Mode.SANDBOX: (), Mode.TEST: (Mode.SANDBOX,), Mode.LIVE: (Mode.SANDBOX, Mode.TEST)}
-# Nobody waits for so long: whoever asked for the link has asked again, or has given up.
+# Nobody waits this long: whoever wanted the link has tried again, or has given up.
 PATIENCE: Final = timedelta(hours=1)
 
 
@@ -29,7 +29,7 @@ def end_due(session: Session, actor: Actor, *, mode: Mode, now: datetime, limit:
         .limit(limit)
     )
     ended = 0
-    # In the order of the invoices' ids, so that nobody waits in a circle.
+    # In the order of the invoices' ids, to avoid a deadlock.
     for link_id, invoice_id in session.execute(due).all():
         invoice = queries.for_change(session, actor, invoice_id)
         link = session.get_one(PaymentLink, link_id, populate_existing=True)

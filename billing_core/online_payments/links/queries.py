@@ -99,7 +99,7 @@ def address_of(token: str, address: str) -> str:
 
 
 def page(session: Session, actor: Actor, filters: LinkFilter, *, limit: int = 50, offset: int = 0) -> list[LinkRow]:
-    """One page of the links that match, in the order asked for."""
+    """One page of the links that match, in the requested order."""
     actor.require(Permission.PAYMENT_READ)
     statement = _from(*COLUMNS).where(*_matching(actor, filters)).order_by(*_ordering(filters.order_by))
     return _rows(session, statement.limit(limit).offset(offset))
@@ -111,7 +111,7 @@ def count(session: Session, actor: Actor, filters: LinkFilter) -> int:
 
 
 def counts(session: Session, actor: Actor, filters: LinkFilter | None = None) -> list[StateCount]:
-    """How many links there are a state and currency, and their amounts; the filter's own state does not limit."""
+    """How many links there are per state and currency, and their amounts, whatever state the filter names."""
     actor.require(Permission.PAYMENT_READ)
     criteria = filters or LinkFilter()
     columns = (PaymentLink.state, PaymentLink.currency, func.count(), func.sum(PaymentLink.amount_minor))

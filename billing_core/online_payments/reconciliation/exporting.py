@@ -32,7 +32,7 @@ COLUMNS = (
 
 
 def as_csv(session: Session, actor: Actor, filters: PairFilter, *, for_excel: bool = False) -> Download:
-    """Every pair that is asked for, the oldest first."""
+    """Every pair that matches, the oldest first."""
     actor.require(Permission.EXPORT)
     name = f"reconciliation-{filters.period.start}-{filters.period.end}.csv"
     statement = reconciliation.listing(session, actor, filters)

@@ -1,6 +1,7 @@
 """What the sandbox tells us, shaped as Stripe shapes it, and how it reaches our own webhook address.
 
-An event is put into the outbox with what it tells of, so that it is told once that is committed, and until it is heard.
+An event goes into the outbox with the change that it reports: it leaves after the commit,
+and is repeated until it arrives.
 """
 
 import json

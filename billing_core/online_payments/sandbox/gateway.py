@@ -55,7 +55,7 @@ class SandboxGateway:
         with self._sessions() as session:
             token = session.scalar(select(PaymentLink.token).where(PaymentLink.public_id == charge.link_id))
         if token is None:
-            raise Declined("The sandbox knows only links that are written down here")
+            raise Declined("The sandbox only knows payment links of this product")
         url = f"{self._address}/pay/{token}"
         named = key.removeprefix("lnk_")
         if way is CollectionWay.HOSTED_INVOICE:
@@ -71,7 +71,7 @@ class SandboxGateway:
             locked = select(SandboxCharge).where(SandboxCharge.intent_id == intent_id, SandboxCharge.succeeded)
             charge = session.scalars(locked.with_for_update().execution_options(populate_existing=True)).one_or_none()
             if charge is None or charge.currency != currency:
-                raise Declined("The sandbox knows no such payment: it came in by another gateway")
+                raise Declined("The sandbox has no such payment: it came in through another gateway")
             refund = session.scalars(select(SandboxRefund).where(SandboxRefund.key == key)).one_or_none()
             if refund is None:
                 if amount_minor > charge.amount_minor - charge.refunded_minor:

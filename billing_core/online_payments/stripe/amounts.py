@@ -17,7 +17,9 @@ def for_stripe(minor: int, currency: str) -> int:
     ours, theirs = decimal_places(currency), _DIGITS.get(currency, decimal_places(currency))
     amount, rest = divmod(minor * int(10**theirs), int(10**ours))
     if rest or (theirs == 3 and amount % 10):
-        raise Invalid(f"{Money(minor, currency)} cannot be paid through Stripe, which takes no such small parts")
+        raise Invalid(
+            f"{Money(minor, currency)} cannot be paid through Stripe, which does not accept amounts that fine"
+        )
     return amount
 
 

@@ -153,7 +153,7 @@ class StripeGateway:
 def _paid_charge(api: stripe.StripeClient, intent_id: str, currency: str) -> stripe.Charge:
     charge = api.v1.payment_intents.retrieve(intent_id, {"expand": ["latest_charge"]}).latest_charge
     if not isinstance(charge, stripe.Charge) or not charge.paid:
-        raise Declined("Stripe knows no money that came in by this payment")
+        raise Declined("Stripe has no charge for this payment")
     if charge.currency != currency.lower():
         raise Declined(f"This payment came in as {charge.currency.upper()} at Stripe, not as {currency}")
     return charge

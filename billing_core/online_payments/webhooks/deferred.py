@@ -26,7 +26,7 @@ def release(session: Session, payment: Payment, *, now: datetime) -> None:
     if payment.charge_id is None:
         return
     unused = WebhookEvent.state.in_([WebhookState.WAITING, WebhookState.IGNORED])
-    # One that somebody is just applying looks for the payment by itself; to wait for it could be to wait in a circle.
+    # One that somebody is just applying looks for the payment by itself; waiting for it could be a deadlock.
     free = select(WebhookEvent.id).where(WebhookEvent.waits_for == payment.charge_id, unused)
     event_ids = session.scalars(free.order_by(WebhookEvent.id).with_for_update(skip_locked=True)).all()
     again = {"state": WebhookState.WAITING, "attempts": 0, "not_before": now, "outcome": "", "handled_at": None}

@@ -57,7 +57,7 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A payment was tried in vain. ``used_up``: the link that it was tried by takes no other."""
+    """An attempt to pay failed. ``used_up``: the link that it was tried by takes no other."""
 
     refs: Refs
     at: datetime
@@ -128,14 +128,16 @@ def parsed(payload: str) -> Object:
 
 
 def fact_of(event: Object) -> Fact:
-    """What the event says. Invalid where it has not the shape that events of its type have."""
+    """What the event says. Invalid where it does not have the shape of its type."""
     read = _READERS.get(str(event["type"]))
     if read is None:
         return Unused("Nothing is done with events of this type")
     try:
         return read(event["data"]["object"], instant(event["created"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Invalid(f"The event has not the shape of a {event['type']}: {type(error).__name__} {error}") from error
+        raise Invalid(
+            f"The event does not have the shape of a {event['type']}: {type(error).__name__} {error}"
+        ) from error
 
 
 def instant(seconds: int) -> datetime:
@@ -184,7 +186,7 @@ def _session_expired(session: Object, _at: datetime) -> Fact:
 
 
 def _invoice_paid(invoice: Object, at: datetime) -> Fact:
-    # What was paid elsewhere is told to the gateway by people, who tell us too.
+    # What was paid elsewhere is entered at the gateway by people, who enter it here too.
     paid = invoice["amount_paid"] - (invoice.get("amount_paid_off_stripe") or 0)
     if paid <= 0:
         return Noted(_refs(invoice), "It was marked as paid, and no money came in through the gateway")

@@ -45,7 +45,7 @@ class GroupCommit:
             batch, self._waiting = self._waiting, []
         try:
             with sessions.begin() as session:
-                # In one order for every process, so that none waits for another in a circle.
+                # In one order for every process, to avoid a deadlock.
                 inbox.store_rows(session, sorted((one.row for one in batch), key=itemgetter("event_id")))
         except BaseException as error:  # each of them learns what went wrong, whatever that is
             for one in batch:

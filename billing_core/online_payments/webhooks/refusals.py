@@ -12,7 +12,7 @@ from billing_core.online_payments.models import WebhookRefusal
 
 
 class Refusals:
-    """Counts what was refused, in memory: whoever sends rubbish must not make the database write each time."""
+    """Counts what was refused, in memory: rubbish must not cause a database write each time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -56,7 +56,7 @@ def archive(
     variant: str = Variant.SHORT,
     for_excel: bool = False,
 ) -> Download:
-    """Several reports as one ZIP, in the order asked for; refuses the whole when one of them cannot be seen."""
+    """Several reports as one ZIP, in the requested order; refuses the whole when one of them cannot be seen."""
     actor.require(Permission.EXPORT)
     wanted, kind = _format(output_format), _variant(variant)
     chosen = list(dict.fromkeys(report_ids))

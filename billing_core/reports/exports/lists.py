@@ -55,14 +55,14 @@ CUSTOMER_COLUMNS = (
 
 
 def reports(session: Session, actor: Actor, filters: ReportFilter, *, for_excel: bool = False) -> Download:
-    """Every report that matches, in the order asked for: the list of the page without its limit."""
+    """Every report that matches, in the requested order: the list of the page without its limit."""
     actor.require(Permission.EXPORT)
     rows = (_report(Report(*row)) for row in exports_rows.each(session, queries.listing(session, actor, filters)))
     return csv_list("reports.csv", REPORT_COLUMNS, rows, for_excel=for_excel)
 
 
 def customers(session: Session, actor: Actor, filters: SummaryFilter, *, for_excel: bool = False) -> Download:
-    """What each customer that matches was billed, in the order asked for; two currencies are two lines."""
+    """What each customer that matches was billed, in the requested order; two currencies are two lines."""
     actor.require(Permission.EXPORT)
     rows = (_customer(row) for row in exports_rows.each(session, summary.listing(actor, filters)))
     return csv_list("customers.csv", CUSTOMER_COLUMNS, rows, for_excel=for_excel)

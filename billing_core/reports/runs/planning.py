@@ -82,7 +82,7 @@ def resume(session: Session, actor: Actor, run_id: int, *, now: datetime) -> Non
     actor.require(Permission.REPORT_GENERATE)
     run = _for_change(session, actor, run_id)
     if run.finished_at is None and run.cancelled_at is None:
-        raise Conflict("This run is still going on")
+        raise Conflict("This run is still in progress")
     session.execute(
         update(ReportRunItem)
         .where(ReportRunItem.run_id == run_id, ReportRunItem.outcome == RunOutcome.FAILED)

@@ -124,7 +124,9 @@ def test_a_shape_that_no_such_event_has_fails_with_its_reason(sessions):
     tell(sessions, told)
     row = became(sessions, told)
     assert row.state is WebhookState.FAILED
-    assert row.last_error == "The event has not the shape of a payment_intent.succeeded: KeyError 'amount_received'"
+    assert (
+        row.last_error == "The event does not have the shape of a payment_intent.succeeded: KeyError 'amount_received'"
+    )
 
 
 def test_several_workers_apply_each_event_once(sessions):
