@@ -91,6 +91,7 @@ def test_a_wrong_setting_ends_a_command_in_one_sentence_that_names_it_and_shows_
     assert HIDDEN not in sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [["-m", "billing_core", "migrate"], ["-m", "billing_core", "worker"], ["app.py"]])
 def test_a_wrong_setting_ends_whatever_is_started(environment, program):
     environment(BILLING_SESSION_IDLE_MINUTES="ten")
@@ -141,6 +142,7 @@ for number in range(int(sys.argv[2])):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_the_same_moment_have_the_same_secret(tmp_path):
     folders, command = 100, [sys.executable, "-c", _ALL_SECRETS, str(tmp_path), "100"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

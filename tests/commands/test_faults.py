@@ -219,6 +219,7 @@ def test_a_file_that_cannot_be_read_or_written_ends_a_command(command, words, mi
     assert words in refusal([*plain, *named], capsys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "user", "key", "report", *every_command.names()])
 def test_output_that_cannot_be_written_is_told(name):
     command = [sys.executable, "-m", "billing_core", *name.split(), "--help"]
@@ -236,6 +237,7 @@ def test_output_that_cannot_be_written_is_told(name):
         assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_password_that_is_no_text_ends_a_command(migrated):
     command = [sys.executable, "-m", "billing_core", *every_command.typed("user add", migrated.parent)]
     hard_to_guess = bytes.fromhex("c7e9f1d3fbe2cdf8d6eac9f3dcfe")

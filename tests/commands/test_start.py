@@ -12,6 +12,8 @@ import pytest
 from billing_core.commands import arguments
 from tests.commands import every_command
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[2]
 # What takes long to load, by what needs it.
 DATABASE = {"sqlalchemy", "pydantic", "babel"}

@@ -22,6 +22,8 @@ from billing_core.online_payments.gateway import Declined, PaymentDetails
 from billing_core.online_payments.stripe import signature
 from billing_core.online_payments.stripe.gateway import API_VERSION, StripeGateway
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk_test_localstripe"
 SECRET = "whsec_localstripe"
 

@@ -9,6 +9,8 @@ from tests.pages.walk.offers import BRIEF
 from tests.pages.walk.prepared import first_customer
 from tests.pages.walk.walk import Walk
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("role", ["manager", "finance"])
 def test_every_other_role_can_use_what_it_is_offered(walk_through, demo_file, role):
