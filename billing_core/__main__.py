@@ -9,7 +9,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pkgutil import resolve_name
 
 from billing_core.commands import Answer, arguments
@@ -45,7 +45,9 @@ def main(typed: Sequence[str] | None = None) -> int:
 
 def _carry_out(parsed: Namespace) -> int:
     function: Callable[[Namespace], Answer] = resolve_name(parsed.function)
-    answer = function(parsed)
+    # What is logged meanwhile would spoil a file or a document on stdout.
+    with redirect_stdout(sys.stderr):
+        answer = function(parsed)
     if parsed.json and not answer.text_is_json:
         print(json.dumps(answer.data, ensure_ascii=False, default=str))
     elif answer.text:

@@ -3,10 +3,10 @@
 from argparse import Namespace
 
 from billing_core import demo, runtime
-from billing_core.businesses.queries import default_business
+from billing_core.businesses import queries as businesses
 from billing_core.commands import Answer
 from billing_core.database import migrate
-from billing_core.dates import day_in, utc_now
+from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.settings import settings
 
@@ -16,7 +16,7 @@ def fill(_arguments: Namespace) -> Answer:
     migrate.upgrade(runtime.sessions().engine)
     accounts = demo.new_accounts()
     with runtime.sessions()() as session:
-        today = day_in(default_business(session).time_zone, now)
+        today = businesses.today(session, now=now)
     filled = demo.fill(runtime.sessions(), SYSTEM, accounts=accounts, today=today, now=now)
     data = {
         "customers": filled.customers,

@@ -5,9 +5,9 @@ from argparse import Namespace
 from sqlalchemy.orm import Session
 
 from billing_core import runtime
-from billing_core.businesses.queries import default_business
+from billing_core.businesses import queries as businesses
 from billing_core.commands import Answer
-from billing_core.dates import day_in, utc_now
+from billing_core.dates import utc_now
 from billing_core.ledger import verification as ledger
 from billing_core.online_payments import verification as online_payments
 from billing_core.proof import Check
@@ -31,7 +31,7 @@ def verify(_arguments: Namespace) -> Answer:
 
 def checks(session: Session) -> list[Check]:
     """Every proof over everything that the session sees."""
-    today = day_in(default_business(session).time_zone, utc_now())
+    today = businesses.today(session, now=utc_now())
     return [
         *reports.verify(session),
         *ledger.checks(session),

@@ -2,9 +2,7 @@
 
 import asyncio
 import signal
-import sys
 from argparse import Namespace
-from contextlib import nullcontext, redirect_stdout
 
 from sqlalchemy import select
 
@@ -20,14 +18,12 @@ from billing_core.settings import settings
 from billing_core.web.api import event_payloads, exact_json
 
 
-def work(arguments: Namespace) -> Answer:
+def work(_arguments: Namespace) -> Answer:
     migrate.refuse_outdated(runtime.sessions().engine)
     _refuse_without_secret()
     _refuse_without_key()
-    # With --json the log makes room for the one document on stdout.
-    with redirect_stdout(sys.stderr) if arguments.json else nullcontext():
-        logs.configure()
-        asyncio.run(_until_told_to_end())
+    logs.configure()
+    asyncio.run(_until_told_to_end())
     return Answer({"ended": True}, "The worker has ended")
 
 

@@ -1,4 +1,4 @@
-"""What an invoice posts to the ledger: when it is sent, and when it is cancelled."""
+"""What an invoice posts to the ledger."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -20,16 +20,8 @@ def sending(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | No
     computed = totals(
         lines, invoice.currency, discount_percent=invoice.discount_percent, discount_minor=invoice.discount_minor
     )
-    return Entry(
-        business_id=invoice.business_id,
-        customer_id=invoice.customer_id,
-        currency=invoice.currency,
-        kind=EntryKind.INVOICE,
-        document=_document(invoice),
-        effective_on=invoice.issued_on,
-        sides=_sides(invoice, computed.shares, sign=1),
-        memo=memo,
-    )
+    sides = _sides(invoice, computed.shares, sign=1)
+    return entry(invoice, EntryKind.INVOICE, sides, effective_on=invoice.issued_on, memo=memo)
 
 
 def cancelling(session: Session, invoice: Invoice, *, effective_on: date) -> Entry:
@@ -37,16 +29,36 @@ def cancelling(session: Session, invoice: Invoice, *, effective_on: date) -> Ent
     sent = select(LedgerEntry.id).where(
         LedgerEntry.document == _document(invoice), LedgerEntry.kind == EntryKind.INVOICE
     )
-    return Entry(
-        business_id=invoice.business_id,
-        customer_id=invoice.customer_id,
-        currency=invoice.currency,
-        kind=EntryKind.REVERSAL,
-        document=_document(invoice),
+    return entry(
+        invoice,
+        EntryKind.REVERSAL,
+        _sides(invoice, credit_notes.left(session, invoice), sign=-1),
         effective_on=max(effective_on, invoice.issued_on),
-        sides=_sides(invoice, credit_notes.left(session, invoice), sign=-1),
         memo=f"{invoice.number} cancelled",
         reverses_id=session.execute(sent).scalar_one(),
+    )
+
+
+def entry(
+    invoice: Invoice,
+    kind: EntryKind,
+    sides: Sequence[Side],
+    *,
+    effective_on: date,
+    memo: str,
+    reverses_id: int | None = None,
+) -> Entry:
+    """An entry made for this invoice."""
+    return Entry(
+        invoice.business_id,
+        invoice.customer_id,
+        invoice.currency,
+        kind,
+        _document(invoice),
+        effective_on,
+        sides,
+        memo,
+        reverses_id,
     )
 
 

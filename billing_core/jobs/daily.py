@@ -8,7 +8,7 @@ import structlog
 from dbos import DBOS
 
 from billing_core import runtime
-from billing_core.businesses.queries import default_business
+from billing_core.businesses import queries as businesses
 from billing_core.dates import day_in, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import outgoing_events
@@ -39,7 +39,7 @@ def remind_due(now: datetime | None = None) -> int:
     now = now or utc_now()
     sessions = runtime.sessions()
     with sessions() as session:
-        zone = default_business(session).time_zone
+        zone = businesses.default_business(session).time_zone
     if now.astimezone(ZoneInfo(zone)).hour < REMIND_FROM_HOUR:
         return 0
     handled = 0
@@ -60,7 +60,7 @@ def announce_overdue(now: datetime | None = None) -> int:
     now = now or utc_now()
     sessions = runtime.sessions()
     with sessions() as session:
-        today = day_in(default_business(session).time_zone, now)
+        today = businesses.today(session, now=now)
     with sessions.begin() as session:
         return outgoing_events.overdue(session, SYSTEM, today=today, now=now)
 

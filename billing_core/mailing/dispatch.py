@@ -9,10 +9,10 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing_core.businesses.queries import default_business
+from billing_core.businesses import queries as businesses
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions
-from billing_core.dates import Period, day_in, utc_now
+from billing_core.dates import Period, utc_now
 from billing_core.identity import SYSTEM, Actor
 from billing_core.invoices import lifecycle
 from billing_core.invoices.documents import document
@@ -103,7 +103,7 @@ def _refuse_outdated(session: Session, message: Claimed) -> None:
     state, *held_until = session.execute(about.where(Invoice.id == int(message.subject_id))).one()
     if message.topic in REMINDERS and state is not InvoiceState.OPEN:
         raise Unwanted(f"The invoice is {'paid' if state is InvoiceState.PAID else 'cancelled'} in the meantime")
-    today = day_in(default_business(session).time_zone, utc_now())
+    today = businesses.today(session, now=utc_now())
     if message.topic in REMINDERS and any(until is not None and until >= today for until in held_until):
         raise Unwanted("The invoice or its customer is held in the meantime")
     if message.topic == MailKind.INVOICE and state is InvoiceState.CANCELLED:

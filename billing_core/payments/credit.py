@@ -12,7 +12,7 @@ from billing_core.audit import service as audit
 from billing_core.customers import queries as customers
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import lifecycle
+from billing_core.invoices import lifecycle, postings
 from billing_core.invoices import queries as invoices
 from billing_core.invoices.models import EventKind
 from billing_core.ledger import service as ledger
@@ -73,24 +73,13 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
 
     # Nothing is owed before the invoice's own day, which may lie ahead.
     applied_on = max(today, invoice.issued_on)
-    entry_id = ledger.post(
-        session,
-        actor,
-        Entry(
-            business_id=invoice.business_id,
-            customer_id=invoice.customer_id,
-            currency=invoice.currency,
-            kind=EntryKind.CREDIT_APPLIED,
-            document=f"invoice:{invoice.id}",
-            effective_on=applied_on,
-            sides=[
-                Side(Account.CUSTOMER_CREDIT, amount_minor),
-                Side(Account.RECEIVABLE, -amount_minor, invoice_id=invoice.id),
-            ],
-            memo="customer credit applied",
-        ),
-        now=now,
-    )
+    sides = [
+        Side(Account.CUSTOMER_CREDIT, amount_minor),
+        Side(Account.RECEIVABLE, -amount_minor, invoice_id=invoice.id),
+    ]
+    memo = "customer credit applied"
+    entry = postings.entry(invoice, EntryKind.CREDIT_APPLIED, sides, effective_on=applied_on, memo=memo)
+    entry_id = ledger.post(session, actor, entry, now=now)
     session.add(
         Allocation(
             kind=AllocationKind.CREDIT,
@@ -131,24 +120,10 @@ def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, 
         raise Conflict("This was taken back already")
 
     amount = allocation.amount_minor
-    allocation.undone_entry_id = ledger.post(
-        session,
-        actor,
-        Entry(
-            business_id=invoice.business_id,
-            customer_id=invoice.customer_id,
-            currency=invoice.currency,
-            kind=EntryKind.CREDIT_APPLIED,
-            document=f"invoice:{invoice.id}",
-            effective_on=max(today, allocation.allocated_on),
-            sides=[
-                Side(Account.RECEIVABLE, amount, invoice_id=invoice.id),
-                Side(Account.CUSTOMER_CREDIT, -amount),
-            ],
-            memo=why,
-        ),
-        now=now,
-    )
+    sides = [Side(Account.RECEIVABLE, amount, invoice_id=invoice.id), Side(Account.CUSTOMER_CREDIT, -amount)]
+    day = max(today, allocation.allocated_on)
+    entry = postings.entry(invoice, EntryKind.CREDIT_APPLIED, sides, effective_on=day, memo=why)
+    allocation.undone_entry_id = ledger.post(session, actor, entry, now=now)
     allocation.undone_at = now
     data = {"amount_minor": amount, "reason": why, "payment_id": allocation.payment_id}
     lifecycle.settle(session, actor, invoice, paid=-amount, event=EventKind.PAYMENT_UNDONE, data=data, now=now)

@@ -7,12 +7,12 @@ from sqlalchemy.orm import Session, aliased
 
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
-from billing_core.invoices import lifecycle
+from billing_core.invoices import lifecycle, postings
 from billing_core.invoices import queries as invoices
 from billing_core.invoices.models import EventKind
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting
-from billing_core.ledger.service import Entry, Side
+from billing_core.ledger.service import Side
 from billing_core.text import reason_of
 
 
@@ -37,24 +37,13 @@ def write_off(
             f"{invoice.amount_due} is due", fields={"amount": f"must be more than 0 and at most {invoice.amount_due}"}
         )
     why = reason_of(reason)
-    ledger.post(
-        session,
-        actor,
-        Entry(
-            business_id=invoice.business_id,
-            customer_id=invoice.customer_id,
-            currency=invoice.currency,
-            kind=EntryKind.WRITE_OFF,
-            document=f"invoice:{invoice.id}",
-            effective_on=max(today, invoice.issued_on),
-            sides=[
-                Side(Account.BAD_DEBT, amount, invoice_id=invoice.id),
-                Side(Account.RECEIVABLE, -amount, invoice_id=invoice.id),
-            ],
-            memo=why[:200],
-        ),
-        now=now,
-    )
+    sides = [
+        Side(Account.BAD_DEBT, amount, invoice_id=invoice.id),
+        Side(Account.RECEIVABLE, -amount, invoice_id=invoice.id),
+    ]
+    day = max(today, invoice.issued_on)
+    entry = postings.entry(invoice, EntryKind.WRITE_OFF, sides, effective_on=day, memo=why[:200])
+    ledger.post(session, actor, entry, now=now)
     data = {"amount_minor": amount, "reason": why}
     lifecycle.settle(session, actor, invoice, written_off=amount, event=EventKind.WRITTEN_OFF, data=data, now=now)
 

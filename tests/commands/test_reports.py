@@ -3,10 +3,12 @@
 import json
 
 import pytest
+import structlog
 from sqlalchemy import select, update
 
 from billing_core import runtime
 from billing_core.__main__ import main
+from billing_core.commands import Answer
 from billing_core.reports.models import BillingReport
 from tests.reports.company import a_customer, an_order
 
@@ -119,3 +121,15 @@ def test_wrong_usage_is_told_in_words_of_the_command_line(capsys, wrong, said):
     printed = capsys.readouterr()
     assert (left.value.code, printed.out) == (2, "")
     assert said in printed.err
+
+
+def test_what_is_logged_meanwhile_leaves_stdout_to_the_document(monkeypatch, capsys):
+    def logging(_parsed) -> Answer:
+        structlog.get_logger().error("one customer's report failed")
+        return Answer({"made": 3}, "Made 3")
+
+    monkeypatch.setattr("billing_core.commands.bill_runs.run", logging)
+    assert main(["--json", "report", "run", "--from", "2026-01-01", "--to", "2026-01-31"]) == 0
+    written = capsys.readouterr()
+    assert json.loads(written.out) == {"made": 3}
+    assert "one customer's report failed" in written.err

@@ -6,8 +6,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from billing_core import demo, runtime
-from billing_core.businesses.queries import default_business
-from billing_core.dates import day_in, utc_now
+from billing_core.businesses import queries as businesses
+from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import SYSTEM, Actor, tokens
 
@@ -49,7 +49,7 @@ class DemoFilling:
         now = utc_now()
         try:
             with runtime.sessions()() as session:
-                today = day_in(default_business(session).time_zone, now)
+                today = businesses.today(session, now=now)
             demo.fill(runtime.sessions(), actor, today=today, now=now)
         except BillingError as error:
             self.failure = str(error)
