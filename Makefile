@@ -5,7 +5,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-LOCK = sh tools/uv.sh $(BIN)/python pip compile --quiet --universal --python-version 3.11 \
+LOCK = sh .ci/uv.sh $(BIN)/python pip compile --quiet --universal --python-version 3.11 \
 	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
 export PORT ?= 8501
 
@@ -42,7 +42,7 @@ bench: $(VENV)/test.stamp ## Measure speed and size against their aims; ONLY=nam
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 migration: $(VENV)/dev.stamp ## Write a migration from what the models declare: NAME="What changes"
-	@$(BIN)/python -m tools.new_migration "$(NAME)"
+	@PYTHONPATH=. $(BIN)/python .ci/new_migration.py "$(NAME)"
 
 lock: $(VENV)/dev.stamp ## Pin what pyproject.toml declares and all that it needs; UPGRADE=1 for the newest of the latter
 	@$(LOCK) -o requirements.txt
@@ -62,14 +62,14 @@ $(BIN)/python:
 	@echo "Creating the virtual environment (once)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/run.stamp: requirements.txt tools/install.sh tools/uv.sh | $(BIN)/python
+$(VENV)/run.stamp: requirements.txt .ci/install.sh .ci/uv.sh | $(BIN)/python
 	@echo "Installing requirements.txt (once)"
-	@sh tools/install.sh $(BIN)/python requirements.txt
+	@sh .ci/install.sh $(BIN)/python requirements.txt
 	@touch $@
 
-$(VENV)/dev.stamp: requirements.txt requirements-dev.txt tools/install.sh tools/uv.sh | $(BIN)/python
+$(VENV)/dev.stamp: requirements.txt requirements-dev.txt .ci/install.sh .ci/uv.sh | $(BIN)/python
 	@echo "Installing requirements-dev.txt (once)"
-	@sh tools/install.sh $(BIN)/python requirements-dev.txt
+	@sh .ci/install.sh $(BIN)/python requirements-dev.txt
 	@touch $@ $(VENV)/run.stamp
 
 $(VENV)/test.stamp: tests/install_browser.sh $(VENV)/dev.stamp
