@@ -1,8 +1,9 @@
 """Links that work once and for a while. The newest of a kind is the only one that works."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.errors import NotFound
@@ -49,16 +50,25 @@ def withdraw(session: Session, user_id: int | None, *, now: datetime) -> None:
 
 def find(session: Session, token: str, *purposes: LinkPurpose, now: datetime) -> OneTimeLink:
     """The usable link behind a token; NotFound where it is unknown, used, or too old."""
-    link = session.scalars(
-        select(OneTimeLink)
-        .where(
-            OneTimeLink.token_hash == tokens.hashed(token),
-            OneTimeLink.purpose.in_(purposes),
-            OneTimeLink.used_at.is_(None),
-            OneTimeLink.expires_at > now,
-        )
-        .with_for_update()
-    ).one_or_none()
+    return _one(session, _usable(token, purposes, now), purposes)
+
+
+def for_change(session: Session, token: str, *purposes: LinkPurpose, now: datetime) -> OneTimeLink:
+    """The same, locked until the end of the transaction, so that of two people only one uses it."""
+    return _one(session, _usable(token, purposes, now).with_for_update(), purposes)
+
+
+def _usable(token: str, purposes: Sequence[LinkPurpose], now: datetime) -> Select[OneTimeLink]:
+    return select(OneTimeLink).where(
+        OneTimeLink.token_hash == tokens.hashed(token),
+        OneTimeLink.purpose.in_(purposes),
+        OneTimeLink.used_at.is_(None),
+        OneTimeLink.expires_at > now,
+    )
+
+
+def _one(session: Session, usable: Select[OneTimeLink], purposes: Sequence[LinkPurpose]) -> OneTimeLink:
+    link = session.scalars(usable).one_or_none()
     if link is None:
         # Before the set-up there is no administrator to ask.
         whom = (

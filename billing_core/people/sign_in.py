@@ -81,7 +81,7 @@ def choose_password(
     session: Session, token: str, *, password_hash: str, browser: Browser, replaces: str = "", now: datetime
 ) -> str:
     """Use the link up, keep the password, end every other session, and sign this browser in."""
-    link = links.find(session, token, *links.PASSWORD_PURPOSES, now=now)
+    link = links.for_change(session, token, *links.PASSWORD_PURPOSES, now=now)
     assert link.user_id is not None  # noqa: S101  # links with these purposes always name their user
     user = queries.for_change(session, link.user_id)
     if not user.active:
@@ -105,7 +105,7 @@ def first_administrator(
     session: Session, token: str, *, email: str, name: str, password_hash: str, browser: Browser, now: datetime
 ) -> tuple[Actor, str]:
     """The person who sets the product up, with the link that the terminal printed; and their session's token."""
-    link = links.find(session, token, LinkPurpose.SET_UP, now=now)
+    link = links.for_change(session, token, LinkPurpose.SET_UP, now=now)
     if queries.anybody(session):
         raise Conflict("The product has been set up already. Sign in.")
     link.used_at = now
