@@ -168,5 +168,6 @@ def _runs(session: Session, now: datetime) -> None:
 
 def _mail_text(session: Session, now: datetime) -> None:
     business, kind = default_business(session), next(iter(MailKind))
-    own = default_texts.of(kind, SOURCE_LANGUAGE)
+    standard = default_texts.of(kind, SOURCE_LANGUAGE)
+    own = replace(standard, subject=f"{standard.subject}!")
     wording.change(session, SYSTEM, business.id, kind, SOURCE_LANGUAGE, own, drawn_from=None, now=now)

@@ -5,11 +5,35 @@ from collections.abc import Sequence
 import pytest
 
 from billing_core.people import service as people
-from tests.pages.walk.offers import BRIEF
-from tests.pages.walk.prepared import first_customer
+from tests.pages.walk import declared
+from tests.pages.walk.declared import BUTTONS, LINKS
+from tests.pages.walk.offers import BRIEF, THOROUGH
+from tests.pages.walk.prepared import addresses, first_customer
 from tests.pages.walk.walk import Walk
 
 pytestmark = pytest.mark.slow
+
+# What no walk of one person comes to, by its key, and the test that tries it instead.
+TRIED_ELSEWHERE = {
+    'key="show_theirs"': "somebody else changes the draft meanwhile: tests/pages/invoices/test_editor.py",
+    'key="keep_mine"': "somebody else changes the draft meanwhile: tests/pages/invoices/test_editor.py",
+    'key="reopen_rate"': "somebody else changes the rate meanwhile: tests/pages/test_rate_cards_page.py",
+    'key="close_result"': "somebody else pays one of several meanwhile: tests/pages/invoices/test_list.py",
+}
+
+
+def test_an_administrator_can_use_everything_that_any_page_declares(walk_through, demo_file, sqlite_template, recorder):
+    used: set[tuple[str, int]] = set()
+    for file, starts in ((sqlite_template, []), (demo_file, addresses(demo_file))):
+        walk = walk_through(file, "admin", THOROUGH)
+        walked(walk, starts)
+        used |= walk.used_lines
+
+    unused = [widget for widget in declared.widgets(BUTTONS | LINKS) if not widget.is_at(used)]
+    unopened = [dialog for dialog in declared.dialogs() if not dialog.is_at(recorder.functions)]
+    left_out = [str(one) for one in (*unused, *unopened)]
+    assert [text for text in left_out if not any(words in text for words in TRIED_ELSEWHERE)] == []
+    assert [words for words in TRIED_ELSEWHERE if not any(words in text for text in left_out)] == [], "tried by now"
 
 
 @pytest.mark.parametrize("role", ["manager", "finance"])

@@ -133,6 +133,11 @@ class Walk:
         with self._watched(window, f"{state} → {step}"):
             if offer.uses[step.use](window):
                 self.used_lines.add(_line(offer))
+            if works := [received.work for received in inbox._register.values() if received.work]:
+                for work in works:
+                    work.join(60)
+                # The page looks again every second, and shows what came of it.
+                window.send()
         return not window.page.exception
 
     def _ask_for_downloads(self, drawn: list[Offer], state: State) -> None:
@@ -153,9 +158,6 @@ class Walk:
         try:
             with capture_logs() as entries:
                 yield
-                for received in list(inbox._register.values()):
-                    if received.work is not None:
-                        received.work.join(60)
         finally:
             logging.getLogger().removeHandler(records)
         for shown in window.page.exception:
