@@ -44,7 +44,7 @@ def bound(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[str | None
 
 
 def unit_price(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int]:
-    """The price in millionths; with tiers that of the tier which the quantity reaches."""
+    """The price in millionths; with tiers, the price of the tier that the quantity reaches."""
     prices = [literal(tier.price, BigInteger) for tier in rate.tiers]
     return _by_tier(rate, quantity, prices) if prices else literal(rate.price, BigInteger)
 

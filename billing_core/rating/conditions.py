@@ -4,8 +4,8 @@ A condition is a leaf ``{"field", "op", "value"}`` or a group with exactly one o
 ``one`` over a list of conditions. Stored: field names without aliases, numbers as text, SKUs as keys, countries as
 ISO codes. Nothing in ``all`` is true, in ``any`` false, in ``none`` true, in ``one`` false.
 
-Text compares trimmed and without regard to the case of A to Z. Where the order does not tell (no weight, an empty
-text), the positive operators fail and the negative ones (ne, not_in, not_contains) pass.
+Text compares trimmed and without regard to the case of A to Z. Where the order has no value (no weight, an empty text),
+the positive operators fail and the negative ones (ne, not_in, not_contains) pass.
 """
 
 import enum
@@ -29,7 +29,7 @@ MAX_NUMBER = Decimal(10) ** 12
 
 
 class Kind(enum.StrEnum):
-    """What a field holds, and so which operators fit it."""
+    """What a field holds, which decides the operators that fit it."""
 
     TEXT = "text"
     COUNTRY = "country"
@@ -106,7 +106,7 @@ def parse(raw: str | Mapping[str, Any] | None) -> Condition | None:
 
 
 def leaves(condition: Condition) -> Iterator[Condition]:
-    """Every comparison in it, in reading order."""
+    """Every comparison in the condition, in reading order."""
     if "field" in condition:
         yield condition
         return
@@ -116,7 +116,7 @@ def leaves(condition: Condition) -> Iterator[Condition]:
 
 
 def group(condition: Condition) -> tuple[str, list[Condition]]:
-    """A group's word and its members."""
+    """A group's operator and its members."""
     ((word, members),) = condition.items()
     return word, members
 
@@ -233,7 +233,7 @@ def _country(text: str, path: str) -> str:
 
 
 def ascii_lower(text: str) -> str:
-    """A to Z in lower case and everything else as it is, which is what every database can do alike."""
+    """Lowercases A to Z alone, which every database does alike."""
     return text.translate(_LOWER)
 
 

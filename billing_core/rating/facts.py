@@ -1,4 +1,4 @@
-"""What rating needs to know about each order: one row an order, only the facts that the rates ask for.
+"""What rating needs to know about each order: one row an order, with only the facts that the rates use.
 
 Orders and lines are read once, in the order of the index on customer and day. Quantities are thousandths.
 """
@@ -39,7 +39,7 @@ ONE: int = 10**QUANTITY_PLACES
 Rows = Select[*tuple[Any, ...]]
 Statement = Rows | CompoundSelect[*tuple[Any, ...]]
 
-# A fact's name and the SKUs (or the one part of a SKU) that it is about; all lines where there are none.
+# A fact's name and the SKUs (or part of a SKU) that it covers; without SKUs, all lines.
 Need = tuple[str, tuple[str, ...]]
 
 _MEASURES = {
@@ -55,7 +55,7 @@ _COUNTED_FIELDS = {"quantity": "items", "sku_count": "distinct_skus", "line_coun
 
 
 class folded(FunctionElement[str]):  # noqa: N801
-    """A text as it compares: trimmed, A to Z in lower case, everything else as it is, on every database."""
+    """A text as it is compared on every database: trimmed, A to Z in lower case."""
 
     type = String()
     inherit_cache = True
@@ -106,7 +106,7 @@ class OrderFacts:
         return self.rows.c[self._names[need]]
 
     def keep(self) -> None:
-        """Compute the rows once for a statement that reads them often."""
+        """Materialize the rows for a statement that reads them several times."""
         self.rows = select(self.rows).cte("kept_facts").prefix_with("MATERIALIZED")
 
     @property
@@ -114,7 +114,7 @@ class OrderFacts:
         return self.rows.c.order_id
 
     def base_quantity(self, rate: Terms) -> ColumnElement[int]:
-        """What the price is multiplied by, in thousandths, before tiers; never NULL."""
+        """The quantity that the price is multiplied by, in thousandths, before tiers; never NULL."""
         need = measure(rate)
         if need is None:
             quantity: ColumnElement[int] = literal(ONE, BigInteger)
@@ -139,7 +139,7 @@ class OrderFacts:
 
 
 def measure(rate: Terms) -> Need | None:
-    """The fact that the rate's base quantity is; None where it is one per order, or other charges."""
+    """The fact that is the rate's base quantity; None where it is one per order, or other charges."""
     name = _MEASURES.get(rate.cost_type)
     if name is None:
         return None
@@ -176,7 +176,7 @@ def _over_lines(statement: Rows, customer_id: int, needs: Iterable[Need]) -> Row
         statement = statement.outerjoin(
             Product, and_(Product.customer_id == customer_id, Product.sku_key == OrderLine.sku_key)
         )
-    # Grouped by the day first: so the rows come in the index's order and nothing needs to be sorted.
+    # Grouped by day first, so that the rows come in the index's order and need no sort.
     return statement.group_by(Order.order_date, Order.id)
 
 
@@ -199,12 +199,12 @@ _quantity = OrderLine.quantity
 
 
 def _of(skus: tuple[str, ...], value: Any) -> ColumnElement[Any]:
-    """The value on lines of these SKUs, else nothing; on every line where there are none."""
+    """The value on lines of these SKUs (without SKUs, on every line), else NULL."""
     return case((OrderLine.sku_key.in_(skus), value)) if skus else value
 
 
 def _total(value: Any) -> ColumnElement[int]:
-    # PostgreSQL sums bigint to numeric, whose division is another one.
+    # PostgreSQL sums bigint to numeric, whose division does not truncate.
     return cast(func.coalesce(func.sum(value), 0), BigInteger)
 
 

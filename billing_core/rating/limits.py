@@ -1,7 +1,7 @@
-"""Amounts are 64-bit integers, and SQLite would turn a larger one into a binary float without a word.
+"""Amounts are 64-bit integers; SQLite would silently turn a larger one into a binary float.
 
-So nothing is rated before it is certain that every product and sum fits: first by a bound that one cheap read
-gives, and only where that does not suffice order by order.
+So every product and sum is checked to fit before rating: by a bound from one cheap read, and order by order only where
+that bound is too coarse.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,9 +26,9 @@ _WEIGHT = as_integer(Order.weight.expression)
 
 @dataclass(frozen=True, slots=True)
 class Extremes:
-    """No order has a larger ``line`` quantity or ``weight`` (thousandths), more ``lines`` or ``packages``.
+    """Upper bounds over all orders: ``line`` quantity and ``weight`` (thousandths), ``lines``, ``packages``.
 
-    ``cases_a_unit``: at most so many cases in a unit, which is 1 unless a case holds less than one unit.
+    ``cases_a_unit``: the most cases in a unit: 1, unless a case holds less than one unit.
     """
 
     line: int
@@ -38,7 +38,7 @@ class Extremes:
     cases_a_unit: int
 
     def quantity(self, cost_type: CostType) -> int:
-        """At most so much is an order's base quantity, in thousandths."""
+        """The largest base quantity of an order, in thousandths."""
         match cost_type:
             case CostType.PER_ITEM | CostType.PER_LOOSE_UNIT:
                 return self.line * self.lines
@@ -54,7 +54,7 @@ class Extremes:
                 return ONE
 
     def may_exceed(self, rate: Terms) -> bool:
-        """Could an order's amount be too large, as far as these extremes tell?"""
+        """Whether an order's amount could be too large, judging by these extremes."""
         return self.quantity(rate.cost_type) * rate.highest_price > LARGEST - divisor(rate)
 
 
@@ -96,14 +96,14 @@ def _extremes(session: Session, customer_id: int, billable: Iterable[Any]) -> Ex
 
 
 def _most_lines(session: Session, billable: Iterable[Any]) -> int:
-    """The lines of the order that has the most."""
+    """The number of lines of the order that has the most."""
     counted = select(func.count().label("lines")).join(OrderLine, OrderLine.order_id == Order.id).where(*billable)
     of_orders = counted.select_from(Order).group_by(Order.order_date, Order.id).subquery()
     return session.scalar(select(func.max(of_orders.c.lines))) or 0
 
 
 def _refuse_sums(session: Session, extremes: Extremes, billable: Iterable[Any]) -> None:
-    """Even an order's sum of quantities must fit, before any price."""
+    """An order's sum of quantities must fit even before any price."""
     if extremes.line * extremes.lines * extremes.cases_a_unit > LARGEST:
         lines = select(Order.number).join(OrderLine, OrderLine.order_id == Order.id).where(*billable)
         _refuse(session, lines.order_by(_LINE.desc()), "quantity")
@@ -113,7 +113,7 @@ def _refuse_sums(session: Session, extremes: Extremes, billable: Iterable[Any]) 
 
 
 def _refuse_amount(session: Session, rate: Terms, rows: CTE, quantity: ColumnElement[Any]) -> None:
-    """Look order by order; pass where no order is really that large."""
+    """Check order by order; pass where no order is really that large."""
     too_large = (LARGEST - divisor(rate)) // rate.highest_price
     statement = (
         select(Order.number)

@@ -17,7 +17,7 @@ _WHOLE = frozenset({"packages", "sku_count", "line_count"})
 
 
 def matches(condition: dict[str, Any], facts: OrderFacts) -> ColumnElement[bool]:
-    """Whether the condition holds for the order of a row of facts."""
+    """Whether the condition holds for the order in a row of facts."""
     if "field" in condition:
         return _leaf(condition, facts)
     word, members = group(condition)
@@ -55,7 +55,7 @@ def _leaf(leaf: dict[str, Any], facts: OrderFacts) -> ColumnElement[bool]:
 
 def _number(fact: ColumnElement[Any], leaf: dict[str, Any]) -> ColumnElement[bool]:
     fact = fact * 10**QUANTITY_PLACES if leaf["field"] in _WHOLE else fact
-    # NOT (NULL > 5) would be NULL: what is not known fails first, so that the negative operators pass.
+    # NOT (NULL > 5) would be NULL: an unknown value fails first, so that the negative operators pass.
     return and_(fact.is_not(None), _compared(fact, leaf["op"], leaf["value"]))
 
 
@@ -76,7 +76,7 @@ def _compared(fact: ColumnElement[Any], op: str, value: Any) -> ColumnElement[bo
 
 
 def _text(fact: ColumnElement[Any], op: str, value: Any) -> ColumnElement[bool]:
-    # A missing text is empty, and no value is: the positive operators fail of themselves.
+    # A missing text is empty, which no value is, so the positive operators fail.
     match op:
         case "in":
             return fact.in_([ascii_lower(item) for item in value])

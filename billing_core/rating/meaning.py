@@ -1,6 +1,6 @@
 """What a condition means: in words, and for one order in plain Python.
 
-``evaluate`` is the reference for ``matching``, which says the same in SQL.
+``evaluate`` is the reference for ``matching``, which does the same in SQL.
 """
 
 from collections.abc import Collection, Mapping
@@ -116,7 +116,7 @@ def evaluate(condition: Condition | None, facts: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One comparison or group of a condition, held against an order; ``depth`` is how far it is nested."""
+    """One comparison or group of a condition, checked against an order; ``depth`` is its nesting level."""
 
     depth: int
     words: str
@@ -125,7 +125,7 @@ class Finding:
 
 
 def findings(condition: Condition, facts: Mapping[str, Any], *, depth: int = 0) -> list[Finding]:
-    """Why a condition holds or fails: every part of it in reading order, with what the order has."""
+    """Why a condition holds or fails: each part in reading order, with the order's value."""
     held = evaluate(condition, facts)
     if "field" in condition:
         return [Finding(depth, describe_leaf(condition), held, _actual(facts[condition["field"]]))]

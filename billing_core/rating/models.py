@@ -97,7 +97,7 @@ class Rate(Base):
 
     @hybrid_property
     def in_force(self) -> bool:
-        """Not withdrawn: it rates the orders of its days."""
+        """Not withdrawn: it prices the orders of its days."""
         return self.withdrawn_at is None
 
     @in_force.inplace.expression

@@ -24,8 +24,8 @@ TERMS = ("unit_price", "currency", "minimum_minor", "maximum_minor", "skus", "ti
 class Pricing:
     """``unit_price``, ``minimum`` and ``maximum`` are in major units of the customer's currency.
 
-    For percent_of_services ``unit_price`` is the percent. ``tiers`` and ``condition`` as their ``parse`` takes
-    them. With tiers their prices count, and ``unit_price`` is only kept.
+    For percent_of_services ``unit_price`` is the percent. ``tiers`` and ``condition`` are what their ``parse`` takes.
+    With tiers, their prices apply and ``unit_price`` is only stored.
     """
 
     unit_price: Decimal

@@ -1,4 +1,4 @@
-"""Reads of rate cards: what holds on a day, what held before and will hold, and the services themselves."""
+"""Reads of rate cards: the rates valid on a day, before and after it, and the services themselves."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -43,7 +43,7 @@ class RateRow:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
-    """``customers`` counts those that have, had or will have a rate of it."""
+    """``customers`` counts those with a past, present or future rate for it."""
 
     id: int
     code: str
@@ -53,25 +53,25 @@ class ServiceRow:
 
 
 def card_on(session: Session, actor: Actor, customer_id: int, day: date) -> list[RateRow]:
-    """The customer's rates that hold on the day, by the service's name."""
+    """The customer's rates that are valid on the day, by the service's name."""
     held = (Rate.in_force, Rate.valid_from <= day, or_(Rate.valid_to.is_(None), Rate.valid_to >= day))
     return _rows(session, _rates(actor, customer_id).where(*held).order_by(Service.name, Service.id))
 
 
 def history(session: Session, actor: Actor, customer_id: int, service_id: int) -> list[RateRow]:
-    """Every version of one service's rate, the latest first, also those that were withdrawn."""
+    """Every version of one service's rate, newest first, withdrawn ones included."""
     statement = _rates(actor, customer_id).where(Rate.service_id == service_id)
     return _rows(session, statement.order_by(Rate.valid_from.desc(), Rate.id.desc()))
 
 
 def versions(session: Session, actor: Actor, customer_id: int) -> list[RateRow]:
-    """Every version in force of every rate of the customer, by service, the latest first."""
+    """Every version in force of every rate of the customer, by service, newest first."""
     statement = _rates(actor, customer_id).where(Rate.in_force)
     return _rows(session, statement.order_by(Service.name, Service.id, Rate.valid_from.desc()))
 
 
 def one(session: Session, actor: Actor, rate_id: int) -> RateRow:
-    """NotFound where there is no such rate or this actor may not know of it."""
+    """NotFound where there is no such rate or this actor may not see it."""
     actor.require(Permission.RATE_READ)
     customer_id = session.scalar(
         select(Rate.customer_id).where(Rate.id == rate_id, visible_to(actor, Rate.customer_id))
@@ -82,7 +82,7 @@ def one(session: Session, actor: Actor, rate_id: int) -> RateRow:
 
 
 def services(session: Session, actor: Actor) -> list[ServiceRow]:
-    """Every service by name, with how widely it is priced among what this actor may see."""
+    """Every service by name, with the number of customers priced for it among those this actor may see."""
     actor.require(Permission.RATE_READ)
     priced = func.count(Rate.customer_id.distinct())
     statement = (
@@ -96,7 +96,7 @@ def services(session: Session, actor: Actor) -> list[ServiceRow]:
 
 
 def service_by_id(session: Session, service_id: int) -> Service:
-    """The service itself, to change; NotFound where there is none."""
+    """The service itself, for change; NotFound where there is none."""
     service = session.get(Service, service_id)
     if service is None:
         raise NotFound(f"There is no service {service_id}")

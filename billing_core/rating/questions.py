@@ -1,6 +1,6 @@
-"""What a person must settle: orders that the rates could not bill in full, and why.
+"""Orders that the rates could not bill in full, and why: open questions for a person to settle.
 
-A service's question only arises where its rate would apply to the order: on its days, under its conditions.
+A service's question arises only where its rate would apply to the order: on its days, under its conditions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,9 +36,9 @@ Days = list[tuple[date, date]]
 
 
 def questions(customer_id: int, period: Period, rates: Sequence[Terms], *, order_id: int | None = None) -> Statement:
-    """One row for each thing open: order_id, order_number, service_id or NULL, sku or empty, kind.
+    """One row for each open question: order_id, order_number, service_id or NULL, sku or empty, kind.
 
-    ``rates`` are all of the asked services, also those before and after the period.
+    ``rates`` are all rates of the requested services, also those before and after the period.
     """
     arms = [*_days_without_rate(customer_id, period, rates, order_id)]
     if current := [rate for rate in rates if rate.touches(period)]:
@@ -86,7 +86,7 @@ def _rows(orders: Rows, service_id: int | None, kind: QuestionKind) -> Rows:
 
 
 def _missing(rate: Terms, facts: OrderFacts, period: Period) -> Iterator[Rows]:
-    """The order's own facts that the service cannot do without."""
+    """The order's own facts that the service needs and the order lacks."""
     lacks: list[tuple[QuestionKind, ColumnElement[bool]]] = []
     if rate.cost_type in _BY_LINE or rate.skus:
         lacks.append((QuestionKind.NO_LINES, facts["lines", ()] == 0))
@@ -105,7 +105,7 @@ def _missing(rate: Terms, facts: OrderFacts, period: Period) -> Iterator[Rows]:
 
 
 def _unknown_skus(customer_id: int, rate: Terms, facts: OrderFacts, period: Period) -> Rows:
-    """Lines whose SKU has no product of this customer, so that nobody knows what a case of it is."""
+    """Lines whose SKU has no product of this customer, so that the size of a case is unknown."""
     restricted = [OrderLine.sku_key.in_(rate.skus)] if rate.skus else []
     return (
         select(
@@ -130,7 +130,7 @@ def _applies(rate: Terms, facts: OrderFacts, period: Period) -> list[ColumnEleme
 
 
 def _uncovered(period: Period, rates: Sequence[Terms]) -> Days:
-    """The stretches of the period on which none of the rates holds."""
+    """The parts of the period in which none of the rates is valid."""
     uncovered: Days = []
     next_day = period.start
     for rate in sorted(rates, key=lambda rate: rate.valid_from):
@@ -147,7 +147,7 @@ def _uncovered(period: Period, rates: Sequence[Terms]) -> Days:
 
 
 def _between(period: Period, rates: Sequence[Terms]) -> Days:
-    """The stretches of the period between two rates of one service on which neither holds."""
+    """The parts of the period between two rates of one service in which neither is valid."""
     gaps: Days = []
     ordered = sorted(rates, key=lambda rate: rate.valid_from)
     for before, after in pairwise(ordered):

@@ -1,9 +1,8 @@
 """What a person can do with rate cards: define services, set prices from a day on, end them, copy a card.
 
-A rate is never altered: a change ends the version that holds and begins another, so that every charge of an old
-report still finds the rate by which it was computed. Changing from a day in the past is allowed, because a wrong
-price must be correctable, even from its own first day: the wrong one is then withdrawn and kept for the reports that
-used it. Reports of that time differ from what would be generated now until they are generated again.
+A rate is never altered: a change ends the current version and begins another, so that every charge of an old report
+still finds the rate that produced it. Changes may start in the past, even on a rate's first day: the wrong rate is then
+withdrawn, and kept for the reports that used it. Those reports stay as they are until they are generated again.
 """
 
 from dataclasses import asdict
@@ -29,7 +28,7 @@ _ONE_DAY = timedelta(days=1)
 def create_service(
     session: Session, actor: Actor, *, code: str, name: str, cost_type: CostType, now: datetime
 ) -> Service:
-    """A new service that customers can be given rates of."""
+    """A new service that can be priced on rate cards."""
     actor.require(Permission.RATE_WRITE)
     code, name = _word(code, "code", 64), _word(name, "name", 200)
     if session.scalar(select(Service.id).where(Service.code == code)) is not None:
@@ -45,7 +44,7 @@ def create_service(
 def change_service(
     session: Session, actor: Actor, service_id: int, *, name: str, cost_type: CostType, now: datetime
 ) -> Service:
-    """Rename a service; change what it multiplies only while nobody has a rate of it."""
+    """Rename a service; what it multiplies can change only while it is on no rate card."""
     actor.require(Permission.RATE_WRITE)
     service = queries.service_by_id(session, service_id)
     name = _word(name, "name", 200)
@@ -75,7 +74,7 @@ def add_rate(
     valid_to: date | None = None,
     now: datetime,
 ) -> Rate:
-    """Give the customer a price of a service for days on which it has none. Conflict where it has one."""
+    """Price a service for the customer on days when it has no rate. Conflict where it has one."""
     actor.require(Permission.RATE_WRITE)
     customer = customers.for_change(session, actor, customer_id)
     service = queries.service_by_id(session, service_id)
@@ -89,10 +88,9 @@ def add_rate(
 def change_rate(
     session: Session, actor: Actor, rate_id: int, price: Pricing, *, starts_on: date, now: datetime
 ) -> Rate:
-    """Another price from ``starts_on`` to the rate's own end; the old one ends the day before.
+    """Set another price from ``starts_on`` to the rate's own end; the old rate ends the day before.
 
-    Where it starts on the rate's first day the old one is replaced altogether: removed, or withdrawn once a report
-    has used it.
+    Starting on the rate's first day replaces the old rate: it is removed, or withdrawn once a report has used it.
     """
     actor.require(Permission.RATE_WRITE)
     old = _held(session, actor, rate_id, starts_on)
@@ -110,7 +108,7 @@ def change_rate(
 
 
 def end_rate(session: Session, actor: Actor, rate_id: int, *, last_day: date | None, now: datetime) -> Rate:
-    """Let a rate hold until ``last_day`` (None: without an end). Conflict where a later version holds by then."""
+    """End a rate on ``last_day`` (None: no end). Conflict where a later version is valid by then."""
     actor.require(Permission.RATE_WRITE)
     customer_id = queries.rate_for_change(session, actor, rate_id).customer_id
     customers.for_change(session, actor, customer_id)
@@ -126,9 +124,9 @@ def end_rate(session: Session, actor: Actor, rate_id: int, *, last_day: date | N
 
 
 def remove_rate(session: Session, actor: Actor, rate_id: int, *, now: datetime) -> None:
-    """Take a rate off the card altogether. One that a report has used is withdrawn: it stays for that report."""
+    """Take a rate off the card. One that a report has used is withdrawn and kept for that report."""
     actor.require(Permission.RATE_WRITE)
-    # A report that is being made may use it at this moment: wait for that, as every change of a card does.
+    # A report being generated may be using it: wait for that, as every change of a card does.
     customers.for_change(session, actor, queries.rate_for_change(session, actor, rate_id).customer_id)
     rate = queries.rate_for_change(session, actor, rate_id)
     _take_off(session, actor, rate, queries.service_by_id(session, rate.service_id), now)
@@ -137,7 +135,7 @@ def remove_rate(session: Session, actor: Actor, rate_id: int, *, now: datetime) 
 def copy_card(
     session: Session, actor: Actor, *, from_customer_id: int, to_customer_id: int, starts_on: date, now: datetime
 ) -> list[Rate]:
-    """Give a customer the rates that another has on a day, from that day on.
+    """Give a customer another customer's rates as valid on a day, from that day on.
 
     Conflict where the currencies differ or the customer has a rate of one of the services by then.
     """
@@ -212,7 +210,7 @@ def _end(session: Session, actor: Actor, rate: Rate, service: Service, last_day:
 
 
 def _take_off(session: Session, actor: Actor, rate: Rate, service: Service, now: datetime) -> None:
-    """Remove a rate that nothing has used; withdraw one that a report still has to explain its charges by."""
+    """Remove an unused rate; withdraw one that explains charges of a report."""
     facts = {
         "valid_from": rate.valid_from,
         "valid_to": rate.valid_to,
@@ -220,7 +218,7 @@ def _take_off(session: Session, actor: Actor, rate: Rate, service: Service, now:
     }
     subject, action = ("rate", rate.id), "rate.remove"
     try:
-        # Reports stand to the right of rates: that one has used it, only the foreign key knows.
+        # Rating does not know reports (they depend on it): only the foreign key tells that one has used the rate.
         with session.begin_nested():
             session.delete(rate)
             session.flush()

@@ -1,6 +1,6 @@
-"""One order against the customer's rate card: what each service costs it, or why it costs nothing.
+"""One order against the customer's rate card: what each service charges, or why it charges nothing.
 
-Amounts come from the very statements that reports use; only the reasons are found in Python.
+Amounts come from the same statements that reports use; only the reasons are worked out in Python.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from billing_core.rating.terms import Terms, history
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """So many units at this price; ``amount`` is exact, in major units, before the one rounding."""
+    """A quantity at one price; ``amount`` is exact, in major units, before the single rounding."""
 
     quantity: Decimal
     unit_price: Decimal
@@ -163,7 +163,7 @@ def _outcome(rate: Terms, charge: Any, order: Order, facts: Mapping[str, Any]) -
 
 
 def slices(rate: Terms, quantity: int) -> tuple[Slice, ...]:
-    """How a quantity (thousandths) falls into the rate's tiers; one slice where its price is one."""
+    """How a quantity (thousandths) falls into the rate's tiers; one slice where it has no tiers."""
     if rate.tier_mode is not TierMode.GRADUATED:
         price = next((tier.price for tier in rate.tiers if tier.up_to is None or quantity <= tier.up_to), rate.price)
         return (_slice(rate, quantity, price),)

@@ -1,7 +1,7 @@
-"""A customer's rate card as SQL: the orders of a period, their charges, and what is open about them.
+"""A customer's rate card as SQL: the orders of a period, their charges, and their open questions.
 
-Each function returns one SELECT, the same on SQLite and PostgreSQL, to be inserted from or read. Orders and their
-lines are read once: facts → the quantity of every rate, kept for the statement → one arm for each rate.
+Each function returns one SELECT, the same on SQLite and PostgreSQL, to be inserted from or read. Orders and their lines
+are read once: facts → the quantity of every rate, kept for the statement → one arm for each rate.
 """
 
 from collections.abc import Collection, Sequence
@@ -73,7 +73,7 @@ def charges(
     """One row for each order and service with a quantity above 0; None where the customer has no rates.
 
     Columns: order_id, service_id, rate_id, quantity (thousandths), unit_price (millionths), tier, bound, matched,
-    amount_minor. A percentage is of all the order's other services, also where only some are asked for.
+    amount_minor. A percentage covers all of the order's other services, even where only some are requested.
     Invalid names the order and service whose amount would be too large to be exact.
     """
     rates = card(session, customer_id, period, service_ids or ())
@@ -98,7 +98,7 @@ def questions(
     *,
     order_id: int | None = None,
 ) -> Statement:
-    """What is open about the period's orders, at most once for each order, service, SKU and kind.
+    """The open questions of the period's orders, at most once for each order, service, SKU and kind.
 
     Columns: order_id, order_number, service_id (NULL: no service in particular), sku (empty: none), kind.
     """
@@ -109,7 +109,7 @@ def questions(
 def _quantities(facts: OrderFacts, rates: Sequence[Terms], period: Period) -> CTE:
     """One row an order: each rate's quantity, 0 where it does not apply; for a percentage, 1 where it applies."""
     columns = [_quantity(rate, facts, period).label(_name(rate)) for rate in rates]
-    # Every arm reads it: computed once, whatever the planner thinks.
+    # Every arm reads it: materialized, whatever the planner would choose.
     return select(facts.order_id, *columns).cte("quantities").prefix_with("MATERIALIZED")
 
 
@@ -122,7 +122,7 @@ def _quantity(rate: Terms, facts: OrderFacts, period: Period) -> ColumnElement[i
 
 
 def _bases(quantities: CTE, rates: Sequence[Terms]) -> CTE | None:
-    """One row an order: the sum of its charges that are no percentages, in thousandths of a major unit."""
+    """One row an order: the sum of its charges that are not percentages, in thousandths of a major unit."""
     if not any(rate.is_percent for rate in rates):
         return None
     total: ColumnElement[int] = literal(0, BigInteger)

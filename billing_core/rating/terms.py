@@ -1,4 +1,4 @@
-"""A rate as rating computes with it: integers only, read once for a report."""
+"""A rate in the form that rating computes with: integers only, read once for a report."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Terms:
         return self.cost_type is CostType.PERCENT_OF_SERVICES
 
     def touches(self, period: Period) -> bool:
-        """Does it hold on a day of the period?"""
+        """Whether it is valid on any day of the period."""
         return self.valid_from <= period.end and (self.valid_to is None or self.valid_to >= period.start)
 
     @property
@@ -71,9 +71,9 @@ def history(session: Session, customer_id: int) -> list[Terms]:
 
 
 def card(session: Session, customer_id: int, period: Period, service_ids: Collection[int] = ()) -> list[Terms]:
-    """The customer's rates that hold on a day of the period, by service and first day.
+    """The customer's rates that are valid on a day of the period, by service and first day.
 
-    With ``service_ids`` only those services, and what their percentages are of. Conflict where a rate is not in
+    With ``service_ids``, only those services and the ones their percentages refer to. Conflict where a rate is not in
     the customer's currency.
     """
     currency = session.scalar(select(Customer.currency).where(Customer.id == customer_id))

@@ -18,7 +18,7 @@ from billing_core.rating.models import TierMode
 
 MAX_TIERS = 50
 MAX_JSON = 20_000
-# What a scaled integer column can hold, with room for what it is multiplied with.
+# What a scaled integer column can hold, with room for its multiplication.
 MAX_VALUE = Decimal(10) ** 12
 
 _PLACE = re.compile(r"tiers\[(?P<index>\d+)\](?:\.(?P<name>.+))?")

@@ -1,6 +1,6 @@
 """What one report contains: totals by service, orders, charges, questions.
 
-Every function takes the ``Report`` that ``queries.one`` returned, so that nobody reads what they may not see.
+Every function takes the ``Report`` that ``queries.one`` returned, so that the actor's access has been checked.
 """
 
 from collections.abc import Collection
@@ -30,7 +30,7 @@ from billing_core.reports.queries import Report
 
 @dataclass(frozen=True, slots=True)
 class ServiceTotal:
-    """``quantity`` is the sum of what the charges were computed from, in the cost type's own unit."""
+    """``quantity`` is the sum of the quantities that were charged, in the cost type's own unit."""
 
     service_id: int
     service_name: str

@@ -1,4 +1,4 @@
-"""Which orders are billed: the totals kept per customer and month, and how they are recomputed."""
+"""Which orders are billed: the stored totals per customer and month, and how they are recomputed."""
 
 from collections.abc import Collection
 from typing import Any
@@ -16,10 +16,10 @@ COLUMNS = ("customer_id", "month", "orders", "billable_orders", "unbilled_orders
 
 
 def refresh(session: Session, customer_ids: Collection[int] | None = None, period: Period | None = None) -> None:
-    """Recompute the kept totals of these customers (None: all) for every month that the period touches (None: all).
+    """Recompute the stored totals of these customers (None: all) for the months of the period (None: all).
 
-    Called by whatever changes orders or reports, in the same transaction, after its change. Locks the customers,
-    so that two such changes of one customer do not overwrite each other's totals.
+    Called by every change of orders or reports, at the end of its transaction. Locks the customers, so that concurrent
+    changes of one customer do not overwrite each other's totals.
     """
     if customer_ids is not None and not customer_ids:
         return
@@ -37,7 +37,7 @@ def refresh(session: Session, customer_ids: Collection[int] | None = None, perio
 
 
 def totals(customer_ids: Collection[int] | None = None, period: Period | None = None) -> Select[*tuple[Any, ...]]:
-    """The same totals counted from the orders themselves: what ``refresh`` keeps and ``verify`` compares with."""
+    """The same totals counted from the orders: ``refresh`` stores them and ``verify`` compares with them."""
     month = month_of(Order.order_date)
     statement = (
         select(
@@ -54,7 +54,7 @@ def totals(customer_ids: Collection[int] | None = None, period: Period | None = 
 
 
 def unbilled() -> ColumnElement[bool]:
-    """A billable order that stands on no current report."""
+    """A billable order that is on no current report."""
     billed = exists().where(
         ReportOrder.order_id == Order.id,
         BillingReport.id == ReportOrder.report_id,

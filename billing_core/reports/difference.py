@@ -16,7 +16,7 @@ from billing_core.reports.queries import Report
 
 
 class Change(enum.StrEnum):
-    """DETAILS: the amount is the same, but something else about it is not."""
+    """DETAILS: the amount is the same, but something else differs."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -56,7 +56,7 @@ class OrderChange:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``total_minor`` is after minus before; ``orders`` counts the orders by kind of change, without the same ones."""
+    """``total_minor`` is after minus before; ``orders`` counts the differing orders by kind of change."""
 
     total_minor: int
     orders: dict[Change, int]
@@ -78,7 +78,7 @@ def between(session: Session, before: Report, after: Report) -> Difference:
 
 
 def services(session: Session, before: Report, after: Report) -> list[ServiceChange]:
-    """Every service of either report, in the order of the names."""
+    """Every service of either report, by name."""
     _comparable(before, after)
     both = _sides(ReportServiceTotal, before, after, ("service_id", "service_name", "quantity", "order_count"))
     statement = select(

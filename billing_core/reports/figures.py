@@ -36,18 +36,18 @@ def scope(
     customer_id: int | None = None,
     known_at: datetime | None = None,
 ) -> Scope:
-    """What this actor may ask for: one bound to a customer asks for that customer alone."""
+    """The scope that this actor may read: one bound to a customer reads that customer alone."""
     actor.require(Permission.REPORT_READ)
     return Scope(period, currency, actor.customer_id or customer_id, known_at)
 
 
 def closed_months(today: date) -> Period:
-    """Everything up to the end of last month: what should be billed by now."""
+    """Everything up to the end of last month: the period that should be billed by now."""
     return Period(date(1, 1, 1), first_of_month(today) - timedelta(days=1))
 
 
 def counting(scope: Scope) -> list[ColumnElement[bool]]:
-    """In SQL: the reports that count: those current now, or at the instant asked for, that end in the period."""
+    """In SQL: the reports that count, now or at the scope's instant, and end in the period."""
     conditions = _known(scope)
     if scope.period is not None:
         conditions.append(scope.period.contains(BillingReport.period_end))
@@ -106,7 +106,7 @@ def _unbilled(scope: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _unbilled_kept(scope: Scope) -> Select[*tuple[Any, ...]]:
-    """The kept totals know the present and whole months; anything else is counted from the rows."""
+    """The stored totals cover the present and whole months; anything else is counted from the rows."""
     period = scope.period
     whole = period is None or period == Period(first_of_month(period.start), last_of_month(period.end))
     if scope.known_at is not None or not whole:
@@ -249,7 +249,7 @@ FIGURES = (
 
 
 def of_key(key: str) -> Figure | None:
-    """A figure of one service or of one report by its key, as links carry it; None where the key is none of these."""
+    """The figure of one service or of one report by its key, as in links; None where the key is neither."""
     prefix, _, number = key.rpartition("_")
     if prefix == "billed_for" and number.isascii() and number.isdigit() and len(number) <= 9:
         return billed_for(int(number))
@@ -277,5 +277,5 @@ AVERAGE_REPORT = Ratio(
 
 
 def newest_day(session: Session, scope: Scope) -> date | None:
-    """The last day of the newest report that counts, whatever the period; None where none does."""
+    """The last day of the newest current report, whatever the period; None where there is none."""
     return session.scalar(select(func.max(BillingReport.period_end)).where(*counting(replace(scope, period=None))))

@@ -14,7 +14,7 @@ from billing_core.database.types import BigId, Quantity, UnitPrice
 from billing_core.orders.models import Order, OrderStatus
 from billing_core.rating.models import CostType, QuestionKind, Rate, Service
 
-# On SQLite the rows lie in the order of their key, which is the order in which they are written and read.
+# On SQLite the rows are stored by key, which is the order in which they are written and read.
 CLUSTERED = {"sqlite_with_rowid": False}
 
 
@@ -62,7 +62,7 @@ class BillingReport(Base):
 
 
 class ReportServiceTotal(Base):
-    """One service's sum in a report; names are copies as they were then."""
+    """One service's sum in a report; names are copies from its creation."""
 
     __tablename__ = "report_service_totals"
     __table_args__ = CLUSTERED
@@ -77,7 +77,7 @@ class ReportServiceTotal(Base):
 
 
 class ReportOrder(Base):
-    """An order as it was when the report was made, also one that cost nothing."""
+    """An order as of the report's creation, also one that cost nothing."""
 
     __tablename__ = "report_orders"
     __table_args__ = (Index("ix_report_orders_order_id", "order_id"), CLUSTERED)
@@ -116,7 +116,7 @@ class ReportCharge(Base):
 
 
 class ReportQuestion(Base):
-    """Something on an order that a person must settle: it was not billed, and not billed as 0 either."""
+    """An open question about an order, for a person to settle: not billed, which differs from billed as 0."""
 
     __tablename__ = "report_questions"
     __table_args__ = (Index("ix_report_questions_report_id", "report_id", "kind", "order_id"),)
@@ -131,7 +131,7 @@ class ReportQuestion(Base):
 
 
 class ReportQuestionTotal(Base):
-    """How many questions of one kind a report has, so that no page counts them."""
+    """How many questions of one kind a report has, so that no page has to count them."""
 
     __tablename__ = "report_question_totals"
     __table_args__ = CLUSTERED
@@ -142,10 +142,10 @@ class ReportQuestionTotal(Base):
 
 
 class BillingMonth(Base):
-    """Kept totals of one customer's orders in one month, so that no page counts a million orders.
+    """Stored totals of one customer's orders in one month, so that no page counts a million orders.
 
-    ``unbilled_orders`` are the billable ones on no current report. Maintained by ``reports.coverage``
-    with every change of orders and reports; ``verify`` proves that they agree.
+    ``unbilled_orders`` are the billable ones on no current report. Updated by ``reports.coverage`` with every change of
+    orders and reports; ``verify`` proves that they agree.
     """
 
     __tablename__ = "billing_months"
@@ -159,7 +159,7 @@ class BillingMonth(Base):
 
 
 class RunOutcome(enum.StrEnum):
-    """WAITING: its turn has not come. UNCHANGED: the current report still says what the orders and rates say."""
+    """WAITING: not processed yet. UNCHANGED: the current report still agrees with the orders and rates."""
 
     WAITING = "waiting"
     CREATED = "created"
@@ -168,9 +168,9 @@ class RunOutcome(enum.StrEnum):
 
 
 class ReportRun(Base):
-    """Reports for several customers over one period, made one after the other in the background.
+    """Reports for several customers over one period, generated one after the other in the background.
 
-    ``attempt`` counts how often it was set going; ``bound_to`` is the one customer whom its author may bill, if any.
+    ``attempt`` counts its starts; ``bound_to`` is the one customer whom its author may bill, if any.
     """
 
     __tablename__ = "report_runs"
@@ -193,7 +193,7 @@ class ReportRun(Base):
 
 
 class ReportRunItem(Base):
-    """One customer's turn in a run. ``reason`` says why it failed, in words for people."""
+    """One customer in a run. ``reason`` says in plain words why it failed."""
 
     __tablename__ = "report_run_items"
     __table_args__ = (Index("ix_report_run_items_outcome", "run_id", "outcome", "customer_id"),)

@@ -30,7 +30,7 @@ class OverlapRow:
 
 @dataclass(frozen=True, slots=True)
 class Overlaps:
-    """How many charges stand on another current report as well, and what they come to there, in minor units."""
+    """How many charges are on another current report too, and their sum there, in minor units."""
 
     charge_count: int = 0
     amount_minor: int = 0
@@ -43,7 +43,7 @@ _Other = aliased(ReportCharge)
 
 
 def of(session: Session, report: Report) -> Overlaps:
-    """A superseded report bills nobody, so it has none."""
+    """A superseded report bills nothing, so it has no overlaps."""
     others = _overlapping(session, report)
     if not others:
         return Overlaps()
@@ -55,7 +55,7 @@ def of(session: Session, report: Report) -> Overlaps:
 
 
 def page(session: Session, report: Report, *, limit: int = 50, offset: int = 0) -> list[OverlapRow]:
-    """One page of the charges that another current report holds as well."""
+    """One page of the charges that are on another current report too."""
     others = _overlapping(session, report)
     if not others:
         return []

@@ -1,6 +1,6 @@
 """Reads of reports: the list with its filters, and one report's header.
 
-What a report contains is in ``contents``; its functions take the ``Report`` that ``one`` has let the actor see.
+A report's content is in ``contents``; its functions take the ``Report`` that ``one`` returned.
 """
 
 import re
@@ -66,7 +66,7 @@ class Report:
 
 
 COLUMNS = tuple(getattr(BillingReport, name) for name in Report.__dataclass_fields__)
-# Put together once: that takes longer than to ask it.
+# Built once: building it takes longer than running it.
 _REPORTS = select(*COLUMNS)
 
 # The documents' field names, as both dialects spell them.
@@ -87,7 +87,7 @@ ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
     "output_format": BillingReport.output_format,
 }
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# More than any id, and not more than a database can compare with.
+# More than any id, and still within what a database can compare.
 _LONGEST_ID = 18
 
 
@@ -133,7 +133,7 @@ def page(
 
 
 def listing(session: Session, actor: Actor, filters: ReportFilter) -> Select[*tuple[Any, ...]]:
-    """The statement behind ``page``: ``COLUMNS``, sorted, without a limit, for exports to stream."""
+    """The statement behind ``page``: ``COLUMNS``, sorted, without a limit, for streamed exports."""
     actor.require(Permission.REPORT_READ)
     order = ordered(filters.order_by, chosen(ORDERINGS, filters.order_by), BillingReport.id)
     return _REPORTS.where(*_conditions(session, actor, filters)).order_by(*order)
@@ -146,7 +146,7 @@ def count(session: Session, actor: Actor, filters: ReportFilter) -> int:
 
 
 def totals(session: Session, actor: Actor, filters: ReportFilter) -> list[Money]:
-    """What the reports that match come to, one Money per currency."""
+    """The sum of the matching reports, one Money per currency."""
     actor.require(Permission.REPORT_READ)
     statement = (
         select(func.sum(BillingReport.total_minor), BillingReport.currency)
@@ -158,7 +158,7 @@ def totals(session: Session, actor: Actor, filters: ReportFilter) -> list[Money]
 
 
 def one(session: Session, actor: Actor, report_id: int | str) -> Report:
-    """A report by its integer id or its UUID; NotFound where there is none or this actor may not know of it."""
+    """A report by its integer id or its UUID; NotFound where there is none or this actor may not see it."""
     actor.require(Permission.REPORT_READ)
     row = None
     if (named := _named(str(report_id).lower())) is not None:
@@ -169,14 +169,14 @@ def one(session: Session, actor: Actor, report_id: int | str) -> Report:
 
 
 def _named(text: str) -> ColumnElement[bool] | None:
-    """In SQL: the report has this id or UUID; None for a text that can be neither."""
+    """In SQL: the report has this id or UUID; None for a text that is neither."""
     if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID:
         return BillingReport.id == int(text)
     return BillingReport.uuid == text if _UUID.fullmatch(text) else None
 
 
 def versions(session: Session, report: Report) -> list[Report]:
-    """Every version of this report, the newest first."""
+    """Every version of this report, newest first."""
     statement = _REPORTS.where(
         BillingReport.customer_id == report.customer_id,
         BillingReport.period_start == report.period_start,
@@ -193,7 +193,7 @@ def previous_version(session: Session, report: Report) -> Report | None:
 
 
 def previous_period(session: Session, report: Report) -> Report | None:
-    """The current report of the same customer and services over the period just before."""
+    """The current report of the same customer and services over the preceding period."""
     before = report.period.before()
     row = session.execute(
         _REPORTS.where(
@@ -208,7 +208,7 @@ def previous_period(session: Session, report: Report) -> Report | None:
 
 
 def authors(session: Session, actor: Actor) -> list[str]:
-    """Who has made reports, for a filter."""
+    """The authors of reports, for a filter."""
     actor.require(Permission.REPORT_READ)
     statement = select(BillingReport.created_by).where(visible_to(actor, BillingReport.customer_id)).distinct()
     return list(session.scalars(statement.order_by(BillingReport.created_by)))

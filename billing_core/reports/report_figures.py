@@ -1,4 +1,4 @@
-"""The figures of one report: each opens into the report's own orders, whether the report still counts or not."""
+"""The figures of one report, current or superseded: each opens into the report's own orders."""
 
 import re
 from functools import partial
@@ -24,7 +24,7 @@ def _of_orders(report_id: int, scope: Scope, currency: Any, amount: Any) -> Sele
 
 
 def _within(report_id: int, scope: Scope) -> list[ColumnElement[bool]]:
-    """A report's content never changes: of the limits only the customer and the currency can leave anything out."""
+    """A report's content never changes: of the scope, only customer and currency apply."""
     conditions = [BillingReport.id == report_id]
     if scope.customer_id is not None:
         conditions.append(BillingReport.customer_id == scope.customer_id)
@@ -104,7 +104,7 @@ def service_of(report_id: int, service_id: int) -> Figure:
 
 
 def named(key: str) -> Figure | None:
-    """A report's figure by its key, as links carry it; None where the key is none of these."""
+    """A report's figure by its key, as in links; None where there is none of this key."""
     if match := _SERVICE_KEY.fullmatch(key):
         return service_of(int(match[1]), int(match[2]))
     if match := _KEY.fullmatch(key):

@@ -1,4 +1,4 @@
-"""What charts are drawn from: billed by month, by service, by customer. Each point is a figure of its own.
+"""The data of charts: billed by month, by service, by customer. Each point opens as a figure of its own.
 
 A month's point opens into BILLED of that month, a service's into ``billed_for`` it, a customer's into BILLED of it.
 """
@@ -57,7 +57,7 @@ def by_month(session: Session, scope: Scope) -> list[MonthPoint]:
 
 
 def by_service(session: Session, scope: Scope) -> list[ServicePoint]:
-    """The largest amount first. A renamed service keeps one point, under its latest name by the alphabet."""
+    """The largest amount first. A renamed service keeps one point, under the last of its names in the alphabet."""
     amount = func.sum(ReportServiceTotal.amount_minor)
     rows: Sequence[Any] = session.execute(
         select(ReportServiceTotal.service_id, func.max(ReportServiceTotal.service_name), BillingReport.currency, amount)
@@ -70,7 +70,7 @@ def by_service(session: Session, scope: Scope) -> list[ServicePoint]:
 
 
 def by_customer(session: Session, scope: Scope, *, limit: int = 10) -> list[CustomerPoint]:
-    """The customers who were billed most. Ask for one currency: amounts of two do not compare."""
+    """The customers who were billed most. Request one currency: amounts of two do not compare."""
     amount = func.sum(BillingReport.total_minor)
     rows: Sequence[Any] = session.execute(
         select(

@@ -27,13 +27,13 @@ from billing_core.reports.snapshot import Wanted
 
 FORMATS = ("json", "csv", "pdf", "dict", "xlsx")
 PREVIEWED_OVERLAPS = 20
-# More than the column of the ids holds is nobody's.
+# Larger than the id column can hold: no record has it.
 _LARGEST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """``created`` is False where nothing had changed; ``replaces`` is the version that no longer counts."""
+    """``created`` is False where nothing had changed; ``replaces`` is the version that is superseded."""
 
     report_id: int
     created: bool
@@ -42,7 +42,7 @@ class Generated:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """``report`` has an id that is not kept. ``current`` is the version it would replace, if it is not ``unchanged``.
+    """``report`` has an id that is rolled back. ``current`` is the version it would replace, unless ``unchanged``.
 
     ``overlapping`` holds the first of the charges that another current report has as well.
     """
@@ -73,7 +73,7 @@ def generate(
     now: datetime,
     output_format: str = "json",
 ) -> Generated:
-    """Bill one customer for a period: a new report, a new version of it, or the same one where nothing changed."""
+    """Bill one customer for a period: a new report, a new version of it, or the current one if nothing changed."""
     actor.require(Permission.REPORT_GENERATE)
     terms = _wanted(session, actor, customer_id, period, service_ids, output_format)
     current = _current_version(session, terms)
@@ -102,7 +102,7 @@ def preview(
     service_ids: Collection[int] = (),
     now: datetime,
 ) -> Preview:
-    """What ``generate`` would store: the real path, rolled back. Needs a session that may write."""
+    """What ``generate`` would store, by the real path, rolled back. Needs a session that may write."""
     actor.require(Permission.REPORT_GENERATE)
     terms = _wanted(session, actor, customer_id, period, service_ids, "json")
     current = _current_version(session, terms)
@@ -128,7 +128,7 @@ def preview(
 
 
 def _current_version(session: Session, terms: Wanted) -> Report | None:
-    """The version of this report that counts, if there is any."""
+    """The current version of this report, if there is one."""
     row = session.execute(
         select(*queries.COLUMNS).where(
             BillingReport.customer_id == terms.customer_id,
@@ -153,7 +153,7 @@ def _wanted(
         raise Invalid(f"Invalid format: {output_format}", fields={"output_format": f"one of {', '.join(FORMATS)}"})
     refuse_far_off(period)
     turns.keep_imports_out(session.connection())
-    # The lock makes two people who generate the same report take turns: the second finds the first one's report.
+    # The lock serializes two people who generate the same report: the second finds the first one's.
     known = 0 < customer_id <= _LARGEST_ID
     customer = session.execute(
         select(Customer.name, Customer.currency)
@@ -168,14 +168,14 @@ def _wanted(
 
 
 def refuse_far_off(period: Period) -> None:
-    """Orders lie between these days too; far off them, there is no period before or after to compare with."""
+    """Days far off the range of orders have no period before or after to compare with."""
     if period.start < EARLIEST_DAY or period.end > LATEST_DAY:
         message = f"A report covers days from {EARLIEST_DAY} to {LATEST_DAY}"
         raise Invalid(message, fields={"start_date" if period.start < EARLIEST_DAY else "end_date": "is out of range"})
 
 
 def chosen_services(session: Session, service_ids: Collection[int]) -> tuple[int, ...]:
-    """The ids in order, or nothing where every service is meant, so that both spellings are one report."""
+    """The ids in order, or nothing where every service is included, so that both spellings are one report."""
     if not service_ids:
         return ()
     chosen, known = set(service_ids), set(session.scalars(select(Service.id)))

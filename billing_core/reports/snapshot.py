@@ -23,7 +23,7 @@ from billing_core.reports.models import (
 )
 
 _CHARGE = ("order_id", "service_id", "rate_id", "quantity", "unit_price", "tier", "bound", "matched", "amount_minor")
-# What a report keeps of an order: a change in any of them makes a new version.
+# The order columns that a report stores: a change in any of them makes a new version.
 ORDER_DETAILS = (
     "order_number",
     "reference_number",
@@ -36,7 +36,7 @@ ORDER_DETAILS = (
 )
 _ORDER = ("order_id", *ORDER_DETAILS)
 _QUESTION = ("order_id", "order_number", "service_id", "sku", "kind")
-# What makes two reports the same; the totals follow from these.
+# The columns that make two reports the same; the totals follow from these.
 _CONTENT = (
     (ReportOrder, (*_ORDER, "total_minor")),
     (ReportCharge, _CHARGE),
@@ -57,12 +57,12 @@ class Wanted:
 
     @property
     def services(self) -> str:
-        """The part of the report's key that names its services."""
+        """The services part of the report's key."""
         return ",".join(str(service_id) for service_id in self.service_ids)
 
 
 def write(session: Session, actor: Actor, terms: Wanted, *, version: int, now: datetime) -> int:
-    """Store the report as the orders and rates say at this moment; returns its id."""
+    """Store the report from the present orders and rates; returns its id."""
     report_id = _header(session, actor, terms, version=version, now=now)
     limited_to = terms.service_ids or None
     charges = statements.charges(session, terms.customer_id, terms.period, limited_to)
@@ -76,7 +76,7 @@ def write(session: Session, actor: Actor, terms: Wanted, *, version: int, now: d
 
 
 def same(session: Session, one: int, other: int) -> bool:
-    """Do both reports hold exactly the same orders, charges and questions?"""
+    """Whether both reports hold exactly the same orders, charges and questions."""
     return not any(
         session.scalar(select(exists(_rows(table, columns, left).except_(_rows(table, columns, right)))))
         for table, columns in _CONTENT
@@ -171,7 +171,7 @@ def _totals(session: Session, report_id: int) -> None:
         )
     ).one()
     if of_orders != billed:
-        # On PostgreSQL each statement sees what was committed meanwhile, such as an order cancelled just now.
+        # On PostgreSQL each statement sees what others have committed by then, such as a cancelled order.
         raise Conflict("Orders changed while the report was being made. Generate it again.")
     question_count = select(func.coalesce(func.sum(ReportQuestionTotal.question_count), 0)).where(
         ReportQuestionTotal.report_id == report_id

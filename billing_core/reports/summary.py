@@ -1,4 +1,4 @@
-"""What each customer was billed in all: current reports only, one grouped statement."""
+"""What each customer was billed in total: current reports only, one grouped statement."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -55,7 +55,7 @@ class CustomerSummary:
 
 @dataclass(frozen=True, slots=True)
 class SummaryFilter:
-    """Empty fields do not limit. ``with_reports`` leaves out customers who have none, as the published API does."""
+    """Empty fields do not limit. ``with_reports`` leaves out customers without reports, as the published API does."""
 
     customer_id: int | None = None
     text: str = ""
@@ -98,7 +98,7 @@ def count(session: Session, actor: Actor, filters: SummaryFilter) -> int:
 def after(
     session: Session, actor: Actor, customer_id: int, *, limit: int, only: int | None = None
 ) -> list[CustomerSummary]:
-    """The customers with reports that follow this one by id, for programs that read the summary piece by piece.
+    """The customers with reports that follow this one by id, for programs that page through the summary.
 
     ``limit`` counts customers: the currencies of one stay together. ``only`` is one customer's id.
     """
@@ -155,7 +155,7 @@ def listing(actor: Actor, filters: SummaryFilter, *which: ColumnElement[bool]) -
         statement = statement.where(equals(Customer.country, filters.country))
     if filters.currency:
         statement = statement.where(equals(currency, filters.currency))
-    # Customers without a value stand last, whichever way the rest is sorted.
+    # Customers without a value come last in either direction.
     (key,) = ordered(filters.order_by, chosen({name: sortable[name] for name in ORDERINGS}, filters.order_by))
     return statement.order_by(key.nulls_last(), Customer.id, currency)
 

@@ -36,8 +36,8 @@ _LINES_A_CHUNK = 2_000
 def short(session: Session, report: Report) -> Iterator[bytes]:
     """``order_id,service_id,service_name,amount``, names in quotes and amounts with the currency's digits.
 
-    Written by hand: the name repeats and the rest are integers, never negative, so that a million lines need no
-    writer that looks at every cell.
+    Written by hand, for speed: names repeat and the rest are non-negative integers, so that no cell needs a CSV
+    writer's look.
     """
     names = rows.service_names(session, report)
     middle = {service_id: f",{service_id},{quoted(harmless(name))}," for service_id, name in names.items()}
@@ -77,6 +77,6 @@ def long(session: Session, report: Report) -> Iterator[bytes]:
 
 
 def _line_ends(currency: str) -> tuple[int, list[str]]:
-    """How many minor units one major unit has, and for each remainder the end of a line: ``.00`` to ``.99``."""
+    """Minor units in a major unit, and the end of a line for each remainder: ``.00`` to ``.99``."""
     unit, ends = rows.endings(decimal_places(currency))
     return unit, [f"{end}\r\n" for end in ends]

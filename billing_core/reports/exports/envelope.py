@@ -1,7 +1,7 @@
-"""A report in the words of the published envelope dialect, the browser front end's, written piece by piece.
+"""A report in the published envelope dialect, that of the browser front end, written piece by piece.
 
-Its orders go by their numbers and say what was shipped to whom; each service cost says what it was counted from. The
-types are its definition, from which the published description is generated.
+Its orders go by their numbers and have shipping details; each service cost says what it was computed from. The types
+are its definition, from which the published description is generated.
 """
 
 from collections.abc import Iterator, Sequence
@@ -87,7 +87,7 @@ def detail(session: Session, report: Report) -> Iterator[bytes]:
 
 
 def header(report: Report) -> EnvelopeReport:
-    """What the dialect says of a report in every answer."""
+    """The report fields that every answer of this dialect has."""
     return {
         "id": report.uuid,
         "customer": report.customer_id,
@@ -103,7 +103,7 @@ def header(report: Report) -> EnvelopeReport:
 
 
 def _orders(session: Session, report: Report, totals: Sequence[ServiceTotal], places: int) -> Iterator[str]:
-    """Each order as an object. What surrounds the amount and quantity of a cost repeats, and is made once."""
+    """Each order as an object. The parts around a cost's amount and quantity repeat, and are made once."""
     starts = {
         total.service_id: f'{{"service_id": {total.service_id}, "service_name": {json_text(total.service_name)}'
         for total in totals

@@ -1,4 +1,4 @@
-"""Reports as files. Everything comes in chunks from a server-side cursor: the session stays open until the last one."""
+"""Reports as files, in chunks from a server-side cursor: the session stays open until the last chunk."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ from billing_core.reports.exports.formats import MEDIA_TYPES, Download, Format, 
 from billing_core.reports.exports.zip import zipped
 from billing_core.reports.queries import Report
 
-# What one ZIP may hold; more would keep a connection busy for as long as a whole year's reports take.
+# The most reports in one ZIP; more would occupy a connection for too long.
 MOST_IN_ONE_ZIP = 500
 
 
@@ -28,9 +28,9 @@ def download(
     variant: str = Variant.SHORT,
     for_excel: bool = False,
 ) -> Download:
-    """One report as a file. ``for_excel`` marks a CSV as UTF-8 in the way that Excel understands.
+    """One report as a file. ``for_excel`` marks a CSV as UTF-8 the way Excel expects.
 
-    NotFound where there is no such report or this actor may not know of it, Invalid for a format we do not write.
+    NotFound where there is no such report or this actor may not see it, Invalid for an unknown format.
     """
     actor.require(Permission.EXPORT)
     wanted, kind = _format(output_format), _variant(variant)
@@ -43,7 +43,7 @@ def download(
 def chunks(
     session: Session, actor: Actor, report_id: int | str, output_format: str, *, variant: str = Variant.SHORT
 ) -> Iterator[bytes]:
-    """The file of ``download`` alone, for whoever writes it somewhere."""
+    """The content of ``download`` alone."""
     return download(session, actor, report_id, output_format, variant=variant).chunks
 
 
@@ -56,7 +56,7 @@ def archive(
     variant: str = Variant.SHORT,
     for_excel: bool = False,
 ) -> Download:
-    """Several reports as one ZIP, in the requested order; refuses the whole when one of them cannot be seen."""
+    """Several reports as one ZIP, in the requested order; refused as a whole when one of them cannot be seen."""
     actor.require(Permission.EXPORT)
     wanted, kind = _format(output_format), _variant(variant)
     chosen = list(dict.fromkeys(report_ids))
@@ -80,7 +80,7 @@ def _written(
 
 
 def _writer(output_format: Format, kind: Variant) -> Callable[[Session, Report], Iterator[bytes]]:
-    """What writes this format. The libraries of PDFs and workbooks take longer to load than a report to make."""
+    """The writer of this format, imported on use: PDF and workbook libraries load slower than a report is made."""
     match output_format:
         case Format.CSV:
             return exports_csv.long if kind is Variant.LONG else exports_csv.short

@@ -1,4 +1,4 @@
-"""The formats of files, and a file on its way. Knows no library that writes one, so that everybody may know it."""
+"""The file formats, and a file being downloaded. Imports no library that writes one, so that all may import it."""
 
 import enum
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ class Format(enum.StrEnum):
 
 
 class Variant(enum.StrEnum):
-    """Of the CSV: the four columns of the published document, or one line a charge with all that explains it."""
+    """Of the CSV: the four columns of the published document, or one line per charge with its full explanation."""
 
     SHORT = "short"
     LONG = "long"
@@ -32,7 +32,7 @@ MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file on its way. ``chunks`` reads from the session that made it."""
+    """A file being downloaded. ``chunks`` reads from the session that made it."""
 
     file_name: str
     media_type: str
@@ -42,6 +42,6 @@ class Download:
 def csv_list(
     file_name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, for_excel: bool = False
 ) -> Download:
-    """A list as CSV; ``for_excel`` marks it as UTF-8 in the way that Excel understands."""
+    """A list as CSV; ``for_excel`` marks it as UTF-8 the way Excel expects."""
     chunks = rows_as_csv(columns, rows)
     return Download(file_name, MEDIA_TYPES[Format.CSV], marked_for_excel(chunks) if for_excel else chunks)

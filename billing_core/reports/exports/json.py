@@ -24,7 +24,7 @@ from billing_core.reports.queries import Report
 # In the major unit of the report's currency.
 Amount = Annotated[Decimal, WithJsonSchema({"type": "number", "examples": [1500.0]})]
 _A_CHUNK = 500
-# A JSON string. Made once: ``json.dumps`` would make an encoder for each.
+# Writes a JSON string. Made once: ``json.dumps`` would make an encoder for each.
 json_text = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -65,7 +65,7 @@ class PlainReportDetail(PlainHeader):
 
 
 def header(report: Report) -> PlainHeader:
-    """What the dialect says of a report in every answer."""
+    """The report fields that every answer of this dialect has."""
     return {
         "id": report.id,
         "customer_id": report.customer_id,
@@ -114,12 +114,12 @@ def instant(moment: datetime) -> str: ...
 @overload
 def instant(moment: datetime | None) -> str | None: ...
 def instant(moment: datetime | None) -> str | None:
-    """As the documents write it: ``2023-02-01T12:00:00Z``."""
+    """In the documented form: ``2023-02-01T12:00:00Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
 def json_elements(elements: Iterable[str], *, end: str) -> Iterator[bytes]:
-    """The elements of a JSON array, some hundreds at a time, and what follows the last of them."""
+    """The elements of a JSON array, a few hundred at a time, and what follows the last of them."""
     waiting: list[str] = []
     separator = ""
     for element in elements:

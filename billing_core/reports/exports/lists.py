@@ -55,21 +55,21 @@ CUSTOMER_COLUMNS = (
 
 
 def reports(session: Session, actor: Actor, filters: ReportFilter, *, for_excel: bool = False) -> Download:
-    """Every report that matches, in the requested order: the list of the page without its limit."""
+    """Every report that matches, in the requested order: the page's list without its limit."""
     actor.require(Permission.EXPORT)
     rows = (_report(Report(*row)) for row in exports_rows.each(session, queries.listing(session, actor, filters)))
     return csv_list("reports.csv", REPORT_COLUMNS, rows, for_excel=for_excel)
 
 
 def customers(session: Session, actor: Actor, filters: SummaryFilter, *, for_excel: bool = False) -> Download:
-    """What each customer that matches was billed, in the requested order; two currencies are two lines."""
+    """What each matching customer was billed, in the requested order; each currency has its own line."""
     actor.require(Permission.EXPORT)
     rows = (_customer(row) for row in exports_rows.each(session, summary.listing(actor, filters)))
     return csv_list("customers.csv", CUSTOMER_COLUMNS, rows, for_excel=for_excel)
 
 
 def figure(session: Session, actor: Actor, wanted: Figure, scope: Scope, *, for_excel: bool = False) -> Download:
-    """The rows whose sum the figure is. Who is bound to one customer cannot ask for another's."""
+    """The rows behind a figure. An actor bound to one customer cannot read another's."""
     actor.require(Permission.EXPORT)
     if actor.customer_id is not None and scope.customer_id != actor.customer_id:
         raise NotFound("There is no such figure")
@@ -111,5 +111,5 @@ def _customer(row: Any) -> tuple[Any, ...]:
 
 def _figure_row(row: Any) -> tuple[Any, ...]:
     number, label, day, currency, amount = row
-    # A number, not text: a text that begins with a minus would be kept from being computed with.
+    # A number, not text: a text with a leading minus would be escaped, and not usable in formulas.
     return number, label, day, currency, Money(amount, currency).amount if currency else amount

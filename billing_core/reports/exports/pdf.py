@@ -19,7 +19,7 @@ from billing_core.reports.exports.pdf_paper import Column, ReportPaper
 from billing_core.reports.queries import Report
 from billing_core.reports.wording import cost_type_words, question_words
 
-# Beyond these nobody reads on paper: the file says how many there are and which files have them all.
+# Nobody reads more on paper: the file says how many there are and which files list them all.
 MOST_ORDERS = 1_000
 MOST_QUESTIONS = 100
 _LOCALE = "en_GB"
@@ -52,7 +52,7 @@ class _Head:
 
 
 def document(session: Session, report: Report) -> Iterator[bytes]:
-    """The whole file: its table of pages comes last, so it leaves in one piece. ``MOST_ORDERS`` bounds it."""
+    """The whole file, in one piece, as a PDF's table of objects comes last. ``MOST_ORDERS`` bounds it."""
     business = default_business(session)
     paper = ReportPaper(f"{business.name} · {report.customer_name} · Report {report.id}", made_at=report.created_at)
     paper.set_title(f"Billing report {report.id}: {report.customer_name}, {report.period}")
@@ -176,7 +176,7 @@ def _day(day: date) -> str:
 
 
 def _period(period: Period) -> str:
-    """``October 2026`` for a whole month, else both days."""
+    """``October 2026`` for a whole month, otherwise both days."""
     if period.start.day == 1 and period.end == last_of_month(period.start):
         return str(format_date(period.start, "MMMM y", locale=_LOCALE))
     return f"{_day(period.start)} –\n{_day(period.end)}"

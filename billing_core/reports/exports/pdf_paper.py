@@ -1,4 +1,4 @@
-"""The paper that reports are set on: headings, tables over pages, the line at the foot of each page."""
+"""The page layout of report PDFs: headings, tables across pages, and the footer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Column:
 
 
 class ReportPaper(Paper):
-    """``foot`` says at the foot of each page whose report it is."""
+    """``foot`` is the footer text that names the report."""
 
     def __init__(self, foot: str, *, made_at: datetime) -> None:
         super().__init__(made_at=made_at)
@@ -30,7 +30,7 @@ class ReportPaper(Paper):
         self._open_table: Sequence[Column] = ()
 
     def header(self) -> None:
-        """A table that goes on shows its columns again."""
+        """A table that continues repeats its column titles."""
         if self._open_table:
             self._columns(self._open_table)
 

@@ -1,7 +1,7 @@
 """What the files are written from: plain rows of integers and text, in batches, straight from the cursor.
 
-Rows come in the order of the tables' keys, in which they already lie: nothing is sorted, the first chunk comes at
-once. Quantities and prices stay the scaled integers that are stored; the writers put the point where it belongs.
+Rows come in the order of the tables' keys, so that nothing is sorted and the first chunk comes at once. Quantities and
+prices stay scaled integers; the writers place the decimal point.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ _NO_MORE: tuple[int, Iterator[Row[*tuple[Any, ...]]]] = (0, iter(()))
 
 
 def stored(column: InstrumentedAttribute[Any]) -> Any:
-    """The column's integer as it is stored, without making a Decimal of each."""
+    """The column's stored integer, without creating Decimals."""
     return type_coerce(column, BigInteger).label(column.key)
 
 
@@ -127,10 +127,9 @@ def by_order(
     charges: Select[*tuple[Any, ...]],
     orders_read: Select[*tuple[Any, ...]] | None = None,
 ) -> Iterator[tuple[Row[*tuple[Any, ...]], list[Row[*tuple[Any, ...]]]]]:
-    """Each order with its charges; ``charges`` selects the order's id first, and so do the ``orders`` that are read.
+    """Each order with its charges; ``charges`` and ``orders`` both select the order's id first.
 
-    Both lie in the order of the orders' ids, so that two cursors walk side by side: no join repeats an order's text
-    for each of its charges.
+    Both are sorted by order id, so that two cursors advance in step: no join repeats an order's text for each charge.
     """
     charged = groupby(each(session, charges), key=itemgetter(0))
     order_id, of_order = next(charged, _NO_MORE)
@@ -143,7 +142,7 @@ def by_order(
 
 
 def service_names(session: Session, report: Report) -> dict[int, str]:
-    """The names as they were when the report was made."""
+    """The names as of the report's creation."""
     statement = select(ReportServiceTotal.service_id, ReportServiceTotal.service_name)
     rows = session.execute(statement.where(ReportServiceTotal.report_id == report.id))
     return dict(rows.all())
@@ -163,9 +162,9 @@ def scaled(value: int, places: int) -> str:
 
 @cache
 def endings(places: int) -> tuple[int, list[str]]:
-    """How many minor units one major unit has, and what stands after the whole units: ``.00`` to ``.99``.
+    """Minor units in a major unit, and the text after the whole units: ``.00`` to ``.99``.
 
-    For amounts that are never negative: ``f"{minor // unit}{ends[minor % unit]}"`` takes no call.
+    For amounts that are never negative: ``f"{minor // unit}{ends[minor % unit]}"`` needs no function call.
     """
     unit = 10**places
     return unit, [f".{part:0{places}d}" if places else "" for part in range(unit)]
@@ -173,6 +172,6 @@ def endings(places: int) -> tuple[int, list[str]]:
 
 @lru_cache(maxsize=4_096)
 def trimmed(value: int, places: int) -> str:
-    """The same without zeros that say nothing: ``trimmed(1500, 3)`` is ``1.5``. Prices and quantities repeat."""
+    """``scaled`` without trailing zeros: ``trimmed(1500, 3)`` is ``1.5``. Cached: prices and quantities repeat."""
     text = scaled(value, places)
     return text.rstrip("0").rstrip(".") if places else text

@@ -1,4 +1,4 @@
-"""Rows of a sheet as a workbook's XML has them: text stays text whatever it begins with, numbers keep each digit."""
+"""Rows of a sheet as the workbook's XML: text stays text however it begins, numbers keep each digit."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,12 +20,12 @@ _FIRST_OF_MARCH_1900 = 61
 
 
 def around_text(column: str, style: str) -> Around:
-    """For a column by its letters, such as ``A``; ``style`` is a number among the workbook's styles."""
+    """For a column by its letters, such as ``A``; ``style`` is an index into the workbook's styles."""
     return f'<c r="{column}', f'" s="{style}" t="inlineStr"><is>', "</is></c>"
 
 
 def around_number(column: str, style: str) -> Around:
-    """Also for days, which are numbers that a style shows as days."""
+    """Also for days, which are numbers with a date style."""
     return f'<c r="{column}', f'" s="{style}"><v>', "</v></c>"
 
 
@@ -39,7 +39,7 @@ def text(value: str | None) -> Content:
 
 @lru_cache(maxsize=4_096)
 def day(value: date) -> str:
-    """The days since the end of 1899, counted as Excel does: it believes that 1900 was a leap year."""
+    """Days since the end of 1899, as Excel counts: it takes 1900 for a leap year."""
     number = value.toordinal() - _DAY_0
     return str(number if number >= _FIRST_OF_MARCH_1900 else number - 1)
 

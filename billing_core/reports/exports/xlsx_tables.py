@@ -1,7 +1,7 @@
-"""Tables of any length as sheets of a workbook: headers that stay, filters, numbers as numbers, text as text.
+"""Tables of any length as sheets of a workbook: frozen headers, filters, numbers as numbers, text as text.
 
-XlsxWriter writes the frame: styles, headers, filters, the summary. It takes many times as long for a cell as the
-cell's XML does, and must end before the file can begin; so the rows flow into the frame while it is sent.
+XlsxWriter writes the frame: styles, headers, filters, the summary. It takes many times as long for a cell as writing
+the XML does, and must finish before the file can begin; so the rows are streamed into the frame.
 """
 
 import enum
@@ -24,7 +24,7 @@ from billing_core.money import Money, decimal_places
 from billing_core.reports.exports.xlsx_rows import Around, Content, around_number, around_text, written
 from billing_core.reports.exports.zip import zipped
 
-# What a sheet holds in Excel, without its header.
+# Excel's limit of rows in a sheet, less the header.
 MOST_ROWS = 1_048_575
 _LAST_ROW = re.compile(rb'<row r="[0-9]+"[^>]*>((?:<c [^>]*/>)*)</row>(?=</sheetData>)')
 _STYLED = re.compile(rb'<c r="([A-Z]+)[0-9]+" s="([0-9]+)"/>')
@@ -44,7 +44,7 @@ Columns = Sequence[tuple[str, int, Kind]]
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """``count`` of ``rows``, for which the frame keeps room."""
+    """``count`` of ``rows``, for which the frame leaves room."""
 
     name: str
     columns: Columns
@@ -53,9 +53,9 @@ class Sheet:
 
 
 class Styles:
-    """How each kind of value is shown, and a way to write one value as what it is.
+    """How each kind of value is formatted, and how to write one value by its type.
 
-    ``currency`` gives amounts their digits; without one, they show two and a third where they have it.
+    ``currency`` sets the decimals of amounts; without one, amounts show two, and a third where they have it.
     """
 
     def __init__(self, book: Workbook, currency: str) -> None:
@@ -97,7 +97,7 @@ Summary = Callable[[Worksheet, Styles], None]
 
 
 def sheets(name: str, columns: Columns, count: int, rows: Iterator[Sequence[Content]]) -> Iterator[Sheet]:
-    """One sheet, and further ones where Excel's rows do not suffice. They read on where the one before has ended."""
+    """One sheet, and further ones where Excel's row limit is reached. Each continues where the one before ended."""
     for number, start in enumerate(range(0, max(count, 1), MOST_ROWS), 1):
         here = min(count - start, MOST_ROWS)
         yield Sheet(name if number == 1 else f"{name} {number}", columns, here, islice(rows, MOST_ROWS))
@@ -109,7 +109,7 @@ def workbook(
     """The file in chunks, while its rows are read; ``summary`` writes a sheet before those of the tables."""
     with ZipFile(_frame(tables, title, made_at, currency, summary)) as frame:
         files = ((name, made_at, chunks) for name, chunks in _filled(frame, tables, 2 if summary else 1))
-        # Not every spreadsheet program reads ZIP64, and a full sheet of usual rows has less than a gigabyte.
+        # Not every spreadsheet program reads ZIP64, and a full sheet normally has less than a gigabyte.
         yield from zipped(files, zip64=False)
 
 
@@ -155,7 +155,7 @@ def _frame(
 
 
 def _table(sheet: Worksheet, table: Sheet, styles: Styles) -> None:
-    """A frozen header and filters. The cells of the last row hold their styles alone, and give way to the rows."""
+    """A frozen header and filters. The last row's cells only carry styles, and are replaced by the rows."""
     for number, (title, width, _) in enumerate(table.columns):
         sheet.set_column(number, number, width)
         sheet.write_string(0, number, title, styles.heading)

@@ -6,7 +6,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 
 class _Outlet:
-    """Where the archive writes to, and where its bytes are taken from: a pipe without a way back."""
+    """Receives what the archive writes, to be taken in pieces; like a pipe, it cannot seek."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -16,7 +16,7 @@ class _Outlet:
         return len(piece)
 
     def flush(self) -> None:
-        """Nothing waits here: ``taken`` has it all."""
+        """Nothing is buffered here: ``taken`` returns it all."""
 
     def taken(self) -> bytes:
         waiting = b"".join(self._pieces)
@@ -25,7 +25,7 @@ class _Outlet:
 
 
 def zipped(files: Iterable[tuple[str, datetime, Iterator[bytes]]], *, zip64: bool = True) -> Iterator[bytes]:
-    """(name, time, chunks) of each file, packed one after the other. Without ``zip64`` none may pass two gigabytes."""
+    """Packs (name, time, chunks) of each file, in order. Without ``zip64`` no file may exceed two gigabytes."""
     outlet = _Outlet()
     with ZipFile(outlet, "w", ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # it writes and flushes, no more
         for name, moment, chunks in files:

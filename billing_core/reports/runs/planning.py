@@ -1,4 +1,4 @@
-"""Bill runs: reports for several customers over one period, planned at once and made one customer at a time."""
+"""Bill runs: reports for several customers over one period, planned together and generated one customer at a time."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -28,7 +28,7 @@ def plan(
     service_ids: Collection[int] = (),
     now: datetime,
 ) -> int:
-    """Note down a run over these customers and return its id; ``jobs.bill_run.begin`` sets it going after the commit.
+    """Record a run over these customers and return its id; start it by ``jobs.bill_run.begin`` after the commit.
 
     None means every customer who has billable orders in the period, or a report for it already.
     """
@@ -68,7 +68,7 @@ def plan(
 
 
 def cancel(session: Session, actor: Actor, run_id: int, *, now: datetime) -> None:
-    """Stop before the next customer. Reports that were made stay."""
+    """Stop before the next customer. Finished reports stay."""
     actor.require(Permission.REPORT_GENERATE)
     run = _for_change(session, actor, run_id)
     if run.finished_at is not None or run.cancelled_at is not None:
@@ -78,7 +78,7 @@ def cancel(session: Session, actor: Actor, run_id: int, *, now: datetime) -> Non
 
 
 def resume(session: Session, actor: Actor, run_id: int, *, now: datetime) -> None:
-    """Take up a cancelled run where it stopped, and try its failed customers again. Begin it after the commit."""
+    """Resume a cancelled run, and retry its failed customers. Start it after the commit."""
     actor.require(Permission.REPORT_GENERATE)
     run = _for_change(session, actor, run_id)
     if run.finished_at is None and run.cancelled_at is None:

@@ -1,4 +1,4 @@
-"""How far bill runs are, as the tables say: pages read this as often as they like."""
+"""The progress of bill runs, from the tables alone: cheap enough for pages to poll."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ from billing_core.reports.models import (
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``seconds_left`` is an estimate from the customers done so far; None while there is nothing to go by."""
+    """``seconds_left`` is an estimate from the customers done so far; None before there are any."""
 
     run_id: int
     period: Period
@@ -67,7 +67,7 @@ class ItemRow:
 
 
 def progress(session: Session, actor: Actor, run_id: int) -> Progress:
-    """How far a run is; NotFound where there is none or this actor may not know of it."""
+    """The progress of a run; NotFound where there is none or this actor may not see it."""
     runs = recent(session, actor, run_id=run_id, limit=1)
     if not runs:
         raise NotFound(f"There is no run {run_id}")
@@ -75,7 +75,7 @@ def progress(session: Session, actor: Actor, run_id: int) -> Progress:
 
 
 def recent(session: Session, actor: Actor, *, run_id: int | None = None, limit: int = 20) -> list[Progress]:
-    """The newest runs first, each with how far it is."""
+    """The newest runs first, each with its progress."""
     actor.require(Permission.REPORT_READ)
     chosen = (
         select(ReportRun)
@@ -104,7 +104,7 @@ def items(
     limit: int = 50,
     offset: int = 0,
 ) -> list[ItemRow]:
-    """One page of a run's customers by name: what became of each, and why it failed."""
+    """One page of a run's customers by name, with outcome and reason of failure."""
     actor.require(Permission.REPORT_READ)
     statement = (
         select(
@@ -129,7 +129,7 @@ def items(
 
 
 def without_rates(session: Session, actor: Actor, run_id: int, *, limit: int = 50) -> list[str]:
-    """Whose orders had no rate at all, by name: their reports came to 0."""
+    """Customers whose orders had no rate at all, by name: their reports came to 0."""
     actor.require(Permission.REPORT_READ)
     missing_rate = exists().where(
         ReportQuestionTotal.report_id == ReportRunItem.report_id, ReportQuestionTotal.kind == QuestionKind.NO_RATE
@@ -145,7 +145,7 @@ def without_rates(session: Session, actor: Actor, run_id: int, *, limit: int = 5
 
 
 def visible(actor: Actor) -> ColumnElement[bool]:
-    """In SQL: an actor bound to one customer sees the runs of those who are bound to it as well."""
+    """In SQL: an actor bound to one customer sees only the runs of actors bound to it."""
     return true() if actor.customer_id is None else ReportRun.bound_to == actor.customer_id
 
 

@@ -1,7 +1,7 @@
-"""Working off a bill run, one customer at a time. The tables are the truth about what is done.
+"""Working through a bill run, one customer at a time. The tables are the truth about what is done.
 
-A customer's report and the note that it is done are one transaction, so whoever works may be killed anywhere and
-two may work at once: nobody is billed twice and nobody is left out.
+A customer's report and its mark of completion are one transaction, so a worker may be killed at any point and two may
+run at once: nobody is billed twice and nobody is left out.
 """
 
 from datetime import datetime
@@ -17,7 +17,7 @@ from billing_core.reports.models import ReportRun, ReportRunItem, RunOutcome
 
 
 def next_waiting(session: Session, run_id: int) -> int | None:
-    """The customer whose turn is next; None where none waits or the run was cancelled."""
+    """The customer who is next; None where none waits or the run was cancelled."""
     statement = (
         select(ReportRunItem.customer_id)
         .join(ReportRun, ReportRun.id == ReportRunItem.run_id)
@@ -31,7 +31,7 @@ def next_waiting(session: Session, run_id: int) -> int | None:
 
 
 def bill(session: Session, run_id: int, customer_id: int, *, now: datetime) -> None:
-    """Make this customer's report and note it. Does nothing where somebody else has done it meanwhile."""
+    """Generate this customer's report and mark it done. Does nothing where another worker has done it."""
     waiting = select(ReportRunItem.run_id).where(
         ReportRunItem.run_id == run_id,
         ReportRunItem.customer_id == customer_id,
@@ -58,12 +58,12 @@ def note_failure(session: Session, run_id: int, customer_id: int, reason: str, *
 
 
 def note_duration(session: Session, run_id: int, customer_id: int, milliseconds: int) -> None:
-    """How long it took, from which the time left is estimated."""
+    """The seconds that a customer took, from which the time left is estimated."""
     _note(session, run_id, customer_id, milliseconds=milliseconds)
 
 
 def finish(session: Session, run_id: int, *, now: datetime) -> None:
-    """Everybody has had their turn. A run that was cancelled stays open, so that it can be resumed."""
+    """Every customer is processed. A cancelled run stays open, so that it can be resumed."""
     ended = update(ReportRun).where(
         ReportRun.id == run_id, ReportRun.finished_at.is_(None), ReportRun.cancelled_at.is_(None)
     )
@@ -71,13 +71,13 @@ def finish(session: Session, run_id: int, *, now: datetime) -> None:
 
 
 def unfinished(session: Session) -> list[int]:
-    """The runs that should be going on."""
+    """The runs that should be in progress."""
     statement = select(ReportRun.id).where(ReportRun.finished_at.is_(None), ReportRun.cancelled_at.is_(None))
     return list(session.scalars(statement.order_by(ReportRun.id)))
 
 
 def attempt_of(session: Session, run_id: int) -> int:
-    """How often this run was set going."""
+    """How often this run was started."""
     return session.scalars(select(ReportRun.attempt).where(ReportRun.id == run_id)).one()
 
 
