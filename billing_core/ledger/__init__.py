@@ -1,1 +1,1 @@
-"""The truth about money: balanced postings that are only ever added to, with two times."""
+"""The truth about money: balanced, append-only postings with two times."""

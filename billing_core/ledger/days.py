@@ -1,6 +1,6 @@
 """Totals by day of what the sealed entries posted, so that a figure over years need not read every posting.
 
-The sealing job keeps them: it alone follows the writers, who would queue behind each other for a day's total.
+The sealing job updates them, as writers would otherwise queue for a day's total.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ _ADDING = {
 
 
 def posted() -> Select[*tuple[Any, ...]]:
-    """(account, kind, effective_on, currency, amount_minor) of entries, those that undid something under its kind."""
+    """(account, kind, effective_on, currency, amount_minor) of entries; a reversal counts under the reversed kind."""
     undone = aliased(LedgerEntry)
     key = (
         LedgerPosting.account,
@@ -40,6 +40,6 @@ def posted() -> Select[*tuple[Any, ...]]:
 
 
 def add(connection: Connection, entry_ids: list[int]) -> None:
-    """Add what these entries posted to their days."""
+    """Add these entries' postings to the totals of their days."""
     of_them = posted().where(among(LedgerEntry.id, entry_ids))
     connection.execute(_ADDING[connection.dialect.name].from_select([*KEY, "amount_minor"], of_them))

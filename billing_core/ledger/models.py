@@ -11,7 +11,7 @@ from billing_core.database.types import BigId
 
 
 class Account(enum.StrEnum):
-    """What a posting is about. A positive amount is a debit, a negative one a credit."""
+    """The subject of a posting. A positive amount is a debit, a negative one a credit."""
 
     RECEIVABLE = "receivable"
     REVENUE = "revenue"
@@ -39,8 +39,8 @@ class EntryKind(enum.StrEnum):
 class LedgerEntry(Base):
     """One event about money; its postings add up to 0.
 
-    ``effective_on`` is the day on which it counts, ``recorded_at`` the instant from which it was known.
-    ``document`` names what it was made for, such as "invoice:7" or "payment:3". One business and one currency.
+    ``effective_on`` is the day on which it counts, ``recorded_at`` the instant from which it was known. ``document``
+    names its cause, such as "invoice:7" or "payment:3". One business and one currency.
     """
 
     __tablename__ = "ledger_entries"
@@ -61,17 +61,16 @@ class LedgerEntry(Base):
     recorded_at: Mapped[datetime]
     recorded_by_id: Mapped[int | None]
     recorded_by: Mapped[str] = mapped_column(String(200))
-    # An entry is undone at most once.
+    # An entry is reversed at most once.
     reverses_id: Mapped[int | None] = mapped_column(
         BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"), unique=True
     )
 
 
 class LedgerPosting(Base):
-    """One side of an entry. ``detail``: the revenue's line type, the tax rate, the way of payment.
+    """One side of an entry. ``detail``: the revenue's line type, the tax rate, the payment method.
 
-    What the entry says of business, customer, currency and times stands here again, so that a balance is one
-    range of one index.
+    The entry's business, customer, currency and times are repeated here, so that a balance is one range of one index.
     """
 
     __tablename__ = "ledger_postings"
@@ -114,9 +113,9 @@ class UnsealedEntry(Base):
 
 
 class LedgerDay(Base):
-    """What the sealed entries of a kind posted to an account on one day, in minor units; the rest is in no day yet.
+    """What sealed entries of a kind posted to an account on one day, in minor units.
 
-    ``kind``: for what undid an entry, the kind of that entry.
+    ``kind``: of a reversal, the kind of the reversed entry.
     """
 
     __tablename__ = "ledger_days"

@@ -15,9 +15,9 @@ PAGE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Which postings count. Empty fields do not limit.
+    """The postings to count. Empty fields do not limit.
 
-    ``as_at``: what is effective on that day or before; ``known_at``: what was recorded by that instant.
+    ``as_at``: effective on that day or before; ``known_at``: recorded by that instant.
     """
 
     account: Account | None = None
@@ -30,7 +30,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One posting with its entry. ``about``: the entry's kind, or that of the entry which it reverses."""
+    """One posting with its entry. ``about``: the entry's kind, or that of the entry it reverses."""
 
     entry_id: int
     kind: EntryKind
@@ -84,5 +84,5 @@ def movements(session: Session, actor: Actor, counted: Counted, *, limit: int = 
 
 
 def _visible_to(actor: Actor) -> list[ColumnElement[bool]]:
-    # The package of customers, with its own word for this, stands to the right of the ledger.
+    # The customers package has a function for this, but depends on the ledger.
     return [] if actor.customer_id is None else [LedgerPosting.customer_id == actor.customer_id]

@@ -1,8 +1,8 @@
-"""The chain: each entry is sealed by a digest of its content and of the digest before it.
+"""The chain: each entry is sealed by a digest of its content and of the previous digest.
 
 Changing, removing or inserting an entry afterwards breaks every digest from there on. Writers leave their entries in
-``ledger_unsealed`` and go on; the chain follows them. Its order is the order of sealing: an id is drawn before its
-transaction commits, so a lower id may appear after a higher one was sealed.
+``ledger_unsealed`` and the sealing job chains them later. The chain's order is that of sealing: an id is drawn before
+its transaction commits, so a lower id may appear after a higher one was sealed.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from billing_core.database.functions import among
 from billing_core.ledger import days
 from billing_core.ledger.models import LedgerEntry, LedgerPosting, LedgerSeal, UnsealedEntry
 
-# What the digest before the first one is taken to be.
+# The digest that precedes the first one.
 BEGINNING = "0" * 64
 _SEALING = 7_236_116
 _SEALS = cast("Table", LedgerSeal.__table__)
@@ -40,7 +40,7 @@ ENTRY_COLUMNS = (
     LedgerEntry.recorded_by,
     LedgerEntry.reverses_id,
 )
-# What a posting repeats of its entry stands in the digest once, with the entry; ``verify`` proves the repetition.
+# Columns that a posting repeats of its entry are digested once, with the entry; ``verify`` proves that they agree.
 SIDE_COLUMNS = (
     LedgerPosting.entry_id,
     LedgerPosting.id,
@@ -52,9 +52,9 @@ SIDE_COLUMNS = (
 
 
 def seal(session: Session, *, now: datetime, limit: int = 5_000) -> int:
-    """Chain the next committed entries, at most ``limit`` of them, add them to their days, and return how many.
+    """Chain the next committed entries, at most ``limit``, add them to their days, and return how many.
 
-    Two that seal at once take turns; whoever writes entries waits for neither of them on PostgreSQL.
+    Concurrent sealing is serialized; on PostgreSQL, writers of entries wait for neither.
     """
     connection = session.connection()
     if connection.dialect.name == "postgresql":
@@ -76,15 +76,15 @@ def seal(session: Session, *, now: datetime, limit: int = 5_000) -> int:
 
 
 def waiting(session: Session) -> bool:
-    """Is there an entry without its seal?"""
+    """Whether any entry is without its seal."""
     return session.scalar(select(UnsealedEntry.entry_id).limit(1)) is not None
 
 
 def digest_of(entry: Sequence[Any], sides: Sequence[tuple[Any, ...]], before: str) -> str:
-    """SHA-256 (hex) over one text that is the same on every database: the digest before, the entry, its sides.
+    """SHA-256 (hex) of a text that is the same on every database: the previous digest, the entry, its sides.
 
-    ``entry`` has the values of ``ENTRY_COLUMNS``, each side those of ``SIDE_COLUMNS``; days and instants (in UTC)
-    are written as in ISO 8601.
+    ``entry`` has the values of ``ENTRY_COLUMNS``, each side those of ``SIDE_COLUMNS``; days and instants (in UTC) are
+    in ISO 8601.
     """
     return hashlib.sha256(_TEXT.encode([before, *entry, sides]).encode()).hexdigest()
 

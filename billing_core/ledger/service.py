@@ -1,4 +1,4 @@
-"""Posting to the ledger. The verb that calls has checked what the actor may do; nothing is ever changed here."""
+"""Posting to the ledger, append-only. The calling verb has checked the actor's permission."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from billing_core.errors import Conflict, NotFound
 from billing_core.identity.permissions import Actor
 from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPosting, UnsealedEntry
 
-# Tables, not entities: one invoice is a handful of rows, and the unit of work would cost more than writing them.
+# Tables, not entities: an invoice is a handful of rows, and the unit of work costs more than writing them.
 _ENTRIES = cast("Table", LedgerEntry.__table__)
 _POSTINGS = cast("Table", LedgerPosting.__table__)
 _UNSEALED = cast("Table", UnsealedEntry.__table__)
 
-# Put together once: building a statement takes as long as running it.
+# Built once: building a statement takes as long as running it.
 _INSERT_ENTRIES = insert(_ENTRIES).returning(_ENTRIES.c.id, sort_by_parameter_order=True)
 _INSERT_POSTINGS = insert(_POSTINGS)
 _INSERT_UNSEALED = insert(_UNSEALED)
@@ -28,9 +28,9 @@ _MEMO_LENGTH = _ENTRIES.c.memo.type.length  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of an entry in minor units: a debit where positive, a credit where negative.
+    """One side of an entry in minor units: positive is a debit, negative a credit.
 
-    ``detail``: the line type of revenue, the tax rate ("19", "7.5"), the way of payment.
+    ``detail``: the line type of revenue, the tax rate ("19", "7.5"), the payment method.
     """
 
     account: Account
@@ -41,7 +41,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be posted. ``document`` names what it is made for, such as "invoice:7"; the sides add up to 0."""
+    """An entry to post. ``document`` names its cause, such as "invoice:7"; the sides add up to 0."""
 
     business_id: int
     customer_id: int
@@ -60,7 +60,7 @@ def post(session: Session, actor: Actor, entry: Entry, *, now: datetime) -> int:
 
 
 def post_many(session: Session, actor: Actor, entries: Sequence[Entry], *, now: datetime) -> list[int]:
-    """``post`` for many in the same few statements; the ids stand in the order of the entries."""
+    """``post`` for many entries in the same few statements; the ids are in the order of the entries."""
     if not entries:
         return []
     for entry in entries:
@@ -73,11 +73,11 @@ def post_many(session: Session, actor: Actor, entries: Sequence[Entry], *, now: 
 
 
 def reverse(session: Session, actor: Actor, entry_id: int, *, effective_on: date, memo: str = "", now: datetime) -> int:
-    """Append the exact opposite of an entry and return the new one's id; it is not effective before the entry is.
+    """Append the exact opposite of an entry, effective no earlier than it; returns the new entry's id.
 
     Conflict where the entry was reversed before, or is itself a reversal.
     """
-    # The lock makes whoever comes second see the reversal of whoever came first.
+    # With the lock, the second of two concurrent reversals sees the first.
     original = session.execute(select(_ENTRIES).where(_ENTRIES.c.id == entry_id).with_for_update()).one_or_none()
     if original is None:
         raise NotFound(f"There is no ledger entry {entry_id}")

@@ -1,6 +1,6 @@
-"""The proof of the ledger by itself: it balances, its postings repeat their entries, the chain is whole.
+"""The proof of the ledger by itself: it balances, postings agree with their entries, the chain is whole.
 
-What the documents keep of it is proven where the documents are known.
+What documents store of it is proved by their own packages.
 """
 
 from collections.abc import Iterator
@@ -22,12 +22,12 @@ from billing_core.ledger.models import (
 )
 from billing_core.proof import Check
 
-# Links of the chain looked at together: what is held in memory at once.
+# Links of the chain checked at a time, which bounds the memory.
 _LINKS: Final = 5_000
 
 
 def checks(session: Session) -> Iterator[Check]:
-    """Every check, one after the other, in flat memory. Reads only."""
+    """Every check in turn, in constant memory. Reads only."""
     yield _balance(session)
     yield _repetition(session)
     yield _reversals(session)
@@ -71,9 +71,9 @@ def _repetition(session: Session) -> Check:
 
 
 def _reversals(session: Session) -> Check:
-    """Of a reversal and what it reverses every account, detail and invoice comes to 0.
+    """A reversal and what it reverses come to 0 for every account, detail and invoice.
 
-    A cancelled invoice may keep what credit notes had taken back before, never more than it was.
+    A cancelled invoice may retain what credit notes had already taken back, never more than it was.
     """
     original, reversal = aliased(LedgerEntry), aliased(LedgerEntry)
     amount = LedgerPosting.amount_minor
@@ -103,7 +103,7 @@ def _reversals(session: Session) -> Check:
 
 
 def _days(session: Session) -> Check:
-    """The kept totals less what the sealed entries posted come to nothing, day by day."""
+    """The stored totals less what the sealed entries posted come to nothing, day by day."""
     sealed = days.posted().join(LedgerSeal, LedgerSeal.entry_id == LedgerEntry.id).subquery()
     key_columns = [getattr(LedgerDay, name) for name in days.KEY]
     both = union_all(
@@ -137,7 +137,7 @@ def _places_in_the_chain(session: Session) -> Check:
 
 
 def _digests(session: Session) -> Check:
-    """Recompute each link from the stored digest before it, so that one change is named once, where it was made."""
+    """Recompute each link from the stored digest before it, so that a change is reported only where it was made."""
     proven, number, digest = 0, 0, sealing.BEGINNING
     wrong: list[str] = []
     connection = session.connection()
@@ -170,6 +170,6 @@ def _sides(after: int, last: int) -> Select[*tuple[Any, ...]]:
         select(*sealing.SIDE_COLUMNS)
         .join(LedgerSeal, LedgerSeal.entry_id == LedgerPosting.entry_id)
         .where(LedgerSeal.sequence > after, LedgerSeal.sequence <= last)
-        # By the seal first: by the posting alone SQLite would walk through all of them for each batch.
+        # By the seal first: by the posting alone, SQLite would scan all of them for each batch.
         .order_by(LedgerSeal.sequence, LedgerPosting.id)
     )

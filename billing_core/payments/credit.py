@@ -1,6 +1,6 @@
-"""Money that a customer has paid and that pays no invoice yet: its balance, and what becomes of it.
+"""Customer credit: money that a customer has paid and that pays no invoice yet.
 
-Whoever changes it holds the customer's row, so that it is spent once.
+Every change locks the customer's row, so that credit is spent only once.
 """
 
 from datetime import date, datetime
@@ -31,7 +31,7 @@ from billing_core.text import reason_of, reference_of
 
 
 def balance(session: Session, business_id: int, customer_id: int, currency: str) -> Money:
-    """What the customer can still spend with this business in this currency."""
+    """The credit that the customer can spend with this business in this currency."""
     posted = session.scalar(
         select(func.coalesce(func.sum(LedgerPosting.amount_minor), 0)).where(
             LedgerPosting.account == Account.CUSTOMER_CREDIT,
@@ -71,7 +71,7 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
     if amount_minor > there.minor:
         raise Invalid(f"The customer's credit is {there}", fields={"amount": f"the credit is {there}"})
 
-    # Nothing is owed before the invoice's own day, which may lie ahead.
+    # Nothing is owed before the invoice's own date, which may be in the future.
     applied_on = max(today, invoice.issued_on)
     sides = [
         Side(Account.CUSTOMER_CREDIT, amount_minor),
@@ -106,7 +106,7 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
 
 
 def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, today: date, now: datetime) -> None:
-    """Take what an invoice got off it again and keep it as the customer's credit; the invoice is due again."""
+    """Turn an invoice's allocation back into the customer's credit; the invoice is due again."""
     actor.require(Permission.PAYMENT_WRITE)
     why = reason_of(reason)[:200]
     allocation = session.get(Allocation, allocation_id)
@@ -151,7 +151,7 @@ def pay_out(
     now: datetime,
     reference: str = "",
 ) -> Refund:
-    """Give a customer back money that was kept for them."""
+    """Pay a customer's credit back to them."""
     actor.require(Permission.PAYMENT_WRITE)
     why, named = reason_of(reason), reference_of(reference, LONGEST_REFERENCE)
     customer = customers.for_change(session, actor, customer_id)

@@ -18,7 +18,7 @@ LONGEST_REFERENCE = 120
 
 
 class PaymentMethod(enum.StrEnum):
-    """The way of payment; each has its own cash account in the ledger."""
+    """The payment method; each has its own cash account in the ledger."""
 
     BANK_TRANSFER = "bank_transfer"
     CASH = "cash"
@@ -47,14 +47,14 @@ def new_public_id() -> str:
 
 
 class Payment(Base):
-    """Money that came in. What it does not pay is the customer's credit. ``undone_at``: it was recorded wrongly."""
+    """Money received. What it does not allocate is the customer's credit. ``undone_at``: it was recorded in error."""
 
     __tablename__ = "payments"
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("fee_minor >= 0 AND fee_minor <= amount_minor", name="fee"),
         Index("ix_payments_received", "received_on", "id"),
-        # What all that stand come to is read from this index alone.
+        # The total of all payments that stand is read from this index alone.
         Index(
             "ix_payments_standing",
             *("currency", "amount_minor"),
@@ -79,14 +79,14 @@ class Payment(Base):
     reference: Mapped[str] = mapped_column(String(LONGEST_REFERENCE), default="")
     note: Mapped[str] = mapped_column(String(500), default="")
     entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"), unique=True)
-    # What the gateway calls it: ``gateway_key`` (``pi_…`` or ``in_…``) proves that it came in once; the others name
-    # it in events about refunds and disputes.
+    # The gateway's ids: ``gateway_key`` (``pi_…`` or ``in_…``) is unique, so that it is recorded once; events about
+    # refunds and disputes name the others.
     gateway_key: Mapped[str | None] = mapped_column(String(255))
     intent_id: Mapped[str | None] = mapped_column(String(255))
     charge_id: Mapped[str | None] = mapped_column(String(255))
-    # In which mode it collected; empty where no gateway did.
+    # The gateway's mode; empty where no gateway collected.
     mode: Mapped[Mode | None]
-    # What posted the fee, where the gateway told it after the payment.
+    # The entry of the fee, where the gateway reported it after the payment.
     fee_entry_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("ledger_entries.id"))
     undone_at: Mapped[datetime | None]
     undone_reason: Mapped[str] = mapped_column(String(200), default="")
@@ -96,10 +96,9 @@ class Payment(Base):
 
 
 class Allocation(Base):
-    """What one invoice got. ``payment_id`` is NULL where it was paid from the customer's credit.
+    """An amount allocated to one invoice. ``payment_id`` is NULL where it came from the customer's credit.
 
-    ``undone_entry_id``: the entry that turned it back into the customer's credit; empty where the whole payment was
-    undone.
+    ``undone_entry_id``: the entry that turned it back into credit; empty where the whole payment was undone.
     """
 
     __tablename__ = "payment_allocations"
@@ -124,7 +123,7 @@ class Allocation(Base):
 
 
 class Refund(Base):
-    """Money paid back. One that takes an invoice back comes with the credit note that says so.
+    """Money paid back. One that refunds an invoice has a credit note.
 
     ``method`` is NULL where the money was not paid out but kept as the customer's credit.
     """
@@ -150,7 +149,7 @@ class Refund(Base):
     refunded_on: Mapped[date]
     reference: Mapped[str] = mapped_column(String(LONGEST_REFERENCE), default="")
     reason: Mapped[str] = mapped_column(String(500))
-    # The payment that went back through its gateway; what the gateway has refunded of it in all is their sum.
+    # The payment refunded through its gateway; the sum of its rows is what the gateway has refunded in total.
     payment_id: Mapped[int | None] = mapped_column(ForeignKey(Payment.id))
     entry_id: Mapped[int] = mapped_column(BigId, ForeignKey("ledger_entries.id", ondelete="RESTRICT"))
     created_at: Mapped[datetime]

@@ -21,9 +21,9 @@ from billing_core.payments.models import Allocation, AllocationKind, Payment, Pa
 
 @dataclass(frozen=True, slots=True)
 class PaymentRow:
-    """``allocated_minor`` of the payment pay invoices; the rest became the customer's credit.
+    """``allocated_minor`` of the payment pays invoices; the rest became the customer's credit.
 
-    ``gateway_key`` and the two ids are what a gateway calls it, where it came in by one.
+    ``gateway_key`` and the two ids are the gateway's, where the payment came in by one.
     """
 
     id: int
@@ -49,7 +49,7 @@ class PaymentRow:
 
     @property
     def kept_minor(self) -> int:
-        """What was kept as credit when it came in, or turned into it since."""
+        """What became credit when the payment came in, or was turned into it since."""
         return 0 if self.undone_at else self.amount_minor - self.allocated_minor
 
 
@@ -70,7 +70,7 @@ class PaymentFilter:
 
 @dataclass(frozen=True, slots=True)
 class AllocationRow:
-    """What one invoice got from one payment, or from credit where ``payment_id`` is None."""
+    """One allocation to an invoice; ``payment_id`` is None where it came from credit."""
 
     id: int
     kind: AllocationKind
@@ -141,7 +141,7 @@ ORDERINGS: dict[str, InstrumentedAttribute[Any]] = {
 
 
 def listing(actor: Actor, filters: PaymentFilter) -> Select[*tuple[Any, ...]]:
-    """Every payment that matches, in the requested order, without a limit: for exports to stream."""
+    """Every matching payment, in the requested order, without a limit: for streamed exports."""
     actor.require(Permission.PAYMENT_READ)
     order = ordered(filters.order_by, chosen(ORDERINGS, filters.order_by), Payment.id)
     return (
@@ -165,7 +165,7 @@ def count(session: Session, actor: Actor, filters: PaymentFilter) -> int:
 
 
 def totals(session: Session, actor: Actor, filters: PaymentFilter) -> list[Money]:
-    """What the payments that match and still stand come to, one Money per currency."""
+    """The sum of the matching payments that still stand, one Money per currency."""
     actor.require(Permission.PAYMENT_READ)
     sums = _summing(actor, filters, func.sum(Payment.amount_minor), Payment.currency).where(Payment.undone_at.is_(None))
     statement = sums.group_by(Payment.currency).order_by(Payment.currency)
@@ -173,13 +173,13 @@ def totals(session: Session, actor: Actor, filters: PaymentFilter) -> list[Money
 
 
 def _summing(actor: Actor, filters: PaymentFilter, *what: Any) -> Select[*tuple[Any, ...]]:
-    """Over all that match; customers are looked at only where they are searched for."""
+    """The sums over all that match; customers are joined only for a search."""
     statement = select(*what).select_from(Payment).where(*_conditions(actor, filters))
     return statement.join(Customer, Customer.id == Payment.customer_id) if filters.text.strip() else statement
 
 
 def one(session: Session, actor: Actor, payment_id: int) -> PaymentRow:
-    """A payment; NotFound where there is none or this actor may not know of it."""
+    """A payment; NotFound where there is none or this actor may not see it."""
     actor.require(Permission.PAYMENT_READ)
     row = session.execute(
         select(*COLUMNS)
@@ -194,7 +194,7 @@ def one(session: Session, actor: Actor, payment_id: int) -> PaymentRow:
 def for_change(session: Session, actor: Actor, payment_id: int) -> Payment:
     """The payment with its row locked until the transaction ends; NotFound as in ``one``.
 
-    Its customer's row is locked before, in the order in which everybody takes them.
+    Its customer's row is locked first, in the order that all changes use.
     """
     visible = (Payment.id == payment_id, visible_to(actor, Payment.customer_id))
     customer_id = session.scalar(select(Payment.customer_id).where(*visible))
@@ -208,7 +208,7 @@ def for_change(session: Session, actor: Actor, payment_id: int) -> Payment:
 def allocations(
     session: Session, actor: Actor, *, payment_id: int | None = None, invoice_id: int | None = None, limit: int = 500
 ) -> list[AllocationRow]:
-    """What a payment paid, or what paid an invoice, the oldest first; also what was taken back."""
+    """The allocations of a payment, or to an invoice, oldest first; undone ones included."""
     actor.require(Permission.PAYMENT_READ)
     statement: Select[*tuple[Any, ...]] = (
         select(
@@ -248,7 +248,7 @@ def refunds(
     limit: int = 50,
     offset: int = 0,
 ) -> list[RefundRow]:
-    """Money paid back, the newest first. ``payment_id``: what went back of a payment through its gateway."""
+    """Refunds, newest first. ``payment_id``: those of one payment through its gateway."""
     actor.require(Permission.PAYMENT_READ)
     statement: Select[*tuple[Any, ...]] = (
         select(

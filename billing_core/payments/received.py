@@ -1,6 +1,6 @@
-"""Money that came in: recording it, and taking back what was recorded wrongly.
+"""Money received: recording it, and undoing what was recorded in error.
 
-Received money is never refused: what pays no invoice is kept as the customer's credit.
+Received money is never refused: what pays no invoice becomes the customer's credit.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ LARGEST_MINOR = 10**15
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """``amount_minor`` is what the customer paid; ``fee_minor`` of it was kept by whoever passed it on."""
+    """``amount_minor`` is what the customer paid; ``fee_minor`` of it was kept by the payment provider."""
 
     currency: str
     amount_minor: int
@@ -55,10 +55,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class GatewayNames:
-    """What the gateway of a mode calls a payment.
-
-    ``key`` proves that it came in once; the others name it in later events.
-    """
+    """A gateway's ids of a payment. ``key`` is unique, the others occur in later events."""
 
     mode: Mode
     key: str
@@ -77,7 +74,7 @@ def record(
     now: datetime,
     business_id: int | None = None,
 ) -> Payment:
-    """Take in a payment that pays ``allocations`` (invoice id → minor units); the rest becomes the customer's credit.
+    """Record a payment that pays ``allocations`` (invoice id → minor units); the rest becomes the customer's credit.
 
     Invalid where a field is wrong or an invoice would get more than is due; NotFound where there is no such business.
     """
@@ -103,7 +100,7 @@ def record(
 def record_for(
     session: Session, actor: Actor, invoice_id: int, *, received: Received, today: date, now: datetime
 ) -> Payment:
-    """Take in a payment meant for one invoice, whatever its state: as much as is due pays it, the rest is credit."""
+    """Record a payment meant for one invoice, whatever its state: it pays what is due, the rest is credit."""
     actor.require(Permission.PAYMENT_WRITE)
     _check(received, today)
     shown = invoices.one(session, actor, invoice_id)
@@ -126,9 +123,9 @@ def record_collected(
     today: date,
     now: datetime,
 ) -> Payment:
-    """Take in what a gateway has collected for an invoice. It pays the invoice, or is kept wholly as credit.
+    """Record what a gateway collected for an invoice. It pays the invoice, or becomes credit as a whole.
 
-    The caller holds the customer's row and the invoice's, and knows that this payment is not recorded yet.
+    The caller has locked the customer and the invoice, and knows that this payment is not recorded yet.
     """
     actor.require(Permission.PAYMENT_WRITE)
     _check(received, today)
@@ -153,10 +150,10 @@ def undo(
     now: datetime,
     charged_back: bool = False,
 ) -> Payment:
-    """Take back a payment that was recorded wrongly: the opposite is posted, its invoices are due again.
+    """Undo a payment that was recorded in error: its entry is reversed, and its invoices are due again.
 
-    Conflict where its rest was spent as credit meanwhile, or an invoice of it was refunded; and where a gateway says
-    that it did come in, unless that was ``charged_back`` by the payer's bank: the gateway then keeps its fee.
+    Conflict where its rest was spent as credit meanwhile, where an invoice of it was refunded, and for a gateway's
+    payment unless ``charged_back`` by the payer's bank: the gateway then keeps its fee.
     """
     actor.require(Permission.PAYMENT_WRITE)
     why = reason_of(reason)[:200]
@@ -175,7 +172,7 @@ def undo(
 
     for allocation in of_payment:
         if allocation.undone_entry_id is not None:
-            # It had been turned into credit, which goes back with the payment itself.
+            # It had been turned into credit, which is reversed with the payment itself.
             memo = f"payment {payment.public_id} undone"
             ledger.reverse(session, actor, allocation.undone_entry_id, effective_on=today, memo=memo, now=now)
     ledger.reverse(session, actor, payment.entry_id, effective_on=today, memo=why, now=now)
@@ -336,7 +333,7 @@ def _write(
 
 
 def _check_unspent(session: Session, payment: Payment, standing: list[Allocation]) -> None:
-    """What did not pay an invoice must still be there as credit."""
+    """The part that paid no invoice must still be there as credit."""
     credited = payment.amount_minor - sum(allocation.amount_minor for allocation in standing)
     there = credit.balance(session, payment.business_id, payment.customer_id, payment.currency)
     if credited > there.minor:

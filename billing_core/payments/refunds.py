@@ -1,4 +1,4 @@
-"""Taking a paid invoice back, in full or in part: a credit note says so, and the money goes back."""
+"""Refunding a paid invoice, in full or in part: a credit note documents it, and the money goes back."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,7 +22,7 @@ from billing_core.text import reference_of
 
 @dataclass(frozen=True, slots=True)
 class MoneyBack:
-    """``amount_minor`` None: all that was paid. ``method`` None: it stays with us as the customer's credit."""
+    """``amount_minor`` None: all that was paid. ``method`` None: it is kept as the customer's credit."""
 
     reason: str
     method: PaymentMethod | None
@@ -32,7 +32,7 @@ class MoneyBack:
 
 
 def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack, today: date, now: datetime) -> Refund:
-    """Give back what was paid for an invoice. Refunded in full its status is ``refunded``, in part it stays paid."""
+    """Refund what was paid for an invoice. In full, its status becomes ``refunded``; in part it stays paid."""
     actor.require(Permission.PAYMENT_WRITE)
     reference = reference_of(wanted.reference, LONGEST_REFERENCE)
     shown = invoices.one(session, actor, invoice_id)
@@ -100,9 +100,9 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
 
 
 def possible_days(session: Session, invoice_id: int, issued_on: date, *, today: date) -> Period:
-    """When a paid invoice can be refunded: from the day on which the last of its money had come in, until today.
+    """When a paid invoice can be refunded: from the day its last payment came in until today.
 
-    One that is dated ahead: on its own day.
+    An invoice that is dated ahead: on its own day.
     """
     paid = (Allocation.invoice_id == invoice_id, Allocation.undone_at.is_(None))
     last = session.scalar(select(func.max(Allocation.allocated_on)).where(*paid))

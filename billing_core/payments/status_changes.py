@@ -1,4 +1,4 @@
-"""Setting an invoice's published status, as programs do it: which changes there are, and what each does."""
+"""Setting an invoice's published status, as programs do: the possible changes, and what each does."""
 
 from datetime import date, datetime
 from typing import Final
@@ -16,7 +16,7 @@ from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 
-# Point 12 of the settled contradictions. Overdue to sent goes by the due date, paid to refunded by a refund.
+# Point 12 of the settled contradictions. Overdue becomes sent by the due date, paid becomes refunded by a refund.
 ALLOWED: Final[dict[InvoiceStatus, frozenset[InvoiceStatus]]] = {
     InvoiceStatus.DRAFT: frozenset({InvoiceStatus.SENT, InvoiceStatus.PAID, InvoiceStatus.CANCELLED}),
     InvoiceStatus.SENT: frozenset(
@@ -31,7 +31,7 @@ ALLOWED: Final[dict[InvoiceStatus, frozenset[InvoiceStatus]]] = {
 
 
 def locked(session: Session, actor: Actor, invoice_id: int, target: InvoiceStatus | None = None) -> Invoice:
-    """The invoice with all that ``update`` needs locked, for looking at it before."""
+    """The invoice with all that ``update`` needs locked, so that the caller can check it first."""
     if target is InvoiceStatus.PAID:
         # Payments lock the customer first; the other order could deadlock.
         customers.for_change(session, actor, queries.one(session, actor, invoice_id).customer_id)
@@ -48,8 +48,9 @@ def update(
     now: datetime,
     today: date,
 ) -> None:
-    """Change details, and then the status. Conflict where the invoice is paid or cancelled, or this is no change that
-    an invoice makes; then nothing is changed."""
+    """Change details, and then the status. Conflict where the invoice is paid or cancelled, or this status change is
+    not possible; then nothing is changed.
+    """
     actor.require(Permission.INVOICE_WRITE)
     invoice = locked(session, actor, invoice_id, target)
     before = lifecycle.status(invoice, today)
@@ -70,7 +71,7 @@ def update(
 
 
 def cancel(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date) -> None:
-    """Ask for it no more. A draft that never had a number is discarded: it leaves no gap."""
+    """Cancel it. A draft that never had a number is discarded, which leaves no gap."""
     actor.require(Permission.INVOICE_WRITE)
     invoice = queries.for_change(session, actor, invoice_id)
     if invoice.state is CANCELLED:
@@ -98,7 +99,7 @@ def _set(
 
 
 def _pay(session: Session, actor: Actor, invoice: Invoice, *, now: datetime, today: date) -> None:
-    """Record by hand that what is due has come in."""
+    """Record by hand that the amount due has come in."""
     if invoice.state is DRAFT:
         invoice = service.send(session, actor, invoice.id, now=now)
     if invoice.due_minor:

@@ -1,4 +1,4 @@
-"""Giving up what will not be paid. The revenue stays; the loss stands in an account of its own."""
+"""Writing off what will not be paid. The revenue stays; the loss is posted to an account of its own."""
 
 from datetime import date, datetime
 
@@ -26,7 +26,7 @@ def write_off(
     now: datetime,
     amount_minor: int | None = None,
 ) -> None:
-    """Give up what is due on an invoice, or a part of it. Nothing more is asked for once nothing is due."""
+    """Write off what is due on an invoice, or a part of it."""
     actor.require(Permission.PAYMENT_WRITE)
     invoice = invoices.for_change(session, actor, invoice_id)
     if not invoice.due_minor:
@@ -49,7 +49,7 @@ def write_off(
 
 
 def undo_write_off(session: Session, actor: Actor, invoice_id: int, *, reason: str, today: date, now: datetime) -> None:
-    """Ask for it after all: every write-off of the invoice is taken back, and it is due again."""
+    """Undo every write-off of the invoice, so that it is due again."""
     actor.require(Permission.PAYMENT_WRITE)
     invoice = invoices.for_change(session, actor, invoice_id)
     if not invoice.written_off_minor:

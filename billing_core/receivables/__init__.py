@@ -1,1 +1,1 @@
-"""What customers owe: as at any day, and as it was known then."""
+"""What customers owe: as at any day, and as known at any instant."""

@@ -1,4 +1,4 @@
-"""What customers owe, by how long it has been due; part payments count."""
+"""What customers owe, by days overdue; part payments are taken into account."""
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -16,7 +16,7 @@ from billing_core.receivables import debts
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """From ``first`` to ``last`` days after the due date; None: without an end on that side."""
+    """From ``first`` to ``last`` days after the due date; None: unbounded on that side."""
 
     key: str
     title: str
@@ -24,7 +24,7 @@ class Bucket:
     last: int | None
 
     def holds(self, due_on: SQLColumnExpression[date], seen_from: date) -> ColumnElement[bool]:
-        """In SQL: seen from that day, what was due on ``due_on`` lies in this bucket."""
+        """In SQL: as at that day, an amount due on ``due_on`` is in this bucket."""
         earliest = date.min if self.last is None else seen_from - timedelta(days=self.last)
         latest = date.max if self.first is None else seen_from - timedelta(days=self.first)
         return due_on.between(earliest, latest)
@@ -41,7 +41,7 @@ BUCKETS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class AgeingRow:
-    """``amounts``: minor units in the order of ``BUCKETS``. The customer is empty in the row of a whole currency."""
+    """``amounts``: minor units in the order of ``BUCKETS``. The customer is empty in a currency's total row."""
 
     currency: str
     invoices: int
@@ -97,8 +97,8 @@ def listing(actor: Actor, scope: Scope, order_by: str = "-overdue") -> Select[*t
     scope = _for(actor, scope)
     owed = debts.owed(scope)
     sums = [func.count().label("invoices"), *_by_bucket(owed, debts.day(scope))]
-    # Added up before the names are looked up: there are fewer customers than invoices. By currency first, or SQLite
-    # takes the index of customers and fetches each invoice.
+    # Summed before the names are joined: there are fewer customers than invoices. By currency first, or SQLite takes
+    # the index of customers and fetches each invoice.
     summed = select(owed.c.customer_id, owed.c.currency, *sums).group_by(owed.c.currency, owed.c.customer_id).subquery()
     amounts = [summed.c[bucket.key] for bucket in BUCKETS]
     overdue = sum(amounts[2:], start=amounts[1])

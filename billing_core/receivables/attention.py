@@ -1,4 +1,4 @@
-"""What about money needs a hand, as figures that count."""
+"""What about money needs attention, as figures that count."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -26,7 +26,7 @@ def _overdue(scope: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _old_drafts(scope: Scope) -> Select[*tuple[Any, ...]]:
-    # Through a function, so that SQLite begins with the few drafts and not with all invoices of the days before.
+    # Through a function, so that SQLite starts from the few drafts rather than from all older invoices.
     dated = func.date(Invoice.issued_on, type_=Date)
     return _invoices(scope, Invoice.state == InvoiceState.DRAFT, dated <= debts.day(scope) - OLD)
 

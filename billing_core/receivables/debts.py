@@ -1,6 +1,6 @@
-"""What is owed on each invoice: now as the invoices keep it, or at another day or as known then from the ledger.
+"""What is owed on each invoice: now, as stored in the invoices, or at another time from the ledger.
 
-A due date is the one of today: moving it moves the invoice in what is asked about the past as well.
+Due dates are today's: moving one also moves the invoice in figures about the past.
 """
 
 from dataclasses import replace
@@ -28,25 +28,25 @@ def scope(
     as_at: date | None = None,
     today: date | None = None,
 ) -> Scope:
-    """What this actor may ask for: one bound to a customer asks for that customer alone."""
+    """The scope that this actor may read: one bound to a customer reads that customer alone."""
     actor.require(Permission.INVOICE_READ)
     return Scope(period, currency, actor.customer_id or customer_id, known_at, as_at, today)
 
 
 def at_its_end(scope: Scope) -> Scope:
-    """A state that is asked for a time is asked as at the last day of it."""
+    """A balance over a period is as at its last day."""
     if scope.period is None or scope.as_at is not None:
         return scope
     return replace(scope, as_at=scope.period.end)
 
 
 def is_now(scope: Scope) -> bool:
-    """Is the present asked for, which the invoices themselves keep?"""
+    """Whether the scope is the present, which the invoices themselves store."""
     return scope.as_at is None and scope.known_at is None
 
 
 def day(scope: Scope) -> date:
-    """The day from which something is late."""
+    """The day as of which an invoice counts as overdue."""
     seen_from = scope.as_at or scope.today
     if seen_from is None:
         raise ValueError("what is late depends on a day: the scope names neither as_at nor today")
@@ -78,7 +78,7 @@ def owed(scope: Scope) -> Subquery:
 def by_due_date(scope: Scope) -> Subquery:
     """(currency, due_on, invoices, amount) of ``owed``, added up.
 
-    In the order of the index, so that whoever asks for buckets looks at some hundred days, not at each invoice.
+    In the order of the index, so that ageing reads some hundred days, not every invoice.
     """
     debts = owed(scope)
     return (
@@ -91,7 +91,7 @@ def by_due_date(scope: Scope) -> Subquery:
 
 
 def by_the_ledger(scope: Scope) -> Subquery:
-    """(invoice_id, number, customer_name, customer_id, currency, due_on, amount) where the postings leave something."""
+    """(invoice_id, number, customer_name, customer_id, currency, due_on, amount) where the postings leave a balance."""
     left = _balances(scope).subquery()
     return (
         select(
@@ -110,7 +110,7 @@ def by_the_ledger(scope: Scope) -> Subquery:
 
 
 def of_invoices(scope: Scope) -> list[ColumnElement[bool]]:
-    """In SQL: the invoices of the customer and in the currency asked for."""
+    """In SQL: the invoices of the scope's customer and currency."""
     conditions: list[ColumnElement[bool]] = []
     if scope.currency is not None:
         conditions.append(equals(Invoice.currency, scope.currency))
@@ -121,7 +121,7 @@ def of_invoices(scope: Scope) -> list[ColumnElement[bool]]:
 
 def _balances(scope: Scope) -> Select[*tuple[Any, ...]]:
     amount = func.sum(LedgerPosting.amount_minor)
-    # The currency is left to the invoices: without it, one index by invoice holds all that is asked here.
+    # The currency is left to the invoices: without it, one index by invoice covers this query.
     receivable = counted(replace(scope, currency=None), Account.RECEIVABLE)
     return (
         select(LedgerPosting.invoice_id, amount.label("amount"))

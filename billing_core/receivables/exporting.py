@@ -38,7 +38,7 @@ def what(row: StatementRow) -> str:
 
 
 def statement_as_csv(session: Session, actor: Actor, request: StatementRequest, *, for_excel: bool = False) -> Download:
-    """The statement from its opening to its closing balance, however many rows lie between."""
+    """The statement from its opening to its closing balance, with every row between."""
     actor.require(Permission.EXPORT)
     customer = customers.one(session, actor, request.customer_id)
     lines = _statement_rows(session, actor, request)
@@ -46,7 +46,7 @@ def statement_as_csv(session: Session, actor: Actor, request: StatementRequest, 
 
 
 def statement_as_pdf(session: Session, actor: Actor, request: StatementRequest) -> Download:
-    """The statement as the letter that the customer gets."""
+    """The statement as the letter that the customer receives."""
     customer = customers.one(session, actor, request.customer_id)
     content = statement_pdf(session, actor, request)
     return Download(f"{_name(customer, request)}.pdf", MEDIA_TYPES[Format.PDF], iter((content,)))
@@ -55,7 +55,7 @@ def statement_as_pdf(session: Session, actor: Actor, request: StatementRequest) 
 def ageing_as_csv(
     session: Session, actor: Actor, scope: Scope, *, order_by: str = "-overdue", for_excel: bool = False
 ) -> Download:
-    """What each customer owes by age, a line a customer and currency."""
+    """What each customer owes by age, one line per customer and currency."""
     actor.require(Permission.EXPORT)
     return csv_list("ageing.csv", AGEING_COLUMNS, _ageing_rows(session, actor, scope, order_by), for_excel=for_excel)
 
@@ -68,7 +68,7 @@ def _statement_rows(session: Session, actor: Actor, request: StatementRequest) -
     code, period = request.currency, request.period
     yield _bare(period.start, "Opening balance", code, statement.opening(session, actor, request))
     for row in statement.each(session, actor, request):
-        # Numbers, not text: a text that begins with a minus would be kept from being computed with.
+        # Numbers, not text: a text with a leading minus would be escaped, and not usable in formulas.
         amount, balance = Money(abs(row.amount_minor), code).amount, Money(row.balance_minor, code).amount
         charge, credit = (amount, None) if row.amount_minor >= 0 else (None, amount)
         facts = (row.on, what(row), row.document, row.reference, row.due_on, code)

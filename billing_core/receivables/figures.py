@@ -1,7 +1,7 @@
-"""The figures about money: what was invoiced and collected, what is owed and what is late.
+"""The figures about money: what was invoiced and collected, what is owed and what is overdue.
 
-Their rows come from the ledger, so each can be asked for as at any day and as it was known at any instant. What is
-owed now the invoices keep as well; ``verify`` proves that the two agree.
+Their rows come from the ledger, so each is available as at any day and as known at any instant. The present debts are
+stored in the invoices too; ``verify`` proves that the two agree.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def _aged(bucket: Bucket, scope: Scope) -> Select[*tuple[Any, ...]]:
 def _aged_kept(bucket: Bucket, scope: Scope) -> Select[*tuple[Any, ...]]:
     scope = debts.at_its_end(scope)
     days = debts.by_due_date(scope)
-    # Not as a condition: SQLite would look for the days by another index, and at each invoice for its amount.
+    # Not as a condition: SQLite would pick another index for the days, and fetch each invoice for its amount.
     amount = func.sum(case((bucket.holds(days.c.due_on, debts.day(scope)), days.c.amount), else_=0))
     return select(days.c.currency, amount).group_by(days.c.currency).having(amount != 0)
 
@@ -80,7 +80,7 @@ def _collected(scope: Scope) -> Select[*tuple[Any, ...]]:
 
 
 def _posted(identity: Any, label: Any, posted: Subquery) -> Select[*tuple[Any, ...]]:
-    """What the postings to each document add up to, where they leave something."""
+    """The sum of the postings to each document, where it is not 0."""
     amount = func.sum(posted.c.amount)
     return select_rows(identity, label, func.max(posted.c.effective_on), posted.c.currency, amount).having(amount != 0)
 
@@ -160,7 +160,7 @@ CUSTOMER_CREDIT: Final = Figure(
 
 @cache
 def aged(bucket: Bucket) -> Figure:
-    """What lies in one bucket of the ageing."""
+    """What is in one bucket of the ageing."""
     return Figure(
         key=f"ageing_{bucket.key}",
         title=f"Outstanding: {bucket.title}",

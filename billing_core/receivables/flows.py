@@ -1,4 +1,4 @@
-"""What flowed through the ledger, each amount on its own day: invoiced, collected, and what is left in an account."""
+"""Flows through the ledger, each amount on its own day: invoiced, collected, and an account's balance."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,36 +13,37 @@ from billing_core.ledger.models import Account, EntryKind, LedgerDay, LedgerEntr
 from billing_core.ledger.queries import counting
 from billing_core.receivables import debts
 
-# The entries' kind, and the accounts that say how much.
+# The entries' kind, and the accounts whose postings give the amount.
 INVOICED: Final = (EntryKind.INVOICE, (Account.RECEIVABLE,))
 COLLECTED: Final = (EntryKind.PAYMENT, (Account.CASH, Account.FEES))
 
 
 def happened(scope: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Subquery:
-    """(first_entry_id, invoice_id, effective_on, currency, amount): the postings to these accounts by entries of a
-    kind, and by what reversed such entries, each on its own day."""
+    """(first_entry_id, invoice_id, effective_on, currency, amount): postings to these accounts by entries of a kind and
+    by their reversals, each on its own day.
+    """
     return _postings(scope, kind, accounts).where(*_within(scope, LedgerEntry)).subquery()
 
 
 def by_day(scope: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Subquery:
-    """(effective_on, currency, amount) that add up to ``happened``: the days that are kept and what is in none yet."""
+    """(effective_on, currency, amount) that add up to ``happened``: the stored days, and entries not in them yet."""
     if not _kept_knows(scope):
         return happened(scope, kind, accounts)
     days = select(LedgerDay.effective_on, LedgerDay.currency, LedgerDay.amount_minor.label("amount"))
     days = days.where(LedgerDay.kind == kind, LedgerDay.account.in_(accounts), *_within(scope, LedgerDay))
-    # By their ids, and by the postings' own day: so that nothing but what waits for its seal is looked at.
+    # By their ids, and by the postings' own day, so that only unsealed entries are read.
     waiting = LedgerEntry.id.in_(select(UnsealedEntry.entry_id))
     newest = _postings(scope, kind, accounts).where(waiting, *_within(scope, LedgerPosting)).subquery()
     return union_all(days, select(newest.c.effective_on, newest.c.currency, newest.c.amount)).subquery()
 
 
 def balance(scope: Scope, account: Account) -> Subquery:
-    """(effective_on, currency, amount) that add up to what an account holds at the end of ``as_at``, or now."""
+    """(effective_on, currency, amount) that add up to an account's balance at the end of ``as_at``, or now."""
     scope = replace(scope, period=None)
     posted = select(LedgerPosting.effective_on, LedgerPosting.currency, LedgerPosting.amount_minor.label("amount"))
     posted = posted.where(*counting(debts.counted(scope, account)))
     if not _kept_knows(scope):
-        # The sum needs no invoice: one index holds all of it.
+        # The sum needs no invoice: one index covers it.
         return posted.subquery()
     days = select(LedgerDay.effective_on, LedgerDay.currency, LedgerDay.amount_minor.label("amount"))
     days = days.where(LedgerDay.account == account, *_within(scope, LedgerDay))
@@ -51,7 +52,7 @@ def balance(scope: Scope, account: Account) -> Subquery:
 
 
 def _kept_knows(scope: Scope) -> bool:
-    """The kept days know neither customers nor when something became known."""
+    """The stored days hold neither customers nor the time of recording."""
     return scope.customer_id is None and scope.known_at is None
 
 
@@ -81,7 +82,7 @@ def _postings(scope: Scope, kind: EntryKind, accounts: Sequence[Account]) -> Sel
 
 
 def _within(scope: Scope, of: type[LedgerEntry] | type[LedgerPosting] | type[LedgerDay]) -> list[ColumnElement[bool]]:
-    """The days and the currency asked for."""
+    """The requested days and currency."""
     conditions: list[ColumnElement[bool]] = []
     if scope.period is not None:
         conditions.append(scope.period.contains(of.effective_on))

@@ -34,7 +34,7 @@ _OTHER = gettext_noop("Correction")
 
 
 def statement_pdf(session: Session, actor: Actor, request: StatementRequest) -> bytes:
-    """The whole file, in the customer's language; NotFound where this actor may not know of the customer."""
+    """The whole file, in the customer's language; NotFound where this actor may not see the customer."""
     account = statement(session, actor, request)
     customer = customers.one(session, actor, request.customer_id)
     recipient = Recipient(customer.name, postal_address(customer), customer.email, customer.tax_id)
@@ -105,7 +105,7 @@ def _what(row: StatementRow, words: Writing) -> str:
     what = words.gettext(_WORDS.get(row.kind, _OTHER))
     if row.undone:
         what = words.gettext("{what}, undone").format(what=what)
-    # The payment service's key says nothing to the customer.
+    # The payment service's key means nothing to the customer.
     reference = words.gettext("online") if row.method is PaymentMethod.STRIPE else row.reference
     return " · ".join(part for part in (f"{what} {row.document}".strip(), reference) if part)
 

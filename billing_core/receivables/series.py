@@ -24,7 +24,7 @@ class MonthOfMoney:
 
 
 def by_month(session: Session, scope: Scope) -> list[MonthOfMoney]:
-    """The months of the period in which anything happened, by currency: the figures Invoiced and Collected of each."""
+    """The figures Invoiced and Collected by month and currency, for months with any movement."""
     parts = (
         ("invoiced", flows.by_day(scope, *flows.INVOICED)),
         ("collected", flows.by_day(scope, *flows.COLLECTED)),
@@ -37,7 +37,7 @@ def by_month(session: Session, scope: Scope) -> list[MonthOfMoney]:
             for what, rows in parts
         )
     )
-    # Days become months here: how a month is cut out of a date is not the same in every database.
+    # Grouped into months here: databases differ in how they truncate a date.
     return _months((what, on, currency, int(amount)) for what, on, currency, amount in session.execute(statement))
 
 

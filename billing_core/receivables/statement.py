@@ -1,7 +1,7 @@
-"""A customer's statement: what was owed before, everything that changed it, and what is owed at the end.
+"""A customer's statement: the opening balance, every change, and the closing balance.
 
-The customer's account is what is receivable from them less the credit that is kept for them, so a payment counts in
-full on the day it came, whatever it paid. All of it is read from the ledger, as it is known now or was known then.
+The customer's account is what they owe less their credit, so a payment counts in full on the day it was received,
+whatever it paid. Everything is read from the ledger, as known now or at an earlier instant.
 """
 
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerPo
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.receivables import ageing
 
-# What a page or a PDF shows; the CSV has no end.
+# The limit of pages and PDFs; the CSV has none.
 ROWS: Final = 2_000
 _ACCOUNT: Final = (Account.RECEIVABLE, Account.CUSTOMER_CREDIT)
 
 
 @dataclass(frozen=True, slots=True)
 class StatementRequest:
-    """``business_id`` None: with all our businesses together. ``known_at``: as it was known at that instant."""
+    """``business_id`` None: all our businesses together. ``known_at``: as known at that instant."""
 
     customer_id: int
     currency: str
@@ -40,9 +40,9 @@ class StatementRequest:
 
 @dataclass(frozen=True, slots=True)
 class StatementRow:
-    """One change. ``amount_minor``: more owed where positive; ``balance_minor``: what is owed after it.
+    """One change. ``amount_minor``: positive where more is owed; ``balance_minor``: the balance after it.
 
-    ``document`` is the number of the invoice or credit note; ``undone``: it takes back what the kind says.
+    ``document`` is the number of the invoice or credit note; ``undone``: it reverses what the kind says.
     """
 
     entry_id: int
@@ -85,7 +85,7 @@ class Statement:
 
 
 def statement(session: Session, actor: Actor, request: StatementRequest, *, limit: int = ROWS) -> Statement:
-    """The whole statement with at most ``limit`` rows; NotFound where this actor may not know of the customer."""
+    """The whole statement with at most ``limit`` rows; NotFound where this actor may not see the customer."""
     customer = customers.one(session, actor, request.customer_id)
     rows = tuple(each(session, actor, request, most=limit + 1))
     at_end = Scope(
@@ -104,21 +104,21 @@ def statement(session: Session, actor: Actor, request: StatementRequest, *, limi
 
 
 def opening(session: Session, actor: Actor, request: StatementRequest) -> int:
-    """What was owed before the period, in minor units; below 0: what we owed the customer."""
+    """The balance before the period, in minor units; negative: we owed the customer."""
     return _balance(session, actor, request, LedgerPosting.effective_on < request.period.start)
 
 
 def closing(session: Session, actor: Actor, request: StatementRequest) -> int:
-    """What is owed at the end of the period."""
+    """The balance at the end of the period."""
     return _balance(session, actor, request, LedgerPosting.effective_on <= request.period.end)
 
 
 def each(
     session: Session, actor: Actor, request: StatementRequest, *, most: int | None = None
 ) -> Iterator[StatementRow]:
-    """Every change in the period (of at most so many entries) in its order, with the running balance, in flat memory.
+    """Every change in the period (of at most so many entries) in order, with the running balance, streamed.
 
-    To be read to its end: the server keeps a cursor open until then.
+    Must be read to its end: the server keeps a cursor open until then.
     """
     actor.require(Permission.INVOICE_READ)
     balance = opening(session, actor, request)
@@ -141,7 +141,7 @@ def each(
 
 
 def currencies(session: Session, actor: Actor, customer_id: int) -> list[str]:
-    """The currencies in which there is anything to state."""
+    """The currencies in which the customer has any movement."""
     actor.require(Permission.INVOICE_READ)
     statement = (
         select(LedgerPosting.currency)
@@ -156,7 +156,7 @@ def currencies(session: Session, actor: Actor, customer_id: int) -> list[str]:
 
 
 def _parts(kind: EntryKind, amount: int, paid_back: int) -> Iterator[tuple[EntryKind, int]]:
-    """A refund is two things to the customer: a credit note, and money that went back where it did."""
+    """A refund is two rows to the customer: a credit note, and money returned."""
     if kind is not EntryKind.REFUND:
         yield kind, amount
         return
@@ -166,7 +166,7 @@ def _parts(kind: EntryKind, amount: int, paid_back: int) -> Iterator[tuple[Entry
 
 
 def _changes(actor: Actor, request: StatementRequest) -> Select[*tuple[Any, ...]]:
-    """One row an entry that changed the account, or gave back what had been paid."""
+    """One row per entry that changed the account or refunded a payment."""
     first = aliased(LedgerEntry)
     posted = (
         select(
@@ -184,7 +184,7 @@ def _changes(actor: Actor, request: StatementRequest) -> Select[*tuple[Any, ...]
         .subquery()
     )
     kind = func.coalesce(first.kind, LedgerEntry.kind)
-    # A credit note that gave money back has no posting to the invoice: nothing was due on it.
+    # A credit note of a refund has no posting to the invoice: nothing was due on it.
     invoice_id = func.coalesce(CreditNote.invoice_id, case((kind != EntryKind.PAYMENT, posted.c.invoice_id)))
     return (
         select(

@@ -1,4 +1,4 @@
-"""The proof that every amount that a document keeps is what the ledger says, in a few statements over everything."""
+"""The proof that every amount stored in a document agrees with the ledger, in a few statements over everything."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -16,7 +16,7 @@ from billing_core.payments.models import Allocation, Payment, Refund, RefundSour
 from billing_core.proof import Check
 from billing_core.receivables.figures import FIGURES
 
-# By which entries each of an invoice's amounts is kept; what reversed such an entry counts against it.
+# The entries that make up each of an invoice's amounts; their reversals count against it.
 _KEPT_BY: Final = {
     "paid": (EntryKind.PAYMENT, EntryKind.CREDIT_APPLIED),
     "credited": (EntryKind.CREDIT_NOTE,),
@@ -25,7 +25,7 @@ _KEPT_BY: Final = {
 
 
 def checks(session: Session, *, today: date) -> Iterator[Check]:
-    """Every check, one after the other. Reads only."""
+    """Every check in turn. Reads only."""
     yield _invoices(session)
     yield _allocations(session)
     yield _payments(session)
@@ -36,7 +36,7 @@ def checks(session: Session, *, today: date) -> Iterator[Check]:
 
 
 def _invoices(session: Session) -> Check:
-    """What is due, paid, credited and written off, each against the postings to the invoice's receivable."""
+    """Due, paid, credited and written off, each against the postings to the invoice's receivable."""
     posted = _receivables()
     sent = Invoice.state.in_((InvoiceState.OPEN, InvoiceState.PAID))
     left = Invoice.total_minor - Invoice.paid_minor - Invoice.credited_minor - Invoice.written_off_minor
@@ -104,7 +104,7 @@ def _allocations(session: Session) -> Check:
 
 
 def _payments(session: Session) -> Check:
-    """Cash and fees of its entry, the fee that was told later, and whether it was reversed."""
+    """Cash and fees of its entry, a fee posted later, and whether it was reversed."""
     came = _posted(Payment.entry_id, Account.CASH, Account.FEES)
     fees = _posted(Payment.entry_id, Account.FEES) + _posted(Payment.fee_entry_id, Account.FEES)
     reversal = aliased(LedgerEntry)
@@ -141,7 +141,7 @@ def _credit_notes(session: Session) -> Check:
 
 
 def _refunds(session: Session) -> Check:
-    """What went back, against its entry and against what the invoice keeps."""
+    """Each refund against its entry and against the invoice's refunded amount."""
     posted = _posted(Refund.entry_id, Account.CASH, Account.CUSTOMER_CREDIT)
     paid_out = _posted(Refund.entry_id, Account.CASH)
     of_invoice = Refund.source == RefundSource.INVOICE
@@ -184,7 +184,7 @@ def _figures(session: Session, today: date) -> Check:
 
 
 def _posted(entry_id: ColumnElement[int] | Any, *accounts: Account) -> ColumnElement[int]:
-    """In SQL: what the entry posted to these accounts together."""
+    """In SQL: the entry's total posted to these accounts."""
     amount = func.coalesce(func.sum(LedgerPosting.amount_minor), 0)
     return (
         select(amount).where(LedgerPosting.entry_id == entry_id, LedgerPosting.account.in_(accounts)).scalar_subquery()
