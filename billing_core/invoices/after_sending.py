@@ -1,4 +1,4 @@
-"""What happens to an invoice once it is sent: it is viewed, marked late, held back from reminders, cancelled."""
+"""What happens to an invoice after it is sent: viewed, overdue, held from reminders, cancelled."""
 
 from datetime import date, datetime
 
@@ -14,7 +14,7 @@ from billing_core.text import reason_of
 
 
 def cancel(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date, reason: str = "") -> Invoice:
-    """Nothing is asked for any more. It keeps number and document, and the ledger takes back what was left of it.
+    """Cancel an invoice that received no money. It keeps number and document; its postings are reversed.
 
     Conflict where money came in for it, or it is paid or cancelled already.
     """
@@ -35,7 +35,7 @@ def cancel(session: Session, actor: Actor, invoice_id: int, *, now: datetime, to
 
 
 def mark_viewed(session: Session, token: str, *, now: datetime) -> bool:
-    """The customer has opened the link; whether it was the first time. Drafts and cancelled ones are not viewed."""
+    """The customer has opened the link; returns whether it was the first time. Not for drafts or cancelled ones."""
     seen = queries.by_token(session, token)
     if seen.viewed_at is not None or seen.state not in (OPEN, PAID):
         return False
@@ -49,7 +49,7 @@ def mark_viewed(session: Session, token: str, *, now: datetime) -> bool:
 
 
 def set_viewed(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
-    """Somebody knows that the customer has seen it; the first time stays."""
+    """Record by hand that the customer has seen it; an earlier view is kept."""
     actor.require(Permission.INVOICE_WRITE)
     invoice = _open(session, actor, invoice_id)
     if invoice.viewed_at is None:
@@ -59,7 +59,7 @@ def set_viewed(session: Session, actor: Actor, invoice_id: int, *, now: datetime
 
 
 def mark_overdue(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
-    """Count an open invoice as late before its due date."""
+    """Count an open invoice as overdue before its due date."""
     actor.require(Permission.INVOICE_WRITE)
     invoice = _open(session, actor, invoice_id)
     if invoice.marked_overdue_at is None:
@@ -71,7 +71,7 @@ def mark_overdue(session: Session, actor: Actor, invoice_id: int, *, now: dateti
 def hold(
     session: Session, actor: Actor, invoice_id: int, *, until: date, reason: str, now: datetime, today: date
 ) -> Invoice:
-    """Do not remind of this invoice until that day, the day included."""
+    """Send no reminders of this invoice up to and including that day."""
     actor.require(Permission.REMINDER_WRITE)
     why = reason_of(reason)[:200]
     if until < today:
@@ -88,7 +88,7 @@ def hold(
 
 
 def release(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
-    """Remind again of an invoice that was held."""
+    """End an invoice's hold on reminders."""
     actor.require(Permission.REMINDER_WRITE)
     invoice = queries.for_change(session, actor, invoice_id)
     if invoice.held_until is not None:

@@ -1,4 +1,4 @@
-"""Invoices by programs that know a customer by the e-mail address alone."""
+"""Invoices by programs that know a customer only by e-mail address."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -17,8 +17,9 @@ from billing_core.invoices.models import Invoice
 
 @dataclass(frozen=True, slots=True)
 class Addressed:
-    """``business_id`` is the public id. ``number`` None: the next one; ``issued_on`` None: today; ``due_on`` None: as
-    the payment terms say, 30 days where they say nothing."""
+    """``business_id`` is the public id. ``number`` None: the next one; ``issued_on`` None: today; ``due_on`` None: by
+    the payment terms, 30 days where they name none.
+    """
 
     business_id: str
     customer_email: str
@@ -33,10 +34,10 @@ class Addressed:
 
 
 def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetime) -> Invoice:
-    """A numbered draft for the customer with this address, who is added where there is none.
+    """A numbered draft for the customer with this address, who is created where there is none.
 
-    What is known of the customer (postal address, tax id, language) stands on it too. NotFound where there is no such
-    business, Conflict where the number is used.
+    The customer's known data (postal address, tax id, language) is filled in. NotFound where there is no such business,
+    Conflict where the number is used.
     """
     actor.require(Permission.INVOICE_WRITE)
     business = businesses.by_public_id(session, addressed.business_id)
@@ -45,7 +46,7 @@ def create(session: Session, actor: Actor, addressed: Addressed, *, now: datetim
         raise Invalid(f"The business {business.name} {reason}", fields={"business_id": reason})
     if not addressed.customer_email.strip():
         raise Invalid("An e-mail address is needed", fields={"customer_email": "is needed"})
-    # Before anybody is added for an invoice that is refused.
+    # Before a customer is created for an invoice that is refused.
     content = checked(
         Content(
             business_id=business.id,

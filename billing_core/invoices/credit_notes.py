@@ -1,7 +1,7 @@
-"""Credit notes: taking back part or all of what an invoice billed, with a document and a number of its own.
+"""Credit notes: crediting part or all of an invoice, with a document and a number of its own.
 
-What is taken back lies on the same types and tax rates as the invoice, so that revenue and tax are lowered where
-they were posted. The last note takes what the others left, to the minor unit.
+The credited amount is spread over the invoice's line types and tax rates, so that revenue and tax are lowered where
+they were posted. The last note credits what the others left, to the minor unit.
 """
 
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def issue(
     now: datetime,
     amount_minor: int | None = None,
 ) -> CreditNote:
-    """Take ``amount_minor`` (tax included; None: all) off what is due on an open invoice.
+    """Credit ``amount_minor`` (tax included; None: all) of what is due on an open invoice.
 
     Dated between the invoice and today; for an invoice that is dated ahead, on its own day.
     """
@@ -103,7 +103,7 @@ def write(
     now: datetime,
     refund_minor: int = 0,
 ) -> CreditNote:
-    """The document and its postings; ``against`` is the side that takes what revenue and tax give back."""
+    """The document and its postings; ``against`` is the credit side that balances revenue and tax."""
     why = reason_of(reason)
     if issued_on < invoice.issued_on:
         raise Invalid(
@@ -178,7 +178,7 @@ def write(
 
 
 def parts_of(shares: Sequence[Share], amount_minor: int, currency: str) -> list[Share]:
-    """``amount_minor``, tax included, spread over the shares by what they come to; each split at its own tax rate."""
+    """``amount_minor``, tax included, spread over the shares in proportion; each split at its own tax rate."""
     gross = [share.net_minor + share.tax_minor for share in shares]
     whole = sum(gross)
     if amount_minor == whole:
@@ -194,7 +194,7 @@ def parts_of(shares: Sequence[Share], amount_minor: int, currency: str) -> list[
 
 
 def of_invoice(session: Session, actor: Actor, invoice_id: int) -> list[CreditNoteRow]:
-    """The credit notes of one invoice, the oldest first."""
+    """The credit notes of one invoice, oldest first."""
     actor.require(Permission.INVOICE_READ)
     statement = select(*COLUMNS).where(CreditNote.invoice_id == invoice_id, visible_to(actor, CreditNote.customer_id))
     return [CreditNoteRow(*row) for row in session.execute(statement.order_by(CreditNote.id))]
@@ -203,7 +203,7 @@ def of_invoice(session: Session, actor: Actor, invoice_id: int) -> list[CreditNo
 def of_customer(
     session: Session, actor: Actor, customer_id: int, *, limit: int = 50, offset: int = 0
 ) -> list[CreditNoteRow]:
-    """One page of a customer's credit notes, the newest first."""
+    """One page of a customer's credit notes, newest first."""
     actor.require(Permission.INVOICE_READ)
     statement = (
         select(*COLUMNS)
@@ -220,7 +220,7 @@ def count_of_customer(session: Session, actor: Actor, customer_id: int) -> int:
 
 
 def one(session: Session, actor: Actor, credit_note_id: int) -> CreditNoteRow:
-    """A credit note; NotFound where there is none or this actor may not know of it."""
+    """A credit note; NotFound where there is none or this actor may not see it."""
     actor.require(Permission.INVOICE_READ)
     row = session.execute(
         select(*COLUMNS).where(CreditNote.id == credit_note_id, visible_to(actor, CreditNote.customer_id))
@@ -231,7 +231,7 @@ def one(session: Session, actor: Actor, credit_note_id: int) -> CreditNoteRow:
 
 
 def left(session: Session, invoice: Invoice) -> list[Share]:
-    """What of the invoice no credit note has taken back yet, a type and rate."""
+    """The part of the invoice that no credit note has credited yet, by line type and tax rate."""
     taken: dict[tuple[str, Decimal], tuple[int, int]] = {
         (kind.value, rate): (int(net), int(tax))
         for kind, rate, net, tax in session.execute(

@@ -1,4 +1,4 @@
-"""Giving a draft a number of somebody's own choosing, before it is sent."""
+"""Giving a draft a number of the user's choice, before it is sent."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from billing_core.invoices.models import Invoice, SeriesKind
 
 
 def give(session: Session, actor: Actor, invoice_id: int, number: str, *, now: datetime) -> Invoice:
-    """The draft has this number from now on, sent or not; Conflict where it is used, or the draft has one already."""
+    """Assign this number to the draft for good; Conflict where it is used, or the draft has one already."""
     actor.require(Permission.INVOICE_SEND)
     invoice = queries.for_change(session, actor, invoice_id)
     if invoice.state is not DRAFT or invoice.number:

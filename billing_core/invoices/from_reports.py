@@ -1,4 +1,4 @@
-"""Invoices made from reports, linked both ways: one line a service, a line an order, or one line for all."""
+"""Invoices made from reports, linked both ways: a line per service, a line per order, or one line for all."""
 
 import enum
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ class Grouping(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An invoice that bills a report, or another version of it, already. ``number`` is None in a draft."""
+    """An invoice that already bills a report, or another version of it. ``number`` is None for a draft."""
 
     report_id: int
     billed_version: int
@@ -54,7 +54,7 @@ def draft_from_report(
     now: datetime,
     today: date,
 ) -> Invoice:
-    """A draft that bills this report; its net sum is the report's total. See ``draft_many`` for what is refused."""
+    """A draft that bills this report; its net sum is the report's total. Refuses what ``draft_many`` refuses."""
     (invoice_id,) = draft_many(session, actor, [report_id], by=by, tax_rate=tax_rate, again=again, now=now, today=today)
     return session.get_one(Invoice, invoice_id)
 
@@ -72,7 +72,7 @@ def draft_many(
 ) -> list[int]:
     """A draft for each report, all or none; the invoices' ids in the order of the reports.
 
-    Conflict where one is invoiced already (unless ``again``), was replaced by a newer version, or comes to nothing.
+    Conflict where one is invoiced already (unless ``again``), was superseded, or has a total of 0.
     """
     contents = contents_of(session, actor, report_ids, by=by, tax_rate=tax_rate, today=today)
     if not again and (invoiced := earlier(session, report_ids)):
@@ -83,7 +83,7 @@ def draft_many(
 def contents_of(
     session: Session, actor: Actor, report_ids: Sequence[int], *, by: Grouping, tax_rate: Decimal, today: date
 ) -> list[Content]:
-    """What the drafts would say. The reports are locked: whoever invoices one of them too waits for this one."""
+    """The content of the drafts. The reports are locked, so that concurrent invoicing of one waits for this."""
     actor.require(Permission.INVOICE_WRITE)
     actor.require(Permission.REPORT_READ)
     reports = _locked(session, actor, report_ids)
@@ -130,7 +130,7 @@ def earlier(session: Session, report_ids: Sequence[int]) -> list[Earlier]:
 
 
 def billed_reports(session: Session, invoice_id: int) -> list[Report]:
-    """The reports that an invoice bills, the oldest period first."""
+    """The reports that an invoice bills, by period."""
     statement = (
         select(*reports.COLUMNS)
         .join(InvoicedReport, InvoicedReport.report_id == BillingReport.id)
@@ -176,7 +176,7 @@ def _customers(session: Session, customer_ids: Iterable[int]) -> dict[int, Custo
 def _lines(
     session: Session, reports: Sequence[Report], languages: dict[int, str], by: Grouping
 ) -> dict[int, list[DraftLine]]:
-    """The lines of each report, by its id; what comes to nothing has no line."""
+    """The lines of each report, by its id; amounts of 0 have no line."""
     lines: dict[int, list[DraftLine]] = {report.id: [] for report in reports}
     for report, language in ((report, languages[report.customer_id]) for report in reports):
         if by is Grouping.TOTAL:
@@ -209,7 +209,7 @@ def _lines(
 
 
 def _line(report: Report, amount_minor: int, description: str, service_id: int | None = None) -> DraftLine:
-    """One of the whole amount: quantity × price of a tiered service would not come to the report's cents."""
+    """A line of the whole amount: quantity × price of a tiered service would not give the report's exact amount."""
     price = Money(amount_minor, report.currency).amount
     return DraftLine(description, Decimal(1), price, service_id=service_id, report_id=report.id)
 

@@ -1,4 +1,4 @@
-"""Who issues invoices: our businesses as documents name them, and which of them somebody may know of."""
+"""The issuers of invoices: our businesses as documents name them, and which of them an actor may see."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -30,12 +30,12 @@ class Issuer:
     logo: bytes | None = None
 
 
-# Frozen into an invoice when it is sent: all but the logo.
+# Frozen into an invoice when it is sent: everything but the logo.
 _FROZEN = tuple(field.name for field in fields(Issuer) if field.name != "logo")
 
 
 def of_business(business: Business) -> Issuer:
-    """A business as it is called today, without its logo."""
+    """A business with its present details, without its logo."""
     return Issuer(
         name=business.name,
         address=business.address,
@@ -48,19 +48,19 @@ def of_business(business: Business) -> Issuer:
 
 
 def freeze(business: Business) -> dict[str, Any]:
-    """What an invoice keeps of its issuer when it is sent."""
+    """What an invoice stores of its issuer when it is sent."""
     facts = asdict(of_business(business))
     return {name: facts[name] for name in _FROZEN}
 
 
 def frozen(facts: Mapping[str, Any]) -> Issuer:
-    """The issuer of a sent invoice, from what ``freeze`` made; older ones lack a field."""
+    """The issuer of a sent invoice, from what ``freeze`` made; older invoices lack a field."""
     texts: dict[str, Any] = {name: facts.get(name) or "" for name in _FROZEN}
     return Issuer(**texts)
 
 
 def of_invoice(session: Session, invoice: Invoice) -> Issuer:
-    """As frozen into the invoice, or the business as it is today where it is a draft; without the logo."""
+    """As frozen into the invoice, or for a draft the business as it is today; without the logo."""
     if invoice.issuer is None:
         return of_business(queries.one(session, invoice.business_id))
     return frozen(invoice.issuer)
@@ -72,7 +72,7 @@ def with_logo(session: Session, issuer: Issuer, business_id: int) -> Issuer:
 
 
 def visible(session: Session, actor: Actor) -> list[Business]:
-    """All of them, the first one first; for somebody of one customer those alone that bill this customer."""
+    """All businesses, the first one first; an actor bound to one customer sees those that bill it."""
     actor.require(Permission.INVOICE_READ)
     if actor.customer_id is None:
         return queries.every(session)
@@ -84,7 +84,7 @@ def visible(session: Session, actor: Actor) -> list[Business]:
 
 
 def one(session: Session, actor: Actor, public_id: str) -> BusinessRef:
-    """One of them by the id that programs know; NotFound where there is none or this actor may not know of it."""
+    """A business by its public id; NotFound where there is none or this actor may not see it."""
     ref = queries.ref(session, public_id)
     if actor.customer_id is not None and ref.id not in {business.id for business in visible(session, actor)}:
         raise NotFound(f"There is no business {public_id}")

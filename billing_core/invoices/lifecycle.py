@@ -22,14 +22,14 @@ from billing_core.ledger.service import Entry
 _INVOICES = cast("Table", Invoice.__table__)
 _EVENTS = cast("Table", InvoiceEvent.__table__)
 
-# Put together once: building a statement takes as long as running it.
+# Built once: building a statement takes as long as running it.
 _UPDATE = update(_INVOICES).where(_INVOICES.c.id == bindparam("key"), _INVOICES.c.version == bindparam("seen"))
 _INSERT_EVENT = insert(_EVENTS)
 _DUE = select(_INVOICES.c.id, _INVOICES.c.due_minor).where(_INVOICES.c.id.in_(bindparam("ids", expanding=True)))
 
 DRAFT, OPEN, PAID, CANCELLED = InvoiceState.DRAFT, InvoiceState.OPEN, InvoiceState.PAID, InvoiceState.CANCELLED
 
-# DRAFT to PAID: an invoice of nothing is paid as soon as it is sent. CANCELLED to OPEN: a write-off is undone.
+# DRAFT to PAID: an invoice of 0 is paid as soon as it is sent. CANCELLED to OPEN: a write-off is undone.
 MOVES: Final[dict[InvoiceState, frozenset[InvoiceState]]] = {
     DRAFT: frozenset({OPEN, PAID, CANCELLED}),
     OPEN: frozenset({PAID, CANCELLED}),
@@ -39,7 +39,7 @@ MOVES: Final[dict[InvoiceState, frozenset[InvoiceState]]] = {
 
 
 class InvoiceStatus(enum.StrEnum):
-    """What is published: the state and the facts in one word."""
+    """The published status: the state and the facts in one word."""
 
     DRAFT = "draft"
     SENT = "sent"
@@ -51,7 +51,7 @@ class InvoiceStatus(enum.StrEnum):
 
 
 class Facts(Protocol):
-    """What the status follows from; an ``Invoice`` and the rows of ``queries`` have it."""
+    """What the status is derived from; an ``Invoice`` and the rows of ``queries`` have it."""
 
     @property
     def state(self) -> InvoiceState: ...
@@ -70,7 +70,7 @@ class Facts(Protocol):
 
 
 def status(invoice: Facts, today: date) -> InvoiceStatus:
-    """The published status; ``today`` is the day where the business is."""
+    """The published status; ``today`` is the business's day."""
     match invoice.state:
         case InvoiceState.DRAFT:
             return InvoiceStatus.DRAFT
@@ -113,11 +113,10 @@ def _conditions(today: date) -> dict[InvoiceStatus, ColumnElement[bool]]:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one invoice, which the caller has locked (``queries.for_change``).
+    """A change of one invoice, which the caller has locked (``queries.for_change``).
 
-    ``facts``: columns and what they become. ``to``: its new state, None where it keeps it. ``data``: what the
-    event's sentence needs. ``entry``: what is posted for it. ``traced``: what the audit log shall say beyond the
-    facts, as it was and as it is.
+    ``facts``: columns and their new values. ``to``: its new state, None where it stays. ``data``: the data of the
+    event. ``entry``: what is posted for it. ``traced``: audited values besides the facts, before and after.
     """
 
     invoice: Invoice
@@ -139,8 +138,8 @@ def change(
 ) -> None:
     """Check the moves, post, set the facts, and write event and audit. All changes of one call set the same facts.
 
-    ``event`` None: the timeline already says it. The invoices then show what was stored. A payment link that asks
-    for something else from now on ends.
+    ``event`` None: the timeline already has it. The invoices then show what was stored. A payment link whose amount is
+    no longer right ends.
     """
     if not changes:
         return
@@ -173,7 +172,7 @@ def end_link(
 ) -> bool:
     """End the invoice's active payment link, in the timeline and by webhook; False where it has none.
 
-    The caller has locked the invoice and asked for the permission. ``tell_gateway``: have it deactivated there too.
+    The caller has locked the invoice and checked the permission. ``tell_gateway``: have it deactivated there too.
     """
     ended = _end_link(session, actor, invoice, state=state, because=because, now=now, tell_gateway=tell_gateway)
     if ended:
@@ -186,7 +185,7 @@ def end_link(
 def note_link(
     session: Session, actor: Actor, invoice: Invoice, link_id: int, data: Mapping[str, Any], *, now: datetime
 ) -> None:
-    """The invoice can be paid by this link now: the timeline says so, and webhooks do."""
+    """The invoice can be paid by this link now: adds that to the timeline and sends webhooks."""
     note(session, actor, invoice.id, EventKind.LINK_CREATED, {"link_id": link_id, **data}, now=now)
     outgoing_events.changed(session, actor, [(invoice.id, invoice.customer_id, None)], EventKind.LINK_CREATED, now=now)
 
@@ -201,7 +200,7 @@ def _end_link(
     now: datetime,
     tell_gateway: bool = True,
 ) -> bool:
-    """``end_link`` as a part of a change that is told itself."""
+    """``end_link`` as part of a change that sends its own webhook."""
     link = payment_links.end(session, actor, invoice, state=state, because=because, now=now, tell_gateway=tell_gateway)
     if link is None:
         return False
@@ -226,9 +225,9 @@ def settle(
     refunded: int = 0,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add to the kept amounts (minor units; negative takes back) and move the invoice to where they leave it.
+    """Add to the stored amounts (minor units; negative reverses) and move the invoice to the resulting state.
 
-    The caller has posted what they mean. Conflict where they do not fit the invoice.
+    The caller has posted the entry. Conflict where they do not fit the invoice.
     """
     amounts = {
         "paid_minor": invoice.paid_minor + paid,
@@ -272,7 +271,7 @@ def note(
     *,
     now: datetime,
 ) -> None:
-    """Write into the timeline what changes nothing in the invoice itself, such as a mail that left."""
+    """Add to the timeline what does not change the invoice itself, such as a mail that was sent."""
     note_many(session, actor, [(invoice_id, kind, data)], now=now)
 
 
@@ -302,7 +301,7 @@ def named(invoice: Invoice) -> str:
 
 
 def _link_is_wrong(invoice: Invoice, asked_minor: int, event: EventKind | None) -> str:
-    """Why nobody may pay by the link any more; empty where it still asks for what is due."""
+    """Why the link may not be used any more; empty where it still asks for what is due."""
     if invoice.state is not OPEN:
         written_off = event is EventKind.WRITTEN_OFF
         return f"The invoice was {'written off' if written_off else _STATE_WORDS[invoice.state]}"
@@ -336,7 +335,7 @@ def _store(session: Session, changes: Sequence[Change], now: datetime) -> list[d
 
 
 def _show(session: Session, invoices: Sequence[Invoice], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Let the invoices say what was stored. To read them again whole takes three times as long."""
+    """Let the invoices show what was stored. Reading them again whole takes three times as long."""
     due = _due(session, [invoice.id for invoice in invoices])
     for invoice, row in zip(invoices, rows, strict=True):
         for name, value in row.items():
@@ -348,7 +347,7 @@ def _due(session: Session, ids: Sequence[int]) -> dict[int, int]:
     """What is due on each, as the database computes it."""
     connection = session.connection()
     due: dict[int, int] = {}
-    # A few hundred at a time: a statement takes only so many values.
+    # A few hundred at a time: a statement takes a limited number of values.
     for start in range(0, len(ids), 500):
         rows = connection.execute(_DUE, {"ids": ids[start : start + 500]})
         due |= {row.id: row.due_minor for row in rows}
@@ -365,5 +364,5 @@ def _trace(one: Change) -> audit.Trace:
     return audit.Trace(("invoice", one.invoice.id), label, {**before, **was}, {**after, **became})
 
 
-# A copy of what the business's own audit trail tells.
+# A copy of what the business's own audit trail has.
 _UNTRACED = {"issuer"}

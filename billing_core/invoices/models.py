@@ -30,7 +30,7 @@ from billing_core.reports.models import BillingReport
 
 
 class InvoiceState(enum.StrEnum):
-    """What is stored; the published status follows from it and the facts (``lifecycle.status``)."""
+    """What is stored; the published status is derived from it and the facts (``lifecycle.status``)."""
 
     DRAFT = "draft"
     OPEN = "open"
@@ -72,7 +72,7 @@ class EventKind(enum.StrEnum):
     WRITTEN_OFF = "written_off"
     WRITE_OFF_UNDONE = "write_off_undone"
     CANCELLED = "cancelled"
-    # As it was stored from the beginning: what has happened is append-only.
+    # Its stored value stays as it was first written: history is append-only.
     LINK_CREATED = "link_issued"
     LINK_ENDED = "link_ended"
     DISPUTED = "disputed"
@@ -96,7 +96,7 @@ def _token() -> str:
     return secrets.token_urlsafe(24)
 
 
-# What lists show: all but the drafts that were discarded. Written out, so that SQLite sees that its indexes serve.
+# What lists show: all but discarded drafts. Written out, so that SQLite can match its indexes.
 LISTED = "state <> 'cancelled' OR number IS NOT NULL"
 
 
@@ -120,10 +120,10 @@ class NumberSeries(Base):
 class Invoice(Base):
     """What a customer is asked to pay.
 
-    Amounts are minor units of ``currency``, kept in the transaction that posts to the ledger; ``verify`` proves that
-    they agree. ``subtotal_minor`` is before tax and after discounts; ``discount_minor`` is the invoice's own
-    discount where it is an amount, ``discount_percent`` where it is a share. What the customer and the issuer were
-    called is a copy: free to change in a draft, frozen with the number.
+    Amounts are minor units of ``currency``, updated in the transaction that posts to the ledger; ``verify`` proves that
+    they agree. ``subtotal_minor`` is before tax and after discounts; the invoice's own discount is ``discount_minor``
+    as an amount, ``discount_percent`` as a share. The names of customer and issuer are copies: editable in a draft,
+    frozen with the number.
     """
 
     __tablename__ = "invoices"
@@ -147,10 +147,10 @@ class Invoice(Base):
         _listed("ix_invoices_due_on", "due_on"),
         _listed("ix_invoices_created", "created_at"),
         _listed("ix_invoices_total", "total_minor"),
-        # For programs, which read a business's invoices from the newest on, all or those of one status.
+        # For programs, which read a business's invoices newest first, all or those of one status.
         _listed("ix_invoices_business", "business_id"),
         Index("ix_invoices_business_state", "business_id", "state", "id"),
-        # Ageing and what is outstanding are read from this index alone.
+        # Ageing and outstanding amounts are read from this index alone.
         Index("ix_invoices_due", "state", "currency", "due_on", "customer_id", "due_minor"),
     )
 
@@ -187,7 +187,7 @@ class Invoice(Base):
     credited_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     written_off_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     refunded_minor: Mapped[int] = mapped_column(BigInteger, default=0)
-    # What is still to be paid; the database computes it, so that it cannot disagree.
+    # The amount still to be paid; the database computes it, so that it cannot disagree.
     due_minor: Mapped[int] = mapped_column(
         BigInteger,
         Computed(
@@ -203,7 +203,7 @@ class Invoice(Base):
     payment_failed_at: Mapped[datetime | None]
     payment_failure: Mapped[str] = mapped_column(String(500), default="")
     marked_overdue_at: Mapped[datetime | None]
-    # Where it can be paid online now, and what Stripe calls it: copies of its active payment link.
+    # Where it can be paid online now, with Stripe's id: copies of its active payment link.
     payment_url: Mapped[str | None] = mapped_column(String(2000))
     stripe_invoice_id: Mapped[str | None] = mapped_column(String(255))
     held_until: Mapped[date | None]
@@ -228,8 +228,9 @@ class Invoice(Base):
 
 
 class InvoiceLineItem(Base):
-    """One line. ``unit_price`` is in major units; ``amount_minor`` is the line after its own discount, rounded for
-    showing: the invoice's sums are rounded from the exact values, not from these."""
+    """One line. ``unit_price`` is in major units; ``amount_minor`` is after the line's own discount, rounded for
+    display: the invoice's sums are rounded from the exact values, not from these.
+    """
 
     __tablename__ = "invoice_line_items"
     __table_args__ = (
@@ -258,7 +259,7 @@ class InvoiceLineItem(Base):
 
 
 class InvoicedReport(Base):
-    """Which reports an invoice was made from. A discarded draft takes its rows with it."""
+    """The reports that an invoice bills. Discarding a draft deletes its rows."""
 
     __tablename__ = "invoiced_reports"
     __table_args__ = (Index("ix_invoiced_reports_report_id", "report_id"),)
@@ -268,7 +269,7 @@ class InvoicedReport(Base):
 
 
 class InvoiceEvent(Base):
-    """Something that happened to an invoice. ``data`` holds what its sentence needs, amounts in minor units."""
+    """An event in an invoice's history. ``data`` holds what its sentence needs, amounts in minor units."""
 
     __tablename__ = "invoice_events"
     __table_args__ = (Index("ix_invoice_events_invoice_id", "invoice_id", "id"),)
@@ -283,7 +284,7 @@ class InvoiceEvent(Base):
 
 
 class CreditNote(Base):
-    """A document that takes back part or all of an invoice. It has its own number and never changes.
+    """A document that credits part or all of an invoice. It has its own number and never changes.
 
     ``refund_minor`` of it was paid back rather than taken off what was due.
     """

@@ -1,4 +1,4 @@
-"""The documents of one number series, for whoever wants to see that no number is missing."""
+"""The documents of one number series, to show that no number is missing."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -34,13 +34,13 @@ def series(session: Session, actor: Actor) -> list[Series]:
 
 
 def holes(session: Session, actor: Actor, series: Series) -> list[str]:
-    """The numbers that no document has, the lowest first, a hundred at most."""
+    """The numbers without a document, lowest first, at most a hundred."""
     actor.require(Permission.AUDIT_READ)
     return numbering.holes(session, series)
 
 
 def states(session: Session, actor: Actor, series: Series) -> dict[InvoiceState, int]:
-    """How many invoices of a series are in each state, of those that occur; they add up to its count."""
+    """How many invoices of a series are in each state that occurs; they add up to its count."""
     actor.require(Permission.AUDIT_READ)
     statement = select(Invoice.state, func.count()).where(
         Invoice.business_id == series.business_id, Invoice.series == series.series, Invoice.sequence <= series.last

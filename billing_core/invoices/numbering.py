@@ -1,7 +1,7 @@
-"""Numbers without holes: one counter per series, raised in the transaction that uses the number.
+"""Gapless numbers: one counter per series, raised in the transaction that uses the number.
 
-Whoever draws a number holds the counter's row until they commit, so that nobody else can draw the next one before
-it is certain that this one is used. A failed save gives its number back with everything else.
+The counter's row stays locked until that transaction ends, so that nobody draws the next number before it is certain
+that this one is used. A rollback returns the number with everything else.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ _TABLES: dict[SeriesKind, type[Invoice] | type[CreditNote]] = {
     SeriesKind.INVOICE: Invoice,
     SeriesKind.CREDIT_NOTE: CreditNote,
 }
-# Put together once: building a statement takes as long as running it, and every sent invoice needs these.
+# Built once: building a statement takes as long as running it, and every sent invoice needs these.
 _SERIES = cast("Table", NumberSeries.__table__)
 _RAISE: dict[str, ReturningInsert[int]] = {
     name: new.on_conflict_do_update(
@@ -60,7 +60,7 @@ _TAKE_IN = {
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """``series``: its counter. It and ``sequence`` are None for a number of somebody's own that fits no series."""
+    """``series``: its counter. It and ``sequence`` are None for a custom number that fits no series."""
 
     number: str
     series: str | None
@@ -73,10 +73,10 @@ def draw(session: Session, business: Business, kind: SeriesKind, issued_on: date
 
 
 def draw_many(session: Session, business: Business, kind: SeriesKind, issued_on: date, count: int) -> list[Drawn]:
-    """The next ``count`` numbers. A number that somebody has claimed as their own is passed over: it is used.
+    """The next ``count`` numbers, skipping custom numbers that are already in use.
 
-    Where it did not read like this series when it was claimed (another year's, another format's), it does now: it
-    gets its place, so that the series stays whole.
+    One that did not match the series when it was claimed (another year's, another format's) but does now gets its place
+    in it, so that the series stays whole.
     """
     series = series_of(_format(business, kind), issued_on)
     counter = counter_of(series)
@@ -93,9 +93,9 @@ def draw_many(session: Session, business: Business, kind: SeriesKind, issued_on:
 
 
 def claim(session: Session, business: Business, kind: SeriesKind, number: str, issued_on: date) -> Drawn:
-    """A number of somebody's own choosing; Conflict where it is used, Invalid where it is none.
+    """Claim a custom number; Conflict where it is used, Invalid where it is not a valid number.
 
-    One that reads like the series' own keeps its place in it, so that the series stays whole.
+    One that matches the series takes its place in it, so that the series stays whole.
     """
     number_text = " ".join(number.split())
     if not is_number(number_text):
@@ -103,7 +103,7 @@ def claim(session: Session, business: Business, kind: SeriesKind, number: str, i
         raise Invalid("This cannot be a document number", fields={"invoice_number": reason})
     series = series_of(_format(business, kind), issued_on)
     counter = counter_of(series)
-    # By 0: nothing is drawn, but the row is locked, so that nobody draws this very number meanwhile.
+    # By 0: draws nothing, but locks the row, so that nobody draws this number meanwhile.
     last = _raised(session, business.id, kind, counter, by=0)
     sequence = sequence_in(series, number_text)
     if _taken(session, business.id, kind, counter, {number_text: sequence}):
@@ -120,7 +120,7 @@ def _format(business: Business, kind: SeriesKind) -> str:
 
 
 def _raised(session: Session, business_id: int, kind: SeriesKind, series: str, *, by: int) -> int:
-    """Raise the counter and say where it stands. The row is locked until the transaction ends, also by 0."""
+    """Raise the counter and return its value. The row is locked until the transaction ends, also by 0."""
     connection = session.connection()
     facts = {"business_id": business_id, "kind": kind, "series": series, "last": by}
     return int(connection.execute(_RAISE[connection.dialect.name], facts).scalar_one())
@@ -129,7 +129,7 @@ def _raised(session: Session, business_id: int, kind: SeriesKind, series: str, *
 def _taken(
     session: Session, business_id: int, kind: SeriesKind, counter: str, place_of: Mapping[str, int | None]
 ) -> set[str]:
-    """Those of the numbers that a document has, or whose place it has: with fewer or more zeros before it."""
+    """The numbers that a document has, or whose place it has: with fewer or more leading zeros."""
     session.flush()
     connection = session.connection()
     numbers = list(place_of)
@@ -157,11 +157,10 @@ def _take_in(session: Session, business_id: int, kind: SeriesKind, series: str, 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series and the proof that it has no holes: ``used`` documents stand at the places 1 to ``last``.
+    """One series and the proof that it has no gaps: ``used`` documents are at the places 1 to ``last``.
 
-    ``first_number`` and ``last_number``: of the documents at the first and the last place that was drawn.
-
-    ``ahead``: documents whose number was chosen before the counter reached it.
+    ``first_number`` and ``last_number``: of the documents at the first and last place drawn. ``ahead``: documents whose
+    number was chosen before the counter reached it.
     """
 
     business_id: int
@@ -207,7 +206,7 @@ def series(session: Session, *, business_id: int | None = None) -> list[Series]:
 
 
 def holes(session: Session, counter: Series, *, limit: int = 100) -> list[str]:
-    """The numbers of a series that no document has, the lowest first; nothing where it is whole."""
+    """The numbers of a series that no document has, lowest first; empty where it has no gaps."""
     table = Invoice if counter.kind is SeriesKind.INVOICE else CreditNote
     before = func.lag(table.sequence, 1, 0).over(order_by=table.sequence)
     places = (

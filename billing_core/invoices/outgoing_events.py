@@ -1,4 +1,4 @@
-"""What happened to invoices, sent to webhook endpoints as the published events."""
+"""Events of invoices, sent to webhook endpoints as the published events."""
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -12,7 +12,7 @@ from billing_core.invoices.models import EventKind, Invoice, InvoiceState
 from billing_core.outgoing_webhooks.models import EventType
 from billing_core.outgoing_webhooks.publishing import Announcement, announce
 
-# What is not told here, such as a mail that left, changes nothing that the APIs show.
+# Events not listed here, such as a mail that was sent, change nothing that the APIs show.
 _TYPES: Final = {
     EventKind.CREATED: EventType.INVOICE_CREATED,
     EventKind.EDITED: EventType.INVOICE_UPDATED,
@@ -32,7 +32,7 @@ _TYPES: Final = {
     EventKind.LINK_ENDED: EventType.INVOICE_UPDATED,
 }
 _BY_STATE: Final = {InvoiceState.PAID: EventType.INVOICE_PAID, InvoiceState.CANCELLED: EventType.INVOICE_CANCELLED}
-# A process that was off for a few days catches up.
+# A process that was down for a few days catches up.
 _LATE: Final = timedelta(days=3)
 
 
@@ -44,7 +44,7 @@ def changed(
     *,
     now: datetime,
 ) -> None:
-    """Tell of the same event of some invoices: (id, customer id, the state that it moved to, None where it stayed)."""
+    """Send the same event of some invoices: (id, customer id, the new state, None where it stayed)."""
     announcements = [
         Announcement(kind, ("invoice", invoice_id), customer_id)
         for invoice_id, customer_id, became in invoices
@@ -54,7 +54,7 @@ def changed(
 
 
 def overdue(session: Session, actor: Actor, *, today: date, now: datetime) -> int:
-    """Tell of the open invoices whose due date has just passed, each once however often this is asked."""
+    """Send the event of open invoices whose due date has just passed, each once however often this runs."""
     late = select(Invoice.id, Invoice.customer_id, Invoice.due_on).where(
         Invoice.state == InvoiceState.OPEN, Invoice.due_on < today, Invoice.due_on >= today - _LATE
     )
@@ -75,5 +75,5 @@ def _types(event: EventKind | None, became: InvoiceState | None) -> list[EventTy
     by_state = _BY_STATE.get(became) if became else None
     if event is EventKind.SENT:
         return [EventType.INVOICE_SENT, *([EventType.INVOICE_PAID] if became is InvoiceState.PAID else [])]
-    # "Paid" says more than "updated", and is told alone.
+    # "Paid" says more than "updated", and is sent alone.
     return [kind for kind in (by_state or event_type,) if kind]

@@ -1,6 +1,6 @@
 """Where an invoice can be paid online: at most one link at a time, and what ends it.
 
-Creating one crosses the network and is in ``online_payments``; ending it belongs to the change that makes it wrong.
+Creating one crosses the network and is in ``online_payments``; ending it belongs to the change that invalidates it.
 """
 
 import enum
@@ -19,13 +19,13 @@ from billing_core.outbox import service as outbox
 from billing_core.outbox.service import Message
 from billing_core.settings import settings
 
-# The outbox's channel for everything that payment gateways are told.
+# The outbox's channel for messages to payment gateways.
 GATEWAY: Final = "gateway"
 DEACTIVATE: Final = "deactivate_link"
 
 
 class LinkState(enum.StrEnum):
-    """CREATING: asked for, and the gateway's answer is not recorded yet. FAILED: the gateway said no."""
+    """CREATING: requested, and the gateway's answer is not recorded yet. FAILED: the gateway declined."""
 
     CREATING = "creating"
     ACTIVE = "active"
@@ -51,7 +51,7 @@ class CollectionWay(enum.StrEnum):
 
 
 LIVING: Final = (LinkState.CREATING, LinkState.ACTIVE)
-# What ended a link by which the customer paid what it asked for, while it was active.
+# Why a link ended that the customer paid in full while it was active.
 PAID_BY_IT: Final = "The customer has paid"
 _ONE_LIVING = text("state IN ('creating', 'active')")
 
@@ -65,12 +65,10 @@ def new_token() -> str:
 
 
 class PaymentLink(Base):
-    """``charge`` is exactly what the gateway was asked to collect (an ``online_payments`` ``Charge``), so that the same
-    request can be repeated. ``token`` is in our own address ``/pay/{token}``, which counts ``clicks`` and leads to
-    ``url``. ``gateway_id`` is the gateway's own id (``plink_…``, ``in_…``). Amounts in minor units.
-
-    ``last_failed_at`` and ``last_paid_at`` are the latest instants that events of the gateway tell of, in whatever
-    order they come.
+    """``charge`` is exactly what the gateway was asked to collect (an ``online_payments`` ``Charge``), so that the
+    request can be repeated. ``token`` is in our own address ``/pay/{token}``, which counts ``clicks`` and redirects to
+    ``url``. ``gateway_id`` is the gateway's own id (``plink_…``, ``in_…``). Amounts in minor units. ``last_failed_at``
+    and ``last_paid_at`` are the latest instants in the gateway's events, in whatever order these arrive.
     """
 
     __tablename__ = "payment_links"
@@ -114,14 +112,14 @@ class PaymentLink(Base):
 
 
 def show(session: Session, link: PaymentLink, invoice: Invoice) -> None:
-    """The invoice says where it can be paid, and what the gateway calls it. The caller holds the invoice's row."""
+    """Copy the link's address and gateway id to the invoice. The caller has locked the invoice."""
     _set(session, invoice, payment_url=link.url, stripe_invoice_id=link.stripe_invoice_id)
 
 
 def active_token(session: Session, invoice_id: int) -> str | None:
-    """What leads customers to where the invoice can be paid now, below our own address ``/pay/``.
+    """The token of the link by which the invoice can be paid now, for our own address ``/pay/``.
 
-    A link of the sandbox leads nowhere any more once Stripe collects.
+    A sandbox link is no longer usable once Stripe collects.
     """
     payable = [PaymentLink.invoice_id == invoice_id, PaymentLink.state == LinkState.ACTIVE]
     if settings().stripe_secret_key is not None:
@@ -141,7 +139,7 @@ def end(
 ) -> PaymentLink | None:
     """End the invoice's active link; None where it has none. Unless it was paid, the gateway deactivates it as well.
 
-    The caller holds the invoice's row. It shows no address to pay at any more.
+    The caller has locked the invoice, which then shows no payment address.
     """
     link = session.scalars(
         select(PaymentLink).where(PaymentLink.invoice_id == invoice.id, PaymentLink.state == LinkState.ACTIVE)
@@ -159,9 +157,9 @@ def end(
 def abandon(
     session: Session, actor: Actor, link: PaymentLink, invoice: Invoice, *, because: str, now: datetime
 ) -> None:
-    """Give up a link whose creation was never answered: there may be one at the gateway, and it must not stay.
+    """Give up a link whose creation was never answered; one may exist at the gateway, and must not stay usable.
 
-    The caller holds the invoice's row.
+    The caller has locked the invoice.
     """
     link.state, link.ended_at, link.ended_because = LinkState.FAILED, now, because[:500]
     withdraw(session, actor, link, invoice, now=now)
@@ -169,7 +167,7 @@ def abandon(
 
 
 def withdraw(session: Session, actor: Actor, link: PaymentLink, invoice: Invoice, *, now: datetime) -> None:
-    """Have the gateway told that nobody may pay by this link any more."""
+    """Have the gateway deactivate this link."""
     named = invoice.number or invoice.customer_name
     message = Message(
         channel=GATEWAY,
@@ -185,7 +183,7 @@ def withdraw(session: Session, actor: Actor, link: PaymentLink, invoice: Invoice
 
 
 def _set(session: Session, invoice: Invoice, **facts: str | None) -> None:
-    """Without a new version: an editor that is open shows nothing of this."""
+    """Without a new version: an open editor shows nothing of this."""
     session.execute(update(Invoice).where(Invoice.id == invoice.id).values(**facts, version=Invoice.version))
     for name, value in facts.items():
         set_committed_value(invoice, name, value)

@@ -14,7 +14,7 @@ from billing_core.ledger.service import Entry, Side
 
 
 def sending(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | None:
-    """The customer owes the total, which is revenue and tax; None for an invoice of nothing."""
+    """The customer owes the total, which is revenue and tax; None for an invoice of 0."""
     if not invoice.total_minor:
         return None
     computed = totals(
@@ -25,7 +25,7 @@ def sending(invoice: Invoice, lines: Sequence[Line], *, memo: str) -> Entry | No
 
 
 def cancelling(session: Session, invoice: Invoice, *, effective_on: date) -> Entry:
-    """The opposite of the opening, but for what credit notes have taken back already; not effective before it."""
+    """The opposite of the opening entry, less what credit notes have credited; effective no earlier than it."""
     sent = select(LedgerEntry.id).where(
         LedgerEntry.document == _document(invoice), LedgerEntry.kind == EntryKind.INVOICE
     )
@@ -67,7 +67,7 @@ def _document(invoice: Invoice) -> str:
 
 
 def _sides(invoice: Invoice, shares: Iterable[Share], *, sign: int) -> list[Side]:
-    """What is owed, the revenue a type of line, the tax a rate. ``sign`` -1 takes them back."""
+    """The receivable, the revenue per line type, the tax per rate. ``sign`` -1 reverses them."""
     revenue: dict[str, int] = {}
     taxes: dict[str, int] = {}
     for share in shares:

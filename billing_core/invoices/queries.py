@@ -56,12 +56,12 @@ ORDERINGS: dict[str, tuple[InstrumentedAttribute[Any], ...]] = {
     "currency": (Invoice.currency,),
     "id": (),
 }
-# Nobody pages further, and counting on would take longer than the page itself.
+# Nobody pages further, and counting more would take longer than the page itself.
 COUNTED = 100_000
 
 _SEARCHED = (Invoice.number, Invoice.customer_name, Invoice.customer_email, Invoice.reference)
 _BEYOND = Decimal(10) ** 14
-# What a database can hold as an id; beyond it, it would refuse to compare.
+# The largest id a database can hold; it refuses to compare with larger ones.
 _LARGEST_ID = 2**31 - 1
 
 ROW = tuple(getattr(Invoice, field.name) for field in fields(InvoiceRow))
@@ -69,7 +69,7 @@ COLUMNS = tuple(getattr(Invoice, field.name) for field in fields(InvoiceView))
 LINES = tuple(getattr(InvoiceLineItem, field.name) for field in fields(LineRow))
 EVENTS = tuple(getattr(InvoiceEvent, field.name) for field in fields(EventRow))
 _DRAFT_LINE = tuple(getattr(InvoiceLineItem, field.name) for field in fields(DraftLine))
-# Put together once: building a statement takes as long as running it, and every sent invoice needs these.
+# Built once: building a statement takes as long as running it, and every sent invoice needs these.
 _LINES_OF = (
     select(InvoiceLineItem.invoice_id, *_DRAFT_LINE)
     .where(InvoiceLineItem.invoice_id.in_(bindparam("ids", expanding=True)))
@@ -79,7 +79,7 @@ _LOCKED = (
     select(Invoice)
     .where(Invoice.id.in_(bindparam("ids", expanding=True)))
     .order_by(Invoice.id)
-    # Whoever writes rows that only refer to the invoice, such as the sender of a mail, does not wait for it.
+    # Writers of rows that only refer to the invoice, such as mails, do not wait for this lock.
     .with_for_update(key_share=True)
     .execution_options(populate_existing=True)
 )
@@ -89,9 +89,9 @@ _HEADER = tuple(field.name for field in fields(Content) if field.name != "lines"
 def page(
     session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, limit: int = 50, offset: int = 0
 ) -> list[InvoiceRow]:
-    """One page of the invoices that match, in the requested order; discarded drafts are left out.
+    """One page of the matching invoices, in the requested order; discarded drafts are left out.
 
-    The page's ids are found first, along an index: what is skipped is neither sorted nor read column by column.
+    The page's ids are read first, along an index: skipped rows are neither sorted nor read column by column.
     """
     chosen = page_ids(actor, filters, today=today, limit=limit, offset=offset).subquery()
     statement = select(*ROW).join(chosen, chosen.c.id == Invoice.id).order_by(*_ordering(filters.order_by))
@@ -99,14 +99,14 @@ def page(
 
 
 def page_ids(actor: Actor, filters: InvoiceFilter, *, today: date, limit: int, offset: int = 0) -> Select[int]:
-    """The statement that finds the ids of one page, in the requested order."""
+    """The statement for the ids of one page, in the requested order."""
     actor.require(Permission.INVOICE_READ)
     statement = select(Invoice.id).where(*_matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
     return statement.limit(limit).offset(offset)
 
 
 def listing(actor: Actor, filters: InvoiceFilter, *, today: date) -> Select[*tuple[Any, ...]]:
-    """All that match: the columns of an ``InvoiceRow``, sorted, without a limit, for exports to stream."""
+    """All that match: the columns of an ``InvoiceRow``, sorted, without a limit, for streamed exports."""
     actor.require(Permission.INVOICE_READ)
     return select(*ROW).where(*_matching(actor, filters, today)).order_by(*_ordering(filters.order_by))
 
@@ -133,8 +133,9 @@ def totals(session: Session, actor: Actor, filters: InvoiceFilter, *, today: dat
 
 
 def totals_by_status(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date) -> list[StatusTotal]:
-    """What all that match come to, a status and currency; the filter's own status does not limit. One pass over them:
-    a list gets its tabs, its count and its sums from it."""
+    """The sums of all that match, per status and currency, ignoring the filter's own status: one pass for a list's
+    tabs, count and sums.
+    """
     actor.require(Permission.INVOICE_READ)
     statement = (
         select(
@@ -145,7 +146,7 @@ def totals_by_status(session: Session, actor: Actor, filters: InvoiceFilter, *, 
             func.sum(Invoice.due_minor),
         )
         .where(*_matching(actor, replace(filters, status=()), today))
-        # By its name: as an expression it would have other parameters than the column, and be another one.
+        # By name: as an expression it would have its own parameters, and differ from the selected column.
         .group_by("published", Invoice.currency)
         .order_by(Invoice.currency)
     )
@@ -156,12 +157,12 @@ def totals_by_status(session: Session, actor: Actor, filters: InvoiceFilter, *, 
 
 
 def ids(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, limit: int = 5_000) -> list[int]:
-    """The ids of those that match, in the requested order, to do something with all of them."""
+    """The ids of those that match, in the requested order, for bulk actions."""
     return list(session.scalars(page_ids(actor, filters, today=today, limit=limit)))
 
 
 def one(session: Session, actor: Actor, invoice_id: int | str) -> InvoiceView:
-    """An invoice by its id or public id; NotFound where there is none or this actor may not know of it."""
+    """An invoice by its id or public id; NotFound where there is none or this actor may not see it."""
     actor.require(Permission.INVOICE_READ)
     named: ColumnElement[bool]
     if isinstance(invoice_id, int):
@@ -177,7 +178,7 @@ def one(session: Session, actor: Actor, invoice_id: int | str) -> InvoiceView:
 
 
 def by_token(session: Session, token: str) -> InvoiceView:
-    """The invoice that a customer has the link to; no sign-in. NotFound also while it is a draft."""
+    """The invoice behind a customer's link, without signing in. NotFound also while it is a draft."""
     named = Invoice.token == token.replace("\0", "")
     row = session.execute(select(*COLUMNS).where(named, Invoice.sent_at.is_not(None))).one_or_none()
     if row is None:
@@ -186,25 +187,25 @@ def by_token(session: Session, token: str) -> InvoiceView:
 
 
 def lines(session: Session, invoice_id: int) -> list[LineRow]:
-    """The lines in their order, of an invoice that ``one`` has let the actor see."""
+    """The lines in order, of an invoice returned by ``one``."""
     statement = select(*LINES).where(InvoiceLineItem.invoice_id == invoice_id).order_by(InvoiceLineItem.position)
     return [LineRow(*row) for row in session.execute(statement)]
 
 
 def events(session: Session, invoice_id: int, *, limit: int = 200) -> list[EventRow]:
-    """What happened, the newest first, of an invoice that ``one`` has let the actor see."""
+    """The history, newest first, of an invoice returned by ``one``."""
     statement = select(*EVENTS).where(InvoiceEvent.invoice_id == invoice_id).order_by(InvoiceEvent.id.desc())
     return [EventRow(*row) for row in session.execute(statement.limit(limit))]
 
 
 def content(session: Session, invoice: Invoice | InvoiceView) -> Content:
-    """What the invoice says, as the editor takes it."""
+    """The invoice's content, as the editor takes it."""
     header = {name: getattr(invoice, name) for name in _HEADER}
     return Content(**header, lines=lines_of(session, [invoice.id])[invoice.id])
 
 
 def totals_of(session: Session, invoice: Invoice | InvoiceView) -> Totals:
-    """What its lines come to, a type and tax rate; the sums stand on the invoice too."""
+    """The totals of its lines, per line type and tax rate; the sums are on the invoice too."""
     return content(session, invoice).totals()
 
 
@@ -265,7 +266,7 @@ def _matching(actor: Actor, filters: InvoiceFilter, today: date) -> list[ColumnE
 
 
 def _minor(amount: Decimal, currency: str, rounding: str) -> ColumnElement[int] | int:
-    """The bound in minor units: of the requested currency, or else of each invoice's own."""
+    """The bound in minor units: of the requested currency, otherwise of each invoice's own."""
     units = {
         places: int(min(max(amount, -_BEYOND), _BEYOND).scaleb(places).to_integral_value(rounding))
         for places in (0, 2, 3)
@@ -278,7 +279,7 @@ def _minor(amount: Decimal, currency: str, rounding: str) -> ColumnElement[int] 
 
 def _ordering(order_by: str) -> list[ColumnElement[Any]]:
     keys = (*chosen(ORDERINGS, order_by), Invoice.id)
-    # Drafts have no number: they come first where PostgreSQL would put them last, and the other way round.
+    # Drafts have no number: sort them first where PostgreSQL would put them last, and vice versa.
     if order_by.startswith("-"):
         return [key.desc().nulls_last() if key is Invoice.number else key.desc() for key in keys]
     return [key.asc().nulls_first() if key is Invoice.number else key.asc() for key in keys]

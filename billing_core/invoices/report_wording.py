@@ -1,4 +1,4 @@
-"""What an invoice's line says of a report, in the customer's language."""
+"""The text of an invoice line made from a report, in the customer's language."""
 
 from datetime import date
 from decimal import Decimal
@@ -11,7 +11,7 @@ from billing_core.dates import Period
 from billing_core.languages.formats import Writing, ngettext_noop, writing
 from billing_core.rating.models import CostType
 
-# One and several of what a service counts.
+# Singular and plural of what a service counts.
 _UNITS: Final = {
     CostType.PER_ORDER: ngettext_noop("order", "orders"),
     CostType.PER_ITEM: ngettext_noop("item", "items"),
@@ -29,7 +29,7 @@ def service_words(
     """Such as “Picking, Mar 1 – 31, 2026: 1,234 items, 56 orders”."""
     words = writing(language)
     counted = [_counted(Decimal(order_count), CostType.PER_ORDER, words)]
-    # Of a percentage the base is no count, and of a service by order the count says it all.
+    # The base of a percentage is not a count, and for a service by order the count of orders says it all.
     if cost_type not in (CostType.PER_ORDER, CostType.PERCENT_OF_SERVICES):
         counted.insert(0, _counted(quantity, cost_type, words))
     return f"{name}, {_days(period, words)}: {', '.join(counted)}"

@@ -47,14 +47,14 @@ class InvoiceRow:
         return lifecycle.status(self, today)
 
     def days_late(self, today: date) -> int | None:
-        """Since it was due; None where nothing is late."""
+        """Days since the due date; None where nothing is overdue."""
         late = (today - self.due_on).days
         return late if self.state is InvoiceState.OPEN and late > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class CurrencyTotal:
-    """What the invoices of a list come to in one currency, in minor units."""
+    """The sums of a list's invoices in one currency, in minor units."""
 
     currency: str
     invoices: int
@@ -64,7 +64,7 @@ class CurrencyTotal:
 
 @dataclass(frozen=True, slots=True)
 class StatusTotal:
-    """What the invoices of one status and currency come to, in minor units."""
+    """The sums of the invoices of one status and currency, in minor units."""
 
     status: InvoiceStatus
     currency: str
@@ -75,7 +75,7 @@ class StatusTotal:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceView:
-    """A whole invoice but its lines. Amounts are minor units of ``currency``; ``issuer`` is None in a draft."""
+    """A whole invoice without its lines. Amounts are minor units of ``currency``; ``issuer`` is None in a draft."""
 
     id: int
     public_id: str
@@ -139,7 +139,7 @@ class InvoiceView:
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
-    """``amount_minor`` is the line after its own discount, rounded for showing."""
+    """``amount_minor`` is the line after its own discount, rounded for display."""
 
     id: int
     public_id: str

@@ -1,6 +1,6 @@
-"""Writing invoices and sending them: drafts are created, edited, copied, discarded, sent; details change until paid.
+"""Drafting and sending invoices: drafts are created, edited, copied, discarded, sent; details change until paid.
 
-What happens to an open invoice afterwards is in ``following``.
+What happens to an open invoice afterwards is in ``after_sending``.
 """
 
 from collections import defaultdict
@@ -26,10 +26,10 @@ from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, SeriesKind
 from billing_core.invoices.numbering import Drawn
 
-# Somebody who types in a draft that saves itself makes one event of it, not hundreds.
+# Editing a draft that saves itself adds one event, not hundreds.
 ONE_EDIT: Final = timedelta(minutes=10)
 
-# Put together once: building a statement takes as long as running it.
+# Built once: building a statement takes as long as running it.
 _CREATED = select(Invoice).where(Invoice.id == bindparam("key"))
 _CUSTOMERS = select(Customer.id).where(Customer.id.in_(bindparam("ids", expanding=True)))
 _BUSINESSES = select(Business.id)
@@ -72,10 +72,10 @@ def create_many(session: Session, actor: Actor, contents: Sequence[Content], *, 
 def edit(
     session: Session, actor: Actor, invoice_id: int, content: Content, *, drawn_from: int, now: datetime
 ) -> Invoice:
-    """Save a draft as it reads now. ``drawn_from`` is the version that the editor showed.
+    """Save a draft's content. ``drawn_from`` is the version that the editor showed.
 
-    Nothing is written where nothing differs. Conflict where it is no draft any more, or where somebody has saved in
-    between: the message and ``fields`` say what they made of it.
+    Nothing is written where nothing differs. Conflict where it is no longer a draft, or where somebody has saved
+    meanwhile: the message and ``fields`` give the present values.
     """
     actor.require(Permission.INVOICE_WRITE)
     proposed = checked(content)
@@ -105,7 +105,7 @@ def edit(
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What may still change after an invoice was sent; None leaves it as it is."""
+    """The details that may change after sending; None leaves them as they are."""
 
     customer_name: str | None = None
     customer_email: str | None = None
@@ -124,10 +124,10 @@ def update_details(
     today: date,
     shown: Details | None = None,
 ) -> Invoice:
-    """Change details of a draft or an open invoice; one whose due date moves on is not overdue any more.
+    """Change details of a draft or an open invoice; with a later due date it is no longer overdue.
 
-    ``shown``: what the form showed; None takes whatever there is. Conflict where somebody has saved another detail
-    meanwhile; what else happens to an invoice, such as its customer's first view, is none.
+    ``shown``: what the form showed; None skips the check. Conflict where somebody has saved another detail meanwhile;
+    other events, such as the customer's first view, do not conflict.
     """
     actor.require(Permission.INVOICE_WRITE)
     invoice = queries.for_change(session, actor, invoice_id)
@@ -149,7 +149,7 @@ def update_details(
 
 
 def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date) -> Invoice:
-    """A new draft that says the same, dated today. It bills no report a second time."""
+    """A new draft with the same content, dated today. It does not bill the reports again."""
     actor.require(Permission.INVOICE_WRITE)
     original = queries.one(session, actor, invoice_id)
     content = queries.content(session, original)
@@ -161,7 +161,7 @@ def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime,
 
 
 def discard(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> None:
-    """Throw away a draft that never had a number. Its history stays; lists leave it out."""
+    """Discard a draft that never had a number. Its history stays; lists leave it out."""
     actor.require(Permission.INVOICE_WRITE)
     invoice = queries.for_change(session, actor, invoice_id)
     if invoice.state is not DRAFT or invoice.number:
@@ -172,7 +172,7 @@ def discard(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -
 
 
 def send(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
-    """Send a draft: it gets its number if it has none, our details are frozen into it, and it is posted."""
+    """Send a draft: it gets a number if it has none, the issuer's details are frozen into it, and it is posted."""
     return send_many(session, actor, [invoice_id], now=now)[0]
 
 
@@ -187,7 +187,7 @@ def send_many(session: Session, actor: Actor, invoice_ids: Sequence[int], *, now
     business_ids = sorted({invoice.business_id for invoice in invoices})
     businesses = {one.id: one for one in session.scalars(_SENDING, {"ids": business_ids})}
     frozen = {business.id: issuers.freeze(business) for business in businesses.values()}
-    # Last of all: whoever draws a number makes everybody else wait until the transaction ends.
+    # Last of all: drawing a number blocks other drawers until the transaction ends.
     drawn = _draw(session, businesses, [invoice for invoice in invoices if not invoice.number])
 
     changes = []
@@ -238,7 +238,7 @@ def _create(
 
 
 def _refuse_unknown(session: Session, actor: Actor, contents: Sequence[Content]) -> None:
-    """The database would refuse them too, but could not say which field."""
+    """The database would refuse them too, but could not say which field is wrong."""
     session.flush()
     connection = session.connection()
     customer_ids = sorted({content.customer_id for content in contents})
@@ -256,7 +256,7 @@ def _refuse_unknown(session: Session, actor: Actor, contents: Sequence[Content])
 
 
 def _draw(session: Session, businesses: Mapping[int, Business], invoices: Sequence[Invoice]) -> dict[int, Drawn]:
-    """A number for each, by invoice id. Counters are raised in one order, to avoid a deadlock."""
+    """A number for each, by invoice id. Counters are raised in a fixed order, to avoid a deadlock."""
     series: dict[tuple[int, int], list[Invoice]] = defaultdict(list)
     for invoice in invoices:
         series[invoice.business_id, invoice.issued_on.year].append(invoice)
@@ -273,7 +273,7 @@ def _given(details: Details) -> dict[str, Any]:
 
 
 def _edited_lately(session: Session, actor: Actor, invoice: Invoice, now: datetime) -> bool:
-    """Does the timeline already say that this person is writing?"""
+    """Whether the timeline already has a recent edit by this person."""
     edits = select(InvoiceEvent.id).where(
         InvoiceEvent.invoice_id == invoice.id,
         InvoiceEvent.kind.in_([EventKind.CREATED, EventKind.EDITED]),
@@ -285,7 +285,7 @@ def _edited_lately(session: Session, actor: Actor, invoice: Invoice, now: dateti
 
 
 def _stale(session: Session, invoice: Invoice, current: Content, proposed: Content) -> Conflict:
-    """Who has saved in between, and how what differs reads now."""
+    """Who has saved meanwhile, and the present values of the fields that differ."""
     last = select(AuditEntry.actor_name).where(
         AuditEntry.subject_kind == "invoice",
         AuditEntry.subject_id == str(invoice.id),

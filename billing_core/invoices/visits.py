@@ -1,4 +1,4 @@
-"""What customers do with the link to an invoice: they open it and download the document, without signing in."""
+"""Customers' use of an invoice's link, without signing in: they open it and download the document."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,18 +12,18 @@ from billing_core.invoices import lifecycle, queries
 from billing_core.invoices.models import EventKind, InvoiceEvent
 from billing_core.invoices.rows import InvoiceView
 
-# Downloads within so long of one another are one visit's.
+# Downloads within this time of one another belong to one visit.
 VISIT: Final = timedelta(minutes=30)
 
 
 def customer_of(invoice: InvoiceView) -> Actor:
-    """Whoever holds the link, as an actor: they see this customer's invoices and change nothing."""
+    """The actor of whoever has the link: sees this customer's invoices and changes nothing."""
     name = invoice.customer_name or "The customer"
     return Actor(None, name, frozenset({Permission.INVOICE_READ}), invoice.customer_id)
 
 
 def mark_downloaded(session: Session, token: str, *, now: datetime) -> bool:
-    """The customer has downloaded the document; whether that was the first time in this visit."""
+    """The customer has downloaded the document; returns whether it was the first time in this visit."""
     seen = queries.by_token(session, token)
     customer = customer_of(seen)
     # The lock lets the second of two downloads at once see the first.

@@ -1,4 +1,4 @@
-"""What people put on an invoice, and what is refused before anything is saved."""
+"""The content of an invoice, and what is refused before anything is saved."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -60,7 +60,7 @@ class DraftLine:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All that people choose about an invoice. ``due_on`` None: as the payment terms say."""
+    """Everything that people choose about an invoice. ``due_on`` None: by the payment terms."""
 
     business_id: int
     customer_id: int
@@ -80,7 +80,7 @@ class Content:
     lines: tuple[DraftLine, ...] = ()
 
     def totals(self) -> Totals:
-        """What it comes to; of content that was ``checked``."""
+        """The totals of content that was ``checked``."""
         return totals(
             [line.computed for line in self.lines],
             self.currency,
@@ -90,7 +90,7 @@ class Content:
 
 
 def blank(session: Session, actor: Actor, customer_id: int, *, today: date, business_id: int | None = None) -> Content:
-    """An invoice without lines, filled with what is known about the customer and our business."""
+    """An invoice without lines, filled in with the data of the customer and our business."""
     customer = customers.one(session, actor, customer_id)
     business = session.get(Business, business_id or customer.business_id)
     if business is None:
@@ -99,7 +99,7 @@ def blank(session: Session, actor: Actor, customer_id: int, *, today: date, busi
 
 
 def blank_for(customer: Customer, business: Business, today: date) -> Content:
-    """``blank`` of rows that were read before."""
+    """``blank`` from rows that were already read."""
     payment_terms = customer.payment_terms or business.payment_terms
     return Content(
         business_id=business.id,
@@ -117,7 +117,7 @@ def blank_for(customer: Customer, business: Business, today: date) -> Content:
 
 
 def postal_address(customer: Customer) -> str:
-    """The customer's address as it stands on a letter, with the country's name in the customer's language."""
+    """The customer's address as on a letter, with the country's name in the customer's language."""
     town = " ".join(part for part in (customer.postal_code, customer.city) if part)
     parts = (customer.address, ", ".join(part for part in (town, customer.state) if part), _country(customer))
     return "\n".join(part for part in parts if part)
@@ -134,7 +134,7 @@ def _country(customer: Customer) -> str:
 
 
 def checked(content: Content) -> Content:
-    """The content as it is kept; Invalid names every field at fault, lines counted from 1 (``lines.3.quantity``)."""
+    """The content as it is stored; Invalid names every field at fault, lines counted from 1 (``lines.3.quantity``)."""
     reasons: Reasons = {}
     texts: dict[str, Any] = {
         field: (check.text_block if field in _BLOCKS else check.line_of_text)(
@@ -168,7 +168,7 @@ def checked(content: Content) -> Content:
 def _days(reasons: Reasons, content: Content, payment_terms: str) -> tuple[date, date]:
     issued_on = check.day(reasons, "issued_on", content.issued_on)
     if content.due_on is None:
-        # What is out of range has been said about the issue date.
+        # An issue date out of range was reported above.
         return issued_on, issued_on if "issued_on" in reasons else terms.due_date(issued_on, payment_terms)
     due_on = check.day(reasons, "due_on", content.due_on)
     if due_on < issued_on:
@@ -225,7 +225,7 @@ def _check_amounts(reasons: Reasons, content: Content) -> None:
     whole = sum(exact(line.computed, content.currency) for line in content.lines)
     if whole > LARGEST * 10 ** decimal_places(content.currency) * unit:
         reasons["lines"] = f"come to more than {LARGEST_WORDS}"
-    # Against the exact sum: what rounding adds to it cannot be given away.
+    # Against the exact sum: an amount that only rounding adds cannot be discounted.
     if (content.discount_minor or 0) * unit > whole:
         reasons["discount_minor"] = "is more than the lines come to"
 

@@ -1,4 +1,4 @@
-"""Single inputs of an invoice: each returns what is kept, and says in ``reasons`` why it cannot be."""
+"""Checks of single inputs: each returns the value to store, and adds to ``reasons`` why it is refused."""
 
 from datetime import date
 from decimal import Decimal
@@ -9,18 +9,18 @@ from billing_core.text import control_character, is_email_address
 
 Reasons = dict[str, str]
 
-# Of quantities, prices and amounts, in whole units; what is stored as scaled integers stays within 64 bits.
+# The limit of quantities, prices and amounts, in whole units: their scaled integers fit into 64 bits.
 LARGEST = 10**12
 LARGEST_WORDS = f"{LARGEST:,}"
 
 
 def line_of_text(reasons: Reasons, field: str, text: str, longest: int) -> str:
-    """One line: blanks around and between the words are one."""
+    """A single line; runs of blanks become one."""
     return _kept_text(reasons, field, " ".join(text.split()), longest)
 
 
 def text_block(reasons: Reasons, field: str, text: str, longest: int) -> str:
-    """Several lines: their ends are trimmed, empty ones stay between others."""
+    """Several lines, each trimmed at its end; empty lines between others stay."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ").split("\n")
     return _kept_text(reasons, field, "\n".join(line.rstrip(" ") for line in lines).strip(), longest)
 
@@ -62,7 +62,7 @@ def percentage(reasons: Reasons, field: str, number: Decimal) -> Decimal:
 def discount(
     reasons: Reasons, field: str, percent: Decimal | None, minor: int | None
 ) -> tuple[Decimal | None, int | None]:
-    """At most one of the two; none of 0."""
+    """At most one of the two; a discount of 0 is none."""
     if percent is not None:
         percent = percentage(reasons, f"{field}_percent", percent)
     if minor is not None and minor < 0:
@@ -81,7 +81,7 @@ def _kept_text(reasons: Reasons, field: str, text: str, longest: int) -> str:
 
 
 def _number(reasons: Reasons, field: str, number: Decimal, places: int) -> Decimal:
-    """The number with exactly ``places`` decimals, so that equal numbers are kept alike."""
+    """The number with exactly ``places`` decimals, so that equal numbers are stored alike."""
     if not number.is_finite():
         reasons[field] = "must be a number"
     elif number and number.adjusted() > 12:

@@ -1,10 +1,10 @@
-"""Payment terms in words, such as "Net 45", and the day they make an invoice due."""
+"""Payment terms in words, such as "Net 45", and the due date they make."""
 
 import re
 from datetime import date, timedelta
 from typing import Final
 
-# Where the terms name no days (the invoices API's default).
+# Used where the terms name no days (the invoices API's default).
 DEFAULT_DAYS: Final = 30
 LONGEST_DAYS: Final = 730
 
@@ -13,7 +13,7 @@ _DAYS = re.compile(r"\bnet\s*(\d{1,3})\b|\b(\d{1,3})\s*(?:days?|tage[n]?|jours?|
 
 
 def days(terms: str) -> int:
-    """How many days after its issue an invoice is due."""
+    """Days from issue to due date."""
     if _AT_ONCE.search(terms):
         return 0
     if match := _DAYS.search(terms):
@@ -22,5 +22,5 @@ def days(terms: str) -> int:
 
 
 def due_date(issued_on: date, terms: str) -> date:
-    """The last day on which the invoice can be paid in time."""
+    """The last day on which payment is in time."""
     return issued_on + timedelta(days=days(terms))

@@ -1,11 +1,10 @@
-"""What an invoice comes to: the one computation behind editor, PDF, API, payment link and ledger.
+"""An invoice's totals: the one computation behind editor, PDF, API, payment link and ledger.
 
-Everything is exact until the end. Tax is computed a rate (point 10 of the settled contradictions): the exact taxes
-of a rate's lines are added, and their sum is rounded once. The net sum is rounded once too, and shared out over the
+Everything is exact until the end. Tax is computed per rate (point 10 of the settled contradictions): the exact taxes of
+a rate's lines are added, and their sum is rounded once. The net sum is rounded once too, and distributed over the
 shares (one per type and rate), so that every column of the invoice adds up to the same figure.
-
-Exact amounts are integers of a unit so small that nothing has to be rounded to be one: ``unit`` says how many of them
-make a minor unit. (Fractions would be as exact, and take ten times as long.)
+Exact amounts are integers of a unit small enough for every amount to be whole: ``unit`` says how many of them make a
+minor unit. (Fractions would be as exact, and take ten times as long.)
 """
 
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from billing_core.money import (
     split,
 )
 
-# 100 %, counted in the smallest step that a percentage can have.
+# 100 %, in the smallest step of a percentage.
 WHOLE: Final[int] = 100 * 10**PERCENT_PLACES
 
 
@@ -41,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What an invoice holds of one type at one tax rate: the smallest part that ledger and credit notes know."""
+    """An invoice's part of one line type at one tax rate: the finest split that ledger and credit notes use."""
 
     type: str
     rate: Decimal
@@ -51,7 +50,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class TaxRow:
-    """What is taxed at one rate (percent), and the tax on it."""
+    """The net amount taxed at one rate (percent), and the tax on it."""
 
     rate: Decimal
     net_minor: int
@@ -60,8 +59,8 @@ class TaxRow:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Minor units. ``lines`` are after their own discounts, each rounded for showing; ``remainder_minor`` is what
-    their rounding differs from the sum: Σ lines − discount + remainder = subtotal = Σ shares = Σ by_rate.
+    """Minor units. ``lines`` are after their own discounts, each rounded for display; ``remainder_minor`` is the
+    rounding difference to the sum: Σ lines − discount + remainder = subtotal = Σ shares = Σ by_rate.
     """
 
     currency: str
@@ -75,7 +74,7 @@ class Totals:
 
     @property
     def by_rate(self) -> tuple[TaxRow, ...]:
-        """One row a tax rate, the lowest first."""
+        """One row per tax rate, lowest first."""
         return tuple(
             TaxRow(
                 rate,
@@ -93,9 +92,9 @@ def totals(
     discount_percent: Decimal | None = None,
     discount_minor: int | None = None,
 ) -> Totals:
-    """An invoice's figures. The invoice's own discount lowers every line by the same share, tax included.
+    """An invoice's totals. The invoice's own discount lowers every line by the same share, tax included.
 
-    The discounts must not exceed what they are taken from; ``content.checked`` says so to people.
+    Discounts must not exceed what they are taken from; ``content.checked`` reports that to people.
     """
     unit = exact_unit(currency)
     listed = [exact(line, currency) for line in lines]
@@ -121,7 +120,7 @@ def totals(
 
 
 def exact_unit(currency: str) -> int:
-    """How many of the units of ``exact`` make one minor unit of the currency."""
+    """How many units of ``exact`` make one minor unit of the currency."""
     units: int = 10 ** (LINE_QUANTITY_PLACES + PRICE_PLACES - decimal_places(currency))
     return units * WHOLE
 
@@ -135,7 +134,7 @@ def exact(line: Line, currency: str) -> int:
 
 
 def _kept_share(whole: int, unit: int, percent: Decimal | None, minor: int | None) -> tuple[int, int]:
-    """What the invoice's own discount leaves of each line, as a ratio between 0 and 1."""
+    """What the invoice's own discount leaves of each line, as a ratio from 0 to 1."""
     if percent is not None:
         return WHOLE - scaled(percent, PERCENT_PLACES), WHOLE
     if minor is not None and whole:

@@ -1,4 +1,4 @@
-"""How an invoice's content becomes rows, and what differs between two contents, in words."""
+"""How an invoice's content becomes rows, and how two contents differ, in words."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -16,18 +16,18 @@ from billing_core.invoices.content.totals import Totals
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceLineItem
 from billing_core.invoices.numbering import Drawn
 
-# Tables, not entities: the unit of work would cost more than writing the rows.
+# Tables, not entities: the unit of work costs more than writing the rows.
 _INVOICES = cast("Table", Invoice.__table__)
 _LINES = cast("Table", InvoiceLineItem.__table__)
 _REPORTS = cast("Table", InvoicedReport.__table__)
 
-# Put together once: building a statement takes as long as running it.
+# Built once: building a statement takes as long as running it.
 _INSERT_INVOICES = insert(_INVOICES).returning(_INVOICES.c.id, sort_by_parameter_order=True)
 _INSERT_LINES = insert(_LINES)
 
 _HEADER = tuple(field.name for field in fields(Content) if field.name != "lines")
 _LINE = tuple(field.name for field in fields(DraftLine))
-# An audit entry names so many lines one by one, and counts the rest.
+# An audit entry names at most this many lines, and counts the rest.
 _MOST_NAMED = 50
 
 
@@ -39,7 +39,7 @@ def insert_drafts(
     now: datetime,
     drawn: Drawn | None = None,
 ) -> list[int]:
-    """Write checked contents as drafts, their lines and the reports they bill; the ids in the same order."""
+    """Insert checked contents as drafts, with their lines and the reports they bill; ids in the same order."""
     connection = session.connection()
     computed = [content.totals() for content in contents]
     rows = [
@@ -68,7 +68,7 @@ def insert_drafts(
 
 
 def replace_lines(session: Session, invoice_id: int, before: Content, after: Content, *, now: datetime) -> None:
-    """Write the lines again from the first one that differs; those before it keep their ids."""
+    """Rewrite the lines from the first one that differs; those before it keep their ids."""
     first = next(
         (at for at, (old, new) in enumerate(zip_longest(before.lines, after.lines)) if old != new), len(after.lines)
     )
@@ -88,7 +88,7 @@ def unlink_reports(session: Session, invoice_id: int) -> None:
 
 
 def sums(totals: Totals) -> dict[str, int]:
-    """The columns of an invoice that keep what its lines come to."""
+    """The columns of an invoice that store its totals."""
     return {
         "subtotal_minor": totals.subtotal_minor,
         "tax_minor": totals.tax_minor,
@@ -107,7 +107,7 @@ def reports_of(content: Content) -> list[int]:
 
 
 def line_differences(before: Content, after: Content) -> tuple[dict[str, str | None], dict[str, str | None]]:
-    """The lines that differ, as they were and as they are, in words; None where there is no such line."""
+    """The lines that differ, before and after, in words; None where there is no such line."""
     differing = [
         (at, old, new) for at, (old, new) in enumerate(zip_longest(before.lines, after.lines), start=1) if old != new
     ]
@@ -120,7 +120,7 @@ def line_differences(before: Content, after: Content) -> tuple[dict[str, str | N
 
 
 def now_reads(current: Content, proposed: Content) -> dict[str, str]:
-    """How the fields read now that differ from what somebody wanted to save; lines counted from 1 (``line 2``)."""
+    """The present value of each field that differs from a rejected edit; lines counted from 1 (``line 2``)."""
     now, then = header_of(current), header_of(proposed)
     differing = {
         name: "is empty now" if now[name] in ("", None) else f"is now “{now[name]}”"

@@ -1,1 +1,1 @@
-"""What the reader of an invoice or a credit note sees, and the same as a PDF."""
+"""The content of an invoice or credit note for its reader, and the PDF of it."""

@@ -1,6 +1,6 @@
-"""What an invoice and a credit note say: everything that PDF, mail and public page show, read in a few statements.
+"""The content of an invoice or credit note: everything that PDF, mail and public page show, in a few statements.
 
-Whoever asks has checked that the reader may see it.
+The caller has checked that the reader may see it.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from billing_core.invoices.payment_links import active_token
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """``known_as``: the name, or the e-mail address of somebody whose name nobody has told us."""
+    """``known_as``: the name, or the e-mail address of a customer without one."""
 
     name: str
     address: str = ""
@@ -49,9 +49,9 @@ class DocumentLine:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDocument:
-    """Amounts in minor units of ``currency``. ``due_minor`` of a draft is what would be due.
+    """Amounts in minor units of ``currency``. ``due_minor`` of a draft is what will be due.
 
-    ``view_url`` is the customer's own page of the invoice, ``payment_url`` where it can be paid at once.
+    ``view_url`` is the customer's own page of the invoice; ``payment_url`` is set where it can be paid online now.
     """
 
     number: str | None
@@ -108,7 +108,7 @@ class CreditNoteDocument:
 
 
 def of_invoice(session: Session, invoice_id: int, *, address: str | None = None) -> InvoiceDocument:
-    """A stored invoice; ``address`` is the product's own, for the links to the customer's pages. NotFound."""
+    """A stored invoice; ``address`` is the product's own, for links to the customer's pages. NotFound."""
     invoice = session.get(Invoice, invoice_id)
     if invoice is None:
         raise NotFound(f"Invoice {invoice_id} does not exist")
@@ -160,7 +160,7 @@ def of_invoice(session: Session, invoice_id: int, *, address: str | None = None)
 
 
 def of_credit_note(session: Session, credit_note_id: int) -> CreditNoteDocument:
-    """A credit note; customer and issuer are called what its invoice calls them. NotFound."""
+    """A credit note; customer and issuer are named as on its invoice. NotFound."""
     note = session.get(CreditNote, credit_note_id)
     if note is None:
         raise NotFound(f"Credit note {credit_note_id} does not exist")
@@ -203,7 +203,7 @@ def of_credit_note(session: Session, credit_note_id: int) -> CreditNoteDocument:
 
 
 def _lines(lines: Sequence[Any], figures: Totals) -> tuple[DocumentLine, ...]:
-    """``lines`` are rows of the table or lines of a draft: both name their columns alike."""
+    """``lines`` are stored rows or lines of a draft, which share their attribute names."""
     return tuple(
         DocumentLine(
             description=line.description,
@@ -223,7 +223,7 @@ def _customer(invoice: Invoice) -> Recipient:
 
 
 def _payment_url(session: Session, invoice: Invoice, address: str) -> str | None:
-    """Customers get our own address, which leads on to the gateway's: it still answers when the link has ended."""
+    """Customers get our own address, which redirects to the gateway's: it still answers after the link has ended."""
     token = active_token(session, invoice.id) if invoice.payment_url else None
     return f"{address}/pay/{token}" if token else None
 

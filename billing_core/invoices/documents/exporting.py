@@ -1,4 +1,4 @@
-"""Invoices and credit notes as PDF files: one, or several as a ZIP that is made while it is sent."""
+"""Invoices and credit notes as PDF files: single, or several as a ZIP that is streamed."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,12 +20,12 @@ from billing_core.invoices.queries import InvoiceFilter
 from billing_core.reports.exports.formats import MEDIA_TYPES, Download, Format
 from billing_core.reports.exports.zip import zipped
 
-# Seconds of work; more would keep a connection busy for as long as a year's invoices take.
+# Seconds of work; more would occupy a connection for too long.
 MOST_IN_ONE_ZIP = 500
 
 
 def invoice(session: Session, actor: Actor, invoice_id: int | str, *, address: str | None = None) -> Download:
-    """One invoice, a draft too. ``address`` is the product's own, for the link to the customer's page."""
+    """One invoice or draft. ``address`` is the product's own, for the link to the customer's page."""
     row = queries.one(session, actor, invoice_id)
     content = invoice_pdf(document.of_invoice(session, row.id, address=address))
     return _pdf(_name(row.number, row.id), content)
@@ -37,7 +37,7 @@ def credit_note(session: Session, actor: Actor, credit_note_id: int) -> Download
 
 
 def archive(session: Session, actor: Actor, invoice_ids: Sequence[int], *, address: str | None = None) -> Download:
-    """These invoices as one ZIP, in the requested order; refuses the whole when one of them cannot be seen."""
+    """These invoices as one ZIP, in the requested order; refused as a whole when one of them cannot be seen."""
     actor.require(Permission.INVOICE_READ)
     actor.require(Permission.EXPORT)
     chosen = list(dict.fromkeys(invoice_ids))
@@ -57,7 +57,7 @@ def archive(session: Session, actor: Actor, invoice_ids: Sequence[int], *, addre
 def archive_of_all(
     session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, address: str | None = None
 ) -> Download:
-    """All invoices that match as one ZIP; Invalid where they are more than fit."""
+    """All matching invoices as one ZIP; Invalid where there are too many."""
     actor.require(Permission.EXPORT)
     ids = queries.ids(session, actor, filters, today=today, limit=MOST_IN_ONE_ZIP + 1)
     return archive(session, actor, ids, address=address)
@@ -66,13 +66,13 @@ def archive_of_all(
 def _files(
     session: Session, rows: Sequence[Row[int, str | None, str, datetime]], address: str | None
 ) -> Iterator[tuple[str, datetime, Iterator[bytes]]]:
-    """Each file is made when its turn comes, and forgotten before the next."""
+    """Each file is made when its turn comes, and released before the next."""
     names: set[str] = set()
     for row in rows:
         customer = re.sub(r"\W+", "-", row.customer_name).strip("-")[:60]
         name = f"{_name(row.number, row.id)}_{customer}"
         if name in names:
-            # Two businesses of ours may number alike.
+            # Two of our businesses may use the same number.
             name = f"{name}_{row.id}"
         names.add(name)
         yield f"{name}.pdf", row.updated_at, _made(session, row.id, address)

@@ -1,4 +1,4 @@
-"""An invoice as a PDF: what the customer reads, files and pays from."""
+"""An invoice as a PDF."""
 
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ _WIDEST = {"quantity": 20, "unit_price": 24, "discount": 18, "tax": 15, "amount"
 
 
 def invoice_pdf(document: InvoiceDocument) -> bytes:
-    """The whole file. The same document gives the same bytes."""
+    """The whole file; the same document always gives the same bytes."""
     words = writing(document.language)
     name = (words.gettext("Invoice") + f" {document.number or ''}").strip()
     letter = Letter(
@@ -74,7 +74,7 @@ def _table(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
 
 
 def _below(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
-    """Totals on the right, how to pay on the left; where that does not fit on one page, one after the other."""
+    """Totals on the right, payment details on the left; one below the other where that does not fit on a page."""
     left = letter.w / 2 + 5
     top, page = letter.get_y(), letter.page
     letter.sums(presentation.sums(document, words), left=left)
@@ -108,7 +108,7 @@ def _payment(letter: Letter, document: InvoiceDocument, words: Writing, *, width
 
 def _pay_online(letter: Letter, url: str, words: Writing, *, width: float) -> None:
     letter.room_for(_QR_SIZE + 5)
-    # A reader needs four modules of quiet around the code.
+    # A reader needs a quiet zone of four modules around the code.
     top, beside = letter.get_y() + 1, letter.l_margin + _QR_SIZE + 4
     _draw_qr(letter, url, letter.l_margin, top)
     letter.set_y(top + 6)
@@ -118,7 +118,7 @@ def _pay_online(letter: Letter, url: str, words: Writing, *, width: float) -> No
 
 
 def _draw_qr(letter: Letter, url: str, x: float, y: float) -> None:
-    """As squares, so that it is sharp in every size. Neighbours in a row are one bar, or hairlines would show."""
+    """As vectors, sharp at every size. Neighbours in a row are one bar, or hairlines would show."""
     bars, modules = _qr_bars(url)
     module = _QR_SIZE / modules
     letter.set_fill_color(*INK)
@@ -129,7 +129,7 @@ def _draw_qr(letter: Letter, url: str, x: float, y: float) -> None:
 
 @lru_cache(maxsize=128)
 def _qr_bars(url: str) -> tuple[tuple[tuple[int, int, int], ...], int]:
-    """(row, first column, length) of each dark bar, and how many modules the code has a side."""
+    """(row, first column, length) of each dark bar, and the number of modules per side."""
     matrix = segno.make_qr(url, error="m").matrix
     bars = []
     for row, line in enumerate(matrix):

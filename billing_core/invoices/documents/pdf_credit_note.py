@@ -8,7 +8,7 @@ from billing_core.languages.formats import Writing, writing
 
 
 def credit_note_pdf(document: CreditNoteDocument) -> bytes:
-    """The whole file. The same document gives the same bytes."""
+    """The whole file; the same document always gives the same bytes."""
     words = writing(document.language)
     name = words.gettext("Credit note") + f" {document.number}"
     letter = Letter(

@@ -1,4 +1,4 @@
-"""The letter that invoices, credit notes and statements are set on: letterhead, table over pages, totals."""
+"""The letter layout of invoices, credit notes and statements: letterhead, table across pages, totals."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +9,7 @@ from billing_core.invoices.documents.presentation import Sum
 from billing_core.pdf_layout import picture
 from billing_core.pdf_layout.page import ACCENT, INK, MUTED, TINT
 
-# The address stands where the window of a DIN or C6/5 envelope is.
+# The address is placed for the window of a DIN or C6/5 envelope.
 _WINDOW = 46.5
 _FIRST_LINE_OF_WINDOW = 52
 _LONGEST_ADDRESS = 8
@@ -101,7 +101,7 @@ class Letter(Sheets):
     # -- below the table -----------------------------------------------------------------------------------------
 
     def sums(self, sums: Sequence[Sum], *, left: float) -> None:
-        """The totals, from ``left`` to the right margin, on one page with the box below them where that is possible."""
+        """The totals, from ``left`` to the right margin, kept on one page with the box below them where possible."""
         height = sum(6.4 if one.strong else 5.2 for one in sums) + 16
         if height < KEPT_TOGETHER:
             self.room_for(height)
@@ -119,7 +119,7 @@ class Letter(Sheets):
             self.set_y(top + (6.4 if one.strong else 5.2))
 
     def box(self, label: str, amount: str, *, left: float) -> None:
-        """The one figure that matters, in a box."""
+        """The amount that matters most, in a box."""
         self.room_for(15)
         top = self.get_y() + 1.5
         self.set_fill_color(*TINT)
@@ -131,7 +131,7 @@ class Letter(Sheets):
         self.set_y(top + 14)
 
     def strip(self, facts: Sequence[tuple[str, str]]) -> None:
-        """Figures side by side over the whole width, each below its label."""
+        """Amounts side by side over the whole width, each below its label."""
         self.room_for(16)
         top, width = self.get_y(), self.epw / len(facts)
         self.set_fill_color(*TINT)
@@ -144,7 +144,7 @@ class Letter(Sheets):
         self.set_y(top + 17)
 
     def block(self, heading: str, text: str, *, width: float | None = None) -> None:
-        """A heading with lines below it, at the left margin; goes on over pages."""
+        """A heading with lines below it, at the left margin; may continue on the next page."""
         lines = self.lines(text, width or self.epw, size=8.5)
         if not any(lines):
             return

@@ -1,4 +1,4 @@
-"""The sheets of a letter: what stands on every page, and tables that go on over them."""
+"""The pages of a letter: what is on every page, and tables that continue across pages."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _NEXT_PAGES_TOP = 24
 _FOOT = 24
 _ROW_PADDING = 1.7
 _HEADER_HEIGHT = 7
-# What is not taller than this stays on one page.
+# Blocks up to this height are kept on one page.
 KEPT_TOGETHER: Final = 70
 
 TEXT: Final = 9
@@ -24,7 +24,7 @@ LINE_HEIGHT: Final = 4.4
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A word beside the title, such as "Paid"; ``across`` writes it over every page as well."""
+    """A word beside the title, such as "Paid"; ``across`` also writes it across every page."""
 
     text: str
     colors: tuple[Color, Color]
@@ -33,7 +33,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``width`` in millimetres; the one without takes what the others leave."""
+    """``width`` in millimetres; the column without one takes the remaining width."""
 
     title: str
     width: float = 0
@@ -69,7 +69,7 @@ class Sheets(Paper):
             self._header()
 
     def room_for(self, height: float) -> bool:
-        """Go on to the next page unless ``height`` fits on this one; says whether it did."""
+        """Start a new page unless ``height`` fits on this one; returns whether it did."""
         full = self.get_y() + height > self.bottom
         if full:
             self.start_page()
@@ -99,8 +99,10 @@ class Sheets(Paper):
     # -- table ---------------------------------------------------------------------------------------------------
 
     def rows(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-        """A table. The text of the column without a width is broken into lines; the others stand on its first line.
-        The header is repeated on every page."""
+        """A table. The column without a width wraps its text; the others are on its first line.
+
+        The header is repeated on every page.
+        """
         wide = self.epw - sum(column.width for column in columns)
         self._columns = [Column(c.title, c.width or wide, c.right) for c in columns]
         broken = next(place for place, column in enumerate(columns) if not column.width)
@@ -125,7 +127,7 @@ class Sheets(Paper):
         self.room_for(height if height <= KEPT_TOGETHER else 4 * LINE_HEIGHT)
         self.set_y(self.get_y() + _ROW_PADDING)
         start = self.l_margin
-        # In the order in which they are read, also by those who hear the page.
+        # In reading order, for screen readers too.
         for place, (column, left) in enumerate(self._places()):
             if place == broken:
                 start = left
@@ -165,9 +167,8 @@ class Sheets(Paper):
             self.put(left + 2, top, self.fitting(text, room, size=size, bold=bold), size=size, bold=bold, color=color)
 
     def column_for(self, title: str, texts: Iterable[str], *, most: float = 30, right: bool = True) -> Column:
-        """A column just wide enough for its title and its longest text; figures wider than ``most`` are set
-        smaller."""
-        # Figures are as wide as they are long; words such as days are not, and are cut where there is no room.
+        """A column just wide enough for its title and longest text; figures wider than ``most`` are set smaller."""
+        # Figures must never be cut; words, such as days, are cut where there is no room.
         longest = [max(texts, key=len, default="")] if right else set(texts)
         widest = max((self.width_of(text, size=TEXT) for text in longest), default=0.0)
         needed = max(self.width_of(title, size=8, bold=True), widest)

@@ -1,4 +1,4 @@
-"""What an invoice prints, in its reader's language: the rows of the table and of the totals, for every medium alike."""
+"""An invoice's figures in its reader's language: the rows of the table and of the totals, for every medium."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -34,7 +34,7 @@ class Table:
 
 
 def table(document: InvoiceDocument, words: Writing) -> Table:
-    """The figures of the lines. Columns that would say nothing are left out: no discount, no tax."""
+    """The figures of the lines. Columns without content are left out: no discount, no tax."""
     lines, currency = document.lines, document.currency
     discounted = any(line.discount_percent or line.discount_minor for line in lines)
     taxed = any(line.tax_rate for line in lines)
@@ -53,7 +53,7 @@ def table(document: InvoiceDocument, words: Writing) -> Table:
 
 
 def sums(document: InvoiceDocument, words: Writing) -> list[Sum]:
-    """From the lines to the total, and what was settled of it; not what is due."""
+    """From the lines to the total and what was settled of it, without the amount due."""
     totals, currency = document.totals, document.currency
 
     def amount(minor: int) -> str:

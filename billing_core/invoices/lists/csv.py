@@ -43,14 +43,14 @@ CSV_COLUMNS = (
 
 
 def as_csv(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, for_excel: bool = False) -> Download:
-    """Every invoice that matches, in the requested order: the list of the page without its limit."""
+    """Every matching invoice in the requested order: the page's list without its limit."""
     actor.require(Permission.EXPORT)
     rows = (_row(row, business, today) for row, business in each(session, actor, filters, today=today))
     return csv_list("invoices.csv", CSV_COLUMNS, rows, for_excel=for_excel)
 
 
 def each(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date) -> Iterator[tuple[InvoiceRow, str]]:
-    """The invoices that match, each with the name of our business; only one batch is in memory."""
+    """The matching invoices, each with the name of our business; only one batch is in memory."""
     names = {business.id: business.name for business in businesses.every(session)}
     for columns in exports_rows.each(session, queries.listing(actor, filters, today=today)):
         row = InvoiceRow(*columns)

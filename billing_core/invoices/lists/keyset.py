@@ -1,4 +1,4 @@
-"""One business's invoices for programs: from the newest on, each page after the last one's last invoice."""
+"""One business's invoices for programs, newest first; each page starts after the previous page's last invoice."""
 
 from datetime import date, datetime
 from functools import cache
@@ -17,7 +17,7 @@ from billing_core.invoices.models import LISTED, Invoice
 class Listed(NamedTuple):
     """One row. Amounts are minor units of ``currency``; ``status`` is the published one.
 
-    A tuple, as the database gives it: to make a page of objects takes as long as to read it.
+    A tuple, as the database returns it: creating objects takes as long as reading the page.
     """
 
     public_id: str
@@ -44,7 +44,7 @@ def page(
     today: date,
     limit: int,
 ) -> list[Listed]:
-    """The newest first, discarded drafts left out. ``after``: those that follow this public id; NotFound."""
+    """Newest first, discarded drafts left out. ``after``: those that follow this public id; NotFound."""
     actor.require(Permission.INVOICE_READ)
     statement = _statement(status, bound=actor.customer_id is not None, continued=bool(after))
     facts = {"business": business_id, "customer": actor.customer_id, "today": today, "most": limit}
@@ -67,7 +67,7 @@ def _id_of(session: Session, actor: Actor, business_id: int, public_id: str) -> 
 
 @cache
 def _statement(status: InvoiceStatus | None, *, bound: bool, continued: bool) -> Select[*tuple[Any, ...]]:
-    """Put together once: building a statement takes as long as running it."""
+    """Built once: building a statement takes as long as running it."""
     today = cast("date", bindparam("today", type_=Date))
     columns = [
         lifecycle.status_sql(today).label("status") if name == "status" else getattr(Invoice, name)

@@ -1,4 +1,4 @@
-"""The list of invoices as a workbook: what it comes to in each currency, and a row for each invoice."""
+"""The list of invoices as a workbook: the sums per currency, and a row for each invoice."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -38,7 +38,7 @@ _SHEET: Columns = (
 
 
 def workbook(session: Session, actor: Actor, filters: InvoiceFilter, *, today: date, now: datetime) -> Download:
-    """Every invoice that matches, in the requested order; the first sheet has the sums."""
+    """Every matching invoice in the requested order; the first sheet has the sums."""
     actor.require(Permission.EXPORT)
     sums = queries.totals(session, actor, filters, today=today)
     rows = (_row(row, business, today) for row, business in each(session, actor, filters, today=today))
