@@ -1,1 +1,1 @@
-"""Getting paid online: gateways, payment links, the gateways' webhooks, and how their books compare with ours."""
+"""Getting paid online: gateways, payment links, gateway webhooks, and reconciliation with the gateways' books."""

@@ -1,4 +1,4 @@
-"""Cases: what about money a person has to settle. Opened while an event is applied, each cause once."""
+"""Cases: questions about money for a person to settle. Opened while an event is applied, each cause once."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,15 +16,15 @@ from billing_core.money import Money
 from billing_core.online_payments.models import CaseKind, PaymentCase
 from billing_core.text import reason_of
 
-# About money that came in, which can still be used or go back.
+# About money received, which can still be used or refunded.
 OF_RECEIPT: Final = (CaseKind.AMOUNT_DIFFERS, CaseKind.CURRENCY_DIFFERS, CaseKind.NOTHING_DUE)
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a case is about. ``key`` names the cause for ever; amounts in minor units of ``currency``.
+    """What a case is about. ``key`` names the cause permanently; amounts in minor units of ``currency``.
 
-    ``expected_minor``: what should have come instead, where that can be said in the same currency.
+    ``expected_minor``: the expected amount, where it is in the same currency.
     """
 
     key: str
@@ -39,7 +39,7 @@ class Cause:
 
 
 def open_case(session: Session, actor: Actor, cause: Cause, *, now: datetime) -> PaymentCase:
-    """A case for people to settle, or the one that there is. The caller holds the customer's row."""
+    """Open a case, or return the existing one. The caller has locked the customer."""
     actor.require(Permission.PAYMENT_WRITE)
     known = session.scalars(select(PaymentCase).where(PaymentCase.key == cause.key)).one_or_none()
     if known is not None:
@@ -71,14 +71,14 @@ def open_case(session: Session, actor: Actor, cause: Cause, *, now: datetime) ->
 
 
 def settle(session: Session, actor: Actor, case_id: int, *, settlement: str, now: datetime) -> PaymentCase:
-    """Somebody has dealt with it; ``settlement`` says how. Conflict where it is settled already."""
+    """Mark a case as settled; ``settlement`` says how. Conflict where it is settled already."""
     actor.require(Permission.PAYMENT_WRITE)
     how = reason_of(settlement)
     visible = (PaymentCase.id == case_id, visible_to(actor, PaymentCase.customer_id))
     customer_id = session.scalar(select(PaymentCase.customer_id).where(*visible))
     if customer_id is None:
         raise NotFound("There is no such case")
-    # The customer first, as whoever applies an event that settles it does, to avoid a deadlock.
+    # The customer is locked first, in the same order as when an event settles it, to avoid a deadlock.
     customers.for_change(session, actor, customer_id)
     locked = select(PaymentCase).where(PaymentCase.id == case_id).with_for_update()
     case = session.scalars(locked.execution_options(populate_existing=True)).one()
@@ -99,7 +99,7 @@ def settle(session: Session, actor: Actor, case_id: int, *, settlement: str, now
 
 
 def settle_of_payment(session: Session, actor: Actor, payment_id: int, *, settlement: str, now: datetime) -> None:
-    """What became of a payment answers the question that it raised when it came in."""
+    """A payment's use or refund settles the case that it opened when it came in."""
     actor.require(Permission.PAYMENT_WRITE)
     opened = select(PaymentCase.id).where(
         PaymentCase.payment_id == payment_id, PaymentCase.kind.in_(OF_RECEIPT), PaymentCase.settled_at.is_(None)

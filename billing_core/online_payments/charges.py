@@ -1,7 +1,7 @@
-"""What a gateway is asked to collect for an invoice: lines that add up to what is due, to the cent.
+"""What a gateway is asked to collect for an invoice: lines that add up exactly to the amount due.
 
-Where the invoice's own lines do so, the customer sees them again, each rate's tax as a line of its own. Where they
-cannot (a discount on the whole, a part that is paid already, a remainder of rounding, too many lines), it is one line.
+Where the invoice's own lines do, the customer sees those, with each rate's tax as a line of its own. Where they cannot
+(a discount on the whole, a part payment, a rounding difference, too many lines), it is one line.
 """
 
 import re
@@ -14,18 +14,18 @@ from billing_core.languages.formats import Writing, writing
 from billing_core.money import LINE_QUANTITY_PLACES, PRICE_PLACES, decimal_places, scaled
 from billing_core.online_payments.gateway import Charge, ChargeLine
 
-# Stripe takes at most 20 lines for a payment link, and so many characters and pieces in one of them.
+# Stripe's limits for a payment link: 20 lines, and the characters and quantity of each.
 MOST_LINES: Final = 20
 LONGEST_NAME: Final = 250
 LARGEST_QUANTITY: Final = 999_999
-# All but those that hold a number together, such as the French 1\u202f450.
+# All white space but the kind inside numbers, such as the French 1\u202f450.
 _BLANKS: Final = re.compile(r"[^\S\u00a0\u202f]+")
 
 
 def charge_of(invoice: InvoiceDocument, *, invoice_id: str, link_id: str, return_url: str, today: date) -> Charge:
-    """``invoice_id`` and ``link_id`` are public ids; ``today`` is the day where the business is.
+    """``invoice_id`` and ``link_id`` are public ids; ``today`` is the business's day.
 
-    A draft has no number yet. What is late already is payable by tomorrow: no gateway takes a day that is over.
+    A draft has no number yet. An overdue invoice is payable by tomorrow, as no gateway takes a past day.
     """
     words = writing(invoice.language)
     return Charge(
@@ -44,7 +44,7 @@ def charge_of(invoice: InvoiceDocument, *, invoice_id: str, link_id: str, return
 
 
 def says_the_same(one: Charge, other: Charge) -> bool:
-    """Would the customer be asked for the same, whichever link they come by?"""
+    """Whether the customer is asked for the same by both links."""
     first, second = one.stored(), other.stored()
     return all(first[name] == second[name] for name in first if name not in ("link_id", "return_url"))
 
@@ -61,7 +61,9 @@ def _lines(invoice: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
 
 
 def _line(line: DocumentLine, currency: str, words: Writing) -> ChargeLine:
-    """As pieces at a price where that is exactly what the line comes to; else as one, with the quantity in its name."""
+    """With quantity and unit price where they give the line's exact amount; otherwise quantity 1, and the count in its
+    name.
+    """
     name = _BLANKS.sub(" ", line.description).strip()
     if line.quantity == 1:
         return ChargeLine(_short(name), line.amount_minor)
@@ -74,7 +76,7 @@ def _line(line: DocumentLine, currency: str, words: Writing) -> ChargeLine:
 
 
 def _taxes(invoice: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
-    """The tax of every rate; a rate without any is left out."""
+    """A line per tax rate; rates without tax are left out."""
     rows = (row for row in invoice.totals.by_rate if row.tax_minor)
     return tuple(ChargeLine(words.gettext("Tax") + f" {words.percent(row.rate)}", row.tax_minor) for row in rows)
 

@@ -1,4 +1,4 @@
-"""Which gateway collects for us: Stripe where it has a key, our own sandbox otherwise."""
+"""The configured gateway: Stripe where it has a key, otherwise our own sandbox."""
 
 from billing_core.database import Sessions
 from billing_core.invoices.payment_links import Mode
@@ -21,7 +21,7 @@ def mode(settings: Settings) -> Mode:
 
 
 def webhook_secret(settings: Settings) -> str:
-    """What signs events: Stripe's, or for the sandbox one that follows from our own secret."""
+    """The secret that signs events: Stripe's, or for the sandbox one derived from our own secret."""
     if settings.stripe_webhook_secret is not None and settings.stripe_secret_key is not None:
         return settings.stripe_webhook_secret.get_secret_value()
     return f"whsec_{settings.derived('sandbox webhooks').hex()}"

@@ -1,4 +1,4 @@
-"""What leaves for the gateways by way of the outbox: links to deactivate, fees to ask for, and the sandbox's events."""
+"""Messages to gateways through the outbox: links to deactivate, fees to query, and the sandbox's events."""
 
 import http.client
 from collections.abc import Callable, Mapping
@@ -19,14 +19,14 @@ from billing_core.outbox.delivery import Adapter, Claimed, Refused, Unwanted
 from billing_core.payments.models import Payment
 from billing_core.settings import Settings
 
-# Our own address answers in milliseconds; a database that is busy for longer is asked again later.
+# Our own address answers in milliseconds; a busy database is retried later.
 _TIMEOUT_SECONDS: Final = 30
-# Over some twenty minutes, as the outbox spreads its tries.
+# About twenty minutes, as the outbox spreads its tries.
 _TRIES_FOR_A_FEE: Final = 4
 
 
 def adapters(sessions: Sessions, settings: Settings) -> dict[str, Adapter]:
-    """What tells the gateway that these settings choose, and what brings the sandbox's events to ourselves."""
+    """The adapters for the configured gateway, and for the sandbox's events to our own address."""
 
     def to_gateway(message: Claimed) -> None:
         gateway = _of_mode(Mode(message.recipient), sessions, settings)
@@ -44,7 +44,7 @@ def adapters(sessions: Sessions, settings: Settings) -> dict[str, Adapter]:
 
 
 def _of_mode(mode: Mode, sessions: Sessions, settings: Settings) -> Gateway:
-    """The gateway that knows what a message is about; Refused where the product collects through another one now."""
+    """The gateway that the message is for; Refused where the product now collects through another one."""
     if mode is Mode.SANDBOX:
         return SandboxGateway(sessions, settings)
     gateway = configured.gateway(sessions, settings)
@@ -57,7 +57,7 @@ def _of_mode(mode: Mode, sessions: Sessions, settings: Settings) -> Gateway:
 
 
 def _deactivate(sessions: Sessions, gateway: Gateway, message: Claimed) -> None:
-    """Where the gateway's id is unknown, the same request is made again, which finds the link."""
+    """Where the gateway's id is unknown, the creation is repeated, which finds the link."""
     link_id = message.content["link_id"]
     with sessions() as session:
         link = session.get_one(PaymentLink, link_id)
@@ -74,7 +74,7 @@ def _deactivate(sessions: Sessions, gateway: Gateway, message: Claimed) -> None:
 
 
 def _fetch_details(sessions: Sessions, gateway: Gateway, message: Claimed) -> None:
-    """What a card cost is often known some seconds after it was charged; what never is, is left out."""
+    """The fee is often known only seconds after the charge; what stays unknown is left out."""
     payment_id = message.content["payment_id"]
     with sessions() as session:
         key = session.get_one(Payment, payment_id).gateway_key or ""
@@ -92,7 +92,7 @@ _TOPICS: Final[Mapping[str, Callable[[Sessions, Gateway, Claimed], None]]] = {
 
 
 def _send(port: int, payload: bytes, secret: str) -> None:
-    """As Stripe would: signed, over HTTP, and again until it is taken."""
+    """As Stripe would: signed, over HTTP, and repeated until it is accepted."""
     headers: dict[str, Any] = {
         "Content-Type": "application/json",
         "Stripe-Signature": signed(payload, secret, utc_now()),

@@ -1,4 +1,4 @@
-"""What about getting paid online needs a hand, as figures that count."""
+"""What about online payments needs attention, as figures that count."""
 
 from typing import Any, Final
 

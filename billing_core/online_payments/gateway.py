@@ -1,8 +1,8 @@
-"""What we ask of whoever collects for us, in our own words. Two answer: Stripe, and the embedded sandbox.
+"""The gateway interface, in our own terms. Two implement it: Stripe, and the embedded sandbox.
 
-Every call crosses the network or may one day: never inside a transaction. Every write carries a ``key`` made of our
-own ids, so that a repeat after a timeout does nothing a second time. What goes wrong is one of our errors:
-``Declined`` where the answer is a clear no and nothing was done, ``UpstreamFailed`` where it is "not now" or unknown.
+Every call may cross the network: never inside a transaction. Every write carries a ``key`` made of our own ids, so that
+a repeat after a timeout has no second effect. Failures are our own errors: ``Declined`` for a clear no after which
+nothing was done, ``UpstreamFailed`` for "not now" or an unknown outcome.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from billing_core.invoices.payment_links import CollectionWay, Mode
 
 
 class Declined(UpstreamFailed):
-    """The gateway understood, refused, and has done nothing: the same request would be refused again."""
+    """The gateway refused and has done nothing: the same request would be refused again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ChargeLine:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What a customer is asked to pay: the lines add up to ``amount_minor``, which is the invoice's amount due."""
+    """What a customer is asked to pay: the lines add up to ``amount_minor``, the invoice's amount due."""
 
     link_id: str
     invoice_id: str
@@ -44,7 +44,7 @@ class Charge:
     return_url: str
 
     def stored(self) -> dict[str, Any]:
-        """For the link's row, as JSON."""
+        """As JSON, for the link's row."""
         return asdict(self) | {"due_on": self.due_on.isoformat(), "lines": [asdict(line) for line in self.lines]}
 
     @classmethod
@@ -55,7 +55,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class CreatedLink:
-    """Where the customer pays, and what the gateway calls it; ``stripe_invoice_id`` where there is one."""
+    """The address to pay at, and the gateway's ids; ``stripe_invoice_id`` where there is one."""
 
     url: str
     gateway_id: str
@@ -65,7 +65,7 @@ class CreatedLink:
 
 @dataclass(frozen=True, slots=True)
 class GatewayRefund:
-    """``refunded_minor``: what of the charge was refunded by now, this refund included."""
+    """``refunded_minor``: the total refunded of the charge so far, including this refund."""
 
     refund_id: str
     intent_id: str
@@ -86,11 +86,11 @@ class PaymentDetails:
 
 @dataclass(frozen=True, slots=True)
 class BalanceTransaction:
-    """One line of the gateway's own books; ``amount_minor`` before the fee, negative where money went back.
+    """One line of the gateway's own books; ``amount_minor`` before the fee, negative for money paid back.
 
-    ``source`` is the charge, refund, dispute or payout (``ch_…``, ``re_…``, ``dp_…``, ``po_…``); ``intent_id`` the
-    payment that it belongs to, where it is one. What the gateway exchanged is told as it was charged, without the fee,
-    which is in another currency; ``description`` says what was booked.
+    ``source`` is the charge, refund, dispute or payout (``ch_…``, ``re_…``, ``dp_…``, ``po_…``); ``intent_id`` its
+    payment, if any. Where the gateway exchanged currencies the amount is as charged, without the fee, which is in
+    another currency; ``description`` has what was booked.
     """
 
     id: str
@@ -106,7 +106,7 @@ class BalanceTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How the gateway knows us. ``problems``: what keeps us from collecting, in sentences; empty: all is well."""
+    """The gateway's view of our account. ``problems``: what prevents collecting, in sentences; empty: nothing."""
 
     mode: Mode
     account: str
@@ -115,25 +115,25 @@ class Connection:
 
 
 class Gateway(Protocol):
-    """Whoever collects for us."""
+    """A payment gateway."""
 
     @property
     def mode(self) -> Mode: ...
 
     def create_link(self, charge: Charge, way: CollectionWay, *, key: str) -> CreatedLink:
-        """A place where this can be paid once. The same key and charge give the same place."""
+        """Create a link for this charge. The same key and charge give the same link."""
 
     def deactivate(self, gateway_id: str, way: CollectionWay, *, key: str) -> None:
-        """Nobody can pay there any more. Fine where it is so already, and where it was paid."""
+        """Make the link unusable. Does nothing where it already is, or was paid."""
 
     def refund(self, intent_id: str, amount_minor: int, currency: str, *, reason: str, key: str) -> GatewayRefund:
         """Pay back a part or all of a payment."""
 
     def details(self, gateway_key: str) -> PaymentDetails:
-        """What a payment, known as ``pi_…`` or ``in_…``, cost us, and the ids that its other events come with."""
+        """The fee of a payment, known as ``pi_…`` or ``in_…``, and the ids that its other events carry."""
 
     def balance_transactions(self, start: datetime, end: datetime) -> Iterator[BalanceTransaction]:
-        """The gateway's books from ``start`` until before ``end``, in any order, read in pages."""
+        """The gateway's books from ``start`` up to but not including ``end``, in any order, page by page."""
 
     def check(self) -> Connection:
-        """Ask who we are; says what is wrong in ``problems`` rather than raising, where the gateway answers at all."""
+        """Query our account; failures are returned in ``problems`` where the gateway answers at all."""

@@ -1,4 +1,4 @@
-"""What gateways told us, what of it needs a person, and the sandbox's own books."""
+"""Events received from gateways, the cases they opened, and the sandbox's own books."""
 
 import enum
 import secrets
@@ -16,8 +16,9 @@ from billing_core.payments.models import Payment, Refund
 
 
 class WebhookState(enum.StrEnum):
-    """WAITING: also between two tries. IGNORED: nothing of ours, of another mode, or of a type that changes nothing;
-    ``outcome`` says which. FAILED: given up, for a person to look at."""
+    """WAITING: also between two tries. IGNORED: not ours, of another mode, or of a type that changes nothing;
+    ``outcome`` says which. FAILED: given up, for a person to look at.
+    """
 
     WAITING = "waiting"
     HANDLED = "handled"
@@ -30,15 +31,15 @@ _EARLY = text("waits_for IS NOT NULL")
 
 
 class WebhookEvent(Base):
-    """An event exactly as it came, stored before it is answered; ``event_id`` is the sender's own.
+    """An event exactly as received, stored before it is answered; ``event_id`` is the sender's own.
 
     ``created_at`` is the sender's instant, ``received_at`` ours. ``not_before``: the instant of the next try.
-    ``waits_for``: the charge that it is about, where no payment with that charge was known.
+    ``waits_for``: its charge, where no payment with that charge was known.
     """
 
     __tablename__ = "webhook_events"
     __table_args__ = (
-        # Of those that wait alone: what is handled leaves it, so that it stays small for ever.
+        # Of waiting events alone: handled ones leave it, so that it stays small.
         Index("ix_webhook_events_due", "not_before", "id", sqlite_where=_WAITS, postgresql_where=_WAITS),
         Index("ix_webhook_events_state", "state", "id"),
         Index("ix_webhook_events_type", "type", "id"),
@@ -65,7 +66,7 @@ class WebhookEvent(Base):
 
 
 class WebhookRefusal(Base):
-    """How many requests to the webhook address were refused on a day (UTC), by reason; nothing else is kept of them."""
+    """The number of requests refused at the webhook address per day (UTC) and reason; nothing else is stored."""
 
     __tablename__ = "webhook_refusals"
 
@@ -86,7 +87,7 @@ class CaseKind(enum.StrEnum):
 
 
 class PaymentCase(Base):
-    """Something about money that the product must not decide by itself. ``key`` names its cause: one case each."""
+    """A question about money that the product must not decide by itself. ``key`` names its cause: one case each."""
 
     __tablename__ = "payment_cases"
     __table_args__ = (
@@ -118,7 +119,7 @@ class DisputeState(enum.StrEnum):
 
 
 class Dispute(Base):
-    """A customer has asked their bank for the money back. ``told_at``: the instant of the newest event about it."""
+    """A payment disputed by the customer at their bank. ``told_at``: the instant of the newest event about it."""
 
     __tablename__ = "disputes"
     __table_args__ = (Index("ix_disputes_payment_id", "payment_id"), Index("ix_disputes_state", "state", "id"))
@@ -136,7 +137,7 @@ class Dispute(Base):
 
 
 class RefundRequestState(enum.StrEnum):
-    """ASKED: the gateway's answer is not recorded yet. REFUSED: it said no, and ``last_error`` why."""
+    """ASKED: the gateway's answer is not recorded yet. REFUSED: it declined, and ``last_error`` says why."""
 
     ASKED = "asked"
     DONE = "done"
@@ -144,7 +145,7 @@ class RefundRequestState(enum.StrEnum):
 
 
 class RefundRequest(Base):
-    """A person has asked for money to go back through the gateway; its ``public_id`` is the key of the request."""
+    """A user's request to refund through the gateway; its ``public_id`` is the key of the request."""
 
     __tablename__ = "refund_requests"
     __table_args__ = (
@@ -168,7 +169,7 @@ class RefundRequest(Base):
 
 
 class SandboxCharge(Base):
-    """The sandbox's own books: what was "paid" there. No money has moved. ``intent_id`` is what its events call it."""
+    """The sandbox's own books: what was "paid" there. No money has moved. ``intent_id`` is the id in its events."""
 
     __tablename__ = "sandbox_charges"
     __table_args__ = (
@@ -192,7 +193,7 @@ class SandboxCharge(Base):
 
 
 class SandboxRefund(Base):
-    """A refund in the sandbox's books; ``key`` is that of the request, so that a repeat makes no second one."""
+    """A refund in the sandbox's books; ``key`` is the request's, so that a repeat makes no second one."""
 
     __tablename__ = "sandbox_refunds"
     __table_args__ = (Index("ix_sandbox_refunds_created_at", "created_at", "id"),)
@@ -206,9 +207,9 @@ class SandboxRefund(Base):
 
 
 class GatewayLine(Base):
-    """One line of a gateway's own books as it was read there (``gateway.BalanceTransaction``). It never changes.
+    """One line of a gateway's own books as read there (``gateway.BalanceTransaction``). It never changes.
 
-    Kept, because reading 100,000 of them takes a gateway minutes, and looking at them page by page must not.
+    Stored, because reading 100,000 of them takes a gateway minutes, too long for paging through them.
     """
 
     __tablename__ = "gateway_lines"
@@ -231,7 +232,7 @@ class GatewayLine(Base):
 
 
 class GatewayReading(Base):
-    """A period of a gateway's books was read to its end: what was there at ``read_at``."""
+    """A period of a gateway's books was read completely, as of ``read_at``."""
 
     __tablename__ = "gateway_readings"
     __table_args__ = (Index("ix_gateway_readings_mode", "mode", "id"),)

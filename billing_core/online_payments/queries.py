@@ -1,4 +1,4 @@
-"""Reads of what the gateway told us and of what needs a person: events, cases, disputes."""
+"""Reads of received events and of what needs a person: events, cases, disputes."""
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -27,8 +27,9 @@ from billing_core.payments.models import Allocation, Payment
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Empty fields do not limit. ``text`` is an event's id, or occurs in what became of it; an id in the payload, such
-    as a charge's, is found among ``SEARCHED_PAYLOADS`` events, the newest of those that match otherwise."""
+    """Empty fields do not limit. ``text`` is an event's id, or occurs in its outcome; an id in the payload, such as a
+    charge's, is searched in the newest ``SEARCHED_PAYLOADS`` of the events that match otherwise.
+    """
 
     state: tuple[WebhookState, ...] = ()
     type: str = ""
@@ -94,9 +95,9 @@ class DisputeRow:
     closed_at: datetime | None
 
 
-# To look for a text inside of payloads reads them all: of the newest so many alone.
+# Searching payloads reads them whole, so only this many of the newest are searched.
 SEARCHED_PAYLOADS: Final = 5_000
-# What is counted for a page of the log stops here: to count a million rows takes longer than anybody waits.
+# Counting stops here: a million rows take longer than anybody waits.
 COUNTED: Final = 10_000
 
 _OF_EVENT = tuple(getattr(WebhookEvent, field.name) for field in fields(EventRow)[:-1])
@@ -123,7 +124,7 @@ _OF_CASE: tuple[Any, ...] = (
 
 
 def events(session: Session, actor: Actor, filters: EventFilter, *, limit: int = 50, offset: int = 0) -> list[EventRow]:
-    """One page of the log, the newest first."""
+    """One page of the log, newest first."""
     actor.require(Permission.WEBHOOK_READ)
     statement: Select[*tuple[Any, ...]] = (
         select(*_OF_EVENT, Invoice.number)
@@ -147,7 +148,7 @@ def event_counts(session: Session, actor: Actor) -> dict[WebhookState, int]:
 
 
 def event(session: Session, actor: Actor, event_id: int) -> tuple[EventRow, str]:
-    """An event and its payload exactly as it came; NotFound where there is none."""
+    """An event and its payload exactly as received; NotFound where there is none."""
     actor.require(Permission.WEBHOOK_READ)
     statement: Select[*tuple[Any, ...]] = (
         select(*_OF_EVENT, Invoice.number, WebhookEvent.payload)
@@ -162,13 +163,13 @@ def event(session: Session, actor: Actor, event_id: int) -> tuple[EventRow, str]
 
 
 def last_received_at(session: Session, actor: Actor) -> datetime | None:
-    """When the gateway told us anything for the last time."""
+    """When the last event was received."""
     actor.require(Permission.WEBHOOK_READ)
     return session.scalar(select(WebhookEvent.received_at).order_by(WebhookEvent.id.desc()).limit(1))
 
 
 def refused(session: Session, actor: Actor, *, since: date) -> list[tuple[date, str, int]]:
-    """(day in UTC, reason, how many) of the requests that were refused, the newest day first."""
+    """(day in UTC, reason, count) of the refused requests, newest day first."""
     actor.require(Permission.WEBHOOK_READ)
     statement = (
         select(WebhookRefusal.day, WebhookRefusal.reason, WebhookRefusal.requests)
@@ -180,7 +181,7 @@ def refused(session: Session, actor: Actor, *, since: date) -> list[tuple[date, 
 
 
 def cases(session: Session, actor: Actor, *, settled: bool = False, limit: int = 50, offset: int = 0) -> list[CaseRow]:
-    """What waits to be settled, the oldest first; or what was, the newest first."""
+    """Open cases, oldest first; or settled ones, newest first."""
     actor.require(Permission.PAYMENT_READ)
     order = (PaymentCase.settled_at.desc(), PaymentCase.id.desc()) if settled else (PaymentCase.id,)
     statement = _cases(actor).where(_settled(settled)).order_by(*order).limit(limit).offset(offset)
@@ -194,7 +195,7 @@ def case_count(session: Session, actor: Actor, *, settled: bool = False) -> int:
 
 
 def cases_of_invoice(session: Session, actor: Actor, invoice_id: int, *, limit: int = 50) -> list[CaseRow]:
-    """The cases about one invoice, the newest first, settled or not."""
+    """The cases about one invoice, newest first, settled or not."""
     actor.require(Permission.PAYMENT_READ)
     statement = _cases(actor).where(PaymentCase.invoice_id == invoice_id)
     return [CaseRow(*row) for row in session.execute(statement.order_by(PaymentCase.id.desc()).limit(limit))]
@@ -210,7 +211,7 @@ def disputes(
     limit: int = 50,
     offset: int = 0,
 ) -> list[DisputeRow]:
-    """Disputes, the newest first: of the payments of one invoice, of one payment, in one state."""
+    """Disputes, newest first: of the payments of one invoice, of one payment, in one state."""
     actor.require(Permission.PAYMENT_READ)
     statement: Select[*tuple[Any, ...]] = (
         select(

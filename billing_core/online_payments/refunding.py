@@ -1,6 +1,6 @@
-"""Giving money back the way it came: write down what is asked, ask the gateway, record what it did.
+"""Refunding through the gateway: record the request, ask the gateway, record the result.
 
-The gateway's own event about it may come before our record or after it: both end in the same function, once.
+The gateway's own event may come before our record or after it: both end in the same function, with one effect.
 """
 
 from dataclasses import dataclass
@@ -26,16 +26,16 @@ from billing_core.payments import queries as payments
 from billing_core.payments.models import Allocation, Payment
 from billing_core.text import reason_of
 
-# Whoever asks for the same refund of a payment again within so long has clicked twice.
+# The same refund requested again within this time is a double click.
 ONE_REQUEST: Final = timedelta(minutes=15)
 ASKED, DONE, REFUSED = RefundRequestState.ASKED, RefundRequestState.DONE, RefundRequestState.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
 class Refundable:
-    """What of a payment can still go back through its gateway. ``problem``: why nothing can; empty where it can.
+    """What can still be refunded of a payment through its gateway. ``problem``: why nothing can; empty where it can.
 
-    ``unanswered``: a refund that was asked for, and of which the gateway has not said what became of it.
+    ``unanswered``: a requested refund whose outcome the gateway has not reported.
     """
 
     payment_id: int
@@ -67,10 +67,10 @@ def refund(
     reason: str,
     now: datetime,
 ) -> int:
-    """Refund a payment, or a part of it, through its gateway; the id of the request.
+    """Refund a payment, or a part of it, through its gateway; returns the request's id.
 
-    ``Declined`` where the gateway said no. After any other ``UpstreamFailed`` it is unknown whether money went back:
-    the same call again makes no second refund.
+    ``Declined`` where the gateway refused. After any other ``UpstreamFailed`` it is unknown whether money went back:
+    repeating the call makes no second refund.
     """
     actor.require(Permission.PAYMENT_WRITE)
     why = reason_of(reason)
@@ -80,14 +80,14 @@ def refund(
         _check_mode(payment, gateway.mode)
         gateway_key, intent_id = payment.gateway_key or "", payment.intent_id
     if not intent_id:
-        # Known by its invoice alone, until somebody asks.
+        # Its charge is not known until the gateway is asked.
         details = gateway.details(gateway_key)
         with sessions.begin() as session:
             intent_id = _name(session, actor, payment_id, details)
     with sessions.begin() as session:
         request = _ask(session, actor, payment_id, amount_minor, why, now)
         request_id, key, currency = request.id, request.public_id, request.currency
-        # What was asked before: the same key stands for the same request.
+        # Repeats the earlier request: the same key means the same request.
         reason_given = request.reason
     try:
         answer = gateway.refund(intent_id, amount_minor, currency, reason=reason_given, key=key)
@@ -101,7 +101,7 @@ def refund(
 
 
 def _ask(session: Session, actor: Actor, payment_id: int, amount_minor: int, why: str, now: datetime) -> RefundRequest:
-    """A new request, or the one whose answer never came."""
+    """A new request, or the one that was never answered."""
     payment = payments.for_change(session, actor, payment_id)
     _check(session, payment, amount_minor)
     waiting = _unanswered(session, payment_id)
@@ -165,7 +165,7 @@ def _note_refusal(session: Session, actor: Actor, request_id: int, reason: str, 
 
 
 def _name(session: Session, actor: Actor, payment_id: int, details: PaymentDetails) -> str:
-    """Keep what the gateway calls the payment; Conflict where it says nothing that can be refunded."""
+    """Store the gateway's ids of the payment; Conflict where there is no charge to refund."""
     payment = payments.for_change(session, actor, payment_id)
     payment.intent_id = payment.intent_id or details.intent_id
     payment.charge_id = payment.charge_id or details.charge_id
@@ -183,7 +183,7 @@ def _check(session: Session, payment: Payment, amount_minor: int) -> None:
 
 
 def _check_mode(payment: Payment, mode: Mode) -> None:
-    """Another mode's gateway would answer that it knows no such payment."""
+    """Another mode's gateway would answer that there is no such payment."""
     if payment.mode not in (None, mode):
         raise Conflict(
             f"This payment was collected in {payment.mode} mode, and refunds go through {mode} mode now: "
@@ -199,7 +199,7 @@ def _problem(session: Session, payment: Payment, left: Money) -> str:
     if left.minor <= 0:
         return "All of this payment was refunded already"
     if refund_recording.one_failed(session, payment.id) and _unanswered(session, payment.id) is None:
-        # The same card would hardly take another, and the gateway's sum of them would be short of our books'.
+        # The same card would hardly accept another, and the gateway's total would be less than our books'.
         return "A refund of this payment did not reach the payer: pay the rest back in another way as well"
     return ""
 
@@ -214,7 +214,7 @@ def _unanswered(session: Session, payment_id: int) -> RefundRequest | None:
 
 
 def _refuse_twice(session: Session, actor: Actor, payment: Payment, amount_minor: int, why: str, now: datetime) -> None:
-    """The gateway's event may have answered a request whose own answer was lost: who repeats it meant that one."""
+    """The gateway's event may have completed a request whose answer was lost; repeating it means that same request."""
     same = select(RefundRequest.id).where(
         RefundRequest.payment_id == payment.id,
         RefundRequest.state == DONE,

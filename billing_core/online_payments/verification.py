@@ -1,4 +1,4 @@
-"""The proof that what customers can pay online is what they owe, and that no payment gave back more than came in."""
+"""The proof that online payment links ask for what is owed, and that no payment was refunded beyond its amount."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ _ACTIVE = PaymentLink.state == LinkState.ACTIVE
 
 
 def checks(session: Session) -> Iterator[Check]:
-    """Every check, one after the other. Reads only."""
+    """Every check in turn. Reads only."""
     yield _links(session)
     yield _refunds(session)
     yield _sandbox(session)
@@ -41,7 +41,7 @@ def _links(session: Session) -> Check:
 
 
 def _refunds(session: Session) -> Check:
-    """What went back through the gateway, in all."""
+    """Total refunds through the gateway."""
     back = (
         select(Refund.payment_id, func.sum(Refund.amount_minor).label("amount"), func.min(Refund.currency).label("in"))
         .where(Refund.payment_id.is_not(None))

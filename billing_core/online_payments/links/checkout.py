@@ -1,4 +1,4 @@
-"""What somebody sees who has a payment link, without signing in: what it asks for, and whether it can still be used."""
+"""What the holder of a payment link sees, without signing in: what it asks for, and whether it is still usable."""
 
 import enum
 from dataclasses import dataclass
@@ -16,8 +16,9 @@ from billing_core.online_payments.sandbox import gateway as sandbox
 
 
 class Step(enum.StrEnum):
-    """PAYABLE: at ``url``, or in the sandbox on our own page. CONFIRMING: paid there, and we are about to hear of it.
-    ENDED: nobody can pay by this link any more; by one of the sandbox's also where Stripe collects now."""
+    """PAYABLE: at ``url``, or in the sandbox on our own page. CONFIRMING: paid there, and its event is awaited. ENDED:
+    the link is no longer usable; for a sandbox link, also where Stripe collects now.
+    """
 
     PAYABLE = "payable"
     CONFIRMING = "confirming"
@@ -41,9 +42,9 @@ class Checkout:
 
 
 def by_token(session: Session, token: str, *, mode: Mode, now: datetime) -> Checkout:
-    """The payment that a customer has the link to. NotFound also while it is being created, or where it never was.
+    """The checkout of a payment link. NotFound also while the link is being created, or where its creation failed.
 
-    ``mode``: the one that the product collects in now.
+    ``mode``: the mode in which the product collects now.
     """
     row = session.execute(
         select(PaymentLink, Invoice)
@@ -75,7 +76,7 @@ def note_click(session: Session, link_id: int, *, now: datetime) -> None:
 def _step(session: Session, link: PaymentLink, mode: Mode, now: datetime) -> Step:
     if link.state is LinkState.PAID:
         return Step.PAID
-    # Nobody who wants to pay real money is shown the sandbox, whose events are heard no longer.
+    # Nobody who wants to pay real money is shown the sandbox, whose events are no longer accepted.
     if link.state is not LinkState.ACTIVE or (link.mode is Mode.SANDBOX and mode is not Mode.SANDBOX):
         return Step.ENDED
     if link.mode is Mode.SANDBOX and sandbox.paid(session, link.id):

@@ -1,4 +1,4 @@
-"""Links whose time is over, or that were a trial: nobody can pay by them any more."""
+"""Links that have expired or were made in a test mode: nobody can pay by them any more."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,15 +12,17 @@ from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 
 EXPIRED: Final = "Its last day is over"
 UNANSWERED: Final = "The gateway never answered"
-# What collected in trial before each mode. A link that asks for real money stays: it can still be paid.
+# The test modes that precede each mode. A link for real money stays: it can still be paid.
 TRIALS: Final = {Mode.SANDBOX: (), Mode.TEST: (Mode.SANDBOX,), Mode.LIVE: (Mode.SANDBOX, Mode.TEST)}
-# Nobody waits this long: whoever wanted the link has tried again, or has given up.
+# Nobody waits this long: the user has tried again or given up.
 PATIENCE: Final = timedelta(hours=1)
 
 
 def end_due(session: Session, actor: Actor, *, mode: Mode, now: datetime, limit: int = 50) -> int:
-    """End the links that are over or were a trial of what collects in ``mode`` now, and give up those whose creation
-    was never answered; at most ``limit``. How many."""
+    """End expired links and those of a test mode that ``mode`` replaced, and abandon unanswered creations.
+
+    At most ``limit``; returns how many.
+    """
     actor.require(Permission.LINK_WRITE)
     due = (
         select(PaymentLink.id, PaymentLink.invoice_id)
@@ -38,7 +40,7 @@ def end_due(session: Session, actor: Actor, *, mode: Mode, now: datetime, limit:
             if link.mode in TRIALS[mode]:
                 state = LinkState.DEACTIVATED
                 because = f"It was created in {link.mode} mode, and the product collects in {mode} mode now"
-                # Stripe's test mode takes no money, and a live key does not reach it: there is nothing to look after.
+                # Stripe's test mode takes no money, and a live key cannot reach it: nothing to deactivate.
                 tell_gateway = link.mode is Mode.SANDBOX
             lifecycle.end_link(
                 session, actor, invoice, state=state, because=because, now=now, tell_gateway=tell_gateway

@@ -1,4 +1,4 @@
-"""Which invoices can be given a payment link, and whether anything has happened to a link since it was looked at."""
+"""Invoices that can be given a payment link, and whether a link has changed since it was shown."""
 
 from dataclasses import dataclass, fields
 from datetime import date
@@ -28,12 +28,12 @@ class PayableRow:
 
 
 def search(session: Session, actor: Actor, text: str, *, limit: int = 50) -> list[PayableRow]:
-    """Drafts and open invoices with something due and no living link, the newest first.
+    """Drafts and open invoices with an amount due and no current link, newest first.
 
     ``text`` occurs in the number or in the customer's name.
     """
     actor.require(Permission.LINK_WRITE)
-    # A draft asks for nothing yet: once sent, for all of it.
+    # A draft has nothing due yet; once sent, its whole total is.
     due = case((Invoice.state == InvoiceState.DRAFT, Invoice.total_minor), else_=Invoice.due_minor)
     living = exists().where(PaymentLink.invoice_id == Invoice.id, PaymentLink.state.in_(LIVING))
     columns = (due if field.name == "due_minor" else getattr(Invoice, field.name) for field in fields(PayableRow))
@@ -49,10 +49,10 @@ def search(session: Session, actor: Actor, text: str, *, limit: int = 50) -> lis
 
 
 def glance(session: Session, link_id: int) -> tuple[Any, ...] | None:
-    """What changes when a customer pays or fails to: the invoice's version, the link's state and its last failure.
+    """What changes when a payment succeeds or fails: invoice version, link state, last failure.
 
-    For whoever was shown the link already, to know by one cheap question whether to show it anew. A click is none:
-    it must not take away a dialog that somebody has just opened.
+    A cheap query by which a page knows whether to refresh a link. Clicks are left out: a refresh would close an open
+    dialog.
     """
     row = session.execute(
         select(Invoice.version, PaymentLink.state, PaymentLink.last_failed_at)

@@ -1,4 +1,4 @@
-"""Payment links as people see them: lists, counts, one of them."""
+"""Reads of payment links: lists, counts, a single one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -19,7 +19,7 @@ from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, 
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """A link with what its invoice says. ``url`` is the gateway's own address; customers get ``address_of``."""
+    """A link with data of its invoice. ``url`` is the gateway's own address; customers get ``address_of``."""
 
     id: int
     public_id: str
@@ -66,7 +66,7 @@ class LinkFilter:
 
 @dataclass(frozen=True, slots=True)
 class StateCount:
-    """How many links of one state and currency, and what they ask for together."""
+    """The number of links of one state and currency, and their total."""
 
     state: LinkState
     currency: str
@@ -84,7 +84,7 @@ COLUMNS: tuple[Any, ...] = tuple(
     for field in fields(LinkRow)
 )
 ORDERINGS: dict[str, Any] = {
-    # They are numbered as they are asked for: along the primary key nothing has to be sorted.
+    # Ids follow the order of creation: along the primary key nothing has to be sorted.
     "created_at": PaymentLink.id,
     "amount": PaymentLink.amount_minor,
     "customer_name": Invoice.customer_name,
@@ -94,12 +94,12 @@ ORDERINGS: dict[str, Any] = {
 
 
 def address_of(token: str, address: str) -> str:
-    """Where the customer pays: our own address, which leads on to the gateway's. ``address`` is the product's."""
+    """Where the customer pays: our own address, which redirects to the gateway's. ``address`` is the product's."""
     return f"{address}/pay/{token}"
 
 
 def page(session: Session, actor: Actor, filters: LinkFilter, *, limit: int = 50, offset: int = 0) -> list[LinkRow]:
-    """One page of the links that match, in the requested order."""
+    """One page of the matching links, in the requested order."""
     actor.require(Permission.PAYMENT_READ)
     statement = _from(*COLUMNS).where(*_matching(actor, filters)).order_by(*_ordering(filters.order_by))
     return _rows(session, statement.limit(limit).offset(offset))
@@ -111,7 +111,7 @@ def count(session: Session, actor: Actor, filters: LinkFilter) -> int:
 
 
 def counts(session: Session, actor: Actor, filters: LinkFilter | None = None) -> list[StateCount]:
-    """How many links there are per state and currency, and their amounts, whatever state the filter names."""
+    """The number of links per state and currency, and their amounts, ignoring the filter's own state."""
     actor.require(Permission.PAYMENT_READ)
     criteria = filters or LinkFilter()
     columns = (PaymentLink.state, PaymentLink.currency, func.count(), func.sum(PaymentLink.amount_minor))
@@ -127,7 +127,7 @@ def counts(session: Session, actor: Actor, filters: LinkFilter | None = None) ->
 
 
 def one(session: Session, actor: Actor, link_id: int) -> LinkRow:
-    """A link; NotFound where there is none or this actor may not know of it."""
+    """A link; NotFound where there is none or this actor may not see it."""
     actor.require(Permission.PAYMENT_READ)
     rows = _rows(session, _from(*COLUMNS).where(PaymentLink.id == link_id, _visible(actor)))
     if not rows:
@@ -136,7 +136,7 @@ def one(session: Session, actor: Actor, link_id: int) -> LinkRow:
 
 
 def of_invoice(session: Session, actor: Actor, invoice_id: int, *, limit: int = 20) -> list[LinkRow]:
-    """The links that an invoice had, the newest first."""
+    """The links that an invoice had, newest first."""
     actor.require(Permission.PAYMENT_READ)
     statement = _from(*COLUMNS).where(PaymentLink.invoice_id == invoice_id, _visible(actor))
     return _rows(session, statement.order_by(PaymentLink.id.desc()).limit(limit))
@@ -147,7 +147,7 @@ def _from(*columns: Any) -> Select[*tuple[Any, ...]]:
 
 
 def _counted(actor: Actor, filters: LinkFilter, *columns: Any) -> Select[*tuple[Any, ...]]:
-    """Without the invoices, where nothing about them is asked for: to look each up takes longer than to count."""
+    """Joins invoices only where the filter needs them: looking each up takes longer than counting."""
     of_invoice = (actor.customer_id, filters.customer_id, filters.business_id, filters.text.strip() or None)
     alone = all(limit is None for limit in of_invoice)
     return select(*columns).select_from(PaymentLink) if alone else _from(*columns)

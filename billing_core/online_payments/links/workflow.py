@@ -1,7 +1,7 @@
-"""Creating a payment link: decide and write down, ask the gateway outside of any transaction, record its answer.
+"""Creating a payment link: decide and record, ask the gateway outside any transaction, record its answer.
 
-What is written down first is the whole request with its key. So whatever happens in between, the same request can be
-made again without a second link, and a link that nobody knows of can be found and deactivated.
+The whole request is recorded first, with its key. So after any failure the same request can be repeated without a
+second link, and a link whose answer was lost can be found and deactivated.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from billing_core.online_payments.links import queries as links
 from billing_core.settings import settings
 from billing_core.text import reason_of
 
-# A link can be used until so many days after the later of the due date and the day it is created.
+# A link expires this many days after the later of the due date and its day of creation.
 VALID_FOR: Final = timedelta(days=30)
 CHANGED: Final = "The invoice changed while the link was being created"
 
@@ -52,10 +52,10 @@ def preview(session: Session, actor: Actor, invoice_id: int, *, today: date) -> 
 
 
 def create(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, *, now: datetime) -> int:
-    """Have the gateway make a place where the invoice can be paid; the link's id. A draft is sent with it.
+    """Create a link by which the invoice can be paid; returns the link's id. A draft is sent with it.
 
-    Conflict where nothing can be paid or a link is active. ``Declined`` where the gateway said no; after any other
-    ``UpstreamFailed`` the invoice is as it was, and the same call again makes no second link.
+    Conflict where nothing is due or a link is active. ``Declined`` where the gateway refused; after any other
+    ``UpstreamFailed`` the invoice is unchanged, and repeating the call makes no second link.
     """
     actor.require(Permission.LINK_WRITE)
     with sessions.begin() as session:
@@ -74,9 +74,9 @@ def create(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, 
 
 
 def deactivate(session: Session, actor: Actor, link_id: int, *, reason: str, now: datetime) -> None:
-    """Nobody can pay by this link any more; the invoice stays as it is, and may get another one.
+    """Deactivate the link; the invoice stays as it is, and may get another one.
 
-    Also gives up one whose creation was never answered.
+    Also abandons a link whose creation was never answered.
     """
     actor.require(Permission.LINK_WRITE)
     why = reason_of(reason)
@@ -91,7 +91,7 @@ def deactivate(session: Session, actor: Actor, link_id: int, *, reason: str, now
 
 
 def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: datetime) -> _Request:
-    """Write down what the gateway will be asked; the same as before where that was never answered."""
+    """Record the request to the gateway; an unanswered earlier request is repeated instead."""
     invoice = queries.for_change(session, actor, invoice_id)
     _refuse(session, invoice)
     today = _today(session, now)
@@ -123,12 +123,12 @@ def _ask(session: Session, actor: Actor, mode: Mode, invoice_id: int, *, now: da
 
 
 def _record(session: Session, actor: Actor, request: _Request, created: CreatedLink, *, now: datetime) -> str:
-    """What the gateway answered; why the link must not be used, where the invoice changed meanwhile."""
+    """Record the gateway's answer; returns why the link must not be used, where the invoice changed meanwhile."""
     invoice_id = session.get_one(PaymentLink, request.link_id).invoice_id
     invoice = queries.for_change(session, actor, invoice_id)
     link = session.get_one(PaymentLink, request.link_id, populate_existing=True)
     if link.state in (LinkState.ACTIVE, LinkState.PAID):
-        # Somebody has asked for the same at the same time, and got the same link.
+        # A concurrent request got the same link.
         return ""
     link.url, link.gateway_id, link.stripe_invoice_id = created.url, created.gateway_id, created.stripe_invoice_id
     payable = invoice.state is DRAFT or (invoice.state is OPEN and invoice.due_minor)
@@ -169,7 +169,7 @@ def _note_refusal(session: Session, actor: Actor, request: _Request, reason: str
 
 
 def _refuse(session: Session, invoice: Invoice) -> None:
-    """Conflict where nothing can be paid, or where it can be already."""
+    """Conflict where nothing is due, or where a link exists already."""
     if invoice.state not in (DRAFT, OPEN):
         raise Conflict(f"{named(invoice)} is {invoice.state.value}: there is nothing to pay by a link")
     due = invoice.total_minor if invoice.state is DRAFT else invoice.due_minor
@@ -192,7 +192,7 @@ def _charge(session: Session, invoice: Invoice, *, link_id: str, token: str, tod
 
 
 def _expires_at(session: Session, invoice: Invoice, today: date) -> datetime:
-    """The end of the link's last day where the business is."""
+    """The end of the link's last day in the business's time zone."""
     last = max(invoice.due_on, today) + VALID_FOR
     return start_of_day(businesses.one(session, invoice.business_id).time_zone, last + timedelta(days=1))
 

@@ -1,1 +1,1 @@
-"""The gateway's own books of a period beside ours."""
+"""Reconciliation of a gateway's own books with ours."""

@@ -1,6 +1,6 @@
-"""The gateway's own books, read and kept: to compare them with ours again and again without asking again.
+"""The gateway's own books, read and stored, so that comparing again needs no new request.
 
-Reading them crosses the network and takes long: their lines are kept in short transactions between its calls.
+Reading them crosses the network and takes long: their lines are stored in short transactions between its calls.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.gateway import BalanceTransaction, Gateway
 from billing_core.online_payments.models import GatewayLine, GatewayReading
 
-# What one side books a little later than the other is no difference.
+# An entry that one side books a little later than the other is not a difference.
 MARGIN: Final = timedelta(days=7)
 _AT_ONCE: Final = 1_000
 
@@ -35,10 +35,10 @@ def read(
     now: datetime,
     progress: Callable[[int], None] = lambda _lines: None,
 ) -> int:
-    """Read the gateway's books of these days, and of the margin around them; how many lines that were.
+    """Read the gateway's books of these days, and of the margin around them; returns the number of lines.
 
-    ``progress`` is called after each batch with the number of lines so far, outside any transaction. Safe to repeat,
-    and to leave in the middle: lines have ids of their own.
+    ``progress`` is called after each batch with the number of lines so far, outside any transaction. Safe to repeat and
+    to abort: lines have ids of their own.
     """
     require(actor)
     with sessions() as session:
@@ -59,7 +59,7 @@ def read(
 
 
 def keep(session: Session, mode: Mode, lines: Sequence[BalanceTransaction]) -> None:
-    """Keep lines of the gateway's books, those that are kept already as they are."""
+    """Store lines of the gateway's books; lines that are already stored stay as they are."""
     rows = [
         {
             "mode": mode,
@@ -81,7 +81,7 @@ def keep(session: Session, mode: Mode, lines: Sequence[BalanceTransaction]) -> N
 
 
 def last_reading(session: Session, actor: Actor, mode: Mode, period: Period) -> GatewayReading | None:
-    """The last time that all of this period was read."""
+    """The last time that this whole period was read."""
     require(actor)
     return session.scalars(
         select(GatewayReading)
@@ -94,11 +94,11 @@ def last_reading(session: Session, actor: Actor, mode: Mode, period: Period) -> 
 
 
 def require(actor: Actor) -> None:
-    """The gateway's books are about all customers: who is bound to one has no permission to read webhooks."""
+    """The gateway's books cover all customers: an actor bound to one lacks the permission to read webhooks."""
     actor.require(Permission.PAYMENT_READ)
     actor.require(Permission.WEBHOOK_READ)
 
 
 def instants(zone: str, period: Period, margin: timedelta = MARGIN) -> tuple[datetime, datetime]:
-    """From the first instant of the period until before the first after it, with a margin on both ends."""
+    """From the period's first instant up to the first after it, with a margin at both ends."""
     return start_of_day(zone, period.start) - margin, start_of_day(zone, period.end + timedelta(days=1)) + margin

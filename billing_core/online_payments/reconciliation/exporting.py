@@ -32,7 +32,7 @@ COLUMNS = (
 
 
 def as_csv(session: Session, actor: Actor, filters: PairFilter, *, for_excel: bool = False) -> Download:
-    """Every pair that matches, the oldest first."""
+    """Every matching pair, oldest first."""
     actor.require(Permission.EXPORT)
     name = f"reconciliation-{filters.period.start}-{filters.period.end}.csv"
     statement = reconciliation.listing(session, actor, filters)
@@ -46,6 +46,6 @@ def _row(pair: Pair) -> Sequence[Any]:
         *(pair.agreement.value, pair.kind.value, pair.key, pair.payment_id, pair.customer_name, pair.reference),
         pair.on.isoformat() if pair.on else None,
         *(instant(pair.at), pair.currency),
-        # Numbers, not text: a text that begins with a minus would be kept from being computed with.
+        # Numbers, not text: a text with a leading minus would be escaped, and not usable in formulas.
         *(None if minor is None else Money(minor, pair.currency).amount for minor in amounts),
     )

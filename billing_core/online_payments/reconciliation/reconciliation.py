@@ -1,9 +1,7 @@
-"""A gateway's own books of a period beside our payments and refunds: what agrees, and what only one side knows.
+"""A gateway's own books beside our payments and refunds: what agrees, and what only one side has.
 
-One statement reads what ``balance_transactions`` has stored of the gateway's books, and our own tables.
-
-A line is compared by the payment that it belongs to: what came in, and apart from it what went back. Amounts are
-minor units, never added across currencies.
+One statement reads the lines stored by ``balance_transactions``, and our own tables. Lines are compared per payment:
+what came in, and separately what went back. Amounts are minor units, never added across currencies.
 """
 
 import enum
@@ -42,7 +40,7 @@ _WENT_BACK: Final = ("refund", "payment_refund", "refund_failure")
 
 
 class Kind(enum.StrEnum):
-    """OTHER: lines of the gateway about no single payment, such as its payouts to the bank and its own charges."""
+    """OTHER: lines of the gateway without a payment, such as its payouts to the bank and its own charges."""
 
     PAYMENT = "payment"
     REFUND = "refund"
@@ -59,7 +57,7 @@ class Agreement(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PairFilter:
-    """Which comparison: of whose books, of which days; empty fields do not limit."""
+    """The mode and days to compare; empty fields do not limit."""
 
     mode: Mode
     period: Period
@@ -69,9 +67,9 @@ class PairFilter:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Both sides of a payment, or of what was paid back of it; None where a side has none.
+    """Both sides of a payment, or of its refunds; None for a missing side.
 
-    ``key`` is what the gateway calls it, ``on`` our day, ``at`` the gateway's instant. What went back is negative.
+    ``key`` is the gateway's id, ``on`` our day, ``at`` the gateway's instant. Refunds are negative.
     """
 
     kind: Kind
@@ -90,13 +88,13 @@ class Pair:
 
     @property
     def difference_minor(self) -> int:
-        """How much more the gateway has than we."""
+        """The gateway's amount less ours."""
         return (self.there_minor or 0) - (self.here_minor or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What the pairs of one agreement come to in a currency."""
+    """The total of the pairs of one agreement in a currency."""
 
     agreement: Agreement
     kind: Kind
@@ -109,7 +107,7 @@ class Sum:
 
 
 def sums(session: Session, actor: Actor, filters: PairFilter) -> list[Sum]:
-    """How many pairs of each agreement there are, and what they come to, by currency."""
+    """The number of pairs of each agreement, and their total, by currency."""
     require(actor)
     pairs = _pairs(session, filters).subquery()
     amounts = (pairs.c.here_minor, pairs.c.there_minor, pairs.c.here_fee_minor, pairs.c.there_fee_minor)
@@ -131,13 +129,13 @@ def sums(session: Session, actor: Actor, filters: PairFilter) -> list[Sum]:
 
 
 def page(session: Session, actor: Actor, filters: PairFilter, *, limit: int = 50, offset: int = 0) -> list[Pair]:
-    """Pairs by day, the oldest first."""
+    """Pairs by day, oldest first."""
     statement = listing(session, actor, filters).limit(limit).offset(offset)
     return [pair(row) for row in session.execute(statement)]
 
 
 def listing(session: Session, actor: Actor, filters: PairFilter) -> Select[*tuple[Any, ...]]:
-    """Every pair, in order, without a limit: for exports to stream. ``pair`` reads its rows."""
+    """Every pair, in order, without a limit, for streamed exports. ``pair`` reads its rows."""
     require(actor)
     pairs = _pairs(session, filters).subquery()
     return (
@@ -170,7 +168,7 @@ def pair(row: Iterable[Any]) -> Pair:
 
 
 def _pairs(session: Session, filters: PairFilter) -> Select[*tuple[Any, ...]]:
-    """Both sides below each other, then grouped: one pass over each, whatever only one of them has."""
+    """The union of both sides, grouped: one pass over each, including pairs that only one side has."""
     there = _there(session, filters)
     both = union_all(select(there), *_here(filters, there)).subquery()
     here_minor, there_minor = func.sum(both.c.here_minor), func.sum(both.c.there_minor)
@@ -206,7 +204,7 @@ def _pairs(session: Session, filters: PairFilter) -> Select[*tuple[Any, ...]]:
 
 
 def _there(session: Session, filters: PairFilter) -> Any:
-    """The kept lines, each with the payment of ours that it belongs to."""
+    """The stored lines, each with our payment that it belongs to."""
     zone = default_business(session).time_zone
     first, end = instants(zone, filters.period)
     inside_from, inside_to = instants(zone, filters.period, timedelta())
@@ -217,7 +215,7 @@ def _there(session: Session, filters: PairFilter) -> Any:
         (line.type.in_(_WENT_BACK), Kind.REFUND.value),
         else_=Kind.OTHER.value,
     )
-    # One after the other rather than an OR: each finds its one payment by an index of its own.
+    # Separate lookups rather than an OR: each finds its payment by an index of its own.
     payment_id = func.coalesce(
         *(
             select(func.min(Payment.id)).where(column == known).correlate(line).scalar_subquery()
@@ -265,11 +263,11 @@ def _there(session: Session, filters: PairFilter) -> Any:
 
 
 def _here(filters: PairFilter, there: Any) -> list[Select[*tuple[Any, ...]]]:
-    """Our payments of the period, and those that a line belongs to whenever they came; and our refunds."""
+    """Our payments of the period, those of any day that a line belongs to, and our refunds."""
     period, wide = filters.period, Period(filters.period.start - MARGIN, filters.period.end + MARGIN)
     at_gateway = select(there.c.payment_id).where(there.c.kind == Kind.PAYMENT.value, there.c.payment_id.is_not(None))
     payments = _ours(Kind.PAYMENT, Payment.received_on, Payment.amount_minor, Payment.fee_minor, period).where(
-        # Also what the payer's bank took back since: it did come in, and the dispute has a line of its own there.
+        # Also payments charged back since: they did come in, and the dispute has a line of its own there.
         Payment.mode == filters.mode,
         or_(period.contains(Payment.received_on), Payment.id.in_(at_gateway)),
     )

@@ -1,4 +1,4 @@
-"""The test cards of the sandbox, as documented; no other card is taken, and none is kept."""
+"""The sandbox's test cards, as documented; no other card is accepted, and none is stored."""
 
 import calendar
 import enum
@@ -10,7 +10,7 @@ from billing_core.errors import Invalid
 
 
 class Outcome(enum.StrEnum):
-    """What becomes of a payment by card."""
+    """The outcome of a payment by card."""
 
     SUCCEEDS = "succeeds"
     DECLINED = "card_declined"
@@ -24,7 +24,7 @@ TEST_CARDS: Final = {
     "4000000000000069": Outcome.EXPIRED,
     "4000002500003155": Outcome.AUTHENTICATION,
 }
-# What the bank says, in Stripe's words: they reach the invoice's page by way of the event.
+# The bank's reason in Stripe's words, which reach the invoice's page through the event.
 FAILURES: Final = {
     Outcome.DECLINED: "Your card was declined.",
     Outcome.EXPIRED: "Your card has expired.",
@@ -34,8 +34,9 @@ _EXPIRY: Final = re.compile(r"(\d{1,2})\s*[/-]?\s*(?:20)?(\d{2})")
 
 
 def outcome(number: str, expiry: str, cvc: str, *, today: date) -> Outcome:
-    """What a payment with this card comes to. Invalid names the fields (``number``, ``expiry``, ``cvc``) and, as a
-    word, what is wrong with each: incomplete, wrong, over or real."""
+    """The outcome of a payment with this card. Invalid names the fields (``number``, ``expiry``, ``cvc``), each with
+    one word for what is wrong: incomplete, wrong, over or real.
+    """
     problems = {}
     digits = re.sub(r"[\s-]", "", number)
     if problem := _number_problem(digits):
@@ -66,6 +67,6 @@ def _expiry_problem(expiry: str, today: date) -> str:
 
 
 def _adds_up(digits: str) -> bool:
-    """Luhn's check: every second digit from the right counts twice, and what has two digits then as their sum."""
+    """Luhn's check: every second digit from the right is doubled, and a two-digit result replaced by its digit sum."""
     doubled = [int(digit) * (2 if place % 2 else 1) for place, digit in enumerate(reversed(digits))]
     return sum(number // 10 + number % 10 for number in doubled) % 10 == 0

@@ -1,7 +1,7 @@
-"""What the sandbox tells us, shaped as Stripe shapes it, and how it reaches our own webhook address.
+"""The sandbox's events, shaped like Stripe's, and how they reach our own webhook address.
 
-An event goes into the outbox with the change that it reports: it leaves after the commit,
-and is repeated until it arrives.
+An event goes into the outbox with the change that it reports: it is sent after the commit, and repeated until it
+arrives.
 """
 
 import json
@@ -29,7 +29,7 @@ EVENT: Final = "sandbox_event"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What events are about: a payment, or the try at one, by a link of an invoice."""
+    """The subject of events: a payment, or an attempt at one, by a link of an invoice."""
 
     link: PaymentLink
     invoice: Invoice
@@ -50,7 +50,7 @@ class Attempt:
 
     @property
     def problem(self) -> dict[str, str] | None:
-        """Why it was not paid, where it was not."""
+        """Why it was not paid, if it was not."""
         if self.charge.succeeded:
             return None
         codes = (outcome.value for outcome, message in FAILURES.items() if message == self.charge.failure)
@@ -66,7 +66,7 @@ class Attempt:
 
 
 def tell_payment(session: Session, actor: Actor, attempt: Attempt, *, now: datetime) -> None:
-    """That the payment came in, or why it did not, in the order in which Stripe would say so."""
+    """Send the events of a successful or failed payment, in Stripe's order."""
     if attempt.charge.succeeded:
         events = [("invoice.paid", _invoice(attempt))] if attempt.hosted else _by_link(attempt)
     elif attempt.hosted:
@@ -78,7 +78,7 @@ def tell_payment(session: Session, actor: Actor, attempt: Attempt, *, now: datet
 
 
 def tell_refund(session: Session, actor: Actor, attempt: Attempt, *, now: datetime) -> None:
-    """That money of the payment went back; how much of it in all by now."""
+    """Send the event of a refund; ``refunded_minor`` is the total refunded so far."""
     _put(session, actor, attempt, "charge.refunded", _charge(attempt), now)
 
 
@@ -149,7 +149,7 @@ def _charge(attempt: Attempt) -> dict[str, Any]:
         "currency": attempt.currency,
         "payment_intent": attempt.charge.intent_id,
         "failure_message": None,
-        # Stripe gives the charge of an invoice nothing of what the invoice bears.
+        # Stripe does not copy an invoice's metadata to its charge.
         "metadata": {} if attempt.hosted else attempt.metadata,
     }
 

@@ -1,7 +1,7 @@
 """The embedded sandbox: a ``Gateway`` on tables of our own, through which no money ever moves.
 
-So that the whole circle can be seen without an account: its page takes the test cards, its books keep what was
-"paid" and refunded, and its events come to our own webhook address, signed, as Stripe's would.
+It makes the whole flow work without an account: its page takes test cards, its books record what was "paid" and
+refunded, and its signed events come to our own webhook address, as Stripe's would.
 """
 
 import secrets
@@ -36,12 +36,12 @@ from billing_core.online_payments.stripe.amounts import for_stripe
 from billing_core.settings import Settings
 
 _AT_ONCE = 1000
-# What a payment costs, so that fees can be seen: 2.9 %, and 30 of the smallest unit.
+# A payment's fee, so that fees can be seen: 2.9 %, and 30 minor units.
 _FEE_PER_MILLE, _FEE_FIXED = 29, 30
 
 
 class SandboxGateway:
-    """``now_of``: the sandbox's own clock, for what it writes into its books."""
+    """``now_of``: the sandbox's own clock, for its books."""
 
     def __init__(self, sessions: Sessions, settings: Settings, *, now_of: Callable[[], datetime] = utc_now) -> None:
         self._sessions, self._address, self._now_of = sessions, settings.address, now_of
@@ -63,7 +63,7 @@ class SandboxGateway:
         return CreatedLink(url, f"plink_sandbox_{named}")
 
     def deactivate(self, gateway_id: str, way: CollectionWay, *, key: str) -> None:
-        """Nothing to do: its page looks at our own state of the link."""
+        """Nothing to do: its page reads our own state of the link."""
 
     def refund(self, intent_id: str, amount_minor: int, currency: str, *, reason: str, key: str) -> GatewayRefund:
         now = self._now_of()
@@ -108,9 +108,9 @@ class SandboxGateway:
 
 
 def pay(session: Session, actor: Actor, link_id: int, outcome: Outcome, *, now: datetime) -> SandboxCharge:
-    """What the sandbox's page does with a card: keep the try in its books, and tell it. No money moves.
+    """A card payment on the sandbox's page: record the attempt and send its events. No money moves.
 
-    Whoever has the link may. Conflict where nobody can pay by it (any more).
+    For anybody with the link. Conflict where the link is not or no longer usable.
     """
     locked = select(PaymentLink).where(PaymentLink.id == link_id).with_for_update()
     link = session.scalars(locked.execution_options(populate_existing=True)).one_or_none()
@@ -139,7 +139,7 @@ def pay(session: Session, actor: Actor, link_id: int, outcome: Outcome, *, now: 
 
 
 def paid(session: Session, link_id: int) -> bool:
-    """Has the sandbox taken a payment by this link already? One is all that it takes."""
+    """Whether the sandbox has taken a payment by this link already. It takes only one."""
     statement = select(SandboxCharge.id).where(SandboxCharge.link_id == link_id, SandboxCharge.succeeded)
     return session.scalar(statement.limit(1)) is not None
 
@@ -150,7 +150,7 @@ def _attempt(session: Session, charge: SandboxCharge) -> Attempt:
 
 
 def _payable(charge: Charge) -> None:
-    """What Stripe could not collect, the sandbox does not either."""
+    """The sandbox refuses what Stripe could not collect either."""
     try:
         for_stripe(charge.amount_minor, charge.currency)
     except Invalid as error:
@@ -158,7 +158,7 @@ def _payable(charge: Charge) -> None:
 
 
 def _books(start: datetime, end: datetime) -> Select[*tuple[Any, ...]]:
-    """Payments and refunds of a period as one list, the oldest first: the columns of a ``BalanceTransaction``."""
+    """Payments and refunds of a period as one list, oldest first: the columns of a ``BalanceTransaction``."""
     payments = select(
         literal("charge").label("type"),
         SandboxCharge.charge_id.label("source"),

@@ -1,1 +1,1 @@
-"""Stripe as a gateway, through its own library. Nothing outside this folder knows that library."""
+"""Stripe as a gateway, through its own library, which nothing outside this folder imports."""

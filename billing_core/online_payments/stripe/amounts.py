@@ -1,7 +1,7 @@
-"""Stripe counts a few currencies in other units than we do.
+"""Stripe uses other minor units than ours for a few currencies.
 
-Ours are those of ISO 4217 (``billing_core.money``). Stripe keeps ISK and UGX in hundredths for history's sake, has no
-parts of the MGA, and takes currencies of three decimal places only where the last one is 0.
+Ours are those of ISO 4217 (``billing_core.money``). Stripe keeps ISK and UGX in hundredths for historical reasons, has
+no fractions of the MGA, and takes currencies of three decimal places only where the last one is 0.
 """
 
 from typing import Final
@@ -13,7 +13,7 @@ _DIGITS: Final = {"ISK": 2, "UGX": 2, "MGA": 0}
 
 
 def for_stripe(minor: int, currency: str) -> int:
-    """Our minor units as Stripe's. Invalid where the amount cannot be paid there."""
+    """Our minor units as Stripe's. Invalid where Stripe cannot charge the amount."""
     ours, theirs = decimal_places(currency), _DIGITS.get(currency, decimal_places(currency))
     amount, rest = divmod(minor * int(10**theirs), int(10**ours))
     if rest or (theirs == 3 and amount % 10):

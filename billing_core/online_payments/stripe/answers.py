@@ -1,4 +1,4 @@
-"""Reading what Stripe's library hands over."""
+"""Reading the objects of Stripe's library."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from stripe import StripeObject
 
 
 def field(parent: StripeObject | None, name: str) -> Any:
-    """What Stripe need not tell: None where it does not."""
+    """An optional field of Stripe's; None where it is absent."""
     return getattr(parent, name, None)
 
 
 def id_of(reference: Any) -> str | None:
-    """Of what Stripe tells as an id or, where we asked for it, as the whole object."""
+    """The id of something that Stripe returns as an id or, where expanded, as the whole object."""
     return reference if reference is None or isinstance(reference, str) else str(reference.id)
 
 

@@ -1,4 +1,4 @@
-"""Stripe's errors in words that an admin understands, with Stripe's own id of the request, and never a key."""
+"""Stripe's errors in words that an admin understands, with Stripe's request id, and never a key."""
 
 import re
 from typing import Final
@@ -12,7 +12,7 @@ _KEYS: Final = re.compile(r"\b(?:sk|rk|pk|whsec)_[A-Za-z0-9_*]+")
 
 
 def in_our_words(error: stripe.StripeError, key: str) -> UpstreamFailed:
-    """``Declined`` where the same request would be refused again; otherwise trying again is safe and may help."""
+    """``Declined`` where the same request would be refused again; otherwise a retry is safe and may help."""
     kind, text = _described(error)
     text = _KEYS.sub("…", text.replace(key, "…"))[:400]
     return kind(f"{text} (Stripe's request {error.request_id})" if error.request_id else text)

@@ -1,8 +1,8 @@
 """Stripe as a ``Gateway``, through its own library.
 
-Every write has an idempotency key made of ours, and the same contents each time: Stripe answers a repeat with the
-first answer. What Stripe keeps of an idempotency key it keeps for a day; where a later repeat could move money twice
-(refunds), we look for the first one ourselves.
+Every write has an idempotency key made of ours, and the same content each time: Stripe answers a repeat with the first
+answer. Stripe keeps idempotency keys for a day; where a later repeat could move money twice (refunds), we look for the
+first one ourselves.
 """
 
 from collections.abc import Iterator
@@ -31,9 +31,9 @@ from billing_core.online_payments.stripe.answers import field, id_of, request_id
 from billing_core.online_payments.stripe.errors import in_our_words
 from billing_core.online_payments.stripe.transport import RETRIES, Requests
 
-# The shapes that we read and write are those of this version, whatever the account's default is.
+# We read and write the shapes of this version, whatever the account's default is.
 API_VERSION: Final = "2026-10-28.endive"
-# Stripe's limits: characters of a value of metadata, and entries of a page.
+# Stripe's limits: characters of a metadata value, and entries of a page.
 _TEXT: Final = 500
 _PAGE: Final = 100
 _log = structlog.get_logger()
@@ -44,7 +44,7 @@ def mode_of(key: SecretStr) -> Mode:
 
 
 class StripeGateway:
-    """``base``: where Stripe is reached. Holds no connection: each verb opens one and closes it."""
+    """``base``: Stripe's address. Holds no connection: each verb opens one and closes it."""
 
     def __init__(self, key: SecretStr, *, base: str = stripe.DEFAULT_API_BASE) -> None:
         self._key, self._base = key, base.rstrip("/")
@@ -127,7 +127,7 @@ class StripeGateway:
 
     @contextmanager
     def _stripe(self, *, for_a_person: bool = True) -> Iterator[stripe.StripeClient]:
-        """A connection of its own, whose errors are ours, and whose requests end in time together."""
+        """A connection of its own, whose errors are ours, with a time limit for all its requests together."""
         key = self._key.get_secret_value()
         with Requests(limited=for_a_person) as session:
             try:
@@ -139,7 +139,7 @@ class StripeGateway:
                     http_client=stripe.RequestsClient(session=session),
                 )
             except stripe.StripeError as error:
-                # Stripe's people ask for the id of the request, whether anybody wrote the message down or not.
+                # Stripe's support asks for the request id, which nobody may have noted from the message.
                 _log.warning(
                     "stripe refused or failed",
                     kind=type(error).__name__,

@@ -1,4 +1,4 @@
-"""The places at Stripe where a customer pays: payment links and hosted invoices, made once and ended for good."""
+"""The pages at Stripe where a customer pays: payment links and hosted invoices, created once and ended for good."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
@@ -22,7 +22,7 @@ _PAGE: Final = 100
 
 
 def make(api: stripe.StripeClient, charge: Charge, way: CollectionWay, key: str) -> CreatedLink:
-    """The same place for the same key and charge."""
+    """Create the page; the same key and charge give the same page."""
     payable = _payable(charge)
     place = _hosted_invoice if way is CollectionWay.HOSTED_INVOICE else _payment_link
     try:
@@ -30,13 +30,13 @@ def make(api: stripe.StripeClient, charge: Charge, way: CollectionWay, key: str)
     except stripe.APIError as error:
         if error.headers is None or error.headers.get("idempotent-replayed") != "true":
             raise
-    # Stripe repeats even its own failure to whoever comes with the same key, for a day. If it made something all the
-    # same, nobody knows its address.
+    # Stripe repeats even its own failure for the same key, for a day. If it created something all the same, nobody
+    # knows its address.
     return place(api, payable, f"{key}-again")
 
 
 def end(api: stripe.StripeClient, gateway_id: str, way: CollectionWay, key: str) -> None:
-    """Done twice it does no harm, so a try in another hour gets another key, and not a failure of before again."""
+    """Safe to repeat; a try in another hour gets another key, so that Stripe does not repeat an earlier failure."""
     once = f"{key}-{utc_now():%Y%m%d%H}"
     if way is CollectionWay.HOSTED_INVOICE:
         _void(api, gateway_id, once)
@@ -54,7 +54,7 @@ def amount_of(minor: int, currency: str) -> int:
 
 
 def _payable(charge: Charge) -> Charge:
-    """The charge in Stripe's units, as one line where its own lines cannot be told to Stripe."""
+    """The charge in Stripe's units, as one line where its own lines cannot be expressed in them."""
     if sum(line.unit_minor * line.quantity for line in charge.lines) != charge.amount_minor:
         raise ValueError(f"the lines of {charge.link_id} do not add up to its amount")
     total = amount_of(charge.amount_minor, charge.currency)
@@ -70,7 +70,7 @@ def _payable(charge: Charge) -> Charge:
 
 
 def _metadata(charge: Charge) -> dict[str, str]:
-    """On everything that comes of the link, so that each event about it says whose it is."""
+    """On everything created for the link, so that each event about it carries our ids."""
     numbered = {"invoice_number": charge.invoice_number} if charge.invoice_number else {}
     return {"invoice_id": charge.invoice_id, "link_id": charge.link_id} | numbered
 
@@ -164,7 +164,7 @@ def _void(api: stripe.StripeClient, invoice_id: str, key: str) -> None:
 
 
 def _expire_sessions(api: stripe.StripeClient, payment_link_id: str, key: str) -> None:
-    """Whoever has the page open could still pay on it. One who pays this very moment wins: their session is over."""
+    """A page that is open could still be paid on. A payment at this very moment wins: its session is over."""
     opened = api.v1.checkout.sessions.list({"payment_link": payment_link_id, "status": "open", "limit": _PAGE})
     for session in opened.auto_paging_iter():
         try:

@@ -1,4 +1,4 @@
-"""Is this really from Stripe, and from now? Checked over the bytes exactly as they came."""
+"""Verifies that an event is from Stripe and recent, over the bytes exactly as received."""
 
 import json
 from datetime import datetime
@@ -8,7 +8,7 @@ from stripe import SignatureVerificationError, WebhookSignature
 
 from billing_core.errors import Invalid
 
-# In seconds, as Stripe's own library has it: older than this may be a recording played back.
+# In seconds, as in Stripe's own library: an older event may be a replay.
 TOLERANCE: Final = 300
 
 
@@ -32,7 +32,7 @@ def verify(payload: bytes, header: str | None, secret: str) -> dict[str, Any]:
 
 
 def signed(payload: bytes, secret: str, at: datetime) -> str:
-    """The ``Stripe-Signature`` header for what our own sandbox sends."""
+    """The ``Stripe-Signature`` header of our own sandbox's events."""
     header: str = WebhookSignature.generate_signature_header(payload.decode(), secret, int(at.timestamp()))
     return header
 

@@ -1,4 +1,4 @@
-"""Requests to Stripe that end in time: whoever waits for a page gets an answer, though it be "not now"."""
+"""Requests to Stripe with a time limit: a waiting page gets an answer, even if it is "not now"."""
 
 import time
 from typing import Any, Final
@@ -6,21 +6,21 @@ from typing import Any, Final
 import requests
 import stripe
 
-# It would send how long our requests took and what we run on, and keep a file in the home folder.
+# It would report our request times and platform, and keep a file in the home folder.
 stripe.enable_telemetry = False
 
-# In seconds. A single try; and all tries of everything that one click asks of Stripe.
+# In seconds: one try, and all requests of one click together.
 TRY_SECONDS: Final = 8.0
 PAGE_SECONDS: Final = 22.0
 RETRIES: Final = 2
 
 
 class Requests(requests.Session):
-    """Not ``limited``: only the single tries are, for what reads page after page."""
+    """Without ``limited``, only single tries have a limit, for reading page after page."""
 
     def __init__(self, *, limited: bool = True) -> None:
         super().__init__()
-        # Or what a .netrc of the machine says would take the place of the key.
+        # Otherwise a .netrc of the machine would override the key.
         self.auth = lambda request: request
         self._until = time.monotonic() + PAGE_SECONDS if limited else None
 

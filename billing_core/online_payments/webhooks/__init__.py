@@ -1,1 +1,1 @@
-"""What the gateways tell us: stored, answered, and applied afterwards."""
+"""Events from the gateways: stored, answered, and applied afterwards."""

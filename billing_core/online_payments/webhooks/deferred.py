@@ -1,6 +1,6 @@
-"""Events about a payment that is not known yet: they wait for it, and are applied once it is.
+"""Events about an unknown payment: they wait for it, and are applied once it is known.
 
-Until then nobody can say whether they are ours: another program may collect through the same account.
+Until then they may not be ours: another program may collect through the same account.
 """
 
 from datetime import datetime
@@ -22,11 +22,11 @@ class PaymentUnknown(NotFound):
 
 
 def release(session: Session, payment: Payment, *, now: datetime) -> None:
-    """Have what waited for this payment's charge applied, however long ago it came."""
+    """Apply the events that waited for this payment's charge, however long ago they came."""
     if payment.charge_id is None:
         return
     unused = WebhookEvent.state.in_([WebhookState.WAITING, WebhookState.IGNORED])
-    # One that somebody is just applying looks for the payment by itself; waiting for it could be a deadlock.
+    # One that is being applied finds the payment by itself; waiting for it could be a deadlock.
     free = select(WebhookEvent.id).where(WebhookEvent.waits_for == payment.charge_id, unused)
     event_ids = session.scalars(free.order_by(WebhookEvent.id).with_for_update(skip_locked=True)).all()
     again = {"state": WebhookState.WAITING, "attempts": 0, "not_before": now, "outcome": "", "handled_at": None}

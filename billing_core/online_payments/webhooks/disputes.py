@@ -1,4 +1,4 @@
-"""Disputes: a customer has asked their bank for the money back. We note what the gateway tells; people answer there."""
+"""Disputes: a customer has asked their bank for the money back. We record what is reported; people respond there."""
 
 from datetime import date, datetime
 
@@ -24,9 +24,9 @@ OPEN = DisputeState.OPEN
 def note(
     session: Session, actor: Actor, payment: Payment, invoice_id: int | None, event: Disputed, *, now: datetime
 ) -> Dispute:
-    """Keep what this event says, unless a newer one said otherwise. Once closed, a dispute is not opened again.
+    """Record this event's dispute, unless a newer event is recorded. Once closed, a dispute is not reopened.
 
-    The caller holds the customer's row. A lost one is a case: the money is gone, and our books do not say so yet.
+    The caller has locked the customer. A lost one opens a case: the money is gone, and our books do not show it yet.
     """
     actor.require(Permission.PAYMENT_WRITE)
     dispute = session.scalars(select(Dispute).where(Dispute.gateway_id == event.gateway_id)).one_or_none()
@@ -55,7 +55,7 @@ def note(
 
 
 def take_back(session: Session, actor: Actor, case_id: int, *, today: date, now: datetime) -> None:
-    """The bank has given the payment back to the payer: our books say so too, and its invoices are due again.
+    """Record a chargeback: the payment is undone in our books, and its invoices are due again.
 
     Settles the case of the lost dispute. Conflict where only a part of the payment went back.
     """

@@ -1,7 +1,7 @@
-"""What an event of the gateway says, in our own words. Pure: nothing is looked up, nothing is decided.
+"""The meaning of a gateway event, in our own terms. Pure: no lookups, no decisions.
 
-The shapes are those of Stripe's API; the sandbox sends the same. One payment is told by several events, in any order,
-so that each says as much of it as it can.
+The shapes are those of Stripe's API; the sandbox sends the same. Several events report one payment, in any order, so
+each is read for as much as it contains.
 """
 
 import json
@@ -21,7 +21,7 @@ _LONGEST_REASON: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Refs:
-    """What an event names of ours: the public ids that we gave along, or the gateway's ids of what we asked for."""
+    """Our objects that an event names: by the public ids that we passed on, or by the gateway's own ids."""
 
     link_id: str = ""
     invoice_id: str = ""
@@ -30,15 +30,15 @@ class Refs:
 
     @property
     def given(self) -> bool:
-        """Whether it carries what only we can have written there."""
+        """Whether it carries ids that only we can have put there."""
         return bool(self.link_id or self.invoice_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """Money came in at ``at``. ``key`` is ``pi_…``, or ``in_…`` where an invoice says that it was paid.
+    """Money came in at ``at``. ``key`` is ``pi_…``, or ``in_…`` where an invoice reports the payment.
 
-    ``sent``: that invoice was sent to be paid, and is no receipt for what was paid by a link.
+    ``sent``: that invoice was sent for payment, and is not a receipt for a payment by link.
     """
 
     refs: Refs
@@ -57,7 +57,7 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An attempt to pay failed. ``used_up``: the link that it was tried by takes no other."""
+    """An attempt to pay failed. ``used_up``: its link accepts no other."""
 
     refs: Refs
     at: datetime
@@ -67,7 +67,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """Of a charge ``refunded_minor`` went back by now, in all. ``paid``: what the charge proves to have come in."""
+    """``refunded_minor``: the total refunded of a charge so far. ``paid``: the payment that the charge proves."""
 
     refs: Refs
     at: datetime
@@ -79,7 +79,7 @@ class Refunded:
 
 @dataclass(frozen=True, slots=True)
 class RefundFailed:
-    """What was given back did not reach the payer: the gateway has it again."""
+    """A refund did not reach the payer: the gateway has the money again."""
 
     at: datetime
     refund_id: str
@@ -105,7 +105,7 @@ class Disputed:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Of interest, and changes nothing."""
+    """Worth recording, but changes nothing."""
 
     refs: Refs
     outcome: str
@@ -113,7 +113,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """Nothing that we act upon; ``why`` says so to people."""
+    """Nothing that we act upon; ``why`` tells people the reason."""
 
     why: str
 
@@ -128,7 +128,7 @@ def parsed(payload: str) -> Object:
 
 
 def fact_of(event: Object) -> Fact:
-    """What the event says. Invalid where it does not have the shape of its type."""
+    """The event's meaning. Invalid where it does not have the shape of its type."""
     read = _READERS.get(str(event["type"]))
     if read is None:
         return Unused("Nothing is done with events of this type")
@@ -177,7 +177,7 @@ def _session_paid(session: Object, at: datetime) -> Fact:
 
 
 def _session_failed(session: Object, at: datetime) -> Fact:
-    # The session was completed days ago, and we let each link complete one.
+    # The session was completed days ago, and each link allows only one.
     return Failed(_refs(session), at, "The customer's bank did not pay", used_up=True)
 
 
@@ -186,7 +186,7 @@ def _session_expired(session: Object, _at: datetime) -> Fact:
 
 
 def _invoice_paid(invoice: Object, at: datetime) -> Fact:
-    # What was paid elsewhere is entered at the gateway by people, who enter it here too.
+    # Payments made elsewhere are entered at the gateway by people, who enter them here too.
     paid = invoice["amount_paid"] - (invoice.get("amount_paid_off_stripe") or 0)
     if paid <= 0:
         return Noted(_refs(invoice), "It was marked as paid, and no money came in through the gateway")
@@ -233,14 +233,14 @@ def _refund_failed(refund: Object, at: datetime) -> Fact:
 
 
 def _refund_updated(refund: Object, at: datetime) -> Fact:
-    """One that had to wait and was given up ends without having failed, and no other event says so."""
+    """A pending refund that is cancelled never fails, and no other event reports it."""
     if refund["status"] == "canceled":
         return _refund_failed(refund, at)
     return Unused("Told by the charge's own events")
 
 
 def _paid_by(charge: Object) -> Paid | None:
-    """What came in, where the charge carries our ids: those of a hosted invoice do not."""
+    """The payment, where the charge carries our ids: those of a hosted invoice do not."""
     refs = _refs(charge)
     if not (refs.given and charge["paid"] and charge["captured"] and charge["status"] == "succeeded"):
         return None
@@ -312,13 +312,13 @@ def _text(value: object) -> str:
 
 
 def _id(value: object) -> str | None:
-    """The id of something that may be there whole, by its id, or not at all."""
+    """The id of an optional object, given as a whole or by its id."""
     identity = value.get("id") if isinstance(value, Mapping) else value
     return identity if isinstance(identity, str) and identity else None
 
 
 def _intent_of(invoice: Object) -> str | None:
-    """The payment behind an invoice, where the event says it."""
+    """The payment behind an invoice, where the event has it."""
     payments = (invoice.get("payments") or {}).get("data") or []
     intent_ids = (_id((one.get("payment") or {}).get("payment_intent")) for one in payments)
     return next(filter(None, intent_ids), None)
@@ -331,12 +331,12 @@ def _amount(amount: int, currency: str) -> dict[str, Any]:
 
 
 def _reason(error: Object | None) -> str:
-    """Why a payment failed, as people read it."""
+    """Why a payment failed, for people."""
     message = _clean((error or {}).get("message") or "") or "The payment failed"
     code = _clean((error or {}).get("decline_code") or "").replace("_", " ")
     return (f"{message} ({code})" if code and code not in message else message)[:_LONGEST_REASON]
 
 
 def _clean(text: object) -> str:
-    """One line of it that any column can hold."""
+    """A single line that any column can hold."""
     return " ".join("".join(char if char.isprintable() else " " for char in str(text)).split())

@@ -1,4 +1,4 @@
-"""What a payment cost us, and what else only the gateway knows of it. Asked for after the payment is recorded."""
+"""A payment's fee and the other details that only the gateway knows, queried after the payment is recorded."""
 
 from datetime import datetime
 from typing import Final
@@ -23,7 +23,7 @@ FETCH_DETAILS: Final = "fetch_details"
 
 
 def ask(session: Session, actor: Actor, payment: Payment, *, mode: Mode, now: datetime) -> None:
-    """Have the gateway asked for the fee and the ids of this payment."""
+    """Have the gateway queried for the fee and ids of this payment."""
     actor.require(Permission.PAYMENT_WRITE)
     message = Message(
         channel=GATEWAY,
@@ -39,8 +39,9 @@ def ask(session: Session, actor: Actor, payment: Payment, *, mode: Mode, now: da
 
 
 def note(session: Session, actor: Actor, payment_id: int, details: PaymentDetails, *, now: datetime) -> None:
-    """Keep what the gateway has answered. The fee is posted once, also of a payment that was taken
-    back meanwhile: the gateway keeps it."""
+    """Record the gateway's answer. The fee is posted once, even of a payment that was undone meanwhile: the gateway
+    keeps it.
+    """
     actor.require(Permission.PAYMENT_WRITE)
     payment = payments.for_change(session, actor, payment_id)
     payment.intent_id = payment.intent_id or details.intent_id

@@ -1,6 +1,6 @@
-"""Events that arrive at the same moment are stored in one transaction: the commit is the slowest part of storing.
+"""Events that arrive together are stored in one transaction, as the commit is the slowest part of storing.
 
-Whoever gets the turn stores for everybody who waits; the others find their own already done.
+One thread stores for all that wait; the others find their event already stored.
 """
 
 import threading
@@ -30,7 +30,7 @@ class GroupCommit:
         self._waiting: list[_Waiting] = []
 
     def store(self, sessions: Sessions, event: Mapping[str, Any], payload: bytes, *, now: datetime) -> None:
-        """Returns once the event is on the disk. Invalid ("malformed") where it is none."""
+        """Returns once the event is on disk. Invalid ("malformed") where it is not a valid event."""
         mine = _Waiting(inbox.row_of(event, payload, now))
         with self._queue:
             self._waiting.append(mine)
@@ -45,9 +45,9 @@ class GroupCommit:
             batch, self._waiting = self._waiting, []
         try:
             with sessions.begin() as session:
-                # In one order for every process, to avoid a deadlock.
+                # In the same order in every process, to avoid a deadlock.
                 inbox.store_rows(session, sorted((one.row for one in batch), key=itemgetter("event_id")))
-        except BaseException as error:  # each of them learns what went wrong, whatever that is
+        except BaseException as error:  # each waiting thread gets the failure, whatever it is
             for one in batch:
                 one.failed = error
         finally:

@@ -1,7 +1,7 @@
-"""What an event changes, under lock. Any order and any repetition of events ends in the same state.
+"""What an event changes, under lock. Any order and repetition of events ends in the same state.
 
-So every step asks what is recorded already: a payment is known by its key, a refund by what went back in all, the
-newest failure and payment of a link by their instants.
+So each step checks what is already recorded: a payment by its key, a refund by the total refunded, a link's newest
+failure and payment by their instants.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ from billing_core.payments.received import GatewayNames, Received
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an event did, in a sentence; ``used`` False where it changed nothing because it is not for us."""
+    """What an event did, in a sentence; ``used`` False where it changed nothing because it is not ours."""
 
     said: str
     used: bool = True
@@ -45,7 +45,7 @@ _NOT_OURS = Outcome("Not ours: nothing of what it names was made here", used=Fal
 
 
 def apply(session: Session, event: Mapping[str, Any], *, mode: Mode, now: datetime) -> Outcome:
-    """Change what the event changes. PaymentUnknown where it makes no sense before its payment is known."""
+    """Apply the event. PaymentUnknown where it needs its payment to be known first."""
     if bool(event["livemode"]) is not (mode is Mode.LIVE):
         theirs = "live" if event["livemode"] else "test"
         return Outcome(f"Of another mode: the event is a {theirs} one, and this is {mode.value} mode", used=False)
@@ -92,7 +92,7 @@ def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:
 
 
 def _record(session: Session, match: Match, paid: Paid) -> tuple[Payment, str]:
-    """Take the money in. It pays the invoice where it is exactly what is due; else a person has to decide."""
+    """Record the payment. It pays the invoice where it is exactly what is due; otherwise a person has to decide."""
     invoice = match.invoice
     came = Money(paid.amount_minor, paid.currency)
     due = invoice.due_minor if invoice.state is InvoiceState.OPEN else 0
@@ -135,7 +135,7 @@ def _record(session: Session, match: Match, paid: Paid) -> tuple[Payment, str]:
 
 
 def _difference(match: Match, came: Money, expected: Money) -> tuple[CaseKind, str]:
-    """Why a payment does not pay its invoice; judged by what the link asked for first, which does not change."""
+    """Why a payment does not pay its invoice; compared first with what the link asked for, which does not change."""
     link = match.link
     if came.currency != expected.currency:
         return CaseKind.CURRENCY_DIFFERS, f"which is in {expected.currency}"
@@ -147,7 +147,7 @@ def _difference(match: Match, came: Money, expected: Money) -> tuple[CaseKind, s
 
 
 def _end_link(session: Session, match: Match) -> None:
-    """Nobody can pay by this link again: the gateway takes one payment by each."""
+    """The link is not usable again: the gateway takes one payment for each."""
     link = match.link
     if link is None or link.state is LinkState.PAID:
         return
@@ -177,7 +177,7 @@ def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outc
 
 
 def _judge(session: Session, match: Match) -> None:
-    """Whether the last that we know of the link is a failure: then the open invoice says so, else it does not."""
+    """Mark the open invoice as failed where the latest outcome of its link is a failure, otherwise unmark it."""
     session.flush()
     invoice, link = match.invoice, match.link
     if link is None or invoice.state is not InvoiceState.OPEN:

@@ -1,6 +1,6 @@
-"""Events of the gateway: stored before they are answered, and applied afterwards, each in a transaction of its own.
+"""Gateway events: stored before they are answered, and applied afterwards, each in a transaction of its own.
 
-An event is marked in the transaction that applies it. So a process that is killed leaves it either untouched or done.
+An event is marked in the transaction that applies it, so that a killed process leaves it either untouched or done.
 """
 
 import secrets
@@ -33,7 +33,7 @@ FAILED = WebhookState.FAILED
 # The payment's own event usually follows within the same minute; otherwise the charge is not ours.
 UNKNOWN_WAITS: Final = (timedelta(seconds=15), timedelta(minutes=1), *WAITS[1:4])
 _EVENTS = cast("Table", WebhookEvent.__table__)
-# Put together once: building a statement takes as long as running it.
+# Built once: building a statement takes as long as running it.
 _INSERT = {
     name: new.on_conflict_do_nothing(index_elements=["event_id"]).returning(_EVENTS.c.id)
     for name, new in inserts(_EVENTS).items()
@@ -42,18 +42,18 @@ LARGEST_BYTES: Final = 1_000_000
 
 
 def store(session: Session, event: Mapping[str, Any], payload: bytes, *, now: datetime) -> bool:
-    """Keep an event whose signature was checked; False where it is known. Invalid ("malformed") where it is none."""
+    """Store an event whose signature was checked; False where it is known. Invalid ("malformed") for a broken one."""
     return store_rows(session, [row_of(event, payload, now)]) > 0
 
 
 def store_rows(session: Session, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Keep what ``row_of`` made of several events; how many were not known yet."""
+    """Store the rows that ``row_of`` made; returns how many were new."""
     statement, connection = _INSERT[session.get_bind().dialect.name], session.connection()
     return sum(connection.execute(statement, row).scalar() is not None for row in rows)
 
 
 def row_of(event: Mapping[str, Any], payload: bytes, now: datetime) -> dict[str, Any]:
-    """An event as it is stored. Invalid ("malformed") where it is none."""
+    """An event as it is stored. Invalid ("malformed") for a broken one."""
     try:
         row: dict[str, Any] = {
             "event_id": str(event["id"]),
@@ -77,7 +77,7 @@ def row_of(event: Mapping[str, Any], payload: bytes, now: datetime) -> dict[str,
 
 
 def something_due(session: Session, *, now: datetime) -> bool:
-    """Is there an event to apply? Asked often, so it takes no lock."""
+    """Whether an event is due. Polled often, so it takes no lock."""
     return session.scalar(select(WebhookEvent.id).where(_due(now)).limit(1)) is not None
 
 
@@ -89,7 +89,7 @@ def apply_due(
     limit: int = 100,
     ending: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Apply what is due, at most ``limit`` events; how many those were. Any number of processes may do so at once."""
+    """Apply due events, at most ``limit``; returns how many. Any number of processes may do so at once."""
     for done in range(limit):
         if ending() or not _apply_next(sessions, mode, now_of()):
             return done
@@ -105,11 +105,11 @@ def _apply_next(sessions: Sessions, mode: Mode, now: datetime) -> bool:
             return False
         event.attempts += 1
         try:
-            # What fails leaves nothing behind but the mark, and nobody else can take the event in between.
+            # A failure leaves only the mark, and nobody else can take the event in between.
             with session.begin_nested():
                 outcome = handlers.apply(session, events.parsed(event.payload), mode=mode, now=now)
         except OperationalError:
-            # The database is at fault, not the event: it counts as not tried.
+            # The database is at fault, not the event: this try does not count.
             raise
         except PaymentUnknown as unknown:
             event.waits_for = unknown.charge_id
@@ -145,7 +145,7 @@ def _postpone(
 
 
 def process_again(session: Session, actor: Actor, event_id: int, *, now: datetime) -> None:
-    """Apply an event once more that failed, was ignored, or waits for its next try; with all its tries anew."""
+    """Retry an event that failed, was ignored, or waits for its next try, with its tries reset."""
     actor.require(Permission.PAYMENT_WRITE)
     statement = select(WebhookEvent).where(WebhookEvent.id == event_id).with_for_update()
     event = session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
@@ -170,5 +170,5 @@ def process_again(session: Session, actor: Actor, event_id: int, *, now: datetim
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
-    # Written out, so that both databases see that the index of those that wait serves.
+    # Written out, so that both databases can match the index of waiting events.
     return and_(text("webhook_events.state = 'waiting'"), WebhookEvent.not_before <= now)

@@ -1,4 +1,4 @@
-"""Whose an event is: the invoice, the link and the payment that it names, found and locked."""
+"""Matching an event to the invoice, the link and the payment that it names, under lock."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,7 +21,7 @@ from billing_core.payments.models import Allocation, Payment
 
 @dataclass(slots=True)
 class Match:
-    """The invoice that an event is about, and the link that it came by where there is one; both locked."""
+    """The invoice of an event, and its link where there is one; both locked."""
 
     invoice: Invoice
     link: PaymentLink | None
@@ -38,7 +38,7 @@ class Match:
 
 
 def match_for(session: Session, refs: Refs, mode: Mode, now: datetime) -> Match | None:
-    """What the event names, locked: the customer, then the invoice, then the link. None where it is not ours."""
+    """The event's match, None where it is not ours. The customer is locked first, then the invoice, then the link."""
     link_id, invoice_id = _found(session, refs, mode)
     if invoice_id is None:
         return None
@@ -54,7 +54,7 @@ def match_for(session: Session, refs: Refs, mode: Mode, now: datetime) -> Match 
 
 
 def _found(session: Session, refs: Refs, mode: Mode) -> tuple[int | None, int | None]:
-    """(link, invoice) by the surest name that the event has. A link of another mode is none of ours."""
+    """(link, invoice) by the most reliable id of the event. A link of another mode does not match."""
     by_name = (
         (refs.link_id, PaymentLink.public_id == refs.link_id),
         (refs.gateway_link_id, PaymentLink.gateway_id == refs.gateway_link_id),
@@ -78,7 +78,7 @@ def _found(session: Session, refs: Refs, mode: Mode) -> tuple[int | None, int | 
 
 
 def payment_named(session: Session, *, key: str, charge_id: str = "") -> Payment | None:
-    """The payment that the gateway calls so; None where it is named by nothing, which every payment would fit."""
+    """The payment with these gateway ids; None where there are no ids, which every payment would match."""
     names = [Payment.gateway_key == key, Payment.intent_id == key] if key else []
     if charge_id:
         names += [Payment.charge_id == charge_id, Payment.gateway_key == charge_id]
@@ -88,7 +88,7 @@ def payment_named(session: Session, *, key: str, charge_id: str = "") -> Payment
 
 
 def invoice_of(session: Session, payment_id: int) -> int | None:
-    """The invoice that the payment paid, or was meant to."""
+    """The invoice that the payment paid, or was meant for."""
     paid = select(Allocation.invoice_id).where(Allocation.payment_id == payment_id).order_by(Allocation.id)
     meant = select(PaymentCase.invoice_id).where(
         PaymentCase.payment_id == payment_id, PaymentCase.invoice_id.is_not(None)
@@ -97,7 +97,7 @@ def invoice_of(session: Session, payment_id: int) -> int | None:
 
 
 def name_invoice(session: Session, match: Match, stripe_invoice_id: str) -> None:
-    """Note what the gateway calls the invoice, once it does. Nobody who edits it has to read it again for that."""
+    """Store the gateway's id of the invoice, without a new version: an open editor need not reload."""
     if match.invoice.stripe_invoice_id != stripe_invoice_id:
         of_it = update(Invoice).where(Invoice.id == match.invoice.id)
         session.execute(of_it.values(stripe_invoice_id=stripe_invoice_id, version=Invoice.version))

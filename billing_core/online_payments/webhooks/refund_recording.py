@@ -1,5 +1,4 @@
-"""What a gateway has refunded of a payment, written into our books: once, however often and in whatever order it is
-told."""
+"""Recording a gateway's refunds of a payment: once, however often and in whatever order they are reported."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,11 +42,11 @@ def note_refunded(
     now: datetime,
     request: RefundRequest | None = None,
 ) -> list[Refund]:
-    """Of this payment ``refunded_minor`` minor units have gone back by now, in all: record what we do not know yet.
+    """Of this payment ``refunded_minor`` minor units have been refunded in total: record the part that is new.
 
-    The money comes from the invoice that the payment paid, or else from the customer's credit; what fits neither
-    becomes a case. What was asked for here bears the reason and the name of whoever asked: ``request``, or the ones
-    whose answer is still awaited, where an event is faster than the answer.
+    The money comes from the invoice that the payment paid, otherwise from the customer's credit; the rest becomes a
+    case. A refund requested here has the reason and the user of ``request``, or of the unanswered requests where the
+    event comes before the answer.
     """
     actor.require(Permission.PAYMENT_WRITE)
     payment = payments.for_change(session, actor, payment_id)
@@ -63,7 +62,7 @@ def note_refunded(
             made += booked
             _done(one, booked)
         elif request is not None and one.state is ASKED:
-            # An event was faster, and told it without knowing of the request.
+            # The event came first, without knowing of the request.
             _done(one, [])
     if left > 0:
         made += _book(session, actor, payment, left, reason, day)
@@ -76,7 +75,7 @@ def note_refunded(
 def note_failed(
     session: Session, actor: Actor, payment: Payment, invoice_id: int | None, failed: RefundFailed, *, now: datetime
 ) -> PaymentCase:
-    """A refund did not reach the payer. The books say that it did, and will be right once it is paid some other way."""
+    """A refund did not reach the payer. Our books show it as paid, which is right once it is paid another way."""
     actor.require(Permission.PAYMENT_WRITE)
     amount = Money(failed.amount_minor, failed.currency)
     why = f" ({failed.reason})" if failed.reason else ""
@@ -95,13 +94,13 @@ def note_failed(
 
 
 def one_failed(session: Session, payment_id: int) -> bool:
-    """Has a refund of this payment not reached the payer?"""
+    """Whether a refund of this payment failed to reach the payer."""
     failed = (PaymentCase.payment_id == payment_id, PaymentCase.kind == CaseKind.REFUND_FAILED)
     return session.scalar(select(PaymentCase.id).where(*failed).limit(1)) is not None
 
 
 def recorded(session: Session, payment_id: int) -> int:
-    """What we know to have gone back of a payment, in minor units: refunds, and what became a case."""
+    """The total recorded as refunded of a payment, in minor units: refunds, and what became a case."""
     refunded = select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(Refund.payment_id == payment_id)
     unmatched = select(func.coalesce(func.sum(PaymentCase.amount_minor), 0)).where(
         PaymentCase.payment_id == payment_id, PaymentCase.kind == CaseKind.REFUND_UNMATCHED
@@ -121,7 +120,7 @@ def _done(request: RefundRequest, booked: list[Refund]) -> None:
 
 
 def _book(session: Session, actor: Actor, payment: Payment, amount: int, reason: str, day: _Day) -> list[Refund]:
-    """Record ``amount`` as gone back, from wherever this payment's money is."""
+    """Record ``amount`` as refunded, from wherever this payment's money is."""
     left = amount
     made: list[Refund] = []
     if payment.undone_at is None:
@@ -151,7 +150,7 @@ def _sources(session: Session, actor: Actor, payment: Payment, amount: int, reas
     if left and (refund := _pay_out(session, actor, payment, left, reason, day)):
         left -= refund.amount_minor
         yield refund
-    # It was kept as credit, and somebody has paid the invoice from that since.
+    # It became credit, and the invoice was paid from that since.
     for allocation in _allocations(session, payment, AllocationKind.CREDIT):
         if left:
             invoice = invoices.for_change(session, actor, allocation.invoice_id)
@@ -166,7 +165,7 @@ def _sources(session: Session, actor: Actor, payment: Payment, amount: int, reas
 
 
 def _allocations(session: Session, payment: Payment, kind: AllocationKind) -> list[Allocation]:
-    """What stands of the payment on invoices: its own, or credit on the invoices that it was meant for."""
+    """The payment's standing allocations: its own, or from credit to the invoices that it was meant for."""
     condition = Allocation.payment_id == payment.id
     if kind is AllocationKind.CREDIT:
         meant = select(PaymentCase.invoice_id).where(PaymentCase.payment_id == payment.id)
@@ -190,8 +189,7 @@ def _take_back(
     possible = min(amount, invoice.paid_minor - invoice.refunded_minor)
     if possible <= 0:
         return None
-    # Nothing of an invoice is given back before its own day, nor before the last of its money came in; the gateway
-    # knows of neither.
+    # An invoice is not refunded before its own date, nor before its last payment came in; the gateway knows neither.
     on = max(day.refunded_on, refunds.possible_days(session, invoice.id, invoice.issued_on, today=day.today).start)
     money_back = MoneyBack(reason, PaymentMethod.STRIPE, on, possible, payment.reference)
     return refunds.refund(session, actor, invoice.id, wanted=money_back, today=max(day.today, on), now=day.now)
@@ -217,7 +215,7 @@ def _pay_out(session: Session, actor: Actor, payment: Payment, amount: int, reas
 
 
 def _unmatched(session: Session, actor: Actor, payment: Payment, amount: int, now: datetime) -> None:
-    """The money has gone, and nothing in our books can bear it."""
+    """The money is gone, and nothing in our books can account for it."""
     by_now = recorded(session, payment.id) + amount
     cause = Cause(
         key=f"refund:{payment.id}:{by_now}",

@@ -1,4 +1,4 @@
-"""Requests to the webhook address that were refused. Nothing is kept of them but how many there were."""
+"""Refused requests to the webhook address. Only their number is stored."""
 
 import threading
 from collections import Counter
@@ -12,7 +12,7 @@ from billing_core.online_payments.models import WebhookRefusal
 
 
 class Refusals:
-    """Counts what was refused, in memory: rubbish must not cause a database write each time."""
+    """Counts refusals in memory, so that junk requests do not each cause a database write."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -23,7 +23,7 @@ class Refusals:
             self._counts[now.astimezone(UTC).date(), reason[:32]] += 1
 
     def write(self, sessions: Sessions) -> None:
-        """Add what was counted since the last time to the table."""
+        """Add the counts since the last time to the table."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         if not counts:
