@@ -176,7 +176,7 @@ def test_a_refund_is_made_once_and_never_more_than_was_paid(sessions, gateway):
         gateway.refund(intent_id, 138_01, "USD", reason="More", key="rfq_2")
     assert gateway.refund(intent_id, 138_00, "USD", reason="All", key="rfq_3").refunded_minor == 238_00
     for unknown, currency in (("pi_of_stripe", "USD"), (intent_id, "EUR")):
-        with pytest.raises(Declined, match="knows no such payment"):
+        with pytest.raises(Declined, match="has no such payment"):
             gateway.refund(unknown, 1, currency, reason="?", key="rfq_4")
 
 
