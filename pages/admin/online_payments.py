@@ -106,7 +106,7 @@ def chosen(business: Business) -> Callable[[], None]:
 def ways_card() -> None:
     with st.container(border=True):
         st.subheader("Collection method", anchor=False)
-        st.caption("Applies to new links; those already issued stay as they are. The sandbox supports both.")
+        st.caption("Applies to new links; those already created stay as they are. The sandbox supports both.")
         with context.reading() as session:
             businesses = [business for business in queries.every(session) if business.active]
         for business in businesses:

@@ -39,7 +39,7 @@ _COUNTED = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """``count`` invoices match; ``sums`` of them a currency, None where they are too many to add up."""
+    """``count`` invoices match; ``sums`` of them per currency, None where they are too many to add up."""
 
     invoice_filter: InvoiceFilter
     tab: str

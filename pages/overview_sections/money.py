@@ -74,7 +74,7 @@ def draw(all_cards: list[Card], known: Known, scopes: MoneyScopes) -> None:
 
 
 def _days_outstanding(known: Known, scopes: MoneyScopes) -> list[Callable[[], None]]:
-    """One card a currency."""
+    """One card per currency."""
     period = _counted(scopes)
     if period is None:
         return []

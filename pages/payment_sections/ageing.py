@@ -38,7 +38,7 @@ def draw(read: Reader, actor: Actor) -> None:
 
 
 def table(rows: list[AgeingRow], scope: Scope, *, key: str, alt: str, with_customer: bool = False) -> None:
-    """A row a currency, or a customer and currency."""
+    """One row per currency, or per customer and currency."""
     customer = (
         [
             tables.text("Customer", "customer_name").opening(

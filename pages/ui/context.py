@@ -32,8 +32,8 @@ def signed_in() -> SignedIn:
         person = sessions.find(session, session_token(), now=utc_now())
     if person is None:
         st.session_state.clear()
-        # The same address again: the gate answers with the sign-in page, which leads back. Markdown and nothing else:
-        # the gate no longer serves this browser the script of an element that the page has not drawn yet.
+        # The same address again: the authentication answers with the sign-in page, which leads back. Markdown and
+        # nothing else: it no longer serves this browser the script of an element that the page has not drawn yet.
         st.warning("You are signed out. [Sign in](<>) to come back here.", icon=":material/lock:")
         st.stop()
     # A page that stayed open while somebody else signed in here must not show what the first had typed.

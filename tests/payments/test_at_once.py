@@ -180,7 +180,7 @@ def test_a_payment_is_not_undone_and_refunded(sessions, invoice_id):
     ids=["cancel", "write off", "credit note"],
 )
 def test_whoever_holds_an_invoice_does_not_wait_for_whoever_holds_its_customer(sessions, invoice_id, changing):
-    """The other one waits for the invoice: they would wait in a circle, and the database would end one of them."""
+    """The other one waits for the invoice: that would be a deadlock, and the database would end one of them."""
     if sessions.engine.dialect.name == "sqlite":
         pytest.skip("SQLite has one writer at a time")
     with sessions.begin() as paying:

@@ -35,7 +35,7 @@ def owed(history: History, as_at: date = date.max, known_at: datetime | None = N
 
 
 def aged(history: History, day: date, left: Counter) -> dict[str, list[int]]:
-    """Amounts a currency in the five buckets."""
+    """Amounts per currency in the five buckets."""
     found = defaultdict(lambda: [0] * 5)
     for invoice in history.invoices:
         late = (day - invoice.due_on).days

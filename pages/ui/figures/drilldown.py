@@ -32,7 +32,7 @@ def request_rows(drilldown: Drilldown) -> None:
 
 
 def open_requested() -> None:
-    """Open the panel that was asked for, if one was; once a page, at its end."""
+    """Open the panel that was asked for, if one was; once per page, at its end."""
     requested: Drilldown | None = st.session_state.pop("rows_asked_for", None)
     if requested is not None:
         open_panel(requested)

@@ -225,7 +225,7 @@ def test_the_fee_is_posted_once_and_the_gateway_keeps_it_when_the_payment_is_cha
 
 @on_sqlite
 def test_a_fee_that_is_not_known_yet_is_asked_for_again(sessions, place, monkeypatch):
-    """Three times in vain, and then once more after the outbox's wait."""
+    """Three failed tries, and then once more after the outbox's wait."""
     answers = [None, None, None, 320]
 
     class SlowBooks(ScriptedGateway):

@@ -139,7 +139,7 @@ def _online_payments(session: Session, now: datetime) -> None:
     link = session.scalars(
         select(PaymentLink).where(PaymentLink.state == LinkState.ACTIVE).order_by(PaymentLink.id).limit(1)
     ).one()
-    link.state, link.url, link.gateway_id, link.issued_at = LinkState.CREATING, None, None, None
+    link.state, link.url, link.gateway_id, link.activated_at = LinkState.CREATING, None, None, None
     event = session.scalars(select(WebhookEvent).order_by(WebhookEvent.id.desc()).limit(1)).one()
     event.state, event.outcome = WebhookState.FAILED, "It named an unknown payment"
     paid = session.scalars(select(Payment).where(Payment.gateway_key.is_not(None)).order_by(Payment.id).limit(1)).one()

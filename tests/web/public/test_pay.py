@@ -201,7 +201,7 @@ def test_other_sites_forms_are_refused(link, visitor):
 def test_a_link_that_has_ended_says_so_and_leads_to_the_invoice(link, visitor, sessions):
     in_another_window = opened(visitor, link)
     with sessions.begin() as session:
-        workflow.deactivate(session, GRACE, link.id, reason="Reissued", now=utc_now())
+        workflow.deactivate(session, GRACE, link.id, reason="Replaced", now=utc_now())
         token = session.get_one(Invoice, link.invoice_id).token
 
     answer = visitor.get(f"/pay/{link.token}", headers=CHROME)
@@ -209,7 +209,7 @@ def test_a_link_that_has_ended_says_so_and_leads_to_the_invoice(link, visitor, s
     assert answer.status_code == 410
     assert "cannot be used any more" in words(answer)
     assert f'href="/i/{token}"' in answer.text
-    assert "Reissued" not in answer.text
+    assert "Replaced" not in answer.text
     assert in_another_window().headers["location"] == f"/pay/{link.token}"
     assert told(sessions) == {}
 

@@ -20,7 +20,7 @@ from billing_core.online_payments.links.queries import LinkRow
 from billing_core.settings import settings
 from billing_core.web.api.access import CurrentCaller, Reading
 from billing_core.web.api.exact_json import ExactJSON
-from billing_core.web.api.invoices.responses import ISSUED, refusals
+from billing_core.web.api.invoices.responses import LINK_CREATED, refusals
 from billing_core.web.api.invoices.routes import InvoiceId, one
 from billing_core.web.api.routing import router as described_router
 
@@ -45,7 +45,7 @@ class PaymentLink(TypedDict):
     "",
     status_code=201,
     response_model=PaymentLink,
-    responses=ISSUED,
+    responses=LINK_CREATED,
     summary="Generate a payment link",
 )
 def create_payment_link(caller: CurrentCaller, invoice_id: InvoiceId) -> Response:

@@ -249,4 +249,4 @@ CREATED = refusals(404, 409, 413, 422) | {
 }
 CHANGED = refusals(404, 409, 412, 413) | {200: {"headers": _ETAG}}
 ENDED = refusals(404, 409, 412)
-ISSUED = refusals(404, 409, 422)
+LINK_CREATED = refusals(404, 409, 422)
