@@ -45,7 +45,7 @@ def by_card(payment: Paying) -> list[Object]:
 
 
 def by_debit(payment: Paying) -> list[Object]:
-    """On its way for days, refused, tried again, and paid; the customer has tried once more without success. A won dispute."""
+    """On its way for days, refused, tried again, and paid; the customer has failed once more. A won dispute."""
     return [
         payment.completed(payment_status="unpaid"),
         payment.async_failed(at=NOON - 60),
