@@ -15,8 +15,9 @@ _NAME: Final = "test_billing"
 _DISCONNECT: Final = text(
     "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = :name AND pid <> pg_backend_pid()"
 )
+# By its number too: what was dropped and made again is another one, which what was kept aside does not name.
 _SHAPE: Final = text(
-    "SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+    "SELECT nspname, relname, pg_class.oid FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
     " WHERE relkind IN ('r', 'v', 'm', 'S') AND nspname !~ '^(pg_|information_schema|pristine)' ORDER BY 1, 2"
 )
 _PARTS: Final = text(
