@@ -5,8 +5,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, inspect, select, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy import CheckConstraint, inspect, select, text, update
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from billing_core import schema
 from billing_core.businesses.models import Business
@@ -17,10 +17,12 @@ from billing_core.dates import utc_now
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import NumberSeries
+from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
 from billing_core.outgoing_webhooks import queries as webhook_queries
 from billing_core.outgoing_webhooks import service as webhook_endpoints
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
 from billing_core.outgoing_webhooks.service import EndpointDetails
+from tests.invoices.company import NOW, a_customer, an_invoice
 
 
 def test_migrated_tables_are_the_declared_ones(sessions):
@@ -142,6 +144,50 @@ def test_subscribers_of_a_former_version_stay_as_webhook_endpoints(empty_databas
             session, SYSTEM, EndpointDetails("https://other.example.com/"), private_allowed=False, now=utc_now()
         )
         assert added.id == 8
+
+
+def test_payment_links_of_a_former_version_keep_their_state_and_when_they_became_active(empty_database):
+    migrate.upgrade(empty_database.engine)
+    with empty_database.begin() as session:
+        customer_id = a_customer(session)
+        invoice_ids = [an_invoice(session, customer_id).id for _ in range(2)]
+        for invoice_id, state, active_since in zip(invoice_ids, ("creating", "active"), (None, NOW), strict=True):
+            link = PaymentLink(
+                invoice_id=invoice_id,
+                mode=Mode.TEST,
+                way=CollectionWay.PAYMENT_LINK,
+                state=LinkState(state),
+                currency="USD",
+                amount_minor=238_00,
+                charge={},
+                url="https://pay.example/1" if active_since else None,
+                activated_at=active_since,
+                expires_at=NOW,
+                created_at=NOW,
+                created_by="Ana",
+            )
+            session.add(link)
+
+    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0007")
+        former = text("SELECT state, issued_at IS NULL FROM payment_links ORDER BY invoice_id")
+        assert [(state, bool(never)) for state, never in connection.execute(former)] == [
+            ("issuing", True),
+            ("active", False),
+        ]
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+        links = session.scalars(select(PaymentLink).order_by(PaymentLink.invoice_id)).all()
+        assert [(link.state, link.activated_at) for link in links] == [
+            (LinkState.CREATING, None),
+            (LinkState.ACTIVE, NOW),
+        ]
+    for second in ("creating", "active"):
+        with pytest.raises(IntegrityError), empty_database.begin() as session:
+            session.execute(
+                update(PaymentLink).values(invoice_id=invoice_ids[0], state=second, url="https://pay.example/1")
+            )
 
 
 def test_a_migration_that_was_undone_can_be_applied_again(empty_database):
