@@ -87,12 +87,7 @@ class Entered:
 def blank(start: Content) -> OpenDraft:
     """A new draft; the one that was begun before for the same customer, if it is still open."""
     draft = _open_draft()
-    if (
-        draft is not None
-        and draft.invoice_id is None
-        and draft.start == start
-        and draft.key("notes") in st.session_state
-    ):
+    if draft is not None and draft.invoice_id is None and draft.start == start:
         return draft
     return _lay_out(OpenDraft(_next_turn(), start, rows=[]))
 
