@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import ORMExecuteState, Session
 
 BUSY_TIMEOUT_MS = 30_000
 # How a transaction begins that only reads; the others begin as SQLite calls it.
@@ -19,7 +19,7 @@ class ReadOnly(RuntimeError):
 
 
 class ReadSession(Session):
-    """Refuses changes of objects; what is written past them (Core, text) the database refuses."""
+    """Refuses changes and locks of objects; what is written past them (Core, text) the database refuses."""
 
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         self._refuse_changes()
@@ -38,6 +38,13 @@ class ReadSession(Session):
                 raise ReadOnly(
                     f"A session that only reads cannot {verb} a {type(entity).__name__}: use sessions.begin()"
                 )
+
+
+@event.listens_for(ReadSession, "do_orm_execute")
+def _refuse_locks(execution: ORMExecuteState) -> None:
+    """PostgreSQL refuses them too; SQLite knows none, so that a lock asked for by mistake would go unnoticed."""
+    if getattr(execution.statement, "_for_update_arg", None) is not None:
+        raise ReadOnly("A session that only reads cannot lock rows: use sessions.begin()")
 
 
 class Sessions:

@@ -96,6 +96,22 @@ def test_the_database_refuses_statements_that_change_in_a_session_that_reads(ses
             session.execute(statement)
 
 
+@pytest.mark.parametrize(
+    "lock",
+    [
+        lambda session: session.scalars(select(Business).with_for_update()),
+        lambda session: session.get(Business, 1, with_for_update=True),
+        lambda session: session.refresh(session.scalars(select(Business)).one(), with_for_update=True),
+    ],
+    ids=["select", "get", "refresh"],
+)
+def test_a_session_that_reads_refuses_to_lock_rows(sessions, lock):
+    with sessions() as session, pytest.raises(ReadOnly, match="cannot lock rows"):
+        lock(session)
+    with sessions.begin() as session:
+        lock(session)
+
+
 def test_a_connection_that_was_read_by_can_be_changed_by_and_read_by_again(database_url):
     engine = connect(database_url, poolclass=StaticPool) if "sqlite" in database_url else connect(database_url)
     sessions = Sessions(engine)
