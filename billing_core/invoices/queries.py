@@ -194,7 +194,8 @@ def lines(session: Session, invoice_id: int) -> list[LineRow]:
 
 def events(session: Session, invoice_id: int, *, limit: int = 200) -> list[EventRow]:
     """The history, newest first, of an invoice returned by ``one``."""
-    statement = select(*EVENTS).where(InvoiceEvent.invoice_id == invoice_id).order_by(InvoiceEvent.id.desc())
+    newest_first = InvoiceEvent.at.desc(), InvoiceEvent.id.desc()
+    statement = select(*EVENTS).where(InvoiceEvent.invoice_id == invoice_id).order_by(*newest_first)
     return [EventRow(*row) for row in session.execute(statement.limit(limit))]
 
 

@@ -32,7 +32,7 @@ _ENGLISH: Final[Mapping[MailKind, Wording]] = {
         body=gettext_noop("""\
 Dear {{ customer_name }},
 
-please find attached our invoice {{ number }} of {{ issued_on }}{% if reference %} (your reference: \
+Please find attached our invoice {{ number }} of {{ issued_on }}{% if reference %} (your reference: \
 {{ reference }}){% endif %}.
 
 {% if settled %}
@@ -61,7 +61,7 @@ Kind regards
         body=gettext_noop("""\
 Dear {{ customer_name }},
 
-this is a short note that our invoice {{ number }} of {{ issued_on }} is due on {{ due_on }}.
+This is a short note that our invoice {{ number }} of {{ issued_on }} is due on {{ due_on }}.
 
 Amount due: {{ amount_due }}
 
@@ -84,7 +84,7 @@ Kind regards
         body=gettext_noop("""\
 Dear {{ customer_name }},
 
-our invoice {{ number }} of {{ issued_on }} is due today.
+Our invoice {{ number }} of {{ issued_on }} is due today.
 
 Amount due: {{ amount_due }}
 
@@ -107,7 +107,7 @@ Kind regards
         body=gettext_noop("""\
 Dear {{ customer_name }},
 
-we have not yet received {% if part_paid %}the full payment{% else %}a payment{% endif %} for our invoice \
+We have not yet received {% if part_paid %}the full payment{% else %}a payment{% endif %} for our invoice \
 {{ number }} of {{ issued_on }}, which was due on {{ due_on }}, {{ days }} day{% if days != 1 %}s{% endif %} ago.
 
 Amount due: {{ amount_due }}{% if part_paid %} of {{ total }}{% endif %}
@@ -133,7 +133,7 @@ Kind regards
         body=gettext_noop("""\
 Dear {{ customer_name }},
 
-please find attached our credit note {{ number }} of {{ issued_on }} for invoice {{ invoice_number }}.
+Please find attached our credit note {{ number }} of {{ issued_on }} for invoice {{ invoice_number }}.
 
 Amount: {{ total }}
 Reason: {{ reason }}
@@ -153,7 +153,7 @@ Kind regards
         body=gettext_noop("""\
 Dear {{ customer_name }},
 
-please find attached your statement of account from {{ from_day }} to {{ to_day }}.
+Please find attached your statement of account from {{ from_day }} to {{ to_day }}.
 
 {% if in_credit %}
 Balance in your favour on {{ to_day }}: {{ balance }}

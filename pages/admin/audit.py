@@ -17,7 +17,7 @@ read = Reader(actor)
 zone = read.company.time_zone
 
 st.title("Audit log", anchor=False)
-st.caption("Every change of data. Entries cannot be changed or removed.")
+st.caption("Every change to the data. Entries cannot be changed or removed.")
 
 
 def open_row(row: AuditRow) -> None:

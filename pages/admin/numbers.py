@@ -100,8 +100,8 @@ if missing := read(number_proof.holes, chosen):
     st.markdown(f":red[:material/error: **Missing:** {md(', '.join(missing))}]")
 elif chosen.last:
     st.caption(
-        f"From {md(chosen.first_number)} to {md(chosen.last_number)} there are {formats.count(chosen.last)} places and "
-        f"{formats.counted(chosen.used, 'document')}, each at a place of its own. None is missing."
+        f"From {md(chosen.first_number)} to {md(chosen.last_number)} there are {formats.count(chosen.last)} numbers "
+        f"and {formats.counted(chosen.used, 'document')}, one for each number. None is missing."
     )
 if chosen.kind is SeriesKind.INVOICE:
     with st.container(horizontal=True):

@@ -23,11 +23,11 @@ def open_row(row: WebhookEndpoint) -> None:
 
 st.title("Outgoing webhooks", anchor=False)
 st.caption(
-    "Other programs can be notified when something happens here: each event is sent to their address, signed, and "
+    "Other programs can be notified when something happens here: each event is sent to their endpoint, signed, and "
     "retried for a day until it is accepted."
 )
 
-with st.expander("New address", icon=":material/add_link:"), st.form("register", border=False, width=640):
+with st.expander("New endpoint", icon=":material/add_link:"), st.form("register", border=False, width=640):
     url = st.text_input(
         "Address", key="endpoint_url", placeholder="https://erp.example.com/hooks/billing", max_chars=1000
     )
@@ -37,13 +37,13 @@ with st.expander("New address", icon=":material/add_link:"), st.form("register",
     description = st.text_input("What it is for", key="endpoint_description", max_chars=service.LONGEST_DESCRIPTION)
     if not private_allowed:
         st.caption("Only public addresses that begin with https://. `BILLING_ALLOW_PRIVATE_WEBHOOKS` lifts that.")
-    added = st.form_submit_button("Add the address", type="primary", key="endpoint_add")
+    added = st.form_submit_button("Create the endpoint", type="primary", key="endpoint_add")
 if added:
     with context.transaction() as session:
         details = EndpointDetails(url, tuple(events), description)
         endpoint = service.register(session, actor, details, private_allowed=private_allowed, now=utc_now())
         st.query_params["endpoint"] = str(endpoint.id)
-    messages.say("Added. Copy the signing secret for the program that receives the events.")
+    messages.say("Created. Copy the signing secret for the program that receives the events.")
     st.rerun()
 
 # Links kept from before name it so.
@@ -56,7 +56,7 @@ with context.reading() as session:
     rows = service.every(session, actor)
     failed = queries.failed_counts(session, actor)
 if not rows:
-    st.info("No program receives events yet. Add its address with “New address”.", icon=":material/webhook:")
+    st.info("No program receives events yet. Create an endpoint with “New endpoint”.", icon=":material/webhook:")
     st.stop()
 tables.show(
     rows,
@@ -65,11 +65,11 @@ tables.show(
         tables.computed("Events", named_events),
         tables.text("What it is for", "description"),
         tables.computed("Failed", lambda row: formats.count(failed[row.id]) if row.id in failed else ""),
-        tables.instant("Added", "created_at", zone),
-        tables.text("Added by", "created_by"),
+        tables.instant("Created", "created_at", zone),
+        tables.text("Created by", "created_by"),
     ],
     key="endpoints",
-    alt="The addresses that receive events",
+    alt="The endpoints that receive events",
     opens=open_row,
 )
-st.caption("Click an address to see its signing secret and what was sent to it.")
+st.caption("Click an endpoint to see its signing secret and what was sent to it.")

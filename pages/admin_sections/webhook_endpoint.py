@@ -140,7 +140,7 @@ def _log(actor: Actor, endpoint: WebhookEndpoint, zone: str) -> None:
             *wording.delivery_columns(zone),
         ],
         key="told",
-        alt="What was sent to this address, the newest first",
+        alt="What was sent to this endpoint, the newest first",
     )
 
 

@@ -14,7 +14,7 @@ from billing_core.receivables.ageing import AgeingRow
 from billing_core.receivables.exporting import what
 from billing_core.receivables.statement import Statement, StatementRequest, StatementRow
 from pages.payment_sections import ageing as aged
-from pages.ui import downloads, formats, opened, tables
+from pages.ui import downloads, formats, messages, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.figures.cards import wall
@@ -137,7 +137,7 @@ def send(request: StatementRequest) -> None:
         "known at this moment."
     )
     if st.button("Send", type="primary", icon=":material/send:", key="do_send_statement"):
-        with attempt(f"The statement is on its way to {to}") as session:
+        with attempt(messages.mailed("The statement", to.strip())) as session:
             documents.send_statement(session, actor, request, to=to, subject=subject, body=body, now=utc_now())
 
 

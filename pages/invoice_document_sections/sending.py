@@ -16,7 +16,7 @@ from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.service import Planned
 from pages.invoice_document_sections import preview
 from pages.invoice_document_sections.changes import attempt
-from pages.ui import context, formats
+from pages.ui import context, formats, messages
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -52,7 +52,7 @@ def credit_note(note: CreditNoteRow, email: str) -> None:
     )
     to = st.text_input("To", email, key=f"mail_credit_note_to_{note.id}", placeholder="ana@example.com")
     if st.button("Send", type="primary", icon=":material/send:", key="send_credit_note"):
-        with attempt(f"The credit note is on its way to {to.strip()}") as session:
+        with attempt(messages.mailed("The credit note", to.strip())) as session:
             documents.send_credit_note(session, signed_in(), note.id, to=to, now=utc_now())
 
 
@@ -62,7 +62,7 @@ def _explain(invoice: InvoiceView, plan: Planned, read: Reader) -> None:
         st.markdown(
             f"**{md(amount)}** to {md(invoice.customer_name)}, due {md(formats.day(invoice.due_on))}. "
             "The invoice gets its number and is posted to the ledger. **This cannot be undone:** its lines and amounts "
-            "do not change any more; mistakes are corrected with a credit note, or by cancelling it."
+            "can no longer be changed; mistakes are corrected with a credit note, or by cancelling it."
         )
         if invoice.due_on < read.today:
             st.warning(
@@ -111,7 +111,7 @@ def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, numbe
     words_changed = (subject, body) != (plan.letter.subject, plan.letter.text.strip())
     label = "Send" if plan.is_draft else "Send again" if plan.sent_before else "Send by mail"
     if st.button(label, type="primary", icon=":material/send:", key="send_by_mail"):
-        with attempt(f"The invoice is on its way to {to.strip()}") as session:
+        with attempt(messages.mailed("The invoice", to.strip())) as session:
             if number.strip():
                 custom_number.give(session, actor, invoice.id, number, now=utc_now())
             mailing.send_invoice(

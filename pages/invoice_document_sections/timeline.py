@@ -88,7 +88,7 @@ def sentence(event: EventRow, currency: str) -> str:
         case EventKind.MARKED_OVERDUE:
             return "Marked as overdue"
         case EventKind.PAYMENT:
-            return f"Paid {amount} by {formats.words(str(data.get('method', 'other'))).lower()}"
+            return f"Paid {amount} {formats.by_method(str(data.get('method', 'other')))}"
         case EventKind.PAYMENT_UNDONE:
             return f"Payment of {amount} reversed{because}"
         case EventKind.PAYMENT_FAILED:
@@ -98,8 +98,8 @@ def sentence(event: EventRow, currency: str) -> str:
         case EventKind.CREDIT_NOTE:
             return f"Credit note {data.get('credit_note', '')} for {amount}{because}"
         case EventKind.REFUNDED:
-            way = formats.words(str(data["method"])).lower() if data.get("method") else ""
-            outcome = f"paid back by {way}" if way else "kept as the customer's credit"
+            method = data.get("method")
+            outcome = f"paid back {formats.by_method(str(method))}" if method else "kept as the customer's credit"
             return f"{amount} refunded and {outcome}, credit note {data.get('credit_note', '')}"
         case EventKind.WRITTEN_OFF:
             return f"{amount} written off{because}"

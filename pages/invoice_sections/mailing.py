@@ -6,6 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from billing_core.dates import utc_now
+from billing_core.languages.available import own_name
 from billing_core.mailing import reminders, service
 from billing_core.mailing.letters import TO_BE_DRAWN
 from billing_core.mailing.reminder_planning import PlannedReminder
@@ -106,7 +107,7 @@ def _rehearsal(plans: Sequence[Planned | PlannedReminder], amount: tables.Column
         tables.computed("Currency", _currency, width=70),
         tables.day("Due", "due_on"),
         tables.computed("Subject", lambda plan: _with_number(plan.letter.subject), width="large"),
-        tables.computed("Language", lambda plan: plan.language, width=70),
+        tables.computed("Language", lambda plan: own_name(plan.language), width=90),
     ]
     if any(isinstance(plan, Planned) and plan.sent_before for plan in going):
         columns.append(tables.instant("Mailed before", "sent_before", zone))

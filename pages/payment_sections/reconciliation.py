@@ -33,7 +33,7 @@ def draw(read: Reader, actor: Actor) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         period = filters.period(read.today, key="reconciliation_period", default="This month")
         named = {one.value: label for one, (label, _) in NAMES.items()}
-        agreement = filters.choice("Which", list(named), key=AGREEMENT_KEY, page_key=PAGE_KEY, names=named)
+        agreement = filters.choice("Result", list(named), key=AGREEMENT_KEY, page_key=PAGE_KEY, names=named)
         last = read(balance_transactions.last_reading, mode, period)
         reads_now = st.button(
             "Read again" if last else f"Read {there}'s books",
@@ -103,7 +103,7 @@ def _sums(sums: list[Sum], there: str) -> None:
     tables.show(
         sums,
         [
-            tables.badge("Which", lambda one: NAMES[one.agreement][0], dict(NAMES.values())),
+            tables.badge("Result", lambda one: NAMES[one.agreement][0], dict(NAMES.values())),
             tables.computed("What", lambda one: _KINDS[one.kind]),
             tables.count("Lines", "pairs"),
             tables.currency_of(),
@@ -138,7 +138,7 @@ def _pairs(read: Reader, actor: Actor, scope: PairFilter, there: str) -> None:
     tables.show(
         read(reconciliation.page, scope, limit=tables.PAGE_SIZE, offset=skipped),
         [
-            tables.badge("Which", lambda row: NAMES[row.agreement][0], dict(NAMES.values())),
+            tables.badge("Result", lambda row: NAMES[row.agreement][0], dict(NAMES.values())),
             tables.computed("What", lambda row: formats.words(row.kind.value)),
             tables.text("Customer", "customer_name"),
             tables.day("Here on", "on"),

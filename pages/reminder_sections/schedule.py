@@ -110,7 +110,7 @@ def _rehearsal(read: Reader, edited: Schedule, *, only_of_the_day: bool) -> None
     if not edited.reminds:
         st.info("Reminders are off. This is what they would be; nothing is sent.", icon=":material/notifications_off:")
     if not plans:
-        st.caption("No invoice would be reminded of on this day.")
+        st.caption("No reminder would go out on this day.")
         return
     held = sum(bool(plan.reason) for plan in plans)
     going = f"{formats.counted(len(plans) - held, 'reminder')} would go out"

@@ -82,7 +82,7 @@ def refund(invoice_id: int) -> None:
         return
     st.markdown(f"**{md(formats.money(left, invoice.currency))}** of what was paid can be refunded.")
     amount = amount_field("Amount", left, invoice.currency, key=f"refund_amount_{invoice_id}")
-    ways = {method.value: f"Paid back by {formats.words(method.value).lower()}" for method in PaymentMethod}
+    ways = {method.value: f"Paid back {formats.by_method(method.value)}" for method in PaymentMethod}
     way = st.selectbox(
         "How",
         [*ways, ""],

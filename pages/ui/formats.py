@@ -162,3 +162,11 @@ def action(code: str) -> str:
 def words(code: str) -> str:
     """``per_order`` -> ``Per order``."""
     return code.replace("_", " ").capitalize()
+
+
+_BY_METHOD = {"cash": "in cash", "stripe": "through Stripe", "other": "in another way"}
+
+
+def by_method(method: str) -> str:
+    """``bank_transfer`` -> ``by bank transfer``, ``other`` -> ``in another way``: what follows “paid”."""
+    return _BY_METHOD.get(method) or f"by {words(method).lower()}"

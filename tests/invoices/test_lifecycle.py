@@ -148,6 +148,16 @@ def test_a_change_drawn_from_an_older_version_is_refused(session):
         lifecycle.change(session, SYSTEM, [Change(invoice, {"viewed_at": NOW})], event=EventKind.VIEWED, now=NOW)
 
 
+def test_the_timeline_goes_by_when_things_happened_and_not_by_when_they_were_written(session):
+    invoice = an_invoice(session, a_customer(session))
+    lifecycle.note(session, SYSTEM, invoice.id, EventKind.DOWNLOADED, now=NOW + timedelta(days=2))
+
+    lifecycle.note(session, SYSTEM, invoice.id, EventKind.MAILED, now=NOW + timedelta(days=1))
+
+    latest, earlier, *_ = queries.events(session, invoice.id)
+    assert (latest.kind, earlier.kind) == (EventKind.DOWNLOADED, EventKind.MAILED)
+
+
 def test_a_note_stands_in_the_timeline_and_changes_nothing_else(session):
     invoice = an_invoice(session, a_customer(session))
     version = invoice.version

@@ -93,12 +93,12 @@ def test_the_books_are_read_on_demand_and_told_side_by_side(page_as, sessions, s
     said = shown(page)
     assert "2 lines to check" in said
     sums, pairs = page.dataframe[0].value, page.dataframe[1].value
-    assert list(zip(sums["Which"], sums["Lines"], sums["Here"], sums["Stripe"], strict=True)) == [
+    assert list(zip(sums["Result"], sums["Lines"], sums["Here"], sums["Stripe"], strict=True)) == [
         (["Matched"], 1, "238.00", "238.00"),
         (["Only here"], 1, "5.00", "0.00"),
         (["Only there"], 1, "0.00", "9.00"),
     ]
-    assert dict(zip(pairs["Key"], pairs["Which"], strict=True)) == {
+    assert dict(zip(pairs["Key"], pairs["Result"], strict=True)) == {
         "pi_same": ["Matched"],
         "pi_here": ["Only here"],
         "pi_there": ["Only there"],

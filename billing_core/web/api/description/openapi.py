@@ -26,9 +26,9 @@ from `POST /api/v1/auth/token`. A signed-in browser may use its session, and the
 **Two dialects** of `/api/v2/`: bearer credentials get the plain one, a browser session the envelope. The header
 `Accept: application/vnd.billing.plain+json` or `application/vnd.billing.envelope+json` overrides that.
 
-**Limits**: 100 requests a minute and 10 a second, each key and each person for itself; bodies of 1 MiB.
+**Limits**: 100 requests a minute and 10 a second, counted for each key and each person; bodies of at most 1 MiB.
 
-**Once**: a POST that comes again with the same `Idempotency-Key` within 24 hours gets the first answer.
+**Once**: a POST repeated with the same `Idempotency-Key` within 24 hours gets the first answer.
 
 **Exact**: amounts are JSON numbers in the currency's major unit, with no float in between.
 """

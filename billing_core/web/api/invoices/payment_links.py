@@ -46,7 +46,7 @@ class PaymentLink(TypedDict):
     status_code=201,
     response_model=PaymentLink,
     responses=LINK_CREATED,
-    summary="Generate a payment link",
+    summary="Create a payment link",
 )
 def create_payment_link(caller: CurrentCaller, invoice_id: InvoiceId) -> Response:
     """A place where the customer pays what is due. A draft is sent with it; no mail goes out."""

@@ -99,6 +99,7 @@ def test_both_are_there_without_credentials_and_need_nothing_from_elsewhere(api,
     assert "<script" not in page.text
     assert not re.search(r'(src|href)="(https?:)?//', page.text)
     assert "script-src" not in page.headers["content-security-policy"]
+    assert not re.search(r"Default:\s*<code>\s*</code>", page.text), "a parameter without a default names none"
     for path, _, one in operations:
         assert f'id="{one["operationId"]}"' in page.text
         assert path in page.text
