@@ -22,5 +22,7 @@ app = st.App(
 )
 
 if __name__ == "__main__":
+    # A folder or a secret that cannot be used ends in one sentence here, and in a traceback once the server starts.
+    settings().signing_key()
     # With an address of its own, the dashboard does not ask the internet for the machine's.
     app.run(config={"server.port": settings().port, "browser.serverAddress": settings().host})

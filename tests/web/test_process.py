@@ -100,3 +100,17 @@ def test_the_printed_link_opens_the_set_up(process):
     address, link = process
     with httpx.Client() as client:
         assert "Fill with a demo company" in client.get(f"{address}/auth/{link}").text
+
+
+def test_a_secret_that_cannot_be_used_ends_the_process_in_one_sentence(tmp_path):
+    (tmp_path / "secret_key").write_text("half of it")
+    ended = subprocess.run(
+        [sys.executable, str(PROJECT / "app.py")],
+        cwd=tmp_path,
+        env={**os.environ, "BILLING_DATA_DIR": str(tmp_path), "PORT": "0"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    (sentence,) = ended.stderr.splitlines()
+    assert (ended.returncode, sentence.startswith("BILLING_DATA_DIR: the secret in ")) == (1, True)
