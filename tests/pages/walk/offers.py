@@ -99,8 +99,9 @@ def offers(window: Window, recorder: Recorder, how: Thoroughness) -> list[Offer]
             alike[origin, kind, name] += 1
             target = Target(origin, kind, name, alike[origin, kind, name])
             drawn.append(Offer(target, identity, node, fragments.get(identity, "")))
+    fields = [offer for offer in drawn if isinstance(offer.node, _FIELDS) and not offer.disabled]
     for offer in drawn:
-        offer.uses = dict(_uses(offer, drawn, how))
+        offer.uses = dict(_uses(offer, fields, how))
     return drawn
 
 
@@ -118,10 +119,10 @@ def _kind_and_proto(node: Any) -> tuple[str, Any]:
     return str(getattr(node, "type", "")), proto
 
 
-def _uses(offer: Offer, drawn: list[Offer], how: Thoroughness) -> Iterator[tuple[str, Use]]:
+def _uses(offer: Offer, fields: list[Offer], how: Thoroughness) -> Iterator[tuple[str, Use]]:
     node, kind = offer.node, offer.target.kind
     if kind in ("button", "download_button"):
-        yield from _presses(offer, drawn, how)
+        yield from _presses(offer, fields, how)
     elif offer.disabled:
         return
     elif kind == "menu_button":
@@ -190,14 +191,14 @@ def _some(count: int, most: int) -> list[int]:
     return [place * (count - 1) // max(1, chosen - 1) for place in range(chosen)]
 
 
-def _presses(offer: Offer, drawn: list[Offer], how: Thoroughness) -> Iterator[tuple[str, Use]]:
+def _presses(offer: Offer, fields: list[Offer], how: Thoroughness) -> Iterator[tuple[str, Use]]:
     button = offer.node
     if not offer.disabled:
         yield "press", _set(offer, button.click if offer.target.kind == "button" else lambda: button.set_value(True))
-    fields = [other for other in drawn if _belongs_to(offer, other)]
-    if fields:
+    own_fields = [other for other in fields if _belongs_to(offer, other)]
+    if own_fields:
         for words in how.fillings:
-            yield f"fill with {words} and press", _filled(offer, fields, words)
+            yield f"fill with {words} and press", _filled(offer, own_fields, words)
 
 
 def _filled(offer: Offer, fields: list[Offer], words: str) -> Use:
@@ -221,8 +222,6 @@ def _filled(offer: Offer, fields: list[Offer], words: str) -> Use:
 
 def _belongs_to(button: Offer, other: Offer) -> bool:
     """A field of the same form or dialog; else one that the button's own function drew, or had drawn."""
-    if not isinstance(other.node, _FIELDS) or other.disabled:
-        return False
     if button.form or other.form:
         return button.form == other.form
     if button.fragment or other.fragment:
@@ -299,8 +298,8 @@ def _clicks(offer: Offer, how: Thoroughness) -> Iterator[tuple[str, Use]]:
         return
     table = offer.node.value
     rows: dict[tuple[Any, ...], int] = {}
-    for place in range(len(table)):
-        rows.setdefault(tuple(map(_look, table.iloc[place])), place)
+    for place, row in enumerate(table.itertuples(index=False, name=None)):
+        rows.setdefault(tuple(map(_look, row)), place)
 
     def click(**selection: Any) -> Use:
         whole = {"rows": [], "columns": [], "cells": [], **selection}

@@ -112,7 +112,8 @@ class Walk:
         address = (window.file, tuple(window.page.query_params.items()))
         if address != (state.file, state.query) and not self.touched():
             self._waiting.append(State(*address))
-        elif len(state.steps) < MOST_STEPS:
+        # Another page is walked through from its own address: what a changed company has on it is looked at once.
+        elif window.file == state.file and len(state.steps) < MOST_STEPS:
             self._waiting.append(state)
 
     def _opened(self, state: State) -> Window | None:
