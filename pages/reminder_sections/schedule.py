@@ -82,7 +82,7 @@ def _steps(saved: Schedule) -> tuple[Schedule, bool]:
             return edited, False
         st.caption(
             "Each invoice gets one reminder on each day of this list, but none on the day it was sent. A missed day is "
-            "caught up once; of several, only the latest. Nobody who has paid gets a reminder."
+            "made up for once; of several missed days, only the latest. Nobody who has paid gets a reminder."
         )
         return edited, True
 

@@ -68,7 +68,7 @@ def _without_rates(names: list[str]) -> str:
     shown = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
     has, theirs = ("has", "Its report comes") if len(names) == 1 else ("have", "Their reports come")
     return (
-        f"{formats.counted(len(names), 'customer')} with orders {has} no rate on their days: **{md(shown)}**. "
+        f"{formats.counted(len(names), 'customer')} with orders {has} no rate on their days (**{md(shown)}**). "
         f"{theirs} to 0 until rates are added under “Rate cards”."
     )
 

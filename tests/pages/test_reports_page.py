@@ -184,7 +184,7 @@ def test_a_preview_names_whose_orders_have_no_rate(page_as, sessions):
     page.button(key="preview").click().run(timeout=30)
     assert not page.exception
     (warning,) = [shown.value for shown in page.warning if "no rate" in shown.value]
-    assert warning.startswith("1 customer with orders has no rate on their days: **Bare Shelf**.")
+    assert warning.startswith("1 customer with orders has no rate on their days (**Bare Shelf**).")
 
 
 def test_generating_plans_a_run_that_can_be_followed(page_as, sessions, monkeypatch):
