@@ -57,7 +57,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Settings(BaseSettings):
-    """One field per setting; the README's table is tested against this list.
+    """One field per setting; the table in ``docs/configuration.md`` is tested against this list.
 
     Empty text counts as unset. What is wrong ends the process with one sentence that names the setting.
     """

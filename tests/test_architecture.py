@@ -189,7 +189,6 @@ def test_no_modules_import_each_other_in_a_circle():
 
 @pytest.mark.parametrize("folder", sorted({file.parent for file in SOURCES}), ids=place)
 def test_folders_are_small_enough_to_look_over(folder):
-    """``docs/architecture.md`` gives the reason where a folder has to be larger."""
     assert len(list(folder.glob("*.py"))) < 20
 
 

@@ -1,7 +1,8 @@
 """What can be typed after ``python -m billing_core``.
 
 Each command names its function as text, ``topic:function`` in this package. It is imported once it has been chosen,
-so nobody waits for what another command needs; for the same reason nothing here imports a library or a feature.
+so nobody waits for what another command needs; for the same reason nothing here imports a library, nor more of a
+feature than its names.
 """
 
 from argparse import ArgumentParser, ArgumentTypeError, _SubParsersAction
