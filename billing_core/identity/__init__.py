@@ -1,4 +1,4 @@
-"""Users, roles, permissions, sessions; the Actor that every service asks."""
+"""Users, roles, permissions, sessions; the Actor that every service checks."""
 
 from billing_core.identity.permissions import PERMISSIONS, SYSTEM, Actor, Permission, Role, actor_with
 

@@ -1,7 +1,7 @@
-"""Keys with which programs act: a random secret that is shown once, its hash here.
+"""API keys of programs: a random secret that is shown once, of which only the hash is stored.
 
 A key has a role and its permissions, and may be bound to one customer, as people are. It ends when it is revoked or
-too old. After a rotation the former secret works for a while longer, so that programs can be moved over one by one.
+expires. After a rotation the former secret works for a while longer, so that programs can be moved over one by one.
 """
 
 import enum
@@ -25,7 +25,7 @@ class KeyMode(enum.StrEnum):
 
 
 class ApiKey(Base):
-    """``public_key`` names the key and is no secret. ``secret_end``: the secret's last letters, to recognise it by."""
+    """``public_key`` names the key and is not secret. ``secret_end``: the secret's last characters, for recognition."""
 
     __tablename__ = "api_keys"
     __table_args__ = (
@@ -42,7 +42,7 @@ class ApiKey(Base):
     former_hash: Mapped[str | None] = mapped_column(String(64))
     former_until: Mapped[datetime | None]
     role: Mapped[Role]
-    # No foreign key: customers stand to the right of identity. NULL: not bound to one customer.
+    # No foreign key: identity does not depend on customers. NULL: not bound to one customer.
     customer_id: Mapped[int | None]
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None]
@@ -55,7 +55,7 @@ class ApiKey(Base):
 
 @dataclass(frozen=True, slots=True)
 class KeyInUse:
-    """One working key and who acts with it."""
+    """A valid key and the actor it stands for."""
 
     key_id: int
     actor: Actor
@@ -73,14 +73,14 @@ _FOUND = (
     ApiKey.customer_id,
     ApiKey.expires_at,
 )
-# Put together once: building a statement takes as long as running it, and every request of a program needs it.
+# Built once: building a statement takes as long as running it, and every request of a program needs it.
 _BY_SECRET = select(*_FOUND).where(
     or_(ApiKey.secret_hash == bindparam("hash"), ApiKey.former_hash == bindparam("hash")), ApiKey.revoked_at.is_(None)
 )
 
 
 def find(session: Session, secret: str, *, public_key: str = "", now: datetime) -> KeyInUse | None:
-    """Whose working key this secret is. With ``public_key`` both must belong together. Reads only."""
+    """The valid key with this secret. With ``public_key`` both must belong together. Reads only."""
     secret_hash = tokens.hashed(secret)
     row = session.execute(_BY_SECRET, {"hash": secret_hash}).one_or_none()
     if row is None or (row.expires_at is not None and row.expires_at <= now):
@@ -94,7 +94,7 @@ def find(session: Session, secret: str, *, public_key: str = "", now: datetime) 
 
 
 def used(session: Session, key_ids: Collection[int], *, now: datetime) -> None:
-    """Note that these keys are in use."""
+    """Record that these keys are in use."""
     session.execute(
         update(ApiKey)
         .where(ApiKey.id.in_(key_ids))

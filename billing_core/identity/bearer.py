@@ -1,7 +1,7 @@
-"""Tokens for people's programs: signed, for a quarter of an hour, with the person's role as it is at each request.
+"""Bearer tokens of people's programs: signed, valid for 15 minutes, with the person's role as of each request.
 
-Each month has a signing key of its own, derived from the product's secret; a token names its month. A token ends
-early when its person is deactivated or gets another password.
+Each month has its own signing key, derived from the product's secret; a token names its month. A token ends early when
+its person is deactivated or changes the password.
 """
 
 import hmac
@@ -24,7 +24,7 @@ from billing_core.settings import settings
 LIFETIME = timedelta(minutes=15)
 _ALGORITHM = "HS256"
 _ISSUER = "billing"
-# Far more than any of ours has; longer texts are not even taken apart.
+# Far longer than any of ours; longer texts are not even parsed.
 _LONGEST = 2_000
 
 
@@ -41,12 +41,12 @@ def create(user_id: int, password_hash: str, *, now: datetime) -> str:
 
 
 def unsigned(token: str) -> str:
-    """What a token of ours says, without what makes it work: fit to be kept."""
+    """A token's content without its signature: safe to store."""
     return token.rpartition(".")[0]
 
 
 def signed_again(token: str, password_hash: str) -> str | None:
-    """The token of which that was kept, sign for sign; None where its person has another password since."""
+    """The same token, character for character; None where its person has another password since."""
     header, claims = (json.loads(urlsafe_b64decode(f"{part}==")) for part in token.split("."))
     if not hmac.compare_digest(_fingerprint(password_hash), claims["pwd"]):
         return None
@@ -54,7 +54,7 @@ def signed_again(token: str, password_hash: str) -> str | None:
 
 
 def actor_for(session: Session, token: str, *, now: datetime) -> Actor | None:
-    """Who acts with this token; nobody where it is not ours, has ended, or its person may not sign in any more."""
+    """The token's actor; None where it is not ours, has expired, or its person may not sign in any more."""
     claims = _claims(token, now=now)
     if claims is None:
         return None
@@ -68,12 +68,12 @@ def actor_for(session: Session, token: str, *, now: datetime) -> Actor | None:
 
 
 def _claims(token: str, *, now: datetime) -> tuple[int, str] | None:
-    """Whose token it is and the fingerprint of their password when it was created."""
+    """The token's user and the fingerprint of their password at its creation."""
     if len(token) > _LONGEST or not token.isascii():
         return None
     try:
         month = extract_compact(token.encode()).headers().get("kid")
-        # The former month's key, for as long as a token of it may live.
+        # The previous month's key, while its tokens may still be valid.
         if month not in (_month(now), _month(now - LIFETIME)):
             return None
         claims = jwt.decode(token, _signing_key(month), algorithms=[_ALGORITHM]).claims
@@ -96,5 +96,5 @@ def _signing_key(month: str) -> OctKey:
 
 
 def _fingerprint(password_hash: str) -> str:
-    """Tells one password from the next without telling anything about either."""
+    """Distinguishes passwords without revealing anything about them."""
     return settings().derived(f"password {password_hash}").hex()[:32]

@@ -1,7 +1,7 @@
-"""Requests that a program may send again without doing their work twice, and the answers they got.
+"""Requests that a program may repeat without repeating their work, and their answers.
 
-A row is there from the request's beginning. ``changed_at`` is set in the transaction that does the work, so that after
-a crash it is known whether the work was done, also where its answer was lost.
+A row exists from the request's beginning. ``changed_at`` is set in the transaction that does the work, so that after a
+crash it is known whether the work was done, even where its answer was lost.
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ from billing_core.database.types import BigId
 
 
 class IdempotentRequest(Base):
-    """``fingerprint``: the hash of what was asked. ``status`` NULL: not answered yet. ``body``: compressed."""
+    """``fingerprint``: the hash of the request. ``status`` NULL: not answered yet. ``body``: compressed."""
 
     __tablename__ = "idempotent_requests"
     __table_args__ = (
@@ -35,7 +35,7 @@ class IdempotentRequest(Base):
 
 
 def mark_changed(session: Session, request_id: int, *, now: datetime) -> None:
-    """In the transaction that does the request's work: write down that it is done."""
+    """Record, in the transaction that does the request's work, that it is done."""
     session.execute(
         update(IdempotentRequest)
         .where(IdempotentRequest.id == request_id)

@@ -1,4 +1,4 @@
-"""Links that work once and for a while. The newest of a kind is the only one that works."""
+"""Links that work once and for a limited time. Only the newest of a kind works."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ PASSWORD_PURPOSES = (LinkPurpose.INVITATION, LinkPurpose.PASSWORD_RESET)
 
 
 def make(session: Session, purpose: LinkPurpose, *, user_id: int | None = None, now: datetime) -> str:
-    """A fresh token; older unused links to the same end stop working."""
+    """A fresh token; older unused links for the same purpose stop working."""
     withdraw(session, user_id, now=now)
     token = tokens.fresh()
     session.add(
@@ -49,7 +49,7 @@ def withdraw(session: Session, user_id: int | None, *, now: datetime) -> None:
 
 
 def find(session: Session, token: str, *purposes: LinkPurpose, now: datetime) -> OneTimeLink:
-    """The usable link behind a token; NotFound where it is unknown, used, or too old."""
+    """The usable link of a token; NotFound where it is unknown, used, or expired."""
     return _one(session, _usable(token, purposes, now), purposes)
 
 

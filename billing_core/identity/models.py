@@ -11,7 +11,7 @@ from billing_core.identity.permissions import Role
 
 
 class User(Base):
-    """A person who signs in. ``email`` is kept in lower case; without a ``password_hash`` nobody can sign in."""
+    """A person who signs in. ``email`` is in lower case; without a ``password_hash`` they cannot sign in."""
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower_case"),)
@@ -21,7 +21,7 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[Role]
     password_hash: Mapped[str | None] = mapped_column(String(255))
-    # No foreign key: customers stand to the right of identity. NULL: not bound to one customer.
+    # No foreign key: identity does not depend on customers. NULL: not bound to one customer.
     customer_id: Mapped[int | None]
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
@@ -29,7 +29,7 @@ class User(Base):
 
 
 class UserSession(Base):
-    """One signed-in browser. Only the hash of the cookie's token is kept."""
+    """One signed-in browser. Only the hash of the cookie's token is stored."""
 
     __tablename__ = "user_sessions"
     __table_args__ = (Index("ix_user_sessions_user_id_open", "user_id", "revoked_at"),)
@@ -52,7 +52,7 @@ class LinkPurpose(enum.StrEnum):
 
 
 class OneTimeLink(Base):
-    """A link that works once and for a while: first set-up, invitation, password reset."""
+    """A link that works once and for a limited time: first set-up, invitation, password reset."""
 
     __tablename__ = "one_time_links"
 

@@ -1,4 +1,4 @@
-"""Passwords: which are acceptable, how they are kept, how they are compared."""
+"""Passwords: which are acceptable, how they are stored and compared."""
 
 import re
 import unicodedata
@@ -17,16 +17,16 @@ SHORTEST = 12
 LONGEST = 128
 
 _HASHES = PasswordHash((Argon2Hasher(),))
-# Each hash takes 64 MiB while it is computed; a crowd at the sign-in page must not take all the memory.
+# Each hash takes 64 MiB while it is computed; many sign-ins at once must not use up the memory.
 _AT_ONCE = BoundedSemaphore(4)
-# How hard a password must be to guess, from 0 to 4: 4 is ten thousand million guesses or more.
+# The required strength, from 0 to 4: 4 is ten thousand million guesses or more.
 _HARD_TO_GUESS = 4
-# Judging takes longer the longer a password is, and what is hard to guess at its beginning stays so.
+# Longer passwords take longer to judge, and one with a strong beginning is strong.
 _JUDGED = 32
 
 
 def acceptable(password: str, *, personal: Iterable[str] = ()) -> str:
-    """The password in its normal form; Invalid, with the field ``password``, where it is easy to guess.
+    """The normalized password; Invalid, with the field ``password``, where it is easy to guess.
 
     ``personal``: what others know about its owner, such as the e-mail address and the names of person and business.
     """
@@ -37,15 +37,15 @@ def acceptable(password: str, *, personal: Iterable[str] = ()) -> str:
 
 
 def hashed(password: str) -> str:
-    """The Argon2id hash to keep. Takes tens of milliseconds by design: call it outside a transaction."""
+    """The Argon2id hash to store. Takes tens of milliseconds by design: call it outside a transaction."""
     with _AT_ONCE:
         return _HASHES.hash(_normal(password))
 
 
 def matches(password: str, stored_hash: str | None) -> tuple[bool, str | None]:
-    """Whether the password is right, and a newer hash to keep where today's parameters are stronger.
+    """Whether the password is right, and a newer hash to store where today's parameters are stronger.
 
-    Without a kept hash the answer is no, after the same work: the time taken does not tell whether an account exists.
+    Without a stored hash the answer is no, after the same work: timing does not reveal whether an account exists.
     """
     if len(password) > LONGEST:
         password, stored_hash = "", None

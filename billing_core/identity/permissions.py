@@ -1,4 +1,4 @@
-"""Roles, what each may do, and the Actor that every service asks."""
+"""Roles, what each may do, and the Actor that every service checks."""
 
 import enum
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Role(enum.StrEnum):
 
 
 class Permission(enum.StrEnum):
-    """``thing.verb``; each also tags the audit entries of what it allows."""
+    """``thing.verb``; also the action of the audit entries of what it allows."""
 
     CUSTOMER_READ = "customer.read"
     CUSTOMER_WRITE = "customer.write"
@@ -60,7 +60,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
 }
 
-# Somebody bound to one customer never sees what is about all of them.
+# An actor bound to one customer never sees what is about all of them.
 _OF_ONE_CUSTOMER = frozenset(
     {
         Permission.CUSTOMER_READ,
@@ -77,7 +77,9 @@ _OF_ONE_CUSTOMER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. ``user_id`` None: the system (commands, jobs). ``customer_id`` set: sees that customer alone."""
+    """The acting person or program. ``user_id`` None: the system (commands, jobs). ``customer_id`` set: sees that
+    customer alone.
+    """
 
     user_id: int | None
     name: str
@@ -93,7 +95,7 @@ class Actor:
 
 
 def actor_with(role: Role, *, user_id: int | None, name: str, customer_id: int | None = None) -> Actor:
-    """The actor of a role. Bound to one customer: only what concerns that customer."""
+    """An actor of this role. Bound to one customer, it has only the permissions that concern a single customer."""
     allowed = PERMISSIONS[role]
     return Actor(user_id, name, allowed if customer_id is None else allowed & _OF_ONE_CUSTOMER, customer_id)
 

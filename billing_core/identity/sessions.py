@@ -1,4 +1,4 @@
-"""Signed-in browsers: a random token in a cookie, its hash here.
+"""Signed-in browsers: a random token in a cookie, of which only the hash is stored.
 
 A session ends when it is revoked, unused for too long, or too old, and with its user's account.
 """
@@ -18,7 +18,7 @@ from billing_core.settings import settings
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """One browser's live session and whose it is."""
+    """A browser's valid session and its user."""
 
     session_id: int
     actor: Actor
@@ -28,7 +28,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """Where a sign-in comes from, to recognise it in the list of sessions."""
+    """The origin of a sign-in, to recognise it in the list of sessions."""
 
     address: str = ""
     user_agent: str = ""
@@ -45,7 +45,7 @@ class SessionRow:
 
 
 def find(session: Session, token: str, *, now: datetime) -> SignedIn | None:
-    """Whose live session this token opens. Reads only."""
+    """The valid session of this token. Reads only."""
     if not token:
         return None
     row = session.execute(
@@ -60,13 +60,13 @@ def find(session: Session, token: str, *, now: datetime) -> SignedIn | None:
 
 
 def actor_for(session: Session, token: str, *, now: datetime) -> Actor | None:
-    """The actor behind a browser's token, or nobody."""
+    """The actor of a browser's token, or None."""
     signed_in = find(session, token, now=now)
     return signed_in.actor if signed_in else None
 
 
 def start(session: Session, user_id: int, *, browser: Browser, replaces: str = "", now: datetime) -> str:
-    """Sign a browser in with a new token, which is returned and never kept. What it ``replaces`` ends."""
+    """Sign a browser in; returns the new token, which is never stored. Ends the session that it ``replaces``."""
     end(session, replaces, now=now)
     token = tokens.fresh()
     session.add(
@@ -101,7 +101,7 @@ def end_all(session: Session, user_id: int, *, now: datetime) -> int:
 
 
 def seen(session: Session, session_ids: Collection[int], *, now: datetime) -> None:
-    """Note that these sessions are in use."""
+    """Record that these sessions are in use."""
     session.execute(
         update(UserSession)
         .where(UserSession.id.in_(session_ids), UserSession.last_seen_at < now)

@@ -1,4 +1,4 @@
-"""Secrets that a browser or a link carries. Only their hashes are kept."""
+"""Secrets in cookies and links. Only their hashes are stored."""
 
 import hashlib
 import secrets
@@ -10,5 +10,5 @@ def fresh() -> str:
 
 
 def hashed(token: str) -> str:
-    """What the database keeps: 64 hexadecimal digits. A random token needs no salt."""
+    """What the database stores: 64 hexadecimal digits. A random token needs no salt."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

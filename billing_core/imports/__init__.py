@@ -1,4 +1,4 @@
-"""CSV files come in: staged, checked and merged, all or nothing."""
+"""CSV imports: staged, checked and merged, all or nothing."""
 
 import enum
 

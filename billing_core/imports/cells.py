@@ -1,4 +1,4 @@
-"""One cell of text becomes one value, or the reason why it cannot. Pure functions; blank cells never arrive here."""
+"""Converting one cell of text to a value, or giving the reason why it cannot be. Pure; never called for blank cells."""
 
 import json
 import re
@@ -21,11 +21,11 @@ LARGEST: Final = Decimal(10**9)
 
 
 class Unreadable(ValueError):
-    """Why a cell has no value, in words for the person who has the file."""
+    """Why a cell has no value, in words for the file's owner."""
 
 
 def words(cell: str, *, longest: int) -> str:
-    """Text without the blanks around it."""
+    """Text, trimmed."""
     text = cell.strip()
     if len(text) > longest:
         raise Unreadable(f"is {len(text):,} characters long; at most {longest:,} are kept")
@@ -35,7 +35,7 @@ def words(cell: str, *, longest: int) -> str:
 
 
 def sku(cell: str) -> str:
-    """At most 100 characters, also as the key by which SKUs compare: ß is two letters there."""
+    """At most 100 characters, also as the key that SKUs are compared by: its ß is two letters."""
     text = words(cell, longest=100)
     words(sku_key(text), longest=100)
     return text
@@ -242,7 +242,7 @@ def condition(cell: str) -> str | None:
 
 
 def _well_formed(cell: str) -> str:
-    """JSON may smuggle in what no text may contain."""
+    """JSON escapes may contain what no text may contain."""
     text = words(cell, longest=100_000)
     if re.search(r"\\u(?:d[89a-f]|00[01][0-9a-f])", text, re.IGNORECASE):
         raise Unreadable("contains an escaped control character or half a surrogate pair")

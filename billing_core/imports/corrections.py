@@ -1,4 +1,4 @@
-"""Correcting rates that reports have used: the old one is withdrawn and stays for them, the new one takes its place."""
+"""Correcting rates that reports have used: the old rate is withdrawn and kept for them, the new one replaces it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +20,8 @@ _RATES = cast("Table", Rate.__table__)
 def keeping_what_reports_used(session: Session, rows: FromClause) -> Iterator[None]:
     """Before the writing: a used rate whose terms change is withdrawn, and the new one begins on the same day.
 
-    What the file does not give, the new one takes over. Another last day alone is no other price: it is written to
-    the rate itself, like the changes of rates that nothing has used.
+    The new rate inherits what the file does not give. A change of the last day alone is written to the rate itself,
+    like changes of unused rates.
     """
     corrected = _corrected(session, rows)
     now = select(corrected.c.withdrawn_at).limit(1).scalar_subquery()

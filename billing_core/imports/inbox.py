@@ -1,7 +1,7 @@
-"""Files that somebody has dropped on the page: kept in a folder, checked and imported in the background.
+"""Uploaded files: kept in a folder, checked and imported in the background.
 
-The register lives in this process. Work goes on when its owner leaves the page, and is found again on return; a
-process that ends takes it along, and the database is as it was before the file that was being imported.
+The register is in this process's memory. Work continues when its owner leaves the page, and is shown again on return;
+when the process ends it is lost, and the database is as it was before the file being imported.
 """
 
 import enum
@@ -49,9 +49,9 @@ class State(enum.StrEnum):
 
 @dataclass
 class Received:
-    """One file. ``problem``: why it cannot be read or imported at all. ``done`` of ``total``: how far ``step`` is.
+    """One file. ``problem``: why it cannot be read or imported at all. ``done`` of ``total``: the progress of ``step``.
 
-    ``work`` is the thread that checks or imports it, or did so last.
+    ``work`` is the latest thread that checks or imports it.
     """
 
     token: str
@@ -89,13 +89,13 @@ class Received:
 
     @property
     def missing(self) -> list[str]:
-        """Required columns of ours for which the file has none yet."""
+        """Our required columns that no column of the file is mapped to."""
         definition = self.definition
         return [] if definition is None else [name for name in definition.required if name not in self.mapping]
 
 
 def receive(session: Session, actor: Actor, folder: Path, file_name: str, content: BinaryIO) -> Received:
-    """Keep a copy under ``folder`` and look at its columns. What is no CSV is kept with its problem."""
+    """Store a copy under ``folder`` and read its columns. A file that is not CSV is stored with its problem."""
     actor.require(Permission.IMPORT)
     _forget_old(folder)
     token = secrets.token_hex(12)
@@ -128,7 +128,7 @@ def _look_at(session: Session, received: Received) -> None:
 
 
 def choose_kind(session: Session, received: Received, kind: Kind) -> None:
-    """Begin again with this kind: the mapping last used for the layout, else the guess."""
+    """Start again with this kind: the mapping last used for the layout, otherwise the guess."""
     if received.layout is None:
         return
     received.kind = kind
@@ -137,7 +137,7 @@ def choose_kind(session: Session, received: Received, kind: Kind) -> None:
 
 
 def choose_origin(received: Received, name: str, origin: Origin | None) -> None:
-    """Where a field's values stand, or nowhere. What was checked before holds no longer."""
+    """Set where a field's values come from, or that it has none. Discards an earlier check."""
     if received.mapping.get(name) == origin:
         return
     if origin is None:
@@ -169,7 +169,7 @@ def rejected_rows(actor: Actor, token: str) -> Path:
 
 
 def discard(received: Received) -> None:
-    """Forget the file, unless work on it goes on."""
+    """Remove the file, unless it is being processed."""
     if received.busy:
         return
     with _registering:
@@ -178,13 +178,13 @@ def discard(received: Received) -> None:
 
 
 def check(sessions: Sessions, actor: Actor, files: Sequence[Received], *, now: datetime) -> None:
-    """Begin to rehearse the files in the background, one after the other."""
+    """Start to rehearse the files in the background, one after the other."""
     actor.require(Permission.IMPORT)
     _begin(files, lambda: _rehearse(sessions, actor, files, now))
 
 
 def import_(sessions: Sessions, actor: Actor, files: Sequence[Received], *, now: datetime) -> None:
-    """Begin to import the files in the background; the first that is refused stops those after it."""
+    """Start to import the files in the background; the first refusal stops those after it."""
     actor.require(Permission.IMPORT)
     _begin(files, lambda: _import(sessions, actor, files, now))
 
@@ -199,11 +199,11 @@ def _begin(files: Sequence[Received], work: Callable[[], None]) -> None:
 
 
 def _run(files: Sequence[Received], work: Callable[[], None]) -> None:
-    """One piece of work at a time. Whatever happens, no file stays busy: its owner could do nothing with it."""
+    """One piece of work at a time. Whatever happens, no file stays busy, as its owner could do nothing with it."""
     try:
         with _working:
             work()
-    except Exception:  # the edge of the background: nobody above would tell the file's owner
+    except Exception:  # the edge of the background: nothing above would report to the file's owner
         reference = secrets.token_hex(4)
         log.exception("import_failed", reference=reference)
         for received in files:
@@ -266,7 +266,7 @@ def _incoming(received: Received, opened: ExitStack) -> service.Incoming:
 
 
 def _forget_old(folder: Path) -> None:
-    """Files that nobody came back for, and those of a process that ended."""
+    """Removes abandoned files, and those of a process that ended."""
     if not folder.exists():
         return
     for place in folder.iterdir():

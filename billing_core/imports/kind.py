@@ -1,4 +1,4 @@
-"""What a kind of import is: its columns, and how a staged row finds its place in our tables."""
+"""The definition of a kind of import: its columns, and how a staged row matches rows of our tables."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -20,7 +20,7 @@ EVERY_CUSTOMER = "*"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What an import must know about the business that takes it in, and when it does."""
+    """What an import must know about the business, and the time of the import."""
 
     business_id: int
     currency: str
@@ -30,10 +30,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column of a kind. ``parse`` turns a cell with text into a value; a blank cell means ``blank``.
+    """One column of a kind. ``parse`` converts a cell with text; a blank cell has the value ``blank``.
 
-    ``required``: must be in the file. ``filled``: must not be blank. ``in_zone``: ``parse`` also takes the
-    business's time ``zone``. ``synonyms`` are other names of the column, most usual first.
+    ``required``: must be in the file. ``filled``: must not be blank. ``in_zone``: ``parse`` also takes the business's
+    time ``zone``. ``synonyms`` are other names of the column, most usual first.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A staged column computed from the value of another one, or made anew for each row (``source`` None)."""
+    """A staged column computed from another one's value, or generated for each row (``source`` None)."""
 
     name: str
     source: str | None
@@ -60,7 +60,7 @@ class Derived:
 class Staged:
     """A file's readable rows in a temporary table: ``line``, a column for each mapped field, the derived ones.
 
-    ``every_customer``: its rows name no customer and hold for each.
+    ``every_customer``: its rows name no customer and apply to each.
     """
 
     table: Table
@@ -124,7 +124,7 @@ class Definition:
 
 
 def text_up_to(longest: int) -> Callable[[str], str]:
-    """Parses a text of at most so many characters."""
+    """Parses a text of at most this many characters."""
     return partial(cells.words, longest=longest)
 
 

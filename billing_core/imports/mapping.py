@@ -1,4 +1,4 @@
-"""Which column of a file is which column of ours: guessed from the names, changeable, remembered per layout."""
+"""Mapping a file's columns to ours: guessed from the names, editable, remembered per layout."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ from billing_core.imports.source import Layout
 
 @dataclass(frozen=True, slots=True)
 class FromColumn:
-    """The value stands in this column of the file."""
+    """The value is in this column of the file."""
 
     column: str
 
@@ -35,7 +35,7 @@ Origin = FromColumn | Fixed
 
 
 class Mapping(dict[str, Origin]):
-    """Our field -> where its values come from. A field that is missing is not imported."""
+    """Our field -> the origin of its values. A missing field is not imported."""
 
     @property
     def fixed(self) -> dict[str, str]:
@@ -43,7 +43,7 @@ class Mapping(dict[str, Origin]):
 
 
 def guess(definition: Definition, header: Iterable[str]) -> Mapping:
-    """By the columns' names. No column serves two fields."""
+    """By the columns' names. No column is used for two fields."""
     by_name: dict[str, str] = {}
     for column in header:
         by_name.setdefault(plain(column), column)
@@ -75,7 +75,7 @@ def read_changes(definition: Definition, texts: Iterable[str]) -> dict[str, Orig
 def settle(
     definition: Definition, layout: Layout, start: Mapping, changes: dict[str, Origin | None] | None = None
 ) -> Mapping:
-    """``start`` with the changes. Invalid when it names a column that the file lacks or leaves out a required one."""
+    """``start`` with the changes. Invalid where it names a column that the file lacks or omits a required one."""
     mapping = Mapping(start)
     by_name = {plain(column): column for column in layout.header}
     for name, origin in (changes or {}).items():
@@ -118,7 +118,7 @@ def remembered(session: Session, definition: Definition, layout: Layout) -> Mapp
 
 
 def remember(session: Session, definition: Definition, layout: Layout, mapping: Mapping) -> None:
-    """Keep the mapping for the next file of this layout."""
+    """Store the mapping for the next file of this layout."""
     statement = select(ColumnMapping).where(
         ColumnMapping.kind == definition.kind.value, ColumnMapping.layout == layout_key(layout)
     )
@@ -131,7 +131,7 @@ def remember(session: Session, definition: Definition, layout: Layout, mapping: 
 
 
 def start_for(session: Session, definition: Definition, layout: Layout) -> Mapping:
-    """The remembered mapping, else the guess."""
+    """The remembered mapping, otherwise the guess."""
     from_before = remembered(session, definition, layout)
     return guess(definition, layout.header) if from_before is None else from_before
 

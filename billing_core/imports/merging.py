@@ -1,4 +1,4 @@
-"""From staged rows to our tables, in sets: what is new, what changes, what contradicts itself, and the writing."""
+"""From staged rows to our tables, set-based: what is new, what changes, what conflicts, and the writing."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -55,10 +55,10 @@ class Change:
 
 
 def resolve(connection: Connection, definition: Definition, staged: Staged) -> Table:
-    """The staged rows as our table would have them: ``line`` and the columns that the file gives, in key order
-    (or the file's, where the definition says so).
+    """The staged rows as rows of our table: ``line`` and the columns that the file gives, in key order (or the file's,
+    where the definition says so).
 
-    In key order the indexes of our table grow at their end, and equal keys are found without sorting again.
+    In key order our table's indexes grow at their end, and equal keys are found without another sort.
     """
     chosen = definition.resolve(staged).subquery("chosen")
     names = [column.name for column in chosen.c if column.name != "line"]
@@ -82,7 +82,7 @@ def resolve(connection: Connection, definition: Definition, staged: Staged) -> T
 
 
 def beside(definition: Definition, resolved: Table) -> Subquery:
-    """Each resolved row with the id of the row that it meets, ``existing_id``, and its ``effect`` there."""
+    """Each resolved row with the id of the existing row of the same key, ``existing_id``, and its ``effect`` there."""
     target = definition.table
     effect = case(
         (target.c.id.is_(None), "new"),
@@ -97,23 +97,23 @@ def beside(definition: Definition, resolved: Table) -> Subquery:
 
 
 def compared(definition: Definition, rows: FromClause) -> list[str]:
-    """The columns whose difference is a change."""
+    """The columns whose difference counts as a change."""
     never = {"line", "existing_id", "effect", *definition.keys, *definition.insert_only}
     return [column.name for column in rows.c if column.name not in never]
 
 
 def differs(names: list[str], one: FromClause, other: FromClause) -> ColumnElement[bool]:
-    """Is any of these columns another in the one row than in the other?"""
+    """Whether any of these columns differs between the two rows."""
     return or_(false(), *(_comparable(one.c[name]).is_distinct_from(_comparable(other.c[name])) for name in names))
 
 
 def _comparable(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """PostgreSQL has no equality for JSON; its text is stored as it was written."""
+    """PostgreSQL has no equality for JSON; its stored text keeps the written form."""
     return sql_cast(column, String) if isinstance(column.type, JSON) else column
 
 
 def _plain_type(of: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Words stay words: a temporary table needs no CHECK of its own."""
+    """Enums stay text: a temporary table needs no CHECK of its own."""
     return String() if isinstance(of, Enum) else of
 
 
@@ -124,7 +124,7 @@ def _any_repeated(connection: Connection, definition: Definition, resolved: Tabl
 
 
 def _repeated(definition: Definition, resolved: Table) -> Subquery:
-    """The keys that come more than once, with their first line."""
+    """The keys that occur more than once, with their first line."""
     keys = [resolved.c[key] for key in definition.keys if key != _POSITION]
     repeated = select(*keys, func.min(resolved.c.line).label("first_line")).group_by(*keys).having(func.count() > 1)
     return repeated.subquery("repeated")
@@ -135,7 +135,7 @@ def _same_key(definition: Definition, one: FromClause, other: FromClause) -> Col
 
 
 def number_repeated_keys(connection: Connection, definition: Definition, resolved: Table) -> None:
-    """A key that comes again is a further row: its ``position`` counts on, in the order of the file."""
+    """A repeated key is a further row: its ``position`` continues, in the order of the file."""
     if not _any_repeated(connection, definition, resolved):
         return
     repeated = _repeated(definition, resolved)
@@ -154,8 +154,9 @@ def number_repeated_keys(connection: Connection, definition: Definition, resolve
 
 
 def reject_repeated_keys(connection: Connection, definition: Definition, resolved: Table, rejections: Table) -> int:
-    """A key that comes again with other content is rejected; with the same content its row is dropped, as it
-    changes nothing. Returns how many were dropped."""
+    """A repeated key with other content is rejected; with the same content its row is dropped, as it changes nothing.
+    Returns how many were dropped.
+    """
     if not _any_repeated(connection, definition, resolved):
         return 0
     repeated = _repeated(definition, resolved)
@@ -225,7 +226,7 @@ def changes(
 
 
 def write(connection: Connection, definition: Definition, resolved: Table, counts: Counts) -> None:
-    """Update what changed, then insert what is new; what is unchanged is not touched."""
+    """Update what changed, then insert what is new; unchanged rows are not touched."""
     target, rows = definition.table, beside(definition, resolved)
     if counts.changed:
         values: dict[str, Any] = {name: rows.c[name] for name in compared(definition, resolved)}
@@ -235,7 +236,7 @@ def write(connection: Connection, definition: Definition, resolved: Table, count
         connection.execute(update(target).values(values).where(*changed))
     if counts.new:
         names = [column.name for column in resolved.columns if column.name != "line"]
-        # A statement that also reads the table into which it writes must keep its rows aside first.
+        # A statement that also reads its target table must materialize its rows first.
         source: FromClause = rows if counts.changed or counts.unchanged else resolved
         fresh = select(*(source.c[name] for name in names))
         if source is rows:

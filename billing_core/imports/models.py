@@ -10,7 +10,7 @@ from billing_core.database import Base
 
 
 class ImportRun(Base):
-    """One file taken in: its name, what it changed, who did it."""
+    """One imported file: its name, what it changed, who imported it."""
 
     __tablename__ = "import_runs"
     __table_args__ = (Index("ix_import_runs_created_at", "created_at"),)

@@ -1,4 +1,4 @@
-"""Reads of what was imported."""
+"""Reads of past imports."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,7 @@ class HistoryRow:
 
 
 def history(session: Session, actor: Actor, *, limit: int = 50, offset: int = 0) -> list[HistoryRow]:
-    """One page of the files taken in, newest first."""
+    """One page of imported files, newest first."""
     actor.require(Permission.IMPORT)
     run = ImportRun
     statement = (

@@ -1,4 +1,4 @@
-"""Rows of a file that cannot be taken in, and why."""
+"""Rows of a file that cannot be imported, and why."""
 
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -23,7 +23,7 @@ class Rejected:
 
 
 def count(connection: Connection, rejections: Table) -> int:
-    """How many rows of the file are rejected; one may be so for several reasons."""
+    """How many rows of the file are rejected; a row may have several reasons."""
     return connection.scalar(select(func.count(func.distinct(rejections.c.line)))) or 0
 
 
@@ -33,7 +33,7 @@ def first(connection: Connection, rejections: Table, mapping: Mapping, *, limit:
 
 
 def write_csv(connection: Connection, rejections: Table, mapping: Mapping, target: BinaryIO) -> None:
-    """All of them, in flat memory, safe to open in a spreadsheet."""
+    """All of them, in constant memory, safe to open in a spreadsheet."""
     result = connection.execute(_in_order(rejections).execution_options(yield_per=5_000))
     rows = ((row.line, _name(row.column_name, mapping), row.value, row.reason) for row in result)
     target.writelines(marked_for_excel(rows_as_csv(HEADER, rows)))

@@ -1,6 +1,6 @@
-"""Taking files in: a check that changes nothing, and the import itself, all or nothing per file.
+"""Importing files: a check that changes nothing, and the import itself, all or nothing per file.
 
-Unlike other services these functions are given ``Sessions`` and keep their own transactions: a file is read into a
+Unlike other services these functions take ``Sessions`` and manage their own transactions: a file is read into a
 temporary table first, while others may write, and only then changes our tables in one short transaction.
 """
 
@@ -66,9 +66,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A seekable file to take in. ``changes`` to the remembered or guessed mapping: see ``mapping.read_changes``.
+    """A seekable file to import. ``changes`` to the remembered or guessed mapping: see ``mapping.read_changes``.
 
-    ``progress`` is told (step, done, total); ``rejected_rows`` receives every rejection as CSV.
+    ``progress`` is called with (step, done, total); ``rejected_rows`` receives every rejection as CSV.
     """
 
     kind: Kind
@@ -104,8 +104,10 @@ def check(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime
 def rehearse(
     sessions: Sessions, actor: Actor, files: Sequence[Incoming], *, now: datetime
 ) -> list[Outcome | BillingError]:
-    """What these files would do one after the other. Changes nothing: what a file brings is there for the next
-    ones and then taken back. A file that cannot be read at all answers with its failure."""
+    """What these files would do one after the other, rolled back: each file sees the changes of those before it.
+
+    A file that cannot be read at all is answered with its failure.
+    """
     actor.require(Permission.IMPORT)
     outcomes: list[Outcome | BillingError] = []
     with _connection(sessions) as connection:
@@ -126,9 +128,9 @@ def rehearse(
 
 
 def apply(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime) -> Outcome:
-    """Take the file in. With a single rejected row nothing is written, and the outcome is not ``applied``.
+    """Import the file. With a single rejected row nothing is written, and the outcome is not ``applied``.
 
-    Taking the same file in again changes nothing: it leaves a line in the history of imports and no audit entry.
+    Importing the same file again changes nothing: it adds a line to the history of imports and no audit entry.
     """
     actor.require(Permission.IMPORT)
     with _connection(sessions) as connection:
@@ -184,7 +186,7 @@ def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read
 
 
 def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
-    """Hold the staged rows against our tables: counts, rejections, a sample of the changes."""
+    """Compare the staged rows with our tables: counts, rejections, a sample of the changes."""
     definition, staged = read.definition, read.staged
     read.incoming.progress(COMPARING, 0, 1)
     resolved = merging.resolve(connection, definition, staged)
@@ -258,7 +260,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
 
 
 def _audited(outcome: Outcome) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Small changes are kept cell by cell, large ones by their counts."""
+    """Small changes are audited cell by cell, large ones by their counts."""
     if not outcome.changed or outcome.changed > AUDITED_ROWS:
         return None, {}
     return (

@@ -1,6 +1,6 @@
-"""Reading a CSV file that nobody has checked yet: which dialect it is, and its rows in batches, in bounded memory.
+"""Reading an unchecked CSV file: its dialect, and its rows in batches, in bounded memory.
 
-Whatever is wrong with the file as a whole is an ``Invalid`` that names the line, and the column where it can.
+A fault of the file as a whole is an ``Invalid`` that names the line, and the column where possible.
 """
 
 import codecs
@@ -36,7 +36,7 @@ _AS_CSV = "Save it as “CSV UTF-8 (comma delimited)” and try again."
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The names of a file's columns, and what separates its cells. ``header_line`` counts from 1."""
+    """A file's column names and separator. ``header_line`` counts from 1."""
 
     header: tuple[str, ...]
     delimiter: str
@@ -52,7 +52,7 @@ class Batch:
 
 
 def read_layout(stream: BinaryIO) -> Layout:
-    """Look at the beginning of a seekable file. Invalid when it is no CSV with a header."""
+    """Read the beginning of a seekable file. Invalid where it is not CSV with a header."""
     stream.seek(0)
     beginning = stream.read(_SAMPLE_BYTES)
     _refuse_other_formats(beginning)
@@ -66,9 +66,9 @@ def read_layout(stream: BinaryIO) -> Layout:
 
 
 def batches(stream: BinaryIO, layout: Layout, *, size: int = 300) -> Iterator[Batch]:
-    """All records after the header. Lines without any text are left out.
+    """All records after the header, without blank lines.
 
-    Few rows at a time: they then stay in the processor's cache, and die before the garbage collector counts them.
+    Small batches stay in the processor's cache, and are freed before the garbage collector counts them.
     """
     for batch in _records(stream, layout.delimiter, size=size, header=layout):
         if all(batch.rows):
@@ -81,7 +81,7 @@ def batches(stream: BinaryIO, layout: Layout, *, size: int = 300) -> Iterator[Ba
 def _records(stream: BinaryIO, delimiter: str, *, size: int, header: Layout | None = None) -> Iterator[Batch]:
     """Every record, or those after the header where it is known."""
     with _text(stream) as text:
-        # Strict: a stray quote is named instead of swallowing what follows it.
+        # Strict: a stray quote is reported instead of swallowing what follows it.
         reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
         start = 0
         try:
@@ -160,7 +160,7 @@ def _refuse_other_formats(beginning: bytes) -> None:
 
 
 def _whole_lines(beginning: bytes) -> str:
-    """The sample as text, without the record that its end cuts off. Wrong bytes are found later, with their line."""
+    """The sample as text, without its incomplete last record. Wrong bytes are found later, with their line."""
     text = beginning.decode("utf-8-sig", errors="replace")
     if len(beginning) < _SAMPLE_BYTES:
         return text
@@ -176,7 +176,7 @@ def _evenness(sample: str, delimiter: str) -> tuple[int, int]:
     try:
         reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
         rows = [row for row in islice(reader, _SAMPLE_ROWS) if row]
-    except csv.Error:  # a cell that is too long is named when the records are read
+    except csv.Error:  # a cell that is too long is reported when the records are read
         rows = [next(csv.reader(sample.splitlines()[:1], delimiter=delimiter), [""])]
     width = len(rows[0]) if rows else 1
     even = sum(len(row) == width for row in rows)
@@ -184,7 +184,7 @@ def _evenness(sample: str, delimiter: str) -> tuple[int, int]:
 
 
 def _named(row: list[str]) -> tuple[str, ...]:
-    """The header's names; one without a name is called after its place. Two of the same name would be a guess."""
+    """The header's names; one without a name is named by its position. Two of the same name would be ambiguous."""
     names = tuple(cell.strip() or f"column {place}" for place, cell in enumerate(row, start=1))
     places: dict[str, int] = {}
     for place, name in enumerate(names, start=1):
@@ -202,7 +202,7 @@ def _short(text: str) -> str:
 
 
 def _not_utf8(stream: BinaryIO) -> Invalid:
-    """Only on the way to a refusal: reads the file again to find the line."""
+    """Only for the refusal: reads the file again to find the line."""
     stream.seek(0)
     decoder = codecs.getincrementaldecoder("utf-8")()
     line = 1
@@ -219,7 +219,7 @@ def _not_utf8(stream: BinaryIO) -> Invalid:
 
 
 def _broken_record(stream: BinaryIO, delimiter: str, header: Layout | None, error: str) -> Invalid:
-    """Only on the way to a refusal: reads up to the record that the csv module stumbled over."""
+    """Only for the refusal: reads up to the record that the csv module failed on."""
     with _text(stream) as text:
         reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
         start = 1
@@ -241,7 +241,7 @@ def _broken_record(stream: BinaryIO, delimiter: str, header: Layout | None, erro
 
 
 def _longest_cell(stream: BinaryIO, start: int, delimiter: str) -> int:
-    """The place (from 0) of the record's first cell beyond the limit."""
+    """The index (from 0) of the record's first cell beyond the limit."""
     place = length = 0
     quoted = False
     with _text(stream) as text:

@@ -37,7 +37,7 @@ def stage(
 ) -> tuple[Staged, Table]:
     """Read the whole file. Returns its readable rows and its rejections.
 
-    ``advance`` is told the bytes read. Both tables live until they are dropped or the connection closes.
+    ``advance`` is called with the bytes read. Both tables live until they are dropped or the connection closes.
     """
     every_customer = mapping.fixed.get("customer_ref") == EVERY_CUSTOMER
     fields = [item for item in definition.fields if item.name in mapping and not _for_everyone(item, every_customer)]
@@ -60,7 +60,7 @@ def stage(
 
 
 class Reader:
-    """Reads one field's cells. Remembers what it has read: most cells of a column come again and again."""
+    """Reads one field's cells, with a cache: most cells of a column repeat."""
 
     def __init__(self, field: Field, layout: source.Layout, mapping: Mapping, setting: Setting) -> None:
         self.field = field
@@ -102,7 +102,7 @@ class _Known(dict[str, Any]):
 
 
 class _Computed(dict[Any, Any]):
-    """Remembers what is derived from a value, as ``_Known`` does for cells."""
+    """Caches derived values, as ``_Known`` caches cells."""
 
     def __init__(self, compute: Callable[[Any], Any]) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ def read_batch(
             count = len(batch.rows)
             read = [list(map(reader.known.__getitem__, reader.cells(by_column, count))) for reader in readers]
         except Unreadable:
-            pass  # row by row below, to tell which
+            pass  # checked row by row below
         else:
             return batch.lines, read, []
     return _read_row_by_row(batch, readers, width)
@@ -161,7 +161,7 @@ def _read_row_by_row(
 
 
 def shown(cell: str) -> str:
-    """A cell, or a file's name, as we quote it: short, without what no database can hold."""
+    """A cell or file name as quoted in messages: short, without what no database can hold."""
     text = cell.strip()
     short = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
     return short.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
@@ -212,7 +212,7 @@ def _create_tables(connection: Connection, fields: Sequence[Field], derived: Seq
 
 
 def _loader(connection: Connection, table: Table) -> Callable[[Sequence[Sequence[Any]]], None]:
-    """Takes columns of equal length. COPY on PostgreSQL, a prepared INSERT of many rows at once on SQLite."""
+    """Takes columns of equal length. COPY on PostgreSQL, a prepared multi-row INSERT on SQLite."""
     driver: Any = connection.connection.dbapi_connection
     names = ", ".join(column.name for column in table.columns)
     if connection.dialect.name == "postgresql":

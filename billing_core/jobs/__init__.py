@@ -1,1 +1,1 @@
-"""Durable work beside the pages: it is resumed after a restart, wherever it stopped."""
+"""Durable background work: it resumes after a restart, wherever it stopped."""

@@ -1,4 +1,4 @@
-"""The bill run as a durable workflow: one step is one customer is one transaction."""
+"""The bill run as a durable workflow: one customer is one step and one transaction."""
 
 import threading
 
@@ -18,9 +18,9 @@ _ENDED = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 
 
 def begin(run_id: int) -> None:
-    """Set a planned run going in the background; call it after the plan is committed. Twice is the same as once.
+    """Start a planned run in the background, after the plan is committed. Calling it twice has no further effect.
 
-    Nothing is lost where this is not reached, or no jobs run in this process: ``begin_unfinished`` finds the run.
+    Nothing is lost where it is not called, or no jobs run in this process: ``begin_unfinished`` finds the run.
     """
     if not ready.is_set():
         log.warning("bill_run_waits", run_id=run_id, because="no jobs run in this process")
@@ -38,7 +38,7 @@ def begin(run_id: int) -> None:
 
 
 def begin_unfinished() -> None:
-    """Set going whatever should be; what DBOS has taken up by itself is left to it."""
+    """Start every run that should be in progress, except those that DBOS has resumed."""
     with runtime.sessions()() as session:
         waiting = steps.unfinished(session)
     for run_id in waiting:
@@ -47,7 +47,7 @@ def begin_unfinished() -> None:
 
 @DBOS.workflow()
 def work_off(run_id: int) -> None:
-    """Returns early where the process is about to end; the next one begins what is left as another attempt."""
+    """Returns early where the process is about to end; the next one starts the rest as another attempt."""
     while ready.is_set():
         if not _bill_next_step(run_id):
             _finish_step(run_id)

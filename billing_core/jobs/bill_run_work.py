@@ -1,4 +1,4 @@
-"""A bill run's customers, billed one after the other. Needs no DBOS, so that a command does not load it."""
+"""Billing the customers of a run, one after the other. Does not import DBOS, so that a command need not load it."""
 
 import secrets
 import time
@@ -14,14 +14,14 @@ log = structlog.get_logger()
 
 
 def run_here(run_id: int) -> None:
-    """Work the run off before returning, for a command."""
+    """Complete the run before returning, for a command."""
     while bill_next(run_id):
         pass
     finish(run_id)
 
 
 def bill_next(run_id: int) -> bool:
-    """Bill whoever is next; False where nobody waits. A failure is noted with its reason, and the run goes on."""
+    """Bill the next customer; False where none waits. A failure is recorded with its reason, and the run goes on."""
     sessions = runtime.sessions()
     with sessions() as session:
         customer_id = steps.next_waiting(session, run_id)
@@ -34,7 +34,7 @@ def bill_next(run_id: int) -> bool:
             steps.note_duration(session, run_id, customer_id, _milliseconds_since(began))
     except BillingError as refusal:
         reason = str(refusal)
-    except Exception:  # the edge of the job: a bug at one customer must not cost the others theirs
+    except Exception:  # the edge of the job: a bug with one customer must not stop the others
         reference = secrets.token_hex(4)
         log.exception("bill_run_failed", run_id=run_id, customer_id=customer_id, reference=reference)
         reason = f"Something went wrong on our side. Reference {reference}"

@@ -1,4 +1,4 @@
-"""What is due once a day: reminders. Looked for every hour, so that a process that was off catches up."""
+"""What is due once a day: reminders. Checked every hour, so that a process that was down catches up."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -23,7 +23,7 @@ _SCHEDULE: Final = "reminders"
 
 
 def start() -> None:
-    """Every hour from now on, once for all processes together; and once now."""
+    """Run it every hour from now on, once for all processes together; and once now."""
     DBOS.apply_schedules([{"schedule_name": _SCHEDULE, "workflow_fn": remind, "schedule": "0 * * * *"}])
     DBOS.start_workflow(remind, utc_now(), None)
 
@@ -35,7 +35,7 @@ def remind(_due_at: datetime, _context: Any) -> None:
 
 
 def remind_due(now: datetime | None = None) -> int:
-    """Put in every reminder that today wants, unless the day is too young; of how many invoices."""
+    """Send every reminder due today, unless it is too early in the day; returns for how many invoices."""
     now = now or utc_now()
     sessions = runtime.sessions()
     with sessions() as session:
@@ -56,7 +56,7 @@ def remind_due(now: datetime | None = None) -> int:
 
 
 def announce_overdue(now: datetime | None = None) -> int:
-    """Send webhooks about the invoices whose due date has passed: one event for each, however often this runs."""
+    """Send webhooks about invoices whose due date has passed: one event each, however often this runs."""
     now = now or utc_now()
     sessions = runtime.sessions()
     with sessions() as session:

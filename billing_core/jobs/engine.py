@@ -1,6 +1,6 @@
-"""Starting and stopping DBOS, which remembers what was going on when the process ended.
+"""Starting and stopping DBOS, which remembers unfinished work when the process ends.
 
-Its tables lie in a schema of their own on PostgreSQL, or in a file beside ours on SQLite.
+Its tables are in a schema of their own on PostgreSQL, or in a file beside ours on SQLite.
 """
 
 import asyncio
@@ -25,17 +25,17 @@ from billing_core.jobs import (
 )
 from billing_core.outgoing_webhooks.delivery import Rendering, Serialising
 
-# Ours and fixed: by default it is a hash of the code, and an upgrade would leave behind what was going on.
+# Fixed: by default it is a hash of the code, and an upgrade would abandon unfinished work.
 APPLICATION_VERSION = "1"
-# How long the process waits at its end for the customer that a run is at.
+# How long an ending process waits for the current customer of a run.
 PATIENCE_SECONDS = 10
 
 
 def start(*, beside: bool = False) -> None:
-    """Take up what the last process left, and be ready for more. Makes no connection but to the database.
+    """Resume what the last process left, and accept new work. Connects only to the database.
 
-    ``beside`` the product nothing is taken up: DBOS would hand a bill run over while the product is at it,
-    and the run would stop with this process.
+    ``beside`` the product nothing is resumed: DBOS would hand over a bill run that the product is working on, and the
+    run would stop with this process.
     """
     DBOS(
         config={
@@ -46,7 +46,7 @@ def start(*, beside: bool = False) -> None:
             "executor_id": f"worker-{secrets.token_hex(8)}" if beside else None,
         }
     )
-    # Before the launch: it takes up at once what the last process left.
+    # Before the launch, which at once resumes what the last process left.
     bill_run.ready.set()
     DBOS.launch()
     if not beside:
@@ -60,7 +60,7 @@ def start(*, beside: bool = False) -> None:
 
 
 def stop() -> None:
-    """What is going on stops after the customer it is at, and is taken up by the next ``start``."""
+    """Work in progress stops after its current customer, and is resumed by the next ``start``."""
     bill_run.ready.clear()
     incoming_webhook_processing.stop(patience_seconds=PATIENCE_SECONDS)
     ledger_sealing.job.stop(patience_seconds=PATIENCE_SECONDS)

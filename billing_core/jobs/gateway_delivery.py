@@ -1,6 +1,7 @@
-"""Payment gateways are told within a moment of the commit; in a lane of its own, so that a slow one delays no mail.
+"""Messages to payment gateways are sent right after the commit, by a job of their own, so that a slow gateway delays no
+mail.
 
-And the other way round: that a link may not be used any more reaches the gateway while a mail server takes its time.
+And vice versa: the deactivation of a link reaches the gateway even while a mail server is slow.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,7 @@ LANE: Final = OutboxMessage.channel.in_([GATEWAY, SANDBOX])
 
 
 def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> int:
-    """Tell whatever is due; how many messages that concerned."""
+    """Send what is due; returns how many messages were handled."""
     sessions = runtime.sessions()
     adapters = online_payments.adapters(sessions, settings())
     handled = delivery.deliver_all(sessions, adapters, lane=LANE, ending=ending)

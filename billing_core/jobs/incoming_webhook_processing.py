@@ -1,6 +1,6 @@
-"""What the payment gateway has told us is applied within a moment of its being stored.
+"""Received gateway events are applied right after they are stored.
 
-The inbox itself remembers what is left to do.
+The inbox itself records what is left to do.
 """
 
 from collections.abc import Callable
@@ -20,17 +20,17 @@ from billing_core.settings import settings
 
 log = structlog.get_logger()
 
-# After so many events the outbox is looked into, and it is asked whether the process is about to end.
+# After this many events, check the outbox, and whether the process is about to end.
 _BATCH: Final = 50
 
 
 def process_waiting(ending: Callable[[], bool] = lambda: False) -> int:
-    """Apply whatever is due, a transaction an event; how many events that concerned."""
+    """Apply what is due, one transaction per event; returns how many events were handled."""
     sessions = runtime.sessions()
     refusals.write(sessions)
     applied = 0
     while not ending():
-        # Read before: on SQLite a turn without anything to do must not take the place of a writer.
+        # Read first: on SQLite an idle turn must not take the write lock.
         with sessions() as session:
             if not inbox.something_due(session, now=utc_now()):
                 break
@@ -42,7 +42,7 @@ def process_waiting(ending: Callable[[], bool] = lambda: False) -> int:
 
 
 def stop(*, patience_seconds: float) -> None:
-    """Begin no more, wait so long for the event that is being applied, and keep what was counted since."""
+    """Start no more, wait at most this long for the event being applied, and write the counts since."""
     job.stop(patience_seconds=patience_seconds)
     try:
         refusals.write(runtime.sessions())
@@ -51,7 +51,7 @@ def stop(*, patience_seconds: float) -> None:
 
 
 def nudge() -> None:
-    """Look into the inbox now: an event was stored. Costs nothing, from any thread, also without jobs here."""
+    """Check the inbox now: an event was stored. Cheap, from any thread, also where no jobs run here."""
     job.nudge()
 
 

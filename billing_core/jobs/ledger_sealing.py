@@ -1,4 +1,4 @@
-"""The ledger's entries get their seals within seconds of being committed."""
+"""Ledger entries are sealed within seconds of their commit."""
 
 from collections.abc import Callable
 from typing import Final
@@ -8,15 +8,15 @@ from billing_core.dates import utc_now
 from billing_core.jobs.periodic import Periodic
 from billing_core.ledger import sealing
 
-# Small enough that on SQLite, with its one writer at a time, nobody notices.
+# Small enough to go unnoticed on SQLite, with its one writer at a time.
 _BATCH: Final = 500
 
 
 def seal_waiting(ending: Callable[[], bool] = lambda: False) -> int:
-    """Seal whatever waits, a transaction a batch, and return how many entries that were."""
+    """Seal all waiting entries, one transaction per batch; returns how many."""
     sealed = 0
     while not ending():
-        # Read before: on SQLite a turn without anything to do must not take the place of a writer.
+        # Read first: on SQLite an idle turn must not take the write lock.
         with runtime.sessions()() as session:
             if not sealing.waiting(session):
                 break

@@ -1,6 +1,6 @@
-"""Payment links end with their last day, and those of a trial when the product collects for good.
+"""Payment links end with their last day, and test links when the product collects real money.
 
-Looked for at the start and every hour, so that a process that was off catches up.
+Checked at the start and every hour, so that a process that was down catches up.
 """
 
 from datetime import datetime
@@ -23,7 +23,7 @@ _SCHEDULE: Final = "payment-links"
 
 
 def start() -> None:
-    """Every hour from now on, once for all processes together; and once now."""
+    """Run it every hour from now on, once for all processes together; and once now."""
     DBOS.apply_schedules([{"schedule_name": _SCHEDULE, "workflow_fn": end_links, "schedule": "5 * * * *"}])
     DBOS.start_workflow(end_links, utc_now(), None)
 
@@ -34,7 +34,7 @@ def end_links(_due_at: datetime, _context: Any) -> None:
 
 
 def end_due(now: datetime | None = None) -> int:
-    """End every link that is over, a transaction a batch; how many that were."""
+    """End every expired link, one transaction per batch; returns how many."""
     now = now or utc_now()
     ended = 0
     while True:

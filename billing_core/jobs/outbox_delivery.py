@@ -1,6 +1,6 @@
-"""Mails leave within a moment of the commit that put them into the outbox.
+"""Mails are sent right after the commit that added them to the outbox.
 
-The outbox itself remembers what is left to do; a DBOS workflow works it off, so that it is seen among the other jobs.
+The outbox itself records what is left to do; a DBOS workflow sends it, so that it is visible among the other jobs.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,14 @@ from billing_core.settings import settings
 
 log = structlog.get_logger()
 
-# Webhooks and gateways have lanes of their own.
+# Webhooks and gateways have jobs of their own.
 LANE: Final = not_(or_(outgoing_webhook_delivery.LANE, gateway_delivery.LANE))
-# Of one workflow, so that the process can end in between.
+# Messages per workflow, so that the process can end in between.
 _BATCH: Final = 20
 
 
 def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> None:
-    """Deliver whatever is due, in a workflow for each batch."""
+    """Send what is due, one workflow per batch."""
     while not ending():
         with runtime.sessions()() as session:
             if not delivery.something_due(session, now=utc_now(), lane=LANE):
@@ -37,7 +37,7 @@ def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> None:
 
 
 def deliver_some() -> int:
-    """Deliver what is due, at most one batch of it; how many messages that concerned. Needs no DBOS."""
+    """Send at most one batch of what is due; returns how many messages were handled. Needs no DBOS."""
     sessions = runtime.sessions()
     adapters = dispatch.adapters(sessions, settings())
     outcome: Outcome = delivery.deliver_due(sessions, adapters, lane=LANE, delivered=dispatch.delivered, limit=_BATCH)
@@ -47,7 +47,7 @@ def deliver_some() -> int:
 
 
 def nudge() -> None:
-    """Look into the outbox now: somebody has committed. Costs nothing, from any thread, also without jobs here."""
+    """Check the outbox now: a change was committed. Cheap, from any thread, also where no jobs run here."""
     job.nudge()
     gateway_delivery.job.nudge()
 

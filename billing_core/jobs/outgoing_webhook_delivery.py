@@ -1,4 +1,4 @@
-"""Webhooks leave within a moment of the commit, in a lane of their own, so that a slow endpoint delays no mail."""
+"""Webhooks are sent right after the commit, by a job of their own, so that a slow endpoint delays no mail."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +20,7 @@ LANE: Final = OutboxMessage.channel == WEBHOOK
 
 
 def deliver_waiting(render: Rendering, serialise: Serialising, ending: Callable[[], bool] = lambda: False) -> int:
-    """Tell whatever is due; how many messages that concerned."""
+    """Send what is due; returns how many messages were handled."""
     sessions, configured = runtime.sessions(), settings()
     call = outgoing_webhooks_delivery.adapter(
         sessions,
@@ -36,5 +36,5 @@ def deliver_waiting(render: Rendering, serialise: Serialising, ending: Callable[
 
 
 def job(render: Rendering, serialise: Serialising) -> Periodic:
-    """``render`` and ``serialise`` write objects as the published APIs do, which stand right of here."""
+    """``render`` and ``serialise`` write objects as the published APIs do, which this package does not import."""
     return Periodic("webhook delivery", partial(deliver_waiting, render, serialise), every_seconds=2)

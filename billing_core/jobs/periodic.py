@@ -1,6 +1,6 @@
-"""Small work that is due every few seconds, in a thread of its own.
+"""Small jobs that run every few seconds, each in its own thread.
 
-For what finds in our own tables whatever is left to do: nothing has to be remembered of a single turn, as DBOS would.
+For work that our own tables record: no turn needs to be remembered, as DBOS would.
 """
 
 import threading
@@ -9,19 +9,19 @@ from collections.abc import Callable
 import structlog
 
 log = structlog.get_logger()
-# Those that should be going on in this process.
+# The jobs that should be running in this process.
 _started: dict[str, "Periodic"] = {}
 
 
 def going_on() -> dict[str, bool]:
-    """Whether each job that was started, by its name, is still there to take its turns."""
+    """Whether each started job, by its name, is still running."""
     return {name: job.alive for name, job in _started.items()}
 
 
 class Periodic:
-    """``work`` is called, again and again, with a question to ask between its steps: is the process about to end?
+    """``work`` is called repeatedly, with a function that tells it between steps whether the process is about to end.
 
-    What fails is logged, and tried again in the next turn.
+    Failures are logged, and the work is retried in the next turn.
     """
 
     def __init__(self, name: str, work: Callable[[Callable[[], bool]], object], *, every_seconds: float) -> None:
@@ -37,18 +37,18 @@ class Periodic:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin, with a first turn at once."""
+        """Start, with a first turn at once."""
         self._ending.clear()
         self._thread = threading.Thread(target=self._turns, name=self._name, daemon=True)
         self._thread.start()
         _started[self._name] = self
 
     def nudge(self) -> None:
-        """Begin the next turn at once."""
+        """Start the next turn at once."""
         self._awake.set()
 
     def stop(self, *, patience_seconds: float) -> None:
-        """Begin no more, and wait so long for the step that is going on."""
+        """Start no more turns, and wait at most this long for the current step."""
         _started.pop(self._name, None)
         self._ending.set()
         self._awake.set()
@@ -57,7 +57,7 @@ class Periodic:
 
     def _turns(self) -> None:
         while not self._ending.is_set():
-            # Before the work: a nudge in the middle of it is for another turn.
+            # Before the work: a nudge during it starts another turn.
             self._awake.clear()
             try:
                 self._work(self._ending.is_set)

@@ -1,1 +1,1 @@
-"""Mails to customers: their texts, sending invoices, reminding of late ones."""
+"""Mails to customers: their texts, sending invoices, reminders of overdue ones."""

@@ -1,4 +1,4 @@
-"""From a message of the outbox to a mail: attachments are made when it leaves, and when somebody looks at it."""
+"""Turning an outbox message into a mail: attachments are made when it is sent, and when somebody previews it."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ _UNSAFE_IN_NAMES = re.compile(r"[^\w.-]+")
 
 
 def adapters(sessions: Sessions, configured: Settings) -> dict[str, Adapter]:
-    """What can be delivered with these settings: nothing without a mail server."""
+    """The adapters for these settings: none without a mail server."""
     to = configured.mail_server
     if to is None:
         return {}
@@ -51,7 +51,7 @@ def adapters(sessions: Sessions, configured: Settings) -> dict[str, Adapter]:
 
 
 def sender_of(configured: Settings) -> str:
-    """The address that mails come from."""
+    """The sender address of mails."""
     if configured.mail_from:
         return configured.mail_from
     if configured.mail_server is not None and is_email_address(configured.mail_server.user):
@@ -60,7 +60,7 @@ def sender_of(configured: Settings) -> str:
 
 
 def eml(session: Session, actor: Actor, message_id: int, configured: Settings) -> tuple[str, bytes]:
-    """A message as the file (name, content) that mail programs open, with its attachments, whether it left or not."""
+    """A message as a file (name, content) for mail programs, with its attachments, whether it was sent or not."""
     message = queries.one(session, actor, message_id)
     mail = composed(session, message, sender=sender_of(configured), address=configured.address)
     return f"{_UNSAFE_IN_NAMES.sub('-', message.title).strip('-')[:80] or 'mail'}.eml", bytes(mail)
@@ -85,7 +85,7 @@ def attachments(session: Session, references: Sequence[Sequence[Any]], *, addres
 
 
 def delivered(session: Session, message: Claimed, now: datetime) -> None:
-    """The invoice's timeline says that the mail has left."""
+    """Add to the invoice's timeline that the mail was sent."""
     if message.subject_kind != "invoice":
         return
     kind = EventKind.REMINDED if message.topic in REMINDERS else EventKind.MAILED
@@ -95,7 +95,7 @@ def delivered(session: Session, message: Claimed, now: datetime) -> None:
 
 
 def _refuse_outdated(session: Session, message: Claimed) -> None:
-    """Between putting a mail in and delivering it, somebody may have paid, or be held: nobody reminds them then."""
+    """After the mail was added, the invoice may have been paid or held: then no reminder is sent."""
     if message.subject_kind != "invoice":
         return
     facts = (Invoice.state, Invoice.held_until, Customer.held_until)
@@ -124,7 +124,7 @@ def _statement(session: Session, _address: str, stored: dict[str, Any]) -> Attac
     period = Period(date.fromisoformat(stored["start"]), date.fromisoformat(stored["end"]))
     known_at = datetime.fromisoformat(stored["known_at"])
     request = StatementRequest(stored["customer_id"], stored["currency"], period, stored["business_id"], known_at)
-    # Whoever put the mail in may see the statement: that was asked then.
+    # The permission to see the statement was checked when the mail was added.
     return _pdf(
         f"statement-{stored['currency']}-{stored['start']}-{stored['end']}", statement_pdf(session, SYSTEM, request)
     )

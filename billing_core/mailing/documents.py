@@ -1,4 +1,4 @@
-"""Mailing what follows an invoice: credit notes and statements of account."""
+"""Mailing documents besides invoices: credit notes and statements of account."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ from billing_core.receivables.statement import StatementRequest
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A mail as it would go: for a look at it, and to change ``letter``'s subject and text before it is sent."""
+    """A mail as it would be sent, to preview it and to edit ``letter``'s subject and text."""
 
     to: str
     letter: Letter
@@ -54,7 +54,7 @@ def send_credit_note(
     body: str | None = None,
     delay: timedelta = timedelta(0),
 ) -> int:
-    """Mail a credit note with its PDF to the address of its invoice, or to another one; the id of the message."""
+    """Mail a credit note with its PDF to the address of its invoice, or to another one; returns the message's id."""
     prepared = prepare_credit_note(session, actor, credit_note_id)
     note, facts = _credit_note(session, actor, credit_note_id, locked=True)
     before = outbox_queries.earlier(session, "credit_note", [note.id], [MailKind.CREDIT_NOTE]).get(note.id)
@@ -94,7 +94,7 @@ def send_statement(
     body: str | None = None,
     delay: timedelta = timedelta(0),
 ) -> int:
-    """Mail a customer's statement with its PDF, as it is known now, whatever is recorded until it leaves."""
+    """Mail a customer's statement with its PDF, as known now, whatever is recorded before it is sent."""
     frozen = replace(request, known_at=request.known_at or now)
     prepared = prepare_statement(session, actor, frozen)
     customer = customers.for_change(session, actor, request.customer_id)
@@ -136,7 +136,7 @@ def _statement_values(session: Session, actor: Actor, request: StatementRequest)
 
 
 def _changed(letter: Letter, values: dict[str, Any], subject: str | None, body: str | None) -> Letter:
-    """The letter in the words that people have made of it."""
+    """The letter with somebody's edits."""
     if subject is None and body is None:
         return letter
     wording = Wording(letter.subject if subject is None else subject, letter.text if body is None else body)

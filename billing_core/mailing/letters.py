@@ -1,4 +1,4 @@
-"""Letters to customers: a wording filled with an invoice's facts, in the customer's language, as text and as HTML."""
+"""Letters to customers: a wording filled in with an invoice's data, in the customer's language, as text and HTML."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.models import MailKind, MailText
 from billing_core.settings import settings
 
-# What a draft has for a number until it is sent: the template's own variable, filled in then.
+# A draft's number until it is sent: the template's own variable, filled in then.
 TO_BE_DRAWN: Final = "{{ number }}"
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """``html`` says the same as ``text``."""
+    """``html`` has the same content as ``text``."""
 
     language: str
     subject: str
@@ -40,7 +40,7 @@ class Letter:
 
 
 class Wordings:
-    """The businesses' own words where they have some, else ours."""
+    """The businesses' own texts where they have some, otherwise ours."""
 
     def __init__(self, own: Mapping[tuple[int, MailKind, str], Wording]) -> None:
         self._own = own
@@ -51,13 +51,13 @@ class Wordings:
 
 
 def wordings(session: Session, business_ids: Collection[int]) -> Wordings:
-    """The words of these businesses, read once."""
+    """The texts of these businesses, read once."""
     rows = session.scalars(select(MailText).where(MailText.business_id.in_(set(business_ids))))
     return Wordings({(row.business_id, row.kind, row.language): Wording(row.subject, row.body) for row in rows})
 
 
 def senders(session: Session, invoices: Collection[InvoiceView]) -> dict[int, Issuer]:
-    """Who sends each invoice, by its id: as frozen into it, or the business as it is now."""
+    """The sender of each invoice, by its id: as frozen into it, or the business as it is now."""
     of_drafts = {invoice.business_id for invoice in invoices if invoice.issuer is None}
     businesses = session.scalars(select(Business).where(Business.id.in_(of_drafts)))
     current = {business.id: issuers.of_business(business) for business in businesses}
@@ -73,12 +73,12 @@ def invoice_link(token: str) -> str:
 
 
 def invoice_values(invoice: InvoiceView, sender: Issuer, *, today: date) -> dict[str, Any]:
-    """What mails about an invoice can say."""
+    """The values for mails about an invoice."""
     words = writing(invoice.language)
     draft = invoice.state is InvoiceState.DRAFT
     due_minor = invoice.total_minor if draft else invoice.due_minor
     return {
-        # Whose name nobody has told us is greeted by the address.
+        # A customer without a name is greeted by the address.
         "customer_name": invoice.customer_name or invoice.customer_email,
         "business_name": sender.name,
         "number": invoice.number or TO_BE_DRAWN,
@@ -91,13 +91,13 @@ def invoice_values(invoice: InvoiceView, sender: Issuer, *, today: date) -> dict
         "part_paid": 0 < due_minor < invoice.total_minor,
         "settled": due_minor == 0,
         "link": invoice_link(invoice.token),
-        # By way of the invoice: a link that is replaced later needs no new mail.
+        # Through the invoice, so that a link replaced later needs no new mail.
         "pay_link": f"{invoice_link(invoice.token)}/pay" if invoice.payment_url else "",
     }
 
 
 def credit_note_values(document: CreditNoteDocument) -> dict[str, Any]:
-    """What the mail with a credit note can say."""
+    """The values for the mail with a credit note."""
     words = writing(document.language)
     return {
         "customer_name": document.customer.known_as,
@@ -114,7 +114,7 @@ def credit_note_values(document: CreditNoteDocument) -> dict[str, Any]:
 def statement_values(
     customer_name: str, business_name: str, period: Period, closing_minor: int, currency: str, language: str
 ) -> dict[str, Any]:
-    """What the mail with a statement can say; a closing balance below 0 is in the customer's favour."""
+    """The values for the mail with a statement; a closing balance below 0 is in the customer's favour."""
     words = writing(language)
     return {
         "customer_name": customer_name,
@@ -133,7 +133,7 @@ def letter(wording: Wording, values: Mapping[str, Any], language: str) -> Letter
 
 
 def changed_letter(changed: Wording, values: Mapping[str, Any], language: str) -> Letter:
-    """A letter in the words that somebody has made of it; see ``texts.fill_changed``."""
+    """A letter with somebody's edits; see ``texts.fill_changed``."""
     return _letter(texts.fill_changed(changed, values), values, language)
 
 

@@ -37,7 +37,7 @@ def mail(
     attachments: Sequence[Sequence[Any]],
     name: str,
 ) -> Message:
-    """A letter as a message of the outbox; ``name`` is its key: this one mail, for ever."""
+    """A letter as a message of the outbox; ``name`` is its key, unique for ever."""
     return Message(
         channel=MAIL,
         topic=kind.value,
@@ -58,5 +58,5 @@ def mail(
 
 
 def key(before: Earlier | None, public_id: str) -> str:
-    """The first mail about a document, its second …; recalled ones count, so that the next is another one."""
+    """A key by the count of mails about a document; recalled ones count, so that the next key is a new one."""
     return f"mail:{public_id}:{(before.count if before else 0) + 1}"

@@ -1,4 +1,4 @@
-"""Texts that a business has changed, its schedule of reminders, and the reminders that were due."""
+"""A business's own mail texts, its schedule of reminders, and the reminders that were due."""
 
 import enum
 from datetime import date, datetime
@@ -22,7 +22,7 @@ class MailKind(enum.StrEnum):
 
 
 class MailText(Base):
-    """A business's own words instead of ours, in one language. Both are Jinja templates in a sandbox."""
+    """A business's own text in place of ours, in one language. Both parts are Jinja templates in a sandbox."""
 
     __tablename__ = "mail_texts"
     __table_args__ = (UniqueConstraint("business_id", "kind", "language"),)
@@ -54,14 +54,14 @@ class ReminderStep(Base):
 
 
 class ReminderOutcome(enum.StrEnum):
-    """SKIPPED: a later step of the same invoice was due on the same run, which says it all."""
+    """SKIPPED: a later step of the same invoice was due in the same run, and replaces it."""
 
     SENT = "sent"
     SKIPPED = "skipped"
 
 
 class Reminder(Base):
-    """One invoice's reminder of one step: it can exist only once, so nobody is reminded twice."""
+    """One invoice's reminder of one step: unique, so nobody is reminded twice."""
 
     __tablename__ = "reminders"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""What reminders would be sent, and why some would not; nothing here changes anything."""
+"""The reminders that would be sent, and why some would not; nothing here changes anything."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from billing_core.outbox import queries as outbox_queries
 from billing_core.outbox.queries import Earlier
 from billing_core.text import is_email_address
 
-# Whoever was reminded of an invoice is left alone about it for so long, whatever somebody clicks.
+# The minimum time between two reminders of an invoice, whatever somebody clicks.
 PAUSE: Final = timedelta(hours=20)
 
 
@@ -32,8 +32,8 @@ PAUSE: Final = timedelta(hours=20)
 class PlannedReminder:
     """One line of a rehearsal. ``reason`` says why nothing would be sent; empty where it would.
 
-    ``step`` (days after the due date) is the one that is sent, None outside of the schedule or where none is worth
-    it; ``skipped`` are those that it stands for as well.
+    ``step`` (days after the due date) is the one to send, None outside the schedule or where none is worth sending;
+    ``skipped`` are those that it replaces.
     """
 
     invoice_id: int
@@ -59,7 +59,7 @@ class _Candidate:
 
 
 def kind_on(due_on: date, today: date) -> MailKind:
-    """What a reminder says today: by the day that it is, not by its step, which may be caught up."""
+    """The reminder's text by today's date, not by its step, which may be late."""
     if today < due_on:
         return MailKind.REMINDER_BEFORE
     return MailKind.REMINDER_DUE if today == due_on else MailKind.REMINDER_LATE
@@ -72,7 +72,7 @@ def by_schedule(
     today: date,
     limit: int,
 ) -> list[PlannedReminder]:
-    """What a business's schedule wants today of the invoices that fulfil the conditions, the longest due first."""
+    """What a business's schedule sends today for the invoices that fulfil the conditions, longest due first."""
     behind = reminder_schedules.behind(business_schedule.business_id, business_schedule.steps, today)
     return _planned(session, _candidates(session, (*behind, *conditions), business_schedule, today, limit), today)
 
@@ -80,7 +80,7 @@ def by_schedule(
 def of_invoices_now(
     session: Session, invoices: Sequence[InvoiceView], now: datetime, today: date
 ) -> list[PlannedReminder]:
-    """What reminding of these invoices now would send, in the order given."""
+    """The reminders that these invoices would get now, in the order given."""
     ids = [invoice.id for invoice in invoices]
     before = outbox_queries.earlier(session, "invoice", ids, REMINDERS)
     chosen = Invoice.id.in_(ids)
@@ -100,7 +100,7 @@ def of_invoices_now(
 
 
 def free(today: date) -> tuple[ColumnElement[bool], ...]:
-    """In SQL: nobody holds it, and there is an address."""
+    """In SQL: neither invoice nor customer is held, and there is an address."""
     return (
         or_(Invoice.held_until.is_(None), Invoice.held_until < today),
         or_(Customer.held_until.is_(None), Customer.held_until < today),
@@ -125,7 +125,7 @@ def _candidates(
 def _unsent(
     steps: Collection[int], invoice: InvoiceView, taken: Mapping[int, Collection[int]], today: date
 ) -> tuple[int, ...]:
-    """The steps that are reached, in order, but those that had their turn, and with one everything before it."""
+    """The reached steps, in order, that were not handled; with a step, all before it count as handled."""
     last = max(taken.get(invoice.id, ()), default=schedule.EARLIEST - 1)
     return tuple(step for step in schedule.reached(steps, invoice.due_on, today) if step > last)
 
@@ -155,7 +155,7 @@ def _held(what: str, until: date | None, reason: str, today: date) -> str:
 
 
 def handled(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[int]]:
-    """The steps of these invoices that had their turn."""
+    """The handled steps of these invoices."""
     steps: dict[int, list[int]] = {}
     for start in range(0, len(invoice_ids), 500):
         some = Reminder.invoice_id.in_(invoice_ids[start : start + 500])

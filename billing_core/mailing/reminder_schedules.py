@@ -1,4 +1,4 @@
-"""When each of our businesses reminds its customers, and switching that on without a flood of old reminders."""
+"""When each of our businesses reminds its customers, and enabling that without a flood of old reminders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Schedule:
 
 
 def of_business(session: Session, actor: Actor, business_id: int) -> Schedule:
-    """A business's schedule, the usual one until somebody has changed it; NotFound."""
+    """A business's schedule, or the default where it has none of its own; NotFound."""
     actor.require(Permission.INVOICE_READ)
     schedules = _schedules(session, Business.id == business_id)
     if not schedules:
@@ -41,7 +41,7 @@ def in_force(session: Session) -> list[Schedule]:
 
 
 def missed(session: Session, actor: Actor, business_id: int, *, steps: Sequence[int], today: date) -> int:
-    """Of how many open invoices a step of this schedule has passed without a reminder: ``change`` asks about them."""
+    """The number of open invoices with a passed step and no reminder: ``change`` decides about them."""
     actor.require(Permission.REMINDER_WRITE)
     passed = behind(business_id, schedule.checked(steps), today - timedelta(days=1))
     return session.scalar(select(func.count()).select_from(Invoice).where(*passed)) or 0
@@ -58,11 +58,12 @@ def change(
     today: date,
     send_missed: bool = False,
 ) -> Schedule:
-    """Remind like this from today on, or no longer. Steps that have passed already are skipped, unless
-    ``send_missed``: then each of those invoices gets the latest of them."""
+    """Set the reminders from today on, or disable them. Steps that have passed already are skipped, unless
+    ``send_missed``: then each of those invoices gets the latest of them.
+    """
     actor.require(Permission.REMINDER_WRITE)
     checked = schedule.checked(steps)
-    # Locked for other changes of it only: invoices of it are sent meanwhile.
+    # Locked only against other changes of the schedule: its invoices can be sent meanwhile.
     locked = select(Business).where(Business.id == business_id).with_for_update(key_share=True)
     business = session.scalars(locked).one_or_none()
     if business is None:
@@ -90,8 +91,7 @@ def change(
 
 
 def behind(business_id: int, steps: Sequence[int], today: date) -> tuple[ColumnElement[bool], ...]:
-    """In SQL: open invoices of the business of which a step has been reached, and neither it nor a later one has had
-    its reminder."""
+    """In SQL: open invoices of the business that reached a step, with no reminder for it or a later one."""
     # The latest step that an invoice has reached follows from its due date.
     latest = case(*((Invoice.due_on <= today - timedelta(days=step), step) for step in sorted(steps, reverse=True)))
     handled = exists().where(Reminder.invoice_id == Invoice.id, Reminder.days_after_due >= latest)
@@ -105,7 +105,7 @@ def behind(business_id: int, steps: Sequence[int], today: date) -> tuple[ColumnE
 
 
 def _skip_missed(session: Session, business_id: int, steps: Sequence[int], *, now: datetime, today: date) -> None:
-    """A row each for the latest step that has passed: what lies before it counts as handled with it."""
+    """A row each for the latest step that has passed: earlier steps count as handled with it."""
     yesterday = today - timedelta(days=1)
     for step in sorted(steps, reverse=True):
         passed = Invoice.due_on <= yesterday - timedelta(days=step)

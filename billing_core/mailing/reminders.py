@@ -1,7 +1,7 @@
 """Reminding customers of open invoices: by the schedule, each step of an invoice once, or now, by choice.
 
-Whatever happens: nobody is reminded of a paid or cancelled invoice (asked again when the mail leaves), nor while the
-customer or the invoice is held, nor twice by two processes (a step's row can exist only once).
+In any case, nobody is reminded of a paid or cancelled invoice (checked again when the mail is sent), nor while the
+customer or the invoice is held, nor twice by two processes (a step's row is unique).
 """
 
 from collections.abc import Sequence
@@ -28,15 +28,16 @@ from billing_core.outbox.service import Message
 
 @dataclass(frozen=True, slots=True)
 class Reminding:
-    """``message_ids`` of what is on its way, to recall it by; ``left_out`` with their reasons."""
+    """``message_ids`` of the queued mails, to recall them by; ``left_out`` with their reasons."""
 
     message_ids: list[int]
     left_out: list[PlannedReminder]
 
 
 def run(session: Session, actor: Actor, *, now: datetime, today: date, limit: int = 500) -> int:
-    """Put the mails into the outbox that the schedules want today, of ``limit`` invoices at most; of how many
-    invoices something was done. Call it until that is 0; called again, or by two at once, nobody is reminded twice."""
+    """Queue the mails that the schedules send today, for ``limit`` invoices at most; returns how many invoices were
+    handled. Call it until that is 0; called again, or by two at once, nobody is reminded twice.
+    """
     actor.require(Permission.REMINDER_WRITE)
     handled = 0
     for business_schedule in reminder_schedules.in_force(session):
@@ -64,10 +65,10 @@ def remind_now(
     today: date,
     delay: timedelta = RECALLABLE,
 ) -> Reminding:
-    """Remind of these invoices whatever the schedule says; what cannot be reminded of is left out with its reason.
+    """Remind of these invoices whatever the schedule says; those that cannot be are left out with a reason.
 
-    The steps that are reached count as done with it. Until ``delay`` has passed the mails can be recalled
-    (``service.recall``); recalled steps are not sent again by themselves.
+    Their reached steps count as handled. Until ``delay`` has passed the mails can be recalled (``service.recall``);
+    recalled steps are not sent again automatically.
     """
     actor.require(Permission.REMINDER_WRITE)
     queries.many_for_change(session, actor, invoice_ids)
@@ -84,7 +85,7 @@ def remind_now(
 
 
 def _carry_out(session: Session, actor: Actor, plans: Sequence[PlannedReminder], *, now: datetime) -> int:
-    # Whoever reminds by hand holds the invoices: a step that they have taken since it was planned is theirs.
+    # A manual reminder locks the invoices: a step that it has handled since the planning is not sent again.
     ids = [plan.invoice_id for plan in plans]
     queries.many_for_change(session, actor, ids)
     taken = reminder_planning.handled(session, ids)
@@ -110,7 +111,7 @@ def _messages(
             letter=plan.letter,
             sender=senders[plan.invoice_id],
             attachments=[["invoice_pdf", plan.invoice_id]],
-            # Not the kind: a step is one mail, whatever day it is sent on.
+            # Without the kind: a step is one mail, on whatever day it is sent.
             name=f"reminder:{invoices[plan.invoice_id].public_id}:{numbers[plan.invoice_id]}",
         )
         for plan in plans

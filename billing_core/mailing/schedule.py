@@ -19,8 +19,9 @@ def reached(steps: Collection[int], due_on: date, today: date) -> list[int]:
 
 
 def worth_sending(steps: Sequence[int], due_on: date, sent_on: date) -> int | None:
-    """Of the steps that are reached, the one to send: the latest, which says it all. None where the invoice itself
-    was sent on that day or later: who has got it today is not reminded of it today."""
+    """The latest reached step, which replaces the earlier ones. None where the invoice itself was sent on that day or
+    later: it is not followed by a reminder on the same day.
+    """
     latest = steps[-1]
     return latest if due_on + timedelta(days=latest) > sent_on else None
 

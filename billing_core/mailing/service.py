@@ -27,17 +27,17 @@ from billing_core.outbox import service as outbox
 from billing_core.outbox.queries import Earlier
 from billing_core.text import is_email_address
 
-# For so long a bulk sending can be recalled.
+# How long a bulk sending can be recalled.
 RECALLABLE: Final = timedelta(seconds=60)
 MOST_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One mail of a rehearsal. ``reason`` says why it would not go; empty where it would.
+    """One mail of a rehearsal. ``reason`` says why it would not be sent; empty where it would.
 
-    ``is_draft``: sending it gives the draft its number; until then the letter says ``{{ number }}``, which may stay in
-    it when people change it. ``sent_before``: when the invoice was mailed last.
+    ``is_draft``: sending it gives the draft its number; until then the letter has ``{{ number }}``, which may stay in
+    edited texts. ``sent_before``: when the invoice was last mailed.
     """
 
     invoice_id: int
@@ -57,7 +57,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """``message_ids`` of what is on its way, to recall it by; ``left_out`` with their reasons."""
+    """``message_ids`` of the queued mails, to recall them by; ``left_out`` with their reasons."""
 
     message_ids: list[int]
     left_out: list[Planned]
@@ -81,10 +81,10 @@ def send_invoice(
     body: str | None = None,
     delay: timedelta = timedelta(0),
 ) -> int:
-    """Mail an invoice, opening it first where it is a draft; again where it is open. The id of the message.
+    """Mail an invoice, sending a draft first; an open one is mailed again. Returns the message's id.
 
-    ``subject`` and ``body`` as people have changed them, instead of the business's wording; ``to`` instead of the
-    invoice's address. Conflict where a mail about it waits already: one click too many sends nothing twice.
+    ``subject`` and ``body`` as edited, instead of the business's wording; ``to`` instead of the invoice's address.
+    Conflict where a mail about it is waiting, so that a double click sends nothing twice.
     """
     actor.require(Permission.INVOICE_SEND)
     queries.for_change(session, actor, invoice_id)
@@ -96,7 +96,7 @@ def send_invoice(
     if subject is not None or body is not None:
         shown = Wording(plan.letter.subject, plan.letter.text)
         own = replace(shown, **{k: v for k, v in (("subject", subject), ("body", body)) if v is not None})
-        # Before anything is done: is there a place in it that no value fits?
+        # Checked before anything is done: a placeholder without a value.
         sender = letters.senders(session, [invoice])[invoice_id]
         letters.changed_letter(own, letters.invoice_values(invoice, sender, today=today), plan.language)
     return _send(session, actor, [plan], own, now=now, today=today, delay=delay)[0]
@@ -111,7 +111,7 @@ def send_many(
     today: date,
     delay: timedelta = RECALLABLE,
 ) -> Sending:
-    """Mail all of these that can be; what cannot is left out with its reason. See ``recall``."""
+    """Mail all of these that can be mailed; the others are left out with a reason. See ``recall``."""
     actor.require(Permission.INVOICE_SEND)
     queries.many_for_change(session, actor, invoice_ids)
     plans = _planned(session, views(session, actor, invoice_ids), today)
@@ -121,7 +121,7 @@ def send_many(
 
 
 def recall(session: Session, actor: Actor, message_ids: Sequence[int], *, now: datetime) -> int:
-    """Take back the mails that nobody has tried to deliver yet; how many that were.
+    """Recall the mails that nobody has tried to deliver yet; returns how many.
 
     Drafts that were sent with them stay sent, with their numbers: they can be mailed again or cancelled.
     """
@@ -206,7 +206,7 @@ def _send(
     if drafts := [plan.invoice_id for plan in plans if plan.is_draft]:
         invoices.send_many(session, actor, drafts, now=now)
     ids = [plan.invoice_id for plan in plans]
-    # Read before the mails are put in, for the keys.
+    # Read before the mails are added, for the keys.
     known = outbox_queries.earlier(session, "invoice", ids, [MailKind.INVOICE])
     sent = views(session, actor, ids)
     senders = letters.senders(session, sent)

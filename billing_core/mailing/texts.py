@@ -1,7 +1,7 @@
-"""What may stand in the texts of mails, our own and a business's, and how they are filled in.
+"""The templates of mails, our own and a business's: what they may contain, and how they are filled in.
 
-A text is a template of which we allow little: values, ``if``, and a few filters. So whatever somebody writes into it,
-it cannot reach anything else, take long, or grow large.
+A template may contain only values, ``if``, and a few filters, so that no text can reach anything else, run long, or
+grow large.
 """
 
 import re
@@ -36,7 +36,7 @@ _OF_INVOICES: Final = _ALWAYS | {
     "link": "the address of the customer's page of the invoice",
     "pay_link": "the address where it can be paid online; empty where it cannot",
 }
-# What each kind of mail can say; the page shows the descriptions.
+# The variables of each kind of mail; the page shows the descriptions.
 VARIABLES: Final[Mapping[MailKind, Mapping[str, str]]] = {
     MailKind.INVOICE: _OF_INVOICES,
     MailKind.REMINDER_BEFORE: _OF_INVOICES,
@@ -77,12 +77,12 @@ _ALLOWED: Final = (
     nodes.Filter,
 )
 _EMPTY_LINES: Final = re.compile(r"\n{3,}")
-# A value's place, as people see it in a letter that waits for its number.
+# A placeholder, as people see it in a letter that waits for its number.
 _PLACE: Final = re.compile(r"\{\{ *(\w+) *\}\}")
 
 
 def fill(template: str, values: Mapping[str, Any], *, field: str = "body") -> str:
-    """The text with its values, without more than one empty line in a row. Invalid says what does not fit."""
+    """The text filled in, with at most one empty line in a row. Invalid says what does not fit."""
     try:
         written = _compiled(template).render(values)
     except (TemplateError, TypeError) as error:  # comparing a number with a text is a TypeError
@@ -91,10 +91,10 @@ def fill(template: str, values: Mapping[str, Any], *, field: str = "body") -> st
 
 
 def fill_changed(changed: Wording, values: Mapping[str, Any]) -> Wording:
-    """A filled-in letter as somebody has changed it: no template any more, but for the places of single values.
+    """A filled-in letter as edited: no longer a template, except for the placeholders of single values.
 
-    What a value itself has brought in (a customer may be called ``{% x``) stays as it is. Invalid names every field
-    at fault, and a place that no value fits.
+    The text of a value (a customer may be called ``{% x``) stays as it is. Invalid names every field at fault, and a
+    placeholder that no value fits.
     """
     tidied, reasons = _limited(changed)
     brought = [value for value in values.values() if isinstance(value, str)]
@@ -116,7 +116,7 @@ def fill_changed(changed: Wording, values: Mapping[str, Any]) -> Wording:
 
 
 def checked(kind: MailKind, wording: Wording) -> Wording:
-    """The wording as it is kept. Invalid names every field at fault and what in it is unknown or not allowed."""
+    """The wording as it is stored. Invalid names every field at fault and what in it is unknown or not allowed."""
     tidied, reasons = _limited(wording)
     for field, text in (("subject", tidied.subject), ("body", tidied.body)):
         if field not in reasons and (problem := _problem(text, VARIABLES[kind])):
@@ -127,7 +127,7 @@ def checked(kind: MailKind, wording: Wording) -> Wording:
 
 
 def _limited(wording: Wording) -> tuple[Wording, dict[str, str]]:
-    """The wording as it is kept, and what is wrong with it as a text, by field."""
+    """The wording as it is stored, and what is wrong with it as text, by field."""
     reasons: dict[str, str] = {}
     tidied = Wording(wording.subject.strip(), wording.body.replace("\r\n", "\n").strip() + "\n")
     for field, text in (("subject", tidied.subject), ("body", tidied.body)):
@@ -161,7 +161,7 @@ def _problem(template: str, known: Collection[str]) -> str | None:
         parsed = _ENVIRONMENT.parse(template)
         if refused := _not_allowed(parsed, known):
             return refused
-        # Not before: what is allowed takes neither long nor much room to compile.
+        # Only now: what is allowed takes little time and memory to compile.
         _compiled(template)
     except TemplateSyntaxError as error:
         return f"is not complete in line {error.lineno}: {error.message}"

@@ -1,4 +1,4 @@
-"""A business's own words for its mails: read, changed, looked at with a sample, and given up again."""
+"""A business's own mail texts: read, changed, previewed with a sample, and reset."""
 
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
@@ -28,14 +28,14 @@ _SAMPLE_PART: Final = Decimal("734.5")
 
 @dataclass(frozen=True, slots=True)
 class CurrentWording:
-    """``version`` is what ``change`` asks for; None while the words are ours."""
+    """``version`` is what ``change`` expects; None while the text is ours."""
 
     wording: Wording
     version: int | None
 
 
 def current(session: Session, actor: Actor, business_id: int, kind: MailKind, language: str) -> CurrentWording:
-    """What a business's mails of this kind say in a language."""
+    """A business's text of this kind in a language."""
     actor.require(Permission.BUSINESS_WRITE)
     own = _own(session, business_id, kind, _known(language))
     if own is None:
@@ -44,7 +44,7 @@ def current(session: Session, actor: Actor, business_id: int, kind: MailKind, la
 
 
 def changed_ones(session: Session, actor: Actor, business_id: int) -> set[tuple[MailKind, str]]:
-    """The kinds and languages in which a business has its own words."""
+    """The kinds and languages in which a business has its own text."""
     actor.require(Permission.BUSINESS_WRITE)
     rows = session.execute(select(MailText.kind, MailText.language).where(MailText.business_id == business_id))
     return {(row.kind, row.language) for row in rows}
@@ -53,7 +53,7 @@ def changed_ones(session: Session, actor: Actor, business_id: int) -> set[tuple[
 def preview(
     session: Session, actor: Actor, business_id: int, kind: MailKind, language: str, wording: Wording
 ) -> Letter:
-    """The mail with a sample customer's facts. Invalid names each field at fault, and what in it is unknown."""
+    """The mail with a sample customer's data. Invalid names each field at fault, and what in it is unknown."""
     actor.require(Permission.BUSINESS_WRITE)
     business = businesses.one(session, business_id)
     return letters.letter(texts.checked(kind, wording), sample(business, kind, _known(language)), language)
@@ -70,9 +70,9 @@ def change(
     drawn_from: int | None,
     now: datetime,
 ) -> None:
-    """Say it in these words from now on. ``drawn_from``: the version that the page showed, None where it was ours.
+    """Use this text from now on. ``drawn_from``: the version that the page showed, None where it was ours.
 
-    Conflict where somebody has changed it in between; Invalid as in ``preview``.
+    Conflict where somebody has changed it meanwhile; Invalid as in ``preview``.
     """
     checked = texts.checked(kind, wording)
     preview(session, actor, business_id, kind, language, checked)
@@ -91,7 +91,7 @@ def change(
 
 
 def restore(session: Session, actor: Actor, business_id: int, kind: MailKind, language: str, *, now: datetime) -> None:
-    """Say it in our words again."""
+    """Return to our text."""
     actor.require(Permission.BUSINESS_WRITE)
     own = _own(session, business_id, kind, _known(language), locked=True)
     if own is not None:
@@ -102,7 +102,7 @@ def restore(session: Session, actor: Actor, business_id: int, kind: MailKind, la
 
 
 def sample(business: Business, kind: MailKind, language: str) -> dict[str, Any]:
-    """Made-up facts for a look at a text: every variable of the kind has a value."""
+    """Made-up data for a preview: every variable of the kind has a value."""
     words = writing(language)
     total, part = (Money.rounded(amount, business.currency) for amount in (_SAMPLE_TOTAL, _SAMPLE_PART))
     days = {MailKind.REMINDER_BEFORE: 3, MailKind.REMINDER_DUE: 0}.get(kind, 14)

@@ -1,1 +1,1 @@
-"""What must leave the building: written with the change, delivered afterwards by a job."""
+"""Outgoing messages: written with the change, delivered afterwards by a job."""

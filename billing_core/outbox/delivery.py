@@ -1,7 +1,7 @@
-"""Delivering what waits: claim one message, call its adapter outside of any transaction, say what became of it.
+"""Delivering messages: claim one, call its adapter outside any transaction, record the outcome.
 
-A process that is killed leaves its claim behind, and another one takes the message when the claim has run out. So
-nothing is lost; a message leaves twice only where the process ends between the receiver's yes and our mark.
+A killed process leaves its claim behind, and another one takes the message when the claim expires. So nothing is lost;
+a message is sent twice only where the process ends between the receiver's acceptance and our mark.
 """
 
 import random
@@ -24,7 +24,7 @@ from billing_core.outbox.models import MessageState, OutboxMessage
 
 log = structlog.get_logger()
 
-# How long until the second try, the third …; after the last of them a message is given up.
+# The delays before the second try, the third …; after the last try a message fails.
 WAITS: Final = (
     timedelta(minutes=1),
     timedelta(minutes=5),
@@ -33,21 +33,20 @@ WAITS: Final = (
     timedelta(hours=6),
     timedelta(hours=12),
 )
-# As long as this a message stays with the process that has claimed it: longer than a dozen answers of a mail server
-# that takes its full time for each.
+# How long a claim lasts: longer than a dozen answers of a mail server, each at its time limit.
 LEASE: Final = timedelta(minutes=15)
-# Seconds between the tries to write down what has left, while the database is busy or away: all within the claim.
+# Seconds between the tries to record a delivery while the database is busy or down: all within the claim.
 MARK_AGAIN: Final = (1, 5, 15, 60, 120)
 WAITING, FAILED = MessageState.WAITING, MessageState.FAILED
 _CHANCE = random.SystemRandom()
 
 
 class Refused(UpstreamFailed):
-    """The receiver will never take this message: there is no use in trying again."""
+    """The receiver will never accept this message: no retry."""
 
 
 class Unwanted(Exception):
-    """What the message is about has changed so that it must not leave any more; the text says how."""
+    """The message's subject has changed, so that it must not be sent any more; the text says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +69,18 @@ class Claimed:
     claimed_until: datetime
 
 
-# Delivers, or raises: Refused, Unwanted, any other BillingError for "not now".
+# Delivers, or raises Refused, Unwanted, or any other BillingError for "not now".
 Adapter = Callable[[Claimed], None]
-# Which messages a process delivers, as a condition: so that slow receivers of one channel do not keep the others.
+# The messages that a job delivers, as a condition, so that slow receivers of one channel do not delay the others.
 Lane = ColumnElement[bool]
 EVERY_LANE: Final[Lane] = true()
-# Told in the transaction that marks a message as delivered.
+# Called in the transaction that marks a message as delivered.
 Witness = Callable[[Session, Claimed, datetime], None]
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How many messages became what in one turn."""
+    """How many messages ended in which state in one turn."""
 
     delivered: int = 0
     postponed: int = 0
@@ -98,7 +97,7 @@ _COLUMNS = tuple(getattr(OutboxMessage, name) for name in Claimed.__slots__)
 
 
 def something_due(session: Session, *, now: datetime, lane: Lane = EVERY_LANE) -> bool:
-    """Is there a message to deliver? Asked often, and takes nobody's place."""
+    """Whether a message is due. Polled often, so it takes no lock."""
     return session.scalar(select(OutboxMessage.id).where(_due(now), lane).limit(1)) is not None
 
 
@@ -108,7 +107,7 @@ def deliver_all(
     """Deliver until nothing of the lane is due any more; how many messages that concerned."""
     handled = 0
     while not ending():
-        # Read before: on SQLite a turn without anything to do must not take the place of a writer.
+        # Read first: on SQLite an idle turn must not take the write lock.
         with sessions() as session:
             if not something_due(session, now=utc_now(), lane=lane):
                 break
@@ -170,7 +169,7 @@ def _deliver(
         outcome.failed += 1
         _mark(sessions, message, state=FAILED, last_error=str(refusal)[:500])
         log.warning("message_refused", message_id=message.id, topic=message.topic)
-    except Exception as error:  # the edge of the job: a bug in one message must not keep the others
+    except Exception as error:  # the edge of the job: a bug in one message must not stop the others
         if isinstance(error, BillingError):
             reason = str(error)[:500]
         else:
@@ -196,9 +195,10 @@ def _mark_delivered(
     now: datetime,
     pause: Callable[[float], None],
 ) -> None:
-    """It has left, and would leave again without this mark: a busy database is asked again, a witness's bug is logged.
+    """It has been sent, and would be sent again without this mark: a busy database is retried, a witness's bug is
+    logged.
 
-    Whoever holds the claim by now.
+    Whichever process holds the claim by now.
     """
     facts = {"state": MessageState.DELIVERED, "delivered_at": now, "last_error": "", "claimed_until": None}
     mark = update(OutboxMessage).where(OutboxMessage.id == message.id).values(facts)
@@ -216,7 +216,7 @@ def _mark_delivered(
                 raise
             log.warning("message_not_marked_yet", message_id=message.id, topic=message.topic, again_in_seconds=wait)
             pause(wait)
-        except Exception:  # the witness: what it wanted to write is lost, and better that than the mail twice
+        except Exception:  # the witness: its write is lost, which is better than sending twice
             if recorded is None:
                 raise
             log.exception("message_witness_failed", message_id=message.id, topic=message.topic)
@@ -226,7 +226,7 @@ def _mark_delivered(
 def _claim(
     session: Session, adapters: Mapping[str, Adapter], lane: Lane, *, now: datetime
 ) -> tuple[Claimed, str] | tuple[None, str]:
-    """The message that is due the longest, counted as tried from now on."""
+    """The message that is due the longest; counts this try."""
     first = (
         select(OutboxMessage.id)
         .where(_due(now), lane, OutboxMessage.channel.in_(list(adapters)))
@@ -248,7 +248,7 @@ def _claim(
 
 
 def _mark(sessions: Sessions, message: Claimed, **facts: Any) -> None:
-    """Unless another process has claimed it since, which then says what became of it."""
+    """Unless another process has claimed it since, which then records the outcome."""
     ours = (OutboxMessage.id == message.id, OutboxMessage.claimed_until == message.claimed_until)
     with sessions.begin() as session:
         session.execute(update(OutboxMessage).where(*ours).values(claimed_until=None, **facts))

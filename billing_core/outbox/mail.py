@@ -1,4 +1,4 @@
-"""A mail as it leaves: composed the same way for the server, for a look at it, and for a download."""
+"""Composing a mail: the same for sending, previewing and downloading."""
 
 import hashlib
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def compose(
 ) -> EmailMessage:
     """``content`` has ``text`` and ``html``, and may have ``sender_name``, ``reply_to`` and ``language``.
 
-    The same key gives the same Message-ID, whenever and wherever it is composed.
+    The same key always gives the same Message-ID.
     """
     mail = EmailMessage(policy=SMTP)
     mail["Subject"] = " ".join(subject.split())
@@ -41,7 +41,7 @@ def compose(
         mail["Reply-To"] = _address(content["reply_to"], content.get("sender_name", ""))
     mail["Date"] = written_at
     mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{on_the_wire(sender).rpartition('@')[2]}>"
-    # So that nobody's out-of-office reply comes back to it.
+    # Suppresses out-of-office replies.
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(content["text"])
     if content.get("html"):
@@ -49,7 +49,7 @@ def compose(
     for attachment in attachments:
         kind, _, subtype = attachment.media_type.partition("/")
         mail.add_attachment(attachment.content, maintype=kind, subtype=subtype, filename=attachment.name)
-    # At the end: setting the content takes every header of this kind away.
+    # Last, because setting the content removes these headers.
     if content.get("language"):
         mail["Content-Language"] = content["language"]
     return mail
@@ -60,7 +60,7 @@ def on_the_wire(address: str) -> str:
     local, _, domain = address.rpartition("@")
     try:
         return f"{local}@{domain.encode('idna').decode()}"
-    except UnicodeError:  # no domain that there could be: the mail server will say so
+    except UnicodeError:  # not a possible domain: the mail server will say so
         return address
 
 

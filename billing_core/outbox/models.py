@@ -1,4 +1,4 @@
-"""Messages that wait to leave, and what became of them."""
+"""Outgoing messages and their states."""
 
 import enum
 from datetime import datetime
@@ -10,16 +10,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 from billing_core.database import Base
 from billing_core.database.types import BigId
 
-# The channel whose messages people may take back. What other systems are told belongs to what was done here: without
-# it they would go on as before, such as taking payments by a link that has ended.
+# The channel whose messages people may recall. Messages to other systems must follow our changes: without them a
+# gateway would, for example, still take payments by a link that has ended.
 RECALLABLE: Final = "mail"
-# The channel of webhook messages, which have a log of their own: there may be a thousand for each mail.
+# The channel of webhooks, which have a log of their own: there may be a thousand for each mail.
 WEBHOOK: Final = "webhook"
 
 
 class MessageState(enum.StrEnum):
-    """WAITING: also between two tries. HELD_BACK: nothing to deliver it with is set up. FAILED: given up, for a person
-    to look at."""
+    """WAITING: also between two tries. HELD_BACK: no adapter is set up for it. FAILED: given up, for a person to look
+    at.
+    """
 
     WAITING = "waiting"
     DELIVERED = "delivered"
@@ -29,11 +30,11 @@ class MessageState(enum.StrEnum):
 
 
 class OutboxMessage(Base):
-    """One thing to deliver once.
+    """One message to deliver once.
 
-    ``key`` names it for the receiver (a mail's Message-ID is made of it), and can exist only once. ``content`` is
-    what the adapter of its ``channel`` needs. ``not_before`` is the instant of the next try; until the first one it
-    can be recalled. ``claimed_until``: some process is delivering it.
+    ``key`` is unique and names it for the receiver (a mail's Message-ID is made of it). ``content`` is what the adapter
+    of its ``channel`` needs. ``not_before`` is the instant of the next try; until the first one it can be recalled.
+    ``claimed_until``: a process is delivering it.
     """
 
     __tablename__ = "outbox_messages"

@@ -1,4 +1,4 @@
-"""Reads of the outbox: what waits, what left, what failed and why. Webhook messages are read elsewhere."""
+"""Reads of the outbox: waiting, sent and failed messages. Webhook messages are read elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -48,8 +48,7 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """``waiting``: one of them has not been tried yet. ``last_at``: when the last one was put in, of those not
-    recalled."""
+    """``waiting``: one of them has not been tried yet. ``last_at``: when the last unrecalled one was added."""
 
     count: int = 0
     waiting: bool = False
@@ -62,7 +61,7 @@ COLUMNS = tuple(getattr(OutboxMessage, field.name) for field in fields(MessageRo
 def page(
     session: Session, actor: Actor, filters: MessageFilter, *, limit: int = 50, offset: int = 0
 ) -> list[MessageRow]:
-    """One page of the messages that match, the newest first."""
+    """One page of the matching messages, newest first."""
     actor.require(Permission.OUTBOX_READ)
     newest_first = (OutboxMessage.created_at.desc(), OutboxMessage.id.desc())
     statement = _limited(select(*COLUMNS), actor, filters).order_by(*newest_first).limit(limit).offset(offset)
@@ -75,14 +74,14 @@ def count(session: Session, actor: Actor, filters: MessageFilter) -> int:
 
 
 def counts(session: Session, actor: Actor) -> dict[MessageState, int]:
-    """How many messages are in each state, of those that occur."""
+    """The number of messages in each state that occurs."""
     actor.require(Permission.OUTBOX_READ)
     statement = select(OutboxMessage.state, func.count()).where(*_listed_for(actor)).group_by(OutboxMessage.state)
     return {row[0]: row[1] for row in session.execute(statement)}
 
 
 def counts_of_all(session: Session, actor: Actor) -> dict[tuple[str, MessageState], int]:
-    """How many messages of each channel are in each state, of those that occur; webhooks included."""
+    """The number of messages of each channel in each state that occurs; webhooks included."""
     actor.require(Permission.OUTBOX_READ)
     grouped = (OutboxMessage.channel, OutboxMessage.state)
     statement = select(*grouped, func.count()).where(_visible_to(actor)).group_by(*grouped)
@@ -90,7 +89,7 @@ def counts_of_all(session: Session, actor: Actor) -> dict[tuple[str, MessageStat
 
 
 def one(session: Session, actor: Actor, message_id: int) -> OutboxMessage:
-    """The whole message with its content; NotFound where there is none or this actor may not know of it."""
+    """The whole message with its content; NotFound where there is none or this actor may not see it."""
     actor.require(Permission.OUTBOX_READ)
     statement = select(OutboxMessage).where(OutboxMessage.id == message_id, _visible_to(actor))
     message = session.scalars(statement).one_or_none()
@@ -100,7 +99,7 @@ def one(session: Session, actor: Actor, message_id: int) -> OutboxMessage:
 
 
 def earlier(session: Session, kind: str, subject_ids: Sequence[int], topics: Sequence[str]) -> dict[int, Earlier]:
-    """What was put in before about these subjects, on these topics; for services, which have asked for permission."""
+    """Earlier messages about these subjects, on these topics; for services, which have checked the permission."""
     recalled = OutboxMessage.state == MessageState.RECALLED
     untried = OutboxMessage.state.in_([MessageState.WAITING, MessageState.HELD_BACK]) & (OutboxMessage.attempts == 0)
     last_at = func.max(case((recalled, None), else_=OutboxMessage.created_at), type_=OutboxMessage.created_at.type)

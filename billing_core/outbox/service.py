@@ -1,4 +1,4 @@
-"""Putting messages into the outbox, and what people decide about those that wait there."""
+"""Adding messages to the outbox, and what people can do about waiting ones."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ from billing_core.outbox.models import RECALLABLE, MessageState, OutboxMessage
 RECALLED, WAITING = MessageState.RECALLED, MessageState.WAITING
 FAILED, HELD_BACK = MessageState.FAILED, MessageState.HELD_BACK
 _TITLE = 500
-# Rows of a dozen values each: SQLite takes 32,766 values in one statement.
+# Rows of a dozen values each: SQLite allows 32,766 values in one statement.
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something to deliver once. ``key`` names it for ever: a second message of the same key is the same message.
+    """A message to deliver once. ``key`` is unique: a second message of the same key is the same message.
 
     ``content`` is what the adapter of the ``channel`` needs; ``subject`` what it is about, such as ("invoice", 7).
     """
@@ -40,9 +40,9 @@ class Message:
 
 
 def put(session: Session, actor: Actor, message: Message, *, now: datetime, not_before: datetime | None = None) -> int:
-    """Have it delivered once this transaction is committed, and not before an instant; its id.
+    """Have it delivered once this transaction is committed, not before an instant; returns its id.
 
-    The verb that calls this has asked for the permission.
+    The calling verb has checked the permission.
     """
     return put_many(session, actor, [message], now=now, not_before=not_before)[0]
 
@@ -50,7 +50,7 @@ def put(session: Session, actor: Actor, message: Message, *, now: datetime, not_
 def put_many(
     session: Session, actor: Actor, messages: Sequence[Message], *, now: datetime, not_before: datetime | None = None
 ) -> list[int]:
-    """``put`` for many, in a few statements; their ids in the same order, of those that were known already too."""
+    """``put`` for many, in a few statements; returns their ids in order, also of those that existed already."""
     known: dict[str, int] = {}
     for start in range(0, len(messages), _AT_ONCE):
         some = messages[start : start + _AT_ONCE]
@@ -64,9 +64,9 @@ def put_many(
 
 
 def recall(session: Session, actor: Actor, message_ids: Collection[int], *, now: datetime) -> int:
-    """Take back mails that nobody has tried to deliver yet; how many that were.
+    """Recall mails that nobody has tried to deliver yet; returns how many.
 
-    What was done along with them stays done: an invoice whose mail is recalled is still sent.
+    Everything done with them stays: an invoice whose mail is recalled is still sent.
     """
     actor.require(Permission.INVOICE_SEND)
     untried = OutboxMessage.state.in_([WAITING, HELD_BACK]) & (OutboxMessage.attempts == 0)
@@ -75,12 +75,12 @@ def recall(session: Session, actor: Actor, message_ids: Collection[int], *, now:
 
 
 def retry(session: Session, actor: Actor, message_ids: Collection[int], *, now: datetime) -> int:
-    """Try those again now that failed, or that wait for their next try; how many that were. Conflict where none does.
+    """Retry failed and waiting messages now; returns how many. Conflict where none can be retried.
 
     A message that has used up its tries gets one more.
     """
     actor.require(Permission.INVOICE_SEND)
-    # One that is claimed is just being delivered.
+    # A claimed message is being delivered.
     free = or_(OutboxMessage.claimed_until.is_(None), OutboxMessage.claimed_until <= now)
     tried = (OutboxMessage.state == WAITING) & (OutboxMessage.attempts > 0) & free
     unlucky = (OutboxMessage.state == FAILED) | tried
@@ -91,14 +91,14 @@ def retry(session: Session, actor: Actor, message_ids: Collection[int], *, now: 
 
 
 def release(session: Session, actor: Actor, message_ids: Collection[int], *, now: datetime) -> int:
-    """Let those go that were held back because nothing could deliver them; how many that were."""
+    """Release messages that were held back because nothing could deliver them; returns how many."""
     actor.require(Permission.INVOICE_SEND)
     held_back = OutboxMessage.state == HELD_BACK
     return len(_move(session, actor, message_ids, held_back, WAITING, "outbox.release", now=now))
 
 
 def lay_aside(session: Session, actor: Actor, message_ids: Collection[int], *, now: datetime) -> int:
-    """Let those rest that failed and that nobody needs to leave any more; how many that were."""
+    """Set failed messages aside that are not needed any more; returns how many."""
     actor.require(Permission.INVOICE_SEND)
     return len(_move(session, actor, message_ids, OutboxMessage.state == FAILED, RECALLED, "outbox.lay_aside", now=now))
 
@@ -113,7 +113,7 @@ def _move(
     *,
     now: datetime,
 ) -> list[int]:
-    """One statement: a process that delivers can come before it or after it, but not in between."""
+    """One statement: a delivering process comes before or after it, never in between."""
     facts: dict[str, Any] = {"state": to}
     if to is WAITING:
         facts |= {"not_before": now, "claimed_until": None}

@@ -1,4 +1,4 @@
-"""Handing a mail to a mail server; what goes wrong is said in words that an administrator can act on."""
+"""Sending a mail through a mail server; failures are explained in words that an administrator can act on."""
 
 import smtplib
 import socket
@@ -13,21 +13,21 @@ from billing_core.errors import UpstreamFailed
 from billing_core.outbox.delivery import Refused
 from billing_core.outbox.mail import on_the_wire
 
-# For each step of the conversation.
+# Seconds for each step of the dialogue.
 TIMEOUT_SECONDS: Final = 30
 
 
 def send(to: MailServer, mail: EmailMessage, *, recipient: str, sender: str) -> None:
-    """Returns once the server has taken the mail over.
+    """Returns once the server has accepted the mail.
 
-    Refused where it says that it never will; UpstreamFailed where another try may succeed.
+    Refused where it never will; UpstreamFailed where a retry may succeed.
     """
     with _explained(to, recipient, sender):
         connection = _connect(to)
         try:
             connection.send_message(mail, from_addr=on_the_wire(sender), to_addrs=[on_the_wire(recipient)])
         finally:
-            # It has said yes or no by now: a farewell that goes wrong must not turn a yes into another try.
+            # It has accepted or refused by now: a failing QUIT must not cause another try.
             with suppress(smtplib.SMTPException, OSError):
                 connection.quit()
             connection.close()
@@ -105,7 +105,7 @@ def _explained(to: MailServer, recipient: str, sender: str) -> Iterator[None]:
 
 
 def _kind(code: int) -> type[UpstreamFailed]:
-    """53x is about who we are: once the settings are right, the same mail will be taken."""
+    """53x is about our credentials: once the settings are right, the same mail will be accepted."""
     return Refused if 500 <= code < 600 and code // 10 != 53 else UpstreamFailed
 
 

@@ -1,1 +1,1 @@
-"""What can be done about people: invite, sign in, change, deactivate. Right of what they may be bound to."""
+"""Managing people: invite, sign in, change, deactivate. Imports customers, to whom people may be bound."""

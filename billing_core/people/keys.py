@@ -1,4 +1,4 @@
-"""What an administrator does about the keys with which programs act."""
+"""What an administrator does about the API keys of programs."""
 
 import secrets
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from billing_core.identity.api_keys import ApiKey, KeyMode
 from billing_core.text import control_character
 
 LONGEST_NAME = 100
-# For how long the former secret may go on working after a rotation.
+# How long the former secret may keep working after a rotation.
 LONGEST_OVERLAP = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """What is shown once. ``pair`` is the form in which some programs want both."""
+    """What is shown once. ``pair`` is the form for programs that want both keys."""
 
     key_id: int
     name: str
@@ -37,7 +37,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """``secret_end``: the last letters of the secret. ``customer``: the only one it sees; empty where it sees all."""
+    """``secret_end``: the secret's last characters. ``customer``: the only one it sees; empty where it sees all."""
 
     id: int
     name: str
@@ -56,7 +56,7 @@ class KeyRow:
 
 
 def end_of(day: date) -> datetime:
-    """The instant at which a key ends whose last day this is, in UTC."""
+    """The instant (UTC) at which a key with this last day ends."""
     try:
         return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
     except OverflowError:
@@ -122,7 +122,7 @@ def make(
 def rotate(
     session: Session, actor: Actor, key_id: int, *, overlap: timedelta = timedelta(hours=24), now: datetime
 ) -> Secret:
-    """A new secret for the key. The former one works for ``overlap`` longer; one before that stops at once."""
+    """A new secret for the key. The former one works for ``overlap`` longer; an even older one stops at once."""
     actor.require(Permission.USER_MANAGE)
     key = _for_change(session, key_id)
     if key.revoked_at is not None:
@@ -143,7 +143,7 @@ def rotate(
 
 
 def revoke(session: Session, actor: Actor, key_id: int, *, now: datetime) -> None:
-    """The key stops working with the next request. What was done with it stays."""
+    """The key stops working with the next request. What it did stays."""
     actor.require(Permission.USER_MANAGE)
     key = _for_change(session, key_id)
     if key.revoked_at is None:
@@ -152,7 +152,7 @@ def revoke(session: Session, actor: Actor, key_id: int, *, now: datetime) -> Non
 
 
 def page(session: Session, actor: Actor, *, text: str = "", limit: int = 100, offset: int = 0) -> list[KeyRow]:
-    """One page of the keys whose name or public key contains the text: those in force first, by name."""
+    """One page of the keys whose name or public key contains the text: valid ones first, by name."""
     actor.require(Permission.USER_MANAGE)
     order = (ApiKey.revoked_at.is_not(None), func.lower(ApiKey.name), ApiKey.id)
     rows = session.execute(_rows().where(_containing(text)).order_by(*order).limit(limit).offset(offset))

@@ -31,14 +31,14 @@ class PersonRow:
 
 
 def anybody(session: Session) -> bool:
-    """Whether the product has been set up at all."""
+    """Whether the product has been set up."""
     return session.scalar(select(User.id).limit(1)) is not None
 
 
 def people(
     session: Session, actor: Actor, *, text: str = "", now: datetime, limit: int = 100, offset: int = 0
 ) -> list[PersonRow]:
-    """One page of everybody whose name or address contains the text, by name."""
+    """One page of the people whose name or address contains the text, by name."""
     actor.require(Permission.USER_MANAGE)
     statement = _rows(now).where(_containing(text)).order_by(func.lower(User.name), User.id)
     return [PersonRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
@@ -53,7 +53,7 @@ def person(session: Session, actor: Actor, user_id: int, *, now: datetime) -> Pe
 
 
 def sessions_of(session: Session, actor: Actor, user_id: int, *, now: datetime) -> list[SessionRow]:
-    """Where a person is signed in, the most recently used first."""
+    """A person's open sessions, most recently used first."""
     actor.require(Permission.USER_MANAGE)
     return sessions.open_sessions(session, user_id, now=now)
 
@@ -74,9 +74,9 @@ def for_change(session: Session, user_id: int) -> User:
 
 
 def administrators_for_change(session: Session) -> list[int]:
-    """The ids of those who can administer today, locked in id order.
+    """The ids of the present administrators, locked in id order.
 
-    Two administrators who demote each other at once wait here for one another; the second sees what the first did.
+    Two administrators who demote each other at once are serialized here; the second sees what the first did.
     """
     return list(
         session.scalars(

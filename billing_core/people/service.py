@@ -71,7 +71,7 @@ def add_person(
 
 
 def change_role(session: Session, actor: Actor, user_id: int, *, role: Role, now: datetime) -> User:
-    """Give a person another role, from their next click on. Conflict where nobody could administer any more."""
+    """Give a person another role, from their next request on. Conflict for the last administrator."""
     actor.require(Permission.USER_MANAGE)
     administrators = queries.administrators_for_change(session)
     user = queries.for_change(session, user_id)
@@ -112,7 +112,7 @@ def deactivate(session: Session, actor: Actor, user_id: int, *, now: datetime) -
 
 
 def reactivate(session: Session, actor: Actor, user_id: int, *, now: datetime) -> User:
-    """Let a person in again, with the password they had."""
+    """Let a person in again, with their old password."""
     actor.require(Permission.USER_MANAGE)
     user = queries.for_change(session, user_id)
     if not user.active:
@@ -162,7 +162,7 @@ def revoke_sessions(session: Session, actor: Actor, user_id: int, *, now: dateti
 
 
 def checked(*, email: str, name: str) -> tuple[str, str]:
-    """The address in lower case and the name without needless blanks; Invalid names the fields at fault."""
+    """The address in lower case and the name, trimmed; Invalid names the fields at fault."""
     address, known_as = email.strip().lower(), " ".join(name.split())
     reasons: dict[str, str] = {}
     if not (address.isascii() and is_email_address(address)):

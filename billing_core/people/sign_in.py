@@ -1,7 +1,7 @@
 """Signing in and out, and choosing a password by a one-time link.
 
-A password takes tens of milliseconds to compare or to hash. So that nobody's work waits for it, it is checked
-while reading, and the change that follows is refused if the account has changed in between.
+A password takes tens of milliseconds to compare or to hash. To block nobody it is checked while reading, and the change
+that follows is refused if the account has changed meanwhile.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from billing_core.text import is_email_address
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """An account whose password was right a moment ago. ``newer_hash``: keep it instead of ``password_hash``."""
+    """An account whose password was just verified. ``newer_hash``: store it instead of ``password_hash``."""
 
     user_id: int
     password_hash: str
@@ -30,7 +30,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """Whose password a one-time link sets."""
+    """The person whose password a one-time link sets."""
 
     name: str
     email: str
@@ -71,7 +71,7 @@ def sign_out(session: Session, token: str, *, now: datetime) -> None:
 
 
 def invited(session: Session, token: str, *, now: datetime) -> Invited:
-    """Who may choose a password with this link; NotFound where it does not work any more."""
+    """The person who may choose a password with this link; NotFound where it does not work any more."""
     link = links.find(session, token, *links.PASSWORD_PURPOSES, now=now)
     name, email = session.execute(select(User.name, User.email).where(User.id == link.user_id)).one()
     return Invited(name, email, first_time=link.purpose is LinkPurpose.INVITATION)
@@ -80,7 +80,7 @@ def invited(session: Session, token: str, *, now: datetime) -> Invited:
 def choose_password(
     session: Session, token: str, *, password_hash: str, browser: Browser, replaces: str = "", now: datetime
 ) -> str:
-    """Use the link up, keep the password, end every other session, and sign this browser in."""
+    """Use the link up, store the password, end every other session, and sign this browser in."""
     link = links.for_change(session, token, *links.PASSWORD_PURPOSES, now=now)
     assert link.user_id is not None  # noqa: S101  # links with these purposes always name their user
     user = queries.for_change(session, link.user_id)
@@ -104,7 +104,7 @@ def choose_password(
 def first_administrator(
     session: Session, token: str, *, email: str, name: str, password_hash: str, browser: Browser, now: datetime
 ) -> tuple[Actor, str]:
-    """The person who sets the product up, with the link that the terminal printed; and their session's token."""
+    """Creates the first administrator, who has the link from the terminal; also returns their session's token."""
     link = links.for_change(session, token, LinkPurpose.SET_UP, now=now)
     if queries.anybody(session):
         raise Conflict("The product has been set up already. Sign in.")

@@ -15,7 +15,7 @@ _PLAIN = ("name", "email", "phone", "address", "city", "state", "postal_code", "
 
 
 def _resolve(staged: Staged) -> Select[Any]:
-    """A blank currency keeps what the customer has, or is the business's own for a new customer."""
+    """A blank currency keeps the customer's, or is the business's own for a new customer."""
     rows, setting = staged.table, staged.setting
     own = func.coalesce(Customer.currency, literal(setting.currency, String))
     currency = func.coalesce(rows.c.currency, own) if "currency" in staged.given else own

@@ -55,7 +55,7 @@ def _of_another_customer(rows: FromClause) -> Select[Any]:
 
 @contextmanager
 def _keeping_coverage(session: Session, rows: FromClause) -> Iterator[None]:
-    """The kept totals of the months in which an order was, or is now."""
+    """Refresh the stored totals of the months in which an order was, or is now."""
     touched = rows.c.effect != "unchanged"
     customers = session.scalars(select(rows.c.customer_id).where(touched).distinct()).all()
     now = select(rows.c.order_date.label("day")).where(touched)
@@ -127,7 +127,7 @@ ORDERS = Definition(
 
 
 def _resolve_lines(staged: Staged) -> Select[Any]:
-    """Each the first line of its SKU in its order, until those that come again are counted."""
+    """Every line is the first of its SKU in the order until repeated keys are numbered."""
     rows = staged.table
     return select(
         rows.c.line,

@@ -1,4 +1,4 @@
-"""Products from a file: each is a customer's own, so a file without customers says whose they are."""
+"""Products from a file: each belongs to a customer, so a file without customers must be assigned one."""
 
 from typing import Any
 

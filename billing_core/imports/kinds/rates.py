@@ -133,7 +133,7 @@ def _overlap_in_file(rows: FromClause) -> Select[Any]:
 
 
 def _overlap_in_database(rows: FromClause) -> Select[Any]:
-    """A rate that the file names too counts as the file has it."""
+    """A rate that the file changes counts with the file's values."""
     kept = Rate.__table__.alias("kept")
     replaced = select(rows.c.existing_id).where(rows.c.existing_id.is_not(None))
     reason = "the rate of " + Customer.ref + " for " + Service.code + _span(rows) + " overlaps its rate" + _span(kept)

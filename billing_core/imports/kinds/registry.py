@@ -21,8 +21,9 @@ DEFINITIONS: dict[Kind, Definition] = {
 
 
 def guess_kind(header: Sequence[str], file_name: str) -> Kind:
-    """The kind whose required columns are all there; among several the one that the file's name names, then the one
-    that has a use for most columns."""
+    """The kind whose required columns are all present; among several, the one in the file's name, then the one with the
+    most matching columns.
+    """
     name = plain(file_name)
 
     def suits(definition: Definition) -> tuple[bool, bool, int]:

@@ -15,7 +15,7 @@ def _resolve(staged: Staged) -> Select[Any]:
 
 
 def _cost_type_in_use(rows: FromClause) -> Select[Any]:
-    """Another cost type would give the prices that are agreed another meaning."""
+    """Another cost type would change the meaning of agreed prices."""
     reason = "the service is priced " + Service.cost_type + " in rate cards; enter a new service instead"
     return (
         wrong(rows, "cost_type", rows.c.cost_type, reason)
