@@ -44,11 +44,9 @@ NO_CURRENCY = cast(null(), String)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a figure is asked for. Empty fields do not limit.
-
-    ``known_at``: the figure as it was known at that instant. ``as_at``: how it stood at the end of that day, for
-    figures about a state, such as what is outstanding. ``today``: the day on which it is asked, for figures that
-    depend on it, such as what is overdue.
+    """What a figure is asked for. Empty fields do not limit. ``known_at``: the figure as it was known at that instant.
+    ``as_at``: how it stood at the end of that day, for figures about a state, such as what is outstanding. ``today``:
+    the day on which it is asked, for figures that depend on it, such as what is overdue.
     """
 
     period: Period | None = None
@@ -61,12 +59,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """``rows`` selects exactly ``COLUMNS``: a unique id, a text for people, a day, a currency or NULL, and an
-    integer: minor units where there is a currency, a count where there is none.
-
-    ``permission`` is what somebody needs to see it, its rows included.
-    ``kept`` selects (currency, amount) from totals that are kept with the rows.
-    ``opens`` is the page that shows one row, with ``{id}`` in it, such as ``/reports?report={id}``.
+    """``rows`` selects exactly ``COLUMNS``: a unique id, a text for people, a day, a currency or NULL, and an integer:
+    minor units where there is a currency, a count where there is none. ``permission`` is what somebody needs to see it,
+    its rows included. ``kept`` selects (currency, amount) from totals that are kept with the rows. ``opens`` is the
+    page that shows one row, with ``{id}`` in it, such as ``/reports?report={id}``.
     """
 
     key: str
@@ -84,9 +80,8 @@ Asked = tuple[Figure, Scope]
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One figure divided by another; it opens into the rows of both.
-
-    ``shares`` is the divisor per currency, where the dividends of all currencies do not share one.
+    """One figure divided by another; it opens into the rows of both. ``shares`` is the divisor per currency, where the
+    dividends of all currencies do not share one.
     """
 
     key: str

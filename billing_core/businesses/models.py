@@ -14,10 +14,9 @@ def _public_id() -> str:
 
 
 class Business(Base):
-    """``set_up_at`` is empty until somebody has given the business its name, currency and time zone.
-
-    ``payment_terms`` such as "Net 30" decide when invoices are due; the formats such as ``INV-{year}-{seq:03}`` how
-    they are numbered. ``reminds`` is off until somebody has looked at the schedule of reminders.
+    """``set_up_at`` is empty until somebody has given the business its name, currency and time zone. ``payment_terms``
+    such as "Net 30" decide when invoices are due; the formats such as ``INV-{year}-{seq:03}`` how they are numbered.
+    ``reminds`` is off until somebody has looked at the schedule of reminders.
     """
 
     __tablename__ = "businesses"

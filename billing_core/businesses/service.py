@@ -19,10 +19,9 @@ from billing_core.text import is_email_address
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What people may change.
-
-    ``currency`` is what new customers start with; ``time_zone`` of the first business decides what a day is.
-    ``payment_terms`` such as "Net 30" and the number formats are for documents that are still to be made.
+    """What people may change. ``currency`` is what new customers start with; ``time_zone`` of the first business
+    decides what a day is. ``payment_terms`` such as "Net 30" and the number formats are for documents that are still to
+    be made.
     """
 
     name: str

@@ -11,7 +11,6 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Answer:
     """``data`` is what ``--json`` prints; ``text`` is what people read. ``refused``: exit 1 although there is data.
-
     ``text_is_json``: the text is JSON already, with exact amounts, and ``--json`` prints it as it is.
     """
 

@@ -21,10 +21,9 @@ def new_uuid() -> str:
 
 
 class Customer(Base):
-    """``ref`` is the key by which imports and the customer's own systems know it, trimmed.
-
-    ``country`` is an ISO 3166 two-letter code or empty; ``currency`` is the one in which it is billed. Empty
-    ``payment_terms`` are the business's. Until ``held_until``, that day included, it is not reminded.
+    """``ref`` is the key by which imports and the customer's own systems know it, trimmed. ``country`` is an ISO 3166
+    two-letter code or empty; ``currency`` is the one in which it is billed. Empty ``payment_terms`` are the business's.
+    Until ``held_until``, that day included, it is not reminded.
     """
 
     __tablename__ = "customers"

@@ -14,9 +14,8 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Scaled(TypeDecorator[Decimal]):
-    """A Decimal with at most ``places`` digits after the point, stored as an integer.
-
-    Refuses a value with more digits instead of rounding it in silence.
+    """A Decimal with at most ``places`` digits after the point, stored as an integer. Refuses a value with more digits
+    instead of rounding it in silence.
     """
 
     impl = BigInteger

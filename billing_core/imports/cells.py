@@ -41,8 +41,6 @@ def sku(cell: str) -> str:
     return text
 
 
-# --- numbers ---------------------------------------------------------------------------------------------------------
-
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 _GROUPED_THEN_POINT = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3}){2,}")
 _GROUPED_THEN_COMMA = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+,[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,}")
@@ -110,8 +108,6 @@ def _number(text: str) -> Decimal:
     return Decimal(sign + plain)
 
 
-# --- days ------------------------------------------------------------------------------------------------------------
-
 _TIME = r"(?:[T ]+(?P<time>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?) *(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 _YEAR_FIRST = re.compile(r"(?P<year>[0-9]{4})(?P<gap>[-/.]?)(?P<month>[0-9]{2})(?P=gap)(?P<day>[0-9]{2})" + _TIME)
 _DAY_FIRST = re.compile(r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})" + _TIME)
@@ -155,8 +151,6 @@ def _day_of_instant(on: date, time: str, offset: str | None, zone: str) -> date:
         moment = datetime.strptime(f"{moment:%Y-%m-%d %H:%M:%S} {offset}", "%Y-%m-%d %H:%M:%S %z")
     return moment.astimezone(ZoneInfo(zone)).date()
 
-
-# --- codes -----------------------------------------------------------------------------------------------------------
 
 _STATUS_WORDS = {
     OrderStatus.DRAFT: "draft quote",
@@ -210,9 +204,6 @@ def email(cell: str) -> str:
 
 def _snake(cell: str) -> str:
     return re.sub(r"[\s_-]+", "_", cell.strip().lower())
-
-
-# --- lists and rules of a rate ---------------------------------------------------------------------------------------
 
 
 def sku_list(cell: str) -> str:

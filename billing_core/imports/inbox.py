@@ -50,7 +50,6 @@ class State(enum.StrEnum):
 @dataclass
 class Received:
     """One file. ``problem``: why it cannot be read or imported at all. ``done`` of ``total``: the progress of ``step``.
-
     ``work`` is the latest thread that checks or imports it.
     """
 

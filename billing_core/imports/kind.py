@@ -30,10 +30,9 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column of a kind. ``parse`` converts a cell with text; a blank cell has the value ``blank``.
-
-    ``required``: must be in the file. ``filled``: must not be blank. ``in_zone``: ``parse`` also takes the business's
-    time ``zone``. ``synonyms`` are other names of the column, most usual first.
+    """One column of a kind. ``parse`` converts a cell with text; a blank cell has the value ``blank``. ``required``:
+    must be in the file. ``filled``: must not be blank. ``in_zone``: ``parse`` also takes the business's time ``zone``.
+    ``synonyms`` are other names of the column, most usual first.
     """
 
     name: str
@@ -59,7 +58,6 @@ class Derived:
 @dataclass(frozen=True, slots=True)
 class Staged:
     """A file's readable rows in a temporary table: ``line``, a column for each mapped field, the derived ones.
-
     ``every_customer``: its rows name no customer and apply to each.
     """
 
@@ -81,13 +79,11 @@ def _nothing_around(_session: Session, _rows: FromClause) -> AbstractContextMana
 class Definition:
     """``resolve`` selects ``line`` and columns of ``model`` from the staged rows, leaving out rows that refer to
     something unknown. ``checks`` select what is wrong with staged rows, ``merge_checks`` what is wrong with resolved
-    rows beside what they would change, both as (line, column, value, reason). ``references`` are checks that can
-    only find something where rows are left out.
-
-    ``keys`` identify a row of ``model``, and ``labels`` are the file's columns that do so for people.
-    ``insert_only`` are columns that a change leaves alone. ``repeats``: a key may come again, as a further row
-    that ``position`` counts. ``in_file_order``: new rows get their ids in the order of the file. ``around`` wraps
-    the writing of resolved rows, to keep up what depends on them.
+    rows beside what they would change, both as (line, column, value, reason). ``references`` are checks that can only
+    find something where rows are left out. ``keys`` identify a row of ``model``, and ``labels`` are the file's columns
+    that do so for people. ``insert_only`` are columns that a change leaves alone. ``repeats``: a key may come again, as
+    a further row that ``position`` counts. ``in_file_order``: new rows get their ids in the order of the file.
+    ``around`` wraps the writing of resolved rows, to keep up what depends on them.
     """
 
     kind: Kind

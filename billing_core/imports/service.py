@@ -44,7 +44,6 @@ def _silent(_step: str, _done: int, _total: int) -> None:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a file does, or did when ``applied``. Counts are rows of our tables; ``rejected`` are rows of the file.
-
     ``rejections`` and ``changes`` are the first of them.
     """
 
@@ -67,7 +66,6 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """A seekable file to import. ``changes`` to the remembered or guessed mapping: see ``mapping.read_changes``.
-
     ``progress`` is called with (step, done, total); ``rejected_rows`` receives every rejection as CSV.
     """
 

@@ -139,9 +139,6 @@ def _text(stream: BinaryIO) -> Iterator[TextIO]:
         text.detach()
 
 
-# --- the dialect -----------------------------------------------------------------------------------------------------
-
-
 def _refuse_other_formats(beginning: bytes) -> None:
     if not beginning.strip():
         raise Invalid("The file is empty.")
@@ -196,9 +193,6 @@ def _named(row: list[str]) -> tuple[str, ...]:
 
 def _short(text: str) -> str:
     return text if len(text) <= 80 else text[:79] + "…"
-
-
-# --- what is wrong with the file, told with its place ----------------------------------------------------------------
 
 
 def _not_utf8(stream: BinaryIO) -> Invalid:

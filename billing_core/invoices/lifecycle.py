@@ -113,10 +113,9 @@ def _conditions(today: date) -> dict[InvoiceStatus, ColumnElement[bool]]:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of one invoice, which the caller has locked (``queries.for_change``).
-
-    ``facts``: columns and their new values. ``to``: its new state, None where it stays. ``data``: the data of the
-    event. ``entry``: what is posted for it. ``traced``: audited values besides the facts, before and after.
+    """A change of one invoice, which the caller has locked (``queries.for_change``). ``facts``: columns and their new
+    values. ``to``: its new state, None where it stays. ``data``: the data of the event. ``entry``: what is posted for
+    it. ``traced``: audited values besides the facts, before and after.
     """
 
     invoice: Invoice

@@ -118,12 +118,10 @@ class NumberSeries(Base):
 
 
 class Invoice(Base):
-    """What a customer is asked to pay.
-
-    Amounts are minor units of ``currency``, updated in the transaction that posts to the ledger; ``verify`` proves that
-    they agree. ``subtotal_minor`` is before tax and after discounts; the invoice's own discount is ``discount_minor``
-    as an amount, ``discount_percent`` as a share. The names of customer and issuer are copies: editable in a draft,
-    frozen with the number.
+    """What a customer is asked to pay. Amounts are minor units of ``currency``, updated in the transaction that posts
+    to the ledger; ``verify`` proves that they agree. ``subtotal_minor`` is before tax and after discounts; the
+    invoice's own discount is ``discount_minor`` as an amount, ``discount_percent`` as a share. The names of customer
+    and issuer are copies: editable in a draft, frozen with the number.
     """
 
     __tablename__ = "invoices"
@@ -284,9 +282,8 @@ class InvoiceEvent(Base):
 
 
 class CreditNote(Base):
-    """A document that credits part or all of an invoice. It has its own number and never changes.
-
-    ``refund_minor`` of it was paid back rather than taken off what was due.
+    """A document that credits part or all of an invoice. It has its own number and never changes. ``refund_minor`` of
+    it was paid back rather than taken off what was due.
     """
 
     __tablename__ = "credit_notes"

@@ -158,7 +158,6 @@ def _take_in(session: Session, business_id: int, kind: SeriesKind, series: str, 
 @dataclass(frozen=True, slots=True)
 class Series:
     """One series and the proof that it has no gaps: ``used`` documents are at the places 1 to ``last``.
-
     ``first_number`` and ``last_number``: of the documents at the first and last place drawn. ``ahead``: documents whose
     number was chosen before the counter reached it.
     """

@@ -26,7 +26,6 @@ from billing_core.money import currencies, decimal_places
 @dataclass(frozen=True, slots=True)
 class InvoiceFilter:
     """Empty fields do not limit; days are included. ``smallest`` and ``largest`` bound the total in major units.
-
     ``text`` occurs in the number, the customer's name or e-mail address, or the reference. ``order_by`` is one of
     ``ORDERINGS``, with a leading "-" for descending.
     """

@@ -20,7 +20,6 @@ def going_on() -> dict[str, bool]:
 
 class Periodic:
     """``work`` is called repeatedly, with a function that tells it between steps whether the process is about to end.
-
     Failures are logged, and the work is retried in the next turn.
     """
 

@@ -33,7 +33,6 @@ class Writing:
         self._around_percent = (percent.prefix[0], percent.suffix[0])
         self._patterns: dict[tuple[int, int], NumberPattern] = {}
 
-    # -- words ---------------------------------------------------------------------------------------------------
     # Named as gettext names them, so that Babel finds in the code which words a catalogue needs. It does not see
     # into f-strings.
 
@@ -50,8 +49,6 @@ class Writing:
         if count == count.to_integral_value():
             return self._translations.ngettext(singular, plural, int(count))
         return self._translations.ngettext(singular, plural, 1 if self.locale.plural_form(count) == "one" else 2)
-
-    # -- figures -------------------------------------------------------------------------------------------------
 
     def amount(self, minor: int, currency: str) -> str:
         """``1.234,50``: in major units with all of the currency's digits, without its name."""
@@ -77,8 +74,6 @@ class Writing:
         """``19 %``, with the space where the language has one."""
         before, after = self._around_percent
         return f"{before}{self._number(percent, 0, PERCENT_PLACES)}{after}"
-
-    # -- dates ---------------------------------------------------------------------------------------------------
 
     def day(self, day: date) -> str:
         """``02.03.2026``."""

@@ -37,10 +37,9 @@ class EntryKind(enum.StrEnum):
 
 
 class LedgerEntry(Base):
-    """One event about money; its postings add up to 0.
-
-    ``effective_on`` is the day on which it counts, ``recorded_at`` the instant from which it was known. ``document``
-    names its cause, such as "invoice:7" or "payment:3". One business and one currency.
+    """One event about money; its postings add up to 0. ``effective_on`` is the day on which it counts, ``recorded_at``
+    the instant from which it was known. ``document`` names its cause, such as "invoice:7" or "payment:3". One business
+    and one currency.
     """
 
     __tablename__ = "ledger_entries"
@@ -68,9 +67,8 @@ class LedgerEntry(Base):
 
 
 class LedgerPosting(Base):
-    """One side of an entry. ``detail``: the revenue's line type, the tax rate, the payment method.
-
-    The entry's business, customer, currency and times are repeated here, so that a balance is one range of one index.
+    """One side of an entry. ``detail``: the revenue's line type, the tax rate, the payment method. The entry's
+    business, customer, currency and times are repeated here, so that a balance is one range of one index.
     """
 
     __tablename__ = "ledger_postings"
@@ -113,9 +111,8 @@ class UnsealedEntry(Base):
 
 
 class LedgerDay(Base):
-    """What sealed entries of a kind posted to an account on one day, in minor units.
-
-    ``kind``: of a reversal, the kind of the reversed entry.
+    """What sealed entries of a kind posted to an account on one day, in minor units. ``kind``: of a reversal, the kind
+    of the reversed entry.
     """
 
     __tablename__ = "ledger_days"

@@ -15,9 +15,8 @@ PAGE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The postings to count. Empty fields do not limit.
-
-    ``as_at``: effective on that day or before; ``known_at``: recorded by that instant.
+    """The postings to count. Empty fields do not limit. ``as_at``: effective on that day or before; ``known_at``:
+    recorded by that instant.
     """
 
     account: Account | None = None

@@ -28,9 +28,8 @@ _MEMO_LENGTH = _ENTRIES.c.memo.type.length  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of an entry in minor units: positive is a debit, negative a credit.
-
-    ``detail``: the line type of revenue, the tax rate ("19", "7.5"), the payment method.
+    """One side of an entry in minor units: positive is a debit, negative a credit. ``detail``: the line type of
+    revenue, the tax rate ("19", "7.5"), the payment method.
     """
 
     account: Account

@@ -30,10 +30,9 @@ PAUSE: Final = timedelta(hours=20)
 
 @dataclass(frozen=True, slots=True)
 class PlannedReminder:
-    """One line of a rehearsal. ``reason`` says why nothing would be sent; empty where it would.
-
-    ``step`` (days after the due date) is the one to send, None outside the schedule or where none is worth sending;
-    ``skipped`` are those that it replaces.
+    """One line of a rehearsal. ``reason`` says why nothing would be sent; empty where it would. ``step`` (days after
+    the due date) is the one to send, None outside the schedule or where none is worth sending; ``skipped`` are those
+    that it replaces.
     """
 
     invoice_id: int

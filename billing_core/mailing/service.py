@@ -34,10 +34,9 @@ MOST_AT_ONCE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One mail of a rehearsal. ``reason`` says why it would not be sent; empty where it would.
-
-    ``is_draft``: sending it gives the draft its number; until then the letter has ``{{ number }}``, which may stay in
-    edited texts. ``sent_before``: when the invoice was last mailed.
+    """One mail of a rehearsal. ``reason`` says why it would not be sent; empty where it would. ``is_draft``: sending it
+    gives the draft its number; until then the letter has ``{{ number }}``, which may stay in edited texts.
+    ``sent_before``: when the invoice was last mailed.
     """
 
     invoice_id: int

@@ -23,7 +23,6 @@ OF_RECEIPT: Final = (CaseKind.AMOUNT_DIFFERS, CaseKind.CURRENCY_DIFFERS, CaseKin
 @dataclass(frozen=True, slots=True)
 class Cause:
     """What a case is about. ``key`` names the cause permanently; amounts in minor units of ``currency``.
-
     ``expected_minor``: the expected amount, where it is in the same currency.
     """
 

@@ -86,11 +86,10 @@ class PaymentDetails:
 
 @dataclass(frozen=True, slots=True)
 class BalanceTransaction:
-    """One line of the gateway's own books; ``amount_minor`` before the fee, negative for money paid back.
-
-    ``source`` is the charge, refund, dispute or payout (``ch_…``, ``re_…``, ``dp_…``, ``po_…``); ``intent_id`` its
-    payment, if any. Where the gateway exchanged currencies the amount is as charged, without the fee, which is in
-    another currency; ``description`` has what was booked.
+    """One line of the gateway's own books; ``amount_minor`` before the fee, negative for money paid back. ``source`` is
+    the charge, refund, dispute or payout (``ch_…``, ``re_…``, ``dp_…``, ``po_…``); ``intent_id`` its payment, if any.
+    Where the gateway exchanged currencies the amount is as charged, without the fee, which is in another currency;
+    ``description`` has what was booked.
     """
 
     id: str

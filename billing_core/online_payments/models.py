@@ -31,10 +31,9 @@ _EARLY = text("waits_for IS NOT NULL")
 
 
 class WebhookEvent(Base):
-    """An event exactly as received, stored before it is answered; ``event_id`` is the sender's own.
-
-    ``created_at`` is the sender's instant, ``received_at`` ours. ``not_before``: the instant of the next try.
-    ``waits_for``: its charge, where no payment with that charge was known.
+    """An event exactly as received, stored before it is answered; ``event_id`` is the sender's own. ``created_at`` is
+    the sender's instant, ``received_at`` ours. ``not_before``: the instant of the next try. ``waits_for``: its charge,
+    where no payment with that charge was known.
     """
 
     __tablename__ = "webhook_events"
@@ -207,9 +206,8 @@ class SandboxRefund(Base):
 
 
 class GatewayLine(Base):
-    """One line of a gateway's own books as read there (``gateway.BalanceTransaction``). It never changes.
-
-    Stored, because reading 100,000 of them takes a gateway minutes, too long for paging through them.
+    """One line of a gateway's own books as read there (``gateway.BalanceTransaction``). It never changes. Stored,
+    because reading 100,000 of them takes a gateway minutes, too long for paging through them.
     """
 
     __tablename__ = "gateway_lines"

@@ -34,7 +34,6 @@ ASKED, DONE, REFUSED = RefundRequestState.ASKED, RefundRequestState.DONE, Refund
 @dataclass(frozen=True, slots=True)
 class Refundable:
     """What can still be refunded of a payment through its gateway. ``problem``: why nothing can; empty where it can.
-
     ``unanswered``: a requested refund whose outcome the gateway has not reported.
     """
 

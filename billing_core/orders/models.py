@@ -49,9 +49,8 @@ class Product(Base):
 
 
 class Order(Base):
-    """``number`` is unique over all customers. ``order_date`` is a day where the business is.
-
-    ``weight`` is in the unit that the customer's prices are in; None means that nobody told us.
+    """``number`` is unique over all customers. ``order_date`` is a day where the business is. ``weight`` is in the unit
+    that the customer's prices are in; None means that nobody told us.
     """
 
     __tablename__ = "orders"
@@ -99,9 +98,8 @@ class Order(Base):
 
 
 class OrderLine(Base):
-    """``position`` counts the lines of one order that name the same SKU, from 1.
-
-    So a file that names a SKU twice keeps both lines, and the same file again changes nothing.
+    """``position`` counts the lines of one order that name the same SKU, from 1. So a file that names a SKU twice keeps
+    both lines, and the same file again changes nothing.
     """
 
     __tablename__ = "order_lines"

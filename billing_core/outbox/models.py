@@ -30,11 +30,9 @@ class MessageState(enum.StrEnum):
 
 
 class OutboxMessage(Base):
-    """One message to deliver once.
-
-    ``key`` is unique and names it for the receiver (a mail's Message-ID is made of it). ``content`` is what the adapter
-    of its ``channel`` needs. ``not_before`` is the instant of the next try; until the first one it can be recalled.
-    ``claimed_until``: a process is delivering it.
+    """One message to deliver once. ``key`` is unique and names it for the receiver (a mail's Message-ID is made of it).
+    ``content`` is what the adapter of its ``channel`` needs. ``not_before`` is the instant of the next try; until the
+    first one it can be recalled. ``claimed_until``: a process is delivering it.
     """
 
     __tablename__ = "outbox_messages"

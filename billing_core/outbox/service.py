@@ -24,9 +24,8 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message to deliver once. ``key`` is unique: a second message of the same key is the same message.
-
-    ``content`` is what the adapter of the ``channel`` needs; ``subject`` what it is about, such as ("invoice", 7).
+    """A message to deliver once. ``key`` is unique: a second message of the same key is the same message. ``content``
+    is what the adapter of the ``channel`` needs; ``subject`` what it is about, such as ("invoice", 7).
     """
 
     channel: str

@@ -31,10 +31,9 @@ def _public_id() -> str:
 
 
 class WebhookEndpoint(Base):
-    """An address that receives ``events``; an empty list: all of them.
-
-    No secret is stored: what its messages are signed with is derived from the product's own key, this row's
-    ``public_id`` and ``secret_turn``, which a rotation counts up.
+    """An address that receives ``events``; an empty list: all of them. No secret is stored: what its messages are
+    signed with is derived from the product's own key, this row's ``public_id`` and ``secret_turn``, which a rotation
+    counts up.
     """
 
     __tablename__ = "webhook_endpoints"

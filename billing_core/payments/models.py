@@ -97,7 +97,6 @@ class Payment(Base):
 
 class Allocation(Base):
     """An amount allocated to one invoice. ``payment_id`` is NULL where it came from the customer's credit.
-
     ``undone_entry_id``: the entry that turned it back into credit; empty where the whole payment was undone.
     """
 
@@ -123,9 +122,8 @@ class Allocation(Base):
 
 
 class Refund(Base):
-    """Money paid back. One that refunds an invoice has a credit note.
-
-    ``method`` is NULL where the money was not paid out but kept as the customer's credit.
+    """Money paid back. One that refunds an invoice has a credit note. ``method`` is NULL where the money was not paid
+    out but kept as the customer's credit.
     """
 
     __tablename__ = "refunds"

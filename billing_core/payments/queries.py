@@ -21,9 +21,8 @@ from billing_core.payments.models import Allocation, AllocationKind, Payment, Pa
 
 @dataclass(frozen=True, slots=True)
 class PaymentRow:
-    """``allocated_minor`` of the payment pays invoices; the rest became the customer's credit.
-
-    ``gateway_key`` and the two ids are the gateway's, where the payment came in by one.
+    """``allocated_minor`` of the payment pays invoices; the rest became the customer's credit. ``gateway_key`` and the
+    two ids are the gateway's, where the payment came in by one.
     """
 
     id: int

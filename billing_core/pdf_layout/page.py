@@ -64,8 +64,6 @@ class Paper(FPDF):
             text = words.format(page=page, pages=self.pages_count)
             self.put(x, y, text, size=size, color=color, align=align)
 
-    # -- text ----------------------------------------------------------------------------------------------------
-
     def put(
         self,
         x: float,
@@ -144,8 +142,6 @@ class Paper(FPDF):
                     self._take(face)
                 return face.value
         return None
-
-    # -- how it is done ------------------------------------------------------------------------------------------
 
     def _take(self, face: Face) -> None:
         self.fonts[face.value] = fonts.font(face, len(self.fonts) + 1)

@@ -78,9 +78,8 @@ def _trimmed(element: folded, compiler: SQLCompiler, options: dict[str, Any]) ->
 
 
 class OrderFacts:
-    """A SELECT of the facts that these rates need, and its columns by need.
-
-    Columns that are always there: ``order_id``, ``order_date``. Only billable orders of the period.
+    """A SELECT of the facts that these rates need, and its columns by need. Columns that are always there:
+    ``order_id``, ``order_date``. Only billable orders of the period.
     """
 
     def __init__(

@@ -27,7 +27,6 @@ _WEIGHT = as_integer(Order.weight.expression)
 @dataclass(frozen=True, slots=True)
 class Extremes:
     """Upper bounds over all orders: ``line`` quantity and ``weight`` (thousandths), ``lines``, ``packages``.
-
     ``cases_a_unit``: the most cases in a unit: 1, unless a case holds less than one unit.
     """
 

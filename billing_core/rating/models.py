@@ -53,13 +53,12 @@ class Service(Base):
 
 
 class Rate(Base):
-    """One customer's price of one service from ``valid_from`` to ``valid_to``, both days included.
-
-    ``unit_price`` is in major units (percent for percent_of_services), ``minimum`` and ``maximum`` bound one
-    order's charge and are minor units. ``skus`` are SKU keys; ``tiers`` is a list of
-    ``{"up_to": "10" | None, "unit_price": "0.5"}``; ``conditions`` as ``rating.conditions`` describes.
-    A rate that a report has used is never changed: a change ends it and begins another. Where a wrong price is
-    corrected from its first day the wrong one is withdrawn: it rates nothing any more and only explains old reports.
+    """One customer's price of one service from ``valid_from`` to ``valid_to``, both days included. ``unit_price`` is in
+    major units (percent for percent_of_services), ``minimum`` and ``maximum`` bound one order's charge and are minor
+    units. ``skus`` are SKU keys; ``tiers`` is a list of ``{"up_to": "10" | None, "unit_price": "0.5"}``; ``conditions``
+    as ``rating.conditions`` describes. A rate that a report has used is never changed: a change ends it and begins
+    another. Where a wrong price is corrected from its first day the wrong one is withdrawn: it rates nothing any more
+    and only explains old reports.
     """
 
     __tablename__ = "rates"

@@ -22,10 +22,9 @@ TERMS = ("unit_price", "currency", "minimum_minor", "maximum_minor", "skus", "ti
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """``unit_price``, ``minimum`` and ``maximum`` are in major units of the customer's currency.
-
-    For percent_of_services ``unit_price`` is the percent. ``tiers`` and ``condition`` are what their ``parse`` takes.
-    With tiers, their prices apply and ``unit_price`` is only stored.
+    """``unit_price``, ``minimum`` and ``maximum`` are in major units of the customer's currency. For
+    percent_of_services ``unit_price`` is the percent. ``tiers`` and ``condition`` are what their ``parse`` takes. With
+    tiers, their prices apply and ``unit_price`` is only stored.
     """
 
     unit_price: Decimal

@@ -36,10 +36,9 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One service. Where it is not ``charged``, ``reason`` says why, and the rest is empty.
-
-    ``bound`` is ``minimum``, ``maximum`` or None; ``findings`` hold the rate's condition against the order;
-    ``limited`` is whether the rate counts the lines of certain SKUs alone.
+    """One service. Where it is not ``charged``, ``reason`` says why, and the rest is empty. ``bound`` is ``minimum``,
+    ``maximum`` or None; ``findings`` hold the rate's condition against the order; ``limited`` is whether the rate
+    counts the lines of certain SKUs alone.
     """
 
     service_id: int

@@ -40,9 +40,8 @@ class StatementRequest:
 
 @dataclass(frozen=True, slots=True)
 class StatementRow:
-    """One change. ``amount_minor``: positive where more is owed; ``balance_minor``: the balance after it.
-
-    ``document`` is the number of the invoice or credit note; ``undone``: it reverses what the kind says.
+    """One change. ``amount_minor``: positive where more is owed; ``balance_minor``: the balance after it. ``document``
+    is the number of the invoice or credit note; ``undone``: it reverses what the kind says.
     """
 
     entry_id: int
@@ -60,9 +59,8 @@ class StatementRow:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """``complete`` is False where there are more rows than ``rows`` has; the balances count them all.
-
-    ``aged``: what is owed on invoices at the end, in the order of ``ageing.BUCKETS``.
+    """``complete`` is False where there are more rows than ``rows`` has; the balances count them all. ``aged``: what is
+    owed on invoices at the end, in the order of ``ageing.BUCKETS``.
     """
 
     request: StatementRequest

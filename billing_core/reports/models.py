@@ -23,11 +23,10 @@ def _uuid() -> str:
 
 
 class BillingReport(Base):
-    """What one customer owes for one period, as it was computed at ``created_at``.
-
-    ``services`` names the service ids it was limited to, as text such as "1,4", or is empty for all.
-    Reports of the same customer, period and services are versions of each other; only the one with
-    ``superseded_at`` empty counts. That stamp and its successor are the only facts added afterwards.
+    """What one customer owes for one period, as it was computed at ``created_at``. ``services`` names the service ids
+    it was limited to, as text such as "1,4", or is empty for all. Reports of the same customer, period and services are
+    versions of each other; only the one with ``superseded_at`` empty counts. That stamp and its successor are the only
+    facts added afterwards.
     """
 
     __tablename__ = "billing_reports"
@@ -142,10 +141,9 @@ class ReportQuestionTotal(Base):
 
 
 class BillingMonth(Base):
-    """Stored totals of one customer's orders in one month, so that no page counts a million orders.
-
-    ``unbilled_orders`` are the billable ones on no current report. Updated by ``reports.coverage`` with every change of
-    orders and reports; ``verify`` proves that they agree.
+    """Stored totals of one customer's orders in one month, so that no page counts a million orders. ``unbilled_orders``
+    are the billable ones on no current report. Updated by ``reports.coverage`` with every change of orders and reports;
+    ``verify`` proves that they agree.
     """
 
     __tablename__ = "billing_months"
@@ -168,9 +166,8 @@ class RunOutcome(enum.StrEnum):
 
 
 class ReportRun(Base):
-    """Reports for several customers over one period, generated one after the other in the background.
-
-    ``attempt`` counts its starts; ``bound_to`` is the one customer whom its author may bill, if any.
+    """Reports for several customers over one period, generated one after the other in the background. ``attempt``
+    counts its starts; ``bound_to`` is the one customer whom its author may bill, if any.
     """
 
     __tablename__ = "report_runs"

@@ -93,12 +93,10 @@ _LONGEST_ID = 18
 
 @dataclass(frozen=True, slots=True)
 class ReportFilter:
-    """Empty fields do not limit.
-
-    ``start_date``/``end_date`` bound the report's period, ``created_after``/``created_before`` the instant at which
-    it was made; a bare date there includes the whole day where the business is. ``text`` occurs in the customer's
-    name or ref, the author's name, or is the report's id. ``order_by`` is one of ``ORDERINGS``, with a leading "-"
-    for descending.
+    """Empty fields do not limit. ``start_date``/``end_date`` bound the report's period,
+    ``created_after``/``created_before`` the instant at which it was made; a bare date there includes the whole day
+    where the business is. ``text`` occurs in the customer's name or ref, the author's name, or is the report's id.
+    ``order_by`` is one of ``ORDERINGS``, with a leading "-" for descending.
     """
 
     customer_id: int | None = None

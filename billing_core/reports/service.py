@@ -43,7 +43,6 @@ class Generated:
 @dataclass(frozen=True, slots=True)
 class Preview:
     """``report`` has an id that is rolled back. ``current`` is the version it would replace, unless ``unchanged``.
-
     ``overlapping`` holds the first of the charges that another current report has as well.
     """
 

@@ -20,9 +20,8 @@ from billing_core.reports.models import BillingReport
 
 @dataclass(frozen=True, slots=True)
 class CustomerSummary:
-    """``first_report`` and ``latest_report`` are the instants at which reports were made.
-
-    A customer without reports has a count and total of 0, no dates and no average.
+    """``first_report`` and ``latest_report`` are the instants at which reports were made. A customer without reports
+    has a count and total of 0, no dates and no average.
     """
 
     customer_id: int

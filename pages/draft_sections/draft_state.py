@@ -42,9 +42,8 @@ _CHOSEN = ("language", "currency", "issued_on", "due_on")
 
 @dataclass
 class OpenDraft:
-    """``start``: what the widgets began with; ``saved``: what is stored, None before the first save.
-
-    ``drawn_from`` is the stored version that ``saved`` was read from.
+    """``start``: what the widgets began with; ``saved``: what is stored, None before the first save. ``drawn_from`` is
+    the stored version that ``saved`` was read from.
     """
 
     turn: int

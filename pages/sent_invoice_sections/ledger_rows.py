@@ -19,9 +19,8 @@ from pages.ui.text import md
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """One of an invoice's amounts, and which postings to what the customer owes it is the sum of.
-
-    ``sign`` -1: what lowers the debt is a credit in the ledger.
+    """One of an invoice's amounts, and which postings to what the customer owes it is the sum of. ``sign`` -1: what
+    lowers the debt is a credit in the ledger.
     """
 
     label: str

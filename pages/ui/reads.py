@@ -31,11 +31,10 @@ class Company:
 
 
 class Reader:
-    """Runs ``query(session, actor, …)`` or answers from memory.
-
-    Every change of data writes an audit entry, so the newest entry's id says whether an answer still holds. It is
-    part of each cached answer's key, with the query, its arguments and whatever of the actor limits the answer.
-    The minute's lifetime bounds what a change can hide that was recorded earlier but committed later.
+    """Runs ``query(session, actor, …)`` or answers from memory. Every change of data writes an audit entry, so the
+    newest entry's id says whether an answer still holds. It is part of each cached answer's key, with the query, its
+    arguments and whatever of the actor limits the answer. The minute's lifetime bounds what a change can hide that was
+    recorded earlier but committed later.
     """
 
     def __init__(self, actor: Actor) -> None:

@@ -24,7 +24,6 @@ _ROOM_FOR_PAGES = {2: 200, 3: 240, 4: 240}
 @dataclass(frozen=True, slots=True)
 class Column:
     """``cell`` makes of a row what the table shows; ``order`` is the query's name for sorting by it, if it has one.
-
     ``opens`` is what a click on this column's cells does with the row, where that is not what the table does.
     """
 

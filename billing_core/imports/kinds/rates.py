@@ -78,9 +78,6 @@ def _in_minor_units(staged: Staged, name: str) -> ColumnElement[int]:
     return type_coerce(staged.table.c[name], BigInteger) // _parts_of_a_minor_unit(_currency(staged))
 
 
-# --- what is wrong with a row by itself ------------------------------------------------------------------------------
-
-
 def _foreign_currency(staged: Staged) -> Select[Any]:
     rows = staged.table
     reason = "the customer is billed in " + Customer.currency
@@ -119,9 +116,6 @@ def _maximum_below_minimum(staged: Staged) -> Select[Any]:
 
 def _nothing_wrong(rows: Table) -> Select[Any]:
     return wrong(rows, "", literal("", String), "").where(literal(1) == 0)
-
-
-# --- what is wrong beside other rates --------------------------------------------------------------------------------
 
 
 def _overlap_in_file(rows: FromClause) -> Select[Any]:

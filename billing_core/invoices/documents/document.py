@@ -49,9 +49,8 @@ class DocumentLine:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDocument:
-    """Amounts in minor units of ``currency``. ``due_minor`` of a draft is what will be due.
-
-    ``view_url`` is the customer's own page of the invoice; ``payment_url`` is set where it can be paid online now.
+    """Amounts in minor units of ``currency``. ``due_minor`` of a draft is what will be due. ``view_url`` is the
+    customer's own page of the invoice; ``payment_url`` is set where it can be paid online now.
     """
 
     number: str | None

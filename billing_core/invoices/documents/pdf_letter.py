@@ -23,8 +23,6 @@ GREY: Final = ((75, 85, 99), (233, 236, 240))
 class Letter(Sheets):
     """A document to a customer."""
 
-    # -- letterhead ----------------------------------------------------------------------------------------------
-
     def letterhead(self, customer: Recipient, facts: Sequence[tuple[str, str]], title: str) -> None:
         """Who writes to whom, the facts beside the address, and the title below."""
         issuer_end = self._sender()
@@ -97,8 +95,6 @@ class Letter(Sheets):
         self.set_y(top + 8.6 * len(lines) + 1)
         self.rule(ACCENT, 0.6)
         self.set_y(self.get_y() + 5)
-
-    # -- below the table -----------------------------------------------------------------------------------------
 
     def sums(self, sums: Sequence[Sum], *, left: float) -> None:
         """The totals, from ``left`` to the right margin, kept on one page with the box below them where possible."""

@@ -54,8 +54,6 @@ class Sheets(Paper):
         self.set_author(issuer.name)
         self.start_page()
 
-    # -- pages ---------------------------------------------------------------------------------------------------
-
     def start_page(self) -> None:
         self.add_page()
         if self._mark and self._mark.across:
@@ -95,8 +93,6 @@ class Sheets(Paper):
         size = min(110.0, 20_000 / max(1.0, self.width_of(text, size=110, bold=True)))
         with self.rotation(52, self.w / 2, self.h / 2):
             self.put(self.w / 2, self.h / 2 - size * 0.17, text, size=size, bold=True, color=FAINT, align="C")
-
-    # -- table ---------------------------------------------------------------------------------------------------
 
     def rows(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
         """A table. The column without a width wraps its text; the others are on its first line.

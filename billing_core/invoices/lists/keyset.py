@@ -15,9 +15,8 @@ from billing_core.invoices.models import LISTED, Invoice
 
 
 class Listed(NamedTuple):
-    """One row. Amounts are minor units of ``currency``; ``status`` is the published one.
-
-    A tuple, as the database returns it: creating objects takes as long as reading the page.
+    """One row. Amounts are minor units of ``currency``; ``status`` is the published one. A tuple, as the database
+    returns it: creating objects takes as long as reading the page.
     """
 
     public_id: str

@@ -52,7 +52,6 @@ class LinkRow:
 @dataclass(frozen=True, slots=True)
 class LinkFilter:
     """Empty fields do not limit. ``text`` occurs in the invoice's number or the customer's name or e-mail address.
-
     ``order_by`` is one of ``ORDERINGS``, with a leading "-" for descending.
     """
 

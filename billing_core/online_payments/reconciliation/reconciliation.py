@@ -67,9 +67,8 @@ class PairFilter:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Both sides of a payment, or of its refunds; None for a missing side.
-
-    ``key`` is the gateway's id, ``on`` our day, ``at`` the gateway's instant. Refunds are negative.
+    """Both sides of a payment, or of its refunds; None for a missing side. ``key`` is the gateway's id, ``on`` our day,
+    ``at`` the gateway's instant. Refunds are negative.
     """
 
     kind: Kind

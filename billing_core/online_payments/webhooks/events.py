@@ -36,9 +36,8 @@ class Refs:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """Money came in at ``at``. ``key`` is ``pi_…``, or ``in_…`` where an invoice reports the payment.
-
-    ``sent``: that invoice was sent for payment, and is not a receipt for a payment by link.
+    """Money came in at ``at``. ``key`` is ``pi_…``, or ``in_…`` where an invoice reports the payment. ``sent``: that
+    invoice was sent for payment, and is not a receipt for a payment by link.
     """
 
     refs: Refs

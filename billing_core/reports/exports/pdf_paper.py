@@ -60,8 +60,6 @@ class ReportPaper(Paper):
     def note(self, text: str) -> None:
         self._text(text, color=WARNING, bold=True, gap=2)
 
-    # -- tables --------------------------------------------------------------------------------------------------
-
     def table_header(self, columns: Sequence[Column]) -> None:
         """Begins a table; its header is repeated on every page until ``end_table``."""
         self._open_table = columns

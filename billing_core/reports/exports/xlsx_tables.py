@@ -53,9 +53,8 @@ class Sheet:
 
 
 class Styles:
-    """How each kind of value is formatted, and how to write one value by its type.
-
-    ``currency`` sets the decimals of amounts; without one, amounts show two, and a third where they have it.
+    """How each kind of value is formatted, and how to write one value by its type. ``currency`` sets the decimals of
+    amounts; without one, amounts show two, and a third where they have it.
     """
 
     def __init__(self, book: Workbook, currency: str) -> None:

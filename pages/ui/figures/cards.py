@@ -22,10 +22,8 @@ Known = Mapping[Asked, Mapping[str | None, int]]
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One card per currency. ``compared``: it tells the change against the period before; ``earlier``: or against
-    that, for a figure about a state.
-
-    ``currency`` is shown with a 0 where a money figure has no rows yet.
+    """One card per currency. ``compared``: it tells the change against the period before; ``earlier``: or against that,
+    for a figure about a state. ``currency`` is shown with a 0 where a money figure has no rows yet.
     """
 
     shown: Figure | Ratio
