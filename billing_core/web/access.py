@@ -1,4 +1,4 @@
-"""What a route takes to know its actor and to reach the database."""
+"""The dependencies by which a route gets its actor and the database."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -10,7 +10,7 @@ from billing_core import runtime
 from billing_core.identity import Actor
 from billing_core.identity.sessions import SignedIn
 
-# Where the authentication leaves whoever has signed in.
+# Where the authentication stores the signed-in person.
 SCOPE_KEY = "billing.signed_in"
 
 

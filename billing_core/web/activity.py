@@ -1,7 +1,7 @@
-"""Which sessions and keys are in use, written down once a minute.
+"""Which sessions and keys are in use, written once a minute.
 
-Requests only note theirs here. One statement a minute writes them all, beside the requests, so that nobody
-waits for the write lock while an import holds it.
+Requests only note theirs in memory. One statement a minute writes them all, outside the requests, so that nobody waits
+for the write lock while an import holds it.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ class _Written(Protocol):
 
 
 class LastSeen:
-    """``written`` writes down that these ids were in use."""
+    """``written`` records that these ids were in use."""
 
     def __init__(self, written: _Written) -> None:
         self._written = written
@@ -36,7 +36,7 @@ class LastSeen:
         self._noted.add(identity)
 
     def write(self) -> None:
-        """Write down what was noted; what cannot be written now is written the next time."""
+        """Write what was noted; on failure it is written the next time."""
         noted, self._noted = self._noted, set()
         if not noted:
             return

@@ -48,9 +48,8 @@ def own_app() -> FastAPI:
 
 
 class OwnAddresses(BaseRoute):
-    """Hands over whole addresses, unlike a mount: our routes are written with the paths that people see.
-
-    Everything below a first segment of ours is ours, so that a mistyped address is not answered by the dashboard.
+    """Passes whole addresses on, unlike a mount: our routes are written with the paths that people see. Everything
+    below a first segment of ours is ours, so that a mistyped address is not answered by the dashboard.
     """
 
     def __init__(self, app: FastAPI) -> None:
@@ -67,7 +66,7 @@ class OwnAddresses(BaseRoute):
 
 
 def routes() -> list[BaseRoute]:
-    """What comes before the dashboard's own routes."""
+    """The routes that precede the dashboard's own."""
     return [ApiAddresses(), OwnAddresses(own_app())]
 
 

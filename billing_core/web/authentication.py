@@ -19,20 +19,20 @@ from billing_core.web.activity import last_seen
 from billing_core.web.api.app import guarded
 from billing_core.web.origin import from_our_pages
 
-# What visitors may reach besides signing in: whether the product is up, and what they have a link to, an invoice or its
-# payment. Events carry a signature, which proves more than a session would.
+# Open without a session, besides signing in: the health check, and invoices and payments by their links. Events carry a
+# signature, which proves more than a session would.
 SIGNED = "/webhooks/stripe"
 PUBLIC = ("/healthz", "/readyz", SIGNED)
 PUBLIC_FOLDERS = ("/auth/", "/i/", "/pay/")
 METRICS = "/metrics"
 API = "/api/"
 _READS = ("GET", "HEAD", "OPTIONS")
-# The dashboard's server refuses addresses with these by itself, before the APIs could answer in their own form.
+# The dashboard's server itself refuses addresses with these, before the APIs could answer in their own form.
 _REFUSED_BY_STREAMLIT = ("..", "\\", "\0")
 
 
 class SignedInOnly:
-    """ASGI middleware around everything. Leaves the signed-in person in the scope, for our own routes."""
+    """ASGI middleware around everything. Stores the signed-in person in the scope, for our own routes."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -100,7 +100,7 @@ def _find(token: str) -> SignedIn | None:
 
 
 def _refusal(scope: Scope, headers: Headers) -> Response:
-    """People are led to the sign-in page, or to the set-up where nobody can sign in yet; programs get 401."""
+    """People are redirected to the sign-in page, or to the set-up while there is no account; programs get 401."""
     if not (scope["method"] in ("GET", "HEAD") and "text/html" in headers.get("accept", "")):
         return PlainTextResponse("Sign in first.", 401, headers={"Cache-Control": "no-store"})
     with runtime.sessions()() as session:

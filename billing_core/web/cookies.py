@@ -14,7 +14,7 @@ def session_token(request: Request) -> str:
 
 
 def keep_session(response: Response, token: str) -> None:
-    """Give the browser its session, and a new form token with it."""
+    """Set the session's cookie, and a new form token with it."""
     _set(response, SESSION_COOKIE, token, max_age=settings().session_max_hours * 3600)
     _forget(response, FORM_COOKIE)
 

@@ -1,4 +1,4 @@
-"""What people and programs see when something goes wrong. The one translation for the web."""
+"""What people and programs see when something goes wrong: the one translation of errors for the web."""
 
 import structlog
 from fastapi import FastAPI, Request
@@ -72,7 +72,7 @@ def unexpected(request: Request, error: Exception) -> Response:
 
 
 def logged(scope: Scope, error: Exception) -> str:
-    """Log a bug, once; the reference that people see. The traceback, which the server logs later, carries it too."""
+    """Log a bug, once; returns the reference that people see. The traceback, logged later by the server, has it too."""
     reference = str(scope.get("request_id", "unknown"))
     mark = f"Reference: {reference}"
     if mark not in getattr(error, "__notes__", ()):
@@ -82,7 +82,7 @@ def logged(scope: Scope, error: Exception) -> str:
 
 
 def route_of(scope: Scope) -> str:
-    """The route as it is declared. The address itself may hold a secret, such as a customer's link to an invoice."""
+    """The declared route. The address itself may hold a secret, such as a customer's link to an invoice."""
     return str(getattr(scope.get("route"), "path", ""))
 
 
@@ -97,5 +97,5 @@ def _answer(
     return JSONResponse(body, status)
 
 
-# For what goes wrong outside our own addresses, such as in the authentication.
+# For failures outside our own addresses, such as in the authentication.
 HANDLERS = {OperationalError: busy, Exception: unexpected}

@@ -30,7 +30,7 @@ def page(request: Request, template: str, *, status: int = 200, **facts: Any) ->
 
 
 def plain_page(request: Request, template: str, *, status: int = 200, **facts: Any) -> Response:
-    """Draw a page without a form; it leaves nothing in the browser."""
+    """Draw a page without a form; it sets no cookie."""
     return _TEMPLATES.TemplateResponse(request, template, facts, status_code=status)
 
 

@@ -1,4 +1,4 @@
-"""What every answer carries: security headers, and the id under which the log knows the request."""
+"""Headers of every answer: security, and the id under which the log knows the request."""
 
 import secrets
 

@@ -35,5 +35,5 @@ def ready() -> JSONResponse:
 
 
 def running_jobs() -> Mapping[str, bool]:
-    """Whether each job lives; empty before they are started, and while the process ends."""
+    """Whether each job is running; empty before they are started, and while the process ends."""
     return periodic.going_on() if bill_run.ready.is_set() else {}

@@ -32,7 +32,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
 
 
 def _prepare() -> str | None:
-    """Have the secret and an up-to-date database; where to set the product up, if that is still to be done."""
+    """Ensure the secret and an up-to-date database; returns the set-up address while the product is not set up."""
     settings().signing_key()
     migrate.upgrade(runtime.sessions().engine)
     filling.resume()

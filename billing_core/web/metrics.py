@@ -1,7 +1,7 @@
-"""Metrics for whoever runs the product (Prometheus), where the setting ``BILLING_METRICS`` turns them on.
+"""Metrics for operators (Prometheus), where the setting ``BILLING_METRICS`` turns them on.
 
-How many requests there are and how long they take, by route and never by address, so that no name, id or secret is in
-them; what waits in the queues; whether the jobs run.
+The number and duration of requests, by route and never by address, so that they contain no name, id or secret; the
+length of the queues; whether the jobs run.
 """
 
 import hmac
@@ -59,7 +59,7 @@ class Measured:
 
 
 class _Current(Collector):
-    """What is looked up when the metrics are read."""
+    """The values that are read when the metrics are."""
 
     def collect(self) -> Iterator[Metric]:
         jobs = GaugeMetricFamily("billing_job_running", "Whether a background job lives", labels=["job"])
@@ -96,5 +96,5 @@ def method_of(scope: Scope) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """The route as it is declared; of the dashboard, which has too many addresses, only that it is the dashboard's."""
+    """The declared route; for the dashboard, which has too many addresses, only that it is the dashboard's."""
     return str(getattr(scope.get("route"), "path", "")) or ("unknown" if "app" in scope else "dashboard")

@@ -1,4 +1,4 @@
-"""Where a request comes from, and where a redirect may go."""
+"""The origin of a request, and where a redirect may go."""
 
 from urllib.parse import urlsplit
 
@@ -24,9 +24,9 @@ def from_trusted_pages(headers: Headers) -> bool:
 
 
 def local_path(text: str) -> str:
-    """The text, where it is an address of this site; else the start page.
+    """The text, where it is an address of this site; otherwise the start page.
 
-    Browsers drop tabs and line breaks and read a backslash as a slash, so that none of these may occur.
+    Browsers drop tabs and line breaks and read a backslash as a slash, so none of these may occur.
     """
     if not text.startswith("/") or text.startswith(("//", "/auth/")):
         return "/"

@@ -1,6 +1,6 @@
-"""Other addresses of pages, which people type or have bookmarked, where the dashboard would say "Page not found".
+"""Alternative addresses of pages, which people type or have bookmarked, where the dashboard would say "Page not found".
 
-The dashboard knows the overview as ``/`` only.
+The dashboard knows the overview only as ``/``.
 """
 
 from fastapi import APIRouter, Request
@@ -17,7 +17,7 @@ NOW_AT = {
 
 
 def _redirect(request: Request) -> RedirectResponse:
-    """The filters in the address go along."""
+    """Keeps the filters in the address."""
     return RedirectResponse(str(request.url.replace(scheme="", netloc="", path=NOW_AT[request.url.path])), 303)
 
 

@@ -13,27 +13,27 @@ from redis.exceptions import RedisClusterException
 
 from billing_core.settings import settings
 
-# So long a Redis that does not answer is left alone: each attempt costs a second.
+# How long an unreachable Redis is not retried: each attempt costs a second.
 AWAY_SECONDS: Final = 5.0
 _log = structlog.get_logger()
 _T = TypeVar("_T")
 
 
 class _Shared:
-    """The Redis of the settings. ``away_until``: when it is asked again, by the process's own clock."""
+    """The Redis of the settings. ``away_until``: when it is tried again, by the process's own clock."""
 
     def __init__(self) -> None:
         self.away_until = 0.0
 
     @cached_property
     def limiter(self) -> MovingWindowRateLimiter:
-        """Made on first use: a cluster is looked for then, and may be away."""
+        """Made on first use: a cluster is looked up then, and may be down."""
         patience = {"socket_timeout": 1, "socket_connect_timeout": 1}
         return MovingWindowRateLimiter(storage_from_string(settings().redis_url, wrap_exceptions=True, **patience))
 
 
 def counted(count: Callable[[MovingWindowRateLimiter], _T]) -> _T:
-    """What ``count`` finds. While Redis is away nobody is shut out: each process counts for itself until it is back."""
+    """The result of ``count``. While Redis is down nobody is shut out: each process counts for itself."""
     if settings().redis_url:
         shared = _shared()
         if time.monotonic() >= shared.away_until:
@@ -57,6 +57,6 @@ def _shared() -> _Shared:
 
 
 def reset() -> None:
-    """Start counting anew, as tests do."""
+    """Start counting anew, for tests."""
     _own.cache_clear()
     _shared.cache_clear()

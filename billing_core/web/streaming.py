@@ -1,4 +1,4 @@
-"""Answers that leave as they are made, with the session they read from open until the last byte or the hang-up."""
+"""Streamed answers, whose session stays open until the last byte or a disconnect."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -13,12 +13,12 @@ from starlette.types import Receive, Scope, Send
 from billing_core import runtime
 from billing_core.reports.exports.formats import Download
 
-# Fewer chunks than these are sent at once: each chunk of a stream costs a change of threads.
+# Fewer chunks than this are sent at once: each chunk of a stream costs a change of threads.
 _AT_ONCE = 5
 
 
 class _FromSession(StreamingResponse):
-    """Closes what it reads from, also when nobody waits for the rest any more."""
+    """Closes its source, also when the client has disconnected."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ def streamed(read: Callable[[Session], Download], *, inline: bool = False, statu
 
 
 def whole_or_streamed(read: Callable[[Session], Iterator[bytes]], *, media_type: str, status: int = 200) -> Response:
-    """The answer made of the chunks that ``read`` returns: at once where they are few, else as they are made."""
+    """The answer of the chunks that ``read`` returns: sent at once where they are few, otherwise streamed."""
     with ExitStack() as resources:
         chunks = read(resources.enter_context(runtime.sessions()()))
         first = list(islice(chunks, _AT_ONCE))
@@ -67,7 +67,7 @@ def whole_or_streamed(read: Callable[[Session], Iterator[bytes]], *, media_type:
 
 
 def disposition(file_name: str, *, inline: bool = False) -> str:
-    """The Content-Disposition header (RFC 6266): a plain name for all, and the true one where it is not plain."""
+    """The Content-Disposition header (RFC 6266): an ASCII name for all, and the true one where it differs."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", file_name)
     header = f'{"inline" if inline else "attachment"}; filename="{plain}"'
     return header if plain == file_name else f"{header}; filename*=UTF-8''{quote(file_name, safe='')}"

@@ -1,4 +1,4 @@
-"""How often somebody may try to sign in, by account and by address, and how many requests visitors may send."""
+"""Limits on sign-in attempts, by account and by address, and on visitors' requests."""
 
 import hashlib
 import math
@@ -18,18 +18,18 @@ PUBLIC_PER_ADDRESS = RateLimitItemPerMinute(90, 1, namespace="public-address")
 
 @dataclass(frozen=True, slots=True)
 class SignInAttempts:
-    """What has been tried for one account from one address. The account is known by its hash alone."""
+    """The attempts for one account from one address. The account is known by its hash alone."""
 
     email: str
     address: str
 
     def wait_seconds(self) -> int:
-        """Count one more attempt. 0: it may go ahead; else how long to wait before the next."""
+        """Count one more attempt. 0: it may proceed; otherwise the seconds to wait before the next."""
         limits = ((PER_ADDRESS, self.address), (PER_ACCOUNT, self._account))
         return rate_limiter.counted(lambda limiter: max([_wait(limiter, limit, key) for limit, key in limits]))
 
     def succeeded(self) -> None:
-        """Somebody who knows the password starts anew."""
+        """A correct password resets the count."""
         rate_limiter.counted(lambda limiter: limiter.clear(PER_ACCOUNT, self._account))
 
     @property
@@ -38,7 +38,7 @@ class SignInAttempts:
 
 
 def public_wait_seconds(address: str) -> int:
-    """Count one more request from this address. 0: it may go ahead; else how long to wait before the next."""
+    """Count one more request from this address. 0: it may proceed; otherwise the seconds to wait before the next."""
     return rate_limiter.counted(lambda limiter: _wait(limiter, PUBLIC_PER_ADDRESS, address))
 
 

@@ -1,4 +1,4 @@
-"""Where the payment gateway reports what happened: verified, stored, answered. It is processed later."""
+"""Receives the payment gateway's events: verified, stored, answered. They are processed later."""
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -20,7 +20,7 @@ router = APIRouter()
 
 @router.post("/webhooks/stripe")
 async def from_stripe(request: Request) -> JSONResponse:
-    """200 once the event is safe with us, also where it was before. 400 where the signature does not prove it."""
+    """200 once the event is stored, also where it was before. 400 where the signature does not prove its origin."""
     payload = await _body(request)
     if payload is None:
         return _refused("too large")
@@ -34,7 +34,7 @@ async def from_stripe(request: Request) -> JSONResponse:
 
 
 async def _body(request: Request) -> bytes | None:
-    """The bytes exactly as they came; None where they are too many to be an event."""
+    """The bytes exactly as received; None where they are too many for an event."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)

@@ -29,7 +29,7 @@ class DemoFilling:
                 self._thread.start()
 
     def resume(self) -> None:
-        """Finish a fill that was cut off when the process ended."""
+        """Finish a fill that was interrupted when the process ended."""
         with runtime.sessions()() as session:
             cut_off = demo.unfinished(session)
         if cut_off:
@@ -37,7 +37,7 @@ class DemoFilling:
 
     @property
     def done(self) -> bool:
-        """Whether there is nothing to wait for, and nothing to tell."""
+        """Whether the fill has ended without a failure to report."""
         running = self._thread is not None and self._thread.is_alive()
         return not running and not self.failure
 

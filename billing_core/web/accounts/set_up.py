@@ -1,4 +1,4 @@
-"""The first start: whoever holds the link from the terminal names the business and becomes its administrator."""
+"""The first start: whoever has the link from the terminal names the business and becomes its administrator."""
 
 from dataclasses import dataclass, fields
 from typing import Annotated
@@ -27,7 +27,7 @@ Text = Annotated[str, Form()]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the set-up form asks, in the order in which it asks."""
+    """The fields of the set-up form, in their order."""
 
     name: str = ""
     email: str = ""
@@ -38,7 +38,7 @@ class Answers:
 
 
 def fresh_address() -> str | None:
-    """Where to set the product up, with a token that works once; None where that is done."""
+    """The address of the set-up with a one-time token; None once the product is set up."""
     with runtime.sessions()() as session:
         if queries.anybody(session):
             return None
@@ -97,7 +97,7 @@ def set_up(
 
 @router.get("/filling")
 def filling_page(request: Request, session: Reading) -> Response:
-    """Shown while the demo company is made; leads on by itself."""
+    """Shown while the demo company is made; continues by itself."""
     if sessions.actor_for(session, cookies.session_token(request), now=utc_now()) is None:
         return RedirectResponse("/auth/sign-in", 303)
     if filling.done:

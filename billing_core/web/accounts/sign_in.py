@@ -19,7 +19,7 @@ from billing_core.web.origin import local_path
 from billing_core.web.throttle import SignInAttempts
 
 router = APIRouter(prefix="/auth")
-# The same words whether there is such an account or not.
+# The same text whether the account exists or not.
 _WRONG = "The e-mail address or the password is wrong."
 
 Text = Annotated[str, Form()]
@@ -98,7 +98,7 @@ def choose_a_password(request: Request, token: Text = "", password: Text = "", r
 
 
 def new_password(password: str, repeated: str, *, personal: Iterable[str]) -> str:
-    """The hash of an acceptable password that was typed the same twice; Invalid names the field."""
+    """The hash of an acceptable password that was typed twice alike; Invalid names the field."""
     accepted = passwords.acceptable(password, personal=personal)
     if password != repeated:
         raise Invalid("The passwords differ", fields={"repeated": "is not the same"})
@@ -110,7 +110,7 @@ def browser_of(request: Request) -> Browser:
 
 
 def welcomed(token: str, target: str) -> Response:
-    """Send a browser on with its new session."""
+    """Redirects a browser with its new session."""
     response = RedirectResponse(target, 303)
     cookies.keep_session(response, token)
     return response

@@ -1,4 +1,4 @@
-"""Who calls: every kind of credentials ends in one Caller."""
+"""Authentication of API requests: every kind of credentials ends in one Caller."""
 
 import enum
 import hmac
@@ -30,7 +30,7 @@ from billing_core.web.origin import from_trusted_pages
 __all__ = ["Caller", "CurrentCaller", "Dialect", "Reading", "Transaction"]
 
 SCOPE_KEY = "billing.caller"
-# The id of the row of a request with an Idempotency-Key.
+# The row id of a request with an Idempotency-Key.
 REPEATABLE_KEY = "billing.idempotent_request"
 CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -54,9 +54,9 @@ class Caller:
 
 
 def find_caller(scope: Scope, *, now: datetime) -> Caller | None:
-    """Whom the request's credentials name; None where there are none, or they are not valid.
+    """The caller of the request's credentials; None where they are missing or invalid.
 
-    Forbidden where a browser session comes without what shows that one of our own pages sent the request.
+    Forbidden where a browser session comes without proof that one of our own pages sent the request.
     """
     headers = Headers(scope=scope)
     authorization = headers.get("authorization")
@@ -68,7 +68,7 @@ def find_caller(scope: Scope, *, now: datetime) -> Caller | None:
 
 
 def dialect_of(headers: Headers) -> Dialect:
-    """What the Accept header asks for, or what the kind of credentials implies."""
+    """What the Accept header requests, or what the kind of credentials implies."""
     accepted = headers.get("accept", "")
     for dialect in Dialect:
         if f"application/vnd.billing.{dialect}+json" in accepted:
@@ -114,7 +114,7 @@ def _browser(token: str, method: str, headers: Headers, *, now: datetime) -> Cal
     return Caller(signed_in.actor, "session", f"user:{signed_in.actor.user_id}", dialect_of(headers))
 
 
-# Not a plain function: that would be run on another thread.
+# Not a plain function, which would run on another thread.
 async def _caller(request: Request) -> Caller:
     caller = request.scope.get(SCOPE_KEY)
     if not isinstance(caller, Caller):

@@ -14,7 +14,7 @@ from billing_core.web.api.reports import plain
 
 
 def rendered(session: Session, kind: str, identity: int) -> Mapping[str, object] | None:
-    """The object of an event as it is now; None where there is none (any more)."""
+    """The object of an event as it is now; None where it does not exist (any more)."""
     try:
         match kind:
             case "invoice":

@@ -68,14 +68,14 @@ def _number(value: Any) -> Any:
 
 
 class Body(BaseModel):
-    """What a request's body is read into. A field beyond the documented ones is refused by its name."""
+    """The base of request bodies. Undocumented fields are refused by name."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def _only_a_number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise ValueError("must be a number")  # pydantic makes a refusal of this kind alone
+        raise ValueError("must be a number")  # pydantic turns only this kind into a refusal
     return value
 
 
@@ -124,7 +124,7 @@ def _decimal(text: str) -> Decimal:
     if len(text) > _LONGEST_NUMBER:
         raise HTTPException(400, f"A number has more than {_LONGEST_NUMBER} digits")
     value = Decimal(text)
-    # 1e999999999 fits into eleven letters, and into no memory once it is written out.
+    # 1e999999999 is eleven characters, and fits into no memory once written out.
     if not value.is_finite() or abs(value.adjusted()) > _LONGEST_NUMBER:
         raise HTTPException(400, "A number is too large or too small")
     return value

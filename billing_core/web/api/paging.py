@@ -1,4 +1,4 @@
-"""Lists whose documents know no pages: a Link header leads from each page to the next."""
+"""Paging for lists whose documents have no pages: a Link header leads from each page to the next."""
 
 from fastapi import Request
 
@@ -8,6 +8,6 @@ from billing_core.settings import settings
 def next_page(request: Request, starting_after: str | int) -> dict[str, str]:
     """The header that leads to what follows ``starting_after``, with the same filters (RFC 8288)."""
     address = request.url.include_query_params(starting_after=starting_after)
-    # Behind a proxy only the settings know the address that programs use.
+    # Behind a proxy, only the settings have the address that programs use.
     base = settings().public_url.rstrip("/") or f"{address.scheme}://{address.netloc}"
     return {"Link": f'<{base}{address.path}?{address.query}>; rel="next"'}

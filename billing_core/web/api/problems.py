@@ -1,4 +1,4 @@
-"""What programs read when something goes wrong: which failure is which problem, in the body that its API documents."""
+"""Errors of the APIs: which failure is which problem, in the body that its API documents."""
 
 import enum
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ _log = structlog.get_logger()
 
 
 class Family(enum.StrEnum):
-    """Which API an address belongs to: each documents its own shape of a problem."""
+    """The API that an address belongs to: each documents its own shape of a problem."""
 
     REPORTS = "reports"
     INVOICES = "invoices"
@@ -79,7 +79,7 @@ def answer(scope: Scope, problem: Problem) -> ExactJSON:
 
 
 def of_status(status: int, message: str = "", **facts: Any) -> Problem:
-    """A problem that is known by its status alone."""
+    """A problem of which only the status is known."""
     return Problem(status, message or _MESSAGES.get(status, "The request cannot be carried out."), **facts)
 
 

@@ -54,7 +54,7 @@ def router(*, tags: list[str], prefix: str = "") -> APIRouter:
 
 
 def methods_at(request: Request) -> list[str]:
-    """All methods that the address takes. The framework names only those of its first matching route."""
+    """All methods that the address accepts. The framework names only those of its first matching route."""
     addresses: Sequence[APIRoute] = request.app.state.addresses
     here = next((route.path for route in addresses if route.path_regex.match(request.url.path)), "")
     return sorted({method for route in addresses if route.path == here for method in route.methods or ()})

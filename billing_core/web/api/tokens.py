@@ -28,7 +28,7 @@ from billing_core.web.api.routing import router as described_router
 from billing_core.web.throttle import SignInAttempts
 
 router = described_router(tags=["Credentials"], prefix="/api/v1/auth")
-# The same words whether there is such an account or not.
+# The same text whether the account exists or not.
 _WRONG = "The e-mail address or the password is wrong."
 
 
@@ -152,10 +152,10 @@ def _answer(token: str, headers: dict[str, str]) -> Response:
 
 
 def _begun(request: Request, given: Credentials, address: str) -> int | StoredAnswer | Refused | None:
-    """What is known of this request by its ``Idempotency-Key``; None where it has none.
+    """The stored state of this request by its ``Idempotency-Key``; None without one.
 
-    The caller is not known yet: the keys of one address are one caller's. The password is left out of what is stored
-    of the request, and verified each time: nobody gets a stored token who would not get a new one.
+    The caller is not known yet: the keys of one address count as one caller's. The password is left out of what is
+    stored of the request, and verified each time: nobody gets a stored token who would not get a new one.
     """
     key = request.headers.get(HEADER)
     if key is None:

@@ -1,4 +1,4 @@
-"""What the addresses of files are made of: names such as ``15.pdf``, ids, and the filters of the pages.
+"""The parameters of download addresses: names such as ``15.pdf``, ids, and the filters of the pages.
 
 A list's filters have the names that the pages' links give them.
 """
@@ -18,9 +18,9 @@ from billing_core.payments.queries import PaymentFilter
 from billing_core.reports.queries import ReportFilter
 from billing_core.reports.summary import SummaryFilter
 
-# Marks a CSV as UTF-8 in the way that Excel understands.
+# Marks a CSV as UTF-8 the way Excel expects.
 ForExcel = Annotated[bool, Query(alias="excel")]
-# What the database can hold at all: PostgreSQL refuses to compare with more.
+# The largest integer of the database: PostgreSQL refuses to compare with more.
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Amount = Annotated[Decimal, Field(ge=0, le=10**14)]
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
@@ -49,7 +49,7 @@ class _Customers(BaseModel):
 
 
 class _Invoices(BaseModel):
-    # May come several times.
+    # May be repeated.
     status: tuple[InvoiceStatus, ...] = ()
     customer_id: Id | None = None
     business_id: Id | None = None

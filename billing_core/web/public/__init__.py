@@ -1,1 +1,1 @@
-"""What customers see without signing in: their invoice, and where they pay it."""
+"""Customers' pages without signing in: their invoice, and its payment."""

@@ -34,7 +34,7 @@ _GET_AND_HEAD: Final = ["GET", "HEAD"]
 
 @router.api_route("/{token}", methods=_GET_AND_HEAD)
 def page(request: Request, token: str) -> Response:
-    """What the invoice says and what is still to be paid. The customer's first look at it marks it as viewed."""
+    """The invoice and the amount still to be paid. The customer's first visit marks it as viewed."""
     with runtime.sessions()() as session:
         drawn = _sheet(session, token)
     if by_the_customer(request):
@@ -59,7 +59,9 @@ def pdf(request: Request, token: str) -> Response:
 
 @router.api_route("/{token}/pay", methods=_GET_AND_HEAD)
 def pay(token: str) -> Response:
-    """To where it can be paid now, however often its payment link was replaced since the mail; else to the invoice."""
+    """Redirects to where it can be paid now, even if its payment link was replaced since the mail; otherwise to the
+    invoice.
+    """
     with runtime.sessions()() as session:
         payable = payment_links.active_token(session, queries.by_token(session, token).id)
     return RedirectResponse(f"/pay/{payable}" if payable else f"/i/{token}", 303, headers=dict(PRIVATE))
@@ -77,7 +79,7 @@ def picture(token: str) -> Response:
 
 @router.api_route("/{rest:path}", methods=_GET_AND_HEAD)
 def nothing() -> Response:
-    """An address that was cut off or mistyped."""
+    """An address that was truncated or mistyped."""
     raise NotFound("There is nothing at this address")
 
 
@@ -95,7 +97,7 @@ def _document(session: Session, token: str) -> Download:
 
 
 def _note(token: str, mark: Callable[..., bool]) -> None:
-    """The customer sees the invoice also while a large import holds the database: the next visit is noted then."""
+    """The customer sees the invoice even while a large import holds the database: then a later visit is noted."""
     try:
         with runtime.sessions().begin() as session:
             mark(session, token, now=utc_now())

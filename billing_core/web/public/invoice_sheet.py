@@ -1,4 +1,4 @@
-"""An invoice as its customer's page shows it: every text written out in the customer's language, for the template."""
+"""An invoice as on its customer's page: every text in the customer's language, for the template."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class SheetLine:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """``tone`` of the badge: quiet, good or risk. ``amount_due`` is empty where nothing is asked for any more."""
+    """``tone`` of the badge: quiet, good or risk. ``amount_due`` is empty where nothing is due."""
 
     language: str
     title: str
@@ -54,7 +54,7 @@ _TONES: Final = {
 
 
 def sheet(invoice: InvoiceView, document: InvoiceDocument, *, today: date, paid_on: date | None) -> Sheet:
-    """What the page says of an invoice that was sent."""
+    """The page of an invoice that was sent."""
     words = writing(document.language)
     status = invoice.status(today)
     table = presentation.table(document, words)
@@ -92,7 +92,7 @@ def sheet(invoice: InvoiceView, document: InvoiceDocument, *, today: date, paid_
 
 
 def spoken(accepted: str) -> str:
-    """Of our languages, the one that a browser's ``Accept-Language`` asks for first."""
+    """The first of our languages in a browser's ``Accept-Language``."""
     preferred: Iterable[str] = (part.partition(";")[0].strip() for part in accepted[:200].split(","))
     return negotiate_locale(list(preferred), list(languages()), sep="-") or SOURCE_LANGUAGE
 
@@ -110,7 +110,7 @@ def _badge(status: InvoiceStatus, words: Writing) -> str:
         case InvoiceStatus.CANCELLED:
             return words.pgettext("invoice", "Cancelled")
         case InvoiceStatus.SENT | InvoiceStatus.VIEWED:
-            # A customer knows that it was sent and that they have seen it: to them it is open.
+            # Sent and viewed mean nothing new to the customer: to them it is open.
             return words.pgettext("invoice", "Open")
 
 

@@ -1,6 +1,6 @@
-"""Where a customer pays, ``/pay/{token}``: leads on to the gateway, or is the sandbox's own page.
+"""Where a customer pays, ``/pay/{token}``: redirects to the gateway, or is the sandbox's own page.
 
-Whoever has the link may pay. The sandbox's card is checked and forgotten: it is neither stored nor logged.
+Anybody with the link may pay. The sandbox's card is checked and discarded: it is neither stored nor logged.
 """
 
 from collections.abc import Mapping
@@ -44,10 +44,10 @@ Text = Annotated[str, Form(max_length=64)]
 _GET_AND_HEAD: Final = ["GET", "HEAD"]
 # Without the other header, which would hide from us that a form which is sent is our own.
 _WITH_A_FORM: Final = {"X-Robots-Tag": PRIVATE["X-Robots-Tag"]}
-# So often, two seconds apart, the page checks whether the gateway has reported the payment.
+# How many times, two seconds apart, the page checks whether the gateway has reported the payment.
 _LOOKS: Final = 30
 
-# What the pages say in the customer's language.
+# The texts of the pages, in the customer's language.
 _STEPS: Final = {
     Step.PAID: (
         gettext_noop("Thank you, this is paid"),
@@ -85,7 +85,7 @@ _PROBLEMS: Final = {
 
 @router.api_route("/{token}", methods=_GET_AND_HEAD)
 def page(request: Request, token: str) -> Response:
-    """The gateway's page, or the sandbox's; what became of the link where nobody can pay by it."""
+    """The gateway's page, or the sandbox's; for an unusable link, why it is."""
     payment = _checkout(token)
     if payment.step is not Step.PAYABLE:
         return _status_page(request, token, payment)
@@ -98,7 +98,7 @@ def page(request: Request, token: str) -> Response:
 
 @router.api_route("/{token}/done", methods=_GET_AND_HEAD)
 def done(request: Request, token: str, looks: int = 0) -> Response:
-    """Where the gateway sends whoever has paid. Reloads by itself until the gateway has reported the payment."""
+    """Where the gateway redirects after payment. Reloads itself until the gateway has reported the payment."""
     payment = _checkout(token)
     response = _status_page(request, token, payment)
     if payment.step in (Step.PAYABLE, Step.CONFIRMING) and 0 <= looks < _LOOKS:
@@ -123,7 +123,7 @@ def pay(request: Request, token: str, number: Text = "", expiry: Text = "", cvc:
 
 @router.post("/{token}/bank", dependencies=[forms.OwnForm])
 def authenticate(request: Request, token: str, answer: Text = "") -> Response:
-    """The cardholder's answer to their bank, which the sandbox plays too."""
+    """The cardholder's answer to their bank, whose part the sandbox plays too."""
     payment = _payable(token)
     if isinstance(payment, Response):
         return payment
@@ -132,7 +132,7 @@ def authenticate(request: Request, token: str, answer: Text = "") -> Response:
 
 @router.api_route("/{rest:path}", methods=_GET_AND_HEAD)
 def nothing() -> Response:
-    """An address that was cut off or mistyped."""
+    """An address that was truncated or mistyped."""
     raise NotFound("There is nothing at this address")
 
 
@@ -156,7 +156,7 @@ def _checkout(token: str) -> Checkout:
 
 
 def _payable(token: str) -> Checkout | Response:
-    """What a form of the sandbox pays, or what its sender is answered instead."""
+    """The payment of a form of the sandbox, or the answer that its sender gets instead."""
     payment = _checkout(token)
     if not payment.sandbox:
         raise NotFound("There is nothing to pay at this address")
@@ -169,7 +169,7 @@ def _today() -> date:
 
 
 def _note_click(link_id: int) -> None:
-    """The customer gets to the payment also while a large import holds the database: this click is not counted."""
+    """The customer reaches the payment even while a large import holds the database: then this click is not counted."""
     try:
         with runtime.sessions().begin() as session:
             checkout.note_click(session, link_id, now=utc_now())

@@ -1,4 +1,4 @@
-"""What somebody reads at a public address that leads nowhere, or who asks too often: in their browser's language."""
+"""The page for a public address that leads nowhere, or for too many requests, in the browser's language."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final
@@ -39,7 +39,7 @@ class PublicRoute(APIRoute):
 
 
 def _not_found(request: Request, what: str) -> Response:
-    """The same for a link that never existed, one that is not valid yet and one that was cut off."""
+    """The same for a link that never existed, one that is not valid yet and one that was truncated."""
     advice = gettext_noop("Check that the link is complete, or ask whoever sent it to you for a new one.")
     return _page(request, what, advice, 404)
 

@@ -1,4 +1,4 @@
-"""Who opens a link that a customer was sent: a person, or one of the programs that look at links before people do."""
+"""Who opens a customer's link: a person, or a program that scans links before people do."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from billing_core.dates import utc_now
 from billing_core.identity import sessions
 from billing_core.web import cookies
 
-# What fetches a link to show a preview of it, to look for malware, or from a script. Nobody has read it then.
+# Programs that fetch a link for a preview, a malware scan, or a script: nobody has read the page then.
 _PROGRAMS: Final = (
     *("bot", "crawl", "spider", "slurp", "preview", "scan", "facebookexternalhit", "whatsapp", "embedly", "monitor"),
     *("proofpoint", "barracuda", "mimecast", "safelinks", "urldefense", "virustotal", "google-safety", "imageproxy"),
@@ -18,7 +18,7 @@ _PROGRAMS: Final = (
 
 
 def by_the_customer(request: Request) -> bool:
-    """Whether a person looks who is none of ours: no prefetch, no link scanner, no colleague's preview."""
+    """Whether a person outside our company looks: no prefetch, no link scanner, no colleague's preview."""
     headers = request.headers
     if request.method != "GET":
         return False

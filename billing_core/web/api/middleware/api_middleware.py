@@ -1,4 +1,4 @@
-"""What every request to the APIs passes first: the caller, the rate limit, the size of the body."""
+"""What every request to the APIs passes first: authentication, rate limit, size of the body."""
 
 import time
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ from billing_core.web.failures import route_of
 from billing_core.web.metrics import method_of
 
 LARGEST_BODY = 1024 * 1024
-# What is served without credentials.
+# Addresses served without credentials.
 OPEN = frozenset({"/api/v1/auth/token", "/api/openapi.json", "/api/docs"})
 _log = structlog.get_logger()
 
 
 class ApiMiddleware:
-    """ASGI middleware around the APIs. Leaves the Caller in the scope; without one only OPEN addresses are served."""
+    """ASGI middleware around the APIs. Stores the Caller in the scope; without one only OPEN addresses are served."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -45,7 +45,7 @@ class ApiMiddleware:
             caller, problem, headers = await run_in_threadpool(_admit, scope)
             await self._forward(scope, receive, send_with_headers, caller, problem)
         except OperationalError:
-            # Outside the routes, which answer for themselves: while looking for the caller or a stored answer.
+            # Failures outside the routes, which handle their own: while finding the caller or a stored answer.
             if status:
                 raise
             await problems.busy(scope)(scope, receive, send_with_headers)
@@ -68,7 +68,7 @@ class ApiMiddleware:
 
 
 def _log_request(scope: Scope, status: int, seconds: float) -> None:
-    """Log what programs changed, or were refused: by route and id, without any address, name or text that was sent."""
+    """Log changes and refused requests: by route and id, without any address, name or text that was sent."""
     caller = scope.get(SCOPE_KEY)
     _log.info(
         "api request",
@@ -81,7 +81,7 @@ def _log_request(scope: Scope, status: int, seconds: float) -> None:
 
 
 def _admit(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, str]]:
-    """Who calls, why they are refused if they are, and the headers that the answer has in any case."""
+    """The caller, the reason of a refusal if any, and the headers that the answer has in any case."""
     problem: Problem | None = None
     caller: Caller | None = None
     is_open = scope["path"] in OPEN
@@ -98,7 +98,7 @@ def _admit(scope: Scope) -> tuple[Caller | None, Problem | None, Mapping[str, st
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes | None:
-    """The whole body; None where it is larger than any that we take."""
+    """The whole body; None where it is too large."""
     declared = Headers(scope=scope).get("content-length", "0")
     if declared.isdecimal() and int(declared[:20]) > LARGEST_BODY:
         return None
@@ -117,7 +117,7 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
-    """Receives a body that has been read already, once; then what really comes, such as a disconnect."""
+    """Receives an already read body once, then what really comes, such as a disconnect."""
     waiting = [body]
 
     async def again() -> Message:

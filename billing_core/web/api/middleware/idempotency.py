@@ -22,14 +22,14 @@ from billing_core.web.api.middleware.idempotency_store import Refused, StoredAns
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
-# Compressed. A larger report is made only once as well, but its repetition is answered with a refusal.
+# Compressed size. A larger answer is produced only once as well, but its repetition is refused.
 _LARGEST_ANSWER = 4 * 1024 * 1024
 _LONGEST_KEY = 255
 _T = TypeVar("_T")
 
 
 class Idempotent:
-    """ASGI middleware inside of ApiMiddleware, from which it has the Caller, and the body in one piece."""
+    """ASGI middleware inside ApiMiddleware, which provides the Caller and the body in one piece."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -66,7 +66,7 @@ def key_problem(key: str) -> str:
 
 
 class _Recorder:
-    """Stores an answer before its last piece leaves: a client that got all of it gets the same again."""
+    """Stores an answer before its last piece is sent: a client that got all of it gets the same again."""
 
     def __init__(self, request_id: int) -> None:
         self.request_id = request_id
@@ -104,7 +104,7 @@ class _Recorder:
                 self._body = None
 
     async def _finish(self) -> None:
-        """A failure on our side has changed nothing and may be tried again, as may a request that came too often."""
+        """A failure on our side has changed nothing and may be retried, as may a request over the rate limit."""
         self.done = True
         if self.status >= 500 or self.status == 429:
             await _in_transaction(lambda session: idempotency_store.forget(session, self.request_id))

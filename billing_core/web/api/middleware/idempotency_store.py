@@ -13,7 +13,7 @@ from billing_core.database.upserts import inserts
 from billing_core.identity.idempotent import IdempotentRequest
 
 RETENTION = timedelta(hours=24)
-# No request takes longer: after this time its process has died.
+# No request takes longer: after this time its process is considered dead.
 ABANDONED = timedelta(minutes=15)
 # An answer is complete within this time of its change.
 ANSWERED_WITHIN = timedelta(seconds=30)
@@ -43,7 +43,7 @@ ANOTHER: Final = Refused(422, "This Idempotency-Key belongs to another request. 
 
 
 def begin(session: Session, caller: str, key: str, fingerprint: str, *, now: datetime) -> int | StoredAnswer | Refused:
-    """The id under which this request is known now, its stored answer, or why it gets neither."""
+    """The row id of this request, its stored answer, or why it gets neither."""
     session.execute(delete(IdempotentRequest).where(IdempotentRequest.started_at <= now - RETENTION))
     values = {"caller": caller, "key": key, "fingerprint": fingerprint, "started_at": now}
     begun: int | None = session.scalar(_BEGIN[session.get_bind().dialect.name], values)

@@ -1,4 +1,4 @@
-"""How many requests a program may send: 100 a minute and 10 a second, for each key and each person."""
+"""The rate limit of programs: 100 requests a minute and 10 a second, for each key and each person."""
 
 import math
 import time
@@ -16,7 +16,7 @@ HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Where somebody stands. ``reset``: the second of the epoch at which more is free. ``wait`` 0: go ahead."""
+    """The use of a limit. ``reset``: the Unix second at which more is free. ``wait`` 0: the request may proceed."""
 
     limit: int
     remaining: int
