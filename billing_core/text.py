@@ -14,8 +14,8 @@ def control_character(text: str) -> str | None:
     """The first character that no text may hold, as people write it (``U+0000``); None where all is well."""
     if text.isprintable():
         return None
-    found = _UNPRINTABLE.search(text)
-    return f"U+{ord(found.group()):04X}" if found else None
+    match = _UNPRINTABLE.search(text)
+    return f"U+{ord(match.group()):04X}" if match else None
 
 
 def is_email_address(text: str) -> bool:
@@ -32,8 +32,8 @@ def reference_of(text: str, longest: int) -> str:
     if len(kept) > longest:
         reason = f"may have at most {longest} characters"
         raise Invalid(f"The reference {reason}", fields={"reference": reason})
-    if found := control_character(kept):
-        reason = f"has a character in it that cannot be kept ({found})"
+    if unprintable := control_character(kept):
+        reason = f"has a character in it that cannot be kept ({unprintable})"
         raise Invalid(f"The reference {reason}", fields={"reference": reason})
     return kept
 

@@ -89,12 +89,12 @@ def writing(engine: Engine, metadata: MetaData) -> Iterator[Connection]:
 
 def refuse_unless_unused(connection: Connection, metadata: MetaData) -> None:
     """Whatever somebody has written is never overwritten, and the tables of another program are left alone."""
-    there = inspect(connection).get_table_names()
-    for name in sorted(set(there) - {*metadata.tables, "alembic_version"}):
+    existing = inspect(connection).get_table_names()
+    for name in sorted(set(existing) - {*metadata.tables, "alembic_version"}):
         raise Conflict(f"That database is not empty: it has a table “{name}” that is not ours. Name an empty one")
-    for name in filter(metadata.tables.__contains__, there):
-        some = select(literal(1)).select_from(table(name)).limit(_UNUSED.get(name, 0) + 1).subquery()
-        if (connection.scalar(select(func.count()).select_from(some)) or 0) > _UNUSED.get(name, 0):
+    for name in filter(metadata.tables.__contains__, existing):
+        rows = select(literal(1)).select_from(table(name)).limit(_UNUSED.get(name, 0) + 1).subquery()
+        if (connection.scalar(select(func.count()).select_from(rows)) or 0) > _UNUSED.get(name, 0):
             raise Conflict(f"That database is not empty: “{name}” has rows. Nothing is overwritten; name an empty one")
 
 
@@ -163,8 +163,8 @@ def _batches(connection: Connection, one: Table) -> Iterator[Sequence[tuple[Any,
     """In the order of the key, so that indexes are filled from left to right."""
     key = [column.name for column in one.primary_key]
     rows = connection.execute(_selected(one).order_by(*key), execution_options={"yield_per": BATCH})
-    for some in rows.partitions():
-        yield [tuple(row) for row in some]
+    for batch in rows.partitions():
+        yield [tuple(row) for row in batch]
 
 
 def _columns(one: Table) -> list[ColumnClause[Any]]:

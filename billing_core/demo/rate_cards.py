@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from billing_core.dates import add_months
-from billing_core.demo.definitions import CardDefinition, CustomerDefinition, Definitions, RateDefinition
+from billing_core.demo.definitions import CustomerDefinition, Definitions, RateDefinition
 from billing_core.money import Money
 
 # The days without a price between two versions where a card has a gap.
@@ -33,13 +33,10 @@ def rates(made_of: Definitions, customer: CustomerDefinition, *, first_month: da
         if rate.fixed or starts >= rises:
             yield _row(customer, rate, factor, skus, starts, None)
             continue
-        ends = rises - timedelta(days=1) - (GAP if _has_gap(customer, card, rate) else timedelta(0))
+        gap = GAP if customer.quirk == "rate_gap" and rate is card.rates[0] else timedelta(0)
+        ends = rises - timedelta(days=1) - gap
         yield _row(customer, rate, factor, skus, starts, ends)
         yield _row(customer, rate, factor * (1 + card.raised_percent / 100), skus, rises, None)
-
-
-def _has_gap(customer: CustomerDefinition, card: CardDefinition, rate: RateDefinition) -> bool:
-    return customer.quirk == "rate_gap" and rate is card.rates[0]
 
 
 def _row(

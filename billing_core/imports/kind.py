@@ -135,7 +135,7 @@ def unknown(column: str, key: InstrumentedAttribute[str], reason: str) -> Callab
 
     def check(staged: Staged) -> Select[Any]:
         rows = staged.table
-        found = select(key).where(key == rows.c[column]).exists()
-        return wrong(rows, column, rows.c[column], reason).where(~found)
+        known = select(key).where(key == rows.c[column]).exists()
+        return wrong(rows, column, rows.c[column], reason).where(~known)
 
     return check

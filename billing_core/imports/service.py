@@ -5,6 +5,7 @@ temporary table first, while others may write, and only then changes our tables 
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
 from contextlib import contextmanager
@@ -165,7 +166,7 @@ def _read_or_failure(connection: Connection, incoming: Incoming, *, now: datetim
 def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read:
     definition = DEFINITIONS[incoming.kind]
     layout = source.read_layout(incoming.stream)
-    size = _size(incoming.stream)
+    size = incoming.stream.seek(0, os.SEEK_END)
     with connection.begin(), Session(connection) as session:
         business = default_business(session)
         setting = Setting(business.id, business.currency, business.time_zone, now)
@@ -273,7 +274,3 @@ def _checksum(stream: BinaryIO) -> str:
     while chunk := stream.read(1_048_576):
         digest.update(chunk)
     return digest.hexdigest()
-
-
-def _size(stream: BinaryIO) -> int:
-    return stream.seek(0, 2)

@@ -56,7 +56,8 @@ def read_layout(stream: BinaryIO) -> Layout:
     stream.seek(0)
     beginning = stream.read(_SAMPLE_BYTES)
     _refuse_other_formats(beginning)
-    delimiter = _sniff(_whole_lines(beginning))
+    sample = _whole_lines(beginning)
+    delimiter = max(DELIMITERS, key=lambda candidate: _evenness(sample, candidate))
     start = 1
     for batch in _records(stream, delimiter, size=1):
         start, row = batch.lines[0], batch.rows[0]
@@ -162,11 +163,6 @@ def _whole_lines(beginning: bytes) -> str:
     if len(beginning) < _SAMPLE_BYTES:
         return text
     return text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
-
-
-def _sniff(sample: str) -> str:
-    """The separator by which most rows have as many cells as the header, and the header the most."""
-    return max(DELIMITERS, key=lambda delimiter: _evenness(sample, delimiter))
 
 
 def _evenness(sample: str, delimiter: str) -> tuple[int, int]:

@@ -168,8 +168,8 @@ def _customers(session: Session, customer_ids: Iterable[int]) -> dict[int, Custo
     ids = sorted(customer_ids)
     customers: dict[int, Customer] = {}
     for start in range(0, len(ids), 500):
-        some = select(Customer).where(Customer.id.in_(ids[start : start + 500]))
-        customers |= {customer.id: customer for customer in session.scalars(some)}
+        batch = select(Customer).where(Customer.id.in_(ids[start : start + 500]))
+        customers |= {customer.id: customer for customer in session.scalars(batch)}
     return customers
 
 
@@ -187,9 +187,9 @@ def _lines(
             raise Invalid(f"Report {report.id} {reason}: make a line of each service", fields={"by": reason})
     known = {report.id: report for report in reports}
     for start in range(0, len(reports), 500):
-        some = [report.id for report in reports[start : start + 500]]
+        batch = [report.id for report in reports[start : start + 500]]
         if by is Grouping.SERVICE:
-            for total in session.execute(_service_totals(some)):
+            for total in session.execute(_service_totals(batch)):
                 report = known[total.report_id]
                 words = report_wording.service_words(
                     total.service_name,
@@ -201,7 +201,7 @@ def _lines(
                 )
                 lines[report.id].append(_line(report, total.amount_minor, words, total.service_id))
         elif by is Grouping.ORDER:
-            for order in session.execute(_orders(some)):
+            for order in session.execute(_orders(batch)):
                 report = known[order.report_id]
                 words = report_wording.order_words(order.order_number, order.order_date, languages[report.customer_id])
                 lines[report.id].append(_line(report, order.total_minor, words))

@@ -135,9 +135,9 @@ def _taken(
     numbers = list(place_of)
     taken: set[str] = set()
     for start in range(0, len(numbers), 500):
-        some = numbers[start : start + 500]
-        at = {place: number for number in some if (place := place_of[number]) is not None}
-        chunk = {"business": business_id, "numbers": some, "counter": counter, "places": list(at)}
+        batch = numbers[start : start + 500]
+        at = {place: number for number in batch if (place := place_of[number]) is not None}
+        chunk = {"business": business_id, "numbers": batch, "counter": counter, "places": list(at)}
         for number, series, place in connection.execute(_TAKEN[kind], chunk):
             if number is not None and number in place_of:
                 taken.add(number)

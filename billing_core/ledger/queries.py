@@ -61,6 +61,8 @@ def counting(counted: Counted) -> list[ColumnElement[bool]]:
 def movements(session: Session, actor: Actor, counted: Counted, *, limit: int = PAGE) -> list[Movement]:
     """The postings that count, each with its entry, in the order of posting."""
     actor.require(Permission.INVOICE_READ)
+    # The customers package has a function for this, but depends on the ledger.
+    own = [] if actor.customer_id is None else [LedgerPosting.customer_id == actor.customer_id]
     reversed_entry = aliased(LedgerEntry)
     statement = (
         select(
@@ -76,12 +78,7 @@ def movements(session: Session, actor: Actor, counted: Counted, *, limit: int = 
         )
         .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
         .outerjoin(reversed_entry, reversed_entry.id == LedgerEntry.reverses_id)
-        .where(*counting(counted), *_visible_to(actor))
+        .where(*counting(counted), *own)
         .order_by(LedgerPosting.id)
     )
     return [Movement(*row) for row in session.execute(statement.limit(limit))]
-
-
-def _visible_to(actor: Actor) -> list[ColumnElement[bool]]:
-    # The customers package has a function for this, but depends on the ledger.
-    return [] if actor.customer_id is None else [LedgerPosting.customer_id == actor.customer_id]

@@ -63,7 +63,8 @@ def seal(session: Session, *, now: datetime, limit: int = 5_000) -> int:
     if not entries:
         return 0
     entry_ids = [entry.id for entry in entries]
-    sides = sides_of(connection.execute(_sides(entry_ids)))
+    posted = select(*SIDE_COLUMNS).where(among(LedgerPosting.entry_id, entry_ids)).order_by(LedgerPosting.id)
+    sides = sides_of(connection.execute(posted))
     sequence, digest = _end(connection)
     seals = []
     for entry in entries:
@@ -104,10 +105,6 @@ def _waiting(limit: int) -> Select[*tuple[Any, ...]]:
         .order_by(LedgerEntry.id)
         .limit(limit)
     )
-
-
-def _sides(entry_ids: list[int]) -> Select[*tuple[Any, ...]]:
-    return select(*SIDE_COLUMNS).where(among(LedgerPosting.entry_id, entry_ids)).order_by(LedgerPosting.id)
 
 
 def _end(connection: Connection) -> tuple[int, str]:

@@ -157,8 +157,8 @@ def handled(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[int]
     """The handled steps of these invoices."""
     steps: dict[int, list[int]] = {}
     for start in range(0, len(invoice_ids), 500):
-        some = Reminder.invoice_id.in_(invoice_ids[start : start + 500])
-        for invoice_id, step in session.execute(select(Reminder.invoice_id, Reminder.days_after_due).where(some)):
+        in_batch = Reminder.invoice_id.in_(invoice_ids[start : start + 500])
+        for invoice_id, step in session.execute(select(Reminder.invoice_id, Reminder.days_after_due).where(in_batch)):
             steps.setdefault(invoice_id, []).append(step)
     return steps
 

@@ -69,7 +69,8 @@ def change(
     if business is None:
         raise NotFound(f"There is no business {business_id}")
     (before,) = _schedules(session, Business.id == business_id)
-    stored = {row.days_after_due: row for row in session.scalars(_steps_of(business_id))}
+    existing = select(ReminderStep).where(ReminderStep.business_id == business_id)
+    stored = {row.days_after_due: row for row in session.scalars(existing)}
     for step, row in stored.items():
         if step not in checked:
             session.delete(row)
@@ -119,10 +120,6 @@ def _skip_missed(session: Session, business_id: int, steps: Sequence[int], *, no
         rows = select(*facts).where(*behind(business_id, steps, yesterday), passed)
         columns = ["invoice_id", "days_after_due", "due_on", "outcome", "created_at"]
         session.execute(insert(Reminder).from_select(columns, rows))
-
-
-def _steps_of(business_id: int) -> Any:
-    return select(ReminderStep).where(ReminderStep.business_id == business_id)
 
 
 def _schedules(session: Session, which: ColumnElement[bool]) -> list[Schedule]:

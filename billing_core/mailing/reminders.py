@@ -130,5 +130,5 @@ def _note_steps(
             sent = {"outcome": ReminderOutcome.SENT, "message_id": message_ids[at]}
             rows.append({**row, **sent, "days_after_due": plan.step})
     for start in range(0, len(rows), 500):
-        some = insert_into(session, Reminder).values(rows[start : start + 500])
-        session.execute(some.on_conflict_do_nothing(index_elements=["invoice_id", "days_after_due"]))
+        statement = insert_into(session, Reminder).values(rows[start : start + 500])
+        session.execute(statement.on_conflict_do_nothing(index_elements=["invoice_id", "days_after_due"]))

@@ -133,8 +133,8 @@ def views(session: Session, actor: Actor, invoice_ids: Sequence[int]) -> list[In
         raise Invalid(f"Choose at most {MOST_AT_ONCE:,} invoices at once; these are {len(invoice_ids):,}")
     by_id: dict[int, InvoiceView] = {}
     for start in range(0, len(invoice_ids), 500):
-        some = Invoice.id.in_(invoice_ids[start : start + 500])
-        rows = session.execute(select(*queries.COLUMNS).where(some, visible_to(actor, Invoice.customer_id)))
+        in_batch = Invoice.id.in_(invoice_ids[start : start + 500])
+        rows = session.execute(select(*queries.COLUMNS).where(in_batch, visible_to(actor, Invoice.customer_id)))
         by_id |= {row.id: InvoiceView(*row) for row in rows}
     if missing := [invoice_id for invoice_id in invoice_ids if invoice_id not in by_id]:
         raise NotFound(f"There is no invoice {missing[0]}")

@@ -171,7 +171,7 @@ def _problem(template: str, known: Collection[str]) -> str | None:
 
 
 def _not_allowed(parsed: nodes.Template, known: Collection[str]) -> str | None:
-    for node in _all_nodes(parsed):
+    for node in (parsed, *parsed.find_all(nodes.Node)):
         if not isinstance(node, _ALLOWED):
             return f"uses “{type(node).__name__.lower()}” in line {node.lineno}; only values and if are possible"
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
@@ -179,7 +179,3 @@ def _not_allowed(parsed: nodes.Template, known: Collection[str]) -> str | None:
         if isinstance(node, nodes.Name) and node.name not in known:
             return _unknown(node.name, known)
     return None
-
-
-def _all_nodes(parsed: nodes.Template) -> list[nodes.Node]:
-    return [parsed, *parsed.find_all(nodes.Node)]

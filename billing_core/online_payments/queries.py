@@ -138,8 +138,8 @@ def events(session: Session, actor: Actor, filters: EventFilter, *, limit: int =
 def event_count(session: Session, actor: Actor, filters: EventFilter) -> int:
     """How many match; ``COUNTED`` where there are that many or more."""
     actor.require(Permission.WEBHOOK_READ)
-    some = select(WebhookEvent.id).where(*_conditions(filters)).limit(COUNTED).subquery()
-    return session.scalar(select(func.count()).select_from(some)) or 0
+    limited = select(WebhookEvent.id).where(*_conditions(filters)).limit(COUNTED).subquery()
+    return session.scalar(select(func.count()).select_from(limited)) or 0
 
 
 def event_counts(session: Session, actor: Actor) -> dict[WebhookState, int]:

@@ -106,8 +106,8 @@ def earlier(session: Session, kind: str, subject_ids: Sequence[int], topics: Seq
     statement = select(OutboxMessage.subject_id, func.count(), func.count(case((untried, 1))), last_at)
     by_subject: dict[int, Earlier] = {}
     for start in range(0, len(subject_ids), 500):
-        some = [str(subject_id) for subject_id in subject_ids[start : start + 500]]
-        about = (OutboxMessage.subject_kind == kind, OutboxMessage.subject_id.in_(some))
+        batch = [str(subject_id) for subject_id in subject_ids[start : start + 500]]
+        about = (OutboxMessage.subject_kind == kind, OutboxMessage.subject_id.in_(batch))
         rows = session.execute(
             statement.where(*about, OutboxMessage.topic.in_(topics)).group_by(OutboxMessage.subject_id)
         )

@@ -52,11 +52,11 @@ def put_many(
     """``put`` for many, in a few statements; returns their ids in order, also of those that existed already."""
     known: dict[str, int] = {}
     for start in range(0, len(messages), _AT_ONCE):
-        some = messages[start : start + _AT_ONCE]
-        rows = [_row(actor, message, now, not_before or now) for message in some]
+        batch = messages[start : start + _AT_ONCE]
+        rows = [_row(actor, message, now, not_before or now) for message in batch]
         new = insert_into(session, OutboxMessage).values(rows)
         session.execute(new.on_conflict_do_nothing(index_elements=["key"]))
-        same_keys = OutboxMessage.key.in_([message.key for message in some])
+        same_keys = OutboxMessage.key.in_([message.key for message in batch])
         stored = session.execute(select(OutboxMessage.key, OutboxMessage.id).where(same_keys))
         known.update((row.key, row.id) for row in stored)
     return [known[message.key] for message in messages]

@@ -62,14 +62,14 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
     shown = invoices.one(session, actor, invoice_id)
     customers.for_change(session, actor, shown.customer_id)
     invoice = invoices.for_change(session, actor, invoice_id)
-    there = balance(session, invoice.business_id, invoice.customer_id, invoice.currency)
+    available = balance(session, invoice.business_id, invoice.customer_id, invoice.currency)
     if amount_minor <= 0:
         raise Invalid("Choose an amount of more than 0", fields={"amount": "must be more than 0"})
     if amount_minor > invoice.due_minor:
         reason = f"only {invoice.amount_due} is due"
         raise Invalid(f"On invoice {invoice.number} {reason}", fields={"amount": reason})
-    if amount_minor > there.minor:
-        raise Invalid(f"The customer's credit is {there}", fields={"amount": f"the credit is {there}"})
+    if amount_minor > available.minor:
+        raise Invalid(f"The customer's credit is {available}", fields={"amount": f"the credit is {available}"})
 
     # Nothing is owed before the invoice's own date, which may be in the future.
     applied_on = max(today, invoice.issued_on)
@@ -155,10 +155,10 @@ def pay_out(
     actor.require(Permission.PAYMENT_WRITE)
     why, named = reason_of(reason), reference_of(reference, LONGEST_REFERENCE)
     customer = customers.for_change(session, actor, customer_id)
-    there = balance(session, business_id, customer_id, amount.currency)
-    if not 0 < amount.minor <= there.minor:
+    available = balance(session, business_id, customer_id, amount.currency)
+    if not 0 < amount.minor <= available.minor:
         raise Invalid(
-            f"The customer's credit is {there}", fields={"amount": f"must be more than 0 and at most {there}"}
+            f"The customer's credit is {available}", fields={"amount": f"must be more than 0 and at most {available}"}
         )
     refund = Refund(
         source=RefundSource.CREDIT,

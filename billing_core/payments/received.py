@@ -335,9 +335,9 @@ def _write(
 def _check_unspent(session: Session, payment: Payment, standing: list[Allocation]) -> None:
     """The part that paid no invoice must still be there as credit."""
     credited = payment.amount_minor - sum(allocation.amount_minor for allocation in standing)
-    there = credit.balance(session, payment.business_id, payment.customer_id, payment.currency)
-    if credited > there.minor:
+    available = credit.balance(session, payment.business_id, payment.customer_id, payment.currency)
+    if credited > available.minor:
         raise Conflict(
             f"{Money(credited, payment.currency)} of this payment was kept as the customer's credit, and of that only "
-            f"{there} is left: take back what it paid first"
+            f"{available} is left: take back what it paid first"
         )

@@ -21,9 +21,9 @@ def pictures(pdf: bytes, *, most: int) -> tuple[list[bytes], int]:
             drawn = [document[at].render(scale=_SCALE).to_pil() for at in range(min(pages, most))]
         finally:
             document.close()
-    found = []
+    images = []
     for image in drawn:
         png = BytesIO()
         image.save(png, "PNG", compress_level=1)
-        found.append(png.getvalue())
-    return found, pages
+        images.append(png.getvalue())
+    return images, pages

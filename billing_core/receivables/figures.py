@@ -85,14 +85,6 @@ def _posted(identity: Any, label: Any, posted: Subquery) -> Select[*tuple[Any, .
     return select_rows(identity, label, func.max(posted.c.effective_on), posted.c.currency, amount).having(amount != 0)
 
 
-def _collected_kept(scope: Scope) -> Select[*tuple[Any, ...]]:
-    return summed(flows.by_day(scope, *flows.COLLECTED))
-
-
-def _invoiced_kept(scope: Scope) -> Select[*tuple[Any, ...]]:
-    return summed(flows.by_day(scope, *flows.INVOICED))
-
-
 def _rows_of(owed: Subquery) -> Select[*tuple[Any, ...]]:
     label = owed.c.number + ", " + owed.c.customer_name
     return select_rows(owed.c.invoice_id, label, owed.c.due_on, owed.c.currency, owed.c.amount)
@@ -131,7 +123,7 @@ INVOICED: Final = Figure(
     formula="Σ invoice totals − Σ totals of cancelled invoices",
     permission=Permission.INVOICE_READ,
     rows=_invoiced,
-    kept=_invoiced_kept,
+    kept=lambda scope: summed(flows.by_day(scope, *flows.INVOICED)),
     opens="/invoices?invoice={id}",
 )
 COLLECTED: Final = Figure(
@@ -144,7 +136,7 @@ COLLECTED: Final = Figure(
     formula="Σ payments − Σ undone payments",
     permission=Permission.INVOICE_READ,
     rows=_collected,
-    kept=_collected_kept,
+    kept=lambda scope: summed(flows.by_day(scope, *flows.COLLECTED)),
     opens="/payments?payment={id}",
 )
 CUSTOMER_CREDIT: Final = Figure(

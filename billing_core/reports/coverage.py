@@ -28,7 +28,7 @@ def refresh(session: Session, customer_ids: Collection[int] | None = None, perio
     if customer_ids is not None:
         locked = locked.where(among(Customer.id, customer_ids))
     session.execute(locked).all()
-    months = _whole_months(period)
+    months = None if period is None else Period(first_of_month(period.start), last_of_month(period.end))
     stale = delete(BillingMonth).where(*_within(BillingMonth.customer_id, customer_ids))
     if months is not None:
         stale = stale.where(BillingMonth.month.between(months.start, months.end))
@@ -61,10 +61,6 @@ def unbilled() -> ColumnElement[bool]:
         BillingReport.superseded_at.is_(None),
     )
     return Order.billable & ~billed
-
-
-def _whole_months(period: Period | None) -> Period | None:
-    return None if period is None else Period(first_of_month(period.start), last_of_month(period.end))
 
 
 def _within(column: SQLColumnExpression[int], customer_ids: Collection[int] | None) -> list[ColumnElement[bool]]:

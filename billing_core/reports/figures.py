@@ -73,22 +73,6 @@ def _of_reports(scope: Scope, currency: Any, amount: Any) -> Select[*tuple[Any, 
     return select_rows(BillingReport.id, label, BillingReport.period_end, currency, amount).where(*counting(scope))
 
 
-def _billed(scope: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_reports(scope, BillingReport.currency, BillingReport.total_minor)
-
-
-def _reports(scope: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_reports(scope, NO_CURRENCY, literal(1))
-
-
-def _reports_in_currency(scope: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_reports(scope, BillingReport.currency, literal(1))
-
-
-def _orders_billed(scope: Scope) -> Select[*tuple[Any, ...]]:
-    return _of_reports(scope, NO_CURRENCY, BillingReport.order_count)
-
-
 def _billed_for(service_id: int, scope: Scope) -> Select[*tuple[Any, ...]]:
     rows = _of_reports(scope, BillingReport.currency, ReportServiceTotal.amount_minor)
     of_service = (ReportServiceTotal.report_id == BillingReport.id) & (ReportServiceTotal.service_id == service_id)
@@ -152,7 +136,7 @@ BILLED = Figure(
     definition="The totals of the current reports whose period ends in the chosen period.",
     formula="Σ report totals",
     permission=Permission.REPORT_READ,
-    rows=_billed,
+    rows=lambda scope: _of_reports(scope, BillingReport.currency, BillingReport.total_minor),
     opens="/reports?report={id}",
 )
 REPORTS = Figure(
@@ -161,7 +145,7 @@ REPORTS = Figure(
     definition="The current reports whose period ends in the chosen period; replaced versions do not count.",
     formula="number of reports",
     permission=Permission.REPORT_READ,
-    rows=_reports,
+    rows=lambda scope: _of_reports(scope, NO_CURRENCY, literal(1)),
     opens="/reports?report={id}",
 )
 ORDERS_BILLED = Figure(
@@ -173,7 +157,7 @@ ORDERS_BILLED = Figure(
     ),
     formula="Σ orders of each report",
     permission=Permission.REPORT_READ,
-    rows=_orders_billed,
+    rows=lambda scope: _of_reports(scope, NO_CURRENCY, BillingReport.order_count),
     opens="/reports?report={id}",
 )
 UNBILLED_ORDERS = Figure(
@@ -263,7 +247,7 @@ _REPORTS_IN_CURRENCY = Figure(
     definition=REPORTS.definition,
     formula=REPORTS.formula,
     permission=Permission.REPORT_READ,
-    rows=_reports_in_currency,
+    rows=lambda scope: _of_reports(scope, BillingReport.currency, literal(1)),
 )
 AVERAGE_REPORT = Ratio(
     key="average_report",

@@ -99,7 +99,7 @@ def _actions(actor: Actor, files: Sequence[Received]) -> None:
             help="Shows what the import would do. Nothing is written.",
         )
         take_in = st.button(
-            _import_label(usable),
+            "Import" if len(usable) < 2 else f"Import {len(usable)} files",
             icon=":material/download_done:",
             key="import_apply",
             disabled=busy or not checked,
@@ -115,10 +115,6 @@ def _actions(actor: Actor, files: Sequence[Received]) -> None:
         for received in files:
             inbox.discard(received)
         st.rerun()
-
-
-def _import_label(usable: Sequence[Received]) -> str:
-    return "Import" if len(usable) < 2 else f"Import {len(usable)} files"
 
 
 def _start(work: Callable[..., None], actor: Actor, files: Sequence[Received]) -> None:

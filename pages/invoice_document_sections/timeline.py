@@ -57,7 +57,7 @@ def draw(read: Reader, invoice: InvoiceView) -> None:
 def sentence(event: EventRow, currency: str) -> str:
     """What happened, without who and when."""
     data = event.data or {}
-    amount = _amount(data, currency)
+    amount = formats.money(int(data.get("amount_minor", 0)), currency)
     because = f": {data['reason']}" if data.get("reason") else ""
     match event.kind:
         case EventKind.CREATED if data.get("copied_from"):
@@ -116,10 +116,6 @@ def sentence(event: EventRow, currency: str) -> str:
         case EventKind.DISPUTE_CLOSED:
             return f"The dispute over {amount} is closed: {data.get('state') or 'no result given'}"
     return formats.words(event.kind.value)
-
-
-def _amount(data: Mapping[str, Any], currency: str) -> str:
-    return formats.money(int(data.get("amount_minor", 0)), currency)
 
 
 def _total(data: Mapping[str, Any], currency: str) -> str:

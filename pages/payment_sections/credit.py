@@ -80,7 +80,7 @@ def of_customer(read: Reader, actor: Actor, customer_id: int) -> None:
 def apply(customer_id: int, business_id: int, currency: str) -> None:
     actor = signed_in()
     read = Reader(actor)
-    there = read.plain(credit.balance, business_id, customer_id, currency)
+    available = read.plain(credit.balance, business_id, customer_id, currency)
     invoice_filter = InvoiceFilter(
         status=OPEN, customer_id=customer_id, business_id=business_id, currency=currency, order_by="due_on"
     )
@@ -88,14 +88,14 @@ def apply(customer_id: int, business_id: int, currency: str) -> None:
     if not open_invoices:
         st.info(f"This customer owes nothing in {currency}: there is no open invoice.", icon=":material/info:")
         return
-    st.markdown(f"**{md(formats.money(there.minor, currency))}** of credit can be used.")
+    st.markdown(f"**{md(formats.money(available.minor, currency))}** of credit can be used.")
 
     def name(invoice_id: int) -> str:
         row = open_invoices[invoice_id]
         return f"{row.number}, {formats.money(row.due_minor, currency)} due on {formats.day(row.due_on)}"
 
     chosen = st.selectbox("Invoice", list(open_invoices), format_func=name, key="credit_for_invoice")
-    most = min(there.minor, open_invoices[chosen].due_minor)
+    most = min(available.minor, open_invoices[chosen].due_minor)
     amount = amount_field("Amount", most, currency, key=f"credit_for_{chosen}")
     if st.button("Use credit", type="primary", icon=":material/check:", key="use_credit", disabled=amount is None):
         with attempt("Paid from the customer's credit") as session:
@@ -107,9 +107,9 @@ def pay_out(customer_id: int, business_id: int, currency: str) -> None:
     actor = signed_in()
     read = Reader(actor)
     customer = read(customers.one, customer_id)
-    there = read.plain(credit.balance, business_id, customer_id, currency)
-    st.markdown(f"{md(customer.name)} has **{md(formats.money(there.minor, currency))}** of credit.")
-    amount = amount_field("Amount", there.minor, currency, key=f"pay_out_amount_{customer_id}")
+    available = read.plain(credit.balance, business_id, customer_id, currency)
+    st.markdown(f"{md(customer.name)} has **{md(formats.money(available.minor, currency))}** of credit.")
+    amount = amount_field("Amount", available.minor, currency, key=f"pay_out_amount_{customer_id}")
     method = st.selectbox("Method", METHODS, format_func=lambda one: formats.words(one.value), key="pay_out_method")
     reference = st.text_input("Reference", key="pay_out_reference", max_chars=120)
     reason = st.text_input("Reason", key="pay_out_reason", max_chars=200, required=True)

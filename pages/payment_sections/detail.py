@@ -108,7 +108,11 @@ def _paid(allocations: list[AllocationRow], *, may_change: bool) -> None:
         tables.day("Applied on", "allocated_on"),
         tables.money("Amount", "amount_minor"),
         tables.currency_of(),
-        tables.badge("State", _state, {"Paid": "green", "Reversed": "gray"}),
+        tables.badge(
+            "State",
+            lambda row: "Reversed" if row.undone_at else "Paid",
+            {"Paid": "green", "Reversed": "gray"},
+        ),
     ]
     if may_change:
         take = tables.computed("Unallocate", lambda row: "" if row.undone_at else "Unallocate …")
@@ -164,10 +168,6 @@ def undo(payment_id: int) -> None:
     if st.button("Undo payment", type="primary", icon=":material/undo:", key="do_undo_payment"):
         with attempt("The payment is undone") as session:
             received.undo(session, actor, payment_id, reason=reason, today=read.today, now=utc_now())
-
-
-def _state(row: AllocationRow) -> str:
-    return "Reversed" if row.undone_at else "Paid"
 
 
 def _ask_to_take_off(row: AllocationRow) -> None:

@@ -29,21 +29,21 @@ _WRONG = (Agreement.DIFFERENT, Agreement.ONLY_HERE, Agreement.ONLY_THERE)
 
 def draw(read: Reader, actor: Actor) -> None:
     mode = collection_mode.mode()
-    there = service_of(mode)
+    service = service_of(mode)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         period = filters.period(read.today, key="reconciliation_period", default="This month")
         named = {one.value: label for one, (label, _) in NAMES.items()}
         agreement = filters.choice("Result", list(named), key=AGREEMENT_KEY, page_key=PAGE_KEY, names=named)
         last = read(balance_transactions.last_reading, mode, period)
         reads_now = st.button(
-            "Read again" if last else f"Read {there}'s books",
+            "Read again" if last else f"Read {service}'s books",
             type="secondary" if last else "primary",
             icon=":material/sync:",
             key="read_books",
         )
     if reads_now:
-        _read_books(actor, period, there)
-    books = f"{formats.sentence(there)}'s books"
+        _read_books(actor, period, service)
+    books = f"{formats.sentence(service)}'s books"
     if last is None:
         st.info(
             f"{books} of {md(formats.period(period))} have not been read yet. Reading changes nothing there; "
@@ -57,8 +57,8 @@ def draw(read: Reader, actor: Actor) -> None:
         f"with {MARGIN.days} days before and after, so that what one side books a little later does not differ."
     )
     scope = PairFilter(mode, period, agreement)
-    _sums(read(reconciliation.sums, PairFilter(mode, period)), there)
-    _pairs(read, actor, scope, there)
+    _sums(read(reconciliation.sums, PairFilter(mode, period)), service)
+    _pairs(read, actor, scope, service)
 
 
 def service_of(mode: Mode) -> str:

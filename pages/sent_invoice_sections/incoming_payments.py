@@ -70,10 +70,10 @@ def apply_credit(invoice_id: int) -> None:
     actor = signed_in()
     read = Reader(actor)
     invoice = read(queries.one, invoice_id)
-    there = read.plain(credit.balance, invoice.business_id, invoice.customer_id, invoice.currency)
-    most = min(there.minor, invoice.due_minor)
+    available = read.plain(credit.balance, invoice.business_id, invoice.customer_id, invoice.currency)
+    most = min(available.minor, invoice.due_minor)
     st.markdown(
-        f"{md(invoice.customer_name)} has **{md(formats.money(there.minor, there.currency))}** of credit; "
+        f"{md(invoice.customer_name)} has **{md(formats.money(available.minor, available.currency))}** of credit; "
         f"{md(formats.money(invoice.due_minor, invoice.currency))} is due."
     )
     amount = amount_field("Amount", most, invoice.currency, key=f"credit_amount_{invoice_id}")

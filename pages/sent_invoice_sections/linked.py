@@ -4,12 +4,10 @@ import streamlit as st
 
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import credit_notes
-from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.rows import InvoiceView
 from billing_core.outbox import queries as outbox
 from billing_core.outbox.queries import MessageFilter
 from billing_core.payments import queries as payments
-from billing_core.payments.queries import AllocationRow
 from pages.invoice_document_sections import billed_reports, sending
 from pages.payment_sections import reversal
 from pages.ui import formats, tables
@@ -38,7 +36,7 @@ def _payments(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
         rows,
         [
             tables.day("Date", "allocated_on"),
-            tables.computed("How", _way),
+            tables.computed("How", lambda row: formats.words(row.method.value) if row.method else "Customer's credit"),
             tables.text("Reference", "reference"),
             tables.money("Amount", "amount_minor"),
             tables.currency_of(),
@@ -67,10 +65,6 @@ def _payments(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
         reversal.dialog(chosen)
 
 
-def _way(row: AllocationRow) -> str:
-    return formats.words(row.method.value) if row.method else "Customer's credit"
-
-
 def _credit_notes(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     notes = read(credit_notes.of_invoice, invoice.id)
     if not notes:
@@ -84,7 +78,7 @@ def _credit_notes(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
             tables.text("Reason", "reason"),
             tables.money("Total", "total_minor"),
             tables.currency_of(),
-            tables.link("PDF", _paper, ":material/picture_as_pdf:"),
+            tables.link("PDF", lambda note: f"/downloads/credit-notes/{note.id}.pdf", ":material/picture_as_pdf:"),
         ],
         key="invoice_credit_notes",
         alt="Credit notes of this invoice",
@@ -100,10 +94,6 @@ def _credit_notes(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
         )
         if chosen is not None:
             sending.credit_note(chosen, invoice.customer_email)
-
-
-def _paper(note: CreditNoteRow) -> str:
-    return f"/downloads/credit-notes/{note.id}.pdf"
 
 
 def _refunds(read: Reader, invoice: InvoiceView) -> None:

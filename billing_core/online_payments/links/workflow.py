@@ -174,7 +174,8 @@ def _refuse(session: Session, invoice: Invoice) -> None:
         raise Conflict(f"{named(invoice)} is {invoice.state.value}: there is nothing to pay by a link")
     due = invoice.total_minor if invoice.state is DRAFT else invoice.due_minor
     if not due:
-        raise Conflict(f"Nothing is due on {_in_a_sentence(named(invoice))}")
+        name = named(invoice)
+        raise Conflict(f"Nothing is due on {name[:1].lower()}{name[1:]}")
     active = select(PaymentLink.id).where(PaymentLink.invoice_id == invoice.id, PaymentLink.state == LinkState.ACTIVE)
     if session.scalar(active) is not None:
         raise Conflict(f"{named(invoice)} has a payment link already: deactivate that one first")
@@ -199,7 +200,3 @@ def _expires_at(session: Session, invoice: Invoice, today: date) -> datetime:
 
 def _today(session: Session, now: datetime) -> date:
     return day_in(businesses.default_business(session).time_zone, now)
-
-
-def _in_a_sentence(name: str) -> str:
-    return f"{name[:1].lower()}{name[1:]}"

@@ -1,7 +1,7 @@
 """The pages at Stripe where a customer pays: payment links and hosted invoices, created once and ended for good."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from typing import Final
 from urllib.parse import urlencode
 
@@ -118,7 +118,7 @@ def _hosted_invoice(api: stripe.StripeClient, charge: Charge, key: str) -> Creat
             "customer": customer.id,
             "currency": currency,
             "collection_method": "send_invoice",
-            "due_date": _end_of(charge.due_on),
+            "due_date": int(datetime.combine(charge.due_on, time(23, 59, 59), UTC).timestamp()),
             "auto_advance": False,
             "pending_invoice_items_behavior": "exclude",
             "description": charge.description[:_TEXT],
@@ -172,7 +172,3 @@ def _expire_sessions(api: stripe.StripeClient, payment_link_id: str, key: str) -
         except stripe.InvalidRequestError:
             if api.v1.checkout.sessions.retrieve(session.id).status == "open":
                 raise
-
-
-def _end_of(day: date) -> int:
-    return int(datetime.combine(day, time(23, 59, 59), UTC).timestamp())

@@ -196,8 +196,8 @@ def _take_back(
 
 
 def _pay_out(session: Session, actor: Actor, payment: Payment, amount: int, reason: str, day: _Day) -> Refund | None:
-    there = credit.balance(session, payment.business_id, payment.customer_id, payment.currency).minor
-    possible = min(amount, there)
+    available = credit.balance(session, payment.business_id, payment.customer_id, payment.currency).minor
+    possible = min(amount, available)
     if possible <= 0:
         return None
     return credit.pay_out(

@@ -33,11 +33,11 @@ def download(
     NotFound where there is no such report or this actor may not see it, Invalid for an unknown format.
     """
     actor.require(Permission.EXPORT)
-    wanted, kind = _format(output_format), _variant(variant)
+    output, kind = _format(output_format), _variant(variant)
     report = queries.one(session, actor, report_id)
-    chunks = _written(session, report, wanted, kind, for_excel)
-    suffix = "_long" if _is_long(wanted, kind) else ""
-    return Download(f"billing_report_{report.id}{suffix}.{wanted}", MEDIA_TYPES[wanted], chunks)
+    chunks = _written(session, report, output, kind, for_excel)
+    suffix = "_long" if output is Format.CSV and kind is Variant.LONG else ""
+    return Download(f"billing_report_{report.id}{suffix}.{output}", MEDIA_TYPES[output], chunks)
 
 
 def chunks(
@@ -58,7 +58,7 @@ def archive(
 ) -> Download:
     """Several reports as one ZIP, in the requested order; refused as a whole when one of them cannot be seen."""
     actor.require(Permission.EXPORT)
-    wanted, kind = _format(output_format), _variant(variant)
+    output, kind = _format(output_format), _variant(variant)
     chosen = list(dict.fromkeys(report_ids))
     if not 0 < len(chosen) <= MOST_IN_ONE_ZIP:
         raise Invalid(
@@ -66,7 +66,7 @@ def archive(
         )
     reports = [queries.one(session, actor, report_id) for report_id in chosen]
     files = (
-        (_name_in_archive(report, wanted), report.created_at, _written(session, report, wanted, kind, for_excel))
+        (_name_in_archive(report, output), report.created_at, _written(session, report, output, kind, for_excel))
         for report in reports
     )
     return Download("billing_reports.zip", "application/zip", zipped(files))
@@ -94,10 +94,6 @@ def _writer(output_format: Format, kind: Variant) -> Callable[[Session, Report],
             from billing_core.reports.exports import pdf
 
             return pdf.document
-
-
-def _is_long(output_format: Format, kind: Variant) -> bool:
-    return output_format is Format.CSV and kind is Variant.LONG
 
 
 def _format(text: str) -> Format:

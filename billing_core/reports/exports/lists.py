@@ -68,13 +68,13 @@ def customers(session: Session, actor: Actor, filters: SummaryFilter, *, for_exc
     return csv_list("customers.csv", CUSTOMER_COLUMNS, rows, for_excel=for_excel)
 
 
-def figure(session: Session, actor: Actor, wanted: Figure, scope: Scope, *, for_excel: bool = False) -> Download:
+def figure(session: Session, actor: Actor, requested: Figure, scope: Scope, *, for_excel: bool = False) -> Download:
     """The rows behind a figure. An actor bound to one customer cannot read another's."""
     actor.require(Permission.EXPORT)
     if actor.customer_id is not None and scope.customer_id != actor.customer_id:
         raise NotFound("There is no such figure")
-    rows = (_figure_row(row) for row in figures.stream(session, actor, wanted, scope))
-    return csv_list(f"{wanted.key}.csv", figures.COLUMNS, rows, for_excel=for_excel)
+    rows = (_figure_row(row) for row in figures.stream(session, actor, requested, scope))
+    return csv_list(f"{requested.key}.csv", figures.COLUMNS, rows, for_excel=for_excel)
 
 
 def _report(report: Report) -> tuple[Any, ...]:
