@@ -21,7 +21,7 @@ def main(typed: Sequence[str] | None = None) -> int:
         try:
             return _carry_out(arguments.parser().parse_args(typed))
         finally:
-            # Here, because at the interpreter's own end a full disk or a closed pipe would be a traceback.
+            # Flushed here, because a full disk or a closed pipe at the interpreter's exit would be a traceback.
             sys.stdout.flush()
     except BillingError as error:
         print(str(error), file=sys.stderr)
@@ -56,7 +56,7 @@ def _carry_out(parsed: Namespace) -> int:
 
 
 def _abandon_output() -> None:
-    """What could not be written would be tried once more at the interpreter's end."""
+    """Unwritten output would be tried once more at the interpreter's exit."""
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Every figure by its key, whichever package declares it, and what somebody may ask it for."""
+"""Every figure by its key, whichever package declares it, and the scope in which an actor may see it."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ from billing_core.receivables import attention
 from billing_core.receivables import figures as of_money
 from billing_core.reports import figures as of_reports
 
-# Those of one service or one report come in any number: ``reports.figures.of_key`` makes them.
+# The figures of one service or one report are made on demand: see ``reports.figures.of_key``.
 FIGURES: Final = {
     figure.key: figure
     for figure in (
@@ -28,7 +28,7 @@ FIGURES: Final = {
 
 
 def asked(actor: Actor, key: str, scope: Scope) -> tuple[Figure, Scope]:
-    """The figure behind a link and the scope in which this actor sees it; NotFound where there is no such figure."""
+    """The figure of a link and the scope in which this actor sees it; NotFound where there is no such figure."""
     figure = FIGURES.get(key) or of_reports.of_key(key)
     if figure is None:
         raise NotFound(f"There is no figure “{key}”")

@@ -59,7 +59,7 @@ def database(url: str) -> str:
     if parsed.drivername not in _DRIVERS:
         raise ValueError(_DATABASE)
     if "@" in (parsed.host or ""):
-        # Otherwise the end of the password would be taken for the host, and be repeated when it cannot be found.
+        # Otherwise the end of the password would be taken for the host, and repeated in the message about it.
         raise ValueError("has an “@” in its password, which must be written %40")
     if not 0 < (parsed.port or 5432) < 65_536:
         raise ValueError("has no port from 1 to 65535")
@@ -67,7 +67,7 @@ def database(url: str) -> str:
 
 
 def redis(url: str) -> str:
-    """The address with what its kind needs: ports are numbers, and sentinels are asked for a service by name."""
+    """The address with the requirements of its kind: ports are numbers, and sentinels need a service name."""
     if not (_REDIS.match(url) and _is_complete_redis(url)):
         raise ValueError("is not the address of a Redis such as redis://:password@host:6379/0")
     return url
@@ -84,7 +84,7 @@ def _is_complete_redis(url: str) -> bool:
 
 
 def website(url: str) -> str:
-    """Where browsers or programs reach something over HTTP."""
+    """An HTTP address that browsers or programs use."""
     try:
         parts = urlsplit(url)
         complete = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import Any
 
-# With these a spreadsheet begins to compute, or looks at the next character to decide.
+# A spreadsheet takes these as the start of a formula, or looks at the next character to decide.
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 _NEEDS_QUOTES = re.compile('[",\r\n]')
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

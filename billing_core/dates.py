@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from billing_core.errors import Invalid
 
-# The days that orders and reports may lie on.
+# The range of days of orders and reports.
 EARLIEST_DAY: Final = date(1900, 1, 1)
 LATEST_DAY: Final = date(2199, 12, 31)
 
@@ -23,12 +23,12 @@ def utc_now() -> datetime:
 
 
 def day_in(zone: str, instant: datetime) -> date:
-    """The calendar day of an instant where the business is."""
+    """The calendar day of an instant in the business's time zone."""
     return instant.astimezone(ZoneInfo(zone)).date()
 
 
 def in_utc(moment: datetime) -> datetime:
-    """The same instant in UTC, or the first or last that there is where UTC's calendar does not reach it."""
+    """The same instant in UTC, limited to the first and last that UTC's calendar can express."""
     try:
         return moment.astimezone(UTC)
     except OverflowError:
@@ -36,7 +36,7 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def start_of_day(zone: str, day: date) -> datetime:
-    """The instant (UTC) at which a day begins where the business is."""
+    """The instant (UTC) at which a day begins in the business's time zone."""
     return in_utc(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)))
 
 
@@ -93,7 +93,7 @@ class Period:
         return (self.end - self.start).days + 1
 
     def before(self) -> Self:
-        """The period just before: whole months for whole months, else as many days."""
+        """The preceding period: whole months for whole months, otherwise as many days."""
         if self.start.day == 1 and self.end == last_of_month(self.end):
             months = (self.end.year - self.start.year) * 12 + self.end.month - self.start.month + 1
             return type(self)(add_months(self.start, -months), self.start - timedelta(days=1))
@@ -110,7 +110,7 @@ class Period:
         return day.between(self.start, self.end)
 
     def overlaps(self, start: InstrumentedAttribute[date], end: InstrumentedAttribute[date]) -> ColumnElement[bool]:
-        """In SQL: does this period share a day with the one between these two columns?"""
+        """In SQL: whether this period shares a day with the one between these two columns."""
         return (start <= self.end) & (end >= self.start)
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ class BillingError(Exception):
 
 
 class NotFound(BillingError):
-    """The thing asked for does not exist, or this actor may not know that it does."""
+    """The subject does not exist, or this actor may not know that it does."""
 
 
 class Conflict(BillingError):

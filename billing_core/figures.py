@@ -94,7 +94,7 @@ class Ratio:
 
     @property
     def parts(self) -> tuple[Figure, Figure]:
-        """The two figures to ask for, to divide the one by the other."""
+        """The two figures to request, to divide the one by the other."""
         return self.dividend, self.shares or self.divisor
 
     def quotients(self, dividends: Mapping[str | None, int], divisors: Mapping[str | None, int]) -> dict[str, int]:
@@ -134,7 +134,7 @@ def one_each(identity: Any, label: Any, day: Any) -> Select[*tuple[Any, ...]]:
 def bound(
     rows: Select[*tuple[Any, ...]], scope: Scope, customer_id: InstrumentedAttribute[Any]
 ) -> Select[*tuple[Any, ...]]:
-    """The rows of the customer asked for, or all."""
+    """The rows of the scope's customer, or all."""
     return rows if scope.customer_id is None else rows.where(customer_id == scope.customer_id)
 
 
@@ -198,7 +198,7 @@ def row_count(session: Session, actor: Actor, figure: Figure, scope: Scope) -> i
 
 
 def stream(session: Session, actor: Actor, figure: Figure, scope: Scope) -> Iterator[Sequence[Any]]:
-    """Every row for an export, in flat memory."""
+    """Every row for an export, in constant memory."""
     rows = figure.rows(visible(actor, figure, scope)).subquery()
     statement = select(*(rows.c[name] for name in COLUMNS)).order_by(rows.c.date, rows.c.id)
     return iter(session.execute(statement.execution_options(yield_per=5_000)))
@@ -208,7 +208,7 @@ def _total(figure: Figure, scope: Scope) -> Select[Any]:
     return figure.kept(scope) if figure.kept else _summed(figure, scope)
 
 
-# To put the statement together takes longer than to run it, and a page asks for the same figures again and again.
+# Building the statement takes longer than running it, and pages request the same figures again and again.
 @lru_cache(maxsize=128)
 def _totals(asked: tuple[Asked, ...]) -> CompoundSelect[Any]:
     return union_all(
@@ -224,5 +224,5 @@ def _summed(figure: Figure, scope: Scope) -> Select[Any]:
 
 
 def summed(rows: Subquery) -> Select[Any]:
-    """What the rows add up to in each currency."""
+    """The sum of the rows per currency."""
     return select(rows.c.currency, func.sum(rows.c.amount)).group_by(rows.c.currency)

@@ -9,7 +9,7 @@ from structlog.stdlib import ProcessorFormatter
 
 
 def configure() -> None:
-    """Set up logging for the process: ours, and what libraries warn of that set up nothing themselves."""
+    """Set up the process's logging: our own, and warnings of libraries without a set-up of their own."""
     known: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -35,7 +35,7 @@ def configure() -> None:
 def _without_control_characters(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """A name with a line break in it must not be able to write a line of its own."""
+    """A name with a line break in it must not be able to write a log line of its own."""
     return {key: _escaped(value) if isinstance(value, str) else value for key, value in event.items()}
 
 

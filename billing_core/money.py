@@ -35,7 +35,7 @@ def currencies() -> frozenset[str]:
 
 
 def decimal_places(currency: str) -> int:
-    """Digits after the point in which this currency is paid."""
+    """The number of decimal places of this currency."""
     return _MINOR_UNIT_DIGITS.get(currency, 2)
 
 

@@ -1,4 +1,4 @@
-"""What ``verify`` proves: that what is kept agrees with what it was made from, over everything, in a few statements."""
+"""What ``verify`` proves: that stored values agree with their sources, over everything, in a few statements."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """``wrong`` names the first things that do not agree, in words; empty: proven for ``proven`` of them."""
+    """``wrong`` names the first disagreements, in words; empty: proven for ``proven`` of them."""
 
     name: str
     proven: int

@@ -1,4 +1,4 @@
-"""What the running process shares: its sessions. Edges ask here; business code is handed what it needs."""
+"""What the running process shares: its sessions. Edges get them here; business code is passed what it needs."""
 
 from functools import cache
 

@@ -45,7 +45,7 @@ _SHORTEST_SECRET = 32
 _SHORTEST_TOKEN = 16
 _METRICS_OFF = ("", "0", "off", "false", "no")
 _METRICS_ON = ("1", "on", "true", "yes")
-# What pydantic finds wrong, in words that follow the name of a setting.
+# pydantic's errors in words that follow the name of a setting.
 _WRONG = {
     "int_parsing": "must be a whole number",
     "int_parsing_size": "must be a whole number",
@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _has_no_spaces_around_it(cls, given: Any, info: ValidationInfo) -> Any:
-        # Tokens and secrets of webhook endpoints are made of the secret as it always was.
+        # Tokens and webhook secrets are derived from the secret exactly as it was given.
         return given.strip() if isinstance(given, str) and info.field_name != "secret_key" else given
 
     @field_validator(*_ADDRESSES)
@@ -136,7 +136,7 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _is_a_folder(cls, given: Path) -> Path:
-        # Unlike a Path, which raises where somebody may not look.
+        # Unlike a Path, which raises without permission to look.
         if os.path.exists(given) and not os.path.isdir(given):
             raise ValueError(f"must name a folder, and {given} is a file")
         return given
@@ -174,7 +174,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _stripe_is_complete(self) -> Self:
-        """Half a connection would take money that nobody hears of. Says so without showing a key."""
+        """Half a connection would take money unnoticed. The message shows no key."""
         if self.stripe_secret_key is None:
             return self
         if not self.stripe_secret_key.get_secret_value().startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
@@ -191,7 +191,7 @@ class Settings(BaseSettings):
     @model_validator(mode="wrap")
     @classmethod
     def _ends_in_one_sentence(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        # The last validator, so that it hears what all others refuse. Files of settings name what they leave empty.
+        # The last validator, so that it sees all other refusals. Settings files may list settings without a value.
         filled = {name: value for name, value in given.items() if not _is_blank(value)}
         try:
             return handler(filled)
@@ -207,7 +207,7 @@ class Settings(BaseSettings):
 
     @property
     def mail_server(self) -> connections.MailServer | None:
-        """Where mails are handed over; None: they are held back."""
+        """The mail server; None: mails are held back."""
         return None if self.smtp_url is None else connections.mail_server(self.smtp_url.get_secret_value())
 
     @property
@@ -221,7 +221,7 @@ class Settings(BaseSettings):
 
     @property
     def metrics_token(self) -> str | None:
-        """What must be sent to see the metrics; empty: nothing; None: they are not served."""
+        """The token that /metrics requires; empty: no token; None: metrics are not served."""
         given = _plain(self.metrics or "")
         if given.lower() in _METRICS_OFF:
             return None
@@ -238,11 +238,11 @@ class Settings(BaseSettings):
         return urlsplit(self.address).hostname or "localhost"
 
     def derived(self, purpose: str) -> bytes:
-        """A secret for one purpose, made of the product's own: none of them tells of that one or of another."""
+        """A secret for one purpose, derived from the product's own; none reveals that one or another."""
         return hmac.new(self.signing_key().encode(), purpose.encode(), hashlib.sha256).digest()
 
     def signing_key(self) -> str:
-        """The secret that signs tokens. Without a given one it is made once and kept in the data folder."""
+        """The secret that signs tokens. Unless given, it is made once and stored in the data folder."""
         if self.secret_key is not None:
             return self.secret_key.get_secret_value()
         if not self._kept:
@@ -250,7 +250,7 @@ class Settings(BaseSettings):
         return self._kept
 
     def usable_data_dir(self) -> Path:
-        """The data folder, made where it is missing. Ends the process where it cannot be used."""
+        """The data folder, created where it is missing. Ends the process where it is unusable."""
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             if not os.access(self.data_dir, os.R_OK | os.W_OK | os.X_OK):
@@ -279,7 +279,7 @@ def _sentence(wrong: ErrorDetails) -> str:
 
 
 def _kept_secret(file: Path) -> str:
-    """The secret in this file, made where there is none. Another process that starts meanwhile has the same."""
+    """The secret in this file, created where there is none. Concurrent processes get the same."""
     try:
         if not file.exists():
             _make_secret(file)
@@ -292,7 +292,7 @@ def _kept_secret(file: Path) -> str:
 
 
 def _make_secret(file: Path) -> None:
-    """Whole or not at all: half of it would sign what nobody can verify afterwards."""
+    """Whole or not at all: a partial secret would sign what nobody can verify afterwards."""
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:

@@ -1,4 +1,4 @@
-"""What a text may hold."""
+"""What texts may contain."""
 
 import re
 
@@ -6,12 +6,12 @@ from billing_core.errors import Invalid
 
 LONGEST_REASON = 500
 
-# No database column may hold NUL, and half a surrogate pair is no character; the rest never belongs in a text.
+# No database column may hold NUL, and half a surrogate pair is not a character; the others do not belong in a text.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def control_character(text: str) -> str | None:
-    """The first character that no text may hold, as people write it (``U+0000``); None where all is well."""
+    """The first character that no text may contain, written as ``U+0000``; None where there is none."""
     if text.isprintable():
         return None
     match = _UNPRINTABLE.search(text)
@@ -19,7 +19,7 @@ def control_character(text: str) -> str | None:
 
 
 def is_email_address(text: str) -> bool:
-    """Whether it has the form of an address that we keep; whether it exists, only a mail would tell."""
+    """Whether it has the form of an address that we accept; only a mail could show whether it exists."""
     local, _, domain = text.rpartition("@")
     labels = domain.split(".")
     written = text.isprintable() and len(text) <= 254 and not set(text) & set(' <>",;\\')
@@ -27,7 +27,7 @@ def is_email_address(text: str) -> bool:
 
 
 def reference_of(text: str, longest: int) -> str:
-    """What a payment bears so that both sides find it again; Invalid where it is too long or cannot be kept."""
+    """A payment's reference, by which both sides find it; Invalid where it is too long or has invalid characters."""
     kept = " ".join(text.split())
     if len(kept) > longest:
         reason = f"may have at most {longest} characters"
@@ -39,7 +39,7 @@ def reference_of(text: str, longest: int) -> str:
 
 
 def reason_of(text: str) -> str:
-    """Why somebody did something, as it is kept; Invalid where they did not say, or said it in unkeepable signs."""
+    """The reason for an action, as it is stored; Invalid where it is missing or has invalid characters."""
     kept = " ".join(text.split())
     if not kept or len(kept) > LONGEST_REASON or control_character(kept):
         needed = f"is needed, in at most {LONGEST_REASON} characters"

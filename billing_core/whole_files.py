@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whoever else writes them and whenever the power fails."""
+"""Atomic files: complete or absent, whoever else writes them and whenever the power fails."""
 
 import os
 from contextlib import suppress
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def publish(written: Path, file: Path) -> None:
-    """Bring a written file to the disk and give it its name. FileExistsError where the name is taken meanwhile."""
+    """Sync a written file to disk and give it its name. FileExistsError where the name exists by then."""
     with written.open("rb") as content:
         os.fsync(content.fileno())
     try:
@@ -14,11 +14,11 @@ def publish(written: Path, file: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # Not every file system knows a second name for a file.
+        # Not every file system has hard links.
         if file.exists():
             raise FileExistsError(file) from None
         written.rename(file)
-    # Nor does each let a folder be opened.
+    # Nor can a folder be opened on each.
     with suppress(OSError):
         folder = os.open(file.parent, os.O_RDONLY)
         try:

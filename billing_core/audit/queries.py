@@ -20,7 +20,7 @@ _Columns = TypeVarTuple("_Columns")
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Empty fields do not limit. ``actor_id`` SYSTEM_ID: what nobody signed in did. ``until`` is not included."""
+    """Empty fields do not limit. ``actor_id`` SYSTEM_ID: the system's own changes. ``until`` is not included."""
 
     actor_id: int | None = None
     action: str = ""
@@ -44,7 +44,7 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field as it was and as it became; None: there was or is nothing."""
+    """One field before and after; None: there was or is no value."""
 
     field: str
     before: str | None
@@ -63,7 +63,7 @@ _ROW = (
 
 
 def page(session: Session, actor: Actor, filters: AuditFilter, *, limit: int = 50, offset: int = 0) -> list[AuditRow]:
-    """One page of what happened, newest first."""
+    """One page of entries, newest first."""
     actor.require(Permission.AUDIT_READ)
     statement = _limited(select(*_ROW), filters).order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
     return [AuditRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
@@ -75,7 +75,7 @@ def count(session: Session, actor: Actor, filters: AuditFilter) -> int:
 
 
 def one(session: Session, actor: Actor, entry_id: int) -> tuple[AuditRow, list[FieldChange]]:
-    """One entry, and what it changed, field by field."""
+    """One entry, and its changes field by field."""
     actor.require(Permission.AUDIT_READ)
     entry = session.execute(
         select(*_ROW, AuditEntry.before, AuditEntry.after).where(AuditEntry.id == entry_id)
@@ -87,31 +87,31 @@ def one(session: Session, actor: Actor, entry_id: int) -> tuple[AuditRow, list[F
 
 
 def actors(session: Session, actor: Actor, *, limit: int = 1_000) -> dict[int, str]:
-    """Who may have done something, by id: everybody with an account, and the system."""
+    """The possible actors, by id: everybody with an account, and the system."""
     actor.require(Permission.AUDIT_READ)
     people = session.execute(select(User.id, User.name, User.email).order_by(func.lower(User.name)).limit(limit))
     return {SYSTEM_ID: "The system"} | {user_id: f"{name} ({email})" for user_id, name, email in people}
 
 
 def actions(session: Session, actor: Actor) -> list[str]:
-    """Every kind of change that has happened."""
+    """Every action that was recorded."""
     actor.require(Permission.AUDIT_READ)
     return list(session.scalars(select(AuditEntry.action).distinct().order_by(AuditEntry.action)))
 
 
 def subject_kinds(session: Session, actor: Actor) -> list[str]:
-    """Every kind of thing that something happened to."""
+    """Every kind of subject that was recorded."""
     actor.require(Permission.AUDIT_READ)
     return list(session.scalars(select(AuditEntry.subject_kind).distinct().order_by(AuditEntry.subject_kind)))
 
 
 def happened(session: Session, action: str) -> bool:
-    """Whether this has ever happened."""
+    """Whether this was ever recorded."""
     return session.scalar(select(AuditEntry.id).where(AuditEntry.action == action).limit(1)) is not None
 
 
 def changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[FieldChange]:
-    """Two snapshots side by side."""
+    """Compares two snapshots field by field."""
     old, new = before or {}, after or {}
     return [FieldChange(name, _text(old.get(name)), _text(new.get(name))) for name in dict.fromkeys([*old, *new])]
 
@@ -139,10 +139,10 @@ def _limited(statement: Select[*_Columns], filters: AuditFilter) -> Select[*_Col
 
 
 def _mentions(text: str) -> ColumnElement[bool]:
-    """In the names, or in a value before or after. Values are kept as JSON, which writes some characters as escapes."""
+    """In the names, or in a value before or after. Values are JSON, which escapes some characters."""
     text = text.replace("\0", "")
     as_in_json = json.dumps(text)[1:-1]
-    # Entries know people by id and name; others look for them by their address.
+    # Entries have people's ids and names; users also search by their address.
     people = select(User.id).where(User.email.icontains(text, autoescape=True))
     return or_(
         AuditEntry.actor_id.in_(people),

@@ -1,4 +1,4 @@
-"""Recording a change. Called by the service that makes it, in the same transaction."""
+"""Recording a change, by the service that makes it, in the same transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ _INSERT = insert(cast("Table", AuditEntry.__table__))
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One change among many that are recorded at once; the fields as in ``record``."""
+    """One of several changes recorded together; the fields as in ``record``."""
 
     subject: tuple[str, object]
     label: str = ""
@@ -75,13 +75,13 @@ def record_many(session: Session, actor: Actor, action: str, traces: Sequence[Tr
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Only the fields that differ, as they were and as they are."""
+    """Only the fields that differ, before and after."""
     names = [name for name in after if before.get(name) != after[name]]
     return {name: before.get(name) for name in names}, {name: after[name] for name in names}
 
 
 def _plain(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """JSON has no decimals or dates: both are kept as the text that people read."""
+    """JSON has no decimals or dates: both are stored as text."""
     if values is None:
         return None
     return {name: str(value) if isinstance(value, Decimal | date) else value for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""What a business can choose from."""
+"""The options of a business's settings."""
 
 from datetime import date
 from functools import cache, lru_cache
@@ -15,9 +15,9 @@ COLLECTS_BY = ("payment_link", "hosted_invoice")
 
 @lru_cache(maxsize=8)
 def currency_names(today: date, *, also: str = "") -> dict[str, str]:
-    """``EUR`` -> ``EUR – Euro``, in the order of the codes: what somewhere in the world is paid with today.
+    """``EUR`` -> ``EUR – Euro``, by code: the currencies now in use somewhere.
 
-    ``also``: one that stays on offer where it was chosen before, whatever became of it.
+    ``also``: one to offer because it was chosen before, even if it is no longer in use.
     """
     return {
         code: f"{code} – {get_currency_name(code, locale='en')}" for code in sorted(_paid_with(today) | {also} - {""})

@@ -1,4 +1,4 @@
-"""The picture on a business's documents."""
+"""The logo on a business's documents."""
 
 import hashlib
 from datetime import datetime
@@ -12,7 +12,7 @@ from billing_core.errors import Invalid, NotFound
 from billing_core.identity import Actor, Permission
 
 LARGEST = 1_000_000
-# A file says itself what it is; its name or the browser's word would be somebody's claim.
+# The type is read from the file itself; its name or the browser's header would only be a claim.
 _BEGINNINGS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
@@ -21,7 +21,7 @@ def of(session: Session, business_id: int) -> BusinessLogo | None:
 
 
 def change(session: Session, actor: Actor, business_id: int, *, content: bytes | None, now: datetime) -> None:
-    """Put this picture on the business's documents; None: no picture. Invalid where it is no PNG or JPEG."""
+    """Set the logo of the business's documents; None: no logo. Invalid where it is not a PNG or JPEG."""
     actor.require(Permission.BUSINESS_WRITE)
     business = session.get(Business, business_id, with_for_update={"key_share": True})
     if business is None:

@@ -1,4 +1,4 @@
-"""How a business writes the numbers of its documents, such as ``INV-{year}-{seq:03}``."""
+"""The format of a business's document numbers, such as ``INV-{year}-{seq:03}``."""
 
 import re
 from datetime import date
@@ -9,7 +9,7 @@ from billing_core.errors import Invalid
 LONGEST_NUMBER: Final = 64
 LONGEST_FORMAT: Final = 48
 _SEQUENCE = re.compile(r"\{seq(?::0?([1-9]))?\}")
-# What no document number needs, and what would not survive a file name or a bank's reference field.
+# Characters that no document number needs, and that file names or banks' reference fields would lose.
 _ALLOWED = re.compile(r"[^\W_][\w ./#-]*", re.UNICODE)
 
 
@@ -30,7 +30,7 @@ def check_format(text: str) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Whether a document can be called so."""
+    """Whether a document can have this number."""
     return len(text) <= LONGEST_NUMBER and bool(_ALLOWED.fullmatch(text))
 
 
@@ -40,15 +40,15 @@ def series_of(number_format: str, issued_on: date) -> str:
 
 
 def counter_of(series: str) -> str:
-    """What one counter counts: the series, however many zeros its numbers are filled up with.
+    """The key of a counter: the series, whatever the zero padding of its numbers.
 
-    ``R-001`` and ``R-1`` are the same place, whatever the format said when it was drawn.
+    ``R-001`` and ``R-1`` are the same place, whatever the format was when it was drawn.
     """
     return _SEQUENCE.sub("{seq}", series, count=1)
 
 
 def filled_like(counter: str, number_format: str) -> str:
-    """A counter's series with its numbers filled up as the format fills them."""
+    """A counter's series with the zero padding of the format."""
     placeholder = _SEQUENCE.search(number_format)
     return _SEQUENCE.sub(placeholder[0], counter, count=1) if placeholder else counter
 
@@ -59,7 +59,7 @@ def written(series: str, sequence: int) -> str:
 
 
 def sequence_in(series: str, number: str) -> int | None:
-    """The place of a number in a series; None where it is not written as the series writes it."""
+    """The place of a number in a series; None where it does not match the series."""
     before, after = (re.escape(part) for part in _SEQUENCE.sub("\0", series, count=1).split("\0"))
     match = re.fullmatch(f"{before}([0-9]{{1,9}}){after}", number)
     sequence = int(match[1]) if match else 0

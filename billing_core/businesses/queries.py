@@ -12,23 +12,23 @@ from billing_core.errors import NotFound
 
 
 class BusinessRef(NamedTuple):
-    """Which business, and the time zone that its days go by."""
+    """A business and the time zone of its days."""
 
     id: int
     time_zone: str
 
 
-# Put together once: building a statement takes as long as running it.
+# Built once: building a statement takes as long as running it.
 _REF = select(Business.id, Business.time_zone).where(Business.public_id == bindparam("public_id"))
 
 
 def default_business(session: Session) -> Business:
-    """The business that things belong to unless somebody says otherwise: the first one."""
+    """The business to use unless another is given: the first one."""
     return session.scalars(select(Business).order_by(Business.id).limit(1)).one()
 
 
 def today(session: Session, *, now: datetime) -> date:
-    """The day that it is where the first business is."""
+    """The present day of the first business."""
     return day_in(default_business(session).time_zone, now)
 
 
@@ -47,7 +47,7 @@ def one(session: Session, business_id: int) -> Business:
 
 
 def by_public_id(session: Session, public_id: str) -> Business:
-    """A business by the id that programs know; NotFound where there is none."""
+    """A business by its public id; NotFound where there is none."""
     return one(session, ref(session, public_id).id)
 
 

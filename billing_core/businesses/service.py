@@ -1,4 +1,4 @@
-"""Changing what is known about our own business."""
+"""Changing the details of our own businesses."""
 
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
@@ -94,7 +94,7 @@ def create(session: Session, actor: Actor, *, wanted: Details, now: datetime) ->
 
 
 def set_active(session: Session, actor: Actor, business_id: int, *, active: bool, now: datetime) -> Business:
-    """Offer a business for new documents, or no longer; what it has issued stays as it is."""
+    """Offer a business for new documents, or no longer; its existing documents stay as they are."""
     actor.require(Permission.BUSINESS_WRITE)
     business = _for_change(session, business_id)
     if business.active == active:
@@ -106,7 +106,7 @@ def set_active(session: Session, actor: Actor, business_id: int, *, active: bool
 
 
 def collect_by(session: Session, actor: Actor, business_id: int, way: str, *, now: datetime) -> Business:
-    """How Stripe collects for a business, one of ``choices.COLLECTS_BY``; links that are out stay as they are."""
+    """How Stripe collects for a business, one of ``choices.COLLECTS_BY``; existing links stay as they are."""
     actor.require(Permission.BUSINESS_WRITE)
     if way not in COLLECTS_BY:
         raise Invalid("Stripe cannot collect in this way", fields={"collects_by": f"one of {', '.join(COLLECTS_BY)}"})
@@ -123,7 +123,7 @@ def set_up(session: Session, actor: Actor, *, name: str, currency: str, time_zon
 
 
 def checked(wanted: Details) -> Details:
-    """The details as they are kept; Invalid with a reason for each field that is wrong."""
+    """The details as they are stored; Invalid with a reason for each field that is wrong."""
     reasons: dict[str, str] = {}
     texts = {name: value.strip() for name, value in asdict(wanted).items()}
     texts["name"] = " ".join(texts["name"].split())
@@ -165,7 +165,7 @@ def _for_change(session: Session, business_id: int | None = None) -> Business:
 
 
 def _set(session: Session, actor: Actor, business: Business, name: str, value: object, *, now: datetime) -> Business:
-    """One fact that is no detail of its papers."""
+    """Set a single fact that is not on its documents."""
     before = getattr(business, name)
     if before != value:
         setattr(business, name, value)
@@ -205,7 +205,7 @@ def _save(
 
 
 def _now_reads(business: Business, proposed: Details) -> str:
-    """Which fields differ from what this person wanted to save."""
+    """The present values of the fields that differ from what this person tried to save."""
     current = asdict(details(business))
     differing = [
         f"{name.replace('_', ' ')} is now “{current[name]}”"

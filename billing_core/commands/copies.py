@@ -25,7 +25,7 @@ from billing_core.settings import settings
 
 @dataclass(frozen=True, slots=True)
 class _Copied:
-    """The rows of each table, and what does not hold in the copy because it did not hold before."""
+    """The rows of each table, and the checks that fail in the copy as they did in the source."""
 
     rows: Mapping[str, int]
     wrong: tuple[str, ...]
@@ -99,14 +99,14 @@ def move(arguments: Namespace) -> Answer:
 
 
 def _copied(source: Engine, target: Engine, *, alone: bool = False, noted: tuple[str, str] | None = None) -> _Copied:
-    """Copy in one transaction that is committed once everything agrees. ``noted``: what the audit log tells of it."""
+    """Copy in one transaction that is committed once everything agrees. ``noted``: its audit entry."""
     metadata = schema.metadata
     try:
         with target.connect() as connection:
             copying.refuse_unless_unused(connection, metadata)
         migrate.upgrade(target)
         with copying.reading(source, metadata, alone=alone) as read, copying.writing(target, metadata) as written:
-            # Once more: somebody may have begun to use it meanwhile.
+            # Checked again: somebody may have begun to use it meanwhile.
             copying.refuse_unless_unused(written, metadata)
             rows = copying.copy(read, written, metadata)
             wrong = _not_holding(written)
@@ -115,7 +115,7 @@ def _copied(source: Engine, target: Engine, *, alone: bool = False, noted: tuple
             if noted:
                 _note(written, *noted, sum(rows.values()))
     except DBAPIError as error:
-        # Such as a server that is away, a disk that is full, or an account that may make no tables.
+        # Such as a server that is down, a full disk, or an account without the right to create tables.
         raise UpstreamFailed(f"A database cannot be reached or used: {str(error.orig).splitlines()[0]}") from None
     return _Copied(rows, wrong)
 
@@ -141,7 +141,7 @@ def _next_file() -> Path:
 
 
 def _secret() -> str:
-    """Where the process has it. Webhook secrets and tokens are derived from it."""
+    """Where the secret is stored. Webhook secrets and tokens are derived from it."""
     configured = settings()
     return "BILLING_SECRET_KEY" if configured.secret_key else f"the file {configured.data_dir / 'secret_key'}"
 
@@ -153,7 +153,7 @@ def _shown(engine: Engine) -> str:
 
 @contextmanager
 def _other(url: str) -> Iterator[Engine]:
-    """The database at this address, which is never repeated: it may hold a password."""
+    """The database at this address, which is never repeated in messages: it may hold a password."""
     try:
         engine = connect(connections.database(url))
     except ValueError as error:

@@ -8,15 +8,15 @@ from billing_core import runtime
 from billing_core.database import migrate
 from billing_core.errors import Conflict
 
-# What a statement meets in a database of another version: a table, a column or a function that is missing.
+# The errors of another version's database: a missing table, column or function.
 _MISSING_ON_SQLITE = ("no such table", "no such column", "has no column")
 _MISSING_ON_POSTGRESQL = {"42P01", "42703", "42883"}
-# A database that only reads, and an account that may not do everything.
+# A read-only database, and an account without the necessary rights.
 _REFUSED_BY_POSTGRESQL = {"25006", "42501"}
 
 
 def sentence(error: Exception) -> str | None:
-    """What has failed, without any value that a row or an address holds; None where it is a bug of ours."""
+    """What failed, without any value of a row or address; None where it is a bug of ours."""
     match error:
         case DBAPIError():
             return _of_database(error.orig)

@@ -28,7 +28,7 @@ def work(_arguments: Namespace) -> Answer:
 
 
 def _refuse_without_secret() -> None:
-    """One that it made itself would sign what it sends so that nobody could tell it came from us."""
+    """With a secret of its own, its signatures would not verify as ours."""
     configured = settings()
     if configured.secret_key is None and not (configured.data_dir / "secret_key").exists():
         raise Conflict("There is no secret: set BILLING_SECRET_KEY as the product has it, or share its data folder")
@@ -36,7 +36,7 @@ def _refuse_without_secret() -> None:
 
 
 def _refuse_without_key() -> None:
-    """One that collects in another mode than the product would set aside the events that tell what was paid."""
+    """In another mode than the product's, it would set aside the events about payments."""
     ours = online_payments_configured.mode(settings())
     with runtime.sessions()() as session:
         newest = session.scalar(select(PaymentLink.mode).order_by(PaymentLink.id.desc()).limit(1))

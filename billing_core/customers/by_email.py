@@ -1,4 +1,4 @@
-"""The customer behind an e-mail address, for programs that know their customers by nothing else."""
+"""The customer with an e-mail address, for programs that identify customers only by that."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict
 from billing_core.identity.permissions import Actor, Permission
 
-# Of so many customers with one address, the name finds its own.
+# The most customers with one address among whom the name is looked for.
 _MOST_ALIKE = 200
 
 
@@ -22,13 +22,13 @@ def find_or_add(
 ) -> Customer:
     """The business's customer with this address, or a new one that is billed in this currency.
 
-    Where several have the address, the one with this name; Conflict where that says nothing either: an invoice must
+    Where several have the address, the one with this name; Conflict where that is not unique either: an invoice must
     not reach the wrong one.
     """
     actor.require(Permission.CUSTOMER_WRITE)
     if known := _known(session, actor, business, email, name):
         return known
-    # Whoever else wants to add the same customer waits here, and finds it then.
+    # A concurrent request for the same customer waits here, and then finds it.
     session.scalars(select(Business.id).where(Business.id == business.id).with_for_update(key_share=True)).one()
     return _known(session, actor, business, email, name) or _add(
         session, actor, business, email=email, name=name, currency=currency, now=now
@@ -36,7 +36,7 @@ def find_or_add(
 
 
 def _known(session: Session, actor: Actor, business: Business, email: str, name: str) -> Customer | None:
-    """As it was typed, which the index finds, or else whatever the case."""
+    """By the address as typed, which the index finds, otherwise in any case."""
     for condition in (Customer.email == email, func.lower(Customer.email) == email.lower()):
         if alike := _with(session, actor, business, condition):
             return _meant(alike, name)

@@ -10,7 +10,7 @@ from billing_core.identity.permissions import Actor, Permission
 
 
 def visible_to(actor: Actor, customer_id: SQLColumnExpression[int] = Customer.id) -> ColumnElement[bool]:
-    """In SQL: may this actor see what belongs to the customer in this column?"""
+    """In SQL: whether this actor may see what belongs to the customer in this column."""
     return true() if actor.customer_id is None else customer_id == actor.customer_id
 
 
@@ -22,13 +22,13 @@ def matching(text: str) -> ColumnElement[bool]:
 
 
 def count(session: Session, actor: Actor) -> int:
-    """How many customers this actor may know of."""
+    """How many customers this actor may see."""
     actor.require(Permission.CUSTOMER_READ)
     return session.scalar(select(func.count()).select_from(Customer).where(visible_to(actor))) or 0
 
 
 def names(session: Session, actor: Actor, *, text: str = "", limit: int = 1_000) -> list[tuple[int, str, str]]:
-    """(id, name, currency) for choosing a customer among those that match the text, in the order of the names."""
+    """(id, name, currency) for choosing a customer among those that match the text, by name."""
     actor.require(Permission.CUSTOMER_READ)
     statement = select(Customer.id, Customer.name, Customer.currency).where(visible_to(actor), matching(text))
     rows = session.execute(statement.order_by(Customer.name, Customer.id).limit(limit))
@@ -36,13 +36,13 @@ def names(session: Session, actor: Actor, *, text: str = "", limit: int = 1_000)
 
 
 def name_of(session: Session, actor: Actor, customer_id: int) -> str | None:
-    """The name of a customer that was chosen before; None where there is none or this actor may not know of it."""
+    """The name of a chosen customer; None where there is none or this actor may not see it."""
     actor.require(Permission.CUSTOMER_READ)
     return session.scalar(select(Customer.name).where(Customer.id == customer_id, visible_to(actor)))
 
 
 def one(session: Session, actor: Actor, customer_id: int) -> Customer:
-    """The whole customer, for its page; NotFound where there is none or this actor may not know of it."""
+    """The whole customer, for its page; NotFound where there is none or this actor may not see it."""
     actor.require(Permission.CUSTOMER_READ)
     customer = session.scalars(select(Customer).where(Customer.id == customer_id, visible_to(actor))).one_or_none()
     if customer is None:
@@ -53,7 +53,7 @@ def one(session: Session, actor: Actor, customer_id: int) -> Customer:
 def for_change(session: Session, actor: Actor, customer_id: int) -> Customer:
     """The customer with its row locked until the transaction ends; NotFound as in ``one``.
 
-    Whoever writes rows that only refer to the customer does not wait for it: they may hold what we wait for next.
+    Writers of rows that only refer to the customer do not wait for this lock: they may hold locks that we need next.
     """
     statement = (
         select(Customer)
@@ -68,7 +68,7 @@ def for_change(session: Session, actor: Actor, customer_id: int) -> Customer:
 
 
 def id_of(session: Session, actor: Actor, ref_or_id: str) -> int:
-    """A customer by its ref, or else by its integer id; NotFound where neither fits."""
+    """A customer by its ref, otherwise by its integer id; NotFound where neither matches."""
     name = ref_or_id.strip()
     customer_id = session.scalar(select(Customer.id).where(Customer.ref == name, visible_to(actor)))
     # Beyond nine digits it cannot be an id, and PostgreSQL would refuse to compare.

@@ -15,7 +15,7 @@ from billing_core.identity.permissions import Actor, Permission
 from billing_core.languages.available import SOURCE_LANGUAGE, languages
 from billing_core.text import is_email_address, reason_of
 
-# What may be changed, and how many characters each holds, as its column says.
+# The editable fields, with the length of each as declared by its column.
 LENGTHS: dict[str, int] = {
     name: Customer.__table__.c[name].type.length  # type: ignore[attr-defined]
     for name in (
@@ -52,7 +52,7 @@ def change(
 def hold(
     session: Session, actor: Actor, customer_id: int, *, until: date, reason: str, now: datetime, today: date
 ) -> Customer:
-    """Send this customer no reminders until that day, the day included."""
+    """Send this customer no reminders up to and including that day."""
     actor.require(Permission.REMINDER_WRITE)
     why = reason_of(reason)[:200]
     if until < today:
@@ -63,7 +63,7 @@ def hold(
 
 
 def release(session: Session, actor: Actor, customer_id: int, *, now: datetime) -> Customer:
-    """Remind a customer again who was held."""
+    """End a customer's hold on reminders."""
     actor.require(Permission.REMINDER_WRITE)
     customer = queries.for_change(session, actor, customer_id)
     facts = {"held_until": None, "hold_reason": ""}
@@ -78,7 +78,7 @@ def _save(
     facts: Mapping[str, Any],
     now: datetime,
 ) -> Customer:
-    """Set what differs, with its trace; nothing happens where nothing does."""
+    """Set the fields that differ, with their trace; does nothing where none does."""
     before, after = audit.changed({name: getattr(customer, name) for name in facts}, facts)
     if after:
         for name, value in after.items():
@@ -90,7 +90,7 @@ def _save(
 
 
 def checked(facts: Mapping[str, str]) -> dict[str, str]:
-    """The facts as they are kept; Invalid with a reason for each that is wrong."""
+    """The fields as they are stored; Invalid with a reason for each that is wrong."""
     unknown = sorted(set(facts) - set(LENGTHS))
     if unknown:
         raise Invalid(f"{unknown[0]} cannot be changed", fields={unknown[0]: "cannot be changed"})

@@ -15,13 +15,13 @@ from billing_core.database.engine import connect
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.whole_files import publish
 
-# By this table a database of ours is told from another program's: the first migration made it.
+# This table identifies a database of ours: the first migration created it.
 _OURS = "audit_entries"
 
 
 @contextmanager
 def new(file: Path) -> Iterator[Engine]:
-    """An empty database that becomes the file at the end, readable by its owner alone; after a failure it is gone."""
+    """An empty database that becomes the file at the end, readable by its owner alone; removed after a failure."""
     if not file.parent.is_dir():
         raise Invalid(f"There is no folder {file.parent}")
     if file.exists():
@@ -47,7 +47,7 @@ def new(file: Path) -> Iterator[Engine]:
 
 @contextmanager
 def opened(file: Path, scratch: Path) -> Iterator[Engine]:
-    """What is in a backup, brought up to date in a copy within ``scratch``: the file itself stays as it is."""
+    """The content of a backup, migrated in a copy within ``scratch``: the file itself is not changed."""
     if not file.is_file():
         raise NotFound(f"There is no file {file}")
     scratch.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def _copy_whole(file: Path, copy: Path) -> None:
 
 
 def _seal(file: Path) -> None:
-    """One file that can be read from anywhere."""
+    """Makes it a single file that can be read from anywhere."""
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
 

@@ -1,4 +1,4 @@
-"""Copying every row into another database, whichever kinds the two are: all or nothing, and compared value by value.
+"""Copying every row into another database of either kind: all or nothing, and compared value by value.
 
 Values are taken as they are stored: integers, texts, instants, bytes. Nothing is decoded, computed or rounded.
 """
@@ -40,10 +40,10 @@ from billing_core.errors import Conflict
 
 # Rows that are held in memory at once.
 BATCH: Final = 5_000
-# Nobody is signed in by a copy.
+# Not copied, so that nobody is signed in to the copy.
 LEFT_OUT: Final = frozenset({"user_sessions"})
-# What a database has before anybody has used it, with how many rows of it: the business that the first migration
-# puts there, and the links to set it up, one for each start of the product.
+# The rows of an unused database: the business that the first migration inserts, and the set-up links, one for each
+# start of the product.
 _UNUSED: Final = {"businesses": 1, "one_time_links": 1_000}
 _LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '30s'"
 
@@ -62,7 +62,7 @@ class Content:
 
 @contextmanager
 def reading(engine: Engine, metadata: MetaData, *, alone: bool = False) -> Iterator[Connection]:
-    """One moment of the database. ``alone``: nobody may write until the end, so that nothing is left behind."""
+    """A snapshot of the database. ``alone``: blocks writers until the end, so that nothing is left behind."""
     if engine.dialect.name == "sqlite":
         with engine.execution_options(begin="IMMEDIATE" if alone else "DEFERRED").connect() as connection:
             _take_place(connection)
@@ -79,7 +79,7 @@ def reading(engine: Engine, metadata: MetaData, *, alone: bool = False) -> Itera
 
 @contextmanager
 def writing(engine: Engine, metadata: MetaData) -> Iterator[Connection]:
-    """One transaction that nobody else writes beside, committed at its end. The database is migrated."""
+    """One transaction that blocks other writers, committed at its end. The database is migrated."""
     with engine.execution_options(begin="IMMEDIATE").begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(_LOCK_TIMEOUT)
@@ -88,7 +88,7 @@ def writing(engine: Engine, metadata: MetaData) -> Iterator[Connection]:
 
 
 def refuse_unless_unused(connection: Connection, metadata: MetaData) -> None:
-    """Whatever somebody has written is never overwritten, and the tables of another program are left alone."""
+    """Existing data is never overwritten, and another program's tables are left alone."""
     existing = inspect(connection).get_table_names()
     for name in sorted(set(existing) - {*metadata.tables, "alembic_version"}):
         raise Conflict(f"That database is not empty: it has a table “{name}” that is not ours. Name an empty one")
@@ -126,7 +126,7 @@ def _copy(source: Connection, target: Connection, one: Table) -> Content:
         except DBAPIError as error:
             if isinstance(error.orig, target.dialect.loaded_dbapi.OperationalError):
                 raise
-            # Such as a text that is longer than declared, which SQLite does not mind. The first line has no values.
+            # Such as a text that is longer than declared, which SQLite allows. The first line has no values.
             reason = str(error.orig).splitlines()[0]
             raise Conflict(f"A row of the table “{one.name}” cannot be taken over: {reason}") from None
         content = content.plus(rows)
@@ -168,12 +168,12 @@ def _batches(connection: Connection, one: Table) -> Iterator[Sequence[tuple[Any,
 
 
 def _columns(one: Table) -> list[ColumnClause[Any]]:
-    """Those that are stored; the others are computed anew by the database."""
+    """The stored columns; the database computes the others."""
     return [column(item.name, _plain(item.type)) for item in one.columns if item.computed is None]
 
 
 def _plain(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """The type whose values are those that are stored, without a detour over what the code makes of them."""
+    """The type of the stored values, without our conversions."""
     match kind:
         case JSON():
             return NullType()
@@ -190,14 +190,14 @@ def _stored(one: Table) -> TableClause:
 
 
 def _selected(one: Table) -> Select[*tuple[Any, ...]]:
-    """JSON as the text that it is: a number in it must not become a float on the way."""
+    """JSON as text: a number in it must not become a float on the way."""
     json = {item.name for item in one.columns if isinstance(item.type, JSON)}
     stored = _stored(one)
     return select(*(cast(item, Text) if item.name in json else item for item in stored.columns))
 
 
 def _take_place(connection: Connection, statement: str = "SELECT 1") -> None:
-    """Begin, and wait for whoever writes. SQLite takes the place with the beginning itself."""
+    """Begin, and wait for other writers. SQLite takes the lock when it begins."""
     try:
         connection.exec_driver_sql(statement)
     except OperationalError:
@@ -205,7 +205,7 @@ def _take_place(connection: Connection, statement: str = "SELECT 1") -> None:
 
 
 def _defer(connection: Connection, tables: Iterable[Table]) -> None:
-    """A row may name a later one of its own table; tables among each other are in order."""
+    """A row may refer to a later one of its own table; tables are in order of their references."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         return
@@ -214,7 +214,7 @@ def _defer(connection: Connection, tables: Iterable[Table]) -> None:
 
 
 def _check(connection: Connection, tables: Iterable[Table]) -> None:
-    """Every reference has what it names; from here on they are checked at once again."""
+    """Every reference must exist; from here on they are checked at once again."""
     if connection.dialect.name == "sqlite":
         wrong = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
         if wrong is not None:
@@ -239,7 +239,7 @@ def _self_references(connection: Connection, tables: Iterable[Table]) -> Iterato
 
 
 def _continue_numbering(connection: Connection, tables: Iterable[Table]) -> None:
-    """PostgreSQL's sequences do not notice the numbers that were given to them."""
+    """PostgreSQL's sequences do not notice explicitly inserted ids."""
     for one in tables:
         key = one.autoincrement_column
         if key is not None:

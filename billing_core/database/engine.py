@@ -10,12 +10,12 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import ORMExecuteState, Session
 
 BUSY_TIMEOUT_MS = 30_000
-# How a transaction begins that only reads; the others begin as SQLite calls it.
+# How a read transaction begins; the others begin with SQLite's own keyword.
 READING = "READING"
 
 
 class ReadOnly(RuntimeError):
-    """Something was changed in a session that only reads, where it would have been lost without a word."""
+    """Something was changed in a read session, where it would have been lost silently."""
 
 
 class ReadSession(Session):
@@ -97,7 +97,7 @@ def _sqlite(url: str, **options: Any) -> Engine:
             "foreign_keys = ON",
             "temp_store = FILE",
             "cache_size = -65536",
-            # Pages, 16 MB: whoever's commit reaches it brings the file up to date for all.
+            # Pages, 16 MB: the commit that reaches it checkpoints the file for all.
             "wal_autocheckpoint = 4000",
         ):
             connection.execute(f"PRAGMA {pragma}")
@@ -106,7 +106,7 @@ def _sqlite(url: str, **options: Any) -> Engine:
     def _begin(connection: Connection) -> None:
         mode = connection.get_execution_options().get("begin", "DEFERRED")
         only_reads = mode == READING
-        # A connection goes from one session to the next, and keeps this until it is told otherwise.
+        # A connection is reused by later sessions, and keeps this until it is changed.
         if connection.info.get(READING, False) is not only_reads:
             connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if only_reads else 'OFF'}")
             connection.info[READING] = only_reads

@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL spell differently, or would take differently."""
+"""What SQLite and PostgreSQL spell or treat differently."""
 
 import json
 from collections.abc import Iterable
@@ -53,13 +53,13 @@ def among(column: SQLColumnExpression[int], numbers: Iterable[int]) -> ColumnEle
 
 
 def equals(column: SQLColumnExpression[str], text: str) -> ColumnElement[bool]:
-    """The column holds exactly this text. What has NUL in it, which PostgreSQL refuses, is in no column."""
+    """The column is exactly this text. No column holds NUL, which PostgreSQL refuses."""
     return false() if "\0" in text else column == text
 
 
 def mentions(
     text: str, *columns: InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
 ) -> ColumnElement[bool]:
-    """One of the columns contains the text, whatever the case. NUL, which PostgreSQL refuses, is left out of it."""
+    """One of the columns contains the text, whatever the case. NUL, which PostgreSQL refuses, is removed."""
     sought = text.replace("\0", "")
     return or_(*(column.icontains(sought, autoescape=True) for column in columns))

@@ -1,4 +1,4 @@
-"""Bringing a database up to date, and telling whether it is."""
+"""Bringing a database up to date, and checking whether it is."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def configuration(connection: Connection | None = None) -> Config:
 
 
 def upgrade(engine: Engine) -> bool:
-    """Apply what is missing, in one transaction. Returns whether anything was. Refuses a newer version's database."""
+    """Apply missing migrations in one transaction; returns whether there were any. Refuses a newer database."""
     with engine.execution_options(begin="IMMEDIATE").begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
@@ -58,6 +58,6 @@ def refuse_outdated(engine: Engine) -> None:
 
 
 def is_known(revision: str) -> bool:
-    """Whether this code can bring a database of that revision up to date."""
+    """Whether this code can migrate a database of that revision."""
     scripts = ScriptDirectory.from_config(configuration())
     return revision in {script.revision for script in scripts.walk_revisions()}

@@ -11,7 +11,7 @@ Keys = TypeVar("Keys")
 
 
 def chosen(orderings: Mapping[str, Keys], order_by: str) -> Keys:
-    """What the name stands for; Invalid where it is none of the orderings."""
+    """The ordering of this name; Invalid where there is none."""
     name = order_by.removeprefix("-")
     if name not in orderings:
         allowed = f"one of {', '.join(orderings)}, with a leading - for descending"

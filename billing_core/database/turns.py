@@ -1,4 +1,4 @@
-"""Who may work at the same time, where PostgreSQL would let everybody. SQLite has one writer at a time anyway.
+"""Mutual exclusion, where PostgreSQL would let everybody work at once. SQLite has one writer at a time anyway.
 
 A report is made by several statements, and an import changes what they read. So an import writes alone.
 """
@@ -10,12 +10,12 @@ _IMPORTING = 7_236_115
 
 
 def write_alone(connection: Connection) -> None:
-    """Wait for other imports and for reports that are being made; until the transaction ends they wait for this one."""
+    """Wait for other imports and for reports in progress; until the transaction ends they wait for this one."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_IMPORTING)))
 
 
 def keep_imports_out(connection: Connection) -> None:
-    """Wait for an import that is being written; until the transaction ends none begins to write. Take it first."""
+    """Wait for an import in progress; until the transaction ends none begins to write. Lock this first."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock_shared(_IMPORTING)))

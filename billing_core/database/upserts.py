@@ -1,4 +1,4 @@
-"""Inserts that may meet a row that is there: both databases know them, each in a form of its own."""
+"""Inserts with conflict handling: both databases have them, each in a form of its own."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ Insert = postgresql.Insert | sqlite.Insert
 
 
 def inserts(table: Any) -> dict[str, Insert]:
-    """One for each database by its name, for statements that are put together once."""
+    """One for each database by its name, for statements that are built once."""
     return {"sqlite": sqlite.insert(table), "postgresql": postgresql.insert(table)}
 
 

@@ -19,7 +19,7 @@ def languages() -> tuple[str, ...]:
 
 
 def nearest(language: str) -> str:
-    """The language in which somebody is written to whose language this is: ``de`` for ``de-AT``, English for others."""
+    """The language to write to a person of this language: ``de`` for ``de-AT``, English for unknown ones."""
     general = language.partition("-")[0]
     return next((code for code in (language, general) if code in languages()), SOURCE_LANGUAGE)
 
@@ -31,8 +31,8 @@ def catalogue_of(language: str) -> Path:
 
 @cache
 def own_name(language: str) -> str:
-    """What a language calls itself: ``Deutsch``."""
-    from babel import Locale  # whoever only wants the codes need not wait for Babel
+    """A language's name in itself: ``Deutsch``."""
+    from babel import Locale  # Babel is not loaded where only the codes are needed
 
     name = str(Locale.parse(language, sep="-").get_display_name())
     return name[:1].upper() + name[1:]

@@ -80,7 +80,7 @@ class Writing:
         return str(format_date(day, "medium", locale=self.locale))
 
     def long_day(self, day: date) -> str:
-        """A day as a letter writes it: ``2. März 2026``."""
+        """A day as in letters: ``2. März 2026``."""
         written = str(format_date(day, "long", locale=self.locale))
         if not written.startswith("1 "):
             return written
@@ -99,7 +99,7 @@ class Writing:
 
 @cache
 def writing(language: str) -> Writing:
-    """The writing of a language such as ``de`` or ``en-GB``; English where we do not have its words."""
+    """The writing of a language such as ``de`` or ``en-GB``; English where we have no catalogue of it."""
     try:
         locale = Locale.parse(language, sep="-")
     except (ValueError, UnknownLocaleError):
@@ -120,7 +120,7 @@ def ngettext_noop(singular: str, plural: str) -> tuple[str, str]:
 
 
 def _translations(language: str) -> NullTranslations:
-    """A language's catalogue, read as people write it: no compiled file has to be kept in step with it."""
+    """A language's catalogue, read from its source: no compiled file has to be kept in step with it."""
     if language == SOURCE_LANGUAGE:
         return NullTranslations()
     with available.catalogue_of(language).open("rb") as file:

@@ -10,12 +10,12 @@ from billing_core.figures import Figure, Scope, one_each
 from billing_core.identity import Permission
 from billing_core.orders.models import Order, OrderStatus
 
-# Written into the statement, where SQLite must see it to use the index of drafts.
+# A literal in the statement, where SQLite must see it to use the index of drafts.
 _DRAFT = literal(OrderStatus.DRAFT, Order.status.type, literal_execute=True)
 
 
 def of_customers(scope: Scope, customer_id: SQLColumnExpression[int]) -> list[ColumnElement[bool]]:
-    """In SQL: what belongs to the customer asked for, or to the customers whose currency is asked for."""
+    """In SQL: rows of the scope's customer, or of customers with its currency."""
     conditions: list[ColumnElement[bool]] = []
     if scope.currency is not None:
         conditions.append(customer_id.in_(select(Customer.id).where(equals(Customer.currency, scope.currency))))
@@ -25,7 +25,7 @@ def of_customers(scope: Scope, customer_id: SQLColumnExpression[int]) -> list[Co
 
 
 def _drafts(scope: Scope) -> Select[*tuple[Any, ...]]:
-    # The customers are looked up for each draft, not joined: SQLite would begin with them and read all their orders.
+    # Customers are looked up for each draft, not joined: SQLite would start from them and read all their orders.
     name = select(Customer.name).where(Customer.id == Order.customer_id).scalar_subquery()
     rows = one_each(Order.id, Order.number + ", " + name, Order.order_date)
     rows = rows.where(Order.status == _DRAFT, *of_customers(scope, Order.customer_id))

@@ -55,10 +55,10 @@ class Order(Base):
 
     __tablename__ = "orders"
     __table_args__ = (
-        # Covers what the kept totals of ``reports.coverage`` are counted from.
+        # Covers what the stored totals of ``reports.coverage`` are counted from.
         Index("ix_orders_customer_id_order_date", "customer_id", "order_date", "id", "status"),
         Index("ix_orders_order_date", "order_date"),
-        # Drafts are few, and are asked for on their own: no page looks through a million orders for them.
+        # Drafts are few, and queried on their own: no page scans a million orders for them.
         Index(
             "ix_orders_drafts",
             "order_date",

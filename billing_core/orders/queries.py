@@ -89,7 +89,7 @@ def count(session: Session, actor: Actor, filters: OrderFilter) -> int:
 
 
 def lines(session: Session, actor: Actor, order_id: int, *, limit: int = 500) -> list[LineRow]:
-    """An order's lines with the customer's own products; NotFound where this actor may not know of the order."""
+    """An order's lines with the customer's own products; NotFound where this actor may not see the order."""
     actor.require(Permission.ORDER_READ)
     known = select(Order.customer_id).where(Order.id == order_id, visible_to(actor, Order.customer_id))
     customer_id = session.scalar(known)

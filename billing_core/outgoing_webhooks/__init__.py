@@ -1,1 +1,1 @@
-"""Outgoing webhooks: other programs are told what happens here."""
+"""Outgoing webhooks: notifying other programs of events."""

@@ -1,6 +1,6 @@
-"""Where messages may be sent: to servers on the internet, not to machines of our own network.
+"""The addresses that messages may be sent to: servers on the internet, not machines of our own network.
 
-Whoever registers an address could otherwise have us ask what only we can reach.
+Otherwise a registered address could make us send requests to internal services.
 """
 
 import ipaddress
@@ -11,9 +11,9 @@ from billing_core.errors import Invalid, UpstreamFailed
 from billing_core.text import control_character
 
 LONGEST_URL = 1000
-# Gateways translate these into the IPv4 number in their last 32 bits.
+# Gateways translate these into the IPv4 address in their last 32 bits.
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
-# Of our own network, or of none, although they count as global.
+# In private networks, or in none, although they count as global.
 _LOCAL = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b:1::/48", "fec0::/10")))
 
 
@@ -22,7 +22,7 @@ def host_of(url: str) -> str:
 
 
 def checked_url(url: str, *, private_allowed: bool) -> str:
-    """The address as it is kept; Invalid where messages cannot or must not be sent there."""
+    """The address as it is stored; Invalid where messages cannot or must not be sent to it."""
     stripped = url.strip()
     reason = _fault(stripped, private_allowed=private_allowed)
     if reason:
@@ -31,8 +31,9 @@ def checked_url(url: str, *, private_allowed: bool) -> str:
 
 
 def public_address(host: str, port: int, *, private_allowed: bool) -> str:
-    """The number under which the host is reached now, for a connection to that very number: a name that leads
-    elsewhere a moment later changes nothing. Invalid for one of our own network, UpstreamFailed for no number at all.
+    """The host's present IP address, to connect to exactly that: a later change of DNS has no effect.
+
+    Invalid for a private network, UpstreamFailed where there is none.
     """
     try:
         entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -74,7 +75,7 @@ def _may_be_public(host: str) -> bool:
     try:
         return _is_public(host)
     except ValueError:
-        # 127.1 and 0x7f000001 are numbers to a resolver as well.
+        # 127.1 and 0x7f000001 are IP addresses to a resolver too.
         try:
             return _is_public(socket.inet_ntoa(socket.inet_aton(host)))
         except (OSError, UnicodeError):

@@ -1,4 +1,4 @@
-"""Delivering a message to an endpoint: one signed POST, outside of any transaction, to the number just looked up."""
+"""Delivering a message to an endpoint: one signed POST, outside any transaction, to the address just resolved."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -19,16 +19,16 @@ from billing_core.outgoing_webhooks.models import WebhookEndpoint
 from billing_core.outgoing_webhooks.signing import HEADER, secret_of, signature
 
 TIMEOUT_SECONDS: Final = 10
-# Enough to tell what went wrong there; whoever answers more is not read to the end.
+# Enough to tell what went wrong there; longer answers are not read to the end.
 _READ_BYTES: Final = 300
 
-# The object that a message is about, such as ("invoice", 7), as the APIs publish it; None where there is none.
+# The object of a message, such as ("invoice", 7), as the APIs publish it; None where there is none.
 Rendering = Callable[[Session, str, int], Mapping[str, object] | None]
 Serialising = Callable[[dict[str, Any]], bytes]
 
 
 class Silent(UpstreamFailed):
-    """Nobody answered in time."""
+    """No answer in time."""
 
 
 def adapter(
@@ -41,7 +41,7 @@ def adapter(
 ) -> Adapter:
     """Delivers a message, or raises: ``Unwanted`` where the endpoint is gone, UpstreamFailed for everything else.
 
-    Whoever did not answer in time is not waited for again: the others would wait as well, once for each message.
+    An endpoint that timed out is skipped for a while: otherwise the others would wait as well, once for each message.
     """
     silent: set[int] = set()
 
@@ -90,7 +90,7 @@ def _post(url: str, body: bytes, headers: dict[str, str], *, private_allowed: bo
     timeout = urllib3.Timeout(total=TIMEOUT_SECONDS)
     pool: urllib3.HTTPConnectionPool
     if parts.scheme == "https":
-        # The certificate must be the name's, although the connection goes to the number.
+        # The certificate must be the host name's, although the connection goes to the IP address.
         pool = urllib3.HTTPSConnectionPool(number, port, server_hostname=host, assert_hostname=host, timeout=timeout)
     else:
         pool = urllib3.HTTPConnectionPool(number, port, timeout=timeout)

@@ -11,7 +11,7 @@ from billing_core.outgoing_webhooks.models import WebhookEndpoint
 
 
 def _failed(scope: Scope) -> Select[*tuple[Any, ...]]:
-    """Of addresses that are still told: those of a removed one need no hand."""
+    """Of active endpoints: messages to a removed one need no action."""
     active = select(cast(WebhookEndpoint.id, String)).where(WebhookEndpoint.active == true())
     rows = one_each(OutboxMessage.id, OutboxMessage.title, day_of(OutboxMessage.created_at)).where(
         OutboxMessage.state == MessageState.FAILED,

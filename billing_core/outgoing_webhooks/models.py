@@ -11,7 +11,7 @@ from billing_core.database import Base
 
 
 class EventType(enum.StrEnum):
-    """What endpoints can be told; the object of an event is an invoice or a report, as the APIs publish it."""
+    """The events that endpoints can receive; their object is an invoice or a report, as the APIs publish it."""
 
     INVOICE_CREATED = "invoice.created"
     INVOICE_UPDATED = "invoice.updated"

@@ -23,8 +23,9 @@ _LISTENING = select(WebhookEndpoint.id, WebhookEndpoint.public_id, WebhookEndpoi
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """``about`` is ("invoice", 7) or ("report", 3). ``event_id`` where the same event must be told only once, however
-    often it is found."""
+    """``about`` is ("invoice", 7) or ("report", 3). ``event_id`` is set where the event must be sent only once, however
+    often it is detected.
+    """
 
     type: EventType
     about: tuple[str, int]
@@ -33,9 +34,9 @@ class Announcement:
 
 
 def announce(session: Session, actor: Actor, announcements: Sequence[Announcement], *, now: datetime) -> int:
-    """Write a message for every endpoint that takes the event; how many that makes. Costs one read where none does.
+    """Queue a message for every endpoint that takes the event; returns how many. Costs one read where none does.
 
-    The verb that calls this has made the change. The object is read when the message leaves, as it is by then.
+    The calling verb has made the change. The object is read when the message is sent, in its state by then.
     """
     if not announcements:
         return 0
@@ -52,7 +53,7 @@ def announce(session: Session, actor: Actor, announcements: Sequence[Announcemen
 
 
 def ping(session: Session, actor: Actor, endpoint: WebhookEndpoint, *, now: datetime) -> int:
-    """A message that says nothing but that the address works; its id."""
+    """Queue a test message; returns its id."""
     event_id = f"evt_{secrets.token_hex(12)}"
     announced = Announcement(EventType.PING, ("webhook_endpoint", endpoint.id))
     message = _message(announced, event_id, endpoint.id, endpoint.public_id, endpoint.url, now)

@@ -1,4 +1,4 @@
-"""What webhook endpoints were sent: the log of deliveries."""
+"""Reads of webhook deliveries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from billing_core.identity import Actor, Permission
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 
-# As many as one step takes; the same step again takes the next.
+# The most that one step takes; repeating the step takes the next.
 MOST_AT_ONCE = 500
 
 
@@ -58,14 +58,14 @@ def delivery_count(session: Session, actor: Actor, endpoint_id: int, *, states: 
 
 
 def failed(session: Session, actor: Actor, endpoint_id: int, *, limit: int = MOST_AT_ONCE) -> list[int]:
-    """The ids of messages that are not tried again by themselves, the oldest first."""
+    """The ids of failed messages, oldest first."""
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     statement = select(OutboxMessage.id).where(*_of(endpoint_id, [MessageState.FAILED]))
     return list(session.scalars(statement.order_by(OutboxMessage.id).limit(limit)))
 
 
 def failed_counts(session: Session, actor: Actor) -> dict[int, int]:
-    """How many messages are not tried again by themselves, by endpoint, of those that have some."""
+    """The number of failed messages by endpoint, of those that have some."""
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     failed = (OutboxMessage.channel == WEBHOOK, OutboxMessage.state == MessageState.FAILED)
     counted = select(OutboxMessage.subject_id, func.count()).where(*failed).group_by(OutboxMessage.subject_id)

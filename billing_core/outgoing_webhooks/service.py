@@ -75,7 +75,7 @@ def change(
 
 
 def rotate(session: Session, actor: Actor, endpoint_id: int, *, now: datetime) -> WebhookEndpoint:
-    """A new signing secret; the former one signs nothing any more."""
+    """A new signing secret; the former one is no longer used."""
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     endpoint = one(session, actor, endpoint_id, for_change=True)
     endpoint.secret_turn += 1
@@ -85,7 +85,7 @@ def rotate(session: Session, actor: Actor, endpoint_id: int, *, now: datetime) -
 
 
 def remove(session: Session, actor: Actor, endpoint_id: int, *, now: datetime) -> None:
-    """Send it nothing more. What was sent stays in the log; what still waits is not sent."""
+    """Send it nothing more. Sent messages stay in the log; waiting ones are not sent."""
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     endpoint = one(session, actor, endpoint_id, for_change=True)
     endpoint.active = False
@@ -94,7 +94,7 @@ def remove(session: Session, actor: Actor, endpoint_id: int, *, now: datetime) -
 
 
 def ping(session: Session, actor: Actor, endpoint_id: int, *, now: datetime) -> int:
-    """Send a message that means nothing, to see whether the address works; the message's id."""
+    """Send a test message, to see whether the address works; returns the message's id."""
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     return publishing.ping(session, actor, one(session, actor, endpoint_id), now=now)
 
@@ -112,7 +112,7 @@ def one(session: Session, actor: Actor, endpoint_id: int, *, for_change: bool = 
 
 
 def every(session: Session, actor: Actor) -> list[WebhookEndpoint]:
-    """All active endpoints, the oldest first; there are at most ``MOST``."""
+    """All active endpoints, oldest first; there are at most ``MOST``."""
     actor.require(Permission.WEBHOOK_ENDPOINT_WRITE)
     return list(
         session.scalars(select(WebhookEndpoint).where(WebhookEndpoint.active == true()).order_by(WebhookEndpoint.id))

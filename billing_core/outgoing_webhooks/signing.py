@@ -1,4 +1,4 @@
-"""What proves that a message is ours: signed as Stripe signs its own, so that receivers' libraries fit."""
+"""Signatures of our messages, made as Stripe makes its own, so that receivers' libraries work."""
 
 import hashlib
 import hmac

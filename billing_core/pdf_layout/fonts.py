@@ -1,6 +1,6 @@
-"""The fonts on paper. A process reads each file once; a document takes only the glyphs that it shows.
+"""The fonts of PDFs. A process reads each file once; a document embeds only the glyphs that it shows.
 
-DejaVu has the European alphabets, Arabic and Hebrew; the others help out where it lacks a character.
+DejaVu has the European alphabets, Arabic and Hebrew; the others supply characters that it lacks.
 """
 
 import copy
@@ -18,7 +18,7 @@ from fpdf.fonts import SubsetMap, TTFFont
 FAMILY: Final = "DejaVu"
 FOLDER: Final = Path(__file__).parent / "font_files"
 _HANGUL = frozenset((*range(0x1100, 0x1200), *range(0x3130, 0x3190), *range(0xAC00, 0xD7A4)))
-# All that a PDF needs of a font file; what it draws is placed and named by the PDF itself.
+# The font tables that a PDF needs; the PDF itself places and names the glyphs.
 _TABLES = {"glyf", "loca", "head", "hhea", "hmtx", "maxp"}
 
 
@@ -34,7 +34,7 @@ class Face(enum.StrEnum):
     SIGNS_AND_EMOJI = "symbola"
 
 
-# In the order in which they are asked for a character that DejaVu does not have.
+# In the order in which they are tried for a character that DejaVu does not have.
 FALLBACKS: Final = (Face.THAI, Face.DEVANAGARI, Face.KOREAN, Face.CHINESE_AND_JAPANESE, Face.SIGNS_AND_EMOJI)
 _FILES = {
     Face.REGULAR: FOLDER / "DejaVuSansCondensed.ttf",
@@ -49,7 +49,7 @@ _parsing = Lock()
 
 
 def font(face: Face, index: int) -> TTFFont:
-    """A document's ``index``-th font: a list of used glyphs of its own over the widths that all documents share."""
+    """A document's ``index``-th font: its own list of used glyphs over the widths that all documents share."""
     own = copy.copy(_parsed(face))
     own.i = index
     own.missing_glyphs = []
@@ -77,7 +77,7 @@ def widths(face: Face) -> Mapping[int, float]:
 
 
 def cut(face: Face, glyphs: Iterable[int]) -> tuple[bytes, Mapping[int, int]]:
-    """The font file with these glyphs and the one for what it lacks, and what number each of them has there."""
+    """The font file reduced to these glyphs and the one for missing characters, and each glyph's index in it."""
     outlines = _outlines(face)
     subset = uharfbuzz.SubsetInput()
     subset.glyph_set.update({0, *glyphs})
@@ -98,7 +98,7 @@ def _outlines(face: Face) -> uharfbuzz.Face:
 
 
 def _parsed(face: Face) -> TTFFont:
-    # Read by one thread: the others wait instead of reading the same file.
+    # Read by one thread: the others wait rather than read the same file.
     with _parsing:
         return _read(face)
 
@@ -107,6 +107,6 @@ def _parsed(face: Face) -> TTFFont:
 def _read(face: Face) -> TTFFont:
     style = "B" if face is Face.BOLD else ""
     parsed = TTFFont(FPDF(), _FILES[face], face.value, style)
-    # All that is asked of it later has been read.
+    # Everything used later has been read.
     parsed.ttfont.close()
     return parsed

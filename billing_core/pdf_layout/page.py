@@ -1,4 +1,4 @@
-"""Paper in A4: text placed line by line, in whatever script it is written, and the line at the foot of each page."""
+"""A4 pages: text placed line by line, in any script, and the footer of each page."""
 
 import re
 from datetime import datetime
@@ -22,7 +22,7 @@ ACCENT: Final = (15, 91, 181)
 WARNING: Final = (146, 64, 14)
 FAINT: Final = (236, 239, 242)
 _EMPTY_LINES = re.compile(r"\n\s*\n")
-# Points to millimetres, and how far below its upper edge a line of text stands.
+# Points to millimetres, and the distance of a line's baseline from its upper edge.
 _POINT = 25.4 / 72
 _BASELINE = 0.8
 
@@ -42,12 +42,12 @@ class Paper(FPDF):
 
     @property
     def right(self) -> float:
-        """Where the right margin begins."""
+        """The position of the right margin."""
         return float(self.w - self.r_margin)
 
     @property
     def bottom(self) -> float:
-        """Where the lower margin begins."""
+        """The position of the lower margin."""
         return float(self.h - self.b_margin)
 
     def content(self) -> bytes:
@@ -57,7 +57,7 @@ class Paper(FPDF):
     def number_pages(
         self, words: str, x: float, y: float, *, size: float, color: Color = MUTED, align: Align = "L"
     ) -> None:
-        """Write ``words`` with ``{page}`` and ``{pages}`` on every page, once all of them are there."""
+        """Write ``words`` with ``{page}`` and ``{pages}`` on every page, once all of them exist."""
         for page in range(1, self.pages_count + 1):
             self.page = page
             self.current_font_is_set_on_page = False
@@ -89,28 +89,28 @@ class Paper(FPDF):
         self.text(x, y + size * _POINT * _BASELINE, text)
 
     def width_of(self, text: str, *, size: float, bold: bool = False) -> float:
-        """How long a line of text is, in millimetres."""
+        """The width of a line of text, in millimetres."""
         own = fonts.widths(Face.BOLD if bold else Face.REGULAR)
         if pdf_layout_text.is_plain(text):
             return sum(map(own.__getitem__, map(ord, text))) * size * _POINT / 1000
         return sum(map(_width_anywhere, text)) * size * _POINT / 1000
 
     def lines(self, text: str, width: float, *, size: float, bold: bool = False) -> list[str]:
-        """The text broken into lines no longer than ``width``; a word that is longer is broken too."""
+        """The text wrapped to ``width``; a word that is longer is broken too."""
         broken: list[str] = []
         for paragraph in _EMPTY_LINES.sub("\n\n", pdf_layout_text.legible(text)).strip().split("\n"):
             broken += self._broken(paragraph.strip(), width, size, bold)
         return broken
 
     def put_paragraph(self, x: float, y: float, width: float, text: str, *, size: float = 9) -> float:
-        """Text broken into lines of ``width``; returns where it ends."""
+        """Text wrapped to ``width``; returns where it ends."""
         for line in self.lines(text, width, size=size):
             self.put(x, y, line, size=size)
             y += size * 0.5
         return y
 
     def fitting(self, text: str, width: float, *, size: float, bold: bool = False) -> str:
-        """The text on one line, cut with an ellipsis where it is longer than its room."""
+        """The text on one line, cut with an ellipsis where it does not fit."""
         line = " ".join(pdf_layout_text.legible(text).split())
         if self.width_of(line, size=size, bold=bold) <= width:
             return line
@@ -118,7 +118,7 @@ class Paper(FPDF):
         return line[:kept].rstrip() + "…"
 
     def shrunk(self, text: str, width: float, *, size: float, bold: bool = False) -> float:
-        """The size in which a text fits. A number is set smaller where it is too long: cut, it would be another."""
+        """The size in which a text fits. A number that is too long is set smaller: cut, it would be another."""
         return size * min(1.0, width / max(width, self.width_of(text, size=size, bold=bold)))
 
     def rule(
@@ -135,7 +135,7 @@ class Paper(FPDF):
         self.set_text_color(*color)
 
     def get_fallback_font(self, char: str, style: str = "") -> str | None:
-        """Asked by fpdf2 where the font in use lacks a character. The fonts that help out are read when they do."""
+        """Called by fpdf2 where the font in use lacks a character. The other fonts are loaded on demand."""
         for face in (*FALLBACKS, Face.REGULAR):
             if fonts.has(face, char):
                 if face.value not in self.fonts:
@@ -147,7 +147,7 @@ class Paper(FPDF):
         self.fonts[face.value] = fonts.font(face, len(self.fonts) + 1)
 
     def _put_shaped(self, x: float, y: float, text: str, size: float, align: Align) -> None:
-        """Text that DejaVu alone cannot show: other fonts for what it lacks, letters joined, right to left."""
+        """Text that DejaVu alone cannot show: fallback fonts, joined letters, right to left."""
         self.set_fallback_fonts([Face.REGULAR.value])
         shaped = pdf_layout_text.needs_shaping(text)
         self.set_text_shaping(use_shaping_engine=shaped)

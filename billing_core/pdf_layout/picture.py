@@ -1,4 +1,4 @@
-"""Pictures on paper: brought down to the size in which they are printed, once for all documents that show them."""
+"""Pictures in PDFs: reduced to their printed size, once for all documents that show them."""
 
 import copy
 import hashlib

@@ -6,9 +6,9 @@ from typing import Final
 
 import pypdfium2
 
-# Pixels a point: sharp at the width of half a screen.
+# Pixels per point: sharp at half a screen's width.
 _SCALE: Final = 1.5
-# The library is not made for several threads at once.
+# The library is not thread-safe.
 _one_at_a_time = Lock()
 
 

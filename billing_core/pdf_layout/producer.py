@@ -20,13 +20,13 @@ _CODES_A_BLOCK = 100
 
 
 class Producer(OutputProducer):
-    """To be given to ``FPDF.output``; every font of the document is one of ``pdf_layout.fonts``."""
+    """The argument of ``FPDF.output``; every font of the document is one of ``pdf_layout.fonts``."""
 
     def _add_fonts(self, *_: Any) -> dict[int, PDFFont | PDFType3Font]:
         embedded: dict[int, PDFFont | PDFType3Font] = {
             font.i: self._embedded(font) for font in self.fpdf.fonts.values() if isinstance(font, TTFFont)
         }
-        # fpdf2 remembers every glyph of every document until it is told to forget.
+        # fpdf2 caches every glyph of every document until the cache is cleared.
         SubsetMap.pick.cache_clear()
         SubsetMap.get_glyph.cache_clear()
         return embedded
@@ -65,13 +65,13 @@ class Producer(OutputProducer):
 
 
 def _tag(glyph_of_code: bytes) -> str:
-    """Six capital letters that tell one subset from another, so that merged files keep them apart."""
+    """Six capital letters that distinguish subsets, so that merged files keep them apart."""
     number = crc32(glyph_of_code)
     return "".join(chr(65 + (number >> 5 * place) % 26) for place in range(6))
 
 
 def _meanings(used: dict[int, Glyph]) -> bytes:
-    """Which text each code stands for: what makes the document searchable and lets text be copied."""
+    """The text of each code, which makes the document searchable and lets text be copied."""
     lines = [
         f"<{code:04X}> <{''.join(map(chr, glyph.unicode)).encode('utf-16-be').hex().upper()}>\n"
         for code, glyph in sorted(used.items())

@@ -1,4 +1,4 @@
-"""What a text needs to be legible on paper: which characters there are, and which texts must be shaped."""
+"""Making text legible in a PDF: which characters there are, and which texts must be shaped."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ from billing_core.pdf_layout.fonts import FALLBACKS, Face
 
 # Written from right to left, or numbers and signs within such a text.
 _RIGHT_TO_LEFT = {"R", "AL", "AN", "RLE", "RLO", "RLI"}
-# Joiners, directions, variation selectors and skin tones: no font draws them, and alone they say nothing.
+# Joiners, directions, variation selectors and skin tones: no font draws them, and alone they mean nothing.
 _SILENT = re.compile(
     "[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U0001f3fb-\U0001f3ff\U000e0000-\U000e01ef]"
 )
@@ -22,7 +22,7 @@ REPLACEMENT: Final = "\ufffd"
 
 @cache
 def plain() -> frozenset[str]:
-    """The characters that are set one after the other in DejaVu, regular and bold."""
+    """The characters that can be set one by one in DejaVu, regular and bold."""
     both = fonts.characters(Face.REGULAR) & fonts.characters(Face.BOLD)
     return frozenset(
         character
@@ -32,7 +32,7 @@ def plain() -> frozenset[str]:
 
 
 def is_plain(text: str) -> bool:
-    """Whether a legible line is such a text."""
+    """Whether a legible line consists of these."""
     return text.isascii() or plain().issuperset(text)
 
 
@@ -61,7 +61,7 @@ def _picture(found: re.Match[str]) -> str:
 
 
 def _space(found: re.Match[str]) -> str:
-    """A space that must not break stays one."""
+    """A no-break space stays one."""
     return "\u00a0" if found.group() in "\u00a0\u202f" else " "
 
 

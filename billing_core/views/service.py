@@ -1,4 +1,4 @@
-"""Keeping and forgetting saved views. Each person has their own."""
+"""Saving and removing views. Each person has their own."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ LONGEST_QUERY = 2000
 
 
 def save(session: Session, actor: Actor, page: str, *, name: str, query: str, now: datetime) -> SavedView:
-    """Keep the filters under a name; the same name again replaces them."""
+    """Save the filters under a name; the same name again replaces them."""
     actor.require(Permission.REPORT_READ)
     if actor.user_id is None:
         raise Forbidden("only a signed-in person has saved views")
@@ -49,7 +49,7 @@ def save(session: Session, actor: Actor, page: str, *, name: str, query: str, no
 
 
 def remove(session: Session, actor: Actor, view_id: int, *, now: datetime) -> None:
-    """Forget one of the actor's own views."""
+    """Remove one of the actor's own views."""
     actor.require(Permission.REPORT_READ)
     view = session.get(SavedView, view_id)
     if view is None or view.user_id != actor.user_id:
