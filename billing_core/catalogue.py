@@ -27,7 +27,7 @@ FIGURES: Final = {
 }
 
 
-def asked(actor: Actor, key: str, scope: Scope) -> tuple[Figure, Scope]:
+def find(actor: Actor, key: str, scope: Scope) -> tuple[Figure, Scope]:
     """The figure of a link and the scope in which this actor sees it; NotFound where there is no such figure."""
     figure = FIGURES.get(key) or of_reports.of_key(key)
     if figure is None:

@@ -35,7 +35,7 @@ from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.settings import settings
 
-_LANE = OutboxMessage.channel.in_([GATEWAY, SANDBOX])
+_QUEUE = OutboxMessage.channel.in_([GATEWAY, SANDBOX])
 MORNING, MOMENT = timedelta(hours=10, minutes=5), timedelta(minutes=1)
 _TRIED_AFTER: Final = timedelta(days=3)
 
@@ -151,7 +151,7 @@ def deliver(story: Story) -> None:
     adapters = {SANDBOX: to_inbox, GATEWAY: to_gateway}
     for _ in range(2):
         story.now += MOMENT
-        delivery.deliver_due(story.sessions, adapters, lane=_LANE, now_of=lambda: story.now)
+        delivery.deliver_due(story.sessions, adapters, queue=_QUEUE, now_of=lambda: story.now)
         inbox.apply_due(story.sessions, Mode.SANDBOX, now_of=lambda: story.now)
 
 

@@ -28,7 +28,7 @@ from billing_core.outgoing_webhooks.delivery import Rendering, Serialising
 # Fixed: by default it is a hash of the code, and an upgrade would abandon unfinished work.
 APPLICATION_VERSION = "1"
 # How long an ending process waits for the current customer of a run.
-PATIENCE_SECONDS = 10
+STOP_TIMEOUT_SECONDS = 10
 
 
 def start(*, beside: bool = False) -> None:
@@ -62,11 +62,11 @@ def start(*, beside: bool = False) -> None:
 def stop() -> None:
     """Work in progress stops after its current customer, and is resumed by the next ``start``."""
     bill_run.ready.clear()
-    incoming_webhook_processing.stop(patience_seconds=PATIENCE_SECONDS)
-    ledger_sealing.job.stop(patience_seconds=PATIENCE_SECONDS)
-    outbox_delivery.job.stop(patience_seconds=PATIENCE_SECONDS)
-    gateway_delivery.job.stop(patience_seconds=PATIENCE_SECONDS)
-    DBOS.destroy(workflow_completion_timeout_sec=PATIENCE_SECONDS)
+    incoming_webhook_processing.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
+    ledger_sealing.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
+    outbox_delivery.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
+    gateway_delivery.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
+    DBOS.destroy(workflow_completion_timeout_sec=STOP_TIMEOUT_SECONDS)
 
 
 @asynccontextmanager
@@ -78,7 +78,7 @@ async def lifespan(render: Rendering, serialise: Serialising, *, beside: bool = 
     try:
         yield
     finally:
-        await asyncio.to_thread(telling.stop, patience_seconds=PATIENCE_SECONDS)
+        await asyncio.to_thread(telling.stop, timeout_seconds=STOP_TIMEOUT_SECONDS)
         await asyncio.to_thread(stop)
 
 

@@ -20,14 +20,14 @@ from billing_core.settings import settings
 
 log = structlog.get_logger()
 
-LANE: Final = OutboxMessage.channel.in_([GATEWAY, SANDBOX])
+QUEUE: Final = OutboxMessage.channel.in_([GATEWAY, SANDBOX])
 
 
 def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> int:
     """Send what is due; returns how many messages were handled."""
     sessions = runtime.sessions()
     adapters = online_payments.adapters(sessions, settings())
-    handled = delivery.deliver_all(sessions, adapters, lane=LANE, ending=ending)
+    handled = delivery.deliver_all(sessions, adapters, queue=QUEUE, ending=ending)
     if handled:
         log.info("gateways_told", messages=handled)
     return handled

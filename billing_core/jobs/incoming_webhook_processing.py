@@ -41,9 +41,9 @@ def process_waiting(ending: Callable[[], bool] = lambda: False) -> int:
     return applied
 
 
-def stop(*, patience_seconds: float) -> None:
+def stop(*, timeout_seconds: float) -> None:
     """Start no more, wait at most this long for the event being applied, and write the counts since."""
-    job.stop(patience_seconds=patience_seconds)
+    job.stop(timeout_seconds=timeout_seconds)
     try:
         refusals.write(runtime.sessions())
     except SQLAlchemyError:

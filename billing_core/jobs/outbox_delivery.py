@@ -22,7 +22,7 @@ from billing_core.settings import settings
 log = structlog.get_logger()
 
 # Webhooks and gateways have jobs of their own.
-LANE: Final = not_(or_(outgoing_webhook_delivery.LANE, gateway_delivery.LANE))
+QUEUE: Final = not_(or_(outgoing_webhook_delivery.QUEUE, gateway_delivery.QUEUE))
 # Messages per workflow, so that the process can end in between.
 _BATCH: Final = 20
 
@@ -31,7 +31,7 @@ def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> None:
     """Send what is due, one workflow per batch."""
     while not ending():
         with runtime.sessions()() as session:
-            if not delivery.something_due(session, now=utc_now(), lane=LANE):
+            if not delivery.something_due(session, now=utc_now(), queue=QUEUE):
                 return
         deliver_batch()
 
@@ -40,7 +40,7 @@ def deliver_some() -> int:
     """Send at most one batch of what is due; returns how many messages were handled. Needs no DBOS."""
     sessions = runtime.sessions()
     adapters = dispatch.adapters(sessions, settings())
-    outcome: Outcome = delivery.deliver_due(sessions, adapters, lane=LANE, delivered=dispatch.delivered, limit=_BATCH)
+    outcome: Outcome = delivery.deliver_due(sessions, adapters, queue=QUEUE, delivered=dispatch.delivered, limit=_BATCH)
     if outcome.total:
         log.info("messages_delivered", delivered=outcome.delivered, postponed=outcome.postponed, failed=outcome.failed)
     return outcome.total

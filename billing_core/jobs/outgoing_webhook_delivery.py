@@ -16,7 +16,7 @@ from billing_core.settings import settings
 
 log = structlog.get_logger()
 
-LANE: Final = OutboxMessage.channel == WEBHOOK
+QUEUE: Final = OutboxMessage.channel == WEBHOOK
 
 
 def deliver_waiting(render: Rendering, serialise: Serialising, ending: Callable[[], bool] = lambda: False) -> int:
@@ -29,7 +29,7 @@ def deliver_waiting(render: Rendering, serialise: Serialising, ending: Callable[
         serialise=serialise,
         private_allowed=configured.allow_private_webhooks,
     )
-    handled = delivery.deliver_all(sessions, {WEBHOOK: call}, lane=LANE, ending=ending)
+    handled = delivery.deliver_all(sessions, {WEBHOOK: call}, queue=QUEUE, ending=ending)
     if handled:
         log.info("webhooks_sent", messages=handled)
     return handled

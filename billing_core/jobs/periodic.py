@@ -46,13 +46,13 @@ class Periodic:
         """Start the next turn at once."""
         self._awake.set()
 
-    def stop(self, *, patience_seconds: float) -> None:
+    def stop(self, *, timeout_seconds: float) -> None:
         """Start no more turns, and wait at most this long for the current step."""
         _started.pop(self._name, None)
         self._ending.set()
         self._awake.set()
         if self._thread is not None:
-            self._thread.join(patience_seconds)
+            self._thread.join(timeout_seconds)
 
     def _turns(self) -> None:
         while not self._ending.is_set():

@@ -72,8 +72,8 @@ class Claimed:
 # Delivers, or raises Refused, Unwanted, or any other BillingError for "not now".
 Adapter = Callable[[Claimed], None]
 # The messages that a job delivers, as a condition, so that slow receivers of one channel do not delay the others.
-Lane = ColumnElement[bool]
-EVERY_LANE: Final[Lane] = true()
+Queue = ColumnElement[bool]
+EVERY_QUEUE: Final[Queue] = true()
 # Called in the transaction that marks a message as delivered.
 Witness = Callable[[Session, Claimed, datetime], None]
 
@@ -96,22 +96,22 @@ class Outcome:
 _COLUMNS = tuple(getattr(OutboxMessage, name) for name in Claimed.__slots__)
 
 
-def something_due(session: Session, *, now: datetime, lane: Lane = EVERY_LANE) -> bool:
+def something_due(session: Session, *, now: datetime, queue: Queue = EVERY_QUEUE) -> bool:
     """Whether a message is due. Polled often, so it takes no lock."""
-    return session.scalar(select(OutboxMessage.id).where(_due(now), lane).limit(1)) is not None
+    return session.scalar(select(OutboxMessage.id).where(_due(now), queue).limit(1)) is not None
 
 
 def deliver_all(
-    sessions: Sessions, adapters: Mapping[str, Adapter], *, lane: Lane, ending: Callable[[], bool] = lambda: False
+    sessions: Sessions, adapters: Mapping[str, Adapter], *, queue: Queue, ending: Callable[[], bool] = lambda: False
 ) -> int:
-    """Deliver until nothing of the lane is due any more; how many messages that concerned."""
+    """Deliver until nothing in the queue is due; returns how many messages were handled."""
     handled = 0
     while not ending():
         # Read first: on SQLite an idle turn must not take the write lock.
         with sessions() as session:
-            if not something_due(session, now=utc_now(), lane=lane):
+            if not something_due(session, now=utc_now(), queue=queue):
                 break
-        done = deliver_due(sessions, adapters, lane=lane, ending=ending).total
+        done = deliver_due(sessions, adapters, queue=queue, ending=ending).total
         if not done:
             break
         handled += done
@@ -122,7 +122,7 @@ def deliver_due(
     sessions: Sessions,
     adapters: Mapping[str, Adapter],
     *,
-    lane: Lane = EVERY_LANE,
+    queue: Queue = EVERY_QUEUE,
     delivered: Witness | None = None,
     now_of: Callable[[], datetime] = utc_now,
     limit: int = 100,
@@ -130,20 +130,20 @@ def deliver_due(
     chance: Callable[[], float] = _CHANCE.random,
     pause: Callable[[float], None] = time.sleep,
 ) -> Outcome:
-    """Deliver what is due, one message after the other, at most ``limit``; any number of processes may do so at once.
+    """Deliver due messages, one after the other, at most ``limit``; any number of processes may do so at once.
 
-    A message of a channel without an adapter is held back, for a person to release: set up weeks later, it must not
-    leave by itself. Of other lanes nothing is touched. ``chance`` (0 to 1) spreads the next tries, so that they do
-    not all come in the same second. ``pause`` waits so many seconds.
+    A message of a channel without an adapter is held back, for a person to release: set up weeks later, it must not be
+    sent by itself. Other queues are not touched. ``chance`` (0 to 1) spreads the next tries, so that they do not all
+    come in the same second. ``pause`` waits this many seconds.
     """
     outcome = Outcome()
-    outcome.held_back = _hold_back(sessions, adapters, lane, now_of())
-    outcome.failed = _give_up(sessions, lane, now_of())
+    outcome.held_back = _hold_back(sessions, adapters, queue, now_of())
+    outcome.failed = _give_up(sessions, queue, now_of())
     for _ in range(limit):
         if ending():
             break
         with sessions.begin() as session:
-            message, channel = _claim(session, adapters, lane, now=now_of())
+            message, channel = _claim(session, adapters, queue, now=now_of())
         if message is None:
             break
         _deliver(sessions, adapters[channel], message, outcome, delivered, now_of, chance, pause)
@@ -224,12 +224,12 @@ def _mark_delivered(
 
 
 def _claim(
-    session: Session, adapters: Mapping[str, Adapter], lane: Lane, *, now: datetime
+    session: Session, adapters: Mapping[str, Adapter], queue: Queue, *, now: datetime
 ) -> tuple[Claimed, str] | tuple[None, str]:
     """The message that is due the longest; counts this try."""
     first = (
         select(OutboxMessage.id)
-        .where(_due(now), lane, OutboxMessage.channel.in_(list(adapters)))
+        .where(_due(now), queue, OutboxMessage.channel.in_(list(adapters)))
         .order_by(OutboxMessage.not_before, OutboxMessage.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -254,8 +254,8 @@ def _mark(sessions: Sessions, message: Claimed, **facts: Any) -> None:
         session.execute(update(OutboxMessage).where(*ours).values(claimed_until=None, **facts))
 
 
-def _hold_back(sessions: Sessions, adapters: Mapping[str, Adapter], lane: Lane, now: datetime) -> int:
-    stuck = (_due(now), lane, OutboxMessage.channel.not_in(list(adapters)))
+def _hold_back(sessions: Sessions, adapters: Mapping[str, Adapter], queue: Queue, now: datetime) -> int:
+    stuck = (_due(now), queue, OutboxMessage.channel.not_in(list(adapters)))
     with sessions() as session:
         if session.scalar(select(OutboxMessage.id).where(*stuck).limit(1)) is None:
             return 0
@@ -264,9 +264,9 @@ def _hold_back(sessions: Sessions, adapters: Mapping[str, Adapter], lane: Lane, 
         return len(session.execute(held.returning(OutboxMessage.id)).all())
 
 
-def _give_up(sessions: Sessions, lane: Lane, now: datetime) -> int:
-    """Those whose every try has ended its process before it could say anything; how many. The next would, too."""
-    tried_out = (_due(now), lane, OutboxMessage.claimed_until.is_not(None), OutboxMessage.attempts > len(WAITS))
+def _give_up(sessions: Sessions, queue: Queue, now: datetime) -> int:
+    """Messages whose every try has ended its process without an outcome; returns how many. The next try would, too."""
+    tried_out = (_due(now), queue, OutboxMessage.claimed_until.is_not(None), OutboxMessage.attempts > len(WAITS))
     with sessions() as session:
         if session.scalar(select(OutboxMessage.id).where(*tried_out).limit(1)) is None:
             return 0

@@ -28,8 +28,8 @@ class _Shared:
     @cached_property
     def limiter(self) -> MovingWindowRateLimiter:
         """Made on first use: a cluster is looked up then, and may be down."""
-        patience = {"socket_timeout": 1, "socket_connect_timeout": 1}
-        return MovingWindowRateLimiter(storage_from_string(settings().redis_url, wrap_exceptions=True, **patience))
+        timeouts = {"socket_timeout": 1, "socket_connect_timeout": 1}
+        return MovingWindowRateLimiter(storage_from_string(settings().redis_url, wrap_exceptions=True, **timeouts))
 
 
 def counted(count: Callable[[MovingWindowRateLimiter], _T]) -> _T:

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 PROJECT = Path(__file__).parents[2]
-PATIENCE_MS = 300_000
+TIMEOUT_MS = 300_000
 TROUBLE = re.compile(r"warning|error|traceback|exception|critical", re.IGNORECASE)
 
 
@@ -44,13 +44,13 @@ class Product:
 
     def set_up_link(self) -> str:
         """The one-time link that the terminal shows on a first start."""
-        assert self._set_up.wait(PATIENCE_MS / 1000), "".join(self.lines)
+        assert self._set_up.wait(TIMEOUT_MS / 1000), "".join(self.lines)
         assert self.set_up_address, "".join(self.lines)
         return self.set_up_address
 
     def wait_until_it_answers(self) -> None:
         """Where somebody was signed up before: the terminal says when it runs."""
-        assert self._answers.wait(PATIENCE_MS / 1000), "".join(self.lines)
+        assert self._answers.wait(TIMEOUT_MS / 1000), "".join(self.lines)
 
     def stop(self) -> None:
         self.process.terminate()
@@ -104,6 +104,6 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1440, "height": 1000}, locale="en-US", accept_downloads=True)
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     yield context.new_page()
     context.close()

@@ -8,10 +8,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from billing_core.identity import SESSION_COOKIE
 from tests.browser import billed
-from tests.browser.conftest import PATIENCE_MS, Product
+from tests.browser.conftest import TIMEOUT_MS, Product
 from tests.outbox.post_office import MailServer, PostOffice
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import northwind
-from tests.browser.conftest import PATIENCE_MS, Product
+from tests.browser.conftest import TIMEOUT_MS, Product
 
 HANDLING, PICKING = Decimal("2.50"), Decimal("0.35")
 CUSTOMER, KEY, MONTH = "Ernst Handel", "ERNSH", "1998-04"
 DAYS = "run_period=Custom&run_period_days=1998-04-01&run_period_days=1998-04-30"
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 def test_a_newcomer_gets_from_an_empty_database_to_the_csv(product: Product, page: Page, tmp_path: Path):

@@ -13,11 +13,11 @@ from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
 from billing_core.dates import utc_now
 from billing_core.identity import SESSION_COOKIE, Role
-from tests.browser.conftest import PATIENCE_MS, Product
+from tests.browser.conftest import TIMEOUT_MS, Product
 from tests.invoices.company import a_customer, an_invoice
 from tests.pages.conftest import signed_in_user
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture

@@ -73,14 +73,14 @@ def test_a_gateway_that_takes_its_time_delays_no_mail(sessions, put, monkeypatch
         assert states(sessions) == {GATEWAY: WAITING, MAIL: DELIVERED}
     finally:
         answer.set()
-        job.stop(patience_seconds=300)
+        job.stop(timeout_seconds=300)
     assert states(sessions) == {GATEWAY: DELIVERED, MAIL: DELIVERED}
 
 
 def test_each_lane_leaves_the_others_messages_alone(sessions, put, monkeypatch):
     monkeypatch.setattr(online_payments, "adapters", lambda *_: {GATEWAY: lambda _message: None})
     put(GATEWAY, WEBHOOK)
-    # Without a mail server whatever is in the lane of mails would be held back.
+    # Without a mail server everything in the queue of mails would be held back.
     assert outbox_delivery.deliver_some() == 0
     assert states(sessions) == {GATEWAY: WAITING, WEBHOOK: WAITING}
     assert gateway_delivery.deliver_waiting() == 1
@@ -89,7 +89,7 @@ def test_each_lane_leaves_the_others_messages_alone(sessions, put, monkeypatch):
 
 def test_who_commits_wakes_both(monkeypatch):
     woken = []
-    for lane in (outbox_delivery, gateway_delivery):
-        monkeypatch.setattr(lane.job, "nudge", lambda name=lane.__name__: woken.append(name))
+    for queue in (outbox_delivery, gateway_delivery):
+        monkeypatch.setattr(queue.job, "nudge", lambda name=queue.__name__: woken.append(name))
     outbox_delivery.nudge()
     assert woken == [outbox_delivery.__name__, gateway_delivery.__name__]

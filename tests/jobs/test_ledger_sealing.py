@@ -57,6 +57,6 @@ def test_work_is_done_again_after_a_failure_until_it_is_stopped():
     job = Periodic("test", work, every_seconds=0.001)
     job.start()
     assert third.wait(timeout=300)
-    job.stop(patience_seconds=300)
+    job.stop(timeout_seconds=300)
 
     assert not any(thread.name == "test" for thread in threading.enumerate())

@@ -97,7 +97,7 @@ def test_a_nudge_is_answered_at_once():
     assert first.wait(timeout=300)
     job.nudge()
     assert second.wait(timeout=300)
-    job.stop(patience_seconds=300)
+    job.stop(timeout_seconds=300)
 
 
 @pytest.mark.parametrize(("dying", "times"), [("before", 1), ("after", 2)])

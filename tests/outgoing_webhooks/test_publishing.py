@@ -102,8 +102,8 @@ def deliver(sessions, *, private_allowed=True):
         serialise=exact_json.encode,
         private_allowed=private_allowed,
     )
-    lane = outgoing_webhook_delivery.LANE
-    return deliver_due(sessions, {WEBHOOK: call}, lane=lane, now_of=lambda: NOW, chance=lambda: 0.0)
+    queue = outgoing_webhook_delivery.QUEUE
+    return deliver_due(sessions, {WEBHOOK: call}, queue=queue, now_of=lambda: NOW, chance=lambda: 0.0)
 
 
 def test_an_invoice_s_life_is_told_in_order_to_those_who_listen(sessions):

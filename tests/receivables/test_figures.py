@@ -124,9 +124,9 @@ def test_days_outstanding_are_whole_days_a_currency(outstanding, invoiced, days)
 
 def test_every_figure_is_found_by_its_key():
     for figure in (*money.FIGURES, *of_reports.FIGURES):
-        assert catalogue.asked(SYSTEM, figure.key, Scope())[0] is figure
+        assert catalogue.find(SYSTEM, figure.key, Scope())[0] is figure
     with pytest.raises(NotFound):
-        catalogue.asked(SYSTEM, "nothing", Scope())
+        catalogue.find(SYSTEM, "nothing", Scope())
 
 
 def test_no_two_figures_share_a_key():
@@ -138,11 +138,11 @@ def test_figures_need_the_permission_to_see_their_rows():
     reader = Actor(None, "Rita", frozenset({Permission.REPORT_READ}))
     biller = Actor(None, "Bill", frozenset({Permission.INVOICE_READ}))
 
-    assert catalogue.asked(reader, "billed", Scope())[0] is of_reports.BILLED
-    assert catalogue.asked(biller, "outstanding", Scope())[0] is money.OUTSTANDING
+    assert catalogue.find(reader, "billed", Scope())[0] is of_reports.BILLED
+    assert catalogue.find(biller, "outstanding", Scope())[0] is money.OUTSTANDING
     for actor, key in ((reader, "outstanding"), (biller, "billed")):
         with pytest.raises(Forbidden):
-            catalogue.asked(actor, key, Scope())
+            catalogue.find(actor, key, Scope())
     with pytest.raises(Forbidden):
         scope(reader)
 
@@ -169,7 +169,7 @@ def test_somebody_bound_to_a_customer_asks_for_that_customer_alone():
 
     assert scope(bound, customer_id=8).customer_id == 7
     for key in ("outstanding", "billed"):
-        assert catalogue.asked(bound, key, Scope(customer_id=8))[1].customer_id == 7
+        assert catalogue.find(bound, key, Scope(customer_id=8))[1].customer_id == 7
 
 
 def test_somebody_bound_to_a_customer_sees_that_customer_alone_whatever_they_ask_for(session, history):

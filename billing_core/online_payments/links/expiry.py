@@ -15,7 +15,7 @@ UNANSWERED: Final = "The gateway never answered"
 # The test modes that precede each mode. A link for real money stays: it can still be paid.
 TRIALS: Final = {Mode.SANDBOX: (), Mode.TEST: (Mode.SANDBOX,), Mode.LIVE: (Mode.SANDBOX, Mode.TEST)}
 # Nobody waits this long: the user has tried again or given up.
-PATIENCE: Final = timedelta(hours=1)
+UNANSWERED_AFTER: Final = timedelta(hours=1)
 
 
 def end_due(session: Session, actor: Actor, *, mode: Mode, now: datetime, limit: int = 50) -> int:
@@ -55,5 +55,5 @@ def end_due(session: Session, actor: Actor, *, mode: Mode, now: datetime, limit:
 def _over(mode: Mode, now: datetime) -> ColumnElement[bool]:
     ended = or_(PaymentLink.expires_at <= now, PaymentLink.mode.in_(TRIALS[mode]))
     expired = and_(PaymentLink.state == LinkState.ACTIVE, ended)
-    unanswered = and_(PaymentLink.state == LinkState.CREATING, PaymentLink.created_at <= now - PATIENCE)
+    unanswered = and_(PaymentLink.state == LinkState.CREATING, PaymentLink.created_at <= now - UNANSWERED_AFTER)
     return or_(expired, unanswered)

@@ -56,8 +56,8 @@ def note_refunded(
     made: list[Refund] = []
     for one in requests:
         if 0 < one.amount_minor <= left:
-            whoever = Actor(one.created_by_id, one.created_by, actor.permissions)
-            booked = _book(session, whoever, payment, one.amount_minor, one.reason, day)
+            requester = Actor(one.created_by_id, one.created_by, actor.permissions)
+            booked = _book(session, requester, payment, one.amount_minor, one.reason, day)
             left -= one.amount_minor
             made += booked
             _done(one, booked)

@@ -43,7 +43,7 @@ def rows_of_figure(
 
     def rows(session: Session) -> Download:
         here = limits if today else replace(limits, today=businesses.today(session, now=utc_now()))
-        figure, scope = catalogue.asked(actor, key, here)
+        figure, scope = catalogue.find(actor, key, here)
         return lists.figure(session, actor, figure, scope, for_excel=excel)
 
     return streamed(rows)

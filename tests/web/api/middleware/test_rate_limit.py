@@ -110,7 +110,7 @@ def test_a_redis_that_does_not_answer_is_waited_for_once(client, clock, redis_at
         redis_at(silent.getsockname()[1])
         started = time.monotonic()
         assert [ask(client).status_code for _ in range(10)] == [404] * 10
-        # Connecting works, and an answer is waited for until the first patience ends.
+        # Connecting works, and an answer is waited for until the first timeout.
         assert time.monotonic() - started >= 1
         assert connections_to(silent) == 1
 
