@@ -99,7 +99,7 @@ def refuse_unless_unused(connection: Connection, metadata: MetaData) -> None:
 
 
 def copy(source: Connection, target: Connection, metadata: MetaData) -> Mapping[str, int]:
-    """Fill the unused target, and return how many rows each table has. Refuses where one value came out different."""
+    """Fill the unused target, and return how many rows each table has. Refuses where any value differs."""
     tables = metadata.sorted_tables
     for one in reversed(tables):
         if one.name in _UNUSED:

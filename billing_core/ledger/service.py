@@ -81,9 +81,9 @@ def reverse(session: Session, actor: Actor, entry_id: int, *, effective_on: date
     if original is None:
         raise NotFound(f"There is no ledger entry {entry_id}")
     if original.kind is EntryKind.REVERSAL:
-        raise Conflict("An undo cannot be undone: record it again instead")
+        raise Conflict("A reversal cannot be reversed: record it again instead")
     if session.scalar(select(_ENTRIES.c.id).where(_ENTRIES.c.reverses_id == entry_id)) is not None:
-        raise Conflict("This was undone before")
+        raise Conflict("This was reversed already")
     opposite = Entry(
         business_id=original.business_id,
         customer_id=original.customer_id,

@@ -51,7 +51,7 @@ def _of_mode(mode: Mode, sessions: Sessions, settings: Settings) -> Gateway:
     if gateway.mode is not mode:
         raise Refused(
             f"This was made in Stripe's {mode} mode, and the product now runs in {gateway.mode} mode: "
-            "look after it in Stripe's dashboard"
+            "settle it in Stripe's dashboard"
         )
     return gateway
 
@@ -82,7 +82,7 @@ def _fetch_details(sessions: Sessions, gateway: Gateway, message: Claimed) -> No
     with sessions.begin() as session:
         fees.note(session, SYSTEM, payment_id, details, now=utc_now())
     if details.intent_id is None or (details.fee_minor is None and message.attempts < _TRIES_FOR_A_FEE):
-        raise UpstreamFailed("The gateway does not say yet what this payment cost")
+        raise UpstreamFailed("The gateway does not report the fee of this payment yet")
 
 
 _TOPICS: Final[Mapping[str, Callable[[Sessions, Gateway, Claimed], None]]] = {

@@ -85,7 +85,7 @@ def retry(session: Session, actor: Actor, message_ids: Collection[int], *, now: 
     unlucky = (OutboxMessage.state == FAILED) | tried
     moved = _move(session, actor, message_ids, unlucky, WAITING, "outbox.retry", now=now)
     if not moved:
-        raise Conflict("There is nothing to try again: it has left, waits for its first try, or was recalled")
+        raise Conflict("There is nothing to retry: it was sent, waits for its first try, or was recalled")
     return len(moved)
 
 

@@ -56,7 +56,7 @@ def _connect(to: MailServer) -> smtplib.SMTP:
                     "With starttls=0 in BILLING_SMTP_URL it would be"
                 )
             if not connection.has_extn("auth"):
-                raise UpstreamFailed(f"The mail server {to} takes no password, and BILLING_SMTP_URL has one")
+                raise UpstreamFailed(f"The mail server {to} accepts no password, but BILLING_SMTP_URL has one")
             connection.login(to.user, to.password)
     except BaseException:
         connection.close()
@@ -94,7 +94,7 @@ def _explained(to: MailServer, recipient: str, sender: str) -> Iterator[None]:
         raise UpstreamFailed(f"The certificate of the mail server {to} is not valid: {error.verify_message}") from None
     except ssl.SSLError:
         raise UpstreamFailed(
-            f"No encrypted connection to the mail server {to} came about: is the port right?"
+            f"No encrypted connection to the mail server {to} could be made: is the port right?"
         ) from None
     except socket.gaierror:
         raise UpstreamFailed(f"There is no mail server {to}: its name cannot be resolved") from None

@@ -117,7 +117,7 @@ def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, 
     invoice = invoices.for_change(session, actor, allocation.invoice_id)
     session.refresh(allocation, with_for_update=True)
     if allocation.undone_at is not None:
-        raise Conflict("This was taken back already")
+        raise Conflict("This allocation was reversed already")
 
     amount = allocation.amount_minor
     sides = [Side(Account.RECEIVABLE, amount, invoice_id=invoice.id), Side(Account.CUSTOMER_CREDIT, -amount)]

@@ -56,7 +56,7 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class ChargeRow:
-    """``explanation`` says in words how the amount came about."""
+    """``explanation`` says in words how the amount was computed."""
 
     order_id: int
     service_id: int
