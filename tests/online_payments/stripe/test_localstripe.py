@@ -121,7 +121,7 @@ def test_what_was_declined_cannot_be_refunded(localstripe, client):
     # The card that can be kept, and is declined when it is charged.
     intent = paid(client, "4000000000000341")
     assert intent.status == "requires_payment_method"
-    with pytest.raises(Declined, match="no money that came in"):
+    with pytest.raises(Declined, match="no charge for this payment"):
         StripeGateway(SecretStr(KEY), base=localstripe).refund(intent.id, 100, "EUR", reason="", key="rfq_1")
 
 
