@@ -57,9 +57,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Settings(BaseSettings):
-    """One field per setting; the table in ``docs/configuration.md`` is tested against this list.
-
-    Empty text counts as unset. What is wrong ends the process with one sentence that names the setting.
+    """One field per setting; the table in ``docs/configuration.md`` is tested against this list. Empty text counts as
+    unset. What is wrong ends the process with one sentence that names the setting.
     """
 
     model_config = SettingsConfigDict(env_prefix="BILLING_", populate_by_name=True)

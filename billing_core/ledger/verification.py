@@ -71,9 +71,8 @@ def _repetition(session: Session) -> Check:
 
 
 def _reversals(session: Session) -> Check:
-    """A reversal and what it reverses come to 0 for every account, detail and invoice.
-
-    A cancelled invoice may retain what credit notes had already taken back, never more than it was.
+    """A reversal and what it reverses come to 0 for every account, detail and invoice. A cancelled invoice may retain
+    what credit notes had already taken back, never more than it was.
     """
     original, reversal = aliased(LedgerEntry), aliased(LedgerEntry)
     amount = LedgerPosting.amount_minor

@@ -196,9 +196,7 @@ def _mark_delivered(
     pause: Callable[[float], None],
 ) -> None:
     """It has been sent, and would be sent again without this mark: a busy database is retried, a witness's bug is
-    logged.
-
-    Whichever process holds the claim by now.
+    logged. Whichever process holds the claim by now.
     """
     facts = {"state": MessageState.DELIVERED, "delivered_at": now, "last_error": "", "claimed_until": None}
     mark = update(OutboxMessage).where(OutboxMessage.id == message.id).values(facts)

@@ -85,9 +85,8 @@ def earlier_ones(earlier: list[LinkRow], zone: str) -> None:
 
 @st.fragment(run_every=_EVERY)
 def _watch(link_id: int, version: int | None, seen: tuple[object, ...]) -> None:
-    """Look every two seconds whether the customer has paid; the page turns then by itself.
-
-    It asks for no more than this, and shows nothing: who is signed in is asked when the page is drawn anew.
+    """Look every two seconds whether the customer has paid; the page turns then by itself. It asks for no more than
+    this, and shows nothing: who is signed in is asked when the page is drawn anew.
     """
     with runtime.sessions()() as session:
         now = link_candidates.glance(session, link_id)

@@ -90,7 +90,6 @@ def draw(read: Reader, actor: Actor, customer_id: int, named: str) -> None:
 
 def _changed_meanwhile(row: RateRow) -> bool:
     """Whether somebody ended, changed or withdrew the rate while it was open here; says so instead of its fields.
-
     Without it, what was typed for the rate as it was would be saved into what is left of it.
     """
     now = (row.id, row.valid_to, row.withdrawn_at)

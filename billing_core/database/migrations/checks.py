@@ -17,9 +17,8 @@ def allow(table: str, constraint: str, column: str, members: Sequence[str]) -> N
 
 
 def _rewrite(connection: Connection, table: str, constraint: str, allowed: str) -> None:
-    """Change a CHECK as SQLite's manual describes for changes that leave the stored rows as they are.
-
-    To copy the table would drop the triggers that keep it append-only, and others refer to it.
+    """Change a CHECK as SQLite's manual describes for changes that leave the stored rows as they are. To copy the table
+    would drop the triggers that keep it append-only, and others refer to it.
     """
     of_table = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
     declaration = connection.exec_driver_sql(of_table, (table,)).scalar()
