@@ -7,9 +7,7 @@ from collections.abc import Mapping
 
 
 class BillingError(Exception):
-    """Base of every expected failure. ``fields`` names the inputs at fault, each with its own message, where that is
-    known.
-    """
+    """Base of every expected failure. ``fields`` names the inputs at fault, each with its own message."""
 
     def __init__(self, message: str, *, fields: Mapping[str, str] | None = None) -> None:
         super().__init__(message)

@@ -37,16 +37,13 @@ def _of_database(error: BaseException | None) -> str | None:
     # The lines after the first repeat values.
     reason = (str(error).strip().splitlines() or [""])[0]
     state = getattr(error, "sqlstate", None)
-    if state in _MISSING_ON_POSTGRESQL or (isinstance(error, sqlite3.Error) and _is_missing(reason)):
+    missing_on_sqlite = isinstance(error, sqlite3.Error) and any(words in reason for words in _MISSING_ON_SQLITE)
+    if state in _MISSING_ON_POSTGRESQL or missing_on_sqlite:
         return _outdated()
     names = {kind.__name__ for kind in type(error).__mro__}
     if "OperationalError" in names or state in _REFUSED_BY_POSTGRESQL or type(error) is sqlite3.DatabaseError:
         return f"The database cannot be reached or used: {reason}"
     return None
-
-
-def _is_missing(reason: str) -> bool:
-    return any(words in reason for words in _MISSING_ON_SQLITE)
 
 
 def _outdated() -> str | None:

@@ -57,7 +57,8 @@ def invoice_month(session: Session, actor: Actor, month: date, books: Books, *, 
     Those who pay online are left to ``paid_online``.
     """
     issued_on = (books.month_after(month) + _ISSUED_AFTER).date()
-    if issued_on > books.today or _is_invoiced(session, Period.month_of(issued_on)):
+    invoiced = select(Invoice.id).where(Period.month_of(issued_on).contains(Invoice.issued_on)).limit(1)
+    if issued_on > books.today or session.scalar(invoiced) is not None:
         return
     calendar = Calendar(books.zone, books.today)
     last_closed = add_months(first_of_month(books.today), -1)
@@ -100,10 +101,6 @@ def _to_invoice(session: Session, month: date) -> list[tuple[int, str]]:
         .order_by(BillingReport.id)
     )
     return [(report_id, country) for report_id, country in rows]
-
-
-def _is_invoiced(session: Session, issued: Period) -> bool:
-    return session.scalar(select(Invoice.id).where(issued.contains(Invoice.issued_on)).limit(1)) is not None
 
 
 def _look_at(session: Session, invoice: Invoice, calendar: Calendar, chance: random.Random) -> None:

@@ -77,9 +77,7 @@ _OF_ONE_CUSTOMER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The acting person or program. ``user_id`` None: the system (commands, jobs). ``customer_id`` set: sees that
-    customer alone.
-    """
+    """Who acts. ``user_id`` None: the system (commands, jobs). ``customer_id`` set: sees that customer alone."""
 
     user_id: int | None
     name: str

@@ -1,7 +1,4 @@
-"""Received gateway events are applied right after they are stored.
-
-The inbox itself records what is left to do.
-"""
+"""Received gateway events are applied right after they are stored. The inbox itself records what is left to do."""
 
 from collections.abc import Callable
 from typing import Final

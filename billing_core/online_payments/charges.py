@@ -61,9 +61,7 @@ def _lines(invoice: InvoiceDocument, words: Writing) -> tuple[ChargeLine, ...]:
 
 
 def _line(line: DocumentLine, currency: str, words: Writing) -> ChargeLine:
-    """With quantity and unit price where they give the line's exact amount; otherwise quantity 1, and the count in its
-    name.
-    """
+    """With quantity and unit price where they give the exact amount; otherwise quantity 1, the count in its name."""
     name = _BLANKS.sub(" ", line.description).strip()
     if line.quantity == 1:
         return ChargeLine(_short(name), line.amount_minor)

@@ -18,9 +18,7 @@ WEBHOOK: Final = "webhook"
 
 
 class MessageState(enum.StrEnum):
-    """WAITING: also between two tries. HELD_BACK: no adapter is set up for it. FAILED: given up, for a person to look
-    at.
-    """
+    """WAITING: also between two tries. HELD_BACK: there is no adapter for it. FAILED: given up, for a person."""
 
     WAITING = "waiting"
     DELIVERED = "delivered"

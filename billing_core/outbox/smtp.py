@@ -18,10 +18,7 @@ TIMEOUT_SECONDS: Final = 30
 
 
 def send(to: MailServer, mail: EmailMessage, *, recipient: str, sender: str) -> None:
-    """Returns once the server has accepted the mail.
-
-    Refused where it never will; UpstreamFailed where a retry may succeed.
-    """
+    """Returns once the mail is accepted. Refused where it never will be; UpstreamFailed where a retry may succeed."""
     with _explained(to, recipient, sender):
         connection = _connect(to)
         try:

@@ -21,10 +21,6 @@ def _invoices(scope: Scope, *conditions: ColumnElement[bool]) -> Select[*tuple[A
     return one_each(Invoice.id, named, Invoice.due_on).where(*conditions, *debts.of_invoices(scope))
 
 
-def _overdue(scope: Scope) -> Select[*tuple[Any, ...]]:
-    return _invoices(scope, Invoice.state == InvoiceState.OPEN, Invoice.due_on < debts.day(scope))
-
-
 def _old_drafts(scope: Scope) -> Select[*tuple[Any, ...]]:
     # Through a function, so that SQLite starts from the few drafts rather than from all older invoices.
     dated = func.date(Invoice.issued_on, type_=Date)
@@ -61,7 +57,7 @@ OVERDUE_INVOICES: Final = Figure(
     definition="Open invoices whose due date is past.",
     formula="number of invoices",
     permission=Permission.INVOICE_READ,
-    rows=_overdue,
+    rows=lambda scope: _invoices(scope, Invoice.state == InvoiceState.OPEN, Invoice.due_on < debts.day(scope)),
     opens="/invoices?invoice={id}",
 )
 OLD_DRAFTS: Final = Figure(

@@ -23,10 +23,6 @@ from billing_core.receivables import debts, flows
 from billing_core.receivables.ageing import BUCKETS, Bucket
 
 
-def _outstanding(scope: Scope) -> Select[*tuple[Any, ...]]:
-    return _rows_of(debts.by_the_ledger(debts.at_its_end(scope)))
-
-
 def _outstanding_kept(scope: Scope) -> Select[*tuple[Any, ...]]:
     left = flows.balance(debts.at_its_end(scope), Account.RECEIVABLE)
     return summed(left).having(func.sum(left.c.amount) != 0)
@@ -99,7 +95,7 @@ OUTSTANDING: Final = Figure(
     definition=f"What customers still owe on invoices that were sent, whether it is due yet or not. {_WHEN}",
     formula="Σ total − paid − credited − written off of each invoice",
     permission=Permission.INVOICE_READ,
-    rows=_outstanding,
+    rows=lambda scope: _rows_of(debts.by_the_ledger(debts.at_its_end(scope))),
     kept=_outstanding_kept,
     opens="/invoices?invoice={id}",
 )

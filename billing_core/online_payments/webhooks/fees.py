@@ -39,9 +39,7 @@ def ask(session: Session, actor: Actor, payment: Payment, *, mode: Mode, now: da
 
 
 def note(session: Session, actor: Actor, payment_id: int, details: PaymentDetails, *, now: datetime) -> None:
-    """Record the gateway's answer. The fee is posted once, even of a payment that was undone meanwhile: the gateway
-    keeps it.
-    """
+    """Record the gateway's answer. The fee is posted once, even of an undone payment: the gateway keeps it."""
     actor.require(Permission.PAYMENT_WRITE)
     payment = payments.for_change(session, actor, payment_id)
     payment.intent_id = payment.intent_id or details.intent_id

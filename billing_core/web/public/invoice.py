@@ -59,9 +59,7 @@ def pdf(request: Request, token: str) -> Response:
 
 @router.api_route("/{token}/pay", methods=_GET_AND_HEAD)
 def pay(token: str) -> Response:
-    """Redirects to where it can be paid now, even if its payment link was replaced since the mail; otherwise to the
-    invoice.
-    """
+    """Redirects to the present payment page, even if its link was replaced since the mail; otherwise to the invoice."""
     with runtime.sessions()() as session:
         payable = payment_links.active_token(session, queries.by_token(session, token).id)
     return RedirectResponse(f"/pay/{payable}" if payable else f"/i/{token}", 303, headers=dict(PRIVATE))
