@@ -19,7 +19,7 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.gateway import BalanceTransaction
 from billing_core.online_payments.reconciliation import balance_transactions as reconciliation_balance_transactions
 from billing_core.online_payments.reconciliation import exporting, reconciliation
-from billing_core.online_payments.reconciliation.reconciliation import Agreement, Asked
+from billing_core.online_payments.reconciliation.reconciliation import Agreement, PairFilter
 
 PAYMENTS = 100_000
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
@@ -74,7 +74,7 @@ def run(scratch: Path) -> list[dict]:
             used = {name: fact for name, fact in facts.items() if f":{name}" in statement}
             session.execute(text(statement), used)
     reading = _seconds(lambda: reconciliation_balance_transactions.read(sessions, SYSTEM, Books(), MARCH, now=NOW))
-    asked = Asked(Mode.LIVE, MARCH)
+    asked = PairFilter(Mode.LIVE, MARCH)
     ours, bare = [], []
     for _ in range(RUNS):
         with sessions() as session:
@@ -102,7 +102,7 @@ def run(scratch: Path) -> list[dict]:
     ]
 
 
-def _compared(session, asked: Asked) -> None:
+def _compared(session, asked: PairFilter) -> None:
     found = {one.agreement: one.pairs for one in reconciliation.sums(session, SYSTEM, asked)}
     each = PAYMENTS // _WRONG
     expected = {
