@@ -118,6 +118,8 @@ def downloaded_report(page: Page, product: Product, folder: Path) -> list[dict[s
     expect(page.get_by_text("1 report", exact=True)).to_be_visible()
     # The table is one canvas: the first row lies below its head, the customer in the second column.
     table = page.get_by_test_id("stDataFrame")
+    # Before its rows are drawn, a click on the canvas is lost.
+    expect(cell(page, CUSTOMER)).to_be_attached()
     table.click(position={"x": 200, "y": 55})
     expect(page.get_by_role("heading", name=f"{CUSTOMER}, April 1998")).to_be_visible()
     page.get_by_test_id("stPopover").get_by_role("button", name="Download").click()
