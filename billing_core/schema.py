@@ -1,6 +1,7 @@
 """Imports every feature's tables, so that migrations and tests see the whole schema."""
 
 from billing_core.audit import models as audit
+from billing_core.bill_runs import models as bill_runs
 from billing_core.businesses import models as businesses
 from billing_core.customers import models as customers
 from billing_core.database import Base
@@ -16,6 +17,7 @@ from billing_core.orders import models as orders
 from billing_core.outbox import models as outbox
 from billing_core.outgoing_webhooks import models as outgoing_webhooks
 from billing_core.payments import models as payments
+from billing_core.processes import models as processes
 from billing_core.rating import models as rating
 from billing_core.reports import models as reports
 from billing_core.views import models as views
@@ -23,6 +25,7 @@ from billing_core.views import models as views
 __all__ = [
     "api_keys",
     "audit",
+    "bill_runs",
     "businesses",
     "customers",
     "idempotent",
@@ -37,6 +40,7 @@ __all__ = [
     "outgoing_webhooks",
     "payment_links",
     "payments",
+    "processes",
     "rating",
     "reports",
     "views",

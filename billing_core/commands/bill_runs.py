@@ -3,12 +3,12 @@
 from argparse import Namespace
 
 from billing_core import runtime
+from billing_core.bill_runs import planning, progress
+from billing_core.bill_runs.models import RunOutcome
 from billing_core.commands import Answer
 from billing_core.dates import Period, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.jobs import bill_run_work
-from billing_core.reports.models import RunOutcome
-from billing_core.reports.runs import planning, progress
 
 
 def run(arguments: Namespace) -> Answer:

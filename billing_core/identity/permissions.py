@@ -37,6 +37,7 @@ class Permission(enum.StrEnum):
     WEBHOOK_ENDPOINT_WRITE = "webhook_endpoint.write"
     BUSINESS_WRITE = "business.write"
     AUDIT_READ = "audit.read"
+    JOBS_MANAGE = "jobs.manage"
 
 
 _FINANCE = frozenset(

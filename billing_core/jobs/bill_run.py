@@ -6,8 +6,8 @@ import structlog
 from dbos import DBOS, SetWorkflowID
 
 from billing_core import runtime
+from billing_core.bill_runs import steps
 from billing_core.jobs import bill_run_work
-from billing_core.reports.runs import steps
 
 log = structlog.get_logger()
 

@@ -6,9 +6,9 @@ import time
 import structlog
 
 from billing_core import runtime
+from billing_core.bill_runs import steps
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
-from billing_core.reports.runs import steps
 
 log = structlog.get_logger()
 

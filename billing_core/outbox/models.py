@@ -30,7 +30,8 @@ class MessageState(enum.StrEnum):
 class OutboxMessage(Base):
     """One message to deliver once. ``key`` is unique and names it for the receiver (a mail's Message-ID is made of it).
     ``content`` is what the adapter of its ``channel`` needs. ``not_before`` is the instant of the next try; until the
-    first one it can be recalled. ``claimed_until``: a process is delivering it.
+    first one it can be recalled. ``claimed_until``: the process ``claimed_by``
+    is delivering it.
     """
 
     __tablename__ = "outbox_messages"
@@ -54,6 +55,7 @@ class OutboxMessage(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime]
     claimed_until: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(String(40))
     last_error: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None]

@@ -1,6 +1,5 @@
 """Billing reports: immutable snapshots with their orders, charges, totals and open questions."""
 
-import enum
 import uuid
 from datetime import date, datetime
 from decimal import Decimal
@@ -154,51 +153,3 @@ class BillingMonth(Base):
     orders: Mapped[int]
     billable_orders: Mapped[int]
     unbilled_orders: Mapped[int]
-
-
-class RunOutcome(enum.StrEnum):
-    """WAITING: not processed yet. UNCHANGED: the current report still agrees with the orders and rates."""
-
-    WAITING = "waiting"
-    CREATED = "created"
-    UNCHANGED = "unchanged"
-    FAILED = "failed"
-
-
-class ReportRun(Base):
-    """Reports for several customers over one period, generated one after the other in the background. ``attempt``
-    counts its starts; ``bound_to`` is the one customer whom its author may bill, if any.
-    """
-
-    __tablename__ = "report_runs"
-    __table_args__ = (
-        Index("ix_report_runs_created_at", "created_at", "id"),
-        Index("ix_report_runs_finished_at", "finished_at"),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    period_start: Mapped[date]
-    period_end: Mapped[date]
-    services: Mapped[str] = mapped_column(String(500), default="")
-    attempt: Mapped[int] = mapped_column(default=1)
-    created_at: Mapped[datetime]
-    created_by_id: Mapped[int | None]
-    created_by: Mapped[str] = mapped_column(String(200))
-    bound_to: Mapped[int | None]
-    cancelled_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
-
-
-class ReportRunItem(Base):
-    """One customer in a run. ``reason`` says in plain words why it failed."""
-
-    __tablename__ = "report_run_items"
-    __table_args__ = (Index("ix_report_run_items_outcome", "run_id", "outcome", "customer_id"),)
-
-    run_id: Mapped[int] = mapped_column(ForeignKey(ReportRun.id, ondelete="RESTRICT"), primary_key=True)
-    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"), primary_key=True)
-    outcome: Mapped[RunOutcome] = mapped_column(default=RunOutcome.WAITING)
-    report_id: Mapped[int | None] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"))
-    reason: Mapped[str] = mapped_column(String(500), default="")
-    milliseconds: Mapped[int | None]
-    finished_at: Mapped[datetime | None]

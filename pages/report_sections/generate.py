@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core import runtime
+from billing_core.bill_runs import planning
 from billing_core.customers import queries as customers
 from billing_core.dates import Period, utc_now
 from billing_core.errors import BillingError
@@ -14,7 +15,6 @@ from billing_core.identity import Actor, Permission
 from billing_core.jobs import bill_run
 from billing_core.rating.models import Service
 from billing_core.reports import service
-from billing_core.reports.runs import planning
 from billing_core.reports.service import Preview
 from pages.report_sections import preview, progress
 from pages.ui import formats

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from billing_core import runtime
+from billing_core.bill_runs import planning, progress
+from billing_core.bill_runs.progress import ItemRow, Progress
 from billing_core.dates import utc_now
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.jobs import bill_run
-from billing_core.reports.runs import planning, progress
-from billing_core.reports.runs.progress import ItemRow, Progress
 from pages.ui import formats, opened, tables
 from pages.ui.context import transaction
 from pages.ui.reads import Reader

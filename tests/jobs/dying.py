@@ -4,8 +4,8 @@ import os
 import signal
 import threading
 
+from billing_core.bill_runs import steps
 from billing_core.jobs import engine
-from billing_core.reports.runs import steps
 
 note_duration = steps.note_duration
 customers = 0

@@ -11,14 +11,15 @@ from dbos import DBOS
 from sqlalchemy import func, select
 
 from billing_core import runtime
+from billing_core.bill_runs import planning, steps
+from billing_core.bill_runs import progress as runs_progress
+from billing_core.bill_runs.models import BillRun, RunOutcome
 from billing_core.dates import Period
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.jobs import bill_run, bill_run_work, engine
 from billing_core.reports import verification
-from billing_core.reports.models import BillingReport, ReportRun, RunOutcome
-from billing_core.reports.runs import planning, steps
-from billing_core.reports.runs import progress as runs_progress
+from billing_core.reports.models import BillingReport
 from tests.reports.company import LATER, MARCH, NOW, a_customer, an_order, billed
 
 pytestmark = pytest.mark.slow
@@ -153,7 +154,7 @@ def test_refusals(sessions, company):
     with pytest.raises(Invalid, match="No customer has orders"), sessions.begin() as session:
         planning.plan(session, SYSTEM, customer_ids=None, period=empty, now=NOW)
     with sessions() as session:
-        assert session.scalar(select(func.count()).select_from(ReportRun)) == 0
+        assert session.scalar(select(func.count()).select_from(BillRun)) == 0
 
 
 def test_somebody_bound_to_one_customer_runs_and_sees_that_one_alone(sessions, company):

@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import func, select
 
+from billing_core.bill_runs.models import BillRun
 from billing_core.jobs import bill_run, bill_run_work
-from billing_core.reports.models import BillingReport, ReportRun
+from billing_core.reports.models import BillingReport
 from billing_core.views.models import SavedView
 from pages.ui import formats
 from tests.pages.filled import HOSTILE, fill
@@ -199,7 +200,7 @@ def test_generating_plans_a_run_that_can_be_followed(page_as, sessions, monkeypa
     assert not page.exception
     assert page.success[0].value == "Done: 1 new report, 1 unchanged."
     with sessions() as session:
-        assert session.scalar(select(func.count()).select_from(ReportRun)) == 1
+        assert session.scalar(select(func.count()).select_from(BillRun)) == 1
         current = select(BillingReport.total_minor).where(
             BillingReport.customer_id == filled.acme,
             BillingReport.period_start == MARCH.start,

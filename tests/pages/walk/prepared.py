@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from billing_core.bill_runs import planning
+from billing_core.bill_runs.models import BillRun
 from billing_core.businesses import service as businesses
 from billing_core.businesses.queries import default_business
 from billing_core.customers import service as customers
@@ -35,8 +37,7 @@ from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.payments import write_offs
 from billing_core.payments.models import Payment
 from billing_core.people import service as people
-from billing_core.reports.models import BillingReport, ReportRun
-from billing_core.reports.runs import planning
+from billing_core.reports.models import BillingReport
 
 
 def first_customer(file: Path) -> int:
@@ -64,7 +65,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
         paid_by_link = first(PaymentLink.invoice_id, PaymentLink.state == LinkState.PAID, order=newest_link)
         return [
             ("reports.py", {"report": first(BillingReport.id, BillingReport.superseded_at.is_not(None))}),
-            ("reports.py", {"tab": "Generate", "run": first(ReportRun.id, ReportRun.cancelled_at.is_(None))}),
+            ("reports.py", {"tab": "Generate", "run": first(BillRun.id, BillRun.cancelled_at.is_(None))}),
             # One customer's reports: those of all take their time, and the buttons are the same.
             ("reports.py", {"tab": "Generate", "run_customers": first(Customer.name, order=Customer.id)}),
             ("invoice_editor.py", {"invoice": paid_by_link}),

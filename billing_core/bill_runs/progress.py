@@ -7,20 +7,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, select, true
 from sqlalchemy.orm import Session
 
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunOutcome
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.dates import Period
 from billing_core.errors import NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.rating.models import QuestionKind
-from billing_core.reports.models import (
-    BillingReport,
-    ReportQuestionTotal,
-    ReportRun,
-    ReportRunItem,
-    ReportServiceTotal,
-    RunOutcome,
-)
+from billing_core.reports.models import BillingReport, ReportQuestionTotal, ReportServiceTotal
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +72,16 @@ def recent(session: Session, actor: Actor, *, run_id: int | None = None, limit: 
     """The newest runs first, each with its progress."""
     actor.require(Permission.REPORT_READ)
     chosen = (
-        select(ReportRun)
-        .where(visible(actor), true() if run_id is None else ReportRun.id == run_id)
-        .order_by(ReportRun.created_at.desc(), ReportRun.id.desc())
+        select(BillRun)
+        .where(visible(actor), true() if run_id is None else BillRun.id == run_id)
+        .order_by(BillRun.created_at.desc(), BillRun.id.desc())
         .limit(limit)
     )
     runs = list(session.scalars(chosen.execution_options(populate_existing=True)))
     counted: Any = session.execute(
-        select(ReportRunItem.run_id, ReportRunItem.outcome, func.count(), func.sum(ReportRunItem.milliseconds))
-        .where(ReportRunItem.run_id.in_([run.id for run in runs]))
-        .group_by(ReportRunItem.run_id, ReportRunItem.outcome)
+        select(BillRunCustomer.run_id, BillRunCustomer.outcome, func.count(), func.sum(BillRunCustomer.milliseconds))
+        .where(BillRunCustomer.run_id.in_([run.id for run in runs]))
+        .group_by(BillRunCustomer.run_id, BillRunCustomer.outcome)
     )
     counts: dict[int, dict[RunOutcome, tuple[int, int]]] = {run.id: {} for run in runs}
     for owner, outcome, count, milliseconds in counted:
@@ -110,21 +104,21 @@ def items(
         select(
             Customer.id,
             Customer.name,
-            ReportRunItem.outcome,
-            ReportRunItem.report_id,
+            BillRunCustomer.outcome,
+            BillRunCustomer.report_id,
             BillingReport.total_minor,
             BillingReport.currency,
             BillingReport.question_count,
-            ReportRunItem.reason,
-            ReportRunItem.finished_at,
+            BillRunCustomer.reason,
+            BillRunCustomer.finished_at,
         )
-        .join(Customer, Customer.id == ReportRunItem.customer_id)
-        .outerjoin(BillingReport, BillingReport.id == ReportRunItem.report_id)
-        .where(ReportRunItem.run_id == run_id, visible_to(actor))
+        .join(Customer, Customer.id == BillRunCustomer.customer_id)
+        .outerjoin(BillingReport, BillingReport.id == BillRunCustomer.report_id)
+        .where(BillRunCustomer.run_id == run_id, visible_to(actor))
         .order_by(Customer.name, Customer.id)
     )
     if outcome is not None:
-        statement = statement.where(ReportRunItem.outcome == outcome)
+        statement = statement.where(BillRunCustomer.outcome == outcome)
     return [ItemRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
 
 
@@ -132,13 +126,13 @@ def without_rates(session: Session, actor: Actor, run_id: int, *, limit: int = 5
     """Customers whose orders had no rate at all, by name: their reports came to 0."""
     actor.require(Permission.REPORT_READ)
     missing_rate = exists().where(
-        ReportQuestionTotal.report_id == ReportRunItem.report_id, ReportQuestionTotal.kind == QuestionKind.NO_RATE
+        ReportQuestionTotal.report_id == BillRunCustomer.report_id, ReportQuestionTotal.kind == QuestionKind.NO_RATE
     )
-    charged = exists().where(ReportServiceTotal.report_id == ReportRunItem.report_id)
+    charged = exists().where(ReportServiceTotal.report_id == BillRunCustomer.report_id)
     statement = (
         select(Customer.name)
-        .join(ReportRunItem, ReportRunItem.customer_id == Customer.id)
-        .where(ReportRunItem.run_id == run_id, visible_to(actor), missing_rate, ~charged)
+        .join(BillRunCustomer, BillRunCustomer.customer_id == Customer.id)
+        .where(BillRunCustomer.run_id == run_id, visible_to(actor), missing_rate, ~charged)
         .order_by(Customer.name, Customer.id)
     )
     return list(session.scalars(statement.limit(limit)))
@@ -146,10 +140,10 @@ def without_rates(session: Session, actor: Actor, run_id: int, *, limit: int = 5
 
 def visible(actor: Actor) -> ColumnElement[bool]:
     """In SQL: an actor bound to one customer sees only the runs of actors bound to it."""
-    return true() if actor.customer_id is None else ReportRun.bound_to == actor.customer_id
+    return true() if actor.customer_id is None else BillRun.bound_to == actor.customer_id
 
 
-def _progress(run: ReportRun, counts: dict[RunOutcome, tuple[int, int]]) -> Progress:
+def _progress(run: BillRun, counts: dict[RunOutcome, tuple[int, int]]) -> Progress:
     tally = {outcome: counts.get(outcome, (0, 0)) for outcome in RunOutcome}
     waiting = tally[RunOutcome.WAITING][0]
     done = sum(count for count, _ in tally.values()) - waiting

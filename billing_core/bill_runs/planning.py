@@ -7,6 +7,8 @@ from sqlalchemy import ColumnElement, exists, func, insert, literal, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunOutcome
+from billing_core.bill_runs.progress import visible
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.database.functions import among
@@ -15,8 +17,7 @@ from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.orders.models import Order
 from billing_core.reports import service
-from billing_core.reports.models import BillingReport, ReportRun, ReportRunItem, RunOutcome
-from billing_core.reports.runs.progress import visible
+from billing_core.reports.models import BillingReport
 
 
 def plan(
@@ -35,7 +36,7 @@ def plan(
     actor.require(Permission.REPORT_GENERATE)
     service.refuse_far_off(period)
     services = ",".join(str(service_id) for service_id in service.chosen_services(session, service_ids))
-    run = ReportRun(
+    run = BillRun(
         period_start=period.start,
         period_end=period.end,
         services=services,
@@ -48,16 +49,16 @@ def plan(
     session.flush()
     chosen = _to_bill(period, services) if customer_ids is None else among(Customer.id, customer_ids)
     session.execute(
-        insert(ReportRunItem).from_select(
+        insert(BillRunCustomer).from_select(
             ["run_id", "customer_id", "outcome", "reason"],
             select(literal(run.id), Customer.id, literal(RunOutcome.WAITING.value), literal("")).where(
                 chosen, visible_to(actor)
             ),
         )
     )
-    planned = session.scalar(select(func.count()).where(ReportRunItem.run_id == run.id)) or 0
+    planned = session.scalar(select(func.count()).where(BillRunCustomer.run_id == run.id)) or 0
     if customer_ids is not None and planned < len(set(customer_ids)):
-        known = set(session.scalars(select(ReportRunItem.customer_id).where(ReportRunItem.run_id == run.id)))
+        known = set(session.scalars(select(BillRunCustomer.customer_id).where(BillRunCustomer.run_id == run.id)))
         missing = min(set(customer_ids) - known)
         raise Invalid(f"Customer with ID {missing} not found", fields={"customer_id": "there is no such customer"})
     if not planned:
@@ -84,8 +85,8 @@ def resume(session: Session, actor: Actor, run_id: int, *, now: datetime) -> Non
     if run.finished_at is None and run.cancelled_at is None:
         raise Conflict("This run is still in progress")
     session.execute(
-        update(ReportRunItem)
-        .where(ReportRunItem.run_id == run_id, ReportRunItem.outcome == RunOutcome.FAILED)
+        update(BillRunCustomer)
+        .where(BillRunCustomer.run_id == run_id, BillRunCustomer.outcome == RunOutcome.FAILED)
         .values(outcome=RunOutcome.WAITING, reason="", finished_at=None)
     )
     run.cancelled_at = run.finished_at = None
@@ -93,10 +94,10 @@ def resume(session: Session, actor: Actor, run_id: int, *, now: datetime) -> Non
     audit.record(session, actor, "report.run_resume", ("report_run", run_id), now=now)
 
 
-def _for_change(session: Session, actor: Actor, run_id: int) -> ReportRun:
+def _for_change(session: Session, actor: Actor, run_id: int) -> BillRun:
     statement = (
-        select(ReportRun)
-        .where(ReportRun.id == run_id, visible(actor))
+        select(BillRun)
+        .where(BillRun.id == run_id, visible(actor))
         .with_for_update()
         .execution_options(populate_existing=True)
     )

@@ -10,36 +10,36 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunOutcome
 from billing_core.dates import Period
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.reports import service
-from billing_core.reports.models import ReportRun, ReportRunItem, RunOutcome
 
 
 def next_waiting(session: Session, run_id: int) -> int | None:
     """The customer who is next; None where none waits or the run was cancelled."""
     statement = (
-        select(ReportRunItem.customer_id)
-        .join(ReportRun, ReportRun.id == ReportRunItem.run_id)
+        select(BillRunCustomer.customer_id)
+        .join(BillRun, BillRun.id == BillRunCustomer.run_id)
         .where(
-            ReportRunItem.run_id == run_id,
-            ReportRunItem.outcome == RunOutcome.WAITING,
-            ReportRun.cancelled_at.is_(None),
+            BillRunCustomer.run_id == run_id,
+            BillRunCustomer.outcome == RunOutcome.WAITING,
+            BillRun.cancelled_at.is_(None),
         )
     )
-    return session.scalar(statement.order_by(ReportRunItem.customer_id).limit(1))
+    return session.scalar(statement.order_by(BillRunCustomer.customer_id).limit(1))
 
 
 def bill(session: Session, run_id: int, customer_id: int, *, now: datetime) -> None:
     """Generate this customer's report and mark it done. Does nothing where another worker has done it."""
-    waiting = select(ReportRunItem.run_id).where(
-        ReportRunItem.run_id == run_id,
-        ReportRunItem.customer_id == customer_id,
-        ReportRunItem.outcome == RunOutcome.WAITING,
+    waiting = select(BillRunCustomer.run_id).where(
+        BillRunCustomer.run_id == run_id,
+        BillRunCustomer.customer_id == customer_id,
+        BillRunCustomer.outcome == RunOutcome.WAITING,
     )
     if session.scalar(waiting.with_for_update()) is None:
         return
-    run = session.get_one(ReportRun, run_id)
+    run = session.get_one(BillRun, run_id)
     made = service.generate(
         session,
         Actor(run.created_by_id, run.created_by, frozenset({Permission.REPORT_GENERATE}), run.bound_to),
@@ -64,29 +64,27 @@ def note_duration(session: Session, run_id: int, customer_id: int, milliseconds:
 
 def finish(session: Session, run_id: int, *, now: datetime) -> None:
     """Every customer is processed. A cancelled run stays open, so that it can be resumed."""
-    ended = update(ReportRun).where(
-        ReportRun.id == run_id, ReportRun.finished_at.is_(None), ReportRun.cancelled_at.is_(None)
-    )
+    ended = update(BillRun).where(BillRun.id == run_id, BillRun.finished_at.is_(None), BillRun.cancelled_at.is_(None))
     session.execute(ended.values(finished_at=now).execution_options(synchronize_session=False))
 
 
 def unfinished(session: Session) -> list[int]:
     """The runs that should be in progress."""
-    statement = select(ReportRun.id).where(ReportRun.finished_at.is_(None), ReportRun.cancelled_at.is_(None))
-    return list(session.scalars(statement.order_by(ReportRun.id)))
+    statement = select(BillRun.id).where(BillRun.finished_at.is_(None), BillRun.cancelled_at.is_(None))
+    return list(session.scalars(statement.order_by(BillRun.id)))
 
 
 def attempt_of(session: Session, run_id: int) -> int:
     """How often this run was started."""
-    return session.scalars(select(ReportRun.attempt).where(ReportRun.id == run_id)).one()
+    return session.scalars(select(BillRun.attempt).where(BillRun.id == run_id)).one()
 
 
 def begin_again(session: Session, run_id: int) -> int:
     """Count one more attempt and return its number."""
-    again = update(ReportRun).where(ReportRun.id == run_id).values(attempt=ReportRun.attempt + 1)
-    return session.scalars(again.returning(ReportRun.attempt)).one()
+    again = update(BillRun).where(BillRun.id == run_id).values(attempt=BillRun.attempt + 1)
+    return session.scalars(again.returning(BillRun.attempt)).one()
 
 
 def _note(session: Session, run_id: int, customer_id: int, **facts: Any) -> None:
-    item = update(ReportRunItem).where(ReportRunItem.run_id == run_id, ReportRunItem.customer_id == customer_id)
+    item = update(BillRunCustomer).where(BillRunCustomer.run_id == run_id, BillRunCustomer.customer_id == customer_id)
     session.execute(item.values(**facts).execution_options(synchronize_session=False))

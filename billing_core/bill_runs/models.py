@@ -1,0 +1,95 @@
+"""Bill runs and what became of each of their customers."""
+
+import enum
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing_core.customers.models import Customer
+from billing_core.database import Base
+from billing_core.database.types import Percent
+from billing_core.invoices.from_reports import Grouping
+from billing_core.invoices.models import Invoice
+from billing_core.reports.models import BillingReport
+
+
+class RunGoal(enum.StrEnum):
+    """How far a run takes each customer. REHEARSAL: computes what REPORTS would make, and keeps only its figures."""
+
+    REHEARSAL = "rehearsal"
+    REPORTS = "reports"
+    DRAFTS = "drafts"
+    SENT = "sent"
+
+
+class RunOutcome(enum.StrEnum):
+    """What became of a customer. WAITING: not finished yet. UNCHANGED: the current report still agrees with the orders
+    and rates. In a rehearsal CREATED means that a report would be.
+    """
+
+    WAITING = "waiting"
+    CREATED = "created"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+class BillRun(Base):
+    """Several customers billed over one period, in chunks that any process takes up. ``attempt`` counts its starts and
+    resumptions: work of a former attempt stops by itself. ``with_links``: sent invoices get a payment link.
+    ``line_grouping`` and ``tax_rate`` are those of the drafts. ``bound_to``: the one customer whom its author may
+    bill, if any. It goes on unless one of ``paused_at``, ``cancelled_at`` (stopped by a person) and ``finished_at`` is
+    set.
+    """
+
+    __tablename__ = "bill_runs"
+    __table_args__ = (
+        Index("ix_bill_runs_created_at", "created_at", "id"),
+        Index("ix_bill_runs_finished_at", "finished_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    goal: Mapped[RunGoal] = mapped_column(default=RunGoal.REPORTS)
+    with_links: Mapped[bool] = mapped_column(default=False)
+    line_grouping: Mapped[Grouping] = mapped_column(default=Grouping.SERVICE)
+    tax_rate: Mapped[Decimal] = mapped_column(Percent, default=Decimal(0))
+    period_start: Mapped[date]
+    period_end: Mapped[date]
+    services: Mapped[str] = mapped_column(String(500), default="")
+    attempt: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(String(200))
+    bound_to: Mapped[int | None]
+    paused_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class BillRunCustomer(Base):
+    """One customer in a run. ``chunk``: the customers who are worked on together. ``process_id``: the process that has
+    taken up the chunk. ``reason`` says in plain words why it failed, or why there is no invoice. The figures are those
+    of the report, also of one that was only rehearsed.
+    """
+
+    __tablename__ = "bill_run_customers"
+    __table_args__ = (
+        Index("ix_bill_run_customers_outcome", "run_id", "outcome", "customer_id"),
+        Index("ix_bill_run_customers_chunk", "run_id", "chunk"),
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey(BillRun.id, ondelete="RESTRICT"), primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"), primary_key=True)
+    chunk: Mapped[int] = mapped_column(default=0)
+    outcome: Mapped[RunOutcome] = mapped_column(default=RunOutcome.WAITING)
+    report_id: Mapped[int | None] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"))
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    total_minor: Mapped[int | None] = mapped_column(BigInteger)
+    currency: Mapped[str | None] = mapped_column(String(3))
+    order_count: Mapped[int | None]
+    question_count: Mapped[int | None]
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    milliseconds: Mapped[int | None]
+    process_id: Mapped[str | None] = mapped_column(String(40))
+    finished_at: Mapped[datetime | None]

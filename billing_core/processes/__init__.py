@@ -1,0 +1,1 @@
+"""The processes of the product that run, and those that died."""

@@ -1,0 +1,63 @@
+"""The processes that work in the background, and which kinds of work are paused."""
+
+import enum
+from datetime import datetime
+
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing_core.database import Base
+
+
+class ProcessKind(enum.StrEnum):
+    """APP: serves the dashboard too. WORKER: beside it. COMMAND: ends when its own work is done."""
+
+    APP = "app"
+    WORKER = "worker"
+    COMMAND = "command"
+
+
+class Queue(enum.StrEnum):
+    """The kinds of background work."""
+
+    BILL_RUNS = "bill runs"
+    IMPORTS = "imports"
+    MAILS = "mails"
+    GATEWAYS = "gateway messages"
+    OUTGOING_WEBHOOKS = "outgoing webhooks"
+    INCOMING_WEBHOOKS = "incoming webhooks"
+    SEALING = "ledger seals"
+    REMINDERS = "reminders"
+    LINK_EXPIRY = "payment link expiry"
+    PRUNING = "pruning"
+
+
+class Process(Base):
+    """A process that takes up work, from its start on. ``id`` is also DBOS's executor id. It says that it lives by
+    ``last_heard_at``, of the database's clock. ``ended_at``: it said goodbye. ``lost_at``: others noticed that it no
+    longer speaks; what it had taken up was set free then.
+    """
+
+    __tablename__ = "processes"
+    __table_args__ = (Index("ix_processes_living", "ended_at", "lost_at", "last_heard_at"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    kind: Mapped[ProcessKind]
+    host: Mapped[str] = mapped_column(String(200))
+    pid: Mapped[int]
+    version: Mapped[str] = mapped_column(String(40))
+    started_at: Mapped[datetime]
+    last_heard_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    lost_at: Mapped[datetime | None]
+
+
+class PausedQueue(Base):
+    """A kind of work that no process takes up until somebody resumes it."""
+
+    __tablename__ = "paused_queues"
+
+    queue: Mapped[Queue] = mapped_column(primary_key=True)
+    paused_at: Mapped[datetime]
+    paused_by_id: Mapped[int | None]
+    paused_by: Mapped[str] = mapped_column(String(200))

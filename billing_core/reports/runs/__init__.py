@@ -1,1 +1,0 @@
-"""Bill runs: the reports of several customers over one period."""
