@@ -4,7 +4,7 @@ import enum
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.customers.models import Customer
@@ -67,6 +67,11 @@ class BillRun(Base):
     finished_at: Mapped[datetime | None]
 
 
+_WAITS = text("outcome = 'waiting'")
+_FAILED = text("outcome = 'failed'")
+_ENDED = text("finished_at IS NOT NULL")
+
+
 class BillRunCustomer(Base):
     """One customer in a run. ``chunk``: the customers who are worked on together. ``process_id``: the process that has
     taken up the chunk. ``reason`` says in plain words why it failed, or why there is no invoice. The figures are those
@@ -77,6 +82,10 @@ class BillRunCustomer(Base):
     __table_args__ = (
         Index("ix_bill_run_customers_outcome", "run_id", "outcome", "customer_id"),
         Index("ix_bill_run_customers_chunk", "run_id", "chunk"),
+        # Of few customers at any time: what processes have in hand, and what failed.
+        Index("ix_bill_run_customers_in_hand", "process_id", "run_id", sqlite_where=_WAITS, postgresql_where=_WAITS),
+        Index("ix_bill_run_customers_failed", "run_id", sqlite_where=_FAILED, postgresql_where=_FAILED),
+        Index("ix_bill_run_customers_finished_at", "finished_at", sqlite_where=_ENDED, postgresql_where=_ENDED),
     )
 
     run_id: Mapped[int] = mapped_column(ForeignKey(BillRun.id, ondelete="RESTRICT"), primary_key=True)

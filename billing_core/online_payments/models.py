@@ -28,6 +28,7 @@ class WebhookState(enum.StrEnum):
 
 _WAITS = text("state = 'waiting'")
 _EARLY = text("waits_for IS NOT NULL")
+_HANDLED = text("handled_at IS NOT NULL")
 
 
 class WebhookEvent(Base):
@@ -44,6 +45,7 @@ class WebhookEvent(Base):
         Index("ix_webhook_events_type", "type", "id"),
         Index("ix_webhook_events_invoice_id", "invoice_id"),
         Index("ix_webhook_events_waits_for", "waits_for", sqlite_where=_EARLY, postgresql_where=_EARLY),
+        Index("ix_webhook_events_handled_at", "handled_at", sqlite_where=_HANDLED, postgresql_where=_HANDLED),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

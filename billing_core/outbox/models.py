@@ -4,7 +4,7 @@ import enum
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.database import Base
@@ -27,6 +27,9 @@ class MessageState(enum.StrEnum):
     HELD_BACK = "held_back"
 
 
+_LEFT = text("delivered_at IS NOT NULL")
+
+
 class OutboxMessage(Base):
     """One message to deliver once. ``key`` is unique and names it for the receiver (a mail's Message-ID is made of it).
     ``content`` is what the adapter of its ``channel`` needs. ``not_before`` is the instant of the next try; until the
@@ -39,6 +42,7 @@ class OutboxMessage(Base):
         Index("ix_outbox_messages_due", "state", "not_before", "id"),
         Index("ix_outbox_messages_subject", "subject_kind", "subject_id"),
         Index("ix_outbox_messages_created_at", "created_at", "id"),
+        Index("ix_outbox_messages_delivered_at", "delivered_at", "channel", sqlite_where=_LEFT, postgresql_where=_LEFT),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -2,6 +2,7 @@
 
 import enum
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -35,7 +36,8 @@ class Queue(enum.StrEnum):
 class Process(Base):
     """A process that takes up work, from its start on. ``id`` is also DBOS's executor id. It says that it lives by
     ``last_heard_at``, of the database's clock. ``ended_at``: it said goodbye. ``lost_at``: others noticed that it no
-    longer speaks; what it had taken up was set free then.
+    longer speaks; what it had taken up was set free then, and ``in_hand`` says how many things by their ``Queue``.
+    ``dismissed_at``: a person has seen that it was lost.
     """
 
     __tablename__ = "processes"
@@ -50,6 +52,8 @@ class Process(Base):
     last_heard_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     lost_at: Mapped[datetime | None]
+    in_hand: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    dismissed_at: Mapped[datetime | None]
 
 
 class PausedQueue(Base):

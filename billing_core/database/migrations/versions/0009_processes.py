@@ -26,6 +26,9 @@ def upgrade() -> None:
     op.drop_table("report_runs")
     _index("bill_runs", "bill_run_customers")
     op.create_index("ix_bill_run_customers_chunk", "bill_run_customers", ["run_id", "chunk"])
+    _index_some("ix_bill_run_customers_in_hand", "bill_run_customers", ["process_id", "run_id"], "outcome = 'waiting'")
+    _index_some("ix_bill_run_customers_failed", "bill_run_customers", ["run_id"], "outcome = 'failed'")
+    _index_some("ix_bill_run_customers_finished_at", "bill_run_customers", ["finished_at"], "finished_at IS NOT NULL")
 
     op.create_table(
         "processes",
@@ -38,6 +41,8 @@ def upgrade() -> None:
         sa.Column("last_heard_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lost_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("in_hand", sa.JSON(), nullable=False),
+        sa.Column("dismissed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_processes")),
     )
     op.create_index("ix_processes_living", "processes", ["ended_at", "lost_at", "last_heard_at"])
@@ -66,9 +71,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("queue", name=op.f("pk_paused_queues")),
     )
     op.add_column("outbox_messages", sa.Column("claimed_by", sa.String(length=40), nullable=True))
+    # How much was done in the last hour is looked at every few seconds.
+    _index_some(
+        "ix_outbox_messages_delivered_at", "outbox_messages", ["delivered_at", "channel"], "delivered_at IS NOT NULL"
+    )
+    _index_some("ix_webhook_events_handled_at", "webhook_events", ["handled_at"], "handled_at IS NOT NULL")
 
 
 def downgrade() -> None:
+    op.drop_index("ix_webhook_events_handled_at", "webhook_events")
+    op.drop_index("ix_outbox_messages_delivered_at", "outbox_messages")
     op.drop_column("outbox_messages", "claimed_by")
     op.drop_table("paused_queues")
     op.drop_table("processes")
@@ -157,6 +169,10 @@ def _index(runs: str, customers: str) -> None:
     op.create_index(f"ix_{runs}_created_at", runs, ["created_at", "id"])
     op.create_index(f"ix_{runs}_finished_at", runs, ["finished_at"])
     op.create_index(f"ix_{customers}_outcome", customers, ["run_id", "outcome", "customer_id"])
+
+
+def _index_some(name: str, table: str, columns: list[str], which: str) -> None:
+    op.create_index(name, table, columns, sqlite_where=sa.text(which), postgresql_where=sa.text(which))
 
 
 def _go_on_counting(table: str) -> None:
