@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 import pandas as pd
 import streamlit as st
-from streamlit.elements.lib.column_types import ColumnConfig, ColumnWidth, ContentAlignment
+from streamlit.elements.lib.column_types import ButtonColumnResult, ColumnConfig, ColumnWidth, ContentAlignment
 
 from billing_core.money import Money
 from pages.ui import formats
@@ -25,6 +25,7 @@ _ROOM_FOR_PAGES = {2: 200, 3: 240, 4: 240}
 class Column:
     """``cell`` makes of a row what the table shows; ``order`` is the query's name for sorting by it, if it has one.
     ``opens`` is what a click on this column's cells does with the row, where that is not what the table does.
+    ``presses``: its cells are buttons, and this is what one does with its row; ``cell`` names it.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Column:
     config: ColumnConfig
     order: str = ""
     opens: Callable[[Any], None] | None = None
+    presses: Callable[[Any], None] | None = None
 
     def opening(self, opens: Callable[[Any], None]) -> Self:
         """The same column, whose cells open something of their own: the rows behind the number, for one."""
@@ -135,6 +137,15 @@ def link(label: str, address: Callable[[Any], str], shown: str = ":material/open
     return Column(label, address, st.column_config.LinkColumn(label, display_text=shown, width=60))
 
 
+def button(
+    label: str, cell: Callable[[Any], str | None], *, opens: Callable[[Any], None], width: ColumnWidth | None = None
+) -> Column:
+    """A button in each row, or nothing where ``cell`` names none. It is pressed by a click or a key alone, where a
+    table that opens its rows would open one for whoever only moves through it.
+    """
+    return Column(label, cell, st.column_config.TextColumn(label, width=width), presses=opens)
+
+
 def orderings(columns: Sequence[Column]) -> dict[str, str]:
     """What a table can be sorted by, both ways: the query's word for it and the words for people."""
     both = {}
@@ -170,7 +181,7 @@ def show(
     modes = _modes(choose, clicks, order_key)
     data = frame(rows, columns)
     look: dict[str, Any] = {
-        "column_config": {column.label: column.config for column in columns},
+        "column_config": {column.label: _config(column, key, tuple(rows)) for column in columns},
         "hide_index": True,
         "alt": alt,
         "height": height,
@@ -183,6 +194,27 @@ def show(
     react = partial(_react, key, turn_key, tuple(rows), tuple(columns), opens, order_key)
     selected = st.dataframe(data, key=turn_key, on_select=react, selection_mode=modes, **look)
     return [rows[position] for position in selected.selection.rows if position < len(rows)]
+
+
+def _config(column: Column, key: str, rows: tuple[Any, ...]) -> ColumnConfig | ButtonColumnResult:
+    if column.presses is None:
+        return column.config
+    button_key = f"{key}_{column.label}"
+    return st.column_config.ButtonColumn(
+        column.label,
+        width=column.config.get("width"),
+        type="tertiary",
+        alignment="left",
+        key=button_key,
+        on_click=_press,
+        args=(button_key, rows, column.presses),
+    )
+
+
+def _press(button_key: str, rows: tuple[Any, ...], presses: Callable[[Any], None]) -> None:
+    row = st.session_state[button_key].row
+    if row < len(rows):
+        presses(rows[row])
 
 
 def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE) -> int:

@@ -5,12 +5,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from PIL import Image
-from streamlit.proto.Common_pb2 import StringArray
+from streamlit.proto.Common_pb2 import StringArray, StringTriggerValue
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import element_tree as elements
 
@@ -294,7 +294,8 @@ def _edits(node: Any) -> dict[str, Any]:
 def _clicks(offer: Offer, how: Thoroughness) -> Iterator[tuple[str, Use]]:
     """A row of each look, a cell of each column, a column's head."""
     modes, kinds = set(offer.node.proto.selection_mode), offer.node.proto.SelectionMode
-    if not modes:
+    buttons = dict(offer.node.proto.button_click_widgets)
+    if not modes and not buttons:
         return
     table = offer.node.value
     rows: dict[tuple[Any, ...], int] = {}
@@ -306,6 +307,12 @@ def _clicks(offer: Offer, how: Thoroughness) -> Iterator[tuple[str, Use]]:
         return _send(offer, string_value=json.dumps({"selection": whole}))
 
     looks = list(rows.items())[: how.rows]
+    for column, identity in buttons.items():
+        for look, place in looks:
+            if isinstance(label := table.at[table.index[place], column], str) and label:
+                pressed = StringTriggerValue(data=json.dumps({"row": place, "label": label}))
+                press = replace(offer, identity=identity)
+                yield f"press {column} of a row like {look}", _send(press, string_trigger_value=pressed)
     if kinds.SINGLE_CELL in modes:
         for look, place in looks:
             yield f"click a row like {look}", click(cells=[[place, table.columns[0]]])
