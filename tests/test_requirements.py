@@ -9,6 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from billing_core import VERSION
+
 PROJECT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 DECLARED = {
@@ -82,3 +84,7 @@ def test_tests_run_on_what_production_runs_on():
     assert set(pinned_lines("requirements.txt")) <= set(pinned_lines("requirements-dev.txt"))
     for name, version in pinned_here("requirements-dev.txt").items():
         assert metadata.version(name) == version, name
+
+
+def test_the_product_knows_its_own_version():
+    assert PYPROJECT["project"]["version"] == VERSION

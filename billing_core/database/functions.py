@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Date, SQLColumnExpression, false, or_
+from sqlalchemy import BigInteger, ColumnElement, Date, SQLColumnExpression, false, literal, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+from billing_core.database.types import UtcDateTime
 
 
 class month_of(FunctionElement[date]):  # noqa: N801 - reads as the SQL function that it is
@@ -27,6 +29,34 @@ def _on_sqlite(element: month_of, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(month_of, "postgresql")
 def _on_postgresql(element: month_of, compiler: SQLCompiler, **options: Any) -> str:
     return f"CAST(date_trunc('month', {compiler.process(element.clauses, **options)}) AS date)"
+
+
+class _instant(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function that it is
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(_instant, "sqlite")
+def _instant_on_sqlite(element: _instant, compiler: SQLCompiler, **options: Any) -> str:
+    # In the form, to the microsecond, in which instants are stored and compared.
+    return (
+        f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {compiler.process(element.clauses, **options)} || ' seconds') || '000')"
+    )
+
+
+@compiles(_instant, "postgresql")
+def _instant_on_postgresql(element: _instant, compiler: SQLCompiler, **options: Any) -> str:
+    # Not now(), which is when the transaction began: it may have waited for a lock since.
+    return (
+        f"(clock_timestamp() + make_interval(secs => CAST({compiler.process(element.clauses, **options)} AS float8)))"
+    )
+
+
+def database_clock(*, seconds: float = 0) -> SQLColumnExpression[datetime]:
+    """What the database's clock says, or said or will say so many seconds away from now. Processes on several machines
+    agree on it, as they might not on their own clocks.
+    """
+    return _instant(literal(seconds))
 
 
 class _each(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is

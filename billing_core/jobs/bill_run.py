@@ -1,18 +1,14 @@
 """The bill run as a durable workflow: one customer is one step and one transaction."""
 
-import threading
-
 import structlog
 from dbos import DBOS, SetWorkflowID
 
 from billing_core import runtime
 from billing_core.bill_runs import steps
 from billing_core.jobs import bill_run_work
+from billing_core.jobs.queues import ready
 
 log = structlog.get_logger()
-
-# Set while DBOS runs in this process and may take up work.
-ready = threading.Event()
 
 _ENDED = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
 

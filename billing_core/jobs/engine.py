@@ -22,6 +22,7 @@ from billing_core.jobs import (
     link_expiry,
     outbox_delivery,
     outgoing_webhook_delivery,
+    queues,
 )
 from billing_core.outgoing_webhooks.delivery import Rendering, Serialising
 
@@ -47,8 +48,9 @@ def start(*, beside: bool = False) -> None:
         }
     )
     # Before the launch, which at once resumes what the last process left.
-    bill_run.ready.set()
+    queues.ready.set()
     DBOS.launch()
+    queues.register()
     if not beside:
         bill_run.begin_unfinished()
     daily.start()
@@ -61,7 +63,7 @@ def start(*, beside: bool = False) -> None:
 
 def stop() -> None:
     """Work in progress stops after its current customer, and is resumed by the next ``start``."""
-    bill_run.ready.clear()
+    queues.ready.clear()
     incoming_webhook_processing.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
     ledger_sealing.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
     outbox_delivery.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from billing_core import runtime
 from billing_core.database import migrate
-from billing_core.jobs import bill_run, periodic
+from billing_core.jobs import periodic, queues
 
 router = APIRouter()
 
@@ -36,4 +36,4 @@ def ready() -> JSONResponse:
 
 def running_jobs() -> Mapping[str, bool]:
     """Whether each job is running; empty before they are started, and while the process ends."""
-    return periodic.going_on() if bill_run.ready.is_set() else {}
+    return periodic.going_on() if queues.ready.is_set() else {}

@@ -1,0 +1,56 @@
+"""The queues of DBOS that every process takes work from."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from dbos import DBOS, SetWorkflowID
+
+from billing_core.jobs import nudges
+from billing_core.processes.models import Queue
+
+log = structlog.get_logger()
+
+BILL_RUNS: Final = "bill-runs"
+IMPORTS: Final = "imports"
+SCHEDULES: Final = "schedules"
+
+# Who waits for work in each, to be told when there is some.
+_TOLD: Final = {BILL_RUNS: Queue.BILL_RUNS, IMPORTS: Queue.IMPORTS, SCHEDULES: Queue.REMINDERS}
+
+# Set while DBOS runs in this process and may take up work.
+ready = threading.Event()
+
+
+class HandedOver(BaseException):
+    """The process ends: another one goes on with this workflow. Not an Exception, which DBOS would record as its
+    outcome.
+    """
+
+
+def register() -> None:
+    """Declare the queues, after the launch."""
+    DBOS.register_queue(BILL_RUNS, worker_concurrency=2, on_conflict="always_update")
+    DBOS.register_queue(IMPORTS, global_concurrency=1, on_conflict="always_update")
+    DBOS.register_queue(SCHEDULES, worker_concurrency=2, on_conflict="always_update")
+
+
+def enqueue(name: str, workflow: Callable[..., Any], *arguments: Any, workflow_id: str) -> bool:
+    """Put a workflow into the queue of this name, after the commit of what it is about. Idempotent by its id: a second
+    call has no effect, also when the workflow has ended. False where no jobs run in this process.
+    """
+    if not ready.is_set():
+        log.warning("work_waits", workflow_id=workflow_id, because="no jobs run in this process")
+        nudges.tell(_TOLD[name])
+        return False
+    with SetWorkflowID(workflow_id):
+        DBOS.enqueue_workflow(name, workflow, *arguments)
+    nudges.tell(_TOLD[name])
+    return True
+
+
+def hand_over_if_ending() -> None:
+    """For workflows, between two steps: stop here where the process ends, for another one to go on."""
+    if not ready.is_set():
+        raise HandedOver

@@ -1,0 +1,65 @@
+"""Which processes live, and which were lost."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, select
+from sqlalchemy.orm import Session
+
+from billing_core.database.functions import database_clock
+from billing_core.processes.models import Process, ProcessKind
+
+# How often a process says that it lives, and after how long a silence it is taken for dead: several times may fail.
+BEAT_SECONDS: Final = 4
+SILENCE_SECONDS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """A process, for lists. The instants are the database's."""
+
+    id: str
+    kind: ProcessKind
+    host: str
+    pid: int
+    version: str
+    started_at: datetime
+    last_heard_at: datetime
+    ended_at: datetime | None
+    lost_at: datetime | None
+
+
+_COLUMNS = tuple(getattr(Process, name) for name in ProcessRow.__slots__)
+
+
+def living(session: Session, *, limit: int = 200) -> list[ProcessRow]:
+    """Those that were heard of lately, the eldest first."""
+    statement = select(*_COLUMNS).where(_lives()).order_by(Process.started_at, Process.id).limit(limit)
+    return [ProcessRow(*row) for row in session.execute(statement)]
+
+
+def lost(session: Session, *, since: datetime, limit: int = 50) -> list[ProcessRow]:
+    """Those that others missed since then, the latest first."""
+    statement = select(*_COLUMNS).where(Process.lost_at >= since).order_by(Process.lost_at.desc(), Process.id)
+    return [ProcessRow(*row) for row in session.execute(statement.limit(limit))]
+
+
+def silent(session: Session, *, limit: int = 200) -> set[str]:
+    """The ids of those that should be heard of and are not."""
+    unheard = Process.last_heard_at < database_clock(seconds=-SILENCE_SECONDS)
+    return set(session.scalars(select(Process.id).where(unsettled(), unheard).limit(limit)))
+
+
+def is_living(process_id: SQLColumnExpression[str | None] | SQLColumnExpression[str]) -> ColumnElement[bool]:
+    """In SQL: the process with the id in this column lives."""
+    return exists().where(Process.id == process_id, _lives())
+
+
+def unsettled() -> ColumnElement[bool]:
+    """In SQL: it neither ended nor was lost, as far as anybody has noticed."""
+    return and_(Process.ended_at.is_(None), Process.lost_at.is_(None))
+
+
+def _lives() -> ColumnElement[bool]:
+    return and_(unsettled(), Process.last_heard_at >= database_clock(seconds=-SILENCE_SECONDS))

@@ -1,0 +1,54 @@
+"""Processes say that they live, and who is missed is declared lost. All by the database's clock."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import delete, insert, update
+from sqlalchemy.orm import Session
+
+from billing_core.database.functions import database_clock
+from billing_core.processes.models import Process, ProcessKind
+from billing_core.processes.queries import SILENCE_SECONDS, unsettled
+
+
+def register(session: Session, process_id: str, kind: ProcessKind, *, host: str, pid: int, version: str) -> None:
+    session.execute(
+        insert(Process).values(
+            id=process_id,
+            kind=kind,
+            host=host[:200],
+            pid=pid,
+            version=version[:40],
+            started_at=database_clock(),
+            last_heard_at=database_clock(),
+        )
+    )
+
+
+def beat(session: Session, process_id: str) -> bool:
+    """Say that it lives. False: it has been declared lost, its work is with others, and it needs another id."""
+    ours = update(Process).where(Process.id == process_id, unsettled()).values(last_heard_at=database_clock())
+    return session.scalar(ours.returning(Process.id)) is not None
+
+
+def end(session: Session, process_id: str) -> None:
+    """It says goodbye: it has handed over what it had taken up."""
+    session.execute(update(Process).where(Process.id == process_id, unsettled()).values(ended_at=database_clock()))
+
+
+def lose(session: Session, process_ids: Collection[str]) -> list[str]:
+    """Declare lost whoever of these is still silent; returns their ids. What they had taken up is to be freed in the
+    same transaction. Of several observers one gets each id.
+    """
+    missed = update(Process).where(
+        Process.id.in_(sorted(process_ids)),
+        unsettled(),
+        Process.last_heard_at < database_clock(seconds=-SILENCE_SECONDS),
+    )
+    return sorted(session.scalars(missed.values(lost_at=database_clock()).returning(Process.id)))
+
+
+def forget(session: Session, *, before: datetime) -> int:
+    """Delete those that ended or were lost before then; returns how many."""
+    over = delete(Process).where((Process.ended_at < before) | (Process.lost_at < before))
+    return len(session.scalars(over.returning(Process.id)).all())
