@@ -38,9 +38,9 @@ class RunOutcome(enum.StrEnum):
 class BillRun(Base):
     """Several customers billed over one period, in chunks that any process takes up. ``attempt`` counts its starts and
     resumptions: work of a former attempt stops by itself. ``with_links``: sent invoices get a payment link.
-    ``line_grouping`` and ``tax_rate`` are those of the drafts. ``bound_to``: the one customer whom its author may
-    bill, if any. It goes on unless one of ``paused_at``, ``cancelled_at`` (stopped by a person) and ``finished_at`` is
-    set.
+    ``line_grouping`` and ``tax_rate`` are those of the drafts. ``all_customers``: nobody was chosen, so it bills
+    everybody with something to bill. ``bound_to``: the one customer whom its author may bill, if any. It goes on unless
+    one of ``paused_at``, ``cancelled_at`` (stopped by a person) and ``finished_at`` is set.
     """
 
     __tablename__ = "bill_runs"
@@ -57,6 +57,7 @@ class BillRun(Base):
     period_start: Mapped[date]
     period_end: Mapped[date]
     services: Mapped[str] = mapped_column(String(500), default="")
+    all_customers: Mapped[bool] = mapped_column(default=False)
     attempt: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None]
@@ -74,8 +75,9 @@ _ENDED = text("finished_at IS NOT NULL")
 
 class BillRunCustomer(Base):
     """One customer in a run. ``chunk``: the customers who are worked on together. ``process_id``: the process that has
-    taken up the chunk. ``reason`` says in plain words why it failed, or why there is no invoice. The figures are those
-    of the report, also of one that was only rehearsed.
+    taken up the chunk. ``reason`` says in plain words why it failed, or why there is no invoice. ``made_report``: its
+    report was made by this run, not found. ``invoice_id``: the invoice that this run made, from its draft on. The
+    figures are those of the report, also of one that was only rehearsed.
     """
 
     __tablename__ = "bill_run_customers"
@@ -93,6 +95,7 @@ class BillRunCustomer(Base):
     chunk: Mapped[int] = mapped_column(default=0)
     outcome: Mapped[RunOutcome] = mapped_column(default=RunOutcome.WAITING)
     report_id: Mapped[int | None] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"))
+    made_report: Mapped[bool] = mapped_column(default=False)
     invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
     total_minor: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[str | None] = mapped_column(String(3))

@@ -1,13 +1,16 @@
-"""Bill runs: reports for several customers over one period, planned together and generated one customer at a time."""
+"""Bill runs: planned over several customers, paused, resumed and stopped. Working them off is in ``steps``."""
 
 from collections.abc import Collection
 from datetime import datetime
+from decimal import Decimal
+from typing import Final
 
-from sqlalchemy import ColumnElement, exists, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, exists, false, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
-from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunOutcome
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
+from billing_core.bill_runs.overlapping import refuse_overlap
 from billing_core.bill_runs.progress import visible
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
@@ -15,9 +18,22 @@ from billing_core.database.functions import among
 from billing_core.dates import Period
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
+from billing_core.invoices.content import field_checks
+from billing_core.invoices.from_reports import Grouping
 from billing_core.orders.models import Order
 from billing_core.reports import service
 from billing_core.reports.models import BillingReport
+
+# Customers who are worked on together: some seconds of work, so that many processes get a share and a dead one's share
+# is soon done by another.
+CHUNK: Final = 10
+# What a goal needs, beside the permission to send links with it.
+NEEDED: Final = {
+    RunGoal.REHEARSAL: (Permission.REPORT_GENERATE,),
+    RunGoal.REPORTS: (Permission.REPORT_GENERATE,),
+    RunGoal.DRAFTS: (Permission.REPORT_GENERATE, Permission.INVOICE_WRITE),
+    RunGoal.SENT: (Permission.REPORT_GENERATE, Permission.INVOICE_WRITE, Permission.INVOICE_SEND),
+}
 
 
 def plan(
@@ -27,19 +43,35 @@ def plan(
     customer_ids: Collection[int] | None,
     period: Period,
     service_ids: Collection[int] = (),
+    goal: RunGoal = RunGoal.REPORTS,
+    with_links: bool = False,
+    line_grouping: Grouping = Grouping.SERVICE,
+    tax_rate: Decimal = Decimal(0),
     now: datetime,
 ) -> int:
     """Record a run over these customers and return its id; start it by ``jobs.bill_run.begin`` after the commit.
 
-    None means every customer who has billable orders in the period, or a report for it already.
+    None means every customer who has billable orders in the period, or a report for it already. ``tax_rate`` in percent
+    and ``line_grouping`` are for drafts. ``Overlapping`` where an unfinished run bills some of the same.
     """
-    actor.require(Permission.REPORT_GENERATE)
+    _require(actor, goal, with_links=with_links)
     service.refuse_far_off(period)
-    services = ",".join(str(service_id) for service_id in service.chosen_services(session, service_ids))
+    if with_links and goal is not RunGoal.SENT:
+        reason = "go with invoices that are sent"
+        raise Invalid(f"Payment links {reason}", fields={"with_links": reason})
+    wrong: dict[str, str] = {}
+    tax_rate = field_checks.percentage(wrong, "tax_rate", tax_rate)
+    if wrong:
+        raise Invalid(f"The tax rate {wrong['tax_rate']}", fields=wrong)
     run = BillRun(
+        goal=goal,
+        with_links=with_links,
+        line_grouping=line_grouping,
+        tax_rate=tax_rate,
         period_start=period.start,
         period_end=period.end,
-        services=services,
+        services=",".join(str(service_id) for service_id in service.chosen_services(session, service_ids)),
+        all_customers=customer_ids is None,
         created_at=now,
         created_by_id=actor.user_id,
         created_by=actor.name,
@@ -47,54 +79,70 @@ def plan(
     )
     session.add(run)
     session.flush()
-    chosen = _to_bill(period, services) if customer_ids is None else among(Customer.id, customer_ids)
-    session.execute(
-        insert(BillRunCustomer).from_select(
-            ["run_id", "customer_id", "outcome", "reason"],
-            select(literal(run.id), Customer.id, literal(RunOutcome.WAITING.value), literal("")).where(
-                chosen, visible_to(actor)
-            ),
-        )
-    )
-    planned = session.scalar(select(func.count()).where(BillRunCustomer.run_id == run.id)) or 0
-    if customer_ids is not None and planned < len(set(customer_ids)):
-        known = set(session.scalars(select(BillRunCustomer.customer_id).where(BillRunCustomer.run_id == run.id)))
-        missing = min(set(customer_ids) - known)
-        raise Invalid(f"Customer with ID {missing} not found", fields={"customer_id": "there is no such customer"})
-    if not planned:
-        raise Invalid(f"No customer has orders to bill from {period}")
-    after = {"period": str(period), "services": services, "customers": planned}
+    planned = _choose(session, actor, run, customer_ids)
+    refuse_overlap(session, actor, run)
+    after = {"period": str(period), "services": run.services, "customers": planned, "goal": goal.value}
+    after |= {"with_links": with_links, "line_grouping": line_grouping.value, "tax_rate": str(tax_rate)}
     audit.record(session, actor, "report.run", ("report_run", run.id), label=str(period), after=after, now=now)
     return run.id
 
 
-def cancel(session: Session, actor: Actor, run_id: int, *, now: datetime) -> None:
-    """Stop before the next customer. Finished reports stay."""
-    actor.require(Permission.REPORT_GENERATE)
+def pause(session: Session, actor: Actor, run_id: int, *, now: datetime) -> None:
+    """Stop before the next customer, until somebody resumes the run."""
     run = _for_change(session, actor, run_id)
-    if run.finished_at is not None or run.cancelled_at is not None:
-        raise Conflict("This run has ended already")
-    run.cancelled_at = now
+    _refuse_ended(run)
+    if run.paused_at is not None:
+        raise Conflict("This run is paused already")
+    run.paused_at = now
+    audit.record(session, actor, "report.run_pause", ("report_run", run_id), now=now)
+
+
+def cancel(session: Session, actor: Actor, run_id: int, *, now: datetime) -> None:
+    """Stop before the next customer, for good. What is done stays."""
+    run = _for_change(session, actor, run_id)
+    _refuse_ended(run)
+    run.cancelled_at, run.paused_at = now, None
     audit.record(session, actor, "report.run_cancel", ("report_run", run_id), now=now)
 
 
 def resume(session: Session, actor: Actor, run_id: int, *, now: datetime) -> None:
-    """Resume a cancelled run, and retry its failed customers. Start it after the commit."""
-    actor.require(Permission.REPORT_GENERATE)
+    """Go on with the rest of a paused or stopped run. Start it after the commit."""
     run = _for_change(session, actor, run_id)
-    if run.finished_at is None and run.cancelled_at is None:
+    if run.finished_at is not None:
+        raise Conflict("This run is finished")
+    if run.paused_at is None and run.cancelled_at is None:
         raise Conflict("This run is still in progress")
-    session.execute(
-        update(BillRunCustomer)
-        .where(BillRunCustomer.run_id == run_id, BillRunCustomer.outcome == RunOutcome.FAILED)
-        .values(outcome=RunOutcome.WAITING, reason="", finished_at=None)
-    )
-    run.cancelled_at = run.finished_at = None
-    run.attempt += 1
+    _go_on(session, actor, run)
     audit.record(session, actor, "report.run_resume", ("report_run", run_id), now=now)
 
 
+def retry_failed(session: Session, actor: Actor, run_id: int, *, now: datetime) -> None:
+    """Try its failed customers again, and go on with the rest. Start it after the commit."""
+    run = _for_change(session, actor, run_id)
+    retried = session.scalars(
+        update(BillRunCustomer)
+        .where(BillRunCustomer.run_id == run_id, BillRunCustomer.outcome == RunOutcome.FAILED)
+        .values(outcome=RunOutcome.WAITING, reason="", finished_at=None, process_id=None)
+        .returning(BillRunCustomer.customer_id)
+    ).all()
+    if not retried:
+        raise Conflict("No customer of this run has failed")
+    _go_on(session, actor, run)
+    after = {"customers": len(retried)}
+    audit.record(session, actor, "report.run_retry", ("report_run", run_id), after=after, now=now)
+
+
+def _go_on(session: Session, actor: Actor, run: BillRun) -> None:
+    """A new attempt: work of the former ones stops by itself, and this one's is begun under names of its own."""
+    run.paused_at = run.cancelled_at = run.finished_at = None
+    run.attempt += 1
+    session.flush()
+    refuse_overlap(session, actor, run)
+
+
 def _for_change(session: Session, actor: Actor, run_id: int) -> BillRun:
+    """The run, locked. Changing it takes what starting it took."""
+    actor.require(Permission.REPORT_GENERATE)
     statement = (
         select(BillRun)
         .where(BillRun.id == run_id, visible(actor))
@@ -104,7 +152,47 @@ def _for_change(session: Session, actor: Actor, run_id: int) -> BillRun:
     run = session.scalars(statement).one_or_none()
     if run is None:
         raise NotFound(f"There is no run {run_id}")
+    _require(actor, run.goal, with_links=run.with_links)
     return run
+
+
+def _require(actor: Actor, goal: RunGoal, *, with_links: bool) -> None:
+    for permission in (*NEEDED[goal], *([Permission.LINK_WRITE] if with_links else [])):
+        actor.require(permission)
+
+
+def _refuse_ended(run: BillRun) -> None:
+    if run.finished_at is not None or run.cancelled_at is not None:
+        raise Conflict("This run has ended already")
+
+
+def _choose(session: Session, actor: Actor, run: BillRun, customer_ids: Collection[int] | None) -> int:
+    """Note the run's customers, in chunks; returns how many they are."""
+    period = Period(run.period_start, run.period_end)
+    chosen = _to_bill(period, run.services) if customer_ids is None else among(Customer.id, customer_ids)
+    place = func.row_number().over(order_by=Customer.id) - 1
+    session.execute(
+        insert(BillRunCustomer).from_select(
+            ["run_id", "customer_id", "chunk", "outcome", "made_report", "reason"],
+            select(
+                literal(run.id),
+                Customer.id,
+                # Whole numbers on both databases: SQLAlchemy's / would divide exactly.
+                place // CHUNK,
+                literal(RunOutcome.WAITING.value),
+                false(),
+                literal(""),
+            ).where(chosen, visible_to(actor)),
+        )
+    )
+    planned = session.scalar(select(func.count()).where(BillRunCustomer.run_id == run.id)) or 0
+    if customer_ids is not None and planned < len(set(customer_ids)):
+        known = set(session.scalars(select(BillRunCustomer.customer_id).where(BillRunCustomer.run_id == run.id)))
+        missing = min(set(customer_ids) - known)
+        raise Invalid(f"Customer with ID {missing} not found", fields={"customer_id": "there is no such customer"})
+    if not planned:
+        raise Invalid(f"No customer has orders to bill from {period}")
+    return planned
 
 
 def _to_bill(period: Period, services: str) -> ColumnElement[bool]:

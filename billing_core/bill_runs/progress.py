@@ -1,37 +1,58 @@
 """The progress of bill runs, from the tables alone: cheap enough for pages to poll."""
 
+import math
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, exists, func, select, true
+from sqlalchemy import ColumnElement, case, exists, func, select, true
 from sqlalchemy.orm import Session
 
-from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunOutcome
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.dates import Period
 from billing_core.errors import NotFound
 from billing_core.identity.permissions import Actor, Permission
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.processes.queries import is_living
 from billing_core.rating.models import QuestionKind
-from billing_core.reports.models import BillingReport, ReportQuestionTotal, ReportServiceTotal
+from billing_core.reports.models import ReportQuestionTotal, ReportServiceTotal
+
+# The rate is that of the customers finished in this time.
+_LATELY: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``seconds_left`` is an estimate from the customers done so far; None before there are any."""
+    """``drafts``: the invoices that this run made; ``sent``: those of them that were sent; ``invoiced``: their sums
+    with tax, in minor units by currency. ``worked_on``: how many living processes have customers of it in hand.
+    ``per_minute``: the customers finished within the last minute, or since the first of them. ``seconds_left`` is an
+    estimate from that, and None unless somebody works on it.
+    """
 
     run_id: int
+    goal: RunGoal
+    with_links: bool
     period: Period
     services: str
+    all_customers: bool
     total: int
     created: int
     unchanged: int
     failed: int
+    drafts: int
+    sent: int
+    invoiced: dict[str, int]
     created_at: datetime
     created_by: str
+    paused_at: datetime | None
     cancelled_at: datetime | None
     finished_at: datetime | None
+    worked_on: int
+    per_minute: float
     seconds_left: int | None
 
     @property
@@ -44,31 +65,52 @@ class Progress:
 
     @property
     def running(self) -> bool:
-        return self.finished_at is None and self.cancelled_at is None
+        """It goes on, or would if a process worked on it: see ``worked_on``."""
+        return self.finished_at is None and self.cancelled_at is None and self.paused_at is None
 
 
 @dataclass(frozen=True, slots=True)
 class ItemRow:
+    """One customer. The figures are those of the report, also of one that was only rehearsed."""
+
     customer_id: int
     customer_name: str
     outcome: RunOutcome
     report_id: int | None
+    invoice_id: int | None
+    invoice_number: str | None
     total_minor: int | None
     currency: str | None
+    order_count: int | None
     question_count: int | None
     reason: str
     finished_at: datetime | None
 
 
-def progress(session: Session, actor: Actor, run_id: int) -> Progress:
+@dataclass(slots=True)
+class _Counted:
+    """What the rows of one run come to. ``milliseconds``: of the customers finished lately, together."""
+
+    outcomes: dict[RunOutcome, int]
+    lately: int = 0
+    first_lately: datetime | None = None
+    milliseconds: int = 0
+    worked_on: int = 0
+    drafts: int = 0
+    sent: int = 0
+
+
+def progress(session: Session, actor: Actor, run_id: int, *, now: datetime) -> Progress:
     """The progress of a run; NotFound where there is none or this actor may not see it."""
-    runs = recent(session, actor, run_id=run_id, limit=1)
+    runs = recent(session, actor, run_id=run_id, limit=1, now=now)
     if not runs:
         raise NotFound(f"There is no run {run_id}")
     return runs[0]
 
 
-def recent(session: Session, actor: Actor, *, run_id: int | None = None, limit: int = 20) -> list[Progress]:
+def recent(
+    session: Session, actor: Actor, *, run_id: int | None = None, limit: int = 20, now: datetime
+) -> list[Progress]:
     """The newest runs first, each with its progress."""
     actor.require(Permission.REPORT_READ)
     chosen = (
@@ -78,15 +120,10 @@ def recent(session: Session, actor: Actor, *, run_id: int | None = None, limit: 
         .limit(limit)
     )
     runs = list(session.scalars(chosen.execution_options(populate_existing=True)))
-    counted: Any = session.execute(
-        select(BillRunCustomer.run_id, BillRunCustomer.outcome, func.count(), func.sum(BillRunCustomer.milliseconds))
-        .where(BillRunCustomer.run_id.in_([run.id for run in runs]))
-        .group_by(BillRunCustomer.run_id, BillRunCustomer.outcome)
-    )
-    counts: dict[int, dict[RunOutcome, tuple[int, int]]] = {run.id: {} for run in runs}
-    for owner, outcome, count, milliseconds in counted:
-        counts[owner][outcome] = (count, int(milliseconds or 0))
-    return [_progress(run, counts[run.id]) for run in runs]
+    run_ids = [run.id for run in runs]
+    counted = _counted(session, run_ids, now)
+    invoiced = _invoiced(session, run_ids)
+    return [_progress(run, counted[run.id], invoiced[run.id], now) for run in runs]
 
 
 def items(
@@ -98,7 +135,7 @@ def items(
     limit: int = 50,
     offset: int = 0,
 ) -> list[ItemRow]:
-    """One page of a run's customers by name, with outcome and reason of failure."""
+    """One page of a run's customers by name, with outcome and reason; ``outcome`` shows only those."""
     actor.require(Permission.REPORT_READ)
     statement = (
         select(
@@ -106,20 +143,24 @@ def items(
             Customer.name,
             BillRunCustomer.outcome,
             BillRunCustomer.report_id,
-            BillingReport.total_minor,
-            BillingReport.currency,
-            BillingReport.question_count,
+            BillRunCustomer.invoice_id,
+            Invoice.number,
+            BillRunCustomer.total_minor,
+            BillRunCustomer.currency,
+            BillRunCustomer.order_count,
+            BillRunCustomer.question_count,
             BillRunCustomer.reason,
             BillRunCustomer.finished_at,
         )
         .join(Customer, Customer.id == BillRunCustomer.customer_id)
-        .outerjoin(BillingReport, BillingReport.id == BillRunCustomer.report_id)
+        .outerjoin(Invoice, Invoice.id == BillRunCustomer.invoice_id)
         .where(BillRunCustomer.run_id == run_id, visible_to(actor))
         .order_by(Customer.name, Customer.id)
     )
     if outcome is not None:
         statement = statement.where(BillRunCustomer.outcome == outcome)
-    return [ItemRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
+    rows: Any = session.execute(statement.limit(limit).offset(offset))
+    return [ItemRow(*row) for row in rows]
 
 
 def without_rates(session: Session, actor: Actor, run_id: int, *, limit: int = 50) -> list[str]:
@@ -143,22 +184,94 @@ def visible(actor: Actor) -> ColumnElement[bool]:
     return true() if actor.customer_id is None else BillRun.bound_to == actor.customer_id
 
 
-def _progress(run: BillRun, counts: dict[RunOutcome, tuple[int, int]]) -> Progress:
-    tally = {outcome: counts.get(outcome, (0, 0)) for outcome in RunOutcome}
-    waiting = tally[RunOutcome.WAITING][0]
-    done = sum(count for count, _ in tally.values()) - waiting
-    spent = sum(milliseconds for _, milliseconds in tally.values())
+def _counted(session: Session, run_ids: Collection[int], now: datetime) -> dict[int, _Counted]:
+    """Two statements for all runs together: their customers, and who works on them."""
+    counted = {run_id: _Counted(outcomes={}) for run_id in run_ids}
+    of_runs = BillRunCustomer.run_id.in_(run_ids)
+    lately = BillRunCustomer.finished_at > now - _LATELY
+    by_outcome = (
+        select(
+            BillRunCustomer.run_id,
+            BillRunCustomer.outcome,
+            func.count().label("customers"),
+            func.count(case((lately, 1))).label("lately"),
+            func.min(case((lately, BillRunCustomer.finished_at))).label("first_lately"),
+            func.coalesce(func.sum(case((lately, BillRunCustomer.milliseconds))), 0).label("milliseconds"),
+            func.count(BillRunCustomer.invoice_id).label("drafts"),
+            func.count(Invoice.sent_at).label("sent"),
+        )
+        .outerjoin(Invoice, Invoice.id == BillRunCustomer.invoice_id)
+        .where(of_runs)
+        .group_by(BillRunCustomer.run_id, BillRunCustomer.outcome)
+    )
+    for row in session.execute(by_outcome):
+        run = counted[row.run_id]
+        run.outcomes[row.outcome] = row.customers
+        run.lately += row.lately
+        run.milliseconds += int(row.milliseconds)
+        run.drafts += row.drafts
+        run.sent += row.sent
+        if row.first_lately is not None:
+            run.first_lately = min(run.first_lately or row.first_lately, row.first_lately)
+    hands = (
+        select(BillRunCustomer.run_id, func.count(BillRunCustomer.process_id.distinct()).label("processes"))
+        .where(of_runs, BillRunCustomer.outcome == RunOutcome.WAITING, is_living(BillRunCustomer.process_id))
+        .group_by(BillRunCustomer.run_id)
+    )
+    for row in session.execute(hands):
+        counted[row.run_id].worked_on = row.processes
+    return counted
+
+
+def _invoiced(session: Session, run_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """What the invoices made by each run come to, by currency; cancelled ones are left out."""
+    sums = (
+        select(BillRunCustomer.run_id, Invoice.currency, func.sum(Invoice.total_minor).label("total"))
+        .join(Invoice, Invoice.id == BillRunCustomer.invoice_id)
+        .where(BillRunCustomer.run_id.in_(run_ids), Invoice.state != InvoiceState.CANCELLED)
+        .group_by(BillRunCustomer.run_id, Invoice.currency)
+        .order_by(BillRunCustomer.run_id, Invoice.currency)
+    )
+    invoiced: dict[int, dict[str, int]] = defaultdict(dict)
+    for row in session.execute(sums):
+        invoiced[row.run_id][row.currency] = int(row.total)
+    return invoiced
+
+
+def _progress(run: BillRun, counted: _Counted, invoiced: dict[str, int], now: datetime) -> Progress:
+    waiting = counted.outcomes.get(RunOutcome.WAITING, 0)
+    per_second = _per_second(counted, now)
+    going_on = run.finished_at is None and run.cancelled_at is None and run.paused_at is None
+    worked_on = counted.worked_on if going_on else 0
     return Progress(
         run_id=run.id,
+        goal=run.goal,
+        with_links=run.with_links,
         period=Period(run.period_start, run.period_end),
         services=run.services,
-        total=done + waiting,
-        created=tally[RunOutcome.CREATED][0],
-        unchanged=tally[RunOutcome.UNCHANGED][0],
-        failed=tally[RunOutcome.FAILED][0],
+        all_customers=run.all_customers,
+        total=sum(counted.outcomes.values()),
+        created=counted.outcomes.get(RunOutcome.CREATED, 0),
+        unchanged=counted.outcomes.get(RunOutcome.UNCHANGED, 0),
+        failed=counted.outcomes.get(RunOutcome.FAILED, 0),
+        drafts=counted.drafts,
+        sent=counted.sent,
+        invoiced=invoiced,
         created_at=run.created_at,
         created_by=run.created_by,
+        paused_at=run.paused_at,
         cancelled_at=run.cancelled_at,
         finished_at=run.finished_at,
-        seconds_left=-(-spent * waiting // (done * 1000)) if done else None,
+        worked_on=worked_on,
+        per_minute=per_second * 60,
+        seconds_left=math.ceil(waiting / per_second) if worked_on and per_second else None,
     )
+
+
+def _per_second(counted: _Counted, now: datetime) -> float:
+    """From when the first of them was begun, which was about one customer's time before it was finished."""
+    if counted.first_lately is None:
+        return 0.0
+    one = timedelta(milliseconds=counted.milliseconds / counted.lately)
+    span = min(_LATELY, max(now - counted.first_lately + one, timedelta(milliseconds=1)))
+    return counted.lately / span.total_seconds()

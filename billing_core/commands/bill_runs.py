@@ -18,7 +18,7 @@ def run(arguments: Namespace) -> Answer:
         run_id = planning.plan(session, SYSTEM, customer_ids=None, period=period, now=utc_now())
     bill_run_work.run_here(run_id)
     with sessions() as session:
-        done = progress.progress(session, SYSTEM, run_id)
+        done = progress.progress(session, SYSTEM, run_id, now=utc_now())
         failed = progress.items(session, SYSTEM, run_id, outcome=RunOutcome.FAILED, limit=done.total)
         unpriced = progress.without_rates(session, SYSTEM, run_id, limit=done.total)
     data = {

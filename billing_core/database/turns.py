@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 _IMPORTING = 7_236_115
+_STARTING_A_RUN = 7_236_119
 
 
 def write_alone(connection: Connection) -> None:
@@ -19,3 +20,9 @@ def keep_imports_out(connection: Connection) -> None:
     """Wait for an import in progress; until the transaction ends none begins to write. Lock this first."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock_shared(_IMPORTING)))
+
+
+def start_run_alone(connection: Connection) -> None:
+    """Wait for others who start bill runs, so that each sees the runs of those before it."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_STARTING_A_RUN)))

@@ -37,7 +37,7 @@ def draw(actor: Actor, named: str) -> None:
 def recent_runs(read: Reader) -> None:
     """The newest runs; a click opens one."""
     with runtime.sessions()() as session:
-        runs = progress.recent(session, read.actor, limit=10)
+        runs = progress.recent(session, read.actor, limit=10, now=utc_now())
     if not runs:
         return
     st.markdown("**Recent runs**")
@@ -85,8 +85,9 @@ def _ended(actor: Actor, run: Progress) -> None:
     if run.failed or run.waiting:
         st.warning(words, icon=":material/warning:")
         if st.button("Continue with the rest", icon=":material/resume:", type="primary"):
+            go_on = planning.retry_failed if run.failed else planning.resume
             with transaction() as session:
-                planning.resume(session, actor, run.run_id, now=utc_now())
+                go_on(session, actor, run.run_id, now=utc_now())
             bill_run.begin(run.run_id)
             st.rerun()
     else:
@@ -114,7 +115,7 @@ def _ended(actor: Actor, run: Progress) -> None:
 def _progress(actor: Actor, run_id: int) -> Progress | None:
     try:
         with runtime.sessions()() as session:
-            return progress.progress(session, actor, run_id)
+            return progress.progress(session, actor, run_id, now=utc_now())
     except NotFound:
         return None
 

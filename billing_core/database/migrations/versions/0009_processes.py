@@ -20,7 +20,12 @@ def upgrade() -> None:
     _create_runs("bill_runs", with_new=True)
     _create_customers("bill_run_customers", "bill_runs", with_new=True)
     op.execute(f"INSERT INTO bill_runs ({_RUN}) SELECT {_RUN} FROM report_runs")
-    op.execute(f"INSERT INTO bill_run_customers ({_CUSTOMER}) SELECT {_CUSTOMER} FROM report_run_items")
+    op.execute(
+        f"INSERT INTO bill_run_customers ({_CUSTOMER}, made_report, total_minor, currency, order_count, question_count)"
+        " SELECT item.run_id, item.customer_id, item.outcome, item.report_id, item.reason, item.milliseconds,"
+        " item.finished_at, item.outcome = 'created', made.total_minor, made.currency, made.order_count,"
+        " made.question_count FROM report_run_items item LEFT JOIN billing_reports made ON made.id = item.report_id"
+    )
     _go_on_counting("bill_runs")
     op.drop_table("report_run_items")
     op.drop_table("report_runs")
@@ -106,6 +111,7 @@ def _create_runs(table: str, *, with_new: bool) -> None:
             "line_grouping", _one_of("grouping", "service", "order", "total"), nullable=False, server_default="service"
         ),
         sa.Column("tax_rate", sa.BigInteger(), nullable=False, server_default="0"),
+        sa.Column("all_customers", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
     )
     op.create_table(
@@ -129,6 +135,7 @@ def _create_runs(table: str, *, with_new: bool) -> None:
 def _create_customers(table: str, runs: str, *, with_new: bool) -> None:
     new: tuple[sa.Column[Any] | sa.ForeignKeyConstraint, ...] = (
         sa.Column("chunk", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("made_report", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("invoice_id", sa.Integer(), nullable=True),
         sa.Column("total_minor", sa.BigInteger(), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=True),
