@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Enum,
+    LargeBinary,
     MetaData,
     Select,
     String,
@@ -38,8 +39,9 @@ from sqlalchemy.types import NullType, TypeEngine
 from billing_core.database.types import Scaled
 from billing_core.errors import Conflict
 
-# Rows that are held in memory at once.
+# Rows that are held in memory at once, and those of a table that holds files or parts of them.
 BATCH: Final = 5_000
+LARGE_BATCH: Final = 20
 # Not copied, so that nobody is signed in to the copy.
 LEFT_OUT: Final = frozenset({"user_sessions"})
 # The rows of an unused database: the business that the first migration inserts, and the set-up links, one for each
@@ -162,7 +164,8 @@ def _content(connection: Connection, one: Table) -> Content:
 def _batches(connection: Connection, one: Table) -> Iterator[Sequence[tuple[Any, ...]]]:
     """In the order of the key, so that indexes are filled from left to right."""
     key = [column.name for column in one.primary_key]
-    rows = connection.execute(_selected(one).order_by(*key), execution_options={"yield_per": BATCH})
+    together = LARGE_BATCH if any(isinstance(item.type, LargeBinary) for item in one.columns) else BATCH
+    rows = connection.execute(_selected(one).order_by(*key), execution_options={"yield_per": together})
     for batch in rows.partitions():
         yield [tuple(row) for row in batch]
 

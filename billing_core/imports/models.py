@@ -1,12 +1,105 @@
-"""What was imported, and how each file layout's columns were mapped."""
+"""Files on their way in, what was imported, and how each file layout's columns were mapped."""
 
+import enum
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import JSON
 
 from billing_core.database import Base
+from billing_core.imports import Kind
+
+
+class JobAim(enum.StrEnum):
+    """CHECK: say what importing the files would do, and change nothing."""
+
+    CHECK = "check"
+    IMPORT = "import"
+
+
+class FileState(enum.StrEnum):
+    """RECEIVING: not all of it is here yet. WAITING and RUNNING: part of a job that is not finished."""
+
+    RECEIVING = "receiving"
+    NEW = "not checked"
+    WAITING = "waiting"
+    RUNNING = "running"
+    READY = "ready to import"
+    REFUSED = "refused"
+    IMPORTED = "imported"
+
+
+class Holds(enum.StrEnum):
+    """What a stored part is a part of: the file as it was received, or the CSV file of its rejected rows."""
+
+    RECEIVED = "received"
+    REJECTED = "rejected"
+
+
+class ImportJob(Base):
+    """Somebody's files that are checked, or imported, one after the other. ``process_id``: the process that has taken
+    it up. ``reason``: why it failed through no fault of the files.
+    """
+
+    __tablename__ = "import_jobs"
+    __table_args__ = (Index("ix_import_jobs_finished_at", "finished_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    aim: Mapped[JobAim]
+    requested_at: Mapped[datetime]
+    requested_by_id: Mapped[int | None]
+    requested_by: Mapped[str] = mapped_column(String(200))
+    process_id: Mapped[str | None] = mapped_column(String(40))
+    started_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(String(500), default="")
+
+
+class ImportFile(Base):
+    """A file that was dropped by ``owner_id``, who alone sees it, by its ``token``. ``size`` is in bytes. ``layout``
+    and ``preview`` are missing where it cannot be read; ``problem`` says why, or why it was not imported. ``done`` of
+    ``total`` is the progress of ``step``, ``outcome`` what the latest check or the import found.
+    """
+
+    __tablename__ = "import_files"
+    __table_args__ = (
+        UniqueConstraint("token"),
+        Index("ix_import_files_owner_id", "owner_id"),
+        Index("ix_import_files_job_id", "job_id"),
+        Index("ix_import_files_received_at", "received_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(String(24))
+    owner_id: Mapped[int | None]
+    file_name: Mapped[str] = mapped_column(String(255))
+    size: Mapped[int] = mapped_column(BigInteger, default=0)
+    received_at: Mapped[datetime]
+    layout: Mapped[dict[str, Any] | None]
+    preview: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
+    kind: Mapped[Kind | None]
+    mapping: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[FileState] = mapped_column(default=FileState.RECEIVING)
+    job_id: Mapped[int | None] = mapped_column(ForeignKey(ImportJob.id, ondelete="RESTRICT"))
+    step: Mapped[str] = mapped_column(String(40), default="")
+    done: Mapped[int] = mapped_column(BigInteger, default=0)
+    total: Mapped[int] = mapped_column(BigInteger, default=1)
+    outcome: Mapped[dict[str, Any] | None]
+    problem: Mapped[str] = mapped_column(Text, default="")
+
+
+class ImportFilePart(Base):
+    """About a megabyte of a file. They are read and written one at a time."""
+
+    __tablename__ = "import_file_parts"
+
+    file_id: Mapped[int] = mapped_column(ForeignKey(ImportFile.id, ondelete="RESTRICT"), primary_key=True)
+    holds: Mapped[Holds] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class ImportRun(Base):

@@ -28,7 +28,7 @@ def odd_value(column, number):
         case JSON():
             return PRECISE
         case Enum():
-            return column.type.enums[0]
+            return column.type.enums[number % len(column.type.enums)]
         case Scaled():
             return 1_234_567_890_123_456 + number
         case BigInteger():
