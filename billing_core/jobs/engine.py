@@ -7,10 +7,8 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from dbos import DBOS
-from sqlalchemy import URL
 
 from billing_core import runtime
 from billing_core.jobs import (
@@ -23,6 +21,7 @@ from billing_core.jobs import (
     outbox_delivery,
     outgoing_webhook_delivery,
     queues,
+    system_database,
 )
 from billing_core.outgoing_webhooks.delivery import Rendering, Serialising
 
@@ -41,7 +40,7 @@ def start(*, beside: bool = False) -> None:
     DBOS(
         config={
             "name": "billing",
-            "system_database_url": _system_database(runtime.sessions().engine.url),
+            "system_database_url": system_database.address(runtime.sessions().engine.url),
             "application_version": APPLICATION_VERSION,
             "log_level": "WARNING",
             "executor_id": f"worker-{secrets.token_hex(8)}" if beside else None,
@@ -82,10 +81,3 @@ async def lifespan(render: Rendering, serialise: Serialising, *, beside: bool = 
     finally:
         await asyncio.to_thread(telling.stop, timeout_seconds=STOP_TIMEOUT_SECONDS)
         await asyncio.to_thread(stop)
-
-
-def _system_database(ours: URL) -> str:
-    """The same PostgreSQL, or ``jobs.sqlite3`` beside our SQLite file."""
-    if ours.get_backend_name() == "sqlite" and ours.database:
-        ours = ours.set(database=str(Path(ours.database).with_name("jobs.sqlite3")))
-    return ours.render_as_string(hide_password=False)

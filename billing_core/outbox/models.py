@@ -28,6 +28,7 @@ class MessageState(enum.StrEnum):
 
 
 _LEFT = text("delivered_at IS NOT NULL")
+_CLAIMED = text("claimed_until IS NOT NULL")
 
 
 class OutboxMessage(Base):
@@ -40,6 +41,8 @@ class OutboxMessage(Base):
     __tablename__ = "outbox_messages"
     __table_args__ = (
         Index("ix_outbox_messages_due", "state", "not_before", "id"),
+        # Of few messages at any time: a claim ends with the try.
+        Index("ix_outbox_messages_claimed_by", "claimed_by", sqlite_where=_CLAIMED, postgresql_where=_CLAIMED),
         Index("ix_outbox_messages_subject", "subject_kind", "subject_id"),
         Index("ix_outbox_messages_created_at", "created_at", "id"),
         Index("ix_outbox_messages_delivered_at", "delivered_at", "channel", sqlite_where=_LEFT, postgresql_where=_LEFT),

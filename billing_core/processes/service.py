@@ -6,7 +6,10 @@ from datetime import datetime
 from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
+from billing_core.audit import service as audit
 from billing_core.database.functions import database_clock
+from billing_core.errors import Conflict
+from billing_core.identity.permissions import Actor, Permission
 from billing_core.processes.models import Process, ProcessKind
 from billing_core.processes.queries import SILENCE_SECONDS, unsettled
 
@@ -46,6 +49,16 @@ def lose(session: Session, process_ids: Collection[str]) -> list[str]:
         Process.last_heard_at < database_clock(seconds=-SILENCE_SECONDS),
     )
     return sorted(session.scalars(missed.values(lost_at=database_clock()).returning(Process.id)))
+
+
+def dismiss(session: Session, actor: Actor, process_id: str, *, now: datetime) -> None:
+    """A person has seen that it was lost, so that it needs no attention any more."""
+    actor.require(Permission.JOBS_MANAGE)
+    lost = update(Process).where(Process.id == process_id, Process.lost_at.is_not(None), Process.dismissed_at.is_(None))
+    row = session.execute(lost.values(dismissed_at=now).returning(Process.host, Process.pid)).one_or_none()
+    if row is None:
+        raise Conflict("This process is not lost, or was dismissed already")
+    audit.record(session, actor, "jobs.dismiss", ("process", process_id), label=f"{row.host}, {row.pid}", now=now)
 
 
 def forget(session: Session, *, before: datetime) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 import structlog
-from sqlalchemy import ColumnElement, Table, and_, select, text
+from sqlalchemy import ColumnElement, Table, and_, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -167,6 +167,30 @@ def process_again(session: Session, actor: Actor, event_id: int, *, now: datetim
         after={"state": event.state.value},
         now=now,
     )
+
+
+def process_failed_again(session: Session, actor: Actor, *, limit: int, now: datetime) -> int:
+    """Retry the events that failed, the longest known first, with their tries reset; returns how many."""
+    actor.require(Permission.PAYMENT_WRITE)
+    eldest = select(WebhookEvent.id).where(WebhookEvent.state == FAILED).order_by(WebhookEvent.id).limit(limit)
+    again = (
+        update(WebhookEvent)
+        .where(WebhookEvent.id.in_(eldest), WebhookEvent.state == FAILED)
+        .values(state=WAITING, attempts=0, not_before=now, handled_at=None, outcome="")
+        .returning(WebhookEvent.id, WebhookEvent.type, WebhookEvent.event_id)
+        .execution_options(synchronize_session=False)
+    )
+    traces = [
+        audit.Trace(
+            ("webhook_event", row.id),
+            f"{row.type} {row.event_id}",
+            before={"state": FAILED.value},
+            after={"state": WAITING.value},
+        )
+        for row in session.execute(again)
+    ]
+    audit.record_many(session, actor, "webhook.process_again", traces, now=now)
+    return len(traces)
 
 
 def _due(now: datetime) -> ColumnElement[bool]:

@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("queue", name=op.f("pk_paused_queues")),
     )
     op.add_column("outbox_messages", sa.Column("claimed_by", sa.String(length=40), nullable=True))
+    _index_some("ix_outbox_messages_claimed_by", "outbox_messages", ["claimed_by"], "claimed_until IS NOT NULL")
     # How much was done in the last hour is looked at every few seconds.
     _index_some(
         "ix_outbox_messages_delivered_at", "outbox_messages", ["delivered_at", "channel"], "delivered_at IS NOT NULL"
@@ -86,6 +87,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_webhook_events_handled_at", "webhook_events")
     op.drop_index("ix_outbox_messages_delivered_at", "outbox_messages")
+    op.drop_index("ix_outbox_messages_claimed_by", "outbox_messages")
     op.drop_column("outbox_messages", "claimed_by")
     op.drop_table("paused_queues")
     op.drop_table("processes")

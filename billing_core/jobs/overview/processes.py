@@ -1,0 +1,123 @@
+"""The processes that work in the background: those that live, and those that ended or were lost lately."""
+
+import enum
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from billing_core.bill_runs.models import BillRunCustomer
+from billing_core.database.functions import database_clock
+from billing_core.imports.models import ImportJob
+from billing_core.jobs.overview.backlog import CUSTOMER_WAITS, OUTBOX_QUEUE
+from billing_core.outbox.models import OutboxMessage
+from billing_core.processes.models import Process, ProcessKind, Queue
+from billing_core.processes.queries import SILENCE_SECONDS, unsettled
+
+# How long one that ended is still listed; one that was lost, until somebody dismisses it.
+LISTED: Final = timedelta(days=1)
+# A product that is killed and started again and again leaves many: these are the newest.
+MOST: Final = 100
+
+
+class ProcessState(enum.StrEnum):
+    """SILENT: not heard of for so long that it is about to be taken for lost."""
+
+    LIVING = "living"
+    SILENT = "silent"
+    LOST = "lost"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """A process. The instants are the database's; ``heard_seconds_ago`` too. ``in_hand``: how many things it has taken
+    up, by kind; of a lost one, what it had when it was lost, all of which was set free.
+    """
+
+    id: str
+    state: ProcessState
+    kind: ProcessKind
+    host: str
+    pid: int
+    version: str
+    started_at: datetime
+    last_heard_at: datetime
+    heard_seconds_ago: int
+    ended_at: datetime | None
+    lost_at: datetime | None
+    dismissed_at: datetime | None
+    in_hand: dict[Queue, int]
+
+
+def listed(session: Session) -> list[ProcessRow]:
+    """The living first, then the lost, then those that ended; of each the latest first."""
+    since = database_clock(seconds=-LISTED.total_seconds())
+    recent = or_(
+        unsettled(),
+        Process.ended_at >= since,
+        and_(Process.lost_at.is_not(None), or_(Process.dismissed_at.is_(None), Process.lost_at >= since)),
+    )
+    newest_first = (func.coalesce(Process.lost_at, Process.ended_at, Process.started_at).desc(), Process.id)
+    statement: Any = select(Process, database_clock().label("clock")).where(recent).order_by(*newest_first).limit(MOST)
+    found = session.execute(statement.execution_options(populate_existing=True)).all()
+    in_hand = _in_hand(session)
+    rows = [_row(process, clock, in_hand) for process, clock in found]
+    order = list(ProcessState)
+    return sorted(rows, key=lambda row: order.index(row.state))
+
+
+def _row(process: Process, clock: datetime, in_hand: dict[str, dict[Queue, int]]) -> ProcessRow:
+    silent_for = int((clock - process.last_heard_at).total_seconds())
+    if process.lost_at:
+        state = ProcessState.LOST
+    elif process.ended_at:
+        state = ProcessState.ENDED
+    else:
+        state = ProcessState.LIVING if silent_for < SILENCE_SECONDS else ProcessState.SILENT
+    had = {Queue(name): int(count) for name, count in process.in_hand.items()}
+    return ProcessRow(
+        process.id,
+        state,
+        process.kind,
+        process.host,
+        process.pid,
+        process.version,
+        process.started_at,
+        process.last_heard_at,
+        max(0, silent_for),
+        process.ended_at,
+        process.lost_at,
+        process.dismissed_at,
+        had if state is ProcessState.LOST else in_hand.get(process.id, {}),
+    )
+
+
+def _in_hand(session: Session) -> dict[str, dict[Queue, int]]:
+    """What processes have taken up at present, by their ids."""
+    messages: Any = (
+        select(OutboxMessage.claimed_by, OUTBOX_QUEUE.label("queue"), func.count())
+        .where(OutboxMessage.claimed_until.is_not(None), OutboxMessage.claimed_by.is_not(None))
+        .group_by(OutboxMessage.claimed_by, "queue")
+    )
+    customers: Any = (
+        select(BillRunCustomer.process_id, func.count())
+        .where(CUSTOMER_WAITS, BillRunCustomer.process_id.is_not(None))
+        .group_by(BillRunCustomer.process_id)
+    )
+    files: Any = (
+        select(ImportJob.process_id, func.count())
+        .where(ImportJob.finished_at.is_(None), ImportJob.process_id.is_not(None))
+        .group_by(ImportJob.process_id)
+    )
+    taken: dict[str, dict[Queue, int]] = defaultdict(dict)
+    for process_id, queue, count in session.execute(messages):
+        taken[process_id][Queue(queue)] = count
+    for process_id, count in session.execute(customers):
+        taken[process_id][Queue.BILL_RUNS] = count
+    for process_id, count in session.execute(files):
+        taken[process_id][Queue.IMPORTS] = count
+    return taken
