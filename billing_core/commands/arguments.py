@@ -51,6 +51,12 @@ def parser() -> ArgumentParser:
     move.add_argument(
         "url", metavar="URL", help="the other database, as in BILLING_DATABASE_URL; “-” reads it from stdin"
     )
+    _command(
+        commands,
+        "jobs",
+        "jobs:show",
+        "say what runs, waits, failed and is paused in the background, and which processes live",
+    )
     _command(commands, "worker", "worker:work", "run the background jobs without the dashboard", _WORKER)
     return made
 

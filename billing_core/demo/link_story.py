@@ -19,10 +19,9 @@ from billing_core.demo.billing import Books
 from billing_core.identity import Actor
 from billing_core.invoices.payment_links import GATEWAY, Mode
 from billing_core.online_payments.links import checkout, workflow
-from billing_core.online_payments.models import SandboxCharge
+from billing_core.online_payments.models import SANDBOX, SandboxCharge
 from billing_core.online_payments.sandbox import gateway as sandbox_gateway
 from billing_core.online_payments.sandbox.cards import Outcome
-from billing_core.online_payments.sandbox.events import SANDBOX
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.online_payments.stripe.amounts import for_stripe
 from billing_core.online_payments.stripe.gateway import API_VERSION

@@ -13,7 +13,7 @@ from billing_core import runtime
 from billing_core.invoices.payment_links import GATEWAY
 from billing_core.jobs.periodic import Periodic
 from billing_core.online_payments import delivery as online_payments
-from billing_core.online_payments.sandbox.events import SANDBOX
+from billing_core.online_payments.models import SANDBOX
 from billing_core.outbox import delivery
 from billing_core.outbox.models import OutboxMessage
 from billing_core.settings import settings

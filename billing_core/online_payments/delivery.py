@@ -11,7 +11,7 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import DEACTIVATE, GATEWAY, LinkState, Mode, PaymentLink
 from billing_core.online_payments import configured
 from billing_core.online_payments.gateway import Charge, Declined, Gateway
-from billing_core.online_payments.sandbox.events import SANDBOX
+from billing_core.online_payments.models import SANDBOX
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.online_payments.stripe.signature import signed
 from billing_core.online_payments.webhooks import fees

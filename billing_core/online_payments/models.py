@@ -3,6 +3,7 @@
 import enum
 import secrets
 from datetime import date, datetime
+from typing import Final
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -13,6 +14,9 @@ from billing_core.database.types import BigId
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import Mode, PaymentLink
 from billing_core.payments.models import Payment, Refund
+
+# The outbox's channel of what the sandbox tells us, as a gateway would.
+SANDBOX: Final = "sandbox"
 
 
 class WebhookState(enum.StrEnum):

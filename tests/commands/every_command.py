@@ -31,6 +31,7 @@ def typed(name: str, folder: Path) -> list[str]:
         "backup": ["-o", str(folder / "backup.sqlite3")],
         "demo": [],
         "import": ["customers", str(source)],
+        "jobs": [],
         "key create": ["--name", "ERP", "--role", "admin"],
         "migrate": [],
         "move": [f"sqlite:///{folder / 'moved.sqlite3'}"],

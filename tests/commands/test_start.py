@@ -26,6 +26,7 @@ NEEDED = {
     "backup": {*DATABASE, "alembic"},
     "demo": {*DATABASE, *STRIPE, "alembic", "structlog"},
     "import": DATABASE,
+    "jobs": DATABASE,
     "key create": DATABASE,
     "migrate": {*DATABASE, "alembic"},
     "move": {*DATABASE, "alembic"},

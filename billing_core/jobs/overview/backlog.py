@@ -31,8 +31,7 @@ from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, Run
 from billing_core.imports.models import FileState, ImportFile, ImportJob
 from billing_core.invoices.payment_links import GATEWAY
 from billing_core.ledger.models import LedgerEntry, LedgerSeal, UnsealedEntry
-from billing_core.online_payments.models import WebhookEvent, WebhookState
-from billing_core.online_payments.sandbox.events import SANDBOX
+from billing_core.online_payments.models import SANDBOX, WebhookEvent, WebhookState
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
 from billing_core.processes.models import Queue

@@ -71,9 +71,7 @@ def _row(client: "DBOSClient", schedule: Any, now: datetime) -> ScheduleRow:
 
 
 def _latest(client: "DBOSClient", name: str, statuses: tuple[str, ...] = ()) -> "WorkflowStatus | None":
-    found = client.list_workflows(
-        name=name, status=list(statuses) or None, sort_desc=True, limit=1, load_input=False, load_output=bool(statuses)
-    )
+    found = client.list_workflows(name=name, status=list(statuses) or None, sort_desc=True, limit=1, load_input=False)
     return found[0] if found else None
 
 

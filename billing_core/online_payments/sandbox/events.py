@@ -15,15 +15,14 @@ from sqlalchemy.orm import Session
 from billing_core.identity import Actor
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import CollectionWay, PaymentLink
-from billing_core.online_payments.models import SandboxCharge
+from billing_core.online_payments.models import SANDBOX, SandboxCharge
 from billing_core.online_payments.sandbox.cards import FAILURES
 from billing_core.online_payments.stripe.amounts import for_stripe
 from billing_core.online_payments.stripe.gateway import API_VERSION
 from billing_core.outbox import service as outbox
 from billing_core.outbox.service import Message
 
-# The outbox's channel, and the topic of everything in it.
-SANDBOX: Final = "sandbox"
+# The topic of everything in the outbox's channel.
 EVENT: Final = "sandbox_event"
 
 
