@@ -1,90 +1,152 @@
-"""Working through a bill run, one customer at a time. The tables are the truth about what is done.
+"""What is made for one customer of a run: report, draft, sent invoice, or the figures of a rehearsal.
 
-A customer's report and its mark of completion are one transaction, so a worker may be killed at any point and two may
-run at once: nobody is billed twice and nobody is left out.
+All of it and its mark of completion are one transaction (two around the call for a payment link), so a process may be
+killed at any point and several may work on the same customers: nobody is billed twice and nobody is left out.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunOutcome
-from billing_core.dates import Period
-from billing_core.identity.permissions import Actor, Permission
+from billing_core.bill_runs.models import RunGoal, RunOutcome
+from billing_core.bill_runs.taking import Taken, Terms
+from billing_core.errors import BillingError
+from billing_core.invoices import from_reports
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.mailing import service as mailing
 from billing_core.reports import service
+from billing_core.reports.service import Generated
+
+# Columns of the customer in the run. WAITING as outcome: the draft needs a payment link before it can be sent.
+Facts: TypeAlias = dict[str, Any]
+
+NOTHING_TO_INVOICE: Final = "The report comes to 0: there is nothing to invoice"
+
+# Built once: building a statement takes as long as running it.
+_STATE = select(Invoice.state).where(Invoice.id == bindparam("invoice"))
 
 
-def next_waiting(session: Session, run_id: int) -> int | None:
-    """The customer who is next; None where none waits or the run was cancelled."""
-    statement = (
-        select(BillRunCustomer.customer_id)
-        .join(BillRun, BillRun.id == BillRunCustomer.run_id)
-        .where(
-            BillRunCustomer.run_id == run_id,
-            BillRunCustomer.outcome == RunOutcome.WAITING,
-            BillRun.cancelled_at.is_(None),
-        )
-    )
-    return session.scalar(statement.order_by(BillRunCustomer.customer_id).limit(1))
-
-
-def bill(session: Session, run_id: int, customer_id: int, *, now: datetime) -> None:
-    """Generate this customer's report and mark it done. Does nothing where another worker has done it."""
-    waiting = select(BillRunCustomer.run_id).where(
-        BillRunCustomer.run_id == run_id,
-        BillRunCustomer.customer_id == customer_id,
-        BillRunCustomer.outcome == RunOutcome.WAITING,
-    )
-    if session.scalar(waiting.with_for_update()) is None:
-        return
-    run = session.get_one(BillRun, run_id)
+def bill(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
+    """Take the customer as far as one transaction can."""
+    if terms.goal is RunGoal.REHEARSAL:
+        return _rehearsed(session, terms, taken, now=now)
+    made_by_run = RunOutcome.CREATED if taken.made_report else RunOutcome.UNCHANGED
+    if taken.invoice_id is not None and _stands(session, taken.invoice_id):
+        # An earlier try came so far. Another report now would only be refused.
+        found = {"outcome": made_by_run, "invoice_id": taken.invoice_id}
+        return _sent(session, terms, taken.invoice_id, found, now=now, fresh=False)
     made = service.generate(
         session,
-        Actor(run.created_by_id, run.created_by, frozenset({Permission.REPORT_GENERATE}), run.bound_to),
-        customer_id=customer_id,
-        period=Period(run.period_start, run.period_end),
-        service_ids=[int(part) for part in run.services.split(",") if part],
+        terms.actor,
+        customer_id=taken.customer_id,
+        period=terms.period,
+        service_ids=terms.service_ids,
         now=now,
     )
-    outcome = RunOutcome.CREATED if made.created else RunOutcome.UNCHANGED
-    _note(session, run_id, customer_id, outcome=outcome, report_id=made.report_id, finished_at=now)
+    made_report = made.created or (taken.made_report and taken.report_id == made.report_id)
+    facts: Facts = {
+        "outcome": RunOutcome.CREATED if made_report else RunOutcome.UNCHANGED,
+        "report_id": made.report_id,
+        "made_report": made_report,
+        "invoice_id": None,
+        "total_minor": made.total_minor,
+        "currency": made.currency,
+        "order_count": made.order_count,
+        "question_count": made.question_count,
+    }
+    if terms.goal is RunGoal.REPORTS:
+        return facts
+    if not made.total_minor:
+        return facts | {"reason": NOTHING_TO_INVOICE}
+    try:
+        with session.begin_nested():
+            (invoice_id,) = from_reports.draft_many(
+                session,
+                terms.actor,
+                [made.report_id],
+                by=terms.line_grouping,
+                tax_rate=terms.tax_rate,
+                now=now,
+                today=terms.today(now),
+            )
+    except BillingError as refusal:
+        return facts | _without_draft(session, made, refusal)
+    return _sent(session, terms, invoice_id, facts | {"invoice_id": invoice_id}, now=now, fresh=True)
 
 
-def note_failure(session: Session, run_id: int, customer_id: int, reason: str, *, now: datetime) -> None:
-    """``reason`` is for people: what happened and what to do."""
-    _note(session, run_id, customer_id, outcome=RunOutcome.FAILED, reason=reason[:500], finished_at=now)
+def mail(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
+    """Mail the invoice that was sent with its payment link."""
+    outcome = RunOutcome.CREATED if taken.made_report else RunOutcome.UNCHANGED
+    assert taken.invoice_id is not None  # noqa: S101  # the link is its
+    return {"outcome": outcome} | _mailed(session, terms, taken.invoice_id, now=now, fresh=False)
 
 
-def note_duration(session: Session, run_id: int, customer_id: int, milliseconds: int) -> None:
-    """The seconds that a customer took, from which the time left is estimated."""
-    _note(session, run_id, customer_id, milliseconds=milliseconds)
+def _rehearsed(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
+    seen = service.preview(
+        session,
+        terms.actor,
+        customer_id=taken.customer_id,
+        period=terms.period,
+        service_ids=terms.service_ids,
+        now=now,
+    )
+    invoiced = from_reports.earlier(session, [seen.current.id]) if seen.current else []
+    return {
+        "outcome": RunOutcome.UNCHANGED if seen.unchanged else RunOutcome.CREATED,
+        "report_id": seen.current.id if seen.current else None,
+        "total_minor": seen.report.total_minor,
+        "currency": seen.report.currency,
+        "order_count": seen.report.order_count,
+        "question_count": seen.report.question_count,
+        "reason": f"Invoiced already, on {invoiced[0].invoice}" if invoiced else "",
+    }
 
 
-def finish(session: Session, run_id: int, *, now: datetime) -> None:
-    """Every customer is processed. A cancelled run stays open, so that it can be resumed."""
-    ended = update(BillRun).where(BillRun.id == run_id, BillRun.finished_at.is_(None), BillRun.cancelled_at.is_(None))
-    session.execute(ended.values(finished_at=now).execution_options(synchronize_session=False))
+def _stands(session: Session, invoice_id: int) -> bool:
+    return session.scalar(_STATE, {"invoice": invoice_id}) is not InvoiceState.CANCELLED
 
 
-def unfinished(session: Session) -> list[int]:
-    """The runs that should be in progress."""
-    statement = select(BillRun.id).where(BillRun.finished_at.is_(None), BillRun.cancelled_at.is_(None))
-    return list(session.scalars(statement.order_by(BillRun.id)))
+def _without_draft(session: Session, made: Generated, refusal: BillingError) -> Facts:
+    """Why there is no draft. That this very report is on an invoice is as it should be."""
+    invoiced = from_reports.earlier(session, [made.report_id])
+    if same := [one for one in invoiced if one.billed_version == made.version]:
+        return {"reason": f"Report {made.report_id} is on {same[0].invoice} already"}
+    if invoiced:
+        settle = "settle the difference there, or invoice the new report by hand"
+        reason = f"The report has changed, and its version {invoiced[0].billed_version} is on {invoiced[0].invoice}"
+        return {"outcome": RunOutcome.FAILED, "reason": f"{reason}: {settle}"}
+    return {"outcome": RunOutcome.FAILED, "reason": str(refusal)}
 
 
-def attempt_of(session: Session, run_id: int) -> int:
-    """How often this run was started."""
-    return session.scalars(select(BillRun.attempt).where(BillRun.id == run_id)).one()
+def _sent(session: Session, terms: Terms, invoice_id: int, facts: Facts, *, now: datetime, fresh: bool) -> Facts:
+    """``fresh``: the draft was made in this transaction, so nobody can have mailed it."""
+    if terms.goal is not RunGoal.SENT:
+        return facts
+    if not terms.with_links:
+        return facts | _mailed(session, terms, invoice_id, now=now, fresh=fresh)
+    # A link sends the draft: nobody gets one who then cannot be told of it.
+    (planned,) = mailing.rehearse(session, terms.actor, [invoice_id], today=terms.today(now))
+    if planned.reason and planned.sent_before is None:
+        return facts | _refused(planned.reason)
+    return facts | {"outcome": RunOutcome.WAITING}
 
 
-def begin_again(session: Session, run_id: int) -> int:
-    """Count one more attempt and return its number."""
-    again = update(BillRun).where(BillRun.id == run_id).values(attempt=BillRun.attempt + 1)
-    return session.scalars(again.returning(BillRun.attempt)).one()
+def _mailed(session: Session, terms: Terms, invoice_id: int, *, now: datetime, fresh: bool) -> Facts:
+    """Mail the invoice, sending the draft first. Nothing to do where a mail went out already, by hand perhaps."""
+    today = terms.today(now)
+    if not fresh:
+        (planned,) = mailing.rehearse(session, terms.actor, [invoice_id], today=today)
+        if planned.sent_before is not None:
+            return {}
+    try:
+        with session.begin_nested():
+            sending = mailing.send_many(session, terms.actor, [invoice_id], now=now, today=today)
+    except BillingError as refusal:
+        return _refused(str(refusal))
+    return _refused(sending.left_out[0].reason) if sending.left_out else {}
 
 
-def _note(session: Session, run_id: int, customer_id: int, **facts: Any) -> None:
-    item = update(BillRunCustomer).where(BillRunCustomer.run_id == run_id, BillRunCustomer.customer_id == customer_id)
-    session.execute(item.values(**facts).execution_options(synchronize_session=False))
+def _refused(reason: str) -> Facts:
+    return {"outcome": RunOutcome.FAILED, "reason": f"The invoice cannot be mailed: {reason}"}

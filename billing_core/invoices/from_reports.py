@@ -42,6 +42,11 @@ class Earlier:
     number: str | None
     state: InvoiceState
 
+    @property
+    def invoice(self) -> str:
+        """What people call it, within a sentence."""
+        return f"invoice {self.number}" if self.number else f"a draft (no. {self.invoice_id})"
+
 
 def draft_from_report(
     session: Session,
@@ -142,10 +147,9 @@ def billed_reports(session: Session, invoice_id: int) -> list[Report]:
 
 def _already(invoiced: Sequence[Earlier]) -> str:
     first = invoiced[0]
-    invoice = f"invoice {first.number}" if first.number else f"a draft (no. {first.invoice_id})"
     others = len({one.report_id for one in invoiced}) - 1
     more = f", and {others} more of the chosen reports too" if others else ""
-    return f"Report {first.report_id} is on {invoice} already{more}"
+    return f"Report {first.report_id} is on {first.invoice} already{more}"
 
 
 def _locked(session: Session, actor: Actor, report_ids: Sequence[int]) -> list[Report]:

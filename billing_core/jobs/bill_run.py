@@ -1,58 +1,101 @@
-"""The bill run as a durable workflow: one customer is one step and one transaction."""
+"""Bill runs in the background: their chunks are work of a queue that all processes share.
+
+DBOS hands the chunks out, and to somebody else when a process dies; what is done says our own table, customer by
+customer. A chunk's workflow may therefore be repeated, and has no steps.
+"""
+
+from collections.abc import Callable
+from typing import Final
 
 import structlog
-from dbos import DBOS, SetWorkflowID
+from dbos import DBOS
 
 from billing_core import runtime
-from billing_core.bill_runs import steps
-from billing_core.jobs import bill_run_work
-from billing_core.jobs.queues import ready
+from billing_core.bill_runs import taking
+from billing_core.jobs import bill_run_work, queues
 
 log = structlog.get_logger()
 
-_ENDED = {"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"}
+_UNDER_WAY: Final = ["ENQUEUED", "DELAYED", "PENDING"]
 
 
 def begin(run_id: int) -> None:
     """Start a planned run in the background, after the plan is committed. Calling it twice has no further effect.
 
-    Nothing is lost where it is not called, or no jobs run in this process: ``begin_unfinished`` finds the run.
+    Nothing is lost where it is not called, or no jobs run in this process: ``keep_going`` finds the run.
     """
-    if not ready.is_set():
-        log.warning("bill_run_waits", run_id=run_id, because="no jobs run in this process")
-        return
     with runtime.sessions()() as session:
-        attempt = steps.attempt_of(session, run_id)
-    status = DBOS.get_workflow_status(_name(run_id, attempt))
-    if status is not None and status.status in _ENDED:
-        with runtime.sessions().begin() as session:
-            attempt = steps.begin_again(session, run_id)
-        status = None
-    if status is None:
-        with SetWorkflowID(_name(run_id, attempt)):
-            DBOS.start_workflow(work_off, run_id)
+        attempt = taking.terms(session, run_id).attempt
+    _begin(run_id, attempt)
 
 
-def begin_unfinished() -> None:
-    """Start every run that should be in progress, except those that DBOS has resumed."""
+def keep_going(ending: Callable[[], bool] = lambda: False) -> None:
+    """Begin every run in which somebody waits and nobody works: nobody began it, or its work was lost."""
     with runtime.sessions()() as session:
-        waiting = steps.unfinished(session)
-    for run_id in waiting:
-        begin(run_id)
+        runs = taking.unfinished(session)
+    for run_id, attempt in runs:
+        if ending():
+            return
+        bill_run_work.finish(run_id, attempt)
+        if not _under_way(run_id, attempt):
+            _begin_if_idle(run_id, attempt)
 
 
 @DBOS.workflow()
-def work_off(run_id: int) -> None:
-    """Returns early where the process is about to end; the next one starts the rest as another attempt."""
-    while ready.is_set():
-        if not _bill_next_step(run_id):
-            _finish_step(run_id)
-            return
+def hand_out_chunks(run_id: int, attempt: int) -> None:
+    """Put the chunks of this attempt into the queue."""
+    # As a step, so that a repetition goes through the same ones: DBOS knows what it started by their order.
+    for chunk in _waiting_chunks_step(run_id, attempt):
+        queues.hand_over_if_ending()
+        name = f"{_name(run_id, attempt)}-chunk-{chunk}"
+        queues.enqueue(queues.BILL_RUNS, bill_chunk, run_id, attempt, chunk, workflow_id=name)
+    bill_run_work.finish(run_id, attempt)
 
 
-_bill_next_step = DBOS.step(name="bill_next")(bill_run_work.bill_next)
-_finish_step = DBOS.step(name="finish")(bill_run_work.finish)
+@DBOS.workflow()
+def bill_chunk(run_id: int, attempt: int, chunk: int) -> None:
+    """Bill the customers of one chunk, and finish the run if they were the last."""
+    bill_run_work.work_off(run_id, attempt, chunk, lambda: not queues.ready.is_set())
+    queues.hand_over_if_ending()
+    bill_run_work.finish(run_id, attempt)
+
+
+@DBOS.step(name="waiting_chunks")
+def _waiting_chunks_step(run_id: int, attempt: int) -> list[int]:
+    with runtime.sessions()() as session:
+        return taking.waiting_chunks(session, run_id, attempt)
+
+
+def _begin(run_id: int, attempt: int) -> None:
+    name = _name(run_id, attempt)
+    queues.enqueue(queues.BILL_RUNS, hand_out_chunks, run_id, attempt, workflow_id=name)
+
+
+def _under_way(run_id: int, attempt: int) -> bool:
+    found = DBOS.list_workflows(
+        workflow_id_prefix=_name(run_id, attempt), status=_UNDER_WAY, limit=1, load_input=False, load_output=False
+    )
+    return bool(found)
+
+
+def _begin_if_idle(run_id: int, attempt: int) -> None:
+    """Workflows that have ended would not begin again under their names: then it is another attempt."""
+    with runtime.sessions()() as session:
+        chunk = taking.free_chunk(session, taking.terms(session, run_id))
+    if chunk is None:
+        # Who waits is in the hands of a command.
+        return
+    if DBOS.get_workflow_status(_name(run_id, attempt)) is not None:
+        with runtime.sessions().begin() as session:
+            if not taking.begin_again(session, run_id, attempt):
+                return
+        attempt += 1
+        log.warning("bill_run_begun_again", run_id=run_id, attempt=attempt)
+    _begin(run_id, attempt)
 
 
 def _name(run_id: int, attempt: int) -> str:
-    return f"report-run-{run_id}-{attempt}"
+    return f"bill-run-{run_id}.{attempt}"
+
+
+begin_unfinished = keep_going

@@ -1,55 +1,110 @@
-"""Billing the customers of a run, one after the other. Does not import DBOS, so that a command need not load it."""
+"""Working off the customers of a run in this process. Does not import DBOS, so that a command need not load it."""
 
-import secrets
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
 
 import structlog
+from sqlalchemy import text
 
 from billing_core import runtime
-from billing_core.bill_runs import steps
+from billing_core.bill_runs import taking, workflow
+from billing_core.bill_runs.taking import Terms
+from billing_core.bill_runs.workflow import AWAY
 from billing_core.dates import utc_now
-from billing_core.errors import BillingError
+from billing_core.jobs import nudges
+from billing_core.online_payments import configured
+from billing_core.online_payments.gateway import Gateway
+from billing_core.processes import current
+from billing_core.processes.models import Queue
+from billing_core.settings import settings
 
 log = structlog.get_logger()
 
+# Customers of a run make mails and events.
+_FOLLOWING: Final = (Queue.MAILS, Queue.OUTGOING_WEBHOOKS)
+# While the database answers, but not for one customer: then it is that customer's failure.
+_TRIES: Final = 4
+_WAIT_SECONDS: Final = (0.1, 0.5, 1.0, 2.0)
+
+
+def _never() -> bool:
+    return False
+
+
+def work_off(run_id: int, attempt: int, chunk: int, ending: Callable[[], bool] = _never) -> None:
+    """Bill the customers of one chunk, until none waits, the run no longer goes on, or the process is ending."""
+    sessions, process_id = runtime.sessions(), current.process_id()
+    terms = _begun(run_id, chunk, process_id, ending)
+    if terms is None or terms.attempt != attempt:
+        return
+    tries = 0
+    while not ending():
+        try:
+            if not workflow.bill_next(sessions, _gateway, terms, chunk, now=utc_now(), give_up=tries >= _TRIES):
+                break
+            tries = 0
+        except AWAY:
+            tries = _after_trouble(run_id, tries, ending)
+    # Where even that fails, it is freed with all that a process which ends or dies has in hand.
+    with suppress(*AWAY), sessions.begin() as session:
+        taking.let_go(session, terms, chunk, process_id)
+    nudges.tell(*_FOLLOWING)
+
+
+def finish(run_id: int, attempt: int) -> None:
+    """Finish the run if every customer is done."""
+    with runtime.sessions().begin() as session:
+        finished = taking.finish(session, run_id, attempt, now=utc_now())
+    if finished:
+        log.info("bill_run_finished", run_id=run_id)
+
 
 def run_here(run_id: int) -> None:
-    """Complete the run before returning, for a command."""
-    while bill_next(run_id):
+    """Work off all of the run that no other process has in hand, before returning."""
+    while help_with(run_id):
         pass
-    finish(run_id)
 
 
-def bill_next(run_id: int) -> bool:
-    """Bill the next customer; False where none waits. A failure is recorded with its reason, and the run goes on."""
-    sessions = runtime.sessions()
-    with sessions() as session:
-        customer_id = steps.next_waiting(session, run_id)
-    if customer_id is None:
-        return False
-    began = time.monotonic()
+def help_with(run_id: int, ending: Callable[[], bool] = _never) -> bool:
+    """Work off one chunk that no living process has in hand; False where there is none now."""
+    with runtime.sessions()() as session:
+        terms = taking.terms(session, run_id)
+        chunk = taking.free_chunk(session, terms)
+    if chunk is not None:
+        work_off(run_id, terms.attempt, chunk, ending)
+    finish(run_id, terms.attempt)
+    return chunk is not None
+
+
+def _begun(run_id: int, chunk: int, process_id: str | None, ending: Callable[[], bool]) -> Terms | None:
+    """The terms of the run, with the chunk in this process's hand; None where the process ends first."""
+    tries = 0
+    while not ending():
+        try:
+            with runtime.sessions().begin() as session:
+                terms = taking.terms(session, run_id)
+                taking.take_up(session, terms, chunk, process_id)
+                return terms
+        except AWAY:
+            tries = _after_trouble(run_id, tries, ending)
+    return None
+
+
+def _after_trouble(run_id: int, tries: int, ending: Callable[[], bool]) -> int:
+    """Wait a while; returns how often the same was tried in vain while the database did answer others."""
+    log.warning("bill_run_waits", run_id=run_id, because="the database does not answer")
+    until = time.monotonic() + _WAIT_SECONDS[min(tries, len(_WAIT_SECONDS) - 1)]
+    while not ending() and time.monotonic() < until:
+        time.sleep(0.05)
     try:
-        with sessions.begin() as session:
-            steps.bill(session, run_id, customer_id, now=utc_now())
-            steps.note_duration(session, run_id, customer_id, _milliseconds_since(began))
-    except BillingError as refusal:
-        reason = str(refusal)
-    except Exception:  # the edge of the job: a bug with one customer must not stop the others
-        reference = secrets.token_hex(4)
-        log.exception("bill_run_failed", run_id=run_id, customer_id=customer_id, reference=reference)
-        reason = f"Something went wrong on our side. Reference {reference}"
-    else:
-        return True
-    with sessions.begin() as session:
-        steps.note_failure(session, run_id, customer_id, reason, now=utc_now())
-        steps.note_duration(session, run_id, customer_id, _milliseconds_since(began))
-    return True
+        with runtime.sessions().begin() as session:
+            session.execute(text("SELECT 1"))
+    except AWAY:
+        return tries
+    return tries + 1
 
 
-def finish(run_id: int) -> None:
-    with runtime.sessions().begin() as session:
-        steps.finish(session, run_id, now=utc_now())
-
-
-def _milliseconds_since(began: float) -> int:
-    return int((time.monotonic() - began) * 1000)
+def _gateway() -> Gateway:
+    return configured.gateway(runtime.sessions(), settings())

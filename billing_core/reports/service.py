@@ -33,10 +33,15 @@ _LARGEST_ID = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """``created`` is False where nothing had changed; ``replaces`` is the version that is superseded."""
+    """``created`` is False where nothing had changed; ``replaces`` is the report that is superseded."""
 
     report_id: int
     created: bool
+    version: int
+    currency: str
+    total_minor: int
+    order_count: int
+    question_count: int
     replaces: int | None = None
 
 
@@ -81,15 +86,39 @@ def generate(
     report_id = snapshot.write(session, actor, terms, version=version, now=now)
     if current and snapshot.same(session, current.id, report_id):
         attempt.rollback()
-        return Generated(current.id, created=False)
+        return Generated(
+            current.id,
+            created=False,
+            version=current.version,
+            currency=current.currency,
+            total_minor=current.total_minor,
+            order_count=current.order_count,
+            question_count=current.question_count,
+        )
     attempt.commit()
 
     if current:
         _supersede(session, current.id, by=report_id, now=now)
     coverage.refresh(session, [customer_id], period)
-    _record(session, actor, terms, report_id, replaces=current.id if current else None, now=now)
+    replaces = current.id if current else None
+    total, orders, questions = session.execute(
+        select(BillingReport.total_minor, BillingReport.order_count, BillingReport.question_count).where(
+            BillingReport.id == report_id
+        )
+    ).one()
+    made = Generated(
+        report_id,
+        created=True,
+        version=version,
+        currency=terms.currency,
+        total_minor=total,
+        order_count=orders,
+        question_count=questions,
+        replaces=replaces,
+    )
+    _record(session, actor, terms, made, now=now)
     announce(session, actor, [Announcement(EventType.REPORT_GENERATED, ("report", report_id), customer_id)], now=now)
-    return Generated(report_id, created=True, replaces=current.id if current else None)
+    return made
 
 
 def preview(
@@ -194,19 +223,15 @@ def _supersede(session: Session, report_id: int, *, by: int, now: datetime) -> N
     )
 
 
-def _record(
-    session: Session, actor: Actor, terms: Wanted, report_id: int, *, replaces: int | None, now: datetime
-) -> None:
-    total, orders = session.execute(
-        select(BillingReport.total_minor, BillingReport.order_count).where(BillingReport.id == report_id)
-    ).one()
+def _record(session: Session, actor: Actor, terms: Wanted, made: Generated, *, now: datetime) -> None:
     after = {
         "period": str(terms.period),
         "services": terms.services,
         "currency": terms.currency,
-        "total_minor": total,
-        "orders": orders,
-        "replaces": replaces,
+        "total_minor": made.total_minor,
+        "orders": made.order_count,
+        "replaces": made.replaces,
     }
     label = f"{terms.customer_name}, {terms.period}"
-    audit.record(session, actor, Permission.REPORT_GENERATE, ("report", report_id), label=label, after=after, now=now)
+    subject = ("report", made.report_id)
+    audit.record(session, actor, Permission.REPORT_GENERATE, subject, label=label, after=after, now=now)

@@ -1,208 +1,207 @@
-"""Bill runs: planned, worked off, cancelled, resumed, killed."""
+"""Bill runs in the background: begun, taken over, handed on, and never left lying."""
 
 import asyncio
 import os
 import subprocess
 import sys
-from datetime import date
+import time
 
 import pytest
 from dbos import DBOS
-from sqlalchemy import func, select
+from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from billing_core import runtime
-from billing_core.bill_runs import planning, steps
-from billing_core.bill_runs import progress as runs_progress
-from billing_core.bill_runs.models import BillRun, RunOutcome
-from billing_core.dates import Period
-from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
-from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.bill_runs import planning, taking, workflow
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
+from billing_core.identity import SYSTEM
 from billing_core.jobs import bill_run, bill_run_work, engine
 from billing_core.reports import verification
-from billing_core.reports.models import BillingReport
-from tests.reports.company import LATER, MARCH, NOW, a_customer, an_order, billed
+from tests.bill_runs.company import in_hand, made, planned, rows, seen, some_customers
+from tests.reports.company import LATER
 
 pytestmark = pytest.mark.slow
+
+WITHIN_SECONDS = 90
 
 
 @pytest.fixture
 def company(sessions, monkeypatch) -> list[int]:
-    """Five customers with an order each in March, and one without."""
     monkeypatch.setattr(runtime, "sessions", lambda: sessions)
     with sessions.begin() as session:
-        ids = [a_customer(session, f"C{n}", name=f"Customer {n}") for n in range(6)]
-        for customer_id in ids[:5]:
-            an_order(session, customer_id, f"SO-{customer_id}")
-    return ids
+        return some_customers(session, 5)
 
 
-def planned(sessions, customer_ids=None, actor=SYSTEM, **options) -> int:
+@pytest.fixture
+def jobs(company):
+    """The jobs of this process run."""
+    engine.start()
+    yield
+    engine.stop()
+
+
+def finished(sessions, run_id):
+    """The progress once the run is finished."""
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while (done := seen(sessions, run_id)).finished_at is None:
+        assert time.monotonic() < deadline, done
+        time.sleep(0.05)
+    return done
+
+
+def ended_workflows(run_id: int) -> set[str]:
+    found = DBOS.list_workflows(workflow_id_prefix=f"bill-run-{run_id}.")
+    return {workflow.workflow_id for workflow in found if workflow.status == "SUCCESS"}
+
+
+def attempt_of(sessions, run_id) -> int:
+    with sessions() as session:
+        return session.scalars(select(BillRun.attempt).where(BillRun.id == run_id)).one()
+
+
+def test_it_goes_on_in_chunks_however_often_it_is_begun(sessions, company, jobs):
     with sessions.begin() as session:
-        return planning.plan(session, actor, customer_ids=customer_ids, period=MARCH, now=NOW, **options)
+        company += some_customers(session, 8, named="D")
+    run_id = planned(sessions, goal=RunGoal.SENT)
+    bill_run.begin(run_id)
+    bill_run.begin(run_id)
+
+    assert (finished(sessions, run_id).created, made(sessions, company)["mails"]) == (13, dict.fromkeys(company, 1))
+    names = {f"bill-run-{run_id}.1", f"bill-run-{run_id}.1-chunk-0", f"bill-run-{run_id}.1-chunk-1"}
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while ended_workflows(run_id) != names and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert ended_workflows(run_id) == names
 
 
-def progress(sessions, run_id, actor=SYSTEM):
-    with sessions() as session:
-        return runs_progress.progress(session, actor, run_id, now=NOW)
-
-
-def reports_per_customer(sessions) -> dict[int, int]:
-    with sessions() as session:
-        rows = session.execute(select(BillingReport.customer_id, func.count()).group_by(BillingReport.customer_id))
-        return {row[0]: row[1] for row in rows}
-
-
-def finished(run_id, attempt=1) -> None:
-    DBOS.retrieve_workflow(f"report-run-{run_id}-{attempt}").get_result()
-
-
-def test_a_run_over_everybody_bills_those_who_have_orders(sessions, company):
-    run_id = planned(sessions)
-    bill_run_work.run_here(run_id)
-
-    done = progress(sessions, run_id)
-
-    assert (done.total, done.created, done.failed, done.waiting, done.running) == (5, 5, 0, 0, False)
-    assert reports_per_customer(sessions) == dict.fromkeys(company[:5], 1)
-
-
-def test_a_second_run_finds_nothing_changed(sessions, company):
-    for expected in ((5, 0), (0, 5)):
+def test_a_retry_is_another_attempt(sessions, company, jobs, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(workflow.steps.service, "generate", None)
         run_id = planned(sessions)
-        bill_run_work.run_here(run_id)
-        done = progress(sessions, run_id)
-        assert (done.created, done.unchanged) == expected
-
-
-def test_a_run_over_some_customers_takes_them_as_they_are(sessions, company):
-    run_id = planned(sessions, [company[0], company[5]])
-    bill_run_work.run_here(run_id)
-    assert reports_per_customer(sessions) == {company[0]: 1, company[5]: 1}
-
-
-def test_an_order_that_is_gone_brings_its_customer_back_into_the_run(sessions, company):
-    with sessions.begin() as session:
-        billed(session, company[5])
-    assert progress(sessions, planned(sessions)).total == 6
-
-
-def test_a_failure_names_its_reason_and_the_others_are_billed(sessions, company, monkeypatch):
-    def generate(session, actor, *, customer_id, **facts):
-        if customer_id == company[1]:
-            raise Conflict("The rate card says two things at once")
-        if customer_id == company[2]:
-            raise RuntimeError("a secret detail")
-        return real(session, actor, customer_id=customer_id, **facts)
-
-    real = steps.service.generate
-    monkeypatch.setattr(steps.service, "generate", generate)
-    run_id = planned(sessions)
-    bill_run_work.run_here(run_id)
-
-    with sessions() as session:
-        failed = runs_progress.items(session, SYSTEM, run_id, outcome=RunOutcome.FAILED)
-    assert (progress(sessions, run_id).created, len(failed)) == (3, 2)
-    assert failed[0].reason == "The rate card says two things at once"
-    assert failed[1].reason.startswith("Something went wrong on our side. Reference ")
-
-    monkeypatch.setattr(steps.service, "generate", real)
+        bill_run.begin(run_id)
+        assert finished(sessions, run_id).failed == 5
     with sessions.begin() as session:
         planning.retry_failed(session, SYSTEM, run_id, now=LATER)
-    bill_run_work.run_here(run_id)
-    assert (progress(sessions, run_id).created, progress(sessions, run_id).failed) == (5, 0)
-
-
-def test_a_cancelled_run_stops_and_can_be_resumed(sessions, company):
-    run_id = planned(sessions)
-    assert bill_run_work.bill_next(run_id)
-    with sessions.begin() as session:
-        planning.cancel(session, SYSTEM, run_id, now=NOW)
-    assert not bill_run_work.bill_next(run_id)
-    assert (progress(sessions, run_id).done, progress(sessions, run_id).running) == (1, False)
-    with pytest.raises(Conflict), sessions.begin() as session:
-        planning.cancel(session, SYSTEM, run_id, now=NOW)
-
-    with sessions.begin() as session:
-        planning.resume(session, SYSTEM, run_id, now=LATER)
-    bill_run_work.run_here(run_id)
-
-    assert (progress(sessions, run_id).created, progress(sessions, run_id).running) == (5, False)
-    with pytest.raises(Conflict), sessions.begin() as session:
-        planning.resume(session, SYSTEM, run_id, now=LATER)
-
-
-def test_refusals(sessions, company):
-    with pytest.raises(Invalid, match="Customer with ID 999 not found"):
-        planned(sessions, [company[0], 999])
-    with pytest.raises(Invalid, match="Customer with ID 1000000 not found"):
-        planned(sessions, [*range(1_000_000, 1_070_000)])  # more than a driver takes as parameters
-    with pytest.raises(Forbidden):
-        planned(sessions, actor=actor_with(Role.FINANCE, user_id=1, name="Fin"))
-    empty = Period(date(2020, 1, 1), date(2020, 1, 31))
-    with pytest.raises(Invalid, match="No customer has orders"), sessions.begin() as session:
-        planning.plan(session, SYSTEM, customer_ids=None, period=empty, now=NOW)
-    with sessions() as session:
-        assert session.scalar(select(func.count()).select_from(BillRun)) == 0
-
-
-def test_somebody_bound_to_one_customer_runs_and_sees_that_one_alone(sessions, company):
-    bound = actor_with(Role.MANAGER, user_id=5, name="Mia", customer_id=company[1])
-    everybody = planned(sessions, company[2:])
-    mine = planned(sessions, actor=bound)
-    bill_run_work.run_here(mine)
-
-    assert reports_per_customer(sessions) == {company[1]: 1}
-    assert progress(sessions, mine, bound).total == 1
-    with pytest.raises(NotFound):
-        progress(sessions, everybody, bound)
-    with pytest.raises(NotFound), sessions.begin() as session:
-        planning.cancel(session, bound, everybody, now=NOW)
-
-
-def test_a_run_goes_on_in_the_background(sessions, company):
-    engine.start()
-    try:
-        run_id = planned(sessions)
-        bill_run.begin(run_id)
-        bill_run.begin(run_id)
-        finished(run_id)
-    finally:
-        engine.stop()
-
-    assert progress(sessions, run_id).created == 5
-    assert reports_per_customer(sessions) == dict.fromkeys(company[:5], 1)
+    bill_run.begin(run_id)
+    assert (finished(sessions, run_id).created, attempt_of(sessions, run_id)) == (5, 2)
 
 
 def test_a_run_that_was_never_begun_is_found_at_the_next_start(sessions, company):
     run_id = planned(sessions)
     bill_run.begin(run_id)  # no jobs in this process: nothing happens
-    assert progress(sessions, run_id).done == 0
+    assert seen(sessions, run_id).done == 0
 
     async def process():
         async with engine.lifespan(render=lambda *_: None, serialise=lambda _: b"{}"):
-            await asyncio.to_thread(finished, run_id)
+            await asyncio.to_thread(finished, sessions, run_id)
 
     asyncio.run(process())
-    assert progress(sessions, run_id).created == 5
+    assert seen(sessions, run_id).created == 5
+
+
+def test_what_its_workflows_left_behind_is_begun_again(sessions, company, jobs):
+    run_id = planned(sessions)
+    bill_run.begin(run_id)
+    finished(sessions, run_id)
+    # As after a crash that DBOS's own tables did not survive, or of whose end they knew.
+    with sessions.begin() as session:
+        session.execute(update(BillRun).values(finished_at=None))
+        left = update(BillRunCustomer).where(BillRunCustomer.customer_id == company[3])
+        session.execute(left.values(outcome=RunOutcome.WAITING))
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while attempt_of(sessions, run_id) == 1 and time.monotonic() < deadline:
+        bill_run.keep_going()
+    assert finished(sessions, run_id).done == 5
+    assert attempt_of(sessions, run_id) == 2
+    assert made(sessions, company)["reports"] == dict.fromkeys(company, 1)
+
+
+def test_a_run_whose_last_process_died_before_it_said_so_is_finished(sessions, company, jobs):
+    run_id = planned(sessions)
+    with sessions.begin() as session:
+        session.execute(update(BillRunCustomer).values(outcome=RunOutcome.CREATED))
+    bill_run.keep_going()
+    assert (finished(sessions, run_id).created, attempt_of(sessions, run_id)) == (5, 1)
 
 
 def test_a_process_killed_in_the_middle_of_a_run_doubles_and_loses_nobody(sessions, company, database_url):
-    run_id = planned(sessions)
+    run_id = planned(sessions, goal=RunGoal.SENT)
     environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "PYTHONPATH": os.getcwd()}
     died = subprocess.run([sys.executable, "tests/jobs/dying.py"], env=environment, timeout=300, check=False)
 
     assert died.returncode == -9
-    assert progress(sessions, run_id).done == 2
-    assert reports_per_customer(sessions) == dict.fromkeys(company[:2], 1)
+    assert seen(sessions, run_id).done == 2
+    assert sum(made(sessions, company)["mails"].values()) == 2
 
     engine.start()
     try:
-        finished(run_id)
+        done = finished(sessions, run_id)
     finally:
         engine.stop()
 
-    done = progress(sessions, run_id)
-    assert (done.created, done.unchanged, done.failed, done.running) == (5, 0, 0, False)
-    assert reports_per_customer(sessions) == dict.fromkeys(company[:5], 1)
+    assert (done.created, done.unchanged, done.failed, done.sent) == (5, 0, 0, 5)
+    once = dict.fromkeys(company, 1)
+    assert made(sessions, company) == {"reports": once, "invoices": once, "mails": once, "links": {}}
     with sessions() as session:
         assert [check.wrong for check in verification.verify(session) if check.wrong] == []
+
+
+def test_an_ending_process_completes_its_customer_and_lets_go_of_the_rest(sessions, company, monkeypatch):
+    monkeypatch.setattr(bill_run_work.current, "process_id", lambda: "worker-1")
+    run_id = planned(sessions)
+    bill_run_work.work_off(run_id, 1, 0, lambda: seen(sessions, run_id).done == 2)
+    assert seen(sessions, run_id).done == 2
+    with sessions() as session:
+        assert in_hand(session, run_id) == ["worker-1", "worker-1", None, None, None]
+
+
+def test_work_of_a_former_attempt_stops_by_itself(sessions, company):
+    run_id = planned(sessions)
+    with sessions() as session:
+        former = taking.terms(session, run_id)
+    with sessions.begin() as session:
+        assert taking.begin_again(session, run_id, 1)
+        assert not taking.begin_again(session, run_id, 1)
+    assert not workflow.bill_next(sessions, lambda: None, former, 0, now=LATER)
+    bill_run_work.work_off(run_id, 1, 0)
+    assert seen(sessions, run_id).done == 0
+    bill_run_work.work_off(run_id, 2, 0)
+    assert seen(sessions, run_id).done == 5
+
+
+def unavailable() -> OperationalError:
+    return OperationalError("SELECT 1", {}, Exception("the server closed the connection unexpectedly"))
+
+
+def test_a_database_that_does_not_answer_is_nobodys_failure(sessions, company, monkeypatch):
+    monkeypatch.setattr(bill_run_work, "_WAIT_SECONDS", (0.01,))
+    real, refusals = workflow.steps.bill, 2
+
+    def bill(*arguments, **facts):
+        nonlocal refusals
+        refusals -= 1
+        if refusals >= 0:
+            raise unavailable()
+        return real(*arguments, **facts)
+
+    monkeypatch.setattr(workflow.steps, "bill", bill)
+    run_id = planned(sessions)
+    bill_run_work.run_here(run_id)
+    assert (seen(sessions, run_id).created, seen(sessions, run_id).running) == (5, False)
+
+
+def test_what_the_database_refuses_for_one_customer_alone_is_a_failure_after_some_tries(sessions, company, monkeypatch):
+    monkeypatch.setattr(bill_run_work, "_WAIT_SECONDS", (0.01,))
+    real = workflow.steps.bill
+
+    def bill(session, terms, taken, **facts):
+        if taken.customer_id == company[1]:
+            raise unavailable()
+        return real(session, terms, taken, **facts)
+
+    monkeypatch.setattr(workflow.steps, "bill", bill)
+    run_id = planned(sessions)
+    bill_run_work.run_here(run_id)
+    (failed,) = rows(sessions, run_id, outcome=RunOutcome.FAILED)
+    assert (failed.customer_id, seen(sessions, run_id).created) == (company[1], 4)
+    assert failed.reason.startswith("Something went wrong on our side. Reference ")

@@ -1,0 +1,190 @@
+"""Who takes up which customers of a run, and when it is finished. The tables are the truth about what is done."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import bindparam, exists, func, not_, or_, select, update
+from sqlalchemy.orm import Session
+
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
+from billing_core.bill_runs.planning import NEEDED
+from billing_core.businesses import queries as businesses
+from billing_core.dates import Period, day_in
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.invoices.from_reports import Grouping
+from billing_core.processes.queries import is_living
+
+# Built once: building a statement takes as long as running it.
+_ITEM = (BillRunCustomer.run_id == bindparam("run")) & (BillRunCustomer.customer_id == bindparam("customer"))
+_WAITING = BillRunCustomer.outcome == RunOutcome.WAITING
+_GOES_ON = (
+    (BillRun.attempt == bindparam("attempt"))
+    & BillRun.finished_at.is_(None)
+    & BillRun.paused_at.is_(None)
+    & BillRun.cancelled_at.is_(None)
+)
+_FACTS = (
+    BillRunCustomer.customer_id,
+    BillRunCustomer.report_id,
+    BillRunCustomer.made_report,
+    BillRunCustomer.invoice_id,
+)
+# Who is worked on already is passed over.
+_NEXT = (
+    select(*_FACTS)
+    .join(BillRun, BillRun.id == BillRunCustomer.run_id)
+    .where(BillRunCustomer.run_id == bindparam("run"), BillRunCustomer.chunk == bindparam("chunk"), _WAITING, _GOES_ON)
+    .order_by(BillRunCustomer.customer_id)
+    .limit(1)
+    .with_for_update(of=BillRunCustomer, skip_locked=True)
+)
+_AGAIN = select(*_FACTS).where(_ITEM, _WAITING).with_for_update()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for every customer of one attempt of a run. ``actor`` may do what its goal needs, and no more."""
+
+    run_id: int
+    attempt: int
+    goal: RunGoal
+    with_links: bool
+    period: Period
+    service_ids: tuple[int, ...]
+    line_grouping: Grouping
+    tax_rate: Decimal
+    actor: Actor
+    time_zone: str
+
+    def today(self, now: datetime) -> date:
+        return day_in(self.time_zone, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A waiting customer, locked until the transaction ends, and what earlier tries have made for it."""
+
+    customer_id: int
+    report_id: int | None
+    made_report: bool
+    invoice_id: int | None
+
+
+def terms(session: Session, run_id: int) -> Terms:
+    """The terms of a run's present attempt."""
+    run = session.get_one(BillRun, run_id, populate_existing=True)
+    needed = {*NEEDED[run.goal], Permission.REPORT_READ, *([Permission.LINK_WRITE] if run.with_links else [])}
+    return Terms(
+        run_id=run_id,
+        attempt=run.attempt,
+        goal=run.goal,
+        with_links=run.with_links,
+        period=Period(run.period_start, run.period_end),
+        service_ids=tuple(int(part) for part in run.services.split(",") if part),
+        line_grouping=run.line_grouping,
+        tax_rate=run.tax_rate,
+        actor=Actor(run.created_by_id, run.created_by, frozenset(needed), run.bound_to),
+        time_zone=businesses.default_business(session).time_zone,
+    )
+
+
+def take_up(session: Session, terms: Terms, chunk: int, process_id: str | None) -> None:
+    """Say that this process has the chunk in hand, as far as no other living process has."""
+    free = or_(BillRunCustomer.process_id.is_(None), ~is_living(BillRunCustomer.process_id))
+    session.execute(
+        update(BillRunCustomer)
+        .where(BillRunCustomer.run_id == terms.run_id, BillRunCustomer.chunk == chunk, _WAITING, free)
+        .values(process_id=process_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def let_go(session: Session, terms: Terms, chunk: int, process_id: str | None) -> None:
+    """The reverse of ``take_up``, for those who still wait."""
+    ours = (BillRunCustomer.run_id == terms.run_id) & (BillRunCustomer.chunk == chunk)
+    session.execute(
+        update(BillRunCustomer)
+        .where(ours, _WAITING, BillRunCustomer.process_id == process_id)
+        .values(process_id=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def free_chunk(session: Session, terms: Terms) -> int | None:
+    """A chunk that waits and that no living process has in hand, if there is one and the run goes on."""
+    statement = (
+        select(func.min(BillRunCustomer.chunk))
+        .join(BillRun, BillRun.id == BillRunCustomer.run_id)
+        .where(BillRunCustomer.run_id == terms.run_id, _WAITING, _GOES_ON)
+        .where(or_(BillRunCustomer.process_id.is_(None), ~is_living(BillRunCustomer.process_id)))
+    )
+    return session.scalar(statement, {"attempt": terms.attempt})
+
+
+def take(session: Session, terms: Terms, chunk: int) -> Taken | None:
+    """Lock the next customer of a chunk; None where none waits, or where this attempt no longer goes on."""
+    key = {"run": terms.run_id, "attempt": terms.attempt, "chunk": chunk}
+    row = session.execute(_NEXT, key).one_or_none()
+    return None if row is None else Taken(*row)
+
+
+def take_again(session: Session, terms: Terms, customer_id: int) -> Taken | None:
+    """Lock this customer; None where it waits no longer, since another process was faster."""
+    row = session.execute(_AGAIN, {"run": terms.run_id, "customer": customer_id}).one_or_none()
+    return None if row is None else Taken(*row)
+
+
+def mark(session: Session, terms: Terms, customer_id: int, facts: dict[str, Any]) -> None:
+    """Note what was made for a customer, or what became of it, unless that is settled."""
+    session.execute(
+        update(BillRunCustomer)
+        .where(BillRunCustomer.run_id == terms.run_id, BillRunCustomer.customer_id == customer_id, _WAITING)
+        .values(facts)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def finish(session: Session, run_id: int, attempt: int, *, now: datetime) -> bool:
+    """Finish the run if nobody waits; True where this did. A stopped run stays open, so that it can be resumed.
+
+    Each process asks after its last commit, so the last of them finds nobody. The attempt is compared once more with
+    the locked row: a retry that came in between would have its customers overlooked.
+    """
+    waiting = exists().where(BillRunCustomer.run_id == run_id, _WAITING)
+    ended = update(BillRun).where(
+        BillRun.id == run_id,
+        BillRun.attempt == attempt,
+        BillRun.finished_at.is_(None),
+        BillRun.cancelled_at.is_(None),
+        not_(waiting),
+    )
+    ended = ended.values(finished_at=now, paused_at=None).execution_options(synchronize_session=False)
+    return session.scalar(ended.returning(BillRun.id)) is not None
+
+
+def unfinished(session: Session, *, limit: int = 1_000) -> list[tuple[int, int]]:
+    """(run, attempt) of those that should be in progress."""
+    statement = select(BillRun.id, BillRun.attempt).where(
+        BillRun.finished_at.is_(None), BillRun.cancelled_at.is_(None), BillRun.paused_at.is_(None)
+    )
+    return [(row.id, row.attempt) for row in session.execute(statement.order_by(BillRun.id).limit(limit))]
+
+
+def waiting_chunks(session: Session, run_id: int, attempt: int) -> list[int]:
+    """The chunks of this attempt in which somebody waits, if it goes on."""
+    statement = (
+        select(BillRunCustomer.chunk)
+        .join(BillRun, BillRun.id == BillRunCustomer.run_id)
+        .where(BillRunCustomer.run_id == run_id, _WAITING, _GOES_ON)
+        .distinct()
+        .order_by(BillRunCustomer.chunk)
+    )
+    return list(session.scalars(statement, {"attempt": attempt}))
+
+
+def begin_again(session: Session, run_id: int, attempt: int) -> bool:
+    """Count one more attempt; False where somebody else did meanwhile."""
+    again = update(BillRun).where(BillRun.id == run_id, BillRun.attempt == attempt).values(attempt=attempt + 1)
+    return session.scalar(again.returning(BillRun.id)) is not None
