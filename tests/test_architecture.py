@@ -68,12 +68,13 @@ ORDER = {
     ],
     "billing_core.imports": [
         ["models", "cells", "source"],
-        ["kind", "queries"],
+        ["kind", "queries", "claims"],
         ["columns", "mapping", "merging"],
-        ["corrections", "staging", "rejections"],
+        ["corrections", "staging", "rejections", "parts"],
         ["kinds"],
         ["service"],
-        ["inbox"],
+        ["received"],
+        ["inbox", "steps"],
     ],
     "billing_core.web": [
         ["access", "activity", "cookies", "page_addresses", "headers", "health", "origin", "rate_limiter", "streaming"],

@@ -3,8 +3,14 @@
 A report is made by several statements, and an import changes what they read. So an import writes alone.
 """
 
-from sqlalchemy import func, select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, func, select
 from sqlalchemy.engine import Connection
+
+from billing_core.database.engine import BUSY_TIMEOUT_MS
 
 _IMPORTING = 7_236_115
 _STARTING_A_RUN = 7_236_119
@@ -26,3 +32,23 @@ def start_run_alone(connection: Connection) -> None:
     """Wait for others who start bill runs, so that each sees the runs of those before it."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_STARTING_A_RUN)))
+
+
+@contextmanager
+def unless_busy(engine: Engine) -> Iterator[Connection]:
+    """A transaction that fails at once (OperationalError) while another one is in its way, instead of waiting for it:
+    for what may be left out.
+    """
+    with engine.execution_options(begin="IMMEDIATE").connect() as connection:
+        if engine.dialect.name == "postgresql":
+            with connection.begin():
+                connection.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
+                yield connection
+            return
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("PRAGMA busy_timeout = 0")
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

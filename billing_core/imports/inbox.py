@@ -1,276 +1,252 @@
-"""Uploaded files: kept in a folder, checked and imported in the background.
+"""What people do with the files that they have dropped: choose what they are, have them checked and imported.
 
-The register is in this process's memory. Work continues when its owner leaves the page, and is shown again on return;
-when the process ends it is lost, and the database is as it was before the file being imported.
+Files live in the database, so that any process can work on them. Each is seen by whoever has dropped it alone.
 """
 
-import enum
 import secrets
-import shutil
-import threading
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from typing import BinaryIO
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO
 
-import structlog
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
-from billing_core.errors import BillingError, Invalid, NotFound
+from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
-from billing_core.imports import Kind, service, source
-from billing_core.imports import mapping as mappings
-from billing_core.imports.kind import Definition
+from billing_core.imports import Kind, mapping, parts, received, source, staging
 from billing_core.imports.kinds.registry import DEFINITIONS, guess_kind
-from billing_core.imports.mapping import Mapping, Origin
-
-log = structlog.get_logger()
+from billing_core.imports.mapping import Origin
+from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
+from billing_core.imports.received import BUSY, Received
 
 KEPT_SECONDS = 24 * 3600
 PREVIEWED_ROWS = 5
-
-_register: dict[str, "Received"] = {}
-_registering = threading.Lock()
-_working = threading.Lock()
-
-
-class State(enum.StrEnum):
-    NEW = "not checked"
-    WAITING = "waiting"
-    RUNNING = "running"
-    READY = "ready to import"
-    REFUSED = "refused"
-    IMPORTED = "imported"
+# Of a cell in the preview: a file may have rows of megabytes.
+PREVIEWED_CHARACTERS = 500
+_UNSEEN = (FileState.RECEIVING, FileState.DISCARDED)
+_WAITING: dict[str, Any] = {
+    "state": FileState.WAITING,
+    "outcome": None,
+    "problem": "",
+    "step": "",
+    "done": 0,
+    "total": 1,
+}
 
 
-@dataclass
-class Received:
-    """One file. ``problem``: why it cannot be read or imported at all. ``done`` of ``total``: the progress of ``step``.
-    ``work`` is the latest thread that checks or imports it.
-    """
-
-    token: str
-    owner: int | None
-    file_name: str
-    folder: Path
-    size: int
-    layout: source.Layout | None = None
-    preview: list[list[str]] = field(default_factory=list)
-    kind: Kind | None = None
-    mapping: Mapping = field(default_factory=Mapping)
-    state: State = State.NEW
-    step: str = ""
-    done: int = 0
-    total: int = 1
-    outcome: service.Outcome | None = None
-    problem: str = ""
-    work: threading.Thread | None = None
-
-    @property
-    def path(self) -> Path:
-        return self.folder / "received.csv"
-
-    @property
-    def rejected_path(self) -> Path:
-        return self.folder / "rejected.csv"
-
-    @property
-    def definition(self) -> Definition | None:
-        return None if self.kind is None else DEFINITIONS[self.kind]
-
-    @property
-    def busy(self) -> bool:
-        return self.state in (State.WAITING, State.RUNNING)
-
-    @property
-    def missing(self) -> list[str]:
-        """Our required columns that no column of the file is mapped to."""
-        definition = self.definition
-        return [] if definition is None else [name for name in definition.required if name not in self.mapping]
-
-
-def receive(session: Session, actor: Actor, folder: Path, file_name: str, content: BinaryIO) -> Received:
-    """Store a copy under ``folder`` and read its columns. A file that is not CSV is stored with its problem."""
+def receive(sessions: Sessions, actor: Actor, file_name: str, content: BinaryIO, *, now: datetime) -> Received:
+    """Store a copy and read its columns. A file that is not CSV is stored with its problem."""
     actor.require(Permission.IMPORT)
-    _forget_old(folder)
-    token = secrets.token_hex(12)
-    place = folder / token
-    place.mkdir(parents=True, mode=0o700)
-    received = Received(token, actor.user_id, file_name, place, 0)
-    with received.path.open("wb") as copy:
-        shutil.copyfileobj(content, copy)
-    received.size = received.path.stat().st_size
-    _look_at(session, received)
-    with _registering:
-        _register[token] = received
-    return received
+    row = ImportFile(
+        token=secrets.token_hex(12),
+        owner_id=actor.user_id,
+        file_name=staging.shown(file_name),
+        received_at=now,
+        mapping={},
+    )
+    with sessions.begin() as session:
+        session.add(row)
+    size = parts.store(sessions, row.id, Holds.RECEIVED, content)
+    look: dict[str, Any] = {"state": FileState.NEW}
+    with parts.opened(sessions, row.id, size) as stream:
+        try:
+            layout, preview = _look_at(stream)
+        except Invalid as problem:
+            look = {"state": FileState.REFUSED, "problem": received.printable(str(problem))}
+        else:
+            kind = guess_kind(layout.header, file_name)
+            look |= {"layout": received.layout_json(layout), "preview": preview, "kind": kind}
+    with sessions.begin() as session:
+        stored = session.get_one(ImportFile, row.id)
+        for name, value in ({"size": size} | look).items():
+            setattr(stored, name, value)
+        if stored.kind is not None:
+            stored.mapping = _start(session, stored)
+    return received.of_row(stored)
 
 
-def _look_at(session: Session, received: Received) -> None:
-    try:
-        with received.path.open("rb") as stream:
-            layout = source.read_layout(stream)
-            preview = next(
-                (batch.rows for batch in source.batches(stream, layout, size=PREVIEWED_ROWS) if batch.rows), None
-            )
-        if preview is None:
-            raise Invalid("The file names its columns and has no rows below them: there is nothing to import.")
-    except Invalid as problem:
-        received.state, received.problem = State.REFUSED, str(problem)
-        return
-    received.layout, received.preview = layout, preview
-    choose_kind(session, received, guess_kind(layout.header, received.file_name))
+def _look_at(stream: BinaryIO) -> tuple[source.Layout, list[list[str]]]:
+    layout = source.read_layout(stream)
+    rows = next((batch.rows for batch in source.batches(stream, layout, size=PREVIEWED_ROWS) if batch.rows), None)
+    if rows is None:
+        raise Invalid("The file names its columns and has no rows below them: there is nothing to import.")
+    width = len(layout.header)
+    return layout, [[cell[:PREVIEWED_CHARACTERS] for cell in row[:width]] for row in rows]
 
 
-def choose_kind(session: Session, received: Received, kind: Kind) -> None:
-    """Start again with this kind: the mapping last used for the layout, otherwise the guess."""
-    if received.layout is None:
-        return
-    received.kind = kind
-    received.mapping = mappings.start_for(session, DEFINITIONS[kind], received.layout)
-    _reopen(received)
-
-
-def choose_origin(received: Received, name: str, origin: Origin | None) -> None:
-    """Set where a field's values come from, or that it has none. Discards an earlier check."""
-    if received.mapping.get(name) == origin:
-        return
-    if origin is None:
-        received.mapping.pop(name, None)
-    else:
-        received.mapping[name] = origin
-    _reopen(received)
-
-
-def _reopen(received: Received) -> None:
-    received.state, received.outcome, received.problem = State.NEW, None, ""
-
-
-def files_of(actor: Actor) -> list[Received]:
+def files_of(session: Session, actor: Actor) -> list[Received]:
     """The actor's files, in the order in which they depend on each other."""
     actor.require(Permission.IMPORT)
-    order = {kind: place for place, kind in enumerate(Kind)}
-    mine = [received for received in list(_register.values()) if received.owner == actor.user_id]
-    return sorted(mine, key=lambda received: order[received.kind] if received.kind else len(order))
+    mine = received.files().where(_of(actor), ImportFile.state.not_in(_UNSEEN))
+    return [received.of_row(row) for row in session.execute(mine)]
 
 
-def rejected_rows(actor: Actor, token: str) -> Path:
-    """The file that lists the rejected rows of one of the actor's files."""
+def choose_kind(session: Session, actor: Actor, token: str, kind: Kind) -> None:
+    """Start again with this kind: the mapping last used for the layout, otherwise the guess."""
     actor.require(Permission.IMPORT)
-    received = _register.get(token)
-    if received is None or received.owner != actor.user_id or not received.rejected_path.exists():
-        raise NotFound("This list of rejected rows is no longer there. Check the file again.")
-    return received.rejected_path
-
-
-def discard(received: Received) -> None:
-    """Remove the file, unless it is being processed."""
-    if received.busy:
+    file = _idle(session, actor, token)
+    if file.layout is None:
         return
-    with _registering:
-        _register.pop(received.token, None)
-    shutil.rmtree(received.folder, ignore_errors=True)
+    file.kind = kind
+    file.mapping = _start(session, file)
+    _reopen(file)
 
 
-def check(sessions: Sessions, actor: Actor, files: Sequence[Received], *, now: datetime) -> None:
-    """Start to rehearse the files in the background, one after the other."""
+def choose_origins(session: Session, actor: Actor, token: str, origins: Mapping[str, Origin | None]) -> None:
+    """Set where fields' values come from, or that they have none. A change discards an earlier check."""
     actor.require(Permission.IMPORT)
-    _begin(files, lambda: _rehearse(sessions, actor, files, now))
-
-
-def import_(sessions: Sessions, actor: Actor, files: Sequence[Received], *, now: datetime) -> None:
-    """Start to import the files in the background; the first refusal stops those after it."""
-    actor.require(Permission.IMPORT)
-    _begin(files, lambda: _import(sessions, actor, files, now))
-
-
-def _begin(files: Sequence[Received], work: Callable[[], None]) -> None:
-    thread = threading.Thread(target=_run, args=(files, work), name="imports", daemon=True)
-    for received in files:
-        received.state, received.step, received.problem = State.WAITING, "", ""
-        received.done, received.total, received.outcome = 0, 1, None
-        received.work = thread
-    thread.start()
-
-
-def _run(files: Sequence[Received], work: Callable[[], None]) -> None:
-    """One piece of work at a time. Whatever happens, no file stays busy, as its owner could do nothing with it."""
-    try:
-        with _working:
-            work()
-    except Exception:  # the edge of the background: nothing above would report to the file's owner
-        reference = secrets.token_hex(4)
-        log.exception("import_failed", reference=reference)
-        for received in files:
-            if received.busy:
-                received.state = State.REFUSED
-                received.problem = (
-                    "Something went wrong that is not the file's fault. Nothing of it was imported. "
-                    f"Reference {reference}"
-                )
-
-
-def _rehearse(sessions: Sessions, actor: Actor, files: Sequence[Received], now: datetime) -> None:
-    with ExitStack() as opened:
-        incoming = [_incoming(received, opened) for received in files]
-        answers = service.rehearse(sessions, actor, incoming, now=now)
-    for received, answer in zip(files, answers, strict=True):
-        if isinstance(answer, BillingError):
-            received.state, received.problem = State.REFUSED, str(answer)
+    file = _idle(session, actor, token)
+    chosen = mapping.Mapping(received.of_row(file).mapping)
+    for name, origin in origins.items():
+        if origin is None:
+            chosen.pop(name, None)
         else:
-            received.outcome = answer
-            received.state = State.REFUSED if answer.rejected else State.READY
+            chosen[name] = origin
+    if mapping.to_json(chosen) != file.mapping:
+        file.mapping = mapping.to_json(chosen)
+        _reopen(file)
 
 
-def _import(sessions: Sessions, actor: Actor, files: Sequence[Received], now: datetime) -> None:
-    for place, received in enumerate(files):
-        try:
-            with ExitStack() as opened:
-                received.outcome = service.apply(sessions, actor, _incoming(received, opened), now=now)
-        except BillingError as problem:
-            received.problem = str(problem)
-        if received.outcome is not None and received.outcome.applied:
-            received.state = State.IMPORTED
-            continue
-        received.state = State.REFUSED
-        for later in files[place + 1 :]:
-            later.state, later.problem = State.NEW, f"Not imported, because {received.file_name} was refused."
-        return
+def discard(session: Session, actor: Actor, tokens: Collection[str]) -> None:
+    """Remove files. One that waits leaves its job; one that is being worked on is a Conflict.
+
+    Nobody sees them from then on; what they hold is deleted by ``forget``.
+    """
+    actor.require(Permission.IMPORT)
+    # Jobs before files, as whoever calls one off locks them.
+    at_work = select(ImportJob.id).join(ImportFile, ImportFile.job_id == ImportJob.id)
+    at_work = at_work.where(_of(actor), ImportFile.token.in_(tokens), ImportJob.finished_at.is_(None))
+    taken_up = set(session.scalars(at_work.where(ImportJob.process_id.is_not(None)).with_for_update(of=ImportJob)))
+    for file in _locked(session, actor, tokens):
+        if file.state in BUSY and file.job_id in taken_up:
+            raise Conflict(f"{file.file_name} is being worked on. It can be removed when that is over.")
+        file.state, file.job_id = FileState.DISCARDED, None
 
 
-def _incoming(received: Received, opened: ExitStack) -> service.Incoming:
-    if received.kind is None:
-        raise Invalid(f"Say what {received.file_name} contains.")
+def check(session: Session, actor: Actor, tokens: Collection[str], *, now: datetime) -> int:
+    """Have the files rehearsed, one after the other; returns the job's id, to be begun after the commit."""
+    actor.require(Permission.IMPORT)
+    return _request(session, actor, JobAim.CHECK, tokens, now)
 
-    def advance(step: str, done: int, total: int) -> None:
-        received.state = State.RUNNING
-        received.step, received.done, received.total = step, done, total
 
-    # The page's mapping is complete: what it leaves out is left out.
-    left_out: dict[str, Origin | None] = {
-        item.name: None for item in DEFINITIONS[received.kind].fields if item.name not in received.mapping
-    }
-    return service.Incoming(
-        received.kind,
-        opened.enter_context(received.path.open("rb")),
-        received.file_name,
-        {**left_out, **received.mapping},
-        advance,
-        opened.enter_context(received.rejected_path.open("wb")),
+def import_(session: Session, actor: Actor, tokens: Collection[str], *, now: datetime) -> int:
+    """Have the files imported, one after the other; the first refusal stops those after it. As ``check`` otherwise."""
+    actor.require(Permission.IMPORT)
+    return _request(session, actor, JobAim.IMPORT, tokens, now)
+
+
+def _request(session: Session, actor: Actor, aim: JobAim, tokens: Collection[str], now: datetime) -> int:
+    files = _locked(session, actor, tokens)
+    if not files:
+        raise Invalid("Drop a file first")
+    for file in files:
+        if file.state in BUSY:
+            raise Conflict(f"{file.file_name} is being worked on already")
+        if file.layout is None or file.state is FileState.IMPORTED:
+            raise Conflict(f"{file.file_name} cannot be imported: it is {file.state.value}")
+    job = ImportJob(aim=aim, requested_at=now, requested_by_id=actor.user_id, requested_by=actor.name)
+    session.add(job)
+    session.flush()
+    ids = [file.id for file in files]
+    session.execute(update(ImportFile).where(ImportFile.id.in_(ids)).values(job_id=job.id, **_WAITING))
+    return job.id
+
+
+def cancel(session: Session, actor: Actor, job_id: int, *, now: datetime) -> None:
+    """Call off a job that no process has taken up: its files are as before it. Whoever manages jobs may do so too."""
+    actor.require(Permission.IMPORT)
+    job = session.get(ImportJob, job_id, with_for_update=True)
+    if job is None or not (job.requested_by_id == actor.user_id or actor.may(Permission.JOBS_MANAGE)):
+        raise NotFound("There is no such import")
+    if job.finished_at is not None:
+        raise Conflict("It is over already")
+    if job.process_id is not None:
+        raise Conflict("It has been taken up, and will be over soon")
+    job.cancelled_at = job.finished_at = now
+    files = update(ImportFile).where(ImportFile.job_id == job_id, ImportFile.state.in_(BUSY))
+    session.execute(files.values(state=FileState.NEW, job_id=None, step=""))
+
+
+def rejected_rows(session: Session, actor: Actor, token: str) -> Iterator[bytes]:
+    """The CSV file of the rejected rows of one of the actor's files."""
+    actor.require(Permission.IMPORT)
+    held = exists().where(ImportFilePart.file_id == ImportFile.id, ImportFilePart.holds == Holds.REJECTED)
+    mine = select(ImportFile.id).where(
+        _of(actor), ImportFile.token == token, ImportFile.state == FileState.REFUSED, held
     )
+    file_id = session.scalar(mine)
+    if file_id is None:
+        raise NotFound("This list of rejected rows is no longer there. Check the file again.")
+    return parts.chunks(session, file_id, Holds.REJECTED)
 
 
-def _forget_old(folder: Path) -> None:
-    """Removes abandoned files, and those of a process that ended."""
-    if not folder.exists():
+def retry(session: Session, actor: Actor, job_id: int, *, now: datetime) -> int:
+    """Do what a failed job left undone, in its owner's name; returns the new job's id, to be begun after the commit."""
+    actor.require(Permission.JOBS_MANAGE)
+    job = session.get(ImportJob, job_id, with_for_update=True)
+    if job is None:
+        raise NotFound("There is no such import")
+    left = and_(ImportFile.job_id == job_id, ImportFile.state.in_((FileState.REFUSED, FileState.NEW)))
+    if not job.reason or not session.scalar(select(exists().where(left))):
+        raise Conflict("Nothing of this import can be tried again")
+    again = ImportJob(aim=job.aim, requested_at=now, requested_by_id=job.requested_by_id, requested_by=job.requested_by)
+    session.add(again)
+    session.flush()
+    session.execute(update(ImportFile).where(left).values(job_id=again.id, **_WAITING))
+    return again.id
+
+
+def forget(sessions: Sessions, *, now: datetime, limit: int = 100) -> None:
+    """Delete files and finished jobs after a day, and at once what discarded and imported files hold."""
+    file, before = ImportFile, now - timedelta(seconds=KEPT_SECONDS)
+    holds = exists().where(ImportFilePart.file_id == file.id)
+    old = and_(file.received_at < before, file.state.not_in(BUSY))
+    ended = or_(old, file.state == FileState.DISCARDED, and_(file.state == FileState.IMPORTED, holds))
+    with sessions() as session:
+        ids = list(session.scalars(select(file.id).where(ended).order_by(file.id).limit(limit)))
+    if not ids:
         return
-    for place in folder.iterdir():
-        known = _register.get(place.name)
-        if (known is None or not known.busy) and time.time() - place.stat().st_mtime > KEPT_SECONDS:
-            with _registering:
-                _register.pop(place.name, None)
-            shutil.rmtree(place, ignore_errors=True)
+    with sessions.begin() as session:
+        # First out of everybody's sight, so that nobody begins anything with them meanwhile.
+        out = update(file).where(file.id.in_(ids), old).values(state=FileState.DISCARDED, job_id=None)
+        session.execute(out)
+        chosen = select(file.id).where(file.id.in_(ids), file.state.in_((FileState.DISCARDED, FileState.IMPORTED)))
+        ids = list(session.scalars(chosen))
+    for file_id in ids:
+        parts.remove(sessions, file_id)
+    with sessions.begin() as session:
+        session.execute(delete(file).where(file.id.in_(ids), file.state == FileState.DISCARDED, ~holds))
+        unneeded = ~exists().where(file.job_id == ImportJob.id)
+        session.execute(delete(ImportJob).where(ImportJob.finished_at < before, unneeded))
+
+
+def _of(actor: Actor) -> ColumnElement[bool]:
+    return ImportFile.owner_id.is_not_distinct_from(actor.user_id)
+
+
+def _locked(session: Session, actor: Actor, tokens: Collection[str]) -> list[ImportFile]:
+    """The actor's files with these tokens, or NotFound."""
+    mine = select(ImportFile).where(_of(actor), ImportFile.token.in_(tokens), ImportFile.state.not_in(_UNSEEN))
+    files = list(session.scalars(mine.order_by(ImportFile.id).with_for_update()))
+    if len(files) < len(set(tokens)):
+        raise NotFound("A file is no longer there. Drop it again.")
+    return files
+
+
+def _idle(session: Session, actor: Actor, token: str) -> ImportFile:
+    (file,) = _locked(session, actor, [token])
+    if file.state in BUSY:
+        raise Conflict(f"{file.file_name} is being worked on. Choose when that is over.")
+    return file
+
+
+def _start(session: Session, file: ImportFile) -> dict[str, Any]:
+    """The mapping to begin with, as it is stored."""
+    if file.kind is None or file.layout is None:
+        return {}
+    return mapping.to_json(mapping.start_for(session, DEFINITIONS[file.kind], received.layout_of(file.layout)))
+
+
+def _reopen(file: ImportFile) -> None:
+    file.state, file.outcome, file.problem = FileState.NEW, None, ""

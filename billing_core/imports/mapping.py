@@ -114,7 +114,7 @@ def remembered(session: Session, definition: Definition, layout: Layout) -> Mapp
         ColumnMapping.kind == definition.kind.value, ColumnMapping.layout == layout_key(layout)
     )
     stored = session.scalar(statement)
-    return None if stored is None else _from_json(definition, layout, stored)
+    return None if stored is None else from_json(definition, layout, stored)
 
 
 def remember(session: Session, definition: Definition, layout: Layout, mapping: Mapping) -> None:
@@ -126,8 +126,8 @@ def remember(session: Session, definition: Definition, layout: Layout, mapping: 
     if remembered_before is None:
         remembered_before = ColumnMapping(kind=definition.kind.value, layout=layout_key(layout))
         session.add(remembered_before)
-    if remembered_before.mapping != _to_json(mapping):
-        remembered_before.mapping = _to_json(mapping)
+    if remembered_before.mapping != to_json(mapping):
+        remembered_before.mapping = to_json(mapping)
 
 
 def start_for(session: Session, definition: Definition, layout: Layout) -> Mapping:
@@ -141,14 +141,16 @@ def layout_key(layout: Layout) -> str:
     return hashlib.sha256("\0".join(layout.header).encode()).hexdigest()
 
 
-def _to_json(mapping: Mapping) -> dict[str, Any]:
+def to_json(mapping: Mapping) -> dict[str, Any]:
+    """The mapping as it is stored."""
     return {
         name: {"column": origin.column} if isinstance(origin, FromColumn) else {"value": origin.value}
         for name, origin in sorted(mapping.items())
     }
 
 
-def _from_json(definition: Definition, layout: Layout, stored: dict[str, Any]) -> Mapping:
+def from_json(definition: Definition, layout: Layout, stored: dict[str, Any]) -> Mapping:
+    """What ``to_json`` returned, as far as the kind and the layout still have it."""
     known = {item.name for item in definition.fields}
     mapping = Mapping()
     for name, origin in stored.items():

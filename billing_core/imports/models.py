@@ -20,7 +20,9 @@ class JobAim(enum.StrEnum):
 
 
 class FileState(enum.StrEnum):
-    """RECEIVING: not all of it is here yet. WAITING and RUNNING: part of a job that is not finished."""
+    """RECEIVING: not all of it is here yet. WAITING and RUNNING: part of a job that is not finished. DISCARDED: nobody
+    sees it any more, and what it holds is about to be deleted.
+    """
 
     RECEIVING = "receiving"
     NEW = "not checked"
@@ -29,6 +31,7 @@ class FileState(enum.StrEnum):
     READY = "ready to import"
     REFUSED = "refused"
     IMPORTED = "imported"
+    DISCARDED = "discarded"
 
 
 class Holds(enum.StrEnum):
@@ -39,8 +42,9 @@ class Holds(enum.StrEnum):
 
 
 class ImportJob(Base):
-    """Somebody's files that are checked, or imported, one after the other. ``process_id``: the process that has taken
-    it up. ``reason``: why it failed through no fault of the files.
+    """Somebody's files that are checked, or imported, one after the other. ``attempt`` counts how often it was put
+    into the queue. ``process_id``: the process that has taken it up. ``reason``: why it failed through no fault of the
+    files.
     """
 
     __tablename__ = "import_jobs"
@@ -48,6 +52,7 @@ class ImportJob(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     aim: Mapped[JobAim]
+    attempt: Mapped[int] = mapped_column(default=1)
     requested_at: Mapped[datetime]
     requested_by_id: Mapped[int | None]
     requested_by: Mapped[str] = mapped_column(String(200))

@@ -42,6 +42,10 @@ def _silent(_step: str, _done: int, _total: int) -> None:
     pass
 
 
+def _nothing_else(_session: Session, _outcome: "Outcome") -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a file does, or did when ``applied``. Counts are rows of our tables; ``rejected`` are rows of the file.
@@ -95,6 +99,7 @@ def check(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime
     actor.require(Permission.IMPORT)
     with _connection(sessions) as connection:
         read = _read(connection, incoming, now=now)
+        incoming.progress(COMPARING, 0, 1)
         with connection.begin():
             outcome, _resolved = _compare(connection, read)
     return outcome
@@ -111,6 +116,8 @@ def rehearse(
     outcomes: list[Outcome | BillingError] = []
     with _connection(sessions) as connection:
         staged = [_read_or_failure(connection, incoming, now=now) for incoming in files]
+        for incoming in files:
+            incoming.progress(COMPARING, 0, 1)
         connection.execution_options(begin="IMMEDIATE")
         with connection.begin() as taken_back:
             turns.keep_imports_out(connection)
@@ -126,15 +133,25 @@ def rehearse(
     return outcomes
 
 
-def apply(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime) -> Outcome:
+def apply(
+    sessions: Sessions,
+    actor: Actor,
+    incoming: Incoming,
+    *,
+    now: datetime,
+    also: Callable[[Session, Outcome], None] = _nothing_else,
+) -> Outcome:
     """Import the file. With a single rejected row nothing is written, and the outcome is not ``applied``.
 
-    Importing the same file again changes nothing: it adds a line to the history of imports and no audit entry.
+    Importing the same file again changes nothing: it adds a line to the history of imports and no audit entry. What
+    ``also`` writes is committed together with what is imported.
     """
     actor.require(Permission.IMPORT)
     with _connection(sessions) as connection:
         read = _read(connection, incoming, now=now)
         checksum = _checksum(incoming.stream)
+        # Before the transaction: on SQLite nobody else writes until it ends, not even how far the import is.
+        incoming.progress(COMPARING, 0, 1)
         connection.execution_options(begin="IMMEDIATE")
         with connection.begin(), Session(connection, expire_on_commit=False) as session:
             turns.write_alone(connection)
@@ -143,9 +160,11 @@ def apply(sessions: Sessions, actor: Actor, incoming: Incoming, *, now: datetime
                 return outcome
             incoming.progress(WRITING, 0, 1)
             _write(session, actor, read, resolved, outcome, checksum)
+            outcome = replace(outcome, applied=True)
+            also(session, outcome)
             session.flush()
     incoming.progress(WRITING, 1, 1)
-    return replace(outcome, applied=True)
+    return outcome
 
 
 @contextmanager
@@ -187,7 +206,6 @@ def _read(connection: Connection, incoming: Incoming, *, now: datetime) -> _Read
 def _compare(connection: Connection, read: _Read) -> tuple[Outcome, Table]:
     """Compare the staged rows with our tables: counts, rejections, a sample of the changes."""
     definition, staged = read.definition, read.staged
-    read.incoming.progress(COMPARING, 0, 1)
     resolved = merging.resolve(connection, definition, staged)
     rules = definition.checks
     if merging.count_rows(connection, resolved) < merging.count_rows(connection, staged.table):

@@ -15,6 +15,7 @@ from billing_core.jobs import (
     bill_run,
     daily,
     gateway_delivery,
+    imports,
     incoming_webhook_processing,
     ledger_sealing,
     link_expiry,
@@ -58,6 +59,7 @@ def start(*, beside: bool = False) -> None:
     outbox_delivery.job.start()
     gateway_delivery.job.start()
     incoming_webhook_processing.job.start()
+    imports.job.start()
 
 
 def stop() -> None:
@@ -67,6 +69,7 @@ def stop() -> None:
     ledger_sealing.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
     outbox_delivery.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
     gateway_delivery.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
+    imports.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
     DBOS.destroy(workflow_completion_timeout_sec=STOP_TIMEOUT_SECONDS)
 
 

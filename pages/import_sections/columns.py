@@ -3,10 +3,12 @@
 import pandas as pd
 import streamlit as st
 
+from billing_core.identity import Actor
 from billing_core.imports import Kind, inbox
-from billing_core.imports.inbox import Received
 from billing_core.imports.kind import EVERY_CUSTOMER, Field
 from billing_core.imports.mapping import Fixed, FromColumn, Origin
+from billing_core.imports.received import Received
+from pages.ui.context import transaction
 from pages.ui.text import md
 
 ACROSS = 3
@@ -14,21 +16,24 @@ NOT_IN_FILE, FIXED, EVERYONE = "not in the file", "the same for every row", "eve
 EVERY = Fixed(EVERY_CUSTOMER)
 
 
-def draw(received: Received) -> None:
+def draw(actor: Actor, received: Received) -> None:
     """The mapping as one choice for each of our columns, and the first rows of the file."""
     definition = received.definition
     if definition is None or received.layout is None:
         return
-    # Filled below: the choices of this very run may have settled what was missing.
-    notice = st.empty()
+    if missing := received.missing:
+        st.warning(_what_is_missing(received, missing), icon=":material/rule:")
+    chosen: dict[str, Origin | None] = {}
     with st.expander("Columns", expanded=bool(received.missing), icon=":material/view_column:"):
         for first in range(0, len(definition.fields), ACROSS):
             places = st.columns(ACROSS)
             for place, field in zip(places, definition.fields[first : first + ACROSS], strict=False):
                 with place:
-                    _choice(received, field)
-    if missing := received.missing:
-        notice.warning(_what_is_missing(received, missing), icon=":material/rule:")
+                    chosen[field.name] = _choice(received, field)
+    if not received.busy and any(received.mapping.get(name) != origin for name, origin in chosen.items()):
+        with transaction() as session:
+            inbox.choose_origins(session, actor, received.token, chosen)
+        st.rerun()
     with st.expander("First rows of the file", icon=":material/table_rows:"):
         _first_rows(received)
 
@@ -42,7 +47,7 @@ def _what_is_missing(received: Received, missing: list[str]) -> str:
     return f"Choose a column for {md(', '.join(missing))}: without it the file cannot be imported."
 
 
-def _choice(received: Received, field: Field) -> None:
+def _choice(received: Received, field: Field) -> Origin | None:
     key = f"import_{received.token}_{received.kind}_{field.name}"
     options = _options(received, field)
     current = received.mapping.get(field.name)
@@ -53,19 +58,16 @@ def _choice(received: Received, field: Field) -> None:
         key=key,
         disabled=received.busy,
     )
-    if received.busy:
-        return
     if chosen == FIXED:
         value = current.value if isinstance(current, Fixed) else ""
-        text = st.text_input(f"Value of {field.name}", value=value, key=f"{key}_value")
-        inbox.choose_origin(received, field.name, Fixed(text.strip()) if text.strip() else None)
-    elif chosen == EVERYONE:
-        inbox.choose_origin(received, field.name, EVERY)
-    elif chosen == NOT_IN_FILE:
-        inbox.choose_origin(received, field.name, None)
-    else:
-        by_choice = {_column_choice(name): name for name in received.layout.header} if received.layout else {}
-        inbox.choose_origin(received, field.name, FromColumn(by_choice[chosen]))
+        text = st.text_input(f"Value of {field.name}", value=value, key=f"{key}_value", disabled=received.busy)
+        return Fixed(text.strip()) if text.strip() else None
+    if chosen == EVERYONE:
+        return EVERY
+    if chosen == NOT_IN_FILE:
+        return None
+    by_choice = {_column_choice(name): name for name in received.layout.header} if received.layout else {}
+    return FromColumn(by_choice[chosen])
 
 
 def _options(received: Received, field: Field) -> list[str]:

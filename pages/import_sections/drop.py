@@ -2,10 +2,10 @@
 
 import streamlit as st
 
+from billing_core import runtime
+from billing_core.dates import utc_now
 from billing_core.identity import Actor
 from billing_core.imports import inbox
-from billing_core.settings import settings
-from pages.ui.context import reading
 
 
 def draw(actor: Actor) -> None:
@@ -20,10 +20,9 @@ def draw(actor: Actor) -> None:
     )
     if not dropped:
         return
-    folder = settings().data_dir / "imports"
-    with st.spinner("Looking at the columns"), reading() as session:
+    with st.spinner("Looking at the columns"):
         for file in dropped:
-            inbox.receive(session, actor, folder, file.name, file)
+            inbox.receive(runtime.sessions(), actor, file.name, file, now=utc_now())
     # A fresh box: the upload itself would otherwise stay in memory.
     st.session_state["import_box"] = emptied + 1
     st.rerun()

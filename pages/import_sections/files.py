@@ -4,32 +4,36 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from billing_core import runtime
-from billing_core.database import Sessions
 from billing_core.dates import utc_now
-from billing_core.errors import BillingError
 from billing_core.identity import Actor
-from billing_core.imports import Kind, inbox
-from billing_core.imports.inbox import Received, State
+from billing_core.imports import Kind, inbox, queries
 from billing_core.imports.kinds.registry import DEFINITIONS
+from billing_core.imports.models import FileState
+from billing_core.imports.queries import FileProgress
+from billing_core.imports.received import Received
+from billing_core.jobs import imports, nudges
+from billing_core.processes import pausing
+from billing_core.processes import queries as processes
+from billing_core.processes.models import Queue
 from pages.import_sections import columns, results
 from pages.ui import formats
 from pages.ui.colors import Color
-from pages.ui.context import reading
+from pages.ui.context import reading, transaction
 from pages.ui.text import md
 
-COLORS: dict[State, Color] = {
-    State.NEW: "gray",
-    State.WAITING: "blue",
-    State.RUNNING: "blue",
-    State.READY: "green",
-    State.REFUSED: "red",
-    State.IMPORTED: "green",
+COLORS: dict[FileState, Color] = {
+    FileState.NEW: "gray",
+    FileState.WAITING: "blue",
+    FileState.RUNNING: "blue",
+    FileState.READY: "green",
+    FileState.REFUSED: "red",
+    FileState.IMPORTED: "green",
 }
 
 
 def draw(actor: Actor) -> None:
-    files = inbox.files_of(actor)
+    with reading() as session:
+        files = inbox.files_of(session, actor)
     if not files:
         st.info(
             "Drop an export of customers, services, products, rates, orders or order lines above. "
@@ -41,11 +45,11 @@ def draw(actor: Actor) -> None:
         _progress(actor)
     for received in files:
         with st.container(border=True):
-            _file(received)
+            _file(actor, received)
     _actions(actor, files)
 
 
-def _file(received: Received) -> None:
+def _file(actor: Actor, received: Received) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             st.markdown(f"**{md(received.file_name)}**", width="content")
@@ -59,15 +63,14 @@ def _file(received: Received) -> None:
             disabled=received.busy,
         )
     if removed:
-        inbox.discard(received)
-        st.rerun()
-    if received.layout is not None and received.state is not State.IMPORTED:
-        _kind(received)
-        columns.draw(received)
+        _discard(actor, [received])
+    if received.layout is not None and received.state is not FileState.IMPORTED:
+        _kind(actor, received)
+        columns.draw(actor, received)
     results.draw(received)
 
 
-def _kind(received: Received) -> None:
+def _kind(actor: Actor, received: Received) -> None:
     kinds = list(Kind)
     chosen = st.selectbox(
         "What it contains",
@@ -79,16 +82,16 @@ def _kind(received: Received) -> None:
         width=320,
     )
     if chosen != received.kind and not received.busy:
-        with reading() as session:
-            inbox.choose_kind(session, received, chosen)
+        with transaction() as session:
+            inbox.choose_kind(session, actor, received.token, chosen)
         st.rerun()
 
 
 def _actions(actor: Actor, files: Sequence[Received]) -> None:
     busy = any(received.busy for received in files)
-    usable = [f for f in files if f.layout is not None and f.state is not State.IMPORTED]
+    usable = [f for f in files if f.layout is not None and f.state is not FileState.IMPORTED]
     complete = bool(usable) and not any(received.missing for received in usable)
-    checked = complete and all(received.state is State.READY for received in usable)
+    checked = complete and all(received.state is FileState.READY for received in usable)
     with st.container(horizontal=True):
         check = st.button(
             "Check",
@@ -112,28 +115,49 @@ def _actions(actor: Actor, files: Sequence[Received]) -> None:
     if take_in:
         _start(inbox.import_, actor, usable)
     if clear:
-        for received in files:
-            inbox.discard(received)
-        st.rerun()
+        _discard(actor, files)
 
 
-def _start(work: Callable[..., None], actor: Actor, files: Sequence[Received]) -> None:
-    sessions: Sessions = runtime.sessions()
-    try:
-        work(sessions, actor, files, now=utc_now())
-    except BillingError as error:
-        st.error(md(error), icon=":material/error:")
-        return
+def _discard(actor: Actor, files: Sequence[Received]) -> None:
+    with transaction() as session:
+        inbox.discard(session, actor, [received.token for received in files])
+    # Whoever works on imports deletes what they held.
+    nudges.tell(Queue.IMPORTS)
+    st.rerun()
+
+
+def _start(request: Callable[..., int], actor: Actor, files: Sequence[Received]) -> None:
+    with transaction() as session:
+        job_id = request(session, actor, [received.token for received in files], now=utc_now())
+    imports.begin(job_id)
     st.rerun()
 
 
 @st.fragment(run_every="1s")
 def _progress(actor: Actor) -> None:
     """Looks again every second, and redraws the page when the work is over."""
-    busy = [received for received in inbox.files_of(actor) if received.busy]
+    with reading() as session:
+        busy = queries.under_way(session, actor)
+        somebody = bool(processes.living(session, limit=1))
+        paused = Queue.IMPORTS in pausing.paused(session)
     if not busy:
         st.rerun()
-    for received in busy:
-        share = min(1.0, received.done / received.total) if received.total else 0.0
-        st.progress(share, text=f"{md(received.file_name)}: {received.step or 'waiting for its turn'}")
+    for file in busy:
+        share = min(1.0, file.done / file.total) if file.total else 0.0
+        st.progress(share, text=f"{md(file.file_name)}: {_what_happens(file, somebody=somebody, paused=paused)}")
     st.caption("You may leave this page: the work goes on, and you find it here again.")
+    waiting = {file.job_id for file in busy if not file.taken_up}
+    if waiting and st.button("Do not wait", icon=":material/cancel:", key="import_cancel", type="tertiary"):
+        with transaction() as session:
+            for job_id in sorted(waiting):
+                inbox.cancel(session, actor, job_id, now=utc_now())
+        st.rerun()
+
+
+def _what_happens(file: FileProgress, *, somebody: bool, paused: bool) -> str:
+    """Nobody is promised what nobody works on."""
+    if file.worked_on:
+        return file.step or "waiting for its turn"
+    if paused:
+        return "waiting until imports, which are paused, are resumed"
+    return "waiting for its turn" if somebody else "waiting for a process: at present none is running"

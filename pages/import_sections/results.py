@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from billing_core.imports.inbox import Received
+from billing_core.imports.received import Received
 from billing_core.imports.service import Outcome
 from pages.ui import formats
 from pages.ui.text import md

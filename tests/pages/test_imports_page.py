@@ -1,12 +1,19 @@
 """The import page: from dropped files to imported rows, and what stands in the way."""
 
 import pytest
+from sqlalchemy import select, update
 
 from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
-from billing_core.imports import inbox
+from billing_core.dates import utc_now
+from billing_core.identity import SYSTEM
+from billing_core.imports import inbox, steps
+from billing_core.imports.models import FileState, ImportFile, ImportFilePart
+from billing_core.jobs import imports
 from billing_core.orders.models import Order, OrderLine, Product
-from billing_core.settings import settings
+from billing_core.processes import pausing
+from billing_core.processes import service as processes
+from billing_core.processes.models import ProcessKind, Queue
 from tests.imports import northwind
 from tests.imports.files import row_count
 from tests.pages.roles import OTHER_ROLES
@@ -15,13 +22,9 @@ ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True
 
 
 @pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    """Dropped files are kept in the test's own folder, and no test sees another's."""
-    monkeypatch.setenv("BILLING_DATA_DIR", str(tmp_path / "data"))
-    settings.cache_clear()
-    yield
-    inbox._register.clear()
-    settings.cache_clear()
+def at_once(sessions, monkeypatch):
+    """What a process in the background would do is done before the page is drawn again."""
+    monkeypatch.setattr(imports, "begin", lambda job_id: steps.work_off(sessions, job_id))
 
 
 def drop(page, **files: str) -> None:
@@ -33,17 +36,17 @@ def drop(page, **files: str) -> None:
 
 
 def press(page, key: str) -> None:
-    """Press a button, and look again when the work that it began is over."""
     page.button(key=key).click().run()
-    for received in inbox._register.values():
-        if received.work is not None:
-            received.work.join(300)
-    page.run()
     assert not page.exception
 
 
-def states() -> dict[str, str]:
-    return {received.file_name: received.state.value for received in inbox._register.values()}
+def files(sessions) -> list[ImportFile]:
+    with sessions() as session:
+        return list(session.scalars(select(ImportFile).where(ImportFile.state != FileState.DISCARDED)))
+
+
+def states(sessions) -> dict[str, str]:
+    return {file.file_name: file.state.value for file in files(sessions)}
 
 
 def metrics(page) -> list[tuple[str, str]]:
@@ -61,12 +64,12 @@ def test_the_four_sample_files_go_in_together(page_as, sessions):
     )
     assert page.button(key="import_check").disabled
     assert any("does not say whose products" in warning.value for warning in page.warning)
-    (products,) = [f for f in inbox._register.values() if f.file_name == "products.csv"]
+    (products,) = [f for f in files(sessions) if f.file_name == "products.csv"]
 
     page.selectbox(key=f"import_{products.token}_products_customer_ref").select("every customer").run()
     press(page, "import_check")
 
-    assert states() == dict.fromkeys(
+    assert states(sessions) == dict.fromkeys(
         ("order_details.csv", "products.csv", "orders.csv", "customers.csv"), "ready to import"
     )
     # In the order in which they depend on each other: customers, products, orders, lines.
@@ -75,7 +78,7 @@ def test_the_four_sample_files_go_in_together(page_as, sessions):
 
     press(page, "import_apply")
 
-    assert set(states().values()) == {"imported"}
+    assert set(states(sessions).values()) == {"imported"}
     counts = [row_count(sessions, model) for model in (Customer, Product, Order, OrderLine)]
     assert counts == [6, 12, 3, 4]
 
@@ -87,7 +90,7 @@ def test_rejected_rows_are_shown_with_their_reason_and_nothing_is_imported(page_
 
     press(page, "import_check")
 
-    assert states() == {"customers.csv": "refused"}
+    assert states(sessions) == {"customers.csv": "refused"}
     assert page.button(key="import_apply").disabled
     (rejected,) = [table.value for table in page.dataframe if "Reason" in table.value.columns]
     assert rejected.values.tolist() == [
@@ -98,16 +101,16 @@ def test_rejected_rows_are_shown_with_their_reason_and_nothing_is_imported(page_
 
 
 @ONE_DATABASE
-def test_a_changed_column_must_be_checked_again(page_as):
+def test_a_changed_column_must_be_checked_again(page_as, sessions):
     page = page_as("admin").visit("imports.py")
     drop(page, customers=northwind.CUSTOMERS)
     press(page, "import_check")
     assert not page.button(key="import_apply").disabled
-    (received,) = inbox._register.values()
+    (received,) = files(sessions)
 
     page.selectbox(key=f"import_{received.token}_customers_phone").select("not in the file").run()
 
-    assert states() == {"customers.csv": "not checked"}
+    assert states(sessions) == {"customers.csv": "not checked"}
     assert page.button(key="import_apply").disabled
 
 
@@ -115,7 +118,7 @@ def test_a_changed_column_must_be_checked_again(page_as):
 def test_the_same_value_for_every_row(page_as, sessions):
     page = page_as("admin").visit("imports.py")
     drop(page, customers="customer_ref,name\nA,Alpha\n")
-    (received,) = inbox._register.values()
+    (received,) = files(sessions)
     key = f"import_{received.token}_customers_currency"
     page.selectbox(key=key).select("the same for every row").run()
     page.text_input(key=f"{key}_value").input("EUR").run()
@@ -126,14 +129,15 @@ def test_the_same_value_for_every_row(page_as, sessions):
 
 
 @ONE_DATABASE
-def test_what_is_no_csv_is_told_and_can_be_removed(page_as):
+def test_what_is_no_csv_is_told_and_can_be_removed(page_as, sessions):
     page = page_as("admin").visit("imports.py")
     drop(page, workbook="PK\x03\x04 not text")
     assert page.error[0].value.replace("\\", "").startswith("This is not a CSV file but an Excel workbook")
-    (received,) = inbox._register.values()
+    (received,) = files(sessions)
     page.button(key=f"import_{received.token}_remove").click().run()
-    assert not inbox._register
-    assert not received.folder.exists()
+    assert files(sessions) == []
+    inbox.forget(sessions, now=utc_now())
+    assert (row_count(sessions, ImportFile), row_count(sessions, ImportFilePart)) == (0, 0)
 
 
 @ONE_DATABASE
@@ -143,6 +147,50 @@ def test_a_file_is_seen_by_whoever_dropped_it_alone(page_as):
     other = page_as("admin").visit("imports.py")
     assert not other.metric
     assert [info.value for info in other.info] != []
+
+
+@ONE_DATABASE
+def test_work_that_nobody_does_says_so_and_can_be_called_off(page_as, sessions, monkeypatch):
+    monkeypatch.setattr(imports, "begin", lambda _job_id: None)
+    page = page_as("admin").visit("imports.py")
+    drop(page, customers=northwind.CUSTOMERS)
+    press(page, "import_check")
+
+    def said(page) -> list[str]:
+        return [bar.proto.text.replace("\\", "") for bar in page.get("progress")]
+
+    assert said(page) == ["customers.csv: waiting for a process: at present none is running"]
+    with sessions.begin() as session:
+        processes.register(session, "app-1", ProcessKind.APP, host="here", pid=1, version="1")
+    assert said(page.run()) == ["customers.csv: waiting for its turn"]
+    with sessions.begin() as session:
+        pausing.pause(session, SYSTEM, Queue.IMPORTS, now=utc_now())
+    assert said(page.run()) == ["customers.csv: waiting until imports, which are paused, are resumed"]
+    assert page.button(key="import_check").disabled
+
+    press(page, "import_cancel")
+
+    assert states(sessions) == {"customers.csv": "not checked"}
+    assert not page.button(key="import_check").disabled
+
+
+@ONE_DATABASE
+def test_the_page_shows_after_a_restart_what_it_showed_before(page_as, sessions):
+    page = page_as("admin").visit("imports.py")
+    drop(page, customers=northwind.CUSTOMERS)
+    press(page, "import_check")
+    assert not page.button(key="import_apply").disabled
+    sessions.engine.dispose()
+
+    again = page_as("admin")
+    (owner,) = [file.owner_id for file in files(sessions)]
+    with sessions.begin() as session:
+        session.execute(update(ImportFile).values(owner_id=again.user_id))
+    shown = again.visit("imports.py")
+
+    assert owner != again.user_id
+    assert metrics(shown) == metrics(page)
+    assert not shown.button(key="import_apply").disabled
 
 
 @ONE_DATABASE

@@ -7,7 +7,6 @@ from pathlib import Path
 import streamlit as st
 
 from billing_core.database import Sessions, connect
-from billing_core.imports import inbox
 
 
 class Company:
@@ -23,7 +22,6 @@ class Company:
         return self._version() != self._untouched
 
     def as_new(self) -> None:
-        inbox._register.clear()
         if self.touched:
             self.close()
             self._renew()

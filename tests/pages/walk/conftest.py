@@ -13,8 +13,8 @@ from billing_core.database import Sessions, connect
 from billing_core.dates import utc_now
 from billing_core.demo import service
 from billing_core.identity import SESSION_COOKIE, SYSTEM, Role
-from billing_core.imports import inbox
-from billing_core.jobs import bill_run, bill_run_work
+from billing_core.imports import steps
+from billing_core.jobs import bill_run, bill_run_work, imports
 from billing_core.settings import settings
 from tests.pages.conftest import Visitor, signed_in_user
 from tests.pages.walk.companies import Company, settled
@@ -64,6 +64,7 @@ def walk_through(recorder, tmp_path, monkeypatch, components_found) -> Iterator[
     monkeypatch.setenv("BILLING_DATA_DIR", str(tmp_path / "data"))
     settings.cache_clear()
     monkeypatch.setattr(bill_run, "begin", bill_run_work.run_here)
+    monkeypatch.setattr(imports, "begin", lambda job_id: steps.work_off(runtime.sessions(), job_id))
     # The whole truth: pages redact it.
     shown, rich = config.get_option("client.showErrorDetails"), config.get_option("logger.enableRich")
     config.set_option("client.showErrorDetails", "full")
@@ -97,5 +98,4 @@ def walk_through(recorder, tmp_path, monkeypatch, components_found) -> Iterator[
         company.close()
     config.set_option("client.showErrorDetails", shown)
     config.set_option("logger.enableRich", rich)
-    inbox._register.clear()
     settings.cache_clear()

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 
 # What no walk of one person comes to, by its key, and the test that tries it instead.
 TRIED_ELSEWHERE = {
+    'key="import_cancel"': "here imports never wait: tests/pages/test_imports_page.py",
     'key="show_theirs"': "somebody else changes the draft meanwhile: tests/pages/invoices/test_editor.py",
     'key="keep_mine"': "somebody else changes the draft meanwhile: tests/pages/invoices/test_editor.py",
     'key="reopen_rate"': "somebody else changes the rate meanwhile: tests/pages/test_rate_cards_page.py",

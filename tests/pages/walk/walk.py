@@ -10,7 +10,6 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from billing_core.imports import inbox
 from tests.pages.walk.offers import Offer, Target, Thoroughness, offers
 from tests.pages.walk.window import Recorder, Window
 
@@ -134,11 +133,6 @@ class Walk:
         with self._watched(window, f"{state} → {step}"):
             if offer.uses[step.use](window):
                 self.used_lines.add(_line(offer))
-            if works := [received.work for received in inbox._register.values() if received.work]:
-                for work in works:
-                    work.join(60)
-                # The page looks again every second, and shows what came of it.
-                window.send()
         return not window.page.exception
 
     def _ask_for_downloads(self, drawn: list[Offer], state: State) -> None:

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from billing_core import runtime, web
 from billing_core.dates import utc_now
 from billing_core.identity import SESSION_COOKIE, Role, actor_with
-from billing_core.imports import inbox
+from billing_core.imports import inbox, steps
 from tests.pages.conftest import signed_in_user
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -27,22 +27,23 @@ def get(path: str, token: str = "") -> httpx.Response:
 
 
 @pytest.fixture
-def refused(sessions, monkeypatch, tmp_path):
+def refused(sessions, monkeypatch):
     """The address of the rejected rows of a file, and the session of whoever dropped it."""
     monkeypatch.setattr(runtime, "sessions", lambda: sessions)
     user_id, token = signed_in_user(sessions, Role.ADMIN, now=utc_now())
     ada = actor_with(Role.ADMIN, user_id=user_id, name="Ada")
-    with sessions() as session:
-        received = inbox.receive(session, ada, tmp_path, "c.csv", io.BytesIO(b"customer_ref,name\n=A,\n"))
-    received.rejected_path.write_text("line,column,value,reason\n")
-    yield f"/downloads/imports/{received.token}/rejected.csv", token
-    inbox._register.clear()
+    received = inbox.receive(sessions, ada, "c.csv", io.BytesIO(b"customer_ref,name\nA,\n"), now=utc_now())
+    with sessions.begin() as session:
+        job_id = inbox.check(session, ada, [received.token], now=utc_now())
+    steps.work_off(sessions, job_id)
+    return f"/downloads/imports/{received.token}/rejected.csv", token
 
 
 def test_who_dropped_the_file_gets_the_list(refused):
     path, token = refused
     answer = get(path, token)
-    assert (answer.status_code, answer.text) == (200, "line,column,value,reason\n")
+    assert answer.status_code == 200
+    assert answer.content.decode("utf-8-sig") == "line,column,value,reason\r\n2,name,,is empty\r\n"
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == 'attachment; filename="rejected-rows.csv"'
 

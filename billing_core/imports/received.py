@@ -1,0 +1,128 @@
+"""A received file as it is shown and worked on, read from its row."""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, case, select
+
+from billing_core.imports import Kind, mapping, merging, source
+from billing_core.imports.kind import Definition
+from billing_core.imports.kinds.registry import DEFINITIONS
+from billing_core.imports.mapping import Mapping
+from billing_core.imports.models import FileState, ImportFile
+from billing_core.imports.rejections import Rejected
+from billing_core.imports.service import Outcome
+
+BUSY: Final = (FileState.WAITING, FileState.RUNNING)
+
+
+@dataclass(frozen=True)
+class Received:
+    """One file. ``size`` is in bytes. ``problem``: why it cannot be read or imported at all."""
+
+    id: int
+    token: str
+    file_name: str
+    size: int
+    layout: source.Layout | None
+    preview: list[list[str]]
+    kind: Kind | None
+    mapping: Mapping
+    state: FileState
+    outcome: Outcome | None
+    problem: str
+
+    @property
+    def definition(self) -> Definition | None:
+        return None if self.kind is None else DEFINITIONS[self.kind]
+
+    @property
+    def busy(self) -> bool:
+        return self.state in BUSY
+
+    @cached_property
+    def missing(self) -> list[str]:
+        """Our required columns that no column of the file is mapped to."""
+        definition = self.definition
+        return [] if definition is None else [name for name in definition.required if name not in self.mapping]
+
+
+def in_order() -> tuple[ColumnElement[Any], ...]:
+    """Files in the order in which they depend on each other, then as they were received."""
+    places = {kind: place for place, kind in enumerate(Kind)}
+    return case(places, value=ImportFile.kind, else_=len(places)), ImportFile.id.expression
+
+
+def files() -> Select[Any]:
+    """Select the columns that ``of_row`` reads, in order. Add whose files they are."""
+    file = ImportFile
+    columns = (file.id, file.token, file.file_name, file.size, file.layout, file.preview, file.kind, file.mapping)
+    return select(*columns, file.state, file.outcome, file.problem).order_by(*in_order())
+
+
+def of_row(row: Any) -> Received:
+    """One of the rows that ``files`` selects, or an ImportFile."""
+    layout = None if row.layout is None else layout_of(row.layout)
+    mapped = Mapping()
+    if row.kind is not None and layout is not None:
+        mapped = mapping.from_json(DEFINITIONS[row.kind], layout, row.mapping)
+    return Received(
+        row.id,
+        row.token,
+        row.file_name,
+        row.size,
+        layout,
+        row.preview or [],
+        row.kind,
+        mapped,
+        row.state,
+        None if row.outcome is None or row.kind is None else _outcome(row.outcome, row.kind, row.file_name, mapped),
+        row.problem,
+    )
+
+
+def layout_json(layout: source.Layout) -> dict[str, Any]:
+    """The layout as it is stored."""
+    return asdict(layout)
+
+
+def layout_of(stored: dict[str, Any]) -> source.Layout:
+    return source.Layout(tuple(stored["header"]), stored["delimiter"], stored["header_line"])
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as it is stored beside the file's kind, name and mapping. Changed values become texts, as shown."""
+    return {
+        "new": outcome.new,
+        "changed": outcome.changed,
+        "unchanged": outcome.unchanged,
+        "rejected": outcome.rejected,
+        "applied": outcome.applied,
+        "rejections": [asdict(row) for row in outcome.rejections],
+        "changes": [asdict(one) | {"old": _text(one.old), "new": _text(one.new)} for one in outcome.changes],
+    }
+
+
+def printable(text: str) -> str:
+    """Without what PostgreSQL cannot hold in a text."""
+    return text.replace("\0", "\ufffd")
+
+
+def _outcome(stored: dict[str, Any], kind: Kind, file_name: str, mapped: Mapping) -> Outcome:
+    return Outcome(
+        kind,
+        file_name,
+        mapped,
+        stored["new"],
+        stored["changed"],
+        stored["unchanged"],
+        stored["rejected"],
+        [Rejected(**row) for row in stored["rejections"]],
+        [merging.Change(**one) for one in stored["changes"]],
+        stored["applied"],
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

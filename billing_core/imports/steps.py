@@ -1,0 +1,276 @@
+"""Working through an import job. The tables are the truth about what is done.
+
+A file's rows and its mark "imported" are one transaction, and so are a check's findings about all its files. So a
+process may be killed at any point, and two may work on one job: no file is imported twice, by half, or left out.
+"""
+
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Final, cast
+
+import structlog
+from sqlalchemy import Update, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+from billing_core.database import Sessions, turns
+from billing_core.database.functions import database_clock
+from billing_core.dates import utc_now
+from billing_core.errors import BillingError, Invalid
+from billing_core.identity import Actor, Permission
+from billing_core.imports import parts, received, service
+from billing_core.imports.kinds.registry import DEFINITIONS
+from billing_core.imports.mapping import Origin
+from billing_core.imports.models import FileState, Holds, ImportFile, ImportJob, JobAim
+from billing_core.imports.received import BUSY, Received
+
+log = structlog.get_logger()
+
+# How often a file's progress is written at most.
+PROGRESS_SECONDS: Final = 1.0
+# How often a job is put into the queue, where processes die of it or the database fails again and again.
+MOST_ATTEMPTS: Final = 20
+_OUR_FAULT: Final = "Something went wrong that is not the file's fault. Nothing of it was imported. Reference {}"
+
+
+class _Elsewhere(Exception):
+    """Another process has meanwhile done this, or its owner has called it off."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A job that this process has taken up. ``still`` is called between steps, and raises where it should not go on."""
+
+    id: int
+    aim: JobAim
+    attempt: int
+    actor: Actor
+    sessions: Sessions
+    still: Callable[[], None]
+
+
+def work_off(
+    sessions: Sessions, job_id: int, *, process_id: str | None = None, still: Callable[[], None] = lambda: None
+) -> None:
+    """Do what is left of a job. Does nothing where it is over.
+
+    Whatever happens, no file stays busy for good, as its owner could do nothing with it. Where the database failed,
+    another attempt finds out whether it is back.
+    """
+    with sessions.begin() as session:
+        row = session.execute(_take_up(job_id, process_id)).one_or_none()
+    if row is None:
+        return
+    actor = Actor(row.requested_by_id, row.requested_by, frozenset({Permission.IMPORT}))
+    job = _Job(job_id, row.aim, row.attempt, actor, sessions, still)
+    try:
+        if job.aim is JobAim.CHECK:
+            _check(job)
+        else:
+            _import(job)
+    except Exception as failure:  # the edge of the background: nothing above would report to the files' owner
+        if _database_failed(job, failure) and job.attempt < MOST_ATTEMPTS:
+            raise
+        _fail(job, failure)
+
+
+def _take_up(job_id: int, process_id: str | None) -> Any:
+    job = update(ImportJob).where(ImportJob.id == job_id, ImportJob.finished_at.is_(None))
+    taken = job.values(process_id=process_id, started_at=database_clock())
+    return taken.returning(ImportJob.aim, ImportJob.attempt, ImportJob.requested_by_id, ImportJob.requested_by)
+
+
+def unfinished(session: Session) -> list[tuple[int, int]]:
+    """The jobs that are to be worked off, each with its attempt, in the order in which they were requested."""
+    rows = session.execute(
+        select(ImportJob.id, ImportJob.attempt).where(ImportJob.finished_at.is_(None)).order_by(ImportJob.id)
+    )
+    return [(row.id, row.attempt) for row in rows]
+
+
+def attempt_of(session: Session, job_id: int) -> int | None:
+    """How often an unfinished job was put into the queue."""
+    return session.scalar(select(ImportJob.attempt).where(ImportJob.id == job_id, ImportJob.finished_at.is_(None)))
+
+
+def begin_again(sessions: Sessions, job_id: int, attempt: int) -> int | None:
+    """After an attempt that ended without finishing the job: the number of the next one; None where there is none."""
+    with sessions.begin() as session:
+        mine = (ImportJob.id == job_id, ImportJob.attempt == attempt, ImportJob.finished_at.is_(None))
+        if attempt < MOST_ATTEMPTS:
+            again = update(ImportJob).where(*mine).values(attempt=attempt + 1)
+            return session.scalar(again.returning(ImportJob.attempt))
+        if session.scalar(select(ImportJob.id).where(*mine).with_for_update()) is not None:
+            reference = secrets.token_hex(4)
+            log.error("import_given_up", job_id=job_id, reference=reference)
+            _give_up(session, job_id, reference)
+    return None
+
+
+def _check(job: _Job) -> None:
+    files = _left(job)
+    with ExitStack() as opened:
+        works = [opened.enter_context(_work(job, file)) for file in files]
+        answers = service.rehearse(job.sessions, job.actor, [work.incoming for work in works], now=utc_now())
+        for work, answer in zip(works, answers, strict=True):
+            work.store_rejected(answer)
+        with job.sessions.begin() as session:
+            for file, answer in zip(files, answers, strict=True):
+                session.execute(_of_job(job).where(ImportFile.id == file.id).values(_after_check(answer)))
+            _finish(session, job)
+
+
+def _after_check(answer: service.Outcome | BillingError) -> dict[str, Any]:
+    if isinstance(answer, BillingError):
+        return {"state": FileState.REFUSED, "problem": received.printable(str(answer))}
+    state = FileState.REFUSED if answer.rejected else FileState.READY
+    return {"state": state, "outcome": received.outcome_json(answer)}
+
+
+def _import(job: _Job) -> None:
+    """One file after the other, until one is refused."""
+    while files := _left(job):
+        with suppress(_Elsewhere):
+            if not _imported(job, files[0]):
+                return
+    with job.sessions.begin() as session:
+        _finish(session, job)
+
+
+def _imported(job: _Job, file: Received) -> bool:
+    """Whether it was; otherwise the job is over."""
+
+    def mark(session: Session, outcome: service.Outcome) -> None:
+        done = _of_job(job).where(ImportFile.id == file.id)
+        values = {"state": FileState.IMPORTED, "outcome": received.outcome_json(outcome)}
+        if session.scalar(done.values(values).returning(ImportFile.id)) is None:
+            raise _Elsewhere
+
+    with _work(job, file) as work:
+        answer: service.Outcome | BillingError
+        try:
+            answer = service.apply(job.sessions, job.actor, work.incoming, now=utc_now(), also=mark)
+        except BillingError as refusal:
+            answer = refusal
+        except FileNotFoundError:
+            if file.id in {left.id for left in _left(job)}:
+                raise
+            raise _Elsewhere from None
+        if isinstance(answer, service.Outcome) and answer.applied:
+            parts.remove(job.sessions, file.id)
+            return True
+        work.store_rejected(answer)
+    with job.sessions.begin() as session:
+        refused = session.scalar(
+            _of_job(job).where(ImportFile.id == file.id).values(_after_check(answer)).returning(ImportFile.id)
+        )
+        if refused is None:
+            raise _Elsewhere
+        because = f"Not imported, because {file.file_name} was refused."
+        session.execute(_of_job(job).values(state=FileState.NEW, problem=because))
+        _finish(session, job)
+    return False
+
+
+def _left(job: _Job) -> list[Received]:
+    """The files that are still to be worked on, in the order in which they depend on each other."""
+    job.still()
+    left = received.files().where(ImportFile.job_id == job.id, ImportFile.state.in_(BUSY))
+    with job.sessions() as session:
+        return [received.of_row(row) for row in session.execute(left)]
+
+
+def _of_job(job: _Job) -> Update:
+    """Changes files of the job that nobody has finished with or taken out of it."""
+    return update(ImportFile).where(ImportFile.job_id == job.id, ImportFile.state.in_(BUSY))
+
+
+def _finish(session: Session, job: _Job) -> None:
+    over = update(ImportJob).where(ImportJob.id == job.id, ImportJob.finished_at.is_(None))
+    session.execute(over.values(finished_at=database_clock()))
+
+
+def _database_failed(job: _Job, failure: Exception) -> bool:
+    """A file's rows go to the driver itself, so that its own errors come too."""
+    driver: Any = job.sessions.engine.dialect.loaded_dbapi
+    return isinstance(failure, (OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError))
+
+
+def _fail(job: _Job, failure: Exception) -> None:
+    reference = secrets.token_hex(4)
+    log.error("import_failed", job_id=job.id, reference=reference, exc_info=failure)
+    with job.sessions.begin() as session:
+        _give_up(session, job.id, reference)
+
+
+def _give_up(session: Session, job_id: int, reference: str) -> None:
+    busy = update(ImportFile).where(ImportFile.job_id == job_id, ImportFile.state.in_(BUSY))
+    session.execute(busy.values(state=FileState.REFUSED, problem=_OUR_FAULT.format(reference)))
+    over = update(ImportJob).where(ImportJob.id == job_id, ImportJob.finished_at.is_(None))
+    reason = f"Something went wrong on our side. Reference {reference}"
+    session.execute(over.values(finished_at=database_clock(), reason=reason))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A file of the job while it is worked on: what the import reads, and where it puts its rejected rows.
+
+    They are stored after the import's transaction, which on SQLite would not let them in.
+    """
+
+    job: _Job
+    file: Received
+    incoming: service.Incoming
+    rejected: BinaryIO
+
+    def store_rejected(self, answer: service.Outcome | BillingError) -> None:
+        """Write down the CSV file of the rejected rows; without any, delete that of a former attempt."""
+        self.rejected.seek(0)
+        if isinstance(answer, BillingError) or not answer.rejected:
+            self.rejected.truncate()
+        parts.store(self.job.sessions, self.file.id, Holds.REJECTED, self.rejected)
+
+
+@contextmanager
+def _work(job: _Job, file: Received) -> Iterator[_Work]:
+    if file.kind is None:
+        raise Invalid(f"Say what {file.file_name} contains.")
+    # The page's mapping is complete: what it leaves out is left out.
+    left_out: dict[str, Origin | None] = {
+        item.name: None for item in DEFINITIONS[file.kind].fields if item.name not in file.mapping
+    }
+    changes, progress = {**left_out, **file.mapping}, _Progress(job, file.id)
+    with (
+        parts.opened(job.sessions, file.id, file.size) as stream,
+        tempfile.SpooledTemporaryFile(max_size=parts.PART_BYTES) as spool,
+    ):
+        rejected = cast("BinaryIO", spool)
+        yield _Work(
+            job, file, service.Incoming(file.kind, stream, file.file_name, changes, progress, rejected), rejected
+        )
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Tells the owner how far the file is, once a second at most. It is never waited for: what is in its way while an
+    import commits leaves it out.
+    """
+
+    job: _Job
+    file_id: int
+    told: float = field(default=float("-inf"))
+    step: str = ""
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        self.job.still()
+        if step == self.step and time.monotonic() - self.told < PROGRESS_SECONDS:
+            return
+        self.step, self.told = step, time.monotonic()
+        progress = _of_job(self.job).where(ImportFile.id == self.file_id)
+        values = {"state": FileState.RUNNING, "step": step, "done": done, "total": total}
+        with suppress(OperationalError), turns.unless_busy(self.job.sessions.engine) as connection:
+            connection.execute(progress.values(values))

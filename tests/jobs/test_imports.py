@@ -1,0 +1,177 @@
+"""Imports in the background: put into the queue, worked on by whichever process lives, killed, handed over."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from dbos import DBOS
+from sqlalchemy import select
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.identity import Role, actor_with
+from billing_core.imports import inbox
+from billing_core.imports.models import FileState, ImportFile, ImportFilePart, ImportJob, ImportRun
+from billing_core.jobs import engine, imports, nudges
+from billing_core.orders.models import Order
+from billing_core.processes import pausing
+from billing_core.processes.models import Queue
+from tests.imports.files import row_count
+
+pytestmark = pytest.mark.slow
+ADA = actor_with(Role.ADMIN, user_id=1, name="Ada")
+CUSTOMERS = b"customer_ref,name\nACME,Acme Inc\n"
+ORDERS = b"order_number,customer_ref,order_date\nSO-1,ACME,2025-03-04\n"
+
+
+@pytest.fixture(autouse=True)
+def two_files(sessions, monkeypatch) -> None:
+    """Dropped in the wrong order."""
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+    for name, content in (("orders.csv", ORDERS), ("customers.csv", CUSTOMERS)):
+        inbox.receive(sessions, ADA, name, io.BytesIO(content), now=utc_now())
+
+
+def requested(sessions, request, *tokens) -> int:
+    with sessions.begin() as session:
+        chosen = tokens or [received.token for received in inbox.files_of(session, ADA)]
+        return request(session, ADA, chosen, now=utc_now())
+
+
+def until(what, seconds=60) -> None:
+    deadline, looking_again = time.monotonic() + seconds, threading.Event()
+    while not what():
+        assert time.monotonic() < deadline, "it did not come to that"
+        looking_again.wait(0.05)
+
+
+def over(sessions, job_id) -> bool:
+    with sessions() as session:
+        return session.get_one(ImportJob, job_id).finished_at is not None
+
+
+def states(sessions) -> list[FileState]:
+    with sessions() as session:
+        return [received.state for received in inbox.files_of(session, ADA)]
+
+
+def process(database_url, dying) -> subprocess.Popen:
+    environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "PYTHONPATH": os.getcwd(), "DYING": dying}
+    return subprocess.Popen(
+        [sys.executable, "tests/jobs/dying_importer.py"], env=environment, stdout=subprocess.PIPE, text=True
+    )
+
+
+def completed_here(sessions, job_id) -> None:
+    engine.start()
+    try:
+        until(lambda: over(sessions, job_id))
+    finally:
+        engine.stop()
+
+
+def test_a_check_and_an_import_are_done_in_the_background(sessions):
+    engine.start()
+    try:
+        for request, expected in ((inbox.check, FileState.READY), (inbox.import_, FileState.IMPORTED)):
+            job_id = requested(sessions, request)
+            imports.begin(job_id)
+            imports.begin(job_id)
+            until(lambda job_id=job_id: over(sessions, job_id))
+            assert states(sessions) == [expected, expected]
+    finally:
+        engine.stop()
+    assert row_count(sessions, Order) == 1
+    assert row_count(sessions, ImportRun) == 2
+
+
+def test_a_job_that_was_never_put_into_the_queue_is_found(sessions):
+    job_id = requested(sessions, inbox.import_)
+    imports.begin(job_id)  # no jobs in this process: nothing happens
+    assert states(sessions) == [FileState.WAITING, FileState.WAITING]
+    completed_here(sessions, job_id)
+    assert states(sessions) == [FileState.IMPORTED, FileState.IMPORTED]
+
+
+def test_jobs_are_done_in_the_order_in_which_they_were_requested(sessions):
+    """Each file needs what the one before it brings."""
+    with sessions() as session:
+        tokens = [received.token for received in inbox.files_of(session, ADA)]
+    jobs = [requested(sessions, inbox.import_, token) for token in tokens]
+    completed_here(sessions, jobs[-1])
+    assert states(sessions) == [FileState.IMPORTED, FileState.IMPORTED]
+    with sessions() as session:
+        started = session.scalars(select(ImportJob.started_at).order_by(ImportJob.id)).all()
+    assert started == sorted(started)
+
+
+def test_while_imports_are_paused_nothing_is_taken_up(sessions):
+    with sessions.begin() as session:
+        pausing.pause(session, ADA, Queue.IMPORTS, now=utc_now())
+    job_id = requested(sessions, inbox.import_)
+    engine.start()
+    try:
+        imports.begin(job_id)
+        DBOS.retrieve_workflow(f"import-job-{job_id}.1").get_result()
+        assert states(sessions) == [FileState.WAITING, FileState.WAITING]
+        with sessions.begin() as session:
+            pausing.resume(session, ADA, Queue.IMPORTS, now=utc_now())
+        nudges.tell(Queue.IMPORTS)
+        until(lambda: over(sessions, job_id))
+    finally:
+        engine.stop()
+    assert states(sessions) == [FileState.IMPORTED, FileState.IMPORTED]
+
+
+@pytest.mark.parametrize(
+    ("dying", "request_", "left"),
+    [
+        ("checking", inbox.check, [FileState.RUNNING, FileState.RUNNING]),
+        ("importing", inbox.import_, [FileState.RUNNING, FileState.WAITING]),
+        ("imported", inbox.import_, [FileState.IMPORTED, FileState.WAITING]),
+    ],
+)
+def test_a_process_killed_at_its_work_doubles_and_loses_nothing(sessions, database_url, dying, request_, left):
+    job_id = requested(sessions, request_)
+    with process(database_url, dying) as died:
+        assert died.wait(120) == -signal.SIGKILL
+
+    assert states(sessions) == left
+    before = left.count(FileState.IMPORTED)
+    assert (row_count(sessions, ImportRun), row_count(sessions, Order)) == (before, 0)
+
+    completed_here(sessions, job_id)
+
+    if request_ is inbox.check:
+        assert states(sessions) == [FileState.READY, FileState.READY]
+        assert row_count(sessions, ImportRun) == 0
+        return
+    assert states(sessions) == [FileState.IMPORTED, FileState.IMPORTED]
+    with sessions() as session:
+        runs = select(ImportRun.file_name, ImportRun.new_count, ImportRun.unchanged_count).order_by(ImportRun.id)
+        assert session.execute(runs).all() == [("customers.csv", 1, 0), ("orders.csv", 1, 0)]
+    inbox.forget(sessions, now=utc_now())
+    assert row_count(sessions, ImportFilePart) == 0
+    assert row_count(sessions, ImportFile) == 2
+
+
+def test_a_process_that_ends_hands_over_at_once(sessions, database_url):
+    job_id = requested(sessions, inbox.import_)
+    with process(database_url, "handing over") as ending:
+        assert ending.stdout.readline() == "reading\n"
+        began = time.monotonic()
+        ending.send_signal(signal.SIGTERM)
+        assert ending.wait(60) == 0
+        assert time.monotonic() - began < 10
+    assert states(sessions) == [FileState.RUNNING, FileState.WAITING]
+    assert row_count(sessions, ImportRun) == 0
+
+    completed_here(sessions, job_id)
+
+    assert states(sessions) == [FileState.IMPORTED, FileState.IMPORTED]
+    assert row_count(sessions, ImportRun) == 2
