@@ -37,6 +37,7 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
         ("admin/outbox.py", "Outbox", ":material/outbox:", Permission.OUTBOX_READ),
         ("admin/online_payments.py", "Online payments", ":material/credit_card:", Permission.BUSINESS_WRITE),
         ("admin/incoming_webhooks.py", "Incoming webhooks", ":material/move_to_inbox:", Permission.WEBHOOK_READ),
+        ("admin/jobs.py", "Jobs", ":material/conveyor_belt:", Permission.JOBS_MANAGE),
         ("admin/numbers.py", "Number series", ":material/tag:", Permission.AUDIT_READ),
         ("admin/audit.py", "Audit log", ":material/history:", Permission.AUDIT_READ),
     ],

@@ -95,11 +95,18 @@ ORDER = {
     # Pages, which Streamlit runs by their files, and below them the sections that they are made of.
     "pages": [
         ["ui"],
-        ["import_sections", "outbox_sections", "rate_card_sections", "report_sections", "webhook_sections"],
+        [
+            "import_sections",
+            "job_sections",
+            "outbox_sections",
+            "rate_card_sections",
+            "report_sections",
+            "webhook_sections",
+        ],
         ["invoice_sections", "invoice_document_sections", "payment_sections"],
         ["payment_link_sections"],
         ["draft_sections", "sent_invoice_sections"],
-        ["admin_sections", "customer_sections", "overview_sections", "reminder_sections"],
+        ["admin_sections", "customer_sections", "job_sections", "overview_sections", "reminder_sections"],
         [
             "admin",
             "customers",

@@ -1,0 +1,54 @@
+"""Queues, processes and spans of time, in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from billing_core.jobs.overview.processes import ProcessState
+from billing_core.processes.models import ProcessKind, Queue
+from pages.ui import formats
+from pages.ui.colors import Color
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """``noun``: the singular of one thing in the queue, which takes an s. ``page``: where the work itself is seen."""
+
+    title: str
+    noun: str
+    page: str = ""
+    query: Mapping[str, str] | None = None
+
+
+QUEUES: dict[Queue, Words] = {
+    Queue.BILL_RUNS: Words("Bill runs", "customer", "reports.py", {"tab": "Generate"}),
+    Queue.IMPORTS: Words("Imports", "import", "imports.py"),
+    Queue.MAILS: Words("Mails", "mail", "admin/outbox.py"),
+    Queue.GATEWAYS: Words("Payment service", "message", "admin/outbox.py"),
+    Queue.OUTGOING_WEBHOOKS: Words("Outgoing webhooks", "webhook", "admin/outgoing_webhooks.py"),
+    Queue.INCOMING_WEBHOOKS: Words("Incoming webhooks", "event", "admin/incoming_webhooks.py"),
+    Queue.SEALING: Words("Ledger seals", "seal", "admin/audit.py"),
+    Queue.REMINDERS: Words("Reminders", "reminder", "admin/reminders.py"),
+    Queue.LINK_EXPIRY: Words("Payment link expiry", "payment link", "payment_links.py"),
+    Queue.PRUNING: Words("Pruning of old records", "record"),
+}
+KINDS = {ProcessKind.APP: "Product", ProcessKind.WORKER: "Worker", ProcessKind.COMMAND: "Command"}
+PROCESS_STATES: dict[ProcessState, tuple[str, Color]] = {
+    ProcessState.LIVING: ("Living", "gray"),
+    ProcessState.SILENT: ("Not heard of", "orange"),
+    ProcessState.LOST: ("Lost", "red"),
+    ProcessState.ENDED: ("Ended", "gray"),
+}
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def span(seconds: int | None) -> str:
+    """Seconds in the largest unit that has at least two of them, or the smallest: ``90 s``, ``3 min``, ``47 h``."""
+    if seconds is None:
+        return formats.NOTHING
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= 2 * size), _UNITS[-1])
+    return f"{formats.count(seconds // size)}{formats.NO_BREAK_SPACE}{unit}"
+
+
+def counted(queue: Queue, number: int) -> str:
+    """``3 customers``, ``1 mail``."""
+    return formats.counted(number, QUEUES[queue].noun)
