@@ -74,7 +74,7 @@ ORDER = {
         ["kinds"],
         ["service"],
         ["received"],
-        ["inbox", "steps"],
+        ["inbox", "steps", "upkeep"],
     ],
     "billing_core.web": [
         ["access", "activity", "cookies", "page_addresses", "headers", "health", "origin", "rate_limiter", "streaming"],

@@ -5,10 +5,10 @@ Files live in the database, so that any process can work on them. Each is seen b
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, BinaryIO
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
@@ -18,21 +18,12 @@ from billing_core.imports import Kind, mapping, parts, received, source, staging
 from billing_core.imports.kinds.registry import DEFINITIONS, guess_kind
 from billing_core.imports.mapping import Origin
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, JobAim
-from billing_core.imports.received import BUSY, Received
+from billing_core.imports.received import BUSY, WAITING, Received
 
-KEPT_SECONDS = 24 * 3600
 PREVIEWED_ROWS = 5
 # Of a cell in the preview: a file may have rows of megabytes.
 PREVIEWED_CHARACTERS = 500
 _UNSEEN = (FileState.RECEIVING, FileState.DISCARDED)
-_WAITING: dict[str, Any] = {
-    "state": FileState.WAITING,
-    "outcome": None,
-    "problem": "",
-    "step": "",
-    "done": 0,
-    "total": 1,
-}
 
 
 def receive(sessions: Sessions, actor: Actor, file_name: str, content: BinaryIO, *, now: datetime) -> Received:
@@ -111,7 +102,7 @@ def choose_origins(session: Session, actor: Actor, token: str, origins: Mapping[
 def discard(session: Session, actor: Actor, tokens: Collection[str]) -> None:
     """Remove files. One that waits leaves its job; one that is being worked on is a Conflict.
 
-    Nobody sees them from then on; what they hold is deleted by ``forget``.
+    Nobody sees them from then on; what they hold is deleted by ``upkeep.forget``.
     """
     actor.require(Permission.IMPORT)
     # Jobs before files, as whoever calls one off locks them.
@@ -149,7 +140,7 @@ def _request(session: Session, actor: Actor, aim: JobAim, tokens: Collection[str
     session.add(job)
     session.flush()
     ids = [file.id for file in files]
-    session.execute(update(ImportFile).where(ImportFile.id.in_(ids)).values(job_id=job.id, **_WAITING))
+    session.execute(update(ImportFile).where(ImportFile.id.in_(ids)).values(job_id=job.id, **WAITING))
     return job.id
 
 
@@ -181,46 +172,6 @@ def rejected_rows(session: Session, actor: Actor, token: str) -> Iterator[bytes]
     return parts.chunks(session, file_id, Holds.REJECTED)
 
 
-def retry(session: Session, actor: Actor, job_id: int, *, now: datetime) -> int:
-    """Do what a failed job left undone, in its owner's name; returns the new job's id, to be begun after the commit."""
-    actor.require(Permission.JOBS_MANAGE)
-    job = session.get(ImportJob, job_id, with_for_update=True)
-    if job is None:
-        raise NotFound("There is no such import")
-    left = and_(ImportFile.job_id == job_id, ImportFile.state.in_((FileState.REFUSED, FileState.NEW)))
-    if not job.reason or not session.scalar(select(exists().where(left))):
-        raise Conflict("Nothing of this import can be tried again")
-    again = ImportJob(aim=job.aim, requested_at=now, requested_by_id=job.requested_by_id, requested_by=job.requested_by)
-    session.add(again)
-    session.flush()
-    session.execute(update(ImportFile).where(left).values(job_id=again.id, **_WAITING))
-    return again.id
-
-
-def forget(sessions: Sessions, *, now: datetime, limit: int = 100) -> None:
-    """Delete files and finished jobs after a day, and at once what discarded and imported files hold."""
-    file, before = ImportFile, now - timedelta(seconds=KEPT_SECONDS)
-    holds = exists().where(ImportFilePart.file_id == file.id)
-    old = and_(file.received_at < before, file.state.not_in(BUSY))
-    ended = or_(old, file.state == FileState.DISCARDED, and_(file.state == FileState.IMPORTED, holds))
-    with sessions() as session:
-        ids = list(session.scalars(select(file.id).where(ended).order_by(file.id).limit(limit)))
-    if not ids:
-        return
-    with sessions.begin() as session:
-        # First out of everybody's sight, so that nobody begins anything with them meanwhile.
-        out = update(file).where(file.id.in_(ids), old).values(state=FileState.DISCARDED, job_id=None)
-        session.execute(out)
-        chosen = select(file.id).where(file.id.in_(ids), file.state.in_((FileState.DISCARDED, FileState.IMPORTED)))
-        ids = list(session.scalars(chosen))
-    for file_id in ids:
-        parts.remove(sessions, file_id)
-    with sessions.begin() as session:
-        session.execute(delete(file).where(file.id.in_(ids), file.state == FileState.DISCARDED, ~holds))
-        unneeded = ~exists().where(file.job_id == ImportJob.id)
-        session.execute(delete(ImportJob).where(ImportJob.finished_at < before, unneeded))
-
-
 def _of(actor: Actor) -> ColumnElement[bool]:
     return ImportFile.owner_id.is_not_distinct_from(actor.user_id)
 
@@ -249,4 +200,5 @@ def _start(session: Session, file: ImportFile) -> dict[str, Any]:
 
 
 def _reopen(file: ImportFile) -> None:
-    file.state, file.outcome, file.problem = FileState.NEW, None, ""
+    """What comes of it now is no longer what came of its former job."""
+    file.state, file.outcome, file.problem, file.job_id = FileState.NEW, None, "", None

@@ -1,13 +1,13 @@
 """Reads of past imports, and of those under way."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing_core.identity import Actor, Permission
-from billing_core.imports.models import FileState, ImportFile, ImportJob, ImportRun, JobAim
+from billing_core.imports.models import FileState, ImportFile, ImportJob, ImportRun
 from billing_core.processes.queries import is_living
 
 
@@ -87,80 +87,3 @@ def under_way(session: Session, actor: Actor) -> list[FileProgress]:
         .order_by(job.id, file.id)
     )
     return [FileProgress(*row) for row in session.execute(statement)]
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """How many jobs are in which state. ``failed``: through no fault of their files, since they are kept for a day.
-    ``done_lately``: in the last hour.
-    """
-
-    running: int
-    waiting: int
-    failed: int
-    done_lately: int
-    oldest_waiting_at: datetime | None
-    last_reason: str
-
-
-def workload(session: Session, *, now: datetime) -> Workload:
-    """What there is to do, what was done, what failed: in one statement, and another one where something failed."""
-    job = ImportJob
-    unfinished = job.finished_at.is_(None)
-    running, failed = is_living(job.process_id), job.reason != ""
-    waits = unfinished & ~running
-    lately = (job.finished_at >= now - timedelta(hours=1)) & ~failed & job.cancelled_at.is_(None)
-    counts = session.execute(
-        select(
-            func.count().filter(unfinished, running),
-            func.count().filter(waits),
-            func.count().filter(failed),
-            func.count().filter(lately),
-            func.min(job.requested_at).filter(waits),
-        )
-    ).one()
-    last = select(job.reason).where(failed).order_by(job.finished_at.desc(), job.id.desc()).limit(1)
-    return Workload(*counts, last_reason=(session.scalar(last) or "") if counts[2] else "")
-
-
-@dataclass(frozen=True, slots=True)
-class JobRow:
-    """A job that is not over, or failed. ``files`` is how many it has, ``file_name`` the first of them."""
-
-    id: int
-    aim: JobAim
-    requested_at: datetime
-    requested_by: str
-    started_at: datetime | None
-    finished_at: datetime | None
-    reason: str
-    worked_on: bool
-    files: int
-    file_name: str | None
-
-
-def jobs(session: Session, actor: Actor, *, limit: int = 50) -> list[JobRow]:
-    """Everybody's jobs that run, wait or failed, the newest first."""
-    actor.require(Permission.JOBS_MANAGE)
-    job, file = ImportJob, ImportFile
-    theirs = file.job_id == job.id
-    files = select(func.count()).where(theirs).correlate(job).scalar_subquery()
-    first = select(file.file_name).where(theirs).order_by(file.id).limit(1).correlate(job).scalar_subquery()
-    statement = (
-        select(
-            job.id,
-            job.aim,
-            job.requested_at,
-            job.requested_by,
-            job.started_at,
-            job.finished_at,
-            job.reason,
-            is_living(job.process_id),
-            files,
-            first,
-        )
-        .where(job.finished_at.is_(None) | (job.reason != ""))
-        .order_by(job.id.desc())
-        .limit(limit)
-    )
-    return [JobRow(*row) for row in session.execute(statement)]

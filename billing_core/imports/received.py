@@ -15,6 +15,15 @@ from billing_core.imports.rejections import Rejected
 from billing_core.imports.service import Outcome
 
 BUSY: Final = (FileState.WAITING, FileState.RUNNING)
+# The columns of a file that waits to be worked on.
+WAITING: Final[dict[str, Any]] = {
+    "state": FileState.WAITING,
+    "outcome": None,
+    "problem": "",
+    "step": "",
+    "done": 0,
+    "total": 1,
+}
 
 
 @dataclass(frozen=True)

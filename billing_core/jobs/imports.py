@@ -7,7 +7,7 @@ from dbos import DBOS
 
 from billing_core import runtime
 from billing_core.dates import utc_now
-from billing_core.imports import inbox, steps
+from billing_core.imports import steps, upkeep
 from billing_core.jobs import nudges, queues
 from billing_core.jobs.periodic import Periodic
 from billing_core.processes import current, pausing
@@ -36,7 +36,7 @@ def keep_going(_ending: Callable[[], bool]) -> None:
     ended without finishing it.
     """
     sessions = runtime.sessions()
-    inbox.forget(sessions, now=utc_now())
+    upkeep.forget(sessions, now=utc_now())
     with sessions() as session:
         if Queue.IMPORTS in pausing.paused(session):
             return

@@ -1,16 +1,17 @@
 """Dropped files: kept apart from each other and from other people, worked on in the background, found again."""
 
 import io
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import event, select
 
+from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
-from billing_core.dates import utc_now
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import Role, actor_with
-from billing_core.imports import Kind, claims, inbox, parts, queries, service, steps
+from billing_core.imports import Kind, claims, inbox, parts, queries, service, steps, upkeep
 from billing_core.imports.mapping import Fixed, FromColumn
 from billing_core.imports.models import FileState, Holds, ImportFile, ImportFilePart, ImportJob, ImportRun
 from billing_core.orders.models import Order
@@ -269,20 +270,45 @@ def test_an_unexpected_failure_leaves_no_file_busy_and_a_reference_to_the_log(
     assert received.problem.removeprefix(told) in capsys.readouterr().out
 
     monkeypatch.setattr(service, "apply", real)
-    with sessions() as session:
-        load = queries.workload(session, now=utc_now())
-        (row,) = queries.jobs(session, ADA)
-    assert (load.failed, load.waiting, load.running) == (1, 0, 0)
-    assert load.last_reason == row.reason == f"Something went wrong on our side. {received.problem[-18:]}"
-    assert (row.id, row.files, row.file_name) == (failed, 1, "customers.csv")
     with sessions.begin() as session:
-        again = inbox.retry(session, EVE, failed, now=NOW)
-    steps.work_off(sessions, again)
+        assert upkeep.retry_failed(session, EVE, limit=10, now=NOW) == 1
+        assert upkeep.retry_failed(session, EVE, limit=10, now=NOW) == 0
+    steps.work_off(sessions, failed)
     assert files()[0].state is FileState.IMPORTED
-    with pytest.raises(Conflict, match="can be tried again"), sessions.begin() as session:
-        inbox.retry(session, EVE, failed, now=NOW)
     with sessions() as session:
         assert session.scalars(select(ImportRun.created_by)).all() == ["Ada"]
+        assert session.scalars(select(AuditEntry.action).where(AuditEntry.actor_id == EVE.user_id)).all() == [
+            "jobs.retry"
+        ]
+
+
+def test_what_its_owner_has_begun_anew_is_not_tried_again_by_others(receive, requested, files, sessions, monkeypatch):
+    token = receive("customers.csv", CUSTOMERS).token
+
+    def broken(*_arguments, **_named):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(service, "apply", broken)
+    steps.work_off(sessions, requested(inbox.import_))
+    with sessions.begin() as session:
+        inbox.choose_origins(session, ADA, token, {"currency": Fixed("EUR")})
+    with sessions.begin() as session:
+        assert upkeep.retry_failed(session, EVE, limit=10, now=NOW) == 0
+    assert files()[0].state is FileState.NEW
+
+
+def test_everything_that_waits_can_be_called_off(receive, requested, files, sessions):
+    receive("customers.csv", CUSTOMERS)
+    receive("customers.csv", CUSTOMERS, EVE)
+    for actor in (ADA, EVE):
+        requested(inbox.check, actor=actor)
+    mario = actor_with(Role.MANAGER, user_id=3, name="Mario")
+    with pytest.raises(Forbidden), sessions.begin() as session:
+        upkeep.cancel_waiting(session, mario, limit=10, now=NOW)
+    with sessions.begin() as session:
+        assert upkeep.cancel_waiting(session, EVE, limit=10, now=NOW) == 2
+        assert upkeep.cancel_waiting(session, EVE, limit=10, now=NOW) == 0
+    assert [received.state for actor in (ADA, EVE) for received in files(actor)] == [FileState.NEW, FileState.NEW]
 
 
 def test_what_waits_can_be_called_off_by_its_owner(receive, requested, files, sessions):
@@ -317,7 +343,6 @@ def test_what_a_process_has_taken_up_is_not_called_off_until_that_process_is_los
         (progress,) = queries.under_way(session, ADA)
         assert (progress.worked_on, progress.taken_up) == (True, True)
         assert queries.under_way(session, EVE) == []
-        assert queries.workload(session, now=NOW).running == 1
     with pytest.raises(Conflict, match="taken up"), sessions.begin() as session:
         inbox.cancel(session, ADA, job, now=NOW)
     with pytest.raises(Conflict, match="being worked on"), sessions.begin() as session:
@@ -329,8 +354,6 @@ def test_what_a_process_has_taken_up_is_not_called_off_until_that_process_is_los
     with sessions() as session:
         (progress,) = queries.under_way(session, ADA)
         assert (progress.worked_on, progress.taken_up) == (False, False)
-        load = queries.workload(session, now=NOW)
-        assert (load.running, load.waiting, load.oldest_waiting_at) == (0, 1, NOW)
     with sessions.begin() as session:
         inbox.cancel(session, ADA, job, now=NOW)
     assert files()[0].state is FileState.NEW
@@ -401,7 +424,7 @@ def test_a_job_that_kills_every_process_is_given_up(receive, requested, files, s
     assert files()[0].state is FileState.REFUSED
     with sessions() as session:
         assert steps.unfinished(session) == []
-        assert queries.workload(session, now=utc_now()).failed == 1
+        assert session.get_one(ImportJob, job).reason.startswith("Something went wrong on our side. Reference ")
 
 
 def test_progress_is_told_once_a_second_and_never_waited_for(receive, requested, sessions, monkeypatch):
@@ -431,26 +454,26 @@ def test_a_removed_file_leaves_nothing_behind(receive, files, sessions):
     with sessions.begin() as session:
         inbox.discard(session, ADA, [removed.token])
     assert [received.token for received in files()] == [kept.token]
-    inbox.forget(sessions, now=NOW)
+    upkeep.forget(sessions, now=NOW)
     with sessions() as session:
         assert session.scalars(select(ImportFile.token)).all() == [kept.token]
         assert session.scalars(select(ImportFilePart.file_id)).all() == [kept.id]
 
 
 def test_files_and_finished_jobs_are_kept_for_a_day(receive, requested, files, sessions):
-    tomorrow = NOW + timedelta(seconds=inbox.KEPT_SECONDS + 1)
+    tomorrow = NOW + timedelta(seconds=upkeep.KEPT_SECONDS + 1)
     receive("customers.csv", CUSTOMERS)
     steps.work_off(sessions, requested(inbox.import_))
     waiting = receive("orders.csv", ORDERS)
     receive("orders2.csv", ORDERS)
     fresh = receive("orders3.csv", ORDERS, now=tomorrow)
     job = requested(inbox.check, waiting.token)
-    inbox.forget(sessions, now=NOW + timedelta(seconds=inbox.KEPT_SECONDS - 1))
+    upkeep.forget(sessions, now=NOW + timedelta(seconds=upkeep.KEPT_SECONDS - 1))
     assert len(files()) == 4
     with sessions.begin() as session:
         session.query(ImportJob).filter(ImportJob.id != job).update({"finished_at": NOW})
 
-    inbox.forget(sessions, now=tomorrow)
+    upkeep.forget(sessions, now=tomorrow)
 
     assert [received.token for received in files()] == [waiting.token, fresh.token]
     with sessions() as session:
@@ -473,3 +496,34 @@ def test_a_file_is_read_from_its_parts_as_it_was(receive, sessions):
         assert stream.seek(-4, io.SEEK_CUR) == size - 4
         with pytest.raises(io.UnsupportedOperation):
             stream.write(b"x")
+
+
+class Endless(io.RawIOBase):
+    """A CSV file of customers of so many bytes, which is nowhere whole."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def read(self, count: int = -1) -> bytes:
+        row = b"ACME,Acme Incorporated\n"
+        given = (row * (count // len(row) + 1))[: min(count, self.left)]
+        self.left -= len(given)
+        return given
+
+
+def test_a_large_file_is_never_whole_in_memory(sessions):
+    size, most = 50_000_000, 8_000_000
+    tracemalloc.start()
+    try:
+        received = inbox.receive(sessions, ADA, "customers.csv", Endless(size), now=NOW)
+        with parts.opened(sessions, received.id, size) as stream:
+            read = sum(len(piece) for piece in iter(lambda: stream.read(65_536), b""))
+        with sessions.begin() as session:
+            inbox.discard(session, ADA, [received.token])
+        upkeep.forget(sessions, now=NOW)
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (received.size, read) == (size, size)
+    assert peak < most
+    assert row_count(sessions, ImportFilePart) == 0

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.identity import Role, actor_with
-from billing_core.imports import inbox
+from billing_core.imports import inbox, upkeep
 from billing_core.imports.models import FileState, ImportFile, ImportFilePart, ImportJob, ImportRun
 from billing_core.jobs import engine, imports, nudges
 from billing_core.orders.models import Order
@@ -155,7 +155,7 @@ def test_a_process_killed_at_its_work_doubles_and_loses_nothing(sessions, databa
     with sessions() as session:
         runs = select(ImportRun.file_name, ImportRun.new_count, ImportRun.unchanged_count).order_by(ImportRun.id)
         assert session.execute(runs).all() == [("customers.csv", 1, 0), ("orders.csv", 1, 0)]
-    inbox.forget(sessions, now=utc_now())
+    upkeep.forget(sessions, now=utc_now())
     assert row_count(sessions, ImportFilePart) == 0
     assert row_count(sessions, ImportFile) == 2
 

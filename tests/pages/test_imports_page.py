@@ -7,7 +7,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
-from billing_core.imports import inbox, steps
+from billing_core.imports import steps, upkeep
 from billing_core.imports.models import FileState, ImportFile, ImportFilePart
 from billing_core.jobs import imports
 from billing_core.orders.models import Order, OrderLine, Product
@@ -136,7 +136,7 @@ def test_what_is_no_csv_is_told_and_can_be_removed(page_as, sessions):
     (received,) = files(sessions)
     page.button(key=f"import_{received.token}_remove").click().run()
     assert files(sessions) == []
-    inbox.forget(sessions, now=utc_now())
+    upkeep.forget(sessions, now=utc_now())
     assert (row_count(sessions, ImportFile), row_count(sessions, ImportFilePart)) == (0, 0)
 
 

@@ -13,6 +13,7 @@ from billing_core.bill_runs import planning
 from billing_core.bill_runs.models import BillRun, BillRunCustomer
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
+from billing_core.imports import upkeep
 from billing_core.jobs.overview.backlog import MESSAGE_FAILED, OF_QUEUE, failed_customers, going_on
 from billing_core.online_payments.webhooks import inbox
 from billing_core.outbox import service as outbox
@@ -21,10 +22,10 @@ from billing_core.processes.models import Queue
 
 # The most that one step takes; repeating the step takes the next.
 MOST_AT_ONCE: Final = 500
-# An import is tried again by whoever dropped the files, and seals never fail for good.
-RETRIED: Final = frozenset({Queue.BILL_RUNS, Queue.INCOMING_WEBHOOKS, *OF_QUEUE})
+# Seals never fail for good.
+RETRIED: Final = frozenset({Queue.BILL_RUNS, Queue.IMPORTS, Queue.INCOMING_WEBHOOKS, *OF_QUEUE})
 # Messages to other systems must follow our changes.
-CANCELLED: Final = frozenset({Queue.BILL_RUNS, Queue.MAILS})
+CANCELLED: Final = frozenset({Queue.BILL_RUNS, Queue.IMPORTS, Queue.MAILS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ def retry_failed(session: Session, actor: Actor, queue: Queue, *, now: datetime)
     match queue:
         case Queue.BILL_RUNS:
             retried = _retry_runs(session, actor, now)
+        case Queue.IMPORTS:
+            retried = Retried(upkeep.retry_failed(session, actor, limit=MOST_AT_ONCE, now=now))
         case Queue.INCOMING_WEBHOOKS:
             retried = Retried(inbox.process_failed_again(session, actor, limit=MOST_AT_ONCE, now=now))
         case _ if queue in OF_QUEUE:
@@ -56,7 +59,9 @@ def retry_failed(session: Session, actor: Actor, queue: Queue, *, now: datetime)
 
 
 def cancel_waiting(session: Session, actor: Actor, queue: Queue, *, now: datetime) -> int:
-    """Recall the mails that nobody has tried to deliver yet, or stop the runs that go on; returns how many."""
+    """Recall the mails that nobody has tried to deliver yet, call off the imports that nobody has taken up, or stop the
+    runs that go on; returns how many.
+    """
     actor.require(Permission.JOBS_MANAGE)
     cancelled = 0
     if queue is Queue.MAILS:
@@ -68,6 +73,8 @@ def cancel_waiting(session: Session, actor: Actor, queue: Queue, *, now: datetim
         eldest = select(OutboxMessage.id).where(*untried).order_by(OutboxMessage.not_before, OutboxMessage.id)
         message_ids = session.scalars(eldest.limit(MOST_AT_ONCE)).all()
         cancelled = outbox.recall(session, actor, message_ids, now=now)
+    elif queue is Queue.IMPORTS:
+        cancelled = upkeep.cancel_waiting(session, actor, limit=MOST_AT_ONCE, now=now)
     elif queue is Queue.BILL_RUNS:
         going = session.scalars(select(BillRun.id).where(going_on()).order_by(BillRun.id).limit(MOST_AT_ONCE)).all()
         for run_id in going:

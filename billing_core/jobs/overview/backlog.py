@@ -150,7 +150,8 @@ def _of_imports(session: Session, now: datetime) -> Backlog:
         ImportJob.finished_at.is_not(None), ImportJob.reason != "", unsettled
     )
     count, reason = _count_and_last(session, failed, ImportJob.finished_at)
-    done, per_minute = _done(session, ImportJob.finished_at, now, ImportJob.reason == "")
+    made = and_(ImportJob.reason == "", ImportJob.cancelled_at.is_(None))
+    done, per_minute = _done(session, ImportJob.finished_at, now, made)
     return Backlog(running, waiting, 0, 0, count, reason, oldest_at, done, per_minute)
 
 

@@ -1,0 +1,71 @@
+"""What is done with everybody's files: what failed is tried again, what waits called off, what is over deleted."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, delete, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.database import Sessions
+from billing_core.identity import Actor, Permission
+from billing_core.imports import parts
+from billing_core.imports.models import FileState, ImportFile, ImportFilePart, ImportJob
+from billing_core.imports.received import BUSY, WAITING
+
+KEPT_SECONDS = 24 * 3600
+
+
+def retry_failed(session: Session, actor: Actor, *, limit: int, now: datetime) -> int:
+    """Go on with jobs that failed through no fault of their files, in their owners' names; returns how many."""
+    actor.require(Permission.JOBS_MANAGE)
+    left = and_(ImportFile.job_id == ImportJob.id, ImportFile.state == FileState.REFUSED)
+    failed = select(ImportJob.id).where(ImportJob.reason != "", exists().where(left)).order_by(ImportJob.id)
+    ids = list(session.scalars(failed.limit(limit).with_for_update()))
+    if not ids:
+        return 0
+    session.execute(
+        update(ImportJob)
+        .where(ImportJob.id.in_(ids))
+        .values(attempt=ImportJob.attempt + 1, process_id=None, finished_at=None, reason="")
+    )
+    files = update(ImportFile).where(ImportFile.job_id.in_(ids), ImportFile.state == FileState.REFUSED)
+    session.execute(files.values(WAITING))
+    audit.record(session, actor, "jobs.retry", ("queue", "imports"), after={"jobs": ids}, now=now)
+    return len(ids)
+
+
+def cancel_waiting(session: Session, actor: Actor, *, limit: int, now: datetime) -> int:
+    """Call off jobs that no process has taken up: their files are as before them. Returns how many."""
+    actor.require(Permission.JOBS_MANAGE)
+    waiting = select(ImportJob.id).where(ImportJob.finished_at.is_(None), ImportJob.process_id.is_(None))
+    ids = list(session.scalars(waiting.order_by(ImportJob.id).limit(limit).with_for_update()))
+    if not ids:
+        return 0
+    session.execute(update(ImportJob).where(ImportJob.id.in_(ids)).values(cancelled_at=now, finished_at=now))
+    files = update(ImportFile).where(ImportFile.job_id.in_(ids), ImportFile.state.in_(BUSY))
+    session.execute(files.values(state=FileState.NEW, job_id=None))
+    audit.record(session, actor, "jobs.cancel", ("queue", "imports"), after={"jobs": ids}, now=now)
+    return len(ids)
+
+
+def forget(sessions: Sessions, *, now: datetime, limit: int = 100) -> None:
+    """Delete files and finished jobs after a day, and at once what discarded and imported files hold."""
+    file, before = ImportFile, now - timedelta(seconds=KEPT_SECONDS)
+    holds = exists().where(ImportFilePart.file_id == file.id)
+    old = and_(file.received_at < before, file.state.not_in(BUSY))
+    ended = or_(old, file.state == FileState.DISCARDED, and_(file.state == FileState.IMPORTED, holds))
+    with sessions() as session:
+        ids = list(session.scalars(select(file.id).where(ended).order_by(file.id).limit(limit)))
+    if not ids:
+        return
+    with sessions.begin() as session:
+        # First out of everybody's sight, so that nobody begins anything with them meanwhile.
+        session.execute(update(file).where(file.id.in_(ids), old).values(state=FileState.DISCARDED, job_id=None))
+        over = (FileState.DISCARDED, FileState.IMPORTED)
+        ids = list(session.scalars(select(file.id).where(file.id.in_(ids), file.state.in_(over))))
+    for file_id in ids:
+        parts.remove(sessions, file_id)
+    with sessions.begin() as session:
+        session.execute(delete(file).where(file.id.in_(ids), file.state == FileState.DISCARDED, ~holds))
+        unneeded = ~exists().where(file.job_id == ImportJob.id)
+        session.execute(delete(ImportJob).where(ImportJob.finished_at < before, unneeded))
