@@ -3,7 +3,8 @@
 import streamlit as st
 
 from billing_core.identity import Permission
-from pages.report_sections import browse, detail, generate
+from pages.bill_run_sections import generate
+from pages.report_sections import browse, detail
 from pages.ui.context import require
 from pages.ui.reads import Reader
 

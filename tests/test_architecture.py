@@ -103,7 +103,7 @@ ORDER = {
             "report_sections",
             "webhook_sections",
         ],
-        ["invoice_sections", "invoice_document_sections", "payment_sections"],
+        ["bill_run_sections", "invoice_sections", "invoice_document_sections", "payment_sections"],
         ["payment_link_sections"],
         ["draft_sections", "sent_invoice_sections"],
         ["admin_sections", "customer_sections", "job_sections", "overview_sections", "reminder_sections"],

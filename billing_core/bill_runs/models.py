@@ -77,7 +77,8 @@ class BillRunCustomer(Base):
     """One customer in a run. ``chunk``: the customers who are worked on together. ``process_id``: the process that has
     taken up the chunk. ``reason`` says in plain words why it failed, or why there is no invoice. ``made_report``: its
     report was made by this run, not found. ``invoice_id``: the invoice that this run made, from its draft on. The
-    figures are those of the report, also of one that was only rehearsed.
+    figures are those of the report, also of one that was only rehearsed; ``twice_count``, which rehearsals alone note,
+    counts its charges that other current reports have as well.
     """
 
     __tablename__ = "bill_run_customers"
@@ -101,6 +102,7 @@ class BillRunCustomer(Base):
     currency: Mapped[str | None] = mapped_column(String(3))
     order_count: Mapped[int | None]
     question_count: Mapped[int | None]
+    twice_count: Mapped[int | None]
     reason: Mapped[str] = mapped_column(String(500), default="")
     milliseconds: Mapped[int | None]
     process_id: Mapped[str | None] = mapped_column(String(40))

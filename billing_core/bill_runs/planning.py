@@ -1,11 +1,12 @@
 """Bill runs: planned over several customers, paused, resumed and stopped. Working them off is in ``steps``."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import ColumnElement, exists, false, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, case, exists, false, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -34,6 +35,31 @@ NEEDED: Final = {
     RunGoal.DRAFTS: (Permission.REPORT_GENERATE, Permission.INVOICE_WRITE),
     RunGoal.SENT: (Permission.REPORT_GENERATE, Permission.INVOICE_WRITE, Permission.INVOICE_SEND),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many customers a run would bill, and how many of them have no address to mail to."""
+
+    customers: int
+    without_email: int
+
+
+def reach(
+    session: Session,
+    actor: Actor,
+    *,
+    customer_ids: Collection[int] | None,
+    period: Period,
+    service_ids: Collection[int] = (),
+) -> Reach:
+    """Whom ``plan`` would choose."""
+    actor.require(Permission.REPORT_GENERATE)
+    services = _spelled(session, service_ids)
+    counted = select(func.count(), func.count(case((Customer.email == "", 1)))).where(
+        _chosen(customer_ids, period, services), visible_to(actor)
+    )
+    return Reach(*session.execute(counted).one())
 
 
 def plan(
@@ -70,7 +96,7 @@ def plan(
         tax_rate=tax_rate,
         period_start=period.start,
         period_end=period.end,
-        services=",".join(str(service_id) for service_id in service.chosen_services(session, service_ids)),
+        services=_spelled(session, service_ids),
         all_customers=customer_ids is None,
         created_at=now,
         created_by_id=actor.user_id,
@@ -169,7 +195,7 @@ def _refuse_ended(run: BillRun) -> None:
 def _choose(session: Session, actor: Actor, run: BillRun, customer_ids: Collection[int] | None) -> int:
     """Note the run's customers, in chunks; returns how many they are."""
     period = Period(run.period_start, run.period_end)
-    chosen = _to_bill(period, run.services) if customer_ids is None else among(Customer.id, customer_ids)
+    chosen = _chosen(customer_ids, period, run.services)
     place = func.row_number().over(order_by=Customer.id) - 1
     session.execute(
         insert(BillRunCustomer).from_select(
@@ -193,6 +219,16 @@ def _choose(session: Session, actor: Actor, run: BillRun, customer_ids: Collecti
     if not planned:
         raise Invalid(f"No customer has orders to bill from {period}")
     return planned
+
+
+def _spelled(session: Session, service_ids: Collection[int]) -> str:
+    """As runs and reports note which services they are limited to."""
+    return ",".join(str(service_id) for service_id in service.chosen_services(session, service_ids))
+
+
+def _chosen(customer_ids: Collection[int] | None, period: Period, services: str) -> ColumnElement[bool]:
+    """In SQL: the customer is one of these, or has something to bill."""
+    return _to_bill(period, services) if customer_ids is None else among(Customer.id, customer_ids)
 
 
 def _to_bill(period: Period, services: str) -> ColumnElement[bool]:

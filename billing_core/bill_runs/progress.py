@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,10 +27,12 @@ _LATELY: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``drafts``: the invoices that this run made; ``sent``: those of them that were sent; ``invoiced``: their sums
-    with tax, in minor units by currency. ``worked_on``: how many living processes have customers of it in hand.
-    ``per_minute``: the customers finished within the last minute, or since the first of them. ``seconds_left`` is an
-    estimate from that, and None unless somebody works on it.
+    """``billed``: what the reports come to, also rehearsed ones; ``questions``: how many they leave open; ``twice``:
+    how many charges of rehearsed ones stand on other current reports. ``drafts``: the invoices that this run made;
+    ``sent``: those of them that were sent; ``invoiced``: what they come to with tax. Sums are in minor units by
+    currency. ``worked_on``: how many living processes have customers of it in hand. ``per_minute``: the customers
+    finished within the last minute, or since the first of them. ``seconds_left`` is an estimate from that, and None
+    unless somebody works on it.
     """
 
     run_id: int
@@ -43,6 +45,9 @@ class Progress:
     created: int
     unchanged: int
     failed: int
+    questions: int
+    twice: int
+    billed: dict[str, int]
     drafts: int
     sent: int
     invoiced: dict[str, int]
@@ -54,6 +59,11 @@ class Progress:
     worked_on: int
     per_minute: float
     seconds_left: int | None
+
+    @property
+    def service_ids(self) -> tuple[int, ...]:
+        """Those that it is limited to; none means all of them."""
+        return tuple(int(part) for part in self.services.split(",") if part)
 
     @property
     def done(self) -> int:
@@ -96,6 +106,8 @@ class _Counted:
     first_lately: datetime | None = None
     milliseconds: int = 0
     worked_on: int = 0
+    questions: int = 0
+    twice: int = 0
     drafts: int = 0
     sent: int = 0
 
@@ -122,8 +134,19 @@ def recent(
     runs = list(session.scalars(chosen.execution_options(populate_existing=True)))
     run_ids = [run.id for run in runs]
     counted = _counted(session, run_ids, now)
-    invoiced = _invoiced(session, run_ids)
-    return [_progress(run, counted[run.id], invoiced[run.id], now) for run in runs]
+    billed, invoiced = _billed(session, run_ids), _invoiced(session, run_ids)
+    return [_progress(run, counted[run.id], billed[run.id], invoiced[run.id], now) for run in runs]
+
+
+def customer_ids(session: Session, actor: Actor, run_id: int) -> list[int]:
+    """All customers of a run, to start another one over the same."""
+    actor.require(Permission.REPORT_READ)
+    statement = (
+        select(BillRunCustomer.customer_id)
+        .join(BillRun, BillRun.id == BillRunCustomer.run_id)
+        .where(BillRun.id == run_id, visible(actor))
+    )
+    return list(session.scalars(statement.order_by(BillRunCustomer.customer_id)))
 
 
 def items(
@@ -197,6 +220,8 @@ def _counted(session: Session, run_ids: Collection[int], now: datetime) -> dict[
             func.count(case((lately, 1))).label("lately"),
             func.min(case((lately, BillRunCustomer.finished_at))).label("first_lately"),
             func.coalesce(func.sum(case((lately, BillRunCustomer.milliseconds))), 0).label("milliseconds"),
+            func.coalesce(func.sum(BillRunCustomer.question_count), 0).label("questions"),
+            func.coalesce(func.sum(BillRunCustomer.twice_count), 0).label("twice"),
             func.count(BillRunCustomer.invoice_id).label("drafts"),
             func.count(Invoice.sent_at).label("sent"),
         )
@@ -209,6 +234,8 @@ def _counted(session: Session, run_ids: Collection[int], now: datetime) -> dict[
         run.outcomes[row.outcome] = row.customers
         run.lately += row.lately
         run.milliseconds += int(row.milliseconds)
+        run.questions += int(row.questions)
+        run.twice += int(row.twice)
         run.drafts += row.drafts
         run.sent += row.sent
         if row.first_lately is not None:
@@ -223,6 +250,17 @@ def _counted(session: Session, run_ids: Collection[int], now: datetime) -> dict[
     return counted
 
 
+def _billed(session: Session, run_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """What the reports of each run come to, by currency."""
+    sums = (
+        select(BillRunCustomer.run_id, BillRunCustomer.currency, func.sum(BillRunCustomer.total_minor).label("total"))
+        .where(BillRunCustomer.run_id.in_(run_ids), BillRunCustomer.currency.is_not(None))
+        .group_by(BillRunCustomer.run_id, BillRunCustomer.currency)
+        .order_by(BillRunCustomer.run_id, BillRunCustomer.currency)
+    )
+    return _by_currency(session.execute(sums))
+
+
 def _invoiced(session: Session, run_ids: Collection[int]) -> dict[int, dict[str, int]]:
     """What the invoices made by each run come to, by currency; cancelled ones are left out."""
     sums = (
@@ -232,13 +270,20 @@ def _invoiced(session: Session, run_ids: Collection[int]) -> dict[int, dict[str,
         .group_by(BillRunCustomer.run_id, Invoice.currency)
         .order_by(BillRunCustomer.run_id, Invoice.currency)
     )
-    invoiced: dict[int, dict[str, int]] = defaultdict(dict)
-    for row in session.execute(sums):
-        invoiced[row.run_id][row.currency] = int(row.total)
-    return invoiced
+    return _by_currency(session.execute(sums))
 
 
-def _progress(run: BillRun, counted: _Counted, invoiced: dict[str, int], now: datetime) -> Progress:
+def _by_currency(rows: Iterable[Any]) -> dict[int, dict[str, int]]:
+    """Sums of each run, in minor units."""
+    sums: dict[int, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        sums[row.run_id][row.currency] = int(row.total)
+    return sums
+
+
+def _progress(
+    run: BillRun, counted: _Counted, billed: dict[str, int], invoiced: dict[str, int], now: datetime
+) -> Progress:
     waiting = counted.outcomes.get(RunOutcome.WAITING, 0)
     per_second = _per_second(counted, now)
     going_on = run.finished_at is None and run.cancelled_at is None and run.paused_at is None
@@ -254,6 +299,9 @@ def _progress(run: BillRun, counted: _Counted, invoiced: dict[str, int], now: da
         created=counted.outcomes.get(RunOutcome.CREATED, 0),
         unchanged=counted.outcomes.get(RunOutcome.UNCHANGED, 0),
         failed=counted.outcomes.get(RunOutcome.FAILED, 0),
+        questions=counted.questions,
+        twice=counted.twice,
+        billed=billed,
         drafts=counted.drafts,
         sent=counted.sent,
         invoiced=invoiced,

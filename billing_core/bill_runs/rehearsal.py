@@ -35,7 +35,8 @@ from billing_core.reports.models import BillingReport
 
 class Change(enum.StrEnum):
     """Against the period before. NEW: not billed then. MISSING: billed then, and not in this run. OPEN: not computed,
-    since the customer waits or failed. OTHER_CURRENCY: the totals cannot be compared.
+    since the customer waits or failed. UNBILLED: it has orders and comes to 0, as a
+    rule because rates are missing. OTHER_CURRENCY: the totals cannot be compared.
     """
 
     NEW = "new"
@@ -45,6 +46,7 @@ class Change(enum.StrEnum):
     SAME = "same"
     OTHER_CURRENCY = "other currency"
     OPEN = "open"
+    UNBILLED = "unbilled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Compared:
     total_minor: int | None
     order_count: int | None
     question_count: int | None
+    twice_count: int | None
     previous_report_id: int | None
     previous_currency: str | None
     previous_total_minor: int | None
@@ -102,9 +105,18 @@ def page(
     offset: int = 0,
     now: datetime,
 ) -> list[Compared]:
-    """One page of the comparison by customer's name; ``change`` shows only those."""
+    """One page of the comparison; ``change`` shows only those. What somebody has to look at comes first, then the
+    largest difference whichever its sign.
+    """
     rows = _compared(actor, progress.progress(session, actor, run_id, now=now)).subquery()
-    statement = select(rows).order_by(rows.c.customer_name, rows.c.customer_id)
+    unclear = rows.c.change.in_([Change.OPEN.value, Change.UNBILLED.value, Change.OTHER_CURRENCY.value])
+    difference = func.coalesce(rows.c.total_minor, 0) - func.coalesce(rows.c.previous_total_minor, 0)
+    statement = select(rows).order_by(
+        case((unclear, 0), else_=1),
+        case((unclear, 0), else_=func.abs(difference)).desc(),
+        rows.c.customer_name,
+        rows.c.customer_id,
+    )
     if change is not None:
         statement = statement.where(rows.c.change == change.value)
     found = session.execute(statement.limit(limit).offset(offset)).mappings()
@@ -188,6 +200,7 @@ def _compared(actor: Actor, run: Progress) -> Select[tuple[object, ...]]:
     )
     change: ColumnElement[str] = case(
         (here.total_minor.is_(None), Change.OPEN.value),
+        (and_(here.total_minor == 0, here.order_count > 0), Change.UNBILLED.value),
         (previous.c.report_id.is_(None), Change.NEW.value),
         (previous.c.currency != here.currency, Change.OTHER_CURRENCY.value),
         (here.total_minor > previous.c.total_minor, Change.MORE.value),
@@ -206,6 +219,7 @@ def _compared(actor: Actor, run: Progress) -> Select[tuple[object, ...]]:
             here.total_minor.label("total_minor"),
             here.order_count.label("order_count"),
             here.question_count.label("question_count"),
+            here.twice_count.label("twice_count"),
             *then,
         )
         .join(here, here.customer_id == Customer.id)
@@ -222,6 +236,7 @@ def _compared(actor: Actor, run: Progress) -> Select[tuple[object, ...]]:
             cast(null(), Integer),
             cast(null(), String),
             cast(null(), BigInteger),
+            cast(null(), Integer),
             cast(null(), Integer),
             cast(null(), Integer),
             *then,

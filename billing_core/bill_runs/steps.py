@@ -100,6 +100,7 @@ def _rehearsed(session: Session, terms: Terms, taken: Taken, *, now: datetime) -
         "currency": seen.report.currency,
         "order_count": seen.report.order_count,
         "question_count": seen.report.question_count,
+        "twice_count": seen.overlaps.charge_count,
         "reason": f"Invoiced already, on {invoiced[0].invoice}" if invoiced else "",
     }
 

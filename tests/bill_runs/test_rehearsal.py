@@ -56,15 +56,17 @@ def test_each_customer_is_compared_with_the_month_before(session, run):
     rows = rehearsal.page(session, SYSTEM, run_id, now=NOW)
 
     assert [(row.customer_name, row.change, row.total_minor, row.previous_total_minor) for row in rows] == [
-        ("Less", Change.LESS, 300, 400),
-        ("Missing", Change.MISSING, None, 400),
-        ("More", Change.MORE, 600, 400),
-        ("New", Change.NEW, 400, None),
         ("Open", Change.OPEN, None, 400),
+        ("Missing", Change.MISSING, None, 400),
+        ("New", Change.NEW, 400, None),
+        ("More", Change.MORE, 600, 400),
+        ("Less", Change.LESS, 300, 400),
         ("Same", Change.SAME, 400, 400),
-    ]
-    assert [row.difference_minor for row in rows] == [-100, -400, 200, 400, None, 0]
-    assert rehearsal.counts(session, SYSTEM, run_id, now=NOW) == dict.fromkeys(set(Change) - {Change.OTHER_CURRENCY}, 1)
+    ], "what nobody can compare, then the largest difference"
+    assert [row.difference_minor for row in rows] == [None, -400, 400, 200, -100, 0]
+    assert rehearsal.counts(session, SYSTEM, run_id, now=NOW) == dict.fromkeys(
+        set(Change) - {Change.OTHER_CURRENCY, Change.UNBILLED}, 1
+    )
     assert rehearsal.totals(session, SYSTEM, run_id, now=NOW) == [CurrencyTotal("USD", 4, 1_700, 5, 2_000)]
 
 
@@ -73,7 +75,7 @@ def test_pages_and_kinds_limit_what_is_read(session, run):
     computed(session, run_id, {run["more"]: 600})
 
     second = rehearsal.page(session, SYSTEM, run_id, limit=2, offset=2, now=NOW)
-    assert [row.customer_name for row in second] == ["More", "New"]
+    assert [row.customer_name for row in second] == ["Open", "Same"]
     more = rehearsal.page(session, SYSTEM, run_id, change=Change.MORE, now=NOW)
     assert [row.customer_name for row in more] == ["More"]
 
@@ -95,6 +97,14 @@ def test_totals_of_two_currencies_are_not_compared_nor_added(session, run):
         CurrencyTotal("EUR", 1, 600, 0, 0),
         CurrencyTotal("USD", 1, 400, 2, 800),
     ]
+
+
+def test_orders_that_come_to_nothing_are_told_apart_and_come_first(session, run):
+    run_id = planning.plan(session, SYSTEM, customer_ids=[run["more"], run["new"]], period=MARCH, now=NOW)
+    computed(session, run_id, {run["more"]: 600, run["new"]: 0})
+
+    rows = rehearsal.page(session, SYSTEM, run_id, now=NOW)
+    assert [(row.customer_name, row.change) for row in rows] == [("New", Change.UNBILLED), ("More", Change.MORE)]
 
 
 def test_nobody_is_missing_from_a_run_whose_customers_were_chosen(session, run):

@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from billing_core.bill_runs import planning, steps
 from billing_core.bill_runs.models import RunGoal, RunOutcome
 from billing_core.customers.models import Customer
+from billing_core.dates import Period
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.invoices import from_reports, service
@@ -223,3 +224,11 @@ def test_a_rehearsal_keeps_figures_and_makes_nothing(sessions, company):
     with sessions() as session:
         assert session.scalar(select(func.count()).select_from(BillingReport)) == 1
         assert session.scalar(select(func.count()).select_from(Invoice)) == 1
+
+
+def test_a_rehearsal_counts_what_would_be_billed_twice(sessions, company):
+    """Handling and picking of the one order are on the report of the week, too."""
+    with sessions.begin() as session:
+        billed(session, company[0], Period(date(2026, 3, 9), date(2026, 3, 15)))
+    rehearsed = worked_off(sessions, planned(sessions, company[:2], goal=RunGoal.REHEARSAL))
+    assert rehearsed.twice == 2

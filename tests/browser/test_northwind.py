@@ -93,9 +93,10 @@ def set_prices(page: Page, product: Product) -> None:
 
 def generate(page: Page, product: Product) -> None:
     page.goto(f"{product.address}/reports?tab=Generate&{DAYS}")
-    page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_text("New or changed")).to_be_visible()
-    page.get_by_role("button", name="Generate reports").click()
+    page.get_by_role("button", name="Rehearse", exact=True).last.click()
+    expect(page.get_by_text("Would be billed, USD")).to_be_visible()
+    page.get_by_role("button", name="Make reports").last.click()
+    expect(page.get_by_role("heading", name="Reports for April 1998")).to_be_visible()
     expect(page.get_by_text("Done:")).to_be_visible()
 
 

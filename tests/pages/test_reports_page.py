@@ -1,16 +1,13 @@
-"""Reports: browse, one report, and generating them from a preview."""
+"""Reports: browse, and one report."""
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from billing_core.bill_runs.models import BillRun
-from billing_core.jobs import bill_run, bill_run_work
-from billing_core.reports.models import BillingReport
 from billing_core.views.models import SavedView
 from pages.ui import formats
 from tests.pages.filled import HOSTILE, fill
 from tests.pages.roles import EVERY_ROLE
-from tests.reports.company import LATER, MARCH, a_customer, an_order, billed
+from tests.reports.company import LATER, MARCH, an_order, billed
 
 pytestmark = pytest.mark.slow
 
@@ -155,76 +152,3 @@ def test_a_new_version_shows_what_changed_by_order_and_service(page_as, sessions
         ["Picking", "4.00", "7.00", "+3.00"],
     ]
     assert orders[["Order", "Difference"]].values.tolist() == [["M-3", "+5.00"]]
-
-
-def test_a_preview_stores_nothing_and_generating_needs_it(page_as, sessions):
-    filled = fill(sessions)
-    with sessions.begin() as session:
-        an_order(session, filled.acme, "M-3", on=MARCH.start, items=6)
-    page = generating_march(page_as("manager"))
-    assert page.button(key="generate").disabled
-
-    page.button(key="preview").click().run(timeout=30)
-    assert not page.exception
-    preview = tables_of(page)[0]
-    assert preview[["Customer", "Total", "Difference"]].values.tolist() == [
-        [HOSTILE, "13.00", "+5.00"],
-        ["Bolt GmbH", "7.00", "0.00"],
-    ]
-    assert not page.button(key="generate").disabled
-    with sessions() as session:
-        assert session.scalar(select(func.count()).select_from(BillingReport)) == 3
-
-
-def test_a_preview_names_whose_orders_have_no_rate(page_as, sessions):
-    fill(sessions)
-    with sessions.begin() as session:
-        an_order(session, a_customer(session, "BARE", name="Bare Shelf", priced=False), "X-1", on=MARCH.start)
-        a_customer(session, "IDLE", name="Idle Corp", priced=False)
-    page = generating_march(page_as("manager"))
-    page.button(key="preview").click().run(timeout=30)
-    assert not page.exception
-    (warning,) = [shown.value for shown in page.warning if "no rate" in shown.value]
-    assert warning.startswith("1 customer with orders has no rate on their days (**Bare Shelf**).")
-
-
-def test_generating_plans_a_run_that_can_be_followed(page_as, sessions, monkeypatch):
-    filled = fill(sessions)
-    with sessions.begin() as session:
-        an_order(session, filled.acme, "M-3", on=MARCH.start, items=6)
-    monkeypatch.setattr(bill_run, "begin", bill_run_work.run_here)
-    page = generating_march(page_as("manager"))
-    page.button(key="preview").click().run(timeout=30)
-    page.button(key="generate").click().run(timeout=30)
-
-    assert not page.exception
-    assert page.success[0].value == "Done: 1 new report, 1 unchanged."
-    with sessions() as session:
-        assert session.scalar(select(func.count()).select_from(BillRun)) == 1
-        current = select(BillingReport.total_minor).where(
-            BillingReport.customer_id == filled.acme,
-            BillingReport.period_start == MARCH.start,
-            BillingReport.superseded_at.is_(None),
-        )
-        assert session.scalars(current).all() == [1300]
-
-
-def test_a_run_is_limited_to_some_customers_and_services(page_as, sessions):
-    fill(sessions)
-    page = generating_march(page_as("manager"))
-    page.multiselect(key="run_customers").set_value([page.multiselect(key="run_customers").options[0]]).run()
-    assert not page.exception
-
-
-def test_finance_reads_and_does_not_generate(page_as, sessions):
-    fill(sessions)
-    page = page_as("finance").visit("reports.py", tab="Generate")
-
-    assert "generate" not in {button.key for button in page.button}
-    assert "Managers and administrators generate" in page.info[0].value
-
-
-def generating_march(visitor):
-    return visitor.visit(
-        "reports.py", tab="Generate", run_period="Custom", run_period_days=["2026-03-01", "2026-03-31"]
-    )

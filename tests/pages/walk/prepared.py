@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from billing_core.bill_runs import planning
-from billing_core.bill_runs.models import BillRun
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
 from billing_core.businesses import service as businesses
 from billing_core.businesses.queries import default_business
 from billing_core.customers import service as customers
@@ -22,7 +22,7 @@ from billing_core.identity import SYSTEM, Role
 from billing_core.identity import sessions as browser_sessions
 from billing_core.identity.sessions import Browser
 from billing_core.invoices import service as invoices
-from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
 from billing_core.invoices.payment_links import LinkState, PaymentLink
 from billing_core.languages.available import SOURCE_LANGUAGE
 from billing_core.mailing import default_texts, wording
@@ -38,6 +38,8 @@ from billing_core.payments import write_offs
 from billing_core.payments.models import Payment
 from billing_core.people import service as people
 from billing_core.reports.models import BillingReport
+
+KINDS_OF_RUNS = 5
 
 
 def first_customer(file: Path) -> int:
@@ -65,7 +67,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
         paid_by_link = first(PaymentLink.invoice_id, PaymentLink.state == LinkState.PAID, order=newest_link)
         return [
             ("reports.py", {"report": first(BillingReport.id, BillingReport.superseded_at.is_not(None))}),
-            ("reports.py", {"tab": "Generate", "run": first(BillRun.id, BillRun.cancelled_at.is_(None))}),
+            *(("reports.py", {"tab": "Generate", "run": str(run_id)}) for run_id in _runs_of_each_kind(session)),
             # One customer's reports: those of all take their time, and the buttons are the same.
             ("reports.py", {"tab": "Generate", "run_customers": first(Customer.name, order=Customer.id)}),
             ("invoice_editor.py", {"invoice": paid_by_link}),
@@ -158,13 +160,35 @@ def _online_payments(session: Session, now: datetime) -> None:
     )
 
 
+def _runs_of_each_kind(session: Session) -> list[int]:
+    return list(session.scalars(select(BillRun.id).order_by(BillRun.id.desc()).limit(KINDS_OF_RUNS)))
+
+
 def _runs(session: Session, now: datetime) -> None:
-    """One run that goes on, and one that was stopped."""
-    some = session.scalars(select(Customer.id).order_by(Customer.id).limit(2)).all()
-    last_month = Period.last_month(now.date())
-    planning.plan(session, SYSTEM, customer_ids=some, period=last_month, now=now)
-    stopped = planning.plan(session, SYSTEM, customer_ids=some, period=last_month, now=now)
-    planning.cancel(session, SYSTEM, stopped, now=now)
+    """One that goes on, one paused, one stopped, a rehearsal, and one that sent an invoice and failed with another."""
+    ids = session.scalars(select(Customer.id).order_by(Customer.id)).all()
+    sent = session.scalars(select(InvoicedReport).order_by(InvoicedReport.report_id).limit(1)).one()
+
+    def planned(*customer_ids: int, goal: RunGoal = RunGoal.REPORTS) -> int:
+        period = Period.last_month(now.date())
+        return planning.plan(session, SYSTEM, customer_ids=customer_ids, period=period, goal=goal, now=now)
+
+    planned(*ids[0:2])
+    planning.pause(session, SYSTEM, planned(*ids[2:4]), now=now)
+    planning.cancel(session, SYSTEM, planned(*ids[4:6]), now=now)
+    rehearsal = planned(*ids[0:2], goal=RunGoal.REHEARSAL)
+    finished = planned(*ids[6:8], goal=RunGoal.DRAFTS)
+    for run_id, facts in (
+        (rehearsal, {"outcome": RunOutcome.CREATED, "total_minor": 1_200, "currency": "USD", "order_count": 1}),
+        (finished, {"outcome": RunOutcome.FAILED, "reason": "The report has changed since it was invoiced"}),
+    ):
+        session.execute(
+            update(BillRunCustomer).where(BillRunCustomer.run_id == run_id).values(finished_at=now, **facts)
+        )
+        session.execute(update(BillRun).where(BillRun.id == run_id).values(finished_at=now))
+    made = {"outcome": RunOutcome.CREATED, "report_id": sent.report_id, "invoice_id": sent.invoice_id, "reason": ""}
+    first = (BillRunCustomer.run_id == finished) & (BillRunCustomer.customer_id == ids[6])
+    session.execute(update(BillRunCustomer).where(first).values(**made))
 
 
 def _mail_text(session: Session, now: datetime) -> None:

@@ -143,6 +143,7 @@ def _create_customers(table: str, runs: str, *, with_new: bool) -> None:
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("order_count", sa.Integer(), nullable=True),
         sa.Column("question_count", sa.Integer(), nullable=True),
+        sa.Column("twice_count", sa.Integer(), nullable=True),
         sa.Column("process_id", sa.String(length=40), nullable=True),
         sa.ForeignKeyConstraint(
             ["invoice_id"], ["invoices.id"], name=op.f(f"fk_{table}_invoice_id_invoices"), ondelete="RESTRICT"

@@ -1,0 +1,1 @@
+"""Bill runs: chosen, started, watched, and what their rehearsals say."""

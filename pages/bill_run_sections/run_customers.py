@@ -1,0 +1,77 @@
+"""What became of each customer of a run."""
+
+import streamlit as st
+
+from billing_core import runtime
+from billing_core.bill_runs import progress
+from billing_core.bill_runs.models import RunGoal, RunOutcome
+from billing_core.bill_runs.progress import ItemRow, Progress
+from billing_core.identity import Actor, Permission
+from pages.bill_run_sections import wording
+from pages.ui import opened, tables
+from pages.ui.inputs import filters
+
+_PAGE_KEY = "run_items_page"
+
+
+def draw(actor: Actor, run: Progress) -> None:
+    outcome = _outcome()
+    total = run.total if outcome is None else wording.count_of(run, outcome)
+    skipped = tables.pager(total, key=_PAGE_KEY, noun="customer")
+    with runtime.sessions()() as session:
+        rows = progress.items(
+            session, actor, run.run_id, outcome=outcome, limit=tables.PAGE_SIZE, offset=min(skipped, total)
+        )
+    tables.show(
+        rows,
+        _columns(actor, run, failed_alone=outcome is RunOutcome.FAILED, reasons=any(row.reason for row in rows)),
+        key="run_items",
+        alt="What became of each customer of this run",
+    )
+
+
+def _columns(actor: Actor, run: Progress, *, failed_alone: bool, reasons: bool) -> list[tables.Column]:
+    """Reasons are sentences: the failed alone have no figures beside theirs, so that each can be read."""
+    columns = [tables.text("Customer", "customer_name", width="medium")]
+    if not failed_alone:
+        outcome = tables.badge("Outcome", lambda row: wording.OUTCOMES[row.outcome], wording.OUTCOME_COLORS)
+        columns += [outcome, tables.money("Total", "total_minor"), tables.currency_of()]
+        columns += [tables.count("Questions", "question_count")]
+    columns += [tables.button("Report", _report, opens=_open_report, width=95)]
+    if run.goal in (RunGoal.DRAFTS, RunGoal.SENT) and actor.may(Permission.INVOICE_READ):
+        columns += [tables.button("Invoice", _invoice, opens=_open_invoice, width=150)]
+    if reasons:
+        columns += [tables.text("Reason", "reason", width="large")]
+    return columns
+
+
+def _outcome() -> RunOutcome | None:
+    """The filter. Its options stay as they are while their counts change."""
+    chosen = st.pills(
+        "Outcome",
+        [outcome.value for outcome in wording.OUTCOMES],
+        format_func=lambda one: wording.OUTCOMES[RunOutcome(one)],
+        key="run_outcome",
+        bind="query-params",
+        on_change=filters.first_page,
+        args=(_PAGE_KEY,),
+        label_visibility="collapsed",
+    )
+    return RunOutcome(chosen) if chosen else None
+
+
+def _report(row: ItemRow) -> str | None:
+    return f":material/open_in_new: {row.report_id}" if row.report_id else None
+
+
+def _invoice(row: ItemRow) -> str | None:
+    return None if row.invoice_id is None else f":material/open_in_new: {row.invoice_number or 'Draft'}"
+
+
+def _open_report(row: ItemRow) -> None:
+    st.query_params["report"] = str(row.report_id)
+
+
+def _open_invoice(row: ItemRow) -> None:
+    if row.invoice_id is not None:
+        opened.go_to_invoice(row.invoice_id)

@@ -1,0 +1,210 @@
+"""How far to take what was chosen, and the button that starts it. Whatever sends mails asks once more."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import streamlit as st
+
+from billing_core import runtime
+from billing_core.bill_runs import planning
+from billing_core.bill_runs.models import RunGoal
+from billing_core.bill_runs.overlapping import Overlapping
+from billing_core.bill_runs.planning import Reach
+from billing_core.dates import Period, utc_now
+from billing_core.errors import BillingError
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.from_reports import Grouping
+from billing_core.jobs import bill_run
+from billing_core.settings import settings
+from pages.bill_run_sections import wording
+from pages.report_sections import invoicing
+from pages.ui import collection_mode, context, formats
+from pages.ui.context import actor as signed_in
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+_ICONS = {
+    RunGoal.REHEARSAL: ":material/visibility:",
+    RunGoal.REPORTS: ":material/play_circle:",
+    RunGoal.DRAFTS: ":material/note_add:",
+    RunGoal.SENT: ":material/send:",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is to be billed. ``customer_ids`` None: everybody who has something to bill; no services: all of them."""
+
+    customer_ids: tuple[int, ...] | None
+    period: Period
+    service_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HowFar:
+    """The goal, and how its invoices are made: their lines, their tax rate in percent."""
+
+    goal: RunGoal
+    with_links: bool = False
+    line_grouping: Grouping = Grouping.SERVICE
+    tax_rate: Decimal = Decimal(0)
+
+
+def possible(actor: Actor) -> list[RunGoal]:
+    """How far this actor may take a run."""
+    return [goal for goal in planning.NEEDED if may(actor, goal)]
+
+
+def may(actor: Actor, goal: RunGoal, *, with_links: bool = False) -> bool:
+    """Whether this actor may start such a run, and so pause or stop it."""
+    needed = (*planning.NEEDED[goal], *([Permission.LINK_WRITE] if with_links else []))
+    return all(map(actor.may, needed))
+
+
+def draw(read: Reader, actor: Actor, chosen: Chosen, *, goals: Sequence[RunGoal], key: str) -> None:
+    """Choose how far; then start. ``goals``: what is offered, the first of them proposed."""
+    how = _how_far(actor, goals, key=key)
+    if how is None:
+        return
+    reach = read(planning.reach, customer_ids=chosen.customer_ids, period=chosen.period, service_ids=chosen.service_ids)
+    asks = how.goal is RunGoal.SENT
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(
+            wording.CHOICES[how.goal] + (" …" if asks else ""),
+            key=f"{key}_start",
+            type="primary",
+            icon=_ICONS[how.goal],
+            disabled=not reach.customers,
+        )
+        st.markdown(_reach(reach, chosen), width="content")
+    st.caption(wording.EXPLAINED[how.goal])
+    if pressed and asks:
+        _confirm(chosen, how)
+    elif pressed:
+        begin(actor, chosen, how)
+
+
+def begin(actor: Actor, chosen: Chosen, how: HowFar) -> None:
+    """Start the run and show it; a refusal is said here, with the way to the run that is in the way."""
+    try:
+        with runtime.sessions().begin() as session:
+            run_id = planning.plan(
+                session,
+                actor,
+                customer_ids=chosen.customer_ids,
+                period=chosen.period,
+                service_ids=chosen.service_ids,
+                goal=how.goal,
+                with_links=how.with_links,
+                line_grouping=how.line_grouping,
+                tax_rate=how.tax_rate,
+                now=utc_now(),
+            )
+    except Overlapping as refusal:
+        refused(refusal)
+        return
+    except BillingError as refusal:
+        context.refused(refusal)
+        return
+    bill_run.begin(run_id)
+    st.query_params["run"] = str(run_id)
+    st.rerun()
+
+
+def refused(refusal: Overlapping) -> None:
+    """Say that another run bills the same, and lead to it where this person may see it."""
+    context.refused(refusal)
+    if refusal.run_id is not None:
+        st.page_link(
+            "reports.py",
+            label=f"Open run {refusal.run_id}",
+            icon=":material/open_in_new:",
+            query_params={"tab": "Generate", "run": str(refusal.run_id)},
+        )
+
+
+def _how_far(actor: Actor, goals: Sequence[RunGoal], *, key: str) -> HowFar | None:
+    """None where the tax rate is none."""
+    names = {goal.value: wording.CHOICES[goal] for goal in goals}
+    goal = RunGoal(
+        st.segmented_control(
+            "How far",
+            list(names),
+            default=next(iter(names)),
+            required=True,
+            format_func=lambda one: names.get(one, one),
+            key=f"{key}_goal",
+            bind="query-params",
+        )
+    )
+    if goal not in (RunGoal.DRAFTS, RunGoal.SENT):
+        return HowFar(goal)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        lines = st.selectbox(
+            "Lines of the invoices",
+            list(invoicing.LINES),
+            format_func=invoicing.LINES.__getitem__,
+            key=f"{key}_lines",
+            width=240,
+        )
+        rate = invoicing.tax_rate("Tax rate, %", key=f"{key}_tax", width=130)
+        with_links = (
+            goal is RunGoal.SENT
+            and actor.may(Permission.LINK_WRITE)
+            and st.toggle(
+                "With payment links",
+                key=f"{key}_links",
+                help="Each invoice gets a link by which it can be paid online, and its mail carries it.",
+            )
+        )
+    return None if rate is None else HowFar(goal, with_links, lines, rate)
+
+
+def _reach(reach: Reach, chosen: Chosen) -> str:
+    period = md(formats.period(chosen.period))
+    if not reach.customers:
+        return f"Nobody has anything to bill in {period}. Choose another period."
+    customers = f"**{formats.counted(reach.customers, 'customer')}**"
+    if chosen.customer_ids is not None:
+        return f"{customers} for {period}"
+    has = "has" if reach.customers == 1 else "have"
+    return f"{customers} {has} orders in {period}, or a report for it already"
+
+
+@st.dialog("Send invoices", width="medium", icon=":material/send:")
+def _confirm(chosen: Chosen, how: HowFar) -> None:
+    """To how many customers mails leave, and what cannot be undone; then start."""
+    actor = signed_in()
+    read = Reader(actor)
+    if how.with_links:
+        collection_mode.mark()
+    reach = read(planning.reach, customer_ids=chosen.customer_ids, period=chosen.period, service_ids=chosen.service_ids)
+    customers = formats.counted(reach.customers, "customer")
+    with_link = " and a payment link" if how.with_links else ""
+    st.markdown(
+        f"**{customers}** {'is' if reach.customers == 1 else 'are'} billed for "
+        f"**{md(formats.period(chosen.period))}**. Whoever has something to pay gets an invoice: **a mail with its "
+        f"PDF{with_link} leaves for each**, one after the other, from the moment you confirm."
+    )
+    st.warning(
+        "Each invoice gets its number and is posted to the ledger. That cannot be undone: mistakes are corrected by "
+        "credit notes. Stopping the run keeps back only what has not been sent by then.",
+        icon=":material/warning:",
+    )
+    if settings().smtp_url is None:
+        st.info(
+            "No mail server is set up: the mails are kept in the outbox, where they can be read and downloaded.",
+            icon=":material/outbox:",
+        )
+    if reach.without_email:
+        has = "has" if reach.without_email == 1 else "have"
+        st.info(
+            f"{formats.counted(reach.without_email, 'customer')} of them {has} no e-mail address, so that no mail can "
+            "go to them: the run says which.",
+            icon=":material/alternate_email:",
+        )
+    lines = invoicing.LINES[how.line_grouping].lower()
+    st.caption(f"Invoices with {lines}, {formats.decimal(how.tax_rate)} % tax.")
+    if st.button(f"Send to {customers}", type="primary", icon=":material/send:", key="confirm_send"):
+        begin(actor, chosen, how)

@@ -1,0 +1,103 @@
+"""What runs and their states are called."""
+
+from billing_core.bill_runs.models import RunGoal, RunOutcome
+from billing_core.bill_runs.progress import Progress
+from billing_core.bill_runs.rehearsal import Change
+from pages.ui import formats
+from pages.ui.text import md
+
+# As a choice, and as what a run is.
+CHOICES = {
+    RunGoal.REHEARSAL: "Rehearse",
+    RunGoal.REPORTS: "Make reports",
+    RunGoal.DRAFTS: "Draft invoices",
+    RunGoal.SENT: "Send invoices",
+}
+EXPLAINED = {
+    RunGoal.REHEARSAL: "Computes every report and shows what changed since the period before. Nothing is made.",
+    RunGoal.REPORTS: "Makes a report for each customer, or a new version where something changed.",
+    RunGoal.DRAFTS: "Makes the reports, and a draft of an invoice for each that bills something. Nothing is sent.",
+    RunGoal.SENT: "Makes the reports and their invoices, numbers them, and mails each to its customer.",
+}
+NAMES = {
+    RunGoal.REHEARSAL: "Rehearsal",
+    RunGoal.REPORTS: "Reports",
+    RunGoal.DRAFTS: "Draft invoices",
+    RunGoal.SENT: "Invoices by mail",
+}
+OUTCOMES = {
+    RunOutcome.WAITING: "Waiting",
+    RunOutcome.CREATED: "New",
+    RunOutcome.UNCHANGED: "Unchanged",
+    RunOutcome.FAILED: "Failed",
+}
+OUTCOME_COLORS = {"Waiting": "gray", "New": "gray", "Unchanged": "gray", "Failed": "red"}
+CHANGES = {
+    Change.NEW: "New",
+    Change.MISSING: "Missing",
+    Change.MORE: "More",
+    Change.LESS: "Less",
+    Change.SAME: "Same",
+    Change.OTHER_CURRENCY: "Other currency",
+    Change.OPEN: "Not computed",
+    Change.UNBILLED: "Nothing billed",
+}
+CHANGE_COLORS = {
+    "New": "blue",
+    "Missing": "orange",
+    "More": "gray",
+    "Less": "gray",
+    "Same": "gray",
+    "Other currency": "orange",
+    "Not computed": "red",
+    "Nothing billed": "red",
+}
+
+
+def title(run: Progress) -> str:
+    """The run's heading, as Markdown."""
+    links = " with payment links" if run.with_links else ""
+    return f"{NAMES[run.goal]}{links} for {md(formats.period(run.period))}"
+
+
+def state(run: Progress) -> str:
+    if run.finished_at is not None:
+        return f"Done, {formats.count(run.failed)} failed" if run.failed else "Done"
+    if run.cancelled_at is not None:
+        return f"Stopped at {_place(run)}"
+    if run.paused_at is not None:
+        return f"Paused at {_place(run)}"
+    return f"{'Running' if run.worked_on else 'Waiting for a process'}, {_place(run)}"
+
+
+def counts(run: Progress) -> dict[str, int]:
+    """What came of its customers, and how many questions their reports leave open."""
+    new = {RunGoal.REHEARSAL: "New or changed", RunGoal.REPORTS: "New reports"}.get(run.goal, "New")
+    made = {
+        RunGoal.DRAFTS: {"Drafts": run.drafts},
+        RunGoal.SENT: {"Invoices": run.drafts, "Sent": run.sent},
+    }.get(run.goal, {})
+    return {new: run.created, "Unchanged": run.unchanged, **made, "Failed": run.failed, "Questions": run.questions}
+
+
+def count_of(run: Progress, outcome: RunOutcome) -> int:
+    """How many customers have this outcome."""
+    counts = {
+        RunOutcome.WAITING: run.waiting,
+        RunOutcome.CREATED: run.created,
+        RunOutcome.UNCHANGED: run.unchanged,
+        RunOutcome.FAILED: run.failed,
+    }
+    return counts[outcome]
+
+
+def seconds(value: int) -> str:
+    """About how long that is."""
+    if value < 90:
+        return f"{formats.count(value)} s"
+    minutes = -(-value // 60)
+    return f"{formats.count(minutes)} min" if minutes < 90 else f"{formats.count(-(-minutes // 60))} h"
+
+
+def _place(run: Progress) -> str:
+    return f"{formats.count(run.done)} of {formats.count(run.total)}"
