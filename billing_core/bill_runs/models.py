@@ -7,21 +7,13 @@ from decimal import Decimal
 from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from billing_core.bill_runs import RunGoal as RunGoal
 from billing_core.customers.models import Customer
 from billing_core.database import Base
 from billing_core.database.types import Percent
 from billing_core.invoices.from_reports import Grouping
 from billing_core.invoices.models import Invoice
 from billing_core.reports.models import BillingReport
-
-
-class RunGoal(enum.StrEnum):
-    """How far a run takes each customer. REHEARSAL: computes what REPORTS would make, and keeps only its figures."""
-
-    REHEARSAL = "rehearsal"
-    REPORTS = "reports"
-    DRAFTS = "drafts"
-    SENT = "sent"
 
 
 class RunOutcome(enum.StrEnum):

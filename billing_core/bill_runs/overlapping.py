@@ -1,6 +1,8 @@
 """Two runs that would bill the same: the second is refused as long as the first is unfinished."""
 
-from sqlalchemy import ColumnElement, exists, literal, or_, select, true
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, exists, literal, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
@@ -10,13 +12,26 @@ from billing_core.dates import Period
 from billing_core.errors import Conflict
 from billing_core.identity.permissions import Actor
 
+_TERMS: Final = (
+    "goal",
+    "with_links",
+    "period_start",
+    "period_end",
+    "services",
+    "line_grouping",
+    "tax_rate",
+    "all_customers",
+)
+
 
 class Overlapping(Conflict):
-    """``run_id``: the unfinished run that bills some of the same; None where this actor may not see it."""
+    """``run_id``: the unfinished run that bills some of the same; None where this actor may not see it. ``is_same``: it
+    is the very run that was asked for, so that whoever asked can join it.
+    """
 
-    def __init__(self, message: str, run_id: int | None) -> None:
+    def __init__(self, message: str, run_id: int | None, *, is_same: bool) -> None:
         super().__init__(message)
-        self.run_id = run_id
+        self.run_id, self.is_same = run_id, is_same
 
 
 def refuse_overlap(session: Session, actor: Actor, run: BillRun) -> None:
@@ -34,7 +49,13 @@ def refuse_overlap(session: Session, actor: Actor, run: BillRun) -> None:
     )
     rehearses = BillRun.goal == RunGoal.REHEARSAL
     first = session.execute(
-        select(BillRun.id, BillRun.period_start, BillRun.period_end, visible(actor).label("visible"))
+        select(
+            BillRun.id,
+            BillRun.period_start,
+            BillRun.period_end,
+            visible(actor).label("visible"),
+            _is_same(run).label("same"),
+        )
         .where(
             BillRun.id != run.id,
             unfinished(),
@@ -53,12 +74,25 @@ def refuse_overlap(session: Session, actor: Actor, run: BillRun) -> None:
     raise Overlapping(
         f"{named} bills some of these customers from {period} and is not finished: wait for it, or stop it",
         first.id if first.visible else None,
+        is_same=bool(first.visible and first.same),
     )
 
 
 def unfinished() -> ColumnElement[bool]:
     """In SQL: the run is in progress or paused."""
     return BillRun.finished_at.is_(None) & BillRun.cancelled_at.is_(None)
+
+
+def _is_same(run: BillRun) -> ColumnElement[bool]:
+    """In SQL: the other run has the same goal, period and terms, and everybody or the same customers to bill."""
+    same = and_(*(getattr(BillRun, name) == getattr(run, name) for name in _TERMS))
+    if run.all_customers:
+        return same
+    mine, theirs = (
+        select(BillRunCustomer.customer_id).where(BillRunCustomer.run_id == run_id).correlate(BillRun)
+        for run_id in (run.id, BillRun.id)
+    )
+    return same & ~exists(mine.except_(theirs)) & ~exists(theirs.except_(mine))
 
 
 def _shares_services(services: str) -> ColumnElement[bool]:

@@ -113,9 +113,11 @@ def let_go(session: Session, terms: Terms, chunk: int, process_id: str | None) -
 
 
 def free_chunk(session: Session, terms: Terms) -> int | None:
-    """A chunk that waits and that no living process has in hand, if there is one and the run goes on."""
+    """The last chunk that waits and that no living process has in hand, if there is one and the run goes on: the queue
+    hands out the first ones first.
+    """
     statement = (
-        select(func.min(BillRunCustomer.chunk))
+        select(func.max(BillRunCustomer.chunk))
         .join(BillRun, BillRun.id == BillRunCustomer.run_id)
         .where(BillRunCustomer.run_id == terms.run_id, _WAITING, _GOES_ON)
         .where(or_(BillRunCustomer.process_id.is_(None), ~is_living(BillRunCustomer.process_id)))

@@ -7,9 +7,11 @@ feature than its names.
 
 from argparse import ArgumentParser, ArgumentTypeError, _SubParsersAction
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from billing_core.bill_runs import RunGoal
 from billing_core.identity import Role
 from billing_core.imports import Kind
 from billing_core.reports.exports.formats import Format
@@ -24,8 +26,14 @@ _MOVE: Final = (
 _WORKER: Final = (
     "Deliver mails, call webhooks and gateways, apply incoming webhooks, send reminders and seal the ledger, until "
     "SIGTERM or Ctrl-C. The product does all of that by itself; any number of workers may help it, and nothing is done "
-    "twice. Bill runs stay with the process that began them. Workers on other machines need a PostgreSQL, and the "
+    "twice. Workers on other machines need a PostgreSQL, and the "
     "product's settings, its secret among them."
+)
+_RUN: Final = (
+    "Make reports, drafts or sent invoices of all or of the named customers. The run is the same as the one that the "
+    "dashboard starts: where the same is unfinished, this command joins it, whoever began it, and works on it beside "
+    "the product and its workers. Interrupted, it leaves the rest to them, or to the same command typed again. A "
+    "rehearsal makes nothing, and tells what has changed since the period before."
 )
 
 
@@ -41,8 +49,7 @@ def parser() -> ArgumentParser:
     _import(commands)
     reports = _verbs(commands, "report", "make billing reports")
     _generate_report(reports)
-    run = _command(reports, "run", "bill_runs:run", "bill every customer who has orders in a period")
-    _add_period(run)
+    _run(reports)
     _command(commands, "verify", "verify:verify", "prove the ledger, and that every stored total agrees with its rows")
     _backup(commands)
     restore = _command(commands, "restore", "copies:restore", "fill the empty database in use from a backup", _RESTORE)
@@ -113,6 +120,18 @@ def _generate_report(verbs: Commands) -> None:
     generate.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to this file instead of stdout")
 
 
+def _run(verbs: Commands) -> None:
+    run = _command(verbs, "run", "bill_runs:run", "bill every customer who has orders in a period", _RUN)
+    _add_period(run)
+    run.add_argument(
+        "--customer", action="append", default=[], metavar="C", help="only this one: ref or integer id; may be repeated"
+    )
+    goals = [goal.value for goal in RunGoal]
+    run.add_argument("--goal", choices=goals, default=RunGoal.REPORTS.value, help="how far to go; by default: reports")
+    run.add_argument("--links", action="store_true", help="with the goal “sent”: with a payment link each")
+    run.add_argument("--tax-rate", type=_percent, default=Decimal(0), metavar="P", help="of the drafts, in percent")
+
+
 def _backup(commands: Commands) -> None:
     backup = _command(commands, "backup", "copies:backup", "write everything into one file, while the product runs")
     backup.add_argument(
@@ -123,6 +142,13 @@ def _backup(commands: Commands) -> None:
 def _add_period(command: ArgumentParser) -> None:
     for name, dest, ordinal in (("--from", "start", "first"), ("--to", "end", "last")):
         command.add_argument(name, required=True, dest=dest, type=_day, metavar="D", help=f"{ordinal} day, YYYY-MM-DD")
+
+
+def _percent(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ArgumentTypeError(f"“{text}” is not a rate such as 19 or 7.5") from None
 
 
 def _day(text: str) -> date:

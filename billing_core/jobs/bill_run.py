@@ -36,7 +36,7 @@ def keep_going(ending: Callable[[], bool] = lambda: False) -> None:
     for run_id, attempt in runs:
         if ending():
             return
-        bill_run_work.finish(run_id, attempt)
+        _finish(run_id, attempt)
         if not _under_way(run_id, attempt):
             _begin_if_idle(run_id, attempt)
 
@@ -49,7 +49,7 @@ def hand_out_chunks(run_id: int, attempt: int) -> None:
         queues.hand_over_if_ending()
         name = f"{_name(run_id, attempt)}-chunk-{chunk}"
         queues.enqueue(queues.BILL_RUNS, bill_chunk, run_id, attempt, chunk, workflow_id=name)
-    bill_run_work.finish(run_id, attempt)
+    _finish(run_id, attempt)
 
 
 @DBOS.workflow()
@@ -57,7 +57,12 @@ def bill_chunk(run_id: int, attempt: int, chunk: int) -> None:
     """Bill the customers of one chunk, and finish the run if they were the last."""
     bill_run_work.work_off(run_id, attempt, chunk, lambda: not queues.ready.is_set())
     queues.hand_over_if_ending()
-    bill_run_work.finish(run_id, attempt)
+    _finish(run_id, attempt)
+
+
+def _finish(run_id: int, attempt: int) -> None:
+    if bill_run_work.finish(run_id, attempt):
+        log.info("bill_run_finished", run_id=run_id)
 
 
 @DBOS.step(name="waiting_chunks")

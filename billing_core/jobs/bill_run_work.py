@@ -14,7 +14,6 @@ from billing_core.bill_runs.taking import Terms
 from billing_core.bill_runs.workflow import AWAY
 from billing_core.dates import utc_now
 from billing_core.jobs import nudges
-from billing_core.online_payments import configured
 from billing_core.online_payments.gateway import Gateway
 from billing_core.processes import current
 from billing_core.processes.models import Queue
@@ -53,12 +52,10 @@ def work_off(run_id: int, attempt: int, chunk: int, ending: Callable[[], bool] =
     nudges.tell(*_FOLLOWING)
 
 
-def finish(run_id: int, attempt: int) -> None:
-    """Finish the run if every customer is done."""
+def finish(run_id: int, attempt: int) -> bool:
+    """Finish the run if every customer is done; True where this did."""
     with runtime.sessions().begin() as session:
-        finished = taking.finish(session, run_id, attempt, now=utc_now())
-    if finished:
-        log.info("bill_run_finished", run_id=run_id)
+        return taking.finish(session, run_id, attempt, now=utc_now())
 
 
 def run_here(run_id: int) -> None:
@@ -107,4 +104,7 @@ def _after_trouble(run_id: int, tries: int, ending: Callable[[], bool]) -> int:
 
 
 def _gateway() -> Gateway:
+    # Takes long to load, and few runs make links.
+    from billing_core.online_payments import configured
+
     return configured.gateway(runtime.sessions(), settings())

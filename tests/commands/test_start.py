@@ -31,7 +31,8 @@ NEEDED = {
     "migrate": {*DATABASE, "alembic"},
     "move": {*DATABASE, "alembic"},
     "report generate": DATABASE,
-    "report run": {*DATABASE, "structlog"},
+    # It sends invoices too.
+    "report run": {*DATABASE, "structlog", "jinja2"},
     "restore": {*DATABASE, "alembic"},
     "user add": DATABASE,
     "verify": DATABASE,
