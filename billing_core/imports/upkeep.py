@@ -18,6 +18,7 @@ KEPT_SECONDS = 24 * 3600
 def retry_failed(session: Session, actor: Actor, *, limit: int, now: datetime) -> int:
     """Go on with jobs that failed through no fault of their files, in their owners' names; returns how many."""
     actor.require(Permission.JOBS_MANAGE)
+    actor.require(Permission.IMPORT)
     left = and_(ImportFile.job_id == ImportJob.id, ImportFile.state == FileState.REFUSED)
     failed = select(ImportJob.id).where(ImportJob.reason != "", exists().where(left)).order_by(ImportJob.id)
     ids = list(session.scalars(failed.limit(limit).with_for_update()))
@@ -37,6 +38,7 @@ def retry_failed(session: Session, actor: Actor, *, limit: int, now: datetime) -
 def cancel_waiting(session: Session, actor: Actor, *, limit: int, now: datetime) -> int:
     """Call off jobs that no process has taken up: their files are as before them. Returns how many."""
     actor.require(Permission.JOBS_MANAGE)
+    actor.require(Permission.IMPORT)
     waiting = select(ImportJob.id).where(ImportJob.finished_at.is_(None), ImportJob.process_id.is_(None))
     ids = list(session.scalars(waiting.order_by(ImportJob.id).limit(limit).with_for_update()))
     if not ids:

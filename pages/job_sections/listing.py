@@ -171,7 +171,7 @@ def _retry_label(row: QueueRow) -> str | None:
 
 def _cancel_label(row: QueueRow) -> str | None:
     held = row.backlog
-    there = held.waiting + held.scheduled if row.queue is Queue.MAILS else held.running + held.waiting + held.held_back
+    there = held.waiting + (held.running + held.held_back if row.queue is Queue.BILL_RUNS else held.scheduled)
     return f"{steps.CANCELLING[row.queue]} …" if row.queue in CANCELLED and there else None
 
 

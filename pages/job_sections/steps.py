@@ -25,8 +25,11 @@ _DANGERS: Final = {
     "they are about stays: an invoice whose mail is recalled is still sent.",
     Queue.BILL_RUNS: "Every bill run that goes on is stopped before its next customer, whoever began it. What is done "
     "stays. A stopped run can go on later, from its own page.",
+    Queue.IMPORTS: "Every check and import that no process has taken up is called off, whoever asked for it. The files "
+    "stay with whoever dropped them, who can check them again.",
 }
-CANCELLING: Final = {Queue.MAILS: "Recall", Queue.BILL_RUNS: "Stop"}
+CANCELLING: Final = {Queue.MAILS: "Recall", Queue.BILL_RUNS: "Stop", Queue.IMPORTS: "Call off"}
+_DONE: Final = {Queue.MAILS: "recalled", Queue.BILL_RUNS: "stopped", Queue.IMPORTS: "called off"}
 
 
 def note(step: Callable[[Actor], None]) -> None:
@@ -107,6 +110,5 @@ def _cancelling(queue: Queue, actor: Actor) -> None:
     st.markdown(_DANGERS[queue])
     word = CANCELLING[queue]
     if st.button(f"{word} {QUEUES[queue].title.lower()}", type="primary", key="cancel_waiting"):
-        said = f"{QUEUES[queue].title}: {'recalled' if queue is Queue.MAILS else 'stopped'}"
-        with context.attempt(said, then=partial(_tell, queue)) as session:
+        with context.attempt(f"{QUEUES[queue].title}: {_DONE[queue]}", then=partial(_tell, queue)) as session:
             actions.cancel_waiting(session, actor, queue, now=utc_now())

@@ -9,12 +9,24 @@ from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunOutcome
 from billing_core.errors import Conflict, Forbidden
 from billing_core.identity import SYSTEM, Permission, Role, actor_with
 from billing_core.identity.permissions import Actor
+from billing_core.imports.models import FileState, ImportFile, ImportJob
 from billing_core.jobs.overview import actions
 from billing_core.jobs.overview.actions import Retried
 from billing_core.online_payments.models import WebhookEvent, WebhookState
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.processes.models import Queue
-from tests.jobs.overview.work import NOW, a_run, ago, an_endpoint, customers, events, messages, of_run
+from tests.jobs.overview.work import (
+    NOW,
+    a_process,
+    a_run,
+    ago,
+    an_endpoint,
+    an_import,
+    customers,
+    events,
+    messages,
+    of_run,
+)
 
 ADA = actor_with(Role.ADMIN, user_id=1, name="Ada")
 STEPS = [actions.retry_failed, actions.cancel_waiting]
@@ -137,6 +149,32 @@ def test_runs_that_go_on_are_stopped(session):
     assert traces(session) == [("report.run_cancel", "Ada")] * 2
 
 
+def test_imports_that_failed_go_on_and_those_that_wait_are_called_off(session):
+    reason = "Something went wrong on our side. Reference 1"
+    failed = an_import(session, state=FileState.REFUSED, finished_at=NOW, reason=reason)
+    refused_itself = an_import(session, state=FileState.REFUSED, finished_at=NOW)
+    taken_up = an_import(session, process_id=a_process(session, "app-1"))
+    waiting = an_import(session)
+
+    assert actions.cancel_waiting(session, ADA, Queue.IMPORTS, now=NOW) == 1
+    with pytest.raises(Conflict, match="Nothing among imports can be cancelled"):
+        actions.cancel_waiting(session, ADA, Queue.IMPORTS, now=NOW)
+    assert actions.retry_failed(session, ADA, Queue.IMPORTS, now=NOW) == Retried(1)
+    with pytest.raises(Conflict, match="Nothing has failed among imports"):
+        actions.retry_failed(session, ADA, Queue.IMPORTS, now=NOW)
+
+    found = session.execute(select(ImportFile.token, ImportFile.state, ImportFile.job_id)).all()
+    assert sorted(found) == [
+        (f"token-{failed}", FileState.WAITING, failed),
+        (f"token-{refused_itself}", FileState.REFUSED, refused_itself),
+        (f"token-{taken_up}", FileState.WAITING, taken_up),
+        (f"token-{waiting}", FileState.NEW, None),
+    ]
+    session.expire_all()
+    assert (session.get_one(ImportJob, failed).finished_at, session.get_one(ImportJob, failed).attempt) == (None, 2)
+    assert traces(session) == [("jobs.cancel", "Ada"), ("jobs.retry", "Ada")]
+
+
 @pytest.mark.parametrize("queue", [Queue.OUTGOING_WEBHOOKS, Queue.GATEWAYS])
 def test_what_other_systems_must_be_told_cannot_be_cancelled(session, queue):
     messages(session, {Queue.OUTGOING_WEBHOOKS: "webhook", Queue.GATEWAYS: "gateway"}[queue], 2)
@@ -160,7 +198,7 @@ def test_whoever_may_manage_jobs_alone_may_not_do_what_the_works_own_page_would_
     run_id = a_run(session, finished_at=NOW)
     of_run(session, run_id, customers(session, 1), RunOutcome.FAILED, finished_at=NOW, reason="No rate")
     a_run(session, services="1")
-    for queue in (Queue.MAILS, Queue.INCOMING_WEBHOOKS, Queue.BILL_RUNS):
+    for queue in (Queue.MAILS, Queue.INCOMING_WEBHOOKS, Queue.BILL_RUNS, Queue.IMPORTS):
         with pytest.raises(Forbidden):
             actions.retry_failed(session, janitor, queue, now=NOW)
     for queue in actions.CANCELLED:

@@ -7,6 +7,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.bill_runs.models import BillRun, RunOutcome
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
+from billing_core.imports.models import FileState, ImportFile
 from billing_core.jobs import nudges
 from billing_core.online_payments.models import WebhookEvent, WebhookState
 from billing_core.outbox.models import MessageState, OutboxMessage
@@ -16,6 +17,7 @@ from tests.jobs.overview.work import (
     a_lost_process,
     a_process,
     a_run,
+    an_import,
     customers,
     events,
     messages,
@@ -190,6 +192,19 @@ def test_runs_that_go_on_are_stopped_once_that_is_confirmed(sessions, jobs, told
     assert not page.exception
     with sessions() as session:
         assert session.get(BillRun, run_id).cancelled_at is not None
+
+
+def test_imports_that_nobody_has_taken_up_are_called_off_once_that_is_confirmed(sessions, jobs, told):
+    with sessions.begin() as session:
+        an_import(session, process_id=a_process(session, "app-1"))
+        an_import(session)
+    page = press(jobs(), "Cancel", row=place("Imports"))
+    page = confirmed(page, "Imports")
+    assert not page.exception
+    with sessions() as session:
+        found = session.scalars(select(ImportFile.state).order_by(ImportFile.id)).all()
+    assert found == [FileState.WAITING, FileState.NEW]
+    assert told == [Queue.IMPORTS]
 
 
 def test_a_lost_process_says_what_it_had_in_hand_and_can_be_dismissed(sessions, jobs):
