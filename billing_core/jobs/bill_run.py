@@ -37,8 +37,10 @@ def keep_going(ending: Callable[[], bool] = lambda: False) -> None:
         if ending():
             return
         _finish(run_id, attempt)
-        if not _under_way(run_id, attempt):
-            _begin_if_idle(run_id, attempt)
+        if DBOS.get_workflow_status(_name(run_id, attempt)) is None:
+            _begin(run_id, attempt)
+        elif not _under_way(run_id, attempt) and _somebody_waits(run_id):
+            _begin_again(run_id, attempt)
 
 
 @DBOS.workflow()
@@ -83,20 +85,19 @@ def _under_way(run_id: int, attempt: int) -> bool:
     return bool(found)
 
 
-def _begin_if_idle(run_id: int, attempt: int) -> None:
-    """Workflows that have ended would not begin again under their names: then it is another attempt."""
+def _somebody_waits(run_id: int) -> bool:
+    """Asked once its workflows have ended. Who is in the hands of a command is left to it."""
     with runtime.sessions()() as session:
-        chunk = taking.free_chunk(session, taking.terms(session, run_id))
-    if chunk is None:
-        # Who waits is in the hands of a command.
-        return
-    if DBOS.get_workflow_status(_name(run_id, attempt)) is not None:
-        with runtime.sessions().begin() as session:
-            if not taking.begin_again(session, run_id, attempt):
-                return
-        attempt += 1
-        log.warning("bill_run_begun_again", run_id=run_id, attempt=attempt)
-    _begin(run_id, attempt)
+        return taking.free_chunk(session, taking.terms(session, run_id)) is not None
+
+
+def _begin_again(run_id: int, attempt: int) -> None:
+    """As another attempt: workflows that have ended would not begin again under their names."""
+    with runtime.sessions().begin() as session:
+        ours = taking.begin_again(session, run_id, attempt)
+    if ours:
+        log.warning("bill_run_begun_again", run_id=run_id, attempt=attempt + 1)
+        _begin(run_id, attempt + 1)
 
 
 def _name(run_id: int, attempt: int) -> str:
