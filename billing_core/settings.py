@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     session_max_hours: int = Field(
         168, ge=1, le=87_600, description="A session ends after this long, however much it is used"
     )
+    keep_jobs_days: int = Field(
+        30, ge=1, le=3_650, description="Finished background jobs and ended processes are kept for so many days"
+    )
     stripe_secret_key: SecretStr | None = Field(
         None,
         validation_alias="STRIPE_SECRET_KEY",

@@ -43,6 +43,7 @@ WRONG = {
     "trusted_origins": ["*", "https://a.example, null"],
     "metrics": ["short"],
     "session_idle_minutes": ["ten", "4", "1.5", "9" * 9, "9" * 5_000],
+    "keep_jobs_days": ["a month", "0", "-1", "3651"],
     "session_max_hours": ["ten", "0", "-1", "9" * 9],
     "stripe_secret_key": [f"pk_test_{HIDDEN}", f"sk_test_{HIDDEN}"],
     "stripe_webhook_secret": [f"sk_test_{HIDDEN}"],

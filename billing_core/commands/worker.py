@@ -14,6 +14,7 @@ from billing_core.invoices.payment_links import PaymentLink
 from billing_core.jobs import engine
 from billing_core.online_payments import configured as online_payments_configured
 from billing_core.online_payments.links.expiry import TRIALS
+from billing_core.processes.models import ProcessKind
 from billing_core.settings import settings
 from billing_core.web.api import event_payloads, exact_json
 
@@ -51,6 +52,6 @@ async def _until_told_to_end() -> None:
     told_to_end = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, told_to_end.set)
-    async with engine.lifespan(event_payloads.rendered, exact_json.encode, beside=True):
+    async with engine.lifespan(event_payloads.rendered, exact_json.encode, kind=ProcessKind.WORKER):
         print("\n  A worker runs. End it with Ctrl-C.\n", flush=True)  # noqa: T201  # the person at the terminal
         await told_to_end.wait()

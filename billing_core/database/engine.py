@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.pool import QueuePool
 
 BUSY_TIMEOUT_MS = 30_000
 # How a read transaction begins; the others begin with SQLite's own keyword.
@@ -78,6 +79,13 @@ def connect(url: str, **options: Any) -> Engine:
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite(url, **options)
     return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True, **options)
+
+
+def close_idle(engine: Engine, *, keep: int) -> None:
+    """Close the connections that nobody uses, where more than ``keep`` stand idle: the pool itself never does."""
+    pool = engine.pool
+    if isinstance(pool, QueuePool) and pool.checkedin() > keep:
+        engine.dispose()
 
 
 def _sqlite(url: str, **options: Any) -> Engine:

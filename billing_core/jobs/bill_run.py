@@ -13,9 +13,13 @@ from dbos import DBOS
 from billing_core import runtime
 from billing_core.bill_runs import taking
 from billing_core.jobs import bill_run_work, queues
+from billing_core.jobs.periodic import Periodic
+from billing_core.processes.models import Queue
 
 log = structlog.get_logger()
 
+# How often a process looks for runs that nobody has put into the queue, unless it is told.
+_LOOK_SECONDS: Final = 30
 _UNDER_WAY: Final = ["ENQUEUED", "DELAYED", "PENDING"]
 
 
@@ -104,4 +108,4 @@ def _name(run_id: int, attempt: int) -> str:
     return f"bill-run-{run_id}.{attempt}"
 
 
-begin_unfinished = keep_going
+job: Final = Periodic("bill runs", keep_going, every_seconds=_LOOK_SECONDS, queue=Queue.BILL_RUNS)

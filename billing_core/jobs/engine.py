@@ -1,86 +1,201 @@
-"""Starting and stopping DBOS, which remembers unfinished work when the process ends.
-
-Its tables are in a schema of their own on PostgreSQL, or in a file beside ours on SQLite.
-"""
+"""Starting and stopping the jobs of this process, and DBOS, which remembers unfinished work when a process ends."""
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator
+import functools
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
 
-from dbos import DBOS
+import structlog
+from dbos import DBOS, DBOSConfig
+from sqlalchemy import Engine
 
 from billing_core import runtime
+from billing_core.dates import utc_now
 from billing_core.jobs import (
     bill_run,
-    daily,
     gateway_delivery,
     imports,
     incoming_webhook_processing,
     ledger_sealing,
-    link_expiry,
+    nudges,
     outbox_delivery,
     outgoing_webhook_delivery,
+    pauses,
     queues,
     system_database,
 )
+from billing_core.jobs.pacing import INTERNAL, Pacing, be_executor, known_workflows
+from billing_core.jobs.periodic import Periodic
+from billing_core.jobs.presence import taking_over
+from billing_core.jobs.presence.heartbeat import Heartbeat
+from billing_core.jobs.schedules import due
 from billing_core.outgoing_webhooks.delivery import Rendering, Serialising
+from billing_core.processes import current, service
+from billing_core.processes.models import ProcessKind, Queue
+
+log = structlog.get_logger()
 
 # Fixed: by default it is a hash of the code, and an upgrade would abandon unfinished work.
-APPLICATION_VERSION = "1"
-# How long an ending process waits for the current customer of a run.
-STOP_TIMEOUT_SECONDS = 10
+APPLICATION_VERSION: Final = "1"
+# An ending process has ten seconds: so long for the current steps, so long for handing over what is left, the rest for
+# what ends beside the jobs.
+_FINISH_SECONDS: Final = 5.5
+_HAND_OVER_SECONDS: Final = 1.5
+_LEAVE_SECONDS: Final = 1.0
+# Workflows of former versions, of which our own tables tell what is left to do.
+_RETIRED: Final = ("work_off", "deliver_batch")
 
 
-def start(*, beside: bool = False) -> None:
-    """Resume what the last process left, and accept new work. Connects only to the database.
+@dataclass(slots=True)
+class _Running:
+    """What ``start`` has started."""
 
-    ``beside`` the product nothing is resumed: DBOS would hand over a bill run that the product is working on, and the
-    run would stop with this process.
+    heartbeat: Heartbeat
+    pacing: Pacing
+    listener: nudges.Listener
+    loops: list[Periodic]
+    woken: list[tuple[Queue, Callable[[], None]]]
+
+
+_running: _Running | None = None
+
+
+def start(*, kind: ProcessKind = ProcessKind.APP, further: Sequence[Periodic] = ()) -> None:
+    """Take up work, also what others left. ``further``: loops besides those that every process has. Connects only to
+    the database.
     """
-    DBOS(
-        config={
-            "name": "billing",
-            "system_database_url": system_database.address(runtime.sessions().engine.url),
-            "application_version": APPLICATION_VERSION,
-            "log_level": "WARNING",
-            "executor_id": f"worker-{secrets.token_hex(8)}" if beside else None,
-        }
-    )
-    # Before the launch, which at once resumes what the last process left.
+    global _running
+    heartbeat = Heartbeat(kind, be_executor)
+    process_id = heartbeat.register()
+    DBOS(config=_config(runtime.sessions().engine, process_id))
+    # Before the launch, which begins to take up work.
     queues.ready.set()
     DBOS.launch()
     queues.register()
-    if not beside:
-        bill_run.begin_unfinished()
-    daily.start()
-    link_expiry.start()
-    ledger_sealing.job.start()
-    outbox_delivery.job.start()
-    gateway_delivery.job.start()
-    incoming_webhook_processing.job.start()
-    imports.job.start()
+    pacing = Pacing(_is_held)
+    woken: list[tuple[Queue, Callable[[], None]]] = [
+        (queue, functools.partial(pacing.look, name, INTERNAL)) for queue, name in queues.HEARD.items()
+    ]
+    for queue, look in woken:
+        nudges.wait_for(queue, look)
+    _cancel_retired()
+    taking_over.hand_on_orphans()
+    nudges.start_sending()
+    listener = nudges.Listener()
+    listener.start()
+    loops = [
+        heartbeat.loop,
+        ledger_sealing.job,
+        outbox_delivery.job,
+        gateway_delivery.job,
+        incoming_webhook_processing.job,
+        bill_run.job,
+        imports.job,
+        *further,
+    ]
+    for loop in loops:
+        loop.start()
+    _running = _Running(heartbeat, pacing, listener, loops, woken)
+    due.start(utc_now())
 
 
-def stop() -> None:
-    """Work in progress stops after its current customer, and is resumed by the next ``start``."""
+def stop() -> bool:
+    """End within ten seconds: no new work is taken up, current steps are completed, and what is left is handed over to
+    other processes, or else to the next ``start``. False where a step still runs, which keeps the interpreter from
+    ending.
+    """
+    global _running
+    if _running is None:
+        return True
+    running, _running = _running, None
+    finished_by = time.monotonic() + _FINISH_SECONDS
     queues.ready.clear()
-    incoming_webhook_processing.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
-    ledger_sealing.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
-    outbox_delivery.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
-    gateway_delivery.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
-    imports.job.stop(timeout_seconds=STOP_TIMEOUT_SECONDS)
-    DBOS.destroy(workflow_completion_timeout_sec=STOP_TIMEOUT_SECONDS)
+    work = [loop for loop in running.loops if loop is not running.heartbeat.loop]
+    for loop in work:
+        loop.end()
+    for loop in work:
+        loop.stop(timeout_seconds=max(0, finished_by - time.monotonic()))
+    while running.pacing.in_hand() and time.monotonic() < finished_by:
+        time.sleep(0.05)
+    left = running.pacing.in_hand()
+    _within(_HAND_OVER_SECONDS, _hand_over)
+    running.heartbeat.loop.stop(timeout_seconds=0.5)
+    for queue, look in running.woken:
+        nudges.wait_no_more(queue, look)
+    nudges.stop_sending(timeout_seconds=0.5)
+    running.listener.stop(timeout_seconds=1)
+    current.become(None)
+    if left:
+        log.warning("steps_cut_off", workflows=left)
+    _within(_LEAVE_SECONDS, DBOS.destroy)
+    return not left
+
+
+def _hand_over() -> None:
+    """What is left waits for others, who hear of it at once."""
+    incoming_webhook_processing.write_refusals()
+    process_id = current.process_id()
+    if process_id is None:
+        return
+    with runtime.sessions().begin() as session:
+        taking_over.free(session, [process_id])
+        service.end(session, process_id)
+    taking_over.hand_on([process_id])
+    nudges.tell(*Queue)
+
+
+def _within(seconds: float, work: Callable[[], object]) -> None:
+    """A database that does not answer must not keep an ending process: others will miss it, and take over then."""
+    thread = threading.Thread(target=work, name="ending", daemon=True)
+    thread.start()
+    thread.join(seconds)
 
 
 @asynccontextmanager
-async def lifespan(render: Rendering, serialise: Serialising, *, beside: bool = False) -> AsyncIterator[None]:
+async def lifespan(
+    render: Rendering, serialise: Serialising, *, kind: ProcessKind = ProcessKind.APP
+) -> AsyncIterator[None]:
     """``start`` and ``stop`` around the process's life, off the event loop. The arguments are for webhooks."""
     telling = outgoing_webhook_delivery.job(render, serialise)
-    await asyncio.to_thread(start, beside=beside)
-    telling.start()
+    await asyncio.to_thread(start, kind=kind, further=[telling])
     try:
         yield
     finally:
-        await asyncio.to_thread(telling.stop, timeout_seconds=STOP_TIMEOUT_SECONDS)
-        await asyncio.to_thread(stop)
+        if not await asyncio.to_thread(stop):
+            # Python would wait for the thread of the step, however long that takes.
+            threading.Timer(1, os._exit, args=[0]).start()
+
+
+def _config(ours: Engine, process_id: str) -> DBOSConfig:
+    """On PostgreSQL one pool of connections serves DBOS too."""
+    config: DBOSConfig = {
+        "name": "billing",
+        "system_database_url": system_database.address(ours.url),
+        "application_version": APPLICATION_VERSION,
+        "executor_id": process_id,
+        "log_level": "WARNING",
+    }
+    if ours.dialect.name == "postgresql":
+        config["system_database_engine"] = ours
+    return config
+
+
+def _is_held(queue_name: str) -> bool:
+    """Nothing is taken from this queue of DBOS's now."""
+    return not queues.ready.is_set() or any(
+        pauses.is_paused(queue) for queue in queues.PAUSED_WHOLE if queues.HEARD[queue] == queue_name
+    )
+
+
+def _cancel_retired() -> None:
+    """Work that this version does otherwise. Left alone, it would be taken up and lie there as unknown."""
+    names = sorted(set(_RETIRED) - known_workflows())
+    waiting = DBOS.list_workflows(name=names, status=["ENQUEUED", "PENDING"], load_input=False, load_output=False)
+    if waiting:
+        DBOS.cancel_workflows([workflow.workflow_id for workflow in waiting])
+        log.info("retired_workflows_cancelled", workflows=len(waiting))

@@ -16,6 +16,8 @@ from billing_core.online_payments import delivery as online_payments
 from billing_core.online_payments.models import SANDBOX
 from billing_core.outbox import delivery
 from billing_core.outbox.models import OutboxMessage
+from billing_core.processes import current
+from billing_core.processes.models import Queue
 from billing_core.settings import settings
 
 log = structlog.get_logger()
@@ -27,10 +29,11 @@ def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> int:
     """Send what is due; returns how many messages were handled."""
     sessions = runtime.sessions()
     adapters = online_payments.adapters(sessions, settings())
-    handled = delivery.deliver_all(sessions, adapters, queue=QUEUE, ending=ending)
+    claimed_by = current.process_id()
+    handled = delivery.deliver_all(sessions, adapters, queue=QUEUE, claimed_by=claimed_by, ending=ending)
     if handled:
         log.info("gateways_told", messages=handled)
     return handled
 
 
-job = Periodic("gateway delivery", deliver_waiting, every_seconds=3)
+job = Periodic("gateway delivery", deliver_waiting, queue=Queue.GATEWAYS)

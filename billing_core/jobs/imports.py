@@ -8,7 +8,7 @@ from dbos import DBOS
 from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.imports import steps, upkeep
-from billing_core.jobs import nudges, queues
+from billing_core.jobs import queues
 from billing_core.jobs.periodic import Periodic
 from billing_core.processes import current, pausing
 from billing_core.processes.models import Queue
@@ -66,5 +66,4 @@ def _name(job_id: int, attempt: int) -> str:
     return f"import-job-{job_id}.{attempt}"
 
 
-job: Final = Periodic("imports", keep_going, every_seconds=LOOK_SECONDS)
-nudges.wait_for(Queue.IMPORTS, job.nudge)
+job: Final = Periodic("imports", keep_going, every_seconds=LOOK_SECONDS, queue=Queue.IMPORTS)

@@ -8,11 +8,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from billing_core import runtime
 from billing_core.dates import utc_now
-from billing_core.jobs import outbox_delivery
+from billing_core.jobs import nudges, outbox_delivery
 from billing_core.jobs.periodic import Periodic
 from billing_core.online_payments import configured
 from billing_core.online_payments.webhooks import inbox
 from billing_core.online_payments.webhooks.refusals import refusals
+from billing_core.processes.models import Queue
 from billing_core.settings import settings
 
 log = structlog.get_logger()
@@ -38,9 +39,8 @@ def process_waiting(ending: Callable[[], bool] = lambda: False) -> int:
     return applied
 
 
-def stop(*, timeout_seconds: float) -> None:
-    """Start no more, wait at most this long for the event being applied, and write the counts since."""
-    job.stop(timeout_seconds=timeout_seconds)
+def write_refusals() -> None:
+    """When the process ends: the counts since the last turn."""
     try:
         refusals.write(runtime.sessions())
     except SQLAlchemyError:
@@ -49,7 +49,7 @@ def stop(*, timeout_seconds: float) -> None:
 
 def nudge() -> None:
     """Check the inbox now: an event was stored. Cheap, from any thread, also where no jobs run here."""
-    job.nudge()
+    nudges.tell(Queue.INCOMING_WEBHOOKS)
 
 
-job = Periodic("webhook processing", process_waiting, every_seconds=3)
+job = Periodic("webhook processing", process_waiting, queue=Queue.INCOMING_WEBHOOKS)

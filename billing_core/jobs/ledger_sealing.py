@@ -7,9 +7,12 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.jobs.periodic import Periodic
 from billing_core.ledger import sealing
+from billing_core.processes.models import Queue
 
 # Small enough to go unnoticed on SQLite, with its one writer at a time.
 _BATCH: Final = 500
+# Commands post entries too, and do not nudge.
+_EVERY_SECONDS: Final = 4
 
 
 def seal_waiting(ending: Callable[[], bool] = lambda: False) -> int:
@@ -25,4 +28,4 @@ def seal_waiting(ending: Callable[[], bool] = lambda: False) -> int:
     return sealed
 
 
-job = Periodic("ledger sealing", seal_waiting, every_seconds=2)
+job = Periodic("ledger sealing", seal_waiting, every_seconds=_EVERY_SECONDS, queue=Queue.SEALING)

@@ -12,6 +12,8 @@ from billing_core.outbox import delivery
 from billing_core.outbox.models import WEBHOOK, OutboxMessage
 from billing_core.outgoing_webhooks import delivery as outgoing_webhooks_delivery
 from billing_core.outgoing_webhooks.delivery import Rendering, Serialising
+from billing_core.processes import current
+from billing_core.processes.models import Queue
 from billing_core.settings import settings
 
 log = structlog.get_logger()
@@ -29,7 +31,8 @@ def deliver_waiting(render: Rendering, serialise: Serialising, ending: Callable[
         serialise=serialise,
         private_allowed=configured.allow_private_webhooks,
     )
-    handled = delivery.deliver_all(sessions, {WEBHOOK: call}, queue=QUEUE, ending=ending)
+    claimed_by = current.process_id()
+    handled = delivery.deliver_all(sessions, {WEBHOOK: call}, queue=QUEUE, claimed_by=claimed_by, ending=ending)
     if handled:
         log.info("webhooks_sent", messages=handled)
     return handled
@@ -37,4 +40,4 @@ def deliver_waiting(render: Rendering, serialise: Serialising, ending: Callable[
 
 def job(render: Rendering, serialise: Serialising) -> Periodic:
     """``render`` and ``serialise`` write objects as the published APIs do, which this package does not import."""
-    return Periodic("webhook delivery", partial(deliver_waiting, render, serialise), every_seconds=2)
+    return Periodic("webhook delivery", partial(deliver_waiting, render, serialise), queue=Queue.OUTGOING_WEBHOOKS)

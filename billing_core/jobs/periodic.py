@@ -1,12 +1,16 @@
-"""Small jobs that run every few seconds, each in its own thread.
+"""Loops: small jobs for work that our own tables record, each in its own thread.
 
-For work that our own tables record: no turn needs to be remembered, as DBOS would.
+Woken by nudges, and every so many seconds by itself, because a nudge may be lost. No turn needs to be remembered, as
+DBOS would: what a turn leaves is found by the next one, in whichever process.
 """
 
 import threading
 from collections.abc import Callable
 
 import structlog
+
+from billing_core.jobs import nudges, pauses
+from billing_core.processes.models import Queue
 
 log = structlog.get_logger()
 # The jobs that should be running in this process.
@@ -19,14 +23,23 @@ def going_on() -> dict[str, bool]:
 
 
 class Periodic:
-    """``work`` is called repeatedly, with a function that tells it between steps whether the process is about to end.
-    Failures are logged, and the work is retried in the next turn.
+    """``work`` is called repeatedly, with a function that tells it between steps whether to stop: the process is about
+    to end, or the ``queue`` that it works off is paused. Failures are logged, and the work is retried in the next turn.
+    ``every_seconds``: how long it waits to be nudged; None: as long as it is worth here.
     """
 
-    def __init__(self, name: str, work: Callable[[Callable[[], bool]], object], *, every_seconds: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[Callable[[], bool]], object],
+        *,
+        every_seconds: float | None = None,
+        queue: Queue | None = None,
+    ) -> None:
         self._name = name
         self._work = work
         self._every_seconds = every_seconds
+        self._queue = queue
         self._ending = threading.Event()
         self._awake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -38,6 +51,8 @@ class Periodic:
     def start(self) -> None:
         """Start, with a first turn at once."""
         self._ending.clear()
+        if self._queue is not None:
+            nudges.wait_for(self._queue, self.nudge)
         self._thread = threading.Thread(target=self._turns, name=self._name, daemon=True)
         self._thread.start()
         _started[self._name] = self
@@ -46,21 +61,32 @@ class Periodic:
         """Start the next turn at once."""
         self._awake.set()
 
-    def stop(self, *, timeout_seconds: float) -> None:
-        """Start no more turns, and wait at most this long for the current step."""
+    def end(self) -> None:
+        """Start no more turns; the current one stops after its step."""
         _started.pop(self._name, None)
+        if self._queue is not None:
+            nudges.wait_no_more(self._queue, self.nudge)
         self._ending.set()
         self._awake.set()
+
+    def stop(self, *, timeout_seconds: float) -> bool:
+        """Start no more turns, and wait at most this long for the current step; False where it took longer."""
+        self.end()
         if self._thread is not None:
             self._thread.join(timeout_seconds)
+        return not self.alive
 
     def _turns(self) -> None:
         while not self._ending.is_set():
             # Before the work: a nudge during it starts another turn.
             self._awake.clear()
             try:
-                self._work(self._ending.is_set)
+                if not self._is_to_stop():
+                    self._work(self._is_to_stop)
             except Exception:  # the edge of the job: the database may be back in the next turn
                 log.exception("periodic_work_failed", work=self._name)
             if not self._ending.is_set():
-                self._awake.wait(self._every_seconds)
+                self._awake.wait(self._every_seconds or nudges.patience_seconds())
+
+    def _is_to_stop(self) -> bool:
+        return self._ending.is_set() or (self._queue is not None and pauses.is_paused(self._queue))

@@ -16,8 +16,19 @@ BILL_RUNS: Final = "bill-runs"
 IMPORTS: Final = "imports"
 SCHEDULES: Final = "schedules"
 
-# Who waits for work in each, to be told when there is some.
+# Which of these has the work of each kind.
+HEARD: Final = {
+    Queue.BILL_RUNS: BILL_RUNS,
+    Queue.IMPORTS: IMPORTS,
+    Queue.REMINDERS: SCHEDULES,
+    Queue.LINK_EXPIRY: SCHEDULES,
+    Queue.PRUNING: SCHEDULES,
+}
+# Kinds of work with a queue of DBOS's to themselves: where they are paused, nothing is taken from it.
+PAUSED_WHOLE: Final = (Queue.BILL_RUNS, Queue.IMPORTS)
 _TOLD: Final = {BILL_RUNS: Queue.BILL_RUNS, IMPORTS: Queue.IMPORTS, SCHEDULES: Queue.REMINDERS}
+# Seconds between two looks, of which few reach the database: see ``pacing``.
+_TURN_SECONDS: Final = 0.2
 
 # Set while DBOS runs in this process and may take up work.
 ready = threading.Event()
@@ -31,9 +42,13 @@ class HandedOver(BaseException):
 
 def register() -> None:
     """Declare the queues, after the launch."""
-    DBOS.register_queue(BILL_RUNS, worker_concurrency=2, on_conflict="always_update")
-    DBOS.register_queue(IMPORTS, global_concurrency=1, on_conflict="always_update")
-    DBOS.register_queue(SCHEDULES, worker_concurrency=2, on_conflict="always_update")
+    DBOS.register_queue(
+        BILL_RUNS, worker_concurrency=2, polling_interval_sec=_TURN_SECONDS, on_conflict="always_update"
+    )
+    DBOS.register_queue(IMPORTS, global_concurrency=1, polling_interval_sec=_TURN_SECONDS, on_conflict="always_update")
+    DBOS.register_queue(
+        SCHEDULES, worker_concurrency=2, polling_interval_sec=_TURN_SECONDS, on_conflict="always_update"
+    )
 
 
 def enqueue(name: str, workflow: Callable[..., Any], *arguments: Any, workflow_id: str) -> bool:

@@ -1,13 +1,13 @@
 """Delivering messages: claim one, call its adapter outside any transaction, record the outcome.
 
-A killed process leaves its claim behind, and another one takes the message when the claim expires. So nothing is lost;
-a message is sent twice only where the process ends between the receiver's acceptance and our mark.
+A killed process leaves its claim behind, which is freed when the process is missed, or else expires. So nothing is
+lost; a message is sent twice only where the process ends between the receiver's acceptance and our mark.
 """
 
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -33,7 +33,8 @@ WAITS: Final = (
     timedelta(hours=6),
     timedelta(hours=12),
 )
-# How long a claim lasts: longer than a dozen answers of a mail server, each at its time limit.
+# How long a claim lasts where nobody misses its process: longer than a dozen answers of a mail server, each at its time
+# limit.
 LEASE: Final = timedelta(minutes=15)
 # Seconds between the tries to record a delivery while the database is busy or down: all within the claim.
 MARK_AGAIN: Final = (1, 5, 15, 60, 120)
@@ -102,7 +103,12 @@ def something_due(session: Session, *, now: datetime, queue: Queue = EVERY_QUEUE
 
 
 def deliver_all(
-    sessions: Sessions, adapters: Mapping[str, Adapter], *, queue: Queue, ending: Callable[[], bool] = lambda: False
+    sessions: Sessions,
+    adapters: Mapping[str, Adapter],
+    *,
+    queue: Queue,
+    claimed_by: str | None = None,
+    ending: Callable[[], bool] = lambda: False,
 ) -> int:
     """Deliver until nothing in the queue is due; returns how many messages were handled."""
     handled = 0
@@ -111,7 +117,7 @@ def deliver_all(
         with sessions() as session:
             if not something_due(session, now=utc_now(), queue=queue):
                 break
-        done = deliver_due(sessions, adapters, queue=queue, ending=ending).total
+        done = deliver_due(sessions, adapters, queue=queue, claimed_by=claimed_by, ending=ending).total
         if not done:
             break
         handled += done
@@ -123,6 +129,7 @@ def deliver_due(
     adapters: Mapping[str, Adapter],
     *,
     queue: Queue = EVERY_QUEUE,
+    claimed_by: str | None = None,
     delivered: Witness | None = None,
     now_of: Callable[[], datetime] = utc_now,
     limit: int = 100,
@@ -131,6 +138,7 @@ def deliver_due(
     pause: Callable[[float], None] = time.sleep,
 ) -> Outcome:
     """Deliver due messages, one after the other, at most ``limit``; any number of processes may do so at once.
+    ``claimed_by``: this process's id, by which what it takes up is freed when it dies.
 
     A message of a channel without an adapter is held back, for a person to release: set up weeks later, it must not be
     sent by itself. Other queues are not touched. ``chance`` (0 to 1) spreads the next tries, so that they do not all
@@ -143,7 +151,7 @@ def deliver_due(
         if ending():
             break
         with sessions.begin() as session:
-            message, channel = _claim(session, adapters, queue, now=now_of())
+            message, channel = _claim(session, adapters, queue, claimed_by, now=now_of())
         if message is None:
             break
         _deliver(sessions, adapters[channel], message, outcome, delivered, now_of, chance, pause)
@@ -222,7 +230,7 @@ def _mark_delivered(
 
 
 def _claim(
-    session: Session, adapters: Mapping[str, Adapter], queue: Queue, *, now: datetime
+    session: Session, adapters: Mapping[str, Adapter], queue: Queue, claimed_by: str | None, *, now: datetime
 ) -> tuple[Claimed, str] | tuple[None, str]:
     """The message that is due the longest; counts this try."""
     first = (
@@ -238,11 +246,28 @@ def _claim(
     row = session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.id == message_id)
-        .values(attempts=OutboxMessage.attempts + 1, claimed_until=now + LEASE)
+        .values(attempts=OutboxMessage.attempts + 1, claimed_until=now + LEASE, claimed_by=claimed_by)
         .returning(OutboxMessage.channel, *_COLUMNS)
         .execution_options(synchronize_session=False)
     ).one()
     return Claimed(*row[1:]), row.channel
+
+
+def free(session: Session, process_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """What these processes were delivering is due at once; returns the process and the channel of each message.
+
+    It stays visible that it was claimed: where every try ends its process, it is given up.
+    """
+    claimed = (
+        OutboxMessage.state == WAITING,
+        OutboxMessage.claimed_by.in_(process_ids),
+        OutboxMessage.claimed_until > OutboxMessage.not_before,
+    )
+    freed = update(OutboxMessage).where(*claimed).values(claimed_until=OutboxMessage.not_before)
+    return [
+        (str(row.claimed_by), row.channel)
+        for row in session.execute(freed.returning(OutboxMessage.claimed_by, OutboxMessage.channel))
+    ]
 
 
 def _mark(sessions: Sessions, message: Claimed, **facts: Any) -> None:

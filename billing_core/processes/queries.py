@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from billing_core.database.functions import database_clock
 from billing_core.processes.models import Process, ProcessKind
 
-# How often a process says that it lives, and after how long a silence it is taken for dead: several times may fail.
+# How often a process says that it lives, and after how long a silence it is taken for dead: three times may fail. With
+# the beats that an observer waits for, it is noticed within 27 seconds (`jobs/presence/heartbeat.py`).
 BEAT_SECONDS: Final = 4
-SILENCE_SECONDS: Final = 16
+SILENCE_SECONDS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Processes say that they live, and who is missed is declared lost. All by the database's clock."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import delete, insert, update
@@ -10,7 +10,7 @@ from billing_core.audit import service as audit
 from billing_core.database.functions import database_clock
 from billing_core.errors import Conflict
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.processes.models import Process, ProcessKind
+from billing_core.processes.models import Process, ProcessKind, Queue
 from billing_core.processes.queries import SILENCE_SECONDS, unsettled
 
 
@@ -59,6 +59,12 @@ def dismiss(session: Session, actor: Actor, process_id: str, *, now: datetime) -
     if row is None:
         raise Conflict("This process is not lost, or was dismissed already")
     audit.record(session, actor, "jobs.dismiss", ("process", process_id), label=f"{row.host}, {row.pid}", now=now)
+
+
+def note_in_hand(session: Session, process_id: str, in_hand: Mapping[Queue, int]) -> None:
+    """How many things of each kind were freed that a lost process had taken up."""
+    counts = {queue.value: count for queue, count in in_hand.items()}
+    session.execute(update(Process).where(Process.id == process_id).values(in_hand=counts))
 
 
 def forget(session: Session, *, before: datetime) -> int:

@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 from billing_core import runtime
 from billing_core.businesses.queries import default_business
 from billing_core.dates import utc_now
-from billing_core.jobs import daily, engine
+from billing_core.jobs import engine
+from billing_core.jobs.schedules import daily
 from billing_core.mailing import reminder_schedules
 from billing_core.mailing.models import Reminder
 from billing_core.outbox.models import OutboxMessage

@@ -9,7 +9,7 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import GATEWAY
-from billing_core.jobs import gateway_delivery, outbox_delivery
+from billing_core.jobs import gateway_delivery, nudges, outbox_delivery
 from billing_core.jobs.periodic import Periodic
 from billing_core.mailing import dispatch
 from billing_core.mailing.mails import MAIL
@@ -18,6 +18,7 @@ from billing_core.outbox import service as outbox
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.service import Message
 from billing_core.outgoing_webhooks.publishing import WEBHOOK
+from billing_core.processes.models import Queue
 
 WAITING, DELIVERED = MessageState.WAITING, MessageState.DELIVERED
 
@@ -87,9 +88,17 @@ def test_each_lane_leaves_the_others_messages_alone(sessions, put, monkeypatch):
     assert states(sessions) == {GATEWAY: DELIVERED, WEBHOOK: WAITING}
 
 
-def test_who_commits_wakes_both(monkeypatch):
+def test_who_commits_wakes_everybody_whose_work_that_may_be(sessions, monkeypatch):
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
     woken = []
-    for queue in (outbox_delivery, gateway_delivery):
-        monkeypatch.setattr(queue.job, "nudge", lambda name=queue.__name__: woken.append(name))
+    looks = {queue: (lambda queue=queue: woken.append(queue)) for queue in Queue}
+    for queue, look in looks.items():
+        nudges.wait_for(queue, look)
+    try:
+        outbox_delivery.nudge()
+    finally:
+        for queue, look in looks.items():
+            nudges.wait_no_more(queue, look)
+    assert woken == [Queue.MAILS, Queue.GATEWAYS, Queue.OUTGOING_WEBHOOKS, Queue.SEALING]
     outbox_delivery.nudge()
-    assert woken == [outbox_delivery.__name__, gateway_delivery.__name__]
+    assert len(woken) == 4

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from billing_core import runtime
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
-from billing_core.jobs import link_expiry
+from billing_core.jobs.schedules import link_expiry
 from billing_core.online_payments.links import expiry
 from billing_core.outbox.models import OutboxMessage
 from billing_core.settings import settings

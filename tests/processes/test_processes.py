@@ -64,7 +64,7 @@ def test_a_process_lives_from_its_start_until_it_says_goodbye(sessions):
 
 
 @pytest.mark.parametrize(("seconds", "lives"), [(12, True), (17, False)])
-def test_who_is_silent_for_sixteen_seconds_does_not_count_as_living(sessions, seconds, lives):
+def test_who_is_silent_for_fifteen_seconds_does_not_count_as_living(sessions, seconds, lives):
     started(sessions, "a")
     unheard(sessions, "a", seconds=seconds)
     assert living(sessions) == (["a"] if lives else [])

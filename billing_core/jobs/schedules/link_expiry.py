@@ -1,10 +1,10 @@
 """Payment links end with their last day, and test links when the product collects real money.
 
-Checked at the start and every hour, so that a process that was down catches up.
+Checked every hour, and at the start if nobody has since the hour began.
 """
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from dbos import DBOS
@@ -12,25 +12,19 @@ from dbos import DBOS
 from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
-from billing_core.jobs import outbox_delivery
+from billing_core.jobs import outbox_delivery, pauses
 from billing_core.online_payments import configured
 from billing_core.online_payments.links import expiry
+from billing_core.processes.models import Queue
 from billing_core.settings import settings
 
 log = structlog.get_logger()
 
-_SCHEDULE: Final = "payment-links"
 
-
-def start() -> None:
-    """Run it every hour from now on, once for all processes together; and once now."""
-    DBOS.apply_schedules([{"schedule_name": _SCHEDULE, "workflow_fn": end_links, "schedule": "5 * * * *"}])
-    DBOS.start_workflow(end_links, utc_now(), None)
-
-
-@DBOS.workflow()
+@DBOS.workflow(name="end_links")
 def end_links(_due_at: datetime, _context: Any) -> None:
-    _end_step()
+    if not pauses.is_paused(Queue.LINK_EXPIRY):
+        _end_step()
 
 
 def end_due(now: datetime | None = None) -> int:

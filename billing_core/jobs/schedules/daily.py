@@ -12,26 +12,21 @@ from billing_core.businesses import queries as businesses
 from billing_core.dates import day_in, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import outgoing_events
-from billing_core.jobs import outbox_delivery
+from billing_core.jobs import outbox_delivery, pauses
 from billing_core.mailing import reminders
+from billing_core.processes.models import Queue
 
 log = structlog.get_logger()
 
 # Nobody wants to be reminded in the middle of the night, and by then yesterday's payments should be recorded.
 REMIND_FROM_HOUR: Final = 8
-_SCHEDULE: Final = "reminders"
 
 
-def start() -> None:
-    """Run it every hour from now on, once for all processes together; and once now."""
-    DBOS.apply_schedules([{"schedule_name": _SCHEDULE, "workflow_fn": remind, "schedule": "0 * * * *"}])
-    DBOS.start_workflow(remind, utc_now(), None)
-
-
-@DBOS.workflow()
+@DBOS.workflow(name="remind")
 def remind(_due_at: datetime, _context: Any) -> None:
-    _remind_step()
-    _announce_step()
+    if not pauses.is_paused(Queue.REMINDERS):
+        _remind_step()
+        _announce_step()
 
 
 def remind_due(now: datetime | None = None) -> int:

@@ -1,0 +1,54 @@
+"""What DBOS and the table of processes keep of work that is done: for a while, and then no longer."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from dbos import DBOS
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.jobs import pauses
+from billing_core.processes import service
+from billing_core.processes.models import Queue
+from billing_core.settings import settings
+
+log = structlog.get_logger()
+
+ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+# Small enough to go unnoticed on SQLite, with its one writer at a time.
+_BATCH: Final = 500
+
+
+@DBOS.workflow(name="prune_old")
+def prune_old(_due_at: datetime, _context: Any) -> None:
+    if not pauses.is_paused(Queue.PRUNING):
+        _prune_step()
+
+
+def prune(now: datetime | None = None) -> int:
+    """Delete workflows that ended, and processes that ended or were lost, more than the days of the setting ago;
+    returns how many workflows.
+    """
+    before = (now or utc_now()) - timedelta(days=settings().keep_jobs_days)
+    pruned = 0
+    while ids := _ended_before(before):
+        DBOS.delete_workflows(ids)
+        pruned += len(ids)
+    with runtime.sessions().begin() as session:
+        forgotten = service.forget(session, before=before)
+    if pruned or forgotten:
+        log.info("jobs_pruned", workflows=pruned, processes=forgotten)
+    return pruned
+
+
+def _ended_before(before: datetime) -> list[str]:
+    ended = DBOS.list_workflows(
+        status=ENDED, completed_before=before.isoformat(), limit=_BATCH, load_input=False, load_output=False
+    )
+    return [workflow.workflow_id for workflow in ended]
+
+
+@DBOS.step(name="prune")
+def _prune_step() -> int:
+    return prune()
