@@ -18,7 +18,7 @@ from billing_core.bill_runs import claims as bill_run_claims
 from billing_core.imports import claims as import_claims
 from billing_core.invoices.payment_links import GATEWAY
 from billing_core.jobs import nudges
-from billing_core.online_payments.sandbox.events import SANDBOX
+from billing_core.online_payments.models import SANDBOX
 from billing_core.outbox import delivery
 from billing_core.outbox.models import WEBHOOK
 from billing_core.processes import service
