@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import bindparam, exists, func, not_, or_, select, update
+from sqlalchemy import and_, bindparam, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
@@ -14,6 +14,7 @@ from billing_core.businesses import queries as businesses
 from billing_core.dates import Period, day_in
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.invoices.from_reports import Grouping
+from billing_core.processes.models import Process, ProcessKind
 from billing_core.processes.queries import is_living
 
 # Built once: building a statement takes as long as running it.
@@ -123,6 +124,22 @@ def free_chunk(session: Session, terms: Terms) -> int | None:
         .where(or_(BillRunCustomer.process_id.is_(None), ~is_living(BillRunCustomer.process_id)))
     )
     return session.scalar(statement, {"attempt": terms.attempt})
+
+
+def left_over(session: Session, terms: Terms) -> bool:
+    """Whether somebody waits whom no living command has in hand, and the run goes on. Asked of a run whose workflows are
+    all over: what any other process still claims is what a failure left behind.
+    """
+    by_a_command = select(Process.id).where(Process.kind == ProcessKind.COMMAND)
+    ours = and_(BillRunCustomer.process_id.in_(by_a_command), is_living(BillRunCustomer.process_id))
+    waits = exists().where(
+        BillRun.id == BillRunCustomer.run_id,
+        BillRunCustomer.run_id == terms.run_id,
+        _WAITING,
+        _GOES_ON,
+        or_(BillRunCustomer.process_id.is_(None), not_(ours)),
+    )
+    return session.scalar(select(waits), {"attempt": terms.attempt}) or False
 
 
 def take(session: Session, terms: Terms, chunk: int) -> Taken | None:

@@ -92,7 +92,7 @@ def _under_way(run_id: int, attempt: int) -> bool:
 def _somebody_waits(run_id: int) -> bool:
     """Asked once its workflows have ended. Who is in the hands of a command is left to it."""
     with runtime.sessions()() as session:
-        return taking.free_chunk(session, taking.terms(session, run_id)) is not None
+        return taking.left_over(session, taking.terms(session, run_id))
 
 
 def _begin_again(run_id: int, attempt: int) -> None:
