@@ -127,7 +127,7 @@ def free_chunk(session: Session, terms: Terms) -> int | None:
 
 
 def left_over(session: Session, terms: Terms) -> bool:
-    """Whether somebody waits whom no living command has in hand, and the run goes on. Asked of a run whose workflows are
+    """Whether somebody waits whom no living command has in hand, and the run goes on. For a run whose workflows are
     all over: what any other process still claims is what a failure left behind.
     """
     by_a_command = select(Process.id).where(Process.kind == ProcessKind.COMMAND)
