@@ -46,7 +46,7 @@ def _totals(run: Progress, totals: list[CurrencyTotal], before: str) -> None:
     """What it comes to, beside the period before; and what somebody should look at."""
     if not totals:
         st.info("Nobody has anything to bill in this period.", icon=":material/info:")
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for total in totals:
             st.metric(
                 f"Would be billed, {total.currency}",
@@ -56,6 +56,7 @@ def _totals(run: Progress, totals: list[CurrencyTotal], before: str) -> None:
                 delta_description=f"against {formats.amount(total.previous_total_minor, total.currency)} in {before}",
                 width="content",
             )
+    with st.container(horizontal=True, gap="medium"):
         for label, count in wording.counts(run).items():
             st.metric(label, formats.count(count), width="content")
 

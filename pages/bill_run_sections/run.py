@@ -189,7 +189,8 @@ def _bar(watched: Watched, zone: str) -> None:
     elif run.paused_at is not None:
         st.progress(run.done / run.total, of)
         st.info(
-            f"Paused since {formats.instant(run.paused_at, zone)}. Nobody else is taken up until it is resumed.",
+            f"Paused since {formats.instant(run.paused_at, zone)}. No further customer is taken up until somebody "
+            "resumes it.",
             icon=":material/pause:",
         )
     elif run.cancelled_at is not None:
@@ -231,7 +232,7 @@ def _counts(run: Progress) -> None:
     """What came of it so far."""
     invoices = run.goal in (RunGoal.DRAFTS, RunGoal.SENT)
     amounts, made = (run.invoiced, "Invoiced") if invoices else (run.billed, "Billed")
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for label, count in wording.counts(run).items():
             st.metric(label, formats.count(count), width="content")
         for currency, minor in sorted(amounts.items()):

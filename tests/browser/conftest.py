@@ -19,13 +19,15 @@ TROUBLE = re.compile(r"warning|error|traceback|exception|critical", re.IGNORECAS
 
 
 class Product:
-    """A running server: its address, and what it has written to its terminal so far."""
+    """A running server: its address, and what it has written to its terminal so far. ``port`` 0: any that is free."""
 
-    def __init__(self, data: Path, **settings: str) -> None:
+    def __init__(self, data: Path, *, port: int = 0, **settings: str) -> None:
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.address = f"http://localhost:{port}"
+            # A server that was killed leaves its port in a state in which only this allows to take it again.
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("127.0.0.1", port))
+            self.port = free.getsockname()[1]
+        self.address = f"http://localhost:{self.port}"
         self.lines: list[str] = []
         self._set_up = threading.Event()
         self._answers = threading.Event()
@@ -34,7 +36,7 @@ class Product:
         self.process = subprocess.Popen(
             [sys.executable, "app.py"],
             cwd=PROJECT,
-            env={**kept, "BILLING_DATA_DIR": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1", **settings},
+            env={**kept, "BILLING_DATA_DIR": str(data), "PORT": str(self.port), "PYTHONUNBUFFERED": "1", **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -54,6 +56,14 @@ class Product:
 
     def stop(self) -> None:
         self.process.terminate()
+        self._gone()
+
+    def kill(self) -> None:
+        """As a power cut does: nothing is finished, nobody is told."""
+        self.process.kill()
+        self._gone()
+
+    def _gone(self) -> None:
         self.process.wait(300)
         self._reader.join(300)
         assert self.process.stdout is not None

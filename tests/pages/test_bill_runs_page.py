@@ -289,8 +289,8 @@ def test_a_run_that_waits_because_all_are_paused_says_so(page_as, sessions, comp
 
 def test_drafts_and_sent_invoices_are_counted(page_as, sessions, company):
     for goal, counted in (
-        (RunGoal.DRAFTS, ["New", "Unchanged", "Drafts", "Failed", "Questions"]),
-        (RunGoal.SENT, ["New", "Unchanged", "Invoices", "Sent", "Failed", "Questions"]),
+        (RunGoal.DRAFTS, ["New reports", "Unchanged", "Drafts", "Failed", "Questions"]),
+        (RunGoal.SENT, ["New reports", "Unchanged", "Invoices", "Sent", "Failed", "Questions"]),
     ):
         run_id = planned(sessions, goal=goal)
         page = watching(page_as("finance"), run_id)

@@ -60,15 +60,15 @@ class Recorder:
 
 
 def identity_of(kind: str, proto: Any) -> str:
-    """The id that Streamlit gave to a widget; of a link where it leads to, of a table that only has buttons the first
-    one's; of anything else nothing.
+    """The id that Streamlit gave to a widget; of a link where it leads to, of a table that only has buttons one of
+    theirs; of anything else nothing.
     """
     if kind == "link_button":
         return f"to {proto.url}"
     if kind == "page_link":
         return f"to {proto.page}?{proto.query_string}"
     buttons = getattr(proto, "button_click_widgets", {})
-    return str(getattr(proto, "id", "") or next(iter(buttons.values()), ""))
+    return str(getattr(proto, "id", "") or min(buttons.values(), default=""))
 
 
 def _origin() -> Origin:
