@@ -47,25 +47,26 @@ def draw_queues(seen: Overview, zone: str) -> None:
     tables.show(
         seen.queues,
         [
-            _name("Queue", lambda row: QUEUES[row.queue].title, 150),
+            _name("Queue", lambda row: QUEUES[row.queue].title, 140),
             tables.badges("State", _states, STATES),
             _number("Running", lambda row: row.backlog.running),
             _number("Waiting", lambda row: row.backlog.waiting),
             _number("Later", lambda row: row.backlog.scheduled, means="Due later, also for another try"),
             _number("Failed", lambda row: row.backlog.failed),
-            tables.computed("Oldest", lambda row: span(row.oldest_seconds), right=True, width=70),
-            _number("Last hour", lambda row: row.backlog.done, means="Done in the last hour", width=80),
-            _number("Last minute", lambda row: row.backlog.per_minute, means="Done in the last minute", width=90),
+            tables.computed("Oldest", lambda row: span(row.oldest_seconds), right=True, width=62),
+            _number("Last hour", lambda row: row.backlog.done, means="Done in the last hour", width=76),
+            _number("Last minute", lambda row: row.backlog.per_minute, means="Done in the last minute", width=88),
             _pausing(),
-            tables.button("Retry", _retry_label, opens=lambda row: steps.retry(row.queue), width=80),
-            tables.button("Cancel", _cancel_label, opens=lambda row: steps.cancel(row.queue), width=80),
+            tables.button("Retry", _retry_label, opens=lambda row: steps.retry(row.queue), width=76),
+            tables.button("Cancel", _cancel_label, opens=lambda row: steps.cancel(row.queue), width=76),
             _page(),
         ],
         key="queues",
         alt="Work in the background by queue",
     )
-    for row in seen.queues:
-        _explain(row, zone)
+    with st.container(gap="xsmall"):
+        for row in seen.queues:
+            _explain(row, zone)
 
 
 def draw_schedules(seen: Overview, zone: str) -> None:
@@ -80,7 +81,7 @@ def draw_schedules(seen: Overview, zone: str) -> None:
             tables.badge("State", _schedule_state, STATES),
             tables.computed("Last run", lambda one: formats.instant(one.row.last_run_at, zone)),
             tables.computed("Next run", lambda one: formats.instant(one.row.next_run_at, zone)),
-            tables.computed("Last failure", lambda one: _failure(one.row, zone), width="large"),
+            tables.computed("Last failure", lambda one: _failure(one.row, zone), width=280),
             _pausing(),
             _page(),
         ],
@@ -120,7 +121,7 @@ def _name(label: str, cell: Callable[[Any], object], width: int) -> tables.Colum
     return tables.Column(label, cell, st.column_config.TextColumn(label, width=width, pinned=True))
 
 
-def _number(label: str, value: Callable[[Any], int], *, means: str | None = None, width: int = 75) -> tables.Column:
+def _number(label: str, value: Callable[[Any], int], *, means: str | None = None, width: int = 62) -> tables.Column:
     def cell(row: Any) -> str:
         return formats.count(value(row)) if value(row) else formats.NOTHING
 
@@ -132,7 +133,7 @@ def _pausing() -> tables.Column:
         "Pause",
         lambda row: "Resume" if row.pause else "Pause",
         opens=lambda row: steps.pause_or_resume(row.queue, paused=row.pause is not None),
-        width=80,
+        width=76,
     )
 
 
@@ -142,19 +143,18 @@ def _page() -> tables.Column:
         "Open",
         lambda row: "Open" if QUEUES[row.queue].page else None,
         opens=lambda row: steps.go_to(row.queue),
-        width=70,
+        width=58,
     )
 
 
 def _states(row: QueueRow) -> list[str]:
+    """The exceptions; where there is none, what is usual."""
     held = row.backlog
-    told = {"Paused": row.pause, "Failed": held.failed, "Held back": held.held_back}
-    exceptions = [name for name, there in told.items() if there]
-    if row.pause:
-        return exceptions
-    usual = {"Running": held.running, "Waiting": held.waiting, "Scheduled": held.scheduled}
-    going = next((name for name, there in usual.items() if there), "Idle")
-    return [*exceptions, going] if going != "Idle" or not exceptions else exceptions
+    exceptions = {"Paused": row.pause, "Failed": held.failed, "Held back": held.held_back}
+    usual = {"Running": held.running, "Waiting": held.waiting, "Scheduled": held.scheduled, "Idle": True}
+    return [name for name, there in exceptions.items() if there] or [
+        next(name for name, there in usual.items() if there)
+    ]
 
 
 def _schedule_state(one: _Scheduled) -> str:

@@ -105,7 +105,7 @@ def _dismiss(process_id: str, actor: Actor) -> None:
         service.dismiss(session, actor, process_id, now=utc_now())
 
 
-@st.dialog("Are you sure?", icon=":material/warning:")
+@st.dialog("Cancel what waits", icon=":material/block:")
 def _cancelling(queue: Queue, actor: Actor) -> None:
     st.markdown(_DANGERS[queue])
     word = CANCELLING[queue]
