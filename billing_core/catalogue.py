@@ -3,12 +3,15 @@
 from typing import Final
 
 from billing_core import figures
+from billing_core.bill_runs.figures import FAILED_IN_RUNS
 from billing_core.errors import NotFound
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor
+from billing_core.imports.figures import FAILED_IMPORTS
 from billing_core.online_payments import figures as of_online_payments
 from billing_core.outbox.figures import FAILED_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
+from billing_core.processes.figures import LOST_PROCESSES
 from billing_core.receivables import attention
 from billing_core.receivables import figures as of_money
 from billing_core.reports import figures as of_reports
@@ -23,6 +26,9 @@ FIGURES: Final = {
         *of_online_payments.FIGURES,
         FAILED_MAILS,
         FAILED_WEBHOOKS,
+        FAILED_IN_RUNS,
+        FAILED_IMPORTS,
+        LOST_PROCESSES,
     )
 }
 

@@ -6,13 +6,16 @@ from datetime import date, datetime, timedelta
 
 import streamlit as st
 
+from billing_core.bill_runs.figures import FAILED_IN_RUNS
 from billing_core.dates import Period
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor, Permission
+from billing_core.imports.figures import FAILED_IMPORTS
 from billing_core.online_payments import figures as online
 from billing_core.orders.figures import DRAFT_ORDERS
 from billing_core.outbox.figures import FAILED_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
+from billing_core.processes.figures import LOST_PROCESSES
 from billing_core.rating.models import QuestionKind
 from billing_core.receivables import attention as money
 from billing_core.receivables import debts
@@ -95,6 +98,7 @@ def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter
         *(_question(kind, ever) for kind in QuestionKind),
         *_about_money(actor, today),
         *_paid_online(actor, today),
+        *_in_the_background(actor, ever),
         Matter(
             DRAFT_ORDERS,
             figures.scope(actor, period=Period(date.min, today - OLD_DRAFT)),
@@ -207,6 +211,46 @@ def _paid_online(actor: Actor, today: date) -> list[Matter]:
             ":material/webhook:",
         )
         listed.append(failed)
+    return listed
+
+
+def _in_the_background(actor: Actor, scope: Scope) -> list[Matter]:
+    """Work that failed, and processes that died."""
+    listed = [
+        Matter(
+            FAILED_IN_RUNS,
+            scope,
+            lambda count: f"{formats.counted(count, 'customer')} whom a bill run failed with",
+            "reports.py",
+            {"tab": "Generate"},
+            "Open runs",
+            Permission.REPORT_READ,
+            ":material/playlist_remove:",
+        )
+    ]
+    if actor.may(Permission.JOBS_MANAGE):
+        listed += [
+            Matter(
+                FAILED_IMPORTS,
+                scope,
+                lambda count: f"{formats.counted(count, 'import')} failed, through no fault of the files",
+                "admin/jobs.py",
+                None,
+                "Open jobs",
+                Permission.JOBS_MANAGE,
+                ":material/upload_file:",
+            ),
+            Matter(
+                LOST_PROCESSES,
+                scope,
+                lambda count: f"{formats.count(count)} {'process' if count == 1 else 'processes'} lost",
+                "admin/jobs.py",
+                None,
+                "Open jobs",
+                Permission.JOBS_MANAGE,
+                ":material/power_off:",
+            ),
+        ]
     return listed
 
 

@@ -10,11 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.bill_runs import planning
+from billing_core.bill_runs.figures import failed_customers, going_on
 from billing_core.bill_runs.models import BillRun, BillRunCustomer
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
 from billing_core.imports import upkeep
-from billing_core.jobs.overview.backlog import MESSAGE_FAILED, OF_QUEUE, failed_customers, going_on
+from billing_core.jobs.overview.backlog import MESSAGE_FAILED, OF_QUEUE
 from billing_core.online_payments.webhooks import inbox
 from billing_core.outbox import service as outbox
 from billing_core.outbox.models import RECALLABLE, MessageState, OutboxMessage

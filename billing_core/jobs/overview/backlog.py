@@ -11,24 +11,23 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     String,
-    TextClause,
     and_,
     case,
     cast,
-    exists,
     func,
     literal,
-    not_,
     or_,
     select,
     text,
     true,
     union_all,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
-from billing_core.imports.models import FileState, ImportFile, ImportJob
+from billing_core.bill_runs.figures import failed_customers, going_on
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunOutcome
+from billing_core.imports.figures import failed_import
+from billing_core.imports.models import ImportJob
 from billing_core.invoices.payment_links import GATEWAY
 from billing_core.ledger.models import LedgerEntry, LedgerSeal, UnsealedEntry
 from billing_core.online_payments.models import SANDBOX, WebhookEvent, WebhookState
@@ -40,7 +39,6 @@ from billing_core.processes.queries import is_living
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 # Written out, so that both databases can match the indexes of some rows alone.
 CUSTOMER_WAITS: Final = text("bill_run_customers.outcome = 'waiting'")
-_CUSTOMER_FAILED: Final = text("bill_run_customers.outcome = 'failed'")
 _EVENT_WAITS: Final = text("webhook_events.state = 'waiting'")
 OUTBOX_QUEUE: Final = case(
     (OutboxMessage.channel == WEBHOOK, literal(Queue.OUTGOING_WEBHOOKS.value)),
@@ -91,35 +89,6 @@ def of_all(session: Session, *, now: datetime) -> dict[Queue, Backlog]:
     return {queue: backlogs[queue] for queue in Queue if queue in backlogs}
 
 
-def going_on() -> ColumnElement[bool]:
-    """In SQL: the run has neither ended nor been stopped."""
-    return and_(BillRun.finished_at.is_(None), BillRun.cancelled_at.is_(None))
-
-
-def failed_customers() -> tuple[ColumnElement[bool] | TextClause, ...]:
-    """In SQL, of customers of runs joined with their runs: it failed, and no later run of the same goal, period and
-    services has the customer. Nothing of a rehearsal has failed, and of a stopped run nothing is wanted.
-    """
-    later, again = aliased(BillRun), aliased(BillRunCustomer)
-    taken_up_again = exists().where(
-        again.customer_id == BillRunCustomer.customer_id,
-        again.run_id == later.id,
-        again.outcome != RunOutcome.FAILED,
-        later.id > BillRun.id,
-        later.cancelled_at.is_(None),
-        later.goal == BillRun.goal,
-        later.period_start == BillRun.period_start,
-        later.period_end == BillRun.period_end,
-        later.services == BillRun.services,
-    )
-    return (
-        _CUSTOMER_FAILED,
-        BillRun.goal != RunGoal.REHEARSAL,
-        BillRun.cancelled_at.is_(None),
-        not_(taken_up_again),
-    )
-
-
 def _of_bill_runs(session: Session, now: datetime) -> Backlog:
     paused, taken_up = BillRun.paused_at.is_not(None), is_living(BillRunCustomer.process_id)
     counted = select(
@@ -138,17 +107,12 @@ def _of_bill_runs(session: Session, now: datetime) -> Backlog:
 
 
 def _of_imports(session: Session, now: datetime) -> Backlog:
-    """In jobs, each of some files of one person. A failed one counts while it still has a file that is not imported:
-    as soon as its owner tries again or throws the file away, it is settled.
-    """
+    """In jobs, each of some files of one person."""
     taken_up = is_living(ImportJob.process_id)
     going = and_(ImportJob.finished_at.is_(None), or_(ImportJob.cancelled_at.is_(None), taken_up))
     counted = select(_count(taken_up), _count(~taken_up), func.min(case((~taken_up, ImportJob.requested_at))))
     running, waiting, oldest_at = session.execute(counted.where(going)).one()
-    unsettled = exists().where(ImportFile.job_id == ImportJob.id, ImportFile.state != FileState.IMPORTED)
-    failed = select(ImportJob.reason, ImportJob.finished_at).where(
-        ImportJob.finished_at.is_not(None), ImportJob.reason != "", unsettled
-    )
+    failed = select(ImportJob.reason, ImportJob.finished_at).where(failed_import())
     count, reason = _count_and_last(session, failed, ImportJob.finished_at)
     made = and_(ImportJob.reason == "", ImportJob.cancelled_at.is_(None))
     done, per_minute = _done(session, ImportJob.finished_at, now, made)

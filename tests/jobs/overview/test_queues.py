@@ -173,7 +173,7 @@ def test_imports(session):
     an_import(session, cancelled_at=NOW)
     for finished_at in (ago(seconds=30), ago(minutes=30), ago(minutes=40), ago(hours=2)):
         an_import(session, finished_at=finished_at, state=FileState.IMPORTED)
-    an_import(session, finished_at=ago(minutes=5), reason="The disk is full", state=FileState.NEW)
+    an_import(session, finished_at=ago(minutes=5), reason="The disk is full", state=FileState.REFUSED)
     an_import(session, finished_at=ago(minutes=1), reason="Tried again since", state=FileState.IMPORTED)
     assert held(session, Queue.IMPORTS) == Backlog(
         running=2, waiting=2, failed=1, last_error="The disk is full", oldest_at=ago(minutes=7), done=3, per_minute=1

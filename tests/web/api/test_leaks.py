@@ -18,9 +18,11 @@ from pypdf import PdfReader
 from sqlalchemy import select
 
 from billing_core.database import Base
+from billing_core.imports.figures import FAILED_IMPORTS
 from billing_core.online_payments.figures import FAILED_EVENTS
 from billing_core.outbox.figures import FAILED_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
+from billing_core.processes.figures import LOST_PROCESSES
 from billing_core.web.api.app import ROUTERS as API
 from billing_core.web.app import ROUTERS as OWN
 from tests.web.api.two_worlds import FIGURES, NOBODY, World, a_world
@@ -40,7 +42,9 @@ FORBIDDEN = {
     "rejected_rows",
     "message",
 }
-REFUSED_FIGURES = (FAILED_EVENTS.key, FAILED_MAILS.key, FAILED_WEBHOOKS.key)
+REFUSED_FIGURES = tuple(
+    figure.key for figure in (FAILED_EVENTS, FAILED_IMPORTS, FAILED_MAILS, FAILED_WEBHOOKS, LOST_PROCESSES)
+)
 # How an address names what is somebody's, by the beginning of its route.
 PATHS = {
     "/api/v2/reports/{id}": lambda w: [str(w.report), w.report_uuid],

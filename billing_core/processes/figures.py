@@ -1,0 +1,29 @@
+"""The figure of processes that died."""
+
+from typing import Any, Final
+
+from sqlalchemy import Select, String, cast, func
+
+from billing_core.figures import Figure, Scope, day_of, one_each
+from billing_core.identity import Permission
+from billing_core.processes.models import Process
+
+
+def _lost(_scope: Scope) -> Select[*tuple[Any, ...]]:
+    # Their ids are words; rows of figures are numbered.
+    number = func.row_number().over(order_by=(Process.lost_at, Process.id))
+    named = Process.host + ", process " + cast(Process.pid, String)
+    return one_each(number, named, day_of(Process.lost_at)).where(
+        Process.lost_at.is_not(None), Process.dismissed_at.is_(None)
+    )
+
+
+LOST_PROCESSES: Final = Figure(
+    key="lost_processes",
+    title="Processes that were lost",
+    definition="Copies of the product or of a worker that fell silent without saying that they end, until somebody "
+    "dismisses them. What they had in hand went on elsewhere.",
+    formula="number of processes",
+    permission=Permission.JOBS_MANAGE,
+    rows=_lost,
+)
