@@ -78,7 +78,10 @@ def _row(process: Process, clock: datetime, in_hand: dict[str, dict[Queue, int]]
         state = ProcessState.ENDED
     else:
         state = ProcessState.LIVING if silent_for < SILENCE_SECONDS else ProcessState.SILENT
-    had = {Queue(name): int(count) for name, count in process.in_hand.items()}
+    had = {
+        ProcessState.LOST: {Queue(name): int(count) for name, count in process.in_hand.items()},
+        ProcessState.ENDED: {},
+    }
     return ProcessRow(
         process.id,
         state,
@@ -92,7 +95,7 @@ def _row(process: Process, clock: datetime, in_hand: dict[str, dict[Queue, int]]
         process.ended_at,
         process.lost_at,
         process.dismissed_at,
-        had if state is ProcessState.LOST else in_hand.get(process.id, {}),
+        had.get(state, in_hand.get(process.id, {})),
     )
 
 
@@ -100,7 +103,7 @@ def _in_hand(session: Session) -> dict[str, dict[Queue, int]]:
     """What processes have taken up at present, by their ids."""
     messages: Any = (
         select(OutboxMessage.claimed_by, OUTBOX_QUEUE.label("queue"), func.count())
-        .where(OutboxMessage.claimed_until.is_not(None), OutboxMessage.claimed_by.is_not(None))
+        .where(OutboxMessage.claimed_by.is_not(None), OutboxMessage.claimed_until > OutboxMessage.not_before)
         .group_by(OutboxMessage.claimed_by, "queue")
     )
     customers: Any = (

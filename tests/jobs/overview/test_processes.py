@@ -75,6 +75,15 @@ def test_what_a_living_one_has_in_hand_is_counted_by_kind(session):
     assert row.in_hand == {Queue.MAILS: 2, Queue.OUTGOING_WEBHOOKS: 3, Queue.BILL_RUNS: 5, Queue.IMPORTS: 1}
 
 
+def test_what_one_that_ended_has_handed_over_is_not_in_its_hand(session):
+    for process_id in ("ended", "living"):
+        a_process(session, process_id)
+        messages(session, "mail", 2, claimed_by=process_id, claimed_until=NOW, not_before=NOW)
+    messages(session, "mail", 1, claimed_by="ended", claimed_until=NOW + timedelta(minutes=15))
+    service.end(session, "ended")
+    assert {row.id: row.in_hand for row in processes.listed(session)} == {"living": {}, "ended": {}}
+
+
 def test_what_a_lost_one_had_in_hand_is_remembered(session):
     a_lost_process(session, "a", bill_runs=3, mails=1)
     [row] = processes.listed(session)
