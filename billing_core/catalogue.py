@@ -7,7 +7,7 @@ from billing_core.bill_runs.figures import FAILED_IN_RUNS
 from billing_core.errors import NotFound
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor
-from billing_core.imports.figures import FAILED_IMPORTS
+from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.online_payments import figures as of_online_payments
 from billing_core.outbox.figures import FAILED_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS

@@ -68,7 +68,7 @@ ORDER = {
     ],
     "billing_core.imports": [
         ["models", "cells", "source"],
-        ["kind", "queries", "figures", "claims"],
+        ["kind", "queries", "claims"],
         ["columns", "mapping", "merging"],
         ["corrections", "staging", "rejections", "parts"],
         ["kinds"],

@@ -10,7 +10,7 @@ from billing_core.bill_runs.figures import FAILED_IN_RUNS
 from billing_core.dates import Period
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor, Permission
-from billing_core.imports.figures import FAILED_IMPORTS
+from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.online_payments import figures as online
 from billing_core.orders.figures import DRAFT_ORDERS
 from billing_core.outbox.figures import FAILED_MAILS

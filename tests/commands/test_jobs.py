@@ -90,9 +90,14 @@ def test_without_any_process_it_says_so(capsys):
     assert capsys.readouterr().out.endswith("\n\nNo process works in the background.\n")
 
 
-@pytest.mark.slow
-def test_schedules_are_listed_once_jobs_have_run(sessions, capsys):
+@pytest.fixture
+def reminders(sessions) -> None:
+    """Before what is printed is captured: DBOS goes on writing to the terminal that it found."""
     schedules_of_dbos.set_up(sessions)
+
+
+@pytest.mark.slow
+def test_schedules_are_listed_once_jobs_have_run(reminders, capsys):
     assert main(["jobs"]) == 0
     text = capsys.readouterr().out
     [reminders] = [line for line in text.splitlines() if line.startswith("reminders")]

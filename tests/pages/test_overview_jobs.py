@@ -8,8 +8,8 @@ from billing_core.bill_runs.figures import FAILED_IN_RUNS
 from billing_core.bill_runs.models import RunOutcome
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
-from billing_core.imports.figures import FAILED_IMPORTS
 from billing_core.imports.models import FileState
+from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.processes import service
 from billing_core.processes.figures import LOST_PROCESSES
 from billing_core.processes.models import Process

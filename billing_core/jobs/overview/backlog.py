@@ -26,8 +26,8 @@ from sqlalchemy.orm import Session
 
 from billing_core.bill_runs.figures import failed_customers, going_on
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunOutcome
-from billing_core.imports.figures import failed_import
 from billing_core.imports.models import ImportJob
+from billing_core.imports.queries import failed_import
 from billing_core.invoices.payment_links import GATEWAY
 from billing_core.ledger.models import LedgerEntry, LedgerSeal, UnsealedEntry
 from billing_core.online_payments.models import SANDBOX, WebhookEvent, WebhookState

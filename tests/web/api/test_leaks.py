@@ -18,7 +18,7 @@ from pypdf import PdfReader
 from sqlalchemy import select
 
 from billing_core.database import Base
-from billing_core.imports.figures import FAILED_IMPORTS
+from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.online_payments.figures import FAILED_EVENTS
 from billing_core.outbox.figures import FAILED_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
