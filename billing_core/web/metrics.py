@@ -1,12 +1,12 @@
 """Metrics for operators (Prometheus), where the setting ``BILLING_METRICS`` turns them on.
 
 The number and duration of requests, by route and never by address, so that they contain no name, id or secret; the
-length of the queues; whether the jobs run.
+work in the background, by queue; whether the jobs run.
 """
 
 import hmac
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, HTTPException
@@ -18,7 +18,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing_core import runtime
+from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
+from billing_core.jobs.overview import processes, queues
+from billing_core.jobs.overview.processes import ProcessState
+from billing_core.jobs.overview.queues import QueueRow
 from billing_core.online_payments import queries as online_payments
 from billing_core.outbox import queries as outbox
 from billing_core.settings import settings
@@ -73,7 +77,30 @@ class _Current(Collector):
                 messages.add_metric([channel, state.value], count)
             for outcome, count in online_payments.event_counts(session, SYSTEM).items():
                 events.add_metric([outcome.value], count)
+            rows, listed = queues.queues(session, SYSTEM, now=utc_now()), processes.listed(session)
         yield from (messages, events)
+        yield from _of_queues(rows)
+        known = GaugeMetricFamily("billing_processes", "Processes that work in the background", labels=["state"])
+        for each in ProcessState:
+            known.add_metric([each.value], sum(row.state is each for row in listed))
+        yield known
+
+
+def _of_queues(rows: Sequence[QueueRow]) -> Iterator[Metric]:
+    work = GaugeMetricFamily("billing_queue_work", "Background work by queue and state", labels=["queue", "state"])
+    oldest = GaugeMetricFamily(
+        "billing_queue_oldest_waiting_seconds", "For how long the oldest waiting work has been due", labels=["queue"]
+    )
+    done = GaugeMetricFamily("billing_queue_done_last_hour", "Work done in the last hour", labels=["queue"])
+    paused = GaugeMetricFamily("billing_queue_paused", "Whether a person has paused the queue", labels=["queue"])
+    for row in rows:
+        name, held = row.queue.value, row.backlog
+        for state in ("running", "waiting", "scheduled", "held_back", "failed"):
+            work.add_metric([name, state], getattr(held, state))
+        oldest.add_metric([name], row.oldest_seconds or 0)
+        done.add_metric([name], held.done)
+        paused.add_metric([name], row.pause is not None)
+    return iter((work, oldest, done, paused))
 
 
 REGISTRY.register(_Current())

@@ -1,13 +1,22 @@
 """Figures for whoever runs the product, where a setting asks for them."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from billing_core import web
+from billing_core.dates import utc_now
+from billing_core.identity import SYSTEM
+from billing_core.outbox.models import MessageState
+from billing_core.processes import pausing
+from billing_core.processes.models import Queue
 from billing_core.settings import Settings, settings
 from billing_core.web import health
+from tests.jobs.overview.work import a_lost_process, a_process, messages
 from tests.web.conftest import dashboard
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -64,6 +73,29 @@ def test_requests_are_counted_by_route_and_tell_nothing_of_anybody(asked, monkey
     assert 'billing_job_running{job="outbox"} 1.0' in text
     assert 'billing_job_running{job="seal"} 0.0' in text
     assert "billing_http_request_seconds_bucket" in text
+
+
+@ON_SQLITE
+def test_queues_and_processes_are_gauges(asked, sessions):
+    now = utc_now()
+    with sessions.begin() as session:
+        a_process(session, "a")
+        a_lost_process(session, "b")
+        messages(session, "mail", 3, not_before=now - timedelta(seconds=90))
+        messages(session, "mail", 2, state=MessageState.FAILED)
+        messages(session, "webhook", 4, state=MessageState.DELIVERED, delivered_at=now)
+        pausing.pause(session, SYSTEM, Queue.IMPORTS, now=now)
+    text = asked("on").get("/metrics").text
+    assert 'billing_queue_work{queue="mails",state="waiting"} 3.0' in text
+    assert 'billing_queue_work{queue="mails",state="failed"} 2.0' in text
+    assert 'billing_queue_work{queue="bill runs",state="running"} 0.0' in text
+    (oldest,) = re.findall(r'billing_queue_oldest_waiting_seconds\{queue="mails"\} ([0-9.]+)', text)
+    assert 90 <= float(oldest) < 150
+    assert 'billing_queue_done_last_hour{queue="outgoing webhooks"} 4.0' in text
+    assert 'billing_queue_paused{queue="imports"} 1.0' in text
+    assert 'billing_queue_paused{queue="mails"} 0.0' in text
+    assert 'billing_processes{state="living"} 1.0' in text
+    assert 'billing_processes{state="lost"} 1.0' in text
 
 
 def test_a_short_token_refuses_to_start():

@@ -17,6 +17,7 @@ from billing_core.businesses.queries import default_business
 from billing_core.customers import service as customers
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
+from billing_core.database.functions import database_clock
 from billing_core.dates import Period
 from billing_core.identity import SYSTEM, Role
 from billing_core.identity import sessions as browser_sessions
@@ -37,6 +38,8 @@ from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.payments import write_offs
 from billing_core.payments.models import Payment
 from billing_core.people import service as people
+from billing_core.processes import service as processes
+from billing_core.processes.models import Process, ProcessKind, Queue
 from billing_core.reports.models import BillingReport
 
 KINDS_OF_RUNS = 5
@@ -86,6 +89,7 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         _online_payments(session, now)
         _runs(session, now)
         _mail_text(session, now)
+        _processes(session)
 
 
 def _second_business(session: Session, now: datetime) -> None:
@@ -196,3 +200,13 @@ def _mail_text(session: Session, now: datetime) -> None:
     standard = default_texts.of(kind, SOURCE_LANGUAGE)
     own = replace(standard, subject=f"{standard.subject}!")
     wording.change(session, SYSTEM, business.id, kind, SOURCE_LANGUAGE, own, drawn_from=None, now=now)
+
+
+def _processes(session: Session) -> None:
+    """One that lives, and one that was lost."""
+    for process_id in ("living", "lost"):
+        processes.register(session, process_id, ProcessKind.WORKER, host="billing-1", pid=17, version="0.1.0")
+    silent = {"last_heard_at": database_clock(seconds=-60)}
+    session.execute(update(Process).where(Process.id == "lost").values(silent))
+    processes.lose(session, ["lost"])
+    processes.note_in_hand(session, "lost", {Queue.MAILS: 1})
