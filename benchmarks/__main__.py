@@ -27,6 +27,7 @@ MEASUREMENTS = (
     "webhooks",
     "reconciling",
     "starting",
+    "idle",
 )
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("sqlalchemy", "streamlit", "pandas", "plotly", "fpdf2", "uharfbuzz")

@@ -1,4 +1,4 @@
-"""Ledger entries are sealed within seconds of their commit."""
+"""Ledger entries are sealed right after their commit, of which every edge tells by a nudge."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,8 +11,6 @@ from billing_core.processes.models import Queue
 
 # Small enough to go unnoticed on SQLite, with its one writer at a time.
 _BATCH: Final = 500
-# Commands post entries too, and do not nudge.
-_EVERY_SECONDS: Final = 4
 
 
 def seal_waiting(ending: Callable[[], bool] = lambda: False) -> int:
@@ -28,4 +26,4 @@ def seal_waiting(ending: Callable[[], bool] = lambda: False) -> int:
     return sealed
 
 
-job = Periodic("ledger sealing", seal_waiting, every_seconds=_EVERY_SECONDS, queue=Queue.SEALING)
+job = Periodic("ledger sealing", seal_waiting, queue=Queue.SEALING)

@@ -22,7 +22,7 @@ CHANNEL: Final = "billing_jobs"
 _TOGETHER_SECONDS: Final = 0.05
 # How often a loop looks by itself: where it would hear of work, and where nobody tells it.
 _HEARING_SECONDS: Final = 30
-_DEAF_SECONDS: Final = 4
+_DEAF_SECONDS: Final = 5
 
 _waiting: dict[Queue, list[Callable[[], None]]] = {queue: [] for queue in Queue}
 # Set while this process hears what others say.
@@ -171,7 +171,8 @@ class Listener:
             wake(*Queue)
             while not self._ending.is_set():
                 for notification in connection.notifies(timeout=0.5):
-                    wake(Queue(notification.payload))
+                    # Another version may have kinds of work that this one does not know.
+                    wake(*(queue for queue in Queue if queue.value == notification.payload))
                     if self._ending.is_set():
                         break
         finally:

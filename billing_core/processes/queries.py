@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, String, and_, cast, exists, null, select, union_all
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import database_clock
-from billing_core.processes.models import Process, ProcessKind
+from billing_core.processes.models import PausedQueue, Process, ProcessKind, Queue
 
 # How often a process says that it lives, and after how long a silence it is taken for dead: three times may fail. With
 # the beats that an observer waits for, it is noticed within 27 seconds (`jobs/presence/heartbeat.py`).
@@ -46,10 +46,16 @@ def lost(session: Session, *, since: datetime, limit: int = 50) -> list[ProcessR
     return [ProcessRow(*row) for row in session.execute(statement.limit(limit))]
 
 
-def silent(session: Session, *, limit: int = 200) -> set[str]:
-    """The ids of those that should be heard of and are not."""
+def silent_and_paused(session: Session) -> tuple[set[str], set[Queue]]:
+    """The ids of the processes that should be heard of and are not, and the queues that are paused: what each beat
+    wants to know, in one statement.
+    """
     unheard = Process.last_heard_at < database_clock(seconds=-SILENCE_SECONDS)
-    return set(session.scalars(select(Process.id).where(unsettled(), unheard).limit(limit)))
+    silent = select(Process.id, null()).where(unsettled(), unheard)
+    # As text: a database knows no enumeration.
+    paused = select(null(), cast(PausedQueue.queue, String))
+    rows: Any = session.execute(union_all(silent, paused)).all()
+    return {row[0] for row in rows if row[0]}, {Queue(row[1]) for row in rows if row[1]}
 
 
 def is_living(process_id: SQLColumnExpression[str | None] | SQLColumnExpression[str]) -> ColumnElement[bool]:

@@ -16,7 +16,7 @@ from billing_core.database.engine import close_idle
 from billing_core.jobs import pauses
 from billing_core.jobs.periodic import Periodic
 from billing_core.jobs.presence import taking_over
-from billing_core.processes import current, pausing, queries, service
+from billing_core.processes import current, queries, service
 from billing_core.processes.models import ProcessKind
 from billing_core.processes.queries import BEAT_SECONDS
 
@@ -58,8 +58,7 @@ class Heartbeat:
             return
         with runtime.sessions().begin() as session:
             lives = service.beat(session, ours)
-            silent = queries.silent(session)
-            paused = pausing.paused(session)
+            silent, paused = queries.silent_and_paused(session)
         pauses.learn(paused)
         if not lives:
             # What it had in hand is with others: it goes on as somebody new.
