@@ -147,7 +147,7 @@ def _difference(row: Compared) -> str:
 
 
 def _look(row: Compared) -> str | None:
-    return None if row.change is Change.MISSING else ":material/visibility: Look"
+    return None if row.change is Change.MISSING else "Look"
 
 
 def _choose(run: Progress, row: Compared) -> None:

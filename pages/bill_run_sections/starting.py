@@ -80,7 +80,7 @@ def draw(read: Reader, actor: Actor, chosen: Chosen, *, goals: Sequence[RunGoal]
         st.markdown(_reach(reach, chosen), width="content")
     st.caption(wording.EXPLAINED[how.goal])
     if pressed and asks:
-        _confirm(chosen, how)
+        _confirm(chosen, how, opened_at=st.query_params.get("run", ""))
     elif pressed:
         begin(actor, chosen, how)
 
@@ -116,12 +116,18 @@ def refused(refusal: Overlapping) -> None:
     """Say that another run bills the same, and lead to it where this person may see it."""
     context.refused(refusal)
     if refusal.run_id is not None:
-        st.page_link(
-            "reports.py",
-            label=f"Open run {refusal.run_id}",
+        # No link: one to the page that is open would leave its address as it is.
+        st.button(
+            f"Open run {refusal.run_id}",
+            key="open_other_run",
             icon=":material/open_in_new:",
-            query_params={"tab": "Generate", "run": str(refusal.run_id)},
+            on_click=_open,
+            args=(refusal.run_id,),
         )
+
+
+def _open(run_id: int) -> None:
+    st.query_params["run"] = str(run_id)
 
 
 def _how_far(actor: Actor, goals: Sequence[RunGoal], *, key: str) -> HowFar | None:
@@ -173,8 +179,10 @@ def _reach(reach: Reach, chosen: Chosen) -> str:
 
 
 @st.dialog("Send invoices", width="medium", icon=":material/send:")
-def _confirm(chosen: Chosen, how: HowFar) -> None:
+def _confirm(chosen: Chosen, how: HowFar, opened_at: str) -> None:
     """To how many customers mails leave, and what cannot be undone; then start."""
+    if st.query_params.get("run", "") != opened_at:
+        st.rerun()
     actor = signed_in()
     read = Reader(actor)
     if how.with_links:

@@ -13,10 +13,11 @@ from streamlit.elements.lib.column_types import ButtonColumnResult, ColumnConfig
 
 from billing_core.money import Money
 from pages.ui import formats
+from pages.ui.text import md
 
 PAGE_SIZE = 50
 Height = int | Literal["auto", "content"]
-SelectionMode = Literal["multi-row", "single-cell", "single-column"]
+SelectionMode = Literal["multi-row", "single-row", "single-cell", "single-column"]
 # Pixels: without a width of its own the pagination of a few pages shrinks until it hides all numbers but one.
 _ROOM_FOR_PAGES = {2: 200, 3: 240, 4: 240}
 
@@ -140,8 +141,9 @@ def link(label: str, address: Callable[[Any], str], shown: str = ":material/open
 def button(
     label: str, cell: Callable[[Any], str | None], *, opens: Callable[[Any], None], width: ColumnWidth | None = None
 ) -> Column:
-    """A button in each row, or nothing where ``cell`` names none. It is pressed by a click or a key alone, where a
-    table that opens its rows would open one for whoever only moves through it.
+    """A button in each row, or nothing where ``cell`` names none. It is pressed by a click alone, where a table that
+    opens its rows would open one for whoever only moves through it with the keyboard. For them a row can be ticked, and
+    its buttons stand below the table.
     """
     return Column(label, cell, st.column_config.TextColumn(label, width=width), presses=opens)
 
@@ -178,7 +180,8 @@ def show(
     ``order_key`` a click on a column's head sorts by it in SQL, through the widget of that key.
     """
     clicks = opens is not None or any(column.opens for column in columns)
-    modes = _modes(choose, clicks, order_key)
+    buttons = [column for column in columns if column.presses]
+    modes = _modes(choose, bool(buttons) and not choose, clicks, order_key)
     data = frame(rows, columns)
     look: dict[str, Any] = {
         "column_config": {column.label: _config(column, key, tuple(rows)) for column in columns},
@@ -193,7 +196,25 @@ def show(
     turn_key = f"{key}_{st.session_state.get(f'{key}_turn', 0)}"
     react = partial(_react, key, turn_key, tuple(rows), tuple(columns), opens, order_key)
     selected = st.dataframe(data, key=turn_key, on_select=react, selection_mode=modes, **look)
-    return [rows[position] for position in selected.selection.rows if position < len(rows)]
+    ticked = [rows[position] for position in selected.selection.rows if position < len(rows)]
+    if buttons and len(ticked) == 1:
+        _buttons_of(ticked[0], buttons, key)
+    return ticked if choose else []
+
+
+def _buttons_of(row: Any, columns: Sequence[Column], key: str) -> None:
+    """Those of the ticked row, where the keyboard reaches them. Behind an icon stands a name, and not yet of what."""
+    with st.container(horizontal=True):
+        for column in columns:
+            if shown := column.cell(row):
+                icon, _, text = str(shown).rpartition(": ")
+                st.button(
+                    md(f"{column.label} {text}" if icon else text),
+                    key=f"{key}_{column.label}_of_ticked",
+                    icon=f"{icon}:" if icon else None,
+                    on_click=column.presses,
+                    args=(row,),
+                )
 
 
 def _config(column: Column, key: str, rows: tuple[Any, ...]) -> ColumnConfig | ButtonColumnResult:
@@ -236,9 +257,10 @@ def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE) -> int:
     return first
 
 
-def _modes(choose: bool, clicks: bool, order_key: str | None) -> list[SelectionMode]:
+def _modes(choose: bool, tick: bool, clicks: bool, order_key: str | None) -> list[SelectionMode]:
     modes: dict[SelectionMode, bool] = {
         "multi-row": choose,
+        "single-row": tick,
         "single-cell": clicks,
         "single-column": order_key is not None,
     }

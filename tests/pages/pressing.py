@@ -1,4 +1,4 @@
-"""Pressing a button in a table's row, which AppTest leaves out."""
+"""Pressing a button in a table's row and ticking one, which AppTest leaves out."""
 
 import json
 
@@ -17,3 +17,10 @@ def press(page: AppTest, column: str, *, row: int, table: int = 0) -> AppTest:
         string_trigger_value=StringTriggerValue(data=json.dumps({"row": row, "label": label})),
     )
     return page._run(WidgetStates(widgets=[*page._tree.get_widget_states().widgets, pressed]))
+
+
+def tick(page: AppTest, *, row: int, table: int = 0) -> AppTest:
+    """Tick that row of the page's first table or another one."""
+    selection = {"selection": {"rows": [row], "columns": [], "cells": []}}
+    ticked = WidgetState(id=page.dataframe[table].proto.id, string_value=json.dumps(selection))
+    return page._run(WidgetStates(widgets=[*page._tree.get_widget_states().widgets, ticked]))

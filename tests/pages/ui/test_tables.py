@@ -2,7 +2,7 @@
 
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.pressing import press
+from tests.pages.pressing import press, tick
 
 
 def a_table() -> None:
@@ -14,11 +14,12 @@ def a_table() -> None:
         st.session_state["opened"] = row
 
     buttons = tables.button("Open", lambda row: None if row == "closed" else f"Open {row}", opens=opened)
-    tables.show(["this", "that", "closed"], [tables.computed("What", str), buttons], key="things", alt="Things")
+    named = tables.button("Bill", lambda row: f":material/open_in_new: {len(row)}", opens=opened)
+    tables.show(["this", "that", "closed"], [tables.computed("What", str), buttons, named], key="things", alt="Things")
 
 
 def test_a_button_opens_its_own_row():
-    page = AppTest.from_function(a_table).run()
+    page = AppTest.from_function(a_table, default_timeout=30).run()
     assert list(page.dataframe[0].value["Open"])[:2] == ["Open this", "Open that"]
     assert "opened" not in page.session_state
 
@@ -27,5 +28,21 @@ def test_a_button_opens_its_own_row():
 
 
 def test_a_row_may_have_none():
-    page = AppTest.from_function(a_table).run()
+    page = AppTest.from_function(a_table, default_timeout=30).run()
     assert page.dataframe[0].value["Open"].isna().tolist() == [False, False, True]
+
+
+def test_whoever_has_only_keys_ticks_a_row_and_presses_its_buttons_below():
+    page = tick(AppTest.from_function(a_table, default_timeout=30).run(), row=1)
+    assert [(button.label, button.proto.icon) for button in page.button] == [
+        ("Open that", ""),
+        ("Bill 4", ":material/open_in_new:"),
+    ]
+
+    page.button(key="things_Bill_of_ticked").click().run()
+    assert page.session_state["opened"] == "that"
+
+
+def test_a_ticked_row_without_a_button_offers_none():
+    page = tick(AppTest.from_function(a_table, default_timeout=30).run(), row=2)
+    assert [button.label for button in page.button] == ["Bill 6"]

@@ -320,6 +320,9 @@ def _clicks(offer: Offer, how: Thoroughness) -> Iterator[tuple[str, Use]]:
             yield f"click a cell of {column}", click(cells=[[0, column]])
     if kinds.SINGLE_COLUMN in modes:
         yield "sort", click(columns=[table.columns[0]])
+    if kinds.SINGLE_ROW in modes:
+        for look, place in looks:
+            yield f"tick the row like {look}", click(rows=[place])
     if kinds.MULTI_ROW in modes and rows:
         yield "tick all", click(rows=list(range(len(table))))
         for look, place in looks:
