@@ -38,8 +38,6 @@ def keep_going(_ending: Callable[[], bool]) -> None:
     sessions = runtime.sessions()
     upkeep.forget(sessions, now=utc_now())
     with sessions() as session:
-        if Queue.IMPORTS in pausing.paused(session):
-            return
         waiting = steps.unfinished(session)
     for job_id, attempt in waiting:
         status = DBOS.get_workflow_status(_name(job_id, attempt))
@@ -51,7 +49,9 @@ def keep_going(_ending: Callable[[], bool]) -> None:
 
 @DBOS.workflow(name="import_job", max_recovery_attempts=5)
 def work_off(job_id: int) -> None:
-    """Returns without having done anything while imports are paused: then another attempt does it."""
+    """Returns without having done anything while imports are paused, which this process may not have heard yet: then
+    another attempt does it.
+    """
     with runtime.sessions()() as session:
         if Queue.IMPORTS in pausing.paused(session):
             return
