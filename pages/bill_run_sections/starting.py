@@ -72,7 +72,7 @@ def draw(read: Reader, actor: Actor, chosen: Chosen, *, goals: Sequence[RunGoal]
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(
             wording.CHOICES[how.goal] + (" …" if asks else ""),
-            key=f"{key}_start",
+            key=f"{key}_ask" if asks else f"{key}_start",
             type="primary",
             icon=_ICONS[how.goal],
             disabled=not reach.customers,

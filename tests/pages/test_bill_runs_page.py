@@ -160,7 +160,7 @@ def test_sending_asks_first_and_says_that_mails_leave(page_as, sessions, company
         session.get_one(Customer, company.acme).email = "ap@acme.example"
     page = generating(page_as("admin"), "sent")
     next(one for one in page.toggle if one.key == "run_links").set_value(True).run()
-    page.button(key="run_start").click().run()
+    page.button(key="run_ask").click().run()
 
     assert begun == [], "only asked so far"
     words = said(page)
@@ -170,7 +170,7 @@ def test_sending_asks_first_and_says_that_mails_leave(page_as, sessions, company
     assert "1 customer of them has no e-mail address" in words
     assert "No mail server is set up" in words
 
-    confirm(page, "run_start", "confirm_send")
+    confirm(page, "run_ask", "confirm_send")
     assert not page.exception
     run = stored(sessions, begun[0])
     assert (run.goal, run.with_links) == (RunGoal.SENT, True)
@@ -190,6 +190,18 @@ def test_a_second_run_is_refused_with_the_way_to_the_first(page_as, sessions, co
     page.button(key="open_other_run").click().run()
     assert page.query_params["run"] == str(first)
     assert page.subheader[0].value == "Reports for March 2026"
+
+
+def test_sending_is_refused_in_the_dialog_with_the_way_to_the_first(page_as, sessions, company, begun):
+    first = planned(sessions, goal=RunGoal.DRAFTS)
+    page = generating(page_as("admin"), "sent")
+    page.button(key="run_ask").click().run()
+    confirm(page, "run_ask", "confirm_send")
+
+    assert f"Run {first} bills some of these customers" in page.error[0].value
+    assert begun == []
+    page.button(key="open_other_run").click().run()
+    assert page.subheader[0].value == "Draft invoices for March 2026"
 
 
 def test_somebody_bound_to_one_customer_starts_and_sees_their_own_runs_alone(page_as, sessions, company, begun):
