@@ -29,8 +29,8 @@ def draw(read: Reader, actor: Actor, run: Progress) -> None:
     _warnings(run, counts)
     if goals := [goal for goal in starting.possible(actor) if goal is not RunGoal.REHEARSAL]:
         with st.container(border=True):
-            st.markdown("**Start the real run** with the same choices")
-            starting.draw(read, actor, _same(actor, run), goals=goals, key="real")
+            label = "**Start the real run** with the same choices"
+            starting.draw(read, actor, _same(actor, run), goals=goals, key="real", label=label)
     st.markdown(f"**By customer**, compared with {md(before)}, the largest change first")
     change = _filter(counts)
     total = sum(counts.values()) if change is None else counts.get(change, 0)
@@ -107,9 +107,9 @@ def _table(actor: Actor, run: Progress, rows: list[Compared], before: str) -> No
     columns = [
         tables.text("Customer", "customer_name", width="medium"),
         tables.badge("Change", lambda row: wording.CHANGES[row.change], wording.CHANGE_COLORS),
-        tables.money("Total", "total_minor"),
-        tables.computed(before, _previous, right=True),
-        tables.computed("Difference", _difference, right=True),
+        tables.money("Total", "total_minor", width=105),
+        tables.computed(before, _previous, right=True, width=125),
+        tables.computed("Difference", _difference, right=True, width=105),
         tables.computed("Currency", lambda row: row.currency or row.previous_currency, width=70),
         tables.count("Orders", "order_count"),
         tables.count("Questions", "question_count"),

@@ -124,6 +124,13 @@ def _pressed(run: Progress) -> Step | None:
         label = f"Retry {formats.count(run.failed)} failed"
         if st.button(label, key="retry_run", icon=":material/replay:"):
             wanted = _retry
+    if (
+        run.goal is RunGoal.DRAFTS
+        and run.drafts
+        and run.finished_at is not None
+        and st.button("Review drafts", key="review_drafts", icon=":material/request_quote:", type="primary")
+    ):
+        wanted = _review
     if run.finished_at is None and not stopped and st.button("Stop", key="stop_run", icon=":material/stop_circle:"):
         wanted = _stop
     return wanted
@@ -139,6 +146,11 @@ def _resume(actor: Actor, run: Progress) -> None:
 
 def _retry(actor: Actor, run: Progress) -> None:
     _change(actor, run, planning.retry_failed)
+
+
+def _review(actor: Actor, run: Progress) -> None:  # noqa: ARG001
+    """The next step: read each draft, then send them together."""
+    st.switch_page("invoices.py", query_params={"invoices_tab": "draft"})
 
 
 @st.dialog("Stop the run", icon=":material/stop_circle:")

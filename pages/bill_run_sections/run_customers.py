@@ -35,7 +35,7 @@ def _columns(actor: Actor, run: Progress, *, failed_alone: bool, reasons: bool) 
     columns = [tables.text("Customer", "customer_name", width="medium")]
     if not failed_alone:
         outcome = tables.badge("Outcome", lambda row: wording.OUTCOMES[row.outcome], wording.OUTCOME_COLORS)
-        columns += [outcome, tables.money("Total", "total_minor"), tables.currency_of()]
+        columns += [outcome, tables.money("Total", "total_minor", width=105), tables.currency_of()]
         columns += [tables.count("Questions", "question_count")]
     columns += [tables.button("Report", _report, opens=_open_report, width=95)]
     if run.goal in (RunGoal.DRAFTS, RunGoal.SENT) and actor.may(Permission.INVOICE_READ):

@@ -62,9 +62,11 @@ def may(actor: Actor, goal: RunGoal, *, with_links: bool = False) -> bool:
     return all(map(actor.may, needed))
 
 
-def draw(read: Reader, actor: Actor, chosen: Chosen, *, goals: Sequence[RunGoal], key: str) -> None:
+def draw(
+    read: Reader, actor: Actor, chosen: Chosen, *, goals: Sequence[RunGoal], key: str, label: str = "How far"
+) -> None:
     """Choose how far; then start. ``goals``: what is offered, the first of them proposed."""
-    how = _how_far(actor, goals, key=key)
+    how = _how_far(actor, goals, key=key, label=label)
     if how is None:
         return
     reach = read(planning.reach, customer_ids=chosen.customer_ids, period=chosen.period, service_ids=chosen.service_ids)
@@ -130,12 +132,12 @@ def _open(run_id: int) -> None:
     st.query_params["run"] = str(run_id)
 
 
-def _how_far(actor: Actor, goals: Sequence[RunGoal], *, key: str) -> HowFar | None:
+def _how_far(actor: Actor, goals: Sequence[RunGoal], *, key: str, label: str) -> HowFar | None:
     """None where the tax rate is none."""
     names = {goal.value: wording.CHOICES[goal] for goal in goals}
     goal = RunGoal(
         st.segmented_control(
-            "How far",
+            label,
             list(names),
             default=next(iter(names)),
             required=True,

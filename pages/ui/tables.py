@@ -79,6 +79,7 @@ def money(
     currency: Callable[[Any], str] = lambda row: row.currency,
     order: str = "",
     help: str | None = None,  # noqa: A002
+    width: ColumnWidth | None = None,
 ) -> Column:
     """Minor units, or a Money. Put ``currency_of`` beside it."""
 
@@ -92,7 +93,7 @@ def money(
             else formats.amount(value, currency(row))
         )
 
-    return Column(label, cell, st.column_config.TextColumn(label, alignment="right", help=help), order)
+    return Column(label, cell, st.column_config.TextColumn(label, alignment="right", help=help, width=width), order)
 
 
 def currency_of(name: str = "currency", *, order: str = "") -> Column:

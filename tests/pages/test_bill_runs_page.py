@@ -9,7 +9,7 @@ from billing_core.bill_runs import planning
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM, Role, actor_with
-from billing_core.invoices.from_reports import Grouping
+from billing_core.invoices.from_reports import Grouping, draft_from_report
 from billing_core.jobs import bill_run
 from billing_core.processes import pausing
 from billing_core.processes.models import Queue
@@ -408,6 +408,22 @@ def test_a_run_that_ended_says_so_and_offers_nothing_more(page_as, sessions, com
 
     assert page.success[0].value == "Done: 2 of 2 customers."
     assert not {"pause_run", "stop_run", "resume_run", "retry_run"} & keys(page)
+
+
+def test_after_a_run_of_drafts_they_are_reviewed(page_as, sessions, company):
+    run_id = planned(sessions, goal=RunGoal.DRAFTS)
+    with sessions.begin() as session:
+        draft = draft_from_report(session, SYSTEM, company.bolts_march, now=NOW, today=NOW.date())
+        draft_id = draft.id
+    noted(sessions, run_id, company.acme, RunOutcome.UNCHANGED)
+    noted(sessions, run_id, company.bolt, RunOutcome.UNCHANGED, report_id=company.bolts_march, invoice_id=draft_id)
+    finish(sessions, run_id)
+    page = watching(page_as("admin"), run_id)
+    assert figures(page) | {"Drafts": "1", "Invoiced, EUR": "7.00"} == figures(page)
+
+    page.button(key="review_drafts").click().run()
+    assert not page.exception
+    assert page.query_params["invoices_tab"] == "draft"
 
 
 def finish(sessions, run_id: int) -> None:
