@@ -22,6 +22,7 @@ MEASUREMENTS = (
     "documents",
     "ledger",
     "invoicing",
+    "bill_runs",
     "api_invoices",
     "api_reports",
     "webhooks",

@@ -54,8 +54,9 @@ def put_many(
     for start in range(0, len(messages), _AT_ONCE):
         batch = messages[start : start + _AT_ONCE]
         rows = [_row(actor, message, now, not_before or now) for message in batch]
-        new = insert_into(session, OutboxMessage).values(rows)
-        session.execute(new.on_conflict_do_nothing(index_elements=["key"]))
+        # The rows beside the statement, which is then the same each time and need not be built again.
+        new = insert_into(session, OutboxMessage.__table__).on_conflict_do_nothing(index_elements=["key"])
+        session.execute(new, rows)
         same_keys = OutboxMessage.key.in_([message.key for message in batch])
         stored = session.execute(select(OutboxMessage.key, OutboxMessage.id).where(same_keys))
         known.update((row.key, row.id) for row in stored)

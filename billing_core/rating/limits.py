@@ -73,7 +73,7 @@ def refuse_what_would_overflow(
         extremes = replace(extremes, lines=_most_lines(session, billable))
     _refuse_sums(session, extremes, billable)
     for rate in filter(extremes.may_exceed, plain):
-        _refuse_amount(session, rate, quantities, quantities.c[f"rate_{rate.rate_id}"])
+        _refuse_amount(session, rate, quantities, quantities.c[rate.column])
     if bases is not None:
         _refuse_percentages(session, rates, extremes, bases)
 
@@ -117,7 +117,7 @@ def _refuse_amount(session: Session, rate: Terms, rows: CTE, quantity: ColumnEle
     statement = (
         select(Order.number)
         .join(rows, rows.c.order_id == Order.id)
-        .where(quantity > too_large, rows.c[f"rate_{rate.rate_id}"] > 0)
+        .where(quantity > too_large, rows.c[rate.column] > 0)
         .order_by(quantity.desc())
     )
     _refuse(session, statement, f"amount of {rate.service_name}")

@@ -108,7 +108,7 @@ def questions(
 
 def _quantities(facts: OrderFacts, rates: Sequence[Terms], period: Period) -> CTE:
     """One row an order: each rate's quantity, 0 where it does not apply; for a percentage, 1 where it applies."""
-    columns = [_quantity(rate, facts, period).label(_name(rate)) for rate in rates]
+    columns = [_quantity(rate, facts, period).label(rate.column) for rate in rates]
     # Every arm reads it: materialized, whatever the planner would choose.
     return select(facts.order_id, *columns).cte("quantities").prefix_with("MATERIALIZED")
 
@@ -128,10 +128,10 @@ def _bases(quantities: CTE, rates: Sequence[Terms]) -> CTE | None:
     total: ColumnElement[int] = literal(0, BigInteger)
     for rate in rates:
         if not rate.is_percent:
-            quantity = quantities.c[_name(rate)]
+            quantity = quantities.c[rate.column]
             total = total + case((quantity > 0, amounts.amount(rate, quantity)), else_=0)
     base = (total * 10 ** (QUANTITY_PLACES - decimal_places(rates[0].currency))).label("base")
-    applied = [quantities.c[_name(rate)] for rate in rates if rate.is_percent]
+    applied = [quantities.c[rate.column] for rate in rates if rate.is_percent]
     return select(quantities.c.order_id, *applied, base).cte("bases").prefix_with("MATERIALIZED")
 
 
@@ -139,9 +139,9 @@ def _source(rate: Terms, quantities: CTE, bases: CTE | None) -> Rows:
     """order_id and the quantity of one rate, where it is above 0."""
     if rate.is_percent and bases is not None:
         return select(bases.c.order_id, bases.c.base.label("quantity")).where(
-            bases.c[_name(rate)] > 0, bases.c.base > 0
+            bases.c[rate.column] > 0, bases.c.base > 0
         )
-    quantity = quantities.c[_name(rate)]
+    quantity = quantities.c[rate.column]
     return select(quantities.c.order_id, quantity.label("quantity")).where(quantity > 0)
 
 
@@ -160,7 +160,3 @@ def _arm(rate: Terms, source: Rows) -> Rows:
         (cast(null(), String) if matched is None else literal(matched, String)).label("matched"),
         amounts.amount(rate, quantity).label("amount_minor"),
     )
-
-
-def _name(rate: Terms) -> str:
-    return f"rate_{rate.rate_id}"

@@ -1,7 +1,7 @@
 """A rate in the form that rating computes with: integers only, read once for a report."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -29,7 +29,9 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """One rate. ``price`` in millionths of a major unit (of a percent), ``minimum`` and ``maximum`` minor units."""
+    """One rate. ``price`` in millionths of a major unit (of a percent), ``minimum`` and ``maximum`` minor units.
+    ``place``: on its card, counted from 0.
+    """
 
     rate_id: int
     service_id: int
@@ -45,6 +47,12 @@ class Terms:
     tier_mode: TierMode | None
     tiers: tuple[Tier, ...]
     condition: dict[str, Any] | None
+    place: int = 0
+
+    @property
+    def column(self) -> str:
+        """What statements call its quantity: alike for all customers, so that cards of one shape share statements."""
+        return f"rate_{self.place}"
 
     @property
     def is_percent(self) -> bool:
@@ -86,7 +94,7 @@ def card(session: Session, customer_id: int, period: Period, service_ids: Collec
     chosen = _with_their_bases(in_period, service_ids)
     if len(chosen) > MAX_RATES:
         raise Invalid(f"This period has {len(chosen)} rates, more than {MAX_RATES}: choose a shorter one")
-    return chosen
+    return [replace(rate, place=place) for place, rate in enumerate(chosen)]
 
 
 def terms(rate: Rate, service_name: str, cost_type: CostType) -> Terms:
