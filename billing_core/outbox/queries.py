@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select, true
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, select, true
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import mentions
@@ -57,6 +57,24 @@ class Earlier:
 
 COLUMNS = tuple(getattr(OutboxMessage, field.name) for field in fields(MessageRow))
 
+_RECALLED = OutboxMessage.state == MessageState.RECALLED
+_UNTRIED = OutboxMessage.state.in_([MessageState.WAITING, MessageState.HELD_BACK]) & (OutboxMessage.attempts == 0)
+# Built once: building a statement takes as long as running it.
+_EARLIER = (
+    select(
+        OutboxMessage.subject_id,
+        func.count(),
+        func.count(case((_UNTRIED, 1))),
+        func.max(case((_RECALLED, None), else_=OutboxMessage.created_at), type_=OutboxMessage.created_at.type),
+    )
+    .where(
+        OutboxMessage.subject_kind == bindparam("kind"),
+        OutboxMessage.subject_id.in_(bindparam("subjects", expanding=True)),
+        OutboxMessage.topic.in_(bindparam("topics", expanding=True)),
+    )
+    .group_by(OutboxMessage.subject_id)
+)
+
 
 def page(
     session: Session, actor: Actor, filters: MessageFilter, *, limit: int = 50, offset: int = 0
@@ -100,17 +118,10 @@ def one(session: Session, actor: Actor, message_id: int) -> OutboxMessage:
 
 def earlier(session: Session, kind: str, subject_ids: Sequence[int], topics: Sequence[str]) -> dict[int, Earlier]:
     """Earlier messages about these subjects, on these topics; for services, which have checked the permission."""
-    recalled = OutboxMessage.state == MessageState.RECALLED
-    untried = OutboxMessage.state.in_([MessageState.WAITING, MessageState.HELD_BACK]) & (OutboxMessage.attempts == 0)
-    last_at = func.max(case((recalled, None), else_=OutboxMessage.created_at), type_=OutboxMessage.created_at.type)
-    statement = select(OutboxMessage.subject_id, func.count(), func.count(case((untried, 1))), last_at)
     by_subject: dict[int, Earlier] = {}
     for start in range(0, len(subject_ids), 500):
         batch = [str(subject_id) for subject_id in subject_ids[start : start + 500]]
-        about = (OutboxMessage.subject_kind == kind, OutboxMessage.subject_id.in_(batch))
-        rows = session.execute(
-            statement.where(*about, OutboxMessage.topic.in_(topics)).group_by(OutboxMessage.subject_id)
-        )
+        rows = session.execute(_EARLIER, {"kind": kind, "subjects": batch, "topics": list(topics)})
         by_subject |= {int(row[0]): Earlier(row[1], row[2] > 0, row[3]) for row in rows}
     return by_subject
 

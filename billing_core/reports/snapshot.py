@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, exists, func, insert, literal, select, update
+from sqlalchemy import CompoundSelect, Integer, Select, bindparam, exists, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
@@ -134,59 +134,64 @@ def _orders(session: Session, report_id: int, rows: Select[*tuple[Any, ...]]) ->
     session.execute(insert(ReportOrder).from_select(["report_id", *_ORDER, "total_minor"], chosen))
 
 
+# Built once: building a statement takes as long as running it.
+_REPORT = bindparam("report", type_=Integer)
+_BY_SERVICE = insert(ReportServiceTotal).from_select(
+    ["report_id", "service_id", "service_name", "cost_type", "amount_minor", "quantity", "order_count"],
+    select(
+        ReportCharge.report_id,
+        ReportCharge.service_id,
+        Service.name,
+        Service.cost_type,
+        func.sum(ReportCharge.amount_minor),
+        func.sum(ReportCharge.quantity),
+        func.count(),
+    )
+    .join(Service, Service.id == ReportCharge.service_id)
+    .where(ReportCharge.report_id == _REPORT)
+    .group_by(ReportCharge.report_id, ReportCharge.service_id, Service.name, Service.cost_type),
+)
+_BY_KIND = insert(ReportQuestionTotal).from_select(
+    ["report_id", "kind", "question_count"],
+    select(ReportQuestion.report_id, ReportQuestion.kind, func.count())
+    .where(ReportQuestion.report_id == _REPORT)
+    .group_by(ReportQuestion.report_id, ReportQuestion.kind),
+)
+_BILLED = select(
+    func.coalesce(func.sum(ReportServiceTotal.amount_minor), 0),
+    func.coalesce(func.sum(ReportServiceTotal.order_count), 0),
+).where(ReportServiceTotal.report_id == _REPORT)
+_OF_ORDERS = select(func.coalesce(func.sum(ReportOrder.total_minor), 0), func.count()).where(
+    ReportOrder.report_id == _REPORT
+)
+_QUESTIONS = select(func.coalesce(func.sum(ReportQuestionTotal.question_count), 0)).where(
+    ReportQuestionTotal.report_id == _REPORT
+)
+_SUM_UP = (
+    update(BillingReport)
+    .where(BillingReport.id == _REPORT)
+    .values(
+        total_minor=bindparam("billed"),
+        order_count=bindparam("orders"),
+        charge_count=bindparam("charges"),
+        question_count=_QUESTIONS.scalar_subquery(),
+    )
+    .execution_options(synchronize_session=False)
+)
+
+
 def _totals(session: Session, report_id: int) -> None:
     """Sum the charges by service and into the header, count the questions by kind."""
-    by_service = (
-        select(
-            ReportCharge.report_id,
-            ReportCharge.service_id,
-            Service.name,
-            Service.cost_type,
-            func.sum(ReportCharge.amount_minor),
-            func.sum(ReportCharge.quantity),
-            func.count(),
-        )
-        .join(Service, Service.id == ReportCharge.service_id)
-        .where(ReportCharge.report_id == report_id)
-        .group_by(ReportCharge.report_id, ReportCharge.service_id, Service.name, Service.cost_type)
-    )
-    columns = ["report_id", "service_id", "service_name", "cost_type", "amount_minor", "quantity", "order_count"]
-    session.execute(insert(ReportServiceTotal).from_select(columns, by_service))
-    by_kind = (
-        select(ReportQuestion.report_id, ReportQuestion.kind, func.count())
-        .where(ReportQuestion.report_id == report_id)
-        .group_by(ReportQuestion.report_id, ReportQuestion.kind)
-    )
-    session.execute(insert(ReportQuestionTotal).from_select(["report_id", "kind", "question_count"], by_kind))
-
-    billed, charge_count = session.execute(
-        select(
-            func.coalesce(func.sum(ReportServiceTotal.amount_minor), 0),
-            func.coalesce(func.sum(ReportServiceTotal.order_count), 0),
-        ).where(ReportServiceTotal.report_id == report_id)
-    ).one()
-    of_orders, order_count = session.execute(
-        select(func.coalesce(func.sum(ReportOrder.total_minor), 0), func.count()).where(
-            ReportOrder.report_id == report_id
-        )
-    ).one()
+    report = {"report": report_id}
+    connection = session.connection()
+    connection.execute(_BY_SERVICE, report)
+    connection.execute(_BY_KIND, report)
+    billed, charge_count = connection.execute(_BILLED, report).one()
+    of_orders, order_count = connection.execute(_OF_ORDERS, report).one()
     if of_orders != billed:
         # On PostgreSQL each statement sees what others have committed by then, such as a cancelled order.
         raise Conflict("Orders changed while the report was being made. Generate it again.")
-    question_count = select(func.coalesce(func.sum(ReportQuestionTotal.question_count), 0)).where(
-        ReportQuestionTotal.report_id == report_id
-    )
-    session.execute(
-        update(BillingReport)
-        .where(BillingReport.id == report_id)
-        .values(
-            total_minor=billed,
-            order_count=order_count,
-            charge_count=charge_count,
-            question_count=question_count.scalar_subquery(),
-        )
-        .execution_options(synchronize_session=False)
-    )
+    connection.execute(_SUM_UP, report | {"billed": billed, "orders": order_count, "charges": charge_count})
 
 
 def _rows(table: Any, columns: Sequence[str], report_id: int) -> Select[*tuple[Any, ...]]:
