@@ -56,10 +56,11 @@ def forget(sessions: Sessions, *, now: datetime, limit: int = 100) -> None:
     holds = exists().where(ImportFilePart.file_id == file.id)
     old = and_(file.received_at < before, file.state.not_in(BUSY))
     ended = or_(old, file.state == FileState.DISCARDED, and_(file.state == FileState.IMPORTED, holds))
+    unneeded = and_(ImportJob.finished_at < before, ~exists().where(file.job_id == ImportJob.id))
     with sessions() as session:
         ids = list(session.scalars(select(file.id).where(ended).order_by(file.id).limit(limit)))
-    if not ids:
-        return
+        if not ids and not session.scalar(select(exists().where(unneeded))):
+            return
     with sessions.begin() as session:
         # First out of everybody's sight, so that nobody begins anything with them meanwhile.
         session.execute(update(file).where(file.id.in_(ids), old).values(state=FileState.DISCARDED, job_id=None))
@@ -69,5 +70,4 @@ def forget(sessions: Sessions, *, now: datetime, limit: int = 100) -> None:
         parts.remove(sessions, file_id)
     with sessions.begin() as session:
         session.execute(delete(file).where(file.id.in_(ids), file.state == FileState.DISCARDED, ~holds))
-        unneeded = ~exists().where(file.job_id == ImportJob.id)
-        session.execute(delete(ImportJob).where(ImportJob.finished_at < before, unneeded))
+        session.execute(delete(ImportJob).where(unneeded))

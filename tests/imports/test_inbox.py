@@ -5,7 +5,7 @@ import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
@@ -325,23 +325,30 @@ def test_what_waits_can_be_called_off_by_its_owner(receive, requested, files, se
         inbox.cancel(session, ADA, job, now=NOW)
 
 
-def test_what_a_process_has_taken_up_is_not_called_off_until_that_process_is_lost(receive, requested, files, sessions):
+def test_what_a_process_has_taken_up_is_not_called_off_until_that_process_is_lost(
+    receive, requested, files, sessions, monkeypatch
+):
     token = receive("customers.csv", CUSTOMERS).token
     job = requested(inbox.import_)
 
     class Killed(BaseException):
         pass
 
-    def killed():
+    progress = steps._Progress.__call__
+
+    def killed(told, step, done, total):
+        progress(told, step, done, total)
         raise Killed
+
+    monkeypatch.setattr(steps._Progress, "__call__", killed)
 
     with sessions.begin() as session:
         processes.register(session, "worker-1", ProcessKind.WORKER, host="here", pid=1, version="1")
     with pytest.raises(Killed):
-        steps.work_off(sessions, job, process_id="worker-1", still=killed)
+        steps.work_off(sessions, job, process_id="worker-1")
     with sessions() as session:
         (progress,) = queries.under_way(session, ADA)
-        assert (progress.worked_on, progress.taken_up) == (True, True)
+        assert (progress.worked_on, progress.taken_up, progress.state) == (True, True, FileState.RUNNING)
         assert queries.under_way(session, EVE) == []
     with pytest.raises(Conflict, match="taken up"), sessions.begin() as session:
         inbox.cancel(session, ADA, job, now=NOW)
@@ -353,7 +360,7 @@ def test_what_a_process_has_taken_up_is_not_called_off_until_that_process_is_los
 
     with sessions() as session:
         (progress,) = queries.under_way(session, ADA)
-        assert (progress.worked_on, progress.taken_up) == (False, False)
+        assert (progress.worked_on, progress.taken_up, progress.state) == (False, False, FileState.WAITING)
     with sessions.begin() as session:
         inbox.cancel(session, ADA, job, now=NOW)
     assert files()[0].state is FileState.NEW
@@ -527,3 +534,14 @@ def test_a_large_file_is_never_whole_in_memory(sessions):
     assert (received.size, read) == (size, size)
     assert peak < most
     assert row_count(sessions, ImportFilePart) == 0
+
+
+def test_jobs_whose_files_are_gone_are_forgotten_too(receive, requested, sessions):
+    token = receive("customers.csv", CUSTOMERS).token
+    steps.work_off(sessions, requested(inbox.check))
+    with sessions.begin() as session:
+        session.execute(update(ImportJob).values(finished_at=NOW))
+        inbox.discard(session, ADA, [token])
+    for seconds, left in ((1, 1), (upkeep.KEPT_SECONDS + 1, 0)):
+        upkeep.forget(sessions, now=NOW + timedelta(seconds=seconds))
+        assert (row_count(sessions, ImportFile), row_count(sessions, ImportJob)) == (0, left)

@@ -1,4 +1,4 @@
-"""What DBOS and the table of processes keep of work that is done: for a while, and then no longer."""
+"""What DBOS, the table of processes and dropped files keep of work that is done: for a while, and then no longer."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -8,6 +8,7 @@ from dbos import DBOS
 
 from billing_core import runtime
 from billing_core.dates import utc_now
+from billing_core.imports import upkeep
 from billing_core.jobs import pauses
 from billing_core.processes import service
 from billing_core.processes.models import Queue
@@ -28,9 +29,11 @@ def prune_old(_due_at: datetime, _context: Any) -> None:
 
 def prune(now: datetime | None = None) -> int:
     """Delete workflows that ended, and processes that ended or were lost, more than the days of the setting ago;
-    returns how many workflows.
+    returns how many workflows. Dropped files go after their own time, also while imports are paused.
     """
-    before = (now or utc_now()) - timedelta(days=settings().keep_jobs_days)
+    now = now or utc_now()
+    upkeep.forget(runtime.sessions(), now=now)
+    before = now - timedelta(days=settings().keep_jobs_days)
     pruned = 0
     while ids := _ended_before(before):
         DBOS.delete_workflows(ids)
