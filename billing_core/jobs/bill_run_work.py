@@ -22,7 +22,7 @@ from billing_core.settings import settings
 log = structlog.get_logger()
 
 # Customers of a run make mails and events.
-_FOLLOWING: Final = (Queue.MAILS, Queue.OUTGOING_WEBHOOKS)
+_FOLLOWING: Final = (Queue.MAILS, Queue.GATEWAYS, Queue.OUTGOING_WEBHOOKS, Queue.SEALING)
 # While the database answers, but not for one customer: then it is that customer's failure.
 _TRIES: Final = 4
 _WAIT_SECONDS: Final = (0.1, 0.5, 1.0, 2.0)

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from billing_core.audit.models import AuditEntry
 from billing_core.errors import Conflict, Forbidden
 from billing_core.identity import SYSTEM, Role, actor_with
-from billing_core.processes import pausing
+from billing_core.processes import pausing, queries
 from billing_core.processes.models import PausedQueue, Queue
 from tests.at_once import at_once
 from tests.reports.company import NOW
@@ -19,6 +19,7 @@ def test_a_paused_queue_says_since_when_and_by_whom_until_it_is_resumed(sessions
         pausing.pause(session, ADMIN, Queue.MAILS, now=NOW)
     with sessions() as session:
         assert pausing.paused(session) == {Queue.MAILS}
+        assert queries.silent_and_paused(session) == (set(), {Queue.MAILS})
         row = session.scalars(select(PausedQueue)).one()
         assert (row.paused_at, row.paused_by_id, row.paused_by) == (NOW, 3, "Grace Hopper")
     with sessions.begin() as session:
