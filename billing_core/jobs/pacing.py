@@ -67,6 +67,7 @@ class Pacing:
     def __init__(self, held: Callable[[str], bool]) -> None:
         self._held = held
         self._gates: dict[str, Gate] = {}
+        self._in_hand: dict[str, int] = {}
         self._instance = _get_dbos_instance()
         database = self._instance._sys_db
         self._list_queues = database.list_queues
@@ -123,8 +124,13 @@ class Pacing:
         return started, stopped_by
 
     def _note_in_hand(self, queue_name: str) -> None:
-        if self._instance._active_workflows_set.count_for_queue(queue_name):
-            self._gate("work", queue_name).has_some()
+        """What is in hand, and whether some of it ended since the last turn, which makes room for more."""
+        gate, count = self._gate("work", queue_name), self._instance._active_workflows_set.count_for_queue(queue_name)
+        if count:
+            gate.has_some()
+        if count < self._in_hand.get(queue_name, 0):
+            gate.open()
+        self._in_hand[queue_name] = count
 
     def _paced_background_job_lock(self, job_name: str) -> AbstractContextManager[bool]:
         # What it does is for delayed workflows and for deadlines.

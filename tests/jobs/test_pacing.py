@@ -85,6 +85,21 @@ def launched(sessions, monkeypatch):
 
 
 @pytest.mark.slow
+def test_what_ends_makes_room_at_once(launched, monkeypatch):
+    """Of a queue that no thread of DBOS looks at meanwhile."""
+    in_hand, ours = {"apart": 2}, engine._running.pacing
+    monkeypatch.setattr(launched._active_workflows_set, "count_for_queue", lambda name: in_hand.get(name, 0))
+    gate = ours._gate("work", "apart")
+    ours._note_in_hand("apart")
+    assert [gate.passes(), gate.passes()] == [True, False]
+    in_hand["apart"] = 1
+    ours._note_in_hand("apart")
+    assert [gate.passes(), gate.passes()] == [True, False]
+    ours._note_in_hand("apart")
+    assert not gate.passes()
+
+
+@pytest.mark.slow
 def test_between_nudges_the_reads_of_dbos_do_not_reach_the_database(launched):
     database, sent = launched._sys_db, []
     ours = threading.get_ident()
