@@ -48,9 +48,10 @@ class Watched:
 
     @property
     def stage(self) -> tuple[object, ...]:
-        """What the buttons depend on."""
+        """What the buttons depend on, and whether the page looks again."""
         run = self.run
-        return run.running, run.paused_at, run.cancelled_at, run.finished_at, run.failed > 0, run.waiting > 0
+        ends = run.paused_at, run.cancelled_at, run.finished_at
+        return self.moves, run.running, *ends, run.failed > 0, run.waiting > 0
 
     @property
     def moves(self) -> bool:
@@ -72,9 +73,9 @@ def draw(read: Reader, actor: Actor, named: str) -> None:
     if wanted is not None:
         wanted(actor, run)
     if watched.moves:
-        st.fragment(_live, run_every=_SECONDS)(actor, run.run_id, watched.stage, read.company.time_zone)
+        st.fragment(_live, run_every=_SECONDS)(run.run_id, watched.stage, read.company.time_zone)
     else:
-        _live(actor, run.run_id, watched.stage, read.company.time_zone)
+        _live(run.run_id, watched.stage, read.company.time_zone)
     if run.goal is RunGoal.REHEARSAL and not watched.moves:
         rehearsed.draw(read, actor, run)
 
@@ -179,8 +180,10 @@ def _change(actor: Actor, run: Progress, change: Callable[..., None]) -> None:
     st.rerun()
 
 
-def _live(actor: Actor, run_id: int, stage: tuple[object, ...], zone: str) -> None:
+def _live(run_id: int, stage: tuple[object, ...], zone: str) -> None:
     """What changes while somebody looks. At another stage there are other buttons: the whole page is drawn anew."""
+    # Asked each time: a page that is left open shows nothing more to whose session was ended.
+    actor = context.actor()
     watched = _watched(actor, run_id)
     if watched is None or watched.stage != stage or "report" in st.query_params:
         st.rerun()
@@ -194,7 +197,8 @@ def _bar(watched: Watched, zone: str) -> None:
     run = watched.run
     of = f"{formats.count(run.done)} of {formats.counted(run.total, 'customer')}"
     if run.running:
-        rate = f" · {formats.count(round(run.per_minute))} a minute" if run.worked_on and run.per_minute else ""
+        per_minute = round(run.per_minute)
+        rate = f" · {formats.count(per_minute)} a minute" if run.worked_on and per_minute else ""
         left = "" if run.seconds_left is None else f" · about {wording.seconds(run.seconds_left)} left"
         st.progress(run.done / run.total, of + rate + left)
         _hands(watched)
