@@ -10,14 +10,16 @@ import time
 from datetime import datetime
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from billing_core import runtime
+from billing_core.database.functions import database_clock
 from billing_core.dates import utc_now
 from billing_core.identity import Role, actor_with
 from billing_core.imports import inbox, upkeep
 from billing_core.imports.models import FileState, ImportFile, ImportFilePart, ImportJob, ImportRun
 from billing_core.jobs import engine, imports, nudges
+from billing_core.jobs.presence import taking_over
 from billing_core.orders.models import Order
 from billing_core.processes import pausing
 from billing_core.processes.models import Process, Queue
@@ -79,6 +81,14 @@ def completed_here(sessions, job_id) -> None:
         until(lambda: over(sessions, job_id))
     finally:
         engine.stop()
+
+
+def missed(sessions) -> None:
+    """Whoever has died was silent for so long that it is declared lost. How that comes about is tested elsewhere."""
+    with sessions.begin() as session:
+        silence = update(Process).values(last_heard_at=database_clock(seconds=-60))
+        ids = session.scalars(silence.returning(Process.id)).all()
+    assert taking_over.declare_lost(ids) == list(ids)
 
 
 def test_a_check_and_an_import_are_done_in_the_background(sessions):
@@ -153,6 +163,7 @@ def test_a_process_killed_at_its_work_doubles_and_loses_nothing(sessions, databa
     before = left.count(FileState.IMPORTED)
     assert (row_count(sessions, ImportRun), row_count(sessions, Order)) == (before, 0)
 
+    missed(sessions)
     completed_here(sessions, job_id)
 
     if request_ is inbox.check:
@@ -176,7 +187,7 @@ def test_a_process_that_ends_hands_over_at_once(sessions, database_url):
         ending.send_signal(signal.SIGTERM)
         assert ending.wait(60) == 0
         assert time.monotonic() - began < 10
-    assert states(sessions) == [FileState.RUNNING, FileState.WAITING]
+    assert states(sessions) == [FileState.WAITING, FileState.WAITING]
     assert row_count(sessions, ImportRun) == 0
 
     completed_here(sessions, job_id)
