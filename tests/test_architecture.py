@@ -66,6 +66,15 @@ ORDER = {
         ["configured", "links", "refunding"],
         ["delivery", "reconciliation"],
     ],
+    "billing_core.bill_runs": [
+        ["models"],
+        ["claims", "progress"],
+        ["overlapping", "rehearsal"],
+        ["planning"],
+        ["taking"],
+        ["steps"],
+        ["workflow"],
+    ],
     "billing_core.imports": [
         ["models", "cells", "source"],
         ["kind", "queries", "claims"],

@@ -9,6 +9,8 @@ from sqlalchemy import CheckConstraint, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from billing_core import schema
+from billing_core.bill_runs import planning
+from billing_core.bill_runs.models import BillRunCustomer, RunGoal, RunOutcome
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.database import connect, migrate
@@ -22,7 +24,9 @@ from billing_core.outgoing_webhooks import queries as webhook_queries
 from billing_core.outgoing_webhooks import service as webhook_endpoints
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
 from billing_core.outgoing_webhooks.service import EndpointDetails
+from tests.bill_runs.company import planned, rows, some_customers, worked_off
 from tests.invoices.company import NOW, a_customer, an_invoice
+from tests.reports.company import MARCH, billed
 
 
 def test_migrated_tables_are_the_declared_ones(sessions):
@@ -188,6 +192,40 @@ def test_payment_links_of_a_former_version_keep_their_state_and_when_they_became
             session.execute(
                 update(PaymentLink).values(invoice_id=invoice_ids[0], state=second, url="https://pay.example/1")
             )
+
+
+def test_runs_of_a_former_version_keep_their_customers_and_get_the_figures_of_their_reports(empty_database):
+    migrate.upgrade(empty_database.engine)
+    with empty_database.begin() as session:
+        company = some_customers(session, 3)
+        billed(session, company[0])
+    done = planned(empty_database)
+    planned(empty_database, goal=RunGoal.REHEARSAL)
+    worked_off(empty_database, done)
+    with empty_database.begin() as session:
+        paused = planning.plan(session, SYSTEM, customer_ids=company[:1], period=MARCH, now=NOW)
+        planning.pause(session, SYSTEM, paused, now=NOW)
+    before = rows(empty_database, done)
+
+    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0008")
+        former = text("SELECT id, cancelled_at IS NULL, finished_at IS NULL FROM report_runs ORDER BY id")
+        assert [tuple(map(int, row)) for row in connection.execute(former)] == [(done, 1, 0), (paused, 0, 1)]
+    migrate.upgrade(empty_database.engine)
+
+    assert rows(empty_database, done) == before
+    assert {(row.outcome, row.total_minor, row.currency, row.order_count, row.question_count) for row in before} == {
+        (RunOutcome.UNCHANGED, 400, "USD", 1, 0),
+        (RunOutcome.CREATED, 400, "USD", 1, 0),
+    }
+    with empty_database() as session:
+        made = select(BillRunCustomer.made_report).where(BillRunCustomer.run_id == done)
+        assert session.scalars(made.order_by(BillRunCustomer.customer_id)).all() == [False, True, True]
+    # On PostgreSQL too the next run has the next number.
+    with empty_database.begin() as session:
+        planning.resume(session, SYSTEM, paused, now=NOW)
+        planning.cancel(session, SYSTEM, paused, now=NOW)
+    assert planned(empty_database) > max(done, paused)
 
 
 def test_a_migration_that_was_undone_can_be_applied_again(empty_database):

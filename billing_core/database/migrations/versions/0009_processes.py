@@ -94,6 +94,8 @@ def downgrade() -> None:
     # A rehearsal made nothing: the former tables would show its reports as made.
     op.execute("DELETE FROM bill_run_customers WHERE run_id IN (SELECT id FROM bill_runs WHERE goal = 'rehearsal')")
     op.execute("DELETE FROM bill_runs WHERE goal = 'rehearsal'")
+    # The former version knows no pauses: it would go on by itself, and can resume what was stopped.
+    op.execute("UPDATE bill_runs SET cancelled_at = paused_at WHERE paused_at IS NOT NULL AND cancelled_at IS NULL")
     _create_runs("report_runs", with_new=False)
     _create_customers("report_run_items", "report_runs", with_new=False)
     op.execute(f"INSERT INTO report_runs ({_RUN}) SELECT {_RUN} FROM bill_runs")
