@@ -68,7 +68,7 @@ ORDER = {
     ],
     "billing_core.bill_runs": [
         ["models"],
-        ["claims", "progress"],
+        ["claims", "figures", "progress"],
         ["overlapping", "rehearsal"],
         ["planning"],
         ["taking"],
