@@ -12,7 +12,7 @@ from billing_core.outbox.models import MessageState
 from billing_core.processes import pausing
 from billing_core.processes.models import ProcessKind, Queue
 from tests.jobs.overview import schedules_of_dbos
-from tests.jobs.overview.work import a_lost_process, a_process, messages
+from tests.jobs.overview.work import a_living_process, a_lost_process, messages
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def here(sessions, monkeypatch):
 def busy(sessions) -> None:
     now = utc_now()
     with sessions.begin() as session:
-        a_process(session, "a", kind=ProcessKind.WORKER)
+        a_living_process(session, "a", kind=ProcessKind.WORKER)
         a_lost_process(session, "b", bill_runs=3, mails=1)
         messages(session, "mail", 1_200, not_before=now)
         messages(session, "mail", 2, state=MessageState.FAILED, last_error="No such address")

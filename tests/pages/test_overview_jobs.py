@@ -13,13 +13,13 @@ from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.processes import service
 from billing_core.processes.figures import LOST_PROCESSES
 from billing_core.processes.models import Process
-from tests.jobs.overview.work import NOW, a_lost_process, a_process, a_run, an_import, customers, of_run
+from tests.jobs.overview.work import NOW, a_living_process, a_lost_process, a_run, an_import, customers, of_run
 
 
 @pytest.fixture
 def failures(sessions) -> None:
     with sessions.begin() as session:
-        a_process(session, "alive")
+        a_living_process(session, "alive")
         a_lost_process(session, "dead")
         run_id = a_run(session, finished_at=NOW)
         of_run(session, run_id, customers(session, 2), RunOutcome.FAILED, finished_at=NOW, reason="No rate")

@@ -16,7 +16,7 @@ from billing_core.processes import pausing
 from billing_core.processes.models import Queue
 from billing_core.settings import Settings, settings
 from billing_core.web import health
-from tests.jobs.overview.work import a_lost_process, a_process, messages
+from tests.jobs.overview.work import a_living_process, a_lost_process, messages
 from tests.web.conftest import dashboard
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -79,7 +79,7 @@ def test_requests_are_counted_by_route_and_tell_nothing_of_anybody(asked, monkey
 def test_queues_and_processes_are_gauges(asked, sessions):
     now = utc_now()
     with sessions.begin() as session:
-        a_process(session, "a")
+        a_living_process(session, "a")
         a_lost_process(session, "b")
         messages(session, "mail", 3, not_before=now - timedelta(seconds=90))
         messages(session, "mail", 2, state=MessageState.FAILED)

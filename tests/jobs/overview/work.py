@@ -35,6 +35,11 @@ def a_process(session: Session, process_id: str, *, silent_for: float = 0, kind:
     return process_id
 
 
+def a_living_process(session: Session, process_id: str, *, kind: ProcessKind = ProcessKind.APP) -> str:
+    """One that is also alive when a busy machine looks late."""
+    return a_process(session, process_id, silent_for=-600, kind=kind)
+
+
 def a_lost_process(session: Session, process_id: str, **in_hand: int) -> str:
     a_process(session, process_id, silent_for=20)
     assert processes.lose(session, [process_id]) == [process_id]

@@ -14,6 +14,7 @@ from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.processes import pausing
 from billing_core.processes.models import Process, ProcessKind, Queue
 from tests.jobs.overview.work import (
+    a_living_process,
     a_lost_process,
     a_process,
     a_run,
@@ -80,7 +81,7 @@ def states(sessions) -> dict[MessageState, int]:
 
 def test_an_idle_product_shows_every_queue_at_rest(sessions, jobs):
     with sessions.begin() as session:
-        a_process(session, "a")
+        a_living_process(session, "a")
     page = jobs()
     assert not page.exception
     assert not page.warning
@@ -198,7 +199,7 @@ def test_runs_that_go_on_are_stopped_once_that_is_confirmed(sessions, jobs, told
 
 def test_imports_that_nobody_has_taken_up_are_called_off_once_that_is_confirmed(sessions, jobs, told):
     with sessions.begin() as session:
-        an_import(session, process_id=a_process(session, "app-1"))
+        an_import(session, process_id=a_living_process(session, "app-1"))
         an_import(session)
     page = press(jobs(), "Cancel", row=place("Imports"))
     page = confirmed(page, "Imports")
@@ -211,7 +212,7 @@ def test_imports_that_nobody_has_taken_up_are_called_off_once_that_is_confirmed(
 
 def test_a_lost_process_says_what_it_had_in_hand_and_can_be_dismissed(sessions, jobs):
     with sessions.begin() as session:
-        a_process(session, "a", kind=ProcessKind.WORKER)
+        a_living_process(session, "a", kind=ProcessKind.WORKER)
         a_lost_process(session, "b", bill_runs=3, mails=1)
     page = jobs()
     shown = page.dataframe[1].value
