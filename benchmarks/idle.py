@@ -23,7 +23,7 @@ from billing_core.database import connect
 from billing_core.database.migrate import upgrade
 
 PROJECT = Path(__file__).parent.parent
-SETTLED_SECONDS = 75
+SETTLED_SECONDS = 65
 COUNTED_SECONDS = 120
 STATEMENTS_A_SECOND = 5
 CONNECTIONS = 8
@@ -41,6 +41,8 @@ def run(scratch: Path) -> list[dict]:
             engine.dispose()
         running = [_started(scratch, url, name) for name in PROGRAMS]
         try:
+            for name in PROGRAMS:
+                _wait_for_jobs(_address(url, name))
             time.sleep(SETTLED_SECONDS)
             before, began = _statements(scratch), time.monotonic()
             time.sleep(COUNTED_SECONDS)
@@ -102,6 +104,15 @@ def _started(scratch: Path, url: str, name: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=(scratch / f"{name}.log").open("wb"),
     )
+
+
+def _wait_for_jobs(address: str) -> None:
+    deadline = time.monotonic() + 120
+    with psycopg.connect(address.replace("+psycopg", ""), autocommit=True) as observer:
+        while not observer.execute("SELECT 1 FROM processes").fetchone():
+            if time.monotonic() > deadline:
+                raise TimeoutError("The process does not start")
+            time.sleep(0.5)
 
 
 def _statements(scratch: Path) -> Counter[str]:

@@ -12,6 +12,7 @@ from sqlalchemy.pool import StaticPool
 from billing_core.audit.models import AuditEntry
 from billing_core.businesses.models import Business
 from billing_core.database import ReadOnly, Sessions, connect
+from billing_core.database.engine import close_idle
 from billing_core.database.types import Scaled, UtcDateTime
 from billing_core.invoices.models import NumberSeries, SeriesKind
 
@@ -168,3 +169,15 @@ def test_a_decimal_with_too_many_digits_is_refused_not_rounded():
     assert Scaled(3).process_result_value(1250, None) == Decimal("1.250")
     with pytest.raises(ValueError, match="more than 3 decimals"):
         Scaled(3).process_bind_param(Decimal("0.0001"), None)
+
+
+def test_connections_that_a_burst_has_opened_are_closed_again(postgres_url):
+    engine = connect(postgres_url)
+    opened = [engine.connect() for _ in range(6)]
+    for connection in opened:
+        connection.close()
+    close_idle(engine, keep=6)
+    assert engine.pool.checkedin() == 6
+    close_idle(engine, keep=5)
+    assert engine.pool.checkedin() == 0
+    engine.dispose()

@@ -114,10 +114,16 @@ def test_workflows_that_this_version_does_otherwise_are_cancelled(sessions, data
         engine.stop()
 
 
-def put(sessions, key: str) -> None:
-    """A mail that is due."""
+def put(sessions, key: str, channel: str = MAIL) -> None:
+    """A message that is due."""
     message = Message(
-        channel=MAIL, topic="test", key=key, recipient="a@b.example", title=key, subject=("test", 1), content={}
+        channel=channel,
+        topic="test",
+        key=key,
+        recipient="a@b.example",
+        title=key,
+        subject=("test", 1),
+        content={"text": "Hello"},
     )
     with sessions.begin() as session:
         outbox.put(session, SYSTEM, message, now=utc_now() - timedelta(minutes=1))

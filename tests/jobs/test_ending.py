@@ -1,0 +1,139 @@
+"""A process that is told to end: within ten seconds, and what it cannot complete is with others at once."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from dbos import DBOS
+from sqlalchemy import select
+
+from billing_core import runtime
+from billing_core.dates import utc_now
+from billing_core.invoices.payment_links import GATEWAY
+from billing_core.jobs import engine, queues
+from billing_core.online_payments import delivery as online_payments
+from billing_core.outbox import delivery
+from billing_core.outbox.models import OutboxMessage
+from billing_core.processes.models import Process
+from tests.commands.test_worker import started
+from tests.jobs.test_taking_over import put
+
+pytestmark = pytest.mark.slow
+
+TEN_SECONDS = 10
+WITHIN_SECONDS = 120
+
+
+@pytest.fixture(autouse=True)
+def _ours(sessions, monkeypatch):
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+
+
+@DBOS.workflow(name="stands_still")
+def stand_still(_file: str) -> None:
+    """Until it is asked to hand over."""
+    _begun.set()
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        queues.hand_over_if_ending()
+        time.sleep(0.01)
+
+
+_begun = threading.Event()
+
+
+def ended(sessions) -> list[bool]:
+    with sessions() as session:
+        return [at is not None for at in session.scalars(select(Process.ended_at).order_by(Process.started_at))]
+
+
+def test_a_workflow_that_is_handed_over_waits_for_whoever_comes_next(sessions):
+    _begun.clear()
+    engine.start()
+    queues.enqueue(queues.BILL_RUNS, stand_still, "", workflow_id="stands-still")
+    assert _begun.wait(WITHIN_SECONDS)
+    began = time.monotonic()
+    assert engine.stop()
+    assert time.monotonic() - began < TEN_SECONDS
+    assert ended(sessions) == [True]
+    _begun.clear()
+    engine.start()
+    try:
+        assert _begun.wait(WITHIN_SECONDS)
+    finally:
+        engine.stop()
+
+
+def test_a_message_in_the_hands_of_a_slow_gateway_is_let_go(sessions, monkeypatch):
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow(_message) -> None:
+        asked.set()
+        assert answer.wait(WITHIN_SECONDS)
+
+    monkeypatch.setattr(online_payments, "adapters", lambda *_: {GATEWAY: slow})
+    put(sessions, "a", channel=GATEWAY)
+    engine.start()
+    try:
+        assert asked.wait(WITHIN_SECONDS)
+        began = time.monotonic()
+        engine.stop()
+        assert time.monotonic() - began < TEN_SECONDS
+        with sessions() as session:
+            assert delivery.something_due(session, now=utc_now())
+    finally:
+        answer.set()
+    assert ended(sessions) == [True]
+
+
+def test_a_worker_ends_within_ten_seconds_while_a_mail_server_keeps_it_waiting(sessions, database_url, tmp_path):
+    put(sessions, "a")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        worker = started(database_url, tmp_path, f"smtp://127.0.0.1:{server.getsockname()[1]}")
+        try:
+            server.settimeout(WITHIN_SECONDS)
+            connection, _ = server.accept()
+            began = time.monotonic()
+            worker.send_signal(signal.SIGTERM)
+            worker.communicate(timeout=WITHIN_SECONDS)
+            took = time.monotonic() - began
+        finally:
+            worker.kill()
+            worker.wait()
+        connection.close()
+    assert (worker.returncode, took < TEN_SECONDS) == (0, True), took
+    assert ended(sessions) == [True]
+    with sessions() as session:
+        assert session.scalars(select(OutboxMessage.attempts)).one() == 1
+        assert delivery.something_due(session, now=utc_now())
+
+
+def test_a_process_ends_within_ten_seconds_with_a_workflow_that_does_not_look_up(sessions, database_url, tmp_path):
+    """What it does not complete, another one takes up at once, although nobody has missed it."""
+    environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "PYTHONPATH": os.getcwd()}
+    script = [sys.executable, "tests/jobs/deaf_worker.py"]
+    worker = subprocess.Popen(script, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert worker.stdout is not None
+        while "deep in work" not in (line := worker.stdout.readline()):
+            assert line, "it has died"
+        began = time.monotonic()
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate(timeout=WITHIN_SECONDS)
+        took = time.monotonic() - began
+    finally:
+        worker.kill()
+        worker.wait()
+    assert took < TEN_SECONDS
+    assert ended(sessions) == [True]
+    _begun.clear()
+    engine.start()
+    try:
+        assert _begun.wait(WITHIN_SECONDS)
+    finally:
+        engine.stop()
