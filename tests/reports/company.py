@@ -32,11 +32,18 @@ def the_services(session: Session) -> None:
 
 
 def a_customer(
-    session: Session, ref: str = "ACME", *, name: str = "Acme Corp", currency: str = "USD", priced: bool = True
+    session: Session,
+    ref: str = "ACME",
+    *,
+    name: str = "Acme Corp",
+    currency: str = "USD",
+    priced: bool = True,
+    email: str = "",
 ) -> int:
     """The id of a customer, with both services on its rate card."""
     the_services(session)
-    customer = Customer(business_id=default_business(session).id, ref=ref, name=name, currency=currency, created_at=NOW)
+    known = {"ref": ref, "name": name, "email": email, "currency": currency, "created_at": NOW}
+    customer = Customer(business_id=default_business(session).id, **known)
     session.add(customer)
     session.flush()
     if priced:
