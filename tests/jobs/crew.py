@@ -59,11 +59,14 @@ class Crew:
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object = None, *_: object) -> None:
         for _, process in self._members.values():
             process.terminate()
         for _, process in self._members.values():
             process.wait(PATIENCE_SECONDS)
+        if kind is not None:
+            for file in sorted(self.folder.glob("*.log")):
+                print(file.name, file.read_text()[-4_000:], sep="\n")
 
     def living(self) -> list[int]:
         with self.sessions() as session:
@@ -81,9 +84,6 @@ class Crew:
         self.killed.append(pid)
         self._last_kill = time.monotonic()
         self._start(role)
-
-    def logs(self) -> str:
-        return "\n".join(f"{file.name}\n{file.read_text()[-4000:]}" for file in sorted(self.folder.glob("*.log")))
 
     def _working_on(self, run_id: int) -> int | None:
         in_hand = (
