@@ -101,7 +101,7 @@ def test_of_several_who_start_it_at_once_one_does(sessions, company):
     together = threading.Barrier(4)
 
     def start() -> None:
-        together.wait(timeout=30)
+        together.wait(timeout=300)
         try:
             planned(sessions)
         except Overlapping as refusal:

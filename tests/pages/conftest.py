@@ -29,7 +29,7 @@ class Visitor:
 
     def __init__(self, user_id: int, kind: object) -> None:
         self.user_id, self._kind = user_id, kind
-        self.app = AppTest.from_file(NAVIGATION, default_timeout=30)
+        self.app = AppTest.from_file(NAVIGATION, default_timeout=300)
         self.app._registered_pages = dict(self._menus.get(kind, {}))
 
     def visit(self, page: str = "", **query: str) -> AppTest:

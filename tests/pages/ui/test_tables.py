@@ -19,7 +19,7 @@ def a_table() -> None:
 
 
 def test_a_button_opens_its_own_row():
-    page = AppTest.from_function(a_table, default_timeout=30).run()
+    page = AppTest.from_function(a_table, default_timeout=300).run()
     assert list(page.dataframe[0].value["Open"])[:2] == ["Open this", "Open that"]
     assert "opened" not in page.session_state
 
@@ -28,12 +28,12 @@ def test_a_button_opens_its_own_row():
 
 
 def test_a_row_may_have_none():
-    page = AppTest.from_function(a_table, default_timeout=30).run()
+    page = AppTest.from_function(a_table, default_timeout=300).run()
     assert page.dataframe[0].value["Open"].isna().tolist() == [False, False, True]
 
 
 def test_whoever_has_only_keys_ticks_a_row_and_presses_its_buttons_below():
-    page = tick(AppTest.from_function(a_table, default_timeout=30).run(), row=1)
+    page = tick(AppTest.from_function(a_table, default_timeout=300).run(), row=1)
     assert [(button.label, button.proto.icon) for button in page.button] == [
         ("Open that", ""),
         ("Bill 4", ":material/open_in_new:"),
@@ -44,5 +44,5 @@ def test_whoever_has_only_keys_ticks_a_row_and_presses_its_buttons_below():
 
 
 def test_a_ticked_row_without_a_button_offers_none():
-    page = tick(AppTest.from_function(a_table, default_timeout=30).run(), row=2)
+    page = tick(AppTest.from_function(a_table, default_timeout=300).run(), row=2)
     assert [button.label for button in page.button] == ["Bill 6"]
