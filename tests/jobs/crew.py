@@ -66,7 +66,7 @@ class Crew:
             process.wait(PATIENCE_SECONDS)
         if kind is not None:
             for file in sorted(self.folder.glob("*.log")):
-                print(file.name, file.read_text()[-4_000:], sep="\n")
+                sys.stderr.write(f"{file.name}\n{file.read_text()[-4_000:]}\n")
 
     def living(self) -> list[int]:
         with self.sessions() as session:
