@@ -20,7 +20,8 @@ steps.carry_out(actor)
 def live() -> None:
     if steps.noted():
         st.rerun()
-    seen = reading.overview(actor)
+    # Asked anew: the page may stay open for days, while sessions end and roles change.
+    seen = reading.overview(context.require(Permission.JOBS_MANAGE))
     listing.draw_queues(seen, zone)
     listing.draw_schedules(seen, zone)
     listing.draw_processes(seen, zone)

@@ -9,6 +9,7 @@ import pytest
 from billing_core.dates import utc_now
 from billing_core.jobs import system_database
 from billing_core.jobs.overview import schedules
+from billing_core.jobs.schedules import due
 from billing_core.processes.models import Queue
 from tests.jobs.overview import schedules_of_dbos as dbos
 
@@ -25,6 +26,10 @@ def test_a_database_on_which_no_jobs_ever_ran_has_none_and_gets_no_tables(sessio
     assert rows(sessions) == {}
     if sessions.engine.dialect.name == "sqlite":
         assert not Path(system_database.address(sessions.engine.url).removeprefix("sqlite:///")).exists()
+
+
+def test_every_schedule_is_known_by_its_name():
+    assert {schedule.name: schedule.queue for schedule in due.SCHEDULES} == schedules.QUEUES
 
 
 def test_what_has_not_run_yet_says_when_it_will(sessions):
