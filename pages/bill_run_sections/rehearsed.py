@@ -25,7 +25,7 @@ def draw(read: Reader, actor: Actor, run: Progress) -> None:
         totals = rehearsal.totals(session, actor, run.run_id, now=utc_now())
         counts = rehearsal.counts(session, actor, run.run_id, now=utc_now())
     before = formats.period(run.period.before())
-    _totals(run, totals, before)
+    _totals(run, totals, counts, before)
     _warnings(run, counts)
     if goals := [goal for goal in starting.possible(actor) if goal is not RunGoal.REHEARSAL]:
         with st.container(border=True):
@@ -39,10 +39,11 @@ def draw(read: Reader, actor: Actor, run: Progress) -> None:
         rows = rehearsal.page(
             session, actor, run.run_id, change=change, limit=tables.PAGE_SIZE, offset=skipped, now=utc_now()
         )
-    _table(actor, run, rows, before)
+    # As on a run's page: whoever failed has a sentence to be read, and no figures.
+    _table(actor, run, rows, before, failed_alone=change is Change.OPEN)
 
 
-def _totals(run: Progress, totals: list[CurrencyTotal], before: str) -> None:
+def _totals(run: Progress, totals: list[CurrencyTotal], counts: dict[Change, int], before: str) -> None:
     """What it comes to, beside the period before; and what somebody should look at."""
     if not totals:
         st.info("Nobody has anything to bill in this period.", icon=":material/info:")
@@ -57,7 +58,8 @@ def _totals(run: Progress, totals: list[CurrencyTotal], before: str) -> None:
                 width="content",
             )
     with st.container(horizontal=True, gap="medium"):
-        for label, count in wording.counts(run).items():
+        customers = {"New customers": counts.get(Change.NEW, 0), "Missing": counts.get(Change.MISSING, 0)}
+        for label, count in (wording.counts(run) | customers).items():
             st.metric(label, formats.count(count), width="content")
 
 
@@ -85,11 +87,7 @@ def _same(actor: Actor, run: Progress) -> starting.Chosen:
 
 def _filter(counts: dict[Change, int]) -> Change | None:
     """One kind of change alone, of those that there are."""
-    names = {
-        change.value: f"{words} ({formats.count(counts[change])})"
-        for change, words in wording.CHANGES.items()
-        if counts.get(change)
-    }
+    names = {change.value: words for change, words in wording.CHANGES.items() if counts.get(change)}
     chosen = st.pills(
         "Kind of change",
         list(names),
@@ -103,20 +101,12 @@ def _filter(counts: dict[Change, int]) -> Change | None:
     return Change(chosen) if chosen else None
 
 
-def _table(actor: Actor, run: Progress, rows: list[Compared], before: str) -> None:
-    columns = [
-        tables.text("Customer", "customer_name", width="medium"),
-        tables.badge("Change", lambda row: wording.CHANGES[row.change], wording.CHANGE_COLORS),
-        tables.money("Total", "total_minor", width=105),
-        tables.computed(before, _previous, right=True, width=125),
-        tables.computed("Difference", _difference, right=True, width=105),
-        tables.computed("Currency", lambda row: row.currency or row.previous_currency, width=70),
-        tables.count("Orders", "order_count"),
-        tables.count("Questions", "question_count"),
-        *([tables.count("Billed twice", "twice_count")] if run.twice else []),
-    ]
+def _table(actor: Actor, run: Progress, rows: list[Compared], before: str, *, failed_alone: bool) -> None:
+    columns = [tables.text("Customer", "customer_name", width="medium")]
+    if not failed_alone:
+        columns += _figures(run, before)
     if actor.may(Permission.REPORT_GENERATE):
-        columns += [tables.button("Details", _look, opens=partial(_choose, run), width=95)]
+        columns += [tables.button("Details", _look, opens=partial(_choose, run), width=70)]
     columns += [tables.button("Report before", _earlier, opens=_open_earlier, width=105)]
     if any(row.reason for row in rows):
         columns += [tables.text("Note", "reason", width="large")]
@@ -129,6 +119,19 @@ def _table(actor: Actor, run: Progress, rows: list[Compared], before: str) -> No
     chosen = st.session_state.pop(_LOOK, None)
     if chosen is not None:
         one_preview.dialog(*chosen)
+
+
+def _figures(run: Progress, before: str) -> list[tables.Column]:
+    return [
+        tables.badge("Change", lambda row: wording.CHANGES[row.change], wording.CHANGE_COLORS),
+        tables.money("Total", "total_minor", width=105),
+        tables.computed(before, _previous, right=True, width=125),
+        tables.computed("Difference", _difference, right=True, width=105),
+        tables.computed("Currency", lambda row: row.currency or row.previous_currency, width=70),
+        tables.count("Orders", "order_count"),
+        tables.count("Questions", "question_count"),
+        *([tables.count("Billed twice", "twice_count")] if run.twice else []),
+    ]
 
 
 def _previous(row: Compared) -> str:

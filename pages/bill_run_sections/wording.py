@@ -72,7 +72,7 @@ def state(run: Progress) -> str:
 
 def counts(run: Progress) -> dict[str, int]:
     """What came of its customers, and how many questions their reports leave open."""
-    new = "New or changed" if run.goal is RunGoal.REHEARSAL else "New reports"
+    new = "New or changed reports" if run.goal is RunGoal.REHEARSAL else "New reports"
     made = {
         RunGoal.DRAFTS: {"Drafts": run.drafts},
         RunGoal.SENT: {"Invoices": run.drafts, "Sent": run.sent},

@@ -481,9 +481,21 @@ def test_a_rehearsal_says_what_changed_since_last_month_by_customer(page_as, reh
 def test_one_kind_of_change_is_shown_alone(page_as, rehearsed):
     page = watching(page_as("finance"), rehearsed)
     (kinds,) = [one for one in page.button_group if one.key == "rehearsed_change"]
-    assert kinds.options == ["New (1)", "Less (1)"]
+    assert kinds.options == ["New", "Less"]
+    assert (figures(page)["New customers"], figures(page)["Missing"]) == ("1", "0")
     kinds.set_value("less").run()
     assert list(page.dataframe[0].value["Customer"]) == [HOSTILE]
+
+
+def test_whoever_failed_in_a_rehearsal_is_shown_with_the_reason(page_as, sessions, company, rehearsed):
+    reason = "The rate card says two things at once"
+    noted(sessions, rehearsed, company.bolt, RunOutcome.FAILED, reason=reason, total_minor=None, currency=None)
+    page = watching(page_as("finance"), rehearsed, rehearsed_change="Not computed")
+
+    assert "Done, except for 1 customer who failed" in page.warning[0].value
+    shown = page.dataframe[0].value
+    assert shown[["Customer", "Note"]].values.tolist() == [["Bolt GmbH", reason]]
+    assert "Total" not in shown
 
 
 def test_one_click_starts_the_real_run_with_the_same_choices(page_as, sessions, rehearsed, begun):
