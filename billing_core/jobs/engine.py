@@ -44,9 +44,9 @@ log = structlog.get_logger()
 APPLICATION_VERSION: Final = "1"
 # An ending process has ten seconds: so long for the current steps, so long for handing over what is left, the rest for
 # what ends beside the jobs.
-_FINISH_SECONDS: Final = 5.5
+_FINISH_SECONDS: Final = 4.0
 _HAND_OVER_SECONDS: Final = 1.5
-_LEAVE_SECONDS: Final = 1.0
+_LEAVE_SECONDS: Final = 0.5
 # Workflows of former versions, of which our own tables tell what is left to do.
 _RETIRED: Final = ("work_off", "deliver_batch")
 
@@ -116,6 +116,7 @@ def stop() -> bool:
     finished_by = time.monotonic() + _FINISH_SECONDS
     queues.ready.clear()
     work = [loop for loop in running.loops if loop is not running.heartbeat.loop]
+    running.listener.end()
     for loop in work:
         loop.end()
     for loop in work:
@@ -128,7 +129,7 @@ def stop() -> bool:
     for queue, look in running.woken:
         nudges.wait_no_more(queue, look)
     nudges.stop_sending(timeout_seconds=0.5)
-    running.listener.stop(timeout_seconds=1)
+    running.listener.stop(timeout_seconds=0.5)
     current.become(None)
     if left:
         log.warning("steps_cut_off", workflows=left)

@@ -142,8 +142,12 @@ class Listener:
             self._thread = threading.Thread(target=self._hear, name="hearing", daemon=True)
             self._thread.start()
 
-    def stop(self, *, timeout_seconds: float) -> None:
+    def end(self) -> None:
+        """Hear no more, within a second."""
         self._ending.set()
+
+    def stop(self, *, timeout_seconds: float) -> None:
+        self.end()
         if self._thread is not None:
             self._thread.join(timeout_seconds)
             self._thread = None
