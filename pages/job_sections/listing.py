@@ -81,16 +81,20 @@ def draw_schedules(seen: Overview, zone: str) -> None:
             tables.badge("State", _schedule_state, STATES),
             tables.computed("Last run", lambda one: formats.instant(one.row.last_run_at, zone)),
             tables.computed("Next run", lambda one: formats.instant(one.row.next_run_at, zone)),
-            tables.computed("Last failure", lambda one: _failure(one.row, zone), width=280),
+            tables.computed("Last failure", lambda one: formats.instant(one.row.last_failed_at, zone)),
             _pausing(),
             _page(),
         ],
         key="schedules",
         alt="What is due by the clock",
     )
-    for one in seen.schedules:
-        if pause := seen.pauses.get(one.queue):
-            st.caption(_paused(one.queue, pause, zone))
+    with st.container(gap="xsmall"):
+        for one in seen.schedules:
+            if pause := seen.pauses.get(one.queue):
+                st.markdown(f":material/pause_circle: {_paused(one.queue, pause, zone)}")
+            if one.last_failed_at:
+                when = "The last run failed" if one.failed else f"Failed on {formats.instant(one.last_failed_at, zone)}"
+                st.markdown(f":material/error: **{QUEUES[one.queue].title}:** {when}: {md(one.last_error)}")
 
 
 def draw_processes(seen: Overview, zone: str) -> None:
@@ -196,10 +200,6 @@ def _explain(row: QueueRow, zone: str) -> None:
 
 def _paused(queue: Queue, pause: Pause, zone: str) -> str:
     return f"**{QUEUES[queue].title}:** paused since {formats.instant(pause.at, zone)} by {md(pause.by)}."
-
-
-def _failure(row: ScheduleRow, zone: str) -> str:
-    return f"{formats.instant(row.last_failed_at, zone)}: {row.last_error}" if row.last_failed_at else formats.NOTHING
 
 
 def _heard(row: ProcessRow, zone: str) -> str:

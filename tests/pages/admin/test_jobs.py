@@ -1,5 +1,7 @@
 """The jobs page: what is shown, and what can be done about it."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import func, select
 
@@ -9,10 +11,13 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports.models import FileState, ImportFile
 from billing_core.jobs import nudges
+from billing_core.jobs.overview import schedules
+from billing_core.jobs.overview.schedules import ScheduleRow
 from billing_core.online_payments.models import WebhookEvent, WebhookState
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.processes import pausing
 from billing_core.processes.models import Process, ProcessKind, Queue
+from pages.ui import formats
 from tests.jobs.overview.work import (
     a_living_process,
     a_lost_process,
@@ -247,3 +252,32 @@ def test_a_step_that_came_too_late_says_so(sessions, jobs, told):
     page = press(page, "Pause", row=place("Mails"))
     assert "is paused already" in page.error[0].value
     assert page.dataframe
+
+
+def test_a_schedule_says_when_it_runs_why_it_failed_and_whether_it_is_paused(sessions, jobs, monkeypatch):
+    at = datetime(2026, 4, 2, 9, 5, tzinfo=UTC)
+    rows = [
+        ScheduleRow(Queue.REMINDERS, False, at, at + timedelta(hours=1), at - timedelta(days=1), "No time zone"),
+        ScheduleRow(Queue.LINK_EXPIRY, False, at, at + timedelta(hours=1), at, "No *mode*"),
+        ScheduleRow(Queue.PRUNING, True, at, at + timedelta(hours=1), None, ""),
+    ]
+    monkeypatch.setattr(schedules, "listed", lambda _engine, *, now: rows)
+    page = jobs()
+    assert not page.exception
+    shown = page.dataframe[1].value
+    assert list(shown["Schedule"]) == ["Reminders", "Payment link expiry", "Pruning of old records"]
+    assert list(shown["State"]) == [["Scheduled"], ["Failed"], ["Running"]]
+    assert list(shown["Last run"]) == [formats.instant(at, "UTC")] * 3
+    assert list(shown["Last failure"]) == [
+        formats.instant(at - timedelta(days=1), "UTC"),
+        formats.instant(at, "UTC"),
+        "–",
+    ]
+    said = [text.value for text in page.markdown]
+    assert r":material/error: **Payment link expiry:** The last run failed: No \*mode\*" in said
+    assert any("**Reminders:** Failed on" in text and text.endswith("No time zone") for text in said)
+
+    page = press(page, "Pause", row=2, table=1)
+    assert list(page.dataframe[1].value["State"]) == [["Scheduled"], ["Failed"], ["Paused"]]
+    with sessions() as session:
+        assert pausing.paused(session) == {Queue.PRUNING}
