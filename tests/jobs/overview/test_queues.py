@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from billing_core.bill_runs.models import RunGoal, RunOutcome
 from billing_core.dates import Period
@@ -201,3 +202,29 @@ def test_only_admins_see_it(session, role):
         queues.queues(session, actor, now=NOW)
     with pytest.raises(Forbidden):
         queues.read(session, actor, now=NOW)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_large_tables_are_counted_by_their_indexes(session):
+    """Asked every few seconds, beside a million messages. PostgreSQL would read tables as small as a test's whole."""
+    asked: list[tuple[str, object]] = []
+
+    def note(_connection, _cursor, statement, parameters, _context, _many) -> None:
+        asked.append((statement, parameters))
+
+    engine = session.get_bind()
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        held(session, Queue.MAILS)
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    plans = [
+        row[3]
+        for statement, parameters in asked
+        for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+    ]
+    large = ("outbox_messages", "webhook_events", "bill_run_customers", "ledger_entries")
+    assert {table for plan in plans for table in large if table in plan} == set(large) - {"ledger_entries"}
+    assert [
+        plan for plan in plans if plan.startswith("SCAN") and plan.split()[1] in large and "INDEX" not in plan
+    ] == []
