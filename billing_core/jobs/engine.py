@@ -63,6 +63,9 @@ class _Running:
 
 
 _running: _Running | None = None
+_stopping = threading.Lock()
+# Whether the last stop left no step behind.
+_all_ended = True
 
 
 def start(*, kind: ProcessKind = ProcessKind.APP, further: Sequence[Periodic] = ()) -> None:
@@ -107,12 +110,17 @@ def start(*, kind: ProcessKind = ProcessKind.APP, further: Sequence[Periodic] = 
 def stop() -> bool:
     """End within ten seconds: no new work is taken up, current steps are completed, and what is left is handed over to
     other processes, or else to the next ``start``. False where a step still runs, which keeps the interpreter from
-    ending.
+    ending. Whoever calls it while it is under way waits for the same end.
     """
-    global _running
-    if _running is None:
-        return True
-    running, _running = _running, None
+    global _running, _all_ended
+    with _stopping:
+        if _running is not None:
+            running, _running = _running, None
+            _all_ended = _stop(running)
+        return _all_ended
+
+
+def _stop(running: _Running) -> bool:
     finished_by = time.monotonic() + _FINISH_SECONDS
     queues.ready.clear()
     work = [loop for loop in running.loops if loop is not running.heartbeat.loop]

@@ -1,8 +1,11 @@
 """What starts and stops with the process."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import functools
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from billing_core import logs, runtime
@@ -23,12 +26,36 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     writing = asyncio.create_task(activity.keep_writing())
     try:
         async with engine.lifespan(event_payloads.rendered, exact_json.encode):
-            yield
+            with _jobs_ending_when_told_to():
+                yield
     finally:
         writing.cancel()
         with suppress(asyncio.CancelledError):
             await writing
         await asyncio.to_thread(activity.write)
+
+
+@contextmanager
+def _jobs_ending_when_told_to() -> Iterator[None]:
+    """At the signal itself: the server goes on until the last answer is through, which may be a long download."""
+    # Only the main thread may handle signals; where another one runs the server, the jobs end with it.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    for each, server in handlers.items():
+        if callable(server):
+            signal.signal(each, functools.partial(_end_jobs, server))
+    try:
+        yield
+    finally:
+        for each, server in handlers.items():
+            signal.signal(each, server)
+
+
+def _end_jobs(server: Callable[..., object], number: int, frame: object) -> None:
+    threading.Thread(target=engine.stop, name="ending jobs", daemon=True).start()
+    server(number, frame)
 
 
 def _prepare() -> str | None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from dbos import DBOS
@@ -111,6 +112,38 @@ def test_a_worker_ends_within_ten_seconds_while_a_mail_server_keeps_it_waiting(s
     with sessions() as session:
         assert session.scalars(select(OutboxMessage.attempts)).one() == 1
         assert delivery.something_due(session, now=utc_now())
+
+
+def test_the_product_hands_over_at_once_while_it_still_answers_somebody(sessions, database_url, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BILLING_", "STRIPE_"))}
+    ours = {"BILLING_DATABASE_URL": database_url, "BILLING_DATA_DIR": str(tmp_path), "PORT": str(port)}
+    product = subprocess.Popen([sys.executable, "app.py"], env=kept | ours, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + WITHIN_SECONDS
+        while True:
+            assert time.monotonic() < deadline
+            with suppress(OSError):
+                request = socket.create_connection(("127.0.0.1", port))
+                break
+            time.sleep(0.1)
+        # The rest of the request does not come.
+        request.sendall(b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        while not ended(sessions):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        began = time.monotonic()
+        product.send_signal(signal.SIGTERM)
+        while ended(sessions) != [True]:
+            assert time.monotonic() - began < TEN_SECONDS
+            time.sleep(0.05)
+        request.close()
+        product.wait(WITHIN_SECONDS)
+    finally:
+        product.kill()
+        product.wait()
 
 
 def test_a_process_ends_within_ten_seconds_with_a_workflow_that_does_not_look_up(sessions, database_url, tmp_path):
