@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from contextlib import suppress
 
 import pytest
@@ -114,6 +115,15 @@ def test_a_worker_ends_within_ten_seconds_while_a_mail_server_keeps_it_waiting(s
         assert delivery.something_due(session, now=utc_now())
 
 
+def answers_by(port: int, path: str) -> None:
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while True:
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}"):
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_the_product_hands_over_at_once_while_it_still_answers_somebody(sessions, database_url, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -122,23 +132,18 @@ def test_the_product_hands_over_at_once_while_it_still_answers_somebody(sessions
     ours = {"BILLING_DATABASE_URL": database_url, "BILLING_DATA_DIR": str(tmp_path), "PORT": str(port)}
     product = subprocess.Popen([sys.executable, "app.py"], env=kept | ours, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + WITHIN_SECONDS
-        while True:
-            assert time.monotonic() < deadline
-            with suppress(OSError):
-                request = socket.create_connection(("127.0.0.1", port))
-                break
-            time.sleep(0.1)
+        answers_by(port, "readyz")
         # The rest of the request does not come.
-        request.sendall(b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
-        while not ended(sessions):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        request = socket.create_connection(("127.0.0.1", port))
+        request.sendall(b"POST /webhooks/stripe HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{")
+        # Once the server has answered this, it has begun with that.
+        answers_by(port, "healthz")
         began = time.monotonic()
         product.send_signal(signal.SIGTERM)
         while ended(sessions) != [True]:
             assert time.monotonic() - began < TEN_SECONDS
             time.sleep(0.05)
+        assert product.poll() is None
         request.close()
         product.wait(WITHIN_SECONDS)
     finally:
