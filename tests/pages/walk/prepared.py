@@ -203,10 +203,10 @@ def _mail_text(session: Session, now: datetime) -> None:
 
 
 def _processes(session: Session) -> None:
-    """One that lives, and one that was lost."""
-    for process_id in ("living", "lost"):
+    """One that lives for as long as anybody walks, and one that was lost."""
+    for process_id, seconds in (("living", 86_400), ("lost", -60)):
         processes.register(session, process_id, ProcessKind.WORKER, host="billing-1", pid=17, version="0.1.0")
-    silent = {"last_heard_at": database_clock(seconds=-60)}
-    session.execute(update(Process).where(Process.id == "lost").values(silent))
+        heard = {"last_heard_at": database_clock(seconds=seconds)}
+        session.execute(update(Process).where(Process.id == process_id).values(heard))
     processes.lose(session, ["lost"])
     processes.note_in_hand(session, "lost", {Queue.MAILS: 1})
