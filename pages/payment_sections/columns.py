@@ -49,10 +49,15 @@ def open_payment(row: PaymentRow) -> None:
     opened.go_to_payment(row.id)
 
 
-def open_refunded(row: RefundRow) -> None:
-    """The invoice that was taken back; a customer whose credit was paid out."""
+def open_refunded_invoice(row: RefundRow) -> None:
+    """The invoice that was taken back, if it was one."""
     if row.invoice_id is not None:
         opened.go_to_invoice(row.invoice_id)
+
+
+def open_refunded(row: RefundRow) -> None:
+    """The invoice that was taken back; a customer whose credit was paid out."""
+    open_refunded_invoice(row)
     opened.go_to_customer(row.customer_id, "Payments")
 
 

@@ -19,6 +19,8 @@ def draw(read: Reader, customer_id: int | None = None) -> None:
         columns.refunds(with_customer=customer_id is None),
         key="refunds",
         alt="Refunds",
-        opens=columns.open_refunded,
+        # On the page of the customer there is no way to that page.
+        opens=columns.open_refunded if customer_id is None else columns.open_refunded_invoice,
     )
-    st.caption("Click a refund to open its invoice, or the customer whose credit was paid out.")
+    paid_out = ", or the customer whose credit was paid out" if customer_id is None else ""
+    st.caption(f"Click a refund to open its invoice{paid_out}.")

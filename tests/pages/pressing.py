@@ -1,4 +1,4 @@
-"""Pressing a button in a table's row and ticking one, which AppTest leaves out."""
+"""Pressing a button in a table's row, clicking one and ticking one, which AppTest leaves out."""
 
 import json
 
@@ -21,6 +21,15 @@ def press(page: AppTest, column: str, *, row: int, table: int = 0) -> AppTest:
 
 def tick(page: AppTest, *, row: int, table: int = 0) -> AppTest:
     """Tick that row of the page's first table or another one."""
-    selection = {"selection": {"rows": [row], "columns": [], "cells": []}}
-    ticked = WidgetState(id=page.dataframe[table].proto.id, string_value=json.dumps(selection))
-    return page._run(WidgetStates(widgets=[*page._tree.get_widget_states().widgets, ticked]))
+    return _select(page, table, rows=[row])
+
+
+def click(page: AppTest, column: str, *, row: int, table: int = 0) -> AppTest:
+    """Click the cell of that column in that row."""
+    return _select(page, table, cells=[[row, column]])
+
+
+def _select(page: AppTest, table: int, **chosen: list[object]) -> AppTest:
+    selection = {"selection": {"rows": [], "columns": [], "cells": [], **chosen}}
+    selected = WidgetState(id=page.dataframe[table].proto.id, string_value=json.dumps(selection))
+    return page._run(WidgetStates(widgets=[*page._tree.get_widget_states().widgets, selected]))

@@ -10,13 +10,15 @@ from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.money import Money
 from billing_core.outbox.models import OutboxMessage
-from billing_core.payments import received
+from billing_core.payments import credit, received
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.received import Received
 from pages.ui import formats
 from tests.invoices.company import LATER, TODAY, a_customer, a_line, an_invoice
 from tests.pages.invoicing import cards, shown
+from tests.pages.pressing import click
 from tests.pages.roles import EVERY_ROLE
 
 
@@ -180,6 +182,27 @@ def test_credit_is_used_for_an_invoice_or_paid_out(page_as, sessions, books):
     with sessions() as session:
         assert session.get_one(Invoice, books.first).state is InvoiceState.PAID
     assert "62.00 USD" in shown(page)
+
+
+def test_a_click_on_credit_that_was_paid_out_stays_on_its_customers_page(page_as, sessions, books):
+    with sessions.begin() as session:
+        credit.pay_out(
+            session,
+            SYSTEM,
+            customer_id=books.acme,
+            business_id=session.get_one(Customer, books.acme).business_id,
+            amount=Money(5_000, "USD"),
+            method=PaymentMethod.CASH,
+            reason="They asked for it",
+            today=TODAY,
+            now=LATER,
+        )
+    page = page_as("finance").visit("customers.py", customer=str(books.acme), customer_tab="Payments")
+    refunds = next(place for place, table in enumerate(page.dataframe) if "Paid back" in table.value)
+
+    click(page, "Paid back", row=0, table=refunds)
+    assert not page.exception
+    assert page.query_params["customer"] == str(books.acme)
 
 
 def test_the_ageing_opens_into_its_invoices(page_as, books):
