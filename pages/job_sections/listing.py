@@ -47,17 +47,17 @@ def draw_queues(seen: Overview, zone: str) -> None:
     tables.show(
         seen.queues,
         [
-            _name("Queue", lambda row: QUEUES[row.queue].title, 140),
+            _name("Queue", lambda row: QUEUES[row.queue].title, 132),
             tables.badges("State", _states, STATES),
             _number("Running", lambda row: row.backlog.running),
             _number("Waiting", lambda row: row.backlog.waiting),
             _number("Later", lambda row: row.backlog.scheduled, means="Due later, also for another try"),
             _number("Failed", lambda row: row.backlog.failed),
             tables.computed("Oldest", lambda row: span(row.oldest_seconds), right=True, width=62),
-            _number("Last hour", lambda row: row.backlog.done, means="Done in the last hour", width=76),
-            _number("Last minute", lambda row: row.backlog.per_minute, means="Done in the last minute", width=88),
+            _number("Last hour", lambda row: row.backlog.done, means="Done in the last hour", width=72),
+            _number("Per minute", lambda row: row.backlog.per_minute, means="Done in the last minute", width=80),
             _pausing(),
-            tables.button("Retry", _retry_label, opens=lambda row: steps.retry(row.queue), width=76),
+            tables.button("Retry", _retry_label, opens=lambda row: steps.retry(row.queue), width=70),
             tables.button("Cancel", _cancel_label, opens=lambda row: steps.cancel(row.queue), width=76),
             _page(),
         ],
@@ -137,7 +137,7 @@ def _pausing() -> tables.Column:
         "Pause",
         lambda row: "Resume" if row.pause else "Pause",
         opens=lambda row: steps.pause_or_resume(row.queue, paused=row.pause is not None),
-        width=76,
+        width=70,
     )
 
 
