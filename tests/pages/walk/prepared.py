@@ -179,7 +179,8 @@ def _runs(session: Session, now: datetime) -> None:
 
     planned(*ids[0:2])
     planning.pause(session, SYSTEM, planned(*ids[2:4]), now=now)
-    planning.cancel(session, SYSTEM, planned(*ids[4:6]), now=now)
+    # Long ago: a page looks again for a minute after a stop, and then no longer.
+    planning.cancel(session, SYSTEM, planned(*ids[4:6]), now=now - timedelta(hours=1))
     rehearsal = planned(*ids[0:2], goal=RunGoal.REHEARSAL)
     finished = planned(*ids[6:8], goal=RunGoal.DRAFTS)
     for run_id, facts in (
