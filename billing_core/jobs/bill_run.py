@@ -83,10 +83,13 @@ def _begin(run_id: int, attempt: int) -> None:
 
 
 def _under_way(run_id: int, attempt: int) -> bool:
-    found = DBOS.list_workflows(
-        workflow_id_prefix=_name(run_id, attempt), status=_UNDER_WAY, limit=1, load_input=False, load_output=False
+    """Whether the workflow that hands out its chunks, or that of a chunk, has not ended."""
+    # With the dash, or attempt 1 would find those of attempt 10.
+    chunks = {"workflow_id_prefix": f"{_name(run_id, attempt)}-"}
+    return any(
+        DBOS.list_workflows(status=_UNDER_WAY, limit=1, load_input=False, load_output=False, **which)
+        for which in ({"workflow_ids": [_name(run_id, attempt)]}, chunks)
     )
-    return bool(found)
 
 
 def _somebody_waits(run_id: int) -> bool:

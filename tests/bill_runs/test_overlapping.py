@@ -111,7 +111,7 @@ def test_of_several_who_start_it_at_once_one_does(sessions, company):
     for thread in starting:
         thread.start()
     for thread in starting:
-        thread.join(timeout=60)
+        thread.join(timeout=300)
 
     with sessions() as session:
         (first,) = session.scalars(select(BillRun.id))

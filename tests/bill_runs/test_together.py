@@ -25,7 +25,7 @@ def test_one_chunk_in_many_hands(sessions, database_url, with_links):
 
     def work_off() -> None:
         ours = Sessions(connect(database_url))
-        together.wait(timeout=60)
+        together.wait(timeout=300)
         try:
             while workflow.bill_next(ours, lambda: gateway, terms, 0, now=NOW):
                 pass
@@ -40,7 +40,7 @@ def test_one_chunk_in_many_hands(sessions, database_url, with_links):
     for thread in working:
         thread.start()
     for thread in working:
-        thread.join(timeout=120)
+        thread.join(timeout=300)
 
     assert failures == []
     done = seen(sessions, run_id)

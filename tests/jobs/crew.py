@@ -32,7 +32,7 @@ def until(condition: Callable[[], T], *, what: str, seconds: float = PATIENCE_SE
                 return answer
         except DBAPIError:
             pass
-        time.sleep(0.05)
+        time.sleep(0.2)
     raise AssertionError(f"{what}: not within {seconds:.0f} seconds")
 
 

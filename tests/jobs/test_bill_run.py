@@ -15,14 +15,16 @@ from billing_core import runtime
 from billing_core.bill_runs import planning, taking, workflow
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
 from billing_core.identity import SYSTEM
-from billing_core.jobs import bill_run, bill_run_work, engine
+from billing_core.jobs import bill_run, bill_run_work, engine, pauses, queues
+from billing_core.processes import pausing
+from billing_core.processes.models import Queue
 from billing_core.reports import verification
 from tests.bill_runs.company import in_hand, made, planned, rows, seen, some_customers
-from tests.reports.company import LATER
+from tests.reports.company import LATER, NOW
 
 pytestmark = pytest.mark.slow
 
-WITHIN_SECONDS = 90
+WITHIN_SECONDS = 300
 
 
 @pytest.fixture
@@ -205,3 +207,12 @@ def test_what_the_database_refuses_for_one_customer_alone_is_a_failure_after_som
     (failed,) = rows(sessions, run_id, outcome=RunOutcome.FAILED)
     assert (failed.customer_id, seen(sessions, run_id).created) == (company[1], 4)
     assert failed.reason.startswith("Something went wrong on our side. Reference ")
+
+
+def test_a_tenth_attempt_is_not_taken_for_the_first(sessions, company, jobs):
+    with sessions.begin() as session:
+        pausing.pause(session, SYSTEM, Queue.BILL_RUNS, now=NOW)
+    pauses.learn({Queue.BILL_RUNS})
+    run_id = planned(sessions)
+    queues.enqueue(queues.BILL_RUNS, bill_run.bill_chunk, run_id, 10, 0, workflow_id=f"bill-run-{run_id}.10-chunk-0")
+    assert [bill_run._under_way(run_id, attempt) for attempt in (1, 10)] == [False, True]

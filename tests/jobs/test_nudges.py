@@ -11,7 +11,7 @@ from billing_core.jobs import nudges, pauses
 from billing_core.jobs.periodic import Periodic
 from billing_core.processes.models import Queue
 
-WITHIN_SECONDS = 120
+WITHIN_SECONDS = 300
 
 
 @pytest.fixture

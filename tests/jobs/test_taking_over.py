@@ -28,7 +28,7 @@ from billing_core.processes.models import Process, ProcessKind, Queue
 from billing_core.processes.queries import ProcessRow
 from tests.jobs import lingering  # noqa: F401  # the workflow must be known before the launch
 
-WITHIN_SECONDS = 120
+WITHIN_SECONDS = 300
 
 
 @pytest.fixture(autouse=True)
