@@ -143,8 +143,12 @@ def resume(session: Session, actor: Actor, run_id: int, *, now: datetime) -> Non
 
 
 def retry_failed(session: Session, actor: Actor, run_id: int, *, now: datetime) -> None:
-    """Try its failed customers again, and go on with the rest. Start it after the commit."""
+    """Try its failed customers again. Start it after the commit. Conflict where that would go on with others too."""
     run = _for_change(session, actor, run_id)
+    held = next((word for word, at in (("paused", run.paused_at), ("stopped", run.cancelled_at)) if at), None)
+    waits = exists().where(BillRunCustomer.run_id == run_id, BillRunCustomer.outcome == RunOutcome.WAITING)
+    if held and session.scalar(select(waits)):
+        raise Conflict(f"Run {run_id} is {held} and has customers left: resume it first")
     retried = session.scalars(
         update(BillRunCustomer)
         .where(BillRunCustomer.run_id == run_id, BillRunCustomer.outcome == RunOutcome.FAILED)

@@ -121,7 +121,8 @@ def _pressed(run: Progress) -> Step | None:
         "Go on with the rest" if stopped else "Resume", key="resume_run", icon=":material/resume:", type="primary"
     ):
         wanted = _resume
-    if not run.running and run.failed:
+    # While others wait, a retry would go on with them too.
+    if not run.running and run.failed and not run.waiting:
         label = f"Retry {formats.count(run.failed)} failed"
         if st.button(label, key="retry_run", icon=":material/replay:"):
             wanted = _retry

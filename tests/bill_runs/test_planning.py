@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from billing_core.audit.models import AuditEntry
 from billing_core.bill_runs import planning, steps
@@ -28,6 +28,13 @@ def company(sessions) -> list[int]:
 def changed(sessions, verb, run_id, actor=SYSTEM) -> None:
     with sessions.begin() as session:
         verb(session, actor, run_id, now=LATER)
+
+
+def fail(sessions, run_id, customer_ids) -> None:
+    failed = {"outcome": RunOutcome.FAILED, "reason": "No rate", "finished_at": NOW}
+    these = (BillRunCustomer.run_id == run_id) & BillRunCustomer.customer_id.in_(customer_ids)
+    with sessions.begin() as session:
+        session.execute(update(BillRunCustomer).where(these).values(failed))
 
 
 def test_a_run_over_everybody_bills_those_who_have_orders(sessions, company):
@@ -160,6 +167,30 @@ def test_a_failure_names_its_reason_and_the_others_are_billed_until_it_is_retrie
     assert worked_off(sessions, run_id).created == 5
     with pytest.raises(Conflict, match="No customer of this run has failed"):
         changed(sessions, planning.retry_failed, run_id)
+
+
+@pytest.mark.parametrize(("verb", "held"), [(planning.pause, "paused"), (planning.cancel, "stopped")])
+def test_a_retry_does_not_go_on_with_a_run_that_was_paused_or_stopped(sessions, company, verb, held):
+    run_id = planned(sessions)
+    fail(sessions, run_id, company[:1])
+    changed(sessions, verb, run_id)
+    with pytest.raises(Conflict, match=f"Run {run_id} is {held} and has customers left: resume it first"):
+        changed(sessions, planning.retry_failed, run_id)
+    now = seen(sessions, run_id)
+    assert (now.running, now.failed, now.waiting) == (False, 1, 4)
+
+    changed(sessions, planning.resume, run_id)
+    assert worked_off(sessions, run_id).created == 4
+    changed(sessions, planning.retry_failed, run_id)
+    assert worked_off(sessions, run_id).created == 5
+
+
+def test_a_stopped_run_whose_customers_all_failed_is_retried(sessions, company):
+    run_id = planned(sessions)
+    fail(sessions, run_id, company)
+    changed(sessions, planning.cancel, run_id)
+    changed(sessions, planning.retry_failed, run_id)
+    assert worked_off(sessions, run_id).created == 5
 
 
 def test_somebody_bound_to_one_customer_runs_and_sees_that_one_alone(sessions, company):

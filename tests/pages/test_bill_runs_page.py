@@ -389,6 +389,17 @@ def test_failures_are_listed_with_their_reasons_and_retried(page_as, sessions, c
     assert waiting(sessions, run_id) == {company.acme}
 
 
+def test_a_paused_or_stopped_run_offers_the_rest_before_what_failed(page_as, sessions, company):
+    for verb in (planning.pause, planning.cancel):
+        run_id = planned(sessions, goal=RunGoal.REPORTS)
+        noted(sessions, run_id, company.acme, RunOutcome.FAILED, reason="No rate")
+        changed(sessions, run_id, verb)
+        shown = keys(watching(page_as("manager"), run_id))
+        assert ("resume_run" in shown, "retry_run" in shown) == (True, False)
+        if verb is planning.pause:
+            changed(sessions, run_id, planning.cancel)
+
+
 def test_a_customers_report_opens_from_the_run(page_as, sessions, company):
     run_id = planned(sessions, goal=RunGoal.REPORTS)
     noted(sessions, run_id, company.bolt, RunOutcome.UNCHANGED, report_id=company.bolts_march)

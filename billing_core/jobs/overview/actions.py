@@ -87,7 +87,7 @@ def cancel_waiting(session: Session, actor: Actor, queue: Queue, *, now: datetim
 
 
 def _retry_runs(session: Session, actor: Actor, now: datetime) -> Retried:
-    """Run by run: one that another run stands in the way of does not keep the others."""
+    """Run by run: one that another run stands in the way of, or that is paused, does not keep the others."""
     runs = select(BillRun.id).join(BillRunCustomer).where(*failed_customers()).distinct().order_by(BillRun.id)
     retried, refusal = [], None
     for run_id in session.scalars(runs.limit(MOST_AT_ONCE)).all():

@@ -117,6 +117,17 @@ def test_a_run_that_another_one_stands_in_the_way_of_does_not_keep_the_others(se
     assert actions.retry_failed(session, ADA, Queue.BILL_RUNS, now=NOW) == Retried(1, (second,))
 
 
+def test_a_paused_run_stays_paused_when_what_failed_is_retried(session):
+    paused, finished = a_run(session, paused_at=NOW), a_run(session, finished_at=NOW, services="1")
+    of_run(session, paused, customers(session, 1), RunOutcome.FAILED, finished_at=NOW, reason="No rate")
+    of_run(session, paused, customers(session, 2), RunOutcome.WAITING)
+    with pytest.raises(Conflict, match=f"Run {paused} is paused"):
+        actions.retry_failed(session, ADA, Queue.BILL_RUNS, now=NOW)
+    of_run(session, finished, customers(session, 1), RunOutcome.FAILED, finished_at=NOW, reason="No rate")
+    assert actions.retry_failed(session, ADA, Queue.BILL_RUNS, now=NOW) == Retried(1, (finished,))
+    assert session.get(BillRun, paused).paused_at == NOW
+
+
 @pytest.mark.parametrize("queue", Queue)
 def test_there_is_nothing_to_do_about_an_empty_queue(session, queue):
     for step in STEPS:
