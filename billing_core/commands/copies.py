@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, make_url, select
+from sqlalchemy import Connection, Engine, func, make_url, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from billing_core import connections, proof, runtime, schema
 from billing_core.audit import service as audit
 from billing_core.audit.models import AuditEntry
+from billing_core.bill_runs.figures import going_on
+from billing_core.bill_runs.models import BillRun
 from billing_core.commands import Answer, verify
 from billing_core.database import backup_files, connect, copying, migrate
 from billing_core.dates import utc_now
@@ -25,10 +27,13 @@ from billing_core.settings import settings
 
 @dataclass(frozen=True, slots=True)
 class _Copied:
-    """The rows of each table, and the checks that fail in the copy as they did in the source."""
+    """The rows of each table, the checks that fail in the copy as they did in the source, and how many bill runs were
+    paused in it.
+    """
 
     rows: Mapping[str, int]
     wrong: tuple[str, ...]
+    paused_runs: int = 0
 
     @property
     def total(self) -> int:
@@ -59,7 +64,7 @@ def backup(arguments: Namespace) -> Answer:
 def restore(arguments: Namespace) -> Answer:
     engine = runtime.sessions().engine
     with backup_files.opened(arguments.file, settings().usable_data_dir()) as backup:
-        copied = _copied(backup, engine, noted=("database.restore", arguments.file.name))
+        copied = _copied(backup, engine, pauses_runs=True, noted=("database.restore", arguments.file.name))
     with runtime.sessions()() as session:
         waiting = proof.count(session, OutboxMessage, OutboxMessage.state == MessageState.WAITING)
         last = session.scalar(select(func.max(AuditEntry.at)).where(AuditEntry.subject_kind != "database"))
@@ -77,7 +82,17 @@ def restore(arguments: Namespace) -> Answer:
             f"{waiting:,} messages were waiting to leave: they do when the product starts, also those that have left "
             "since the backup. Without BILLING_SMTP_URL mails are held back then, to be looked at"
         )
-    data = {"database": _shown(engine), "waiting_messages": waiting, "last_change": last and last.isoformat()}
+    if copied.paused_runs:
+        lines.append(
+            f"{copied.paused_runs:,} bill runs were under way and are paused now: they may have gone on since the "
+            "backup, and would bill and mail again. Resume or stop each on its page"
+        )
+    data = {
+        "database": _shown(engine),
+        "paused_runs": copied.paused_runs,
+        "waiting_messages": waiting,
+        "last_change": last and last.isoformat(),
+    }
     return copied.answer(data, *lines)
 
 
@@ -98,7 +113,14 @@ def move(arguments: Namespace) -> Answer:
         )
 
 
-def _copied(source: Engine, target: Engine, *, alone: bool = False, noted: tuple[str, str] | None = None) -> _Copied:
+def _copied(
+    source: Engine,
+    target: Engine,
+    *,
+    alone: bool = False,
+    pauses_runs: bool = False,
+    noted: tuple[str, str] | None = None,
+) -> _Copied:
     """Copy in one transaction that is committed once everything agrees. ``noted``: its audit entry."""
     metadata = schema.metadata
     try:
@@ -112,12 +134,20 @@ def _copied(source: Engine, target: Engine, *, alone: bool = False, noted: tuple
             wrong = _not_holding(written)
             if wrong and wrong != _not_holding(read):
                 raise Conflict("The copy does not hold, and has been undone: " + "; ".join(wrong))
+            paused_runs = _pause_runs(written) if pauses_runs else 0
             if noted:
                 _note(written, *noted, sum(rows.values()))
     except DBAPIError as error:
         # Such as a server that is down, a full disk, or an account without the right to create tables.
         raise UpstreamFailed(f"A database cannot be reached or used: {str(error.orig).splitlines()[0]}") from None
-    return _Copied(rows, wrong)
+    return _Copied(rows, wrong, paused_runs)
+
+
+def _pause_runs(connection: Connection) -> int:
+    """Before any process of the copy can take them up."""
+    with Session(connection) as session:
+        under_way = update(BillRun).where(going_on(), BillRun.paused_at.is_(None)).values(paused_at=utc_now())
+        return len(session.scalars(under_way.returning(BillRun.id)).all())
 
 
 def _not_holding(connection: Connection) -> tuple[str, ...]:

@@ -42,11 +42,11 @@ from billing_core.errors import Conflict
 # Rows that are held in memory at once, and those of a table that holds files or parts of them.
 BATCH: Final = 5_000
 LARGE_BATCH: Final = 20
-# Not copied, so that nobody is signed in to the copy.
-LEFT_OUT: Final = frozenset({"user_sessions"})
-# The rows of an unused database: the business that the first migration inserts, and the set-up links, one for each
-# start of the product.
-_UNUSED: Final = {"businesses": 1, "one_time_links": 1_000}
+# Not copied, so that nobody is signed in to the copy, and none of the former installation's processes is missed in it.
+LEFT_OUT: Final = frozenset({"processes", "user_sessions"})
+# The rows of an unused database: the business that the first migration inserts, and of each start of the product a
+# set-up link and the process.
+_UNUSED: Final = {"businesses": 1, "one_time_links": 1_000, "processes": 1_000}
 _LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '30s'"
 
 
