@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
@@ -94,21 +94,22 @@ def terms(session: Session, run_id: int) -> Terms:
 def take_up(session: Session, terms: Terms, chunk: int, process_id: str | None) -> None:
     """Say that this process has the chunk in hand, as far as no other living process has."""
     free = or_(BillRunCustomer.process_id.is_(None), ~is_living(BillRunCustomer.process_id))
-    session.execute(
-        update(BillRunCustomer)
-        .where(BillRunCustomer.run_id == terms.run_id, BillRunCustomer.chunk == chunk, _WAITING, free)
-        .values(process_id=process_id)
-        .execution_options(synchronize_session=False)
-    )
+    _claim(session, terms, chunk, free, process_id)
 
 
 def let_go(session: Session, terms: Terms, chunk: int, process_id: str | None) -> None:
     """The reverse of ``take_up``, for those who still wait."""
-    ours = (BillRunCustomer.run_id == terms.run_id) & (BillRunCustomer.chunk == chunk)
+    _claim(session, terms, chunk, BillRunCustomer.process_id == process_id, None)
+
+
+def _claim(session: Session, terms: Terms, chunk: int, which: ColumnElement[bool], process_id: str | None) -> None:
+    """Not of a row that is locked: a vanished machine may hold it for a while, and the rest of the chunk can go on."""
+    of_chunk = (BillRunCustomer.run_id == terms.run_id) & (BillRunCustomer.chunk == chunk)
+    unlocked = select(BillRunCustomer.customer_id).where(of_chunk, _WAITING, which).with_for_update(skip_locked=True)
     session.execute(
         update(BillRunCustomer)
-        .where(ours, _WAITING, BillRunCustomer.process_id == process_id)
-        .values(process_id=None)
+        .where(of_chunk, BillRunCustomer.customer_id.in_(unlocked.correlate(None)))
+        .values(process_id=process_id)
         .execution_options(synchronize_session=False)
     )
 

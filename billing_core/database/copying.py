@@ -36,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.types import NullType, TypeEngine
 
+from billing_core.database.engine import may_idle
 from billing_core.database.types import Scaled
 from billing_core.errors import Conflict
 
@@ -73,6 +74,7 @@ def reading(engine: Engine, metadata: MetaData, *, alone: bool = False) -> Itera
     with engine.connect().execution_options(
         isolation_level="REPEATABLE READ", postgresql_readonly=not alone
     ) as connection:
+        may_idle(connection)
         if alone:
             connection.exec_driver_sql(_LOCK_TIMEOUT)
             _take_place(connection, f"LOCK TABLE {', '.join(sorted(metadata.tables))} IN SHARE MODE")
@@ -84,6 +86,7 @@ def writing(engine: Engine, metadata: MetaData) -> Iterator[Connection]:
     """One transaction that blocks other writers, committed at its end. The database is migrated."""
     with engine.execution_options(begin="IMMEDIATE").begin() as connection:
         if connection.dialect.name == "postgresql":
+            may_idle(connection)
             connection.exec_driver_sql(_LOCK_TIMEOUT)
             _take_place(connection, f"LOCK TABLE {', '.join(sorted(metadata.tables))} IN EXCLUSIVE MODE")
         yield connection

@@ -11,6 +11,14 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.pool import QueuePool
 
 BUSY_TIMEOUT_MS = 30_000
+# On PostgreSQL a transaction holds its locks, and others wait for them, until it ends: that of a machine that vanished
+# ends after half a minute, that of a process that stands still after a minute. What waits for others: ``may_idle``.
+_ENDED_BY_POSTGRESQL = (
+    "SET tcp_keepalives_idle = 10",
+    "SET tcp_keepalives_interval = 5",
+    "SET tcp_keepalives_count = 4",
+    "SET idle_in_transaction_session_timeout = '60s'",
+)
 # How a read transaction begins; the others begin with SQLite's own keyword.
 READING = "READING"
 
@@ -78,7 +86,15 @@ def connect(url: str, **options: Any) -> Engine:
     """
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite(url, **options)
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True, **options)
+    return _postgresql(url, **options)
+
+
+def may_idle(connection: Connection) -> None:
+    """This transaction waits for somebody else between its statements, such as the reader of a download. One that
+    changes something must not, as others wait for its locks; ``copying`` alone, while nobody else writes.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def close_idle(engine: Engine, *, keep: int) -> None:
@@ -86,6 +102,19 @@ def close_idle(engine: Engine, *, keep: int) -> None:
     pool = engine.pool
     if isinstance(pool, QueuePool) and pool.checkedin() > keep:
         engine.dispose()
+
+
+def _postgresql(url: str, **options: Any) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True, **options)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        # Not as options of the connection, which poolers refuse.
+        for statement in _ENDED_BY_POSTGRESQL:
+            connection.execute(statement)
+        connection.commit()
+
+    return engine
 
 
 def _sqlite(url: str, **options: Any) -> Engine:

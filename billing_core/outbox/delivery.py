@@ -256,14 +256,17 @@ def _claim(
 def free(session: Session, process_ids: Sequence[str]) -> list[tuple[str, str]]:
     """What these processes were delivering is due at once; returns the process and the channel of each message.
 
-    It stays visible that it was claimed: where every try ends its process, it is given up.
+    It stays visible that it was claimed: where every try ends its process, it is given up. A message that is locked is
+    passed over, since nobody may wait for the transaction of a vanished machine.
     """
     claimed = (
         OutboxMessage.state == WAITING,
         OutboxMessage.claimed_by.in_(process_ids),
         OutboxMessage.claimed_until > OutboxMessage.not_before,
     )
-    freed = update(OutboxMessage).where(*claimed).values(claimed_until=OutboxMessage.not_before)
+    unlocked = select(OutboxMessage.id).where(*claimed).with_for_update(skip_locked=True).correlate(None)
+    due = {"claimed_until": OutboxMessage.not_before}
+    freed = update(OutboxMessage).where(OutboxMessage.id.in_(unlocked)).values(due)
     return [
         (str(row.claimed_by), row.channel)
         for row in session.execute(freed.returning(OutboxMessage.claimed_by, OutboxMessage.channel))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -41,14 +41,17 @@ def end(session: Session, process_id: str) -> None:
 
 def lose(session: Session, process_ids: Collection[str]) -> list[str]:
     """Declare lost whoever of these is still silent; returns their ids. What they had taken up is to be freed in the
-    same transaction. Of several observers one gets each id.
+    same transaction. Of several observers one gets each id. A row that is locked is left for later: an observer that
+    waited for the transaction of a vanished machine would fall silent itself.
     """
-    missed = update(Process).where(
+    silent = select(Process.id).where(
         Process.id.in_(sorted(process_ids)),
         unsettled(),
         Process.last_heard_at < database_clock(seconds=-SILENCE_SECONDS),
     )
-    return sorted(session.scalars(missed.values(lost_at=database_clock()).returning(Process.id)))
+    missed = update(Process).where(Process.id.in_(silent.with_for_update(skip_locked=True).correlate(None)))
+    missed = missed.values(lost_at=database_clock()).execution_options(synchronize_session=False)
+    return sorted(session.scalars(missed.returning(Process.id)))
 
 
 def dismiss(session: Session, actor: Actor, process_id: str, *, now: datetime) -> None:

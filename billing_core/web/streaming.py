@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from billing_core import runtime
+from billing_core.database.engine import may_idle
 from billing_core.reports.exports.formats import Download
 
 # Fewer chunks than this are sent at once: each chunk of a stream costs a change of threads.
@@ -46,6 +47,7 @@ def streamed(read: Callable[[Session], Download], *, inline: bool = False, statu
         session = resources.enter_context(runtime.sessions()())
         file = read(session)
         first = next(file.chunks, b"")
+        may_idle(session.connection())
         header = disposition(file.file_name, inline=inline)
         return _FromSession(
             chain((first,), file.chunks),
@@ -59,10 +61,12 @@ def streamed(read: Callable[[Session], Download], *, inline: bool = False, statu
 def whole_or_streamed(read: Callable[[Session], Iterator[bytes]], *, media_type: str, status: int = 200) -> Response:
     """The answer of the chunks that ``read`` returns: sent at once where they are few, otherwise streamed."""
     with ExitStack() as resources:
-        chunks = read(resources.enter_context(runtime.sessions()()))
+        session = resources.enter_context(runtime.sessions()())
+        chunks = read(session)
         first = list(islice(chunks, _AT_ONCE))
         if len(first) < _AT_ONCE:
             return Response(b"".join(first), status, media_type=media_type)
+        may_idle(session.connection())
         return _FromSession(chain(first, chunks), resources.pop_all(), media_type=media_type, status=status)
 
 

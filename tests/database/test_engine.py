@@ -11,8 +11,9 @@ from sqlalchemy.pool import StaticPool
 
 from billing_core.audit.models import AuditEntry
 from billing_core.businesses.models import Business
-from billing_core.database import ReadOnly, Sessions, connect
-from billing_core.database.engine import close_idle
+from billing_core.database import Base, ReadOnly, Sessions, connect
+from billing_core.database.copying import reading, writing
+from billing_core.database.engine import close_idle, may_idle
 from billing_core.database.types import Scaled, UtcDateTime
 from billing_core.invoices.models import NumberSeries, SeriesKind
 
@@ -181,3 +182,26 @@ def test_connections_that_a_burst_has_opened_are_closed_again(postgres_url):
     close_idle(engine, keep=5)
     assert engine.pool.checkedin() == 0
     engine.dispose()
+
+
+def idle_limit(session) -> str:
+    return session.scalar(text("SHOW idle_in_transaction_session_timeout"))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_the_server_ends_a_transaction_that_stands_still_unless_it_may(sessions):
+    with sessions.begin() as session:
+        assert idle_limit(session) == "1min"
+    with sessions() as session:
+        may_idle(session.connection())
+        assert idle_limit(session) == "0"
+    with sessions() as session:
+        assert idle_limit(session) == "1min"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_copies_wait_for_each_other(sessions):
+    with reading(sessions.engine, Base.metadata) as connection:
+        assert idle_limit(connection) == "0"
+    with writing(sessions.engine, Base.metadata) as connection:
+        assert idle_limit(connection) == "0"
