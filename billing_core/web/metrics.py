@@ -21,7 +21,6 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.jobs.overview import processes, queues
-from billing_core.jobs.overview.processes import ProcessState
 from billing_core.jobs.overview.queues import QueueRow
 from billing_core.online_payments import queries as online_payments
 from billing_core.outbox import queries as outbox
@@ -77,12 +76,12 @@ class _Current(Collector):
                 messages.add_metric([channel, state.value], count)
             for outcome, count in online_payments.event_counts(session, SYSTEM).items():
                 events.add_metric([outcome.value], count)
-            rows, listed = queues.queues(session, SYSTEM, now=utc_now()), processes.listed(session)
+            rows, states = queues.queues(session, SYSTEM, now=utc_now()), processes.counts(session)
         yield from (messages, events)
         yield from _of_queues(rows)
         known = GaugeMetricFamily("billing_processes", "Processes that work in the background", labels=["state"])
-        for each in ProcessState:
-            known.add_metric([each.value], sum(row.state is each for row in listed))
+        for each, count in states.items():
+            known.add_metric([each.value], count)
         yield known
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.bill_runs.models import BillRunCustomer
@@ -19,7 +19,7 @@ from billing_core.processes.queries import SILENCE_SECONDS, unsettled
 
 # How long one that ended is still listed; one that was lost, until somebody dismisses it.
 LISTED: Final = timedelta(days=1)
-# A product that is killed and started again and again leaves many: these are the newest.
+# A product that is killed and started again and again leaves many: these are the newest, after those that may live.
 MOST: Final = 100
 
 
@@ -55,29 +55,41 @@ class ProcessRow:
 
 def listed(session: Session) -> list[ProcessRow]:
     """The living first, then the lost, then those that ended; of each the latest first."""
+    # Commands that come and go push nobody off the list who lives, or who was lost.
+    place = case({each.value: number for number, each in enumerate(ProcessState)}, value=_state())
+    newest_first = (place, func.coalesce(Process.lost_at, Process.ended_at, Process.started_at).desc(), Process.id)
+    statement: Any = select(Process, _state(), database_clock()).where(_recent()).order_by(*newest_first).limit(MOST)
+    found = session.execute(statement.execution_options(populate_existing=True)).all()
+    in_hand = _in_hand(session)
+    return [_row(process, ProcessState(state), clock, in_hand) for process, state, clock in found]
+
+
+def counts(session: Session) -> dict[ProcessState, int]:
+    """How many there are in each state, also where more are there than are listed."""
+    counted: Any = select(_state().label("state"), func.count()).where(_recent()).group_by("state")
+    found = {row[0]: row[1] for row in session.execute(counted)}
+    return {each: found.get(each.value, 0) for each in ProcessState}
+
+
+def _recent() -> ColumnElement[bool]:
     since = database_clock(seconds=-LISTED.total_seconds())
-    recent = or_(
+    return or_(
         unsettled(),
         Process.ended_at >= since,
         and_(Process.lost_at.is_not(None), or_(Process.dismissed_at.is_(None), Process.lost_at >= since)),
     )
-    newest_first = (func.coalesce(Process.lost_at, Process.ended_at, Process.started_at).desc(), Process.id)
-    statement: Any = select(Process, database_clock().label("clock")).where(recent).order_by(*newest_first).limit(MOST)
-    found = session.execute(statement.execution_options(populate_existing=True)).all()
-    in_hand = _in_hand(session)
-    rows = [_row(process, clock, in_hand) for process, clock in found]
-    order = list(ProcessState)
-    return sorted(rows, key=lambda row: order.index(row.state))
 
 
-def _row(process: Process, clock: datetime, in_hand: dict[str, dict[Queue, int]]) -> ProcessRow:
-    silent_for = int((clock - process.last_heard_at).total_seconds())
-    if process.lost_at:
-        state = ProcessState.LOST
-    elif process.ended_at:
-        state = ProcessState.ENDED
-    else:
-        state = ProcessState.LIVING if silent_for < SILENCE_SECONDS else ProcessState.SILENT
+def _state() -> ColumnElement[str]:
+    return case(
+        (Process.lost_at.is_not(None), ProcessState.LOST.value),
+        (Process.ended_at.is_not(None), ProcessState.ENDED.value),
+        (Process.last_heard_at < database_clock(seconds=-SILENCE_SECONDS), ProcessState.SILENT.value),
+        else_=ProcessState.LIVING.value,
+    )
+
+
+def _row(process: Process, state: ProcessState, clock: datetime, in_hand: dict[str, dict[Queue, int]]) -> ProcessRow:
     had = {
         ProcessState.LOST: {Queue(name): int(count) for name, count in process.in_hand.items()},
         ProcessState.ENDED: {},
@@ -91,7 +103,7 @@ def _row(process: Process, clock: datetime, in_hand: dict[str, dict[Queue, int]]
         process.version,
         process.started_at,
         process.last_heard_at,
-        max(0, silent_for),
+        max(0, int((clock - process.last_heard_at).total_seconds())),
         process.ended_at,
         process.lost_at,
         process.dismissed_at,

@@ -17,6 +17,7 @@ from billing_core.processes import service
 from billing_core.processes.models import Process, ProcessKind, Queue
 from tests.jobs.overview.work import (
     NOW,
+    a_living_process,
     a_lost_process,
     a_process,
     a_run,
@@ -134,3 +135,24 @@ def test_no_more_are_listed_than_anybody_reads(session):
     for number in range(processes.MOST + 1):
         a_process(session, f"p{number}")
     assert len(processes.listed(session)) == processes.MOST
+
+
+def test_those_that_live_or_were_lost_stay_listed_however_many_came_and_went_since(session):
+    a_living_process(session, "app")
+    a_lost_process(session, "lost")
+    moved(session, "app", started_at=2)
+    moved(session, "lost", lost_at=2)
+    for number in range(processes.MOST + 1):
+        service.end(session, a_process(session, f"command-{number}", kind=ProcessKind.COMMAND))
+    listed = processes.listed(session)
+    assert [(row.id, row.state) for row in listed[:2]] == [
+        ("app", ProcessState.LIVING),
+        ("lost", ProcessState.LOST),
+    ]
+    assert {row.state for row in listed[2:]} == {ProcessState.ENDED}
+    assert processes.counts(session) == {
+        ProcessState.LIVING: 1,
+        ProcessState.SILENT: 0,
+        ProcessState.LOST: 1,
+        ProcessState.ENDED: processes.MOST + 1,
+    }
