@@ -3,7 +3,7 @@
 from typing import Final
 
 from billing_core import figures
-from billing_core.bill_runs.figures import FAILED_IN_RUNS
+from billing_core.bill_runs.figures import FAILED_IN_RUNS, PAUSED_RUNS
 from billing_core.errors import NotFound
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor
@@ -27,6 +27,7 @@ FIGURES: Final = {
         FAILED_MAILS,
         FAILED_WEBHOOKS,
         FAILED_IN_RUNS,
+        PAUSED_RUNS,
         FAILED_IMPORTS,
         LOST_PROCESSES,
     )

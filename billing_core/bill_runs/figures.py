@@ -1,4 +1,4 @@
-"""The figure of customers whom a bill run failed with."""
+"""The figures of customers whom a bill run failed with, and of runs that were paused by no person."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Select, String, TextClause, and_, cast, ex
 from sqlalchemy.orm import aliased
 
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
-from billing_core.figures import NO_CURRENCY, Figure, Scope, bound, day_of, select_rows
+from billing_core.figures import NO_CURRENCY, Figure, Scope, bound, day_of, one_each, select_rows
 from billing_core.identity import Permission
 
 # Written out, so that both databases can match the index of failed customers alone.
@@ -54,6 +54,14 @@ def _failed(scope: Scope) -> Select[*tuple[Any, ...]]:
     return bound(failed, scope, BillRun.bound_to)
 
 
+def _paused(scope: Scope) -> Select[*tuple[Any, ...]]:
+    period = cast(BillRun.period_start, String) + " to " + cast(BillRun.period_end, String)
+    rows = one_each(BillRun.id, "Bill run from " + period, day_of(BillRun.paused_at))
+    return bound(
+        rows.where(going_on(), BillRun.paused_at.is_not(None), BillRun.pause_reason != ""), scope, BillRun.bound_to
+    )
+
+
 FAILED_IN_RUNS: Final = Figure(
     key="failed_in_runs",
     title="Customers whom a bill run failed with",
@@ -61,5 +69,14 @@ FAILED_IN_RUNS: Final = Figure(
     formula="number of customers",
     permission=Permission.REPORT_READ,
     rows=_failed,
+    opens="/reports?tab=Generate&run={id}",
+)
+PAUSED_RUNS: Final = Figure(
+    key="paused_runs",
+    title="Bill runs paused by no person",
+    definition="Unfinished bill runs that could not go on, or came from a backup. Each says why, on its page.",
+    formula="number of bill runs",
+    permission=Permission.REPORT_READ,
+    rows=_paused,
     opens="/reports?tab=Generate&run={id}",
 )

@@ -32,7 +32,9 @@ class BillRun(Base):
     resumptions: work of a former attempt stops by itself. ``with_links``: sent invoices get a payment link.
     ``line_grouping`` and ``tax_rate`` are those of the drafts. ``all_customers``: nobody was chosen, so it bills
     everybody with something to bill. ``bound_to``: the one customer whom its author may bill, if any. It goes on unless
-    one of ``paused_at``, ``cancelled_at`` (stopped by a person) and ``finished_at`` is set.
+    one of ``paused_at``, ``cancelled_at`` (stopped by a person) and ``finished_at`` is set. ``pause_reason``: why it
+    was paused, unless a person did. ``fruitless`` counts the attempts in a row that had to be begun again, with nobody
+    finished since ``done_before`` customers were.
     """
 
     __tablename__ = "bill_runs"
@@ -56,6 +58,9 @@ class BillRun(Base):
     created_by: Mapped[str] = mapped_column(String(200))
     bound_to: Mapped[int | None]
     paused_at: Mapped[datetime | None]
+    pause_reason: Mapped[str] = mapped_column(String(500), default="")
+    fruitless: Mapped[int] = mapped_column(default=0)
+    done_before: Mapped[int] = mapped_column(default=0)
     cancelled_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 

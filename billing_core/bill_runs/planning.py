@@ -127,7 +127,7 @@ def cancel(session: Session, actor: Actor, run_id: int, *, now: datetime) -> Non
     """Stop before the next customer, for good. What is done stays."""
     run = _for_change(session, actor, run_id)
     _refuse_ended(run)
-    run.cancelled_at, run.paused_at = now, None
+    run.cancelled_at, run.paused_at, run.pause_reason = now, None, ""
     audit.record(session, actor, "report.run_cancel", ("report_run", run_id), now=now)
 
 
@@ -165,6 +165,7 @@ def retry_failed(session: Session, actor: Actor, run_id: int, *, now: datetime) 
 def _go_on(session: Session, actor: Actor, run: BillRun) -> None:
     """A new attempt: work of the former ones stops by itself, and this one's is begun under names of its own."""
     run.paused_at = run.cancelled_at = run.finished_at = None
+    run.pause_reason, run.fruitless = "", 0
     run.attempt += 1
     session.flush()
     refuse_overlap(session, actor, run)

@@ -32,7 +32,7 @@ class Progress:
     ``sent``: those of them that were sent; ``invoiced``: what they come to with tax. Sums are in minor units by
     currency. ``worked_on``: how many living processes have customers of it in hand. ``per_minute``: the customers
     finished within the last minute, or since the first of them. ``seconds_left`` is an estimate from that, and None
-    unless somebody works on it.
+    unless somebody works on it. ``pause_reason``: why it was paused, unless a person did.
     """
 
     run_id: int
@@ -54,6 +54,7 @@ class Progress:
     created_at: datetime
     created_by: str
     paused_at: datetime | None
+    pause_reason: str
     cancelled_at: datetime | None
     finished_at: datetime | None
     worked_on: int
@@ -308,6 +309,7 @@ def _progress(
         created_at=run.created_at,
         created_by=run.created_by,
         paused_at=run.paused_at,
+        pause_reason=run.pause_reason,
         cancelled_at=run.cancelled_at,
         finished_at=run.finished_at,
         worked_on=worked_on,

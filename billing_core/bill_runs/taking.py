@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
+import structlog
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -17,6 +18,10 @@ from billing_core.invoices.from_reports import Grouping
 from billing_core.processes.models import Process, ProcessKind
 from billing_core.processes.queries import is_living
 
+log = structlog.get_logger()
+
+# Attempts in a row that finish nobody: about ten minutes.
+MOST_FRUITLESS: Final = 20
 # Built once: building a statement takes as long as running it.
 _ITEM = (BillRunCustomer.run_id == bindparam("run")) & (BillRunCustomer.customer_id == bindparam("customer"))
 _WAITING = BillRunCustomer.outcome == RunOutcome.WAITING
@@ -180,7 +185,7 @@ def finish(session: Session, run_id: int, attempt: int, *, now: datetime) -> boo
         BillRun.cancelled_at.is_(None),
         not_(waiting),
     )
-    ended = ended.values(finished_at=now, paused_at=None).execution_options(synchronize_session=False)
+    ended = ended.values(finished_at=now, paused_at=None, pause_reason="").execution_options(synchronize_session=False)
     return session.scalar(ended.returning(BillRun.id)) is not None
 
 
@@ -204,7 +209,21 @@ def waiting_chunks(session: Session, run_id: int, attempt: int) -> list[int]:
     return list(session.scalars(statement, {"attempt": attempt}))
 
 
-def begin_again(session: Session, run_id: int, attempt: int) -> bool:
-    """Count one more attempt; False where somebody else did meanwhile."""
-    again = update(BillRun).where(BillRun.id == run_id, BillRun.attempt == attempt).values(attempt=attempt + 1)
-    return session.scalar(again.returning(BillRun.id)) is not None
+def begin_again(session: Session, run_id: int, attempt: int, *, now: datetime) -> bool:
+    """Count one more attempt; False where somebody else did meanwhile, or where it is given up: after so many attempts
+    in a row that finished nobody, the run is paused and says why.
+    """
+    mine = select(BillRun).where(BillRun.id == run_id, _GOES_ON).with_for_update()
+    run = session.scalar(mine.execution_options(populate_existing=True), {"attempt": attempt})
+    if run is None:
+        return False
+    done = session.scalar(select(func.count()).where(BillRunCustomer.run_id == run_id, not_(_WAITING))) or 0
+    run.fruitless = run.fruitless + 1 if done == run.done_before else 1
+    run.done_before = done
+    if run.fruitless > MOST_FRUITLESS:
+        log.error("bill_run_given_up", run_id=run_id, attempt=attempt)
+        run.paused_at = now
+        run.pause_reason = f"It was begun {MOST_FRUITLESS} times, and no customer was finished. The log says why"
+        return False
+    run.attempt += 1
+    return True

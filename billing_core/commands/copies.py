@@ -146,7 +146,8 @@ def _copied(
 def _pause_runs(connection: Connection) -> int:
     """Before any process of the copy can take them up."""
     with Session(connection) as session:
-        under_way = update(BillRun).where(going_on(), BillRun.paused_at.is_(None)).values(paused_at=utc_now())
+        under_way = update(BillRun).where(going_on(), BillRun.paused_at.is_(None))
+        under_way = under_way.values(paused_at=utc_now(), pause_reason="It was under way when the backup was made")
         return len(session.scalars(under_way.returning(BillRun.id)).all())
 
 

@@ -12,6 +12,7 @@ from dbos import DBOS
 
 from billing_core import runtime
 from billing_core.bill_runs import taking
+from billing_core.dates import utc_now
 from billing_core.jobs import bill_run_work, queues
 from billing_core.jobs.periodic import Periodic
 from billing_core.processes.models import Queue
@@ -101,7 +102,7 @@ def _somebody_waits(run_id: int) -> bool:
 def _begin_again(run_id: int, attempt: int) -> None:
     """As another attempt: workflows that have ended would not begin again under their names."""
     with runtime.sessions().begin() as session:
-        ours = taking.begin_again(session, run_id, attempt)
+        ours = taking.begin_again(session, run_id, attempt, now=utc_now())
     if ours:
         log.warning("bill_run_begun_again", run_id=run_id, attempt=attempt + 1)
         _begin(run_id, attempt + 1)

@@ -205,8 +205,9 @@ def _bar(watched: Watched, zone: str) -> None:
         _hands(watched)
     elif run.paused_at is not None:
         st.progress(run.done / run.total, of)
-        st.info(
-            f"Paused since {formats.instant(run.paused_at, zone)}. No further customer is taken up until somebody "
+        tell, why = (st.warning, f" {md(run.pause_reason)}.") if run.pause_reason else (st.info, "")
+        tell(
+            f"Paused since {formats.instant(run.paused_at, zone)}.{why} No further customer is taken up until somebody "
             "resumes it.",
             icon=":material/pause:",
         )

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import streamlit as st
 
-from billing_core.bill_runs.figures import FAILED_IN_RUNS
+from billing_core.bill_runs.figures import FAILED_IN_RUNS, PAUSED_RUNS
 from billing_core.dates import Period
 from billing_core.figures import Figure, Scope
 from billing_core.identity import Actor, Permission
@@ -226,7 +226,17 @@ def _in_the_background(actor: Actor, scope: Scope) -> list[Matter]:
             "Open runs",
             Permission.REPORT_READ,
             ":material/playlist_remove:",
-        )
+        ),
+        Matter(
+            PAUSED_RUNS,
+            scope,
+            lambda count: f"{formats.counted(count, 'bill run')} paused, by no person",
+            "reports.py",
+            {"tab": "Generate"},
+            "Open runs",
+            Permission.REPORT_READ,
+            ":material/pause:",
+        ),
     ]
     if actor.may(Permission.JOBS_MANAGE):
         listed += [

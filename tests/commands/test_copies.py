@@ -179,6 +179,9 @@ def test_a_restored_run_waits_for_somebody_to_resume_it(filled, database_url, in
         assert session.scalars(select(Process.id)).all() == []
     assert set(runs) == {going, paused, rehearsal}
     assert runs[paused] == NOW
+    with restored() as session:
+        reasons = session.scalars(select(BillRun.pause_reason).where(BillRun.pause_reason != "")).all()
+        assert reasons == ["It was under way when the backup was made"] * 2
 
 
 def test_a_moved_run_goes_on(filled, unused, in_use):

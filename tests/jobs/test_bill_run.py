@@ -162,13 +162,52 @@ def test_work_of_a_former_attempt_stops_by_itself(sessions, company):
     with sessions() as session:
         former = taking.terms(session, run_id)
     with sessions.begin() as session:
-        assert taking.begin_again(session, run_id, 1)
-        assert not taking.begin_again(session, run_id, 1)
+        assert taking.begin_again(session, run_id, 1, now=LATER)
+        assert not taking.begin_again(session, run_id, 1, now=LATER)
     assert not workflow.bill_next(sessions, lambda: None, former, 0, now=LATER)
     bill_run_work.work_off(run_id, 1, 0)
     assert seen(sessions, run_id).done == 0
     bill_run_work.work_off(run_id, 2, 0)
     assert seen(sessions, run_id).done == 5
+
+
+def begun_again(sessions, run_id) -> bool:
+    with sessions.begin() as session:
+        return taking.begin_again(session, run_id, taking.terms(session, run_id).attempt, now=LATER)
+
+
+def test_a_run_that_gets_nobody_done_is_paused_after_some_attempts_and_says_why(sessions, company):
+    run_id = planned(sessions)
+    for _ in range(taking.MOST_FRUITLESS):
+        assert begun_again(sessions, run_id)
+    # Whoever was finished in between makes the count start anew.
+    with sessions.begin() as session:
+        one = update(BillRunCustomer).where(BillRunCustomer.customer_id == company[0])
+        session.execute(one.values(outcome=RunOutcome.CREATED, finished_at=NOW))
+    for _ in range(taking.MOST_FRUITLESS):
+        assert begun_again(sessions, run_id)
+    assert seen(sessions, run_id).running
+    assert not begun_again(sessions, run_id)
+    given_up = seen(sessions, run_id)
+    assert given_up.paused_at == LATER
+    assert given_up.pause_reason == "It was begun 20 times, and no customer was finished. The log says why"
+    assert attempt_of(sessions, run_id) == 1 + 2 * 20
+
+    with sessions.begin() as session:
+        planning.resume(session, SYSTEM, run_id, now=LATER)
+    assert (seen(sessions, run_id).pause_reason, begun_again(sessions, run_id)) == ("", True)
+
+
+def test_chunks_that_fail_as_a_whole_are_not_begun_again_for_ever(sessions, company, jobs, monkeypatch):
+    monkeypatch.setattr(taking, "MOST_FRUITLESS", 2)
+    monkeypatch.setattr(bill_run_work, "work_off", None)
+    run_id = planned(sessions)
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while (run := seen(sessions, run_id)).running and time.monotonic() < deadline:
+        bill_run.keep_going()
+        time.sleep(0.05)
+    assert (run.running, run.done, attempt_of(sessions, run_id)) == (False, 0, 3)
+    assert "begun 2 times" in run.pause_reason
 
 
 def unavailable() -> OperationalError:

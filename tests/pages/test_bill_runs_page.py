@@ -326,6 +326,16 @@ def test_a_run_is_paused_and_resumed(page_as, sessions, company, begun):
     assert "pause_run" in keys(page)
 
 
+def test_a_run_that_no_person_paused_says_why(page_as, sessions, company):
+    run_id = planned(sessions, goal=RunGoal.REPORTS)
+    with sessions.begin() as session:
+        run = session.get_one(BillRun, run_id)
+        run.paused_at, run.pause_reason = NOW, "It was begun 20 times, and no customer was finished"
+    page = watching(page_as("manager"), run_id)
+    assert "It was begun 20 times, and no customer was finished. No further customer" in page.warning[0].value
+    assert "resume_run" in keys(page)
+
+
 def test_a_run_is_stopped_once_that_is_confirmed_and_can_go_on(page_as, sessions, company, begun):
     run_id = planned(sessions, goal=RunGoal.REPORTS)
     noted(sessions, run_id, company.acme, RunOutcome.CREATED)

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from billing_core import figures
-from billing_core.bill_runs.figures import FAILED_IN_RUNS
+from billing_core.bill_runs.figures import FAILED_IN_RUNS, PAUSED_RUNS
 from billing_core.bill_runs.models import RunOutcome
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
@@ -26,6 +26,9 @@ def failures(sessions) -> None:
         of_run(session, run_id, customers(session, 3), RunOutcome.CREATED, finished_at=NOW)
         another = a_run(session, finished_at=NOW, services="1")
         of_run(session, another, customers(session, 1), RunOutcome.FAILED, finished_at=NOW, reason="No rate")
+        a_run(session, paused_at=NOW, pause_reason="It was begun 20 times")
+        a_run(session, paused_at=NOW)
+        a_run(session, cancelled_at=NOW, paused_at=NOW, pause_reason="It was begun 20 times")
         an_import(session, finished_at=NOW, reason="The disk is full", state=FileState.REFUSED)
 
 
@@ -34,6 +37,7 @@ def test_failed_work_and_lost_processes_need_attention(page_as, failures):
     assert not page.exception
     said = " ".join(text.value for text in page.markdown)
     assert "3 customers whom a bill run failed with" in said
+    assert "1 bill run paused, by no person" in said
     assert "1 import failed, through no fault of the files" in said
     assert "1 process lost" in said
     page.button(key="settle_lost_processes").click().run()
@@ -49,7 +53,9 @@ def test_what_only_admins_can_settle_is_not_shown_to_others(page_as, failures, r
     assert "import failed" not in said
 
 
-@pytest.mark.parametrize("figure", [FAILED_IN_RUNS, FAILED_IMPORTS, LOST_PROCESSES], ids=lambda figure: figure.key)
+@pytest.mark.parametrize(
+    "figure", [FAILED_IN_RUNS, PAUSED_RUNS, FAILED_IMPORTS, LOST_PROCESSES], ids=lambda figure: figure.key
+)
 def test_each_figure_is_the_sum_of_its_rows(page_as, failures, figure):
     page = page_as("admin").visit()
     page.button(key=f"attention_{figure.key}").click().run()

@@ -117,6 +117,9 @@ def _create_runs(table: str, *, with_new: bool) -> None:
         sa.Column("tax_rate", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("all_customers", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("pause_reason", sa.String(length=500), nullable=False, server_default=""),
+        sa.Column("fruitless", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("done_before", sa.Integer(), nullable=False, server_default="0"),
     )
     op.create_table(
         table,
