@@ -35,8 +35,8 @@ def _never() -> bool:
 def work_off(run_id: int, attempt: int, chunk: int, ending: Callable[[], bool] = _never) -> None:
     """Bill the customers of one chunk, until none waits, the run no longer goes on, or the process is ending."""
     sessions, process_id = runtime.sessions(), current.process_id()
-    terms = _begun(run_id, chunk, process_id, ending)
-    if terms is None or terms.attempt != attempt:
+    terms = _begun(run_id, attempt, chunk, process_id, ending)
+    if terms is None:
         return
     tries = 0
     while not ending():
@@ -75,13 +75,17 @@ def help_with(run_id: int, ending: Callable[[], bool] = _never) -> bool:
     return chunk is not None
 
 
-def _begun(run_id: int, chunk: int, process_id: str | None, ending: Callable[[], bool]) -> Terms | None:
-    """The terms of the run, with the chunk in this process's hand; None where the process ends first."""
+def _begun(run_id: int, attempt: int, chunk: int, process_id: str | None, ending: Callable[[], bool]) -> Terms | None:
+    """The terms of the run, with the chunk in this process's hand; None where the process ends first, or where another
+    attempt has taken the place of this one.
+    """
     tries = 0
     while not ending():
         try:
             with runtime.sessions().begin() as session:
                 terms = taking.terms(session, run_id)
+                if terms.attempt != attempt:
+                    return None
                 taking.take_up(session, terms, chunk, process_id)
                 return terms
         except AWAY:

@@ -157,7 +157,7 @@ def test_an_ending_process_completes_its_customer_and_lets_go_of_the_rest(sessio
         assert in_hand(session, run_id) == ["worker-1", "worker-1", None, None, None]
 
 
-def test_work_of_a_former_attempt_stops_by_itself(sessions, company):
+def test_work_of_a_former_attempt_stops_by_itself(sessions, company, monkeypatch):
     run_id = planned(sessions)
     with sessions() as session:
         former = taking.terms(session, run_id)
@@ -165,8 +165,11 @@ def test_work_of_a_former_attempt_stops_by_itself(sessions, company):
         assert taking.begin_again(session, run_id, 1, now=LATER)
         assert not taking.begin_again(session, run_id, 1, now=LATER)
     assert not workflow.bill_next(sessions, lambda: None, former, 0, now=LATER)
+    monkeypatch.setattr(bill_run_work.current, "process_id", lambda: "worker-1")
     bill_run_work.work_off(run_id, 1, 0)
     assert seen(sessions, run_id).done == 0
+    with sessions() as session:
+        assert set(in_hand(session, run_id)) == {None}
     bill_run_work.work_off(run_id, 2, 0)
     assert seen(sessions, run_id).done == 5
 
