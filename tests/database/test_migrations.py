@@ -1,11 +1,13 @@
 """The migrations build exactly the tables that the code declares, on both databases."""
 
+from datetime import date
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, inspect, select, text, update
+from sqlalchemy import CheckConstraint, func, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from billing_core import schema
@@ -15,7 +17,7 @@ from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.database import connect, migrate
 from billing_core.database.migrations import checks
-from billing_core.dates import utc_now
+from billing_core.dates import Period, utc_now
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import NumberSeries
@@ -226,6 +228,24 @@ def test_runs_of_a_former_version_keep_their_customers_and_get_the_figures_of_th
         planning.resume(session, SYSTEM, paused, now=NOW)
         planning.cancel(session, SYSTEM, paused, now=NOW)
     assert planned(empty_database) > max(done, paused)
+
+
+def test_an_unfinished_run_of_a_former_version_is_shared_in_chunks(empty_database):
+    migrate.upgrade(empty_database.engine)
+    with empty_database.begin() as session:
+        some_customers(session, 23)
+    of_all = planned(empty_database)
+    february = Period(date(2026, 2, 1), date(2026, 2, 28))
+    with empty_database.begin() as session:
+        few = [*session.scalars(select(Customer.id).order_by(Customer.id.desc()).limit(3))]
+        of_few = planning.plan(session, SYSTEM, customer_ids=few, period=february, now=NOW)
+    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0008")
+    migrate.upgrade(empty_database.engine)
+    by_chunk = (BillRunCustomer.run_id, BillRunCustomer.chunk)
+    with empty_database() as session:
+        chunks = session.execute(select(*by_chunk, func.count()).group_by(*by_chunk).order_by(*by_chunk))
+        assert [tuple(row) for row in chunks] == [(of_all, 0, 10), (of_all, 1, 10), (of_all, 2, 3), (of_few, 0, 3)]
 
 
 def test_a_migration_that_was_undone_can_be_applied_again(empty_database):

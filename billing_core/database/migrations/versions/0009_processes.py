@@ -21,10 +21,13 @@ def upgrade() -> None:
     _create_customers("bill_run_customers", "bill_runs", with_new=True)
     op.execute(f"INSERT INTO bill_runs ({_RUN}) SELECT {_RUN} FROM report_runs")
     op.execute(
-        f"INSERT INTO bill_run_customers ({_CUSTOMER}, made_report, total_minor, currency, order_count, question_count)"
+        f"INSERT INTO bill_run_customers ({_CUSTOMER}, chunk, made_report, total_minor, currency, order_count,"
+        " question_count)"
         " SELECT item.run_id, item.customer_id, item.outcome, item.report_id, item.reason, item.milliseconds,"
-        " item.finished_at, item.outcome = 'created', made.total_minor, made.currency, made.order_count,"
-        " made.question_count FROM report_run_items item LEFT JOIN billing_reports made ON made.id = item.report_id"
+        # In tens, as runs are planned; whole numbers on both databases.
+        " item.finished_at, (row_number() OVER (PARTITION BY item.run_id ORDER BY item.customer_id) - 1) / 10,"
+        " item.outcome = 'created', made.total_minor, made.currency, made.order_count, made.question_count"
+        " FROM report_run_items item LEFT JOIN billing_reports made ON made.id = item.report_id"
     )
     _go_on_counting("bill_runs")
     op.drop_table("report_run_items")
