@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import socket
 import sys
 import threading
@@ -40,7 +41,7 @@ _LOOK_SECONDS: Final = 0.5
 def run(arguments: Namespace) -> Answer:
     run_id = _planned(arguments)
     nudges.tell(Queue.BILL_RUNS)
-    with _registered(), _telling(run_id, quiet=arguments.json):
+    with _terminated_as_interrupted(), _registered(), _telling(run_id, quiet=arguments.json):
         _work(run_id)
     return _answer(run_id)
 
@@ -83,6 +84,16 @@ def _work(run_id: int) -> None:
         with runtime.sessions()() as session:
             if Queue.BILL_RUNS in pausing.paused(session):
                 return
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends the command as Ctrl-C does: it says goodbye, instead of being missed."""
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 @contextmanager

@@ -162,7 +162,8 @@ def test_a_rehearsal_tells_what_would_change_and_makes_nothing(company, sessions
 
 
 @pytest.mark.slow
-def test_interrupted_it_leaves_the_rest_to_the_next_call(company, sessions, database_url, capsys):
+@pytest.mark.parametrize("told_by", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_the_rest_to_the_next_call(company, sessions, database_url, capsys, told_by):
     with sessions.begin() as session:
         some_customers(session, 40, named="MANY")
     environment = {**os.environ, "BILLING_DATABASE_URL": database_url}
@@ -174,12 +175,14 @@ def test_interrupted_it_leaves_the_rest_to_the_next_call(company, sessions, data
         with sessions() as session:
             done = session.scalar(select(func.count()).where(BillRunCustomer.finished_at.is_not(None)))
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(told_by)
     out, err = process.communicate(timeout=300)
 
     assert (process.returncode, out) == (130, "")
     assert "Run 1 goes on where jobs run; the same command works on it again." in err
     assert 0 < seen(sessions, 1).done < 52
+    with sessions() as session:
+        assert session.scalar(select(func.count()).where(Process.ended_at.is_(None))) == 0, "it said goodbye"
     assert main([*RUN, "--goal", "sent"]) == 0
     answer = said(capsys)
     assert (answer["run"], answer["created"], answer["sent"]) == (1, 52, 52)
