@@ -35,8 +35,9 @@ from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.service import Message
 from billing_core.outgoing_webhooks import service as outgoing_webhooks
 from billing_core.outgoing_webhooks.service import EndpointDetails
-from billing_core.payments import write_offs
-from billing_core.payments.models import Payment
+from billing_core.payments import received, write_offs
+from billing_core.payments.models import Payment, PaymentMethod
+from billing_core.payments.received import Received
 from billing_core.people import service as people
 from billing_core.processes import service as processes
 from billing_core.processes.models import Process, ProcessKind, Queue
@@ -75,6 +76,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             ("reports.py", {"tab": "Generate", "run_customers": first(Customer.name, order=Customer.id)}),
             ("invoice_editor.py", {"invoice": paid_by_link}),
             ("payments.py", {"record": owing}),
+            ("customers.py", {"customer": owing, "customer_tab": "Payments"}),
             ("rate_cards.py", {"customer": owing}),
         ]
 
@@ -110,12 +112,29 @@ def _invoices(session: Session, now: datetime) -> None:
     """A draft, a written-off one, and a hold of each kind; a hold that is over leaves the fields with a past day."""
     open_ones = session.scalars(select(Invoice).where(Invoice.state == InvoiceState.OPEN).order_by(Invoice.id)).all()
     today = now.date()
+    _credit(session, now)
     invoices.duplicate(session, SYSTEM, open_ones[0].id, now=now, today=today)
     write_offs.write_off(session, SYSTEM, open_ones[0].id, reason="They are no more", today=today, now=now)
     open_ones[1].held_until, open_ones[1].hold_reason = today - timedelta(days=1), "They disputed a line"
     customer_id = session.scalars(select(Customer.id).order_by(Customer.id.desc()).limit(1)).one()
     until = today + timedelta(days=7)
     customers.hold(session, SYSTEM, customer_id, until=until, reason="They moved", today=today, now=now)
+
+
+def _credit(session: Session, now: datetime) -> None:
+    """Of a customer who owes something in the same currency: what one happens to have depends on the day."""
+    newest = session.scalars(select(Invoice).where(Invoice.due_minor > 0).order_by(Invoice.id.desc()).limit(1)).one()
+    cash = Received(newest.currency, 100, PaymentMethod.CASH, now.date())
+    received.record(
+        session,
+        SYSTEM,
+        customer_id=newest.customer_id,
+        received=cash,
+        allocations={},
+        today=now.date(),
+        now=now,
+        business_id=newest.business_id,
+    )
 
 
 def _mails(session: Session, now: datetime) -> None:
