@@ -44,6 +44,11 @@ class Reach:
     customers: int
     without_email: int
 
+    @property
+    def mailed(self) -> int:
+        """At most so many can be mailed."""
+        return self.customers - self.without_email
+
 
 def reach(
     session: Session,

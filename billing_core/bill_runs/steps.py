@@ -16,7 +16,9 @@ from billing_core.errors import BillingError
 from billing_core.invoices import from_reports
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.mailing import service as mailing
+from billing_core.reports import queries as reports
 from billing_core.reports import service
+from billing_core.reports.overlaps import Overlaps
 from billing_core.reports.service import Generated
 
 # Columns of the customer in the run. WAITING as outcome: the draft needs a payment link before it can be sent.
@@ -60,6 +62,10 @@ def bill(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Fact
         return facts
     if not made.total_minor:
         return facts | {"reason": NOTHING_TO_INVOICE}
+    # Of one report with itself there is nothing to ask: drafting refuses that.
+    twice = from_reports.invoiced_elsewhere(session, reports.one(session, terms.actor, made.report_id))
+    if twice:
+        return facts | {"outcome": RunOutcome.FAILED, "twice_count": twice.charge_count, "reason": _twice(twice)}
     try:
         with session.begin_nested():
             (invoice_id,) = from_reports.draft_many(
@@ -107,6 +113,11 @@ def _rehearsed(session: Session, terms: Terms, taken: Taken, *, now: datetime) -
 
 def _stands(session: Session, invoice_id: int) -> bool:
     return session.scalar(_STATE, {"invoice": invoice_id}) is not InvoiceState.CANCELLED
+
+
+def _twice(twice: Overlaps) -> str:
+    charges = "One charge is" if twice.charge_count == 1 else f"{twice.charge_count} charges are"
+    return f"{charges} invoiced already, through another report: look at this one, and invoice by hand what is right"
 
 
 def _without_draft(session: Session, made: Generated, refusal: BillingError) -> Facts:

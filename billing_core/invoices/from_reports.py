@@ -19,8 +19,10 @@ from billing_core.invoices.content.content import MOST_LINES, Content, DraftLine
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
 from billing_core.money import Money
 from billing_core.rating.models import CostType
+from billing_core.reports import overlaps
 from billing_core.reports import queries as reports
 from billing_core.reports.models import BillingReport, ReportOrder, ReportServiceTotal
+from billing_core.reports.overlaps import Overlaps
 from billing_core.reports.queries import Report
 
 
@@ -136,6 +138,14 @@ def earlier(session: Session, report_ids: Sequence[int]) -> list[Earlier]:
         rows = session.execute(_EARLIER, {"ids": list(report_ids[start : start + 500])})
         invoiced += [Earlier(*row) for row in rows]
     return invoiced
+
+
+def invoiced_elsewhere(session: Session, report: Report) -> Overlaps:
+    """What an invoice of this report would bill a second time: charges that another current report has too, and that an
+    invoice bills by that one.
+    """
+    others = overlaps.overlapping(session, report)
+    return overlaps.of(session, report, among=sorted({one.report_id for one in earlier(session, others)}))
 
 
 def billed_reports(session: Session, invoice_id: int) -> list[Report]:

@@ -174,9 +174,9 @@ def _planned(session: Session, chosen: Sequence[InvoiceView], today: date, *, to
 
 def _reason(invoice: InvoiceView, recipient: str, before: Earlier) -> str:
     if invoice.state is InvoiceState.CANCELLED:
-        return "is cancelled"
+        return "the invoice is cancelled"
     if not recipient:
-        return "has no e-mail address"
+        return "there is no e-mail address"
     if not is_email_address(recipient):
         return f"“{recipient}” is not an e-mail address"
     if before.waiting:

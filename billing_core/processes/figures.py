@@ -1,4 +1,4 @@
-"""The figure of processes that died."""
+"""The figures of processes that died, and of work that people have paused."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ from sqlalchemy import Select, String, cast, func
 
 from billing_core.figures import Figure, Scope, day_of, one_each
 from billing_core.identity import Permission
-from billing_core.processes.models import Process
+from billing_core.processes.models import PausedQueue, Process
 
 
 def _lost(_scope: Scope) -> Select[*tuple[Any, ...]]:
@@ -18,6 +18,20 @@ def _lost(_scope: Scope) -> Select[*tuple[Any, ...]]:
     )
 
 
+def _paused(_scope: Scope) -> Select[*tuple[Any, ...]]:
+    number = func.row_number().over(order_by=(PausedQueue.paused_at, PausedQueue.queue))
+    named = cast(PausedQueue.queue, String) + ", paused by " + PausedQueue.paused_by
+    return one_each(number, named, day_of(PausedQueue.paused_at))
+
+
+PAUSED_QUEUES: Final = Figure(
+    key="paused_queues",
+    title="Background work that is paused",
+    definition="Kinds of background work that somebody has paused: what comes in waits until somebody resumes them.",
+    formula="number of paused kinds of work",
+    permission=Permission.JOBS_MANAGE,
+    rows=_paused,
+)
 LOST_PROCESSES: Final = Figure(
     key="lost_processes",
     title="Processes that were lost",

@@ -42,9 +42,9 @@ class Overlaps:
 _Other = aliased(ReportCharge)
 
 
-def of(session: Session, report: Report) -> Overlaps:
-    """A superseded report bills nothing, so it has no overlaps."""
-    others = _overlapping(session, report)
+def of(session: Session, report: Report, *, among: Sequence[int] | None = None) -> Overlaps:
+    """A superseded report bills nothing, so it has no overlaps. ``among``: with these other reports alone."""
+    others = overlapping(session, report) if among is None else list(among)
     if not others:
         return Overlaps()
     statement = _twice(report, others).with_only_columns(
@@ -56,7 +56,7 @@ def of(session: Session, report: Report) -> Overlaps:
 
 def page(session: Session, report: Report, *, limit: int = 50, offset: int = 0) -> list[OverlapRow]:
     """One page of the charges that are on another current report too."""
-    others = _overlapping(session, report)
+    others = overlapping(session, report)
     if not others:
         return []
     order, totals = aliased(ReportOrder), aliased(ReportServiceTotal)
@@ -84,7 +84,7 @@ def page(session: Session, report: Report, *, limit: int = 50, offset: int = 0) 
     return [OverlapRow(*row) for row in rows]
 
 
-def _overlapping(session: Session, report: Report) -> list[int]:
+def overlapping(session: Session, report: Report) -> list[int]:
     """The other current reports of the customer that share a day with this one."""
     if not report.current:
         return []

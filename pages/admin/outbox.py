@@ -7,6 +7,8 @@ from billing_core.identity import Permission
 from billing_core.outbox import queries, service
 from billing_core.outbox.models import MessageState
 from billing_core.outbox.queries import MessageFilter, MessageRow
+from billing_core.processes import pausing
+from billing_core.processes.models import Queue
 from billing_core.settings import settings
 from pages.outbox_sections import message
 from pages.outbox_sections.wording import STATES, TOPICS, delivery_columns, topic
@@ -33,8 +35,11 @@ st.caption(
 
 with context.reading() as session:
     counts = queries.counts(session, actor)
+    paused = pausing.paused(session)
 held_back = counts.get(MessageState.HELD_BACK, 0)
 
+if Queue.MAILS in paused:
+    st.warning("**Mails are paused: none leaves.** An administrator resumes them on *Jobs*.", icon=":material/pause:")
 if settings().smtp_url is None:
     st.warning(
         "**No mail server is set up: no mail is sent.** Mails are held back here, where they can be read and "

@@ -194,8 +194,9 @@ def _confirm(chosen: Chosen, how: HowFar, opened_at: str) -> None:
     with_link = " and a payment link" if how.with_links else ""
     st.markdown(
         f"**{customers}** {'is' if reach.customers == 1 else 'are'} billed for "
-        f"**{md(formats.period(chosen.period))}**. Whoever has something to pay gets an invoice: **a mail with its "
-        f"PDF{with_link} leaves for each**, one after the other, from the moment you confirm."
+        f"**{md(formats.period(chosen.period))}**. Whoever has something to pay and was not invoiced for it gets an "
+        f"invoice: **a mail with its PDF{with_link} leaves for each**, one after the other, from the moment you "
+        "confirm. Drafts that exist already stay drafts: send them from *Invoices*."
     )
     st.warning(
         "Each invoice gets its number and is posted to the ledger. That cannot be undone: mistakes are corrected by "
@@ -216,5 +217,7 @@ def _confirm(chosen: Chosen, how: HowFar, opened_at: str) -> None:
         )
     lines = invoicing.LINES[how.line_grouping].lower()
     st.caption(f"Invoices with {lines}, {formats.decimal(how.tax_rate)} % tax.")
-    if st.button(f"Send to {customers}", type="primary", icon=":material/send:", key="confirm_send"):
+    up_to = "up to " if reach.mailed > 1 else ""
+    mailed = formats.counted(reach.mailed, "customer")
+    if st.button(f"Send to {up_to}{mailed}", type="primary", icon=":material/send:", key="confirm_send"):
         begin(actor, chosen, how)

@@ -22,7 +22,7 @@ from billing_core.outbox.models import OutboxMessage
 from billing_core.reports.models import BillingReport
 from tests.bill_runs.company import made, planned, rows, some_customers, worked_off
 from tests.online_payments.gateways import ScriptedGateway
-from tests.reports.company import LATER, NOW, an_order, billed
+from tests.reports.company import LATER, MARCH, NOW, an_order, billed
 
 TODAY = date(2026, 4, 2)
 
@@ -89,7 +89,10 @@ def test_whoever_has_no_address_keeps_a_draft_and_a_reason(sessions, company, wi
 
     assert (done.created, done.failed, done.drafts, done.sent) == (2, 1, 3, 2)
     (failed,) = rows(sessions, run_id, outcome=RunOutcome.FAILED)
-    assert (failed.customer_id, failed.reason) == (company[0], "The invoice cannot be mailed: has no e-mail address")
+    assert (failed.customer_id, failed.reason) == (
+        company[0],
+        "The invoice cannot be mailed: there is no e-mail address",
+    )
     assert made(sessions, company)["mails"] == dict.fromkeys(company[1:], 1)
     assert len(gateway.places) == (2 if with_links else 0)
 
@@ -232,3 +235,28 @@ def test_a_rehearsal_counts_what_would_be_billed_twice(sessions, company):
         billed(session, company[0], Period(date(2026, 3, 9), date(2026, 3, 15)))
     rehearsed = worked_off(sessions, planned(sessions, company[:2], goal=RunGoal.REHEARSAL))
     assert rehearsed.twice == 2
+
+
+def test_what_another_report_has_on_an_invoice_is_not_billed_again(sessions, company):
+    """The month is invoiced; then somebody runs over its first half."""
+    worked_off(sessions, planned(sessions, goal=RunGoal.DRAFTS))
+    with sessions.begin() as session:
+        half = Period(MARCH.start, date(2026, 3, 15))
+        run_id = planning.plan(session, SYSTEM, customer_ids=None, period=half, goal=RunGoal.SENT, now=LATER)
+    done = worked_off(sessions, run_id, now=LATER)
+
+    assert (done.created, done.failed, done.sent) == (0, 3, 0)
+    # An order of each customer, with handling and picking.
+    reason = (
+        "2 charges are invoiced already, through another report: look at this one, and invoice by hand what is right"
+    )
+    assert {row.reason for row in rows(sessions, run_id)} == {reason}
+    assert made(sessions, company)["invoices"] == dict.fromkeys(company, 1)
+
+
+def test_a_report_that_nobody_invoiced_does_not_stand_in_the_way(sessions, company):
+    worked_off(sessions, planned(sessions))
+    with sessions.begin() as session:
+        half = Period(MARCH.start, date(2026, 3, 15))
+        run_id = planning.plan(session, SYSTEM, customer_ids=None, period=half, goal=RunGoal.SENT, now=LATER)
+    assert worked_off(sessions, run_id, now=LATER).sent == 3

@@ -10,9 +10,9 @@ from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
 from billing_core.imports.models import FileState
 from billing_core.imports.queries import FAILED_IMPORTS
-from billing_core.processes import service
-from billing_core.processes.figures import LOST_PROCESSES
-from billing_core.processes.models import Process
+from billing_core.processes import pausing, service
+from billing_core.processes.figures import LOST_PROCESSES, PAUSED_QUEUES
+from billing_core.processes.models import Process, Queue
 from tests.jobs.overview.work import NOW, a_living_process, a_lost_process, a_run, an_import, customers, of_run
 
 
@@ -30,6 +30,7 @@ def failures(sessions) -> None:
         a_run(session, paused_at=NOW)
         a_run(session, cancelled_at=NOW, paused_at=NOW, pause_reason="It was begun 20 times")
         an_import(session, finished_at=NOW, reason="The disk is full", state=FileState.REFUSED)
+        pausing.pause(session, SYSTEM, Queue.MAILS, now=NOW)
 
 
 def test_failed_work_and_lost_processes_need_attention(page_as, failures):
@@ -40,6 +41,7 @@ def test_failed_work_and_lost_processes_need_attention(page_as, failures):
     assert "1 bill run paused, by no person" in said
     assert "1 import failed, through no fault of the files" in said
     assert "1 process lost" in said
+    assert "1 kind of background work paused" in said
     page.button(key="settle_lost_processes").click().run()
     assert page.title[0].value == "Jobs"
 
@@ -51,11 +53,18 @@ def test_what_only_admins_can_settle_is_not_shown_to_others(page_as, failures, r
     assert "3 customers whom a bill run failed with" in said
     assert "lost" not in said
     assert "import failed" not in said
+    assert "background work paused" not in said
 
 
-@pytest.mark.parametrize(
-    "figure", [FAILED_IN_RUNS, PAUSED_RUNS, FAILED_IMPORTS, LOST_PROCESSES], ids=lambda figure: figure.key
-)
+def test_the_outbox_says_that_mails_are_paused(page_as, failures):
+    page = page_as("finance").visit("admin/outbox.py")
+    assert "Mails are paused" in page.warning[0].value
+
+
+SHOWN = (FAILED_IN_RUNS, PAUSED_RUNS, FAILED_IMPORTS, LOST_PROCESSES, PAUSED_QUEUES)
+
+
+@pytest.mark.parametrize("figure", SHOWN, ids=lambda figure: figure.key)
 def test_each_figure_is_the_sum_of_its_rows(page_as, failures, figure):
     page = page_as("admin").visit()
     page.button(key=f"attention_{figure.key}").click().run()
