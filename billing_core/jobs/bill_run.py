@@ -13,7 +13,7 @@ from dbos import DBOS
 from billing_core import runtime
 from billing_core.bill_runs import taking
 from billing_core.dates import utc_now
-from billing_core.jobs import bill_run_work, queues
+from billing_core.jobs import bill_run_work, pauses, queues
 from billing_core.jobs.periodic import Periodic
 from billing_core.processes.models import Queue
 
@@ -62,9 +62,14 @@ def hand_out_chunks(run_id: int, attempt: int) -> None:
 @DBOS.workflow()
 def bill_chunk(run_id: int, attempt: int, chunk: int) -> None:
     """Bill the customers of one chunk, and finish the run if they were the last."""
-    bill_run_work.work_off(run_id, attempt, chunk, lambda: not queues.ready.is_set())
+    bill_run_work.work_off(run_id, attempt, chunk, _is_to_stop)
     queues.hand_over_if_ending()
     _finish(run_id, attempt)
+
+
+def _is_to_stop() -> bool:
+    """The process ends, or an administrator has paused bill runs: once resumed, the keeper begins what is left."""
+    return not queues.ready.is_set() or pauses.is_paused(Queue.BILL_RUNS)
 
 
 def _finish(run_id: int, attempt: int) -> None:

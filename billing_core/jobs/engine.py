@@ -36,6 +36,7 @@ from billing_core.jobs.presence.heartbeat import Heartbeat
 from billing_core.jobs.schedules import due
 from billing_core.outgoing_webhooks.delivery import Rendering, Serialising
 from billing_core.processes import current, service
+from billing_core.processes import queries as processes
 from billing_core.processes.models import ProcessKind, Queue
 
 log = structlog.get_logger()
@@ -63,6 +64,8 @@ class _Running:
 
 
 _running: _Running | None = None
+# The end of the last launch, which may outlast ``stop``: it would take the next one with it.
+_leaving: threading.Thread | None = None
 _stopping = threading.Lock()
 # Whether the last stop left no step behind.
 _all_ended = True
@@ -73,8 +76,13 @@ def start(*, kind: ProcessKind = ProcessKind.APP, further: Sequence[Periodic] = 
     the database.
     """
     global _running
+    if _leaving is not None:
+        _leaving.join()
     heartbeat = Heartbeat(kind, be_executor)
     process_id = heartbeat.register()
+    with runtime.sessions()() as session:
+        _, paused = processes.silent_and_paused(session)
+    pauses.learn(paused)
     DBOS(config=_config(runtime.sessions().engine, process_id))
     # Before the launch, which begins to take up work.
     queues.ready.set()
@@ -121,6 +129,7 @@ def stop() -> bool:
 
 
 def _stop(running: _Running) -> bool:
+    global _leaving
     finished_by = time.monotonic() + _FINISH_SECONDS
     queues.ready.clear()
     work = [loop for loop in running.loops if loop is not running.heartbeat.loop]
@@ -141,7 +150,7 @@ def _stop(running: _Running) -> bool:
     current.become(None)
     if left:
         log.warning("steps_cut_off", workflows=left)
-    _within(_LEAVE_SECONDS, DBOS.destroy)
+    _leaving = _within(_LEAVE_SECONDS, DBOS.destroy)
     return not left
 
 
@@ -158,11 +167,12 @@ def _hand_over() -> None:
     nudges.tell(*Queue)
 
 
-def _within(seconds: float, work: Callable[[], object]) -> None:
+def _within(seconds: float, work: Callable[[], object]) -> threading.Thread:
     """A database that does not answer must not keep an ending process: others will miss it, and take over then."""
     thread = threading.Thread(target=work, name="ending", daemon=True)
     thread.start()
     thread.join(seconds)
+    return thread
 
 
 @asynccontextmanager

@@ -119,8 +119,11 @@ class Pacing:
         except Exception:  # another process had the lock, or the database is away: DBOS decides, and tries again
             gate.open()
             raise
-        if started or stopped_by:
+        if started:
             gate.took_some()
+        elif stopped_by:
+            # A limit holds for all processes: when somebody else's work ends there is room.
+            gate.has_some()
         return started, stopped_by
 
     def _note_in_hand(self, queue_name: str) -> None:

@@ -55,7 +55,9 @@ def silent_and_paused(session: Session) -> tuple[set[str], set[Queue]]:
     # As text: a database knows no enumeration.
     paused = select(null(), cast(PausedQueue.queue, String))
     rows: Any = session.execute(union_all(silent, paused)).all()
-    return {row[0] for row in rows if row[0]}, {Queue(row[1]) for row in rows if row[1]}
+    # A newer version may have paused what this one does not know.
+    known = {queue.value: queue for queue in Queue}
+    return {row[0] for row in rows if row[0]}, {known[row[1]] for row in rows if row[1] in known}
 
 
 def is_living(process_id: SQLColumnExpression[str | None] | SQLColumnExpression[str]) -> ColumnElement[bool]:
