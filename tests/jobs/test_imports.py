@@ -45,7 +45,7 @@ def requested(sessions, request, *tokens) -> int:
         return request(session, ADA, chosen, now=utc_now())
 
 
-def until(what, seconds=60) -> None:
+def until(what, seconds=300) -> None:
     deadline, looking_again = time.monotonic() + seconds, threading.Event()
     while not what():
         assert time.monotonic() < deadline, "it did not come to that"
