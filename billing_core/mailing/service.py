@@ -174,7 +174,7 @@ def _planned(session: Session, chosen: Sequence[InvoiceView], today: date, *, to
 
 def _reason(invoice: InvoiceView, recipient: str, before: Earlier) -> str:
     if invoice.state is InvoiceState.CANCELLED:
-        return "the invoice is cancelled"
+        return "is cancelled"
     if not recipient:
         return "there is no e-mail address"
     if not is_email_address(recipient):
