@@ -68,6 +68,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             return str(session.scalars(select(column).where(*conditions).order_by(order).limit(1)).one())
 
         owing = first(Invoice.customer_id, Invoice.due_minor > 0, order=newest_due)
+        mailed = first(Invoice.customer_id, Invoice.due_minor > 0, Invoice.customer_email != "", order=newest_due)
         paid_by_link = first(PaymentLink.invoice_id, PaymentLink.state == LinkState.PAID, order=newest_link)
         return [
             ("reports.py", {"report": first(BillingReport.id, BillingReport.superseded_at.is_not(None))}),
@@ -77,6 +78,8 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             ("invoice_editor.py", {"invoice": paid_by_link}),
             ("payments.py", {"record": owing}),
             ("customers.py", {"customer": owing, "customer_tab": "Payments"}),
+            # One to whom a statement can be mailed.
+            ("customers.py", {"customer": mailed, "customer_tab": "Statement"}),
             ("rate_cards.py", {"customer": owing}),
         ]
 
