@@ -147,21 +147,21 @@ def test_while_imports_are_paused_nothing_is_taken_up(sessions):
 
 
 @pytest.mark.parametrize(
-    ("dying", "request_", "left"),
+    ("dying", "request_", "imported"),
     [
-        ("checking", inbox.check, [FileState.RUNNING, FileState.RUNNING]),
-        ("importing", inbox.import_, [FileState.RUNNING, FileState.WAITING]),
-        ("imported", inbox.import_, [FileState.IMPORTED, FileState.WAITING]),
+        ("checking", inbox.check, [False, False]),
+        ("importing", inbox.import_, [False, False]),
+        ("imported", inbox.import_, [True, False]),
     ],
 )
-def test_a_process_killed_at_its_work_doubles_and_loses_nothing(sessions, database_url, dying, request_, left):
+def test_a_process_killed_at_its_work_doubles_and_loses_nothing(sessions, database_url, dying, request_, imported):
     job_id = requested(sessions, request_)
     with process(database_url, dying) as died:
-        assert died.wait(120) == -signal.SIGKILL
+        assert died.wait(300) == -signal.SIGKILL
 
-    assert states(sessions) == left
-    before = left.count(FileState.IMPORTED)
-    assert (row_count(sessions, ImportRun), row_count(sessions, Order)) == (before, 0)
+    # What else a file is said to be may lag behind: progress is not written while the database is busy.
+    assert [state is FileState.IMPORTED for state in states(sessions)] == imported
+    assert (row_count(sessions, ImportRun), row_count(sessions, Order)) == (sum(imported), 0)
 
     missed(sessions)
     completed_here(sessions, job_id)
@@ -185,7 +185,7 @@ def test_a_process_that_ends_hands_over_at_once(sessions, database_url):
         assert ending.stdout.readline() == "reading\n"
         began = time.monotonic()
         ending.send_signal(signal.SIGTERM)
-        assert ending.wait(60) == 0
+        assert ending.wait(300) == 0
         assert time.monotonic() - began < 10
     assert states(sessions) == [FileState.WAITING, FileState.WAITING]
     assert row_count(sessions, ImportRun) == 0
