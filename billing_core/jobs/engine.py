@@ -136,12 +136,11 @@ def _stop(running: _Running) -> bool:
     running.listener.end()
     for loop in work:
         loop.end()
-    for loop in work:
-        loop.stop(timeout_seconds=max(0, finished_by - time.monotonic()))
+    busy = [loop for loop in work if not loop.stop(timeout_seconds=max(0, finished_by - time.monotonic()))]
     while running.pacing.in_hand() and time.monotonic() < finished_by:
         time.sleep(0.05)
     left = running.pacing.in_hand()
-    _within(_HAND_OVER_SECONDS, _hand_over)
+    _within(_HAND_OVER_SECONDS, functools.partial(_hand_over, delivering=bool(busy)))
     running.heartbeat.loop.stop(timeout_seconds=0.5)
     for queue, look in running.woken:
         nudges.wait_no_more(queue, look)
@@ -154,15 +153,20 @@ def _stop(running: _Running) -> bool:
     return not left
 
 
-def _hand_over() -> None:
-    """What is left waits for others, who hear of it at once."""
+def _hand_over(*, delivering: bool) -> None:
+    """What is left waits for others, who hear of it at once.
+
+    ``delivering``: a message may still be on its way. Sent by others now it could arrive twice, so it stays claimed
+    until they miss this process, which is gone by then.
+    """
     incoming_webhook_processing.write_refusals()
     process_id = current.process_id()
     if process_id is None:
         return
     with runtime.sessions().begin() as session:
-        taking_over.free(session, [process_id])
-        service.end(session, process_id)
+        taking_over.free(session, [process_id], messages=not delivering)
+        if not delivering:
+            service.end(session, process_id)
     taking_over.hand_on([process_id])
     nudges.tell(*Queue)
 

@@ -18,12 +18,13 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.invoices.payment_links import GATEWAY
 from billing_core.jobs import engine, queues
+from billing_core.jobs.presence import taking_over
 from billing_core.online_payments import delivery as online_payments
 from billing_core.outbox import delivery
 from billing_core.outbox.models import OutboxMessage
 from billing_core.processes.models import Process
 from tests.commands.test_worker import started
-from tests.jobs.test_taking_over import put
+from tests.jobs.test_taking_over import put, silence
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +72,20 @@ def test_a_workflow_that_is_handed_over_waits_for_whoever_comes_next(sessions):
         engine.stop()
 
 
-def test_a_message_in_the_hands_of_a_slow_gateway_is_let_go(sessions, monkeypatch):
+def due_once_its_process_is_missed(sessions) -> None:
+    """Not before: two would send it."""
+    assert ended(sessions) == [False]
+    with sessions() as session:
+        assert not delivery.something_due(session, now=utc_now())
+    silence(sessions)
+    with sessions() as session:
+        missed = session.scalars(select(Process.id)).all()
+    assert taking_over.declare_lost(missed) == missed
+    with sessions() as session:
+        assert delivery.something_due(session, now=utc_now())
+
+
+def test_a_message_that_may_still_arrive_is_let_go_once_its_process_is_missed(sessions, monkeypatch):
     asked, answer = threading.Event(), threading.Event()
 
     def slow(_message) -> None:
@@ -86,11 +100,9 @@ def test_a_message_in_the_hands_of_a_slow_gateway_is_let_go(sessions, monkeypatc
         began = time.monotonic()
         engine.stop()
         assert time.monotonic() - began < TEN_SECONDS
-        with sessions() as session:
-            assert delivery.something_due(session, now=utc_now())
+        due_once_its_process_is_missed(sessions)
     finally:
         answer.set()
-    assert ended(sessions) == [True]
 
 
 def test_a_worker_ends_within_ten_seconds_while_a_mail_server_keeps_it_waiting(sessions, database_url, tmp_path):
@@ -109,10 +121,9 @@ def test_a_worker_ends_within_ten_seconds_while_a_mail_server_keeps_it_waiting(s
             worker.wait()
         connection.close()
     assert (worker.returncode, took < TEN_SECONDS) == (0, True), took
-    assert ended(sessions) == [True]
     with sessions() as session:
         assert session.scalars(select(OutboxMessage.attempts)).one() == 1
-        assert delivery.something_due(session, now=utc_now())
+    due_once_its_process_is_missed(sessions)
 
 
 def answers_by(port: int, path: str) -> None:

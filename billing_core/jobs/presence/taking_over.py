@@ -44,12 +44,12 @@ def declare_lost(process_ids: Sequence[str]) -> list[str]:
     return lost
 
 
-def free(session: Session, process_ids: Sequence[str]) -> None:
-    """What these had taken up waits for whoever comes first."""
+def free(session: Session, process_ids: Sequence[str], *, messages: bool = True) -> None:
+    """What these had taken up waits for whoever comes first; ``messages``: also what they were delivering."""
     if not process_ids:
         return
     in_hand: dict[str, Counter[Queue]] = {process_id: Counter() for process_id in process_ids}
-    for process_id, channel in delivery.free(session, process_ids):
+    for process_id, channel in delivery.free(session, process_ids) if messages else ():
         in_hand[process_id][_QUEUES.get(channel, Queue.MAILS)] += 1
     for process_id, customers in bill_run_claims.free(session, process_ids).items():
         in_hand[process_id][Queue.BILL_RUNS] = customers
