@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import ORMExecuteState, Session
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 BUSY_TIMEOUT_MS = 30_000
 # On PostgreSQL a transaction holds its locks, and others wait for them, until it ends: that of a machine that vanished
@@ -79,6 +79,23 @@ class Sessions:
             yield session
 
 
+class Pool(QueuePool):
+    """Closes also what comes back to it after its end: a former pool would keep that open until the next garbage
+    collection, and on PostgreSQL each is a process of the server.
+    """
+
+    _ended = False
+
+    def dispose(self) -> None:
+        self._ended = True
+        super().dispose()
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        super()._do_return_conn(record)
+        if self._ended:
+            super().dispose()
+
+
 def connect(url: str, **options: Any) -> Engine:
     """An engine for SQLite or PostgreSQL, with the settings that the product relies on.
 
@@ -105,7 +122,9 @@ def close_idle(engine: Engine, *, keep: int) -> None:
 
 
 def _postgresql(url: str, **options: Any) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True, **options)
+    engine = create_engine(
+        url, poolclass=Pool, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True, **options
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
@@ -121,6 +140,7 @@ def _sqlite(url: str, **options: Any) -> Engine:
     file = make_url(url).database
     if file and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True)
+        options.setdefault("poolclass", Pool)
     engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True, **options)
 
     @event.listens_for(engine, "connect")

@@ -184,6 +184,22 @@ def test_connections_that_a_burst_has_opened_are_closed_again(postgres_url):
     engine.dispose()
 
 
+def test_a_connection_in_use_while_the_pool_ends_is_closed_when_it_comes_back(postgres_url):
+    engine = connect(postgres_url)
+    used = engine.connect()
+    behind = used.connection.driver_connection
+    former = engine.pool
+    engine.dispose()
+    assert used.scalar(text("SELECT 1")) == 1
+    used.close()
+    assert behind.closed
+    assert former.checkedin() == 0
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    assert engine.pool.checkedin() == 1
+    engine.dispose()
+
+
 def idle_limit(session) -> str:
     return session.scalar(text("SHOW idle_in_transaction_session_timeout"))
 
