@@ -11,7 +11,7 @@ from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.online_payments import figures as of_online_payments
 from billing_core.outbox.figures import FAILED_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
-from billing_core.processes.figures import LOST_PROCESSES, PAUSED_QUEUES
+from billing_core.processes.figures import FAILED_SCHEDULES, LOST_PROCESSES, PAUSED_QUEUES
 from billing_core.receivables import attention
 from billing_core.receivables import figures as of_money
 from billing_core.reports import figures as of_reports
@@ -29,6 +29,7 @@ FIGURES: Final = {
         FAILED_IN_RUNS,
         PAUSED_RUNS,
         FAILED_IMPORTS,
+        FAILED_SCHEDULES,
         LOST_PROCESSES,
         PAUSED_QUEUES,
     )

@@ -44,10 +44,10 @@ from billing_core.errors import Conflict
 BATCH: Final = 5_000
 LARGE_BATCH: Final = 20
 # Not copied, so that nobody is signed in to the copy, and none of the former installation's processes is missed in it.
-LEFT_OUT: Final = frozenset({"processes", "user_sessions"})
+LEFT_OUT: Final = frozenset({"failed_schedules", "processes", "user_sessions"})
 # The rows of an unused database: the business that the first migration inserts, and of each start of the product a
-# set-up link and the process.
-_UNUSED: Final = {"businesses": 1, "one_time_links": 1_000, "processes": 1_000}
+# set-up link, the process, and what it failed to do on time.
+_UNUSED: Final = {"businesses": 1, "failed_schedules": 10, "one_time_links": 1_000, "processes": 1_000}
 _LOCK_TIMEOUT: Final = "SET LOCAL lock_timeout = '30s'"
 
 

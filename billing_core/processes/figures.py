@@ -1,4 +1,4 @@
-"""The figures of processes that died, and of work that people have paused."""
+"""The figures of processes that died, of work that people have paused, and of what failed when it was due."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ from sqlalchemy import Select, String, cast, func
 
 from billing_core.figures import Figure, Scope, day_of, one_each
 from billing_core.identity import Permission
-from billing_core.processes.models import PausedQueue, Process
+from billing_core.processes.models import FailedSchedule, PausedQueue, Process
 
 
 def _lost(_scope: Scope) -> Select[*tuple[Any, ...]]:
@@ -24,6 +24,21 @@ def _paused(_scope: Scope) -> Select[*tuple[Any, ...]]:
     return one_each(number, named, day_of(PausedQueue.paused_at))
 
 
+def _failed(_scope: Scope) -> Select[*tuple[Any, ...]]:
+    number = func.row_number().over(order_by=(FailedSchedule.failed_at, FailedSchedule.queue))
+    named = cast(FailedSchedule.queue, String) + ": " + FailedSchedule.reason
+    return one_each(number, named, day_of(FailedSchedule.failed_at))
+
+
+FAILED_SCHEDULES: Final = Figure(
+    key="failed_schedules",
+    title="Scheduled work that failed",
+    definition="Work that is due every hour or every day (reminders, the end of payment links, pruning) and failed the "
+    "last time. The next time tries again, and once it succeeds the failure is gone from here.",
+    formula="number of kinds of work",
+    permission=Permission.JOBS_MANAGE,
+    rows=_failed,
+)
 PAUSED_QUEUES: Final = Figure(
     key="paused_queues",
     title="Background work that is paused",

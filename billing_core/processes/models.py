@@ -1,4 +1,4 @@
-"""The processes that work in the background, and which kinds of work are paused."""
+"""The processes that work in the background, which kinds of work are paused, and what failed at its last time."""
 
 import enum
 from datetime import datetime
@@ -65,3 +65,13 @@ class PausedQueue(Base):
     paused_at: Mapped[datetime]
     paused_by_id: Mapped[int | None]
     paused_by: Mapped[str] = mapped_column(String(200))
+
+
+class FailedSchedule(Base):
+    """Work that is due by the clock, and failed the last time. ``reason``: for people."""
+
+    __tablename__ = "failed_schedules"
+
+    queue: Mapped[Queue] = mapped_column(primary_key=True)
+    failed_at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(String(500))

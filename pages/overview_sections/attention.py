@@ -15,7 +15,7 @@ from billing_core.online_payments import figures as online
 from billing_core.orders.figures import DRAFT_ORDERS
 from billing_core.outbox.figures import FAILED_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
-from billing_core.processes.figures import LOST_PROCESSES, PAUSED_QUEUES
+from billing_core.processes.figures import FAILED_SCHEDULES, LOST_PROCESSES, PAUSED_QUEUES
 from billing_core.rating.models import QuestionKind
 from billing_core.receivables import attention as money
 from billing_core.receivables import debts
@@ -249,6 +249,16 @@ def _in_the_background(actor: Actor, scope: Scope) -> list[Matter]:
                 "Open jobs",
                 Permission.JOBS_MANAGE,
                 ":material/upload_file:",
+            ),
+            Matter(
+                FAILED_SCHEDULES,
+                scope,
+                lambda count: f"{formats.counted(count, 'kind')} of scheduled work failed the last time",
+                "admin/jobs.py",
+                None,
+                "Open jobs",
+                Permission.JOBS_MANAGE,
+                ":material/event_busy:",
             ),
             Matter(
                 PAUSED_QUEUES,

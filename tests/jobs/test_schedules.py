@@ -8,9 +8,10 @@ from sqlalchemy import select
 
 from billing_core import runtime
 from billing_core.dates import utc_now
+from billing_core.errors import Conflict
 from billing_core.jobs import engine, pauses, queues
-from billing_core.jobs.schedules import daily, due, link_expiry, pruning
-from billing_core.processes.models import Process, Queue
+from billing_core.jobs.schedules import daily, due, link_expiry, outcomes, pruning
+from billing_core.processes.models import FailedSchedule, Process, Queue
 from billing_core.settings import settings
 from tests.jobs import lingering
 
@@ -59,6 +60,58 @@ def test_a_start_catches_up_once_for_the_installation(monkeypatch):
         "payment-links": ("5 * * * *", queues.SCHEDULES),
         "pruning": ("20 2 * * *", queues.SCHEDULES),
     }
+
+
+def a_time(queue: Queue, error: Exception | None = None) -> None:
+    with outcomes.recorded(queue):
+        if error is not None:
+            raise error
+
+
+def kept_failures(sessions) -> dict[Queue, str]:
+    with sessions() as session:
+        return {failure.queue: failure.reason for failure in session.scalars(select(FailedSchedule))}
+
+
+def test_what_failed_at_its_last_time_is_kept_until_a_later_one_succeeds(sessions):
+    for reason in ("No rate", "The disk is full"):
+        with pytest.raises(Conflict):
+            a_time(Queue.REMINDERS, Conflict(reason))
+    with pytest.raises(ZeroDivisionError):
+        a_time(Queue.PRUNING, ZeroDivisionError("secret"))
+    failures = kept_failures(sessions)
+    assert failures[Queue.REMINDERS] == "The disk is full"
+    assert failures[Queue.PRUNING].startswith("Something went wrong on our side. Reference ")
+    assert len(failures) == 2
+
+    a_time(Queue.REMINDERS)
+
+    assert set(kept_failures(sessions)) == {Queue.PRUNING}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "step", "queue", "name"),
+    [
+        (daily, "announce_overdue", Queue.REMINDERS, "reminders"),
+        (link_expiry, "end_due", Queue.LINK_EXPIRY, "payment-links"),
+        (pruning, "prune", Queue.PRUNING, "pruning"),
+    ],
+)
+def test_a_schedule_that_fails_needs_attention(sessions, monkeypatch, module, step, queue, name):
+    def fails() -> int:
+        raise Conflict("The books are closed")
+
+    monkeypatch.setattr(module, step, fails)
+    engine.start()
+    try:
+        (schedule,) = (each for each in due.SCHEDULES if each.name == name)
+        workflow = DBOS.retrieve_workflow(f"sched-{name}-{schedule.last_due(utc_now()).isoformat()}")
+        with pytest.raises(Conflict):
+            workflow.get_result()
+    finally:
+        engine.stop()
+    assert kept_failures(sessions) == {queue: "The books are closed"}
 
 
 @pytest.mark.slow

@@ -10,8 +10,8 @@ from billing_core.figures import Scope
 from billing_core.identity import SYSTEM
 from billing_core.imports.models import FileState
 from billing_core.imports.queries import FAILED_IMPORTS
-from billing_core.processes import pausing, service
-from billing_core.processes.figures import LOST_PROCESSES, PAUSED_QUEUES
+from billing_core.processes import pausing, schedule_outcomes, service
+from billing_core.processes.figures import FAILED_SCHEDULES, LOST_PROCESSES, PAUSED_QUEUES
 from billing_core.processes.models import Process, Queue
 from tests.jobs.overview.work import NOW, a_living_process, a_lost_process, a_run, an_import, customers, of_run
 
@@ -31,6 +31,7 @@ def failures(sessions) -> None:
         a_run(session, cancelled_at=NOW, paused_at=NOW, pause_reason="It was begun 20 times")
         an_import(session, finished_at=NOW, reason="The disk is full", state=FileState.REFUSED)
         pausing.pause(session, SYSTEM, Queue.MAILS, now=NOW)
+        schedule_outcomes.failed(session, Queue.REMINDERS, "No time zone", now=NOW)
 
 
 def test_failed_work_and_lost_processes_need_attention(page_as, failures):
@@ -42,6 +43,7 @@ def test_failed_work_and_lost_processes_need_attention(page_as, failures):
     assert "1 import failed, through no fault of the files" in said
     assert "1 process lost" in said
     assert "1 kind of background work paused" in said
+    assert "1 kind of scheduled work failed the last time" in said
     page.button(key="settle_lost_processes").click().run()
     assert page.title[0].value == "Jobs"
 
@@ -54,6 +56,7 @@ def test_what_only_admins_can_settle_is_not_shown_to_others(page_as, failures, r
     assert "lost" not in said
     assert "import failed" not in said
     assert "background work paused" not in said
+    assert "scheduled work" not in said
 
 
 def test_the_outbox_says_that_mails_are_paused(page_as, failures):
@@ -61,7 +64,7 @@ def test_the_outbox_says_that_mails_are_paused(page_as, failures):
     assert "Mails are paused" in page.warning[0].value
 
 
-SHOWN = (FAILED_IN_RUNS, PAUSED_RUNS, FAILED_IMPORTS, LOST_PROCESSES, PAUSED_QUEUES)
+SHOWN = (FAILED_IN_RUNS, PAUSED_RUNS, FAILED_IMPORTS, FAILED_SCHEDULES, LOST_PROCESSES, PAUSED_QUEUES)
 
 
 @pytest.mark.parametrize("figure", SHOWN, ids=lambda figure: figure.key)
@@ -77,11 +80,13 @@ def test_rows_say_what_failed(sessions, failures):
         runs = figures.page(session, SYSTEM, FAILED_IN_RUNS, Scope())
         (failed_import,) = figures.page(session, SYSTEM, FAILED_IMPORTS, Scope())
         (lost,) = figures.page(session, SYSTEM, LOST_PROCESSES, Scope())
+        (schedule,) = figures.page(session, SYSTEM, FAILED_SCHEDULES, Scope())
         lost_on = session.scalars(select(Process.lost_at).where(Process.id == "dead")).one().date()
     assert [(row.label, row.date, row.amount) for row in runs] == [
         ("Bill run from 2026-03-01 to 2026-03-31", NOW.date(), 1),
         ("Bill run from 2026-03-01 to 2026-03-31", NOW.date(), 2),
     ]
+    assert (schedule.label, schedule.date, schedule.amount) == ("reminders: No time zone", NOW.date(), 1)
     assert failed_import.label == "Ada: The disk is full"
     assert (lost.label, lost.date, lost.amount) == ("billing-1, process 17", lost_on, 1)
 

@@ -13,6 +13,7 @@ from billing_core.dates import day_in, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import outgoing_events
 from billing_core.jobs import outbox_delivery, pauses
+from billing_core.jobs.schedules import outcomes
 from billing_core.mailing import reminders
 from billing_core.processes.models import Queue
 
@@ -25,8 +26,9 @@ REMIND_FROM_HOUR: Final = 8
 @DBOS.workflow(name="remind")
 def remind(_due_at: datetime, _context: Any) -> None:
     if not pauses.is_paused(Queue.REMINDERS):
-        _remind_step()
-        _announce_step()
+        with outcomes.recorded(Queue.REMINDERS):
+            _remind_step()
+            _announce_step()
 
 
 def remind_due(now: datetime | None = None) -> int:

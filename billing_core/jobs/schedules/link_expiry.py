@@ -13,6 +13,7 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.jobs import outbox_delivery, pauses
+from billing_core.jobs.schedules import outcomes
 from billing_core.online_payments import configured
 from billing_core.online_payments.links import expiry
 from billing_core.processes.models import Queue
@@ -24,7 +25,8 @@ log = structlog.get_logger()
 @DBOS.workflow(name="end_links")
 def end_links(_due_at: datetime, _context: Any) -> None:
     if not pauses.is_paused(Queue.LINK_EXPIRY):
-        _end_step()
+        with outcomes.recorded(Queue.LINK_EXPIRY):
+            _end_step()
 
 
 def end_due(now: datetime | None = None) -> int:

@@ -10,6 +10,7 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.imports import upkeep
 from billing_core.jobs import pauses
+from billing_core.jobs.schedules import outcomes
 from billing_core.processes import service
 from billing_core.processes.models import Queue
 from billing_core.settings import settings
@@ -24,7 +25,8 @@ _BATCH: Final = 500
 @DBOS.workflow(name="prune_old")
 def prune_old(_due_at: datetime, _context: Any) -> None:
     if not pauses.is_paused(Queue.PRUNING):
-        _prune_step()
+        with outcomes.recorded(Queue.PRUNING):
+            _prune_step()
 
 
 def prune(now: datetime | None = None) -> int:

@@ -22,7 +22,7 @@ from billing_core.imports.queries import FAILED_IMPORTS
 from billing_core.online_payments.figures import FAILED_EVENTS
 from billing_core.outbox.figures import FAILED_MAILS
 from billing_core.outgoing_webhooks.figures import FAILED_WEBHOOKS
-from billing_core.processes.figures import LOST_PROCESSES, PAUSED_QUEUES
+from billing_core.processes.figures import FAILED_SCHEDULES, LOST_PROCESSES, PAUSED_QUEUES
 from billing_core.web.api.app import ROUTERS as API
 from billing_core.web.app import ROUTERS as OWN
 from tests.web.api.two_worlds import FIGURES, NOBODY, World, a_world
@@ -44,7 +44,15 @@ FORBIDDEN = {
 }
 REFUSED_FIGURES = tuple(
     figure.key
-    for figure in (FAILED_EVENTS, FAILED_IMPORTS, FAILED_MAILS, FAILED_WEBHOOKS, LOST_PROCESSES, PAUSED_QUEUES)
+    for figure in (
+        FAILED_EVENTS,
+        FAILED_IMPORTS,
+        FAILED_MAILS,
+        FAILED_SCHEDULES,
+        FAILED_WEBHOOKS,
+        LOST_PROCESSES,
+        PAUSED_QUEUES,
+    )
 )
 # How an address names what is somebody's, by the beginning of its route.
 PATHS = {
