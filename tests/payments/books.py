@@ -32,9 +32,17 @@ def a_customer(session: Session, ref: str = "C1") -> Customer:
     return customer
 
 
-def a_draft(session: Session, customer: Customer, *prices: str, tax_rate: str = "0", currency: str = "EUR") -> Invoice:
+def a_draft(
+    session: Session,
+    customer: Customer,
+    *prices: str,
+    tax_rate: str = "0",
+    currency: str = "EUR",
+    business_id: int | None = None,
+) -> Invoice:
+    """``business_id`` None: of the customer's own business."""
     content = Content(
-        business_id=customer.business_id,
+        business_id=business_id or customer.business_id,
         customer_id=customer.id,
         currency=currency,
         issued_on=date(2026, 3, 1),
@@ -48,10 +56,8 @@ def a_draft(session: Session, customer: Customer, *prices: str, tax_rate: str = 
     return service.create(session, SYSTEM, content, now=NOW)
 
 
-def an_open_invoice(
-    session: Session, customer: Customer, *prices: str, tax_rate: str = "0", currency: str = "EUR"
-) -> Invoice:
-    draft = a_draft(session, customer, *prices, tax_rate=tax_rate, currency=currency)
+def an_open_invoice(session: Session, customer: Customer, *prices: str, **facts: Any) -> Invoice:
+    draft = a_draft(session, customer, *prices, **facts)
     return service.send(session, SYSTEM, draft.id, now=NOW)
 
 

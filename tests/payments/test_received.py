@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from billing_core.businesses.models import Business
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices.models import InvoiceState
@@ -167,3 +168,26 @@ def test_money_for_a_business_that_does_not_exist_is_refused_in_words(session):
     customer = a_customer(session)
     with pytest.raises(NotFound, match="no business 77"):
         record(session, customer, bank_transfer(500), business_id=77)
+
+
+def test_one_payment_does_not_pay_invoices_of_two_businesses(session):
+    """Each business has bank accounts of its own: the money came to one of them."""
+    other = Business(name="Second", currency="EUR", time_zone="UTC", invoice_format="B{seq}-{year}")
+    session.add(other)
+    session.flush()
+    customer = a_customer(session)
+    mine = an_open_invoice(session, customer, "10")
+    theirs = an_open_invoice(session, customer, "20", business_id=other.id)
+    before = accounts(session)
+
+    with pytest.raises(Invalid, match="several businesses: record one for each"):
+        record(session, customer, bank_transfer(30_00), {mine.id: 10_00, theirs.id: 20_00})
+    assert accounts(session) == before
+    assert (mine.due_minor, theirs.due_minor) == (10_00, 20_00)
+
+    for invoice, business_id in ((mine, customer.business_id), (theirs, other.id)):
+        payment = record(session, customer, bank_transfer(invoice.total_minor + 5), {invoice.id: invoice.total_minor})
+        # What is left over stays with the business that the money came to.
+        assert payment.business_id == business_id
+        assert credit.balance(session, business_id, customer.id, "EUR").minor == 5
+    assert {mine.state, theirs.state} == {InvoiceState.PAID}
