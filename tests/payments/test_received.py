@@ -93,7 +93,12 @@ def test_an_invoice_gets_no_more_than_is_due_nor_anothers_money(session):
     customer, other = a_customer(session), a_customer(session, "C2")
     mine, theirs = an_open_invoice(session, customer, "1"), an_open_invoice(session, other, "1")
 
-    for amount, allocations in ((500, {mine.id: 101}), (50, {mine.id: 51}), (500, {theirs.id: 100})):
+    for amount, allocations in (
+        (500, {mine.id: 101}),
+        (50, {mine.id: 51}),
+        (500, {mine.id: -1}),
+        (500, {theirs.id: 100}),
+    ):
         with pytest.raises(Invalid):
             record(session, customer, bank_transfer(amount), allocations)
 

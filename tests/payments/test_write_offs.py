@@ -82,7 +82,6 @@ def test_what_was_paid_stays_paid_when_the_rest_is_due_again(session):
 
 @pytest.mark.parametrize("amount", [0, -1, 10_01])
 def test_no_other_amount_is_written_off_than_what_is_due(session, amount):
-    """One that can never be: the database alone would not notice the first two."""
     invoice = an_open_invoice(session, a_customer(session), "10")
 
     with pytest.raises(Invalid) as refusal:
