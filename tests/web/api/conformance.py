@@ -15,9 +15,9 @@ def check(response: Response) -> None:
     name = _operation(response.request.method, response.request.url.path)
     if name is None:
         return
-    described = _operations()[name]["responses"].get(str(response.status_code))
-    assert described is not None, f"{name} does not describe {response.status_code}"
-    schema = described.get("content", {}).get("application/json", {}).get("schema")
+    declared = _operations()[name]["responses"].get(str(response.status_code))
+    assert declared is not None, f"{name} does not describe {response.status_code}"
+    schema = declared.get("content", {}).get("application/json", {}).get("schema")
     if schema is None or response.headers.get("content-type") != "application/json":
         return
     response.read()
@@ -27,24 +27,24 @@ def check(response: Response) -> None:
 
 
 @cache
-def _described() -> dict[str, Any]:
-    """The description, made strict: no field that it does not name."""
-    described = api_app().openapi()
-    for schema in described["components"]["schemas"].values():
+def described() -> dict[str, Any]:
+    """The description, made strict: no field that it does not name. As it is when this is called first."""
+    description = api_app().openapi()
+    for schema in description["components"]["schemas"].values():
         if "properties" in schema:
             schema["additionalProperties"] = False
-    return described
+    return description
 
 
 @cache
 def _operations() -> dict[str, dict[str, Any]]:
-    return {one["operationId"]: one for methods in _described()["paths"].values() for one in methods.values()}
+    return {one["operationId"]: one for methods in described()["paths"].values() for one in methods.values()}
 
 
 @cache
 def _addresses() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
     """Those without parameters first, as the routes are matched."""
-    paths = sorted(_described()["paths"].items(), key=lambda item: item[0].count("{"))
+    paths = sorted(described()["paths"].items(), key=lambda item: item[0].count("{"))
     return [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path.rstrip("/")) + "/?"), methods) for path, methods in paths]
 
 
@@ -56,14 +56,14 @@ def _operation(method: str, path: str) -> str | None:
 @cache
 def _validator(operation: str, status: str) -> jsonschema_rs.Draft202012Validator:
     schema = _operations()[operation]["responses"][status]["content"]["application/json"]["schema"]
-    components = {"components": {"schemas": _described()["components"]["schemas"]}}
+    components = {"components": {"schemas": described()["components"]["schemas"]}}
     return jsonschema_rs.Draft202012Validator(schema | components, validate_formats=True)
 
 
 def _in_order(schema: dict[str, Any], value: Any) -> bool:
     """Whether the fields of every object stand in the order of its definition."""
     if "$ref" in schema:
-        schema = _described()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        schema = described()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if "anyOf" in schema:
         return any(_in_order(branch, value) for branch in schema["anyOf"])
     if isinstance(value, list):

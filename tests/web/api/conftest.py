@@ -43,7 +43,8 @@ def browser(browser) -> Callable[[], TestClient]:
 
 @pytest.fixture
 def probed(api, monkeypatch):
-    """The product with the routes of ``probe`` too."""
+    """The product with the routes of ``probe`` too, which are not part of the published description."""
+    conformance.described()
     monkeypatch.setattr(app, "ROUTERS", (*app.ROUTERS, probe.router))
     probe.began.clear()
     probe.go_on.clear()
