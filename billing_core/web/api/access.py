@@ -30,7 +30,7 @@ from billing_core.web.origin import from_trusted_pages
 __all__ = ["Caller", "CurrentCaller", "Dialect", "Reading", "Transaction"]
 
 SCOPE_KEY = "billing.caller"
-# The row id of a request with an Idempotency-Key.
+# The claim of a request with an Idempotency-Key.
 REPEATABLE_KEY = "billing.idempotent_request"
 CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -126,8 +126,8 @@ def _changing(request: Request) -> Iterator[Session]:
     """One transaction, which also records that a request with an Idempotency-Key has done its work."""
     with runtime.sessions().begin() as session:
         yield session
-        if (request_id := request.scope.get(REPEATABLE_KEY)) is not None:
-            idempotent.mark_changed(session, request_id, now=utc_now())
+        if (claim := request.scope.get(REPEATABLE_KEY)) is not None:
+            idempotent.mark_changed(session, claim, now=utc_now())
     outbox_delivery.nudge()
 
 

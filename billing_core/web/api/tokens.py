@@ -13,8 +13,9 @@ from typing_extensions import TypedDict
 from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.errors import Forbidden
-from billing_core.identity import bearer
+from billing_core.identity import bearer, idempotent
 from billing_core.identity.bearer import LIFETIME
+from billing_core.identity.idempotent import Claim
 from billing_core.people import sign_in
 from billing_core.settings import settings
 from billing_core.web import cookies
@@ -131,11 +132,12 @@ def create_token(request: Request, given: Annotated[Credentials, Depends(_creden
         with runtime.sessions().begin() as session:
             token = sign_in.token(session, verified, address=address, now=utc_now())
             if begun is not None:
+                idempotent.mark_changed(session, begun, now=utc_now())
                 # Unsigned, because a token is a secret, and none is stored in the database.
                 stored = StoredAnswer(200, {}, zlib.compress(bearer.unsigned(token).encode()))
                 idempotency_store.finish(session, begun, stored, status=stored.status)
     finally:
-        if isinstance(begun, int) and token is None:
+        if isinstance(begun, Claim) and token is None:
             with runtime.sessions().begin() as session:
                 idempotency_store.forget(session, begun)
     attempts.succeeded()
@@ -151,7 +153,7 @@ def _answer(token: str, headers: dict[str, str]) -> Response:
     return ExactJSON(body, headers={"Cache-Control": "no-store", **headers})
 
 
-def _begun(request: Request, given: Credentials, address: str) -> int | StoredAnswer | Refused | None:
+def _begun(request: Request, given: Credentials, address: str) -> Claim | StoredAnswer | Refused | None:
     """The stored state of this request by its ``Idempotency-Key``; None without one.
 
     The caller is not known yet: the keys of one address count as one caller's. The password is left out of what is

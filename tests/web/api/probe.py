@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from threading import Event
 
+from fastapi import Depends
 from sqlalchemy import func, select
 
 from billing_core import errors
@@ -60,6 +61,13 @@ def done(sessions) -> int:
         return session.scalar(select(func.count()).where(AuditEntry.action == "probe"))
 
 
+def _held_up() -> None:
+    """The first one tells the test that it has begun, and waits until it may go on."""
+    if not began.is_set():
+        began.set()
+        assert go_on.wait(300)
+
+
 for name, place in PLACES.items():
     router.post(f"{place}/work", name=f"work_{name}")(_work)
     router.post(f"{place}/breaks", name=f"breaks_{name}", dependencies=[fails_with("An error occurred here")])(
@@ -67,3 +75,5 @@ for name, place in PLACES.items():
     )
     router.get(f"{place}/refuses/{{kind}}", name=f"refuses_{name}")(_refuses)
 router.post(f"{PLACES['reports']}/slow", name="slow")(_slow)
+# Before its transaction, which on SQLite would let nobody else write.
+router.post(f"{PLACES['reports']}/held-up", name="held_up", dependencies=[Depends(_held_up)])(_work)

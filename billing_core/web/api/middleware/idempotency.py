@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing_core import runtime
 from billing_core.dates import utc_now
+from billing_core.identity.idempotent import Claim
 from billing_core.web.api import problems
 from billing_core.web.api.access import REPEATABLE_KEY, SCOPE_KEY, Caller
 from billing_core.web.api.middleware import idempotency_store
@@ -68,8 +69,8 @@ def key_problem(key: str) -> str:
 class _Recorder:
     """Stores an answer before its last piece is sent: a client that got all of it gets the same again."""
 
-    def __init__(self, request_id: int) -> None:
-        self.request_id = request_id
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
         self.status = 500
         self.headers: dict[str, str] = {}
         self.done = False
@@ -95,7 +96,7 @@ class _Recorder:
             if not self.done:
                 # The client has gone, or the request failed before its answer was complete.
                 with anyio.CancelScope(shield=True):
-                    await _in_transaction(lambda session: idempotency_store.forget(session, self.request_id))
+                    await _in_transaction(lambda session: idempotency_store.forget(session, self.claim))
 
     def _add(self, piece: bytes) -> None:
         if self._body is not None:
@@ -107,14 +108,12 @@ class _Recorder:
         """A failure on our side has changed nothing and may be retried, as may a request over the rate limit."""
         self.done = True
         if self.status >= 500 or self.status == 429:
-            await _in_transaction(lambda session: idempotency_store.forget(session, self.request_id))
+            await _in_transaction(lambda session: idempotency_store.forget(session, self.claim))
             return
         answer = None
         if self._body is not None:
             answer = StoredAnswer(self.status, self.headers, bytes(self._body + self._compressing.flush()))
-        await _in_transaction(
-            lambda session: idempotency_store.finish(session, self.request_id, answer, status=self.status)
-        )
+        await _in_transaction(lambda session: idempotency_store.finish(session, self.claim, answer, status=self.status))
 
 
 async def _in_transaction(change: Callable[[Session], _T]) -> _T:

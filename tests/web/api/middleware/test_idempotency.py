@@ -5,14 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from billing_core.audit.models import AuditEntry
 from billing_core.dates import utc_now
-from billing_core.identity import passwords
-from billing_core.identity.idempotent import IdempotentRequest
+from billing_core.errors import Conflict
+from billing_core.identity import idempotent, passwords
+from billing_core.identity.idempotent import Claim, IdempotentRequest
 from billing_core.identity.models import User
+from billing_core.people import sign_in
+from billing_core.processes import current, service
+from billing_core.processes.models import Process, ProcessKind
 from billing_core.web.api.middleware import idempotency, idempotency_store
+from tests.at_once import at_once
 from tests.web.api import probe
 from tests.web.forms import PASSWORD
 
@@ -109,6 +114,112 @@ def test_after_a_crash_nothing_is_done_twice(client, sessions, age, changed, sta
     assert _sent(client).status_code == status
 
 
+@pytest.fixture
+def process(sessions):
+    """The id of the process that answers, while jobs run in it."""
+    with sessions.begin() as session:
+        service.register(session, "app-1", ProcessKind.APP, host="billing-1", pid=17, version="0.1.0")
+    current.become("app-1")
+    yield "app-1"
+    current.become(None)
+
+
+def _lost(sessions, process_id):
+    with sessions.begin() as session:
+        session.execute(update(Process).where(Process.id == process_id).values(lost_at=utc_now()))
+
+
+def _ended(sessions, process_id):
+    with sessions.begin() as session:
+        service.end(session, process_id)
+
+
+def _forgotten(sessions, process_id):
+    with sessions.begin() as session:
+        session.execute(delete(Process).where(Process.id == process_id))
+
+
+def _grown_old(sessions, _process_id):
+    _changed(sessions, started_at=utc_now() - idempotency_store.ABANDONED)
+
+
+@pytest.mark.parametrize(
+    ("leaves", "changed", "status"),
+    [(_lost, False, 201), (_ended, False, 201), (_forgotten, False, 201), (_lost, True, 409), (None, False, 409)],
+)
+def test_what_a_process_left_undone_is_done_again_as_soon_as_it_is_known_to_be_gone(
+    client, sessions, process, leaves, changed, status
+):
+    _sent(client)
+    _changed(sessions, changed_at=utc_now() if changed else None, status=None, body=None)
+    if leaves:
+        leaves(sessions, process)
+    current.become("app-2")
+    assert _sent(client).status_code == status
+    with sessions() as session:
+        assert session.scalars(select(IdempotentRequest.process_id)).all() == ["app-2" if status == 201 else process]
+
+
+@pytest.mark.parametrize("leaves", [_lost, _grown_old])
+def test_who_was_only_taken_for_dead_and_goes_on_does_nothing_a_second_time(client, sessions, process, leaves):
+    """And its refusal does not take the place of the answer that is repeated."""
+
+    def sent():
+        return client.post("/api/v2/probe/held-up", json={"amount": 5}, headers=KEY)
+
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(sent)
+        try:
+            assert probe.began.wait(300)
+            leaves(sessions, process)
+            again = sent()
+        finally:
+            probe.go_on.set()
+        refused = late.result(300)
+    assert (again.status_code, refused.status_code) == (201, 409)
+    assert "a repetition of the request is carried out in its place" in refused.json()["error"]
+    repeated = sent()
+    assert (repeated.content, repeated.headers["idempotent-replayed"]) == (again.content, "true")
+    assert probe.done(sessions) == 1
+
+
+@pytest.fixture
+def begun(sessions):
+    """A claim of a request that may be taken over, and how to try that."""
+
+    def begin(now):
+        with sessions.begin() as session:
+            return idempotency_store.begin(session, "user:1", "a", "f", now=now)
+
+    now = utc_now()
+    return begin(now - idempotency_store.ABANDONED), lambda: begin(now)
+
+
+def test_whose_claim_was_taken_over_can_neither_answer_nor_forget(sessions, begun):
+    late, take_over = begun
+    ours = take_over()
+    with pytest.raises(Conflict), sessions.begin() as session:
+        idempotent.mark_changed(session, late, now=utc_now())
+    with sessions.begin() as session:
+        assert not idempotency_store.forget(session, late)
+        idempotency_store.finish(session, late, None, status=409)
+    with sessions.begin() as session:
+        row = session.scalars(select(IdempotentRequest)).one()
+        assert (row.claim, row.changed_at, row.status) == (ours.token, None, None)
+        idempotent.mark_changed(session, ours, now=utc_now())
+
+
+def test_of_the_late_one_and_who_takes_over_one_does_the_work(sessions, begun):
+    late, take_over = begun
+
+    def do_it():
+        with sessions.begin() as session:
+            idempotent.mark_changed(session, late, now=utc_now())
+
+    done, taken = at_once(do_it, take_over)
+    assert isinstance(done, Conflict) is isinstance(taken, Claim)
+
+
 def test_an_answer_too_large_to_keep_is_told_of(client, sessions, monkeypatch):
     monkeypatch.setattr(idempotency, "_LARGEST_ANSWER", 1)
     assert _sent(client).status_code == 201
@@ -171,6 +282,21 @@ def test_a_token_is_given_again_only_to_whom_one_would_be_given(browser, session
     assert asked() == 401
     changed(active=True, password_hash=passwords.hashed("another " + PASSWORD))
     assert (asked(), asked("another " + PASSWORD)) == (401, 422)
+
+
+def test_whose_request_for_a_token_was_taken_over_makes_none(browser, sessions, ana, monkeypatch):
+    verify = sign_in.verify
+
+    def slow(session, **given):
+        _changed(sessions, claim="another's")
+        return verify(session, **given)
+
+    monkeypatch.setattr(sign_in, "verify", slow)
+    asked = {"email": "ana@example.com", "password": PASSWORD}
+    assert browser().post("/api/v1/auth/token", json=asked, headers=KEY).status_code == 409
+    with sessions() as session:
+        assert session.scalar(select(func.count()).where(AuditEntry.action == "user.token")) == 0
+        assert session.scalars(select(IdempotentRequest.status)).all() == [None]
 
 
 def test_the_key_of_one_request_for_a_token_is_refused_for_another(browser, ana):
