@@ -29,10 +29,11 @@ _LATELY: Final = timedelta(minutes=1)
 class Progress:
     """``billed``: what the reports come to, also rehearsed ones; ``questions``: how many they leave open; ``twice``:
     how many charges of rehearsed ones stand on other current reports. ``drafts``: the invoices that this run made;
-    ``sent``: those of them that were sent; ``invoiced``: what they come to with tax. Sums are in minor units by
-    currency. ``worked_on``: how many living processes have customers of it in hand. ``per_minute``: the customers
-    finished within the last minute, or since the first of them. ``seconds_left`` is an estimate from that, and None
-    unless somebody works on it. ``pause_reason``: why it was paused, unless a person did.
+    ``sent``: those of them that were sent; ``invoiced``: what they come to with tax; ``uninvoiced``: customers who
+    are through and got none, as nothing was left to invoice. Sums are in minor units by currency. ``worked_on``:
+    how many living processes have customers of it in hand. ``per_minute``: the customers finished within the last
+    minute, or since the first of them. ``seconds_left`` is an estimate from that, and None unless somebody works on
+    it. ``pause_reason``: why it was paused, unless a person did.
     """
 
     run_id: int
@@ -51,6 +52,7 @@ class Progress:
     drafts: int
     sent: int
     invoiced: dict[str, int]
+    uninvoiced: int
     created_at: datetime
     created_by: str
     paused_at: datetime | None
@@ -111,6 +113,7 @@ class _Counted:
     twice: int = 0
     drafts: int = 0
     sent: int = 0
+    uninvoiced: int = 0
 
 
 def progress(session: Session, actor: Actor, run_id: int, *, now: datetime) -> Progress:
@@ -239,6 +242,8 @@ def _counted(session: Session, run_ids: Collection[int], now: datetime) -> dict[
         run.twice += int(row.twice)
         run.drafts += row.drafts
         run.sent += row.sent
+        if row.outcome in (RunOutcome.CREATED, RunOutcome.UNCHANGED):
+            run.uninvoiced += row.customers - row.drafts
         if row.first_lately is not None:
             run.first_lately = min(run.first_lately or row.first_lately, row.first_lately)
     hands = (
@@ -306,6 +311,7 @@ def _progress(
         drafts=counted.drafts,
         sent=counted.sent,
         invoiced=invoiced,
+        uninvoiced=counted.uninvoiced,
         created_at=run.created_at,
         created_by=run.created_by,
         paused_at=run.paused_at,

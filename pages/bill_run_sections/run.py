@@ -255,3 +255,9 @@ def _counts(run: Progress) -> None:
             st.metric(label, formats.count(count), width="content")
         for currency, minor in sorted(amounts.items()):
             st.metric(f"{made}, {currency}", formats.amount(minor, currency), width="content")
+    if invoices and run.uninvoiced:
+        got = formats.counted(run.uninvoiced, "customer")
+        st.caption(
+            f"{got} got no invoice from this run: their report comes to 0, or is on an invoice already. The reason "
+            "stands with each."
+        )

@@ -16,6 +16,8 @@ from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.from_reports import Grouping
 from billing_core.jobs import bill_run
+from billing_core.processes import pausing
+from billing_core.processes.models import Queue
 from billing_core.settings import settings
 from pages.bill_run_sections import wording
 from pages.report_sections import invoicing
@@ -81,6 +83,18 @@ def draw(
         )
         st.markdown(_reach(reach, chosen), width="content")
     st.caption(wording.EXPLAINED[how.goal])
+    if chosen.period.end >= read.today:
+        st.info(
+            f"{md(formats.period(chosen.period))} is not over. Orders that come in later are in another version of the "
+            "report, which has to be billed then.",
+            icon=":material/event_upcoming:",
+        )
+    if Queue.BILL_RUNS in read.plain(pausing.paused):
+        st.warning(
+            "Bill runs are paused. A run that is started now waits until an administrator resumes them on the page "
+            "“Jobs”.",
+            icon=":material/pause_circle:",
+        )
     if pressed and asks:
         _confirm(chosen, how, opened_at=st.query_params.get("run", ""))
     elif pressed:

@@ -74,8 +74,8 @@ def counts(run: Progress) -> dict[str, int]:
     """What came of its customers, and how many questions their reports leave open."""
     new = "New or changed reports" if run.goal is RunGoal.REHEARSAL else "New reports"
     made = {
-        RunGoal.DRAFTS: {"Drafts": run.drafts},
-        RunGoal.SENT: {"Invoices": run.drafts, "Sent": run.sent},
+        RunGoal.DRAFTS: {"Drafts": run.drafts, "No invoice": run.uninvoiced},
+        RunGoal.SENT: {"Invoices": run.drafts, "Sent": run.sent, "No invoice": run.uninvoiced},
     }.get(run.goal, {})
     return {new: run.created, "Unchanged": run.unchanged, **made, "Failed": run.failed, "Questions": run.questions}
 

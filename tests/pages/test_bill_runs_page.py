@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from billing_core.bill_runs import planning
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
 from billing_core.customers.models import Customer
+from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices.from_reports import Grouping, draft_from_report
 from billing_core.jobs import bill_run
@@ -112,6 +113,23 @@ def test_it_is_said_beforehand_how_many_are_billed(page_as, company):
     page = page_as("manager").visit("reports.py", **GENERATE_MARCH | {"run_period_days": ["2026-01-01", "2026-01-31"]})
     assert "Nobody has anything to bill in January 2026." in said(page)
     assert page.button(key="run_start").disabled
+
+
+def test_a_period_that_is_not_over_is_said_to_be_so(page_as, company):
+    assert "is not over" not in said(generating(page_as("manager")))
+
+    today = utc_now().date()
+    days = [(today - timedelta(days=1)).isoformat(), (today + timedelta(days=1)).isoformat()]
+    page = page_as("manager").visit("reports.py", **GENERATE_MARCH | {"run_period_days": days})
+    assert not page.exception
+    assert "is not over. Orders that come in later" in said(page)
+
+
+def test_while_runs_are_paused_that_is_said_before_one_is_started(page_as, sessions, company):
+    assert "Bill runs are paused." not in said(generating(page_as("manager")))
+    with sessions.begin() as session:
+        pausing.pause(session, SYSTEM, Queue.BILL_RUNS, now=utc_now())
+    assert "Bill runs are paused. A run that is started now waits" in said(generating(page_as("manager")))
 
 
 def test_a_rehearsal_is_started_like_a_run_and_shown(page_as, sessions, company, begun):
@@ -303,8 +321,8 @@ def test_a_run_that_waits_because_all_are_paused_says_so(page_as, sessions, comp
 
 def test_drafts_and_sent_invoices_are_counted(page_as, sessions, company):
     for goal, counted in (
-        (RunGoal.DRAFTS, ["New reports", "Unchanged", "Drafts", "Failed", "Questions"]),
-        (RunGoal.SENT, ["New reports", "Unchanged", "Invoices", "Sent", "Failed", "Questions"]),
+        (RunGoal.DRAFTS, ["New reports", "Unchanged", "Drafts", "No invoice", "Failed", "Questions"]),
+        (RunGoal.SENT, ["New reports", "Unchanged", "Invoices", "Sent", "No invoice", "Failed", "Questions"]),
     ):
         run_id = planned(sessions, goal=goal)
         page = watching(page_as("finance"), run_id)
@@ -440,7 +458,8 @@ def test_after_a_run_of_drafts_they_are_reviewed(page_as, sessions, company):
     noted(sessions, run_id, company.bolt, RunOutcome.UNCHANGED, report_id=company.bolts_march, invoice_id=draft_id)
     finish(sessions, run_id)
     page = watching(page_as("admin"), run_id)
-    assert figures(page) | {"Drafts": "1", "Invoiced, EUR": "7.00"} == figures(page)
+    assert figures(page) | {"Drafts": "1", "No invoice": "1", "Invoiced, EUR": "7.00"} == figures(page)
+    assert "1 customer got no invoice from this run" in said(page)
 
     page.button(key="review_drafts").click().run()
     assert not page.exception
