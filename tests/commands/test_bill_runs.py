@@ -1,5 +1,6 @@
 """``report run``: the same run as the dashboard's, worked on by the command."""
 
+import functools
 import json
 import os
 import re
@@ -168,7 +169,16 @@ def test_interrupted_it_leaves_the_rest_to_the_next_call(company, sessions, data
         some_customers(session, 40, named="MANY")
     environment = {**os.environ, "BILLING_DATABASE_URL": database_url}
     command = [sys.executable, "-m", "billing_core", "report", "run", *MARCH, "--goal", "sent"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    # What a shell starts in the background ignores SIGINT, and so would all that these tests start.
+    with_signals = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        preexec_fn=with_signals,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     deadline = time.monotonic() + 300
     done = 0
     while not done and time.monotonic() < deadline and process.poll() is None:
