@@ -12,7 +12,7 @@ from billing_core.jobs.overview.queues import Overview, Pause, QueueRow
 from billing_core.jobs.overview.schedules import ScheduleRow
 from billing_core.processes.models import Queue
 from pages.job_sections import steps
-from pages.job_sections.wording import KINDS, PROCESS_STATES, QUEUES, counted, span
+from pages.job_sections.wording import KINDS, PROCESS_COLORS, QUEUES, counted, process_state, span
 from pages.ui import formats, tables
 from pages.ui.colors import Color
 from pages.ui.text import md
@@ -106,7 +106,7 @@ def draw_processes(seen: Overview, zone: str) -> None:
         seen.processes,
         [
             _name("Process", lambda row: KINDS[row.kind], 90),
-            tables.badge("State", lambda row: PROCESS_STATES[row.state][0], dict(PROCESS_STATES.values())),
+            tables.badge("State", process_state, PROCESS_COLORS),
             tables.text("Host", "host"),
             tables.computed("PID", lambda row: str(row.pid), right=True, width=70),
             tables.text("Version", "version"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from billing_core.jobs.overview.processes import ProcessState
+from billing_core.jobs.overview.processes import ProcessRow, ProcessState
 from billing_core.processes.models import ProcessKind, Queue
 from pages.ui import formats
 from pages.ui.colors import Color
@@ -34,11 +34,17 @@ QUEUES: dict[Queue, Words] = {
 KINDS = {ProcessKind.APP: "Product", ProcessKind.WORKER: "Worker", ProcessKind.COMMAND: "Command"}
 PROCESS_STATES: dict[ProcessState, tuple[str, Color]] = {
     ProcessState.LIVING: ("Living", "gray"),
-    ProcessState.SILENT: ("Not heard of", "orange"),
+    ProcessState.SILENT: ("Silent", "orange"),
     ProcessState.LOST: ("Lost", "red"),
     ProcessState.ENDED: ("Ended", "gray"),
 }
+_DISMISSED: tuple[str, Color] = ("Lost, dismissed", "gray")
+PROCESS_COLORS: dict[str, Color] = dict([*PROCESS_STATES.values(), _DISMISSED])
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def process_state(row: ProcessRow) -> str:
+    return (_DISMISSED if row.dismissed_at is not None else PROCESS_STATES[row.state])[0]
 
 
 def span(seconds: int | None) -> str:

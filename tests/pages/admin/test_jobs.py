@@ -104,7 +104,7 @@ def test_without_a_living_process_a_banner_says_that_nothing_goes_on(sessions, j
         a_process(session, "a", silent_for=20)
     page = jobs()
     assert "No process works in the background" in page.warning[0].value
-    assert list(page.dataframe[1].value["State"]) == [["Not heard of"]]
+    assert list(page.dataframe[1].value["State"]) == [["Silent"]]
 
 
 def test_what_waits_and_failed_is_counted_with_the_last_reason(sessions, jobs):
@@ -230,6 +230,7 @@ def test_a_lost_process_says_what_it_had_in_hand_and_can_be_dismissed(sessions, 
         assert session.get(Process, "b").dismissed_at is not None
     assert actions(sessions) == ["jobs.dismiss"]
     assert not page.dataframe[1].value["Dismiss"].iloc[1]
+    assert list(page.dataframe[1].value["State"]) == [["Living"], ["Lost, dismissed"]]
 
 
 def test_open_leads_to_the_work_itself(sessions, page_as):
