@@ -29,8 +29,7 @@ def deliver_waiting(ending: Callable[[], bool] = lambda: False) -> int:
     """Send what is due; returns how many messages were handled."""
     sessions = runtime.sessions()
     adapters = online_payments.adapters(sessions, settings())
-    claimed_by = current.process_id()
-    handled = delivery.deliver_all(sessions, adapters, queue=QUEUE, claimed_by=claimed_by, ending=ending)
+    handled = delivery.deliver_all(sessions, adapters, queue=QUEUE, process_id=current.process_id, ending=ending)
     if handled:
         log.info("gateways_told", messages=handled)
     return handled

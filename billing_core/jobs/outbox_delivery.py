@@ -44,7 +44,7 @@ def deliver_some(ending: Callable[[], bool] = lambda: False) -> int:
         sessions,
         adapters,
         queue=QUEUE,
-        claimed_by=current.process_id(),
+        process_id=current.process_id,
         delivered=dispatch.delivered,
         limit=_BATCH,
         ending=ending,

@@ -31,8 +31,7 @@ def deliver_waiting(render: Rendering, serialise: Serialising, ending: Callable[
         serialise=serialise,
         private_allowed=configured.allow_private_webhooks,
     )
-    claimed_by = current.process_id()
-    handled = delivery.deliver_all(sessions, {WEBHOOK: call}, queue=QUEUE, claimed_by=claimed_by, ending=ending)
+    handled = delivery.deliver_all(sessions, {WEBHOOK: call}, queue=QUEUE, process_id=current.process_id, ending=ending)
     if handled:
         log.info("webhooks_sent", messages=handled)
     return handled

@@ -1,7 +1,8 @@
 """Delivering messages: claim one, call its adapter outside any transaction, record the outcome.
 
 A killed process leaves its claim behind, which is freed when the process is missed, or else expires. So nothing is
-lost; a message is sent twice only where the process ends between the receiver's acceptance and our mark.
+lost; a message is sent twice only where the process ends between the receiver's acceptance and our mark, or where it is
+taken for dead while it delivers.
 """
 
 import random
@@ -95,6 +96,8 @@ class Outcome:
 
 
 _COLUMNS = tuple(getattr(OutboxMessage, name) for name in Claimed.__slots__)
+# Not freed since.
+_CLAIMED = (OutboxMessage.state == WAITING, OutboxMessage.claimed_until > OutboxMessage.not_before)
 
 
 def something_due(session: Session, *, now: datetime, queue: Queue = EVERY_QUEUE) -> bool:
@@ -107,7 +110,7 @@ def deliver_all(
     adapters: Mapping[str, Adapter],
     *,
     queue: Queue,
-    claimed_by: str | None = None,
+    process_id: Callable[[], str | None] = lambda: None,
     ending: Callable[[], bool] = lambda: False,
 ) -> int:
     """Deliver until nothing in the queue is due; returns how many messages were handled."""
@@ -117,7 +120,7 @@ def deliver_all(
         with sessions() as session:
             if not something_due(session, now=utc_now(), queue=queue):
                 break
-        done = deliver_due(sessions, adapters, queue=queue, claimed_by=claimed_by, ending=ending).total
+        done = deliver_due(sessions, adapters, queue=queue, process_id=process_id, ending=ending).total
         if not done:
             break
         handled += done
@@ -129,7 +132,7 @@ def deliver_due(
     adapters: Mapping[str, Adapter],
     *,
     queue: Queue = EVERY_QUEUE,
-    claimed_by: str | None = None,
+    process_id: Callable[[], str | None] = lambda: None,
     delivered: Witness | None = None,
     now_of: Callable[[], datetime] = utc_now,
     limit: int = 100,
@@ -138,7 +141,8 @@ def deliver_due(
     pause: Callable[[float], None] = time.sleep,
 ) -> Outcome:
     """Deliver due messages, one after the other, at most ``limit``; any number of processes may do so at once.
-    ``claimed_by``: this process's id, by which what it takes up is freed when it dies.
+    ``process_id``: by which what this process takes up is freed when it dies; asked for each message, since one that
+    was taken for dead goes on under another.
 
     A message of a channel without an adapter is held back, for a person to release: set up weeks later, it must not be
     sent by itself. Other queues are not touched. ``chance`` (0 to 1) spreads the next tries, so that they do not all
@@ -151,7 +155,7 @@ def deliver_due(
         if ending():
             break
         with sessions.begin() as session:
-            message, channel = _claim(session, adapters, queue, claimed_by, now=now_of())
+            message, channel = _claim(session, adapters, queue, process_id(), now=now_of())
         if message is None:
             break
         _deliver(sessions, adapters[channel], message, outcome, delivered, now_of, chance, pause)
@@ -253,18 +257,20 @@ def _claim(
     return Claimed(*row[1:]), row.channel
 
 
+def claimants(session: Session) -> set[str]:
+    """The processes that have claimed a message, as far as claims name one."""
+    claimed_by = select(OutboxMessage.claimed_by).where(*_CLAIMED, OutboxMessage.claimed_by.is_not(None)).distinct()
+    return {str(process_id) for process_id in session.scalars(claimed_by)}
+
+
 def free(session: Session, process_ids: Sequence[str]) -> list[tuple[str, str]]:
     """What these processes were delivering is due at once; returns the process and the channel of each message.
 
     It stays visible that it was claimed: where every try ends its process, it is given up. A message that is locked is
     passed over, since nobody may wait for the transaction of a vanished machine.
     """
-    claimed = (
-        OutboxMessage.state == WAITING,
-        OutboxMessage.claimed_by.in_(process_ids),
-        OutboxMessage.claimed_until > OutboxMessage.not_before,
-    )
-    unlocked = select(OutboxMessage.id).where(*claimed).with_for_update(skip_locked=True).correlate(None)
+    theirs = (*_CLAIMED, OutboxMessage.claimed_by.in_(process_ids))
+    unlocked = select(OutboxMessage.id).where(*theirs).with_for_update(skip_locked=True).correlate(None)
     due = {"claimed_until": OutboxMessage.not_before}
     freed = update(OutboxMessage).where(OutboxMessage.id.in_(unlocked)).values(due)
     return [

@@ -149,7 +149,9 @@ def test_a_message_that_a_lost_process_was_delivering_is_due_at_once(sessions):
     assert taking_over.declare_lost(["dead", "lives"]) == ["dead"]
 
     sent = []
-    outcome = delivery.deliver_due(sessions, {MAIL: lambda message: sent.append(message.key)}, claimed_by="next")
+    outcome = delivery.deliver_due(
+        sessions, {MAIL: lambda message: sent.append(message.key)}, process_id=lambda: "next"
+    )
     assert (sent, outcome.delivered) == (["a"], 1)
     with sessions() as session:
         assert session.get_one(Process, "dead").in_hand == {Queue.MAILS.value: 1}
@@ -157,6 +159,43 @@ def test_a_message_that_a_lost_process_was_delivering_is_due_at_once(sessions):
         assert claimed == {"a": "next", "b": "lives"}
         states = dict(session.execute(select(OutboxMessage.key, OutboxMessage.state)).all())
     assert states == {"a": MessageState.DELIVERED, "b": MessageState.WAITING}
+
+
+def test_who_was_taken_for_dead_while_it_delivers_claims_the_next_message_under_its_new_name(sessions):
+    registered(sessions, "before", "after")
+    put(sessions, "a")
+    put(sessions, "b")
+    current.become("before")
+    deliver = {MAIL: lambda _message: current.become("after")}
+    assert delivery.deliver_all(sessions, deliver, queue=delivery.EVERY_QUEUE, process_id=current.process_id) == 2
+    with sessions() as session:
+        claimed = dict(session.execute(select(OutboxMessage.key, OutboxMessage.claimed_by)).all())
+    assert claimed == {"a": "before", "b": "after"}
+
+
+def test_messages_that_no_process_can_be_delivering_are_due_at_once_and_those_on_their_way_stay_claimed(
+    sessions, monkeypatch
+):
+    """``silent``: it ended while a message was on its way, or is about to be missed."""
+    monkeypatch.setattr(DBOS, "list_workflows", lambda **_which: [])
+    gone, others = ["lost", "ended", "unknown"], ["lives", "silent", None]
+    registered(sessions, "lost", "ended", "lives", "silent")
+    for process_id in gone + others:
+        put(sessions, str(process_id))
+    silence(sessions, "lost", "silent")
+    with sessions.begin() as session:
+        assert service.lose(session, ["lost"]) == ["lost"]
+        service.end(session, "ended")
+    for process_id in gone + others:
+        with sessions.begin() as session:
+            claimed, _ = delivery._claim(session, {MAIL: print}, delivery.EVERY_QUEUE, process_id, now=utc_now())
+            assert claimed.key == str(process_id)
+
+    taking_over.hand_on_orphans()
+
+    sent = []
+    delivery.deliver_due(sessions, {MAIL: lambda message: sent.append(message.key)})
+    assert sent == gone
 
 
 def test_a_message_that_ends_every_process_is_given_up(sessions):

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 # How often a silence has to be seen, between beats of our own that succeeded: while the database stands still,
 # everybody is silent.
 _SEEN: Final = 3
-# Every so many beats, also look for workflows that nobody living has.
+# Every so many beats, also look for what nobody living has in hand.
 _BEATS_BETWEEN_SWEEPS: Final = 5
 # What a burst has opened is closed again; with two that listen, eight connections a process may stand idle.
 _BEATS_BETWEEN_CLOSINGS: Final = 10

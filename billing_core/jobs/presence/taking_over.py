@@ -30,6 +30,7 @@ log = structlog.get_logger()
 # More workflows than all processes together can have in hand at once.
 _MOST_IN_HAND: Final = 1000
 _QUEUES: Final = {GATEWAY: Queue.GATEWAYS, SANDBOX: Queue.GATEWAYS, WEBHOOK: Queue.OUTGOING_WEBHOOKS}
+_DELIVERED: Final = (Queue.MAILS, Queue.GATEWAYS, Queue.OUTGOING_WEBHOOKS)
 
 
 def declare_lost(process_ids: Sequence[str]) -> list[str]:
@@ -62,11 +63,19 @@ def free(session: Session, process_ids: Sequence[str], *, messages: bool = True)
 def hand_on_orphans() -> int:
     """Re-enqueue the workflows of executors that are no living process: lost, ended, long forgotten, or of a version
     that did not register. Returns of how many executors. Whoever of several observers is first does it, once.
+
+    Messages too: one that was taken for dead may claim some more before it knows.
     """
     # In this order: who takes up work has registered before.
     taken_up = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False, limit=_MOST_IN_HAND)
     with runtime.sessions()() as session:
+        delivering = delivery.claimants(session)
         alive = set(session.scalars(select(Process.id).where(unsettled())))
+    if left := sorted(delivering - alive):
+        with runtime.sessions().begin() as session:
+            freed = delivery.free(session, left)
+        log.warning("messages_freed", messages=len(freed), process_ids=left)
+        nudges.tell(*_DELIVERED)
     gone = sorted({workflow.executor_id or "" for workflow in taken_up} - alive)
     hand_on(gone)
     return len(gone)
