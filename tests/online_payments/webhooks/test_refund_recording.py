@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
+from billing_core.invoices.models import Invoice
 from billing_core.online_payments import queries
 from billing_core.online_payments.models import (
     CaseKind,
@@ -20,13 +21,22 @@ from billing_core.online_payments.models import (
 from billing_core.online_payments.queries import EventFilter
 from billing_core.online_payments.webhooks import disputes, refund_recording
 from billing_core.payments import credit, received
-from billing_core.payments.models import PaymentMethod, Refund
-from tests.online_payments.linked import LATER, became, paying, tell
+from billing_core.payments.models import Payment, PaymentMethod, Refund
+from tests.online_payments.linked import LATER, a_link, became, paying, tell
 from tests.online_payments.seen import books, kinds, open_cases, status, the_payment
 from tests.payments.books import TODAY, an_open_invoice, pay
 
 # Where the database does not matter.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def refunds_of(sessions) -> list[tuple[str, str, int]]:
+    """(the payment's name at the gateway, where it is taken from, how much) of each refund, in their order."""
+    with sessions() as session:
+        rows = select(Payment.gateway_key, Refund.source, Refund.amount_minor).join(
+            Payment, Payment.id == Refund.payment_id
+        )
+        return [(key, source.value, amount) for key, source, amount in session.execute(rows.order_by(Refund.id))]
 
 
 def test_a_refund_is_recorded_by_the_difference_to_what_is_known(sessions, place):
@@ -61,6 +71,100 @@ def test_a_refund_of_what_was_kept_as_credit_settles_its_case(sessions, place):
     tell(sessions, payment.succeeded(), payment.refunded(4_000))
     assert books(sessions) == {"receivable": 10_000, "revenue": -10_000}
     assert open_cases(sessions) == []
+
+
+def test_a_part_refund_leaves_the_case_of_the_payment_open_and_the_last_cent_settles_it(sessions, place):
+    """150.00 came for 100.00, and is kept as credit as a whole until somebody decides."""
+    invoice, link = place
+    payment = paying(link, invoice, amount=15_000)
+    tell(sessions, payment.succeeded())
+    for so_far in (5_000, 14_999):
+        tell(sessions, payment.refunded(so_far))
+        assert open_cases(sessions) == [(CaseKind.AMOUNT_DIFFERS, 15_000, 10_000)]
+        assert books(sessions)["customer_credit"] == so_far - 15_000
+    tell(sessions, payment.refunded(15_000))
+    assert open_cases(sessions) == []
+
+
+def test_two_payments_that_paid_an_invoice_are_refunded_in_steps_each_from_its_own_part(sessions, place):
+    """60.00 by the first link, and 40.00 by another, as the 40.00 that had come by bank were another customer's."""
+    invoice, link = place
+    with sessions.begin() as session:
+        customer = session.get_one(Customer, invoice.customer_id)
+        by_bank = pay(session, customer, 4_000, **{str(invoice.id): 4_000}).id
+    first = paying(link, invoice, amount=6_000)
+    tell(sessions, first.succeeded())
+    with sessions.begin() as session:
+        received.undo(session, SYSTEM, by_bank, reason="Wrong customer", today=TODAY, now=LATER)
+        newer = a_link(session, session.get_one(Invoice, invoice.id))
+    second = paying(newer, invoice, amount=4_000)
+    tell(sessions, second.succeeded())
+    assert status(sessions, invoice) == "paid"
+
+    tell(sessions, first.refunded(1_000), second.refunded(1_500), first.refunded(6_000))
+    assert status(sessions, invoice) == "paid"
+    tell(sessions, second.refunded(4_000))
+
+    assert refunds_of(sessions) == [
+        (first.intent_id, "invoice", 1_000),
+        (second.intent_id, "invoice", 1_500),
+        (first.intent_id, "invoice", 5_000),
+        (second.intent_id, "invoice", 2_500),
+    ]
+    assert (status(sessions, invoice), books(sessions), open_cases(sessions)) == ("refunded", {}, [])
+
+
+def test_an_invoice_paid_twice_is_refunded_in_steps_and_the_second_payment_from_credit(sessions, place):
+    invoice, link = place
+    first, second = paying(link, invoice), paying(link, invoice)
+    tell(sessions, first.succeeded(), second.succeeded())
+    twice = [(CaseKind.NOTHING_DUE, 10_000, None)]
+
+    tell(sessions, second.refunded(3_000), first.refunded(4_000))
+    assert (status(sessions, invoice), open_cases(sessions)) == ("paid", twice)
+    assert books(sessions) == {"cash": 13_000, "customer_credit": -7_000, "revenue": -6_000}
+    tell(sessions, first.refunded(10_000))
+    assert (status(sessions, invoice), open_cases(sessions)) == ("refunded", twice)
+    tell(sessions, second.refunded(10_000))
+
+    assert refunds_of(sessions) == [
+        (second.intent_id, "credit", 3_000),
+        (first.intent_id, "invoice", 4_000),
+        (first.intent_id, "invoice", 6_000),
+        (second.intent_id, "credit", 7_000),
+    ]
+    assert (books(sessions), open_cases(sessions)) == ({}, [])
+
+
+@pytest.mark.parametrize(("amount", "source"), [(10_000, "invoice"), (4_000, "credit")])
+def test_a_refund_of_one_cent_is_booked_and_no_case(sessions, place, amount, source):
+    """The first cent, and the last: of what paid the invoice, and of what was kept as credit."""
+    invoice, link = place
+    payment = paying(link, invoice, amount=amount)
+    tell(sessions, payment.succeeded())
+    opened = open_cases(sessions)
+    for so_far in (1, amount - 1):
+        tell(sessions, payment.refunded(so_far))
+        assert open_cases(sessions) == opened
+    tell(sessions, payment.refunded(amount))
+
+    assert refunds_of(sessions) == [(payment.intent_id, source, part) for part in (1, amount - 2, 1)]
+    assert open_cases(sessions) == []
+
+
+def test_of_a_refund_that_credit_covers_but_for_one_cent_that_cent_is_a_case(sessions, place):
+    """Of 40.00 that were kept, 39.98 have paid another invoice: 0.02 are left, and 0.03 went back."""
+    invoice, link = place
+    payment = paying(link, invoice, amount=4_000)
+    tell(sessions, payment.succeeded())
+    with sessions.begin() as session:
+        elsewhere = an_open_invoice(session, session.get_one(Customer, invoice.customer_id), "40")
+        credit.apply(session, SYSTEM, elsewhere.id, amount_minor=3_998, today=TODAY, now=LATER)
+
+    tell(sessions, payment.refunded(3))
+
+    assert refunds_of(sessions) == [(payment.intent_id, "credit", 2)]
+    assert (CaseKind.REFUND_UNMATCHED, 1, None) in open_cases(sessions)
 
 
 @on_sqlite
@@ -200,6 +304,43 @@ def test_what_a_lost_dispute_took_is_due_again_once_somebody_takes_the_payment_b
     assert books(sessions) == {"receivable": 10_000, "revenue": -10_000}
     with sessions.begin() as session, pytest.raises(Conflict, match="settled this case already"):
         disputes.take_back(session, SYSTEM, case.id, **days)
+
+
+@pytest.mark.parametrize("lost", [4_000, 9_999])
+def test_a_dispute_lost_in_part_does_not_undo_the_whole_payment(sessions, place, lost):
+    invoice, link = place
+    payment = paying(link, invoice)
+    closed = payment.dispute_closed("lost")
+    closed["data"]["object"]["amount"] = lost
+    tell(sessions, payment.succeeded(), closed)
+    assert open_cases(sessions) == [(CaseKind.DISPUTE_LOST, lost, None)]
+    with sessions() as session:
+        (case,) = queries.cases(session, SYSTEM)
+
+    with (
+        pytest.raises(Conflict, match=r"Only a part of the payment of 100\.00 EUR went back"),
+        sessions.begin() as session,
+    ):
+        disputes.take_back(session, SYSTEM, case.id, today=TODAY, now=LATER)
+
+    assert the_payment(sessions).undone_at is None
+    assert (status(sessions, invoice), books(sessions)) == ("paid", {"cash": 10_000, "revenue": -10_000})
+    # What was lost is still to be written off, or to be asked for.
+    assert open_cases(sessions) == [(CaseKind.DISPUTE_LOST, lost, None)]
+
+
+def test_what_is_no_lost_dispute_takes_no_payment_back(sessions, place):
+    """More money than was asked for came in, and is still there."""
+    invoice, link = place
+    tell(sessions, paying(link, invoice, amount=15_000).succeeded())
+    with sessions() as session:
+        (case,) = queries.cases(session, SYSTEM)
+
+    with pytest.raises(Conflict, match="Only a lost dispute"), sessions.begin() as session:
+        disputes.take_back(session, SYSTEM, case.id, today=TODAY, now=LATER)
+
+    assert the_payment(sessions).undone_at is None
+    assert open_cases(sessions) == [(CaseKind.AMOUNT_DIFFERS, 15_000, 10_000)]
 
 
 @on_sqlite
