@@ -21,7 +21,7 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.money import Money
 from billing_core.online_payments.gateway import Declined, Gateway, GatewayRefund, PaymentDetails
 from billing_core.online_payments.models import RefundRequest, RefundRequestState
-from billing_core.online_payments.webhooks import refund_recording
+from billing_core.online_payments.webhooks import deferred, refund_recording
 from billing_core.payments import queries as payments
 from billing_core.payments.models import Allocation, Payment
 from billing_core.text import reason_of
@@ -82,7 +82,7 @@ def refund(
         # Its charge is not known until the gateway is asked.
         details = gateway.details(gateway_key)
         with sessions.begin() as session:
-            intent_id = _name(session, actor, payment_id, details)
+            intent_id = _name(session, actor, payment_id, details, now)
     with sessions.begin() as session:
         request = _ask(session, actor, payment_id, amount_minor, why, now)
         request_id, key, currency = request.id, request.public_id, request.currency
@@ -141,7 +141,7 @@ def _record(session: Session, actor: Actor, request_id: int, answer: GatewayRefu
     today = day_in(businesses.default_business(session).time_zone, now)
     payment = payments.for_change(session, actor, session.get_one(RefundRequest, request_id).payment_id)
     request = session.get_one(RefundRequest, request_id, populate_existing=True)
-    payment.charge_id = payment.charge_id or answer.charge_id
+    deferred.name(session, payment, charge_id=answer.charge_id, now=now)
     refund_recording.note_refunded(
         session,
         actor,
@@ -163,11 +163,10 @@ def _note_refusal(session: Session, actor: Actor, request_id: int, reason: str, 
         _trace(session, actor, request, {"reason": reason[:500]}, now)
 
 
-def _name(session: Session, actor: Actor, payment_id: int, details: PaymentDetails) -> str:
+def _name(session: Session, actor: Actor, payment_id: int, details: PaymentDetails, now: datetime) -> str:
     """Store the gateway's ids of the payment; Conflict where there is no charge to refund."""
     payment = payments.for_change(session, actor, payment_id)
-    payment.intent_id = payment.intent_id or details.intent_id
-    payment.charge_id = payment.charge_id or details.charge_id
+    deferred.name(session, payment, intent_id=details.intent_id, charge_id=details.charge_id, now=now)
     if not payment.intent_id:
         raise Conflict("The gateway names no charge of this payment: refund it there")
     return payment.intent_id

@@ -9,16 +9,16 @@ from billing_core.errors import Conflict, Forbidden, Invalid, NotFound, Upstream
 from billing_core.identity import Role, actor_with
 from billing_core.invoices import lifecycle
 from billing_core.invoices.models import CreditNote, Invoice
-from billing_core.invoices.payment_links import Mode
+from billing_core.invoices.payment_links import CollectionWay, Mode
 from billing_core.money import Money
 from billing_core.online_payments import refunding
 from billing_core.online_payments.gateway import Declined
-from billing_core.online_payments.models import RefundRequest
+from billing_core.online_payments.models import Dispute, RefundRequest, WebhookState
 from billing_core.payments import received
 from billing_core.payments.models import Payment, PaymentMethod, Refund
 from tests.invoices.company import GRACE, READER
 from tests.online_payments.gateways import ScriptedGateway
-from tests.online_payments.linked import HOSTED, LATER, linked, paying, tell
+from tests.online_payments.linked import HOSTED, LATER, became, linked, paying, tell, wait
 from tests.payments.books import TODAY, a_customer, accounts, an_open_invoice, pay
 
 
@@ -145,6 +145,26 @@ def test_a_hosted_invoices_payment_is_named_before_it_is_refunded(sessions, gate
     (payment,) = rows(sessions, Payment)
     assert payment.intent_id == f"pi_of_{payment.gateway_key}"
     assert status(sessions) == "refunded"
+
+
+@pytest.mark.parametrize("way", CollectionWay)
+def test_a_dispute_that_waited_for_the_charge_is_known_once_the_refund_names_it(sessions, gateway, way):
+    """Neither an event nor the fee named the charge before, and the dispute names nothing else."""
+    with sessions.begin() as session:
+        invoice, link = linked(session, way=way)
+        came = paying(link, invoice)
+    charge_id = f"ch_of_{link.gateway_id}" if way is HOSTED else f"ch_{came.intent_id}"
+    dispute = came.disputed()
+    dispute["data"]["object"] |= {"charge": charge_id, "payment_intent": None}
+    tell(sessions, came.invoice_paid() if way is HOSTED else came.completed(), dispute)
+    assert became(sessions, dispute).state is WebhookState.IGNORED
+    (payment,) = rows(sessions, Payment)
+
+    refund(sessions, gateway, payment.id, 30_00)
+    wait(sessions)
+
+    assert became(sessions, dispute).state is WebhookState.HANDLED
+    assert [one.payment_id for one in rows(sessions, Dispute)] == [payment.id]
 
 
 def test_money_that_paid_nothing_goes_back_too(sessions, gateway):

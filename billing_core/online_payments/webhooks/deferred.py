@@ -21,8 +21,14 @@ class PaymentUnknown(NotFound):
         self.charge_id = charge_id
 
 
-def release(session: Session, payment: Payment, *, now: datetime) -> None:
-    """Apply the events that waited for this payment's charge, however long ago they came."""
+def name(
+    session: Session, payment: Payment, *, intent_id: str | None = None, charge_id: str | None = None, now: datetime
+) -> None:
+    """Store the gateway's ids of the payment as far as they were not known, and apply the events that waited for its
+    charge, however long ago they came.
+    """
+    payment.intent_id = payment.intent_id or intent_id
+    payment.charge_id = payment.charge_id or charge_id
     if payment.charge_id is None:
         return
     unused = WebhookEvent.state.in_([WebhookState.WAITING, WebhookState.IGNORED])

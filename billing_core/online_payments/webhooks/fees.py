@@ -42,9 +42,7 @@ def note(session: Session, actor: Actor, payment_id: int, details: PaymentDetail
     """Record the gateway's answer. The fee is posted once, even of an undone payment: the gateway keeps it."""
     actor.require(Permission.PAYMENT_WRITE)
     payment = payments.for_change(session, actor, payment_id)
-    payment.intent_id = payment.intent_id or details.intent_id
-    payment.charge_id = payment.charge_id or details.charge_id
-    deferred.release(session, payment, now=now)
+    deferred.name(session, payment, intent_id=details.intent_id, charge_id=details.charge_id, now=now)
     fee = details.fee_minor or 0
     if payment.fee_minor or not 0 < fee <= payment.amount_minor:
         return

@@ -80,13 +80,12 @@ def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:
         return Outcome("A payment that its invoice's event tells", invoice_id=invoice.id)
     if link is not None:
         link.last_paid_at = max(link.last_paid_at or paid.at, paid.at)
-    known = matching.payment_named(session, key=paid.key)
+    known = matching.payment_named(session, key=paid.key, charge_id=paid.charge_id or "")
     if known is not None:
-        known.intent_id, known.charge_id = known.intent_id or paid.intent_id, known.charge_id or paid.charge_id
         outcome = "The payment was recorded before"
     else:
         known, outcome = _record(session, match, paid)
-    deferred.release(session, known, now=now)
+    deferred.name(session, known, intent_id=paid.intent_id, charge_id=paid.charge_id, now=now)
     _judge(session, match)
     return Outcome(outcome, invoice_id=invoice.id)
 
@@ -213,7 +212,7 @@ def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -
         today=day_in(zone, now),
         now=now,
     )
-    payment.charge_id = payment.charge_id or refunded.charge_id
+    deferred.name(session, payment, charge_id=refunded.charge_id, now=now)
     back = refund_recording.recorded(session, payment.id) - before
     unmatched = back > sum(refund.amount_minor for refund in made)
     outcome = f"{Money(back, payment.currency)} went back to the payer" if back else "The refund was recorded before"
