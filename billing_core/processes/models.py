@@ -2,7 +2,7 @@
 
 import enum
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -31,6 +31,10 @@ class Queue(enum.StrEnum):
     REMINDERS = "reminders"
     LINK_EXPIRY = "payment link expiry"
     PRUNING = "pruning"
+
+
+# What this version knows: a newer one beside it may have written others.
+KNOWN_QUEUES: Final = frozenset(queue.value for queue in Queue)
 
 
 class Process(Base):

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import String, cast, delete, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.database.upserts import insert_into
 from billing_core.errors import Conflict
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.processes.models import PausedQueue, Queue
+from billing_core.processes.models import KNOWN_QUEUES, PausedQueue, Queue
 
 
 def pause(session: Session, actor: Actor, queue: Queue, *, now: datetime) -> None:
@@ -32,4 +32,6 @@ def resume(session: Session, actor: Actor, queue: Queue, *, now: datetime) -> No
 
 
 def paused(session: Session) -> set[Queue]:
-    return set(session.scalars(select(PausedQueue.queue)))
+    """Those that this version knows."""
+    names = session.scalars(select(cast(PausedQueue.queue, String)))
+    return {Queue(name) for name in names if name in KNOWN_QUEUES}

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, String, and_, cast, e
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import database_clock
-from billing_core.processes.models import PausedQueue, Process, ProcessKind, Queue
+from billing_core.processes.models import KNOWN_QUEUES, PausedQueue, Process, ProcessKind, Queue
 
 # How often a process says that it lives, and after how long a silence it is taken for dead: three times may fail. With
 # the beats that an observer waits for, it is noticed within 27 seconds (`jobs/presence/heartbeat.py`).
@@ -55,9 +55,7 @@ def silent_and_paused(session: Session) -> tuple[set[str], set[Queue]]:
     # As text: a database knows no enumeration.
     paused = select(null(), cast(PausedQueue.queue, String))
     rows: Any = session.execute(union_all(silent, paused)).all()
-    # A newer version may have paused what this one does not know.
-    known = {queue.value: queue for queue in Queue}
-    return {row[0] for row in rows if row[0]}, {known[row[1]] for row in rows if row[1] in known}
+    return {row[0] for row in rows if row[0]}, {Queue(row[1]) for row in rows if row[1] in KNOWN_QUEUES}
 
 
 def is_living(process_id: SQLColumnExpression[str | None] | SQLColumnExpression[str]) -> ColumnElement[bool]:

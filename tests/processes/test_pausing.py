@@ -9,6 +9,7 @@ from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.processes import pausing, queries
 from billing_core.processes.models import PausedQueue, Queue
 from tests.at_once import at_once
+from tests.processes import newer
 from tests.reports.company import NOW
 
 ADMIN = actor_with(Role.ADMIN, user_id=3, name="Grace Hopper")
@@ -28,6 +29,13 @@ def test_a_paused_queue_says_since_when_and_by_whom_until_it_is_resumed(sessions
         assert pausing.paused(session) == set()
         recorded = session.execute(select(AuditEntry.action, AuditEntry.subject_id).order_by(AuditEntry.id)).all()
     assert recorded == [("jobs.pause", "mails"), ("jobs.resume", "mails")]
+
+
+def test_what_a_newer_version_has_paused_is_passed_over(session):
+    pausing.pause(session, ADMIN, Queue.MAILS, now=NOW)
+    newer.paused(session, "renewals")
+    assert pausing.paused(session) == {Queue.MAILS}
+    assert queries.silent_and_paused(session) == (set(), {Queue.MAILS})
 
 
 def test_what_is_paused_cannot_be_paused_and_what_goes_on_not_resumed(sessions):

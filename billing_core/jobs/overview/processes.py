@@ -14,7 +14,7 @@ from billing_core.database.functions import database_clock
 from billing_core.imports.models import ImportJob
 from billing_core.jobs.overview.backlog import CUSTOMER_WAITS, OUTBOX_QUEUE
 from billing_core.outbox.models import OutboxMessage
-from billing_core.processes.models import Process, ProcessKind, Queue
+from billing_core.processes.models import KNOWN_QUEUES, Process, ProcessKind, Queue
 from billing_core.processes.queries import SILENCE_SECONDS, unsettled
 
 # How long one that ended is still listed; one that was lost, until somebody dismisses it.
@@ -91,7 +91,7 @@ def _state() -> ColumnElement[str]:
 
 def _row(process: Process, state: ProcessState, clock: datetime, in_hand: dict[str, dict[Queue, int]]) -> ProcessRow:
     had = {
-        ProcessState.LOST: {Queue(name): int(count) for name, count in process.in_hand.items()},
+        ProcessState.LOST: {Queue(name): int(count) for name, count in process.in_hand.items() if name in KNOWN_QUEUES},
         ProcessState.ENDED: {},
     }
     return ProcessRow(

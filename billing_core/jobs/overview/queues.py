@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import String, cast, select
 from sqlalchemy.orm import Session
 
 from billing_core.identity import Actor, Permission
@@ -12,7 +12,7 @@ from billing_core.jobs.overview import backlog, processes, schedules
 from billing_core.jobs.overview.backlog import Backlog
 from billing_core.jobs.overview.processes import ProcessRow, ProcessState
 from billing_core.jobs.overview.schedules import ScheduleRow
-from billing_core.processes.models import PausedQueue, Queue
+from billing_core.processes.models import KNOWN_QUEUES, PausedQueue, Queue
 
 # What is due by the clock, and leaves no row behind that waits.
 SCHEDULED: Final = (Queue.REMINDERS, Queue.LINK_EXPIRY, Queue.PRUNING)
@@ -72,5 +72,6 @@ def _row(queue: Queue, held: Backlog, pause: Pause | None, now: datetime) -> Que
 
 
 def _pauses(session: Session) -> dict[Queue, Pause]:
-    rows = session.execute(select(PausedQueue.queue, PausedQueue.paused_at, PausedQueue.paused_by))
-    return {row.queue: Pause(row.paused_at, row.paused_by) for row in rows}
+    queue = cast(PausedQueue.queue, String).label("queue")
+    rows = session.execute(select(queue, PausedQueue.paused_at, PausedQueue.paused_by))
+    return {Queue(row.queue): Pause(row.paused_at, row.paused_by) for row in rows if row.queue in KNOWN_QUEUES}

@@ -91,6 +91,13 @@ def test_what_a_lost_one_had_in_hand_is_remembered(session):
     assert row.in_hand == {Queue.BILL_RUNS: 3, Queue.MAILS: 1}
 
 
+def test_what_a_lost_one_of_a_newer_version_had_in_hand_is_told_as_far_as_it_is_known(session):
+    a_lost_process(session, "a", bill_runs=3)
+    session.execute(update(Process).values(in_hand={"bill runs": 3, "renewals": 2}))
+    [row] = processes.listed(session)
+    assert row.in_hand == {Queue.BILL_RUNS: 3}
+
+
 def test_one_that_ended_is_listed_for_a_day(session):
     for process_id, days in (("today", 0.9), ("yesterday", 1.1)):
         a_process(session, process_id)

@@ -31,6 +31,7 @@ from tests.jobs.overview.work import (
     messages,
     of_run,
 )
+from tests.processes import newer
 from tests.reports.company import MARCH
 
 
@@ -179,6 +180,11 @@ def test_imports(session):
     assert held(session, Queue.IMPORTS) == Backlog(
         running=2, waiting=2, failed=1, last_error="The disk is full", oldest_at=ago(minutes=7), done=3, per_minute=1
     )
+
+
+def test_a_queue_that_a_newer_version_has_paused_is_passed_over(session):
+    newer.paused(session, "renewals")
+    assert {row.pause for row in queues.queues(session, SYSTEM, now=NOW)} == {None}
 
 
 def test_a_paused_queue_says_since_when_and_by_whom(session):
