@@ -12,7 +12,7 @@ from billing_core.identity.permissions import Role, actor_with
 from billing_core.rating import simulator, statements
 from billing_core.rating.models import QuestionKind
 from tests.rating import cards
-from tests.rating.test_limits import a_rate, an_order
+from tests.rating.examples import a_rate, an_order
 
 _customers = itertools.count(1)
 
