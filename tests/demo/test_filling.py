@@ -19,8 +19,8 @@ from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import PaymentLink
 from billing_core.orders.models import Order, OrderLine
 from billing_core.people import service as people
+from billing_core.reports import verification
 from billing_core.reports.models import BillingReport
-from billing_core.reports.verification import verify
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +105,7 @@ def test_a_fill_that_was_cut_off_is_finished_as_if_it_had_not_been(
     with sessions() as session:
         assert demo.unfinished(session)
         assert session.scalars(select(User.id)).all() == [], "nobody was told a password"
-        assert [check.wrong for check in verify(session) if check.wrong] == []
+        assert [check.wrong for check in verification.checks(session) if check.wrong] == []
 
     # Another day and size: those that it was begun with count.
     made = demo.fill(sessions, SYSTEM, today=date(2027, 1, 5), now=NOW, accounts=accounts)
@@ -116,7 +116,7 @@ def test_a_fill_that_was_cut_off_is_finished_as_if_it_had_not_been(
         assert not demo.unfinished(session)
         assert [session.scalar(select(func.count()).select_from(table)) for table in (Order, OrderLine)] == [200, 600]
         assert len(session.scalars(select(User.id)).all()) == len(accounts)
-        assert [check.wrong for check in verify(session) if check.wrong] == []
+        assert [check.wrong for check in verification.checks(session) if check.wrong] == []
     with pytest.raises(Conflict, match="already has customers"):
         demo.fill(sessions, SYSTEM, **SMALL)
 

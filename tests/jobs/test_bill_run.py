@@ -145,7 +145,7 @@ def test_a_process_killed_in_the_middle_of_a_run_doubles_and_loses_nobody(sessio
     once = dict.fromkeys(company, 1)
     assert made(sessions, company) == {"reports": once, "invoices": once, "mails": once, "links": {}}
     with sessions() as session:
-        assert [check.wrong for check in verification.verify(session) if check.wrong] == []
+        assert [check.wrong for check in verification.checks(session) if check.wrong] == []
 
 
 def test_an_ending_process_completes_its_customer_and_lets_go_of_the_rest(sessions, company, monkeypatch):

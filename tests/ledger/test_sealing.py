@@ -12,6 +12,7 @@ from billing_core.ledger import sealing, service, verification
 from billing_core.ledger.models import LedgerEntry, LedgerSeal, UnsealedEntry
 from tests.at_once import at_once
 from tests.ledger.books import NOW, TODAY, a_payment_entry, an_invoice_entry, parties
+from tests.ledger.damaging import as_if_nothing_refused
 
 BALANCE, REPETITION, REVERSALS, DAYS, PLACES, DIGESTS = range(6)
 WHOLE = [()] * 6
@@ -28,19 +29,6 @@ def posted(session, count=3):
 def wrong(session):
     """What each check finds, in their order."""
     return [check.wrong for check in verification.checks(session)]
-
-
-def as_if_nothing_refused(session, *statements):
-    """Change what was posted, as somebody could who has the database in their hands."""
-    if session.get_bind().dialect.name == "sqlite":
-        for table in ("ledger_entries", "ledger_postings", "ledger_seals"):
-            session.execute(text(f"DROP TRIGGER IF EXISTS {table}_no_update"))
-            session.execute(text(f"DROP TRIGGER IF EXISTS {table}_no_delete"))
-        session.execute(text("PRAGMA defer_foreign_keys = ON"))
-    else:
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-    for statement in statements:
-        session.execute(text(statement))
 
 
 def test_entries_are_chained_in_order_and_wait_no_more(session):
@@ -114,6 +102,7 @@ def test_a_ledger_without_entries_is_whole(session):
                 DAYS: ITS_DAY,
             },
         ),
+        ("INSERT INTO ledger_unsealed (entry_id) VALUES (2)", {PLACES: ("ledger entry 2",)}),
     ],
 )
 def test_what_was_changed_afterwards_is_found(session, change, found):

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from billing_core.receivables import verification
+from tests.ledger.damaging import as_if_nothing_refused
 from tests.receivables.history import FIRST, History
 
 INVOICES, ALLOCATIONS, PAYMENTS, CREDIT_NOTES, REFUNDS, CREDIT, FIGURES = range(7)
@@ -58,6 +59,19 @@ def test_a_kept_amount_that_was_not_posted_is_found(session, history, change, fo
     assert session.execute(text(change)).rowcount == 1
 
     assert set(wrong(session)) == found
+
+
+def test_credit_may_be_used_to_the_last_cent_and_one_more_is_found(session, history):
+    """5.00 are kept, and another customer's 9.00 are nothing to them."""
+    other = history.a_customer("C2")
+    history.pay({history.send(other, 1_00): 1_00}, kept=9_00)
+    history.apply_credit(history.invoices[2], 5_00)
+    assert wrong(session) == {}
+
+    used = "UPDATE ledger_postings SET amount_minor = 501 WHERE account = 'customer_credit' AND amount_minor = 500"
+    as_if_nothing_refused(session, used)
+
+    assert wrong(session)[CREDIT] == (f"customer {history.customers[0].id} with business 1 in USD",)
 
 
 def test_what_is_wrong_is_named(session, history):

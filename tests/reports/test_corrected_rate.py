@@ -10,9 +10,8 @@ from billing_core.rating import queries as rate_queries
 from billing_core.rating import service as rate_cards
 from billing_core.rating.models import Rate
 from billing_core.rating.pricing import Pricing
-from billing_core.reports import contents, difference
+from billing_core.reports import contents, difference, verification
 from billing_core.reports.models import BillingReport
-from billing_core.reports.verification import verify
 from tests.reports.company import LATER, PICKING, a_customer, an_order, billed
 
 MARCH_10 = date(2026, 3, 10)
@@ -51,5 +50,5 @@ def test_the_next_version_has_the_right_price_and_the_old_one_its_own(session):
         (change.service_name, change.before_minor, change.after_minor)
         for change in difference.services(session, first, second)
     ] == [("Handling", 200, 200), ("Picking", 200, 300)]
-    assert [check.wrong for check in verify(session) if check.wrong] == []
+    assert [check.wrong for check in verification.checks(session) if check.wrong] == []
     assert session.get(Rate, wrong.id).withdrawn_at == LATER

@@ -187,7 +187,7 @@ def test_the_kept_totals_of_more_customers_than_a_driver_takes_parameters(sessio
 
 
 def test_everything_that_was_generated_is_proven(session, company):
-    checks = verification.verify(session)
+    checks = list(verification.checks(session))
     assert [check.wrong for check in checks] == [()] * len(checks)
     assert checks[0].proven == 5
 
@@ -212,7 +212,7 @@ def test_the_proof_names_what_does_not_hold(session, company, subtests):
             undo = session.begin_nested()
             session.execute(damage.execution_options(synchronize_session=False))
 
-            wrong = [words for check in verification.verify(session) for words in check.wrong]
+            wrong = [words for check in verification.checks(session) for words in check.wrong]
 
             undo.rollback()
             assert any(words.startswith(named) for words in wrong), wrong

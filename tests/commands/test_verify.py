@@ -1,0 +1,261 @@
+"""Every check of ``verify`` holds for a company with something of everything, and fails where that is damaged."""
+
+from datetime import date
+
+import pytest
+
+from billing_core.commands import verify
+from billing_core.identity import SYSTEM
+from billing_core.invoices.payment_links import Mode
+from billing_core.ledger import sealing
+from billing_core.online_payments.models import SandboxCharge, SandboxRefund
+from billing_core.online_payments.webhooks import refund_recording
+from billing_core.payments import received
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.received import GatewayNames, Received
+from billing_core.reports import coverage
+from tests.ledger.damaging import as_if_nothing_refused
+from tests.online_payments.linked import a_link
+from tests.receivables.history import History
+from tests.reports.company import LATER, a_customer, an_order, billed
+
+
+@pytest.fixture
+def company(session) -> None:
+    """Report 1 was superseded by 3; 2 has a question. Invoice 1 is paid and refunded in part, 2 is partly paid,
+    credited and written off, 3 was paid online and a part of that went back, 4 can be paid by a link after its first
+    payment was undone, 5 is cancelled. Of 5.00 that were kept for the customer, 1.00 was paid out.
+    """
+    acme = a_customer(session)
+    an_order(session, acme, "A-1")
+    billed(session, acme)
+    poor = a_customer(session, "POOR", name="Poor", priced=False)
+    an_order(session, poor, "P-1")
+    billed(session, poor)
+    an_order(session, acme, "A-2")
+    billed(session, acme, now=LATER)
+    an_order(session, acme, "A-3", on=date(2026, 5, 7))
+    coverage.refresh(session)
+
+    history = History(session)
+    customer = history.a_customer("C1")
+    first, second, online = history.send(customer, 100_00), history.send(customer, 50_00), history.send(customer, 7_00)
+    linked, cancelled = history.send(customer, 9_00), history.send(customer, 3_00)
+    history.next_step(days=1)
+    history.pay({first: 100_00, second: 20_00}, kept=5_00, fee=2_00)
+    history.credit_note(second, 5_00)
+    history.write_off(second, 1_00)
+    history.refund(first, 30_00)
+    history.pay_out(customer, 1_00)
+    history.undo_payment(history.pay({linked: 9_00}))
+    history.credit_note(cancelled, 1_00)
+    history.cancel(cancelled)
+    days = {"today": history.day, "now": history.now}
+    money = Received("USD", 7_00, PaymentMethod.STRIPE, history.day)
+    names = GatewayNames(Mode.TEST, "pi_1", "pi_1", "ch_1")
+    came = received.record_collected(session, SYSTEM, online, received=money, names=names, pays=True, **days)
+    came.public_id = "pay_online"
+    back = {"reason": "returned", "refunded_on": history.day, **days}
+    refund_recording.note_refunded(session, SYSTEM, came.id, 2_00, **back)
+    link = a_link(session, linked)
+    charge = SandboxCharge(
+        intent_id="pi_sandbox_1",
+        charge_id="ch_sandbox_1",
+        link_id=link.id,
+        succeeded=True,
+        currency="USD",
+        amount_minor=9_00,
+        refunded_minor=3_00,
+        created_at=history.now,
+    )
+    session.add(charge)
+    session.flush()
+    facts = {"charge_id": charge.id, "amount_minor": 3_00, "created_at": history.now}
+    session.add(SandboxRefund(refund_id="re_sandbox_1", key="rfq_1", **facts))
+    session.flush()
+    # The last entry still waits for its seal.
+    assert sealing.seal(session, now=history.now, limit=15) == 15
+    assert sealing.waiting(session)
+
+
+STRANGE = "postings to invoice id {}, which is not this customer's or currency's"
+# The damages by the name of the check: a statement, and what the check then names.
+DAMAGES = {
+    "Each report's total is the sum of its orders, of its charges and of its services": [
+        ("UPDATE billing_reports SET total_minor = total_minor + 1 WHERE id = 1", "report 1"),
+        ("UPDATE billing_reports SET order_count = 2 WHERE id = 1", "report 1"),
+        ("UPDATE billing_reports SET charge_count = 3 WHERE id = 1", "report 1"),
+        ("UPDATE billing_reports SET question_count = 1 WHERE id = 1", "report 1"),
+        ("UPDATE report_orders SET total_minor = total_minor + 1 WHERE report_id = 1", "report 1"),
+        (
+            "UPDATE report_charges SET amount_minor = amount_minor + 1 WHERE report_id = 1 AND service_id = 1",
+            "report 1",
+        ),
+        ("UPDATE report_service_totals SET amount_minor = 3 WHERE report_id = 1 AND service_id = 1", "report 1"),
+        ("UPDATE report_service_totals SET order_count = 2 WHERE report_id = 1 AND service_id = 1", "report 1"),
+    ],
+    "Each order's total on a report is the sum of its charges": [
+        ("UPDATE report_orders SET total_minor = total_minor + 1 WHERE report_id = 1", "order id 1 on report 1"),
+        ("DELETE FROM report_orders WHERE report_id = 1", "a charge without its order: order id 1 on report 1"),
+    ],
+    "Each service's total on a report is the sum of its charges": [
+        (
+            "UPDATE report_service_totals SET amount_minor = 3 WHERE report_id = 1 AND service_id = 1",
+            "service 1 on report 1",
+        ),
+        (
+            "UPDATE report_service_totals SET quantity = 7 WHERE report_id = 1 AND service_id = 1",
+            "service 1 on report 1",
+        ),
+        (
+            "UPDATE report_service_totals SET order_count = 2 WHERE report_id = 1 AND service_id = 1",
+            "service 1 on report 1",
+        ),
+        ("DELETE FROM report_charges WHERE report_id = 1 AND service_id = 1", "service 1 on report 1"),
+    ],
+    "Each report's number of questions by kind is the number of its questions": [
+        ("UPDATE report_question_totals SET question_count = 9", "no_rate on report 2"),
+        ("DELETE FROM report_question_totals", "no_rate on report 2"),
+        ("DELETE FROM report_questions", "no_rate on report 2"),
+    ],
+    "Of each report one version counts": [
+        ("UPDATE billing_reports SET superseded_at = NULL WHERE id = 1", "customer 1, 2026-03-01 to 2026-03-31"),
+    ],
+    "The kept totals of orders by customer and month are what the orders say": [
+        ("UPDATE billing_months SET orders = 9 WHERE month = '2026-05-01'", "customer 1, month 2026-05-01"),
+        ("UPDATE billing_months SET billable_orders = 9 WHERE month = '2026-05-01'", "customer 1, month 2026-05-01"),
+        ("UPDATE billing_months SET unbilled_orders = 0 WHERE month = '2026-05-01'", "customer 1, month 2026-05-01"),
+        ("DELETE FROM billing_months WHERE month = '2026-05-01'", "customer 1, month 2026-05-01"),
+    ],
+    "Each figure's kept total is the sum of its rows": [
+        ("UPDATE billing_months SET unbilled_orders = 0 WHERE month = '2026-05-01'", "Unbilled orders"),
+    ],
+    "The postings of each ledger entry add up to 0": [
+        ("UPDATE ledger_postings SET amount_minor = amount_minor + 1 WHERE id = 1", "ledger entry 1"),
+        ("UPDATE ledger_postings SET amount_minor = amount_minor - 1 WHERE id = 1", "ledger entry 1"),
+    ],
+    "Each posting has the business, customer, currency and times of its entry": [
+        *(
+            (f"UPDATE ledger_postings SET {column} = {other} WHERE id = 1", "posting 1 of ledger entry 1")
+            for column, other in (
+                ("business_id", "99"),
+                ("customer_id", "99"),
+                ("currency", "'EUR'"),
+                ("effective_on", "'2025-12-31'"),
+                ("recorded_at", "'2025-12-31 08:00:00.000000'"),
+            )
+        ),
+        ("UPDATE ledger_postings SET entry_id = 99 WHERE id = 1", "posting 1 of ledger entry 99"),
+    ],
+    "Each reversal is the opposite of the entry that it reverses": [
+        (
+            "UPDATE ledger_postings SET amount_minor = amount_minor + 1 WHERE id = 27",
+            "ledger entry 12, which reverses 11",
+        ),
+        ("UPDATE ledger_postings SET invoice_id = 2 WHERE id = 27", "ledger entry 12, which reverses 11"),
+        ("UPDATE ledger_postings SET detail = 'cash' WHERE id = 26", "ledger entry 12, which reverses 11"),
+        ("UPDATE ledger_postings SET account = 'fees' WHERE id = 26", "ledger entry 12, which reverses 11"),
+        # Of the cancelled invoice of 3.00: more than that, and less than nothing.
+        ("UPDATE ledger_postings SET amount_minor = -301 WHERE id = 30", "ledger entry 14, which reverses 5"),
+        ("UPDATE ledger_postings SET amount_minor = 1 WHERE id = 30", "ledger entry 14, which reverses 5"),
+    ],
+    "What is kept for each day is what the sealed ledger entries of that day posted": [
+        (
+            "UPDATE ledger_days SET amount_minor = 101 WHERE account = 'bad_debt'",
+            "2026-01-02: bad_debt, write_off in USD",
+        ),
+        ("DELETE FROM ledger_days WHERE account = 'bad_debt'", "2026-01-02: bad_debt, write_off in USD"),
+        ("INSERT INTO ledger_days VALUES ('fees', 'fee', '2026-01-03', 'USD', 1)", "2026-01-03: fees, fee in USD"),
+    ],
+    "Each ledger entry is sealed once, or waits for its seal": [
+        ("INSERT INTO ledger_unsealed (entry_id) VALUES (1)", "ledger entry 1"),
+        ("DELETE FROM ledger_unsealed", "ledger entry 16"),
+        ("DELETE FROM ledger_seals WHERE sequence = 2", "ledger entry 2", "1 of the first 15 seals are missing"),
+    ],
+    "Each sealed ledger entry is as it was sealed, and the chain is whole": [
+        ("UPDATE ledger_entries SET memo = 'nothing to see' WHERE id = 2", "ledger entry 2 (seal 2)"),
+        ("UPDATE ledger_postings SET detail = '7' WHERE id = 4", "ledger entry 2 (seal 2)"),
+        ("DELETE FROM ledger_postings WHERE id = 4", "ledger entry 2 (seal 2)"),
+        ("DELETE FROM ledger_seals WHERE sequence = 2", "ledger entry 3 (seal 3)"),
+    ],
+    "What each invoice keeps as due, paid, credited and written off is what was posted": [
+        ("UPDATE invoices SET paid_minor = 1999 WHERE id = 2", "invoice id 2, INV-2026-002"),
+        ("UPDATE invoices SET credited_minor = 499 WHERE id = 2", "invoice id 2, INV-2026-002"),
+        ("UPDATE invoices SET written_off_minor = 99 WHERE id = 2", "invoice id 2, INV-2026-002"),
+        ("UPDATE invoices SET state = 'cancelled' WHERE id = 4", "invoice id 4, INV-2026-004"),
+        ("UPDATE ledger_postings SET amount_minor = 901 WHERE id = 7", "invoice id 4, INV-2026-004"),
+        ("UPDATE invoices SET currency = 'EUR' WHERE id = 4", STRANGE.format(4)),
+        ("UPDATE ledger_postings SET customer_id = 1 WHERE id = 7", STRANGE.format(4)),
+        ("UPDATE ledger_postings SET customer_id = 1 WHERE invoice_id = 4", STRANGE.format(4)),
+        ("UPDATE ledger_postings SET invoice_id = 99 WHERE id = 7", "invoice id 4, INV-2026-004", STRANGE.format(99)),
+    ],
+    "What each invoice keeps as paid is what payments and credit gave it": [
+        ("UPDATE payment_allocations SET amount_minor = 1999 WHERE id = 2", "invoice id 2, INV-2026-002"),
+        ("UPDATE invoices SET paid_minor = 1999 WHERE id = 2", "invoice id 2, INV-2026-002"),
+        ("UPDATE payments SET amount_minor = 699 WHERE id = 3", "payment 3 gave more than it had"),
+        ("UPDATE payments SET undone_at = created_at WHERE id = 3", "payment 3 gave more than it had"),
+        (
+            "UPDATE payment_allocations SET undone_at = NULL WHERE id = 3",
+            *("invoice id 4, INV-2026-004", "payment 2 gave more than it had"),
+        ),
+    ],
+    "Each payment, its fee and whether it was undone is what was posted": [
+        ("UPDATE payments SET amount_minor = 12501 WHERE id = 1", "payment 1"),
+        ("UPDATE payments SET fee_minor = 199 WHERE id = 1", "payment 1"),
+        ("UPDATE payments SET undone_at = NULL WHERE id = 2", "payment 2"),
+        ("UPDATE payments SET undone_at = created_at WHERE id = 3", "payment 3"),
+    ],
+    "Each credit note takes back the revenue and the tax that were posted": [
+        ("UPDATE credit_notes SET subtotal_minor = 499, total_minor = 499 WHERE id = 1", "credit note CN-2026-001"),
+        ("UPDATE credit_notes SET tax_minor = 1, total_minor = 501 WHERE id = 1", "credit note CN-2026-001"),
+    ],
+    "Each refund is what was posted, and what each invoice keeps as refunded": [
+        ("UPDATE refunds SET amount_minor = 2999 WHERE id = 1", "refund 1", "invoice id 1, INV-2026-001"),
+        ("UPDATE invoices SET refunded_minor = 2999 WHERE id = 1", "invoice id 1, INV-2026-001"),
+        ("UPDATE refunds SET amount_minor = 99 WHERE id = 2", "refund 2"),
+    ],
+    "No customer has used more credit than they had": [
+        ("UPDATE ledger_postings SET amount_minor = 501 WHERE id = 22", "customer 3 with business 1 in USD"),
+    ],
+    "Each figure about money is the sum of its rows": [
+        ("UPDATE invoices SET paid_minor = 1999 WHERE id = 2", "Overdue", "Outstanding: Over 90 days"),
+        (
+            "UPDATE ledger_days SET amount_minor = 1 WHERE account = 'receivable' AND kind = 'invoice'",
+            "Outstanding",
+            "Invoiced",
+        ),
+        ("UPDATE ledger_days SET amount_minor = 1 WHERE account = 'cash' AND kind = 'payment'", "Collected"),
+    ],
+    "Each active payment link asks for what is due, and its invoice leads to it": [
+        ("UPDATE payment_links SET amount_minor = 899", "payment link id 1 of INV-2026-004"),
+        ("UPDATE payment_links SET currency = 'EUR'", "payment link id 1 of INV-2026-004"),
+        ("UPDATE payment_links SET url = 'https://elsewhere.example'", "payment link id 1 of INV-2026-004"),
+        ("UPDATE invoices SET payment_url = NULL WHERE id = 4", "payment link id 1 of INV-2026-004"),
+        ("UPDATE payment_links SET state = 'deactivated'", "invoice id 4, INV-2026-004, leads to no active link"),
+    ],
+    "No payment went back in more than it came in": [
+        ("UPDATE refunds SET amount_minor = 701 WHERE id = 3", "payment id 3, pay_online"),
+        ("UPDATE refunds SET currency = 'EUR' WHERE id = 3", "payment id 3, pay_online"),
+    ],
+    "What the sandbox keeps as refunded of each payment is the sum of its refunds": [
+        ("UPDATE sandbox_charges SET refunded_minor = 299", "payment pi_sandbox_1"),
+        ("DELETE FROM sandbox_refunds", "payment pi_sandbox_1"),
+    ],
+}
+
+
+def test_every_check_has_a_damaged_example(session):
+    assert {check.name for check in verify.checks(session)} == set(DAMAGES)
+    assert all(DAMAGES.values())
+
+
+def test_each_check_holds_and_fails_where_it_is_damaged(session, company, subtests):
+    assert [check for check in verify.checks(session) if check.wrong or not check.proven] == []
+    for name, damages in DAMAGES.items():
+        for statement, *words in damages:
+            with subtests.test(check=name, damage=statement):
+                undo = session.begin_nested()
+                as_if_nothing_refused(session, statement)
+                found = next(check.wrong for check in verify.checks(session) if check.name == name)
+                undo.rollback()
+                assert found == tuple(words)
