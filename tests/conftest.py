@@ -15,6 +15,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from hypothesis.internal.conjecture.providers import HypothesisProvider
+from hypothesis.internal.constants_ast import Constants
 from sqlalchemy.orm import Session
 
 from billing_core.customers import countries
@@ -30,6 +32,9 @@ _numbers = itertools.count()
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+# It also tries constants that it finds in the project's modules, in those that are imported by then: what it drew from
+# a seed depended on which other tests were collected, and on which had run.
+HypothesisProvider._local_constants = Constants()
 
 
 @pytest.fixture(scope="session", autouse=True)
