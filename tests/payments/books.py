@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing_core.businesses.models import Business
 from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM, Actor
@@ -30,6 +31,13 @@ def a_customer(session: Session, ref: str = "C1") -> Customer:
     session.add(customer)
     session.flush()
     return customer
+
+
+def another_business(session: Session) -> Business:
+    business = Business(name="Second", currency="EUR", time_zone="UTC", invoice_format="B{seq}-{year}")
+    session.add(business)
+    session.flush()
+    return business
 
 
 def a_draft(

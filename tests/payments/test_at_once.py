@@ -17,6 +17,7 @@ from billing_core.ledger import verification as ledger_verification
 from billing_core.mailing import service as mailing
 from billing_core.outbox.models import OutboxMessage
 from billing_core.payments import credit, received, refunds, write_offs
+from billing_core.payments import queries as payments
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.refunds import MoneyBack
 from billing_core.receivables import verification
@@ -106,6 +107,23 @@ def test_credit_is_spent_once(sessions):
     assert "credit is 0.00 EUR" in str(refusal)
     with sessions() as session:
         assert sum(queries.one(session, SYSTEM, each).paid_minor for each in (first, second)) == 10_000
+    assert wrong_in(sessions) == []
+
+
+def test_an_allocation_is_released_once(sessions, invoice_id):
+    with sessions.begin() as session:
+        payment_id = pay(session, invoice_id).id
+        (allocation,) = payments.allocations(session, SYSTEM, payment_id=payment_id)
+
+    def release(session: Session) -> None:
+        credit.release(session, SYSTEM, allocation.id, reason="Another invoice's", today=TODAY, now=NOW)
+
+    (refusal,) = refusals(sessions, *[release] * 2)
+    assert isinstance(refusal, Conflict)
+    with sessions() as session:
+        invoice = queries.one(session, SYSTEM, invoice_id)
+        assert invoice.due_minor == 10_000
+        assert credit.balance(session, invoice.business_id, invoice.customer_id, "EUR").minor == 10_000
     assert wrong_in(sessions) == []
 
 

@@ -5,8 +5,20 @@ import pytest
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import InvoiceState
+from billing_core.money import Money
 from billing_core.payments import credit, queries, received
-from tests.payments.books import NOW, TODAY, a_customer, accounts, an_open_invoice, pay
+from billing_core.payments.models import PaymentMethod
+from tests.payments.books import (
+    NOW,
+    TODAY,
+    a_customer,
+    accounts,
+    an_open_invoice,
+    another_business,
+    bank_transfer,
+    pay,
+    record,
+)
 
 
 def apply(session, invoice, amount):
@@ -15,6 +27,13 @@ def apply(session, invoice, amount):
 
 def release(session, allocation_id):
     credit.release(session, SYSTEM, allocation_id, reason="wrong invoice", today=TODAY, now=NOW)
+
+
+def pay_out(session, customer, amount):
+    facts = {"method": PaymentMethod.CASH, "reason": "asked", "today": TODAY, "now": NOW}
+    business_id = customer.business_id
+    money = Money(amount, "EUR")
+    credit.pay_out(session, SYSTEM, customer_id=customer.id, business_id=business_id, amount=money, **facts)
 
 
 def kept(session, customer) -> int:
@@ -97,3 +116,28 @@ def test_all_of_what_is_left_and_due_can_be_used_and_one_cent_too(session, credi
 
     assert (invoice.paid_minor, kept(session, customer)) == (most, credit_minor - most)
     assert (invoice.state is InvoiceState.PAID) == (most == invoice.total_minor)
+
+
+@pytest.mark.parametrize("amount", [0, -1, 5_01])
+def test_no_other_amount_of_credit_is_paid_out_than_there_is(session, amount):
+    """What the customer has with another business, or in another currency, is not there."""
+    customer = a_customer(session)
+    pay(session, customer, 5_00)
+    record(session, customer, bank_transfer(9_00, currency="USD"))
+    record(session, customer, bank_transfer(9_00), business_id=another_business(session).id)
+    there = accounts(session)
+
+    with pytest.raises(Invalid) as refusal:
+        pay_out(session, customer, amount)
+
+    assert refusal.value.fields == {"amount": "must be more than 0 and at most 5.00 EUR"}
+    assert (accounts(session), kept(session, customer)) == (there, 5_00)
+
+
+def test_credit_can_be_paid_out_to_the_last_cent(session):
+    customer = a_customer(session)
+    pay(session, customer, 5_00)
+    for amount in (1, 4_98, 1):
+        pay_out(session, customer, amount)
+
+    assert (accounts(session), kept(session, customer)) == ({}, 0)

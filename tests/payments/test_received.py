@@ -5,13 +5,23 @@ from datetime import date
 
 import pytest
 
-from billing_core.businesses.models import Business
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices.models import InvoiceState
 from billing_core.payments import credit, queries, received
 from billing_core.payments.queries import PaymentFilter
-from tests.payments.books import NOW, TODAY, a_customer, a_draft, accounts, an_open_invoice, bank_transfer, pay, record
+from tests.payments.books import (
+    NOW,
+    TODAY,
+    a_customer,
+    a_draft,
+    accounts,
+    an_open_invoice,
+    another_business,
+    bank_transfer,
+    pay,
+    record,
+)
 
 
 def test_a_payment_of_what_is_due_pays_the_invoice(session):
@@ -177,10 +187,7 @@ def test_money_for_a_business_that_does_not_exist_is_refused_in_words(session):
 
 def test_one_payment_does_not_pay_invoices_of_two_businesses(session):
     """Each business has bank accounts of its own: the money came to one of them."""
-    other = Business(name="Second", currency="EUR", time_zone="UTC", invoice_format="B{seq}-{year}")
-    session.add(other)
-    session.flush()
-    customer = a_customer(session)
+    other, customer = another_business(session), a_customer(session)
     mine = an_open_invoice(session, customer, "10")
     theirs = an_open_invoice(session, customer, "20", business_id=other.id)
     before = accounts(session)

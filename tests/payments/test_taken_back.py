@@ -100,6 +100,16 @@ def test_only_what_was_paid_can_be_refunded(session):
         _refund(session, invoice)
 
 
+@pytest.mark.parametrize("amount", [0, -1, 100_01])
+def test_no_other_amount_is_refunded_than_what_was_paid(session, amount):
+    _, invoice = _paid(session, "100")
+    with pytest.raises(Invalid) as refusal:
+        _refund(session, invoice, amount)
+
+    assert refusal.value.fields == {"amount": "must be more than 0 and at most 100.00 EUR"}
+    assert (accounts(session), invoice.refunded_minor) == ({"cash": 100_00, "revenue": -100_00}, 0)
+
+
 def test_a_credit_note_lowers_what_is_due(session):
     customer = a_customer(session)
     invoice = an_open_invoice(session, customer, "100", tax_rate="19")
@@ -123,6 +133,7 @@ def test_credit_notes_refuse_too_much_too_early_too_late_and_no_reason(session):
     for wanted in (
         {"amount_minor": 101, "reason": "x", "issued_on": TODAY},
         {"amount_minor": 0, "reason": "x", "issued_on": TODAY},
+        {"amount_minor": -1, "reason": "x", "issued_on": TODAY},
         {"reason": " ", "issued_on": TODAY},
         {"reason": "x", "issued_on": date(2026, 2, 28)},
         {"reason": "x", "issued_on": date(2026, 3, 11)},
