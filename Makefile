@@ -10,7 +10,7 @@ LOCK = sh .ci/uv.sh $(BIN)/python pip compile --quiet --universal --python-versi
 export PORT ?= 8501
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint bench migration lock words clean
+.PHONY: help run demo test check lint bench mutants migration lock words clean
 
 help: ## List what make can do
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' $(MAKEFILE_LIST) | while IFS=@ read -r name text; do \
@@ -35,11 +35,14 @@ lint: $(VENV)/dev.stamp ## Run the linters, the type checker and the checker of 
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/deptry . --extend-exclude 'tests|benchmarks'
+	@$(BIN)/deptry . --extend-exclude 'tests|benchmarks|mutants'
 	@$(BIN)/deptry . --non-dev-dependency-groups dev
 
 bench: $(VENV)/test.stamp ## Measure speed and size against their aims; ONLY=name for one of them
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+mutants: $(VENV)/dev.stamp ## Put faults into the rooms about money and name those that no test notices; MODULE=rating for one
+	@MODULE="$(MODULE)" COUNT="$(COUNT)" SEED="$(SEED)" $(BIN)/python -m mutants
 
 migration: $(VENV)/dev.stamp ## Write a migration from what the models declare: NAME="What changes"
 	@PYTHONPATH=. $(BIN)/python .ci/new_migration.py "$(NAME)"
@@ -55,7 +58,7 @@ words: $(VENV)/dev.stamp ## Bring the catalogues of translations up to date with
 		--ignore-pot-creation-date -i $(VENV)/words.pot -o $$file -l $$(basename $$file .po); done
 
 clean: ## Remove the virtual environment and what tools left behind
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make run PYTHON=/path/to/python3.11")'
