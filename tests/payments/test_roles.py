@@ -184,6 +184,14 @@ def test_each_verb_is_for_the_roles_with_its_permission_alone(session, subjects,
             session.expire_all()
 
 
+def test_every_other_permission_together_does_not_replace_a_verbs_own(session, subjects, subtests):
+    """Reading too takes its permission, though every role has it today."""
+    for verb, (permission, call) in ROWS.items():
+        if permission is not None:
+            with subtests.test(verb=verb), pytest.raises(Forbidden, match=f"“{permission}”"):
+                call(session, Actor(None, "Ada Lovelace", frozenset(Permission) - {permission}), subjects)
+
+
 def test_whoever_is_bound_to_another_customer_reaches_nothing(session, subjects, subtests):
     """Whatever its permissions are."""
     bound = Actor(None, "Bo", frozenset(Permission), customer_id=a_customer(session, "C2").id)
