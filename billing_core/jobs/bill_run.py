@@ -2,6 +2,8 @@
 
 DBOS hands the chunks out, and to somebody else when a process dies; what is done says our own table, customer by
 customer. A chunk's workflow may therefore be repeated, and has no steps.
+
+Runs take turns, chunk by chunk: a small one does not wait for all of a large one that was there before.
 """
 
 from collections.abc import Callable
@@ -52,10 +54,10 @@ def keep_going(ending: Callable[[], bool] = lambda: False) -> None:
 def hand_out_chunks(run_id: int, attempt: int) -> None:
     """Put the chunks of this attempt into the queue."""
     # As a step, so that a repetition goes through the same ones: DBOS knows what it started by their order.
-    for chunk in _waiting_chunks_step(run_id, attempt):
+    for place, chunk in _waiting_chunks_step(run_id, attempt):
         queues.hand_over_if_ending()
         name = f"{_name(run_id, attempt)}-chunk-{chunk}"
-        queues.enqueue(queues.BILL_RUNS, bill_chunk, run_id, attempt, chunk, workflow_id=name)
+        queues.enqueue(queues.BILL_RUNS, bill_chunk, run_id, attempt, chunk, workflow_id=name, place=place)
     _finish(run_id, attempt)
 
 
@@ -78,9 +80,17 @@ def _finish(run_id: int, attempt: int) -> None:
 
 
 @DBOS.step(name="waiting_chunks")
-def _waiting_chunks_step(run_id: int, attempt: int) -> list[int]:
+def _waiting_chunks_step(run_id: int, attempt: int) -> list[tuple[int, int]]:
+    """Each with its place in the queue before it: one after the other, beginning where the other runs are by now. From
+    the first place on, this one would keep them all waiting until it has caught up with them.
+    """
     with runtime.sessions()() as session:
-        return taking.waiting_chunks(session, run_id, attempt)
+        chunks = taking.waiting_chunks(session, run_id, attempt)
+    others = DBOS.list_workflows(
+        name=bill_chunk.__qualname__, status="ENQUEUED", limit=1, load_input=False, load_output=False
+    )
+    first = others[0].priority if others else None
+    return list(enumerate(chunks, start=first or 1))
 
 
 def _begin(run_id: int, attempt: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
-from dbos import DBOS, SetWorkflowID
+from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 
 from billing_core.jobs import nudges
 from billing_core.processes.models import Queue
@@ -51,15 +51,18 @@ def register() -> None:
     )
 
 
-def enqueue(name: str, workflow: Callable[..., Any], *arguments: Any, workflow_id: str) -> bool:
+def enqueue(
+    name: str, workflow: Callable[..., Any], *arguments: Any, workflow_id: str, place: int | None = None
+) -> bool:
     """Put a workflow into the queue of this name, after the commit of what it is about. Idempotent by its id: a second
-    call has no effect, also when the workflow has ended. False where no jobs run in this process.
+    call has no effect, also when the workflow has ended. False where no jobs run in this process. ``place``: from 1 on,
+    lower ones are taken first, and those without one before all of them.
     """
     if not ready.is_set():
         log.warning("work_waits", workflow_id=workflow_id, because="no jobs run in this process")
         nudges.tell(_TOLD[name])
         return False
-    with SetWorkflowID(workflow_id):
+    with SetWorkflowID(workflow_id), SetEnqueueOptions(priority=place):
         DBOS.enqueue_workflow(name, workflow, *arguments)
     nudges.tell(_TOLD[name])
     return True

@@ -4,10 +4,11 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
-from dbos import DBOS
+from dbos import DBOS, SetWorkflowID
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
@@ -251,13 +252,74 @@ def test_what_the_database_refuses_for_one_customer_alone_is_a_failure_after_som
     assert failed.reason.startswith("Something went wrong on our side. Reference ")
 
 
-def test_a_tenth_attempt_is_not_taken_for_the_first(sessions, company, jobs):
+@pytest.fixture
+def held(sessions, jobs):
+    """Nothing is taken from the queue until this is called."""
     with sessions.begin() as session:
         pausing.pause(session, SYSTEM, Queue.BILL_RUNS, now=NOW)
     pauses.learn({Queue.BILL_RUNS})
+
+    def let_go():
+        with sessions.begin() as session:
+            pausing.resume(session, SYSTEM, Queue.BILL_RUNS, now=NOW)
+        pauses.learn(frozenset())
+
+    yield let_go
+    pauses.learn(frozenset())
+
+
+def handed_out(run_id: int) -> None:
+    with SetWorkflowID(f"bill-run-{run_id}.1"):
+        bill_run.hand_out_chunks(run_id, 1)
+
+
+def places(run_id: int) -> dict[str, int]:
+    """Where each chunk of the run stands in the queue."""
+    waiting = DBOS.list_workflows(workflow_id_prefix=f"bill-run-{run_id}.1-", status="ENQUEUED")
+    return {workflow.workflow_id.rpartition("-")[2]: workflow.priority for workflow in waiting}
+
+
+def test_a_tenth_attempt_is_not_taken_for_the_first(sessions, company, held):
     run_id = planned(sessions)
     queues.enqueue(queues.BILL_RUNS, bill_run.bill_chunk, run_id, 10, 0, workflow_id=f"bill-run-{run_id}.10-chunk-0")
-    try:
-        assert [bill_run._under_way(run_id, attempt) for attempt in (1, 10)] == [False, True]
-    finally:
-        pauses.learn(frozenset())
+    assert [bill_run._under_way(run_id, attempt) for attempt in (1, 10)] == [False, True]
+
+
+def test_a_small_run_does_not_wait_for_all_of_a_large_one_that_was_planned_before(sessions, company, held, monkeypatch):
+    """After its first chunk each of the large one waits for the small one: in the order of their coming it would wait
+    for ever.
+    """
+    monkeypatch.setattr(planning, "CHUNK", 1)
+    with sessions.begin() as session:
+        (alone,) = some_customers(session, 1, named="D")
+    large, small = planned(sessions, company), planned(sessions, [alone])
+    real, small_is_done, order = bill_run_work.work_off, threading.Event(), []
+
+    def work_off(run_id, attempt, chunk, ending):
+        if (run_id, chunk) != (large, 0) and run_id != small:
+            assert small_is_done.wait(WITHIN_SECONDS)
+        real(run_id, attempt, chunk, ending)
+        order.append((run_id, chunk))
+        if run_id == small:
+            small_is_done.set()
+
+    monkeypatch.setattr(bill_run_work, "work_off", work_off)
+    handed_out(large)
+    bill_run.begin(small)
+    held()
+    assert (finished(sessions, small).created, finished(sessions, large).created) == (1, 5)
+    assert set(order[:2]) == {(large, 0), (small, 0)}
+
+
+def test_a_run_that_comes_later_takes_turns_with_the_one_under_way_from_where_that_is(
+    sessions, company, held, monkeypatch
+):
+    monkeypatch.setattr(planning, "CHUNK", 2)
+    with sessions.begin() as session:
+        others = some_customers(session, 4, named="D")
+    first, second = planned(sessions, company), planned(sessions, others)
+    handed_out(first)
+    assert places(first) == {"0": 1, "1": 2, "2": 3}
+    DBOS.cancel_workflow(f"bill-run-{first}.1-chunk-0")
+    handed_out(second)
+    assert places(second) == {"0": 2, "1": 3}
