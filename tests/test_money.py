@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import BigInteger, bindparam, literal, select
 
 from billing_core.errors import Invalid
-from billing_core.money import Money, currency_code, decimal_places, rounded_quotient
+from billing_core.money import Money, currency_code, decimal_places, rounded_quotient, split
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,24 @@ def test_an_amount_survives_the_way_to_text_and_back(minor, currency):
 
 def test_a_divisor_of_one_changes_nothing(session):
     assert session.scalar(select(rounded_quotient(bindparam("n", 41, BigInteger), 1))) == 41
+
+
+@pytest.mark.parametrize(
+    ("total", "shares", "unit", "parts"),
+    [
+        (5, [20, 30], 10, [2, 3]),  # exact: nothing is left over
+        (1, [5, 5], 10, [1, 0]),  # a half each: the first
+        (100, [100, 100, 100], 3, [34, 33, 33]),  # a third each: the first
+        (10, [33, 34, 33], 10, [3, 4, 3]),  # where most was cut off
+        (10, [31, 33, 36], 10, [3, 3, 4]),
+        (10, [36, 33, 31], 10, [4, 3, 3]),
+        (11, [37, 35, 38], 10, [4, 3, 4]),  # two left over: the two that lost most
+        (5, [5, 15, 25], 10, [1, 2, 2]),  # of three that lost alike the first two
+        (2, [9, 9, 1], 10, [1, 1, 0]),
+        (7, [3, 4], 1, [3, 4]),
+        (0, [0, 0], 10, [0, 0]),
+        (0, [], 10, []),
+    ],
+)
+def test_the_spare_cents_go_where_most_was_cut_off_and_the_first_before_the_later(total, shares, unit, parts):
+    assert split(total, shares, unit) == parts

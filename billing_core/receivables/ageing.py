@@ -54,11 +54,13 @@ class AgeingRow:
         return sum(self.amounts)
 
 
-def by_currency(session: Session, actor: Actor, scope: Scope) -> list[AgeingRow]:
-    """One row per currency: now (``scope.today``), as at a day, as known at an instant."""
+def by_currency(session: Session, actor: Actor, scope: Scope, *, business_id: int | None = None) -> list[AgeingRow]:
+    """One row per currency: now (``scope.today``), as at a day, as known at an instant. ``business_id`` None: what is
+    owed to all our businesses together.
+    """
     actor.require(Permission.INVOICE_READ)
     scope = _for(actor, scope)
-    days = debts.by_due_date(scope)
+    days = debts.by_due_date(scope, business_id=business_id)
     sums = [func.sum(days.c.invoices), *_by_bucket(days, debts.day(scope))]
     rows = session.execute(select(days.c.currency, *sums).group_by(days.c.currency).order_by(days.c.currency))
     return [AgeingRow(currency, int(invoices), tuple(map(int, amounts))) for currency, invoices, *amounts in rows]

@@ -64,23 +64,23 @@ def counted(scope: Scope, account: Account) -> Counted:
     )
 
 
-def owed(scope: Scope) -> Subquery:
-    """(customer_id, currency, due_on, amount) of each invoice on which something is owed."""
+def owed(scope: Scope, *, business_id: int | None = None) -> Subquery:
+    """(customer_id, currency, due_on, amount) of each invoice on which one business, or any, is owed something."""
     if not is_now(scope):
-        return by_the_ledger(scope)
+        return by_the_ledger(scope, business_id=business_id)
     return (
         select(Invoice.customer_id, Invoice.currency, Invoice.due_on, Invoice.due_minor.label("amount"))
-        .where(Invoice.state == InvoiceState.OPEN, *of_invoices(scope))
+        .where(Invoice.state == InvoiceState.OPEN, *of_invoices(scope, business_id=business_id))
         .subquery()
     )
 
 
-def by_due_date(scope: Scope) -> Subquery:
+def by_due_date(scope: Scope, *, business_id: int | None = None) -> Subquery:
     """(currency, due_on, invoices, amount) of ``owed``, added up.
 
     In the order of the index, so that ageing reads some hundred days, not every invoice.
     """
-    debts = owed(scope)
+    debts = owed(scope, business_id=business_id)
     return (
         select(
             debts.c.currency, debts.c.due_on, func.count().label("invoices"), func.sum(debts.c.amount).label("amount")
@@ -90,7 +90,7 @@ def by_due_date(scope: Scope) -> Subquery:
     )
 
 
-def by_the_ledger(scope: Scope) -> Subquery:
+def by_the_ledger(scope: Scope, *, business_id: int | None = None) -> Subquery:
     """(invoice_id, number, customer_name, customer_id, currency, due_on, amount) where the postings leave a balance."""
     left = _balances(scope).subquery()
     return (
@@ -104,14 +104,14 @@ def by_the_ledger(scope: Scope) -> Subquery:
             left.c.amount,
         )
         .join(left, left.c.invoice_id == Invoice.id)
-        .where(*of_invoices(scope))
+        .where(*of_invoices(scope, business_id=business_id))
         .subquery()
     )
 
 
-def of_invoices(scope: Scope) -> list[ColumnElement[bool]]:
-    """In SQL: the invoices of the scope's customer and currency."""
-    conditions: list[ColumnElement[bool]] = []
+def of_invoices(scope: Scope, *, business_id: int | None = None) -> list[ColumnElement[bool]]:
+    """In SQL: the invoices of the scope's customer and currency, of one business or of all."""
+    conditions: list[ColumnElement[bool]] = [] if business_id is None else [Invoice.business_id == business_id]
     if scope.currency is not None:
         conditions.append(equals(Invoice.currency, scope.currency))
     if scope.customer_id is not None:

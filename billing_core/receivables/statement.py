@@ -89,7 +89,7 @@ def statement(session: Session, actor: Actor, request: StatementRequest, *, limi
     at_end = Scope(
         customer_id=request.customer_id, currency=request.currency, as_at=request.period.end, known_at=request.known_at
     )
-    aged = ageing.by_currency(session, actor, at_end)
+    aged = ageing.by_currency(session, actor, at_end, business_id=request.business_id)
     return Statement(
         request,
         customer.name,

@@ -27,8 +27,21 @@ def _claim(session, number, day=DAY):
     return numbering.claim(session, default_business(session), KIND, number, day)
 
 
-def _use(session, *drawn: Drawn) -> None:
-    business = default_business(session)
+def a_second_business(session, **facts) -> Business:
+    other = Business(name="Second", currency="EUR", time_zone="UTC", **facts)
+    session.add(other)
+    session.flush()
+    return other
+
+
+def _lose(session, *numbers: str, business: Business) -> None:
+    """Take these numbers out of their series, as no code of ours does."""
+    lost = update(Invoice).where(Invoice.business_id == business.id, Invoice.number.in_(numbers))
+    session.execute(lost.values(series=None, sequence=None))
+
+
+def _use(session, *drawn: Drawn, business: Business | None = None) -> None:
+    business = business or default_business(session)
     customer = session.query(Customer).first()
     if customer is None:
         customer = Customer(business_id=business.id, ref="C1", name="Carla", currency="USD", created_at=NOW)
@@ -128,19 +141,78 @@ def test_more_or_fewer_zeros_go_on_with_the_same_series(session):
 
 def test_a_hole_is_found_and_named(session):
     _use(session, *_draw(session, 5))
-    session.execute(
-        update(Invoice).where(Invoice.number.in_(["INV-2026-002", "INV-2026-005"])).values(series=None, sequence=None)
-    )
+    _lose(session, "INV-2026-002", "INV-2026-005", business=default_business(session))
 
     (found,) = numbering.series(session)
     assert not found.whole
     assert numbering.holes(session, found) == ["INV-2026-002", "INV-2026-005"]
 
 
+def test_the_holes_of_one_series_are_not_those_of_another(session):
+    """Of this business two years and credit notes, and of another one the same year in the same format."""
+    second = a_second_business(session, invoice_format="INV-{year}-{seq:03}")
+    _use(session, *_draw(session, 5))
+    _use(session, *_draw(session, 3, day=date(2027, 1, 4)))
+    _use(session, *numbering.draw_many(session, second, KIND, DAY, 4), business=second)
+    _lose(session, "INV-2026-002", "INV-2026-005", business=default_business(session))
+    _lose(session, "INV-2026-003", business=second)
+    numbering.draw_many(session, second, SeriesKind.CREDIT_NOTE, DAY, 2)
+
+    found = numbering.series(session)
+
+    assert [(one.kind, one.business_id, one.series, one.last, one.used, one.whole) for one in found] == [
+        (KIND, 1, "INV-2026-{seq}", 5, 3, False),
+        (KIND, 1, "INV-2027-{seq}", 3, 3, True),
+        (KIND, second.id, "INV-2026-{seq}", 4, 3, False),
+        (SeriesKind.CREDIT_NOTE, second.id, "CN-2026-{seq}", 2, 0, False),
+    ]
+    assert [numbering.holes(session, one) for one in found] == [
+        ["INV-2026-002", "INV-2026-005"],
+        [],
+        ["INV-2026-003"],
+        ["CN-2026-001", "CN-2026-002"],
+    ]
+    assert numbering.series(session, business_id=second.id) == found[2:]
+
+
+def test_a_series_of_which_no_number_was_drawn_is_whole(session):
+    """Somebody chose a number of it that is not its turn: the counter stands at 0."""
+    _use(session, _claim(session, "INV-2026-007"))
+
+    (found,) = numbering.series(session)
+
+    assert (found.last, found.used, found.ahead, found.whole) == (0, 0, 1, True)
+    assert (found.first_number, found.last_number) == (None, None)
+    assert numbering.holes(session, found) == []
+
+
+@pytest.mark.parametrize(
+    ("lost", "limit", "holes"),
+    [
+        ([1], 9, [1]),
+        ([6], 9, [6]),
+        ([1, 2, 5, 6], 9, [1, 2, 5, 6]),
+        ([1, 2, 3, 4, 5, 6], 9, [1, 2, 3, 4, 5, 6]),
+        ([2, 3, 4, 6], 3, [2, 3, 4]),
+        ([2, 3, 4, 6], 2, [2, 3]),
+        ([2, 4, 6], 2, [2, 4]),
+        ([3, 4, 5, 6], 2, [3, 4]),
+        ([1, 2, 3, 4, 5, 6], 2, [1, 2]),
+    ],
+)
+def test_holes_at_the_ends_and_side_by_side_are_named_up_to_the_limit(session, lost, limit, holes):
+    _use(session, *_draw(session, 6))
+    _use(session, _claim(session, "INV-2026-009"))  # ahead: 7 and 8 are not holes yet
+    _lose(session, *(f"INV-2026-00{place}" for place in lost), business=default_business(session))
+
+    (found,) = numbering.series(session)
+
+    assert (found.used, found.ahead, found.whole) == (6 - len(lost), 1, False)
+    assert numbering.holes(session, found, limit=limit) == [f"INV-2026-00{place}" for place in holes]
+
+
 def test_businesses_number_on_their_own(session):
-    other = Business(name="Second", currency="EUR", time_zone="UTC", invoice_format="B{seq}-{year}")
-    session.add(other)
-    session.flush()
+    other = a_second_business(session, invoice_format="B{seq}-{year}")
     _draw(session, 2)
 
     assert numbering.draw(session, other, KIND, DAY).number == "B1-2026"

@@ -36,6 +36,24 @@ def test_what_rounding_the_lines_leaves_over_is_told():
     assert (sums.subtotal_minor, sums.remainder_minor) == (100, 1)
 
 
+def test_a_spare_cent_goes_to_the_first_of_the_types_that_lost_as_much():
+    """Three times 0.333 at 50 % is 1.00 and 0.50 tax: 33.3 cents each, and 16.65 cents of tax."""
+    sums = totals([Line(D("0.333"), D(1), D(50), kind) for kind in ("fee", "service", "product")], "EUR")
+
+    assert [(share.type, share.net_minor, share.tax_minor) for share in sums.shares] == [
+        ("fee", 34, 17),
+        ("service", 33, 17),
+        ("product", 33, 16),
+    ]
+
+
+def test_a_spare_cent_goes_where_most_was_cut_off():
+    """0.014 and 0.016 are 0.03."""
+    sums = totals([Line(D("0.014"), D(1)), Line(D("0.016"), D(1), type="fee")], "EUR")
+
+    assert [(share.type, share.net_minor) for share in sums.shares] == [("service", 1), ("fee", 2)]
+
+
 @pytest.mark.parametrize(
     ("currency", "minor"), [("JPY", 150), ("KWD", 149_500), ("USD", 14_950)], ids=["no decimals", "three", "two"]
 )

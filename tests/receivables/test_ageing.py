@@ -85,6 +85,44 @@ def test_customers_are_listed_by_what_is_late(session, history):
         ageing.by_customer(session, SYSTEM, asked, order_by="id; DROP TABLE invoices")
 
 
+def test_customers_are_listed_by_name_by_what_is_late_and_by_all_that_they_owe(session, history):
+    """The order by the total is neither that of what is late, nor of what is not, nor of what one less the other is."""
+    history.a_customer("C3")
+    history.a_customer("C4")
+    # (not due yet, 10 days late, 40 days late, 70 days late, 100 days late)
+    owed = {"C1": (90, 0, 0, 0, 5), "C2": (0, 40, 10, 0, 0), "C3": (45, 0, 0, 26, 0), "C4": (30, 1, 2, 3, 4)}
+    for customer in history.customers:
+        for amount, late in zip(owed[customer.ref], (0, 10, 40, 70, 100), strict=True):
+            if amount:
+                history.send(customer, amount, terms=100 - late)
+    asked = Scope(today=FIRST + timedelta(days=100))
+
+    def listed(order_by):
+        rows = ageing.by_customer(session, SYSTEM, asked, order_by=order_by)
+        return [(row.customer_name[-2:], row.total_minor, row.total_minor - row.amounts[0]) for row in rows]
+
+    by_total = [("C4", 40, 10), ("C2", 50, 50), ("C3", 71, 26), ("C1", 95, 5)]
+    assert listed("total") == by_total
+    assert listed("-total") == by_total[::-1]
+    by_overdue = [("C1", 95, 5), ("C4", 40, 10), ("C3", 71, 26), ("C2", 50, 50)]
+    assert listed("overdue") == by_overdue
+    assert listed("-overdue") == by_overdue[::-1]
+    by_name = [("C1", 95, 5), ("C2", 50, 50), ("C3", 71, 26), ("C4", 40, 10)]
+    assert listed("name") == by_name
+    assert listed("-name") == by_name[::-1]
+
+
+def test_customers_who_owe_as_much_are_listed_by_name(session):
+    history = History(session)
+    for ref in ("C3", "C1", "C2"):
+        history.send(history.a_customer(ref), 70, terms=0)
+    asked = Scope(today=FIRST + timedelta(days=5))
+
+    for order_by in ("total", "-total", "overdue", "-overdue"):
+        rows = ageing.by_customer(session, SYSTEM, asked, order_by=order_by)
+        assert [row.customer_name for row in rows] == ["Customer C1", "Customer C2", "Customer C3"]
+
+
 def test_one_customer_and_one_currency_can_be_asked_for(session, history):
     one, other = history.customers
     history.send(one, 500)

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import update
 
+from billing_core.businesses.models import Business
 from billing_core.dates import Period
 from billing_core.errors import Forbidden, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
@@ -12,6 +13,7 @@ from billing_core.payments.models import Payment
 from billing_core.receivables import statement
 from billing_core.receivables.exporting import statement_as_csv, what
 from billing_core.receivables.statement import StatementRequest
+from tests.payments import books
 from tests.receivables.history import History
 
 FEBRUARY = Period(date(2026, 2, 1), date(2026, 2, 28))
@@ -110,6 +112,38 @@ def test_other_currencies_stand_on_statements_of_their_own(session, history):
     assert statement.currencies(session, SYSTEM, customer.id) == ["EUR", "USD"]
     euros = statement.statement(session, SYSTEM, StatementRequest(customer.id, "EUR", FEBRUARY))
     assert [row.amount_minor for row in euros.rows] == [9_00]
+
+
+def test_a_statement_of_one_business_leaves_out_what_is_owed_to_another(session):
+    """Of ours 100.00 less 30.00, and 5.00 too much; of the other 20.00 less 15.00. Both are due on March 31st."""
+    second = Business(name="Second", currency="EUR", time_zone="UTC", invoice_format="B{seq}-{year}")
+    session.add(second)
+    session.flush()
+    customer = books.a_customer(session)
+    ours = books.an_open_invoice(session, customer, "100")
+    theirs = books.an_open_invoice(session, customer, "20", business_id=second.id)
+    books.record(session, customer, books.bank_transfer(35_00), {ours.id: 30_00})
+    books.record(session, customer, books.bank_transfer(15_00), {theirs.id: 15_00})
+
+    def of(business_id, period):
+        asked = StatementRequest(customer.id, "EUR", period, business_id)
+        found = statement.statement(session, SYSTEM, asked)
+        return (
+            found.opening_minor,
+            [(what(row), row.document, row.amount_minor, row.balance_minor) for row in found.rows],
+            found.closing_minor,
+            found.aged,
+        )
+
+    march, april = Period(date(2026, 3, 1), date(2026, 3, 31)), Period(date(2026, 4, 1), date(2026, 4, 30))
+    our_rows = [("Invoice", "INV-2026-001", 100_00, 100_00), ("Payment", "", -35_00, 65_00)]
+    their_rows = [("Invoice", "B1-2026", 20_00, 20_00), ("Payment", "", -15_00, 5_00)]
+    assert of(customer.business_id, march) == (0, our_rows, 65_00, (70_00, 0, 0, 0, 0))
+    assert of(second.id, march) == (0, their_rows, 5_00, (5_00, 0, 0, 0, 0))
+    assert of(customer.business_id, april) == (65_00, [], 65_00, (0, 70_00, 0, 0, 0))
+    assert of(second.id, april) == (5_00, [], 5_00, (0, 5_00, 0, 0, 0))
+    assert of(None, april) == (70_00, [], 70_00, (0, 75_00, 0, 0, 0))
+    assert of(77, march) == (0, [], 0, (0, 0, 0, 0, 0))
 
 
 def test_the_file_has_the_balances_and_numbers_to_compute_with(session, history):

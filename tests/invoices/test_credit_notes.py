@@ -1,0 +1,109 @@
+"""Credit notes: who issued them, and where their cents are taken back."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from billing_core.audit.models import AuditEntry
+from billing_core.errors import BillingError, Conflict, Forbidden, Invalid
+from billing_core.invoices import credit_notes
+from billing_core.invoices.content.totals import Share
+from billing_core.invoices.models import LineType
+from tests.invoices.company import GRACE, LATER, READER, TODAY, a_customer, a_line, an_invoice
+
+D = Decimal
+
+
+def issue(session, invoice, minor=None, *, actor=GRACE, reason="Returned", issued_on=TODAY):
+    return credit_notes.issue(
+        session, actor, invoice.id, amount_minor=minor, reason=reason, issued_on=issued_on, today=TODAY, now=LATER
+    )
+
+
+def audited(session):
+    session.flush()
+    return session.scalars(select(AuditEntry).where(AuditEntry.action == "credit_note.issue")).all()
+
+
+def test_issuing_one_is_audited(session):
+    invoice = an_invoice(session, a_customer(session))
+
+    note = issue(session, invoice, 38_00, reason="  Returned ")
+
+    (entry,) = audited(session)
+    assert (entry.at, entry.actor_name) == (LATER, "Grace Hopper")
+    assert (entry.subject_kind, entry.subject_id) == ("invoice", str(invoice.id))
+    assert entry.subject_label == "CN-2026-001 for INV-2026-001"
+    assert entry.before is None
+    assert entry.after == {"number": note.number, "total_minor": 38_00, "currency": "USD", "reason": "Returned"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"minor": 0}, Invalid),
+        ({"minor": -1}, Invalid),
+        ({"minor": 238_01}, Invalid),
+        ({"reason": " "}, Invalid),
+        ({"issued_on": TODAY - timedelta(days=1)}, Invalid),
+        ({"issued_on": TODAY + timedelta(days=1)}, Invalid),
+        ({"actor": READER}, Forbidden),
+    ],
+)
+def test_one_that_is_refused_leaves_no_trace(session, wrong, error):
+    invoice = an_invoice(session, a_customer(session))
+
+    with pytest.raises(error):
+        issue(session, invoice, **wrong)
+
+    assert audited(session) == []
+    assert invoice.due_minor == 238_00
+
+
+def test_the_next_one_can_take_back_what_the_last_one_left_and_no_more(session):
+    invoice = an_invoice(session, a_customer(session))
+    issue(session, invoice, 237_99)
+    assert issue(session, invoice).total_minor == 1
+    with pytest.raises(Conflict, match="Nothing is due"):
+        issue(session, invoice)
+    assert [entry.after["total_minor"] for entry in audited(session)] == [237_99, 1]
+
+
+def test_a_spare_cent_is_taken_back_from_the_type_that_stands_first(session):
+    """0.05 of 20.00 and 20.00 are 0.025 each; what is left of them is 19.97 and 19.98."""
+    fee, work = a_line("Fee", "1", "20", "0", type=LineType.FEE), a_line("Work", "1", "20", "0")
+    invoice = an_invoice(session, a_customer(session), fee, work)
+
+    issue(session, invoice, 5)
+
+    assert [(share.type, share.net_minor) for share in credit_notes.left(session, invoice)] == [
+        ("fee", 19_97),
+        ("service", 19_98),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shares", "amount", "parts"),
+    [
+        # A twentieth of 11.90 at 19 % and of 10.70 at 7 % is 0.595 and 0.535: 0.60 and 0.53, or 0.50 net each.
+        ([(19, 10_00, 1_90), (7, 10_00, 70)], 1_13, [(19, 50, 10), (7, 50, 3)]),
+        # 0.01 of three that are as large: the first alone.
+        ([(0, 1_00, 0), (7, 93, 7), (19, 84, 16)], 1, [(0, 1, 0)]),
+        # All of it, and nothing where nothing is left.
+        ([(0, 0, 0), (7, 93, 7)], 1_00, [(7, 93, 7)]),
+    ],
+)
+def test_an_amount_is_spread_in_proportion_and_split_at_each_rate(shares, amount, parts):
+    whole = [Share("service", D(rate), net, tax) for rate, net, tax in shares]
+
+    found = credit_notes.parts_of(whole, amount, "EUR")
+
+    assert [(part.rate, part.net_minor, part.tax_minor) for part in found] == parts
+    assert sum(part.net_minor + part.tax_minor for part in found) == amount
+
+
+def test_more_than_is_left_is_not_spread():
+    with pytest.raises(BillingError, match=r"Only 1.00 EUR of this invoice is left"):
+        credit_notes.parts_of([Share("service", D(7), 93, 7)], 1_01, "EUR")
