@@ -1,6 +1,7 @@
 """A customer's orders: who sees them, and what the filters find."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,7 @@ from billing_core.errors import Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.identity.permissions import Actor
 from billing_core.orders import queries
-from billing_core.orders.models import OrderStatus
+from billing_core.orders.models import Order, OrderStatus
 from billing_core.orders.queries import OrderFilter
 from tests.reports.company import a_customer, an_order
 
@@ -53,6 +54,20 @@ def test_a_word_that_is_no_status_or_ordering_is_refused(session, acme, wrong):
 def test_an_order_counts_its_lines_and_adds_up_their_quantities(session, acme):
     first = queries.page(session, SYSTEM, OrderFilter(acme, order_by="number"), limit=1)[0]
     assert (first.lines, first.items) == (1, Decimal(4))
+
+
+def test_an_order_without_lines_counts_none(session, acme):
+    session.add(Order(number="SO-0", customer_id=acme, order_date=date(2026, 3, 10), status=OrderStatus.SHIPPED))
+    session.flush()
+
+    found = queries.page(session, SYSTEM, OrderFilter(acme, order_by="number"))
+
+    assert [(row.number, row.lines, row.items) for row in found] == [
+        ("SO-0", 0, None),
+        ("SO-1", 1, Decimal(4)),
+        ("SO-2", 1, Decimal(6)),
+    ]
+    assert queries.lines(session, SYSTEM, found[0].id) == []
 
 
 def test_somebody_bound_to_another_customer_finds_nothing(session, acme):

@@ -4,6 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from billing_core.rating import statements
+from tests.rating import cards
 from tests.rating.examples import a_rate, amounts, an_order, charges, of_items
 
 D = Decimal
@@ -202,6 +204,26 @@ def test_another_customers_case_size_does_not_count(session):
 
     assert of(1, {"A": D(2), "B": D(3)}) == [{1: 6_00}, {1: 4_00}]
     assert of(2, {"A": D(6)}) == [{1: 2_00}, {}]
+
+
+def test_an_order_without_lines_costs_nothing_that_is_counted_by_its_lines(session):
+    """It is listed with 0 items on 0 lines, and costs what is charged for the order itself."""
+    by_lines = ("per_item", "per_sku", "per_case", "per_loose_unit")
+    card = [a_rate(cost_type, "1", minimum=5_00, service=place) for place, cost_type in enumerate(by_lines)]
+    card += [a_rate("per_order", "2", service=7), a_rate("per_order", "3", service=8, skus=["A"])]
+    orders = [an_order(), an_order(("A", D(0))), an_order(("A", D(6)), ("B", D("1.5")))]
+
+    assert amounts(session, card, orders, {"A": D(3), "B": None}) == [
+        {7: 2_00},
+        {1: 5_00, 7: 2_00, 8: 3_00},  # one SKU, of which there is nothing
+        {0: 7_50, 1: 5_00, 2: 5_00, 3: 5_00, 7: 2_00, 8: 3_00},
+    ]
+    listed = session.execute(statements.orders(1, cards.PERIOD)).all()
+    assert sorted((row.order_number, row.total_items, row.line_items) for row in listed) == [
+        ("1-0", 0, 0),
+        ("1-1", 0, 1),
+        ("1-2", 7_500, 2),
+    ]
 
 
 # 5 % of what the items cost at 1.00 each. (units, what the percentage was taken of, minor units)

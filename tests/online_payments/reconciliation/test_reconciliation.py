@@ -139,6 +139,83 @@ def test_each_payment_stands_beside_the_gateways_line(sessions):
     assert books.asked[0] == (datetime(2026, 2, 22, tzinfo=UTC), datetime(2026, 4, 8, tzinfo=UTC))
 
 
+# By key: our side, the gateway's, what comes of it, and the difference.
+CENTS = {
+    "pi_0": (1, None, Agreement.ONLY_HERE, -1),
+    "pi_1": (None, 1, Agreement.ONLY_THERE, 1),
+    "pi_2": (None, -1, Agreement.ONLY_THERE, -1),
+    "pi_3": (None, 0, Agreement.MATCHED, 0),
+    "pi_4": (1, 2, Agreement.DIFFERENT, 1),
+    "pi_5": (2, 1, Agreement.DIFFERENT, -1),
+    "pi_6": (1, 0, Agreement.DIFFERENT, -1),
+    "pi_7": (1, 1, Agreement.MATCHED, 0),
+}
+
+
+def test_one_cent_makes_a_difference_also_where_one_side_is_missing(sessions):
+    with sessions.begin() as session:
+        carla = a_customer(session).id
+        for number, (key, (here, there, *_)) in enumerate(CENTS.items()):
+            if here is not None:
+                paid(session, carla, here, key)
+            if there is not None:
+                reconciliation_balance_transactions.keep(session, Mode.TEST, [a_line(number, there, intent=key)])
+    asked = PairFilter(Mode.TEST, MARCH)
+    with sessions() as session:
+        rows = reconciliation.page(session, READER, asked)
+        assert {
+            row.key: (row.here_minor, row.there_minor, row.agreement, row.difference_minor) for row in rows
+        } == CENTS
+        sums = reconciliation.sums(session, READER, asked)
+        assert [(one.agreement, one.pairs, one.here_minor, one.there_minor) for one in sums] == [
+            (Agreement.DIFFERENT, 3, 4, 3),
+            (Agreement.MATCHED, 2, 1, 1),
+            (Agreement.ONLY_HERE, 1, 1, 0),
+            (Agreement.ONLY_THERE, 2, 0, 0),
+        ]
+        only_here = reconciliation.page(session, READER, PairFilter(Mode.TEST, MARCH, agreement="only_here"))
+        assert [row.key for row in only_here] == ["pi_0"]
+
+
+def test_pairs_are_listed_by_day_then_key_then_kind_whichever_side_they_are_on(sessions):
+    """The day is the earlier of the two sides'. What is missing here, and what is missing there, stand in between."""
+    with sessions.begin() as session:
+        carla = a_customer(session).id
+        paid(session, carla, 1, "pi_b", on=date(2026, 3, 12))
+        paid(session, carla, 1, "pi_a", on=date(2026, 3, 14))
+        both = paid(session, carla, 500, "pi_c", on=date(2026, 3, 12))
+        gave_back(session, both, 1, on=date(2026, 3, 12))
+        reconciliation_balance_transactions.keep(
+            session,
+            Mode.TEST,
+            [
+                a_line(1, 500, intent="pi_c", at=datetime(2026, 3, 20, tzinfo=UTC)),
+                a_line(2, 1, intent="pi_z", at=datetime(2026, 3, 11, tzinfo=UTC)),
+                a_line(3, 1, intent="pi_bb", at=datetime(2026, 3, 12, tzinfo=UTC)),
+                a_line(4, 1, intent="pi_a", at=datetime(2026, 3, 13, 23, 59, 59, tzinfo=UTC), currency="USD"),
+                a_line(5, 1, intent="pi_d", at=datetime(2026, 3, 14, tzinfo=UTC), currency="USD"),
+                a_line(6, 1, intent="pi_d", at=datetime(2026, 3, 14, tzinfo=UTC), currency="EUR"),
+            ],
+        )
+    listed = [
+        (Kind.PAYMENT, "pi_z", "EUR", Agreement.ONLY_THERE),
+        (Kind.PAYMENT, "pi_b", "EUR", Agreement.ONLY_HERE),
+        (Kind.PAYMENT, "pi_bb", "EUR", Agreement.ONLY_THERE),
+        (Kind.PAYMENT, "pi_c", "EUR", Agreement.MATCHED),
+        (Kind.REFUND, "pi_c", "EUR", Agreement.ONLY_HERE),
+        (Kind.PAYMENT, "pi_a", "USD", Agreement.ONLY_THERE),
+        (Kind.PAYMENT, "pi_a", "EUR", Agreement.ONLY_HERE),
+        (Kind.PAYMENT, "pi_d", "EUR", Agreement.ONLY_THERE),
+        (Kind.PAYMENT, "pi_d", "USD", Agreement.ONLY_THERE),
+    ]
+    asked = PairFilter(Mode.TEST, MARCH)
+    with sessions() as session:
+        rows = reconciliation.page(session, READER, asked)
+        assert [(row.kind, row.key, row.currency, row.agreement) for row in rows] == listed
+        paged = [reconciliation.page(session, READER, asked, limit=2, offset=offset) for offset in range(0, 10, 2)]
+        assert [row for page in paged for row in page] == rows
+
+
 def test_what_went_back_is_compared_apart_and_by_payment(sessions):
     with sessions.begin() as session:
         carla = a_customer(session).id

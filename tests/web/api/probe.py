@@ -37,6 +37,11 @@ def _work(given: Given, caller: CurrentCaller, session: Transaction) -> ExactJSO
     return ExactJSON({"amount": given.amount, "at": NOW, "paid": money(150000, "USD")}, 201)
 
 
+def _counted(caller: CurrentCaller, session: Transaction) -> ExactJSON:
+    audit.record(session, caller.actor, "probe", ("probe", 1), now=NOW)
+    return ExactJSON({"amount": 1})
+
+
 def _breaks_before(given: Given, caller: CurrentCaller, session: Transaction) -> ExactJSON:
     audit.record(session, caller.actor, "probe", ("probe", given.count), now=NOW)
     raise RuntimeError("a secret detail")
@@ -75,5 +80,8 @@ for name, place in PLACES.items():
     )
     router.get(f"{place}/refuses/{{kind}}", name=f"refuses_{name}")(_refuses)
 router.post(f"{PLACES['reports']}/slow", name="slow")(_slow)
+for method in (router.put, router.patch, router.delete):
+    method(f"{PLACES['reports']}/work", name=f"work_{method.__name__}")(_work)
+router.get(f"{PLACES['reports']}/work", name="work_get")(_counted)
 # Before its transaction, which on SQLite would let nobody else write.
 router.post(f"{PLACES['reports']}/held-up", name="held_up", dependencies=[Depends(_held_up)])(_work)

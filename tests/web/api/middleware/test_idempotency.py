@@ -229,6 +229,29 @@ def test_an_answer_too_large_to_keep_is_told_of(client, sessions, monkeypatch):
     assert probe.done(sessions) == 1
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "GET"])
+def test_the_key_of_a_request_that_is_no_post_means_nothing(client, sessions, method):
+    """HTTP lets these be repeated as they are: each is carried out, whatever its key, and keeps none from a POST."""
+
+    def asked(key, amount):
+        body = None if method == "GET" else {"amount": amount}
+        return client.request(method, WORK, json=body, headers={"Idempotency-Key": key})
+
+    answers = [
+        asked(key, amount) for key, amount in (("order-17", 5), ("order-17", 5), ("order-17", 6), ("x" * 256, 5))
+    ]
+
+    assert {answer.is_success for answer in answers} == {True}
+    assert not any("idempotent-replayed" in answer.headers for answer in answers)
+    assert probe.done(sessions) == 4
+    with sessions() as session:
+        assert session.scalar(select(func.count()).select_from(IdempotentRequest)) == 0
+    assert "idempotent-replayed" not in _sent(client).headers
+    assert probe.done(sessions) == 5
+    assert asked("order-17", 7).is_success
+    assert probe.done(sessions) == 6
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "caf\xe9"])
 def test_a_key_that_cannot_be_one_is_refused(client, key):
     response = client.post(WORK, json={"amount": 1}, headers={"Idempotency-Key": key.encode("latin-1")})
