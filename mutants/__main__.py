@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from mutants.equivalents import Equivalent, read, unknown, without
 from mutants.forking import load
-from mutants.measuring import Measured, measured, never_run
-from mutants.modules import AIM, MODULES, WITHOUT_EXCEPTION, Module, module
+from mutants.measuring import measured, run_of
+from mutants.modules import AIM, MODULES, WITHOUT_EXCEPTION, module
 from mutants.mutations import Mutant, mutants_of
 from mutants.trying import Verdict, tried
 
@@ -34,9 +34,12 @@ def main(root: Path, names: Sequence[str], listed: Sequence[Equivalent], count: 
             verdicts.append(verdict)
             if verdict.survived:
                 print(_survivor(verdict), flush=True)
-        print(_never_run(root, one, known), end="")
+        coverage = run_of(root, one.files, known.arcs)
+        print(_never_run(coverage), end="")
         counted = f"{len(possible)} possible, {len(possible) - len(to_notice)} of them equivalent"
-        print(f"{one.name}: {_score(verdicts)} ({counted}), in {time.monotonic() - started:.0f} s", flush=True)
+        branches = "{covered_branches} of {num_branches} branches run".format_map(coverage["totals"])
+        seconds = time.monotonic() - started
+        print(f"{one.name}: {_score(verdicts)} ({counted}), {branches}, in {seconds:.0f} s", flush=True)
         if not meets_aim(verdicts):
             missed.append(one.name)
     print(f"Seed {seed}. " + (f"Below the aim: {', '.join(missed)}" if missed else "Every module meets its aim."))
@@ -72,9 +75,9 @@ def _survivor(verdict: Verdict) -> str:
     return f"  survived: {verdict.mutant} ({ran})"
 
 
-def _never_run(root: Path, one: Module, known: Measured) -> str:
+def _never_run(coverage: dict[str, Any]) -> str:
     told = ""
-    for file, seen in sorted(never_run(root, one.files, known.arcs)["files"].items()):
+    for file, seen in sorted(coverage["files"].items()):
         lines, branches = _ranges(seen["missing_lines"]), _branches(seen)
         if lines or branches:
             told += f"  never run by them: {file}"

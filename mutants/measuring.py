@@ -28,7 +28,7 @@ _PLACE: Final = ".mutants"
 
 
 @dataclass(slots=True)
-class Test:
+class QuickTest:
     """``seconds`` without what its fixtures took. ``lines`` are those that it runs, by file."""
 
     seconds: float
@@ -40,7 +40,7 @@ class Test:
 class Measured:
     """The tests by their ids, the steps from line to line that they take in each file, and the libraries loaded."""
 
-    tests: dict[str, Test] = field(default_factory=dict)
+    tests: dict[str, QuickTest] = field(default_factory=dict)
     arcs: dict[str, set[tuple[int, int]]] = field(default_factory=lambda: defaultdict(set))
     libraries: dict[str, None] = field(default_factory=dict)
 
@@ -60,8 +60,8 @@ def measured(root: Path, product: str, tests: Sequence[str], at_once: int) -> Me
     return _together(root, tests)
 
 
-def never_run(root: Path, files: Sequence[str], arcs: dict[str, set[tuple[int, int]]]) -> dict[str, Any]:
-    """Coverage's report about these files: ``files`` by name, with ``missing_lines``, ``missing_branches``, totals."""
+def run_of(root: Path, files: Sequence[str], arcs: dict[str, set[tuple[int, int]]]) -> dict[str, Any]:
+    """Coverage's report on these files: ``totals``, and ``files`` with their missing lines and branches."""
     kept = root / _PLACE
     data = coverage.CoverageData(str(kept / "coverage"))
     data.erase()
@@ -138,7 +138,7 @@ def _together(root: Path, tests: Sequence[str]) -> Measured:
         kept = _kept(root, file)
         for name, test in kept["tests"].items():
             lines = {place: set(numbers) for place, numbers in test["lines"].items()}
-            found.tests[name] = Test(test["seconds"], test["on_postgresql"], lines)
+            found.tests[name] = QuickTest(test["seconds"], test["on_postgresql"], lines)
         for place, arcs in kept["arcs"].items():
             found.arcs[place].update((first, second) for first, second in arcs or ())
         found.libraries.update(dict.fromkeys(kept["libraries"]))
@@ -152,7 +152,7 @@ def _libraries(root: Path) -> list[str]:
 
 
 def _shared(root: Path) -> list[Path]:
-    return [file for file in (root / "tests").rglob("*.py") if not file.name.startswith("test_")]
+    return [file for file in (root / "tests").rglob("*") if not file.name.startswith("test_")]
 
 
 def _digest(root: Path, files: Sequence[Path], before: str = "") -> str:

@@ -1,7 +1,8 @@
 """Put one fault in, run the tests that run its line, and see whether one of them fails.
 
-The quickest tests come first and the first that fails ends it, on SQLite before PostgreSQL, whose server takes longer
-to start than most tests. Without any fault all of them have to pass, in the same order and the same way.
+Tests in the file that is named like the module come first, then the quickest, and the first that fails ends it; SQLite
+before PostgreSQL, whose server takes longer to start than most tests. Without any fault all of them have to pass, in
+the same order and the same way.
 """
 
 import ast
@@ -44,14 +45,14 @@ class Verdict:
 
 def tried(root: Path, mutants: Sequence[Mutant], known: Measured, at_once: int) -> Iterator[Verdict]:
     """Try these mutants against the tests that run their lines."""
-    covering = {mutant: tests_of(mutant, known) for mutant in mutants}
+    covering = {mutant: covering_tests(mutant, known) for mutant in mutants}
     for on_postgresql in (False, True):
         chosen = {
             mutant: [test for test in tests if known.tests[test].on_postgresql == on_postgresql]
             for mutant, tests in covering.items()
         }
         chosen = {mutant: tests for mutant, tests in chosen.items() if tests}
-        every = _quickest_first({test for tests in chosen.values() for test in tests}, known)
+        every = [*dict.fromkeys(test for tests in chosen.values() for test in tests)]
         jobs: list[tuple[Mutant | None, list[str]]] = [(None, every), *chosen.items()] if every else []
         work = (Job(partial(_try, root, mutant, tests, known), _SECONDS_IN_ALL, mutant) for mutant, tests in jobs)
         for ended in ran(work, at_once):
@@ -62,20 +63,18 @@ def tried(root: Path, mutants: Sequence[Mutant], known: Measured, at_once: int) 
         yield Verdict(mutant, survived=True, tests=len(tests))
 
 
-def tests_of(mutant: Mutant, known: Measured) -> list[str]:
-    """The tests that run a mutant's statement, the quickest first. What runs when its file is imported concerns every
-    test that runs anything of the file, or else every test."""
+def covering_tests(mutant: Mutant, known: Measured) -> list[str]:
+    """The tests that run a mutant's statement, those first that are likely to notice soon. What runs when its file is
+    imported concerns every test that runs anything of the file, or else every test."""
     first, last = mutant.statement
 
     def reaches(lines: set[int]) -> bool:
         return bool(lines) if mutant.at_import else any(first <= line <= last for line in lines)
 
     reaching = {name for name, test in known.tests.items() if reaches(test.lines.get(mutant.file, set()))}
-    return _quickest_first(reaching or (set(known.tests) if mutant.at_import else set()), known)
-
-
-def _quickest_first(tests: set[str], known: Measured) -> list[str]:
-    return sorted(tests, key=lambda test: (known.tests[test].seconds, test))
+    named = f"/test_{Path(mutant.file).stem}.py::"
+    every = reaching or (set(known.tests) if mutant.at_import else set())
+    return sorted(every, key=lambda test: (named not in test, known.tests[test].seconds, test))
 
 
 def _is_noticed(ended: Ended) -> bool:

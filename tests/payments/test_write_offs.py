@@ -118,3 +118,13 @@ def test_it_counts_from_the_day_on_which_it_was_done_and_not_before_the_invoice(
         (EntryKind.REVERSAL, date(2026, 3, 13)),
         (EntryKind.REVERSAL, date(2026, 3, 13)),
     ]
+
+
+def test_the_ledger_keeps_what_fits_of_a_long_reason(session):
+    invoice = an_open_invoice(session, a_customer(session), "10")
+    facts = {"today": TODAY, "now": NOW}
+    write_offs.write_off(session, SYSTEM, invoice.id, reason="b" * 500, **facts)
+    write_offs.undo_write_off(session, SYSTEM, invoice.id, reason="p" * 500, **facts)
+
+    entries = select(LedgerEntry.memo).where(LedgerEntry.kind.in_((EntryKind.WRITE_OFF, EntryKind.REVERSAL)))
+    assert session.scalars(entries.order_by(LedgerEntry.id)).all() == ["b" * 200, "p" * 200]
