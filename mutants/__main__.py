@@ -29,8 +29,10 @@ def main(root: Path, names: Sequence[str], listed: Sequence[Equivalent], count: 
         load(known.libraries)
         possible = mutants_in(root, one.files)
         to_notice = without(possible, listed)
+        drawn = sample(to_notice, count, seed)
+        print(f"{one.name}: trying {len(drawn)} faults on {len(known.tests)} tests …", flush=True)
         verdicts = []
-        for verdict in tried(root, sample(to_notice, count, seed), known, at_once):
+        for verdict in tried(root, drawn, known, at_once):
             verdicts.append(verdict)
             if verdict.survived:
                 print(_survivor(verdict), flush=True)

@@ -125,12 +125,12 @@ def _goes_on(one: _Running) -> bool:
     """Whether it still runs. One whose time is over is told to end, and ended if it does not."""
     if not one.process.is_alive():
         return False
-    if time.monotonic() > one.until + _GRACE:
-        return False
-    if time.monotonic() > one.until and not one.told_to_end:
+    late = time.monotonic() - one.until
+    if late > 0 and not one.told_to_end:
         one.told_to_end = True
         os.kill(one.process.pid or 0, signal.SIGINT)
-    return True
+        return True
+    return late < _GRACE
 
 
 def _ended(one: _Running) -> Ended:
@@ -148,7 +148,15 @@ def _kill(one: _Running, *, keep_folder: bool = False) -> None:
     with suppress(ProcessLookupError):
         os.killpg(one.process.pid or 0, signal.SIGKILL)
     for file in one.folder.rglob("postmaster.pid"):
-        with suppress(ProcessLookupError, ValueError, IndexError):
+        with suppress(OSError, ValueError, IndexError):
             os.kill(int(file.read_text().split()[0]), signal.SIGQUIT)
+            _wait_until_gone(file)
     if not keep_folder:
         shutil.rmtree(one.folder, ignore_errors=True)
+
+
+def _wait_until_gone(file: Path) -> None:
+    """A server takes it away as the last thing that it does."""
+    until = time.monotonic() + _GRACE
+    while file.exists() and time.monotonic() < until:
+        time.sleep(0.1)

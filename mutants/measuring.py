@@ -65,8 +65,8 @@ def run_of(root: Path, files: Sequence[str], arcs: dict[str, set[tuple[int, int]
     kept = root / _PLACE
     data = coverage.CoverageData(str(kept / "coverage"))
     data.erase()
-    data.add_arcs({str(root / file): arcs[file] for file in files if arcs.get(file)})
-    data.touch_files([str(root / file) for file in files if not arcs.get(file)])
+    data.add_arcs({str(root / file): arcs.get(file, set()) for file in files})
+    data.touch_files([str(root / file) for file in files])
     data.write()
     report = coverage.Coverage(str(kept / "coverage"), config_file=False, branch=True)
     report.exclude("if TYPE_CHECKING:")

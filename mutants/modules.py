@@ -50,11 +50,13 @@ def module(root: Path, name: str) -> Module:
     else:
         file, room = f"billing_core/{name}.py", name.split("/")[0]
         places = (file if (root / file).is_file() else f"billing_core/{name}",)
-        tests = MODULES[room][1] if room in MODULES else (f"tests/{room}",)
-    files = _below(root, places, "*.py")
-    if not files:
-        raise SystemExit(f"No module {name}: one of {', '.join(MODULES)}, or a folder or file below billing_core")
-    return Module(name, files, _below(root, tests, "test_*.py"))
+        tests = MODULES[room][1] if room in MODULES else (f"tests/{room}", f"tests/test_{room}.py")
+    found = Module(name, _below(root, places, "*.py"), _below(root, tests, "test_*.py"))
+    if not found.files or not found.tests:
+        raise SystemExit(
+            f"No module {name} that has tests: one of {', '.join(MODULES)}, or a folder or file below billing_core"
+        )
+    return found
 
 
 def _below(root: Path, places: tuple[str, ...], pattern: str) -> tuple[str, ...]:

@@ -67,11 +67,9 @@ def covering_tests(mutant: Mutant, known: Measured) -> list[str]:
     """The tests that run a mutant's statement, those first that are likely to notice soon. What runs when its file is
     imported concerns every test that runs anything of the file, or else every test."""
     first, last = mutant.statement
-
-    def reaches(lines: set[int]) -> bool:
-        return bool(lines) if mutant.at_import else any(first <= line <= last for line in lines)
-
-    reaching = {name for name, test in known.tests.items() if reaches(test.lines.get(mutant.file, set()))}
+    of_file = {name: lines for name, test in known.tests.items() if (lines := test.lines.get(mutant.file))}
+    statement = range(first, last + 1)
+    reaching = {name for name, lines in of_file.items() if mutant.at_import or not lines.isdisjoint(statement)}
     named = f"/test_{Path(mutant.file).stem}.py::"
     every = reaching or (set(known.tests) if mutant.at_import else set())
     return sorted(every, key=lambda test: (named not in test, known.tests[test].seconds, test))

@@ -32,12 +32,13 @@ def test_a_file_or_a_folder_is_a_module_too():
     assert module(PROJECT, "rating/limits").files == ("billing_core/rating/limits.py",)
     assert module(PROJECT, "rating/limits").tests == module(PROJECT, "rating").tests
     assert module(PROJECT, "money").files == ("billing_core/money.py",)
+    assert module(PROJECT, "money").tests == ("tests/test_money.py",)
     webhooks = module(PROJECT, "online_payments/webhooks").files
     assert {str(Path(file).parent) for file in webhooks} == {"billing_core/online_payments/webhooks"}
 
 
 def test_an_unknown_module_is_refused_and_the_known_ones_are_named():
-    with pytest.raises(SystemExit, match="No module raiting: one of rating, invoices"):
+    with pytest.raises(SystemExit, match="No module raiting that has tests: one of rating, invoices"):
         module(PROJECT, "raiting")
 
 
