@@ -1,5 +1,6 @@
 """Refunding a payment through its gateway: once, whatever is lost on the way, and told by whom and why."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from billing_core.errors import Conflict, Forbidden, Invalid, NotFound, Upstream
 from billing_core.identity import Role, actor_with
 from billing_core.invoices import lifecycle
 from billing_core.invoices.models import CreditNote, Invoice
-from billing_core.invoices.payment_links import CollectionWay, Mode
+from billing_core.invoices.payment_links import Mode
 from billing_core.money import Money
 from billing_core.online_payments import refunding
 from billing_core.online_payments.gateway import Declined
@@ -18,7 +19,7 @@ from billing_core.payments import received
 from billing_core.payments.models import Payment, PaymentMethod, Refund
 from tests.invoices.company import GRACE, READER
 from tests.online_payments.gateways import ScriptedGateway
-from tests.online_payments.linked import HOSTED, LATER, became, linked, paying, tell, wait
+from tests.online_payments.linked import BY_LINK, HOSTED, LATER, became, linked, paying, tell, wait
 from tests.payments.books import TODAY, a_customer, accounts, an_open_invoice, pay
 
 
@@ -147,9 +148,11 @@ def test_a_hosted_invoices_payment_is_named_before_it_is_refunded(sessions, gate
     assert status(sessions) == "refunded"
 
 
-@pytest.mark.parametrize("way", CollectionWay)
-def test_a_dispute_that_waited_for_the_charge_is_known_once_the_refund_names_it(sessions, gateway, way):
-    """Neither an event nor the fee named the charge before, and the dispute names nothing else."""
+@pytest.mark.parametrize(("way", "fails"), [(BY_LINK, []), (HOSTED, []), (HOSTED, ["refuse"])])
+def test_a_dispute_that_waited_for_the_charge_is_known_once_the_refund_names_it(sessions, gateway, way, fails):
+    """Neither an event nor the fee named the charge before, and the dispute names nothing else. Of a hosted invoice the
+    charge is asked for before the refund, which may then be refused.
+    """
     with sessions.begin() as session:
         invoice, link = linked(session, way=way)
         came = paying(link, invoice)
@@ -160,7 +163,9 @@ def test_a_dispute_that_waited_for_the_charge_is_known_once_the_refund_names_it(
     assert became(sessions, dispute).state is WebhookState.IGNORED
     (payment,) = rows(sessions, Payment)
 
-    refund(sessions, gateway, payment.id, 30_00)
+    gateway.fails = fails
+    with pytest.raises(Declined) if fails else nullcontext():
+        refund(sessions, gateway, payment.id, 30_00)
     wait(sessions)
 
     assert became(sessions, dispute).state is WebhookState.HANDLED
