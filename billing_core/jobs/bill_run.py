@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 # How often a process looks for runs that nobody has put into the queue, unless it is told.
 _LOOK_SECONDS: Final = 30
+_CHUNK: Final = "bill_chunk"
 _UNDER_WAY: Final = ["ENQUEUED", "DELAYED", "PENDING"]
 
 
@@ -50,7 +51,7 @@ def keep_going(ending: Callable[[], bool] = lambda: False) -> None:
             _begin_again(run_id, attempt)
 
 
-@DBOS.workflow()
+@DBOS.workflow(name="hand_out_chunks")
 def hand_out_chunks(run_id: int, attempt: int) -> None:
     """Put the chunks of this attempt into the queue."""
     # As a step, so that a repetition goes through the same ones: DBOS knows what it started by their order.
@@ -61,7 +62,7 @@ def hand_out_chunks(run_id: int, attempt: int) -> None:
     _finish(run_id, attempt)
 
 
-@DBOS.workflow()
+@DBOS.workflow(name=_CHUNK)
 def bill_chunk(run_id: int, attempt: int, chunk: int) -> None:
     """Bill the customers of one chunk, and finish the run if they were the last."""
     bill_run_work.work_off(run_id, attempt, chunk, _is_to_stop)
@@ -86,9 +87,7 @@ def _waiting_chunks_step(run_id: int, attempt: int) -> list[tuple[int, int]]:
     """
     with runtime.sessions()() as session:
         chunks = taking.waiting_chunks(session, run_id, attempt)
-    others = DBOS.list_workflows(
-        name=bill_chunk.__qualname__, status="ENQUEUED", limit=1, load_input=False, load_output=False
-    )
+    others = DBOS.list_workflows(name=_CHUNK, status="ENQUEUED", limit=1, load_input=False, load_output=False)
     first = others[0].priority if others else None
     return list(enumerate(chunks, start=first or 1))
 
