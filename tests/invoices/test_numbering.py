@@ -149,11 +149,11 @@ def test_a_hole_is_found_and_named(session):
 
 
 def test_the_holes_of_one_series_are_not_those_of_another(session):
-    """Of this business two years and credit notes, and of another one the same year in the same format."""
+    """Two years of this business, and of another the same year in the same format: the others have what it misses."""
     second = a_second_business(session, invoice_format="INV-{year}-{seq:03}")
     _use(session, *_draw(session, 5))
-    _use(session, *_draw(session, 3, day=date(2027, 1, 4)))
-    _use(session, *numbering.draw_many(session, second, KIND, DAY, 4), business=second)
+    _use(session, *_draw(session, 6, day=date(2027, 1, 4)))
+    _use(session, *numbering.draw_many(session, second, KIND, DAY, 6), business=second)
     _lose(session, "INV-2026-002", "INV-2026-005", business=default_business(session))
     _lose(session, "INV-2026-003", business=second)
     numbering.draw_many(session, second, SeriesKind.CREDIT_NOTE, DAY, 2)
@@ -162,8 +162,8 @@ def test_the_holes_of_one_series_are_not_those_of_another(session):
 
     assert [(one.kind, one.business_id, one.series, one.last, one.used, one.whole) for one in found] == [
         (KIND, 1, "INV-2026-{seq}", 5, 3, False),
-        (KIND, 1, "INV-2027-{seq}", 3, 3, True),
-        (KIND, second.id, "INV-2026-{seq}", 4, 3, False),
+        (KIND, 1, "INV-2027-{seq}", 6, 6, True),
+        (KIND, second.id, "INV-2026-{seq}", 6, 5, False),
         (SeriesKind.CREDIT_NOTE, second.id, "CN-2026-{seq}", 2, 0, False),
     ]
     assert [numbering.holes(session, one) for one in found] == [
