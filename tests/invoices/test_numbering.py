@@ -149,8 +149,11 @@ def test_a_hole_is_found_and_named(session):
 
 
 def test_the_holes_of_one_series_are_not_those_of_another(session):
-    """Two years of this business, and of another the same year in the same format: the others have what it misses."""
-    second = a_second_business(session, invoice_format="INV-{year}-{seq:03}")
+    """Two years of this business, and of another invoices and credit notes of the same year in the same format: the
+    others have what each of them misses.
+    """
+    alike = "INV-{year}-{seq:03}"
+    second = a_second_business(session, invoice_format=alike, credit_note_format=alike)
     _use(session, *_draw(session, 5))
     _use(session, *_draw(session, 6, day=date(2027, 1, 4)))
     _use(session, *numbering.draw_many(session, second, KIND, DAY, 6), business=second)
@@ -164,13 +167,13 @@ def test_the_holes_of_one_series_are_not_those_of_another(session):
         (KIND, 1, "INV-2026-{seq}", 5, 3, False),
         (KIND, 1, "INV-2027-{seq}", 6, 6, True),
         (KIND, second.id, "INV-2026-{seq}", 6, 5, False),
-        (SeriesKind.CREDIT_NOTE, second.id, "CN-2026-{seq}", 2, 0, False),
+        (SeriesKind.CREDIT_NOTE, second.id, "INV-2026-{seq}", 2, 0, False),
     ]
     assert [numbering.holes(session, one) for one in found] == [
         ["INV-2026-002", "INV-2026-005"],
         [],
         ["INV-2026-003"],
-        ["CN-2026-001", "CN-2026-002"],
+        ["INV-2026-001", "INV-2026-002"],
     ]
     assert numbering.series(session, business_id=second.id) == found[2:]
 

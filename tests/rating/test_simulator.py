@@ -62,6 +62,40 @@ def test_tiers_are_shown_slice_by_slice(session):
     assert (str(outcome.amount), outcome.bound, outcome.tier) == ("6.00 USD", "minimum", 2)
 
 
+def test_the_whole_quantity_of_a_volume_is_one_slice(session):
+    tiers = [(Decimal(10), Decimal("0.5")), (Decimal(20), Decimal("0.2")), (None, Decimal("0.1"))]
+    for customer_id, (units, price, amount) in enumerate(
+        [("10", "0.5", "5"), ("10.001", "0.2", "2.0002"), ("20", "0.2", "4"), ("21", "0.1", "2.1")], start=1
+    ):
+        order = an_order(("A", Decimal(units)))
+        cards.store(session, [a_rate(tiers=tiers, tier_mode="volume")], [order], {}, customer_id=customer_id)
+        (outcome,) = simulator.simulate(session, SYSTEM, order["id"]).outcomes
+        assert [(part.quantity, part.unit_price, part.amount) for part in outcome.slices] == [
+            (Decimal(units), Decimal(price), Decimal(amount))
+        ]
+
+
+def test_a_percentage_is_shown_with_what_it_is_taken_of(session):
+    """10 % of 9.99 is 0.999, which is 1.00; with 5 % from 5.00 on it is 0.50 and 0.2495: 0.75."""
+    stepped = [(Decimal(5), Decimal(10)), (None, Decimal(5))]
+    card = [
+        a_rate(),
+        a_rate("percent_of_services", "10", service=2),
+        a_rate("percent_of_services", "1", service=3, tiers=stepped),
+    ]
+    found = simulated(session, card, an_order(("A", Decimal("9.99"))))
+    _, plain, tiered = found.outcomes
+    assert [(part.quantity, part.unit_price, part.amount) for part in plain.slices] == [
+        (Decimal("9.99"), Decimal(10), Decimal("0.999"))
+    ]
+    assert [(part.quantity, part.unit_price, part.amount) for part in tiered.slices] == [
+        (Decimal(5), Decimal(10), Decimal("0.5")),
+        (Decimal("4.99"), Decimal(5), Decimal("0.2495")),
+    ]
+    assert [str(outcome.amount) for outcome in found.outcomes] == ["9.99 USD", "1.00 USD", "0.75 USD"]
+    assert str(found.total) == "11.74 USD"
+
+
 @pytest.mark.parametrize(
     ("rate", "order", "reason"),
     [

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 from pypdf import PdfReader
 
+from billing_core.businesses.models import Business
 from billing_core.businesses.queries import default_business
 from billing_core.dates import Period
 from billing_core.errors import NotFound
@@ -20,8 +21,8 @@ from tests.payments.books import NOW, TODAY, a_customer, an_open_invoice, pay
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
 
 
-def pages(session, customer, period=MARCH) -> list[str]:
-    content = statement_pdf(session, SYSTEM, StatementRequest(customer.id, "EUR", period))
+def pages(session, customer, period=MARCH, business_id=None) -> list[str]:
+    content = statement_pdf(session, SYSTEM, StatementRequest(customer.id, "EUR", period, business_id))
     return [" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(content)).pages]
 
 
@@ -39,6 +40,26 @@ def test_it_leads_from_what_was_owed_to_what_is_owed(session):
     assert "Amount due €79.00" in page
     assert "Not yet due 79.00 1–30 days late 0.00" in page
     assert "IBAN GB29" in page
+
+
+def test_a_business_writes_of_what_is_owed_to_itself(session):
+    default_business(session).bank_details = "IBAN GB29"
+    second = Business(name="Second Ltd", currency="EUR", time_zone="UTC", bank_details="IBAN DE02")
+    session.add(second)
+    session.flush()
+    customer = a_customer(session)
+    an_open_invoice(session, customer, "100")
+    an_open_invoice(session, customer, "20", business_id=second.id)
+
+    (page,) = pages(session, customer, business_id=second.id)
+
+    assert "Second Ltd" in page
+    assert "Amount due €20.00" in page
+    assert "Not yet due 20.00 1–30 days late 0.00" in page
+    assert "IBAN DE02" in page
+    assert "GB29" not in page
+    (all_of_us,) = pages(session, customer)
+    assert "Not yet due 120.00 1–30 days late 0.00" in all_of_us
 
 
 def test_no_day_is_cut_because_another_is_as_long_and_narrower(session):
