@@ -1,14 +1,16 @@
 """Ageing by hand: the edges of the buckets, part payments, the past, and who sees what."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
+from billing_core.businesses.models import Business
 from billing_core.errors import Invalid
 from billing_core.figures import Scope
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.receivables import ageing
 from billing_core.receivables.exporting import ageing_as_csv
+from tests.payments import books
 from tests.receivables.history import FIRST, History
 
 
@@ -137,6 +139,23 @@ def test_one_customer_and_one_currency_can_be_asked_for(session, history):
     for how in ({"today": FIRST}, {"as_at": FIRST}):
         assert amounts(session, Scope(customer_id=one.id, **how)) == {"USD": (500, 0, 0, 0, 0)}
         assert amounts(session, Scope(currency="EUR", **how)) == {"EUR": (7, 0, 0, 0, 0)}
+
+
+def test_what_is_owed_to_one_business_can_be_asked_for(session):
+    """100.00 and 20.00, both due on March 31st."""
+    second = Business(name="Second", currency="EUR", time_zone="UTC")
+    session.add(second)
+    session.flush()
+    customer = books.a_customer(session)
+    books.an_open_invoice(session, customer, "100")
+    books.an_open_invoice(session, customer, "20", business_id=second.id)
+    day = date(2026, 4, 1)
+
+    for asked in (Scope(today=day), Scope(as_at=day)):
+        for business_id, owed in ((None, 120_00), (customer.business_id, 100_00), (second.id, 20_00)):
+            (row,) = ageing.by_currency(session, SYSTEM, asked, business_id=business_id)
+            assert (row.currency, row.amounts) == ("EUR", (0, owed, 0, 0, 0))
+        assert ageing.by_currency(session, SYSTEM, asked, business_id=77) == []
 
 
 def test_somebody_bound_to_a_customer_sees_that_customer_alone(session, history):
