@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 
 class Dealt:
-    """Steps in any order, each of them twice before one comes a third time: hardly an example lacks one.
+    """Steps in any order, each of them so many times before one comes once more: hardly an example lacks one.
 
     Rules of a state machine are no match for it: in each example Hypothesis leaves out some, and might one in all.
     """
 
-    def __init__(self, steps: Sequence[Any]) -> None:
-        self._steps = steps
+    def __init__(self, steps: Sequence[Any], times: int = 2) -> None:
+        self._round = [*steps] * times
         self._left: list[Any] = []
 
     def next(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> Any:
-        self._left = self._left or [*self._steps, *self._steps]
+        self._left = self._left or [*self._round]
         step = draw(st.sampled_from(self._left))
         self._left.remove(step)
         return step

@@ -10,6 +10,7 @@ from billing_core.dates import Period
 from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
 from billing_core.rating import conditions, tiers
 from billing_core.rating.models import CostType, Rate, Service, TierMode
+from tests.rating import naive
 
 FIRST = date(2026, 3, 1)
 PERIOD = Period(FIRST, FIRST + timedelta(days=9))
@@ -66,34 +67,6 @@ def tier_lists(draw):
     return [(end, draw(prices)) for end in [*ends, None]]
 
 
-@st.composite
-def cards(draw):
-    """Up to five services with up to two rates each, in one currency, never overlapping."""
-    currency = draw(st.sampled_from(["USD", "JPY", "KWD"]))
-    card = []
-    for service in range(1, draw(st.integers(0, 5)) + 1):
-        cost_type = draw(st.sampled_from([member.value for member in CostType]))
-        for start, end in draw(st.sampled_from(VALIDITIES)):
-            low, high = draw(st.none() | st.integers(0, 900)), draw(st.none() | st.integers(0, 4000))
-            card.append(
-                {
-                    "service": service,
-                    "cost_type": cost_type,
-                    "price": draw(prices),
-                    "currency": currency,
-                    "valid_from": start,
-                    "valid_to": end,
-                    "minimum": low,
-                    "maximum": high if high is None or low is None else max(low, high),
-                    "skus": draw(st.none() | st.lists(st.sampled_from(SKUS), min_size=1, max_size=3)),
-                    "tier_mode": draw(st.sampled_from(["graduated", "volume"])),
-                    "tiers": draw(st.none() | tier_lists()),
-                    "condition": draw(st.none() | groups),
-                }
-            )
-    return card
-
-
 def day(number):
     return FIRST + timedelta(days=number)
 
@@ -107,29 +80,112 @@ VALIDITIES = [
     [(day(-9), day(-5)), (day(20), None)],
     [(day(-9), day(-5))],
 ]
+# With these alone, no service has a rate from the third to the seventh day.
+WITH_A_HOLE = [[(day(7), None)], [(day(-9), day(1)), (day(8), day(40))]]
 
-orders = st.lists(
-    st.fixed_dictionaries(
+
+def an_order(**known):
+    """Any order, apart from what is known of it."""
+    texts = ("state", "city", "postal_code", "ship_to_name", "carrier", "reference_number", "notes")
+    return st.fixed_dictionaries(
         {
             "day": st.integers(-1, 10).map(day),
             "status": st.sampled_from(["draft", "submitted", "shipped", "completed", "cancelled", "delivered"]),
             "country": st.sampled_from(COUNTRIES),
-            **{
-                field: st.sampled_from(TEXTS)
-                for field in ("state", "city", "postal_code", "ship_to_name", "carrier", "reference_number", "notes")
-            },
+            **{field: st.sampled_from(TEXTS) for field in texts},
             "weight": st.none() | quantities,
             "packages": st.none() | st.integers(0, 30),
             "lines": st.lists(st.tuples(st.sampled_from(SKUS), quantities), max_size=5),
         }
-    ),
-    max_size=6,
-)
-# SKU key to case size; a SKU that is not there is unknown.
-products = st.dictionaries(
-    st.sampled_from(["A-1", "B_2", "B%2", "SS9", "É9", "C"]),
-    st.none() | st.sampled_from([Decimal(1), Decimal(6), Decimal("0.5"), Decimal("2.5"), Decimal(12)]),
-)
+        | known
+    )
+
+
+_more_than_nothing = quantities.filter(bool)
+
+
+def a_whole_order(days):
+    """Billed, on one of these days, with all that a rate may ask for."""
+    return an_order(
+        day=st.sampled_from(days).map(day),
+        status=st.sampled_from(["submitted", "shipped", "completed", "delivered"]),
+        weight=_more_than_nothing,
+        packages=st.integers(1, 30),
+        lines=st.lists(st.tuples(st.sampled_from(SKUS), _more_than_nothing), min_size=1, max_size=5),
+    )
+
+
+case_sizes = st.none() | st.sampled_from([Decimal(1), Decimal(6), Decimal("0.5"), Decimal("2.5"), Decimal(12)])
+
+
+@st.composite
+def billings(draw):
+    """(card, orders, products): a whole order, the same without weight, packages and perhaps lines, another one, others
+    of any kind, and a card of which most applies to the first.
+
+    ``products``: SKU key to case size; a SKU that is not there is unknown.
+    """
+    validities, days = draw(st.sampled_from([(VALIDITIES, range(10)), (WITH_A_HOLE, [0, 1, 7, 8, 9])]))
+    matching = draw(a_whole_order(days))
+    lacking = matching | {"weight": None, "packages": None, "lines": draw(st.sampled_from([[], matching["lines"]]))}
+    orders = [matching, lacking, draw(a_whole_order(range(10))), *draw(st.lists(an_order(), max_size=3))]
+    known = {sku.strip().upper() for sku, _ in matching["lines"]} if draw(st.integers(0, 3)) else ()
+    listed = draw(st.dictionaries(st.sampled_from(["A-1", "B_2", "B%2", "SS9", "É9", "C"]), case_sizes))
+    products = listed | {key: draw(case_sizes) for key in sorted(known)}
+    return draw(cards(matching, validities)), orders, products
+
+
+@st.composite
+def cards(draw, matching, validities):
+    """Up to seven services with up to two rates each, in one currency, never overlapping.
+
+    Four of five apply to the matching order. In half of the cards the last is a percentage of the others.
+    """
+    currency = draw(st.sampled_from(["USD", "JPY", "KWD"]))
+    types = draw(st.lists(st.sampled_from(_OF_THE_ORDER), min_size=2, max_size=5, unique=True))
+    types += draw(st.lists(st.sampled_from(CostType), max_size=1))
+    types += draw(st.sampled_from([[], [CostType.PERCENT_OF_SERVICES]]))
+    card = []
+    for service, cost_type in enumerate(types, start=1):
+        applies = draw(st.integers(0, 4)) < 4
+        fitting = [one for one in validities if any(_covers(validity, matching["day"]) for validity in one)]
+        for start, end in draw(st.sampled_from(fitting if applies else validities)):
+            low, high = draw(BOUNDS), draw(BOUNDS)
+            rate = {
+                "service": service,
+                "cost_type": cost_type.value,
+                "price": draw(prices),
+                "currency": currency,
+                "valid_from": start,
+                "valid_to": end,
+                "minimum": low,
+                "maximum": high if high is None or low is None else max(low, high),
+                "skus": draw(st.none() | st.lists(st.sampled_from(SKUS), min_size=1, max_size=3)),
+                "tier_mode": draw(st.sampled_from(["graduated", "volume"])),
+                "tiers": draw(st.none() | tier_lists()),
+                "condition": draw(st.none() | groups),
+            }
+            card.append(_made_to_match(rate, matching) if applies else rate)
+    return card
+
+
+_OF_THE_ORDER = [member for member in CostType if member is not CostType.PERCENT_OF_SERVICES]
+# Minor units, low ones and such as orders come to.
+BOUNDS = st.none() | st.integers(0, 4_000) | st.integers(0, 100_000)
+
+
+def _covers(validity, on):
+    start, end = validity
+    return start <= on and (end is None or on <= end)
+
+
+def _made_to_match(rate, order):
+    """With a SKU of the order, and under the opposite condition where its own does not hold for the order."""
+    if rate["skus"]:
+        rate["skus"] = [*rate["skus"], order["lines"][0][0]]
+    if not naive.true_of(rate["condition"], order):
+        rate["condition"] = {"none": [rate["condition"]]}
+    return rate
 
 
 def store(session, card, listed, catalogue, *, customer_id):

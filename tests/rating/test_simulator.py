@@ -11,40 +11,53 @@ from billing_core.identity import SYSTEM
 from billing_core.identity.permissions import Role, actor_with
 from billing_core.rating import simulator, statements
 from billing_core.rating.models import QuestionKind
+from tests.arrivals import arriving
 from tests.rating import cards
 from tests.rating.examples import a_rate, an_order
 
-_customers = itertools.count(1)
 
+def test_reasons_agree_with_the_statements(session):
+    customers = itertools.count(1)
 
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(cards.cards(), cards.orders, cards.products)
-def test_reasons_agree_with_the_statements(session, card, orders, products):
-    with session.begin_nested() as savepoint:
-        customer_id = next(_customers)
-        cards.store(session, card, orders, products, customer_id=customer_id)
-        statement = statements.charges(session, customer_id, cards.PERIOD)
-        rated = list(session.execute(statement)) if statement is not None else []
-        for order in orders:
-            if not cards.PERIOD.start <= order["day"] <= cards.PERIOD.end:
-                continue
-            found = simulator.simulate(session, SYSTEM, order["id"])
-            mine = {row.service_id: row.amount_minor for row in rated if row.order_id == order["id"]}
-            assert {one.service_id: one.amount.minor for one in found.outcomes if one.charged} == mine
-            assert (found.total.minor if found.total else 0) == sum(mine.values())
-            for one in found.outcomes:
-                # The condition as Python reads it: SQL charged no order for which it fails.
-                assert not one.charged or not one.findings or one.findings[0].held
-                assert one.charged or one.reason
-                if one.findings and not one.findings[0].held and order["status"] not in ("draft", "cancelled"):
-                    assert one.reason == "Its condition does not hold"
-                assert sum((part.quantity for part in one.slices), Decimal(0)) == (one.quantity or 0)
-        savepoint.rollback()
-    session.expunge_all()
+    @settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+    @given(cards.billings())
+    def agree(billing):
+        card, orders, products = billing
+        with session.begin_nested() as savepoint:
+            customer_id = next(customers)
+            cards.store(session, card, orders, products, customer_id=customer_id)
+            rated = list(session.execute(statements.charges(session, customer_id, cards.PERIOD)))
+            for order in orders:
+                if cards.PERIOD.start <= order["day"] <= cards.PERIOD.end:
+                    mine = {row.service_id: row.amount_minor for row in rated if row.order_id == order["id"]}
+                    found = simulator.simulate(session, SYSTEM, order["id"])
+                    _check(found, order, mine)
+                    for kind in (kind for one in found.outcomes for kind in _kinds(one)):
+                        arrived(kind)
+            savepoint.rollback()
+        session.expunge_all()
+
+    def _check(found, order, charged):
+        assert {one.service_id: one.amount.minor for one in found.outcomes if one.charged} == charged
+        assert (found.total.minor if found.total else 0) == sum(charged.values())
+        for one in found.outcomes:
+            # The condition as Python reads it: SQL charged no order for which it fails.
+            assert not one.charged or not one.findings or one.findings[0].held
+            assert one.charged or one.reason
+            if one.findings and not one.findings[0].held and order["status"] not in ("draft", "cancelled"):
+                assert one.reason == "Its condition does not hold"
+            assert sum((part.quantity for part in one.slices), Decimal(0)) == (one.quantity or 0)
+
+    def _kinds(one):
+        yield "charged" if one.charged else "not charged"
+        if len(one.slices) > 1:
+            yield "in several tiers"
+        if one.findings:
+            yield "a condition that holds" if one.findings[0].held else "a condition that fails"
+
+    kinds = ("charged", "not charged", "in several tiers", "a condition that holds", "a condition that fails")
+    with arriving(kinds) as arrived:
+        agree()
 
 
 def simulated(session, card, order, products=None):

@@ -7,17 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from billing_core.rating import statements
+from billing_core.rating.models import CostType, QuestionKind
+from tests.arrivals import arriving
 from tests.rating import cards, naive
 
 pytestmark = pytest.mark.slow
-
-every_card = settings(
-    max_examples=80,
-    deadline=None,
-    # Each example is rolled back, so that the database may be shared.
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-_customers = itertools.count(1)
 
 
 def in_period(orders):
@@ -45,22 +39,64 @@ def rated(session, customer_id, service_ids=None):
     return found
 
 
-@every_card
-@given(cards.cards(), cards.orders, cards.products)
-def test_charges_and_questions_agree_with_the_naive_computation(session, card, orders, products):
-    with session.begin_nested() as savepoint:
-        customer_id = next(_customers)
-        cards.store(session, card, orders, products, customer_id=customer_id)
-        billed = in_period(orders)
+# What charges must come to in a run of the search, and the kinds of questions that must arise.
+KINDS = (
+    *(member.value for member in CostType),
+    *("minimum", "maximum", "within its bounds", "no bounds"),
+    *("graduated, the first tier", "graduated, a later tier", "volume, the first tier", "volume, a later tier"),
+    *("for some SKUs", "under a condition", "USD", "JPY", "KWD", "some of the services"),
+    *(member.value for member in QuestionKind),
+)
 
-        assert rated(session, customer_id) == naive.charges(card, billed, products)
-        some = {rate["service"] for rate in card[::2]}
-        if some:
-            assert rated(session, customer_id, some) == naive.charges(card, billed, products, services=some)
-        listed = [
-            (row.order_id, row.service_id, row.sku, row.kind)
-            for row in session.execute(statements.questions(session, customer_id, cards.PERIOD))
-        ]
-        assert sorted(listed, key=repr) == sorted(naive.questions(card, billed, products), key=repr)
-        savepoint.rollback()
-    session.expunge_all()
+
+def kinds(rate, tier, bound):
+    """Which of them a charge is."""
+    yield rate["cost_type"]
+    yield rate["currency"]
+    bounded = rate["minimum"] is not None or rate["maximum"] is not None
+    yield bound or ("within its bounds" if bounded else "no bounds")
+    if tier is not None:
+        yield f"{rate['tier_mode']}, {'the first' if tier == 1 else 'a later'} tier"
+    if rate["skus"]:
+        yield "for some SKUs"
+    if rate["condition"]:
+        yield "under a condition"
+
+
+def test_charges_and_questions_agree_with_the_naive_computation(session):
+    customers = itertools.count(1)
+
+    # Each example is rolled back, so that the database may be shared.
+    @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+    @given(cards.billings())
+    def agree(billing):
+        card, orders, products = billing
+        with session.begin_nested() as savepoint:
+            customer_id = next(customers)
+            cards.store(session, card, orders, products, customer_id=customer_id)
+            billed = in_period(orders)
+
+            charged = rated(session, customer_id)
+            assert charged == naive.charges(card, billed, products)
+            some = {rate["service"] for rate in card[::2]}
+            charged_in_part = rated(session, customer_id, some)
+            assert charged_in_part == naive.charges(card, billed, products, services=some)
+            asked = [
+                (row.order_id, row.service_id, row.sku, row.kind)
+                for row in session.execute(statements.questions(session, customer_id, cards.PERIOD))
+            ]
+            assert sorted(asked, key=repr) == sorted(naive.questions(card, billed, products), key=repr)
+            savepoint.rollback()
+        session.expunge_all()
+
+        rates = {rate["id"]: rate for rate in card}
+        for rate_id, _quantity, _price, tier, bound, _minor in charged.values():
+            for kind in kinds(rates[rate_id], tier, bound):
+                arrived(kind)
+        if 0 < len(charged_in_part) < len(charged):
+            arrived("some of the services")
+        for *_about, kind in asked:
+            arrived(kind)
+
+    with arriving(KINDS) as arrived:
+        agree()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
@@ -35,6 +34,7 @@ class Change:
     on: date
     known: datetime
     invoice_id: int | None = None
+    business_id: int = 1
 
 
 @dataclass
@@ -62,11 +62,18 @@ class History:
         return customer
 
     def send(
-        self, customer: Customer, amount: int, *, terms: int = 30, currency: str = "USD", issued: int = 0
+        self,
+        customer: Customer,
+        amount: int,
+        *,
+        terms: int = 30,
+        currency: str = "USD",
+        issued: int = 0,
+        business_id: int = 1,
     ) -> Invoice:
         """An invoice of one line without tax, issued that many days ago."""
         content = Content(
-            business_id=1,
+            business_id=business_id,
             customer_id=customer.id,
             currency=currency,
             issued_on=self.day - timedelta(days=issued),
@@ -139,102 +146,42 @@ class History:
         if method is None:
             self._accounts(invoice, -amount)
 
-    def pay_out(self, customer: Customer, amount: int, currency: str = "USD") -> None:
+    def pay_out(self, customer: Customer, amount: int, currency: str = "USD", business_id: int = 1) -> None:
         credit.pay_out(
             self.session,
             SYSTEM,
             customer_id=customer.id,
-            business_id=1,
+            business_id=business_id,
             amount=Money(amount, currency),
             method=PaymentMethod.BANK_TRANSFER,
             reason="asked for it",
             today=self.day,
             now=self.now,
         )
-        self.account.append(Change(customer.id, currency, amount, self.day, self.now))
+        change = Change(customer.id, currency, amount, self.day, self.now, business_id=business_id)
+        self.account.append(change)
+
+    def credit(self, business_id: int, customer_id: int, currency: str) -> int:
+        """What is kept for the customer: what they paid beyond what it paid."""
+        key = business_id, customer_id, currency
+        owed, account = (
+            sum(one.amount for one in changes if (one.business_id, one.customer_id, one.currency) == key)
+            for changes in (self.debts, self.account)
+        )
+        return owed - account
 
     def _owes(self, invoice: Invoice, amount: int, *, on: date | None = None) -> None:
         self._pays(invoice, -amount, on=on)
         self._accounts(invoice, amount, on=on)
 
     def _pays(self, invoice: Invoice, amount: int, *, on: date | None = None) -> None:
-        self.debts.append(Change(invoice.customer_id, invoice.currency, -amount, on or self.day, self.now, invoice.id))
+        self.debts.append(self._change(invoice, -amount, on, invoice.id))
 
     def _accounts(self, invoice: Invoice, amount: int, *, on: date | None = None) -> Change:
-        change = Change(invoice.customer_id, invoice.currency, amount, on or self.day, self.now)
+        change = self._change(invoice, amount, on)
         self.account.append(change)
         return change
 
-
-STEPS = ("send", "pay", "pay too much", "pay two", "undo", "use credit", "credit note", "write off", "cancel", "refund")
-
-# (what, which customer or invoice, how much of what is possible in tenths, days until then, days that it reaches back)
-steps = st.lists(
-    st.tuples(st.sampled_from(STEPS), st.integers(0, 9), st.integers(1, 10), st.integers(0, 40), st.integers(0, 10)),
-    min_size=1,
-    max_size=14,
-)
-
-
-def play(session: Session, wanted: list[tuple[str, int, int, int, int]]) -> History:
-    """Two customers, an invoice to begin with, and then what of the steps is possible."""
-    history = History(session)
-    for ref in ("C1", "C2"):
-        history.a_customer(ref)
-    history.send(history.customers[0], 100_00)
-    for what, which, tenths, days, back in wanted:
-        history.next_step(days)
-        _step(history, what, which, tenths, back)
-    return history
-
-
-def _step(history: History, what: str, which: int, tenths: int, back: int) -> None:
-    customer = history.customers[which % 2]
-    invoice = history.invoices[which % len(history.invoices)]
-    part = -(-invoice.due_minor * tenths // 10)
-    if what == "send":
-        currency = "EUR" if which > 6 else "USD"
-        history.send(customer, 1_000 * tenths + which, terms=10 * back, currency=currency, issued=back)
-    elif what == "pay" and part:
-        history.pay({invoice: part}, days_ago=min(back, (history.day - invoice.issued_on).days), fee=part // 20)
-    elif what == "pay too much" and part:
-        history.pay({invoice: part}, kept=77)
-    elif what == "pay two":
-        alike = [one for one in history.invoices if _pays_with(one, invoice)][:2]
-        if alike:
-            history.pay({one: max(1, one.due_minor // 2) for one in alike})
-    elif what == "undo" and history.paid:
-        payment_id, invoices, change = history.paid[-1]
-        spent = _credit(history, change) < -change.amount - sum(invoices.values())
-        if not spent and not any(one.refunded_minor for one in invoices):
-            history.undo_payment(payment_id)
-    elif what == "use credit" and (usable := min(part, _credit(history, invoice))) > 0:
-        history.apply_credit(invoice, usable)
-    elif what == "credit note" and part:
-        history.credit_note(invoice, part)
-    elif what == "write off" and part:
-        history.write_off(invoice, part)
-    elif what == "cancel" and invoice.due_minor and not invoice.paid_minor and not invoice.written_off_minor:
-        history.cancel(invoice)
-    elif what == "refund":
-        _refund(history, which, tenths)
-
-
-def _refund(history: History, which: int, tenths: int) -> None:
-    """Of an invoice that is paid, back to the customer or kept for them."""
-    paid = [one for one in history.invoices if one.state == "paid" and one.refunded_minor < one.paid_minor]
-    if paid:
-        invoice = paid[which % len(paid)]
-        left = invoice.paid_minor - invoice.refunded_minor
-        history.refund(invoice, max(1, left * tenths // 10), PaymentMethod.CASH if which % 2 else None)
-
-
-def _pays_with(one: Invoice, other: Invoice) -> bool:
-    return bool(one.due_minor) and (one.customer_id, one.currency) == (other.customer_id, other.currency)
-
-
-def _credit(history: History, of: Change | Invoice) -> int:
-    """What is kept for that customer in that currency: what they paid beyond what it paid."""
-    key = (of.customer_id, of.currency)
-    owed = sum(change.amount for change in history.debts if (change.customer_id, change.currency) == key)
-    return owed - sum(change.amount for change in history.account if (change.customer_id, change.currency) == key)
+    def _change(self, of: Invoice, amount: int, on: date | None, invoice_id: int | None = None) -> Change:
+        known = on or self.day, self.now
+        return Change(of.customer_id, of.currency, amount, *known, invoice_id, business_id=of.business_id)
