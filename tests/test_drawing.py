@@ -21,11 +21,12 @@ def drawn() -> list[object]:
 
 def test_what_is_drawn_does_not_depend_on_what_was_imported(tmp_path, monkeypatch):
     before = drawn()
+    module = "freshly_imported"
     source = "NUMBERS = " + repr([10**6 + 7 * place for place in range(500)])
-    (tmp_path / "freshly_imported.py").write_text(f"{source}\nWORDS = {[f'word {place}' for place in range(500)]}\n")
+    (tmp_path / f"{module}.py").write_text(f"{source}\nWORDS = {[f'word {place}' for place in range(500)]}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    importlib.import_module("freshly_imported")
+    importlib.import_module(module)
     try:
         assert drawn() == before
     finally:
-        del sys.modules["freshly_imported"]
+        del sys.modules[module]
