@@ -35,14 +35,14 @@ lint: $(VENV)/dev.stamp ## Run the linters, the type checker and the checker of 
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/deptry . --extend-exclude 'tests|benchmarks|mutants'
+	@$(BIN)/deptry . --extend-exclude 'tests|benchmarks|\.ci'
 	@$(BIN)/deptry . --non-dev-dependency-groups dev
 
 bench: $(VENV)/test.stamp ## Measure speed and size against their aims; ONLY=name for one of them
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 mutants: $(VENV)/dev.stamp ## Put faults into the rooms about money and name those that no test notices; MODULE=rating for one
-	@MODULE="$(MODULE)" COUNT="$(COUNT)" SEED="$(SEED)" $(BIN)/python -m mutants
+	@PYTHONPATH=.ci MODULE="$(MODULE)" COUNT="$(COUNT)" SEED="$(SEED)" $(BIN)/python -m mutants
 
 migration: $(VENV)/dev.stamp ## Write a migration from what the models declare: NAME="What changes"
 	@PYTHONPATH=. $(BIN)/python .ci/new_migration.py "$(NAME)"

@@ -81,7 +81,7 @@ def tried(project):
     return subprocess.run(
         [sys.executable, "-c", TRIED],
         cwd=project,
-        env={"PYTHONPATH": str(PROJECT), "PATH": ""},
+        env={"PYTHONPATH": str(PROJECT / ".ci"), "PATH": ""},
         capture_output=True,
         text=True,
         timeout=300,

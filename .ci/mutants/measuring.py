@@ -147,7 +147,7 @@ def _together(root: Path, tests: Sequence[str]) -> Measured:
 
 def _libraries(root: Path) -> list[str]:
     """What is loaded and not the project's own, in the order in which it was."""
-    own = {place.stem for place in root.iterdir()}
+    own = {place.stem for place in root.iterdir()} | {__name__.split(".")[0]}
     return [name for name in sys.modules if name.split(".")[0] not in own]
 
 

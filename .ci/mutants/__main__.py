@@ -14,7 +14,7 @@ from mutants.modules import AIM, MODULES, WITHOUT_EXCEPTION, module
 from mutants.mutations import Mutant, mutants_of
 from mutants.trying import Verdict, tried
 
-_ROOT: Final = Path(__file__).parent.parent
+_ROOT: Final = Path(__file__).parents[2]
 
 
 def main(root: Path, names: Sequence[str], listed: Sequence[Equivalent], count: int, seed: int) -> int:
