@@ -156,6 +156,9 @@ def sessions(database_url) -> Iterator[Sessions]:
         if thread.name in ("ending", "hearing", "nudges"):
             thread.join(300)
     opened.engine.dispose()
+    # A thread of DBOS's that its own stop did not wait for may even open one now. The new pool has ended too, and
+    # closes whatever comes back to it.
+    opened.engine.pool.dispose()
 
 
 @pytest.fixture

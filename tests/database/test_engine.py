@@ -200,6 +200,16 @@ def test_a_connection_in_use_while_the_pool_ends_is_closed_when_it_comes_back(po
     engine.dispose()
 
 
+def test_a_connection_that_is_opened_by_a_pool_after_its_end_is_closed_when_it_comes_back(postgres_url):
+    engine = connect(postgres_url)
+    engine.pool.dispose()
+    with engine.connect() as connection:
+        late = connection.connection.driver_connection
+        assert connection.scalar(text("SELECT 1")) == 1
+    assert late.closed
+    assert engine.pool.checkedin() == 0
+
+
 def idle_limit(session) -> str:
     return session.scalar(text("SHOW idle_in_transaction_session_timeout"))
 

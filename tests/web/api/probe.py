@@ -81,7 +81,7 @@ for name, place in PLACES.items():
     router.get(f"{place}/refuses/{{kind}}", name=f"refuses_{name}")(_refuses)
 router.post(f"{PLACES['reports']}/slow", name="slow")(_slow)
 for method in (router.put, router.patch, router.delete):
-    method(f"{PLACES['reports']}/work", name=f"work_{method.__name__}")(_work)
-router.get(f"{PLACES['reports']}/work", name="work_get")(_counted)
+    method(f"{PLACES['reports']}/any-method", name=f"work_{method.__name__}")(_work)
+router.get(f"{PLACES['reports']}/any-method", name="work_get")(_counted)
 # Before its transaction, which on SQLite would let nobody else write.
 router.post(f"{PLACES['reports']}/held-up", name="held_up", dependencies=[Depends(_held_up)])(_work)
