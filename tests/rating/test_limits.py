@@ -197,6 +197,12 @@ def test_an_order_that_the_rate_does_not_touch_is_not_refused(session):
     assert amounts(session, [small], [an_order(("A", LARGEST + 1), ("B", D(2)))]) == [{1: 2_00}]
 
 
+def test_many_orders_that_only_together_have_too_many_cases_are_billed(session):
+    """A thousand cases a unit: 5,000,000,000,000,000 each, at no price."""
+    free = a_rate("per_case", price="0", minimum=7)
+    assert amounts(session, [free], of_items(5 * 10**12, 5 * 10**12), {"A": D("0.001")}) == [{1: 7}, {1: 7}]
+
+
 def test_many_orders_that_only_together_would_be_too_large_are_billed(session):
     large = D(9_000_000_000)
     assert amounts(session, [a_rate()], [an_order(("A", large)), an_order(("B", large))]) == [

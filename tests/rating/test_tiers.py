@@ -53,6 +53,47 @@ def test_what_is_wrong_is_named_by_its_place(raw, place):
     assert list(refused.value.fields) == [place]
 
 
+@pytest.mark.parametrize(
+    ("up_to", "price", "place"),
+    [
+        ("0.001", "0", None),
+        ("999999999999.999", "999999999999.999999", None),
+        ("0", "0", "tiers[0].up_to"),
+        ("-0.001", "0", "tiers[0].up_to"),
+        ("0.0005", "0", "tiers[0].up_to"),
+        ("1000000000000", "0", "tiers[0].up_to"),
+        ("1", "-0.000001", "tiers[0].unit_price"),
+        ("1", "0.0000005", "tiers[0].unit_price"),
+        ("1", "1000000000000", "tiers[0].unit_price"),
+    ],
+)
+def test_a_tier_may_end_and_cost_up_to_a_trillion(up_to, price, place):
+    rows = [{"up_to": up_to, "unit_price": price}, {"up_to": None, "unit_price": "0"}]
+    if place is None:
+        assert parse(rows).rows == rows
+    else:
+        with pytest.raises(Invalid) as refused:
+            parse(rows)
+        assert list(refused.value.fields) == [place]
+
+
+def test_there_may_be_fifty_tiers_each_ending_after_the_one_before():
+    rows = [{"up_to": str(end), "unit_price": "1"} for end in range(1, 50)] + [{"up_to": None, "unit_price": "1"}]
+    assert parse(rows).rows == rows
+    assert parse([rows[0], {"up_to": "1.001", "unit_price": "1"}, rows[-1]]).rows[1]["up_to"] == "1.001"
+    with pytest.raises(Invalid, match="more than 50 tiers"):
+        parse([rows[0], *rows])
+    with pytest.raises(Invalid, match=r"Tier 2, up to: must be greater than the tier before"):
+        parse([rows[0], {"up_to": "0.999", "unit_price": "1"}, rows[-1]])
+
+
+def test_a_text_of_tiers_may_have_20_000_characters():
+    text = '[{"up_to": null, "unit_price": 1}]'
+    assert parse(text + " " * (20_000 - len(text))).rows == [{"up_to": None, "unit_price": "1"}]
+    with pytest.raises(Invalid, match="too long"):
+        parse(text + " " * (20_001 - len(text)))
+
+
 def test_a_tier_is_counted_as_people_count():
     with pytest.raises(Invalid, match=r"^Tier 2, unit price: is missing$"):
         parse([KEPT[0], {"up_to": None}])
