@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from billing_core.identity import Permission, Role
 from billing_core.identity import sessions as browser_sessions
-from billing_core.identity.models import User, UserSession
+from billing_core.identity.models import UserSession
 from billing_core.identity.sessions import Browser
 from billing_core.settings import settings
 
@@ -15,23 +15,6 @@ NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 IDLE = timedelta(minutes=settings().session_idle_minutes)
 LONGEST = timedelta(hours=settings().session_max_hours)
 BROWSER = Browser("203.0.113.7", "Firefox")
-
-
-@pytest.fixture
-def user(session):
-    found = User(
-        email="ana@example.com",
-        name="Ana",
-        role=Role.MANAGER,
-        password_hash=None,
-        customer_id=None,
-        active=True,
-        created_at=NOW,
-        last_sign_in_at=None,
-    )
-    session.add(found)
-    session.flush()
-    return found
 
 
 def start(session, user, **facts):
@@ -126,6 +109,39 @@ def test_open_sessions_are_listed_by_last_use(session, user):
     start(session, user, now=NOW - IDLE)
     listed = browser_sessions.open_sessions(session, user.id, now=NOW)
     assert [row.last_seen_at for row in listed] == [NOW, NOW - timedelta(hours=1)]
+
+
+def test_of_sessions_used_at_the_same_moment_the_newest_is_listed_first_and_no_more_than_asked_for(session, user):
+    for _ in range(101):
+        start(session, user)
+    listed = [row.id for row in browser_sessions.open_sessions(session, user.id, now=NOW)]
+    assert len(listed) == 100
+    assert listed == sorted(listed, reverse=True)
+    assert [row.id for row in browser_sessions.open_sessions(session, user.id, now=NOW, limit=2)] == listed[:2]
+
+
+def test_the_list_says_where_a_session_comes_from_as_far_as_there_is_room(session, user):
+    browser_sessions.start(session, user.id, browser=Browser("2" * 65, "F" * 301), now=NOW)
+    (row,) = browser_sessions.open_sessions(session, user.id, now=NOW)
+    assert (row.address, row.user_agent) == ("2" * 64, "F" * 300)
+    assert (row.created_at, row.expires_at) == (NOW, NOW + LONGEST)
+
+
+def test_a_person_is_signed_out_everywhere_and_told_of_how_many(session, user):
+    tokens = [start(session, user), start(session, user)]
+    start(session, user, replaces=tokens.pop())
+    assert browser_sessions.end_all(session, user.id + 1, now=NOW) == 0
+    assert browser_sessions.end_all(session, user.id, now=NOW) == 2
+    assert browser_sessions.end_all(session, user.id, now=NOW) == 0
+    assert browser_sessions.actor_for(session, tokens[0], now=NOW) is None
+
+
+def test_only_the_sessions_in_use_are_recorded_as_used(session, user):
+    used, other = (browser_sessions.find(session, start(session, user), now=NOW).session_id for _ in range(2))
+    later = NOW + timedelta(minutes=1)
+    browser_sessions.seen(session, [used], now=later)
+    listed = browser_sessions.open_sessions(session, user.id, now=later)
+    assert {row.id: row.last_seen_at for row in listed} == {used: later, other: NOW}
 
 
 def test_somebody_bound_to_a_customer_sees_nothing_of_the_whole(session, user):

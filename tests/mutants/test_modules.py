@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mutants.__main__ import meets_aim, mutants_in, sample
-from mutants.modules import MODULES, WITHOUT_EXCEPTION, module
+from mutants.modules import LAYOUT, MODULES, WITHOUT_EXCEPTION, module
 from mutants.mutations import Mutant
 from mutants.trying import Verdict
 
@@ -26,6 +26,13 @@ def test_every_module_has_files_tests_and_enough_to_try(name):
 
 def test_what_admits_no_exception_is_there():
     assert all((PROJECT / file).is_file() for file in WITHOUT_EXCEPTION)
+
+
+def test_where_something_stands_on_a_page_is_left_alone_unless_it_is_asked_for():
+    files = set(module(PROJECT, "invoices").files)
+    assert all((PROJECT / file).is_file() and file not in files for file in LAYOUT)
+    assert "billing_core/invoices/documents/document.py" in files
+    assert module(PROJECT, "invoices/documents/pdf").files == ("billing_core/invoices/documents/pdf.py",)
 
 
 def test_a_file_or_a_folder_is_a_module_too():

@@ -61,6 +61,7 @@ def test_one_small_thing_is_changed_at_a_time(source, mutants):
         "name = 'INV-' + number",
         "def nothing():\n    return None",
         "kind = 'credit'",
+        "SHEET: Columns = (('Number', 18, Kind.TEXT),)",
     ],
 )
 def test_what_no_test_should_know_by_heart_is_left_alone(source):
