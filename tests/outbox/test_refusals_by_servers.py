@@ -97,7 +97,7 @@ def test_a_server_that_takes_no_password_is_told_of(server):
         (
             smtplib.SMTPSenderRefused(451, "later", US),
             AGAIN,
-            f"The mail server does not take mail from {US}: 451 no",
+            f"The mail server does not take mail from {US}: 451 later",
         ),
         (smtplib.SMTPDataError(554, b"spam"), NEVER, "The mail server does not take this mail: 554 spam"),
         (smtplib.SMTPDataError(452, b"full"), AGAIN, "The mail server does not take this mail: 452 full"),
