@@ -1,0 +1,171 @@
+"""What may just stand on an invoice, and what may just not."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from billing_core.businesses.queries import default_business
+from billing_core.customers.models import Customer
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY
+from billing_core.errors import Invalid
+from billing_core.invoices.content import field_checks
+from billing_core.invoices.content.content import Content, blank, checked, postal_address
+from billing_core.invoices.content.terms import days
+from tests.invoices.company import READER, TODAY, a_customer, a_line
+
+D = Decimal
+GOOD = Content(1, 1, "USD", TODAY, payment_terms="Net 30", lines=(a_line(),))
+TEXTS = {
+    "customer_name": 200,
+    "customer_address": 1_000,
+    "customer_tax_id": 64,
+    "payment_terms": 200,
+    "notes": 5_000,
+    "reference": 120,
+}
+
+
+def reasons(**facts) -> dict[str, str]:
+    try:
+        checked(replace(GOOD, **facts))
+    except Invalid as refused:
+        return refused.fields
+    return {}
+
+
+def of_line(**facts) -> dict[str, str]:
+    return reasons(lines=(replace(a_line(), **facts),))
+
+
+@pytest.mark.parametrize(("field", "longest"), TEXTS.items())
+def test_a_text_may_be_as_long_as_said(field, longest):
+    assert reasons(**{field: "x" * longest}) == {}
+    told = f"may have at most {longest:,} characters, and has {longest + 1:,}"
+    assert reasons(**{field: "x" * (longest + 1)}) == {field: told}
+
+
+def test_a_description_may_have_two_thousand_characters():
+    assert of_line(description="x" * 2_000) == {}
+    assert "lines.1.description" in of_line(description="x" * 2_001)
+
+
+@pytest.mark.parametrize(
+    ("facts", "field"),
+    [
+        ({"quantity": D("0.000001")}, None),
+        ({"quantity": D("0.0000001")}, "quantity"),
+        ({"quantity": D(10) ** 12, "unit_price": D(1)}, None),
+        ({"quantity": D(10) ** 12 + D("0.000001"), "unit_price": D(0)}, "quantity"),
+        ({"quantity": D("1E+13"), "unit_price": D(0)}, "quantity"),
+        ({"unit_price": D(0)}, None),
+        ({"unit_price": D("-0.000001")}, "unit_price"),
+        ({"unit_price": D(10) ** 12, "quantity": D(1)}, None),
+        ({"unit_price": D("500000000000.000001")}, "unit_price"),
+        ({"unit_price": D(500_000_000_000)}, None),
+        ({"tax_rate": D(0)}, None),
+        ({"tax_rate": D(100)}, None),
+        ({"tax_rate": D("100.0001")}, "tax_rate"),
+        ({"tax_rate": D("-0.0001")}, "tax_rate"),
+        ({"tax_rate": D("0.0001")}, None),
+        ({"tax_rate": D("0.00001")}, "tax_rate"),
+        ({"discount_percent": D(100)}, None),
+        ({"discount_percent": D("100.0001")}, "discount_percent"),
+        ({"discount_minor": 0}, None),
+        ({"discount_minor": -1}, "discount_minor"),
+        ({"discount_minor": 20_000}, None),
+        ({"discount_minor": 20_001}, "discount_minor"),
+        ({"discount_minor": 0, "discount_percent": D(5)}, None),
+        ({"discount_minor": 5, "discount_percent": D(0)}, None),
+        ({"discount_minor": 5, "discount_percent": D(5)}, "discount_percent"),
+    ],
+)
+def test_a_line_may_just_or_just_not(facts, field):
+    assert list(of_line(**facts)) == ([f"lines.1.{field}"] if field else [])
+
+
+def test_the_smallest_and_the_largest_day_may_stand_there():
+    assert reasons(issued_on=EARLIEST_DAY) == reasons(issued_on=LATEST_DAY, due_on=LATEST_DAY) == {}
+    assert reasons(due_on=TODAY) == {}
+    assert list(reasons(due_on=date(2026, 3, 1))) == ["due_on"]
+    assert list(reasons(issued_on=date.min)) == ["issued_on"]
+    assert "due_on" in reasons(due_on=date.max)
+
+
+@pytest.mark.parametrize(("currency", "most"), [("USD", 20_000), ("JPY", 200), ("KWD", 200_000)])
+def test_a_discount_may_be_all_that_the_lines_come_to(currency, most):
+    assert reasons(currency=currency, discount_minor=most) == {}
+    assert list(reasons(currency=currency, discount_minor=most + 1)) == ["discount_minor"]
+    in_line = {"currency": currency, "lines": (a_line(discount_minor=most + 1),)}
+    assert list(reasons(**in_line)) == ["lines.1.discount_minor"]
+    assert reasons(currency=currency, lines=(a_line(discount_minor=most),)) == {}
+
+
+def test_lines_together_may_come_to_a_million_million():
+    half = a_line(quantity="1", unit_price=str(5 * 10**11))
+    assert reasons(lines=(half, half)) == {}
+    assert list(reasons(lines=(half, half, a_line(quantity="0.000001", unit_price="1")))) == ["lines"]
+
+
+def test_the_first_fault_is_told_in_words_and_the_others_counted():
+    def told(**facts):
+        with pytest.raises(Invalid) as refused:
+            checked(replace(GOOD, **facts))
+        return str(refused.value)
+
+    assert told(customer_email="x") == (
+        "The invoice was not saved: customer email is not an e-mail address such as ana@example.com"
+    )
+    assert told(due_on=date(2026, 3, 1)).startswith("The invoice was not saved: due date lies before the issue date")
+    assert told(issued_on=date.min).startswith("The invoice was not saved: issue date must lie between")
+    assert told(discount_minor=-1, language="xx").endswith("discount must not be negative, and 1 more")
+    assert told(lines=(a_line(), a_line(quantity="0"))).endswith("line 2: quantity must be more than 0")
+    assert told(language="xx", currency="QQQ", lines=()).endswith(", and 2 more")
+
+
+def test_a_block_of_text_keeps_its_lines_and_a_line_becomes_one():
+    kept: dict[str, str] = {}
+    assert field_checks.text_block(kept, "notes", " a\tb \r\n\r\nc\rd  \n", 20) == "a b\n\nc\nd"
+    assert field_checks.line_of_text(kept, "name", " a\r\n b\tc ", 20) == "a b c"
+    assert field_checks.email(kept, "email", " a@b.example ") == "a@b.example"
+    assert field_checks.email(kept, "email", "") == ""
+    assert kept == {}
+
+
+@pytest.mark.parametrize(
+    ("terms", "expected"),
+    [("Net 730", 730), ("Net 731", 730), ("999 days", 730), ("Net 0", 0), ("Net 1", 1), ("Immediately", 0), ("x", 30)],
+)
+def test_terms_name_up_to_two_years(terms, expected):
+    assert days(terms) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({}, ""),
+        ({"address": "1 Main St", "city": "Springfield", "state": "IL"}, "1 Main St\nSpringfield, IL"),
+        ({"postal_code": "10115"}, "10115"),
+        ({"state": "IL"}, "IL"),
+        ({"city": "Berlin", "postal_code": "10115", "country": "DE"}, "10115 Berlin\nGermany"),
+        ({"country": "DE", "language": "fr"}, "Allemagne"),
+        ({"country": "QQ"}, "QQ"),
+    ],
+)
+def test_an_address_as_on_a_letter(facts, expected):
+    known = dict.fromkeys(("address", "city", "state", "postal_code", "country"), "") | {"language": "en"}
+    assert postal_address(Customer(**known | facts)) == expected
+
+
+def test_a_blank_invoice_has_the_businesss_terms_where_the_customer_has_none(session):
+    business = default_business(session)
+    business.payment_terms = "Net 7"
+    acme = a_customer(session, language="de-AT")
+    filled = blank(session, READER, acme, today=TODAY)
+    assert (filled.payment_terms, filled.due_on, filled.business_id) == ("Net 7", date(2026, 3, 9), business.id)
+    assert (filled.customer_name, filled.customer_email, filled.language) == ("Acme Corp", "ap@acme.example", "de")
+    assert blank(session, READER, acme, today=TODAY, business_id=business.id) == filled
+    with pytest.raises(Invalid) as refused:
+        blank(session, READER, acme, today=TODAY, business_id=99)
+    assert list(refused.value.fields) == ["business_id"]

@@ -1,0 +1,105 @@
+"""Which columns and sums a document shows, and the figures in them."""
+
+from decimal import Decimal
+
+import pytest
+
+from billing_core.invoices.documents.presentation import Sum, Table, sums, table
+from billing_core.languages.formats import writing
+from tests.invoices.documents import a_document, a_line
+
+ENGLISH = writing("en")
+
+
+def rows(document, language="en") -> list[tuple[str, str]]:
+    return [(one.label, one.amount) for one in sums(document, writing(language))]
+
+
+def test_without_discount_and_tax_there_are_no_columns_for_them():
+    assert table(a_document(a_line(quantity="1.5", unit_price="0.125")), ENGLISH) == Table(
+        ["quantity", "unit_price", "amount"], [["1.5", "0.125", "0.19"]]
+    )
+
+
+def test_one_line_with_a_discount_or_a_tax_makes_a_column_for_all():
+    document = a_document(a_line(percent="12.5"), a_line(minor=250, tax_rate="7"), a_line(quantity="2"), currency="USD")
+    assert table(document, ENGLISH) == Table(
+        ["quantity", "unit_price", "discount", "tax", "amount"],
+        [
+            ["1", "100.00", "12.5%", "0%", "87.50"],
+            ["1", "100.00", "2.50", "7%", "97.50"],
+            ["2", "100.00", "", "0%", "200.00"],
+        ],
+    )
+    assert table(a_document(a_line(), a_line(tax_rate="19")), ENGLISH).titles == [
+        *("quantity", "unit_price", "tax", "amount"),
+    ]
+    assert table(a_document(a_line(minor=1)), ENGLISH).rows == [["1", "100.00", "0.01", "99.99"]]
+    assert table(a_document(a_line(percent="1")), ENGLISH).rows == [["1", "100.00", "1%", "99.00"]]
+
+
+def test_the_shortest_sum_is_subtotal_and_total():
+    assert sums(a_document(a_line()), ENGLISH) == [
+        Sum("Subtotal", "100.00"),
+        Sum("Total", "€100.00", strong=True),
+    ]
+
+
+def test_each_rate_has_its_tax_as_soon_as_there_is_any():
+    """200.00 at 19 % is 38.00; 100.00 at 0 %."""
+    assert rows(a_document(a_line(quantity="2", tax_rate="19"), a_line())) == [
+        ("Subtotal", "300.00"),
+        ("Tax 0% on 100.00", "0.00"),
+        ("Tax 19% on 200.00", "38.00"),
+        ("Total", "€338.00"),
+    ]
+    assert rows(a_document(a_line(tax_rate="19")))[1] == ("Tax 19% on 100.00", "19.00")
+    # Two rates of which neither comes to anything.
+    assert rows(a_document(a_line(unit_price="0", tax_rate="19"), a_line()))[1:3] == [
+        ("Tax 0% on 100.00", "0.00"),
+        ("Tax 19% on 0.00", "0.00"),
+    ]
+
+
+def test_a_discount_is_taken_off_the_sum_of_the_lines():
+    assert rows(a_document(a_line(), discount_percent=Decimal("12.5"))) == [
+        ("Sum of lines", "100.00"),
+        ("Discount 12.5%", "-12.50"),
+        ("Subtotal", "87.50"),
+        ("Total", "€87.50"),
+    ]
+    assert rows(a_document(a_line(), discount_minor=250))[1] == ("Discount", "-2.50")
+
+
+def test_what_rounding_adds_has_a_row_of_its_own():
+    """Three times 0.335 is shown as 0.34 each, 1.02 together; exactly it is 1.005, which is 1.01."""
+    document = a_document(*[a_line(unit_price="0.335")] * 3)
+    assert rows(document) == [
+        ("Sum of lines", "1.02"),
+        ("Rounding", "-0.01"),
+        ("Subtotal", "1.01"),
+        ("Total", "€1.01"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settled", "expected"),
+    [
+        ({"paid_minor": 100}, [("Paid", "-1.00")]),
+        ({"credited_minor": 200}, [("Credited", "-2.00")]),
+        ({"written_off_minor": 300}, [("Written off", "-3.00")]),
+        ({"paid_minor": 900, "refunded_minor": 400}, [("Paid", "-9.00"), ("Credited", "-4.00"), ("Refunded", "4.00")]),
+        (
+            {"paid_minor": 900, "credited_minor": 100, "refunded_minor": 400},
+            [("Paid", "-9.00"), ("Credited", "-5.00"), ("Refunded", "4.00")],
+        ),
+    ],
+)
+def test_what_was_settled_is_taken_off_the_total(settled, expected):
+    assert rows(a_document(a_line(), **settled))[2:] == expected
+
+
+def test_figures_are_written_as_the_reader_writes_them():
+    document = a_document(a_line(quantity="1234.5", tax_rate="19"))
+    assert rows(document, "de")[-1] == ("Gesamtbetrag", "146.905,50\xa0€")
+    assert table(document, writing("de")).rows == [["1.234,5", "100,00", "19\xa0%", "123.450,00"]]
