@@ -157,7 +157,7 @@ def write(
         CreditNoteLine(
             credit_note_id=note.id,
             position=position,
-            description=(writing(invoice.language).gettext("Invoice") + f" {invoice.number}: {why}")[:2000],
+            description=writing(invoice.language).gettext("Invoice") + f" {invoice.number}: {why}",
             type=LineType(part.type),
             tax_rate=part.rate,
             amount_minor=part.net_minor,
