@@ -1,10 +1,11 @@
 """Money that comes in pays what is due; what is left over is kept for the customer."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
+from billing_core.dates import EARLIEST_DAY
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices.models import InvoiceState
@@ -87,7 +88,12 @@ def test_money_that_fits_no_invoice_is_never_refused(session, kind):
         ({"received_on": date(2026, 3, 11)}, "received_on"),
         ({"currency": "XXY"}, "currency"),
         ({"reference": "x" * 121}, "reference"),
+        ({"reference": "a\x00b"}, "reference"),
+        ({"note": "x" * 501}, "note"),
         ({"note": "a\x00b"}, "note"),
+        ({"amount_minor": 10**15 + 1}, "amount"),
+        ({"fee_minor": -1}, "fee"),
+        ({"received_on": EARLIEST_DAY - timedelta(days=1)}, "received_on"),
     ],
 )
 def test_a_wrong_field_is_named_and_nothing_is_kept(session, change, field):
@@ -99,18 +105,57 @@ def test_a_wrong_field_is_named_and_nothing_is_kept(session, change, field):
     assert accounts(session) == {}
 
 
+@pytest.mark.parametrize(("amount", "fee"), [(0, 1), (-1, 1), (-1, -1)])
+def test_a_payment_of_nothing_has_no_fee_either(session, amount, fee):
+    with pytest.raises(Invalid) as refusal:
+        record(session, a_customer(session), replace(bank_transfer(amount), fee_minor=fee))
+
+    assert set(refusal.value.fields) == {"amount", "fee"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount_minor": 1},
+        {"amount_minor": 10**15},
+        {"fee_minor": 0},
+        {"fee_minor": 100},
+        {"received_on": TODAY},
+        {"received_on": EARLIEST_DAY},
+        {"reference": "x" * 120},
+        {"note": "x" * 500},
+    ],
+)
+def test_whatever_is_at_the_edge_is_recorded_as_it_is(session, change):
+    money = replace(bank_transfer(100), **change)
+    payment = record(session, a_customer(session), money)
+
+    assert {name: getattr(payment, name) for name in change} == change
+    kept = {
+        "cash": money.amount_minor - money.fee_minor,
+        "fees": money.fee_minor,
+        "customer_credit": -money.amount_minor,
+    }
+    assert accounts(session) == {account: minor for account, minor in sorted(kept.items()) if minor}
+
+
 def test_an_invoice_gets_no_more_than_is_due_nor_anothers_money(session):
     customer, other = a_customer(session), a_customer(session, "C2")
     mine, theirs = an_open_invoice(session, customer, "1"), an_open_invoice(session, other, "1")
 
-    for amount, allocations in (
-        (500, {mine.id: 101}),
-        (50, {mine.id: 51}),
-        (500, {mine.id: -1}),
-        (500, {theirs.id: 100}),
+    of_mine, of_theirs = f"allocations.{mine.id}", f"allocations.{theirs.id}"
+    due = "is not what can be paid: 1.00 EUR is due on invoice INV-2026-001"
+    for amount, currency, allocations, fields in (
+        (500, "EUR", {mine.id: 101}, {of_mine: due}),
+        (50, "EUR", {mine.id: 51}, {"allocations": "add up to more than the payment"}),
+        (500, "EUR", {mine.id: -1}, {of_mine: due}),
+        (500, "EUR", {theirs.id: 100}, {of_theirs: "is another customer's"}),
+        (500, "USD", {mine.id: 100}, {of_mine: "is in EUR, the payment in USD"}),
     ):
-        with pytest.raises(Invalid):
-            record(session, customer, bank_transfer(amount), allocations)
+        with pytest.raises(Invalid) as refusal:
+            record(session, customer, bank_transfer(amount, currency=currency), allocations)
+        assert refusal.value.fields == fields
+    assert accounts(session) == {"receivable": 200, "revenue": -200}
 
 
 def test_an_undone_payment_leaves_everything_as_if_it_had_not_come(session):
