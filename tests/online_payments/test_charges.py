@@ -106,6 +106,52 @@ def test_the_same_charge_by_another_link_says_the_same():
     assert not says_the_same(first, charged(a_document(a_line("Other work"))))
 
 
+@pytest.mark.parametrize(("length", "cut"), [(250, False), (251, True)])
+def test_a_name_has_as_many_characters_as_a_gateway_takes(length, cut):
+    (whole,) = charged(a_document(a_line("x" * length))).lines
+    assert whole.name == (f"{'x' * 249}…" if cut else "x" * 250)
+    counted = " (× 1.5)"
+    (parts,) = charged(a_document(a_line("x" * (length - len(counted)), "1.5", "10"))).lines
+    assert parts.name == (f"{'x' * 241}…{counted}" if cut else "x" * 242 + counted)
+    long = replace(a_document(), issuer=replace(a_document().issuer, name="y" * 300))
+    assert len(charged(long).description) == 250
+
+
+@pytest.mark.parametrize(
+    ("quantity", "line"),
+    [("999999", ChargeLine("Pin", 1, 999_999)), ("1000000", ChargeLine("Pin (× 1,000,000)", 1_000_000))],
+)
+def test_pieces_are_counted_up_to_a_million(quantity, line):
+    assert charged(a_document(a_line("Pin", quantity, "0.01"))).lines == (line,)
+
+
+def test_a_line_with_a_discount_of_its_own_is_one_piece():
+    assert charged(a_document(a_line("Pin", "2", "10", percent="50"))).lines == (ChargeLine("Pin (× 2)", 10_00),)
+    assert charged(a_document(a_line("Pin", "1", "10", minor=1))).lines == (ChargeLine("Pin", 9_99),)
+
+
+@pytest.mark.parametrize(("taxed", "shown"), [("19", 20), ("0", 20)])
+def test_twenty_lines_are_shown_the_taxs_own_among_them(taxed, shown):
+    most = shown - (taxed != "0")
+    assert len(charged(a_document(*[a_line("A", "1", "1", taxed)] * most)).lines) == shown
+    assert len(charged(a_document(*[a_line("A", "1", "1", taxed)] * (most + 1))).lines) == 1
+
+
+@pytest.mark.parametrize("settled", ["paid_minor", "credited_minor", "written_off_minor"])
+def test_what_was_settled_in_part_is_asked_for_in_one_line(settled):
+    said = replace(a_document(), **{settled: 40_00, "due_minor": 60_00})
+    assert charged(said).lines == (ChargeLine("Invoice INV-2026-007, amount due", 60_00),)
+    # Settled and refunded again: the lines add up, but were paid for once.
+    assert len(charged(replace(a_document(a_line("A"), a_line("B")), **{settled: 1})).lines) == 1
+
+
+def test_who_is_asked_and_for_what_is_said():
+    charge = charged(a_document(a_line("A")))
+    assert (charge.link_id, charge.invoice_id, charge.return_url) == ("lnk_1", "inv_1", "https://b.example/pay/x/done")
+    assert (charge.customer_email, charge.customer_name) == ("", "Globex GmbH")
+    assert charged(a_document(number=None)).invoice_number == ""
+
+
 prices = st.decimals(min_value=0, max_value=100_000, places=6)
 quantities = st.decimals(min_value=Decimal("0.000001"), max_value=10_000, places=6)
 shares = st.sampled_from([None, None, "5", "12.5", "100"])
