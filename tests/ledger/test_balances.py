@@ -127,3 +127,36 @@ def test_somebody_bound_to_a_customer_sees_that_customer_alone(session):
     assert queries.movements(session, bound, Counted(invoice_id=2)) == []
     with pytest.raises(Forbidden):
         queries.movements(session, Actor(None, "Nemo", frozenset({Permission.REPORT_READ})), receivable)
+
+
+def test_movements_are_told_in_the_order_of_posting_with_what_they_are_about(session):
+    acme, beta = parties(session, "ACME"), parties(session, "BETA")
+    opened = service.post(session, SYSTEM, an_invoice_entry(acme, 7, net=100), now=NOW)
+    service.post(session, SYSTEM, an_invoice_entry(beta, 8, net=50, currency="EUR"), now=NOW)
+    later, tomorrow = NOW + timedelta(minutes=1), TODAY + timedelta(days=1)
+    undone = service.reverse(session, SYSTEM, opened, effective_on=tomorrow, memo="cancelled", now=later)
+
+    def told(**counted):
+        found = queries.movements(session, SYSTEM, Counted(**counted))
+        return [(row.entry_id, row.kind, row.about, row.account, row.amount_minor) for row in found]
+
+    receivable, revenue = Account.RECEIVABLE, Account.REVENUE
+    invoice, reversal = EntryKind.INVOICE, EntryKind.REVERSAL
+    first = [(opened, invoice, invoice, receivable, 100), (opened, invoice, invoice, revenue, -100)]
+    second = [(opened + 1, invoice, invoice, receivable, 50), (opened + 1, invoice, invoice, revenue, -50)]
+    third = [(undone, reversal, invoice, receivable, -100), (undone, reversal, invoice, revenue, 100)]
+    assert told() == first + second + third
+    assert told(invoice_id=7) == told(customer_id=acme.id) == told(currency="USD") == first + third
+    assert told(account=revenue) == [first[1], second[1], third[1]]
+    assert told(as_at=TODAY) == told(known_at=NOW) == first + second
+    assert told(as_at=tomorrow) == told(known_at=later) == first + second + third
+    assert told(as_at=TODAY - timedelta(days=1)) == told(known_at=NOW - timedelta(microseconds=1)) == []
+    row = queries.movements(session, SYSTEM, Counted(), limit=5)[4]
+    assert (row.effective_on, row.recorded_by, row.memo, row.currency) == (tomorrow, "system", "cancelled", "USD")
+
+
+def test_no_more_than_a_thousand_movements_are_told_at_once(session):
+    sides = [Side(Account.CASH, 1)] * 1_000 + [Side(Account.FEES, -1)] * 1_000
+    service.post(session, SYSTEM, an_entry(parties(session), EntryKind.PAYMENT, sides), now=NOW)
+
+    assert [row.amount_minor for row in queries.movements(session, SYSTEM, Counted())] == [1] * 1_000

@@ -189,3 +189,12 @@ def test_an_entry_that_commits_late_is_sealed_late(sessions):
         assert order == sorted(order, reverse=True)
         assert wrong(session) == WHOLE
         assert session.scalar(select(func.count()).select_from(LedgerEntry)) == 2
+
+
+def test_entries_wait_until_the_last_of_them_is_sealed(session):
+    assert not sealing.waiting(session)
+    posted(session, 3)
+    for limit, left in ((2, True), (1, False)):
+        assert sealing.waiting(session)
+        assert sealing.seal(session, now=NOW, limit=limit) == limit
+        assert sealing.waiting(session) is left
