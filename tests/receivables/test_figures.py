@@ -114,7 +114,13 @@ def test_all_of_them_are_asked_for_in_one_statement_with_those_of_reports(sessio
         ({"USD": 49}, {"USD": 1_000}, {"USD": 1}),  # 1.47
         ({}, {"USD": 100}, {"USD": 0}),
         ({"USD": 100, "EUR": 10}, {"EUR": 20}, {"EUR": 15}),
+        ({}, {"USD": 1}, {"USD": 0}),
+        ({"USD": 1}, {"USD": 1}, {"USD": 30}),
+        ({"USD": 1}, {"USD": 61}, {"USD": 0}),  # 0.49
+        ({"USD": 1}, {"USD": 60}, {"USD": 1}),  # half a day
         ({"USD": 100}, {"USD": 0}, {}),
+        ({"USD": 100}, {"USD": -100}, {}),
+        ({"USD": 100, None: 7}, {"USD": 100, None: 7}, {"USD": 30}),
     ],
 )
 def test_days_outstanding_are_whole_days_a_currency(outstanding, invoiced, days):

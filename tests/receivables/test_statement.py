@@ -9,10 +9,11 @@ from billing_core.businesses.models import Business
 from billing_core.dates import Period
 from billing_core.errors import Forbidden, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.ledger.models import EntryKind
 from billing_core.payments.models import Payment
 from billing_core.receivables import statement
-from billing_core.receivables.exporting import statement_as_csv, what
-from billing_core.receivables.statement import StatementRequest
+from billing_core.receivables.exporting import statement_as_csv, statement_as_pdf, what
+from billing_core.receivables.statement import StatementRequest, StatementRow
 from tests.payments import books
 from tests.receivables.history import History
 
@@ -178,3 +179,47 @@ def test_only_who_may_see_the_customer_gets_it(session, history):
     assert statement.currencies(session, bound, history.customers[0].id) == []
     with pytest.raises(Forbidden):
         statement_as_csv(session, finance, of_february(history))
+
+
+def test_one_cent_is_charged_and_one_is_credited(session):
+    history = History(session)
+    invoice = history.send(history.a_customer("C1"), 1)
+    history.pay({invoice: 1})
+
+    january = Period(date(2026, 1, 1), date(2026, 1, 31))
+    found = statement.statement(session, SYSTEM, StatementRequest(history.customers[0].id, "USD", january))
+    assert (found.charged_minor, found.settled_minor, found.closing_minor) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(("limit", "complete"), [(8, True), (7, False), (9, True)])
+def test_it_is_complete_while_every_row_fits(session, history, limit, complete):
+    """Seven entries, of which the refund is two rows to the customer."""
+    found = statement.statement(session, SYSTEM, of_february(history), limit=limit)
+
+    assert (found.complete, len(found.rows)) == (complete, min(limit, 8))
+
+
+def test_the_statement_leaves_as_a_letter_under_its_own_name(session, history):
+    file = statement_as_pdf(session, SYSTEM, of_february(history))
+
+    assert (file.file_name, file.media_type) == ("statement-=C1-USD-2026-02-28.pdf", "application/pdf")
+    assert b"".join(file.chunks).startswith(b"%PDF-")
+    assert statement_as_csv(session, SYSTEM, of_february(history)).file_name == "statement-=C1-USD-2026-02-28.csv"
+
+
+@pytest.mark.parametrize("kind", EntryKind)
+@pytest.mark.parametrize("undone", [False, True])
+def test_each_kind_of_row_has_its_words(kind, undone):
+    row = StatementRow(1, FEBRUARY.start, kind, undone, "", "", None, None, None, 1, 1)
+    words = {
+        EntryKind.INVOICE: ("Invoice", "Invoice cancelled"),
+        EntryKind.PAYMENT: ("Payment", "Payment undone"),
+        EntryKind.REFUND: ("Refund", "Refund undone"),
+        EntryKind.CREDIT_NOTE: ("Credit note", "Credit note undone"),
+        EntryKind.CREDIT_APPLIED: ("Credit applied", "Credit applied undone"),
+        EntryKind.CREDIT_PAID_OUT: ("Credit paid out", "Credit paid out undone"),
+        EntryKind.WRITE_OFF: ("Write-off", "Write-off undone"),
+        EntryKind.FEE: ("Fee", "Fee undone"),
+        EntryKind.REVERSAL: ("Reversal", "Reversal undone"),
+    }
+    assert what(row) == words[kind][undone]

@@ -98,6 +98,41 @@ def test_a_customer_with_credit_is_not_asked_for_money(session):
     assert "IBAN" not in page
 
 
+@pytest.mark.parametrize(
+    ("paid", "box", "bank"), [(99_99, "Amount due €0.01", True), (100_00, "Amount due €0.00", False)]
+)
+def test_bank_details_stand_under_what_is_to_be_paid_alone(session, paid, box, bank):
+    default_business(session).bank_details = "IBAN GB29"
+    customer = a_customer(session)
+    invoice = an_open_invoice(session, customer, "100")
+    pay(session, customer, paid, **{str(invoice.id): paid})
+    (page,) = pages(session, customer)
+    assert box in page
+    assert ("IBAN GB29" in page) is bank
+    assert ("days late" in page) is bank
+
+
+def test_how_old_what_is_owed_is_is_said_in_days(session):
+    """100.00 were due on March 31st, sixty days before."""
+    customer = a_customer(session)
+    an_open_invoice(session, customer, "100")
+    words = "Not yet due 0.00 1–30 days late 0.00 31–60 days late 100.00 61–90 days late 0.00 Over 90 days 0.00"
+    (page,) = pages(session, customer, Period(date(2026, 5, 1), date(2026, 5, 30)))
+    assert words in page
+
+
+def test_what_is_charged_and_what_is_credited_stand_in_their_own_columns(session):
+    """One cent of each."""
+    customer = a_customer(session)
+    customer.tax_id = "FR40"
+    invoice = an_open_invoice(session, customer, "0.01")
+    pay(session, customer, 1, **{str(invoice.id): 1})
+    (page,) = pages(session, customer)
+    assert "Opening balance 0.00 Mar 1, 2026 Invoice INV-2026-001 Mar 31, 2026 0.01 0.01 Mar 10, 2026 Payment" in page
+    assert "Payment · RF18 0.01 0.00" in page
+    assert "Period Mar 1, 2026 – Mar 31, 2026 Your tax ID FR40" in page
+
+
 def test_a_month_without_changes_says_so_in_the_customers_language(session):
     customer = a_customer(session)
     customer.language = "de"
