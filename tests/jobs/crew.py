@@ -1,12 +1,11 @@
 """Several processes of the product on one database, whose members are killed and replaced."""
 
 import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,9 +16,8 @@ from billing_core.bill_runs.models import BillRunCustomer, RunOutcome
 from billing_core.database import Sessions
 from billing_core.processes import queries as processes
 from billing_core.processes.models import Process
+from tests.forked import PATIENCE_SECONDS, start
 
-PROJECT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 300
 T = TypeVar("T")
 
 
@@ -45,7 +43,7 @@ class Crew:
         self.killed: list[int] = []
         self._roles = ["app"] * apps + ["worker"] * workers
         self._settings = settings
-        self._members: dict[int, tuple[str, subprocess.Popen[bytes]]] = {}
+        self._members: dict[int, tuple[str, BaseProcess]] = {}
         self._started = 0
         self._last_kill = time.monotonic()
 
@@ -63,7 +61,8 @@ class Crew:
         for _, process in self._members.values():
             process.terminate()
         for _, process in self._members.values():
-            process.wait(PATIENCE_SECONDS)
+            process.join(PATIENCE_SECONDS)
+            assert process.exitcode is not None, "it does not end"
         if kind is not None:
             for file in sorted(self.folder.glob("*.log")):
                 sys.stderr.write(f"{file.name}\n{file.read_text()[-4_000:]}\n")
@@ -79,8 +78,8 @@ class Crew:
         time.sleep(max(0.0, self._last_kill + after_seconds - time.monotonic()))
         pid = until(lambda: self._working_on(run_id), what=f"a process works on the run (killed: {self.killed})")
         role, process = self._members.pop(pid)
-        os.kill(pid, signal.SIGKILL)
-        process.wait(PATIENCE_SECONDS)
+        process.kill()
+        process.join(PATIENCE_SECONDS)
         self.killed.append(pid)
         self._last_kill = time.monotonic()
         self._start(role)
@@ -105,13 +104,10 @@ class Crew:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
         command = ["app.py"] if role == "app" else ["-m", "billing_core", "worker"]
+        ours = {"BILLING_DATA_DIR": str(self.folder), "PORT": port}
         self._started += 1
         with (self.folder / f"{self._started:02}-{role}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, *command],
-                cwd=PROJECT,
-                env=kept | self._settings | {"BILLING_DATA_DIR": str(self.folder), "PORT": port},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+            said = {"stdout": log.fileno(), "stderr": log.fileno()}
+            process = start(*command, environment=kept | self._settings | ours, **said)
+        assert process.pid is not None
         self._members[process.pid] = (role, process)

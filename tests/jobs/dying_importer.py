@@ -54,6 +54,7 @@ else:
 engine.start()
 if DYING == "handing over":
     ended.wait(300)
-    engine.stop()
+    if not engine.stop():
+        os._exit(0)
 else:
     threading.Event().wait(300)

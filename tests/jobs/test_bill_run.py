@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 import threading
 import time
 
@@ -17,10 +15,13 @@ from billing_core.bill_runs import planning, taking, workflow
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
 from billing_core.identity import SYSTEM
 from billing_core.jobs import bill_run, bill_run_work, engine, pauses, queues
+from billing_core.jobs.presence import taking_over
 from billing_core.processes import pausing
-from billing_core.processes.models import Queue
+from billing_core.processes.models import Process, Queue
 from billing_core.reports import verification
 from tests.bill_runs.company import in_hand, made, planned, rows, seen, some_customers
+from tests.forked import carried_out
+from tests.jobs.test_taking_over import silence
 from tests.reports.company import LATER, NOW
 
 pytestmark = pytest.mark.slow
@@ -129,13 +130,17 @@ def test_a_run_whose_last_process_died_before_it_said_so_is_finished(sessions, c
 
 def test_a_process_killed_in_the_middle_of_a_run_doubles_and_loses_nobody(sessions, company, database_url):
     run_id = planned(sessions, goal=RunGoal.SENT)
-    environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "PYTHONPATH": os.getcwd()}
-    died = subprocess.run([sys.executable, "tests/jobs/dying.py"], env=environment, timeout=300, check=False)
+    environment = {**os.environ, "BILLING_DATABASE_URL": database_url}
 
-    assert died.returncode == -9
+    assert carried_out("tests/jobs/dying.py", environment=environment) == -9
     assert seen(sessions, run_id).done == 2
     assert sum(made(sessions, company)["mails"].values()) == 2
 
+    # How it comes about that somebody is missed is tested elsewhere.
+    silence(sessions)
+    with sessions() as session:
+        missed = session.scalars(select(Process.id)).all()
+    assert taking_over.declare_lost(missed) == missed
     engine.start()
     try:
         done = finished(sessions, run_id)

@@ -24,6 +24,7 @@ from billing_core.outbox import delivery
 from billing_core.outbox.models import OutboxMessage
 from billing_core.processes.models import Process
 from tests.commands.test_worker import started
+from tests.forked import forked
 from tests.jobs.test_taking_over import put, silence
 
 pytestmark = pytest.mark.slow
@@ -164,21 +165,14 @@ def test_the_product_hands_over_at_once_while_it_still_answers_somebody(sessions
 
 def test_a_process_ends_within_ten_seconds_with_a_workflow_that_does_not_look_up(sessions, database_url, tmp_path):
     """What it does not complete, another one takes up at once, although nobody has missed it."""
-    environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "PYTHONPATH": os.getcwd()}
-    script = [sys.executable, "tests/jobs/deaf_worker.py"]
-    worker = subprocess.Popen(script, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        assert worker.stdout is not None
-        while "deep in work" not in (line := worker.stdout.readline()):
+    environment = {**os.environ, "BILLING_DATABASE_URL": database_url}
+    with forked("tests/jobs/deaf_worker.py", environment=environment) as (worker, said):
+        while "deep in work" not in (line := said.readline()):
             assert line, "it has died"
         began = time.monotonic()
-        worker.send_signal(signal.SIGTERM)
-        worker.communicate(timeout=WITHIN_SECONDS)
-        took = time.monotonic() - began
-    finally:
-        worker.kill()
-        worker.wait()
-    assert took < TEN_SECONDS
+        worker.terminate()
+        worker.join(WITHIN_SECONDS)
+        assert (worker.exitcode, time.monotonic() - began < TEN_SECONDS) == (0, True)
     assert ended(sessions) == [True]
     _begun.clear()
     engine.start()

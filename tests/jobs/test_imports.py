@@ -3,8 +3,6 @@
 import io
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from datetime import datetime
@@ -19,10 +17,11 @@ from billing_core.identity import Role, actor_with
 from billing_core.imports import inbox, upkeep
 from billing_core.imports.models import FileState, ImportFile, ImportFilePart, ImportJob, ImportRun
 from billing_core.jobs import engine, imports, nudges
-from billing_core.jobs.presence import taking_over
+from billing_core.jobs.presence import heartbeat, taking_over
 from billing_core.orders.models import Order
 from billing_core.processes import pausing
 from billing_core.processes.models import Process, Queue
+from tests.forked import carried_out, forked
 from tests.imports.files import row_count
 
 pytestmark = pytest.mark.slow
@@ -68,11 +67,8 @@ def states(sessions) -> list[FileState]:
         return [received.state for received in inbox.files_of(session, ADA)]
 
 
-def process(database_url, dying) -> subprocess.Popen:
-    environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "PYTHONPATH": os.getcwd(), "DYING": dying}
-    return subprocess.Popen(
-        [sys.executable, "tests/jobs/dying_importer.py"], env=environment, stdout=subprocess.PIPE, text=True
-    )
+def environment(database_url, dying) -> dict[str, str]:
+    return {**os.environ, "BILLING_DATABASE_URL": database_url, "DYING": dying}
 
 
 def completed_here(sessions, job_id) -> None:
@@ -126,7 +122,8 @@ def test_jobs_are_done_in_the_order_in_which_they_were_requested(sessions):
     assert started == sorted(started)
 
 
-def test_while_imports_are_paused_nothing_is_taken_up(sessions):
+def test_while_imports_are_paused_nothing_is_taken_up(sessions, monkeypatch):
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 1)
     with sessions.begin() as session:
         pausing.pause(session, ADA, Queue.IMPORTS, now=utc_now())
     job_id = requested(sessions, inbox.import_)
@@ -156,8 +153,8 @@ def test_while_imports_are_paused_nothing_is_taken_up(sessions):
 )
 def test_a_process_killed_at_its_work_doubles_and_loses_nothing(sessions, database_url, dying, request_, imported):
     job_id = requested(sessions, request_)
-    with process(database_url, dying) as died:
-        assert died.wait(300) == -signal.SIGKILL
+    died = carried_out("tests/jobs/dying_importer.py", environment=environment(database_url, dying))
+    assert died == -signal.SIGKILL
 
     # What else a file is said to be may lag behind: progress is not written while the database is busy.
     assert [state is FileState.IMPORTED for state in states(sessions)] == imported
@@ -181,12 +178,13 @@ def test_a_process_killed_at_its_work_doubles_and_loses_nothing(sessions, databa
 
 def test_a_process_that_ends_hands_over_at_once(sessions, database_url):
     job_id = requested(sessions, inbox.import_)
-    with process(database_url, "handing over") as ending:
-        assert ending.stdout.readline() == "reading\n"
+    told = environment(database_url, "handing over")
+    with forked("tests/jobs/dying_importer.py", environment=told) as (ending, said):
+        assert said.readline() == "reading\n"
         began = time.monotonic()
-        ending.send_signal(signal.SIGTERM)
-        assert ending.wait(300) == 0
-        assert time.monotonic() - began < 10
+        ending.terminate()
+        ending.join(300)
+        assert (ending.exitcode, time.monotonic() - began < 10) == (0, True)
     assert states(sessions) == [FileState.WAITING, FileState.WAITING]
     assert row_count(sessions, ImportRun) == 0
 

@@ -1,8 +1,6 @@
 """Invoices on their way to the customer: through the job, a real mail server, and processes that die."""
 
 import os
-import subprocess
-import sys
 import threading
 from collections import Counter
 
@@ -20,6 +18,7 @@ from billing_core.outbox import service as outbox
 from billing_core.outbox.delivery import LEASE
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.settings import settings
+from tests.forked import carried_out
 from tests.invoices.company import GRACE, TODAY, a_customer, a_draft
 from tests.outbox.post_office import MailServer, PostOffice, free_port
 
@@ -106,12 +105,8 @@ def test_a_killed_process_loses_no_mail_and_repeats_only_what_it_could_not_mark(
 ):
     message_ids = send_invoices(sessions, 4)
     with MailServer(office) as url:
-        environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "PYTHONPATH": os.getcwd()}
-        environment |= {"BILLING_SMTP_URL": url, "DYING": dying}
-        died = subprocess.run(
-            [sys.executable, "tests/jobs/dying_postman.py"], env=environment, timeout=300, check=False
-        )
-        assert died.returncode == -9
+        environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "BILLING_SMTP_URL": url, "DYING": dying}
+        assert carried_out("tests/jobs/dying_postman.py", environment=environment) == -9
         assert states(sessions) == {MessageState.DELIVERED: 1, MessageState.WAITING: 3}
         assert len(office.mails) == times
 

@@ -1,8 +1,6 @@
 """What a dead process leaves behind: noticed, freed, and completed elsewhere, each step once."""
 
 import os
-import subprocess
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +14,7 @@ from billing_core.database.functions import database_clock
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.jobs import engine, system_database
-from billing_core.jobs.presence import taking_over
+from billing_core.jobs.presence import heartbeat, taking_over
 from billing_core.jobs.presence.heartbeat import Heartbeat
 from billing_core.mailing.mails import MAIL
 from billing_core.outbox import delivery
@@ -26,6 +24,7 @@ from billing_core.outbox.service import Message
 from billing_core.processes import current, service
 from billing_core.processes.models import Process, ProcessKind, Queue
 from billing_core.processes.queries import ProcessRow
+from tests.forked import carried_out
 from tests.jobs import lingering  # noqa: F401  # the workflow must be known before the launch
 
 WITHIN_SECONDS = 300
@@ -41,10 +40,9 @@ def _ours(sessions, monkeypatch):
 def killed_in_the_middle(database_url: str, folder: Path) -> Path:
     """The file into which the first step was written; the second is for whoever takes over."""
     file = folder / "written"
-    environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "PYTHONPATH": os.getcwd()}
-    script = [sys.executable, "tests/jobs/dying_lingerer.py"]
-    died = subprocess.run(script, env=environment | {"DYING": "1", "FILE": str(file)}, timeout=300, check=False)
-    assert (died.returncode, file.read_text()) == (-9, "first\n")
+    environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "DYING": "1", "FILE": str(file)}
+    died = carried_out("tests/jobs/dying_lingerer.py", environment=environment)
+    assert (died, file.read_text()) == (-9, "first\n")
     return file
 
 
@@ -82,7 +80,8 @@ def wait_until(condition) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("left", ["silent", "unknown"])
-def test_a_workflow_goes_on_in_another_process_each_step_once(sessions, database_url, tmp_path, left):
+def test_a_workflow_goes_on_in_another_process_each_step_once(sessions, database_url, tmp_path, monkeypatch, left):
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 1)
     file = killed_in_the_middle(database_url, tmp_path)
     if left == "silent":
         silence(sessions)
@@ -222,32 +221,32 @@ def observed(monkeypatch) -> list[list[str]]:
 def test_a_silence_counts_only_after_two_more_beats_of_the_observer(sessions, observed):
     registered(sessions, "dead")
     silence(sessions, "dead")
-    heartbeat = Heartbeat(ProcessKind.APP, renamed=lambda _id: None)
-    heartbeat.register()
+    ours = Heartbeat(ProcessKind.APP, renamed=lambda _id: None)
+    ours.register()
     for expected in ([], [], [["dead"]]):
-        heartbeat.beat()
+        ours.beat()
         assert observed == expected
 
 
 def test_who_speaks_again_was_never_missed(sessions, observed):
     registered(sessions, "slow")
-    heartbeat = Heartbeat(ProcessKind.APP, renamed=lambda _id: None)
-    heartbeat.register()
+    ours = Heartbeat(ProcessKind.APP, renamed=lambda _id: None)
+    ours.register()
     for seconds in (60, 60, 0, 60, 60):
         silence(sessions, "slow", seconds=seconds)
-        heartbeat.beat()
+        ours.beat()
     assert observed == []
 
 
 def test_who_was_taken_for_dead_goes_on_as_somebody_new(sessions, observed):
     named = []
-    heartbeat = Heartbeat(ProcessKind.APP, renamed=named.append)
-    before = heartbeat.register()
+    ours = Heartbeat(ProcessKind.APP, renamed=named.append)
+    before = ours.register()
     silence(sessions, before)
     with sessions.begin() as session:
         assert service.lose(session, [before]) == [before]
-    heartbeat.beat()
+    ours.beat()
     assert named == [current.process_id()]
     assert named != [before]
-    heartbeat.beat()
+    ours.beat()
     assert [(row.id, row.lost_at is None) for row in processes(sessions)] == [(before, False), (named[0], True)]

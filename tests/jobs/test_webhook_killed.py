@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 from sqlalchemy import select
@@ -14,6 +12,7 @@ from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.models import WebhookEvent, WebhookState
 from billing_core.online_payments.webhooks import inbox
 from billing_core.payments.models import Payment
+from tests.forked import carried_out
 from tests.online_payments.linked import linked, paying
 from tests.payments.books import accounts
 
@@ -43,11 +42,10 @@ def test_a_killed_process_loses_no_event_and_applies_none_twice(sessions, databa
         first, second = (paying(link, invoice) for invoice, link in places)
     file = tmp_path / "events.json"
     file.write_text(json.dumps([first.succeeded(), second.succeeded(), second.refunded(4_000)]))
-    environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "PYTHONPATH": os.getcwd()}
-    environment |= {"BILLING_DATA_DIR": str(tmp_path), "EVENTS": str(file), "DYING": dying}
+    environment = {**os.environ, "BILLING_DATABASE_URL": database_url, "BILLING_DATA_DIR": str(tmp_path)}
+    environment |= {"EVENTS": str(file), "DYING": dying}
 
-    died = subprocess.run([sys.executable, "tests/jobs/dying_clerk.py"], env=environment, timeout=300, check=False)
-    assert died.returncode == -9
+    assert carried_out("tests/jobs/dying_clerk.py", environment=environment) == -9
     assert states(sessions) == left
 
     finish(sessions)
