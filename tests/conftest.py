@@ -25,6 +25,7 @@ from billing_core.database import Sessions, connect
 from billing_core.database.migrate import upgrade
 from billing_core.languages import available, formats
 from billing_core.settings import settings
+from tests.compiled import engine_of_a_test
 from tests.postgres import EmptiedDatabase, address_of, administer, started_server, url_of
 
 _numbers = itertools.count()
@@ -53,6 +54,13 @@ def data_dir(tmp_path_factory) -> Iterator[Path]:
         settings().signing_key()
         yield folder
     settings.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("billing_core.database.engine.create_engine", engine_of_a_test)
+        yield
 
 
 # Thousands of tests and what they import live until the end: to look through all of it for garbage again and again

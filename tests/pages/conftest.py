@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import pytest
 import streamlit as st
 from streamlit.components.v2 import manifest_scanner
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.testing.v1 import AppTest, app_test, local_script_runner
 
 from billing_core import runtime
 from billing_core.dates import utc_now
@@ -44,10 +45,14 @@ class Visitor:
 
 @pytest.fixture(scope="session")
 def components_found() -> Iterator[None]:
-    """What Streamlit looks for in the metadata of every installed package, each time an AppTest is made: found once."""
-    found = manifest_scanner.scan_component_manifests()
+    """What Streamlit looks for in the metadata of every installed package, each time an AppTest is made: found once.
+    So are the pages compiled once, as in a server, and not for each run.
+    """
+    found, compiled = manifest_scanner.scan_component_manifests(), ScriptCache()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(manifest_scanner, "scan_component_manifests", lambda: found)
+        for module in (app_test, local_script_runner):
+            patched.setattr(module, "ScriptCache", lambda: compiled)
         yield
 
 

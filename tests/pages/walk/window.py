@@ -4,6 +4,7 @@ AppTest runs the whole script after every click and knows no click into a table,
 dialog or a fragment runs that one alone, as it does in a browser, and whatever has a widget's state can be clicked.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from streamlit.testing.v1.element_tree import ElementTree, parse_tree_from_messa
 from tests.pages.conftest import Visitor
 
 PAGES = Path(__file__).parents[3] / "pages"
+_BELOW_PAGES = f"{PAGES}{os.sep}"
 _FRAGMENT = str(Path("streamlit", "runtime", "fragment.py"))
 
 # The lines of the pages that led to something drawn, outermost first: (file below pages/, first line of the function,
@@ -77,8 +79,9 @@ def _origin() -> Origin:
     frame = sys._getframe(3)
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith(str(PAGES)):
-            lines.append((Path(file).relative_to(PAGES).as_posix(), frame.f_code.co_firstlineno, frame.f_lineno))
+        if file.startswith(_BELOW_PAGES):
+            below = file.removeprefix(_BELOW_PAGES).replace(os.sep, "/")
+            lines.append((below, frame.f_code.co_firstlineno, frame.f_lineno))
         elif lines and file.endswith(_FRAGMENT):
             break
         frame = frame.f_back
