@@ -71,7 +71,6 @@ class GatewayRefund:
     intent_id: str
     charge_id: str
     refunded_minor: int
-    pending: bool = False
     request_id: str = ""
 
 

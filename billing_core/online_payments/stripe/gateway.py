@@ -83,7 +83,6 @@ class StripeGateway:
             intent_id=intent_id,
             charge_id=charge.id,
             refunded_minor=amounts.from_stripe(charged.amount_refunded, charged.currency),
-            pending=refund.status in ("pending", "requires_action"),
             request_id=request_id(refund),
         )
 

@@ -252,7 +252,7 @@ def test_refunds_add_up_and_a_repeat_makes_no_second_one(stripe_stand_in):
     stripe_stand_in.pay(created(stripe_stand_in).gateway_id)
     (intent,) = stripe_stand_in.all("payment_intent")
     refund = gateway.refund(intent["id"], 20_000, "EUR", reason="Two days less", key="rfq_1")
-    assert (refund.refunded_minor, refund.pending, refund.charge_id) == (20_000, False, intent["latest_charge"])
+    assert (refund.refunded_minor, refund.charge_id) == (20_000, intent["latest_charge"])
     assert gateway.refund(intent["id"], 9_405, "EUR", reason="Travel", key="rfq_2").refunded_minor == 29_405
     # The same request a day later, when Stripe has forgotten its key.
     stripe_stand_in.forget_keys()
