@@ -1,5 +1,8 @@
 """Which passwords are acceptable, and how they are compared."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -96,3 +99,71 @@ def test_a_hash_of_another_kind_matches_nothing():
 
 def test_a_huge_password_is_not_even_hashed():
     assert passwords.matches("x" * 10_000_000, passwords.hashed("correct horse battery")) == (False, None)
+
+
+def long_one(length):
+    """Hard to guess from its beginning on."""
+    return ("zv9#Kq2!mXp7-" * 10)[:length]
+
+
+@pytest.mark.parametrize(
+    ("length", "reason"),
+    [
+        (11, "it needs at least 12 characters"),
+        (12, None),
+        (128, None),
+        (129, "it may have at most 128 characters"),
+    ],
+)
+def test_a_password_has_twelve_to_a_hundred_and_twenty_eight_characters(length, reason):
+    if reason is None:
+        assert passwords.acceptable(long_one(length)) == long_one(length)
+        return
+    with pytest.raises(Invalid) as refusal:
+        passwords.acceptable(long_one(length))
+    assert refusal.value.fields == {"password": reason}
+
+
+@pytest.mark.parametrize(("length", "matches"), [(128, True), (129, False)])
+def test_no_longer_one_is_compared(length, matches):
+    kept = passwords.hashed(long_one(length))
+    assert passwords.matches(long_one(length), kept) == (matches, None)
+
+
+@pytest.mark.parametrize(("score", "reason"), [(3, "easy to guess"), (4, None)])
+def test_its_beginning_is_judged_with_what_is_known_of_its_owner(monkeypatch, score, reason):
+    judged = []
+
+    def judge(password, *, user_inputs):
+        judged.append((password, user_inputs))
+        return {"score": score}
+
+    monkeypatch.setattr(passwords, "zxcvbn", judge)
+    if reason is None:
+        assert passwords.acceptable("x" * 33, personal=["Li Lim", "ab"])
+    else:
+        with pytest.raises(Invalid, match=reason):
+            passwords.acceptable("x" * 33, personal=["Li Lim", "ab"])
+    assert judged == [("x" * 32, ["Li Lim", "Lim"])]
+
+
+def test_four_are_hashed_at_once_and_the_fifth_waits(monkeypatch):
+    hashing, go_on = threading.Semaphore(0), threading.Event()
+
+    class Slow:
+        def hash(self, _password):
+            hashing.release()
+            assert go_on.wait(300)
+            return "hash"
+
+    monkeypatch.setattr(passwords, "_HASHES", Slow())
+    with ThreadPoolExecutor(4) as pool:
+        four = [pool.submit(passwords.hashed, "x") for _ in range(4)]
+        try:
+            assert all(hashing.acquire(timeout=300) for _ in four)
+            fifth = passwords._AT_ONCE.acquire(blocking=False)
+        finally:
+            go_on.set()
+    assert fifth is False
+    assert passwords._AT_ONCE.acquire(blocking=False)
+    passwords._AT_ONCE.release()

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from sqlalchemy.exc import OperationalError
 
 from billing_core.dates import utc_now
@@ -216,3 +216,32 @@ def test_what_was_claimed_by_nobody_in_particular_or_has_left_has_no_claimant(se
     deliver(sessions, {"mail": adapter}, process_id=lambda: "app-1")
     with sessions() as session:
         assert (seen, delivery.claimants(session)) == ([set(), {"app-1"}], set())
+
+
+@pytest.fixture
+def impatient(sessions):
+    """Whoever waits for a lock gives up, so that waiting shows."""
+
+    def give_up(connection):
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+
+    event.listen(sessions.engine, "begin", give_up)
+    yield
+    event.remove(sessions.engine, "begin", give_up)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_message_that_somebody_has_locked_holds_up_no_other(sessions, impatient):
+    first, second, third = put(sessions, a_message("a"), a_message("b"), a_message("c"))
+    got = []
+    with sessions.begin() as session:
+        session.execute(select(OutboxMessage.id).where(OutboxMessage.id == first).with_for_update())
+        deliver(sessions, {"mail": lambda message: got.append(message.id)})
+    assert got == [second, third]
+    with sessions.begin() as session:
+        claim = {"state": MessageState.WAITING, "claimed_until": NOW + HOUR, "claimed_by": "app-1"}
+        session.execute(update(OutboxMessage).values(claim))
+    with sessions.begin() as session:
+        session.execute(select(OutboxMessage.id).where(OutboxMessage.id == first).with_for_update())
+        with sessions.begin() as other:
+            assert len(delivery.free(other, ["app-1"])) == 2

@@ -51,6 +51,8 @@ def test_a_payment_by_link_is_told_by_its_intent_and_its_session(session, linked
     intent, done = told(session)
     assert (intent["type"], done["type"]) == ("payment_intent.succeeded", "checkout.session.completed")
     assert (intent["livemode"], intent["created"]) == (False, int(NOW.timestamp()))
+    assert (intent["object"], intent["pending_webhooks"]) == ("event", 1)
+    assert intent["data"]["object"]["livemode"] is False
     assert intent["data"]["object"]["metadata"] == done["data"]["object"]["metadata"] == ids
     assert (intent["data"]["object"]["status"], intent["data"]["object"]["last_payment_error"]) == ("succeeded", None)
     for event in (intent, done):

@@ -6,11 +6,12 @@ from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
+import requests
 import stripe
 
 from billing_core.invoices.payment_links import CollectionWay
 from billing_core.online_payments.gateway import Charge, ChargeLine, Declined
-from billing_core.online_payments.stripe import errors, payment_pages
+from billing_core.online_payments.stripe import errors, payment_pages, transport
 from billing_core.online_payments.stripe import gateway as stripe_gateway
 
 CHARGE = Charge(
@@ -232,3 +233,39 @@ def test_what_keeps_an_account_from_collecting(enabled, reason, cards, problems)
     found = list(stripe_gateway._problems(account))
     assert len(found) == problems
     assert all(("(x)" in one) is (reason == "x") for one in found[:1] if not enabled)
+
+
+def test_lists_are_read_in_the_largest_pages_that_there_are(api):
+    stripe_gateway._earlier_refund(api, "ch_1", "k")
+    asked = {"charge": "ch_1", "limit": 100, "expand": ["data.charge"]}
+    assert api.v1.refunds.list.call_args.args == (asked,)
+    api.v1.invoice_payments.list.return_value.data = []
+    assert stripe_gateway._intent_of_invoice(api, "in_1") is None
+    assert api.v1.invoice_payments.list.call_args.args == ({"invoice": "in_1", "status": "paid", "limit": 100},)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """What the clock says, and the time limits and redirects of what was sent."""
+    found = SimpleNamespace(now=100.0, sent=[])
+    monkeypatch.setattr(transport.time, "monotonic", lambda: found.now)
+
+    def request(_self, *_given, timeout, allow_redirects):
+        found.sent.append((timeout, allow_redirects))
+
+    monkeypatch.setattr(transport.requests.Session, "request", request)
+    return found
+
+
+def test_each_try_has_eight_seconds_and_all_of_one_click_have_twenty_two(clock):
+    limited, unlimited = transport.Requests(), transport.Requests(limited=False)
+    for after in (0, 14, 15, 21.5):
+        clock.now = 100 + after
+        limited.request("GET", "https://s.example")
+    assert clock.sent == [(8, False), (8, False), (7, False), (0.5, False)]
+    clock.now = 122.0
+    with pytest.raises(requests.Timeout):
+        limited.request("GET", "https://s.example")
+    unlimited.request("GET", "https://s.example")
+    assert clock.sent[4:] == [(8, False)]
+    assert stripe.enable_telemetry is False

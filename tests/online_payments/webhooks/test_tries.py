@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.event import listen, remove
 from sqlalchemy.exc import SQLAlchemyError
 
 from billing_core.audit.models import AuditEntry
@@ -183,3 +184,17 @@ def test_refusals_that_could_not_be_written_are_written_later(sessions):
     refusals.write(sessions)
     with sessions() as session:
         assert queries.refused(session, READER, since=LATER.date()) == [(LATER.date(), "r" * 32, 2)]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_event_that_somebody_has_locked_holds_up_no_other(sessions):
+    def give_up(connection):
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+
+    first, second = store(sessions), store(sessions)
+    listen(sessions.engine, "begin", give_up)
+    with sessions.begin() as session:
+        session.execute(select(WebhookEvent.id).where(WebhookEvent.id == first).with_for_update())
+        assert apply(sessions) == 1
+    remove(sessions.engine, "begin", give_up)
+    assert stored(sessions, second).state is WebhookState.IGNORED
