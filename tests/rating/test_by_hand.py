@@ -117,6 +117,11 @@ def test_three_tiers_at_each_of_their_edges(session, mode, table):
         # Dearer from the 3rd on, with an edge between two units.
         ([(D("2.5"), D(1)), (None, D(3))], "graduated", {"2": 2_00, "2.5": 2_50, "3": 4_00}),
         ([(D("2.5"), D(1)), (None, D(3))], "volume", {"2": 2_00, "2.5": 2_50, "3": 9_00}),
+        # A thousandth of a unit: half a cent, and what is just below it; then the same beyond a first tier.
+        ([(D(10), D(5)), (None, D(1))], "graduated", {"0.001": 1}),
+        ([(D(10), D("4.999999")), (None, D(1))], "graduated", {"0.001": 0}),
+        ([(D(10), D(1)), (None, D(5))], "graduated", {"10.001": 10_01}),
+        ([(D(10), D(1)), (None, D("4.999999"))], "graduated", {"10.001": 10_00}),
         # Three slices of 0.004 are 0.012: rounded slice by slice they would be nothing.
         ([(D(1), D("0.004")), (D(2), D("0.004")), (None, D("0.004"))], "graduated", {"1": 0, "2": 1, "3": 1}),
     ],

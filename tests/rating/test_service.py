@@ -1,6 +1,6 @@
 """Rate cards: versions that never overlap, changes from a day on, nothing altered that a report has used."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -309,3 +309,93 @@ def test_no_text_of_a_card_holds_a_control_character(session):
     with pytest.raises(Invalid, match=r"U\+0007"):
         a_service(session, code="P\aICK2")
     a_rate(session, customer_id, service_id, skus=("SOCIÉTÉ\u00a0SA",))
+
+
+def test_a_rate_is_read_by_itself_and_its_service_by_name(session):
+    customer_id, other = a_customer(session), a_customer(session, "C2")
+    pick, pack = a_service(session), a_service(session, "PACK", CostType.PER_PACKAGE)
+    first, second = a_rate(session, customer_id, pick), a_rate(session, customer_id, pack, "2")
+    a_rate(session, other, pick)
+
+    for rate, price, name in ((first, "1.5", "Pick"), (second, "2", "Pack")):
+        row = queries.one(session, FINANCE, rate.id)
+        assert (row.id, row.unit_price, row.service_name) == (rate.id, Decimal(price), name)
+    with pytest.raises(NotFound, match="There is no rate 77"):
+        queries.one(session, FINANCE, 77)
+    bound = actor_with(Role.FINANCE, user_id=None, name="Theirs", customer_id=other)
+    assert [(row.name, row.customers) for row in queries.services(session, FINANCE)] == [("Pack", 1), ("Pick", 2)]
+    assert [(row.name, row.customers) for row in queries.services(session, bound)] == [("Pack", 0), ("Pick", 1)]
+
+
+@pytest.mark.parametrize(("day", "held"), [(-1, False), (0, True), (59, True), (60, False)])
+def test_a_card_has_what_is_valid_on_its_day(session, day, held):
+    """From January 1st to March 1st, which is day 59."""
+    customer_id = a_customer(session)
+    a_rate(session, customer_id, a_service(session), valid_to=MAR)
+    assert len(queries.card_on(session, ADMIN, customer_id, JAN + timedelta(days=day))) == held
+
+
+def test_what_does_not_exist_is_not_changed(session):
+    customer_id, service_id = a_customer(session), a_service(session)
+    two = Pricing(Decimal(2))
+    for refused, words in (
+        (lambda: service.change_rate(session, ADMIN, 77, two, starts_on=MAR, now=NOW), "There is no rate 77"),
+        (lambda: service.remove_rate(session, ADMIN, 77, now=NOW), "There is no rate 77"),
+        (lambda: a_rate(session, customer_id, 77), "There is no service 77"),
+        (lambda: a_rate(session, 77, service_id), "customer"),
+    ):
+        with pytest.raises(NotFound, match=words):
+            refused()
+
+
+def test_what_would_change_nothing_is_refused_or_left_alone(session):
+    customer_id, service_id = a_customer(session), a_service(session)
+    rate = a_rate(session, customer_id, service_id, valid_to=MAR)
+    written = len(last_actions(session, 99))
+
+    with pytest.raises(Invalid, match="Nothing would change"):
+        service.change_rate(session, ADMIN, rate.id, Pricing(Decimal("1.50")), starts_on=MAR, now=NOW)
+    with pytest.raises(Invalid, match="Choose another customer"):
+        service.copy_card(
+            session, ADMIN, from_customer_id=customer_id, to_customer_id=customer_id, starts_on=MAR, now=NOW
+        )
+    assert service.end_rate(session, ADMIN, rate.id, last_day=MAR, now=NOW) is rate
+    same = service.change_service(session, ADMIN, service_id, name=" Pick ", cost_type=CostType.PER_ITEM, now=NOW)
+    assert (same.name, len(last_actions(session, 99))) == ("Pick", written)
+
+
+def test_a_rate_holds_for_a_day_at_least(session):
+    customer_id, service_id = a_customer(session), a_service(session)
+    with pytest.raises(Invalid) as refused:
+        a_rate(session, customer_id, service_id, valid_from=MAR, valid_to=MAR - timedelta(days=1))
+    assert refused.value.fields == {"valid_to": "before 2026-03-01"}
+    rate = a_rate(session, customer_id, service_id, valid_from=MAR, valid_to=MAR)
+    with pytest.raises(Invalid) as refused:
+        service.end_rate(session, ADMIN, rate.id, last_day=MAR - timedelta(days=1), now=NOW)
+    assert refused.value.fields == {"last_day": "before 2026-03-01"}
+    assert service.end_rate(session, ADMIN, rate.id, last_day=MAY, now=NOW).valid_to == MAY
+    assert service.end_rate(session, ADMIN, rate.id, last_day=MAR, now=NOW).valid_to == MAR
+
+
+def test_a_rate_begins_the_day_after_another_ends(session):
+    customer_id, service_id = a_customer(session), a_service(session)
+    first = a_rate(session, customer_id, service_id, valid_to=MAR)
+    later = a_rate(session, customer_id, service_id, valid_from=MAR + timedelta(days=2))
+    a_rate(session, a_customer(session, "C2"), service_id)
+    a_rate(session, customer_id, a_service(session, "PACK"))
+
+    with pytest.raises(Conflict, match="already has a rate from 2026-03-03 on"):
+        service.end_rate(session, ADMIN, first.id, last_day=MAR + timedelta(days=2), now=NOW)
+    service.end_rate(session, ADMIN, first.id, last_day=MAR + timedelta(days=1), now=NOW)
+    changed = service.change_rate(session, ADMIN, later.id, Pricing(Decimal(3)), starts_on=MAY, now=NOW)
+    assert (later.valid_to, changed.valid_from, changed.valid_to) == (MAY - timedelta(days=1), MAY, None)
+
+
+def test_a_service_has_a_code_and_a_name_that_fit(session):
+    facts = {"cost_type": CostType.PER_ITEM, "now": NOW}
+    for code, name, field in (("", "P", "code"), ("x" * 65, "P", "code"), ("P", " ", "name"), ("P", "x" * 201, "name")):
+        with pytest.raises(Invalid) as refused:
+            service.create_service(session, ADMIN, code=code, name=name, **facts)
+        assert list(refused.value.fields) == [field]
+    longest = service.create_service(session, ADMIN, code="x" * 64, name="y" * 200, **facts)
+    assert (longest.code, longest.name) == ("x" * 64, "y" * 200)

@@ -38,6 +38,9 @@ def test_no_tiers_are_none(nothing):
         ([{"up_to": None, "unit_price": "NaN"}], "tiers[0].unit_price"),
         ([{"up_to": None, "unit_price": "1e12"}], "tiers[0].unit_price"),
         ([{"up_to": None, "unit_price": True}], "tiers[0].unit_price"),
+        ([{"up_to": None, "unit_price": "much"}], "tiers[0].unit_price"),
+        ([{"up_to": None, "unit_price": [1]}], "tiers[0].unit_price"),
+        ([{"up_to": {}, "unit_price": 1}, KEPT[1]], "tiers[0].up_to"),
         ([{"up_to": "0.0001", "unit_price": 1}, KEPT[1]], "tiers[0].up_to"),
         ([{"up_to": 0, "unit_price": 1}, KEPT[1]], "tiers[0].up_to"),
         ([KEPT[0], KEPT[0], KEPT[1]], "tiers[1].up_to"),
@@ -97,3 +100,24 @@ def test_a_text_of_tiers_may_have_20_000_characters():
 def test_a_tier_is_counted_as_people_count():
     with pytest.raises(Invalid, match=r"^Tier 2, unit price: is missing$"):
         parse([KEPT[0], {"up_to": None}])
+
+
+@pytest.mark.parametrize("unlike_a_number", [True, False, [1], {"a": 1}, (1, 2)])
+def test_what_is_no_number_and_no_text_is_said_to_be_none(unlike_a_number):
+    with pytest.raises(Invalid, match=r"^Tier 1, unit price: must be a number$"):
+        parse([{"up_to": None, "unit_price": unlike_a_number}])
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        ("{", "Tiers: not valid JSON"),
+        ([1], "Tier 1: must have up_to and unit_price"),
+        ([KEPT[0], 1], "Tier 2: must have up_to and unit_price"),
+        ({"mode": "stairs", "tiers": KEPT}, "tiers.mode: must be graduated or volume"),
+    ],
+)
+def test_a_refusal_begins_with_what_it_is_about(raw, words):
+    with pytest.raises(Invalid) as refused:
+        parse(raw)
+    assert str(refused.value) == words
