@@ -284,6 +284,20 @@ def test_what_becomes_of_an_invoice_when_it_is_settled_and_unsettled(session, se
     assert (sent.state, sent.due_minor, sent.paid_at) == (InvoiceState.OPEN, 1, None)
 
 
+def test_an_invoice_of_one_cent_is_refunded_once_that_cent_is(session):
+    invoice = an_invoice(session, a_customer(session), a_line(quantity="1", unit_price="0.01", tax_rate="0"))
+    lifecycle.settle(session, SYSTEM, invoice, paid=1, event=EventKind.PAYMENT, now=NOW)
+
+    def stands():
+        in_sql = session.scalar(select(lifecycle.status_sql(TODAY)).select_from(Invoice))
+        assert lifecycle.status(invoice, TODAY).value == in_sql
+        return in_sql
+
+    assert stands() == "paid"
+    lifecycle.settle(session, SYSTEM, invoice, refunded=1, event=EventKind.REFUNDED, now=NOW)
+    assert stands() == "refunded"
+
+
 def test_no_change_and_no_note_write_nothing(session, sent):
     lifecycle.change(session, GRACE, [], event=EventKind.EDITED, now=LATER)
     lifecycle.note_many(session, GRACE, [], now=LATER)

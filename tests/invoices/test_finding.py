@@ -50,6 +50,13 @@ def test_amounts_from_and_up_to(session, facts, places):
     assert found(session, order_by="id", **facts) == [ids[place] for place in places]
 
 
+def test_a_bound_that_no_invoice_reaches_finds_all_or_none(session):
+    dear = priced(session, a_customer(session), "1000000000000")
+    for beyond in (D(10) ** 13, D("1E+40")):
+        assert (found(session, largest=beyond), found(session, smallest=beyond)) == ([dear], [])
+        assert (found(session, largest=-beyond), found(session, smallest=-beyond)) == ([], [dear])
+
+
 def test_an_amount_is_meant_in_each_invoices_own_currency(session):
     acme = a_customer(session)
     jpy, usd, kwd = (priced(session, acme, "7", currency) for currency in ("JPY", "USD", "KWD"))
@@ -181,6 +188,14 @@ def test_several_are_locked_in_the_order_asked_for_or_none(session):
     for missing in (second + 1, 0, -1, 2**31):
         with pytest.raises(NotFound, match=f"no invoice {missing}$"):
             queries.many_for_change(session, SYSTEM, [first, missing])
+
+
+def test_what_was_known_of_an_invoice_is_read_again_under_its_lock(session):
+    invoice = an_invoice(session, a_customer(session))
+    known = update(Invoice).values(notes="Changed meanwhile")
+    session.execute(known.execution_options(synchronize_session=False))
+    assert invoice.notes == ""
+    assert queries.for_change(session, SYSTEM, invoice.id).notes == "Changed meanwhile"
 
 
 def test_of_more_than_a_statement_takes_none_is_forgotten(session):

@@ -206,6 +206,14 @@ def test_a_creation_is_abandoned_after_an_hour(session, link, after, abandoned):
     assert link.state is (LinkState.FAILED if abandoned else LinkState.CREATING)
 
 
+def test_what_was_known_of_a_link_is_read_again_before_it_ends(session, link):
+    known = {"state": LinkState.CREATING}
+    session.execute(update(PaymentLink).values(known).execution_options(synchronize_session=False))
+    assert link.state is LinkState.ACTIVE
+    assert over(session, now=link.created_at + HOUR) == 1
+    assert (link.state, link.ended_because) == (LinkState.FAILED, "The gateway never answered")
+
+
 @pytest.mark.parametrize("made_in", Mode)
 @pytest.mark.parametrize("now_in", Mode)
 def test_a_link_of_a_trial_ends_when_the_next_mode_begins(session, link, made_in, now_in):

@@ -27,8 +27,14 @@ def test_while_a_secret_is_rolled_either_signature_will_do():
     assert signature.verify(PAYLOAD, f"{signed()},v0={old}", SECRET)["id"] == "evt_1"
 
 
-def test_five_minutes_are_not_old_yet():
+def test_five_minutes_are_not_old_yet(monkeypatch):
     assert signature.verify(PAYLOAD, signed(ago=timedelta(seconds=290)), SECRET)
+    at = utc_now().replace(microsecond=0)
+    monkeypatch.setattr("stripe._webhook.time.time", at.timestamp)
+    header = {seconds: signature.signed(PAYLOAD, SECRET, at - timedelta(seconds=seconds)) for seconds in (300, 301)}
+    assert signature.verify(PAYLOAD, header[300], SECRET)
+    with pytest.raises(Invalid, match=r"^old$"):
+        signature.verify(PAYLOAD, header[301], SECRET)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def test_an_invoice_names_the_payment_behind_it_where_it_has_it():
     paid = {"payment": {"payment_intent": "pi_9"}}
     assert invoice_paid(payments={"data": [unpaid, paid]}).intent_id == "pi_9"
     assert (invoice_paid().by_invoice, charge().by_invoice) == (True, False)
+    assert (invoice_paid().sent, charge().sent, session().sent) == (True, False, False)
     assert invoice_paid(collection_method="charge_automatically").sent is False
 
 
