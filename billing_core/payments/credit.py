@@ -108,14 +108,15 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
 def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, today: date, now: datetime) -> None:
     """Turn an invoice's allocation back into the customer's credit; the invoice is due again."""
     actor.require(Permission.PAYMENT_WRITE)
-    why = reason_of(reason)[:200]
+    why = reason_of(reason)
     allocation = session.get(Allocation, allocation_id)
     if allocation is None:
         raise NotFound("There is no such allocation")
     shown = invoices.one(session, actor, allocation.invoice_id)
     customers.for_change(session, actor, shown.customer_id)
     invoice = invoices.for_change(session, actor, allocation.invoice_id)
-    session.refresh(allocation, with_for_update=True)
+    # The customer's lock covers it: what was undone while waiting for that lock is seen now.
+    session.refresh(allocation)
     if allocation.undone_at is not None:
         raise Conflict("This allocation was reversed already")
 

@@ -42,7 +42,7 @@ def write_off(
         Side(Account.RECEIVABLE, -amount, invoice_id=invoice.id),
     ]
     day = max(today, invoice.issued_on)
-    entry = postings.entry(invoice, EntryKind.WRITE_OFF, sides, effective_on=day, memo=why[:200])
+    entry = postings.entry(invoice, EntryKind.WRITE_OFF, sides, effective_on=day, memo=why)
     ledger.post(session, actor, entry, now=now)
     data = {"amount_minor": amount, "reason": why}
     lifecycle.settle(session, actor, invoice, written_off=amount, event=EventKind.WRITTEN_OFF, data=data, now=now)
@@ -68,7 +68,7 @@ def undo_write_off(session: Session, actor: Actor, invoice_id: int, *, reason: s
         )
     ).all()
     for entry_id, _ in standing:
-        ledger.reverse(session, actor, entry_id, effective_on=today, memo=why[:200], now=now)
+        ledger.reverse(session, actor, entry_id, effective_on=today, memo=why, now=now)
     amount = sum(minor for _, minor in standing)
     data = {"amount_minor": amount, "reason": why}
     lifecycle.settle(session, actor, invoice, written_off=-amount, event=EventKind.WRITE_OFF_UNDONE, data=data, now=now)

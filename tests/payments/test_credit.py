@@ -197,6 +197,8 @@ def test_credit_counts_from_the_day_on_which_it_is_used_and_not_before_the_invoi
     days = select(LedgerEntry.effective_on).where(LedgerEntry.kind == EntryKind.CREDIT_APPLIED)
     assert session.scalars(days).all() == [counts_on, counts_on]
     assert allocation.allocated_on == counts_on
+    audited = select(AuditEntry.subject_label).where(AuditEntry.action == "payment.apply_credit")
+    assert session.scalars(audited).all() == [invoice.number]
 
 
 def test_what_is_released_later_counts_on_the_day_on_which_it_is(session):
@@ -207,6 +209,8 @@ def test_what_is_released_later_counts_on_the_day_on_which_it_is(session):
     tomorrow = TODAY + timedelta(days=1)
     credit.release(session, SYSTEM, allocation.id, reason="r" * 500, today=tomorrow, now=NOW)
 
+    (audited,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "payment.release"))
+    assert (audited.subject_label, audited.after["reason"]) == (invoice.number, "r" * 500)
     last = select(LedgerEntry.effective_on, LedgerEntry.memo).order_by(LedgerEntry.id.desc()).limit(1)
     assert session.execute(last).one() == (tomorrow, "r" * 200)
 

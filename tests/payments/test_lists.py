@@ -4,12 +4,16 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import insert, select, update
 
-from billing_core.errors import Invalid
+from billing_core.errors import Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.ledger import service as ledger
+from billing_core.ledger.models import EntryKind
+from billing_core.ledger.service import Entry
 from billing_core.money import Money
 from billing_core.payments import credit, exporting, queries, received, refunds
-from billing_core.payments.models import AllocationKind, PaymentMethod, RefundSource
+from billing_core.payments.models import Allocation, AllocationKind, Payment, PaymentMethod, RefundSource
 from billing_core.payments.queries import PaymentFilter
 from billing_core.payments.refunds import MoneyBack
 from tests.payments.books import (
@@ -254,3 +258,43 @@ def test_the_list_leaves_as_csv_with_amounts_to_compute_with(session):
         ["system", "2026-03-10T09:00:00Z", "", "", ""],
         ["system", "2026-03-10T09:00:00Z", "2026-03-10T09:00:00Z", "bounced", ""],
     ]
+
+
+def test_a_page_has_fifty_rows_and_the_allocations_of_one_invoice_are_five_hundred_unless_more_are_asked_for(session):
+    customer = a_customer(session)
+    invoice = an_open_invoice(session, customer, "10")
+    payment = pay(session, customer, 10_00, **{str(invoice.id): 10_00})
+    wanted = MoneyBack("returned", PaymentMethod.CASH, TODAY, 1)
+    refund = refunds.refund(session, SYSTEM, invoice.id, wanted=wanted, today=TODAY, now=NOW)
+    (allocation,) = session.scalars(select(Allocation))
+    empty = Entry(payment.business_id, customer.id, "EUR", EntryKind.PAYMENT, "payment", TODAY, ())
+    entry_ids = ledger.post_many(session, SYSTEM, [empty] * 50, now=NOW)
+    _insert_copies(session, payment, 50, entry_id=entry_ids, public_id=[f"pay_{number}" for number in range(50)])
+    _insert_copies(session, refund, 50)
+    _insert_copies(session, allocation, 500)
+
+    assert len(queries.page(session, SYSTEM, PaymentFilter())) == 50
+    assert len(queries.page(session, SYSTEM, PaymentFilter(), limit=51)) == 51
+    assert (len(queries.refunds(session, SYSTEM)), len(queries.refunds(session, SYSTEM, limit=51))) == (50, 51)
+    found = [len(queries.allocations(session, SYSTEM, **limit)) for limit in ({}, {"limit": 501})]
+    assert found == [500, 501]
+
+
+def _insert_copies(session, row, count, **different):
+    """So many more rows like this one, of which these columns have values of their own."""
+    table = type(row).__table__
+    like = {column.name: getattr(row, column.name) for column in table.columns if column.name != "id"}
+    each = [like | {name: values[number] for name, values in different.items()} for number in range(count)]
+    session.execute(insert(table), each)
+
+
+def test_who_changes_a_payment_sees_what_became_of_it_while_they_waited_for_its_lock(session):
+    payment = pay(session, a_customer(session), 1_00)
+    session.flush()
+    session.connection().execute(update(Payment.__table__).values(undone_reason="bounced"))
+
+    assert queries.for_change(session, SYSTEM, payment.id).undone_reason == "bounced"
+    with pytest.raises(NotFound, match="There is no payment 77"):
+        queries.for_change(session, SYSTEM, 77)
+    with pytest.raises(NotFound, match="There is no payment 77"):
+        queries.one(session, SYSTEM, 77)

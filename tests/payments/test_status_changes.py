@@ -10,11 +10,12 @@ from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.invoices import after_sending, custom_number, lifecycle
 from billing_core.invoices.lifecycle import InvoiceStatus
-from billing_core.invoices.models import InvoiceState
+from billing_core.invoices.models import InvoicedReport, InvoiceState
 from billing_core.invoices.service import Details
 from billing_core.payments import refunds, status_changes
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.refunds import MoneyBack
+from billing_core.reports.models import BillingReport
 from tests.database.counting import statements
 from tests.payments.books import NOW, TODAY, a_customer, a_draft, accounts, an_open_invoice, pay
 
@@ -213,6 +214,22 @@ def test_cancelling_discards_a_draft_without_a_number_and_keeps_one_with(session
     assert accounts(session) == {}
     # Its number is not given again.
     assert an_open_invoice(session, customer).number == "INV-2026-002"
+
+
+def test_what_a_discarded_draft_billed_can_be_billed_again(session):
+    """As after discarding it by hand; cancelling alone would leave its report with it."""
+    draft = a_draft(session, a_customer(session))
+    facts = {"total_minor": 0, "order_count": 0, "charge_count": 0, "question_count": 0, "created_by": "Ada"}
+    period = {"period_start": TODAY, "period_end": TODAY, "currency": "EUR", "created_at": NOW}
+    report = BillingReport(customer_id=draft.customer_id, customer_name="Carla", **period, **facts)
+    session.add(report)
+    session.flush()
+    session.add(InvoicedReport(invoice_id=draft.id, report_id=report.id))
+    session.flush()
+
+    cancel(session, draft)
+
+    assert session.scalars(select(InvoicedReport.report_id)).all() == []
 
 
 def test_an_open_invoice_is_cancelled_once_and_takes_its_postings_back(session):

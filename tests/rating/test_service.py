@@ -135,7 +135,6 @@ def test_a_used_rate_is_corrected_from_its_first_day_and_kept_for_its_report(ses
     used_by_a_report(session, wrong)
 
     right = service.change_rate(session, ADMIN, wrong.id, Pricing(Decimal(2)), starts_on=JAN, now=NOW)
-
     assert stored(session, customer_id) == [(Decimal(2), JAN, MAY)]
     assert [row.id for row in queries.card_on(session, ADMIN, customer_id, JAN)] == [right.id]
     assert [(row.id, row.unit_price, row.withdrawn_at) for row in history(session, customer_id, service_id)] == [
