@@ -123,7 +123,7 @@ def _places_in_the_chain(session: Session) -> Check:
     wrong = proof.named(session, statement, "ledger entry {0}")
     seals, last = session.execute(select(func.count(), func.max(LedgerSeal.sequence))).one()
     if seals != (last or 0):
-        wrong += (f"{(last or 0) - seals} of the first {last} seals are missing",)
+        wrong += (f"{last - seals} of the first {last} seals are missing",)
     return Check("Each ledger entry is sealed once, or waits for its seal", proof.count(session, LedgerEntry), wrong)
 
 

@@ -9,11 +9,13 @@ from billing_core.businesses.models import Business
 from billing_core.dates import Period
 from billing_core.errors import Forbidden, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.ledger import service as ledger
 from billing_core.ledger.models import EntryKind
 from billing_core.payments.models import Payment
 from billing_core.receivables import statement
 from billing_core.receivables.exporting import statement_as_csv, statement_as_pdf, what
 from billing_core.receivables.statement import StatementRequest, StatementRow
+from tests.ledger.books import NOW, a_payment_entry, parties
 from tests.payments import books
 from tests.receivables.history import History
 
@@ -223,3 +225,15 @@ def test_each_kind_of_row_has_its_words(kind, undone):
         EntryKind.REVERSAL: ("Reversal", "Reversal undone"),
     }
     assert what(row) == words[kind][undone]
+
+
+def test_pages_and_letters_have_two_thousand_rows_and_the_file_has_all(session):
+    """2,001 payments of one cent."""
+    party = parties(session)
+    entries = [a_payment_entry(party, {}, kept=1, on=FEBRUARY.start)] * 2_001
+    ledger.post_many(session, SYSTEM, entries, now=NOW)
+    asked = StatementRequest(party.id, "USD", FEBRUARY)
+
+    found = statement.statement(session, SYSTEM, asked)
+    assert (len(found.rows), found.complete, found.closing_minor) == (2_000, False, -2_001)
+    assert len(list(statement.each(session, SYSTEM, asked))) == 2_001
