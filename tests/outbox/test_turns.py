@@ -1,5 +1,6 @@
 """Turns of delivery: how long until the next try, whose turn it is, what is said of a try, what a dead process held."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -68,6 +69,13 @@ def test_of_a_long_explanation_the_beginning_is_kept(sessions, error):
     (message_id,) = put(sessions, a_message())
     deliver(sessions, {"mail": refusing(error("x" * 501))})
     assert stored(sessions, message_id).last_error == "x" * 500
+
+
+def test_a_bug_is_told_by_its_reference_alone(sessions):
+    (message_id,) = put(sessions, a_message())
+    assert deliver(sessions, {"mail": refusing(RuntimeError("a secret"))}).postponed == 1
+    told = stored(sessions, message_id).last_error
+    assert re.fullmatch(r"Something went wrong on our side\. Reference [0-9a-f]{8}", told)
 
 
 def test_a_claim_lasts_a_quarter_of_an_hour(sessions):

@@ -1,6 +1,7 @@
 """The sandbox's events are what Stripe would send of the same payment."""
 
 import json
+import re
 from datetime import date
 
 import pytest
@@ -61,6 +62,9 @@ def test_a_payment_by_link_is_told_by_its_intent_and_its_session(session, linked
         assert (fact.key, fact.amount_minor, fact.currency) == (charge.intent_id, 100_00, "EUR")
     assert fact_of(intent).charge_id == charge.charge_id
     assert fact_of(done).refs.gateway_link_id == link.gateway_id
+    assert re.fullmatch("pi_sandbox_[0-9a-f]{24}", charge.intent_id)
+    assert re.fullmatch("ch_sandbox_[0-9a-f]{24}", charge.charge_id)
+    assert re.fullmatch("evt_sandbox_[0-9a-f]{24}", intent["id"])
     session_id = done["data"]["object"]["id"]
     assert session_id == charge.intent_id.replace("pi_", "cs_")
 
