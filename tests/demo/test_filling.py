@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from billing_core import demo
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
-from billing_core.demo import billing, company, paid_online
+from billing_core.demo import billing, company, paid_online, service
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.identity.models import User
@@ -78,13 +78,21 @@ def payment_links(sessions):
         return [tuple(row) for row in session.execute(statement)]
 
 
+@pytest.fixture
+def nobody_else_works(monkeypatch):
+    """Nobody for whom a fill would have to pause."""
+    monkeypatch.setattr(service, "_PAUSE_SECONDS", 0)
+
+
 @pytest.fixture(scope="module")
 def in_one_go(sqlite_template, tmp_path_factory):
     """The reports and the payment links of a fill that nothing interrupted."""
     file = tmp_path_factory.mktemp("demo") / "whole.sqlite3"
     shutil.copyfile(sqlite_template, file)
     sessions = Sessions(connect(f"sqlite:///{file}"))
-    demo.fill(sessions, SYSTEM, **SMALL)
+    with pytest.MonkeyPatch.context() as nobody_else_works:
+        nobody_else_works.setattr(service, "_PAUSE_SECONDS", 0)
+        demo.fill(sessions, SYSTEM, **SMALL)
     yield reports(sessions), payment_links(sessions)
     sessions.engine.dispose()
 
@@ -95,7 +103,7 @@ def in_one_go(sqlite_template, tmp_path_factory):
     ids=["among the orders", "among the reports", "among the late orders"],
 )
 def test_a_fill_that_was_cut_off_is_finished_as_if_it_had_not_been(
-    sessions, in_one_go, monkeypatch, module, name, call
+    sessions, in_one_go, nobody_else_works, monkeypatch, module, name, call
 ):
     accounts = demo.new_accounts()
     with monkeypatch.context() as patched:
@@ -122,7 +130,7 @@ def test_a_fill_that_was_cut_off_is_finished_as_if_it_had_not_been(
 
 
 def test_a_fill_that_was_cut_off_among_the_payment_links_tells_no_story_twice(
-    sqlite_template, tmp_path, in_one_go, monkeypatch
+    sqlite_template, tmp_path, in_one_go, nobody_else_works, monkeypatch
 ):
     shutil.copyfile(sqlite_template, tmp_path / "cut.sqlite3")
     sessions = Sessions(connect(f"sqlite:///{tmp_path / 'cut.sqlite3'}"))
@@ -166,7 +174,7 @@ def test_others_read_and_write_while_the_company_is_being_made(sessions, monkeyp
         assert len(session.scalars(select(User.id)).all()) == 3
 
 
-def test_a_company_that_lost_a_customer_is_not_finished(sessions, monkeypatch):
+def test_a_company_that_lost_a_customer_is_not_finished(sessions, nobody_else_works, monkeypatch):
     with monkeypatch.context() as patched:
         cut_off_at(patched, billing, "bill", 1)
         with pytest.raises(CutOff):
