@@ -67,7 +67,7 @@ _running: _Running | None = None
 # The end of the last launch, which may outlast ``stop``: it would take the next one with it.
 _leaving: threading.Thread | None = None
 _stopping = threading.Lock()
-# Whether the last stop left no step behind.
+# Whether the last stop left no workflow behind.
 _all_ended = True
 
 
@@ -117,8 +117,8 @@ def start(*, kind: ProcessKind = ProcessKind.APP, further: Sequence[Periodic] = 
 
 def stop() -> bool:
     """End within ten seconds: no new work is taken up, current steps are completed, and what is left is handed over to
-    other processes, or else to the next ``start``. False where a step still runs, which keeps the interpreter from
-    ending. Whoever calls it while it is under way waits for the same end.
+    other processes, or else to the next ``start``. False where a workflow still runs, or waits for what becomes of it
+    elsewhere, which keeps the interpreter from ending. Whoever calls it while it is under way waits for the same end.
     """
     global _running, _all_ended
     with _stopping:
@@ -150,7 +150,7 @@ def _stop(running: _Running) -> bool:
     if left:
         log.warning("steps_cut_off", workflows=left)
     _leaving = _within(_LEAVE_SECONDS, DBOS.destroy)
-    return not left
+    return not left and running.pacing.ends(within_seconds=_LEAVE_SECONDS)
 
 
 def _hand_over(*, delivering: bool) -> None:
@@ -190,7 +190,7 @@ async def lifespan(
         yield
     finally:
         if not await asyncio.to_thread(stop):
-            # Python would wait for the thread of the step, however long that takes.
+            # Python would wait for the thread of the workflow, however long that takes.
             threading.Timer(1, os._exit, args=[0]).start()
 
 

@@ -69,6 +69,7 @@ class Pacing:
         self._gates: dict[str, Gate] = {}
         self._in_hand: dict[str, int] = {}
         self._instance = _get_dbos_instance()
+        self._executor = self._instance._executor
         database = self._instance._sys_db
         self._list_queues = database.list_queues
         self._get_queue = database.get_queue
@@ -92,6 +93,17 @@ class Pacing:
     def in_hand(self) -> list[str]:
         """The ids of the workflows that run in this process."""
         return list(self._instance._active_workflows_set.activeList())
+
+    def ends(self, *, within_seconds: float) -> bool:
+        """Whether no workflow of the instance, which was stopped, has a thread of its own any more after that time.
+
+        One that was handed over before its outcome was recorded is not in hand, but its thread waits for what another
+        process makes of it.
+        """
+        end = threading.Thread(target=self._executor.shutdown, name="last workflows", daemon=True)
+        end.start()
+        end.join(within_seconds)
+        return not end.is_alive()
 
     def _gate(self, kind: str, name: str = "") -> Gate:
         return self._gates.setdefault(f"{kind} {name}", Gate())

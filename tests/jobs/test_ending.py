@@ -1,14 +1,12 @@
 """A process that is told to end: within ten seconds, and what it cannot complete is with others at once."""
 
 import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from dbos import DBOS
@@ -16,14 +14,15 @@ from sqlalchemy import select
 
 from billing_core import runtime
 from billing_core.dates import utc_now
+from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import GATEWAY
-from billing_core.jobs import engine, queues
+from billing_core.jobs import engine, pauses, queues
 from billing_core.jobs.presence import taking_over
 from billing_core.online_payments import delivery as online_payments
 from billing_core.outbox import delivery
 from billing_core.outbox.models import OutboxMessage
-from billing_core.processes.models import Process
-from tests.commands.test_worker import started
+from billing_core.processes import current, pausing
+from billing_core.processes.models import Process, Queue
 from tests.forked import forked
 from tests.jobs.test_taking_over import put, silence
 
@@ -73,6 +72,44 @@ def test_a_workflow_that_is_handed_over_waits_for_whoever_comes_next(sessions):
         engine.stop()
 
 
+@DBOS.workflow(name="returns_late")
+def return_late(_file: str) -> None:
+    _begun.set()
+    assert _late.wait(WITHIN_SECONDS)
+
+
+_late = threading.Event()
+
+
+def test_a_workflow_whose_outcome_others_will_record_does_not_look_as_if_it_had_ended(sessions):
+    """Its thread waits for them, and would keep the interpreter from ending."""
+    _begun.clear()
+    _late.clear()
+    engine.start()
+    try:
+        queues.enqueue(queues.BILL_RUNS, return_late, "", workflow_id="returns-late")
+        assert _begun.wait(WITHIN_SECONDS)
+        with sessions.begin() as session:
+            pausing.pause(session, SYSTEM, Queue.BILL_RUNS, now=utc_now())
+        pauses.learn({Queue.BILL_RUNS})
+        taking_over.hand_on([current.process_id()])
+        _late.set()
+        deadline = time.monotonic() + WITHIN_SECONDS
+        while engine._running.pacing.in_hand():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        all_ended = engine.stop()
+        with sessions.begin() as session:
+            pausing.resume(session, SYSTEM, Queue.BILL_RUNS, now=utc_now())
+    assert not all_ended
+    engine.start()
+    try:
+        DBOS.retrieve_workflow("returns-late").get_result()
+    finally:
+        engine.stop()
+
+
 def due_once_its_process_is_missed(sessions) -> None:
     """Not before: two would send it."""
     assert ended(sessions) == [False]
@@ -106,22 +143,25 @@ def test_a_message_that_may_still_arrive_is_let_go_once_its_process_is_missed(se
         answer.set()
 
 
+def environment(database_url: str, folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BILLING_", "STRIPE_"))}
+    return kept | {"BILLING_DATABASE_URL": database_url, "BILLING_DATA_DIR": str(folder)}
+
+
 def test_a_worker_ends_within_ten_seconds_while_a_mail_server_keeps_it_waiting(sessions, database_url, tmp_path):
     put(sessions, "a")
     with socket.create_server(("127.0.0.1", 0)) as server:
-        worker = started(database_url, tmp_path, f"smtp://127.0.0.1:{server.getsockname()[1]}")
-        try:
+        told = environment(database_url, tmp_path) | {"BILLING_SMTP_URL": f"smtp://127.0.0.1:{server.getsockname()[1]}"}
+        told |= {"BILLING_MAIL_FROM": "billing@ours.example", "BILLING_SECRET_KEY": "s" * 32}
+        with forked("-m", "billing_core", "worker", environment=told) as (worker, _):
             server.settimeout(WITHIN_SECONDS)
             connection, _ = server.accept()
             began = time.monotonic()
-            worker.send_signal(signal.SIGTERM)
-            worker.communicate(timeout=WITHIN_SECONDS)
+            worker.terminate()
+            worker.join(WITHIN_SECONDS)
             took = time.monotonic() - began
-        finally:
-            worker.kill()
-            worker.wait()
+            assert (worker.exitcode, took < TEN_SECONDS) == (0, True), took
         connection.close()
-    assert (worker.returncode, took < TEN_SECONDS) == (0, True), took
     with sessions() as session:
         assert session.scalars(select(OutboxMessage.attempts)).one() == 1
     due_once_its_process_is_missed(sessions)
@@ -140,10 +180,7 @@ def test_the_product_hands_over_at_once_while_it_still_answers_somebody(sessions
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BILLING_", "STRIPE_"))}
-    ours = {"BILLING_DATABASE_URL": database_url, "BILLING_DATA_DIR": str(tmp_path), "PORT": str(port)}
-    product = subprocess.Popen([sys.executable, "app.py"], env=kept | ours, stdout=subprocess.DEVNULL)
-    try:
+    with forked("app.py", environment=environment(database_url, tmp_path) | {"PORT": str(port)}) as (product, _):
         answers_by(port, "readyz")
         # The rest of the request does not come.
         request = socket.create_connection(("127.0.0.1", port))
@@ -151,22 +188,19 @@ def test_the_product_hands_over_at_once_while_it_still_answers_somebody(sessions
         # Once the server has answered this, it has begun with that.
         answers_by(port, "healthz")
         began = time.monotonic()
-        product.send_signal(signal.SIGTERM)
+        product.terminate()
         while ended(sessions) != [True]:
             assert time.monotonic() - began < TEN_SECONDS
             time.sleep(0.05)
-        assert product.poll() is None
+        assert product.is_alive()
         request.close()
-        product.wait(WITHIN_SECONDS)
-    finally:
-        product.kill()
-        product.wait()
+        product.join(WITHIN_SECONDS)
 
 
 def test_a_process_ends_within_ten_seconds_with_a_workflow_that_does_not_look_up(sessions, database_url, tmp_path):
     """What it does not complete, another one takes up at once, although nobody has missed it."""
-    environment = {**os.environ, "BILLING_DATABASE_URL": database_url}
-    with forked("tests/jobs/deaf_worker.py", environment=environment) as (worker, said):
+    told = environment(database_url, tmp_path)
+    with forked("tests/jobs/deaf_worker.py", environment=told) as (worker, said):
         while "deep in work" not in (line := said.readline()):
             assert line, "it has died"
         began = time.monotonic()
