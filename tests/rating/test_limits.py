@@ -88,6 +88,14 @@ def test_a_price_can_be_too_large_for_a_single_order(session):
         amounts(session, [a_rate("per_order", tiers=tiers)], [an_order()])
 
 
+@pytest.mark.parametrize("end", ["9.223", "9.224", "999999999999"])
+def test_a_tier_that_no_quantity_can_reach_is_no_obstacle(session, end):
+    """What is below it costs 2^63 less a little, a little more, or far more than fits into 64 bits."""
+    dear = D("999999999.999999")
+    rate = a_rate(tiers=[(D(end), dear), (None, D(0))])
+    assert amounts(session, [rate], of_items("1")) == [{1: 1_000_000_000_00}]
+
+
 def test_sums_that_are_not_billed_refuse_no_small_order(session):
     """They could not even be added up; and a thousandth of a unit is another customer's case."""
     uncountable = an_order(*[("A", MOST_UNITS)] * 2, packages=10**16)
