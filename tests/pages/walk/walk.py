@@ -11,7 +11,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from tests.pages.walk.offers import Offer, Target, Thoroughness, offers
-from tests.pages.walk.window import Recorder, Window
+from tests.pages.walk.window import Origin, Recorder, Window
 
 # A page, a dialog's opener and three steps in the dialog.
 MOST_STEPS = 5
@@ -41,6 +41,14 @@ class State:
     def __str__(self) -> str:
         address = "&".join(f"{name}={value}" for name, value in self.query)
         return " → ".join([f"{self.file}?{address}", *map(str, self.steps)])
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A window that stays as it is, to be copied; ``origins``: what drew all that it shows, as the recorder has it."""
+
+    window: Window
+    origins: dict[str, Origin]
 
 
 @dataclass(slots=True)
@@ -81,20 +89,21 @@ class Walk:
         self._known.add(_look(window, drawn))
         self._ask_for_downloads(drawn, state)
         clocks = window.clocks()
+        kept = self._kept(window)
         for offer in drawn:
             for use in offer.uses:
                 if (offer.target.alike, use) in self.tried:
                     continue
                 self.tried.add((offer.target.alike, use))
                 step = Step(offer.target, use)
-                window = window or self._opened(state)
+                window = window or self._opened(state, kept)
                 if window is not None and self._did(window, step, state):
                     self._note_what_came(window, State(state.file, state.query, (*state.steps, step)))
                 window = None
         for fragment in clocks:
             if fragment not in self._known:
                 self._known.add(fragment)
-                window = window or self._opened(state)
+                window = window or self._opened(state, kept)
                 if window is not None:
                     with self._watched(window, f"{state} → a second later"):
                         window.send(fragment=fragment)
@@ -115,8 +124,21 @@ class Walk:
         elif window.file == state.file and len(state.steps) < MOST_STEPS:
             self._waiting.append(state)
 
-    def _opened(self, state: State) -> Window | None:
+    def _kept(self, window: Window) -> Kept | None:
+        """What to go on from for each use, where the way there has left nothing behind but what the window shows."""
+        if self.touched() or not window.can_be_copied():
+            return None
+        copied = self.anew()
+        copied.show(window)
+        origins = self.recorder.origins
+        return Kept(copied, {identity: origins[identity] for identity in window.fragments() if identity in origins})
+
+    def _opened(self, state: State, kept: Kept | None = None) -> Window | None:
         window = self.anew()
+        if kept is not None:
+            window.show(kept.window)
+            self.recorder.origins.update(kept.origins)
+            return window
         with self._watched(window, str(state)):
             window.open(state.file, **dict(state.query))
         for step in state.steps:

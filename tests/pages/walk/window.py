@@ -8,6 +8,11 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy, deepcopy
+from dataclasses import fields, is_dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +22,9 @@ import pytest
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
+from streamlit.runtime.fragment import MemoryFragmentStorage
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest, local_script_runner
 from streamlit.testing.v1.element_tree import ElementTree, parse_tree_from_messages
 
@@ -124,6 +131,26 @@ class Window:
         with self._hearing(fragment):
             self.page._run(WidgetStates(widgets=list(sent.values())))
 
+    def can_be_copied(self) -> bool:
+        """Whether nothing that the pages keep for this window can be changed in place, where a copy would share it."""
+        state = self.page._session_state._state
+        kept = (*state._old_state.items(), *state._new_session_state.items())
+        # What begins with $$ is Streamlit's own, which it changes by putting another in its place.
+        return all(_fixed(value) for name, value in kept if not name.startswith("$$"))
+
+    def show(self, other: "Window") -> None:
+        """What the other shows, as if all that led there had been done here. The other stays as it is."""
+        page, shown = self.page, other.page
+        page._session_state = SafeSessionState(deepcopy(shown._session_state._state), lambda: None)
+        object.__setattr__(page.session_state, "_state", page._session_state)
+        page._fragment_storage = _copied(shown._fragment_storage)
+        page._page_hash, page._finished_page_script_hash = shown._page_hash, shown._finished_page_script_hash
+        page.query_params, page._registered_pages = dict(shown.query_params), dict(shown._registered_pages)
+        page._cleared_form_ids = set(shown._cleared_form_ids)
+        self._messages = list(other._messages)
+        page._tree = parse_tree_from_messages(self._messages)
+        page._tree._runner = page
+
     def fragments(self) -> dict[str, str]:
         """The fragment that drew each widget, by the widget's id; "" for those of the page itself."""
         drawn = {}
@@ -171,3 +198,22 @@ class Window:
 
 def _below_pages(page: Any) -> str:
     return Path(page["script_path"]).relative_to(PAGES).as_posix()
+
+
+def _copied(storage: MemoryFragmentStorage) -> MemoryFragmentStorage:
+    copied = MemoryFragmentStorage()
+    for name, value in vars(storage).items():
+        if isinstance(value, dict):
+            setattr(copied, name, {key: copy(one) if isinstance(one, dict) else one for key, one in value.items()})
+        elif isinstance(value, int):
+            setattr(copied, name, value)
+    return copied
+
+
+def _fixed(value: Any) -> bool:
+    """Whether nothing of it can be changed in place."""
+    if isinstance(value, tuple | frozenset):
+        return all(map(_fixed, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return value.__dataclass_params__.frozen and all(_fixed(getattr(value, one.name)) for one in fields(value))
+    return isinstance(value, str | bytes | int | float | Decimal | date | timedelta | Enum | type | None)
