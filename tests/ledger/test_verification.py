@@ -78,6 +78,8 @@ def of_7(receivable, revenue, tax, *, invoice_id=7, detail="19"):
         (of_7(-119, 119, 0), True),
         (of_7(-119, 99, 20), True),
         (of_7(-119, 100, 19, invoice_id=8), True),
+        # What it leaves of the revenue turns up at another invoice.
+        ((*of_7(-119, 99, 19), Side(RECEIVABLE, 1, invoice_id=8)), True),
         (of_7(-119, 100, 19, detail="7"), True),
     ],
 )
