@@ -1,5 +1,6 @@
 """The chain: it follows the writers, two may seal at once, and whatever is changed afterwards is found."""
 
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 
@@ -9,9 +10,10 @@ from sqlalchemy import func, select, text
 from billing_core.database import Sessions, connect
 from billing_core.identity import SYSTEM
 from billing_core.ledger import sealing, service, verification
-from billing_core.ledger.models import LedgerEntry, LedgerSeal, UnsealedEntry
+from billing_core.ledger.models import Account, EntryKind, LedgerEntry, LedgerSeal, UnsealedEntry
+from billing_core.ledger.service import Side
 from tests.at_once import at_once
-from tests.ledger.books import NOW, TODAY, a_payment_entry, an_invoice_entry, parties
+from tests.ledger.books import NOW, TODAY, a_payment_entry, an_entry, an_invoice_entry, parties
 from tests.ledger.damaging import as_if_nothing_refused
 
 BALANCE, REPETITION, REVERSALS, DAYS, PLACES, DIGESTS = range(6)
@@ -51,6 +53,22 @@ def test_a_digest_is_what_anybody_can_compute(session):
         f'["{"0" * 64}",1,1,{acme.id},"USD","invoice","invoice:7","","2026-05-04",'
         '"2026-05-04T12:00:00+00:00",null,"system",null,'
         '[[1,1,"receivable","",7,11900],[1,2,"revenue","service",7,-10000],[1,3,"tax_payable","19",7,-1900]]]'
+    )
+    assert session.scalar(select(LedgerSeal.digest)) == sha256(content.encode()).hexdigest()
+
+
+def test_letters_of_every_language_are_digested_as_they_are(session):
+    """As UTF-8 and not as JSON's escapes: whoever writes them otherwise breaks every chain that there is."""
+    acme = parties(session)
+    sides = [Side(Account.CASH, 5, "cash"), Side(Account.CUSTOMER_CREDIT, -5)]
+    entry = replace(an_entry(acme, EntryKind.PAYMENT, sides), memo="Überweisung „5 €“")
+    service.post(session, SYSTEM, entry, now=NOW)
+    sealing.seal(session, now=NOW)
+
+    content = (
+        f'["{"0" * 64}",1,1,{acme.id},"USD","payment","payment:1","Überweisung „5 €“","2026-05-04",'
+        '"2026-05-04T12:00:00+00:00",null,"system",null,'
+        '[[1,1,"cash","cash",null,5],[1,2,"customer_credit","",null,-5]]]'
     )
     assert session.scalar(select(LedgerSeal.digest)) == sha256(content.encode()).hexdigest()
 
