@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout, suppress
 from pkgutil import resolve_name
 
-from billing_core.commands import Answer, arguments
+from billing_core.commands import Answer, arguments, faults
 from billing_core.errors import BillingError
 
 
@@ -31,9 +31,6 @@ def main(typed: Sequence[str] | None = None) -> int:
         print("Interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        # Knows the errors of databases, whose library takes longer to load than most commands' help.
-        from billing_core.commands import faults
-
         sentence = faults.sentence(error)
         if sentence is None:
             raise
