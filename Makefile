@@ -24,8 +24,9 @@ demo: $(VENV)/run.stamp ## Fill the database with the demo company
 	@$(BIN)/python -m billing_core migrate
 	@$(BIN)/python -m billing_core demo
 
+# One worker more than two cores: tests of processes wait for others about half of their time.
 test: $(VENV)/test.stamp ## Run every test
-	@$(BIN)/python -m pytest -n 2 --dist load
+	@$(BIN)/python -m pytest -n 3 --dist load
 
 check: $(VENV)/dev.stamp lint ## Run the linters, and the tests that are quick and need neither PostgreSQL nor a browser
 	@$(BIN)/python -m pytest -n 2 --dist load -m "not postgresql and not browser and not slow"
