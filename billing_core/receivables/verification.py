@@ -48,7 +48,14 @@ def _invoices(session: Session) -> Check:
     strangers = (
         select(posted.c.invoice_id)
         .outerjoin(Invoice, and_(Invoice.id == posted.c.invoice_id, Invoice.customer_id == posted.c.customer_id))
-        .where(or_(Invoice.id.is_(None), Invoice.currency != posted.c.currency, posted.c.parties > 1))
+        .where(
+            or_(
+                Invoice.id.is_(None),
+                Invoice.currency != posted.c.currency,
+                posted.c.parties > 1,
+                posted.c.currencies > 1,
+            )
+        )
     )
     return Check(
         "What each invoice keeps as due, paid, credited and written off is what was posted",
@@ -69,6 +76,7 @@ def _receivables() -> CTE:
             func.max(LedgerPosting.customer_id).label("customer_id"),
             func.max(LedgerPosting.currency).label("currency"),
             func.count(LedgerPosting.customer_id.distinct()).label("parties"),
+            func.count(LedgerPosting.currency.distinct()).label("currencies"),
             func.sum(amount).label("balance"),
             *(func.sum(case((kind.in_(kinds), -amount), else_=0)).label(name) for name, kinds in _KEPT_BY.items()),
         )

@@ -103,9 +103,9 @@ BROKEN = [
     ("UPDATE invoices SET written_off_minor = 4999 WHERE id = 5", INVOICES, (of(5),)),
     (posted("amount_minor = 3001", "receivable", SENT.format(3)), INVOICES, (of(3),)),
     (posted("amount_minor = 2999", "receivable", SENT.format(3)), INVOICES, (of(3),)),
-    # Postings to an invoice that there is not, of another customer, of two, or in another currency.
+    # Postings to an invoice that there is not, of another customer, of two, or in another currency or two.
     (posted("invoice_id = 77", "receivable", SENT.format(3)), INVOICES, (of(3), strange(77))),
-    (posted("currency = 'EUR'", "receivable", SENT.format(1)), INVOICES, ()),
+    (posted("currency = 'EUR'", "receivable", SENT.format(1)), INVOICES, (strange(1),)),
     (posted("currency = 'VND'", "receivable", SENT.format(1)), INVOICES, (strange(1),)),
     (posted("customer_id = 2", "receivable", SENT.format(3)), INVOICES, (strange(3),)),
     (posted("customer_id = 1", "receivable", SENT.format(5)), INVOICES, (strange(5),)),
