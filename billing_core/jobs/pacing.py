@@ -68,22 +68,28 @@ class Pacing:
         self._held = held
         self._gates: dict[str, Gate] = {}
         self._in_hand: dict[str, int] = {}
+        # Queues from which a thread of DBOS is taking workflows, and those that it took and has not begun.
+        self._taking: set[str] = set()
+        self._taken: set[str] = set()
         self._instance = _get_dbos_instance()
         self._executor = self._instance._executor
         database = self._instance._sys_db
         self._list_queues = database.list_queues
         self._get_queue = database.get_queue
         self._start_queued_workflows = database.start_queued_workflows
+        self._active = self._instance._active_workflows_set
+        self._add_active = self._active.add
         self._background_job_lock = database.background_job_lock
         self._queues: list[Any] = []
         # On the instance, which ends with the launch; the library itself stays as it is.
-        for name, paced in {
-            "list_queues": self._paced_list_queues,
-            "get_queue": self._paced_get_queue,
-            "start_queued_workflows": self._paced_start_queued_workflows,
-            "background_job_lock": self._paced_background_job_lock,
-        }.items():
-            setattr(database, name, paced)
+        for owner, name, ours in (
+            (database, "list_queues", self._paced_list_queues),
+            (database, "get_queue", self._paced_get_queue),
+            (database, "start_queued_workflows", self._paced_start_queued_workflows),
+            (database, "background_job_lock", self._paced_background_job_lock),
+            (self._active, "add", self._add_begun),
+        ):
+            setattr(owner, name, ours)
 
     def look(self, *queue_names: str) -> None:
         """There is work in these queues."""
@@ -91,8 +97,13 @@ class Pacing:
             self._gate("work", name).open()
 
     def in_hand(self) -> list[str]:
-        """The ids of the workflows that run in this process."""
-        return list(self._instance._active_workflows_set.activeList())
+        """The ids of the workflows that this process has taken up, and the queues from which it is taking some.
+
+        DBOS lists one when its thread begins, some reads after the database has noted who has it. Handed over in
+        between, it would run here all the same.
+        """
+        # In this order: what is taken appears in each before it leaves the one before.
+        return list(dict.fromkeys([*self._taking.copy(), *self._taken.copy(), *self._active.activeList()]))
 
     def ends(self, *, within_seconds: float) -> bool:
         """Whether no workflow of the instance, which was stopped, has a thread of its own any more after that time.
@@ -126,11 +137,18 @@ class Pacing:
         gate = self._gate("work", queue.name)
         if not gate.passes():
             return [], None
+        self._taking.add(queue.name)
         try:
+            # Again: who ends meanwhile has either seen what is being taken, or is seen here.
+            if self._held(queue.name):
+                return [], None
             started, stopped_by = self._start_queued_workflows(queue, *arguments, **options)
+            self._taken.update(started)
         except Exception:  # another process had the lock, or the database is away: DBOS decides, and tries again
             gate.open()
             raise
+        finally:
+            self._taking.discard(queue.name)
         if started:
             gate.took_some()
         elif stopped_by:
@@ -138,9 +156,14 @@ class Pacing:
             gate.has_some()
         return started, stopped_by
 
+    def _add_begun(self, workflow_id: str, *arguments: Any) -> Any:
+        entry = self._add_active(workflow_id, *arguments)
+        self._taken.discard(workflow_id)
+        return entry
+
     def _note_in_hand(self, queue_name: str) -> None:
         """What is in hand, and whether some of it ended since the last turn, which makes room for more."""
-        gate, count = self._gate("work", queue_name), self._instance._active_workflows_set.count_for_queue(queue_name)
+        gate, count = self._gate("work", queue_name), self._active.count_for_queue(queue_name)
         if count:
             gate.has_some()
         if count < self._in_hand.get(queue_name, 0):

@@ -99,6 +99,45 @@ def test_what_ends_makes_room_at_once(launched, monkeypatch):
     assert not gate.passes()
 
 
+@DBOS.workflow(name="is_begun")
+def note_that_it_is_begun(_file: str) -> None:
+    _is_begun.set()
+
+
+_is_begun = threading.Event()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["start_queued_workflows", "get_workflow_statuses"])
+def test_what_is_being_taken_up_is_in_hand(launched, monkeypatch, moment):
+    """While the database notes whose it is, and until it is listed: an ending process must not hand it over."""
+    ours = engine._running.pacing
+    owner, name = (ours, f"_{moment}") if moment == "start_queued_workflows" else (launched._sys_db, moment)
+    asked, at_it, goes_on = getattr(owner, name), threading.Event(), threading.Event()
+
+    def slow(*arguments, **options):
+        found = asked(*arguments, **options)
+        if "is-begun" in str(found):
+            at_it.set()
+            assert goes_on.wait(WITHIN_SECONDS)
+        return found
+
+    monkeypatch.setattr(owner, name, slow)
+    _is_begun.clear()
+    queues.enqueue(queues.BILL_RUNS, note_that_it_is_begun, "", workflow_id="is-begun")
+    try:
+        assert at_it.wait(WITHIN_SECONDS)
+        assert not _is_begun.is_set()
+        assert {"is-begun", queues.BILL_RUNS} & set(ours.in_hand())
+    finally:
+        goes_on.set()
+    assert _is_begun.wait(WITHIN_SECONDS)
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while {"is-begun", queues.BILL_RUNS} & set(ours.in_hand()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.mark.slow
 def test_between_nudges_the_reads_of_dbos_do_not_reach_the_database(launched):
     database, sent = launched._sys_db, []
