@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
 from billing_core.errors import Invalid
-from billing_core.money import QUANTITY_PLACES, decimal_places
+from billing_core.money import QUANTITY_PLACES, decimal_places, nearest
 from billing_core.orders.models import Order, OrderLine, Product
 from billing_core.rating.amounts import LARGEST, divisor
 from billing_core.rating.facts import ONE, Rows, as_integer
@@ -52,9 +52,17 @@ class Extremes:
             case _:
                 return ONE
 
+    def product(self, rate: Terms) -> int:
+        """The largest product of an order's quantity and the price."""
+        return self.quantity(rate.cost_type) * rate.highest_price
+
     def may_exceed(self, rate: Terms) -> bool:
         """Whether an order's amount could be too large, judging by these extremes."""
-        return self.quantity(rate.cost_type) * rate.highest_price > LARGEST - divisor(rate)
+        return self.product(rate) > LARGEST - divisor(rate)
+
+    def sums_may_exceed(self) -> bool:
+        """Whether an order's quantities could add up to too much, in items or, which is never less, in cases."""
+        return self.quantity(CostType.PER_CASE) > LARGEST
 
 
 def refuse_what_would_overflow(
@@ -69,7 +77,7 @@ def refuse_what_would_overflow(
     billable: list[Any] = [Order.customer_id == customer_id, period.contains(Order.order_date), Order.billable]
     plain = [rate for rate in rates if not rate.is_percent]
     extremes = _extremes(session, customer_id, billable)
-    if extremes.line * extremes.lines > LARGEST // ONE or any(map(extremes.may_exceed, plain)):
+    if extremes.sums_may_exceed() or any(map(extremes.may_exceed, plain)):
         extremes = replace(extremes, lines=_most_lines(session, billable))
     _refuse_sums(session, extremes, billable)
     for rate in filter(extremes.may_exceed, plain):
@@ -85,13 +93,12 @@ def _extremes(session: Session, customer_id: int, billable: Iterable[Any]) -> Ex
         func.max(_WEIGHT),
         func.max(Order.packages),
     ).select_from(Order)
-    line, lines, weight, packages = session.execute(
-        of_orders.outerjoin(OrderLine, OrderLine.order_id == Order.id).where(*billable)
-    ).one()
+    found = session.execute(of_orders.outerjoin(OrderLine, OrderLine.order_id == Order.id).where(*billable)).one()
+    line, lines, weight, packages = (value or 0 for value in found)
     smallest = session.scalar(
         select(func.min(as_integer(Product.case_size.expression))).where(Product.customer_id == customer_id)
     )
-    return Extremes(line or 0, lines, weight or 0, packages or 0, cases_a_unit=-(-ONE // min(smallest or ONE, ONE)))
+    return Extremes(line, lines, weight, packages, cases_a_unit=-(-ONE // min(smallest or ONE, ONE)))
 
 
 def _most_lines(session: Session, billable: Iterable[Any]) -> int:
@@ -103,7 +110,7 @@ def _most_lines(session: Session, billable: Iterable[Any]) -> int:
 
 def _refuse_sums(session: Session, extremes: Extremes, billable: Iterable[Any]) -> None:
     """An order's sum of quantities must fit even before any price."""
-    if extremes.line * extremes.lines * extremes.cases_a_unit > LARGEST:
+    if extremes.sums_may_exceed():
         lines = select(Order.number).join(OrderLine, OrderLine.order_id == Order.id).where(*billable)
         _refuse(session, lines.order_by(_LINE.desc()), "quantity")
     if extremes.packages * ONE > LARGEST:
@@ -124,18 +131,20 @@ def _refuse_amount(session: Session, rate: Terms, rows: CTE, quantity: ColumnEle
 
 
 def _refuse_percentages(session: Session, rates: Sequence[Terms], extremes: Extremes, bases: CTE) -> None:
-    largest = sum(_largest_amount(rate, extremes) for rate in rates if not rate.is_percent)
-    largest *= 10 ** (QUANTITY_PLACES - decimal_places(rates[0].currency))
-    if largest > LARGEST:
+    plain = [rate for rate in rates if not rate.is_percent]
+    thousandths = 10 ** (QUANTITY_PLACES - decimal_places(rates[0].currency))
+    # Whatever the orders are: their products have been found to fit.
+    if sum(_charge_up_to(LARGEST, rate) for rate in plain) * thousandths > LARGEST:
         raise Invalid("The minimum charges of this customer's rates are too large to be added up exactly")
+    largest = sum(_charge_up_to(extremes.product(rate), rate) for rate in plain) * thousandths
     for rate in rates:
         if rate.is_percent and largest * rate.highest_price > LARGEST - divisor(rate):
             _refuse_amount(session, rate, bases, bases.c.base)
 
 
-def _largest_amount(rate: Terms, extremes: Extremes) -> int:
-    exact = min(extremes.quantity(rate.cost_type) * rate.highest_price, LARGEST)
-    rounded = exact // divisor(rate) + 1
+def _charge_up_to(product: int, rate: Terms) -> int:
+    """The largest charge, in minor units, where quantity times price is no more than this product."""
+    rounded = nearest(product, divisor(rate))
     within = rounded if rate.maximum is None else min(rounded, rate.maximum)
     return max(within, rate.minimum or 0)
 

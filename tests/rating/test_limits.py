@@ -21,6 +21,10 @@ def refused(what, order="1-0"):
     return pytest.raises(Invalid, match=re.escape(f"Order {order}: the {what} is too large"))
 
 
+def minimum_charges_refused():
+    return pytest.raises(Invalid, match="The minimum charges of this customer's rates are too large")
+
+
 def test_the_largest_amount_that_fits_is_exact(session):
     assert amounts(session, [a_rate()], of_items(LARGEST - 1)) == [{1: 922_337_203_585}]
 
@@ -77,6 +81,12 @@ def test_a_large_order_that_is_not_billed_refuses_no_small_one(session, case):
     assert amounts(session, [dict(rate)], [small, *elsewhere], {"A": None}) == [{1: minor}, {}, {}, {}]
 
 
+def test_lines_that_are_small_one_by_one_are_refused_together_also_in_the_only_order(session):
+    rate, large, _ = LARGE["lines"]
+    with refused("amount of Service 1"):
+        amounts(session, [dict(rate)], [dict(large)])
+
+
 def test_of_several_large_orders_the_largest_is_named(session):
     with refused("amount of Service 1", order="1-1"):
         amounts(session, [a_rate()], of_items(LARGEST + 1, LARGEST + 3, LARGEST + 2))
@@ -116,7 +126,7 @@ def test_quantities_are_added_up_to_the_last_thousandth_that_fits(session):
         {1: 7},
     ]
     with refused("quantity", order="1-1"):
-        amounts(session, [free], [*of_items("1"), an_order(*lines, ("A", D("0.001"))), *of_items("2")])
+        amounts(session, [free], [*of_items("0"), an_order(*lines, ("A", D("0.001"))), *of_items("2")])
 
 
 def test_packages_are_counted_to_the_last_that_fits(session):
@@ -164,6 +174,17 @@ def test_what_a_percentage_is_taken_of_is_checked_order_by_order(session):
         amounts(session, card, of_items("1", "9223.38", "2"))
 
 
+def test_a_percentage_is_checked_by_the_charges_as_they_are_rounded(session):
+    """9,223.372037 % of 1,000,000.00, in thousandths and millionths, is 145,224,193 more than 2^63 - 1. Half a cent
+    less is rounded up to that; of 999,999.99 it is 92,233,719.4476627963.
+    """
+    card = [a_rate(), a_rate("percent_of_services", "9223.372037", service=2)]
+    fits = of_items("999999.994")
+    assert amounts(session, [dict(rate) for rate in card], fits, customer_id=2) == [{1: 999_999_99, 2: 92_233_719_45}]
+    with refused("amount of Service 2"):
+        amounts(session, card, of_items("999999.995"))
+
+
 def test_a_percentage_that_does_not_apply_refuses_no_order(session):
     card = [a_rate(), a_rate("percent_of_services", "1000000", service=2, skus=["B"])]
     large, small = an_order(("A", D(10_000))), an_order(("B", D(1)))
@@ -191,8 +212,24 @@ def test_minimum_charges_are_added_up_to_the_last_coin_that_fits(session, curren
     largest = MINIMUMS[currency]
     assert costs(largest, 1) == [{1: largest, 2: 0}]
     if largest < 2**63 - 1:
-        with pytest.raises(Invalid, match="The minimum charges of this customer's rates are too large"):
+        with minimum_charges_refused():
             costs(largest + 1, 2)
+
+
+def test_beside_the_largest_minimum_charge_there_is_no_room_for_another_cent(session):
+    """A charge that is never above 0 needs none."""
+
+    def costs(maximum, customer_id):
+        card = [
+            a_rate(minimum=MINIMUMS["USD"]),
+            a_rate("per_order", maximum=maximum, service=2),
+            a_rate("percent_of_services", "0", service=3),
+        ]
+        return amounts(session, card, of_items("1"), customer_id=customer_id)
+
+    assert costs(0, 1) == [{1: MINIMUMS["USD"], 2: 0, 3: 0}]
+    with minimum_charges_refused():
+        costs(1, 2)
 
 
 def test_a_huge_maximum_makes_no_small_charge_too_large(session):
