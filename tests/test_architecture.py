@@ -25,6 +25,7 @@ ORDER = {
         ["outgoing_webhooks"],
         ["customers"],
         ["orders", "people"],
+        ["metering"],
         ["rating"],
         ["reports"],
         ["invoices"],

@@ -23,7 +23,8 @@ def new_uuid() -> str:
 class Customer(Base):
     """``ref`` is the key by which imports and the customer's own systems know it, trimmed. ``country`` is an ISO 3166
     two-letter code or empty; ``currency`` is the one in which it is billed. Empty ``payment_terms`` are the business's.
-    Until ``held_until``, that day included, it is not reminded.
+    Until ``held_until``, that day included, it is not reminded. ``time_zone`` is the IANA zone in whose days its usage
+    is billed; empty: the business's.
     """
 
     __tablename__ = "customers"
@@ -46,6 +47,7 @@ class Customer(Base):
     tax_id: Mapped[str] = mapped_column(String(64), default="")
     language: Mapped[str] = mapped_column(String(8), default="en", server_default="en")
     payment_terms: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    time_zone: Mapped[str] = mapped_column(String(64), default="", server_default="")
     held_until: Mapped[date | None]
     hold_reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
     created_at: Mapped[datetime]

@@ -18,6 +18,8 @@ class Permission(enum.StrEnum):
     CUSTOMER_READ = "customer.read"
     CUSTOMER_WRITE = "customer.write"
     ORDER_READ = "order.read"
+    USAGE_READ = "usage.read"
+    USAGE_WRITE = "usage.write"
     RATE_READ = "rate.read"
     RATE_WRITE = "rate.write"
     REPORT_READ = "report.read"
@@ -44,6 +46,7 @@ _FINANCE = frozenset(
     {
         Permission.CUSTOMER_READ,
         Permission.ORDER_READ,
+        Permission.USAGE_READ,
         Permission.RATE_READ,
         Permission.REPORT_READ,
         Permission.INVOICE_READ,
@@ -66,6 +69,7 @@ _OF_ONE_CUSTOMER = frozenset(
     {
         Permission.CUSTOMER_READ,
         Permission.ORDER_READ,
+        Permission.USAGE_READ,
         Permission.RATE_READ,
         Permission.REPORT_READ,
         Permission.REPORT_GENERATE,

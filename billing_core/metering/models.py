@@ -1,0 +1,159 @@
+"""What customers used: events, their identities, and the totals that are kept of them."""
+
+import enum
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing_core.customers.models import Customer
+from billing_core.database import Base
+from billing_core.database.types import BigId, Scaled
+
+API_CALLS = "api_calls"
+# Digits after the point of quantities and of response times in seconds.
+PLACES = 6
+Exact = Scaled(PLACES)
+
+
+class Aggregation(enum.StrEnum):
+    """What a meter makes of its events: how many there are, or the sum of their quantities."""
+
+    COUNT = "count"
+    SUM = "sum"
+
+
+class Meter(Base):
+    """One thing that customers use, by the ``code`` that events name. ``unit`` says what is counted, such as "call"."""
+
+    __tablename__ = "meters"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    aggregation: Mapped[Aggregation]
+    unit: Mapped[str] = mapped_column(String(64))
+
+
+class UsageEventKey(Base):
+    """An event's identity, for ever. ``digest`` is the SHA-256 of its content, in hexadecimal digits; ``batch`` the
+    random number of the batch that brought it. A withdrawn event counts nowhere.
+    """
+
+    __tablename__ = "usage_event_keys"
+    __table_args__ = (
+        CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_reason IS NULL)", name="withdrawn_with_reason"),
+        # Withdrawn events are few, and every recount asks for them.
+        Index(
+            "ix_usage_event_keys_withdrawn",
+            "customer_id",
+            "event_id",
+            sqlite_where=text("withdrawn_at IS NOT NULL"),
+            postgresql_where=text("withdrawn_at IS NOT NULL"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"), primary_key=True)
+    event_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    batch: Mapped[int] = mapped_column(BigInteger)
+    occurred_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
+
+
+class UsageEvent(Base):
+    """One use. ``user`` and ``endpoint`` are the customer's own names, empty where nobody told; ``response_time`` is in
+    seconds, None where nobody told; ``properties`` a JSON object. A ``late`` one came after its period was billed.
+
+    On PostgreSQL it is partitioned by month. It refers to nothing by foreign keys, which would lock the other tables
+    whenever a month begins; ``verify`` proves that each event has its key.
+    """
+
+    __tablename__ = "usage_events"
+    __table_args__ = (
+        CheckConstraint("response_time >= 0", name="response_time_not_negative"),
+        Index(
+            "ix_usage_events_late",
+            "customer_id",
+            "occurred_at",
+            sqlite_where=text("late"),
+            postgresql_where=text("late"),
+        ),
+        {"postgresql_partition_by": "RANGE (occurred_at)"},
+    )
+
+    # In the order in which one customer's events are read.
+    customer_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    occurred_at: Mapped[datetime] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    meter_id: Mapped[int]
+    user: Mapped[str] = mapped_column(String(255))
+    endpoint: Mapped[str] = mapped_column(String(500))
+    response_time: Mapped[Decimal | None] = mapped_column(Exact)
+    quantity: Mapped[Decimal] = mapped_column(Exact)
+    properties: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime]
+    late: Mapped[bool]
+
+
+class ZoneKind(enum.StrEnum):
+    """Whose days: UTC's, or those of the customer's billing zone."""
+
+    UTC = "utc"
+    BILLING = "billing"
+
+
+class UsageDay(Base):
+    """What one user used of one meter on one day, kept as events come and go. Every column is a sum over the events.
+
+    The quantity is ``whole`` + ``millionths`` / 1,000,000: ten thousand of the largest quantities would not fit into
+    one integer. ``response_time`` is the sum in seconds over the ``timed_calls`` that told one.
+    """
+
+    __tablename__ = "usage_days"
+    __table_args__ = (CheckConstraint("calls > 0", name="with_calls"), {"sqlite_with_rowid": False})
+
+    # In the order in which one customer's days are read.
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"), primary_key=True)
+    zone_kind: Mapped[ZoneKind] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    meter_id: Mapped[int] = mapped_column(ForeignKey(Meter.id, ondelete="RESTRICT"), primary_key=True)
+    user: Mapped[str] = mapped_column(String(255), primary_key=True)
+    calls: Mapped[int] = mapped_column(BigInteger)
+    whole: Mapped[int] = mapped_column(BigInteger)
+    millionths: Mapped[int] = mapped_column(BigInteger)
+    response_time: Mapped[Decimal] = mapped_column(Exact)
+    timed_calls: Mapped[int] = mapped_column(BigInteger)
+
+
+class UsageUser(Base):
+    """A user that a customer's events name, and when it was first seen, leaving withdrawn events out."""
+
+    __tablename__ = "usage_users"
+    __table_args__ = (
+        Index("ix_usage_users_customer_id_first_seen_at", "customer_id", "first_seen_at"),
+        {"sqlite_with_rowid": False},
+    )
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"), primary_key=True)
+    user: Mapped[str] = mapped_column(String(255), primary_key=True)
+    first_seen_at: Mapped[datetime]
+
+
+class UsagePeriod(Base):
+    """A period of billing-zone days, both ends included, whose usage was billed: what comes for it later is late."""
+
+    __tablename__ = "usage_periods"
+    __table_args__ = (
+        UniqueConstraint("customer_id", "first_day"),
+        CheckConstraint("first_day <= last_day", name="in_order"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    billed_at: Mapped[datetime]

@@ -1,0 +1,256 @@
+"""One given event, checked and brought into the one form in which events are kept and compared."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any, Final
+
+from billing_core.dates import in_utc
+from billing_core.metering.models import API_CALLS, PLACES
+from billing_core.text import control_character
+
+FIELDS: Final = (
+    "id",
+    "organization_id",
+    "customer_ref",
+    "time",
+    "meter",
+    "user",
+    "endpoint",
+    "response_time",
+    "quantity",
+    "properties",
+)
+LONGEST: Final = {"id": 255, "organization_id": 64, "customer_ref": 64, "meter": 64, "user": 255, "endpoint": 500}
+# Seconds. A sum over a hundred million of the longest still fits into an integer of the database.
+LONGEST_RESPONSE: Final = 86_400
+LARGEST_QUANTITY: Final = 1_000_000_000
+LARGEST_PROPERTIES: Final = 10_000
+DEEPEST_PROPERTIES: Final = 10
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+FURTHEST_AHEAD: Final = timedelta(days=1)
+
+_LONGEST_NUMBER: Final = 100
+_STEP: Final = Decimal(1).scaleb(-PLACES)
+_TIME: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?(?:([Zz])|([+-]\d\d):?(\d\d))?", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the event at this place of a batch, counted from 0, was not kept: in words, and for each field at fault.
+    ``taken``: its id is another event's, which has other content.
+    """
+
+    index: int
+    error: str
+    fields: dict[str, str]
+    taken: bool = False
+
+
+def refusal(index: int, fields: Mapping[str, str], *, taken: bool = False) -> Refusal:
+    error = "; ".join(f"{name} {reason}" for name, reason in fields.items())
+    return Refusal(index, error, dict(fields), taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A readable event. ``organization`` is how it names its customer, in the field ``named_by``; ``response_time`` is
+    in seconds; ``properties`` is a JSON object with sorted names; ``digest`` the SHA-256 of everything but
+    ``organization`` and ``id``.
+    """
+
+    index: int
+    named_by: str
+    organization: str
+    id: str
+    occurred_at: datetime
+    meter: str
+    user: str
+    endpoint: str
+    response_time: Decimal | None
+    quantity: Decimal
+    properties: str
+    digest: str
+
+
+class _Unreadable(Exception):
+    pass
+
+
+def read(index: int, given: object, *, now: datetime) -> Event | Refusal:
+    """The event as it is kept, or why it cannot be."""
+    if not isinstance(given, Mapping):
+        return Refusal(index, "An event is an object with an id, an organization and a time", {})
+    problems = {str(name)[:80]: "is not a field of an event" for name in given if name not in FIELDS}
+    values: dict[str, Any] = {}
+    named_by = "customer_ref" if given.get("customer_ref") is not None else "organization_id"
+    if named_by == "customer_ref" and given.get("organization_id") is not None:
+        problems["customer_ref"] = "cannot be given beside organization_id"
+    for name, check in (
+        ("id", _needed),
+        (named_by, _needed),
+        ("time", lambda value, _name: _instant(value, now)),
+        ("meter", lambda value, name: API_CALLS if value is None else _needed(value, name)),
+        ("user", _text),
+        ("endpoint", _text),
+        ("response_time", lambda value, _name: None if value is None else _number(value, LONGEST_RESPONSE)),
+        ("quantity", lambda value, _name: Decimal(1) if value is None else _number(value, LARGEST_QUANTITY)),
+        ("properties", lambda value, _name: _properties(value)),
+    ):
+        try:
+            values[name] = check(given.get(name), name)
+        except _Unreadable as unreadable:
+            problems.setdefault(name, str(unreadable))
+    if problems:
+        return refusal(index, problems)
+    content = (
+        values["time"].isoformat(timespec="microseconds"),
+        values["meter"],
+        values["user"],
+        values["endpoint"],
+        None if values["response_time"] is None else _plain(values["response_time"]),
+        _plain(values["quantity"]),
+        values["properties"],
+    )
+    # Kept for ever and compared with: what is in it, and how it is written, must never change.
+    written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return Event(
+        index,
+        named_by,
+        values[named_by],
+        values["id"],
+        values["time"],
+        values["meter"],
+        values["user"],
+        values["endpoint"],
+        values["response_time"],
+        values["quantity"],
+        values["properties"],
+        sha256(written.encode()).hexdigest(),
+    )
+
+
+def _text(value: object, name: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _Unreadable("must be a text")
+    if len(value) > LONGEST[name]:
+        raise _Unreadable(f"may have at most {LONGEST[name]} characters")
+    if character := _unprintable(value):
+        raise _Unreadable(f"has a character in it that cannot be kept ({character})")
+    return value
+
+
+def _unprintable(value: str) -> str | None:
+    """Names and ids stand in one line."""
+    if value.isprintable():
+        return None
+    return control_character(value) or next((f"U+{ord(one):04X}" for one in value if one in "\t\r\n"), None)
+
+
+def _needed(value: object, name: str) -> str:
+    text = _text(value, name)
+    if not text.strip():
+        raise _Unreadable("is needed")
+    return text
+
+
+def _instant(value: object, now: datetime) -> datetime:
+    if value is None:
+        raise _Unreadable("is needed")
+    moment = value if isinstance(value, datetime) else _parsed(value)
+    instant = in_utc(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
+    if instant > now + FURTHEST_AHEAD:
+        raise _Unreadable("lies more than a day in the future")
+    if instant < EARLIEST:
+        raise _Unreadable(f"lies before {EARLIEST.year}")
+    return instant
+
+
+def _parsed(value: object) -> datetime:
+    """Digits beyond the microsecond are dropped."""
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise _Unreadable("must be a time such as 2024-02-15T10:00:00Z")
+    day, time, fraction, zulu, hours, minutes = match.groups()
+    offset = "+00:00" if zulu or hours is None else f"{hours}:{minutes}"
+    seconds = time if time.count(":") == 2 else f"{time}:00"
+    try:
+        return datetime.fromisoformat(f"{day}T{seconds}.{(fraction or '0')[:6]:0<6}{offset}")
+    except ValueError:
+        raise _Unreadable("is not a time that there is") from None
+
+
+def _number(value: object, largest: int) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise _Unreadable("must be a number")
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise _Unreadable("must be a number")
+    if value < 0:
+        raise _Unreadable("must not be negative")
+    if value > largest:
+        raise _Unreadable(f"may be at most {largest:,}")
+    exact = Decimal(value).quantize(_STEP)
+    if exact != value:
+        raise _Unreadable(f"may have at most {PLACES} decimals")
+    return exact
+
+
+def _properties(value: object) -> str:
+    if value is None:
+        return "{}"
+    if not isinstance(value, Mapping):
+        raise _Unreadable("must be an object")
+    written = _written(value, 1)
+    if len(written.encode()) > LARGEST_PROPERTIES:
+        raise _Unreadable(f"may have at most {LARGEST_PROPERTIES:,} bytes")
+    return written
+
+
+def _written(value: object, depth: int) -> str:
+    """JSON in the one form that equal values have: names sorted, numbers without needless zeros."""
+    if depth > DEEPEST_PROPERTIES and isinstance(value, Mapping | list):
+        raise _Unreadable(f"may be nested at most {DEEPEST_PROPERTIES} deep")
+    match value:
+        case None | True | False:
+            return json.dumps(value)
+        case str():
+            if character := control_character(value):
+                raise _Unreadable(f"has a character in it that cannot be kept ({character})")
+            return json.dumps(value, ensure_ascii=False)
+        case int() | Decimal():
+            return _exact(value)
+        case list():
+            return f"[{','.join(_written(part, depth + 1) for part in value)}]"
+        case Mapping():
+            if not all(isinstance(name, str) for name in value):
+                raise _Unreadable("must have texts as names")
+            pairs = (f"{_written(name, 0)}:{_written(value[name], depth + 1)}" for name in sorted(value))
+            return f"{{{','.join(pairs)}}}"
+        case _:
+            raise _Unreadable("has a value in it that is no text, number, true, false, null, list or object")
+
+
+def _exact(value: int | Decimal) -> str:
+    # 1e999999999 is eleven characters, and fits into no memory once written out.
+    exact = Decimal(value)
+    if (
+        not exact.is_finite()
+        or len(exact.as_tuple().digits) > _LONGEST_NUMBER
+        or abs(exact.adjusted()) > _LONGEST_NUMBER
+    ):
+        raise _Unreadable("has a number in it that is too long")
+    return _plain(exact)
+
+
+def _plain(value: Decimal) -> str:
+    text = f"{value:f}"
+    plain = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if plain == "-0" else plain

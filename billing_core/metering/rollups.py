@@ -1,0 +1,169 @@
+"""The totals that are kept of events: by day and user, and when each user was first seen.
+
+What adds a batch, what rebuilds everything and what ``verify`` compares with are one SELECT over different rows.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    SQLColumnExpression,
+    Subquery,
+    Table,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    type_coerce,
+    union_all,
+)
+from sqlalchemy.orm import Session
+
+from billing_core.businesses.models import Business
+from billing_core.customers.models import Customer
+from billing_core.database.functions import among
+from billing_core.database.upserts import insert_into
+from billing_core.metering.models import PLACES, UsageDay, UsageEvent, UsageEventKey, UsageUser, ZoneKind
+from billing_core.metering.zones import day_of, offsets
+
+DAY_KEY = ("customer_id", "zone_kind", "day", "meter_id", "user")
+SUMS = ("calls", "whole", "millionths", "response_time", "timed_calls")
+USER_KEY = ("customer_id", "user")
+_ONE = 10**PLACES
+
+
+def billing_zone() -> SQLColumnExpression[str]:
+    """In SQL, of a customer joined with its business: the IANA zone in whose days its usage is billed."""
+    return case((Customer.time_zone != "", Customer.time_zone), else_=Business.time_zone)
+
+
+def counted(customer_ids: Collection[int] | None = None) -> Subquery:
+    """The events that count, of these customers (None: all): those that nobody has withdrawn."""
+    chosen = true() if customer_ids is None else among(UsageEvent.customer_id, customer_ids)
+    events = cast("Table", UsageEvent.__table__)
+    return select(events).where(chosen, ~withdrawn()).subquery("counted")
+
+
+def withdrawn() -> ColumnElement[bool]:
+    """In SQL: whether somebody has withdrawn the event."""
+    key = (UsageEventKey.customer_id == UsageEvent.customer_id, UsageEventKey.event_id == UsageEvent.event_id)
+    return select(literal(1)).where(*key, UsageEventKey.withdrawn_at.is_not(None)).exists()
+
+
+def sums(rows: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """The columns ``SUMS`` over these events."""
+    quantity = type_coerce(rows.c.quantity, BigInteger)
+    return (
+        func.count().label("calls"),
+        func.sum(quantity // _ONE).label("whole"),
+        func.sum(quantity % _ONE).label("millionths"),
+        func.coalesce(func.sum(type_coerce(rows.c.response_time, BigInteger)), 0).label("response_time"),
+        func.count(rows.c.response_time).label("timed_calls"),
+    )
+
+
+def by_day(session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime) -> Subquery:
+    """The totals by day and user of these events between the two instants; ``zones`` are their customers'."""
+    utc_day = day_of(rows.c.occurred_at, literal(0))
+    in_utc = select(
+        rows.c.customer_id,
+        literal(ZoneKind.UTC.value).label("zone_kind"),
+        utc_day.label("day"),
+        rows.c.meter_id,
+        rows.c.user,
+        *sums(rows),
+    ).group_by(rows.c.customer_id, utc_day, rows.c.meter_id, rows.c.user)
+    billed = in_billing_zone(session, rows, zones, first, last)
+    by_billing_day = select(
+        billed.c.customer_id,
+        literal(ZoneKind.BILLING.value).label("zone_kind"),
+        billed.c.day,
+        billed.c.meter_id,
+        billed.c.user,
+        *sums(billed),
+    ).group_by(billed.c.customer_id, billed.c.day, billed.c.meter_id, billed.c.user)
+    return union_all(in_utc, by_billing_day).subquery("by_day")
+
+
+def in_billing_zone(
+    session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime
+) -> Subquery:
+    """These events, each with the ``day`` on which it is billed."""
+    ahead = offsets(session, zones, first, last)
+    return (
+        select(*rows.c, day_of(rows.c.occurred_at, ahead.c.seconds).label("day"))
+        .join(Customer, Customer.id == rows.c.customer_id)
+        .join(Business, Business.id == Customer.business_id)
+        .join(
+            ahead,
+            (ahead.c.zone == billing_zone())
+            & (rows.c.occurred_at >= ahead.c.starts_at)
+            & (rows.c.occurred_at < ahead.c.ends_at),
+        )
+        .subquery("in_billing_zone")
+    )
+
+
+def first_seen(rows: FromClause) -> Select[*tuple[Any, ...]]:
+    """Each user that these events name, and its first event."""
+    return (
+        select(rows.c.customer_id, rows.c.user, func.min(rows.c.occurred_at).label("first_seen_at"))
+        .where(rows.c.user != "")
+        .group_by(rows.c.customer_id, rows.c.user)
+    )
+
+
+def add(session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime) -> None:
+    """Count these events, which have not been counted before. Rows are locked in the order of their keys."""
+    days = by_day(session, rows, zones, first, last)
+    added = insert_into(session, UsageDay).from_select(
+        [*DAY_KEY, *SUMS], select(days).order_by(*(days.c[name] for name in DAY_KEY))
+    )
+    more = {name: getattr(UsageDay, name) + added.excluded[name] for name in SUMS}
+    session.execute(added.on_conflict_do_update(index_elements=DAY_KEY, set_=more))
+    users = first_seen(rows)
+    seen = insert_into(session, UsageUser).from_select(
+        [*USER_KEY, "first_seen_at"], users.order_by(*users.selected_columns[:2])
+    )
+    session.execute(
+        seen.on_conflict_do_update(
+            index_elements=USER_KEY,
+            set_={"first_seen_at": seen.excluded.first_seen_at},
+            where=seen.excluded.first_seen_at < UsageUser.first_seen_at,
+        )
+    )
+
+
+def rebuild(session: Session, customer_ids: Collection[int] | None = None) -> None:
+    """Count all events of these customers (None: all) anew."""
+    session.flush()
+    for totals in (UsageDay, UsageUser):
+        chosen = true() if customer_ids is None else among(totals.customer_id, customer_ids)
+        session.execute(delete(totals).where(chosen).execution_options(synchronize_session=False))
+    rows = counted(customer_ids)
+    zones, first, last = extent(session, customer_ids)
+    if first is not None and last is not None:
+        days = by_day(session, rows, zones, first, last)
+        session.execute(insert(UsageDay).from_select([*DAY_KEY, *SUMS], select(days)))
+        session.execute(insert(UsageUser).from_select([*USER_KEY, "first_seen_at"], first_seen(rows)))
+
+
+def extent(
+    session: Session, customer_ids: Collection[int] | None = None
+) -> tuple[list[str], datetime | None, datetime | None]:
+    """The billing zones of these customers (None: all), and their first and last event."""
+    zones = select(billing_zone()).join(Business, Business.id == Customer.business_id).distinct()
+    ends = select(func.min(UsageEvent.occurred_at), func.max(UsageEvent.occurred_at))
+    if customer_ids is not None:
+        zones = zones.where(among(Customer.id, customer_ids))
+        ends = ends.where(among(UsageEvent.customer_id, customer_ids))
+    first, last = session.execute(ends).one()
+    return list(session.scalars(zones)), first, last

@@ -1,0 +1,117 @@
+"""Days in time zones, for SQL: when each zone was how far from UTC.
+
+SQLite knows no zones, and PostgreSQL has a list of its own: from here both get the same.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Date, Integer, String, Subquery, TextualSelect, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from billing_core.database.types import UtcDateTime
+
+_DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+_ROWS = {
+    "sqlite": (
+        "SELECT json_extract(value, '$[0]') AS zone, json_extract(value, '$[1]') AS starts_at,"
+        " json_extract(value, '$[2]') AS ends_at, json_extract(value, '$[3]') AS seconds FROM json_each(:offsets)"
+    ),
+    "postgresql": (
+        "SELECT value->>0 AS zone, CAST(value->>1 AS timestamptz) AS starts_at,"
+        " CAST(value->>2 AS timestamptz) AS ends_at, CAST(value->>3 AS integer) AS seconds"
+        " FROM jsonb_array_elements(CAST(:offsets AS jsonb)) AS pieces(value)"
+    ),
+}
+
+
+def offsets(session: Session, zones: Iterable[str], first: datetime, last: datetime) -> Subquery:
+    """Rows of (zone, starts_at, ends_at, seconds): from the one instant until before the other the zone's clocks are
+    that many seconds ahead of UTC. They cover the time from ``first`` to ``last`` without gaps.
+    """
+    dialect = session.get_bind().dialect.name
+    mark = "" if dialect == "sqlite" else "+00"
+    pieces = [
+        [zone, f"{_stored(start)}{mark}", f"{_stored(end)}{mark}", seconds]
+        for zone in sorted(set(zones))
+        for year in range(first.year, last.year + 1)
+        for start, end, seconds in _year(zone, year)
+    ]
+    rows: TextualSelect = (
+        text(_ROWS[dialect])
+        .bindparams(offsets=json.dumps(pieces))
+        .columns(zone=String, starts_at=UtcDateTime, ends_at=UtcDateTime, seconds=Integer)
+    )
+    return rows.subquery("offsets")
+
+
+class day_of(FunctionElement[date]):  # noqa: N801 - reads as the SQL function that it is
+    """The day of an instant where clocks are so many seconds ahead of UTC."""
+
+    type = Date()
+    inherit_cache = True
+
+    def __init__(self, instant: ColumnElement[datetime], seconds: ColumnElement[int]) -> None:
+        super().__init__(instant, seconds)
+
+
+@compiles(day_of, "sqlite")
+def _day_on_sqlite(element: day_of, compiler: SQLCompiler, **options: object) -> str:
+    instant, seconds = (compiler.process(part, **options) for part in element.clauses)
+    # Without the fraction: SQLite rounds 23:59:59.9996 up, into the next day.
+    return f"date(substr({instant}, 1, 19), ({seconds}) || ' seconds')"
+
+
+@compiles(day_of, "postgresql")
+def _day_on_postgresql(element: day_of, compiler: SQLCompiler, **options: object) -> str:
+    instant, seconds = (compiler.process(part, **options) for part in element.clauses)
+    return f"CAST(({instant}) AT TIME ZONE 'UTC' + make_interval(secs => {seconds}) AS date)"
+
+
+@lru_cache(maxsize=4_096)
+def _year(zone: str, year: int) -> tuple[tuple[datetime, datetime, int], ...]:
+    """The year in pieces within which the zone keeps its distance from UTC, in seconds."""
+    return tuple(_pieces(ZoneInfo(zone), datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)))
+
+
+def _pieces(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime, int]]:
+    begun, seconds = start, _seconds(zone, start)
+    day = start
+    while day < end:
+        following = day + _DAY
+        if _seconds(zone, following) != seconds:
+            changed = _change(zone, day, following)
+            yield begun, changed, seconds
+            begun, seconds = changed, _seconds(zone, following)
+        day = following
+    if begun < end:
+        yield begun, end, seconds
+
+
+def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The first second between the two at which the zone's clocks have changed."""
+    former = _seconds(zone, before)
+    while after - before > _SECOND:
+        middle = before + timedelta(seconds=(after - before).total_seconds() // 2)
+        if _seconds(zone, middle) == former:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def _seconds(zone: ZoneInfo, instant: datetime) -> int:
+    offset = instant.astimezone(zone).utcoffset()
+    return 0 if offset is None else int(offset.total_seconds())
+
+
+def _stored(instant: datetime) -> str:
+    """In the form, to the microsecond, in which SQLite stores and compares instants."""
+    return instant.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
