@@ -19,6 +19,7 @@ from billing_core.errors import Invalid
 QUANTITY_PLACES = 3
 LINE_QUANTITY_PLACES = 6
 PRICE_PLACES = 6
+USAGE_PRICE_PLACES = 12
 PERCENT_PLACES = 4
 
 # ISO 4217 currencies whose minor unit is not a hundredth.

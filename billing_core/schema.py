@@ -18,6 +18,7 @@ from billing_core.orders import models as orders
 from billing_core.outbox import models as outbox
 from billing_core.outgoing_webhooks import models as outgoing_webhooks
 from billing_core.payments import models as payments
+from billing_core.plans import models as plans
 from billing_core.processes import models as processes
 from billing_core.rating import models as rating
 from billing_core.reports import models as reports
@@ -42,6 +43,7 @@ __all__ = [
     "outgoing_webhooks",
     "payment_links",
     "payments",
+    "plans",
     "processes",
     "rating",
     "reports",

@@ -26,6 +26,18 @@ def is_email_address(text: str) -> bool:
     return written and bool(local) and "@" not in local and len(labels) > 1 and all(labels)
 
 
+def needed(text: str, field: str, longest: int) -> str:
+    """A short text that must be there, trimmed; Invalid where it is missing, too long or has invalid characters."""
+    word = text.strip()
+    if not word or len(word) > longest:
+        raise Invalid(f"The {field} must have 1 to {longest} characters", fields={field: "is empty or too long"})
+    if character := control_character(word):
+        raise Invalid(
+            f"The {field} contains the control character {character}", fields={field: f"contains {character}"}
+        )
+    return word
+
+
 def reference_of(text: str, longest: int) -> str:
     """A payment's reference, by which both sides find it; Invalid where it is too long or has invalid characters."""
     kept = " ".join(text.split())

@@ -6,6 +6,7 @@ from pathlib import Path
 # A fault that only a page's test or a test from a far room meets is not guarded where the next person looks.
 MODULES = {
     "rating": (("billing_core/rating",), ("tests/rating", "tests/reports")),
+    "plans": (("billing_core/plans",), ("tests/plans", "tests/usage", "tests/imports")),
     "invoices": (
         ("billing_core/invoices",),
         (

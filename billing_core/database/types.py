@@ -7,7 +7,14 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Integer
 from sqlalchemy.types import TypeDecorator
 
 from billing_core.dates import in_utc
-from billing_core.money import LINE_QUANTITY_PLACES, PERCENT_PLACES, PRICE_PLACES, QUANTITY_PLACES, scaled
+from billing_core.money import (
+    LINE_QUANTITY_PLACES,
+    PERCENT_PLACES,
+    PRICE_PLACES,
+    QUANTITY_PLACES,
+    USAGE_PRICE_PLACES,
+    scaled,
+)
 
 # SQLite only gives a rowid alias (and so a cheap key) to a column declared INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -37,6 +44,7 @@ class Scaled(TypeDecorator[Decimal]):
 Quantity = Scaled(QUANTITY_PLACES)
 LineQuantity = Scaled(LINE_QUANTITY_PLACES)
 UnitPrice = Scaled(PRICE_PLACES)
+UsagePrice = Scaled(USAGE_PRICE_PLACES)
 Percent = Scaled(PERCENT_PLACES)
 
 

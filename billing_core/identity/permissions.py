@@ -22,6 +22,8 @@ class Permission(enum.StrEnum):
     USAGE_WRITE = "usage.write"
     RATE_READ = "rate.read"
     RATE_WRITE = "rate.write"
+    PLAN_READ = "plan.read"
+    PLAN_WRITE = "plan.write"
     REPORT_READ = "report.read"
     REPORT_GENERATE = "report.generate"
     INVOICE_READ = "invoice.read"
@@ -48,6 +50,7 @@ _FINANCE = frozenset(
         Permission.ORDER_READ,
         Permission.USAGE_READ,
         Permission.RATE_READ,
+        Permission.PLAN_READ,
         Permission.REPORT_READ,
         Permission.INVOICE_READ,
         Permission.PAYMENT_READ,
@@ -71,6 +74,7 @@ _OF_ONE_CUSTOMER = frozenset(
         Permission.ORDER_READ,
         Permission.USAGE_READ,
         Permission.RATE_READ,
+        Permission.PLAN_READ,
         Permission.REPORT_READ,
         Permission.REPORT_GENERATE,
         Permission.INVOICE_READ,
@@ -91,6 +95,11 @@ class Actor:
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
+
+    @property
+    def is_superuser(self) -> bool:
+        """The published documents' word for an admin of the whole company."""
+        return self.customer_id is None and self.permissions >= PERMISSIONS[Role.ADMIN]
 
     def require(self, permission: Permission) -> None:
         if permission not in self.permissions:

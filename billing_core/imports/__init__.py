@@ -12,3 +12,5 @@ class Kind(enum.StrEnum):
     RATES = "rates"
     ORDERS = "orders"
     ORDER_ITEMS = "order-items"
+    PLANS = "plans"
+    CUSTOMER_PLANS = "customer-plans"

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 from billing_core.customers.countries import country_code
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.errors import Invalid
-from billing_core.money import currency_code
+from billing_core.money import USAGE_PRICE_PLACES, currency_code
 from billing_core.orders.models import OrderStatus, sku_key
+from billing_core.plans.models import PlanInterval
+from billing_core.plans.terms import MAX_PRICE_PER_CALL
 from billing_core.rating import conditions, tiers
 from billing_core.rating.models import CostType
 from billing_core.text import control_character, is_email_address
@@ -58,6 +60,11 @@ def price(cell: str) -> Decimal:
     return _bounded(cell, places=6)
 
 
+def usage_price(cell: str) -> Decimal:
+    """A price of one call from 0 to a million with at most twelve decimals."""
+    return _bounded(cell, places=USAGE_PRICE_PLACES, largest=MAX_PRICE_PER_CALL)
+
+
 def whole_number(cell: str) -> int:
     return int(_bounded(cell, places=0))
 
@@ -70,12 +77,12 @@ def case_size(cell: str) -> Decimal:
     return size
 
 
-def _bounded(cell: str, *, places: int) -> Decimal:
+def _bounded(cell: str, *, places: int, largest: Decimal = LARGEST) -> Decimal:
     number = _number(cell.strip())
     if number < 0:
         raise Unreadable("must not be negative")
-    if number > LARGEST:
-        raise Unreadable(f"is larger than {LARGEST:,}")
+    if number > largest:
+        raise Unreadable(f"is larger than {largest:,}")
     exact = number.normalize()
     if -int(exact.as_tuple().exponent) > places:
         raise Unreadable(f"has more than {places} decimals" if places else "must be a whole number")
@@ -164,6 +171,12 @@ _STATUS_WORDS = {
 _STATUSES = {word: status for status, known in _STATUS_WORDS.items() for word in known.split()}
 _COST_TYPES = {cost_type.value: cost_type for cost_type in CostType}
 
+_INTERVAL_WORDS = {
+    PlanInterval.MONTH: "month monthly per_month",
+    PlanInterval.YEAR: "year yearly per_year annual annually",
+}
+_INTERVALS = {word: interval for interval, known in _INTERVAL_WORDS.items() for word in known.split()}
+
 
 def status(cell: str) -> str:
     """One of our statuses, or a usual word for one."""
@@ -177,6 +190,13 @@ def cost_type(cell: str) -> str:
     known = _COST_TYPES.get(_snake(cell))
     if known is None:
         raise Unreadable("is not a cost type; use one of " + ", ".join(CostType))
+    return known.value
+
+
+def interval(cell: str) -> str:
+    known = _INTERVALS.get(_snake(cell))
+    if known is None:
+        raise Unreadable("is not an interval; use one of " + ", ".join(PlanInterval))
     return known.value
 
 

@@ -25,6 +25,13 @@ SKU = Field(
     filled=True,
     synonyms=("product id", "product", "item", "item number", "article", "article number", "product code"),
 )
+PLAN_CODE = Field(
+    "plan_code",
+    text_up_to(64),
+    required=True,
+    filled=True,
+    synonyms=("plan", "plan id", "tier", "subscription tier", "code"),
+)
 CURRENCY = Field("currency", cells.currency, blank=None, synonyms=("currency code", "curr"))
 
 unknown_customer = unknown("customer_ref", Customer.ref, "no customer has this customer_ref; import customers first")

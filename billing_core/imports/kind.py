@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import FromClause, Select, String, Table, literal, select
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.types import TypeEngine
 
@@ -83,7 +84,8 @@ class Definition:
     find something where rows are left out. ``keys`` identify a row of ``model``, and ``labels`` are the file's columns
     that do so for people. ``insert_only`` are columns that a change leaves alone. ``repeats``: a key may come again, as
     a further row that ``position`` counts. ``in_file_order``: new rows get their ids in the order of the file.
-    ``around`` wraps the writing of resolved rows, to keep up what depends on them.
+    ``around`` wraps the writing of resolved rows, to keep up what depends on them. Where a row of the file is not a row
+    of ``model``, ``beside`` selects what it is compared with, and ``write`` writes the rows with their ``effect``.
     """
 
     kind: Kind
@@ -101,10 +103,17 @@ class Definition:
     repeats: bool = False
     in_file_order: bool = False
     around: Callable[[Session, FromClause], AbstractContextManager[None]] = _nothing_around
+    beside: FromClause | None = None
+    write: Callable[[Connection, FromClause], None] | None = None
 
     @property
     def table(self) -> Table:
         return cast("Table", self.model.__table__)
+
+    @property
+    def stored(self) -> FromClause:
+        """What the rows of a file are compared with, by its ``id`` and ``keys``."""
+        return self.table if self.beside is None else self.beside
 
     @property
     def required(self) -> tuple[str, ...]:

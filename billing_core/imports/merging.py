@@ -68,7 +68,7 @@ def resolve(connection: Connection, definition: Definition, staged: Staged) -> T
         staged.table.name.replace("staged", "resolved"),
         MetaData(),
         Column("line", Integer),
-        *(Column(name, _plain_type(definition.table.c[name].type)) for name in names),
+        *(Column(name, _plain_type(definition.stored.c[name].type)) for name in names),
         PrimaryKeyConstraint(*order),
         prefixes=["TEMPORARY"],
         sqlite_with_rowid=False,
@@ -83,7 +83,7 @@ def resolve(connection: Connection, definition: Definition, staged: Staged) -> T
 
 def beside(definition: Definition, resolved: Table) -> Subquery:
     """Each resolved row with the id of the existing row of the same key, ``existing_id``, and its ``effect`` there."""
-    target = definition.table
+    target = definition.stored
     effect = case(
         (target.c.id.is_(None), "new"),
         (differs(compared(definition, resolved), resolved, target), "changed"),
@@ -202,7 +202,7 @@ def changes(
     connection: Connection, definition: Definition, staged: Staged, resolved: Table, *, limit: int
 ) -> list[Change]:
     """What changes, column by column, for at most ``limit`` rows in the order of the file."""
-    rows, target = beside(definition, resolved), definition.table
+    rows, target = beside(definition, resolved), definition.stored
     names = compared(definition, resolved)
     labels = [staged.table.c[name] for name in definition.labels if name in staged.table.c]
     statement = (
@@ -228,6 +228,9 @@ def changes(
 def write(connection: Connection, definition: Definition, resolved: Table, counts: Counts) -> None:
     """Update what changed, then insert what is new; unchanged rows are not touched."""
     target, rows = definition.table, beside(definition, resolved)
+    if definition.write is not None:
+        definition.write(connection, rows)
+        return
     if counts.changed:
         values: dict[str, Any] = {name: rows.c[name] for name in compared(definition, resolved)}
         if "version" in target.c:

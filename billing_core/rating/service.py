@@ -20,7 +20,7 @@ from billing_core.identity.permissions import Actor, Permission
 from billing_core.rating import pricing, queries
 from billing_core.rating.models import CostType, Rate, Service
 from billing_core.rating.pricing import Pricing
-from billing_core.text import control_character
+from billing_core.text import needed
 
 _ONE_DAY = timedelta(days=1)
 
@@ -30,7 +30,7 @@ def create_service(
 ) -> Service:
     """A new service that can be priced on rate cards."""
     actor.require(Permission.RATE_WRITE)
-    code, name = _word(code, "code", 64), _word(name, "name", 200)
+    code, name = needed(code, "code", 64), needed(name, "name", 200)
     if session.scalar(select(Service.id).where(Service.code == code)) is not None:
         raise Conflict(f"There is already a service with the code {code}")
     made = Service(code=code, name=name, cost_type=cost_type)
@@ -47,7 +47,7 @@ def change_service(
     """Rename a service; what it multiplies can change only while it is on no rate card."""
     actor.require(Permission.RATE_WRITE)
     service = queries.service_by_id(session, service_id)
-    name = _word(name, "name", 200)
+    name = needed(name, "name", 200)
     if cost_type is not service.cost_type and session.scalar(select(Rate.id).where(Rate.service_id == service_id)):
         raise Conflict(
             f"{service.name} has rates that count {service.cost_type.replace('_', ' ')}: create another service"
@@ -247,14 +247,3 @@ def _refuse_overlap(
     if other is not None:
         until = f"to {other.valid_to}" if other.valid_to else "on"
         raise Conflict(f"{service.name} already has a rate from {other.valid_from} {until}")
-
-
-def _word(text: str, field: str, longest: int) -> str:
-    word = text.strip()
-    if not word or len(word) > longest:
-        raise Invalid(f"The {field} must have 1 to {longest} characters", fields={field: "is empty or too long"})
-    if character := control_character(word):
-        raise Invalid(
-            f"The {field} contains the control character {character}", fields={field: f"contains {character}"}
-        )
-    return word

@@ -36,7 +36,7 @@ def draw(actor: Actor) -> None:
         files = inbox.files_of(session, actor)
     if not files:
         st.info(
-            "Drop an export of customers, services, products, rates, orders or order lines above. "
+            "Drop an export of customers, services, products, rates, orders, order lines or plans above. "
             "You see what it would change before anything is written.",
             icon=":material/upload_file:",
         )

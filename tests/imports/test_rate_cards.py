@@ -262,5 +262,5 @@ def test_a_customer_with_rates_keeps_its_currency(services, take_in):
     take_in("rates", HEADER + "ACME,pick,1,USD,,,,,,,\n")
     refused = take_in("customers", "customer_ref,name,currency\nACME,Acme Inc,CHF\nBETA,Beta GmbH,CHF\n")
     assert rejections(refused) == [
-        (2, "currency", "CHF", "the customer is billed in USD, and has rates or reports in it")
+        (2, "currency", "CHF", "the customer is billed in USD, and has rates, reports or a plan in it")
     ]

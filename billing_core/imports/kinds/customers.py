@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import FromClause, Select, String, exists, func, literal, select
+from sqlalchemy import FromClause, Select, String, exists, func, literal, or_, select
 
 from billing_core.customers.models import Customer, new_public_id, new_uuid
 from billing_core.database.types import UtcDateTime
 from billing_core.imports import Kind, cells, columns
 from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, wrong
+from billing_core.plans.models import CustomerPlan
 from billing_core.rating.models import Rate
 from billing_core.reports.models import BillingReport
 
@@ -32,8 +33,8 @@ def _resolve(staged: Staged) -> Select[Any]:
 
 
 def _currency_in_use(rows: FromClause) -> Select[Any]:
-    used = exists().where(Rate.customer_id == Customer.id) | exists().where(BillingReport.customer_id == Customer.id)
-    reason = "the customer is billed in " + Customer.currency + ", and has rates or reports in it"
+    used = or_(*(exists().where(table.customer_id == Customer.id) for table in (Rate, BillingReport, CustomerPlan)))
+    reason = "the customer is billed in " + Customer.currency + ", and has rates, reports or a plan in it"
     return (
         wrong(rows, "currency", rows.c.currency, reason)
         .join(Customer, Customer.id == rows.c.existing_id)

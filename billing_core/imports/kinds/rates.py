@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     ColumnElement,
     Date,
     FromClause,
@@ -13,11 +12,9 @@ from sqlalchemy import (
     String,
     Table,
     and_,
-    case,
     func,
     literal,
     select,
-    type_coerce,
 )
 from sqlalchemy import cast as sql_cast
 
@@ -27,7 +24,7 @@ from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.imports import Kind, cells, columns
 from billing_core.imports.corrections import keeping_what_reports_used
 from billing_core.imports.kind import Definition, Derived, Field, Staged, text_up_to, unknown, wrong
-from billing_core.money import PRICE_PLACES, currencies, decimal_places
+from billing_core.imports.kinds import amounts
 from billing_core.rating.models import Rate, Service
 
 _ALWAYS = EARLIEST_DAY
@@ -36,7 +33,11 @@ _ALWAYS = EARLIEST_DAY
 def _resolve(staged: Staged) -> Select[Any]:
     rows, given = staged.table, staged.given
     start = rows.c.valid_from if "valid_from" in given else literal(_ALWAYS, Date)
-    bounds = [_in_minor_units(staged, name).label(f"{name}_minor") for name in ("minimum", "maximum") if name in given]
+    bounds = [
+        amounts.in_minor_units(rows.c[name], _currency(staged)).label(f"{name}_minor")
+        for name in ("minimum", "maximum")
+        if name in given
+    ]
     tiers = [rows.c.tier_mode, rows.c.tier_rows.label("tiers")] if "tiers" in given else []
     return (
         select(
@@ -65,19 +66,6 @@ def _currency(staged: Staged) -> ColumnElement[str]:
     return func.coalesce(staged.table.c.currency, Customer.currency)
 
 
-def _parts_of_a_minor_unit(currency: ColumnElement[str]) -> ColumnElement[int]:
-    """How many of the staged millionths make one minor unit of the currency."""
-    unusual = {places: [code for code in currencies() if decimal_places(code) == places] for places in (0, 3)}
-    return case(
-        *((currency.in_(codes), 10 ** (PRICE_PLACES - places)) for places, codes in unusual.items()),
-        else_=10 ** (PRICE_PLACES - 2),
-    )
-
-
-def _in_minor_units(staged: Staged, name: str) -> ColumnElement[int]:
-    return type_coerce(staged.table.c[name], BigInteger) // _parts_of_a_minor_unit(_currency(staged))
-
-
 def _foreign_currency(staged: Staged) -> Select[Any]:
     rows = staged.table
     reason = "the customer is billed in " + Customer.currency
@@ -90,10 +78,8 @@ def _inexact(name: str) -> Any:
         rows = staged.table
         if name not in staged.given:
             return _nothing_wrong(rows)
-        cell = type_coerce(rows.c[name], BigInteger)
-        reason = "has more decimals than " + _currency(staged) + " is paid in"
-        statement = wrong(rows, name, literal("", String), reason).join(Customer, Customer.ref == rows.c.customer_ref)
-        return statement.where(cell % _parts_of_a_minor_unit(_currency(staged)) != 0)
+        statement = amounts.inexact(rows, name, _currency(staged))
+        return statement.join(Customer, Customer.ref == rows.c.customer_ref)
 
     return check
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from billing_core.imports import Kind
 from billing_core.imports.kind import Definition
-from billing_core.imports.kinds import customers, orders, products, rates, services
+from billing_core.imports.kinds import customers, orders, plans, products, rates, services
 from billing_core.imports.mapping import guess, plain
 
 DEFINITIONS: dict[Kind, Definition] = {
@@ -16,6 +16,8 @@ DEFINITIONS: dict[Kind, Definition] = {
         rates.DEFINITION,
         orders.ORDERS,
         orders.ORDER_ITEMS,
+        plans.PLANS,
+        plans.CUSTOMER_PLANS,
     )
 }
 

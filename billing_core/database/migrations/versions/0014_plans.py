@@ -1,0 +1,79 @@
+"""Plans with their versions, which customer is on which from when, and files of both."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from billing_core.database.migrations import checks
+
+revision = "0014"
+down_revision = "0013"
+
+_KINDS = ("customers", "services", "products", "rates", "orders", "order-items")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "plans",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("code", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plans")),
+        sa.UniqueConstraint("code", name=op.f("uq_plans_code")),
+    )
+    op.create_table(
+        "plan_versions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("plan_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("price_minor", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "interval",
+            sa.Enum("month", "year", name="planinterval", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
+        sa.Column("included_calls", sa.BigInteger(), nullable=False),
+        sa.Column("price_per_call", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("included_calls >= 0", name=op.f("ck_plan_versions_included_not_negative")),
+        sa.CheckConstraint("price_minor >= 0", name=op.f("ck_plan_versions_price_not_negative")),
+        sa.CheckConstraint("price_per_call >= 0", name=op.f("ck_plan_versions_price_per_call_not_negative")),
+        sa.ForeignKeyConstraint(
+            ["plan_id"], ["plans.id"], name=op.f("fk_plan_versions_plan_id_plans"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plan_versions")),
+        sa.UniqueConstraint("plan_id", "number", name=op.f("uq_plan_versions_plan_id_number")),
+    )
+    op.create_table(
+        "customer_plans",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.Integer(), nullable=False),
+        sa.Column("plan_version_id", sa.Integer(), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["customer_id"],
+            ["customers.id"],
+            name=op.f("fk_customer_plans_customer_id_customers"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["plan_version_id"],
+            ["plan_versions.id"],
+            name=op.f("fk_customer_plans_plan_version_id_plan_versions"),
+            ondelete="RESTRICT",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_plans")),
+        sa.UniqueConstraint("customer_id", "valid_from", name=op.f("uq_customer_plans_customer_id_valid_from")),
+    )
+    op.create_index(op.f("ix_customer_plans_plan_version_id"), "customer_plans", ["plan_version_id"], unique=False)
+    checks.allow("import_files", "kind", "kind", (*_KINDS, "plans", "customer-plans"))
+
+
+def downgrade() -> None:
+    checks.allow("import_files", "kind", "kind", _KINDS)
+    op.drop_index(op.f("ix_customer_plans_plan_version_id"), table_name="customer_plans")
+    op.drop_table("customer_plans")
+    op.drop_table("plan_versions")
+    op.drop_table("plans")

@@ -1,0 +1,27 @@
+"""Staged amounts in major units, as the minor units that our tables keep."""
+
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, String, case, literal, type_coerce
+
+from billing_core.imports.kind import wrong
+from billing_core.money import PRICE_PLACES, currencies, decimal_places
+
+
+def in_minor_units(amount: ColumnElement[object], currency: ColumnElement[str]) -> ColumnElement[int]:
+    """``amount`` is a staged UnitPrice that ``inexact`` does not find."""
+    return type_coerce(amount, BigInteger) // _parts_of_a_minor_unit(currency)
+
+
+def inexact(rows: FromClause, column: str, currency: ColumnElement[str]) -> Select[tuple[object, ...]]:
+    """A check: amounts that have more decimals than their currency."""
+    reason = "has more decimals than " + currency + " is paid in"
+    statement = wrong(rows, column, literal("", String), reason)
+    return statement.where(type_coerce(rows.c[column], BigInteger) % _parts_of_a_minor_unit(currency) != 0)
+
+
+def _parts_of_a_minor_unit(currency: ColumnElement[str]) -> ColumnElement[int]:
+    """How many of the staged millionths make one minor unit of the currency."""
+    unusual = {places: [code for code in currencies() if decimal_places(code) == places] for places in (0, 3)}
+    return case(
+        *((currency.in_(codes), 10 ** (PRICE_PLACES - places)) for places, codes in unusual.items()),
+        else_=10 ** (PRICE_PLACES - 2),
+    )

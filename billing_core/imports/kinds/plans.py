@@ -1,0 +1,213 @@
+"""Plans from a file, whose other terms are the next version; and which customer is on which plan from when."""
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    FromClause,
+    Select,
+    String,
+    and_,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.engine import Connection
+
+from billing_core.customers.models import Customer
+from billing_core.database.types import UnitPrice, UsagePrice, UtcDateTime
+from billing_core.imports import Kind, cells, columns, merging
+from billing_core.imports.kind import Definition, Field, Staged, text_up_to, unknown, wrong
+from billing_core.imports.kinds import amounts
+from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVersion
+from billing_core.plans.queries import latest_number
+from billing_core.plans.terms import TERMS
+
+_LATEST = (
+    select(Plan.id, Plan.code, Plan.name, Plan.created_at, *(getattr(PlanVersion, name) for name in TERMS))
+    .join(PlanVersion, and_(PlanVersion.plan_id == Plan.id, PlanVersion.number == latest_number()))
+    .subquery("latest_terms")
+)
+_ASSIGNED = (
+    select(
+        CustomerPlan.id,
+        CustomerPlan.customer_id,
+        CustomerPlan.valid_from,
+        Plan.code.label("plan_code"),
+        CustomerPlan.created_at,
+    )
+    .join(PlanVersion, PlanVersion.id == CustomerPlan.plan_version_id)
+    .join(Plan, Plan.id == PlanVersion.plan_id)
+    .subquery("assigned")
+)
+
+
+def _resolve_plans(staged: Staged) -> Select[Any]:
+    """A blank currency or interval stays as it is; of a new plan it is the business's own, and a month."""
+    rows, currency = staged.table, _currency(staged)
+    given = [rows.c.interval] if "interval" in staged.given else []
+    interval = func.coalesce(*given, _LATEST.c.interval, literal(PlanInterval.MONTH.value, String))
+    return select(
+        rows.c.line,
+        rows.c.plan_code.label("code"),
+        rows.c.name,
+        currency.label("currency"),
+        amounts.in_minor_units(rows.c.price, currency).label("price_minor"),
+        interval.label("interval"),
+        rows.c.included_calls,
+        rows.c.price_per_call,
+        literal(staged.setting.now, UtcDateTime).label("created_at"),
+    ).outerjoin_from(rows, _LATEST, _LATEST.c.code == rows.c.plan_code)
+
+
+def _currency(staged: Staged) -> ColumnElement[str]:
+    given = [staged.table.c.currency] if "currency" in staged.given else []
+    return func.coalesce(*given, _LATEST.c.currency, literal(staged.setting.currency, String))
+
+
+def _inexact_price(staged: Staged) -> Select[Any]:
+    rows = staged.table
+    statement = amounts.inexact(rows, "price", _currency(staged))
+    return statement.outerjoin(_LATEST, _LATEST.c.code == rows.c.plan_code)
+
+
+def _write_plans(connection: Connection, rows: FromClause) -> None:
+    """New plans, other names, and a version wherever the terms are new."""
+    fresh = select(rows.c.code, rows.c.name, rows.c.created_at).where(rows.c.existing_id.is_(None))
+    connection.execute(insert(Plan).from_select(["code", "name", "created_at"], fresh.order_by(rows.c.line)))
+    named = (Plan.code == rows.c.code, Plan.name != rows.c.name)
+    connection.execute(update(Plan).values(name=rows.c.name).where(*named))
+    changed = (
+        select(
+            Plan.id,
+            func.coalesce(latest_number(), 0) + 1,
+            *(rows.c[name] for name in TERMS),
+            rows.c.created_at,
+        )
+        .join_from(rows, Plan, Plan.code == rows.c.code)
+        .outerjoin(_LATEST, _LATEST.c.id == Plan.id)
+        .where(or_(_LATEST.c.id.is_(None), merging.differs(list(TERMS), rows, _LATEST)))
+        .order_by(rows.c.line)
+    )
+    names = ["plan_id", "number", *TERMS, "created_at"]
+    connection.execute(insert(PlanVersion).from_select(names, changed))
+
+
+PLANS = Definition(
+    kind=Kind.PLANS,
+    title="Plans",
+    model=Plan,
+    keys=("code",),
+    labels=("plan_code",),
+    fields=(
+        columns.PLAN_CODE,
+        Field("name", text_up_to(200), required=True, filled=True, synonyms=("plan name", "title", "description")),
+        columns.CURRENCY,
+        Field("price", cells.price, UnitPrice, required=True, filled=True, synonyms=("base price", "fee", "base fee")),
+        Field(
+            "interval", cells.interval, blank=None, synonyms=("billing interval", "billing period", "period", "every")
+        ),
+        Field(
+            "included_calls",
+            cells.whole_number,
+            PlanVersion.__table__.c.included_calls.type,
+            required=True,
+            filled=True,
+            synonyms=("included", "included api calls", "allowance", "free calls"),
+        ),
+        Field(
+            "price_per_call",
+            cells.usage_price,
+            UsagePrice,
+            required=True,
+            filled=True,
+            synonyms=("price per extra call", "overage price", "price per api call", "call price"),
+        ),
+    ),
+    resolve=_resolve_plans,
+    checks=(_inexact_price,),
+    insert_only=frozenset({"created_at"}),
+    in_file_order=True,
+    beside=_LATEST,
+    write=_write_plans,
+)
+
+
+def _resolve_customer_plans(staged: Staged) -> Select[Any]:
+    """Compared by the plan alone: whoever is on an older version of it keeps that."""
+    rows = staged.table
+    return (
+        select(
+            rows.c.line,
+            Customer.id.label("customer_id"),
+            rows.c.valid_from,
+            rows.c.plan_code,
+            literal(staged.setting.now, UtcDateTime).label("created_at"),
+        )
+        .join_from(rows, Customer, Customer.ref == rows.c.customer_ref)
+        .join(Plan, Plan.code == rows.c.plan_code)
+    )
+
+
+def _foreign_currency(rows: FromClause) -> Select[Any]:
+    reason = "the plan is in " + PlanVersion.currency + ", the customer is billed in " + Customer.currency
+    return (
+        wrong(rows, "plan_code", rows.c.plan_code, reason)
+        .join(Customer, Customer.id == rows.c.customer_id)
+        .join(Plan, Plan.code == rows.c.plan_code)
+        .join(PlanVersion, and_(PlanVersion.plan_id == Plan.id, PlanVersion.number == latest_number()))
+        .where(rows.c.effect != "unchanged", PlanVersion.currency != Customer.currency)
+    )
+
+
+def _write_customer_plans(connection: Connection, rows: FromClause) -> None:
+    """Everybody whose plan is new gets its latest version."""
+    version = (
+        select(PlanVersion.id)
+        .join(Plan, Plan.id == PlanVersion.plan_id)
+        .where(Plan.code == rows.c.plan_code, PlanVersion.number == latest_number())
+        .scalar_subquery()
+    )
+    changed = (CustomerPlan.id == rows.c.existing_id, rows.c.effect == "changed")
+    connection.execute(update(CustomerPlan).values(plan_version_id=version).where(*changed))
+    fresh = select(rows.c.customer_id, version, rows.c.valid_from, rows.c.created_at)
+    connection.execute(
+        insert(CustomerPlan).from_select(
+            ["customer_id", "plan_version_id", "valid_from", "created_at"], fresh.where(rows.c.existing_id.is_(None))
+        )
+    )
+
+
+CUSTOMER_PLANS = Definition(
+    kind=Kind.CUSTOMER_PLANS,
+    title="Customers' plans",
+    model=CustomerPlan,
+    keys=("customer_id", "valid_from"),
+    labels=("customer_ref", "valid_from"),
+    fields=(
+        columns.CUSTOMER_REF,
+        columns.PLAN_CODE,
+        Field(
+            "valid_from",
+            cells.day,
+            Date(),
+            required=True,
+            filled=True,
+            in_zone=True,
+            synonyms=("from", "start", "start date", "effective from", "effective date", "since"),
+        ),
+    ),
+    resolve=_resolve_customer_plans,
+    references=(
+        columns.unknown_customer,
+        unknown("plan_code", Plan.code, "no plan has this code; import plans first"),
+    ),
+    merge_checks=(_foreign_currency,),
+    insert_only=frozenset({"created_at"}),
+    beside=_ASSIGNED,
+    write=_write_customer_plans,
+)

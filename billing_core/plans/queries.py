@@ -1,0 +1,108 @@
+"""Reads of plans: their latest terms, and what a customer was on in a period."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ScalarSelect, Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from billing_core.database.functions import equals
+from billing_core.dates import Period
+from billing_core.errors import NotFound
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a plan. ``price_minor`` is minor units of ``currency``; ``price_per_call`` is in major units."""
+
+    id: int
+    plan_id: int
+    code: str
+    name: str
+    number: int
+    currency: str
+    price_minor: int
+    interval: PlanInterval
+    included_calls: int
+    price_per_call: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OnPlan:
+    """The customer was on this version on these days, both included."""
+
+    first_day: date
+    last_day: date
+    version: Version
+
+
+def versions() -> Select[*tuple[Any, ...]]:
+    """Selects the columns of ``Version``."""
+    return select(
+        PlanVersion.id,
+        PlanVersion.plan_id,
+        Plan.code,
+        Plan.name,
+        PlanVersion.number,
+        PlanVersion.currency,
+        PlanVersion.price_minor,
+        PlanVersion.interval,
+        PlanVersion.included_calls,
+        PlanVersion.price_per_call,
+    ).join_from(PlanVersion, Plan, Plan.id == PlanVersion.plan_id)
+
+
+def latest_number() -> ScalarSelect[int]:
+    """In SQL, beside ``Plan``: the number of its latest version."""
+    of_plan = aliased(PlanVersion)
+    return select(func.max(of_plan.number)).where(of_plan.plan_id == Plan.id).correlate(Plan).scalar_subquery()
+
+
+def latest(session: Session, actor: Actor, code: str) -> Version:
+    """The version that a customer who is put on the plan now gets; NotFound."""
+    actor.require(Permission.PLAN_READ)
+    statement = versions().where(equals(Plan.code, code), PlanVersion.number == latest_number())
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no plan {code}")
+    return Version(*row)
+
+
+def on_plan(session: Session, customer_id: int, period: Period) -> list[OnPlan]:
+    """What the customer was on, in the order of the days; days on no plan are in none of them."""
+    earlier = aliased(CustomerPlan)
+    first = func.coalesce(
+        select(func.max(earlier.valid_from))
+        .where(earlier.customer_id == customer_id, earlier.valid_from <= period.start)
+        .scalar_subquery(),
+        period.start,
+    )
+    statement = (
+        versions()
+        .add_columns(CustomerPlan.valid_from)
+        .join(CustomerPlan, CustomerPlan.plan_version_id == PlanVersion.id)
+        .where(CustomerPlan.customer_id == customer_id, CustomerPlan.valid_from.between(first, period.end))
+        .order_by(CustomerPlan.valid_from)
+    )
+    rows = session.execute(statement).all()
+    ends = [row.valid_from - timedelta(days=1) for row in rows[1:]] + [period.end]
+    return [
+        OnPlan(max(row.valid_from, period.start), end, Version(*row[:-1])) for row, end in zip(rows, ends, strict=False)
+    ]
+
+
+def code_on(customer_id: Any, day: date) -> ScalarSelect[str]:
+    """In SQL: the code of the plan that the customer in this column is on, NULL on none."""
+    return (
+        select(Plan.code)
+        .join(PlanVersion, PlanVersion.plan_id == Plan.id)
+        .join(CustomerPlan, CustomerPlan.plan_version_id == PlanVersion.id)
+        .where(CustomerPlan.customer_id == customer_id, CustomerPlan.valid_from <= day)
+        .order_by(CustomerPlan.valid_from.desc())
+        .limit(1)
+        .scalar_subquery()
+    )

@@ -1,0 +1,66 @@
+"""A period of usage cut where the plan changes: each segment with its own allowance and price, nothing pooled."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+
+from billing_core.dates import Period
+from billing_core.money import Money
+from billing_core.plans.queries import OnPlan, Version
+
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Days on one version, or on none; both ends included. ``included_calls`` is its share of the version's."""
+
+    first_day: date
+    last_day: date
+    version: Version | None
+    included_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What the calls of a segment come to. Without a version ``cost`` is None: nobody has agreed on a price."""
+
+    segment: Segment
+    calls: int
+    overage_calls: int
+    cost: Money | None
+
+
+def split(period: Period, on_plan: Sequence[OnPlan]) -> list[Segment]:
+    """The whole period in segments. ``on_plan``: what ``plans.queries.on_plan`` says of it."""
+    return [
+        Segment(first, last, version, _share(version, (last - first).days + 1, period.days))
+        for first, last, version in _stretches(period, on_plan)
+    ]
+
+
+def charge(segment: Segment, calls: int) -> Charged:
+    """The calls beyond the segment's allowance at its price, rounded once."""
+    overage = max(0, calls - segment.included_calls)
+    if segment.version is None:
+        return Charged(segment, calls, overage, None)
+    cost = Money.rounded(overage * Fraction(segment.version.price_per_call), segment.version.currency)
+    return Charged(segment, calls, overage, cost)
+
+
+def _share(version: Version | None, days: int, of_days: int) -> int:
+    """Rounded up to whole calls."""
+    return 0 if version is None else -(-version.included_calls * days // of_days)
+
+
+def _stretches(period: Period, on_plan: Sequence[OnPlan]) -> Iterator[tuple[date, date, Version | None]]:
+    """Days of the same version in a row are one stretch, however often the customer was put on it."""
+    begun, version = period.start, None
+    for part in on_plan:
+        if part.version == version:
+            continue
+        if part.first_day > begun:
+            yield begun, part.first_day - _ONE_DAY, version
+        begun, version = part.first_day, part.version
+    yield begun, period.end, version

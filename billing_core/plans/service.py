@@ -1,0 +1,96 @@
+"""What a person can do with plans: create one, give it other terms, put a customer on it from a day."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.customers import queries as customers
+from billing_core.database.functions import equals
+from billing_core.errors import Conflict, Invalid, NotFound
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.plans import queries, terms
+from billing_core.plans.models import CustomerPlan, Plan, PlanVersion
+from billing_core.plans.terms import TERMS, Terms
+from billing_core.text import needed
+
+
+def create(session: Session, actor: Actor, *, code: str, name: str, agreed: Terms, now: datetime) -> PlanVersion:
+    """A new plan with its first version."""
+    actor.require(Permission.PLAN_WRITE)
+    code, name = needed(code, "code", 64), needed(name, "name", 200)
+    columns = terms.columns(agreed)
+    if session.scalar(select(Plan.id).where(Plan.code == code)) is not None:
+        raise Conflict(f"There is already a plan with the code {code}")
+    plan = Plan(code=code, name=name, created_at=now)
+    session.add(plan)
+    session.flush()
+    version = _begin(session, plan, 1, columns, now)
+    facts = {"code": code, "name": name, **columns}
+    audit.record(session, actor, "plan.create", ("plan", plan.id), label=name, after=facts, now=now)
+    return version
+
+
+def add_version(session: Session, actor: Actor, code: str, agreed: Terms, *, now: datetime) -> PlanVersion:
+    """Other terms for those who are put on the plan from now on; who is on an older version keeps it."""
+    actor.require(Permission.PLAN_WRITE)
+    columns = terms.columns(agreed)
+    plan = _locked(session, code)
+    former = queries.latest(session, actor, code)
+    before, after = audit.changed({name: getattr(former, name) for name in TERMS}, columns)
+    if not after:
+        raise Invalid("Nothing would change: the plan has these terms already")
+    version = _begin(session, plan, former.number + 1, columns, now)
+    before["version"], after["version"] = former.number, version.number
+    audit.record(session, actor, "plan.change", ("plan", plan.id), label=plan.name, before=before, after=after, now=now)
+    return version
+
+
+def put_on(
+    session: Session, actor: Actor, customer_id: int, code: str, *, valid_from: date, now: datetime
+) -> CustomerPlan:
+    """Put a customer on the plan's latest version from a day on, until the day of the next plan that it is put on.
+
+    Conflict where the plan is not in the customer's currency.
+    """
+    actor.require(Permission.PLAN_WRITE)
+    customer = customers.for_change(session, actor, customer_id)
+    _locked(session, code)
+    version = queries.latest(session, actor, code)
+    if version.currency != customer.currency:
+        raise Conflict(f"{customer.name} is billed in {customer.currency}, the plan {code} is in {version.currency}")
+    held = session.scalars(
+        select(CustomerPlan).where(CustomerPlan.customer_id == customer_id, CustomerPlan.valid_from == valid_from)
+    ).one_or_none()
+    if held is None:
+        held = CustomerPlan(customer_id=customer_id, valid_from=valid_from, created_at=now)
+        session.add(held)
+        before = None
+    elif held.plan_version_id == version.id:
+        raise Invalid(f"Nothing would change: {customer.name} is on this plan from {valid_from} already")
+    else:
+        replaced = session.execute(queries.versions().where(PlanVersion.id == held.plan_version_id)).one()
+        before = {"plan": replaced.code, "version": replaced.number}
+    held.plan_version_id = version.id
+    session.flush()
+    after = {"plan": code, "version": version.number, "valid_from": valid_from}
+    subject = ("customer", customer_id)
+    audit.record(session, actor, "plan.assign", subject, label=customer.name, before=before, after=after, now=now)
+    return held
+
+
+def _begin(session: Session, plan: Plan, number: int, columns: dict[str, Any], now: datetime) -> PlanVersion:
+    version = PlanVersion(plan_id=plan.id, number=number, created_at=now, **columns)
+    session.add(version)
+    session.flush()
+    return version
+
+
+def _locked(session: Session, code: str) -> Plan:
+    """Two who change a plan, or put somebody on it meanwhile, take turns."""
+    plan = session.scalars(select(Plan).where(equals(Plan.code, code)).with_for_update()).one_or_none()
+    if plan is None:
+        raise NotFound(f"There is no plan {code}")
+    return plan

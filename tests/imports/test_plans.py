@@ -1,0 +1,180 @@
+"""Plans from files: other terms are another version, and whoever is on an old one keeps it."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from billing_core.audit.models import AuditEntry
+from billing_core.dates import Period, utc_now
+from billing_core.identity import SYSTEM
+from billing_core.imports import service
+from billing_core.plans import queries
+from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVersion
+from tests.imports.files import counts, incoming, rejections, row_count
+
+HEADER = "plan_code,name,currency,price,interval,included_calls,price_per_call\n"
+BASIC = "basic,Basic,USD,29.90,month,10000,0.001\n"
+PRO = "pro,Pro,USD,99,month,50000,0.000000000001\n"
+WHO = "customer_ref,plan_code,valid_from\n"
+YEAR = Period(date(2023, 1, 1), date(2023, 12, 31))
+
+
+@pytest.fixture
+def two_plans(two_customers, take_in) -> None:
+    assert counts(take_in("plans", HEADER + BASIC + PRO)) == (2, 0, 0, 0)
+
+
+def versions(sessions):
+    with sessions() as session:
+        rows = session.execute(queries.versions().order_by(PlanVersion.id))
+        return [queries.Version(*row) for row in rows]
+
+
+def stretches(sessions, customer_id=1):
+    with sessions() as session:
+        return [
+            (part.first_day.isoformat(), part.version.code, part.version.number)
+            for part in queries.on_plan(session, customer_id, YEAR)
+        ]
+
+
+def test_plans_come_in_exactly(two_plans, sessions):
+    basic, pro = versions(sessions)
+    assert (basic.code, basic.name, basic.number, basic.currency) == ("basic", "Basic", 1, "USD")
+    assert (basic.price_minor, basic.interval) == (2990, PlanInterval.MONTH)
+    assert (basic.included_calls, basic.price_per_call) == (10_000, Decimal("0.001"))
+    assert (pro.price_minor, pro.price_per_call) == (9900, Decimal("0.000000000001"))
+
+
+def test_the_same_plans_again_change_nothing(two_plans, take_in, sessions):
+    before = row_count(sessions, AuditEntry)
+    assert counts(take_in("plans", HEADER + PRO + BASIC.replace("29.90", "29.9"))) == (0, 0, 2, 0)
+    assert (row_count(sessions, PlanVersion), row_count(sessions, AuditEntry)) == (2, before)
+
+
+def test_other_terms_are_a_new_version_and_the_rest_stays(two_plans, take_in, sessions):
+    outcome = take_in("plans", HEADER + BASIC.replace("0.001", "0.002") + PRO)
+
+    assert counts(outcome) == (0, 1, 1, 0)
+    assert [(c.row, c.column, c.old, c.new) for c in outcome.changes] == [
+        ("basic", "price_per_call", Decimal("0.001"), Decimal("0.002"))
+    ]
+    assert [(one.code, one.number, one.price_per_call) for one in versions(sessions)] == [
+        ("basic", 1, Decimal("0.001")),
+        ("pro", 1, Decimal("0.000000000001")),
+        ("basic", 2, Decimal("0.002")),
+    ]
+    # Back to the first terms is a third version, not the first again.
+    take_in("plans", HEADER + BASIC)
+    assert [one.number for one in versions(sessions)] == [1, 1, 2, 3]
+
+
+def test_another_name_is_no_other_version(two_plans, take_in, sessions):
+    assert counts(take_in("plans", HEADER + BASIC.replace("Basic", "Starter"))) == (0, 1, 0, 0)
+    assert [(one.name, one.number) for one in versions(sessions)] == [("Starter", 1), ("Pro", 1)]
+
+
+def test_a_blank_currency_and_interval_are_the_usual_ones_or_stay(take_in, sessions):
+    required = "plan_code,name,price,included_calls,price_per_call\n"
+    take_in("plans", required + "a,A,1,10,1\n")
+    take_in("plans", HEADER + "b,B,EUR,1,annual,10,1\n")
+    take_in("plans", HEADER + "b,B,,2,,10,1\n")
+    take_in("plans", required + "b,B,3,10,1\n")
+    assert [
+        (one.code, one.number, one.currency, one.interval.value, one.price_minor) for one in versions(sessions)
+    ] == [
+        ("a", 1, "USD", "month", 100),
+        ("b", 1, "EUR", "year", 100),
+        ("b", 2, "EUR", "year", 200),
+        ("b", 3, "EUR", "year", 300),
+    ]
+
+
+def test_a_dry_run_and_a_rehearsal_write_no_version(two_customers, dry_run, sessions):
+    assert counts(dry_run("plans", HEADER + BASIC)) == (1, 0, 0, 0)
+    files = [incoming("plans", HEADER + BASIC), incoming("customer-plans", WHO + "ACME,basic,2023-01-01\n")]
+    outcomes = service.rehearse(sessions, SYSTEM, files, now=utc_now())
+    assert [counts(outcome) for outcome in outcomes] == [(1, 0, 0, 0), (1, 0, 0, 0)]
+    assert [row_count(sessions, model) for model in (Plan, PlanVersion, CustomerPlan)] == [0, 0, 0]
+
+
+WRONG = {
+    "negative price": ("x,X,USD,-1,month,1,1", ("price", "-1", "must not be negative")),
+    "inexact price": ("x,X,USD,1.005,month,1,1", ("price", "", "has more decimals than USD is paid in")),
+    "inexact price without cents": ("x,X,JPY,1.5,month,1,1", ("price", "", "has more decimals than JPY is paid in")),
+    "interval": ("x,X,USD,1,week,1,1", ("interval", "week", "is not an interval; use one of month, year")),
+    "half a call": ("x,X,USD,1,month,1.5,1", ("included_calls", "1.5", "must be a whole number")),
+    "no price of a call": ("x,X,USD,1,month,1,", ("price_per_call", "", "is empty")),
+    "thirteen decimals": (
+        "x,X,USD,1,month,1,0.0000000000001",
+        ("price_per_call", "0.0000000000001", "has more than 12 decimals"),
+    ),
+    "too dear": ("x,X,USD,1,month,1,1000001", ("price_per_call", "1000001", "is larger than 1,000,000")),
+    "not a number": ("x,X,USD,1,month,1,NaN", ("price_per_call", "NaN", "is not a number")),
+    "no code": (" ,X,USD,1,month,1,1", ("plan_code", "", "is empty")),
+    "currency": ("x,X,XYZ,1,month,1,1", ("currency", "XYZ", "is not a currency code such as USD or EUR")),
+}
+
+
+@pytest.mark.parametrize(("row", "reason"), WRONG.values(), ids=WRONG)
+def test_a_wrong_plan_is_refused_and_nothing_is_imported(row, reason, take_in, sessions):
+    refused = take_in("plans", f"{HEADER}{BASIC}{row}\n")
+    assert rejections(refused) == [(3, *reason)]
+    assert (refused.applied, row_count(sessions, Plan)) == (False, 0)
+
+
+def test_a_plan_that_comes_twice_with_other_terms_is_refused(take_in):
+    refused = take_in("plans", HEADER + BASIC + BASIC.replace("10000", "20000"))
+    assert rejections(refused) == [(3, "plan_code", "basic", "comes again with other content; it was first on line 2")]
+
+
+def test_customers_are_put_on_the_latest_version_and_keep_it(two_plans, take_in, sessions):
+    file = WHO + "ACME,basic,2023-10-01\n"
+    assert counts(take_in("customer-plans", file)) == (1, 0, 0, 0)
+    take_in("plans", HEADER + BASIC.replace("0.001", "0.002"))
+
+    assert counts(take_in("customer-plans", file)) == (0, 0, 1, 0)
+    assert stretches(sessions) == [("2023-10-01", "basic", 1)]
+    assert counts(take_in("customer-plans", file + "ACME,basic,2023-11-01\n")) == (1, 0, 1, 0)
+    assert stretches(sessions) == [("2023-10-01", "basic", 1), ("2023-11-01", "basic", 2)]
+
+
+def test_another_plan_from_the_same_day_takes_its_place(two_plans, take_in, sessions):
+    take_in("customer-plans", WHO + "ACME,basic,2023-10-01\nACME,basic,2023-11-01\n")
+    outcome = take_in("customer-plans", WHO + "ACME,pro,2023-10-01\n")
+
+    assert counts(outcome) == (0, 1, 0, 0)
+    assert [(c.row, c.column, c.old, c.new) for c in outcome.changes] == [
+        ("ACME · 2023-10-01", "plan_code", "basic", "pro")
+    ]
+    assert stretches(sessions) == [("2023-10-01", "pro", 1), ("2023-11-01", "basic", 1)]
+
+
+def test_what_refers_to_nothing_or_to_another_currency_is_refused(two_plans, take_in, sessions):
+    refused = take_in(
+        "customer-plans", WHO + "NONE,basic,2023-10-01\nACME,gold,2023-10-01\nBETA,basic,2023-10-01\nACME,pro,\n"
+    )
+    assert rejections(refused) == [
+        (2, "customer_ref", "NONE", "no customer has this customer_ref; import customers first"),
+        (3, "plan_code", "gold", "no plan has this code; import plans first"),
+        (4, "plan_code", "basic", "the plan is in USD, the customer is billed in EUR"),
+        (5, "valid_from", "", "is empty"),
+    ]
+    assert row_count(sessions, CustomerPlan) == 0
+
+
+def test_a_customer_on_a_plan_keeps_its_currency(two_plans, take_in):
+    take_in("customer-plans", WHO + "ACME,basic,2023-10-01\n")
+    refused = take_in("customers", "customer_ref,name,currency\nACME,Acme Inc,EUR\n")
+    assert rejections(refused) == [
+        (2, "currency", "EUR", "the customer is billed in USD, and has rates, reports or a plan in it")
+    ]
+
+
+def test_plans_are_imported_through_the_audit_log(two_plans, take_in, sessions):
+    take_in("customer-plans", WHO + "ACME,basic,2023-10-01\n")
+    with sessions() as session:
+        labels = session.scalars(select(AuditEntry.subject_label).order_by(AuditEntry.id.desc()).limit(2)).all()
+    assert labels == ["Customers' plans from file.csv", "Plans from file.csv"]

@@ -1,0 +1,161 @@
+"""Creating plans, giving them other terms, putting customers on them."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from billing_core.audit.models import AuditEntry
+from billing_core.dates import Period
+from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
+from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.plans import queries, service
+from billing_core.plans.models import PlanInterval
+from billing_core.plans.terms import Terms
+from tests.plans.agreed import NOW, a_plan, terms
+from tests.reports.company import a_customer
+
+OCTOBER = Period(date(2023, 10, 1), date(2023, 10, 31))
+DAY = date(2023, 10, 1)
+
+
+def put_on(session, customer, code, day=DAY):
+    return service.put_on(session, SYSTEM, customer, code, valid_from=day, now=NOW)
+
+
+def traces(session, action):
+    return list(session.scalars(select(AuditEntry).where(AuditEntry.action == action).order_by(AuditEntry.id)))
+
+
+def stretches(session, customer, period=OCTOBER):
+    return [
+        (part.first_day.day, part.last_day.day, part.version.code, part.version.number)
+        for part in queries.on_plan(session, customer, period)
+    ]
+
+
+def test_a_plan_is_created_with_its_first_version_and_a_trace(session):
+    made = service.create(
+        session, SYSTEM, code=" pro ", name="Pro", agreed=terms(50_000, "0.000000000001", "99.90"), now=NOW
+    )
+
+    version = queries.latest(session, SYSTEM, "pro")
+    assert (version.id, version.number, version.name) == (made.id, 1, "Pro")
+    assert (version.currency, version.price_minor, version.interval) == ("USD", 9990, PlanInterval.MONTH)
+    assert (version.included_calls, version.price_per_call) == (50_000, Decimal("0.000000000001"))
+    (trace,) = traces(session, "plan.create")
+    assert (trace.subject_label, trace.after["code"], trace.after["price_minor"]) == ("Pro", "pro", 9990)
+
+
+def test_a_code_is_taken_once(session):
+    a_plan(session)
+    with pytest.raises(Conflict, match="already a plan with the code basic"):
+        a_plan(session)
+
+
+@pytest.mark.parametrize(
+    ("agreed", "field"),
+    [
+        (terms(price_per_call="-0.001"), "price_per_call"),
+        (terms(price_per_call="0.0000000000001"), "price_per_call"),
+        (terms(price_per_call="1000000.1"), "price_per_call"),
+        (terms(price_per_call="NaN"), "price_per_call"),
+        (terms(price="-1"), "price"),
+        (terms(price="0.001"), "price"),
+        (terms(price="0.5", currency="JPY"), "price"),
+        (terms(price="1000000001"), "price"),
+        (terms(included_calls=-1), "included_calls"),
+        (terms(included_calls=1_000_000_001), "included_calls"),
+    ],
+)
+def test_terms_that_cannot_be_are_refused_by_the_name_of_the_field(session, agreed, field):
+    with pytest.raises(Invalid) as refused:
+        a_plan(session, agreed=agreed)
+    assert list(refused.value.fields) == [field]
+
+
+def test_the_greatest_terms_are_kept_exactly(session):
+    greatest = Terms("USD", Decimal(10**9), 10**9, Decimal(10**6), PlanInterval.YEAR)
+    a_plan(session, agreed=greatest)
+    version = queries.latest(session, SYSTEM, "basic")
+    assert (version.price_minor, version.included_calls, version.price_per_call) == (10**11, 10**9, Decimal(10**6))
+
+
+def test_other_terms_are_the_next_version_and_leave_a_trace(session):
+    a_plan(session)
+    service.add_version(session, SYSTEM, "basic", terms(price_per_call="0.002"), now=NOW)
+
+    assert queries.latest(session, SYSTEM, "basic").price_per_call == Decimal("0.002")
+    (trace,) = traces(session, "plan.change")
+    assert trace.before == {"price_per_call": "0.001000000000", "version": 1}
+    assert trace.after == {"price_per_call": "0.002", "version": 2}
+
+
+def test_the_same_terms_are_no_version(session):
+    a_plan(session)
+    with pytest.raises(Invalid, match="Nothing would change"):
+        service.add_version(session, SYSTEM, "basic", terms(), now=NOW)
+    with pytest.raises(NotFound, match="no plan pro"):
+        service.add_version(session, SYSTEM, "pro", terms(), now=NOW)
+
+
+def test_who_is_on_an_older_version_keeps_it(session):
+    acme, later = a_customer(session), a_customer(session, ref="LATER")
+    a_plan(session)
+    put_on(session, acme, "basic")
+    service.add_version(session, SYSTEM, "basic", terms(price_per_call="0.002"), now=NOW)
+    put_on(session, later, "basic")
+
+    assert stretches(session, acme) == [(1, 31, "basic", 1)]
+    assert stretches(session, later) == [(1, 31, "basic", 2)]
+
+
+def test_a_plan_holds_until_the_next_and_days_before_the_first_are_on_none(session):
+    acme = a_customer(session)
+    for code in ("basic", "pro"):
+        a_plan(session, code)
+    put_on(session, acme, "basic", date(2023, 10, 3))
+    put_on(session, acme, "pro", date(2023, 10, 20))
+    put_on(session, acme, "basic", date(2023, 12, 1))
+
+    assert stretches(session, acme) == [(3, 19, "basic", 1), (20, 31, "pro", 1)]
+    assert stretches(session, acme, Period(date(2023, 11, 2), date(2023, 11, 30))) == [(2, 30, "pro", 1)]
+    assert stretches(session, acme, Period(date(2023, 10, 20), date(2023, 10, 20))) == [(20, 20, "pro", 1)]
+    assert stretches(session, acme, Period(date(2023, 9, 1), date(2023, 10, 2))) == []
+
+
+def test_another_plan_from_the_same_day_replaces_the_first(session):
+    acme = a_customer(session)
+    for code in ("basic", "pro"):
+        a_plan(session, code)
+    put_on(session, acme, "basic")
+    put_on(session, acme, "pro")
+
+    assert stretches(session, acme) == [(1, 31, "pro", 1)]
+    first, second = traces(session, "plan.assign")
+    assert first.before is None
+    assert second.before == {"plan": "basic", "version": 1}
+    assert second.after == {"plan": "pro", "version": 1, "valid_from": "2023-10-01"}
+    with pytest.raises(Invalid, match="on this plan from 2023-10-01 already"):
+        put_on(session, acme, "pro")
+
+
+def test_a_plan_in_another_currency_than_the_customers_is_refused(session):
+    acme = a_customer(session)
+    a_plan(session, agreed=terms(currency="EUR"))
+    with pytest.raises(Conflict, match="is billed in USD, the plan basic is in EUR"):
+        put_on(session, acme, "basic")
+
+
+def test_only_admins_of_the_company_change_plans(session):
+    acme = a_customer(session)
+    a_plan(session)
+    for role, customer in ((Role.MANAGER, None), (Role.ADMIN, acme)):
+        actor = actor_with(role, user_id=1, name="Mo", customer_id=customer)
+        with pytest.raises(Forbidden):
+            service.create(session, actor, code="pro", name="Pro", agreed=terms(), now=NOW)
+        with pytest.raises(Forbidden):
+            service.add_version(session, actor, "basic", terms(1), now=NOW)
+        with pytest.raises(Forbidden):
+            service.put_on(session, actor, acme, "basic", valid_from=DAY, now=NOW)
