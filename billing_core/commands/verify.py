@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from billing_core import runtime
 from billing_core.businesses import queries as businesses
 from billing_core.commands import Answer
+from billing_core.database.engine import read_at_one_moment
 from billing_core.dates import utc_now
 from billing_core.ledger import verification as ledger
 from billing_core.online_payments import verification as online_payments
@@ -18,9 +19,7 @@ from billing_core.reports import verification as reports
 
 def verify(_arguments: Namespace) -> Answer:
     with runtime.sessions()() as session:
-        if session.get_bind().dialect.name == "postgresql":
-            # All checks look at one moment; on SQLite every transaction does.
-            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        read_at_one_moment(session)
         proven = list(checks(session))
     lines = []
     for check in proven:

@@ -114,6 +114,12 @@ def may_idle(connection: Connection) -> None:
         connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
+def read_at_one_moment(session: Session) -> None:
+    """All that this session reads is of one moment, as on SQLite in any case. To be called before anything is read."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
 def close_idle(engine: Engine, *, keep: int) -> None:
     """Close the connections that nobody uses, where more than ``keep`` stand idle: the pool itself never does."""
     pool = engine.pool

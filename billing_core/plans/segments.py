@@ -21,6 +21,10 @@ class Segment:
     version: Version | None
     included_calls: int
 
+    @property
+    def days(self) -> Period:
+        return Period(self.first_day, self.last_day)
+
 
 @dataclass(frozen=True, slots=True)
 class Charged:

@@ -1,0 +1,1 @@
+"""Statements of what organizations used, and what it costs."""
