@@ -99,7 +99,7 @@ ORDER = {
         ["access", "exact_json", "paging"],
         ["routing", "problem_bodies"],
         ["problems", "invoices"],
-        ["middleware", "businesses", "reports"],
+        ["middleware", "analytics", "businesses", "reports"],
         ["tokens", "event_payloads", "description"],
         ["app"],
     ],

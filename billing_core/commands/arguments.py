@@ -50,6 +50,7 @@ def parser() -> ArgumentParser:
     reports = _verbs(commands, "report", "make billing reports")
     _generate_report(reports)
     _run(reports)
+    _show_usage(_verbs(commands, "usage", "what customers used"))
     _command(commands, "verify", "verify:verify", "prove the ledger, and that every stored total agrees with its rows")
     _backup(commands)
     restore = _command(commands, "restore", "copies:restore", "fill the empty database in use from a backup", _RESTORE)
@@ -130,6 +131,13 @@ def _run(verbs: Commands) -> None:
     run.add_argument("--goal", choices=goals, default=RunGoal.REPORTS.value, help="how far to go; by default: reports")
     run.add_argument("--links", action="store_true", help="with the goal “sent”: with a payment link each")
     run.add_argument("--tax-rate", type=_percent, default=Decimal(0), metavar="P", help="of the drafts, in percent")
+
+
+def _show_usage(verbs: Commands) -> None:
+    summary = "print the statement of one customer's usage on these days of UTC, and what it costs"
+    show = _command(verbs, "show", "usage:show", summary)
+    show.add_argument("--customer", required=True, metavar="C", help="the customer's ref or integer id")
+    _add_period(show)
 
 
 def _backup(commands: Commands) -> None:

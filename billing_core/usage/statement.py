@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering import queries as metering
-from billing_core.metering.queries import Usage
+from billing_core.metering.queries import Day, Usage
 from billing_core.money import Money, nearest
 from billing_core.plans import queries as plans
 from billing_core.plans.segments import Charged, charge, split
@@ -97,7 +97,7 @@ def bill_of(session: Session, actor: Actor, organization: Organization, window: 
     return Bill(tuple(parts), organization.currency)
 
 
-def average_response_time(usage: Usage) -> Decimal:
+def average_response_time(usage: Usage | Day) -> Decimal:
     """In seconds, over all calls, rounded half up to two digits; 0 without calls."""
     if not usage.calls:
         return Decimal(0)

@@ -34,6 +34,7 @@ NEEDED = {
     # It sends invoices too.
     "report run": {*DATABASE, "structlog", "jinja2"},
     "restore": {*DATABASE, "alembic"},
+    "usage show": DATABASE,
     "user add": DATABASE,
     "verify": DATABASE,
     "worker": HEAVY - PAGES,
@@ -69,7 +70,7 @@ def test_it_is_known_of_every_command_what_it_needs():
     assert sorted(NEEDED) == every_command.names()
 
 
-@pytest.mark.parametrize("name", ["", "user", "key", "report", *every_command.names()])
+@pytest.mark.parametrize("name", ["", "user", "key", "report", "usage", *every_command.names()])
 def test_help_loads_no_library_at_all(name):
     asking = [*name.split(), "--help"]
     assert loaded(f"{_QUIETLY}\nwith suppress(SystemExit): main({asking})") == set()

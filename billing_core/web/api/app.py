@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from billing_core.settings import settings
 from billing_core.web.api import businesses, problems, tokens
 from billing_core.web.api.access import CSRF_HEADER
+from billing_core.web.api.analytics import organizations
+from billing_core.web.api.analytics import routes as analytics_routes
 from billing_core.web.api.description import docs_page, openapi
 from billing_core.web.api.invoices import payment_links, routes
 from billing_core.web.api.middleware import rate_limit
@@ -25,6 +27,8 @@ ROUTERS = (
     businesses.router,
     routes.router,
     payment_links.router,
+    organizations.router,
+    analytics_routes.router,
     openapi.router,
     docs_page.router,
 )

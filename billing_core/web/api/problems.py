@@ -20,6 +20,8 @@ from billing_core.web.api.problem_bodies import Problem, Refusal
 from billing_core.web.api.routing import methods_at
 from billing_core.web.failures import logged, route_of, status_of
 
+# Where the text of a 500 names the reference under which the log knows it.
+REFERENCE = "{reference}"
 _INTERNAL = "Something went wrong on our side. It has been logged."
 _MESSAGES = {
     401: problem_bodies.NO_CREDENTIALS,
@@ -39,7 +41,9 @@ class Family(enum.StrEnum):
 
 
 def fails_with(message: str) -> Any:
-    """For a route's ``dependencies``: the documented text of its 500, in place of the general one."""
+    """For a route's ``dependencies``: the documented text of its 500, in place of the general one. ``REFERENCE`` in it
+    becomes the reference.
+    """
 
     def remember(request: Request) -> None:
         request.state.failure = message
@@ -184,7 +188,7 @@ def busy(scope: Scope) -> ExactJSON:
 def _unexpected(request: Request, error: Exception) -> ExactJSON:
     """A bug: the log has the error under the reference that the program gets."""
     reference = logged(request.scope, error)
-    message = getattr(request.state, "failure", _INTERNAL)
+    message = getattr(request.state, "failure", _INTERNAL).replace(REFERENCE, reference)
     return answer(request.scope, Problem(500, message, reference=reference))
 
 

@@ -1,6 +1,7 @@
 """Two customers with one of everything each, and the ways in which a request can name what is somebody's."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 from billing_core import catalogue
 from billing_core.businesses import service as businesses
@@ -9,6 +10,7 @@ from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes
+from billing_core.metering import ingestion
 from billing_core.online_payments import configured
 from billing_core.online_payments.links import workflow
 from billing_core.outbox import service as outbox
@@ -16,8 +18,10 @@ from billing_core.outbox.service import Message
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
+from billing_core.plans import service as plans
 from billing_core.settings import settings
 from tests.invoices.company import LATER, TODAY, a_line, an_invoice
+from tests.plans.agreed import a_plan
 from tests.web.api.reporting import a_customer, a_report, an_order
 
 FIGURES = tuple(catalogue.FIGURES.values())
@@ -28,6 +32,7 @@ class World:
     """Everything that is one customer's, and ``marks``: what nobody else may read anywhere."""
 
     customer: int
+    customer_uuid: str
     name: str
     email: str
     business: int
@@ -44,6 +49,7 @@ class World:
 
 NOBODY = World(
     customer=700_999,
+    customer_uuid="00000000-0000-4000-8000-000000000001",
     name="Nobody Corp",
     email="ap@nobody.example",
     business=700_999,
@@ -70,6 +76,10 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
         customer = session.get_one(Customer, customer_id)
         customer.business_id, customer.email, customer.ref = business.id, email, name
         an_order(session, customer_id, customer_id, "2023-01-15", picking=dollars, shipping=0)
+        plan = a_plan(session, f"{name}'s plan")
+        plans.put_on(session, SYSTEM, customer_id, plan, valid_from=date(2023, 1, 1), now=utc_now())
+        event = {"id": "1", "customer_ref": name, "time": utc_now().isoformat(), "user": f"{name}'s user"}
+        ingestion.record(session, SYSTEM, [event], now=utc_now(), atomic=True)
         report = a_report(session, customer_id, "2023-02-01T12:00:00Z")
         invoice = an_invoice(
             session,
@@ -89,6 +99,7 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
         )
         world = World(
             customer=customer_id,
+            customer_uuid=customer.uuid,
             name=name,
             email=email,
             business=business.id,
@@ -102,5 +113,14 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
             mail=outbox.put(session, SYSTEM, message, now=utc_now()),
         )
     workflow.create(sessions, SYSTEM, configured.gateway(sessions, settings()), world.invoice, now=utc_now())
-    marks = (name, email, world.report_uuid, world.invoice_public, world.business_public, world.number, str(dollars))
+    marks = (
+        name,
+        email,
+        world.customer_uuid,
+        world.report_uuid,
+        world.invoice_public,
+        world.business_public,
+        world.number,
+        str(dollars),
+    )
     return replace(world, marks=marks)

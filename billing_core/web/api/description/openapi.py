@@ -38,6 +38,7 @@ TAGS = {
     "Businesses": "Our own legal entities that issue invoices.",
     "Invoices": "Invoices with line items, from draft to paid.",
     "Payment links": "Having an invoice paid online.",
+    "Analytics": "Organizations, what they used, and what it costs.",
 }
 _SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A secret key, a pair of keys, or a token"},

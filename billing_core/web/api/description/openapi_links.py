@@ -22,6 +22,9 @@ def _report(plain: str, envelope: str) -> dict[str, Any]:
     }
 
 
+_ORGANIZATION = "$response.body#/organizations/0/id"
+_SAME_ORGANIZATION = "$request.path.org_id"
+
 # By operation and status.
 LINKS: dict[tuple[str, str], dict[str, Any]] = {
     ("list_reports", "200"): _report("$response.body#/0/id", "$response.body#/data/0/id"),
@@ -71,6 +74,16 @@ LINKS: dict[tuple[str, str], dict[str, Any]] = {
         "payment_link": _link("get_payment_link", "The link again", id=_SAME_INVOICE),
         "invoice": _link("get_invoice", "The invoice, which is open now", id=_SAME_INVOICE),
         "cancel": _link("cancel_invoice", "Cancel the invoice, and the link with it", id=_SAME_INVOICE),
+    },
+    ("list_organizations", "200"): {
+        "invoice": _link("get_usage_invoice", "The document of its usage this month", org_id=_ORGANIZATION),
+        "usage": _link("get_organization_usage", "What it used this month", org_id=_ORGANIZATION),
+        "billing": _link("get_organization_billing", "What that costs", org_id=_ORGANIZATION),
+        "days": _link("list_usage_days", "What it used on each day", org_id=_ORGANIZATION),
+        "following": _link("list_organizations", "Those that follow it", starting_after=_ORGANIZATION),
+    },
+    ("get_organization_usage", "200"): {
+        "billing": _link("get_organization_billing", "What that costs", org_id=_SAME_ORGANIZATION),
     },
     ("get_payment_link", "200"): {"invoice": _link("get_invoice", "What is paid there", id=_SAME_INVOICE)},
 }

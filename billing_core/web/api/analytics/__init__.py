@@ -1,0 +1,1 @@
+"""The published analytics API: organizations, what they used, and what it costs."""

@@ -1,0 +1,164 @@
+"""The published analytics API, /api/v1/analytics: what an organization used, what it costs, and both together."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+from pydantic import with_config
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from billing_core import runtime
+from billing_core.database.engine import read_at_one_moment
+from billing_core.dates import Period, utc_now
+from billing_core.identity import Actor
+from billing_core.metering import queries as metering
+from billing_core.metering.queries import Day
+from billing_core.usage import document, organizations
+from billing_core.usage import statement as statements
+from billing_core.usage.organizations import Organization
+from billing_core.usage.windows import Window
+from billing_core.web.api.access import CurrentCaller
+from billing_core.web.api.analytics.requests import OrganizationId, StartingAfterDay, window
+from billing_core.web.api.exact_json import ExactJSON
+from billing_core.web.api.paging import next_page
+from billing_core.web.api.problems import REFERENCE, fails_with
+from billing_core.web.api.routing import router as described_router
+
+router = described_router(prefix="/api/v1/analytics", tags=["Analytics"])
+
+_NOT_THEIR_INVOICE = "Cannot generate invoices for other organizations"
+_NOT_THEIR_USAGE = "Cannot view the usage of other organizations"
+_NOT_THEIR_BILLING = "Cannot view the billing of other organizations"
+Asked = Annotated[Window, Depends(window)]
+
+_DAY: dict[str, Any] = {
+    "date": "2023-10-01",
+    "active_users": 11,
+    "total_api_calls": 402,
+    "average_response_time": 0.42,
+}
+_DAYS: dict[str, Any] = {
+    "organization_id": document.ID,
+    "period": {"start_date": "2023-10-01T00:00:00", "end_date": "2023-10-01T23:59:59"},
+    "days": [_DAY],
+}
+_MORE = {
+    "Link": {
+        "description": 'The address of the next page, with rel="next"; absent on the last one',
+        "schema": {"type": "string"},
+    }
+}
+
+
+class UsageDay(TypedDict):
+    """A day of UTC."""
+
+    date: date
+    active_users: int
+    total_api_calls: int
+    average_response_time: document.Number
+
+
+@with_config(json_schema_extra={"example": _DAYS})
+class UsageDays(TypedDict):
+    """Each day that the period touches, whole, also where nothing was called."""
+
+    organization_id: str
+    period: document.UsagePeriod
+    days: list[UsageDay]
+
+
+@router.get(
+    "/billing/invoice/{org_id}",
+    dependencies=[fails_with(f"Failed to generate invoice: {REFERENCE}")],
+    response_model=document.InvoiceDocument,
+    summary="Generate the invoice document of an organization's usage",
+)
+def get_usage_invoice(caller: CurrentCaller, org_id: OrganizationId, asked: Asked) -> Response:
+    """A statement, not an invoice of ours: the same month has the same number, which enters no series."""
+    with _reading(caller.actor, org_id, asked, _NOT_THEIR_INVOICE) as (session, organization):
+        stated = statements.statement(session, caller.actor, organization, asked, now=utc_now())
+    return ExactJSON(document.invoice(stated))
+
+
+@router.get(
+    "/usage/{org_id}",
+    dependencies=[fails_with(f"Failed to get usage: {REFERENCE}")],
+    response_model=document.OrganizationUsage,
+    summary="Get what an organization used",
+)
+def get_organization_usage(caller: CurrentCaller, org_id: OrganizationId, asked: Asked) -> Response:
+    """Users, calls and response times."""
+    with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (session, organization):
+        used = statements.usage_in(session, caller.actor, organization, asked)
+    return ExactJSON(document.usage(organization, asked, used))
+
+
+@router.get(
+    "/billing/{org_id}",
+    dependencies=[fails_with(f"Failed to get billing: {REFERENCE}")],
+    response_model=document.OrganizationBilling,
+    summary="Get what an organization's usage costs",
+)
+def get_organization_billing(caller: CurrentCaller, org_id: OrganizationId, asked: Asked) -> Response:
+    """Calls, allowance, price and cost by the plans that the organization was on."""
+    with _reading(caller.actor, org_id, asked, _NOT_THEIR_BILLING) as (session, organization):
+        calls = statements.usage_in(session, caller.actor, organization, asked).calls
+        bill = statements.bill_of(session, caller.actor, organization, asked, calls=calls)
+    return ExactJSON(document.billing(bill, asked))
+
+
+@router.get(
+    "/usage/{org_id}/daily",
+    dependencies=[fails_with(f"Failed to get usage: {REFERENCE}")],
+    response_model=UsageDays,
+    responses={200: {"headers": _MORE}},
+    summary="Get an organization's usage by day",
+)
+def list_usage_days(
+    request: Request,
+    caller: CurrentCaller,
+    org_id: OrganizationId,
+    asked: Asked,
+    limit: Annotated[int, Query(ge=1, le=metering.MOST_DAYS, description="How many days at most")] = metering.MOST_DAYS,
+    starting_after: StartingAfterDay = None,
+) -> Response:
+    """A row for each UTC day that the period touches."""
+    days: list[Day] = []
+    more = None
+    with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (session, organization):
+        first = asked.days.start
+        if starting_after is not None:
+            first = max(first, min(starting_after, asked.days.end) + timedelta(days=1))
+        if first <= asked.days.end:
+            last = min(asked.days.end, first + timedelta(days=limit - 1))
+            days = metering.daily(session, caller.actor, organization.customer_id, Period(first, last))
+            more = next_page(request, last.isoformat()) if last < asked.days.end else None
+    answer: UsageDays = {
+        "organization_id": organization.uuid,
+        "period": document.period(asked),
+        "days": [_day(day) for day in days],
+    }
+    return ExactJSON(answer, headers=more)
+
+
+def _day(day: Day) -> UsageDay:
+    return {
+        "date": day.day,
+        "active_users": day.active_users,
+        "total_api_calls": day.calls,
+        "average_response_time": document.plain(statements.average_response_time(day)),
+    }
+
+
+@contextmanager
+def _reading(actor: Actor, org_id: str, asked: Window, refusal: str) -> Iterator[tuple[Session, Organization]]:
+    """The organization as on the last day of what was asked for, for those who may see it."""
+    # Not a dependency, which would change threads twice.
+    with runtime.sessions()() as session:
+        read_at_one_moment(session)
+        yield session, organizations.own_or_any(session, actor, org_id, day=asked.days.end, refusal=refusal)
