@@ -11,6 +11,7 @@ from billing_core.commands import Answer
 from billing_core.database.engine import read_at_one_moment
 from billing_core.dates import utc_now
 from billing_core.ledger import verification as ledger
+from billing_core.metering import verification as metering
 from billing_core.online_payments import verification as online_payments
 from billing_core.proof import Check
 from billing_core.receivables import verification as receivables
@@ -33,6 +34,7 @@ def checks(session: Session) -> Iterator[Check]:
     """Every proof in turn, over everything that the session sees."""
     today = businesses.today(session, now=utc_now())
     yield from reports.checks(session)
+    yield from metering.checks(session)
     yield from ledger.checks(session)
     yield from receivables.checks(session, today=today)
     yield from online_payments.checks(session)

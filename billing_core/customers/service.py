@@ -10,6 +10,7 @@ from billing_core.audit import service as audit
 from billing_core.customers import queries
 from billing_core.customers.countries import country_code
 from billing_core.customers.models import Customer
+from billing_core.dates import time_zone
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.languages.available import SOURCE_LANGUAGE, languages
@@ -30,6 +31,7 @@ LENGTHS: dict[str, int] = {
         "tax_id",
         "language",
         "payment_terms",
+        "time_zone",
     )
 }
 
@@ -112,6 +114,11 @@ def checked(facts: Mapping[str, str]) -> dict[str, str]:
         problems["name"] = "must not be empty"
     if stripped.get("language", SOURCE_LANGUAGE) not in languages():
         problems["language"] = f"is none of {', '.join(languages())}"
+    if zone := stripped.get("time_zone"):
+        try:
+            time_zone(zone)
+        except Invalid as invalid:
+            problems["time_zone"] = str(invalid)
     email = stripped.get("email", "")
     if email and not is_email_address(email):
         problems["email"] = "is not an e-mail address"

@@ -48,6 +48,11 @@ UsagePrice = Scaled(USAGE_PRICE_PLACES)
 Percent = Scaled(PERCENT_PLACES)
 
 
+def stored_on_sqlite(instant: datetime) -> str:
+    """The text, to the microsecond, as which SQLite stores and compares an instant."""
+    return in_utc(instant).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware datetime, stored and returned in UTC on every database."""
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text
 from sqlalchemy.engine import Connection
 
+from billing_core.database.loading import loader
 from billing_core.imports import source
 from billing_core.imports.cells import Unreadable
 from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Derived, Field, Setting, Staged
@@ -20,7 +21,6 @@ from billing_core.imports.mapping import FromColumn, Mapping
 
 Rejection = tuple[int, str, str, str]
 LONGEST_SHOWN = 120
-ROWS_TOGETHER = 100
 _MEMORY = 50_000
 _numbers = itertools.count(1)
 
@@ -43,8 +43,8 @@ def stage(
     fields = [item for item in definition.fields if item.name in mapping and not _for_everyone(item, every_customer)]
     derived = [item for item in definition.derived if item.source is None or item.source in mapping]
     rows_table, rejections = _create_tables(connection, fields, derived)
-    load = _loader(connection, rows_table)
-    reject = _loader(connection, rejections)
+    load = loader(connection, rows_table)
+    reject = loader(connection, rejections)
     readers = [Reader(item, layout, mapping, setting) for item in fields]
     makers = [_maker(item, [field.name for field in fields]) for item in derived]
 
@@ -209,33 +209,3 @@ def _create_tables(connection: Connection, fields: Sequence[Field], derived: Seq
     )
     metadata.create_all(connection, checkfirst=False)
     return rows, rejections
-
-
-def _loader(connection: Connection, table: Table) -> Callable[[Sequence[Sequence[Any]]], None]:
-    """Takes columns of equal length. COPY on PostgreSQL, a prepared multi-row INSERT on SQLite."""
-    driver: Any = connection.connection.dbapi_connection
-    names = ", ".join(column.name for column in table.columns)
-    if connection.dialect.name == "postgresql":
-
-        def copy(columns: Sequence[Sequence[Any]]) -> None:
-            with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as target:
-                for row in zip(*columns, strict=True):
-                    target.write_row(row)
-
-        return copy
-    marks = f"({', '.join('?' * len(table.columns))})"
-    one = f"INSERT INTO {table.name} ({names}) VALUES {marks}"
-    many = f"{one}{f', {marks}' * (ROWS_TOGETHER - 1)}"
-
-    width, together = len(table.columns), len(table.columns) * ROWS_TOGETHER
-
-    def insert(columns: Sequence[Sequence[Any]]) -> None:
-        cells: list[Any] = [None] * (width * len(columns[0]))
-        for place, column in enumerate(columns):
-            cells[place::width] = column
-        whole = len(cells) - len(cells) % together
-        for start in range(0, whole, together):
-            driver.execute(many, cells[start : start + together])
-        driver.executemany(one, [cells[start : start + width] for start in range(whole, len(cells), width)])
-
-    return insert

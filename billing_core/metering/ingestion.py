@@ -28,14 +28,16 @@ from sqlalchemy.schema import CreateTable
 from billing_core.audit import service as audit
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
+from billing_core.database.loading import loader
 from billing_core.database.partitions import ensure_months
-from billing_core.database.types import UtcDateTime
+from billing_core.database.types import UtcDateTime, stored_on_sqlite
 from billing_core.database.upserts import insert_into
 from billing_core.errors import Conflict, Forbidden, Invalid
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering import rollups
-from billing_core.metering.models import Exact, Meter, UsageEvent, UsageEventKey, UsagePeriod
+from billing_core.metering.models import PLACES, Exact, Meter, UsageEvent, UsageEventKey, UsagePeriod
 from billing_core.metering.reading import Event, Refusal, read, refusal
+from billing_core.money import scaled
 
 MOST_EVENTS = 10_000
 
@@ -57,6 +59,7 @@ _BATCH = Table(
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DELETE ROWS",
 )
+_SAME_KEY = (UsageEventKey.customer_id == _BATCH.c.customer_id) & (UsageEventKey.event_id == _BATCH.c.event_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,9 @@ class _Organization:
     zone: str
 
 
-_Staged = dict[tuple[int, str], Event]
+# A customer's id and an event's: its identity.
+_Key = tuple[int, str]
+_Staged = dict[_Key, Event]
 
 
 def record(
@@ -97,14 +102,18 @@ def record(
         raise Invalid(f"A batch may have at most {MOST_EVENTS:,} events", fields={"events": f"are {len(given):,}"})
     events, refused = _readable(given, now)
     organizations, meters = _organizations(session, events), _meters(session)
-    staged, repeated, unfit = _distinct(events, organizations, meters)
+    staged, again, unfit = _distinct(events, organizations, meters)
     refused += unfit
-    late, batch = 0, secrets.randbits(62)
+    repeated, late, batch = 0, 0, secrets.randbits(62)
     if staged:
         _stage(session, staged, meters)
-        again, taken = _identify(session, staged, batch)
-        repeated, refused = repeated + again, refused + taken
+        repeated, taken = _identify(session, batch)
         late = _keep(session, batch, staged.values(), {each.zone for each in organizations.values()}, now=now)
+        for key, event in [*((key, staged[key]) for key in taken), *again]:
+            if problem := _taken(event, taken.get(key), staged[key]):
+                refused.append(problem)
+            else:
+                repeated += 1
     refused.sort(key=lambda one: one.index)
     if refused and atomic:
         _refuse(refused)
@@ -116,11 +125,10 @@ def record(
 
 
 def _refuse(refused: Sequence[Refusal]) -> NoReturn:
-    fields = {
-        f"events.{one.index}.{name}": reason
-        for one in refused
-        for name, reason in (one.fields or {"": one.error}).items()
-    }
+    fields: dict[str, str] = {}
+    for one in refused:
+        named = {f"events.{one.index}.{name}": reason for name, reason in one.fields.items()}
+        fields |= named or {f"events.{one.index}": one.error}
     kind = Conflict if any(one.taken for one in refused) else Invalid
     raise kind(f"Nothing was kept. Event {refused[0].index}: {refused[0].error}", fields=fields)
 
@@ -169,10 +177,10 @@ def _meters(session: Session) -> dict[str, int]:
 
 def _distinct(
     events: Iterable[Event], organizations: Mapping[tuple[str, str], _Organization], meters: Mapping[str, int]
-) -> tuple[_Staged, int, list[Refusal]]:
-    """The events that may be new, each once; how many of the others repeat one of them; and those that do not fit."""
+) -> tuple[_Staged, list[tuple[_Key, Event]], list[Refusal]]:
+    """The first event of each id, the further ones, and those that name what we do not know."""
     staged: _Staged = {}
-    repeated, refused = 0, []
+    again, refused = [], []
     for event in events:
         organization = organizations.get((event.named_by, event.organization))
         problems = {}
@@ -183,64 +191,63 @@ def _distinct(
         if organization is None or problems:
             refused.append(refusal(event.index, problems))
             continue
-        first = staged.setdefault((organization.customer_id, event.id), event)
-        if first is not event and first.digest == event.digest:
-            repeated += 1
-        elif first is not event:
-            reason = f"“{event.id}” is also that of event {first.index} of this batch, which has other content"
-            refused.append(refusal(event.index, {"id": reason}, taken=True))
-    return staged, repeated, refused
+        key = organization.customer_id, event.id
+        if staged.setdefault(key, event) is not event:
+            again.append((key, event))
+    return staged, again, refused
+
+
+def _taken(event: Event, kept: UsageEventKey | None, first: Event) -> Refusal | None:
+    """Why the event's id is not its own: because of the one that we have under it, or the batch's first one."""
+    if event.digest == (kept or first).digest:
+        return None
+    other = f"event {first.index} of this batch" if kept is None else f"an event of {kept.occurred_at.isoformat()}"
+    reason = f"“{event.id}” is also that of {other}, which has other content"
+    return refusal(event.index, {"id": reason}, taken=True)
 
 
 def _stage(session: Session, staged: _Staged, meters: Mapping[str, int]) -> None:
-    connection = session.connection()
-    ensure_months(connection, UsageEvent.__tablename__, {event.occurred_at.date() for event in staged.values()})
-    session.execute(CreateTable(_BATCH, if_not_exists=True))
-    session.execute(delete(_BATCH))
-    rows = [
-        {
-            "position": event.index,
-            "customer_id": customer_id,
-            "event_id": event.id,
-            "digest": event.digest,
-            "occurred_at": event.occurred_at,
-            "meter_id": meters[event.meter],
-            "user": event.user,
-            "endpoint": event.endpoint,
-            "response_time": event.response_time,
-            "quantity": event.quantity,
-            "properties": event.properties,
-        }
-        for (customer_id, _), event in staged.items()
+    connection, events = session.connection(), staged.values()
+    ensure_months(connection, UsageEvent.__tablename__, {event.occurred_at.date() for event in events})
+    connection.execute(CreateTable(_BATCH, if_not_exists=True))
+    connection.execute(delete(_BATCH))
+    times: list[Any] = [event.occurred_at for event in events]
+    if connection.dialect.name == "sqlite":
+        times = list(map(stored_on_sqlite, times))
+    columns: list[list[Any]] = [
+        [event.index for event in events],
+        [customer_id for customer_id, _ in staged],
+        [event.id for event in events],
+        [event.digest for event in events],
+        times,
+        [meters[event.meter] for event in events],
+        [event.user for event in events],
+        [event.endpoint for event in events],
+        [None if event.response_time is None else scaled(event.response_time, PLACES) for event in events],
+        [scaled(event.quantity, PLACES) for event in events],
+        [event.properties for event in events],
     ]
-    session.execute(insert(_BATCH), rows)
+    loader(connection, _BATCH)(columns)
 
 
-def _identify(session: Session, staged: _Staged, batch: int) -> tuple[int, list[Refusal]]:
-    """Take the ids that are free. How many of the others are repeats, and those whose id is another event's.
+def _identify(session: Session, batch: int) -> tuple[int, dict[_Key, UsageEventKey]]:
+    """Take the ids that are free. How many of the others are repeats, and by its key each that has other content.
 
     On PostgreSQL whoever takes the same ids waits here until the first of them is done.
     """
     names = ["customer_id", "event_id", "digest", "occurred_at"]
     rows = select(*(_BATCH.c[name] for name in names), literal(batch)).order_by(_BATCH.c.customer_id, _BATCH.c.event_id)
-    taking = insert_into(session, UsageEventKey).from_select([*names, "batch"], rows).on_conflict_do_nothing()
-    session.execute(taking)
-    same_key = (UsageEventKey.customer_id == _BATCH.c.customer_id) & (UsageEventKey.event_id == _BATCH.c.event_id)
-    known = select(func.count()).select_from(_BATCH).join(UsageEventKey, same_key).where(UsageEventKey.batch != batch)
-    other = UsageEventKey.digest != _BATCH.c.digest
-    repeated = session.scalar(known.where(~other)) or 0
-    taken = known.where(other).with_only_columns(_BATCH.c.customer_id, _BATCH.c.event_id, UsageEventKey.occurred_at)
-    refused = []
-    for customer_id, event_id, occurred_at in session.execute(taken):
-        reason = f"“{event_id}” is that of an event of {occurred_at.isoformat()} that we have, which has other content"
-        refused.append(refusal(staged[customer_id, event_id].index, {"id": reason}, taken=True))
-    return repeated, refused
+    session.execute(insert_into(session, UsageEventKey).from_select([*names, "batch"], rows).on_conflict_do_nothing())
+    known = select(func.count()).join_from(_BATCH, UsageEventKey, _SAME_KEY).where(UsageEventKey.batch != batch)
+    repeated = session.scalar(known.where(UsageEventKey.digest == _BATCH.c.digest)) or 0
+    taken = select(UsageEventKey).join_from(_BATCH, UsageEventKey, _SAME_KEY)
+    differing = taken.where(UsageEventKey.batch != batch, UsageEventKey.digest != _BATCH.c.digest)
+    return repeated, {(key.customer_id, key.event_id): key for key in session.scalars(differing)}
 
 
 def _keep(session: Session, batch: int, events: Collection[Event], zones: Iterable[str], *, now: datetime) -> int:
     """Write the events whose ids this batch took, and count them. Returns how many are late."""
-    same_key = (UsageEventKey.customer_id == _BATCH.c.customer_id) & (UsageEventKey.event_id == _BATCH.c.event_id)
-    fresh = select(_BATCH).join(UsageEventKey, same_key).where(UsageEventKey.batch == batch).subquery("fresh")
+    fresh = select(_BATCH).join(UsageEventKey, _SAME_KEY).where(UsageEventKey.batch == batch).subquery("fresh")
     first, last = (end(event.occurred_at for event in events) for end in (min, max))
     dated = rollups.in_billing_zone(session, fresh, zones, first, last)
     late = exists().where(

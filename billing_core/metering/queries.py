@@ -1,20 +1,46 @@
 """What a customer used, in UTC."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Subquery, func, or_, select, type_coerce, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Subquery,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
+from billing_core.customers.models import Customer
+from billing_core.customers.queries import visible_to
+from billing_core.database.functions import equals
+from billing_core.database.types import UtcDateTime
 from billing_core.dates import Period
 from billing_core.errors import Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering import rollups
-from billing_core.metering.models import API_CALLS, PLACES, Meter, UsageDay, UsageUser, ZoneKind
+from billing_core.metering.models import (
+    API_CALLS,
+    PLACES,
+    Meter,
+    UsageDay,
+    UsageEvent,
+    UsageEventKey,
+    UsageUser,
+    ZoneKind,
+)
+from billing_core.metering.zones import DAY, midnight
 
-MOST_DAYS = 1_000
-_DAY = timedelta(days=1)
+MOSTDAYS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +68,29 @@ class Day:
     quantity: Decimal
     response_time_sum: Decimal
     timed_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event as it was told. ``organization_id`` is its customer's UUID; ``response_time`` is in seconds, None where
+    nobody told; ``properties`` a JSON object as text. ``withdrawn_at`` is None while it counts.
+    """
+
+    customer_id: int
+    organization_id: str
+    customer_ref: str
+    id: str
+    occurred_at: datetime
+    meter: str
+    user: str
+    endpoint: str
+    response_time: Decimal | None
+    quantity: Decimal
+    properties: str
+    received_at: datetime
+    late: bool
+    withdrawn_at: datetime | None
+    withdrawn_reason: str | None
 
 
 def after(end: datetime) -> datetime:
@@ -77,8 +126,8 @@ def daily(session: Session, actor: Actor, customer_id: int, period: Period, *, m
     """Every UTC day of the period, in order, also those without use."""
     actor.require(Permission.USAGE_READ)
     refuse_others(actor, customer_id)
-    if period.days > MOST_DAYS:
-        raise Invalid(f"A period may have at most {MOST_DAYS:,} days", fields={"end_date": "is too far away"})
+    if period.days > MOSTDAYS:
+        raise Invalid(f"A period may have at most {MOSTDAYS:,} days", fields={"end_date": "is too far away"})
     statement = (
         select(
             UsageDay.day,
@@ -93,8 +142,83 @@ def daily(session: Session, actor: Actor, customer_id: int, period: Period, *, m
         users, calls, whole, millionths, response_time, timed = map(int, figures)
         quantity = whole + Decimal(millionths).scaleb(-PLACES)
         found[day] = Day(day, users, calls, quantity, Decimal(response_time).scaleb(-PLACES), timed)
-    days = (period.start + number * _DAY for number in range(period.days))
+    days = (period.start + number * DAY for number in range(period.days))
     return [found.get(day) or Day(day, 0, 0, Decimal(0), Decimal(0), 0) for day in days]
+
+
+def events(
+    session: Session,
+    actor: Actor,
+    customer_id: int,
+    *,
+    start: datetime,
+    end: datetime,
+    user: str | None = None,
+    after_event: tuple[datetime, str] | None = None,
+    limit: int = 100,
+) -> list[EventRow]:
+    """Its events from ``start`` to ``end``, both included, in order, withdrawn ones too. ``after_event``: the time and
+    id of the last one that was seen.
+    """
+    actor.require(Permission.USAGE_READ)
+    refuse_others(actor, customer_id)
+    statement = _events().where(
+        UsageEvent.customer_id == customer_id, UsageEvent.occurred_at >= start, UsageEvent.occurred_at < after(end)
+    )
+    if user is not None:
+        statement = statement.where(equals(UsageEvent.user, user))
+    if after_event is not None:
+        place = tuple_(literal(after_event[0], UtcDateTime), literal(after_event[1]))
+        statement = statement.where(tuple_(UsageEvent.occurred_at, UsageEvent.event_id) > place)
+    statement = statement.order_by(UsageEvent.occurred_at, UsageEvent.event_id).limit(limit)
+    return [EventRow(*row) for row in session.execute(statement)]
+
+
+def late_events(
+    session: Session, actor: Actor, *, after_event: tuple[int, datetime, str] | None = None, limit: int = 100
+) -> list[EventRow]:
+    """What came after its period was billed, of every customer that this actor sees, in the order of customer and time.
+    ``after_event``: the customer's id, time and id of the last one that was seen.
+    """
+    actor.require(Permission.USAGE_READ)
+    statement = _events().where(UsageEvent.late, visible_to(actor, UsageEvent.customer_id))
+    key = (UsageEvent.customer_id, UsageEvent.occurred_at, UsageEvent.event_id)
+    if after_event is not None:
+        customer_id, occurred_at, event_id = after_event
+        statement = statement.where(
+            tuple_(*key) > tuple_(literal(customer_id), literal(occurred_at, UtcDateTime), literal(event_id))
+        )
+    return [EventRow(*row) for row in session.execute(statement.order_by(*key).limit(limit))]
+
+
+def _events() -> Select[*tuple[Any, ...]]:
+    """The columns of ``EventRow``."""
+    return (
+        select(
+            UsageEvent.customer_id,
+            Customer.uuid,
+            Customer.ref,
+            UsageEvent.event_id,
+            UsageEvent.occurred_at,
+            Meter.code,
+            UsageEvent.user,
+            UsageEvent.endpoint,
+            UsageEvent.response_time,
+            UsageEvent.quantity,
+            UsageEvent.properties,
+            UsageEvent.received_at,
+            UsageEvent.late,
+            UsageEventKey.withdrawn_at,
+            UsageEventKey.withdrawn_reason,
+        )
+        .join_from(
+            UsageEvent,
+            UsageEventKey,
+            (UsageEventKey.customer_id == UsageEvent.customer_id) & (UsageEventKey.event_id == UsageEvent.event_id),
+        )
+        .join(Customer, Customer.id == UsageEvent.customer_id)
+        .join(Meter, Meter.id == UsageEvent.meter_id)
+    )
 
 
 def _of(customer_id: int, meter: str) -> tuple[ColumnElement[bool], ...]:
@@ -109,11 +233,11 @@ def _of(customer_id: int, meter: str) -> tuple[ColumnElement[bool], ...]:
 
 def _in_window(customer_id: int, start: datetime, until: datetime, meter: str) -> Subquery:
     """Rows of a user and the ``rollups.SUMS``: of the whole days their totals, of the rest of the window its events."""
-    first = start.date() if start == _midnight(start.date()) else start.date() + _DAY
-    last = until.date() - _DAY
+    first = start.date() if start == midnight(start.date()) else start.date() + DAY
+    last = until.date() - DAY
     kept = [type_coerce(getattr(UsageDay, name), BigInteger).label(name) for name in rollups.SUMS]
     days = select(UsageDay.user, *kept).where(*_of(customer_id, meter), UsageDay.day.between(first, last))
-    edges = [(start, until)] if first > last else [(start, _midnight(first)), (_midnight(last + _DAY), until)]
+    edges = [(start, until)] if first > last else [(start, midnight(first)), (midnight(last + DAY), until)]
     events = rollups.counted([customer_id])
     at_edge = or_(*((events.c.occurred_at >= begin) & (events.c.occurred_at < end) for begin, end in edges))
     metered = select(Meter.id).where(Meter.code == meter).scalar_subquery()
@@ -123,10 +247,6 @@ def _in_window(customer_id: int, start: datetime, until: datetime, meter: str) -
         .group_by(events.c.user)
     )
     return union_all(days, raw).subquery("in_window")
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
 
 
 def refuse_others(actor: Actor, customer_id: int) -> None:

@@ -34,6 +34,7 @@ DEEPEST_PROPERTIES: Final = 10
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 FURTHEST_AHEAD: Final = timedelta(days=1)
 
+_CONTENT: Final = ("time", "meter", "user", "endpoint", "response_time", "quantity", "properties")
 _LONGEST_NUMBER: Final = 100
 _STEP: Final = Decimal(1).scaleb(-PLACES)
 _TIME: Final = re.compile(
@@ -109,17 +110,6 @@ def read(index: int, given: object, *, now: datetime) -> Event | Refusal:
             problems.setdefault(name, str(unreadable))
     if problems:
         return refusal(index, problems)
-    content = (
-        values["time"].isoformat(timespec="microseconds"),
-        values["meter"],
-        values["user"],
-        values["endpoint"],
-        None if values["response_time"] is None else _plain(values["response_time"]),
-        _plain(values["quantity"]),
-        values["properties"],
-    )
-    # Kept for ever and compared with: what is in it, and how it is written, must never change.
-    written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return Event(
         index,
         named_by,
@@ -132,8 +122,23 @@ def read(index: int, given: object, *, now: datetime) -> Event | Refusal:
         values["response_time"],
         values["quantity"],
         values["properties"],
-        sha256(written.encode()).hexdigest(),
+        digest(*(values[name] for name in _CONTENT)),
     )
+
+
+def digest(
+    occurred_at: datetime,
+    meter: str,
+    user: str,
+    endpoint: str,
+    response_time: Decimal | None,
+    quantity: Decimal,
+    properties: str,
+) -> str:
+    """The SHA-256 of an event's content. Kept for ever: what is in it, and how it is written, must never change."""
+    numbers = (None if response_time is None else _plain(response_time), _plain(quantity))
+    content = (occurred_at.isoformat(timespec="microseconds"), meter, user, endpoint, *numbers, properties)
+    return sha256(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
 def _text(value: object, name: str) -> str:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     true,
     type_coerce,
     union_all,
+    update,
 )
 from sqlalchemy.orm import Session
 
@@ -32,7 +33,7 @@ from billing_core.customers.models import Customer
 from billing_core.database.functions import among
 from billing_core.database.upserts import insert_into
 from billing_core.metering.models import PLACES, UsageDay, UsageEvent, UsageEventKey, UsageUser, ZoneKind
-from billing_core.metering.zones import day_of, offsets
+from billing_core.metering.zones import DAY, day_of, midnight, offsets
 
 DAY_KEY = ("customer_id", "zone_kind", "day", "meter_id", "user")
 SUMS = ("calls", "whole", "millionths", "response_time", "timed_calls")
@@ -48,14 +49,14 @@ def billing_zone() -> SQLColumnExpression[str]:
 def counted(customer_ids: Collection[int] | None = None) -> Subquery:
     """The events that count, of these customers (None: all): those that nobody has withdrawn."""
     chosen = true() if customer_ids is None else among(UsageEvent.customer_id, customer_ids)
-    events = cast("Table", UsageEvent.__table__)
-    return select(events).where(chosen, ~withdrawn()).subquery("counted")
+    return counted_events().where(chosen).subquery("counted")
 
 
-def withdrawn() -> ColumnElement[bool]:
-    """In SQL: whether somebody has withdrawn the event."""
+def counted_events() -> Select[*tuple[Any, ...]]:
+    """The columns of every event that nobody has withdrawn."""
     key = (UsageEventKey.customer_id == UsageEvent.customer_id, UsageEventKey.event_id == UsageEvent.event_id)
-    return select(literal(1)).where(*key, UsageEventKey.withdrawn_at.is_not(None)).exists()
+    withdrawn = select(literal(1)).where(*key, UsageEventKey.withdrawn_at.is_not(None)).exists()
+    return select(cast("Table", UsageEvent.__table__)).where(~withdrawn)
 
 
 def sums(rows: FromClause) -> tuple[ColumnElement[Any], ...]:
@@ -149,21 +150,60 @@ def rebuild(session: Session, customer_ids: Collection[int] | None = None) -> No
         chosen = true() if customer_ids is None else among(totals.customer_id, customer_ids)
         session.execute(delete(totals).where(chosen).execution_options(synchronize_session=False))
     rows = counted(customer_ids)
-    zones, first, last = extent(session, customer_ids)
-    if first is not None and last is not None:
-        days = by_day(session, rows, zones, first, last)
+    if found := extent(session, customer_ids):
+        days = by_day(session, rows, billing_zones(session, customer_ids), *found)
         session.execute(insert(UsageDay).from_select([*DAY_KEY, *SUMS], select(days)))
         session.execute(insert(UsageUser).from_select([*USER_KEY, "first_seen_at"], first_seen(rows)))
 
 
-def extent(
-    session: Session, customer_ids: Collection[int] | None = None
-) -> tuple[list[str], datetime | None, datetime | None]:
-    """The billing zones of these customers (None: all), and their first and last event."""
+def subtract(session: Session, event: UsageEvent) -> None:
+    """Leave this event, which counts so far, out of the days in which it lies."""
+    rows = counted_events().where(
+        UsageEvent.customer_id == event.customer_id,
+        UsageEvent.occurred_at == event.occurred_at,
+        UsageEvent.event_id == event.event_id,
+    )
+    zones = billing_zones(session, [event.customer_id])
+    days = by_day(session, rows.subquery("taken_back"), zones, event.occurred_at, event.occurred_at)
+    for day in session.execute(select(days)).mappings().all():
+        place = [getattr(UsageDay, name) == day[name] for name in DAY_KEY]
+        unchanged = {"synchronize_session": False}
+        # A day without calls has no row, as when it is counted anew.
+        session.execute(delete(UsageDay).where(*place, UsageDay.calls == day["calls"]), execution_options=unchanged)
+        left = {name: type_coerce(getattr(UsageDay, name), BigInteger) - day[name] for name in SUMS}
+        session.execute(update(UsageDay).where(*place).values(left), execution_options=unchanged)
+
+
+def recount_user(session: Session, customer_id: int, user: str) -> None:
+    """When this user was first seen, once one of its events no longer counts. The customer is locked."""
+    if not user:
+        return
+    seen = select(UsageDay.day).where(
+        UsageDay.customer_id == customer_id, UsageDay.zone_kind == ZoneKind.UTC, UsageDay.user == user
+    )
+    day = session.scalar(seen.order_by(UsageDay.day).limit(1))
+    kept = (UsageUser.customer_id == customer_id, UsageUser.user == user)
+    if day is None:
+        session.execute(delete(UsageUser).where(*kept))
+        return
+    on_that_day = (UsageEvent.occurred_at >= midnight(day), UsageEvent.occurred_at < midnight(day) + DAY)
+    events = counted_events().where(UsageEvent.customer_id == customer_id, UsageEvent.user == user, *on_that_day)
+    first = session.scalar(select(func.min(events.subquery("events").c.occurred_at)))
+    session.execute(update(UsageUser).where(*kept).values(first_seen_at=first))
+
+
+def billing_zones(session: Session, customer_ids: Collection[int] | None = None) -> list[str]:
+    """The billing zones of these customers (None: all)."""
     zones = select(billing_zone()).join(Business, Business.id == Customer.business_id).distinct()
-    ends = select(func.min(UsageEvent.occurred_at), func.max(UsageEvent.occurred_at))
     if customer_ids is not None:
         zones = zones.where(among(Customer.id, customer_ids))
+    return list(session.scalars(zones))
+
+
+def extent(session: Session, customer_ids: Collection[int] | None = None) -> tuple[datetime, datetime] | None:
+    """The first and the last event of these customers (None: all); None where they have none."""
+    ends = select(func.min(UsageEvent.occurred_at), func.max(UsageEvent.occurred_at))
+    if customer_ids is not None:
         ends = ends.where(among(UsageEvent.customer_id, customer_ids))
     first, last = session.execute(ends).one()
-    return list(session.scalars(zones)), first, last
+    return None if first is None else (first, last)

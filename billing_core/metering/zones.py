@@ -5,7 +5,7 @@ SQLite knows no zones, and PostgreSQL has a list of its own: from here both get 
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from billing_core.database.types import UtcDateTime
+from billing_core.database.types import UtcDateTime, stored_on_sqlite
 
-_DAY = timedelta(days=1)
+DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _ROWS = {
     "sqlite": (
@@ -39,7 +39,7 @@ def offsets(session: Session, zones: Iterable[str], first: datetime, last: datet
     dialect = session.get_bind().dialect.name
     mark = "" if dialect == "sqlite" else "+00"
     pieces = [
-        [zone, f"{_stored(start)}{mark}", f"{_stored(end)}{mark}", seconds]
+        [zone, f"{stored_on_sqlite(start)}{mark}", f"{stored_on_sqlite(end)}{mark}", seconds]
         for zone in sorted(set(zones))
         for year in range(first.year, last.year + 1)
         for start, end, seconds in _year(zone, year)
@@ -75,6 +75,11 @@ def _day_on_postgresql(element: day_of, compiler: SQLCompiler, **options: object
     return f"CAST(({instant}) AT TIME ZONE 'UTC' + make_interval(secs => {seconds}) AS date)"
 
 
+def midnight(day: date) -> datetime:
+    """The instant at which a UTC day begins."""
+    return datetime.combine(day, time(), UTC)
+
+
 @lru_cache(maxsize=4_096)
 def _year(zone: str, year: int) -> tuple[tuple[datetime, datetime, int], ...]:
     """The year in pieces within which the zone keeps its distance from UTC, in seconds."""
@@ -85,7 +90,7 @@ def _pieces(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[da
     begun, seconds = start, _seconds(zone, start)
     day = start
     while day < end:
-        following = day + _DAY
+        following = day + DAY
         if _seconds(zone, following) != seconds:
             changed = _change(zone, day, following)
             yield begun, changed, seconds
@@ -110,8 +115,3 @@ def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
 def _seconds(zone: ZoneInfo, instant: datetime) -> int:
     offset = instant.astimezone(zone).utcoffset()
     return 0 if offset is None else int(offset.total_seconds())
-
-
-def _stored(instant: datetime) -> str:
-    """In the form, to the microsecond, in which SQLite stores and compares instants."""
-    return instant.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")

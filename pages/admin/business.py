@@ -7,6 +7,7 @@ from billing_core.businesses.models import Business
 from billing_core.dates import utc_now
 from billing_core.identity import Permission
 from billing_core.invoices import numbering
+from billing_core.metering import zone_changes
 from pages.admin_sections import business_form, business_logo
 from pages.admin_sections.business_form import Drawn
 from pages.ui import context, messages, tables
@@ -111,8 +112,8 @@ if submitted:
         if chosen is None:
             stored = service.create(session, actor, wanted=details, now=utc_now())
         else:
-            stored = service.change(
-                session, actor, wanted=details, drawn_from=drawn_from, now=utc_now(), business_id=chosen_id
+            stored = zone_changes.change_business(
+                session, actor, chosen_id, wanted=details, drawn_from=drawn_from, now=utc_now()
             )
         stored_id = stored.id
     st.query_params["business"] = str(stored_id)

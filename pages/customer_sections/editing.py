@@ -2,17 +2,21 @@
 
 import streamlit as st
 
-from billing_core.customers import service
+from billing_core.businesses import choices
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import Actor
 from billing_core.languages.available import languages, nearest, own_name
+from billing_core.metering import zone_changes
 from pages.ui import messages
 from pages.ui.context import transaction
 
 
 def draw(actor: Actor, customer: Customer) -> None:
     st.caption("The key and the currency cannot be changed: orders, rates and reports depend on them.")
+    zones = ("", *choices.time_zones())
+    if customer.time_zone not in zones:
+        zones = (*zones, customer.time_zone)
     with st.form(f"customer_{customer.id}_{customer.version}", border=True):
         left, right = st.columns(2)
         with left:
@@ -26,6 +30,13 @@ def draw(actor: Actor, customer: Customer) -> None:
                 languages().index(nearest(customer.language)),
                 format_func=own_name,
                 help="Of the documents and mails to this customer",
+            )
+            time_zone = st.selectbox(
+                "Time zone",
+                zones,
+                zones.index(customer.time_zone),
+                format_func=lambda zone: zone or "As the business",
+                help="In whose days its usage is billed",
             )
         with right:
             address = st.text_input("Address", customer.address, max_chars=500)
@@ -46,9 +57,10 @@ def draw(actor: Actor, customer: Customer) -> None:
             "country": country,
             "tax_id": tax_id,
             "language": language,
+            "time_zone": time_zone,
         }
         with transaction() as session:
-            service.change(
+            zone_changes.change_customer(
                 session,
                 actor,
                 customer.id,

@@ -3,11 +3,14 @@
 from datetime import date
 
 import pytest
+from sqlalchemy.orm import Session
 
 from billing_core.commands import verify
+from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import Mode
 from billing_core.ledger import sealing
+from billing_core.metering import ingestion, withdrawal
 from billing_core.online_payments.models import SandboxCharge, SandboxRefund
 from billing_core.online_payments.webhooks import refund_recording
 from billing_core.payments import received
@@ -22,7 +25,9 @@ from tests.reports.company import LATER, a_customer, an_order, billed
 
 @pytest.fixture
 def company(session) -> None:
-    """Report 1 was superseded by 3; 2 has a question. Invoice 1 is paid and refunded in part, 2 is partly paid,
+    """ACME is billed in New York's days; of its three events the first was withdrawn.
+
+    Report 1 was superseded by 3; 2 has a question. Invoice 1 is paid and refunded in part, 2 is partly paid,
     credited and written off, 3 was paid online and a part of that went back, 4 can be paid by a link after its first
     payment was undone, 5 is cancelled. Of 5.00 that were kept for the customer, 1.00 was paid out.
     """
@@ -36,6 +41,7 @@ def company(session) -> None:
     billed(session, acme, now=LATER)
     an_order(session, acme, "A-3", on=date(2026, 5, 7))
     coverage.refresh(session)
+    some_usage(session, acme)
 
     history = History(session)
     customer = history.a_customer("C1")
@@ -78,6 +84,19 @@ def company(session) -> None:
     assert sealing.waiting(session)
 
 
+def some_usage(session: Session, acme: int) -> None:
+    session.get_one(Customer, acme).time_zone = "America/New_York"
+    told = [
+        {"id": "u-1", "customer_ref": "ACME", "time": "2026-03-08T12:00:00Z", "user": "ana"},
+        {"id": "u-2", "customer_ref": "ACME", "time": "2026-03-10T02:00:00Z", "user": "ana", "quantity": 3},
+        {"id": "u-3", "customer_ref": "ACME", "time": "2026-03-10T12:00:00Z", "user": "ben", "response_time": 2},
+    ]
+    assert ingestion.record(session, SYSTEM, told, now=LATER).accepted == 3
+    withdrawal.withdraw(session, SYSTEM, acme, "u-1", reason="A test", now=LATER)
+
+
+ANAS_DAY = "customer ACME, utc day 2026-03-10, api_calls, user “ana”"
+BENS_DAY = "day 2026-03-10, api_calls, user “ben”"
 STRANGE = "postings to invoice id {}, which is not this customer's or currency's"
 # The damages by the name of the check: a statement, and what the check then names.
 DAMAGES = {
@@ -198,6 +217,63 @@ DAMAGES = {
             "UPDATE payment_allocations SET undone_at = NULL WHERE id = 3",
             *("invoice id 4, INV-2026-004", "payment 2 gave more than it had"),
         ),
+    ],
+    "Usage by day and user is the sum of the events of that day, in UTC and in the billing zone": [
+        (
+            "UPDATE usage_days SET calls = calls + 1 WHERE zone_kind = 'utc' AND \"user\" = 'ana'",
+            ANAS_DAY,
+        ),
+        (
+            "DELETE FROM usage_days WHERE \"user\" = 'ben' AND zone_kind = 'billing'",
+            f"customer ACME, billing {BENS_DAY}",
+        ),
+        ("UPDATE usage_days SET whole = 2, millionths = 1000000 WHERE whole = 3 AND zone_kind = 'utc'", ANAS_DAY),
+        (
+            "UPDATE usage_days SET response_time = 1 WHERE zone_kind = 'utc' AND timed_calls = 1",
+            f"customer ACME, utc {BENS_DAY}",
+        ),
+        (
+            "UPDATE customers SET time_zone = ''",
+            "customer ACME, billing day 2026-03-09, api_calls, user “ana”",
+            "customer ACME, billing day 2026-03-10, api_calls, user “ana”",
+        ),
+        (
+            "UPDATE usage_event_keys SET withdrawn_at = NULL, withdrawn_reason = NULL",
+            "customer ACME, billing day 2026-03-08, api_calls, user “ana”",
+            "customer ACME, utc day 2026-03-08, api_calls, user “ana”",
+        ),
+        (
+            "UPDATE usage_events SET \"user\" = 'ben' WHERE event_id = 'u-2'",
+            "customer ACME, billing day 2026-03-09, api_calls, user “ana”",
+            "customer ACME, billing day 2026-03-09, api_calls, user “ben”",
+            "customer ACME, utc day 2026-03-10, api_calls, user “ana”",
+            "customer ACME, utc day 2026-03-10, api_calls, user “ben”",
+        ),
+    ],
+    "Each user of a customer was first seen at its first event that counts": [
+        ("DELETE FROM usage_users WHERE \"user\" = 'ben'", "customer ACME, user “ben”"),
+        (
+            "UPDATE usage_users SET \"user\" = 'eve' WHERE \"user\" = 'ben'",
+            "customer ACME, user “ben”",
+            "customer ACME, user “eve”",
+        ),
+        ("UPDATE usage_event_keys SET withdrawn_at = NULL, withdrawn_reason = NULL", "customer ACME, user “ana”"),
+    ],
+    "Every event of usage has its identity, and every identity its event": [
+        ("DELETE FROM usage_event_keys WHERE event_id = 'u-2'", "customer ACME, event “u-2”"),
+        ("DELETE FROM usage_events WHERE event_id = 'u-1'", "customer ACME, event “u-1”"),
+        (
+            "UPDATE usage_event_keys SET occurred_at = (SELECT max(occurred_at) FROM usage_events)"
+            " WHERE event_id = 'u-2'",
+            "customer ACME, event “u-2”",
+        ),
+    ],
+    "Each event of usage has the content that its digest was made of": [
+        ("UPDATE usage_events SET endpoint = '/v2' WHERE event_id = 'u-1'", "customer ACME, event “u-1”"),
+        ("UPDATE usage_events SET quantity = quantity + 1 WHERE event_id = 'u-2'", "customer ACME, event “u-2”"),
+        ("UPDATE usage_events SET response_time = NULL WHERE event_id = 'u-3'", "customer ACME, event “u-3”"),
+        ("UPDATE usage_event_keys SET digest = 'f00d' WHERE event_id = 'u-3'", "customer ACME, event “u-3”"),
+        ("UPDATE meters SET code = 'calls'", *(f"customer ACME, event “u-{number}”" for number in (1, 2, 3))),
     ],
     "Each payment, its fee and whether it was undone is what was posted": [
         ("UPDATE payments SET amount_minor = 12501 WHERE id = 1", "payment 1"),

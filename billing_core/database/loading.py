@@ -1,0 +1,39 @@
+"""Filling a temporary table quickly: COPY on PostgreSQL, a prepared multi-row INSERT on SQLite."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Table
+from sqlalchemy.engine import Connection
+
+ROWS_TOGETHER: Final = 100
+
+
+def loader(connection: Connection, table: Table) -> Callable[[Sequence[Sequence[Any]]], None]:
+    """Takes columns of equal length, of values as the driver takes them."""
+    driver: Any = connection.connection.dbapi_connection
+    names = ", ".join(map(connection.dialect.identifier_preparer.format_column, table.columns))
+    if connection.dialect.name == "postgresql":
+
+        def copy(columns: Sequence[Sequence[Any]]) -> None:
+            with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as target:
+                for row in zip(*columns, strict=True):
+                    target.write_row(row)
+
+        return copy
+    marks = f"({', '.join('?' * len(table.columns))})"
+    one = f"INSERT INTO {table.name} ({names}) VALUES {marks}"
+    many = f"{one}{f', {marks}' * (ROWS_TOGETHER - 1)}"
+
+    width, together = len(table.columns), len(table.columns) * ROWS_TOGETHER
+
+    def insert(columns: Sequence[Sequence[Any]]) -> None:
+        cells: list[Any] = [None] * (width * len(columns[0]))
+        for place, column in enumerate(columns):
+            cells[place::width] = column
+        whole = len(cells) - len(cells) % together
+        for start in range(0, whole, together):
+            driver.execute(many, cells[start : start + together])
+        driver.executemany(one, [cells[start : start + width] for start in range(whole, len(cells), width)])
+
+    return insert

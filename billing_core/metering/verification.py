@@ -1,0 +1,123 @@
+"""The proof that the totals kept of usage are those of its events, and that every event is the one that came."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from sqlalchemy import select, union_all
+from sqlalchemy.orm import Session
+
+from billing_core import proof
+from billing_core.customers.models import Customer
+from billing_core.metering import rollups
+from billing_core.metering.models import Meter, UsageDay, UsageEvent, UsageEventKey, UsageUser
+from billing_core.metering.reading import digest
+from billing_core.proof import Check
+
+# Events whose digests are compared at a time, which bounds the memory.
+_EVENTS: Final = 5_000
+
+
+def checks(session: Session) -> Iterator[Check]:
+    """Every check in turn. Reads only."""
+    yield _days(session)
+    yield _users(session)
+    yield _identities(session)
+    yield _digests(session)
+
+
+def _days(session: Session) -> Check:
+    columns = (*rollups.DAY_KEY, *rollups.SUMS)
+    kept = select(*(getattr(UsageDay, name) for name in columns))
+    if found := rollups.extent(session):
+        counted = rollups.by_day(session, rollups.counted(), rollups.billing_zones(session), *found)
+        wrong = proof.either_way(kept, select(*(counted.c[name] for name in columns)))
+    else:
+        wrong = kept
+    days = wrong.subquery("days")
+    named = (
+        select(Customer.ref, days.c.zone_kind, days.c.day, Meter.code, days.c.user)
+        .outerjoin_from(days, Customer, Customer.id == days.c.customer_id)
+        .outerjoin(Meter, Meter.id == days.c.meter_id)
+        .order_by(days.c.customer_id, days.c.day, days.c.zone_kind, days.c.meter_id, days.c.user)
+    )
+    return Check(
+        "Usage by day and user is the sum of the events of that day, in UTC and in the billing zone",
+        proof.count(session, UsageDay),
+        proof.named(session, named, "customer {0}, {1} day {2}, {3}, user “{4}”"),
+    )
+
+
+def _users(session: Session) -> Check:
+    kept = select(UsageUser.customer_id, UsageUser.user, UsageUser.first_seen_at)
+    wrong = proof.either_way(kept, rollups.first_seen(rollups.counted())).subquery("users")
+    named = (
+        select(Customer.ref, wrong.c.user)
+        .outerjoin_from(wrong, Customer, Customer.id == wrong.c.customer_id)
+        .order_by(wrong.c.customer_id, wrong.c.user)
+    )
+    return Check(
+        "Each user of a customer was first seen at its first event that counts",
+        proof.count(session, UsageUser),
+        proof.named(session, named, "customer {0}, user “{1}”"),
+    )
+
+
+def _identities(session: Session) -> Check:
+    same = (
+        (UsageEventKey.customer_id == UsageEvent.customer_id)
+        & (UsageEventKey.event_id == UsageEvent.event_id)
+        & (UsageEventKey.occurred_at == UsageEvent.occurred_at)
+    )
+    without_key = (
+        select(UsageEvent.customer_id, UsageEvent.event_id)
+        .outerjoin_from(UsageEvent, UsageEventKey, same)
+        .where(UsageEventKey.customer_id.is_(None))
+    )
+    without_event = (
+        select(UsageEventKey.customer_id, UsageEventKey.event_id)
+        .outerjoin_from(UsageEventKey, UsageEvent, same)
+        .where(UsageEvent.customer_id.is_(None))
+    )
+    wrong = union_all(without_key, without_event).subquery("alone")
+    named = (
+        select(Customer.ref, wrong.c.event_id)
+        .outerjoin_from(wrong, Customer, Customer.id == wrong.c.customer_id)
+        .order_by(wrong.c.customer_id, wrong.c.event_id)
+    )
+    return Check(
+        "Every event of usage has its identity, and every identity its event",
+        proof.count(session, UsageEventKey),
+        proof.named(session, named, "customer {0}, event “{1}”"),
+    )
+
+
+def _digests(session: Session) -> Check:
+    statement = (
+        select(
+            Customer.ref,
+            UsageEvent.event_id,
+            UsageEvent.occurred_at,
+            Meter.code,
+            UsageEvent.user,
+            UsageEvent.endpoint,
+            UsageEvent.response_time,
+            UsageEvent.quantity,
+            UsageEvent.properties,
+            UsageEventKey.digest,
+        )
+        .join_from(
+            UsageEvent,
+            UsageEventKey,
+            (UsageEventKey.customer_id == UsageEvent.customer_id) & (UsageEventKey.event_id == UsageEvent.event_id),
+        )
+        .join(Customer, Customer.id == UsageEvent.customer_id)
+        .outerjoin(Meter, Meter.id == UsageEvent.meter_id)
+        .order_by(UsageEvent.customer_id, UsageEvent.occurred_at, UsageEvent.event_id)
+    )
+    proven = 0
+    wrong: list[str] = []
+    for ref, event_id, *content, kept in session.execute(statement.execution_options(yield_per=_EVENTS)):
+        proven += 1
+        if digest(*content) != kept and len(wrong) < proof.NAMED:
+            wrong.append(f"customer {ref}, event “{event_id}”")
+    return Check("Each event of usage has the content that its digest was made of", proven, tuple(wrong))
