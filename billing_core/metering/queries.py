@@ -40,7 +40,7 @@ from billing_core.metering.models import (
 )
 from billing_core.metering.zones import DAY, midnight
 
-MOSTDAYS = 1_000
+MOST_DAYS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,8 @@ def daily(session: Session, actor: Actor, customer_id: int, period: Period, *, m
     """Every UTC day of the period, in order, also those without use."""
     actor.require(Permission.USAGE_READ)
     refuse_others(actor, customer_id)
-    if period.days > MOSTDAYS:
-        raise Invalid(f"A period may have at most {MOSTDAYS:,} days", fields={"end_date": "is too far away"})
+    if period.days > MOST_DAYS:
+        raise Invalid(f"A period may have at most {MOST_DAYS:,} days", fields={"end_date": "is too far away"})
     statement = (
         select(
             UsageDay.day,
