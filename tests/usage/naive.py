@@ -1,0 +1,71 @@
+"""The analytics document computed a second time, from raw events in a list, as slowly and plainly as can be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from math import ceil
+
+
+@dataclass(frozen=True)
+class Call:
+    at: datetime
+    user: str
+    seconds: Decimal | None
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """From this day on; whatever the plan, its terms."""
+
+    since: date
+    plan: str
+    included: int
+    price: Decimal
+
+
+def usage(calls: Sequence[Call], start: datetime, end: datetime) -> dict[str, object]:
+    """``end`` is given to the second."""
+    inside = [call for call in calls if start <= call.at < end + timedelta(seconds=1)]
+    known = {call.user for call in calls if call.at < end + timedelta(seconds=1)}
+    average = sum((call.seconds or Decimal(0) for call in inside), Decimal(0)) / len(inside) if inside else Decimal(0)
+    return {
+        "total_users": len(known - {""}),
+        "active_users": len({call.user for call in inside} - {""}),
+        "total_api_calls": len(inside),
+        "average_response_time": average.quantize(Decimal("0.01"), ROUND_HALF_UP),
+    }
+
+
+def billing(calls: Sequence[Call], agreed: Sequence[Agreed], start: datetime, end: datetime) -> dict[str, object]:
+    """Day by day: who was on what; runs of days on the same terms are a segment."""
+    days = [start.date() + timedelta(days=n) for n in range((end.date() - start.date()).days + 1)]
+    inside = [call for call in calls if start <= call.at < end + timedelta(seconds=1)]
+    runs: list[tuple[Agreed | None, list[date]]] = []
+    for day in days:
+        on = max((one for one in agreed if one.since <= day), key=lambda one: one.since, default=None)
+        if runs and (runs[-1][0] and runs[-1][0].plan) == (on and on.plan):
+            runs[-1][1].append(day)
+        else:
+            runs.append((on, [day]))
+    included = overage = unpriced = 0
+    total = Decimal(0)
+    for on, run in runs:
+        used = sum(call.at.date() in run for call in inside)
+        allowed = ceil(Decimal(on.included * len(run)) / len(days)) if on else 0
+        over = max(0, used - allowed)
+        included, overage = included + allowed, overage + over
+        if on is None:
+            unpriced += used
+        else:
+            total += (over * on.price).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    last = runs[-1][0]
+    facts: dict[str, object] = {
+        "included_api_calls": included,
+        "total_api_calls": len(inside),
+        "overage_calls": overage,
+        "price_per_call": last.price if last else None,
+        "total_cost": total,
+        "currency": "USD",
+    }
+    return facts | ({"unpriced_calls": unpriced} if unpriced else {})
