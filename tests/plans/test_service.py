@@ -4,7 +4,8 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
 from billing_core.audit.models import AuditEntry
 from billing_core.dates import Period
@@ -109,6 +110,14 @@ def test_who_is_on_an_older_version_keeps_it(session):
 
     assert stretches(session, acme) == [(1, 31, "basic", 1)]
     assert stretches(session, later) == [(1, 31, "basic", 2)]
+
+
+@pytest.mark.parametrize("change", ["UPDATE plan_versions SET included_calls = 1", "DELETE FROM plan_versions"])
+def test_the_database_itself_keeps_what_was_agreed(session, change):
+    a_plan(session)
+    with pytest.raises(DBAPIError, match="plan_versions is append-only"), session.begin_nested():
+        session.execute(text(change))
+    assert queries.latest(session, SYSTEM, "basic").included_calls == 10_000
 
 
 def test_a_plan_holds_until_the_next_and_days_before_the_first_are_on_none(session):

@@ -68,7 +68,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("customer_id", "valid_from", name=op.f("uq_customer_plans_customer_id_valid_from")),
     )
     op.create_index(op.f("ix_customer_plans_plan_version_id"), "customer_plans", ["plan_version_id"], unique=False)
+    for event in ("UPDATE", "DELETE"):
+        op.execute(_refuse(event, op.get_bind().dialect.name))
     checks.allow("import_files", "kind", "kind", (*_KINDS, "plans", "customer-plans"))
+
+
+def _refuse(event: str, dialect: str) -> str:
+    """What customers have agreed to stays as it was agreed; on PostgreSQL by the function of the other tables."""
+    start = f"CREATE TRIGGER plan_versions_no_{event.lower()} BEFORE {event} ON plan_versions"
+    if dialect == "sqlite":
+        return f"{start} BEGIN SELECT RAISE(ABORT, 'plan_versions is append-only'); END"
+    return f"{start} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
 
 
 def downgrade() -> None:
