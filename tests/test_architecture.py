@@ -98,7 +98,7 @@ ORDER = {
     "billing_core.web.api": [
         ["access", "exact_json", "paging"],
         ["routing", "problem_bodies"],
-        ["problems", "invoices"],
+        ["problems", "invoices", "usage_events"],
         ["middleware", "analytics", "businesses", "reports"],
         ["tokens", "event_payloads", "description"],
         ["app"],

@@ -174,6 +174,17 @@ def events(
     return [EventRow(*row) for row in session.execute(statement)]
 
 
+def time_of(session: Session, actor: Actor, customer_id: int, event_id: str) -> datetime:
+    """When the event happened, by which a page goes on after it; NotFound."""
+    actor.require(Permission.USAGE_READ)
+    refuse_others(actor, customer_id)
+    key = (UsageEventKey.customer_id == customer_id, equals(UsageEventKey.event_id, event_id))
+    occurred_at = session.scalar(select(UsageEventKey.occurred_at).where(*key))
+    if occurred_at is None:
+        raise NotFound(f"There is no event {event_id}")
+    return occurred_at
+
+
 def late_events(
     session: Session, actor: Actor, *, after_event: tuple[int, datetime, str] | None = None, limit: int = 100
 ) -> list[EventRow]:

@@ -83,11 +83,32 @@ def test_the_greatest_terms_are_kept_exactly(session):
     assert (version.price_minor, version.included_calls, version.price_per_call) == (10**11, 10**9, Decimal(10**6))
 
 
+def test_what_costs_nothing_is_kept_too(session):
+    a_plan(session, agreed=terms(0, "0", "0"))
+    version = queries.latest(session, SYSTEM, "basic")
+    assert (version.price_minor, version.included_calls, version.price_per_call) == (0, 0, 0)
+
+
+def test_codes_have_64_characters_at_most_and_names_200(session):
+    made = service.create(session, SYSTEM, code="c" * 64, name="n" * 200, agreed=terms(), now=NOW)
+    assert queries.latest(session, SYSTEM, "c" * 64).id == made.id
+    for code, name, field in (("c" * 65, "n", "code"), ("c", "n" * 201, "name"), (" ", "n", "code"), ("c", "", "name")):
+        with pytest.raises(Invalid) as refused:
+            service.create(session, SYSTEM, code=code, name=name, agreed=terms(), now=NOW)
+        assert list(refused.value.fields) == [field]
+
+
+def test_a_plan_that_there_is_not_is_not_found(session):
+    with pytest.raises(NotFound, match="no plan pro"):
+        queries.latest(session, SYSTEM, "pro")
+
+
 def test_other_terms_are_the_next_version_and_leave_a_trace(session):
     a_plan(session)
-    service.add_version(session, SYSTEM, "basic", terms(price_per_call="0.002"), now=NOW)
+    made = service.add_version(session, SYSTEM, "basic", terms(price_per_call="0.002"), now=NOW)
 
-    assert queries.latest(session, SYSTEM, "basic").price_per_call == Decimal("0.002")
+    latest = queries.latest(session, SYSTEM, "basic")
+    assert (latest.id, latest.price_per_call) == (made.id, Decimal("0.002"))
     (trace,) = traces(session, "plan.change")
     assert trace.before == {"price_per_call": "0.001000000000", "version": 1}
     assert trace.after == {"price_per_call": "0.002", "version": 2}
@@ -138,8 +159,8 @@ def test_another_plan_from_the_same_day_replaces_the_first(session):
     acme = a_customer(session)
     for code in ("basic", "pro"):
         a_plan(session, code)
-    put_on(session, acme, "basic")
-    put_on(session, acme, "pro")
+    first_row = put_on(session, acme, "basic")
+    assert put_on(session, acme, "pro") is first_row
 
     assert stretches(session, acme) == [(1, 31, "pro", 1)]
     first, second = traces(session, "plan.assign")

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing_core.identity import SYSTEM
-from billing_core.metering import ingestion
+from billing_core.metering import ingestion, withdrawal
 from billing_core.plans import service as plans
 from billing_core.usage import document, organizations, statement
 from billing_core.usage.windows import Window
@@ -40,8 +40,11 @@ changes = st.dictionaries(st.integers(-3, DAYS - 1), st.sampled_from(sorted(PLAN
     edges=st.lists(instants, min_size=2, max_size=2),
     batch=st.integers(1, 31),
     repeated=st.booleans(),
+    withdrawn=st.sets(st.integers(0, 29), max_size=5),
 )
-def test_the_document_says_what_a_naive_computation_says(session, given_calls, given_changes, edges, batch, repeated):
+def test_the_document_says_what_a_naive_computation_says(
+    session, given_calls, given_changes, edges, batch, repeated, withdrawn
+):
     start, end = (edge.replace(microsecond=0) for edge in sorted(edges))
     agreed = [
         Agreed(FIRST.date() + timedelta(days=day), plan, *PLANS[plan]) for day, plan in sorted(given_changes.items())
@@ -60,14 +63,17 @@ def test_the_document_says_what_a_naive_computation_says(session, given_calls, g
         for _ in range(1 + repeated):
             for place in range(0, len(events), batch):
                 ingestion.record(session, SYSTEM, events[place : place + batch], now=GENERATED, atomic=True)
+        for number in withdrawn & set(range(len(events))):
+            withdrawal.withdraw(session, SYSTEM, customer_id, str(number), reason="By mistake", now=GENERATED)
         window = Window(start, end)
         organization = organizations.of_customer(session, SYSTEM, customer_id, day=end.date())
         shown = document.invoice(statement.statement(session, SYSTEM, organization, window, now=GENERATED))
         taken_back.rollback()
-    used = naive.usage(given_calls, start, end)
+    counted = [call for number, call in enumerate(given_calls) if number not in withdrawn]
+    used = naive.usage(counted, start, end)
     assert {name: shown["usage"][name] for name in used} == used
     billed = {name: value for name, value in shown["billing"].items() if name != "segments"}
-    assert billed == naive.billing(given_calls, agreed, start, end)
+    assert billed == naive.billing(counted, agreed, start, end)
 
 
 def test_the_naive_computation_knows_the_published_example():

@@ -84,6 +84,8 @@ PARAMETERS = {
     "reports_together.ids": lambda w: w.report,
     "documents.ids": lambda w: w.invoice,
     "customer_ref": lambda w: w.name,
+    "list_usage_events.starting_after": lambda w: w.event,
+    "user": lambda w: f"{w.name}'s user",
     "text": lambda w: w.name,
 }
 BODIES = {

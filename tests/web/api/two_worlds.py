@@ -44,6 +44,7 @@ class World:
     number: str
     note: int
     mail: int
+    event: str
     marks: tuple[str, ...] = ()
 
 
@@ -61,6 +62,7 @@ NOBODY = World(
     number="INV-1999-999",
     note=700_999,
     mail=700_999,
+    event="nobody's event",
 )
 
 
@@ -78,7 +80,7 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
         an_order(session, customer_id, customer_id, "2023-01-15", picking=dollars, shipping=0)
         plan = a_plan(session, f"{name}'s plan")
         plans.put_on(session, SYSTEM, customer_id, plan, valid_from=date(2023, 1, 1), now=utc_now())
-        event = {"id": "1", "customer_ref": name, "time": utc_now().isoformat(), "user": f"{name}'s user"}
+        event = {"id": f"{name}'s event", "customer_ref": name, "time": utc_now().isoformat(), "user": f"{name}'s user"}
         ingestion.record(session, SYSTEM, [event], now=utc_now(), atomic=True)
         report = a_report(session, customer_id, "2023-02-01T12:00:00Z")
         invoice = an_invoice(
@@ -111,6 +113,7 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
             number=invoice.number or "",
             note=note.id,
             mail=outbox.put(session, SYSTEM, message, now=utc_now()),
+            event=f"{name}'s event",
         )
     workflow.create(sessions, SYSTEM, configured.gateway(sessions, settings()), world.invoice, now=utc_now())
     marks = (

@@ -27,6 +27,7 @@ from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.paging import next_page
 from billing_core.web.api.problems import REFERENCE, fails_with
 from billing_core.web.api.routing import router as described_router
+from billing_core.web.api.usage_events import EVENT, UsageEvent, listed
 
 router = described_router(prefix="/api/v1/analytics", tags=["Analytics"])
 
@@ -46,6 +47,13 @@ _DAYS: dict[str, Any] = {
     "period": {"start_date": "2023-10-01T00:00:00", "end_date": "2023-10-01T23:59:59"},
     "days": [_DAY],
 }
+_EVENTS: dict[str, Any] = {
+    "organization_id": document.ID,
+    "period": {"start_date": "2023-10-01T00:00:00", "end_date": "2023-10-31T23:59:59"},
+    "events": [EVENT],
+    "count": 1,
+}
+MOST_EVENTS = 1_000
 _MORE = {
     "Link": {
         "description": 'The address of the next page, with rel="next"; absent on the last one',
@@ -70,6 +78,16 @@ class UsageDays(TypedDict):
     organization_id: str
     period: document.UsagePeriod
     days: list[UsageDay]
+
+
+@with_config(json_schema_extra={"example": _EVENTS})
+class UsageEvents(TypedDict):
+    """``count`` events, in the order of time; the ``Link`` header leads to those that follow."""
+
+    organization_id: str
+    period: document.UsagePeriod
+    events: list[UsageEvent]
+    count: int
 
 
 @router.get(
@@ -144,6 +162,49 @@ def list_usage_days(
         "days": [_day(day) for day in days],
     }
     return ExactJSON(answer, headers=more)
+
+
+@router.get(
+    "/usage/{org_id}/events",
+    dependencies=[fails_with(f"Failed to get usage: {REFERENCE}")],
+    response_model=UsageEvents,
+    responses={200: {"headers": _MORE}},
+    summary="List the events of an organization's usage",
+)
+def list_usage_events(
+    request: Request,
+    caller: CurrentCaller,
+    org_id: OrganizationId,
+    asked: Asked,
+    user: Annotated[str | None, Query(max_length=255, description="Only those of this user")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_EVENTS, description="How many at most")] = MOST_EVENTS,
+    starting_after: Annotated[
+        str | None, Query(max_length=255, description="The `id` that the page before ended with")
+    ] = None,
+) -> Response:
+    """Each as it was told, withdrawn ones too."""
+    with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (session, organization):
+        customer_id, place = organization.customer_id, None
+        if starting_after is not None:
+            place = metering.time_of(session, caller.actor, customer_id, starting_after), starting_after
+        rows = metering.events(
+            session,
+            caller.actor,
+            customer_id,
+            start=asked.start,
+            end=asked.end,
+            user=user,
+            after_event=place,
+            limit=limit + 1,
+        )
+    shown = rows[:limit]
+    answer: UsageEvents = {
+        "organization_id": organization.uuid,
+        "period": document.period(asked),
+        "events": [listed(row) for row in shown],
+        "count": len(shown),
+    }
+    return ExactJSON(answer, headers=next_page(request, shown[-1].id) if len(rows) > limit else None)
 
 
 def _day(day: Day) -> UsageDay:

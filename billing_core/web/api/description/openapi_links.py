@@ -79,8 +79,17 @@ LINKS: dict[tuple[str, str], dict[str, Any]] = {
         "invoice": _link("get_usage_invoice", "The document of its usage this month", org_id=_ORGANIZATION),
         "usage": _link("get_organization_usage", "What it used this month", org_id=_ORGANIZATION),
         "billing": _link("get_organization_billing", "What that costs", org_id=_ORGANIZATION),
+        "events": _link("list_usage_events", "Each event of it", org_id=_ORGANIZATION),
         "days": _link("list_usage_days", "What it used on each day", org_id=_ORGANIZATION),
         "following": _link("list_organizations", "Those that follow it", starting_after=_ORGANIZATION),
+    },
+    ("list_usage_events", "200"): {
+        "following": _link(
+            "list_usage_events",
+            "Those that follow one of them",
+            org_id=_SAME_ORGANIZATION,
+            starting_after="$response.body#/events/0/id",
+        ),
     },
     ("get_organization_usage", "200"): {
         "billing": _link("get_organization_billing", "What that costs", org_id=_SAME_ORGANIZATION),

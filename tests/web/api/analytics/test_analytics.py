@@ -1,10 +1,12 @@
 """The analytics API: the published document to the letter, its refusals, and what was added to it."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from billing_core.identity import SYSTEM
+from billing_core.metering import ingestion, withdrawal
 from billing_core.plans import service as plans
 from billing_core.usage import document
 from billing_core.web.api.analytics import routes
@@ -211,6 +213,52 @@ def test_each_day_is_listed_and_pages_lead_on(small, program):
     beyond = client.get(f"{USAGE}/daily", params=OCTOBER | {"starting_after": "9999-12-31"})
     assert (beyond.json()["days"], "link" in beyond.headers) == ([], False)
     assert client.get(f"{USAGE}/daily", params=OCTOBER | {"starting_after": "2023-10-01T00:00:00"}).status_code == 400
+
+
+def test_events_are_listed_as_they_were_told_and_pages_lead_on(small, program, sessions):
+    told = {
+        "id": "ä/ b",
+        "organization_id": ID,
+        "time": "2023-10-01T00:30:00.000001Z",
+        "endpoint": "/v1/search",
+        "quantity": Decimal("2.50"),
+        "properties": {"region": "eu", "cost": Decimal("0.10")},
+    }
+    with sessions.begin() as session:
+        ingestion.record(session, SYSTEM, [told], now=GENERATED, atomic=True)
+        withdrawal.withdraw(session, SYSTEM, small, "ä/ b", reason="Sent by mistake", now=GENERATED)
+    client = program()
+    whole = client.get(f"{USAGE}/events", params=OCTOBER).json()
+    assert (whole["organization_id"], whole["count"]) == (ID, 3)
+    assert [event["id"] for event in whole["events"]] == ["call-0", "ä/ b", "call-1"]
+    assert whole["events"][1] == {
+        "id": "ä/ b",
+        "organization_id": ID,
+        "customer_ref": "EXAMPLE",
+        "time": "2023-10-01T00:30:00.000001",
+        "meter": "api_calls",
+        "user": "",
+        "endpoint": "/v1/search",
+        "response_time": None,
+        "quantity": 2.5,
+        "properties": {"cost": 0.10, "region": "eu"},
+        "received_at": "2023-11-01T10:00:00",
+        "late": False,
+        "withdrawn_at": "2023-11-01T10:00:00",
+        "withdrawn_reason": "Sent by mistake",
+    }
+    assert whole["events"][0] | {"id": "call-1", "time": "2023-10-01T01:00:00"} == whole["events"][2]
+
+    paged, address = [], f"{USAGE}/events?limit=1&billing_period_start=2023-10-01&billing_period_end=2023-10-31"
+    while address:
+        answer = client.get(address)
+        paged += answer.json()["events"]
+        address = answer.headers.get("link", "")[1:].partition(">")[0]
+    assert paged == whole["events"]
+    assert client.get(f"{USAGE}/events", params=OCTOBER | {"user": "ana"}).json()["count"] == 2
+    assert client.get(f"{USAGE}/events", params=OCTOBER | {"user": "nobody"}).json()["events"] == []
+    unknown = client.get(f"{USAGE}/events", params=OCTOBER | {"starting_after": "call-9"})
+    assert (unknown.status_code, unknown.json()) == (404, {"detail": "There is no event call-9"})
 
 
 def test_organizations_are_listed_with_their_plans_and_paged(small, program):
