@@ -34,6 +34,7 @@ DEEPEST_PROPERTIES: Final = 10
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 FURTHEST_AHEAD: Final = timedelta(days=1)
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _CONTENT: Final = ("time", "meter", "user", "endpoint", "response_time", "quantity", "properties")
 _LONGEST_NUMBER: Final = 100
 _STEP: Final = Decimal(1).scaleb(-PLACES)
@@ -138,7 +139,7 @@ def digest(
     """The SHA-256 of an event's content. Kept for ever: what is in it, and how it is written, must never change."""
     numbers = (None if response_time is None else _plain(response_time), _plain(quantity))
     content = (occurred_at.isoformat(timespec="microseconds"), meter, user, endpoint, *numbers, properties)
-    return sha256(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+    return sha256(_JSON(content).encode()).hexdigest()
 
 
 def _text(value: object, name: str) -> str:
@@ -225,11 +226,11 @@ def _written(value: object, depth: int) -> str:
         raise _Unreadable(f"may be nested at most {DEEPEST_PROPERTIES} deep")
     match value:
         case None | True | False:
-            return json.dumps(value)
+            return _JSON(value)
         case str():
             if character := control_character(value):
                 raise _Unreadable(f"has a character in it that cannot be kept ({character})")
-            return json.dumps(value, ensure_ascii=False)
+            return _JSON(value)
         case int() | Decimal():
             return _exact(value)
         case list():

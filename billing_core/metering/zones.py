@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Date, Integer, String, Subquery, TextualSelect, text
+from sqlalchemy import CTE, ColumnElement, Date, Integer, String, TextualSelect, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -32,7 +32,7 @@ _ROWS = {
 }
 
 
-def offsets(session: Session, zones: Iterable[str], first: datetime, last: datetime) -> Subquery:
+def offsets(session: Session, zones: Iterable[str], first: datetime, last: datetime) -> CTE:
     """Rows of (zone, starts_at, ends_at, seconds): from the one instant until before the other the zone's clocks are
     that many seconds ahead of UTC. They cover the time from ``first`` to ``last`` without gaps.
     """
@@ -49,7 +49,8 @@ def offsets(session: Session, zones: Iterable[str], first: datetime, last: datet
         .bindparams(offsets=json.dumps(pieces))
         .columns(zone=String, starts_at=UtcDateTime, ends_at=UtcDateTime, seconds=Integer)
     )
-    return rows.subquery("offsets")
+    # Written down once, so that SQLite looks a zone up in them; otherwise it reads the text anew for each event.
+    return rows.cte("offsets").prefix_with("MATERIALIZED")
 
 
 class day_of(FunctionElement[date]):  # noqa: N801 - reads as the SQL function that it is
