@@ -99,7 +99,7 @@ ORDER = {
         ["access", "exact_json", "paging"],
         ["routing", "problem_bodies"],
         ["problems", "invoices", "usage_events"],
-        ["middleware", "analytics", "businesses", "reports"],
+        ["middleware", "analytics", "businesses", "reports", "usage"],
         ["tokens", "event_payloads", "description"],
         ["app"],
     ],

@@ -116,7 +116,7 @@ def record(
                 repeated += 1
     refused.sort(key=lambda one: one.index)
     if refused and atomic:
-        _refuse(refused)
+        refuse(refused)
     recorded = Recorded(len(given) - repeated - len(refused), repeated, late, tuple(refused))
     if recorded.accepted:
         after = {"accepted": recorded.accepted, "repeated": repeated, "late": late, "refused": len(refused)}
@@ -124,7 +124,8 @@ def record(
     return recorded
 
 
-def _refuse(refused: Sequence[Refusal]) -> NoReturn:
+def refuse(refused: Sequence[Refusal]) -> NoReturn:
+    """Of a batch of which nothing is kept: Conflict where an id is taken by other content, otherwise Invalid."""
     fields: dict[str, str] = {}
     for one in refused:
         named = {f"events.{one.index}.{name}": reason for name, reason in one.fields.items()}

@@ -1,7 +1,8 @@
 """JSON that is exact in both directions: no number passes through a float."""
 
 import json
-from decimal import Decimal
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from functools import cache, lru_cache
 from typing import Annotated, Any
 
@@ -102,22 +103,27 @@ class ExactRequest(Request):
 
 def decode(body: bytes) -> Any:
     """The JSON document; HTTPException 400 that says what is wrong with it."""
+    document = _decoded(body, _STRICTLY)
+    refuse_unstorable(document)
+    return document
+
+
+def decode_for_checks(body: bytes) -> Any:
+    """The JSON document of a batch whose parts are checked one by one: a value that no column could store does not
+    spoil the others. Numbers are Decimals of any size, ``NaN`` and ``Infinity`` too; texts may hold any character.
+    """
+    return _decoded(body, _LENIENTLY)
+
+
+def _decoded(body: bytes, hooks: dict[str, Callable[[Any], Any]]) -> Any:
     try:
-        document = json.loads(
-            body.decode("utf-8"),
-            parse_float=_decimal,
-            parse_int=_whole,
-            parse_constant=_refused_constant,
-            object_pairs_hook=_members,
-        )
+        return json.loads(body.decode("utf-8"), **hooks)
     except UnicodeDecodeError:
         raise HTTPException(400, "The body is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise HTTPException(400, f"The body is not JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
         raise HTTPException(400, "The body is nested too deeply") from None
-    refuse_unstorable(document)
-    return document
 
 
 def _decimal(text: str) -> Decimal:
@@ -145,6 +151,34 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         raise HTTPException(400, "The body names a field twice")
     return members
+
+
+def _storable_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Names go into the answer."""
+    if any(control_character(name) for name, _ in pairs):
+        raise HTTPException(400, "The body names a field with a character that cannot be kept")
+    return _members(pairs)
+
+
+def _any_number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("NaN")  # an exponent beyond all numbers
+
+
+_STRICTLY: dict[str, Callable[[Any], Any]] = {
+    "parse_float": _decimal,
+    "parse_int": _whole,
+    "parse_constant": _refused_constant,
+    "object_pairs_hook": _members,
+}
+_LENIENTLY: dict[str, Callable[[Any], Any]] = {
+    "parse_float": _any_number,
+    "parse_int": _any_number,
+    "parse_constant": _any_number,
+    "object_pairs_hook": _storable_members,
+}
 
 
 def refuse_unstorable(document: Any) -> None:

@@ -26,7 +26,8 @@ from `POST /api/v1/auth/token`. A signed-in browser may use its session, and the
 **Two dialects** of `/api/v2/`: bearer credentials get the plain one, a browser session the envelope. The header
 `Accept: application/vnd.billing.plain+json` or `application/vnd.billing.envelope+json` overrides that.
 
-**Limits**: 100 requests a minute and 10 a second, counted for each key and each person; bodies of at most 1 MiB.
+**Limits**: 100 requests a minute and 10 a second, counted for each key and each person; bodies of at most 1 MiB,
+10 MiB where usage is recorded.
 
 **Once**: a POST repeated with the same `Idempotency-Key` within 24 hours gets the first answer.
 
@@ -38,6 +39,7 @@ TAGS = {
     "Businesses": "Our own legal entities that issue invoices.",
     "Invoices": "Invoices with line items, from draft to paid.",
     "Payment links": "Having an invoice paid online.",
+    "Usage": "Events of what organizations used: recorded once each, taken back, and those that came late.",
     "Analytics": "Organizations, what they used, and what it costs.",
 }
 _SECURITY_SCHEMES = {

@@ -1,0 +1,162 @@
+"""What the usage API takes: events, as a JSON document or as one JSON object a line, each of them checked by itself."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from starlette.exceptions import HTTPException
+
+from billing_core.errors import Invalid
+from billing_core.metering.ingestion import MOST_EVENTS
+from billing_core.metering.models import API_CALLS
+from billing_core.metering.reading import DEEPEST_PROPERTIES, LARGEST_PROPERTIES, LARGEST_QUANTITY, LONGEST
+from billing_core.metering.reading import LONGEST_RESPONSE as SLOWEST
+from billing_core.text import LONGEST_REASON
+from billing_core.usage.document import ID
+from billing_core.web.api.exact_json import Body, decode_for_checks
+
+JSON, LINES = "application/json", "application/x-ndjson"
+EXAMPLE: Final[dict[str, Any]] = {
+    "id": "req_8f14e45f",
+    "customer_ref": "EXAMPLE",
+    "time": "2023-10-01T12:00:00Z",
+    "meter": API_CALLS,
+    "user": "ana",
+    "endpoint": "/v1/search",
+    "response_time": 0.42,
+    "quantity": 1,
+    "properties": {"region": "eu"},
+}
+
+
+def _text(name: str, about: str) -> dict[str, Any]:
+    return {"type": "string", "maxLength": LONGEST[name], "description": about}
+
+
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "time"],
+    "additionalProperties": False,
+    "properties": {
+        "id": _text("id", "Your own id of it, once for each organization, for ever") | {"minLength": 1},
+        "organization_id": _text("organization_id", "Whose it is: the UUID, `cus_…`, or our key of the customer"),
+        "customer_ref": _text("customer_ref", "In its place: our key of the customer"),
+        "time": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When it happened, in UTC unless it has an offset; at most a day ahead",
+        },
+        "meter": _text("meter", "What was used") | {"default": API_CALLS},
+        "user": _text("user", "Who used it, by your name for them"),
+        "endpoint": _text("endpoint", "What was called"),
+        "response_time": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": SLOWEST,
+            "description": "In seconds, with at most six decimals",
+        },
+        "quantity": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": LARGEST_QUANTITY,
+            "default": 1,
+            "description": "How much, with at most six decimals",
+        },
+        "properties": {
+            "type": "object",
+            "description": f"Anything else: at most {LARGEST_PROPERTIES:,} bytes, nested at most "
+            f"{DEEPEST_PROPERTIES} deep",
+        },
+    },
+}
+BODY: Final[dict[str, Any]] = {
+    "required": True,
+    "description": "One event may also be sent by itself, without `events` around it",
+    "content": {
+        JSON: {
+            "schema": {
+                "type": "object",
+                "required": ["events"],
+                "additionalProperties": False,
+                "properties": {"events": {"type": "array", "maxItems": MOST_EVENTS, "items": _EVENT}},
+                "example": {"events": [EXAMPLE]},
+            }
+        },
+        LINES: {"schema": {"type": "string", "description": "One event in each line"}},
+    },
+}
+
+
+# Reading is not for the threads that carry requests out, and making sense of it is not for the one that reads.
+async def _sent(request: Request) -> tuple[str, bytes]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind, await request.body()
+
+
+def _given(sent: Annotated[tuple[str, bytes], Depends(_sent)]) -> list[Any]:
+    """The events of the body, unchecked."""
+    kind, body = sent
+    match kind:
+        case "application/json":
+            return _of_document(decode_for_checks(body))
+        case "application/x-ndjson":
+            return _of_lines(body)
+    raise Invalid(f"The body must be sent with Content-Type: {JSON} or {LINES}")
+
+
+def _of_document(document: Any) -> list[Any]:
+    if not isinstance(document, Mapping):
+        raise Invalid("The body must be an object with events, or one event")
+    if "events" not in document:
+        return [document]
+    surplus = {name[:80]: "is not known" for name in document if name != "events"}
+    if surplus:
+        raise Invalid("; ".join(f"{name}: {reason}" for name, reason in surplus.items()), fields=surplus)
+    events = document["events"]
+    if not isinstance(events, list):
+        raise Invalid("events: must be a list", fields={"events": "must be a list"})
+    return events
+
+
+def _of_lines(body: bytes) -> list[Any]:
+    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), start=1) if line.strip()]
+    if len(lines) > MOST_EVENTS:
+        # Refused for their number, before any is read.
+        return lines
+    events = []
+    for number, line in lines:
+        try:
+            events.append(decode_for_checks(line))
+        except HTTPException as refusal:
+            raise HTTPException(400, f"Line {number}: {refusal.detail}") from None
+    return events
+
+
+def _truth(value: Any) -> bool:
+    if value in ("true", "false"):
+        return bool(value == "true")
+    raise ValueError("must be true or false")
+
+
+GivenEvents = Annotated[list[Any], Depends(_given)]
+Atomic = Annotated[
+    bool,
+    BeforeValidator(_truth),
+    WithJsonSchema({"type": "boolean"}),
+    Query(description="Keep all of them, or none where one is refused"),
+]
+OrganizationName = Annotated[
+    str, Path(alias="org_id", description="The organization: its UUID, `cus_…`, or our key of it", examples=[ID])
+]
+EventId = Annotated[str, Path(alias="id", description="The event's own id", examples=[EXAMPLE["id"]])]
+
+
+class Withdrawal(Body):
+    """Why an event is taken back."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"reason": "Counted twice by our gateway"}})
+
+    reason: str = Field(
+        min_length=1, max_length=LONGEST_REASON, description="Why it does not count", examples=["Twice"]
+    )
