@@ -1,6 +1,6 @@
 """Reads of customers. ``visible_to`` is the one place that limits an actor to its own customer."""
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, func, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
@@ -77,6 +77,21 @@ def id_of(session: Session, actor: Actor, ref_or_id: str) -> int:
     if customer_id is None:
         raise NotFound(f"There is no customer with the ref or id “{name}”")
     return customer_id
+
+
+def named(session: Session, actor: Actor, name: str) -> Customer:
+    """A customer as programs name organizations: by its UUID, its public id or its ref; NotFound as in ``one``.
+
+    Where one customer's ref is another's id, the id counts, which is nobody's choice.
+    """
+    actor.require(Permission.CUSTOMER_READ)
+    names = (Customer.uuid, Customer.public_id, Customer.ref)
+    rank = case(*((column == name, place) for place, column in enumerate(names)))
+    statement = select(Customer).where(or_(*(column == name for column in names)), visible_to(actor))
+    customer = session.scalars(statement.order_by(rank).limit(1)).one_or_none()
+    if customer is None:
+        raise NotFound("Organization not found")
+    return customer
 
 
 def countries(session: Session, actor: Actor) -> list[str]:

@@ -14,3 +14,4 @@ class Kind(enum.StrEnum):
     ORDER_ITEMS = "order-items"
     PLANS = "plans"
     CUSTOMER_PLANS = "customer-plans"
+    USAGE = "usage"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from datetime import time as clock
 from decimal import Decimal
@@ -9,8 +10,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from billing_core.customers.countries import country_code
+from billing_core.database.types import stored_on_sqlite
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.errors import Invalid
+from billing_core.metering import reading
+from billing_core.metering.reading import LONGEST_RESPONSE
 from billing_core.money import USAGE_PRICE_PLACES, currency_code
 from billing_core.orders.models import OrderStatus, sku_key
 from billing_core.plans.models import PlanInterval
@@ -63,6 +67,31 @@ def price(cell: str) -> Decimal:
 def usage_price(cell: str) -> Decimal:
     """A price of one call from 0 to a million with at most twelve decimals."""
     return _bounded(cell, places=USAGE_PRICE_PLACES, largest=MAX_PRICE_PER_CALL)
+
+
+def response_time(cell: str) -> Decimal:
+    """Seconds, with at most six decimals."""
+    return _bounded(cell, places=6, largest=Decimal(LONGEST_RESPONSE))
+
+
+def instant(cell: str) -> str:
+    """The instant of an event in UTC, as a text that sorts: ``2024-02-15 10:00:00.000000``."""
+    try:
+        return stored_on_sqlite(reading.instant(cell.strip()))
+    except reading.Unreadable as problem:
+        raise Unreadable(str(problem)) from None
+
+
+def event_name(field: str) -> Callable[[str], str]:
+    """Parses a text of an event, which stands in one line."""
+
+    def name(cell: str) -> str:
+        text = words(cell, longest=reading.LONGEST[field])
+        if not text.isprintable():
+            raise Unreadable("has a character in it that cannot be kept")
+        return text
+
+    return name
 
 
 def whole_number(cell: str) -> int:

@@ -48,10 +48,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A staged column computed from another one's value, or generated for each row (``source`` None)."""
+    """A staged column computed from another one's value, from the values of several (a blank one's, where the file has
+    no such column), or generated for each row (``source`` None).
+    """
 
     name: str
-    source: str | None
+    source: str | tuple[str, ...] | None
     compute: Callable[..., Any]
     type: TypeEngine[Any] = field(default_factory=String)
 

@@ -68,7 +68,7 @@ def resolve(connection: Connection, definition: Definition, staged: Staged) -> T
         staged.table.name.replace("staged", "resolved"),
         MetaData(),
         Column("line", Integer),
-        *(Column(name, _plain_type(definition.stored.c[name].type)) for name in names),
+        *(Column(name, _plain_type(definition.stored.c.get(name, chosen.c[name]).type)) for name in names),
         PrimaryKeyConstraint(*order),
         prefixes=["TEMPORARY"],
         sqlite_with_rowid=False,

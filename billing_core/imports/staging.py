@@ -41,12 +41,12 @@ def stage(
     """
     every_customer = mapping.fixed.get("customer_ref") == EVERY_CUSTOMER
     fields = [item for item in definition.fields if item.name in mapping and not _for_everyone(item, every_customer)]
-    derived = [item for item in definition.derived if item.source is None or item.source in mapping]
+    derived = [item for item in definition.derived if not isinstance(item.source, str) or item.source in mapping]
     rows_table, rejections = _create_tables(connection, fields, derived)
     load = loader(connection, rows_table)
     reject = loader(connection, rejections)
     readers = [Reader(item, layout, mapping, setting) for item in fields]
-    makers = [_maker(item, [field.name for field in fields]) for item in derived]
+    makers = [_maker(item, [field.name for field in fields], definition) for item in derived]
 
     for batch in source.batches(stream, layout):
         lines, columns, refused = read_batch(batch, readers, layout)
@@ -179,9 +179,21 @@ def _for_everyone(field: Field, every_customer: bool) -> bool:
     return every_customer and field.name == "customer_ref"
 
 
-def _maker(item: Derived, names: list[str]) -> Callable[[list[list[Any]], int], list[Any]]:
+def _maker(item: Derived, names: list[str], definition: Definition) -> Callable[[list[list[Any]], int], list[Any]]:
     if item.source is None:
         return lambda _columns, count: [item.compute() for _ in range(count)]
+    if isinstance(item.source, tuple):
+        places = [names.index(name) if name in names else None for name in item.source]
+        blanks = [definition.field(name).blank for name in item.source]
+
+        def computed_of_several(columns: list[list[Any]], count: int) -> list[Any]:
+            values = (
+                itertools.repeat(blank, count) if place is None else columns[place]
+                for place, blank in zip(places, blanks, strict=True)
+            )
+            return list(map(item.compute, *values))
+
+        return computed_of_several
     place = names.index(item.source)
     computed = _Computed(item.compute)
     return lambda columns, _count: list(map(computed.__getitem__, columns[place]))

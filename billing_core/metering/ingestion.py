@@ -1,7 +1,7 @@
 """Recording a batch of events: each once, whoever sends it however often, with the totals that are kept of it."""
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
@@ -15,10 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
-    exists,
     func,
-    insert,
-    literal,
     or_,
     select,
 )
@@ -31,11 +28,10 @@ from billing_core.customers.models import Customer
 from billing_core.database.loading import loader
 from billing_core.database.partitions import ensure_months
 from billing_core.database.types import UtcDateTime, stored_on_sqlite
-from billing_core.database.upserts import insert_into
 from billing_core.errors import Conflict, Forbidden, Invalid
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering import rollups
-from billing_core.metering.models import PLACES, Exact, Meter, UsageEvent, UsageEventKey, UsagePeriod
+from billing_core.metering import keeping, rollups
+from billing_core.metering.models import PLACES, Exact, Meter, UsageEvent, UsageEventKey
 from billing_core.metering.reading import Event, Refusal, read, refusal
 from billing_core.money import scaled
 
@@ -59,7 +55,7 @@ _BATCH = Table(
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DELETE ROWS",
 )
-_SAME_KEY = (UsageEventKey.customer_id == _BATCH.c.customer_id) & (UsageEventKey.event_id == _BATCH.c.event_id)
+_SAME_KEY = keeping.same_key(_BATCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,9 @@ def record(
     if staged:
         _stage(session, staged, meters)
         repeated, taken = _identify(session, batch)
-        late = _keep(session, batch, staged.values(), {each.zone for each in organizations.values()}, now=now)
+        zones = {organization.zone for organization in organizations.values()}
+        first, last = (end(event.occurred_at for event in staged.values()) for end in (min, max))
+        late = keeping.keep(session, _BATCH, batch, zones=zones, first=first, last=last, now=now)
         for key, event in [*((key, staged[key]) for key in taken), *again]:
             if problem := _taken(event, taken.get(key), staged[key]):
                 refused.append(problem)
@@ -232,41 +230,10 @@ def _stage(session: Session, staged: _Staged, meters: Mapping[str, int]) -> None
 
 
 def _identify(session: Session, batch: int) -> tuple[int, dict[_Key, UsageEventKey]]:
-    """Take the ids that are free. How many of the others are repeats, and by its key each that has other content.
-
-    On PostgreSQL whoever takes the same ids waits here until the first of them is done.
-    """
-    names = ["customer_id", "event_id", "digest", "occurred_at"]
-    rows = select(*(_BATCH.c[name] for name in names), literal(batch)).order_by(_BATCH.c.customer_id, _BATCH.c.event_id)
-    session.execute(insert_into(session, UsageEventKey).from_select([*names, "batch"], rows).on_conflict_do_nothing())
+    """Take the ids that are free. How many of the others are repeats, and by its key each that has other content."""
+    keeping.take_ids(session, _BATCH, batch)
     known = select(func.count()).join_from(_BATCH, UsageEventKey, _SAME_KEY).where(UsageEventKey.batch != batch)
     repeated = session.scalar(known.where(UsageEventKey.digest == _BATCH.c.digest)) or 0
     taken = select(UsageEventKey).join_from(_BATCH, UsageEventKey, _SAME_KEY)
     differing = taken.where(UsageEventKey.batch != batch, UsageEventKey.digest != _BATCH.c.digest)
     return repeated, {(key.customer_id, key.event_id): key for key in session.scalars(differing)}
-
-
-def _keep(session: Session, batch: int, events: Collection[Event], zones: Iterable[str], *, now: datetime) -> int:
-    """Write the events whose ids this batch took, and count them. Returns how many are late."""
-    fresh = select(_BATCH).join(UsageEventKey, _SAME_KEY).where(UsageEventKey.batch == batch).subquery("fresh")
-    first, last = (end(event.occurred_at for event in events) for end in (min, max))
-    dated = rollups.in_billing_zone(session, fresh, zones, first, last)
-    late = exists().where(
-        UsagePeriod.customer_id == dated.c.customer_id, dated.c.day.between(UsagePeriod.first_day, UsagePeriod.last_day)
-    )
-    names = [
-        "customer_id",
-        "occurred_at",
-        "event_id",
-        "meter_id",
-        "user",
-        "endpoint",
-        "response_time",
-        "quantity",
-        "properties",
-    ]
-    rows = select(*(dated.c[name] for name in names), literal(now, UtcDateTime), late)
-    session.execute(insert(UsageEvent).from_select([*names, "received_at", "late"], rows))
-    rollups.add(session, fresh, zones, first, last)
-    counted = select(func.count()).select_from(dated).where(late)
-    return session.scalar(counted) or 0

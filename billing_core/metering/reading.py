@@ -81,8 +81,8 @@ class Event:
     digest: str
 
 
-class _Unreadable(Exception):
-    pass
+class Unreadable(Exception):
+    """Why a value has no meaning, in words for whoever sent it."""
 
 
 def read(index: int, given: object, *, now: datetime) -> Event | Refusal:
@@ -107,7 +107,7 @@ def read(index: int, given: object, *, now: datetime) -> Event | Refusal:
     ):
         try:
             values[name] = check(given.get(name), name)
-        except _Unreadable as unreadable:
+        except Unreadable as unreadable:
             problems.setdefault(name, str(unreadable))
     if problems:
         return refusal(index, problems)
@@ -146,11 +146,11 @@ def _text(value: object, name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise _Unreadable("must be a text")
+        raise Unreadable("must be a text")
     if len(value) > LONGEST[name]:
-        raise _Unreadable(f"may have at most {LONGEST[name]} characters")
+        raise Unreadable(f"may have at most {LONGEST[name]} characters")
     if character := _unprintable(value):
-        raise _Unreadable(f"has a character in it that cannot be kept ({character})")
+        raise Unreadable(f"has a character in it that cannot be kept ({character})")
     return value
 
 
@@ -164,48 +164,54 @@ def _unprintable(value: str) -> str | None:
 def _needed(value: object, name: str) -> str:
     text = _text(value, name)
     if not text.strip():
-        raise _Unreadable("is needed")
+        raise Unreadable("is needed")
     return text
 
 
 def _instant(value: object, now: datetime) -> datetime:
     if value is None:
-        raise _Unreadable("is needed")
+        raise Unreadable("is needed")
+    told = instant(value)
+    if told > now + FURTHEST_AHEAD:
+        raise Unreadable("lies more than a day in the future")
+    return told
+
+
+def instant(value: object) -> datetime:
+    """An instant in UTC of one that was told, in UTC unless it has an offset; Unreadable where it is none."""
     moment = value if isinstance(value, datetime) else _parsed(value)
-    instant = in_utc(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
-    if instant > now + FURTHEST_AHEAD:
-        raise _Unreadable("lies more than a day in the future")
-    if instant < EARLIEST:
-        raise _Unreadable(f"lies before {EARLIEST.year}")
-    return instant
+    utc = in_utc(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
+    if utc < EARLIEST:
+        raise Unreadable(f"lies before {EARLIEST.year}")
+    return utc
 
 
 def _parsed(value: object) -> datetime:
     """Digits beyond the microsecond are dropped."""
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise _Unreadable("must be a time such as 2024-02-15T10:00:00Z")
+        raise Unreadable("must be a time such as 2024-02-15T10:00:00Z")
     day, time, fraction, zulu, hours, minutes = match.groups()
     offset = "+00:00" if zulu or hours is None else f"{hours}:{minutes}"
     seconds = time if time.count(":") == 2 else f"{time}:00"
     try:
         return datetime.fromisoformat(f"{day}T{seconds}.{(fraction or '0')[:6]:0<6}{offset}")
     except ValueError:
-        raise _Unreadable("is not a time that there is") from None
+        raise Unreadable("is not a time that there is") from None
 
 
 def _number(value: object, largest: int) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise _Unreadable("must be a number")
+        raise Unreadable("must be a number")
     if isinstance(value, Decimal) and not value.is_finite():
-        raise _Unreadable("must be a number")
+        raise Unreadable("must be a number")
     if value < 0:
-        raise _Unreadable("must not be negative")
+        raise Unreadable("must not be negative")
     if value > largest:
-        raise _Unreadable(f"may be at most {largest:,}")
+        raise Unreadable(f"may be at most {largest:,}")
     exact = Decimal(value).quantize(_STEP)
     if exact != value:
-        raise _Unreadable(f"may have at most {PLACES} decimals")
+        raise Unreadable(f"may have at most {PLACES} decimals")
     return exact
 
 
@@ -213,23 +219,23 @@ def _properties(value: object) -> str:
     if value is None:
         return "{}"
     if not isinstance(value, Mapping):
-        raise _Unreadable("must be an object")
+        raise Unreadable("must be an object")
     written = _written(value, 1)
     if len(written.encode()) > LARGEST_PROPERTIES:
-        raise _Unreadable(f"may have at most {LARGEST_PROPERTIES:,} bytes")
+        raise Unreadable(f"may have at most {LARGEST_PROPERTIES:,} bytes")
     return written
 
 
 def _written(value: object, depth: int) -> str:
     """JSON in the one form that equal values have: names sorted, numbers without needless zeros."""
     if depth > DEEPEST_PROPERTIES and isinstance(value, Mapping | list):
-        raise _Unreadable(f"may be nested at most {DEEPEST_PROPERTIES} deep")
+        raise Unreadable(f"may be nested at most {DEEPEST_PROPERTIES} deep")
     match value:
         case None | True | False:
             return _JSON(value)
         case str():
             if character := control_character(value):
-                raise _Unreadable(f"has a character in it that cannot be kept ({character})")
+                raise Unreadable(f"has a character in it that cannot be kept ({character})")
             return _JSON(value)
         case int() | Decimal():
             return _exact(value)
@@ -237,11 +243,11 @@ def _written(value: object, depth: int) -> str:
             return f"[{','.join(_written(part, depth + 1) for part in value)}]"
         case Mapping():
             if not all(isinstance(name, str) for name in value):
-                raise _Unreadable("must have texts as names")
+                raise Unreadable("must have texts as names")
             pairs = (f"{_written(name, 0)}:{_written(value[name], depth + 1)}" for name in sorted(value))
             return f"{{{','.join(pairs)}}}"
         case _:
-            raise _Unreadable("has a value in it that is no text, number, true, false, null, list or object")
+            raise Unreadable("has a value in it that is no text, number, true, false, null, list or object")
 
 
 def _exact(value: int | Decimal) -> str:
@@ -252,7 +258,7 @@ def _exact(value: int | Decimal) -> str:
         or len(exact.as_tuple().digits) > _LONGEST_NUMBER
         or abs(exact.adjusted()) > _LONGEST_NUMBER
     ):
-        raise _Unreadable("has a number in it that is too long")
+        raise Unreadable("has a number in it that is too long")
     return _plain(exact)
 
 

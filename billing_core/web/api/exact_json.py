@@ -1,7 +1,6 @@
 """JSON that is exact in both directions: no number passes through a float."""
 
 import json
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import cache, lru_cache
 from typing import Annotated, Any
@@ -115,7 +114,7 @@ def decode_for_checks(body: bytes) -> Any:
     return _decoded(body, _LENIENTLY)
 
 
-def _decoded(body: bytes, hooks: dict[str, Callable[[Any], Any]]) -> Any:
+def _decoded(body: bytes, hooks: dict[str, Any]) -> Any:
     try:
         return json.loads(body.decode("utf-8"), **hooks)
     except UnicodeDecodeError:
@@ -167,13 +166,13 @@ def _any_number(text: str) -> Decimal:
         return Decimal("NaN")  # an exponent beyond all numbers
 
 
-_STRICTLY: dict[str, Callable[[Any], Any]] = {
+_STRICTLY: dict[str, Any] = {
     "parse_float": _decimal,
     "parse_int": _whole,
     "parse_constant": _refused_constant,
     "object_pairs_hook": _members,
 }
-_LENIENTLY: dict[str, Callable[[Any], Any]] = {
+_LENIENTLY: dict[str, Any] = {
     "parse_float": _any_number,
     "parse_int": _any_number,
     "parse_constant": _any_number,

@@ -60,8 +60,10 @@ def _validator(operation: str, status: str) -> jsonschema_rs.Draft202012Validato
     return jsonschema_rs.Draft202012Validator(schema | components, validate_formats=True)
 
 
-def _in_order(schema: dict[str, Any], value: Any) -> bool:
-    """Whether the fields of every object stand in the order of its definition."""
+def _in_order(schema: dict[str, Any] | bool, value: Any) -> bool:
+    """Whether the fields of every object stand in the order of its definition, where it has one."""
+    if isinstance(schema, bool):
+        return schema
     if "$ref" in schema:
         schema = described()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if "anyOf" in schema:

@@ -39,6 +39,8 @@ FORBIDDEN = {
     "cancel_invoice",
     "create_payment_link",
     "reconciliation",
+    "record_usage_events",
+    "withdraw_usage_event",
     "rejected_rows",
     "message",
 }
@@ -61,6 +63,7 @@ PATHS = {
     "/api/v1/analytics/billing/invoice/{org_id}": lambda w: [w.customer_uuid],
     "/api/v1/analytics/billing/{org_id}": lambda w: [w.customer_uuid],
     "/api/v1/analytics/usage/{org_id}": lambda w: [w.customer_uuid],
+    "/api/v1/usage/organizations/{org_id}": lambda w: [w.customer_uuid, w.name],
     "/downloads/reports/{name}": lambda w: [
         *(f"{w.report}.{ending}" for ending in ("csv", "long.csv", "json", "xlsx", "pdf")),
         f"{w.report_uuid}.csv",
@@ -96,6 +99,8 @@ BODIES = {
         "line_items": [{"description": "Something", "quantity": 1, "unit_price": 1}],
     },
     "update_invoice": lambda w: {"customer_email": w.email},
+    "record_usage_events": lambda w: {"events": [{"id": "1", "customer_ref": w.name, "time": "2023-01-15T10:00:00Z"}]},
+    "withdraw_usage_event": lambda _w: {"reason": "Told twice"},
 }
 # What says nothing about whose things are meant, with a value where one is needed.
 NEUTRAL = {"start_date": "2023-01-01", "end_date": "2026-12-31", "currency": "USD", "mode": "sandbox"}
@@ -103,6 +108,7 @@ NEUTRAL |= dict.fromkeys(("created_after", "created_before", "known_at", "as_at"
 NEUTRAL |= dict.fromkeys(("issued_from", "issued_to", "due_from", "due_to", "received_from", "received_to", "method"))
 NEUTRAL |= dict.fromkeys(("order_by", "limit", "format", "variant", "excel", "inline", "status", "smallest", "largest"))
 NEUTRAL |= dict.fromkeys(("billing_period_start", "billing_period_end", "list_usage_days.starting_after"))
+NEUTRAL |= dict.fromkeys(("atomic", "list_late_events.starting_after"))
 NEUTRAL |= dict.fromkeys(("agreement", "undone", "current_only", "with_reports"))
 
 
@@ -156,7 +162,9 @@ def asked(route: APIRoute, own: World, other: World) -> Iterator[Asked]:
     paths = [route.path]
     if "{" in route.path:
         start = next(start for start in PATHS if route.path.startswith(start))
-        paths = [re.sub(r"\{\w+\}", name, route.path, count=1) for name in PATHS[start](other)]
+        named = [re.sub(r"\{\w+\}", name, route.path, count=1) for name in PATHS[start](other)]
+        # The id of an event, which each of them has.
+        paths = [path.replace("{id:path}", "1") for path in named]
     for path in paths:
         yield Asked(method, path, needed, body)
         for name, value in naming.items():

@@ -1,4 +1,4 @@
-"""Plans with their versions, which customer is on which from when, and files of both."""
+"""Plans with their versions, which customer is on which from when, and files of both and of usage."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -70,7 +70,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_customer_plans_plan_version_id"), "customer_plans", ["plan_version_id"], unique=False)
     for event in ("UPDATE", "DELETE"):
         op.execute(_refuse(event, op.get_bind().dialect.name))
-    checks.allow("import_files", "kind", "kind", (*_KINDS, "plans", "customer-plans"))
+    checks.allow("import_files", "kind", "kind", (*_KINDS, "plans", "customer-plans", "usage"))
 
 
 def _refuse(event: str, dialect: str) -> str:

@@ -1,6 +1,9 @@
 """What the usage API takes: events, as a JSON document or as one JSON object a line, each of them checked by itself."""
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Query, Request
@@ -10,6 +13,7 @@ from starlette.exceptions import HTTPException
 from billing_core.errors import Invalid
 from billing_core.metering.ingestion import MOST_EVENTS
 from billing_core.metering.models import API_CALLS
+from billing_core.metering.queries import EventRow
 from billing_core.metering.reading import DEEPEST_PROPERTIES, LARGEST_PROPERTIES, LARGEST_QUANTITY, LONGEST
 from billing_core.metering.reading import LONGEST_RESPONSE as SLOWEST
 from billing_core.text import LONGEST_REASON
@@ -160,3 +164,37 @@ class Withdrawal(Body):
     reason: str = Field(
         min_length=1, max_length=LONGEST_REASON, description="Why it does not count", examples=["Twice"]
     )
+
+
+# Where a page of late events ends: the customer's integer id, the event's time to the microsecond, and its id.
+_PLACE: Final = (
+    r"^[0-9]{1,9},[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z,[^\u0000-\u001f\u007f]{1,255}$"
+)
+
+
+def place_of(written: str) -> tuple[int, datetime, str]:
+    """Customer, time and id, as ``place_after`` writes them; ValueError where they are not."""
+    customer_id, occurred_at, event_id = written.split(",", 2)
+    return int(customer_id), datetime.fromisoformat(occurred_at), event_id
+
+
+def place_after(row: EventRow) -> str:
+    """How the next page's address names the last event of this one."""
+    return f"{row.customer_id},{row.occurred_at:%Y-%m-%dT%H:%M:%S.%f}Z,{row.id}"
+
+
+def _place(value: Any) -> str:
+    if isinstance(value, str) and re.fullmatch(_PLACE, value):
+        with suppress(ValueError):
+            place_of(value)
+            return value
+    raise ValueError("must be what the address of a next page has")
+
+
+# It may be absent from an address; null cannot be written there, and the description does not offer it.
+StartingAfterEvent = Annotated[
+    str | None,
+    BeforeValidator(_place),
+    WithJsonSchema({"type": "string", "pattern": _PLACE}),
+    Query(description="Where the page before ended; the `Link` header has it"),
+]

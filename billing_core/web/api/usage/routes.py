@@ -1,16 +1,29 @@
 """Usage events for programs, /api/v1/usage: each route asks the service once."""
 
+from typing import Annotated, Final
+
+from fastapi import Query, Request
 from starlette.responses import Response
 
+from billing_core.customers import queries as customers
 from billing_core.dates import utc_now
-from billing_core.metering import ingestion
-from billing_core.web.api.access import CurrentCaller, Transaction
+from billing_core.metering import ingestion, queries, withdrawal
+from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.exact_json import ExactJSON
+from billing_core.web.api.paging import next_page
 from billing_core.web.api.routing import router as described_router
 from billing_core.web.api.usage import requests, responses
-from billing_core.web.api.usage.requests import Atomic, GivenEvents
+from billing_core.web.api.usage.requests import (
+    Atomic,
+    EventId,
+    GivenEvents,
+    OrganizationName,
+    StartingAfterEvent,
+    Withdrawal,
+)
 
 router = described_router(prefix="/api/v1/usage", tags=["Usage"])
+MOST_AT_ONCE: Final = 1_000
 
 
 @router.post(
@@ -32,3 +45,46 @@ def record_usage_events(
     if recorded.refused and len(recorded.refused) == len(given):
         ingestion.refuse(recorded.refused)
     return ExactJSON(responses.recorded(recorded))
+
+
+@router.post(
+    # An id may have slashes in it.
+    "/organizations/{org_id}/events/{id:path}/withdraw",
+    response_model=responses.UsageWithdrawn,
+    responses={
+        404: {"description": "There is no such organization, or it has no such event"},
+        409: {"description": "It was withdrawn before, or this Idempotency-Key is being used"},
+    },
+    summary="Withdraw a usage event",
+)
+def withdraw_usage_event(
+    caller: CurrentCaller, session: Transaction, org_id: OrganizationName, event_id: EventId, given: Withdrawal
+) -> Response:
+    """It counts nowhere any more. Once: nothing brings it back, and its id stays taken."""
+    customer = customers.named(session, caller.actor, org_id)
+    outcome = withdrawal.withdraw(session, caller.actor, customer.id, event_id, reason=given.reason, now=utc_now())
+    return ExactJSON(responses.withdrawn(outcome, customer.uuid))
+
+
+@router.get(
+    "/late",
+    response_model=responses.UsageEventList,
+    responses={200: {"headers": responses.MORE}},
+    summary="List late usage events",
+)
+def list_late_events(
+    request: Request,
+    caller: CurrentCaller,
+    session: Reading,
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = MOST_AT_ONCE,
+    starting_after: StartingAfterEvent = None,
+) -> Response:
+    """What came after its period had been billed, of the organizations that the caller may see, by organization and
+    time.
+    """
+    after = None if starting_after is None else requests.place_of(starting_after)
+    rows = queries.late_events(session, caller.actor, after_event=after, limit=limit + 1)
+    shown = rows[:limit]
+    answer: responses.UsageEventList = {"events": [responses.event(row) for row in shown], "count": len(shown)}
+    more = next_page(request, requests.place_after(shown[-1])) if len(rows) > limit else None
+    return ExactJSON(answer, headers=more)

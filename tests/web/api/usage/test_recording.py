@@ -149,7 +149,7 @@ def test_numbers_beyond_all_columns_spoil_only_their_event(number, client, sessi
 
 def test_an_id_with_other_content_is_a_conflict_that_names_both(client, sessions):
     answered(client.post(EVENTS, json=an_event(quantity=1)), accepted=1)
-    reason = "“1” is that of an event of 2026-03-10T10:00:00+00:00 that we have, which has other content"
+    reason = "“1” is also that of an event of 2026-03-10T10:00:00+00:00, which has other content"
     other = an_event(quantity=2)
     for body in (other, {"events": [other]}):
         answer = client.post(EVENTS, json=body)

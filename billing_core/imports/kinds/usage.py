@@ -1,0 +1,188 @@
+"""Usage events from a file, by the rules of those that programs send: each counts once, and nothing changes one."""
+
+import secrets
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    Text,
+    false,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from billing_core.businesses.models import Business
+from billing_core.customers.models import Customer
+from billing_core.database.partitions import ensure_months
+from billing_core.database.types import UtcDateTime, stored_on_sqlite
+from billing_core.errors import Conflict
+from billing_core.imports import Kind, cells, columns
+from billing_core.imports.kind import Definition, Derived, Field, Staged, unknown, wrong
+from billing_core.metering import keeping, rollups
+from billing_core.metering.models import API_CALLS, PLACES, Exact, Meter, UsageEvent, UsageEventKey
+from billing_core.metering.reading import FURTHEST_AHEAD, digest
+from billing_core.metering.zones import day_of
+
+_NO_PROPERTIES: Final = "{}"
+_CONTENT: Final = ("time", "meter", "user", "endpoint", "response_time", "quantity")
+_KNOWN = select(
+    UsageEventKey.customer_id.label("id"), UsageEventKey.customer_id, UsageEventKey.event_id, UsageEventKey.digest
+).subquery("known_events")
+
+
+class _instant(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function that it is
+    """The instant of a text in the form of ``cells.instant``."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(_instant, "sqlite")
+def _instant_on_sqlite(element: _instant, compiler: SQLCompiler, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(_instant, "postgresql")
+def _instant_on_postgresql(element: _instant, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} || '+00' AS timestamptz)"
+
+
+def _digest(time: str, meter: str, user: str, endpoint: str, response_time: int | None, quantity: int) -> str:
+    """Of staged values, in which numbers are scaled."""
+    return digest(
+        datetime.fromisoformat(time).replace(tzinfo=UTC),
+        meter,
+        user,
+        endpoint,
+        None if response_time is None else Decimal(response_time).scaleb(-PLACES),
+        Decimal(quantity).scaleb(-PLACES),
+        _NO_PROPERTIES,
+    )
+
+
+def _resolve(staged: Staged) -> Select[Any]:
+    rows = staged.table
+
+    def given(name: str, otherwise: ColumnElement[Any]) -> ColumnElement[Any]:
+        return rows.c[name] if name in staged.given else otherwise.label(name)
+
+    return (
+        select(
+            rows.c.line,
+            Customer.id.label("customer_id"),
+            rows.c.event_id,
+            rows.c.digest,
+            _instant(rows.c.time).label("occurred_at"),
+            Meter.id.label("meter_id"),
+            given("user", literal("", String)),
+            given("endpoint", literal("", String)),
+            given("response_time", literal(None, Exact)),
+            given("quantity", literal(Decimal(1), Exact)),
+            literal(_NO_PROPERTIES, Text).label("properties"),
+            literal(staged.setting.now, UtcDateTime).label("received_at"),
+        )
+        .join_from(rows, Customer, Customer.ref == rows.c.customer_ref)
+        .join(Meter, Meter.code == given("meter", literal(API_CALLS, String)))
+    )
+
+
+def _unknown_meter(staged: Staged) -> Select[Any]:
+    if "meter" in staged.given:
+        return unknown("meter", Meter.code, "no meter has this code")(staged)
+    return wrong(staged.table, "meter", literal("", String), "").where(false())
+
+
+def _in_the_future(staged: Staged) -> Select[Any]:
+    rows = staged.table
+    latest = stored_on_sqlite(staged.setting.now + FURTHEST_AHEAD)
+    return wrong(rows, "time", rows.c.time, "lies more than a day in the future").where(rows.c.time > latest)
+
+
+def _other_content(rows: FromClause) -> Select[Any]:
+    reason = "is that of an event that we have, which has other content"
+    return wrong(rows, "event_id", rows.c.event_id, reason).where(rows.c.effect == "changed")
+
+
+def _write(connection: Connection, rows: FromClause) -> None:
+    """Record the events that are new, as one batch."""
+    with Session(connection) as session:
+        named = Customer.id.in_(select(rows.c.customer_id))
+        # Nobody changes the zone that their usage is billed in meanwhile, or withdraws an event of theirs.
+        customers: Select[*tuple[Any, ...]] = select(Customer.id, rollups.billing_zone().label("zone")).join(Business).where(named)
+        locked = session.execute(customers.order_by(Customer.id).with_for_update(read=True))
+        zones = {row.zone for row in locked}
+        extent = select(func.min(rows.c.occurred_at), func.max(rows.c.occurred_at), func.max(rows.c.received_at))
+        first, last, now = session.execute(extent).one()
+        if first is None:
+            return
+        days = session.scalars(select(day_of(rows.c.occurred_at, literal(0, Integer))).distinct())
+        ensure_months(connection, UsageEvent.__tablename__, list(days))
+        batch = secrets.randbits(62)
+        keeping.take_ids(session, rows, batch)
+        others = select(rows.c.event_id).join(UsageEventKey, keeping.same_key(rows))
+        taken = session.scalar(others.where(UsageEventKey.digest != rows.c.digest).limit(1))
+        if taken is not None:
+            raise Conflict(f"Somebody has just recorded an event “{taken}” with other content. Check the file again.")
+        keeping.keep(session, rows, batch, zones=zones, first=first, last=last, now=now)
+
+
+DEFINITION = Definition(
+    kind=Kind.USAGE,
+    title="Usage events",
+    model=UsageEventKey,
+    keys=("customer_id", "event_id"),
+    labels=("customer_ref", "event_id"),
+    fields=(
+        Field(
+            "event_id",
+            cells.event_name("id"),
+            required=True,
+            filled=True,
+            synonyms=("event", "event key", "request id", "transaction id", "idempotency key"),
+        ),
+        columns.CUSTOMER_REF,
+        Field(
+            "time",
+            cells.instant,
+            required=True,
+            filled=True,
+            synonyms=("timestamp", "event time", "occurred at", "date time", "datetime"),
+        ),
+        Field("meter", cells.event_name("meter"), blank=API_CALLS, synonyms=("meter code", "metric", "event type")),
+        Field("user", cells.event_name("user"), synonyms=("user id", "user name", "username")),
+        Field("endpoint", cells.event_name("endpoint"), synonyms=("path", "url", "route")),
+        Field("response_time", cells.response_time, Exact, blank=None, synonyms=("duration", "latency", "seconds")),
+        Field("quantity", cells.price, Exact, blank=10**PLACES, synonyms=("units", "value", "count")),
+    ),
+    derived=(Derived("digest", _CONTENT, _digest),),
+    resolve=_resolve,
+    references=(columns.unknown_customer, _unknown_meter),
+    checks=(_in_the_future,),
+    merge_checks=(_other_content,),
+    insert_only=frozenset(
+        {
+            "occurred_at",
+            "meter_id",
+            "user",
+            "endpoint",
+            "response_time",
+            "quantity",
+            "properties",
+            "received_at",
+        }
+    ),
+    beside=_KNOWN,
+    write=_write,
+)

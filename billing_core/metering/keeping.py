@@ -1,0 +1,59 @@
+"""Writing staged events, from whichever table they stand in: each id taken once, and each event counted once.
+
+Rows are locked in the order of their keys: customers first, then ids, then totals. One set of events a transaction:
+only so does everybody lock in one order.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, FromClause, exists, func, insert, literal, select
+from sqlalchemy.orm import Session
+
+from billing_core.database.types import UtcDateTime
+from billing_core.database.upserts import insert_into
+from billing_core.metering import rollups
+from billing_core.metering.models import UsageEvent, UsageEventKey, UsagePeriod
+
+_CONTENT = ("meter_id", "user", "endpoint", "response_time", "quantity", "properties")
+
+
+def same_key(rows: FromClause) -> ColumnElement[bool]:
+    """In SQL: the row has the event's identity."""
+    return (UsageEventKey.customer_id == rows.c.customer_id) & (UsageEventKey.event_id == rows.c.event_id)
+
+
+def take_ids(session: Session, rows: FromClause, batch: int) -> None:
+    """Take those ids of these events that are free, for this batch.
+
+    On PostgreSQL whoever takes the same ids waits here until the first of them is done.
+    """
+    names = ["customer_id", "event_id", "digest", "occurred_at"]
+    given = select(*(rows.c[name] for name in names), literal(batch)).order_by(rows.c.customer_id, rows.c.event_id)
+    session.execute(insert_into(session, UsageEventKey).from_select([*names, "batch"], given).on_conflict_do_nothing())
+
+
+def keep(
+    session: Session,
+    rows: FromClause,
+    batch: int,
+    *,
+    zones: Iterable[str],
+    first: datetime,
+    last: datetime,
+    now: datetime,
+) -> int:
+    """Write those of these events, which happened between ``first`` and ``last``, whose ids this batch took, and count
+    them. ``zones`` are their customers'. Returns how many are late.
+    """
+    fresh = select(rows).join(UsageEventKey, same_key(rows)).where(UsageEventKey.batch == batch).subquery("fresh")
+    dated = rollups.in_billing_zone(session, fresh, zones, first, last)
+    late = exists().where(
+        UsagePeriod.customer_id == dated.c.customer_id, dated.c.day.between(UsagePeriod.first_day, UsagePeriod.last_day)
+    )
+    names = ["customer_id", "occurred_at", "event_id", *_CONTENT]
+    events = select(*(dated.c[name] for name in names), literal(now, UtcDateTime), late)
+    session.execute(insert(UsageEvent).from_select([*names, "received_at", "late"], events))
+    rollups.add(session, fresh, zones, first, last)
+    counted = select(func.count()).select_from(dated).where(late)
+    return session.scalar(counted) or 0
