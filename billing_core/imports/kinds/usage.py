@@ -120,7 +120,9 @@ def _write(connection: Connection, rows: FromClause) -> None:
     with Session(connection) as session:
         named = Customer.id.in_(select(rows.c.customer_id))
         # Nobody changes the zone that their usage is billed in meanwhile, or withdraws an event of theirs.
-        customers: Select[*tuple[Any, ...]] = select(Customer.id, rollups.billing_zone().label("zone")).join(Business).where(named)
+        customers: Select[*tuple[Any, ...]] = (
+            select(Customer.id, rollups.billing_zone().label("zone")).join(Business).where(named)
+        )
         locked = session.execute(customers.order_by(Customer.id).with_for_update(read=True))
         zones = {row.zone for row in locked}
         extent = select(func.min(rows.c.occurred_at), func.max(rows.c.occurred_at), func.max(rows.c.received_at))

@@ -25,7 +25,7 @@ EVENT: dict[str, Any] = {
     "withdrawn_at": None,
     "withdrawn_reason": None,
 }
-_Properties = Annotated[InstanceOf[orjson.Fragment], WithJsonSchema({"type": "object"})]
+_Properties = Annotated[InstanceOf[orjson.Fragment], WithJsonSchema({"type": "object", "additionalProperties": True})]
 _MaybeMoment = Annotated[str | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})]
 
 

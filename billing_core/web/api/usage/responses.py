@@ -1,42 +1,25 @@
 """What the usage API answers."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-import orjson
-from pydantic import InstanceOf, WithJsonSchema, with_config
+from pydantic import with_config
 from typing_extensions import TypedDict
 
 from billing_core.metering.ingestion import Recorded
-from billing_core.metering.queries import EventRow
 from billing_core.metering.withdrawal import Withdrawn
-from billing_core.usage.document import ID
-from billing_core.web.api.exact_json import WrittenNumber, number
+from billing_core.usage.document import ID, Moment, moment
+from billing_core.web.api.usage_events import EVENT, UsageEvent
 
 _REFUSED: dict[str, Any] = {
     "index": 2,
     "error": "quantity must not be negative",
     "fields": {"quantity": "must not be negative"},
 }
-_EVENT: dict[str, Any] = {
-    "organization_id": ID,
-    "customer_ref": "EXAMPLE",
-    "id": "req_8f14e45f",
-    "time": "2023-10-01T12:00:00Z",
-    "meter": "api_calls",
-    "user": "ana",
-    "endpoint": "/v1/search",
-    "response_time": 0.42,
-    "quantity": 1,
-    "properties": {"region": "eu"},
-    "received_at": "2023-11-03T08:00:00Z",
-    "withdrawn_at": None,
-}
 _WITHDRAWN: dict[str, Any] = {
     "organization_id": ID,
     "id": "req_8f14e45f",
-    "time": "2023-10-01T12:00:00Z",
-    "withdrawn_at": "2023-11-03T09:00:00Z",
+    "time": "2023-10-01T12:00:00",
+    "withdrawn_at": "2023-11-03T09:00:00",
     "reason": "Counted twice by our gateway",
 }
 MORE: dict[str, Any] = {
@@ -45,11 +28,6 @@ MORE: dict[str, Any] = {
         "schema": {"type": "string"},
     }
 }
-# As it is stored, in its final form.
-_Properties = Annotated[InstanceOf[orjson.Fragment], WithJsonSchema({"type": "object", "additionalProperties": True})]
-_MaybeNumber = Annotated[
-    InstanceOf[orjson.Fragment] | None, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "null"}]})
-]
 
 
 class UsageRefusal(TypedDict):
@@ -79,26 +57,8 @@ def recorded(outcome: Recorded) -> UsageRecorded:
     }
 
 
-@with_config(json_schema_extra={"example": _EVENT})
-class UsageEvent(TypedDict):
-    """``response_time`` is in seconds, null where nobody told. ``withdrawn_at`` is null while the event counts."""
-
-    organization_id: str
-    customer_ref: str
-    id: str
-    time: datetime
-    meter: str
-    user: str
-    endpoint: str
-    response_time: _MaybeNumber
-    quantity: WrittenNumber
-    properties: _Properties
-    received_at: datetime
-    withdrawn_at: datetime | None
-
-
-@with_config(json_schema_extra={"example": {"events": [_EVENT], "count": 1}})
-class UsageEventList(TypedDict):
+@with_config(json_schema_extra={"example": {"events": [EVENT | {"late": True}], "count": 1}})
+class LateEventList(TypedDict):
     """``count`` events; the ``Link`` header leads to the next page."""
 
     events: list[UsageEvent]
@@ -111,33 +71,16 @@ class UsageWithdrawn(TypedDict):
 
     organization_id: str
     id: str
-    time: datetime
-    withdrawn_at: datetime
+    time: Moment
+    withdrawn_at: Moment
     reason: str
-
-
-def event(row: EventRow) -> UsageEvent:
-    return {
-        "organization_id": row.organization_id,
-        "customer_ref": row.customer_ref,
-        "id": row.id,
-        "time": row.occurred_at,
-        "meter": row.meter,
-        "user": row.user,
-        "endpoint": row.endpoint,
-        "response_time": None if row.response_time is None else number(row.response_time),
-        "quantity": number(row.quantity),
-        "properties": orjson.Fragment(row.properties),
-        "received_at": row.received_at,
-        "withdrawn_at": row.withdrawn_at,
-    }
 
 
 def withdrawn(outcome: Withdrawn, organization_id: str) -> UsageWithdrawn:
     return {
         "organization_id": organization_id,
         "id": outcome.event_id,
-        "time": outcome.occurred_at,
-        "withdrawn_at": outcome.withdrawn_at,
+        "time": moment(outcome.occurred_at),
+        "withdrawn_at": moment(outcome.withdrawn_at),
         "reason": outcome.reason,
     }

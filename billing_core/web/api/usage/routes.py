@@ -21,6 +21,7 @@ from billing_core.web.api.usage.requests import (
     StartingAfterEvent,
     Withdrawal,
 )
+from billing_core.web.api.usage_events import listed
 
 router = described_router(prefix="/api/v1/usage", tags=["Usage"])
 MOST_AT_ONCE: Final = 1_000
@@ -68,7 +69,7 @@ def withdraw_usage_event(
 
 @router.get(
     "/late",
-    response_model=responses.UsageEventList,
+    response_model=responses.LateEventList,
     responses={200: {"headers": responses.MORE}},
     summary="List late usage events",
 )
@@ -85,6 +86,6 @@ def list_late_events(
     after = None if starting_after is None else requests.place_of(starting_after)
     rows = queries.late_events(session, caller.actor, after_event=after, limit=limit + 1)
     shown = rows[:limit]
-    answer: responses.UsageEventList = {"events": [responses.event(row) for row in shown], "count": len(shown)}
+    answer: responses.LateEventList = {"events": [listed(row) for row in shown], "count": len(shown)}
     more = next_page(request, requests.place_after(shown[-1])) if len(rows) > limit else None
     return ExactJSON(answer, headers=more)
