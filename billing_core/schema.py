@@ -22,6 +22,7 @@ from billing_core.plans import models as plans
 from billing_core.processes import models as processes
 from billing_core.rating import models as rating
 from billing_core.reports import models as reports
+from billing_core.usage import models as usage
 from billing_core.views import models as views
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "processes",
     "rating",
     "reports",
+    "usage",
     "views",
 ]
 

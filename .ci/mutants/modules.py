@@ -7,6 +7,7 @@ from pathlib import Path
 MODULES = {
     "rating": (("billing_core/rating",), ("tests/rating", "tests/reports")),
     "plans": (("billing_core/plans",), ("tests/plans", "tests/usage", "tests/imports")),
+    "usage": (("billing_core/usage",), ("tests/usage", "tests/commands/test_usage.py")),
     "invoices": (
         ("billing_core/invoices",),
         (

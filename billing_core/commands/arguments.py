@@ -35,6 +35,11 @@ _RUN: Final = (
     "the product and its workers. Interrupted, it leaves the rest to them, or to the same command typed again. A "
     "rehearsal makes nothing, and tells what has changed since the period before."
 )
+_INVOICE: Final = (
+    "Make a draft of what each customer used on these days of its billing zone: once for each customer and period. "
+    "Typed again, it makes what is missing and shows what was made before. A period that comes to nothing is closed "
+    "without an invoice."
+)
 
 
 def parser() -> ArgumentParser:
@@ -50,7 +55,9 @@ def parser() -> ArgumentParser:
     reports = _verbs(commands, "report", "make billing reports")
     _generate_report(reports)
     _run(reports)
-    _show_usage(_verbs(commands, "usage", "what customers used"))
+    usage = _verbs(commands, "usage", "what customers used")
+    _show_usage(usage)
+    _invoice_usage(usage)
     _command(commands, "verify", "verify:verify", "prove the ledger, and that every stored total agrees with its rows")
     _backup(commands)
     restore = _command(commands, "restore", "copies:restore", "fill the empty database in use from a backup", _RESTORE)
@@ -138,6 +145,16 @@ def _show_usage(verbs: Commands) -> None:
     show = _command(verbs, "show", "usage:show", summary)
     show.add_argument("--customer", required=True, metavar="C", help="the customer's ref or integer id")
     _add_period(show)
+
+
+def _invoice_usage(verbs: Commands) -> None:
+    invoice = _command(verbs, "invoice", "usage_invoices:invoice", "invoice what customers used in a period", _INVOICE)
+    _add_period(invoice)
+    invoice.add_argument(
+        "--customer", action="append", default=[], metavar="C", help="only this one: ref or integer id; may be repeated"
+    )
+    invoice.add_argument("--send", action="store_true", help="send the drafts, by mail where there is an address")
+    invoice.add_argument("--tax-rate", type=_percent, default=Decimal(0), metavar="P", help="in percent; by default: 0")
 
 
 def _backup(commands: Commands) -> None:

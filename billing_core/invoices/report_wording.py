@@ -32,7 +32,7 @@ def service_words(
     # The base of a percentage is not a count, and for a service by order the count of orders says it all.
     if cost_type not in (CostType.PER_ORDER, CostType.PERCENT_OF_SERVICES):
         counted.insert(0, _counted(quantity, cost_type, words))
-    return f"{name}, {_days(period, words)}: {', '.join(counted)}"
+    return f"{name}, {days(period, words)}: {', '.join(counted)}"
 
 
 def order_words(number: str, order_date: date, language: str) -> str:
@@ -45,7 +45,7 @@ def total_words(order_count: int, period: Period, language: str) -> str:
     """Such as “Services, Mar 1 – 31, 2026: 56 orders”."""
     words = writing(language)
     counted = _counted(Decimal(order_count), CostType.PER_ORDER, words)
-    return words.gettext("Services") + f", {_days(period, words)}: {counted}"
+    return words.gettext("Services") + f", {days(period, words)}: {counted}"
 
 
 def _counted(quantity: Decimal, cost_type: CostType, words: Writing) -> str:
@@ -53,6 +53,7 @@ def _counted(quantity: Decimal, cost_type: CostType, words: Writing) -> str:
     return f"{format_decimal(quantity, locale=words.locale)} {words.ngettext(singular, plural, quantity)}"
 
 
-def _days(period: Period, words: Writing) -> str:
+def days(period: Period, words: Writing) -> str:
+    """Such as “Mar 1 – 31, 2026”."""
     # CLDR puts thin blanks around the dash, which not every font has.
     return format_interval(period.start, period.end, "yMMMd", locale=words.locale).replace("\u2009", " ")

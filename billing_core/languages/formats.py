@@ -16,7 +16,14 @@ from babel.support import NullTranslations, Translations
 
 from billing_core.languages import available
 from billing_core.languages.available import SOURCE_LANGUAGE
-from billing_core.money import LINE_QUANTITY_PLACES, PERCENT_PLACES, PRICE_PLACES, Money, decimal_places
+from billing_core.money import (
+    LINE_QUANTITY_PLACES,
+    PERCENT_PLACES,
+    PRICE_PLACES,
+    USAGE_PRICE_PLACES,
+    Money,
+    decimal_places,
+)
 
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")
 _NO_BREAK_SPACE = "\u00a0"
@@ -66,6 +73,10 @@ class Writing:
     def price(self, price: Decimal, currency: str) -> str:
         """A unit price: with the currency's digits at least, and as many more as it has."""
         return self._number(price, decimal_places(currency), PRICE_PLACES)
+
+    def usage_price(self, price: Decimal, currency: str) -> str:
+        """``price`` of one unit of usage, which may have more digits."""
+        return self._number(price, decimal_places(currency), USAGE_PRICE_PLACES)
 
     def quantity(self, quantity: Decimal) -> str:
         return self._number(quantity, 0, LINE_QUANTITY_PLACES)

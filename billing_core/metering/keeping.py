@@ -49,7 +49,9 @@ def keep(
     fresh = select(rows).join(UsageEventKey, same_key(rows)).where(UsageEventKey.batch == batch).subquery("fresh")
     dated = rollups.in_billing_zone(session, fresh, zones, first, last)
     late = exists().where(
-        UsagePeriod.customer_id == dated.c.customer_id, dated.c.day.between(UsagePeriod.first_day, UsagePeriod.last_day)
+        UsagePeriod.customer_id == dated.c.customer_id,
+        dated.c.day.between(UsagePeriod.first_day, UsagePeriod.last_day),
+        UsagePeriod.replaced_at.is_(None),
     )
     names = ["customer_id", "occurred_at", "event_id", *_CONTENT]
     events = select(*(dated.c[name] for name in names), literal(now, UtcDateTime), late)

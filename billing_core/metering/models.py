@@ -4,7 +4,7 @@ import enum
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.customers.models import Customer
@@ -143,12 +143,27 @@ class UsageUser(Base):
     first_seen_at: Mapped[datetime]
 
 
+_STANDS = text("replaced_at IS NULL")
+
+
 class UsagePeriod(Base):
-    """A period of billing-zone days, both ends included, whose usage was billed: what comes for it later is late."""
+    """A period of billing-zone days, both ends included, whose usage was billed: what comes for it later is late.
+
+    ``invoice_id`` is None where there was nothing to bill. ``replaced_at``: its invoice was cancelled, and the days
+    were billed anew; until then it stands. No two that stand share a day of one customer.
+    """
 
     __tablename__ = "usage_periods"
     __table_args__ = (
-        UniqueConstraint("customer_id", "first_day"),
+        Index(
+            "ix_usage_periods_standing",
+            "customer_id",
+            "first_day",
+            unique=True,
+            sqlite_where=_STANDS,
+            postgresql_where=_STANDS,
+        ),
+        Index("ix_usage_periods_invoice_id", "invoice_id"),
         CheckConstraint("first_day <= last_day", name="in_order"),
     )
 
@@ -156,4 +171,8 @@ class UsagePeriod(Base):
     customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
     first_day: Mapped[date]
     last_day: Mapped[date]
+    # By its name: invoices stand below this room.
+    invoice_id: Mapped[int | None] = mapped_column(ForeignKey("invoices.id", ondelete="RESTRICT"))
     billed_at: Mapped[datetime]
+    billed_by: Mapped[str] = mapped_column(String(200), default="")
+    replaced_at: Mapped[datetime | None]

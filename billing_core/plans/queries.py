@@ -1,6 +1,7 @@
 """Reads of plans: their latest terms, and what a customer was on in a period."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from sqlalchemy import ScalarSelect, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
-from billing_core.database.functions import equals
+from billing_core.database.functions import among, equals
 from billing_core.dates import Period
 from billing_core.errors import NotFound
 from billing_core.identity.permissions import Actor, Permission
@@ -74,25 +75,30 @@ def latest(session: Session, actor: Actor, code: str) -> Version:
 
 def on_plan(session: Session, customer_id: int, period: Period) -> list[OnPlan]:
     """What the customer was on, in the order of the days; days on no plan are in none of them."""
+    return on_plans(session, [customer_id], period).get(customer_id, [])
+
+
+def on_plans(session: Session, customer_ids: Collection[int], period: Period) -> dict[int, list[OnPlan]]:
+    """``on_plan`` of each of these customers; those who were on none are left out."""
     earlier = aliased(CustomerPlan)
-    first = func.coalesce(
-        select(func.max(earlier.valid_from))
-        .where(earlier.customer_id == customer_id, earlier.valid_from <= period.start)
-        .scalar_subquery(),
-        period.start,
+    begun = select(func.max(earlier.valid_from)).where(
+        earlier.customer_id == CustomerPlan.customer_id, earlier.valid_from <= period.start
     )
+    first = func.coalesce(begun.correlate(CustomerPlan).scalar_subquery(), period.start)
     statement = (
         versions()
-        .add_columns(CustomerPlan.valid_from)
+        .add_columns(CustomerPlan.customer_id, CustomerPlan.valid_from)
         .join(CustomerPlan, CustomerPlan.plan_version_id == PlanVersion.id)
-        .where(CustomerPlan.customer_id == customer_id, CustomerPlan.valid_from.between(first, period.end))
-        .order_by(CustomerPlan.valid_from)
+        .where(among(CustomerPlan.customer_id, customer_ids), CustomerPlan.valid_from.between(first, period.end))
+        .order_by(CustomerPlan.customer_id, CustomerPlan.valid_from)
     )
-    rows = session.execute(statement).all()
-    ends = [row.valid_from - timedelta(days=1) for row in rows[1:]] + [period.end]
-    return [
-        OnPlan(max(row.valid_from, period.start), end, Version(*row[:-1])) for row, end in zip(rows, ends, strict=False)
-    ]
+    found: dict[int, list[OnPlan]] = {}
+    for *columns, customer_id, valid_from in session.execute(statement):
+        parts = found.setdefault(customer_id, [])
+        if parts:
+            parts[-1] = replace(parts[-1], last_day=valid_from - timedelta(days=1))
+        parts.append(OnPlan(max(valid_from, period.start), period.end, Version(*columns)))
+    return found
 
 
 def code_on(customer_id: Any, day: date) -> ScalarSelect[str]:

@@ -38,6 +38,7 @@ def typed(name: str, folder: Path) -> list[str]:
         "report generate": ["--customer", "ACME", *PERIOD],
         "report run": PERIOD,
         "restore": [str(folder / "backup.sqlite3")],
+        "usage invoice": PERIOD,
         "usage show": ["--customer", "ACME", *PERIOD],
         "user add": ["ada@acme.example", "--role", "admin"],
         "verify": [],

@@ -34,6 +34,8 @@ NEEDED = {
     # It sends invoices too.
     "report run": {*DATABASE, "structlog", "jinja2"},
     "restore": {*DATABASE, "alembic"},
+    # It sends them too.
+    "usage invoice": {*DATABASE, "structlog", "jinja2"},
     "usage show": DATABASE,
     "user add": DATABASE,
     "verify": DATABASE,

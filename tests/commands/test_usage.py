@@ -1,13 +1,17 @@
-"""``usage show``: the analytics document on the terminal."""
+"""``usage show``: the analytics document on the terminal. ``usage invoice``: what was made, and who failed."""
 
 import json
 
 import pytest
 
 from billing_core import __main__, runtime
-from billing_core.commands import usage
+from billing_core.commands import usage, usage_invoices
+from billing_core.customers.models import Customer
+from billing_core.outbox.models import OutboxMessage
 from billing_core.usage import document
-from tests.usage.october import GENERATED, october
+from tests.plans.agreed import a_plan, terms
+from tests.usage.october import FIRST, GENERATED, LAST, an_organization, called, october
+from tests.usage.test_billing import put_on
 
 PERIOD = ["--from", "2023-10-01", "--to", "2023-10-31"]
 
@@ -17,9 +21,10 @@ def shown(sessions, monkeypatch, capsys):
     """``shown("--customer", "C", …)``: (exit code, stdout, stderr)."""
     monkeypatch.setattr(runtime, "sessions", lambda: sessions)
     monkeypatch.setattr(usage, "utc_now", lambda: GENERATED)
+    monkeypatch.setattr(usage_invoices, "utc_now", lambda: GENERATED)
 
-    def run(*options: str, as_json: bool = False):
-        code = __main__.main([*(["--json"] if as_json else []), "usage", "show", *options])
+    def run(*options: str, verb: str = "show", as_json: bool = False):
+        code = __main__.main([*(["--json"] if as_json else []), "usage", verb, *options])
         said = capsys.readouterr()
         return code, said.out, said.err
 
@@ -43,3 +48,75 @@ def test_an_unknown_customer_and_a_period_that_ends_before_it_begins_are_refused
     code, out, err = shown("--customer", "NOBODY", "--from", "2023-10-31", "--to", "2023-10-01")
     assert (code, out) == (1, "")
     assert "Start date must be before end date" in err
+
+
+OTHER = "0b7e9f5c-3a44-4f0d-9d6b-6a1f0f3d2c11"
+LINE = "API calls, Oct 1 – 31, 2023: used 2, 2 × 1.25 USD"
+
+
+@pytest.fixture
+def three(sessions):
+    """EXAMPLE owes 2.50, FREE is within its allowance, and OTHER is on no plan."""
+    with sessions.begin() as session:
+        example = an_organization(session)
+        free = an_organization(session, uuid=OTHER.replace("0b", "1b"), ref="FREE", name="Free Corp")
+        an_organization(session, uuid=OTHER, ref="OTHER", name="Other Corp")
+        put_on(session, example, a_plan(session, agreed=terms(0, "1.25")))
+        put_on(session, free, a_plan(session, "large"))
+        for uuid in (document.ID, OTHER, OTHER.replace("0b", "1b")):
+            called(session, uuid, [FIRST, LAST], name=uuid)
+
+
+def test_invoices_are_made_of_everybody_and_who_failed_is_named(shown, three):
+    code, out, err = shown(*PERIOD, verb="invoice")
+    assert (code, err) == (1, "")
+    assert out.splitlines() == [
+        "EXAMPLE (Example Corp): draft no. 1 of 2.50 USD",
+        f"  {LINE}: 2.50 USD",
+        "FREE (Free Corp): nothing to bill",
+        "  API calls, Oct 1 – 31, 2023: used 2, included 10,000: 0.00 USD",
+        "OTHER (Other Corp): failed. Other Corp: 2 of api_calls from 2023-10-01 to 2023-10-31 cannot be priced: "
+        "it was on no plan",
+        "2 customers billed, 1 failed",
+    ]
+
+
+def test_invoices_are_sent_by_mail_where_there_is_an_address(shown, three, sessions):
+    chosen = [*PERIOD, "--customer", "EXAMPLE"]
+    code, out, _ = shown(*chosen, "--tax-rate", "20", verb="invoice", as_json=True)
+    made = json.loads(out)["made"]
+    assert code == 0
+    assert made == [
+        {
+            "customer": "EXAMPLE",
+            "name": "Example Corp",
+            "created": True,
+            "invoice_id": 1,
+            "invoice": None,
+            "status": "draft",
+            "total": 3,
+            "currency": "USD",
+            "lines": [{"description": LINE, "amount": 2.5}],
+        }
+    ]
+    with sessions.begin() as session:
+        session.get_one(Customer, 1).email = "ap@example.com"
+    code, out, _ = shown(*chosen, "--send", verb="invoice", as_json=True)
+    (again,) = json.loads(out)["made"]
+    # The draft keeps the address that it was made with.
+    assert (code, again["created"], again["status"]) == (0, False, "open")
+    assert (again["invoice"], again["not_mailed"]) == ("INV-2023-001", "there is no e-mail address")
+    code, out, _ = shown(*chosen, "--send", verb="invoice")
+    assert (code, out.splitlines()[0]) == (
+        0,
+        "EXAMPLE (Example Corp): invoice INV-2023-001 of 3.00 USD, made before",
+    )
+
+
+def test_an_invoice_is_mailed_when_it_is_sent(shown, three, sessions):
+    with sessions.begin() as session:
+        session.get_one(Customer, 1).email = "ap@example.com"
+    code, out, _ = shown(*PERIOD, "--customer", "1", "--send", verb="invoice")
+    assert (code, out.splitlines()[0]) == (0, "EXAMPLE (Example Corp): invoice INV-2023-001 of 2.50 USD")
+    with sessions() as session:
+        assert session.query(OutboxMessage.recipient).all() == [("ap@example.com",)]

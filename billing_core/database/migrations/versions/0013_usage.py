@@ -112,14 +112,28 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.Integer(), nullable=False),
         sa.Column("first_day", sa.Date(), nullable=False),
         sa.Column("last_day", sa.Date(), nullable=False),
+        sa.Column("invoice_id", sa.Integer(), nullable=True),
         sa.Column("billed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("billed_by", sa.String(length=200), nullable=False),
+        sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("first_day <= last_day", name=op.f("ck_usage_periods_in_order")),
         sa.ForeignKeyConstraint(
             ["customer_id"], ["customers.id"], name=op.f("fk_usage_periods_customer_id_customers"), ondelete="RESTRICT"
         ),
+        sa.ForeignKeyConstraint(
+            ["invoice_id"], ["invoices.id"], name=op.f("fk_usage_periods_invoice_id_invoices"), ondelete="RESTRICT"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_periods")),
-        sa.UniqueConstraint("customer_id", "first_day", name=op.f("uq_usage_periods_customer_id_first_day")),
     )
+    op.create_index(
+        "ix_usage_periods_standing",
+        "usage_periods",
+        ["customer_id", "first_day"],
+        unique=True,
+        sqlite_where=sa.text("replaced_at IS NULL"),
+        postgresql_where=sa.text("replaced_at IS NULL"),
+    )
+    op.create_index("ix_usage_periods_invoice_id", "usage_periods", ["invoice_id"], unique=False)
     op.create_table(
         "usage_users",
         sa.Column("customer_id", sa.Integer(), nullable=False),
@@ -143,6 +157,8 @@ def downgrade() -> None:
     op.drop_column("customers", "time_zone")
     op.drop_index("ix_usage_users_customer_id_first_seen_at", table_name="usage_users")
     op.drop_table("usage_users")
+    op.drop_index("ix_usage_periods_invoice_id", table_name="usage_periods")
+    op.drop_index("ix_usage_periods_standing", table_name="usage_periods")
     op.drop_table("usage_periods")
     op.drop_index("ix_usage_event_keys_withdrawn", table_name="usage_event_keys")
     op.drop_table("usage_event_keys")

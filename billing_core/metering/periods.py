@@ -1,0 +1,37 @@
+"""Billed periods of customers' usage: which stand, and which are billed anew because their invoice was cancelled."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import cast
+
+from sqlalchemy import Table, select, update
+from sqlalchemy.orm import Session
+
+from billing_core.database.functions import among
+from billing_core.dates import Period, start_of_day
+from billing_core.metering.models import UsageEvent, UsagePeriod
+
+
+def overlapping(session: Session, customer_ids: Collection[int], period: Period) -> list[UsagePeriod]:
+    """The standing ones of these customers that share a day with this period, by customer and day."""
+    statement = select(UsagePeriod).where(
+        among(UsagePeriod.customer_id, customer_ids),
+        UsagePeriod.replaced_at.is_(None),
+        period.overlaps(UsagePeriod.first_day, UsagePeriod.last_day),
+    )
+    return list(session.scalars(statement.order_by(UsagePeriod.customer_id, UsagePeriod.first_day)))
+
+
+def replace(session: Session, periods: Sequence[UsagePeriod], zones: dict[int, str], *, now: datetime) -> None:
+    """They stand no longer, and what came late for them is no longer late. ``zones`` are their customers' billing
+    zones; the customers are locked.
+    """
+    events = cast("Table", UsageEvent.__table__)
+    for period in periods:
+        period.replaced_at = now
+        zone = zones[period.customer_id]
+        end = start_of_day(zone, period.last_day + timedelta(days=1))
+        in_it = (events.c.occurred_at >= start_of_day(zone, period.first_day), events.c.occurred_at < end)
+        theirs = update(events).where(events.c.customer_id == period.customer_id, *in_it, events.c.late)
+        session.execute(theirs.values(late=False))
+    session.flush()

@@ -1,0 +1,340 @@
+"""Billing customers' usage: a draft for each customer and period, once; a period that comes to nothing has none.
+
+An invoice that was cancelled frees its period: it can be billed anew. One that was written off does not, since it was
+owed.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from functools import reduce
+from operator import add
+from typing import Any, Final, cast
+
+from sqlalchemy import Table, exists, insert, or_, select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.audit.service import Trace
+from billing_core.businesses.models import Business
+from billing_core.customers.models import Customer
+from billing_core.customers.queries import visible_to
+from billing_core.database.functions import among
+from billing_core.dates import Period, day_in
+from billing_core.errors import Conflict, NotFound
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.invoices import service as invoices
+from billing_core.invoices.content.content import Content, DraftLine, blank_for
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.metering import periods
+from billing_core.metering.models import Meter, UsageDay, UsagePeriod, ZoneKind
+from billing_core.money import Money, scaled
+from billing_core.plans.models import CustomerPlan
+from billing_core.usage.charges import Charge, charges_of
+from billing_core.usage.models import UsageLine
+from billing_core.usage.wording import line_words
+
+_LINES: Final = cast("Table", UsageLine.__table__)
+_MILLION: Final = 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class Billable:
+    """One customer's usage in a period as it would be billed now. ``total`` is before tax, None where a charge is a
+    question. ``period_id`` and ``invoice_id``: it is billed already; ``refusal``: why it cannot be.
+    """
+
+    customer_id: int
+    name: str
+    ref: str
+    charges: tuple[Charge, ...]
+    total: Money | None
+    period_id: int | None = None
+    invoice_id: int | None = None
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """What became of one customer. ``created``: its period is billed by this call, not by one before. ``invoice_id``
+    None: it came to nothing. ``period_id`` None: it was not billed, because of the ``refusal``.
+    """
+
+    customer_id: int
+    name: str
+    period_id: int | None
+    invoice_id: int | None
+    created: bool
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """A customer as billing needs it."""
+
+    customer: Customer
+    business: Business
+
+    @property
+    def zone(self) -> str:
+        return self.customer.time_zone or self.business.time_zone
+
+
+def customers_with_usage(session: Session, actor: Actor, period: Period) -> list[int]:
+    """The customers who used something in the period, or were on a plan."""
+    actor.require(Permission.USAGE_READ)
+    used = exists().where(
+        UsageDay.customer_id == Customer.id, UsageDay.zone_kind == ZoneKind.BILLING, period.contains(UsageDay.day)
+    )
+    planned = exists().where(CustomerPlan.customer_id == Customer.id, CustomerPlan.valid_from <= period.end)
+    statement = select(Customer.id).where(visible_to(actor), or_(used, planned))
+    return list(session.scalars(statement.order_by(Customer.id)))
+
+
+def rehearse(
+    session: Session, actor: Actor, customer_ids: Collection[int], period: Period, *, now: datetime
+) -> list[Billable]:
+    """What billing these customers would make; nothing is changed."""
+    actor.require(Permission.USAGE_READ)
+    actor.require(Permission.PLAN_READ)
+    accounts = _accounts(session, actor, customer_ids, locked=False)
+    return [one for one, _ in _billable(session, accounts, period, now)]
+
+
+def bill(
+    session: Session,
+    actor: Actor,
+    customer_id: int,
+    period: Period,
+    *,
+    now: datetime,
+    today: date,
+    tax_rate: Decimal = Decimal(0),
+) -> Billed:
+    """``bill_many`` for one customer; Conflict where it refuses."""
+    (outcome,) = bill_many(session, actor, [customer_id], period, now=now, today=today, tax_rate=tax_rate)
+    if outcome.refusal:
+        raise Conflict(f"{outcome.name}: {outcome.refusal}")
+    return outcome
+
+
+def bill_many(
+    session: Session,
+    actor: Actor,
+    customer_ids: Collection[int],
+    period: Period,
+    *,
+    now: datetime,
+    today: date,
+    tax_rate: Decimal = Decimal(0),
+) -> list[Billed]:
+    """Bill the usage of each of these customers in the period, with drafts dated ``today``; ``tax_rate`` in percent.
+
+    The customers are locked: whoever records usage of theirs meanwhile waits, and what it records is late.
+    """
+    actor.require(Permission.INVOICE_WRITE)
+    actor.require(Permission.USAGE_READ)
+    actor.require(Permission.PLAN_READ)
+    accounts = _accounts(session, actor, customer_ids, locked=True)
+    found = _billable(session, accounts, period, now)
+    to_bill = [one for one, _ in found if one.period_id is None and not one.refusal]
+    chosen = {one.customer_id for one in to_bill}
+    freed = [period for one, cancelled in found if one.customer_id in chosen for period in cancelled]
+    periods.replace(session, freed, {id_: account.zone for id_, account in accounts.items()}, now=now)
+    invoice_ids = _draft(session, actor, to_bill, accounts, today, tax_rate, now)
+    kept = _keep(session, actor, to_bill, invoice_ids, period, now)
+    traces = [_trace(one, period, invoice_ids.get(one.customer_id)) for one in to_bill]
+    audit.record_many(session, actor, "usage.bill", traces, now=now)
+    return [_outcome(one, kept.get(one.customer_id)) for one, _ in found]
+
+
+def _outcome(one: Billable, made: UsagePeriod | None) -> Billed:
+    if made is None:
+        return Billed(one.customer_id, one.name, one.period_id, one.invoice_id, False, one.refusal)
+    return Billed(one.customer_id, one.name, made.id, made.invoice_id, True)
+
+
+def _accounts(session: Session, actor: Actor, customer_ids: Collection[int], *, locked: bool) -> dict[int, _Account]:
+    """By the customers' ids, in their order, which is that in which everybody locks them."""
+    statement = (
+        select(Customer)
+        .where(among(Customer.id, customer_ids), visible_to(actor))
+        .order_by(Customer.id)
+        .execution_options(populate_existing=locked)
+    )
+    if locked:
+        statement = statement.with_for_update(key_share=True)
+    businesses = {business.id: business for business in session.scalars(select(Business))}
+    found = {one.id: _Account(one, businesses[one.business_id]) for one in session.scalars(statement)}
+    for customer_id in customer_ids:
+        if customer_id not in found:
+            raise NotFound(f"There is no customer {customer_id}")
+    return found
+
+
+def _billable(
+    session: Session, accounts: dict[int, _Account], period: Period, now: datetime
+) -> list[tuple[Billable, list[UsagePeriod]]]:
+    """Each customer, and the billed periods that are free again."""
+    standing: dict[int, list[UsagePeriod]] = {}
+    free: dict[int, list[UsagePeriod]] = {}
+    for kept, is_free in _billed_before(session, accounts, period):
+        (free if is_free else standing).setdefault(kept.customer_id, []).append(kept)
+    charges = charges_of(session, list(accounts), period)
+    found = []
+    for customer_id, account in accounts.items():
+        one = _asked(account, charges[customer_id])
+        kept_here = standing.get(customer_id, [])
+        if kept_here and (kept_here[0].first_day, kept_here[0].last_day) == (period.start, period.end):
+            one = replace(one, period_id=kept_here[0].id, invoice_id=kept_here[0].invoice_id)
+        elif kept_here:
+            days = Period(kept_here[0].first_day, kept_here[0].last_day)
+            one = replace(one, refusal=f"Its usage is billed from {days} already, which shares days with {period}")
+        elif period.end >= day_in(account.zone, now):
+            one = replace(one, refusal=f"The period {period} is not over in {account.zone}: it can be billed after it")
+        else:
+            one = replace(one, refusal=_unpriced(one.charges))
+        found.append((one, free.get(customer_id, [])))
+    return found
+
+
+def _billed_before(
+    session: Session, accounts: dict[int, _Account], period: Period
+) -> Iterator[tuple[UsagePeriod, bool]]:
+    """What is billed on days of the period, and whether its invoice was cancelled."""
+    kept = periods.overlapping(session, list(accounts), period)
+    ids = [one.invoice_id for one in kept if one.invoice_id is not None]
+    cancelled = select(Invoice.id).where(
+        among(Invoice.id, ids), Invoice.state == InvoiceState.CANCELLED, Invoice.written_off_minor == 0
+    )
+    gone = set(session.scalars(cancelled)) if ids else set()
+    for one in kept:
+        yield one, one.invoice_id in gone
+
+
+def _asked(account: _Account, charges: Sequence[Charge]) -> Billable:
+    """``total`` in the currency of the charges; several are refused before they are added."""
+    customer = account.customer
+    amounts = [charge.amount for charge in charges if charge.amount]
+    mixed = len({amount.currency for amount in amounts}) > 1
+    questions = any(charge.is_question for charge in charges)
+    zero = Money(0, amounts[0].currency if amounts else customer.currency)
+    total = None if mixed or questions else reduce(add, amounts, zero)
+    return Billable(customer.id, customer.name, customer.ref, tuple(charges), total)
+
+
+def _unpriced(charges: Sequence[Charge]) -> str:
+    """Why these charges cannot be billed; empty where they can."""
+    for charge in charges:
+        if charge.is_question:
+            days, why = charge.segment.days, "it was on no plan" if charge.segment.version is None else "no price"
+            return f"{charge.quantity.normalize():f} of {charge.meter} from {days} cannot be priced: {why}"
+    currencies = sorted({charge.amount.currency for charge in charges if charge.amount})
+    if len(currencies) > 1:
+        return f"The plans of the period are in several currencies ({', '.join(currencies)}): bill parts of it"
+    return ""
+
+
+def _draft(
+    session: Session,
+    actor: Actor,
+    to_bill: Sequence[Billable],
+    accounts: dict[int, _Account],
+    today: date,
+    tax_rate: Decimal,
+    now: datetime,
+) -> dict[int, int]:
+    """The drafts' ids by customer; who owes nothing gets none."""
+    names = dict(session.execute(select(Meter.code, Meter.name)).all())
+    owing = [one for one in to_bill if one.total and one.total.minor]
+    contents = [_content(one, accounts[one.customer_id], names, today, tax_rate) for one in owing]
+    ids = invoices.create_many(session, actor, contents, now=now) if contents else []
+    return {one.customer_id: invoice_id for one, invoice_id in zip(owing, ids, strict=True)}
+
+
+def _content(one: Billable, account: _Account, names: dict[str, str], today: date, tax_rate: Decimal) -> Content:
+    assert one.total is not None  # noqa: S101  # questions are not billed
+    lines = tuple(
+        _line(charge, names[charge.meter], account.customer.language, tax_rate)
+        for charge in one.charges
+        if charge.amount and (charge.quantity or charge.amount.minor)
+    )
+    blank = blank_for(account.customer, account.business, today)
+    return replace(blank, currency=one.total.currency, lines=lines)
+
+
+def _line(charge: Charge, name: str, language: str, tax_rate: Decimal) -> DraftLine:
+    """A line of the whole amount: its price has more digits than the unit price of a line can have."""
+    assert charge.amount is not None  # noqa: S101  # questions are not billed
+    words = line_words(
+        charge.meter,
+        name,
+        charge.segment.days,
+        quantity=charge.quantity,
+        included=charge.included,
+        parts=charge.parts,
+        currency=charge.amount.currency,
+        language=language,
+    )
+    return DraftLine(words, Decimal(1), charge.amount.amount, tax_rate=tax_rate)
+
+
+def _keep(
+    session: Session,
+    actor: Actor,
+    to_bill: Sequence[Billable],
+    invoice_ids: dict[int, int],
+    period: Period,
+    now: datetime,
+) -> dict[int, UsagePeriod]:
+    """The billed periods by customer, each with the lines that it is made of."""
+    kept = [
+        UsagePeriod(
+            customer_id=one.customer_id,
+            first_day=period.start,
+            last_day=period.end,
+            invoice_id=invoice_ids.get(one.customer_id),
+            billed_at=now,
+            billed_by=actor.name,
+        )
+        for one in to_bill
+    ]
+    session.add_all(kept)
+    session.flush()
+    rows = [
+        _row(made.id, position, charge)
+        for one, made in zip(to_bill, kept, strict=True)
+        for position, charge in enumerate((charge for charge in one.charges if charge.amount), start=1)
+    ]
+    if rows:
+        session.execute(insert(_LINES), rows)
+    return {made.customer_id: made for made in kept}
+
+
+def _row(period_id: int, position: int, charge: Charge) -> dict[str, Any]:
+    amount, version = charge.amount, charge.segment.version
+    assert amount is not None  # noqa: S101  # questions are not billed
+    assert version is not None  # noqa: S101  # nothing has a price without a plan
+    whole, millionths = divmod(scaled(charge.quantity, 6), _MILLION)
+    return {
+        "period_id": period_id,
+        "position": position,
+        "meter_id": charge.meter_id,
+        "bucket_id": 0,
+        "first_day": charge.segment.first_day,
+        "last_day": charge.segment.last_day,
+        "plan_version_id": version.id,
+        "whole": whole,
+        "millionths": millionths,
+        "included": charge.included,
+        "parts": [{"quantity": f"{part.quantity:f}", "price": f"{part.price:f}"} for part in charge.parts],
+        "currency": amount.currency,
+        "amount_minor": amount.minor,
+    }
+
+
+def _trace(one: Billable, period: Period, invoice_id: int | None) -> Trace:
+    total = str(one.total)
+    facts = {"period": str(period), "total": total, "invoice": invoice_id}
+    return Trace(("customer", one.customer_id), one.name, after=facts)
