@@ -142,6 +142,14 @@ def _postgresql(url: str, **options: Any) -> Engine:
     return engine
 
 
+def _hexadecimal(digits: str) -> int | None:
+    """For SQLite, which cannot read such numbers: the one that these digits write, None where they write none."""
+    try:
+        return int(digits, 16)
+    except (TypeError, ValueError):
+        return None
+
+
 def _sqlite(url: str, **options: Any) -> Engine:
     file = make_url(url).database
     if file and file != ":memory:":
@@ -153,6 +161,7 @@ def _sqlite(url: str, **options: Any) -> Engine:
     def _prepare(connection: Any, _record: Any) -> None:
         # The driver must not open transactions on its own: SQLAlchemy's "begin" below does.
         connection.isolation_level = None
+        connection.create_function("hexadecimal", 1, _hexadecimal, deterministic=True)
         for pragma in (
             f"busy_timeout = {BUSY_TIMEOUT_MS}",
             "journal_mode = WAL",

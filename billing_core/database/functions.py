@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Date, SQLColumnExpression, false, literal, or_
+from sqlalchemy import BigInteger, ColumnElement, Date, SQLColumnExpression, false, func, literal, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -57,6 +57,26 @@ def database_clock(*, seconds: float = 0) -> SQLColumnExpression[datetime]:
     agree on it, as they might not on their own clocks.
     """
     return _instant(literal(seconds))
+
+
+class word_of(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
+    """The number that eight hexadecimal digits of a text write, from this place on, counted from 0."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+    def __init__(self, digits: ColumnElement[str], place: int) -> None:
+        super().__init__(func.substr(digits, place + 1, 8))
+
+
+@compiles(word_of, "sqlite")
+def _word_on_sqlite(element: word_of, compiler: SQLCompiler, **options: Any) -> str:
+    return f"hexadecimal({compiler.process(element.clauses, **options)})"
+
+
+@compiles(word_of, "postgresql")
+def _word_on_postgresql(element: word_of, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CAST(CAST('x' || {compiler.process(element.clauses, **options)} AS bit(32)) AS bigint)"
 
 
 class _each(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.database.types import UtcDateTime
 from billing_core.database.upserts import insert_into
-from billing_core.metering import rollups
+from billing_core.metering import digests, rollups
 from billing_core.metering.models import UsageEvent, UsageEventKey, UsagePeriod
 
 _CONTENT = ("meter_id", "user", "endpoint", "response_time", "quantity", "properties")
@@ -57,5 +57,6 @@ def keep(
     events = select(*(dated.c[name] for name in names), literal(now, UtcDateTime), late)
     session.execute(insert(UsageEvent).from_select([*names, "received_at", "late"], events))
     rollups.add(session, fresh, zones, first, last)
+    digests.add(session, fresh)
     counted = select(func.count()).select_from(dated).where(late)
     return session.scalar(counted) or 0

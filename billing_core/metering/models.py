@@ -37,8 +37,8 @@ class Meter(Base):
 
 
 class UsageEventKey(Base):
-    """An event's identity, for ever. ``digest`` is the SHA-256 of its content, in hexadecimal digits; ``batch`` the
-    random number of the batch that brought it. A withdrawn event counts nowhere.
+    """An event's identity, for ever. ``digest`` is the SHA-256 of its id and content, in hexadecimal digits; ``batch``
+    the random number of the batch that brought it. A withdrawn event counts nowhere.
     """
 
     __tablename__ = "usage_event_keys"
@@ -107,7 +107,8 @@ class ZoneKind(enum.StrEnum):
 
 
 class UsageDay(Base):
-    """What one user used of one meter on one day, kept as events come and go. Every column is a sum over the events.
+    """What one user used of one meter on one day, kept as events come and go. Every column is a sum over the events
+    that are here, where ``archive_id`` is 0, or over those that an archive has taken away, which never changes.
 
     The quantity is ``whole`` + ``millionths`` / 1,000,000: ten thousand of the largest quantities would not fit into
     one integer. ``response_time`` is the sum in seconds over the ``timed_calls`` that told one.
@@ -122,11 +123,30 @@ class UsageDay(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     meter_id: Mapped[int] = mapped_column(ForeignKey(Meter.id, ondelete="RESTRICT"), primary_key=True)
     user: Mapped[str] = mapped_column(String(255), primary_key=True)
+    archive_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, default=0)
     calls: Mapped[int] = mapped_column(BigInteger)
     whole: Mapped[int] = mapped_column(BigInteger)
     millionths: Mapped[int] = mapped_column(BigInteger)
     response_time: Mapped[Decimal] = mapped_column(Exact)
     timed_calls: Mapped[int] = mapped_column(BigInteger)
+
+
+class UsageDigest(Base):
+    """One UTC day's digest: the sums, over the ``events`` that count, of the first four 32-bit words of their digests.
+
+    Sums, so that events can be added and taken away in any order.
+    """
+
+    __tablename__ = "usage_digests"
+    __table_args__ = (CheckConstraint("events > 0", name="with_events"), {"sqlite_with_rowid": False})
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    events: Mapped[int] = mapped_column(BigInteger)
+    word_1: Mapped[int] = mapped_column(BigInteger)
+    word_2: Mapped[int] = mapped_column(BigInteger)
+    word_3: Mapped[int] = mapped_column(BigInteger)
+    word_4: Mapped[int] = mapped_column(BigInteger)
 
 
 class UsageUser(Base):
@@ -138,6 +158,40 @@ class UsageUser(Base):
         {"sqlite_with_rowid": False},
     )
 
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"), primary_key=True)
+    user: Mapped[str] = mapped_column(String(255), primary_key=True)
+    first_seen_at: Mapped[datetime]
+
+
+class UsageArchive(Base):
+    """Events of one UTC month, the one that begins on ``month``, that are not in ``usage_events``; their totals stay.
+
+    They lie in the Parquet ``file`` of ``size`` bytes, whose SHA-256 is ``sha256``. Without a file these are totals
+    that another system handed over, whose events were never here. ``totals`` is the digest of what stays of them.
+    """
+
+    __tablename__ = "usage_archives"
+    __table_args__ = (
+        CheckConstraint("(file IS NULL) = (sha256 IS NULL) AND (file IS NULL) = (size IS NULL)", name="file_whole"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    month: Mapped[date]
+    file: Mapped[str | None] = mapped_column(String(200), unique=True)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    events: Mapped[int] = mapped_column(BigInteger)
+    totals: Mapped[str] = mapped_column(String(64))
+    archived_at: Mapped[datetime]
+
+
+class UsageArchivedUser(Base):
+    """A user of events that an archive has taken away, and when it was first seen in them."""
+
+    __tablename__ = "usage_archived_users"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    archive_id: Mapped[int] = mapped_column(ForeignKey(UsageArchive.id, ondelete="RESTRICT"), primary_key=True)
     customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"), primary_key=True)
     user: Mapped[str] = mapped_column(String(255), primary_key=True)
     first_seen_at: Mapped[datetime]

@@ -35,7 +35,7 @@ EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 FURTHEST_AHEAD: Final = timedelta(days=1)
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_CONTENT: Final = ("time", "meter", "user", "endpoint", "response_time", "quantity", "properties")
+_CONTENT: Final = ("id", "time", "meter", "user", "endpoint", "response_time", "quantity", "properties")
 _LONGEST_NUMBER: Final = 100
 _STEP: Final = Decimal(1).scaleb(-PLACES)
 _TIME: Final = re.compile(
@@ -64,7 +64,7 @@ def refusal(index: int, fields: Mapping[str, str], *, taken: bool = False) -> Re
 class Event:
     """A readable event. ``organization`` is how it names its customer, in the field ``named_by``; ``response_time`` is
     in seconds; ``properties`` is a JSON object with sorted names; ``digest`` the SHA-256 of everything but
-    ``organization`` and ``id``.
+    ``organization``.
     """
 
     index: int
@@ -128,6 +128,7 @@ def read(index: int, given: object, *, now: datetime) -> Event | Refusal:
 
 
 def digest(
+    event_id: str,
     occurred_at: datetime,
     meter: str,
     user: str,
@@ -136,9 +137,10 @@ def digest(
     quantity: Decimal,
     properties: str,
 ) -> str:
-    """The SHA-256 of an event's content. Kept for ever: what is in it, and how it is written, must never change."""
+    """The SHA-256 of an event's id and content. Kept for ever: what is in it, and how, must never change."""
     numbers = (None if response_time is None else _plain(response_time), _plain(quantity))
-    content = (occurred_at.isoformat(timespec="microseconds"), meter, user, endpoint, *numbers, properties)
+    time = occurred_at.isoformat(timespec="microseconds")
+    content = (event_id, time, meter, user, endpoint, *numbers, properties)
     return sha256(_JSON(content).encode()).hexdigest()
 
 

@@ -32,10 +32,18 @@ from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.database.functions import among
 from billing_core.database.upserts import insert_into
-from billing_core.metering.models import PLACES, UsageDay, UsageEvent, UsageEventKey, UsageUser, ZoneKind
+from billing_core.metering.models import (
+    PLACES,
+    UsageArchivedUser,
+    UsageDay,
+    UsageEvent,
+    UsageEventKey,
+    UsageUser,
+    ZoneKind,
+)
 from billing_core.metering.zones import DAY, day_of, midnight, offsets
 
-DAY_KEY = ("customer_id", "zone_kind", "day", "meter_id", "user")
+DAY_KEY = ("customer_id", "zone_kind", "day", "meter_id", "user", "archive_id")
 SUMS = ("calls", "whole", "millionths", "response_time", "timed_calls")
 USER_KEY = ("customer_id", "user")
 _ONE = 10**PLACES
@@ -71,8 +79,11 @@ def sums(rows: FromClause) -> tuple[ColumnElement[Any], ...]:
     )
 
 
-def by_day(session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime) -> Subquery:
+def by_day(
+    session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime, *, archive_id: int = 0
+) -> Subquery:
     """The totals by day and user of these events between the two instants; ``zones`` are their customers'."""
+    archive = literal(archive_id).label("archive_id")
     utc_day = day_of(rows.c.occurred_at, literal(0))
     in_utc = select(
         rows.c.customer_id,
@@ -80,6 +91,7 @@ def by_day(session: Session, rows: FromClause, zones: Iterable[str], first: date
         utc_day.label("day"),
         rows.c.meter_id,
         rows.c.user,
+        archive,
         *sums(rows),
     ).group_by(rows.c.customer_id, utc_day, rows.c.meter_id, rows.c.user)
     billed = in_billing_zone(session, rows, zones, first, last)
@@ -89,6 +101,7 @@ def by_day(session: Session, rows: FromClause, zones: Iterable[str], first: date
         billed.c.day,
         billed.c.meter_id,
         billed.c.user,
+        archive,
         *sums(billed),
     ).group_by(billed.c.customer_id, billed.c.day, billed.c.meter_id, billed.c.user)
     return union_all(in_utc, by_billing_day).subquery("by_day")
@@ -114,11 +127,22 @@ def in_billing_zone(
 
 
 def first_seen(rows: FromClause) -> Select[*tuple[Any, ...]]:
-    """Each user that these events name, and its first event."""
+    """Each user that these events name, and its first one."""
     return (
         select(rows.c.customer_id, rows.c.user, func.min(rows.c.occurred_at).label("first_seen_at"))
         .where(rows.c.user != "")
         .group_by(rows.c.customer_id, rows.c.user)
+    )
+
+
+def ever_seen(customer_ids: Collection[int] | None = None) -> Select[*tuple[Any, ...]]:
+    """Each user of these customers (None: all), and its first event that counts, archived ones among them."""
+    archived = select(UsageArchivedUser.customer_id, UsageArchivedUser.user, UsageArchivedUser.first_seen_at)
+    if customer_ids is not None:
+        archived = archived.where(among(UsageArchivedUser.customer_id, customer_ids))
+    seen = union_all(first_seen(counted(customer_ids)), archived).subquery("seen")
+    return select(seen.c.customer_id, seen.c.user, func.min(seen.c.first_seen_at).label("first_seen_at")).group_by(
+        seen.c.customer_id, seen.c.user
     )
 
 
@@ -144,16 +168,15 @@ def add(session: Session, rows: FromClause, zones: Iterable[str], first: datetim
 
 
 def rebuild(session: Session, customer_ids: Collection[int] | None = None) -> None:
-    """Count all events of these customers (None: all) anew."""
+    """Count all events of these customers (None: all) anew. What is archived stays as it was counted then."""
     session.flush()
-    for totals in (UsageDay, UsageUser):
+    for totals, renewed in ((UsageDay, UsageDay.archive_id == 0), (UsageUser, true())):
         chosen = true() if customer_ids is None else among(totals.customer_id, customer_ids)
-        session.execute(delete(totals).where(chosen).execution_options(synchronize_session=False))
-    rows = counted(customer_ids)
+        session.execute(delete(totals).where(renewed, chosen).execution_options(synchronize_session=False))
     if found := extent(session, customer_ids):
-        days = by_day(session, rows, billing_zones(session, customer_ids), *found)
+        days = by_day(session, counted(customer_ids), billing_zones(session, customer_ids), *found)
         session.execute(insert(UsageDay).from_select([*DAY_KEY, *SUMS], select(days)))
-        session.execute(insert(UsageUser).from_select([*USER_KEY, "first_seen_at"], first_seen(rows)))
+    session.execute(insert(UsageUser).from_select([*USER_KEY, "first_seen_at"], ever_seen(customer_ids)))
 
 
 def subtract(session: Session, event: UsageEvent) -> None:
@@ -178,18 +201,32 @@ def recount_user(session: Session, customer_id: int, user: str) -> None:
     """When this user was first seen, once one of its events no longer counts. The customer is locked."""
     if not user:
         return
+    archived = select(func.min(UsageArchivedUser.first_seen_at)).where(
+        UsageArchivedUser.customer_id == customer_id, UsageArchivedUser.user == user
+    )
+    found = [instant for instant in (_first_event(session, customer_id, user), session.scalar(archived)) if instant]
+    kept = (UsageUser.customer_id == customer_id, UsageUser.user == user)
+    if found:
+        session.execute(update(UsageUser).where(*kept).values(first_seen_at=min(found)))
+    else:
+        session.execute(delete(UsageUser).where(*kept))
+
+
+def _first_event(session: Session, customer_id: int, user: str) -> datetime | None:
+    """The first one that counts and is not archived."""
     seen = select(UsageDay.day).where(
-        UsageDay.customer_id == customer_id, UsageDay.zone_kind == ZoneKind.UTC, UsageDay.user == user
+        UsageDay.customer_id == customer_id,
+        UsageDay.zone_kind == ZoneKind.UTC,
+        UsageDay.user == user,
+        UsageDay.archive_id == 0,
     )
     day = session.scalar(seen.order_by(UsageDay.day).limit(1))
-    kept = (UsageUser.customer_id == customer_id, UsageUser.user == user)
     if day is None:
-        session.execute(delete(UsageUser).where(*kept))
-        return
+        return None
     on_that_day = (UsageEvent.occurred_at >= midnight(day), UsageEvent.occurred_at < midnight(day) + DAY)
     events = counted_events().where(UsageEvent.customer_id == customer_id, UsageEvent.user == user, *on_that_day)
-    first = session.scalar(select(func.min(events.subquery("events").c.occurred_at)))
-    session.execute(update(UsageUser).where(*kept).values(first_seen_at=first))
+    first: datetime | None = session.scalar(select(func.min(events.subquery("events").c.occurred_at)))
+    return first
 
 
 def billing_zones(session: Session, customer_ids: Collection[int] | None = None) -> list[str]:

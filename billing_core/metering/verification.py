@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from billing_core import proof
 from billing_core.customers.models import Customer
-from billing_core.metering import rollups
-from billing_core.metering.models import Meter, UsageDay, UsageEvent, UsageEventKey, UsageUser
+from billing_core.metering import digests, rollups
+from billing_core.metering.models import Meter, UsageDay, UsageDigest, UsageEvent, UsageEventKey, UsageUser
 from billing_core.metering.reading import digest
 from billing_core.proof import Check
 
@@ -22,12 +22,13 @@ def checks(session: Session) -> Iterator[Check]:
     yield _days(session)
     yield _users(session)
     yield _identities(session)
+    yield _contents(session)
     yield _digests(session)
 
 
 def _days(session: Session) -> Check:
     columns = (*rollups.DAY_KEY, *rollups.SUMS)
-    kept = select(*(getattr(UsageDay, name) for name in columns))
+    kept = select(*(getattr(UsageDay, name) for name in columns)).where(UsageDay.archive_id == 0)
     if found := rollups.extent(session):
         counted = rollups.by_day(session, rollups.counted(), rollups.billing_zones(session), *found)
         wrong = proof.either_way(kept, select(*(counted.c[name] for name in columns)))
@@ -42,14 +43,14 @@ def _days(session: Session) -> Check:
     )
     return Check(
         "Usage by day and user is the sum of the events of that day, in UTC and in the billing zone",
-        proof.count(session, UsageDay),
+        proof.count(session, UsageDay, UsageDay.archive_id == 0),
         proof.named(session, named, "customer {0}, {1} day {2}, {3}, user “{4}”"),
     )
 
 
 def _users(session: Session) -> Check:
     kept = select(UsageUser.customer_id, UsageUser.user, UsageUser.first_seen_at)
-    wrong = proof.either_way(kept, rollups.first_seen(rollups.counted())).subquery("users")
+    wrong = proof.either_way(kept, rollups.ever_seen()).subquery("users")
     named = (
         select(Customer.ref, wrong.c.user)
         .outerjoin_from(wrong, Customer, Customer.id == wrong.c.customer_id)
@@ -91,7 +92,7 @@ def _identities(session: Session) -> Check:
     )
 
 
-def _digests(session: Session) -> Check:
+def _contents(session: Session) -> Check:
     statement = (
         select(
             Customer.ref,
@@ -118,6 +119,22 @@ def _digests(session: Session) -> Check:
     wrong: list[str] = []
     for ref, event_id, *content, kept in session.execute(statement.execution_options(yield_per=_EVENTS)):
         proven += 1
-        if digest(*content) != kept and len(wrong) < proof.NAMED:
+        if digest(event_id, *content) != kept and len(wrong) < proof.NAMED:
             wrong.append(f"customer {ref}, event “{event_id}”")
     return Check("Each event of usage has the content that its digest was made of", proven, tuple(wrong))
+
+
+def _digests(session: Session) -> Check:
+    columns = (*digests.KEY, *digests.SUMS)
+    kept = select(*(getattr(UsageDigest, name) for name in columns))
+    wrong = proof.either_way(kept, digests.by_day(digests.counted())).subquery("digests")
+    named = (
+        select(Customer.ref, wrong.c.day)
+        .outerjoin_from(wrong, Customer, Customer.id == wrong.c.customer_id)
+        .order_by(wrong.c.customer_id, wrong.c.day)
+    )
+    return Check(
+        "The digest of each day of usage is the sum of those of its events that count",
+        proof.count(session, UsageDigest),
+        proof.named(session, named, "customer {0}, utc day {1}"),
+    )

@@ -9,7 +9,7 @@ from billing_core.audit import service as audit
 from billing_core.customers import queries as customers
 from billing_core.errors import Conflict, Forbidden, NotFound
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering import rollups
+from billing_core.metering import digests, rollups
 from billing_core.metering.models import UsageEvent, UsageEventKey
 from billing_core.text import reason_of
 
@@ -42,6 +42,7 @@ def withdraw(
         raise Conflict(f"The event “{event_id}” was withdrawn on {key.withdrawn_at.date().isoformat()} already")
     event = session.get_one(UsageEvent, (customer_id, key.occurred_at, event_id))
     rollups.subtract(session, event)
+    digests.subtract(session, key)
     key.withdrawn_at, key.withdrawn_reason = now, why
     session.flush()
     rollups.recount_user(session, customer_id, event.user)

@@ -275,6 +275,16 @@ DAMAGES = {
         ("UPDATE usage_event_keys SET digest = 'f00d' WHERE event_id = 'u-3'", "customer ACME, event “u-3”"),
         ("UPDATE meters SET code = 'calls'", *(f"customer ACME, event “u-{number}”" for number in (1, 2, 3))),
     ],
+    "The digest of each day of usage is the sum of those of its events that count": [
+        ("UPDATE usage_digests SET word_1 = word_1 + 1 WHERE events = 2", "customer ACME, utc day 2026-03-10"),
+        ("UPDATE usage_digests SET events = 3", "customer ACME, utc day 2026-03-10"),
+        ("DELETE FROM usage_digests", "customer ACME, utc day 2026-03-10"),
+        ("UPDATE usage_event_keys SET digest = 'f00d' WHERE event_id = 'u-3'", "customer ACME, utc day 2026-03-10"),
+        (
+            "UPDATE usage_event_keys SET withdrawn_at = NULL, withdrawn_reason = NULL",
+            "customer ACME, utc day 2026-03-08",
+        ),
+    ],
     "Each payment, its fee and whether it was undone is what was posted": [
         ("UPDATE payments SET amount_minor = 12501 WHERE id = 1", "payment 1"),
         ("UPDATE payments SET fee_minor = 199 WHERE id = 1", "payment 1"),

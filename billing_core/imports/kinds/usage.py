@@ -36,7 +36,7 @@ from billing_core.metering.reading import FURTHEST_AHEAD, digest
 from billing_core.metering.zones import day_of
 
 _NO_PROPERTIES: Final = "{}"
-_CONTENT: Final = ("time", "meter", "user", "endpoint", "response_time", "quantity")
+_CONTENT: Final = ("event_id", "time", "meter", "user", "endpoint", "response_time", "quantity")
 _KNOWN = select(
     UsageEventKey.customer_id.label("id"), UsageEventKey.customer_id, UsageEventKey.event_id, UsageEventKey.digest
 ).subquery("known_events")
@@ -59,9 +59,12 @@ def _instant_on_postgresql(element: _instant, compiler: SQLCompiler, **options: 
     return f"CAST({compiler.process(element.clauses, **options)} || '+00' AS timestamptz)"
 
 
-def _digest(time: str, meter: str, user: str, endpoint: str, response_time: int | None, quantity: int) -> str:
+def _digest(
+    event_id: str, time: str, meter: str, user: str, endpoint: str, response_time: int | None, quantity: int
+) -> str:
     """Of staged values, in which numbers are scaled."""
     return digest(
+        event_id,
         datetime.fromisoformat(time).replace(tzinfo=UTC),
         meter,
         user,

@@ -61,6 +61,7 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("meter_id", sa.Integer(), nullable=False),
         sa.Column("user", sa.String(length=255), nullable=False),
+        sa.Column("archive_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("calls", sa.BigInteger(), nullable=False),
         sa.Column("whole", sa.BigInteger(), nullable=False),
         sa.Column("millionths", sa.BigInteger(), nullable=False),
@@ -73,7 +74,63 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["meter_id"], ["meters.id"], name=op.f("fk_usage_days_meter_id_meters"), ondelete="RESTRICT"
         ),
-        sa.PrimaryKeyConstraint("customer_id", "zone_kind", "day", "meter_id", "user", name=op.f("pk_usage_days")),
+        sa.PrimaryKeyConstraint(
+            "customer_id", "zone_kind", "day", "meter_id", "user", "archive_id", name=op.f("pk_usage_days")
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "usage_digests",
+        sa.Column("customer_id", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.Column("word_1", sa.BigInteger(), nullable=False),
+        sa.Column("word_2", sa.BigInteger(), nullable=False),
+        sa.Column("word_3", sa.BigInteger(), nullable=False),
+        sa.Column("word_4", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("events > 0", name=op.f("ck_usage_digests_with_events")),
+        sa.ForeignKeyConstraint(
+            ["customer_id"], ["customers.id"], name=op.f("fk_usage_digests_customer_id_customers"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("customer_id", "day", name=op.f("pk_usage_digests")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "usage_archives",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("file", sa.String(length=200), nullable=True),
+        sa.Column("sha256", sa.String(length=64), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.Column("totals", sa.String(length=64), nullable=False),
+        sa.Column("archived_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "(file IS NULL) = (sha256 IS NULL) AND (file IS NULL) = (size IS NULL)",
+            name=op.f("ck_usage_archives_file_whole"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_archives")),
+        sa.UniqueConstraint("file", name=op.f("uq_usage_archives_file")),
+    )
+    op.create_table(
+        "usage_archived_users",
+        sa.Column("archive_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("customer_id", sa.Integer(), nullable=False),
+        sa.Column("user", sa.String(length=255), nullable=False),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["archive_id"],
+            ["usage_archives.id"],
+            name=op.f("fk_usage_archived_users_archive_id_usage_archives"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["customer_id"],
+            ["customers.id"],
+            name=op.f("fk_usage_archived_users_customer_id_customers"),
+            ondelete="RESTRICT",
+        ),
+        sa.PrimaryKeyConstraint("archive_id", "customer_id", "user", name=op.f("pk_usage_archived_users")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -162,6 +219,9 @@ def downgrade() -> None:
     op.drop_table("usage_periods")
     op.drop_index("ix_usage_event_keys_withdrawn", table_name="usage_event_keys")
     op.drop_table("usage_event_keys")
+    op.drop_table("usage_archived_users")
+    op.drop_table("usage_archives")
+    op.drop_table("usage_digests")
     op.drop_table("usage_days")
     op.drop_index("ix_usage_events_late", table_name="usage_events")
     op.drop_table("usage_events")

@@ -1,0 +1,116 @@
+"""A digest of each organization's UTC days, by which anybody can tell whether a list of its events is whole.
+
+An event's digest is the SHA-256 of its id and content. A day's is the sum of the digests of the events that count, by
+words of 32 bits: it depends on no order, and a batch or a withdrawn event changes it without reading the other events.
+The four words that are kept find what got lost, came twice or was changed by a fault or by hand: by chance it would go
+unnoticed once in 2^128 times. Sums of hashes do not keep out somebody who makes up many events until their sum fits;
+whoever could write those into the database could write any other digest there as well.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    type_coerce,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from billing_core.database.functions import among, word_of
+from billing_core.database.upserts import insert_into
+from billing_core.dates import Period
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.metering.models import UsageDigest, UsageEventKey
+from billing_core.metering.queries import refuse_others
+from billing_core.metering.zones import day_of
+
+KEY: Final = ("customer_id", "day")
+SUMS: Final = ("events", "word_1", "word_2", "word_3", "word_4")
+_WORDS: Final = 4
+_DIGITS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DayDigest:
+    """Of the ``events`` that count on a UTC day; ``digest`` in 32 hexadecimal digits."""
+
+    day: date
+    events: int
+    digest: str
+
+
+def of_days(session: Session, actor: Actor, customer_id: int, period: Period) -> list[DayDigest]:
+    """The digests of those UTC days of the period that have events, in order."""
+    actor.require(Permission.USAGE_READ)
+    refuse_others(actor, customer_id)
+    columns = (UsageDigest.day, *(getattr(UsageDigest, name) for name in SUMS))
+    days = select(*columns).where(UsageDigest.customer_id == customer_id, period.contains(UsageDigest.day))
+    rows = session.execute(days.order_by(UsageDigest.day))
+    return [DayDigest(day, events, written(words)) for day, events, *words in rows]
+
+
+def written(words: Collection[int]) -> str:
+    """Sums of words as the digest's digits: each without what overflows its 32 bits."""
+    return "".join(f"{word % 2**32:08x}" for word in words)
+
+
+def by_day(rows: FromClause) -> Select[*tuple[Any, ...]]:
+    """The columns ``KEY`` and ``SUMS`` over rows of customer_id, occurred_at and digest."""
+    day = day_of(rows.c.occurred_at, literal(0))
+    words = (_words(rows.c.digest, number) for number in range(_WORDS))
+    return select(
+        rows.c.customer_id,
+        day.label("day"),
+        func.count().label("events"),
+        *(func.sum(word).label(f"word_{number}") for number, word in enumerate(words, 1)),
+    ).group_by(rows.c.customer_id, day)
+
+
+def counted(customer_ids: Collection[int] | None = None) -> FromClause:
+    """The identities of the events that count, of these customers (None: all)."""
+    chosen = true() if customer_ids is None else among(UsageEventKey.customer_id, customer_ids)
+    columns = (UsageEventKey.customer_id, UsageEventKey.occurred_at, UsageEventKey.digest)
+    return select(*columns).where(UsageEventKey.withdrawn_at.is_(None), chosen).subquery("counted_keys")
+
+
+def add(session: Session, rows: FromClause) -> None:
+    """Count these events, which have not been counted before. Rows are locked in the order of their keys."""
+    days = by_day(rows)
+    ordered = days.order_by(*(days.selected_columns[name] for name in KEY))
+    added = insert_into(session, UsageDigest).from_select([*KEY, *SUMS], ordered)
+    more = {name: getattr(UsageDigest, name) + added.excluded[name] for name in SUMS}
+    session.execute(added.on_conflict_do_update(index_elements=KEY, set_=more))
+
+
+def subtract(session: Session, key: UsageEventKey) -> None:
+    """Leave this event, which counts so far, out of its day."""
+    words = [int(key.digest[_DIGITS * number :][:_DIGITS], 16) for number in range(_WORDS)]
+    place = (UsageDigest.customer_id == key.customer_id, UsageDigest.day == key.occurred_at.date())
+    unchanged = {"synchronize_session": False}
+    session.execute(delete(UsageDigest).where(*place, UsageDigest.events == 1), execution_options=unchanged)
+    left = {name: getattr(UsageDigest, name) - one for name, one in zip(SUMS, [1, *words], strict=True)}
+    session.execute(update(UsageDigest).where(*place).values(left), execution_options=unchanged)
+
+
+def rebuild(session: Session, customer_ids: Collection[int] | None = None) -> None:
+    """Make the digests of these customers (None: all) anew."""
+    session.flush()
+    chosen = true() if customer_ids is None else among(UsageDigest.customer_id, customer_ids)
+    session.execute(delete(UsageDigest).where(chosen).execution_options(synchronize_session=False))
+    session.execute(insert(UsageDigest).from_select([*KEY, *SUMS], by_day(counted(customer_ids))))
+
+
+def _words(digest: ColumnElement[str], number: int) -> ColumnElement[int]:
+    return type_coerce(word_of(digest, _DIGITS * number), BigInteger)
