@@ -166,7 +166,7 @@ def events(
         UsageEvent.customer_id == customer_id, UsageEvent.occurred_at >= start, UsageEvent.occurred_at < after(end)
     )
     if user is not None:
-        statement = statement.where(equals(UsageEvent.user, user))
+        statement = statement.where(equals(UsageEvent.user, user.strip()))
     if after_event is not None:
         place = tuple_(literal(after_event[0], UtcDateTime), literal(after_event[1]))
         statement = statement.where(tuple_(UsageEvent.occurred_at, UsageEvent.event_id) > place)

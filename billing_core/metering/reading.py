@@ -149,11 +149,13 @@ def _text(value: object, name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise Unreadable("must be a text")
-    if len(value) > LONGEST[name]:
+    # Without outer spaces, as cells of files are read: an event is the same by whichever way it comes.
+    text = value.strip()
+    if len(text) > LONGEST[name]:
         raise Unreadable(f"may have at most {LONGEST[name]} characters")
-    if character := _unprintable(value):
+    if character := _unprintable(text):
         raise Unreadable(f"has a character in it that cannot be kept ({character})")
-    return value
+    return text
 
 
 def _unprintable(value: str) -> str | None:
@@ -165,7 +167,7 @@ def _unprintable(value: str) -> str | None:
 
 def _needed(value: object, name: str) -> str:
     text = _text(value, name)
-    if not text.strip():
+    if not text:
         raise Unreadable("is needed")
     return text
 

@@ -33,6 +33,8 @@ def withdraw(
     if actor.customer_id is not None:
         raise Forbidden("Whoever is bound to one customer cannot withdraw usage")
     why = reason_of(reason)
+    # As it was kept.
+    event_id = event_id.strip()
     # Nobody records events of this customer meanwhile: the user's first event is looked for below.
     customer = customers.for_change(session, actor, customer_id)
     key = None if "\0" in event_id else session.get(UsageEventKey, (customer_id, event_id), with_for_update=True)

@@ -97,6 +97,22 @@ def test_a_program_s_event_is_known_to_a_file(two_customers, take_in, sessions):
     assert counts(take_in("usage", FILE)) == (0, 0, 3, 0)
 
 
+@pytest.mark.parametrize("space", [" ", "  ", "\t", "\u00a0", "\u2003"])
+def test_outer_spaces_make_no_other_event(space, two_customers, take_in, sessions):
+    def around(name):
+        return f"{space}{name}{space}"
+
+    cells = map(around, ("1", "ACME", "2026-03-10T10:00:00Z", "api_calls", "ana", "/v1/search"))
+    assert counts(take_in("usage", f"{HEADER}{','.join(cells)},0.42,2.5\n")) == (1, 0, 0, 0)
+    event = AS_PROGRAMS_SEND_IT[0]
+    spaced = {name: around(event[name]) for name in ("id", "customer_ref", "user", "endpoint")}
+    for same in (event, event | spaced, event | spaced | {"meter": around("api_calls")}):
+        assert recorded(sessions, same) == ingestion.Recorded(0, 1, 0, ())
+    with sessions.begin() as session:
+        withdrawal.withdraw(session, SYSTEM, 1, around("1"), reason="Twice", now=utc_now())
+    assert used(sessions, 1).calls == 0
+
+
 def test_only_the_first_three_columns_are_needed(two_customers, take_in, sessions):
     file = "event_id,customer_ref,time\n1,BETA,2026-03-11T10:00:00Z\n"
     assert counts(take_in("usage", file)) == (1, 0, 0, 0)

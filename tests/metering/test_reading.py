@@ -151,6 +151,11 @@ def test_the_largest_that_may_be_kept():
     assert (event.quantity, event.response_time) == (10**9, 86_400)
 
 
+def test_outer_spaces_belong_to_no_name():
+    event = kept(id=" a b\u2003", customer_ref=" ACME\n", user=f" {'x' * 255} ")
+    assert (event.id, event.organization, event.user) == ("a b", "ACME", "x" * 255)
+
+
 def test_every_field_at_fault_is_named():
     wrong = reasons({"id": "", "time": "noon", "quantity": -1})
     assert set(wrong) == {"id", "organization_id", "time", "quantity"}
@@ -174,6 +179,9 @@ def test_what_is_no_object_is_refused(given):
         ({"quantity": None}, {"quantity": 1}),
         ({"response_time": Decimal("0.42")}, {"response_time": Decimal("0.420000")}),
         ({"user": ""}, {"user": None}),
+        ({"user": " "}, {"user": None}),
+        ({"user": " ana\u00a0", "endpoint": "\t/v1"}, {"user": "ana", "endpoint": "/v1 "}),
+        ({"meter": " api_calls "}, {}),
         ({"meter": "api_calls"}, {}),
         ({"properties": {}}, {}),
         (

@@ -24,6 +24,7 @@ def _report(plain: str, envelope: str) -> dict[str, Any]:
 
 _ORGANIZATION = "$response.body#/organizations/0/id"
 _SAME_ORGANIZATION = "$request.path.org_id"
+_FIRST_EVENT = "$response.body#/events/0/id"
 
 # By operation and status.
 LINKS: dict[tuple[str, str], dict[str, Any]] = {
@@ -88,11 +89,39 @@ LINKS: dict[tuple[str, str], dict[str, Any]] = {
             "list_usage_events",
             "Those that follow one of them",
             org_id=_SAME_ORGANIZATION,
-            starting_after="$response.body#/events/0/id",
+            starting_after=_FIRST_EVENT,
         ),
+        "withdraw": _link("withdraw_usage_event", "Take one back", org_id=_SAME_ORGANIZATION, id=_FIRST_EVENT),
+    },
+    ("list_usage_days", "200"): {
+        "following": _link(
+            "list_usage_days",
+            "Those that follow one of them",
+            org_id=_SAME_ORGANIZATION,
+            starting_after="$response.body#/days/0/date",
+        ),
+        "events": _link("list_usage_events", "Each event behind them", org_id=_SAME_ORGANIZATION),
     },
     ("get_organization_usage", "200"): {
         "billing": _link("get_organization_billing", "What that costs", org_id=_SAME_ORGANIZATION),
+        "days": _link("list_usage_days", "The same by day", org_id=_SAME_ORGANIZATION),
+    },
+    ("get_organization_billing", "200"): {
+        "invoice": _link("get_usage_invoice", "The document with both", org_id=_SAME_ORGANIZATION),
+    },
+    ("get_usage_invoice", "200"): {
+        "events": _link("list_usage_events", "Each event behind it", org_id=_SAME_ORGANIZATION),
+    },
+    ("record_usage_events", "200"): {"late": _link("list_late_events", "What came late, of these and of others")},
+    ("list_late_events", "200"): {
+        "withdraw": _link(
+            "withdraw_usage_event", "Take one back", org_id="$response.body#/events/0/organization_id", id=_FIRST_EVENT
+        ),
+    },
+    ("withdraw_usage_event", "200"): {
+        "usage": _link(
+            "get_organization_usage", "What the organization used without it", org_id="$response.body#/organization_id"
+        ),
     },
     ("get_payment_link", "200"): {"invoice": _link("get_invoice", "What is paid there", id=_SAME_INVOICE)},
 }

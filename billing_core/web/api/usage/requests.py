@@ -1,5 +1,6 @@
 """What the usage API takes: events, as a JSON document or as one JSON object a line, each of them checked by itself."""
 
+import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -87,7 +88,15 @@ BODY: Final[dict[str, Any]] = {
                 "example": {"events": [EXAMPLE]},
             }
         },
-        LINES: {"schema": {"type": "string", "description": "One event in each line"}},
+        LINES: {
+            "schema": {
+                "type": "string",
+                "description": "One event in each line, which has no line breaks inside",
+                "example": "".join(
+                    f"{json.dumps(EXAMPLE | {'id': name})}\n" for name in ("req_8f14e45f", "req_c9f0f895")
+                ),
+            }
+        },
     },
 }
 

@@ -4,6 +4,7 @@ schemathesis loads this, and brings each request that the description allows in 
 request can be expected to work.
 """
 
+import json
 import os
 import re
 import uuid
@@ -17,6 +18,13 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Fields that come in pairs, the earlier first.
 PAIRS = (("start_date", "end_date"), ("issued_date", "due_date"))
 MOST_LINES = 5
+LINES = "application/x-ndjson"
+
+
+@schemathesis.serializer(LINES)
+def as_it_is(_context: Any, value: Any) -> bytes:
+    """The description calls these bodies a text."""
+    return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "surrogatepass")
 
 
 @schemathesis.hook
@@ -34,6 +42,10 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
         case.query.pop("starting_after", None)
     if "/analytics/" in case.operation.path and isinstance(case.query, dict):
         _bring_period_in_line(case.query)
+    if case.media_type == LINES and isinstance(case.body, str):
+        # What a line is, no schema says: as many events as there were lines.
+        events = [_event_in_line({}, place) for place, _ in enumerate(case.body.split("\n"))]
+        case.body = "\n".join(map(json.dumps, events))
     if isinstance(case.body, dict):
         _bring_body_in_line(case.body, changes=case.method == "PATCH")
 

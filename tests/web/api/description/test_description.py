@@ -54,7 +54,7 @@ def test_every_operation_names_its_refusals_and_has_a_name_that_makes_a_good_cli
         assert keyed == (method == "post")
 
 
-def test_every_body_and_every_good_answer_in_json_has_an_example(described, operations):
+def test_every_body_and_every_good_answer_as_text_has_an_example(described, operations):
     def examples(content):
         schema = content["schema"]
         if "$ref" in schema:
@@ -64,8 +64,8 @@ def test_every_body_and_every_good_answer_in_json_has_an_example(described, oper
     for path, method, one in operations:
         good = [answer for status, answer in one["responses"].items() if status.startswith("2")]
         for told in (*good, one.get("requestBody", {})):
-            content = told.get("content", {}).get("application/json")
-            assert content is None or examples(content), (method, path)
+            for kind, content in told.get("content", {}).items():
+                assert kind not in ("application/json", "application/x-ndjson") or examples(content), (method, path)
 
 
 def test_links_lead_from_answers_to_operations_that_take_what_they_give(operations):
