@@ -17,6 +17,7 @@ MEASUREMENTS = (
     "rating",
     "exporting",
     "importing",
+    "usage_events",
     "pages",
     "money_pages",
     "documents",
