@@ -12,6 +12,7 @@ from billing_core.invoices import models as invoices
 from billing_core.invoices import payment_links
 from billing_core.ledger import models as ledger
 from billing_core.mailing import models as mailing
+from billing_core.metering import alerts as usage_alerts
 from billing_core.metering import models as metering
 from billing_core.online_payments import models as online_payments
 from billing_core.orders import models as orders
@@ -49,6 +50,7 @@ __all__ = [
     "rating",
     "reports",
     "usage",
+    "usage_alerts",
     "views",
 ]
 

@@ -28,6 +28,7 @@ from billing_core.jobs import (
     pauses,
     queues,
     system_database,
+    usage_alerts,
 )
 from billing_core.jobs.pacing import INTERNAL, Pacing, be_executor, known_workflows
 from billing_core.jobs.periodic import Periodic
@@ -107,6 +108,7 @@ def start(*, kind: ProcessKind = ProcessKind.APP, further: Sequence[Periodic] = 
         incoming_webhook_processing.job,
         bill_run.job,
         imports.job,
+        usage_alerts.job,
         *further,
     ]
     for loop in loops:

@@ -167,4 +167,27 @@ Kind regards
 {{ business_name }}
 """),
     ),
+    MailKind.USAGE_ALERT: Wording(
+        subject=gettext_noop(
+            "{{ customer_name }}: {{ threshold }}{% if of_allowance %} of the included API calls used"
+            "{% elif in_calls %} API calls used{% else %} of usage{% endif %}"
+        ),
+        body=gettext_noop("""\
+The usage of {{ customer_name }} from {{ from_day }} to {{ to_day }} has reached {{ threshold }}\
+{% if of_allowance %} of the included API calls{% elif in_calls %} API calls{% endif %}.
+
+API calls so far: {{ calls }}
+{% if included_calls %}
+Included: {{ included_calls }}
+{% endif %}
+{% if cost %}
+Cost so far: {{ cost }}
+{% endif %}
+
+This message comes once a period.
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
 }

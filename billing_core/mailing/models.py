@@ -19,6 +19,7 @@ class MailKind(enum.StrEnum):
     REMINDER_LATE = "reminder_late"
     CREDIT_NOTE = "credit_note"
     STATEMENT = "statement"
+    USAGE_ALERT = "usage_alert"
 
 
 class MailText(Base):

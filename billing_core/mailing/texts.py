@@ -58,6 +58,17 @@ VARIABLES: Final[Mapping[MailKind, Mapping[str, str]]] = {
         "balance": "the balance on that day, without a sign",
         "in_credit": "yes where the balance is in the customer's favour (for if)",
     },
+    MailKind.USAGE_ALERT: _ALWAYS
+    | {
+        "from_day": "the first day of the period of usage",
+        "to_day": "its last day",
+        "threshold": "what was reached: a share of the included calls, calls, or a cost",
+        "of_allowance": "yes where it is a share of the included calls (for if)",
+        "in_calls": "yes where it is a number of calls (for if)",
+        "calls": "the API calls so far",
+        "included_calls": "the included API calls; empty where none are",
+        "cost": "what the usage costs so far; empty where nothing has a price",
+    },
 }
 _ENVIRONMENT: Final = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True

@@ -24,6 +24,7 @@ from billing_core.money import Money
 _SAMPLE_DAY: Final = date(2026, 3, 2)
 _SAMPLE_TOTAL: Final = Decimal("1234.5")
 _SAMPLE_PART: Final = Decimal("734.5")
+_SAMPLE_SHARE: Final = Decimal(80)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,12 @@ def sample(business: Business, kind: MailKind, language: str) -> dict[str, Any]:
         "part_paid": True,
         "settled": False,
         "in_credit": False,
+        "threshold": words.percent(_SAMPLE_SHARE),
+        "of_allowance": True,
+        "in_calls": False,
+        "calls": words.quantity(_SAMPLE_SHARE * 100),
+        "included_calls": words.quantity(Decimal(10_000)),
+        "cost": "",
         "refunded": "",
         "reason": "…",
         "link": letters.invoice_link("…"),

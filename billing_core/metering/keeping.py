@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.database.types import UtcDateTime
 from billing_core.database.upserts import insert_into
-from billing_core.metering import digests, rollups
+from billing_core.metering import alerts, digests, rollups
 from billing_core.metering.models import UsageEvent, UsageEventKey, UsagePeriod
 
 _CONTENT = ("meter_id", "user", "endpoint", "response_time", "quantity", "properties")
@@ -58,5 +58,6 @@ def keep(
     session.execute(insert(UsageEvent).from_select([*names, "received_at", "late"], events))
     rollups.add(session, fresh, zones, first, last)
     digests.add(session, fresh)
+    alerts.ask_of_events(session, fresh, now=now)
     counted = select(func.count()).select_from(dated).where(late)
     return session.scalar(counted) or 0

@@ -11,7 +11,7 @@ from billing_core.database import Base
 
 
 class EventType(enum.StrEnum):
-    """The events that endpoints can receive; their object is an invoice or a report, as the APIs publish it."""
+    """The events that endpoints can receive; their object is an invoice, a report or a threshold, as published."""
 
     INVOICE_CREATED = "invoice.created"
     INVOICE_UPDATED = "invoice.updated"
@@ -23,6 +23,7 @@ class EventType(enum.StrEnum):
     INVOICE_REFUNDED = "invoice.refunded"
     INVOICE_CANCELLED = "invoice.cancelled"
     REPORT_GENERATED = "report.generated"
+    USAGE_THRESHOLD_REACHED = "usage.threshold_reached"
     PING = "ping"
 
 

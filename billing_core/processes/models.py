@@ -28,6 +28,7 @@ class Queue(enum.StrEnum):
     OUTGOING_WEBHOOKS = "outgoing webhooks"
     INCOMING_WEBHOOKS = "incoming webhooks"
     SEALING = "ledger seals"
+    USAGE_ALERTS = "usage alerts"
     REMINDERS = "reminders"
     LINK_EXPIRY = "payment link expiry"
     PRUNING = "pruning"

@@ -28,6 +28,7 @@ EVENTS = {
     EventType.INVOICE_REFUNDED.value: "Invoice refunded",
     EventType.INVOICE_CANCELLED.value: "Invoice cancelled",
     EventType.REPORT_GENERATED.value: "Report generated",
+    EventType.USAGE_THRESHOLD_REACHED.value: "Usage reached a threshold",
 }
 # Nobody recalls these: a person lays aside what failed.
 STATES = wording.STATES | {MessageState.RECALLED: ("Dismissed", "gray")}

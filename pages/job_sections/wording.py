@@ -27,6 +27,7 @@ QUEUES: dict[Queue, Words] = {
     Queue.OUTGOING_WEBHOOKS: Words("Outgoing webhooks", "webhook", "admin/outgoing_webhooks.py"),
     Queue.INCOMING_WEBHOOKS: Words("Incoming webhooks", "event", "admin/incoming_webhooks.py"),
     Queue.SEALING: Words("Ledger seals", "seal", "admin/audit.py"),
+    Queue.USAGE_ALERTS: Words("Usage alerts", "customer"),
     Queue.REMINDERS: Words("Reminders", "reminder", "admin/reminders.py"),
     Queue.LINK_EXPIRY: Words("Payment link expiry", "payment link", "payment_links.py"),
     Queue.PRUNING: Words("Pruning of old records", "record"),

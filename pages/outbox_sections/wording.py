@@ -23,6 +23,7 @@ TOPICS = {
     MailKind.REMINDER_LATE.value: "Reminder, late",
     MailKind.CREDIT_NOTE.value: "Credit note",
     MailKind.STATEMENT.value: "Statement",
+    MailKind.USAGE_ALERT.value: "Usage alert",
     DEACTIVATE: "Payment link to deactivate",
     FETCH_DETAILS: "Fee of a payment",
     EVENT: "Event of the sandbox",

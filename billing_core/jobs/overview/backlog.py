@@ -30,6 +30,7 @@ from billing_core.imports.models import ImportJob
 from billing_core.imports.queries import failed_import
 from billing_core.invoices.payment_links import GATEWAY
 from billing_core.ledger.models import LedgerEntry, LedgerSeal, UnsealedEntry
+from billing_core.metering.alerts import UsageCheck
 from billing_core.online_payments.models import SANDBOX, WebhookEvent, WebhookState
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
@@ -85,6 +86,7 @@ def of_all(session: Session, *, now: datetime) -> dict[Queue, Backlog]:
         **_of_outbox(session, now),
         Queue.INCOMING_WEBHOOKS: _of_incoming_webhooks(session, now),
         Queue.SEALING: _of_sealing(session, now),
+        Queue.USAGE_ALERTS: _of_usage_alerts(session, now),
     }
     return {queue: backlogs[queue] for queue in Queue if queue in backlogs}
 
@@ -198,6 +200,14 @@ def _of_sealing(session: Session, now: datetime) -> Backlog:
     return Backlog(
         waiting=waiting, oldest_at=oldest_at, done=numbers[0] - numbers[1], per_minute=numbers[0] - numbers[2]
     )
+
+
+def _of_usage_alerts(session: Session, now: datetime) -> Backlog:
+    """In customers: once checked, one counts as done at its latest check."""
+    counted = select(func.count(), func.min(UsageCheck.asked_at)).where(UsageCheck.asked_at.is_not(None))
+    waiting, oldest_at = session.execute(counted).one()
+    done, per_minute = _done(session, UsageCheck.checked_at, now)
+    return Backlog(waiting=waiting, oldest_at=oldest_at, done=done, per_minute=per_minute)
 
 
 def _count(which: ColumnElement[bool]) -> ColumnElement[int]:
