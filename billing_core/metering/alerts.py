@@ -110,9 +110,7 @@ class ReachedThreshold(Base):
 
     __tablename__ = "usage_thresholds_reached"
     __table_args__ = (
-        UniqueConstraint(
-            "alert_id", "customer_id", "first_day", "threshold", name="uq_usage_thresholds_reached_once"
-        ),
+        UniqueConstraint("alert_id", "customer_id", "first_day", "threshold", name="uq_usage_thresholds_reached_once"),
         Index("ix_usage_thresholds_reached_customer_id", "customer_id", "id"),
     )
 

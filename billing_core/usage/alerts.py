@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select, true
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -86,17 +86,18 @@ def create(
     Whoever has reached it in this period already is told too.
     """
     actor.require(Permission.PLAN_WRITE)
-    if customer_id is None:
-        if actor.customer_id is not None:
-            raise Forbidden("Whoever is bound to one customer cannot watch the others")
-        of_customer, label, currency = UsageAlert.customer_id.is_(None), "every customer", threshold.currency
-    else:
-        customer = customers.for_change(session, actor, customer_id)
-        of_customer, label, currency = UsageAlert.customer_id == customer_id, customer.name, customer.currency
-    checked = _checked(threshold, currency)
+    customer = None if customer_id is None else customers.for_change(session, actor, customer_id)
+    if customer is None and actor.customer_id is not None:
+        raise Forbidden("Whoever is bound to one customer cannot watch the others")
+    checked = _checked(threshold, customer.currency if customer else threshold.currency)
     recipients = _addresses(told)
-    same = (of_customer, UsageAlert.measure == checked.measure, UsageAlert.threshold == checked.value)
-    same = (*same, UsageAlert.currency == checked.currency, UsageAlert.removed_at.is_(None))
+    same = (
+        UsageAlert.customer_id.is_not_distinct_from(customer_id),
+        UsageAlert.measure == checked.measure,
+        UsageAlert.threshold == checked.value,
+        UsageAlert.currency == checked.currency,
+        UsageAlert.removed_at.is_(None),
+    )
     if session.scalar(select(UsageAlert.id).where(*same)) is not None:
         raise Conflict("There is an alert at this threshold already", fields={"threshold": "there is one already"})
     alert = UsageAlert(
@@ -111,7 +112,7 @@ def create(
     session.add(alert)
     session.flush()
     _ask(session, alert, now)
-    subject = ("usage_alert", alert.id)
+    subject, label = ("usage_alert", alert.id), customer.name if customer else "every customer"
     audit.record(session, actor, "usage_alert.create", subject, label=label, after=_facts(alert), now=now)
     return alert
 
@@ -160,15 +161,13 @@ def alerts(
         *(UsageAlert.currency, UsageAlert.to_customer, UsageAlert.recipients),
         *(UsageAlert.set_at, UsageAlert.version),
     )
-    # Who is bound to a customer need not know whom we tell about everybody.
-    statement: Select[Any] = (
+    statement: Select[*tuple[Any, ...]] = (
         select(*columns)
         .join(Customer, Customer.id == UsageAlert.customer_id, isouter=True)
-        .where(UsageAlert.removed_at.is_(None), UsageAlert.id > after_id, visible_to(actor, UsageAlert.customer_id))
+        .where(UsageAlert.removed_at.is_(None), UsageAlert.id > after_id, _visible(actor))
     )
     if customer_id is not None:
-        of_all = UsageAlert.customer_id.is_(None) if actor.customer_id is None else false()
-        statement = statement.where(or_(UsageAlert.customer_id == customer_id, of_all))
+        statement = statement.where(or_(UsageAlert.customer_id == customer_id, UsageAlert.customer_id.is_(None)))
     return [AlertRow(*row) for row in session.execute(statement.order_by(UsageAlert.id).limit(limit))]
 
 
@@ -226,10 +225,13 @@ def reached_rows() -> Select[*tuple[Any, ...]]:
     )
 
 
+def _visible(actor: Actor) -> ColumnElement[bool]:
+    """Who is bound to a customer sees that one's alone: whom we tell about everybody is nothing to them."""
+    return true() if actor.customer_id is None else UsageAlert.customer_id == actor.customer_id
+
+
 def _for_change(session: Session, actor: Actor, alert_id: int) -> UsageAlert:
-    statement = select(UsageAlert).where(
-        UsageAlert.id == alert_id, UsageAlert.removed_at.is_(None), visible_to(actor, UsageAlert.customer_id)
-    )
+    statement = select(UsageAlert).where(UsageAlert.id == alert_id, UsageAlert.removed_at.is_(None), _visible(actor))
     locked = statement.with_for_update().execution_options(populate_existing=True)
     alert = session.scalars(locked).one_or_none()
     if alert is None:

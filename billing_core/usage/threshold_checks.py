@@ -108,10 +108,10 @@ def _locked(session: Session, customer_ids: Sequence[int], now: datetime) -> lis
     zones = session.execute(statement).all()
     last_days = (
         select(UsagePeriod.customer_id, func.max(UsagePeriod.last_day))
-        .where(among(UsagePeriod.customer_id, customer_ids))
+        .where(among(UsagePeriod.customer_id, customer_ids), UsagePeriod.replaced_at.is_(None))
         .group_by(UsagePeriod.customer_id)
     )
-    billed_until = dict(session.execute(last_days).tuples().all())
+    billed_until = dict(session.execute(last_days).all())
     watched = []
     for customer_id, zone in zones:
         present = Period.month_of(day_in(zone, now))
@@ -126,7 +126,7 @@ def _locked(session: Session, customer_ids: Sequence[int], now: datetime) -> lis
 def _unreached(session: Session, watched: Collection[_Watched]) -> dict[_Watched, list[UsageAlert]]:
     """What of each period is watched for, and was not reached in it."""
     customer_ids = {one.customer_id for one in watched}
-    concerning = or_(UsageAlert.customer_id.is_(None), among(UsageAlert.customer_id, customer_ids))
+    concerning = or_(UsageAlert.customer_id.is_(None), UsageAlert.customer_id.in_(customer_ids))
     of_customer: dict[int | None, list[UsageAlert]] = defaultdict(list)
     for alert in session.scalars(select(UsageAlert).where(UsageAlert.removed_at.is_(None), concerning)):
         of_customer[alert.customer_id].append(alert)
@@ -136,7 +136,7 @@ def _unreached(session: Session, watched: Collection[_Watched]) -> dict[_Watched
         among(ReachedThreshold.customer_id, customer_ids),
         ReachedThreshold.first_day.in_({one.period.start for one in watched}),
     )
-    reached = set(session.execute(kept).tuples())
+    reached = {tuple(row) for row in session.execute(kept)}
     waits = {
         one: [
             alert
@@ -204,7 +204,10 @@ def _keep(session: Session, actor: Actor, rows: list[dict[str, Any]], now: datet
     reached = [ReachedRow(*row) for row in session.execute(statement)]
     announcements = [
         Announcement(
-            EventType.USAGE_THRESHOLD_REACHED, (REACHED, one.id), one.customer_id, event_id=f"evt_usage_threshold_{one.id}"
+            EventType.USAGE_THRESHOLD_REACHED,
+            (REACHED, one.id),
+            one.customer_id,
+            event_id=f"evt_usage_threshold_{one.id}",
         )
         for one in reached
     ]

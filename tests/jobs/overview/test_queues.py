@@ -12,6 +12,7 @@ from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.imports.models import FileState
 from billing_core.jobs.overview import queues
 from billing_core.jobs.overview.backlog import Backlog
+from billing_core.metering.alerts import UsageCheck
 from billing_core.online_payments.models import WebhookState
 from billing_core.outbox.models import MessageState
 from billing_core.processes import pausing
@@ -117,6 +118,15 @@ def test_ledger_entries_that_wait_for_their_seal(session):
 def test_a_first_chain_that_is_younger_than_an_hour_is_counted_whole(session):
     entries(session, a_customer(session), ago(minutes=5), ago(minutes=4), at=ago(minutes=5))
     assert held(session, Queue.SEALING) == Backlog(done=2)
+
+
+def test_customers_whose_usage_is_to_be_held_against_what_is_watched_for(session):
+    asked = [ago(minutes=7), ago(seconds=3), None, None, None, None]
+    checked = [None, ago(minutes=8), ago(seconds=59), ago(minutes=59), ago(minutes=59), ago(minutes=61)]
+    for customer_id, *instants in zip(customers(session, 6), asked, checked, strict=True):
+        session.add(UsageCheck(customer_id=customer_id, asked_at=instants[0], checked_at=instants[1]))
+    session.flush()
+    assert held(session, Queue.USAGE_ALERTS) == Backlog(waiting=2, oldest_at=ago(minutes=7), done=4, per_minute=1)
 
 
 def test_customers_of_runs(session):

@@ -39,6 +39,7 @@ QUEUES = [
     "Outgoing webhooks",
     "Incoming webhooks",
     "Ledger seals",
+    "Usage alerts",
 ]
 NO_SCHEDULES = "None yet: the product sets them up when it starts for the first time."
 

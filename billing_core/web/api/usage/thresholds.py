@@ -2,7 +2,7 @@
 
 from datetime import UTC
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from pydantic import with_config
 from typing_extensions import TypedDict
@@ -12,7 +12,7 @@ from billing_core.money import Money
 from billing_core.usage.alerts import ReachedRow
 from billing_core.usage.document import plain
 
-EXAMPLE: Final = {
+EXAMPLE: Final[dict[str, Any]] = {
     "object": "usage_threshold",
     "organization_id": "123e4567-e89b-12d3-a456-426614174000",
     "customer_ref": "ACME",
