@@ -1,0 +1,180 @@
+"""What a quantity costs by a price: exact until the one rounding at the end.
+
+A price is for a whole period. Of a part of it, what is agreed for a period counts by its days: what is included, where
+tiers end, fees and the minimum. So a change to the same terms costs nobody anything. What a unit costs never changes.
+"""
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil
+
+from billing_core.money import Money
+
+
+class Scheme(enum.StrEnum):
+    """How a quantity becomes an amount.
+
+    ``per_unit``: every unit costs the same. ``graduated``: each slice costs its own tier's price. ``volume``: the whole
+    quantity costs the price of the tier that it reaches. ``package``: whole packages of units, rounded up.
+    """
+
+    PER_UNIT = "per_unit"
+    GRADUATED = "graduated"
+    VOLUME = "volume"
+    PACKAGE = "package"
+
+    @property
+    def tiered(self) -> bool:
+        return self in (Scheme.GRADUATED, Scheme.VOLUME)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """The quantities from beyond the tier before up to and including ``up_to``; None: all that is beyond.
+
+    ``unit_price`` is in major units, for as many units as the price says; ``flat_fee``, in major units, is due once the
+    quantity reaches the tier, that of the first one always.
+    """
+
+    up_to: Decimal | None
+    unit_price: Decimal
+    flat_fee: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one meter, or one of its buckets, costs in a period. ``unit_price`` of a tier buys ``per`` units, which is
+    the size of a package. ``included`` units cost nothing, and tiers count what is beyond them. ``minimum``, in major
+    units, is owed at least.
+    """
+
+    currency: str
+    scheme: Scheme
+    tiers: tuple[Tier, ...]
+    per: Decimal = Decimal(1)
+    included: Decimal = Decimal(0)
+    minimum: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one tier adds. ``beyond`` is where it begins and ``up_to`` where it ends, of this many days; ``quantity``
+    lies in it and ``amount``, in major units, is its fee with it.
+    """
+
+    beyond: Decimal
+    up_to: Decimal | None
+    quantity: Decimal
+    unit_price: Decimal
+    flat_fee: Fraction
+    amount: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What a quantity comes to, and why. ``true_up``, in major units, is what the parts lack of the minimum."""
+
+    quantity: Decimal
+    included: Decimal
+    billable: Decimal
+    parts: tuple[Part, ...]
+    true_up: Fraction
+    amount: Money
+
+
+def priced(price: Price, quantity: Decimal, *, days: int = 1, of_days: int = 1) -> Priced:
+    """What the quantity of these days, out of those of the period, costs. Less than nothing is billed as nothing."""
+    share = Fraction(days, of_days)
+    used = max(quantity, Decimal(0))
+    included = share_of(price.included, days, of_days)
+    billable = max(used - included, Decimal(0))
+    tiers = _within(price, days, of_days)
+    match price.scheme:
+        case Scheme.GRADUATED:
+            parts = tuple(_graduated(price, tiers, billable, share))
+        case Scheme.VOLUME:
+            parts = (_whole(price, *_reached(tiers, billable), billable, share),)
+        case Scheme.PER_UNIT | Scheme.PACKAGE:
+            parts = (_whole(price, *tiers[0], billable, share),)
+    charged = sum((part.amount for part in parts), Fraction(0))
+    true_up = max(Fraction(price.minimum) * share - charged, Fraction(0))
+    return Priced(used, included, billable, parts, true_up, Money.rounded(charged + true_up, price.currency))
+
+
+def share_of(quantity: Decimal, days: int, of_days: int) -> Decimal:
+    """The part of a period's quantity that these days have: rounded up to whole units, never more than all of it."""
+    return min(Decimal(ceil(Fraction(quantity) * days / of_days)), quantity)
+
+
+# A tier, and the quantities beyond which it begins and up to which it goes.
+_Bounded = tuple[Tier, Decimal, Decimal | None]
+
+
+def _within(price: Price, days: int, of_days: int) -> list[_Bounded]:
+    bounded: list[_Bounded] = []
+    beyond = Decimal(0)
+    for tier in price.tiers:
+        up_to = None if tier.up_to is None else share_of(tier.up_to, days, of_days)
+        bounded.append((tier, beyond, up_to))
+        beyond = beyond if up_to is None else up_to
+    return bounded
+
+
+def _graduated(price: Price, tiers: list[_Bounded], billable: Decimal, share: Fraction) -> Iterator[Part]:
+    for place, (tier, beyond, up_to) in enumerate(tiers):
+        # Of few days two tiers may end at the same unit: nothing lies in the later one.
+        if place == 0 or (billable > beyond and up_to != beyond):
+            slice_ = (billable if up_to is None else min(billable, up_to)) - beyond
+            yield _whole(price, tier, beyond, up_to, slice_, share)
+
+
+def _reached(tiers: list[_Bounded], billable: Decimal) -> _Bounded:
+    """The tier in which the quantity lies."""
+    return next((tier, beyond, up_to) for tier, beyond, up_to in tiers if up_to is None or billable <= up_to)
+
+
+def _whole(
+    price: Price, tier: Tier, beyond: Decimal, up_to: Decimal | None, quantity: Decimal, share: Fraction
+) -> Part:
+    """This quantity at the tier's price."""
+    sold = Fraction(quantity) / Fraction(price.per)
+    if price.scheme is Scheme.PACKAGE:
+        sold = Fraction(ceil(sold))
+    fee = Fraction(tier.flat_fee) * share
+    return Part(beyond, up_to, quantity, tier.unit_price, fee, sold * Fraction(tier.unit_price) + fee)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Where using more costs less: ``at`` a tier's last quantity, and ``above``, at the next that there is. Both costs
+    are exact, in major units.
+    """
+
+    at: Decimal
+    cost: Fraction
+    above: Decimal
+    cost_above: Fraction
+
+
+def drops(price: Price, *, step: Decimal) -> list[Drop]:
+    """Where a volume price makes more units cheaper; ``step`` is the least by which quantities differ.
+
+    Within a tier more never costs less, so that only their ends matter.
+    """
+    if price.scheme is not Scheme.VOLUME:
+        return []
+    found = []
+    for end in (tier.up_to for tier in price.tiers if tier.up_to is not None):
+        at = end // step * step
+        cost, cost_above = (_exact(price, quantity) for quantity in (at, at + step))
+        if cost_above < cost:
+            found.append(Drop(at, cost, at + step, cost_above))
+    return found
+
+
+def _exact(price: Price, billable: Decimal) -> Fraction:
+    part = _whole(price, *_reached(_within(price, 1, 1), billable), billable, Fraction(1))
+    return max(part.amount, Fraction(price.minimum))
