@@ -30,8 +30,8 @@ from billing_core.database.partitions import ensure_months
 from billing_core.database.types import UtcDateTime, stored_on_sqlite
 from billing_core.errors import Conflict, Forbidden, Invalid
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering import keeping, rollups
-from billing_core.metering.models import PLACES, Exact, Meter, UsageEvent, UsageEventKey
+from billing_core.metering import buckets, keeping, rollups
+from billing_core.metering.models import NO_BUCKET, PLACES, Exact, Meter, UsageEvent, UsageEventKey
 from billing_core.metering.reading import Event, Refusal, read, refusal
 from billing_core.money import scaled
 
@@ -47,6 +47,7 @@ _BATCH = Table(
     Column("digest", String),
     Column("occurred_at", UtcDateTime),
     Column("meter_id", Integer),
+    Column("bucket_id", Integer),
     Column("user", String),
     Column("endpoint", String),
     Column("response_time", Exact),
@@ -97,7 +98,9 @@ def record(
     if len(given) > MOST_EVENTS:
         raise Invalid(f"A batch may have at most {MOST_EVENTS:,} events", fields={"events": f"are {len(given):,}"})
     events, refused = _readable(given, now)
-    organizations, meters = _organizations(session, events), _meters(session)
+    # Meters before customers, as whoever changes a meter's buckets locks them.
+    meters = _meters(session)
+    organizations = _organizations(session, events)
     staged, again, unfit = _distinct(events, organizations, meters)
     refused += unfit
     repeated, late, batch = 0, 0, secrets.randbits(62)
@@ -171,7 +174,9 @@ def _organizations(session: Session, events: Iterable[Event]) -> dict[tuple[str,
 
 
 def _meters(session: Session) -> dict[str, int]:
-    return dict(session.execute(select(Meter.code, Meter.id)).all())
+    """By their codes. Until the transaction ends nobody changes their buckets."""
+    statement = select(Meter.code, Meter.id).order_by(Meter.id).with_for_update(read=True, key_share=True)
+    return dict(session.execute(statement).all())
 
 
 def _distinct(
@@ -220,6 +225,7 @@ def _stage(session: Session, staged: _Staged, meters: Mapping[str, int]) -> None
         [event.digest for event in events],
         times,
         [meters[event.meter] for event in events],
+        [NO_BUCKET] * len(staged),
         [event.user for event in events],
         [event.endpoint for event in events],
         [None if event.response_time is None else scaled(event.response_time, PLACES) for event in events],
@@ -227,6 +233,7 @@ def _stage(session: Session, staged: _Staged, meters: Mapping[str, int]) -> None
         [event.properties for event in events],
     ]
     loader(connection, _BATCH)(columns)
+    buckets.assign(session, _BATCH, {meters[event.meter] for event in events})
 
 
 def _identify(session: Session, batch: int) -> tuple[int, dict[_Key, UsageEventKey]]:

@@ -15,12 +15,21 @@ from billing_core.database.upserts import insert_into
 from billing_core.metering import alerts, digests, rollups
 from billing_core.metering.models import UsageEvent, UsageEventKey, UsagePeriod
 
-_CONTENT = ("meter_id", "user", "endpoint", "response_time", "quantity", "properties")
+_CONTENT = ("meter_id", "bucket_id", "user", "endpoint", "response_time", "quantity", "properties")
 
 
 def same_key(rows: FromClause) -> ColumnElement[bool]:
     """In SQL: the row has the event's identity."""
     return (UsageEventKey.customer_id == rows.c.customer_id) & (UsageEventKey.event_id == rows.c.event_id)
+
+
+def is_billed(dated: FromClause) -> ColumnElement[bool]:
+    """In SQL: the period in which the row's ``day`` of the billing zone lies was billed."""
+    return exists().where(
+        UsagePeriod.customer_id == dated.c.customer_id,
+        dated.c.day.between(UsagePeriod.first_day, UsagePeriod.last_day),
+        UsagePeriod.replaced_at.is_(None),
+    )
 
 
 def take_ids(session: Session, rows: FromClause, batch: int) -> None:
@@ -48,11 +57,7 @@ def keep(
     """
     fresh = select(rows).join(UsageEventKey, same_key(rows)).where(UsageEventKey.batch == batch).subquery("fresh")
     dated = rollups.in_billing_zone(session, fresh, zones, first, last)
-    late = exists().where(
-        UsagePeriod.customer_id == dated.c.customer_id,
-        dated.c.day.between(UsagePeriod.first_day, UsagePeriod.last_day),
-        UsagePeriod.replaced_at.is_(None),
-    )
+    late = is_billed(dated)
     names = ["customer_id", "occurred_at", "event_id", *_CONTENT]
     events = select(*(dated.c[name] for name in names), literal(now, UtcDateTime), late)
     session.execute(insert(UsageEvent).from_select([*names, "received_at", "late"], events))

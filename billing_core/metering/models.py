@@ -4,7 +4,7 @@ import enum
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.customers.models import Customer
@@ -36,6 +36,26 @@ class Meter(Base):
     unit: Mapped[str] = mapped_column(String(64))
 
 
+# The bucket of the events that fit into none of their meter's.
+NO_BUCKET = 0
+
+
+class MeterBucket(Base):
+    """Some of a meter's events, with a price of their own: those whose properties have the values that ``filters``
+    names. It is a JSON object with a list of values for each property. A retired one takes no further events.
+    """
+
+    __tablename__ = "meter_buckets"
+    __table_args__ = (UniqueConstraint("meter_id", "code"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    meter_id: Mapped[int] = mapped_column(ForeignKey(Meter.id, ondelete="RESTRICT"))
+    code: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    filters: Mapped[str] = mapped_column(Text)
+    retired_at: Mapped[datetime | None]
+
+
 class UsageEventKey(Base):
     """An event's identity, for ever. ``digest`` is the SHA-256 of its id and content, in hexadecimal digits; ``batch``
     the random number of the batch that brought it. A withdrawn event counts nowhere.
@@ -65,8 +85,9 @@ class UsageEventKey(Base):
 
 
 class UsageEvent(Base):
-    """One use. ``user`` and ``endpoint`` are the customer's own names, empty where nobody told; ``response_time`` is in
-    seconds, None where nobody told; ``properties`` a JSON object. A ``late`` one came after its period was billed.
+    """One use. ``bucket_id`` is ``NO_BUCKET`` where it fits into none of its meter's buckets. ``user`` and ``endpoint``
+    are the customer's own names, empty where nobody told; ``response_time`` is in seconds, None where nobody told;
+    ``properties`` a JSON object. A ``late`` one came after its period was billed.
 
     On PostgreSQL it is partitioned by month. It refers to nothing by foreign keys, which would lock the other tables
     whenever a month begins; ``verify`` proves that each event has its key.
@@ -90,6 +111,7 @@ class UsageEvent(Base):
     occurred_at: Mapped[datetime] = mapped_column(primary_key=True)
     event_id: Mapped[str] = mapped_column(String(255), primary_key=True)
     meter_id: Mapped[int]
+    bucket_id: Mapped[int]
     user: Mapped[str] = mapped_column(String(255))
     endpoint: Mapped[str] = mapped_column(String(500))
     response_time: Mapped[Decimal | None] = mapped_column(Exact)
@@ -107,8 +129,8 @@ class ZoneKind(enum.StrEnum):
 
 
 class UsageDay(Base):
-    """What one user used of one meter on one day, kept as events come and go. Every column is a sum over the events
-    that are here, where ``archive_id`` is 0, or over those that an archive has taken away, which never changes.
+    """What one user used of one meter's bucket on one day, kept as events come and go. Every column is a sum over the
+    events that are here, where ``archive_id`` is 0, or over those that an archive has taken away, which never changes.
 
     The quantity is ``whole`` + ``millionths`` / 1,000,000: ten thousand of the largest quantities would not fit into
     one integer. ``response_time`` is the sum in seconds over the ``timed_calls`` that told one.
@@ -122,6 +144,7 @@ class UsageDay(Base):
     zone_kind: Mapped[ZoneKind] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     meter_id: Mapped[int] = mapped_column(ForeignKey(Meter.id, ondelete="RESTRICT"), primary_key=True)
+    bucket_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     user: Mapped[str] = mapped_column(String(255), primary_key=True)
     archive_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, default=0)
     calls: Mapped[int] = mapped_column(BigInteger)

@@ -224,14 +224,18 @@ def _properties(value: object) -> str:
         return "{}"
     if not isinstance(value, Mapping):
         raise Unreadable("must be an object")
-    written = _written(value, 1)
+    written = as_json(value)
     if len(written.encode()) > LARGEST_PROPERTIES:
         raise Unreadable(f"may have at most {LARGEST_PROPERTIES:,} bytes")
     return written
 
 
+def as_json(value: object) -> str:
+    """JSON in the one form that equal values have: names sorted, numbers without needless zeros; Unreadable."""
+    return _written(value, 1)
+
+
 def _written(value: object, depth: int) -> str:
-    """JSON in the one form that equal values have: names sorted, numbers without needless zeros."""
     if depth > DEEPEST_PROPERTIES and isinstance(value, Mapping | list):
         raise Unreadable(f"may be nested at most {DEEPEST_PROPERTIES} deep")
     match value:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     case,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -43,7 +44,7 @@ from billing_core.metering.models import (
 )
 from billing_core.metering.zones import DAY, day_of, midnight, offsets
 
-DAY_KEY = ("customer_id", "zone_kind", "day", "meter_id", "user", "archive_id")
+DAY_KEY = ("customer_id", "zone_kind", "day", "meter_id", "bucket_id", "user", "archive_id")
 SUMS = ("calls", "whole", "millionths", "response_time", "timed_calls")
 USER_KEY = ("customer_id", "user")
 _ONE = 10**PLACES
@@ -89,22 +90,25 @@ def by_day(
         rows.c.customer_id,
         literal(ZoneKind.UTC.value).label("zone_kind"),
         utc_day.label("day"),
-        rows.c.meter_id,
-        rows.c.user,
+        *_used(rows),
         archive,
         *sums(rows),
-    ).group_by(rows.c.customer_id, utc_day, rows.c.meter_id, rows.c.user)
+    ).group_by(rows.c.customer_id, utc_day, *_used(rows))
     billed = in_billing_zone(session, rows, zones, first, last)
     by_billing_day = select(
         billed.c.customer_id,
         literal(ZoneKind.BILLING.value).label("zone_kind"),
         billed.c.day,
-        billed.c.meter_id,
-        billed.c.user,
+        *_used(billed),
         archive,
         *sums(billed),
-    ).group_by(billed.c.customer_id, billed.c.day, billed.c.meter_id, billed.c.user)
+    ).group_by(billed.c.customer_id, billed.c.day, *_used(billed))
     return union_all(in_utc, by_billing_day).subquery("by_day")
+
+
+def _used(rows: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """What was used, and by whom."""
+    return rows.c.meter_id, rows.c.bucket_id, rows.c.user
 
 
 def in_billing_zone(
@@ -179,22 +183,16 @@ def rebuild(session: Session, customer_ids: Collection[int] | None = None) -> No
     session.execute(insert(UsageUser).from_select([*USER_KEY, "first_seen_at"], ever_seen(customer_ids)))
 
 
-def subtract(session: Session, event: UsageEvent) -> None:
-    """Leave this event, which counts so far, out of the days in which it lies."""
-    rows = counted_events().where(
-        UsageEvent.customer_id == event.customer_id,
-        UsageEvent.occurred_at == event.occurred_at,
-        UsageEvent.event_id == event.event_id,
-    )
-    zones = billing_zones(session, [event.customer_id])
-    days = by_day(session, rows.subquery("taken_back"), zones, event.occurred_at, event.occurred_at)
-    for day in session.execute(select(days)).mappings().all():
-        place = [getattr(UsageDay, name) == day[name] for name in DAY_KEY]
-        unchanged = {"synchronize_session": False}
-        # A day without calls has no row, as when it is counted anew.
-        session.execute(delete(UsageDay).where(*place, UsageDay.calls == day["calls"]), execution_options=unchanged)
-        left = {name: type_coerce(getattr(UsageDay, name), BigInteger) - day[name] for name in SUMS}
-        session.execute(update(UsageDay).where(*place).values(left), execution_options=unchanged)
+def subtract(session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime) -> None:
+    """Leave these events, which count so far, out of the days in which they lie. The customers are locked."""
+    gone = by_day(session, rows, zones, first, last)
+    place = [getattr(UsageDay, name) == gone.c[name] for name in DAY_KEY]
+    unchanged = {"synchronize_session": False}
+    # A day without calls has no row, as when it is counted anew.
+    emptied = exists().where(*place, UsageDay.calls == gone.c.calls)
+    session.execute(delete(UsageDay).where(emptied), execution_options=unchanged)
+    left = {name: type_coerce(getattr(UsageDay, name), BigInteger) - gone.c[name] for name in SUMS}
+    session.execute(update(UsageDay).where(*place).values(left), execution_options=unchanged)
 
 
 def recount_user(session: Session, customer_id: int, user: str) -> None:

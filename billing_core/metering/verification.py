@@ -3,13 +3,22 @@
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import select, union_all
+from sqlalchemy import select, union, union_all
 from sqlalchemy.orm import Session
 
 from billing_core import proof
 from billing_core.customers.models import Customer
-from billing_core.metering import digests, rollups
-from billing_core.metering.models import Meter, UsageDay, UsageDigest, UsageEvent, UsageEventKey, UsageUser
+from billing_core.metering import digests, rebucketing, rollups
+from billing_core.metering.models import (
+    NO_BUCKET,
+    Meter,
+    MeterBucket,
+    UsageDay,
+    UsageDigest,
+    UsageEvent,
+    UsageEventKey,
+    UsageUser,
+)
 from billing_core.metering.reading import digest
 from billing_core.proof import Check
 
@@ -21,6 +30,7 @@ def checks(session: Session) -> Iterator[Check]:
     """Every check in turn. Reads only."""
     yield _days(session)
     yield _users(session)
+    yield _buckets(session)
     yield _identities(session)
     yield _contents(session)
     yield _digests(session)
@@ -60,6 +70,26 @@ def _users(session: Session) -> Check:
         "Each user of a customer was first seen at its first event that counts",
         proof.count(session, UsageUser),
         proof.named(session, named, "customer {0}, user “{1}”"),
+    )
+
+
+def _buckets(session: Session) -> Check:
+    strange = select(UsageEvent.customer_id, UsageEvent.event_id).where(
+        UsageEvent.bucket_id != NO_BUCKET,
+        UsageEvent.bucket_id.not_in(select(MeterBucket.id).where(MeterBucket.meter_id == UsageEvent.meter_id)),
+    )
+    misplaced = rebucketing.misplaced(session)
+    parts = [strange] if misplaced is None else [strange, select(misplaced.c.customer_id, misplaced.c.event_id)]
+    wrong = union(*parts).subquery("wrong")
+    named = (
+        select(Customer.ref, wrong.c.event_id)
+        .outerjoin_from(wrong, Customer, Customer.id == wrong.c.customer_id)
+        .order_by(wrong.c.customer_id, wrong.c.event_id)
+    )
+    return Check(
+        "Each event of usage is in a bucket of its meter, until its period is billed in the one that it fits",
+        proof.count(session, UsageEvent),
+        proof.named(session, named, "customer {0}, event “{1}”"),
     )
 
 

@@ -43,7 +43,10 @@ def withdraw(
     if key.withdrawn_at is not None:
         raise Conflict(f"The event “{event_id}” was withdrawn on {key.withdrawn_at.date().isoformat()} already")
     event = session.get_one(UsageEvent, (customer_id, key.occurred_at, event_id))
-    rollups.subtract(session, event)
+    place = (UsageEvent.occurred_at == key.occurred_at, UsageEvent.event_id == event_id)
+    counted = rollups.counted_events().where(UsageEvent.customer_id == customer_id, *place).subquery("taken_back")
+    zones = rollups.billing_zones(session, [customer_id])
+    rollups.subtract(session, counted, zones, key.occurred_at, key.occurred_at)
     digests.subtract(session, key)
     key.withdrawn_at, key.withdrawn_reason = now, why
     session.flush()

@@ -6,7 +6,7 @@ tiers end, fees and the minimum. So a change to the same terms costs nobody anyt
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
@@ -176,5 +176,5 @@ def drops(price: Price, *, step: Decimal) -> list[Drop]:
 
 
 def _exact(price: Price, billable: Decimal) -> Fraction:
-    part = _whole(price, *_reached(_within(price, 1, 1), billable), billable, Fraction(1))
-    return max(part.amount, Fraction(price.minimum))
+    found = priced(replace(price, included=Decimal(0)), billable)
+    return sum((part.amount for part in found.parts), found.true_up)

@@ -10,7 +10,7 @@ from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import Mode
 from billing_core.ledger import sealing
-from billing_core.metering import ingestion, withdrawal
+from billing_core.metering import ingestion, meters, withdrawal
 from billing_core.online_payments.models import SandboxCharge, SandboxRefund
 from billing_core.online_payments.webhooks import refund_recording
 from billing_core.payments import received
@@ -86,11 +86,13 @@ def company(session) -> None:
 
 def some_usage(session: Session, acme: int) -> None:
     session.get_one(Customer, acme).time_zone = "America/New_York"
+    meters.add_bucket(session, SYSTEM, "api_calls", code="eu", name="EU", filters={"region": ["eu"]}, now=LATER)
     told = [
         {"id": "u-1", "customer_ref": "ACME", "time": "2026-03-08T12:00:00Z", "user": "ana"},
         {"id": "u-2", "customer_ref": "ACME", "time": "2026-03-10T02:00:00Z", "user": "ana", "quantity": 3},
         {"id": "u-3", "customer_ref": "ACME", "time": "2026-03-10T12:00:00Z", "user": "ben", "response_time": 2},
     ]
+    told[2]["properties"] = {"region": "eu"}
     assert ingestion.record(session, SYSTEM, told, now=LATER).accepted == 3
     withdrawal.withdraw(session, SYSTEM, acme, "u-1", reason="A test", now=LATER)
 
@@ -258,6 +260,11 @@ DAMAGES = {
             "customer ACME, user “eve”",
         ),
         ("UPDATE usage_event_keys SET withdrawn_at = NULL, withdrawn_reason = NULL", "customer ACME, user “ana”"),
+    ],
+    "Each event of usage is in a bucket of its meter, until its period is billed in the one that it fits": [
+        ("UPDATE usage_events SET bucket_id = 7 WHERE event_id = 'u-2'", "customer ACME, event “u-2”"),
+        ("UPDATE usage_events SET bucket_id = 0 WHERE event_id = 'u-3'", "customer ACME, event “u-3”"),
+        ("UPDATE meter_buckets SET retired_at = '2026-03-01 00:00:00+00'", "customer ACME, event “u-3”"),
     ],
     "Every event of usage has its identity, and every identity its event": [
         ("DELETE FROM usage_event_keys WHERE event_id = 'u-2'", "customer ACME, event “u-2”"),

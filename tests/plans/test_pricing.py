@@ -86,6 +86,10 @@ def test_the_first_tiers_fee_is_due_at_zero_use_too_and_the_others_once_they_are
     assert minor(tiered(scheme, *FEES), quantity) == dollars * 100
 
 
+def test_a_tier_has_no_fee_unless_one_is_named():
+    assert priced(Price("USD", Scheme.PER_UNIT, (Tier(None, D(1)),)), D(2)).amount == Money(200, "USD")
+
+
 def test_a_fee_beside_a_price_for_each_unit_is_due_always():
     assert [minor(per_unit("0.10", "5"), calls) for calls in (0, 3)] == [500, 530]
 
@@ -213,6 +217,9 @@ def test_where_more_units_are_cheaper_is_pointed_out():
     assert drops(tiered(Scheme.VOLUME, ("10", "11"), (None, "10")), step=D(1)) == []
     # A fee of 6 makes up for it: 11 × 4 + 6 = 50
     assert drops(tiered(Scheme.VOLUME, ("10", "5"), (None, "4", "6")), step=D(1)) == []
+    # A fee of 7 leaves 57, which 11 × 4 + 12 = 56 is below.
+    fees = tiered(Scheme.VOLUME, ("10", "5", "7"), (None, "4", "12"), included="3")
+    assert drops(fees, step=D(1)) == [Drop(D(10), 57, D(11), 56)]
     # A minimum hides it.
     assert drops(tiered(Scheme.VOLUME, *STEPS, minimum="80"), step=D(1)) == []
     # A tier ends between two units that there are.

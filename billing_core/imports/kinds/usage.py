@@ -31,7 +31,7 @@ from billing_core.errors import Conflict
 from billing_core.imports import Kind, cells, columns
 from billing_core.imports.kind import Definition, Derived, Field, Staged, unknown, wrong
 from billing_core.metering import keeping, rollups
-from billing_core.metering.models import API_CALLS, PLACES, Exact, Meter, UsageEvent, UsageEventKey
+from billing_core.metering.models import API_CALLS, NO_BUCKET, PLACES, Exact, Meter, UsageEvent, UsageEventKey
 from billing_core.metering.reading import FURTHEST_AHEAD, digest
 from billing_core.metering.zones import day_of
 
@@ -89,6 +89,8 @@ def _resolve(staged: Staged) -> Select[Any]:
             rows.c.digest,
             _instant(rows.c.time).label("occurred_at"),
             Meter.id.label("meter_id"),
+            # By their properties, of which events from files have none.
+            literal(NO_BUCKET, Integer).label("bucket_id"),
             given("user", literal("", String)),
             given("endpoint", literal("", String)),
             given("response_time", literal(None, Exact)),
@@ -180,6 +182,7 @@ DEFINITION = Definition(
         {
             "occurred_at",
             "meter_id",
+            "bucket_id",
             "user",
             "endpoint",
             "response_time",

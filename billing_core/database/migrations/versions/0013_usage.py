@@ -26,11 +26,26 @@ def upgrade() -> None:
         meters, [{"code": "api_calls", "name": "API calls", "aggregation": "count", "unit": "call"}], multiinsert=False
     )
     op.create_table(
+        "meter_buckets",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("meter_id", sa.Integer(), nullable=False),
+        sa.Column("code", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("filters", sa.Text(), nullable=False),
+        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["meter_id"], ["meters.id"], name=op.f("fk_meter_buckets_meter_id_meters"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_meter_buckets")),
+        sa.UniqueConstraint("meter_id", "code", name=op.f("uq_meter_buckets_meter_id_code")),
+    )
+    op.create_table(
         "usage_events",
         sa.Column("customer_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("event_id", sa.String(length=255), nullable=False),
         sa.Column("meter_id", sa.Integer(), nullable=False),
+        sa.Column("bucket_id", sa.Integer(), nullable=False),
         sa.Column("user", sa.String(length=255), nullable=False),
         sa.Column("endpoint", sa.String(length=500), nullable=False),
         sa.Column("response_time", sa.BigInteger(), nullable=True),
@@ -60,6 +75,7 @@ def upgrade() -> None:
         ),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("meter_id", sa.Integer(), nullable=False),
+        sa.Column("bucket_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("user", sa.String(length=255), nullable=False),
         sa.Column("archive_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("calls", sa.BigInteger(), nullable=False),
@@ -75,7 +91,14 @@ def upgrade() -> None:
             ["meter_id"], ["meters.id"], name=op.f("fk_usage_days_meter_id_meters"), ondelete="RESTRICT"
         ),
         sa.PrimaryKeyConstraint(
-            "customer_id", "zone_kind", "day", "meter_id", "user", "archive_id", name=op.f("pk_usage_days")
+            "customer_id",
+            "zone_kind",
+            "day",
+            "meter_id",
+            "bucket_id",
+            "user",
+            "archive_id",
+            name=op.f("pk_usage_days"),
         ),
         sqlite_with_rowid=False,
     )
@@ -225,4 +248,5 @@ def downgrade() -> None:
     op.drop_table("usage_days")
     op.drop_index("ix_usage_events_late", table_name="usage_events")
     op.drop_table("usage_events")
+    op.drop_table("meter_buckets")
     op.drop_table("meters")
