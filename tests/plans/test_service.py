@@ -155,6 +155,20 @@ def test_a_plan_holds_until_the_next_and_days_before_the_first_are_on_none(sessi
     assert stretches(session, acme, Period(date(2023, 9, 1), date(2023, 10, 2))) == []
 
 
+def test_the_plans_of_many_customers_are_asked_for_at_once(session):
+    a_plan(session)
+    acme, bolt, nobody = (a_customer(session, ref) for ref in ("ACME", "BOLT", "NOBODY"))
+    put_on(session, acme, "basic", date(2023, 10, 3))
+    put_on(session, bolt, "basic", date(2023, 1, 1))
+
+    held = queries.on_plans(session, [acme, bolt, nobody], OCTOBER)
+    assert {customer: [(part.first_day, part.last_day) for part in parts] for customer, parts in held.items()} == {
+        acme: [(date(2023, 10, 3), OCTOBER.end)],
+        bolt: [(OCTOBER.start, OCTOBER.end)],
+    }
+    assert queries.on_plans(session, [], OCTOBER) == {}
+
+
 def test_another_plan_from_the_same_day_replaces_the_first(session):
     acme = a_customer(session)
     for code in ("basic", "pro"):
