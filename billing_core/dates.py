@@ -105,6 +105,9 @@ class Period:
         for month in range(first, last + 1):
             yield date(month // 12, month % 12 + 1, 1)
 
+    def each_day(self) -> Iterator[date]:
+        return (self.start + timedelta(days=number) for number in range(self.days))
+
     def contains(self, day: ColumnElement[date] | InstrumentedAttribute[date]) -> ColumnElement[bool]:
         """The same test in SQL."""
         return day.between(self.start, self.end)

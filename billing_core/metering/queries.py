@@ -1,4 +1,4 @@
-"""What a customer used, in UTC."""
+"""What a customer used: in windows of UTC, or on days."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -60,7 +60,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One UTC day's events of one meter; the fields as in ``Usage``."""
+    """One day's events of one meter; the fields as in ``Usage``."""
 
     day: date
     active_users: int
@@ -122,8 +122,16 @@ def usage_of(
     )
 
 
-def daily(session: Session, actor: Actor, customer_id: int, period: Period, *, meter: str = API_CALLS) -> list[Day]:
-    """Every UTC day of the period, in order, also those without use."""
+def daily(
+    session: Session,
+    actor: Actor,
+    customer_id: int,
+    period: Period,
+    *,
+    meter: str = API_CALLS,
+    zone_kind: ZoneKind = ZoneKind.UTC,
+) -> list[Day]:
+    """Every day of the period, in order, also those without use."""
     actor.require(Permission.USAGE_READ)
     refuse_others(actor, customer_id)
     if period.days > MOST_DAYS:
@@ -134,7 +142,7 @@ def daily(session: Session, actor: Actor, customer_id: int, period: Period, *, m
             func.count(func.distinct(func.nullif(UsageDay.user, ""))),
             *(func.sum(type_coerce(getattr(UsageDay, name), BigInteger)) for name in rollups.SUMS),
         )
-        .where(*_of(customer_id, meter), period.contains(UsageDay.day))
+        .where(*_of(customer_id, meter, zone_kind), period.contains(UsageDay.day))
         .group_by(UsageDay.day)
     )
     found = {}
@@ -232,12 +240,12 @@ def _events() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _of(customer_id: int, meter: str) -> tuple[ColumnElement[bool], ...]:
-    """Its UTC days of this meter."""
+def _of(customer_id: int, meter: str, zone_kind: ZoneKind = ZoneKind.UTC) -> tuple[ColumnElement[bool], ...]:
+    """Its days of this meter."""
     metered = select(Meter.id).where(Meter.code == meter).scalar_subquery()
     return (
         UsageDay.customer_id == customer_id,
-        UsageDay.zone_kind == ZoneKind.UTC,
+        UsageDay.zone_kind == zone_kind,
         UsageDay.meter_id == metered,
     )
 

@@ -14,7 +14,16 @@ from billing_core.web import failures, health, metrics, page_addresses, webhooks
 from billing_core.web.accounts import set_up, sign_in
 from billing_core.web.api.app import ApiAddresses
 from billing_core.web.authentication import SignedInOnly
-from billing_core.web.downloads import figures, imports, invoices, online_payments, outbox, receivables, reports
+from billing_core.web.downloads import (
+    figures,
+    imports,
+    invoices,
+    online_payments,
+    outbox,
+    receivables,
+    reports,
+    usage,
+)
 from billing_core.web.headers import SafeAnswers
 from billing_core.web.public import invoice, pay
 
@@ -31,6 +40,7 @@ ROUTERS = (
     online_payments.router,
     imports.router,
     outbox.router,
+    usage.router,
     invoice.router,
     pay.router,
     webhooks.router,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from billing_core.languages.available import SOURCE_LANGUAGE
 from billing_core.mailing import default_texts, wording
 from billing_core.mailing.mails import MAIL
 from billing_core.mailing.models import MailKind
+from billing_core.metering import ingestion
+from billing_core.metering.models import UsageEventKey
 from billing_core.online_payments.models import CaseKind, PaymentCase, WebhookEvent, WebhookState
 from billing_core.outbox import service as outbox
 from billing_core.outbox.models import MessageState, OutboxMessage
@@ -39,6 +42,8 @@ from billing_core.payments import received, write_offs
 from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.people import service as people
+from billing_core.plans import service as plans
+from billing_core.plans.terms import Terms
 from billing_core.processes import service as processes
 from billing_core.processes.models import Process, ProcessKind, Queue
 from billing_core.reports.models import BillingReport
@@ -81,6 +86,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             # One to whom a statement can be mailed.
             ("customers.py", {"customer": mailed, "customer_tab": "Statement"}),
             ("rate_cards.py", {"customer": owing}),
+            ("usage.py", {"organization": first(UsageEventKey.customer_id)}),
         ]
 
 
@@ -95,6 +101,7 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         _runs(session, now)
         _mail_text(session, now)
         _processes(session)
+        _usage(session, now)
 
 
 def _second_business(session: Session, now: datetime) -> None:
@@ -216,6 +223,16 @@ def _runs(session: Session, now: datetime) -> None:
     made = {"outcome": RunOutcome.CREATED, "report_id": sent.report_id, "invoice_id": sent.invoice_id, "reason": ""}
     first = (BillRunCustomer.run_id == finished) & (BillRunCustomer.customer_id == ids[6])
     session.execute(update(BillRunCustomer).where(first).values(**made))
+
+
+def _usage(session: Session, now: datetime) -> None:
+    """More events than a page of them shows, on a plan that includes fewer."""
+    customer = session.scalars(select(Customer).order_by(Customer.id).limit(1)).one()
+    agreed = Terms(customer.currency, Decimal(10), included_calls=20, price_per_call=Decimal("0.5"))
+    plans.create(session, SYSTEM, code="walked", name="Walked", agreed=agreed, now=now)
+    plans.put_on(session, SYSTEM, customer.id, "walked", valid_from=now.date().replace(day=1), now=now)
+    call = {"organization_id": customer.uuid, "time": now.isoformat(), "user": "ana", "endpoint": "/v1/search"}
+    ingestion.record(session, SYSTEM, [{**call, "id": f"call-{number}"} for number in range(60)], now=now, atomic=True)
 
 
 def _mail_text(session: Session, now: datetime) -> None:

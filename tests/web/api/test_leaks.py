@@ -90,6 +90,7 @@ PARAMETERS = {
     "list_usage_events.starting_after": lambda w: w.event,
     "user": lambda w: f"{w.name}'s user",
     "text": lambda w: w.name,
+    "plan": lambda w: f"{w.name}'s plan",
 }
 BODIES = {
     "generate_report": lambda w: {"customer_id": w.customer, "start_date": "2023-01-01", "end_date": "2023-01-31"},
@@ -109,6 +110,7 @@ NEUTRAL |= dict.fromkeys(("issued_from", "issued_to", "due_from", "due_to", "rec
 NEUTRAL |= dict.fromkeys(("order_by", "limit", "format", "variant", "excel", "inline", "status", "smallest", "largest"))
 NEUTRAL |= dict.fromkeys(("billing_period_start", "billing_period_end", "list_usage_days.starting_after"))
 NEUTRAL |= dict.fromkeys(("atomic", "list_late_events.starting_after"))
+NEUTRAL |= {"month": "2023-01-01", "allowance": None}
 NEUTRAL |= dict.fromkeys(("agreement", "undone", "current_only", "with_reports"))
 
 

@@ -1,0 +1,111 @@
+"""What a month's calls will come to, from the days before, and how far such forecasts were off in past months.
+
+Each day that is still to come is expected to be like the same weekday in the last four weeks: the mean of them. Where
+fewer than seven whole days are known, it is the mean of those. What the month already has is added.
+
+The same is done for the past months, each from as many of its days as the present one has had. Between the worst that
+such forecasts missed by, too low and too high, lies the range: it was right in all of these months.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+from math import ceil, floor
+from typing import Final
+
+from billing_core.dates import Period, add_months, first_of_month
+from billing_core.money import nearest
+from billing_core.plans.segments import Segment
+
+_ONE_DAY: Final = timedelta(days=1)
+WEEKS: Final = 4
+PAST_MONTHS: Final = 6
+# From fewer months no range is told.
+FEWEST_MONTHS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Calls in the whole month. ``low`` and ``high`` would have held in each of ``months`` past months; they are None
+    where fewer than ``FEWEST_MONTHS`` could be tried.
+    """
+
+    calls: int
+    low: int | None
+    high: int | None
+    months: int
+
+
+def first_needed(month: Period, *, with_range: bool) -> date:
+    """The first day whose calls a forecast of the month looks at."""
+    return (add_months(month.start, -PAST_MONTHS) if with_range else month.start) - timedelta(weeks=WEEKS)
+
+
+def forecast(calls: Mapping[date, int], month: Period, *, today: date) -> Forecast | None:
+    """``calls`` by day, from ``first_needed`` to today; a day without calls may be missing. None where nothing is known
+    before today. Today itself is not over: of it counts what is expected, or what there is where that is more.
+    """
+    expected = by_day(calls, month, today=today)
+    if expected is None:
+        return None
+    total = sum(expected.values(), Fraction(0))
+    missed = list(_missed(calls, month, today))
+    whole = _rounded(total)
+    if len(missed) < FEWEST_MONTHS:
+        return Forecast(whole, None, None, len(missed))
+    so_far = sum(count for day, count in calls.items() if month.start <= day <= min(today, month.end))
+    low, high = max(so_far, floor(total * min(missed))), max(so_far, ceil(total * max(missed)))
+    return Forecast(whole, min(low, whole), max(high, whole), len(missed))
+
+
+def by_day(calls: Mapping[date, int], month: Period, *, today: date) -> dict[date, Fraction] | None:
+    """Each day of the month: what it had, and what those from today on are expected to have."""
+    usual = _usual(calls, today)
+    if usual is None:
+        return None
+    days = {}
+    for day in month.each_day():
+        had = Fraction(calls.get(day, 0))
+        days[day] = had if day < today else max(had, usual[day.weekday()])
+    return days
+
+
+def exceeded_on(days: Mapping[date, Fraction], segments: Sequence[Segment]) -> date | None:
+    """The first of the days, as ``by_day`` has them, on which a segment's calls are more than it includes."""
+    for segment in segments:
+        left = Fraction(segment.included_calls)
+        for day in segment.days.each_day():
+            left -= days.get(day, 0)
+            if left < 0 and segment.version is not None:
+                return day
+    return None
+
+
+def _usual(calls: Mapping[date, int], today: date) -> Sequence[Fraction] | None:
+    """Calls on each weekday, from Monday on, as the days before today had them."""
+    known = min((day for day, count in calls.items() if count and day < today), default=None)
+    if known is None:
+        return None
+    days = list(Period(max(known, today - timedelta(weeks=WEEKS)), today - _ONE_DAY).each_day())
+    if len(days) < 7:
+        return [_mean(calls, days)] * 7
+    return [_mean(calls, [day for day in days if day.weekday() == weekday]) for weekday in range(7)]
+
+
+def _mean(calls: Mapping[date, int], days: Sequence[date]) -> Fraction:
+    return Fraction(sum(calls.get(day, 0) for day in days), len(days))
+
+
+def _missed(calls: Mapping[date, int], month: Period, today: date) -> Iterator[Fraction]:
+    """What each past month had, as a share of what would have been forecast on its day."""
+    for back in range(1, PAST_MONTHS + 1):
+        past = Period.month_of(add_months(month.start, -back))
+        then = min(past.start + (today - first_of_month(today)), past.end)
+        expected = by_day({day: count for day, count in calls.items() if day < then}, past, today=then)
+        if expected is not None and (total := sum(expected.values(), Fraction(0))):
+            yield sum(calls.get(day, 0) for day in past.each_day()) / total
+
+
+def _rounded(number: Fraction) -> int:
+    return nearest(*number.as_integer_ratio())

@@ -1,0 +1,49 @@
+"""What organizations used, as a file, streamed under the permissions of the signed-in session."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+from starlette.responses import StreamingResponse
+
+from billing_core.businesses.queries import today
+from billing_core.dates import first_of_month, utc_now
+from billing_core.reports.exports.formats import Download
+from billing_core.usage import exporting
+from billing_core.usage.overview import Allowance, OverviewFilter
+from billing_core.web.access import CurrentActor
+from billing_core.web.downloads.parameters import ForExcel, Id, Text
+from billing_core.web.streaming import streamed
+
+router = APIRouter(prefix="/downloads")
+
+
+class _Usage(BaseModel):
+    # Any of its days.
+    month: date
+    text: Text = ""
+    plan: Text = ""
+    customer_id: Id | None = None
+    order_by: Text = "name"
+
+
+def _filter(query: Annotated[_Usage, Query()]) -> OverviewFilter:
+    return OverviewFilter(**{**dict(query), "month": first_of_month(query.month)})
+
+
+@router.get("/usage.csv")
+def usage_of_organizations(
+    actor: CurrentActor,
+    overview: Annotated[OverviewFilter, Depends(_filter)],
+    allowance: Allowance | None = None,
+    excel: ForExcel = False,
+) -> StreamingResponse:
+    """What organizations used in a month, with the page's filters."""
+
+    def rows(session: Session) -> Download:
+        day = today(session, now=utc_now())
+        return exporting.organizations(session, actor, overview, allowance, today=day, for_excel=excel)
+
+    return streamed(rows)

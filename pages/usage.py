@@ -1,0 +1,23 @@
+"""Usage: what organizations used in a month beside what their plans include, and one organization's own page."""
+
+import streamlit as st
+
+from billing_core.identity import Permission
+from pages.ui import opened
+from pages.ui.context import require
+from pages.ui.figures.drilldown import open_requested
+from pages.ui.reads import Reader
+from pages.usage_sections import listing, organization
+
+actor = require(Permission.USAGE_READ)
+read = Reader(actor)
+
+if customer_id := opened.identity("organization"):
+    organization.draw(read, customer_id)
+else:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title("Usage", anchor=False, width="content")
+        if actor.may(Permission.IMPORT) and st.button("Import events", icon=":material/upload_file:"):
+            st.switch_page("imports.py")
+    listing.draw(read, actor)
+open_requested()

@@ -1,0 +1,108 @@
+"""The events themselves, page by page in the order of their time; an admin can take one back."""
+
+from datetime import datetime
+
+import streamlit as st
+
+from billing_core.dates import Period, utc_now
+from billing_core.identity import Permission
+from billing_core.metering import queries, withdrawal
+from billing_core.metering.queries import EventRow
+from billing_core.usage import activity
+from pages.ui import tables
+from pages.ui.context import actor as signed_in
+from pages.ui.context import attempt
+from pages.ui.reads import Reader
+from pages.ui.text import md
+from pages.usage_sections import wording
+
+_SIZE = 50
+_AFTER = "usage_events_after"
+# To the millisecond: events of one user lie close to each other.
+_TIME = "%Y-%m-%d %H:%M:%S.%f"
+COLUMNS = [
+    tables.computed("Time, UTC", lambda row: f"{row.occurred_at:{_TIME}}"[:-3], width=170),
+    tables.text("Event", "id"),
+    tables.text("Meter", "meter"),
+    tables.computed("User", lambda row: wording.user(row.user)),
+    tables.computed("Endpoint", lambda row: wording.endpoint(row.endpoint)),
+    tables.quantity("Quantity", "quantity"),
+    tables.computed("Response time", lambda row: wording.seconds(row.response_time), right=True),
+    tables.badges(
+        "State",
+        lambda row: [*(["Late"] if row.late else []), *(["Withdrawn"] if row.withdrawn_at else [])],
+        {"Late": "orange", "Withdrawn": "gray"},
+    ),
+]
+
+
+@st.fragment
+def draw(customer_id: int, days: Period) -> None:
+    actor = signed_in()
+    read = Reader(actor)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first_day = st.date_input(
+            "From the day",
+            value=days.start,
+            min_value=days.start,
+            max_value=days.end,
+            key=f"usage_events_from_{days.start}",
+            required=True,
+            on_change=_begin,
+            width=170,
+        )
+        user = st.text_input("User", key="usage_events_user", placeholder="All users", on_change=_begin, width=220)
+    rows = _page(read, customer_id, Period(first_day, days.end), user.strip() or None)
+    if not rows:
+        st.info("No event from that day on. Choose an earlier day, or all users.", icon=":material/filter_alt_off:")
+        return
+    columns = [*COLUMNS]
+    if actor.may(Permission.USAGE_WRITE):
+        columns.append(tables.button("Withdraw", _offer, opens=_ask, width=96))
+    tables.show(rows, columns, key="usage_events", alt="Usage events in the order of their time")
+    with st.container(horizontal=True):
+        if st.session_state.get(_AFTER):
+            st.button("From the beginning", icon=":material/first_page:", key="usage_events_first", on_click=_begin)
+        if len(rows) == _SIZE:
+            last = (rows[-1].occurred_at, rows[-1].id)
+            st.button(
+                f"Next {_SIZE}", icon=":material/arrow_forward:", key="usage_events_next", on_click=_go_on, args=(last,)
+            )
+    chosen: EventRow | None = st.session_state.pop("usage_event", None)
+    if chosen is not None:
+        _withdraw(chosen)
+
+
+def _page(read: Reader, customer_id: int, days: Period, user: str | None) -> list[EventRow]:
+    first, last = activity.window(read.plain(activity.billing_zone, customer_id), days)
+    after: tuple[datetime, str] | None = st.session_state.get(_AFTER)
+    return read(queries.events, customer_id, start=first, end=last, user=user, after_event=after, limit=_SIZE)
+
+
+def _begin() -> None:
+    st.session_state.pop(_AFTER, None)
+
+
+def _go_on(last: tuple[datetime, str]) -> None:
+    st.session_state[_AFTER] = last
+
+
+def _offer(row: EventRow) -> str | None:
+    return None if row.withdrawn_at else "Withdraw"
+
+
+def _ask(row: EventRow) -> None:
+    st.session_state["usage_event"] = row
+
+
+@st.dialog("Withdraw an event", icon=":material/undo:")
+def _withdraw(event: EventRow) -> None:
+    actor = signed_in()
+    st.markdown(
+        f"The event **{md(event.id)}** of {md(wording.user(event.user))} counts nowhere any more, and its id stays "
+        "taken. This cannot be undone."
+    )
+    reason = st.text_input("Reason", key="withdraw_reason", max_chars=500, required=True, placeholder="Such as: a test")
+    if st.button("Withdraw", type="primary", icon=":material/undo:", key="do_withdraw"):
+        with attempt(f"Withdrew the event {event.id}") as session:
+            withdrawal.withdraw(session, actor, event.customer_id, event.id, reason=reason, now=utc_now())

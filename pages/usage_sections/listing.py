@@ -1,0 +1,118 @@
+"""Organizations with their month: calls, what is included, what lies over it, the cost, and what will become of it."""
+
+from dataclasses import asdict
+
+import streamlit as st
+
+from billing_core.dates import Period
+from billing_core.identity import Actor, Permission
+from billing_core.plans import queries as plans
+from billing_core.usage import overview
+from billing_core.usage.overview import Allowance, Month, OverviewFilter
+from pages.ui import downloads, formats, tables
+from pages.ui.colors import Color
+from pages.ui.inputs import filters
+from pages.ui.reads import Reader
+from pages.usage_sections import months, wording
+
+PAGE_KEY, SORT_KEY = "usage_page", "usage_sort"
+_STATES: dict[str, Color] = {"Exceeded": "orange", "Will exceed": "yellow", "No price": "red"}
+_ALLOWANCES = {Allowance.EXCEEDED: "Exceeded", Allowance.WILL_EXCEED: "Will exceed"}
+
+
+def draw(read: Reader, actor: Actor) -> None:
+    today = read.today
+    chosen, allowance = _filters(read, actor)
+    present = chosen.period.end >= today
+    only = read(overview.exceeding, chosen, allowance, today=today) if allowance else None
+    total = read(overview.count, chosen, only=only)
+    if total == 0:
+        _nothing(read, actor, chosen.period)
+        return
+    skipped = tables.pager(total, key=PAGE_KEY, noun="organization")
+    rows = read(overview.page, chosen, today=today, only=only, limit=tables.PAGE_SIZE, offset=skipped)
+    tables.show(
+        rows,
+        _columns(present),
+        key=f"usage_{skipped}",
+        alt=f"Usage of organizations in {formats.period(chosen.period)}",
+        order_key=SORT_KEY,
+    )
+    st.caption(
+        "Months are counted in the days of each organization's billing zone, as invoices are."
+        + (f" {wording.METHOD}" if present else "")
+    )
+    if actor.may(Permission.EXPORT):
+        st.link_button(
+            "List as CSV",
+            downloads.address("usage.csv", **asdict(chosen), allowance=allowance),
+            icon=":material/download:",
+        )
+
+
+def _filters(read: Reader, actor: Actor) -> tuple[OverviewFilter, Allowance | None]:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = filters.search("Search", key="usage_text", page_key=PAGE_KEY, placeholder="Name, key, e-mail or city")
+        period = months.choose(read.today, page_key=PAGE_KEY)
+        plan = filters.choice("Plan", read(plans.codes), key="usage_plan", page_key=PAGE_KEY, every="All plans")
+        allowance = filters.choice(
+            "Allowance",
+            [one.value for one in _ALLOWANCES],
+            key="usage_allowance",
+            page_key=PAGE_KEY,
+            names={one.value: name for one, name in _ALLOWANCES.items()},
+            every="All",
+        )
+        order = filters.order(tables.orderings(_columns(present=True)), "name", key=SORT_KEY, page_key=PAGE_KEY)
+        filters.saved_views(read, actor, "usage", PAGE_KEY)
+    return OverviewFilter(period.start, text=text, plan=plan, order_by=order), Allowance(
+        allowance
+    ) if allowance else None
+
+
+def _columns(present: bool) -> list[tables.Column]:
+    columns = [
+        tables.button("Open", lambda _: ":material/open_in_new: usage", opens=_open, width=84),
+        tables.text("Organization", "name", order="name"),
+        tables.text("Plan", "plan", order="plan"),
+        tables.count("Calls", "calls", order="calls"),
+        tables.count("Included", "included_calls", help="In the whole month, by the plan"),
+        tables.count("Over", "overage_calls", help="Calls beyond what is included"),
+        tables.money("Cost so far" if present else "Cost", "cost", help="Of the calls beyond what is included"),
+        tables.currency_of(),
+        tables.badges("Allowance", _states, _STATES),
+    ]
+    if present:
+        columns += [
+            tables.computed("Forecast", wording.forecast, right=True, help="Calls in the whole month"),
+            tables.computed("Range", wording.forecast_range, right=True, help="Right in each of the past months"),
+            tables.day("Used up on", "exceeded_on", help="The first day beyond what is included, also an expected one"),
+        ]
+    return columns
+
+
+def _states(month: Month) -> list[str]:
+    return [
+        *(["No price"] if month.questions else []),
+        *([_ALLOWANCES[month.exceeds]] if month.exceeds else []),
+    ]
+
+
+def _open(month: Month) -> None:
+    st.query_params["organization"] = str(month.organization.customer_id)
+
+
+def _nothing(read: Reader, actor: Actor, period: Period) -> None:
+    if read(overview.count, OverviewFilter(period.start)):
+        st.info(
+            "No organization matches these filters. Clear the search, or choose all plans and allowances.",
+            icon=":material/filter_alt_off:",
+        )
+        return
+    st.info(
+        f"Nobody used anything in {formats.period(period)}, and nobody was on a plan. Programs send usage events to "
+        "`POST /api/v1/usage/events`; files of them are imported.",
+        icon=":material/data_usage:",
+    )
+    if actor.may(Permission.IMPORT) and st.button("Import a file of events", icon=":material/upload_file:"):
+        st.switch_page("imports.py")

@@ -1,0 +1,124 @@
+"""One organization's month: its calls against the allowance, what they cost, and who and what is behind them."""
+
+import streamlit as st
+
+from billing_core.customers import queries as customers
+from billing_core.customers.models import Customer
+from billing_core.figures import Scope
+from billing_core.metering import queries as metering
+from billing_core.metering.models import ZoneKind
+from billing_core.usage import activity, figures, organizations, overview
+from billing_core.usage.overview import Allowance, Month
+from pages.ui import formats, opened
+from pages.ui.figures import cards
+from pages.ui.reads import Reader
+from pages.ui.text import md
+from pages.usage_sections import behind, charges, events, months, trend, wording
+
+MONTH, BEHIND, EVENTS = "Month", "Users and endpoints", "Events"
+
+
+def draw(read: Reader, customer_id: int) -> None:
+    opened.back("All organizations", "organization")
+    customer = read(customers.one, customer_id)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title(md(customer.name), anchor=False, width="content")
+        if st.button("Customer", icon=":material/groups:", key="to_customer"):
+            opened.go_to_customer(customer.id, "Overview")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        period = months.choose(read.today, page_key="usage_page")
+    organization = read(organizations.of_customer, customer_id, day=period.end)
+    month = read(overview.one, organization, period, today=read.today)
+    zone = read.plain(activity.billing_zone, customer_id)
+    st.markdown(f"{md(customer.ref)} · {md(wording.plan(month))} · days of {md(zone)}")
+    _exceptions(month)
+    _cards(read, month)
+    _utc(read, customer, month, zone)
+    names = [MONTH, BEHIND, EVENTS]
+    tabs = dict(zip(names, st.tabs(names, key="usage_tab", bind="query-params"), strict=True))
+    for name, tab in tabs.items():
+        if not tab.open:
+            continue
+        with tab:
+            if name == MONTH:
+                trend.draw(read, month)
+                charges.draw(month)
+            elif name == BEHIND:
+                behind.draw(read, month)
+            else:
+                events.draw(customer_id, period)
+
+
+def _exceptions(month: Month) -> None:
+    for charge in month.questions:
+        used = f"{md(formats.decimal(charge.quantity))} of {md(wording.meter(charge.meter))}"
+        why = "on days on no plan" if charge.segment.version is None else "without a price in its plan"
+        st.warning(
+            f"{used} {why}, {md(formats.period(charge.segment.days))}: nobody has agreed on a price, so this cannot be "
+            "billed.",
+            icon=":material/help:",
+        )
+    if month.exceeds is Allowance.WILL_EXCEED:
+        st.info(
+            f"As it looks, the allowance is used up on {formats.day(month.exceeded_on)}.", icon=":material/trending_up:"
+        )
+
+
+def _cards(read: Reader, month: Month) -> None:
+    scope = Scope(month.period, customer_id=month.organization.customer_id)
+    used = read(metering.daily, month.organization.customer_id, month.period, zone_kind=ZoneKind.BILLING)
+    seconds = activity.mean_seconds(used)
+    present = month.forecast is not None
+
+    def over() -> None:
+        st.metric("Beyond the allowance", formats.count(month.overage_calls), border=True, height="stretch")
+
+    def cost() -> None:
+        expected = month.expected_cost
+        st.metric(
+            "Cost so far" if present else "Cost",
+            wording.money(month.cost),
+            None if expected is None else f"{wording.money(expected)} by the month's end",
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+        )
+
+    def coming() -> None:
+        st.metric(
+            "Forecast",
+            wording.forecast(month),
+            wording.forecast_range(month),
+            delta_color="off",
+            delta_arrow="off",
+            help=wording.METHOD,
+            border=True,
+            height="stretch",
+        )
+
+    def speed() -> None:
+        st.metric("Mean response time", wording.seconds(seconds), border=True, height="stretch")
+
+    calls = cards.Card(figures.CALLS, scope)
+    cards.draw(
+        [calls], cards.values(read, [calls]), key="usage", more=[over, cost, *([coming] if present else []), speed]
+    )
+
+
+def _utc(read: Reader, customer: Customer, month: Month, zone: str) -> None:
+    """Where its days are not those of the analytics API, whose documents then tell other numbers."""
+    if zone in ("UTC", "Etc/UTC"):
+        return
+    days = read(metering.daily, customer.id, month.period)
+    calls = sum(day.calls for day in days)
+    differing = calls - month.calls
+    told = (
+        "the same"
+        if not differing
+        else f"{formats.counted(abs(differing), 'call')} {'more' if differing > 0 else 'fewer'}"
+    )
+    st.caption(
+        f"Counted in the days of {md(zone)}, as invoices are. The analytics API counts the days of UTC: "
+        f"{formats.count(calls)} in this month, {told}."
+    )

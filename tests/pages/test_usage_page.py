@@ -1,0 +1,235 @@
+"""Usage: organizations with their month, and one organization's."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from billing_core.dates import first_of_month, utc_now
+from billing_core.identity import SYSTEM
+from billing_core.metering import ingestion
+from billing_core.metering.models import UsageEventKey
+from billing_core.plans import service as plans
+from pages.ui import formats
+from tests.pages.pressing import press, tick
+from tests.pages.roles import EVERY_ROLE
+from tests.plans.agreed import a_plan, terms
+from tests.reports.company import a_customer
+
+pytestmark = pytest.mark.slow
+
+MARCH = datetime(2026, 3, 10, 10, tzinfo=UTC)
+HOSTILE = "Acme :red[$5 *Corp*]"
+
+
+@dataclass(frozen=True)
+class Used:
+    """ACME, on ``small`` (10 calls included, 0.50 USD for each more), made 12 calls on 10 March 2026 and one on the
+    11th; BOLT, on no plan, 3. NEW is on ``small`` and has used nothing.
+    """
+
+    acme: int
+    bolt: int
+    new: int
+
+
+@pytest.fixture
+def used(sessions) -> Used:
+    with sessions.begin() as session:
+        acme = a_customer(session, "ACME", name=HOSTILE, priced=False)
+        bolt = a_customer(session, "BOLT", name="Bolt GmbH", currency="EUR", priced=False)
+        new = a_customer(session, "NEW", name="New Inc", priced=False)
+        plan = a_plan(session, "small", terms(10, "0.5"))
+        for customer in (acme, new):
+            plans.put_on(session, SYSTEM, customer, plan, valid_from=date(2026, 1, 1), now=MARCH)
+        called(session, "ACME", 12, MARCH)
+        called(session, "ACME", 1, MARCH + timedelta(days=1), user="ben")
+        called(session, "BOLT", 3, MARCH)
+    return Used(acme, bolt, new)
+
+
+def called(session, ref: str, count: int, at: datetime, *, user: str = "ana") -> None:
+    """A call a second, each of 0.5 seconds."""
+    events = [
+        {
+            "id": f"{user}-{at:%m%d}-{number}",
+            "customer_ref": ref,
+            "time": (at + timedelta(seconds=number)).isoformat(),
+            "user": user,
+            "endpoint": "/v1/search",
+            "response_time": Decimal("0.5"),
+        }
+        for number in range(count)
+    ]
+    assert ingestion.record(session, SYSTEM, events, now=utc_now(), atomic=True).accepted == count
+
+
+def texts(page) -> str:
+    drawn = (*page.markdown, *page.caption, *page.info, *page.warning, *page.success, *page.error)
+    return "\n".join(element.value for element in drawn)
+
+
+def rows(table, *columns: str) -> list[list[object]]:
+    """The cells of these columns; badges as one text."""
+    return [
+        [cell if isinstance(cell, str | int) else " ".join(cell) for cell in row]
+        for row in table.value[list(columns)].to_numpy(dtype=object).tolist()
+    ]
+
+
+def values(page) -> dict[str, str]:
+    return {card.label: card.value.replace(formats.NO_BREAK_SPACE, " ") for card in page.metric}
+
+
+@EVERY_ROLE
+def test_without_usage_the_page_says_how_it_comes_in(page_as, role):
+    page = page_as(role).visit("usage.py")
+
+    assert not page.exception
+    assert "POST /api/v1/usage/events" in page.info[0].value
+    assert any("Import" in button.label for button in page.main.button) == (role == "admin")
+
+
+@EVERY_ROLE
+def test_organizations_are_listed_with_what_their_month_comes_to(page_as, used, role):
+    page = page_as(role).visit("usage.py", usage_month="March 2026")
+
+    assert not page.exception
+    columns = ["Organization", "Plan", "Calls", "Included", "Over", "Cost", "Currency", "Allowance"]
+    assert rows(page.dataframe[0], *columns) == [
+        [HOSTILE, "small", 13, 10, 3, "1.50", "USD", "Exceeded"],
+        ["Bolt GmbH", "", 3, 0, 0, "–", "EUR", "No price"],
+        ["New Inc", "small", 0, 10, 0, "0.00", "USD", ""],
+    ]
+    assert bool(page.main.get("link_button")) == (role != "finance")
+
+
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ({"usage_text": "bolt"}, ["Bolt GmbH"]),
+        ({"usage_plan": "small"}, [HOSTILE, "New Inc"]),
+        ({"usage_allowance": "Exceeded"}, [HOSTILE]),
+        ({"usage_sort": "Calls ↓"}, [HOSTILE, "Bolt GmbH", "New Inc"]),
+        ({"usage_sort": "Organization ↓"}, ["New Inc", "Bolt GmbH", HOSTILE]),
+    ],
+)
+def test_filters_in_the_address_narrow_and_sort_the_list(page_as, used, filters, names):
+    page = page_as("finance").visit("usage.py", usage_month="March 2026", **filters)
+
+    assert not page.exception
+    assert list(page.dataframe[0].value["Organization"]) == names
+
+
+def test_a_filter_that_is_too_narrow_says_so(page_as, used):
+    page = page_as("finance").visit("usage.py", usage_month="March 2026", usage_text="nobody")
+    assert "No organization matches these filters" in page.info[0].value
+
+
+def test_an_organizations_page_tells_its_month_and_how_its_cost_comes_about(page_as, used):
+    page = page_as("finance").visit("usage.py", usage_month="March 2026")
+    page = press(page, "Open", row=0)
+
+    assert not page.exception
+    assert page.title[0].value == r"Acme \:red\[\$5 \*Corp\*\]"
+    assert values(page) == {
+        "API calls": "13",
+        "Beyond the allowance": "3",
+        "Cost": "1.50 USD",
+        "Mean response time": "0.5 s",
+    }
+    assert "13 calls: 3 beyond what is included, used up on Mar 10, 2026" in [one.value for one in page.subheader]
+    charges = page.dataframe[-1].value
+    assert charges[["Days", "Plan", "Used", "Included", "Beyond", "Price", "Cost"]].values.tolist() == [
+        ["March 2026", "Small, version 1", "13", "10", "3", "3 × 0.50", "1.50"]
+    ]
+
+    table = len(page.dataframe) - 1
+    page = press(page, "Explain", row=0, table=table)
+    assert not page.exception
+    assert "Cost\\: 3 × 0\\.50 = 1\\.50\N{NO-BREAK SPACE}USD, rounded once" in texts(page)
+    assert "Sum of its days: 13 calls = the figure ✓" in texts(page)
+    assert page.dataframe[-1].value[["Calls", "Users"]].values.tolist() == [[12, 1], [1, 1]]
+
+    # Here the whole page runs, not the dialog alone, so its opener is pressed again with it.
+    page.selectbox(key="line_day").set_value(date(2026, 3, 10))
+    page = press(page, "Explain", row=0, table=table)
+    assert page.dataframe[-1].value.values.tolist() == [["ana", 12]]
+    page.selectbox(key="line_user_2026-03-10").set_value("ana")
+    page = press(page, "Explain", row=0, table=table)
+    assert len(page.dataframe[-1].value) == 12
+
+
+def test_usage_on_no_plan_is_a_question_not_nothing(page_as, used):
+    page = page_as("finance").visit("usage.py", organization=str(used.bolt), usage_month="March 2026")
+
+    assert not page.exception
+    assert "3 of API calls on days on no plan" in page.warning[0].value
+    assert values(page)["Cost"] == "–"
+
+
+def test_users_and_endpoints_with_the_most_calls_are_told(page_as, used):
+    page = page_as("finance").visit(
+        "usage.py", organization=str(used.acme), usage_month="March 2026", usage_tab="Users and endpoints"
+    )
+
+    assert not page.exception
+    assert page.dataframe[0].value.values.tolist() == [
+        ["ana", 12, "0.5\N{NO-BREAK SPACE}s"],
+        ["ben", 1, "0.5\N{NO-BREAK SPACE}s"],
+    ]
+    assert page.dataframe[1].value[["Endpoint", "Calls"]].values.tolist() == [["/v1/search", 13]]
+
+
+def test_an_admin_withdraws_an_event_with_a_reason(page_as, sessions, used):
+    address = {"organization": str(used.acme), "usage_month": "March 2026", "usage_tab": "Events"}
+    page = page_as("admin").visit("usage.py", **address)
+    assert len(page.dataframe[0].value) == 13
+    page = tick(page, row=12)
+    page.button(key="usage_events_Withdraw_of_ticked").click().run()
+    page.text_input(key="withdraw_reason").set_value("Told twice")
+    # Here the whole page runs, not the dialog alone, so its opener is pressed again with it.
+    page.button(key="usage_events_Withdraw_of_ticked").click()
+    page.button(key="do_withdraw").click().run()
+
+    assert not page.exception
+    with sessions() as session:
+        withdrawn = select(UsageEventKey.event_id, UsageEventKey.withdrawn_reason).where(
+            UsageEventKey.withdrawn_at.is_not(None)
+        )
+        assert session.execute(withdrawn).all() == [("ben-0311-0", "Told twice")]
+    page = page_as("finance").visit("usage.py", **address)
+    assert rows(page.dataframe[0], "State")[12] == ["Withdrawn"]
+    assert "Withdraw" not in page.dataframe[0].value.columns
+
+
+def test_who_is_bound_to_an_organization_sees_it_alone(page_as, used):
+    page = page_as("manager", customer_id=used.bolt).visit("usage.py", usage_month="March 2026")
+    assert list(page.dataframe[0].value["Organization"]) == ["Bolt GmbH"]
+    assert page.selectbox(key="usage_plan").options == ["All plans"]
+
+    page = page_as("manager", customer_id=used.bolt).visit("usage.py", organization=str(used.acme))
+    assert [error.value for error in page.error] == [f"There is no customer {used.acme}"]
+
+
+def test_the_present_month_has_a_forecast_and_who_will_exceed(page_as, sessions):
+    today = utc_now().date()
+    with sessions.begin() as session:
+        acme = a_customer(session, "ACME", priced=False)
+        plan = a_plan(session, "small", terms(20, "0.5"))
+        plans.put_on(session, SYSTEM, acme, plan, valid_from=date(2026, 1, 1), now=MARCH)
+        noon = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
+        for back in range(1, 36):
+            called(session, "ACME", 1, noon - timedelta(days=back))
+    page = page_as("finance").visit("usage.py")
+
+    assert not page.exception
+    row = page.dataframe[0].value.iloc[0]
+    days = (first_of_month(today + timedelta(days=31)) - first_of_month(today)).days
+    assert row["Calls"] == today.day - 1
+    assert row["Forecast"] == str(days)
+    assert row["Range"] == "–"
+    assert rows(page.dataframe[0], "Allowance") == [["Exceeded" if today.day > 21 else "Will exceed"]]
+    assert row["Used up on"] == today.replace(day=21)

@@ -1,0 +1,201 @@
+"""Organizations with their month, against sums that can be worked out in one's head; and nobody else's."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import event
+
+from billing_core.customers.models import Customer
+from billing_core.dates import Period
+from billing_core.errors import Forbidden, Invalid, NotFound
+from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
+from billing_core.metering import ingestion
+from billing_core.money import Money
+from billing_core.plans import service as plans
+from billing_core.usage import activity, overview
+from billing_core.usage.activity import EndpointRow, UserRow
+from billing_core.usage.course import course
+from billing_core.usage.organizations import of_customer
+from billing_core.usage.overview import Allowance, OverviewFilter
+from tests.plans.agreed import a_plan, terms
+from tests.reports.company import a_customer
+
+NOW = datetime(2026, 4, 20, 9, tzinfo=UTC)
+TODAY = NOW.date()
+MARCH, APRIL = Period(date(2026, 3, 1), date(2026, 3, 31)), Period(date(2026, 4, 1), date(2026, 4, 30))
+
+
+def called(session, ref: str, *times: datetime, **facts: object) -> None:
+    events = [
+        {"id": f"{ref}-{time.isoformat()}-{number}", "customer_ref": ref, "time": time.isoformat(), **facts}
+        for number, time in enumerate(times)
+    ]
+    assert ingestion.record(session, SYSTEM, events, now=NOW, atomic=True).accepted == len(events)
+
+
+def noon(month: int, day: int) -> datetime:
+    return datetime(2026, month, day, 12, tzinfo=UTC)
+
+
+def daily(session, ref: str, first: date, last: date, calls: int = 1) -> None:
+    called(session, ref, *(noon(day.month, day.day) for day in Period(first, last).each_day() for _ in range(calls)))
+
+
+@pytest.fixture
+def company(session) -> dict[str, int]:
+    """BIG has 10 calls included and makes one a day since February. SMALL has 30 and did the same. FREE is on no plan
+    and made two calls in March. IDLE is on a plan alone, NOBODY on none and used nothing.
+    """
+    refs = ("BIG", "SMALL", "FREE", "IDLE", "NOBODY")
+    ids = {ref: a_customer(session, ref, name=ref.title(), priced=False) for ref in refs}
+    a_plan(session, "ten", terms(10, "0.1"))
+    a_plan(session, "thirty", terms(30, "0.1"))
+    for ref, plan in (("BIG", "ten"), ("SMALL", "thirty"), ("IDLE", "ten")):
+        plans.put_on(session, SYSTEM, ids[ref], plan, valid_from=date(2026, 1, 1), now=NOW)
+    for ref in ("BIG", "SMALL"):
+        daily(session, ref, date(2026, 2, 1), date(2026, 4, 19))
+    called(session, "FREE", noon(3, 5), noon(3, 6))
+    return ids
+
+
+def listed(session, overview_filter: OverviewFilter, actor: Actor = SYSTEM, **options: object) -> list[str]:
+    rows = overview.page(session, actor, overview_filter, today=TODAY, **options)
+    assert len(rows) == overview.count(session, actor, overview_filter) or options
+    return [row.organization.ref for row in rows]
+
+
+def test_a_month_that_is_over_tells_calls_allowance_and_cost(session, company):
+    rows = {
+        row.organization.ref: row for row in overview.page(session, SYSTEM, OverviewFilter(MARCH.start), today=TODAY)
+    }
+
+    told = {ref: (row.plan, row.calls, row.included_calls, row.overage_calls, row.cost) for ref, row in rows.items()}
+    assert told == {
+        "BIG": ("ten", 31, 10, 21, Money(210, "USD")),
+        "SMALL": ("thirty", 31, 30, 1, Money(10, "USD")),
+        "FREE": ("", 2, 0, 0, None),
+        "IDLE": ("ten", 0, 10, 0, Money(0, "USD")),
+    }
+    assert [len(row.questions) for row in (rows["FREE"], rows["BIG"])] == [1, 0]
+    assert rows["BIG"].forecast is None
+    assert (rows["BIG"].exceeded_on, rows["SMALL"].exceeded_on) == (date(2026, 3, 11), date(2026, 3, 31))
+
+
+def test_the_present_month_tells_what_it_will_come_to(session, company):
+    rows = {
+        row.organization.ref: row for row in overview.page(session, SYSTEM, OverviewFilter(APRIL.start), today=TODAY)
+    }
+
+    big, small = rows["BIG"], rows["SMALL"]
+    assert (big.calls, big.cost) == (19, Money(90, "USD"))
+    assert big.forecast is not None
+    assert (big.forecast.calls, big.expected_over, big.expected_cost) == (30, 20, Money(200, "USD"))
+    assert (big.exceeds, big.exceeded_on) == (Allowance.EXCEEDED, date(2026, 4, 11))
+    assert (small.exceeds, small.expected_cost, small.exceeded_on) == (None, Money(0, "USD"), None)
+    assert "FREE" not in rows
+
+
+def test_who_will_exceed_the_allowance_has_not_done_so_yet(session, company):
+    plans.put_on(
+        session, SYSTEM, company["SMALL"], a_plan(session, "29", terms(29, "0.1")), valid_from=APRIL.start, now=NOW
+    )
+    everybody = OverviewFilter(APRIL.start)
+
+    def those(allowance: Allowance) -> list[str]:
+        only = overview.exceeding(session, SYSTEM, everybody, allowance, today=TODAY)
+        return [row.organization.ref for row in overview.each(session, SYSTEM, everybody, today=TODAY, only=only)]
+
+    assert those(Allowance.EXCEEDED) == ["BIG"]
+    assert those(Allowance.WILL_EXCEED) == ["SMALL"]
+
+
+def test_the_list_is_narrowed_sorted_and_paged_by_the_database(session, company):
+    called(session, "FREE", *(noon(3, 7) for _ in range(40)))
+
+    assert listed(session, OverviewFilter(MARCH.start)) == ["BIG", "FREE", "IDLE", "SMALL"]
+    assert listed(session, OverviewFilter(MARCH.start, text="sma")) == ["SMALL"]
+    assert listed(session, OverviewFilter(MARCH.start, plan="ten")) == ["BIG", "IDLE"]
+    assert listed(session, OverviewFilter(MARCH.start, customer_id=company["IDLE"])) == ["IDLE"]
+    assert listed(session, OverviewFilter(MARCH.start, order_by="-calls")) == ["FREE", "BIG", "SMALL", "IDLE"]
+    assert listed(session, OverviewFilter(MARCH.start, order_by="-ref"), limit=2, offset=1) == ["IDLE", "FREE"]
+    assert listed(session, OverviewFilter(date(2026, 1, 1))) == ["BIG", "IDLE", "SMALL"]
+    with pytest.raises(Invalid, match="order_by"):
+        listed(session, OverviewFilter(MARCH.start, order_by="cost"))
+
+
+def test_many_organizations_take_as_many_statements_as_one(session, company):
+    session.flush()
+    statements: list[str] = []
+    event.listen(session.get_bind(), "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    overview.page(session, SYSTEM, OverviewFilter(MARCH.start, text="big"), today=TODAY)
+    alone = len(statements)
+    statements.clear()
+    overview.page(session, SYSTEM, OverviewFilter(MARCH.start), today=TODAY)
+    assert len(statements) == alone == 5
+
+
+def test_days_are_those_of_the_billing_zone(session):
+    tokyo = a_customer(session, "TOKYO", priced=False)
+    session.get_one(Customer, tokyo).time_zone = "Asia/Tokyo"
+    session.flush()
+    called(session, "TOKYO", datetime(2026, 3, 31, 14, 59, 59, tzinfo=UTC), datetime(2026, 3, 31, 15, tzinfo=UTC))
+
+    assert [row.calls for row in overview.page(session, SYSTEM, OverviewFilter(MARCH.start), today=TODAY)] == [1]
+    assert [row.calls for row in overview.page(session, SYSTEM, OverviewFilter(APRIL.start), today=TODAY)] == [1]
+
+
+def test_the_course_of_a_month_runs_against_each_segments_own_allowance(session, company):
+    plans.put_on(session, SYSTEM, company["BIG"], "thirty", valid_from=date(2026, 4, 16), now=NOW)
+    days = course(session, SYSTEM, company["BIG"], APRIL, today=TODAY)
+
+    told = {day.day.day: (day.calls, day.used, day.expected, day.included) for day in days}
+    assert len(days) == 30
+    assert told[15] == (1, 15, None, 5)
+    assert told[16] == (1, 1, None, 15)
+    assert told[19] == (1, 4, None, 15)
+    assert told[20] == (0, 4, 5, 15)
+    assert told[30] == (0, None, 15, 15)
+
+
+def test_users_and_endpoints_with_the_most_calls_come_first(session):
+    acme = a_customer(session, "ACME", priced=False)
+    called(session, "ACME", noon(3, 1), noon(3, 2), user="ben", endpoint="/b", response_time=Decimal("0.2"))
+    called(session, "ACME", noon(3, 3), user="ana", endpoint="/a", response_time=Decimal("0.1234"))
+    called(session, "ACME", noon(4, 1), user="ana", endpoint="/a")
+    called(session, "ACME", noon(3, 4))
+
+    assert activity.top_users(session, SYSTEM, acme, MARCH) == [
+        UserRow("ben", 2, Decimal("0.200")),
+        UserRow("", 1, None),
+        UserRow("ana", 1, Decimal("0.123")),
+    ]
+    assert activity.top_endpoints(session, SYSTEM, acme, MARCH, limit=1) == [
+        EndpointRow("/b", 2, Decimal("0.200"), Decimal("0.2"))
+    ]
+
+
+def test_nobody_sees_usage_without_the_permission_or_another_customers(session, company):
+    bound = actor_with(Role.FINANCE, user_id=None, name="Otto", customer_id=company["SMALL"])
+    nobody = Actor(None, "Nobody", frozenset(Permission) - {Permission.USAGE_READ})
+    everybody = OverviewFilter(MARCH.start)
+
+    assert listed(session, everybody, bound) == ["SMALL"]
+    assert listed(session, OverviewFilter(MARCH.start, customer_id=company["BIG"]), bound) == []
+    for read in (overview.page, overview.exceeding):
+        options = {"allowance": Allowance.EXCEEDED} if read is overview.exceeding else {}
+        with pytest.raises(Forbidden):
+            read(session, nobody, everybody, today=TODAY, **options)
+    with pytest.raises(NotFound):
+        course(session, bound, company["BIG"], MARCH, today=TODAY)
+    for read in (activity.top_users, activity.top_endpoints):
+        with pytest.raises(NotFound):
+            read(session, bound, company["BIG"], MARCH)
+        with pytest.raises(Forbidden):
+            read(session, nobody, company["BIG"], MARCH)
+
+
+def test_one_organizations_month_is_that_of_the_list(session, company):
+    organization = of_customer(session, SYSTEM, company["BIG"], day=MARCH.end)
+    (listed_month,) = overview.page(session, SYSTEM, OverviewFilter(MARCH.start, text="big"), today=TODAY)
+    assert overview.one(session, SYSTEM, organization, MARCH, today=TODAY) == listed_month
