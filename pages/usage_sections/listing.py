@@ -73,13 +73,14 @@ def _filters(read: Reader, actor: Actor) -> tuple[OverviewFilter, Allowance | No
 def _columns(present: bool) -> list[tables.Column]:
     columns = [
         tables.button("Open", lambda _: ":material/open_in_new: usage", opens=_open, width=84),
-        tables.text("Organization", "name", order="name"),
-        tables.text("Plan", "plan", order="plan"),
+        tables.text("Organization", "name", order="name", width=150),
+        # In a narrow window the amounts come before what can be scrolled to.
         tables.count("Calls", "calls", order="calls"),
         tables.count("Included", "included_calls", help="In the whole month, by the plan"),
-        tables.count("Over", "overage_calls", help="Calls beyond what is included"),
+        tables.count("Over", "overage_calls", help="Calls beyond what each part of the month includes"),
         tables.money("Cost so far" if present else "Cost", "cost", help="Of the calls beyond what is included"),
         tables.currency_of(),
+        tables.text("Plan", "plan", order="plan"),
         tables.badges("Allowance", _states, _STATES),
     ]
     if present:

@@ -21,5 +21,6 @@ def choose(today: date, *, page_key: str) -> Period:
         page_key=page_key,
         names={f"{month:%Y-%m}": formats.month(month) for month in months},
         every=f"{formats.month(this_month)}, so far",
+        width=215,
     )
     return Period.month_of(date.fromisoformat(f"{chosen}-01") if chosen else this_month)

@@ -25,12 +25,12 @@ def draw(read: Reader, customer_id: int) -> None:
         st.title(md(customer.name), anchor=False, width="content")
         if st.button("Customer", icon=":material/groups:", key="to_customer"):
             opened.go_to_customer(customer.id, "Overview")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        period = months.choose(read.today, page_key="usage_page")
+    facts = st.empty()
+    period = months.choose(read.today, page_key="usage_page")
     organization = read(organizations.of_customer, customer_id, day=period.end)
     month = read(overview.one, organization, period, today=read.today)
     zone = read.plain(activity.billing_zone, customer_id)
-    st.markdown(f"{md(customer.ref)} · {md(wording.plan(month))} · days of {md(zone)}")
+    facts.markdown(f"{md(customer.ref)} · {md(wording.plan(month))} · days of {md(zone)}")
     _exceptions(month)
     _cards(read, month)
     _utc(read, customer, month, zone)
@@ -70,9 +70,6 @@ def _cards(read: Reader, month: Month) -> None:
     seconds = activity.mean_seconds(used)
     present = month.forecast is not None
 
-    def over() -> None:
-        st.metric("Beyond the allowance", formats.count(month.overage_calls), border=True, height="stretch")
-
     def cost() -> None:
         expected = month.expected_cost
         st.metric(
@@ -101,9 +98,7 @@ def _cards(read: Reader, month: Month) -> None:
         st.metric("Mean response time", wording.seconds(seconds), border=True, height="stretch")
 
     calls = cards.Card(figures.CALLS, scope)
-    cards.draw(
-        [calls], cards.values(read, [calls]), key="usage", more=[over, cost, *([coming] if present else []), speed]
-    )
+    cards.draw([calls], cards.values(read, [calls]), key="usage", more=[cost, *([coming] if present else []), speed])
 
 
 def _utc(read: Reader, customer: Customer, month: Month, zone: str) -> None:

@@ -136,7 +136,6 @@ def test_an_organizations_page_tells_its_month_and_how_its_cost_comes_about(page
     assert page.title[0].value == r"Acme \:red\[\$5 \*Corp\*\]"
     assert values(page) == {
         "API calls": "13",
-        "Beyond the allowance": "3",
         "Cost": "1.50 USD",
         "Mean response time": "0.5 s",
     }

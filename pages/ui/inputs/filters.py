@@ -106,6 +106,7 @@ def choice(
     page_key: str,
     names: Mapping[str, str] | None = None,
     every: str = "All",
+    width: int = 130,
 ) -> str:
     """One of the options, or "" for all of them."""
     shown = {"": every, **(names or {option: option for option in options})}
@@ -118,7 +119,7 @@ def choice(
         format_func=lambda option: shown.get(option, option),
         on_change=first_page,
         args=(page_key,),
-        width=130,
+        width=width,
     )
     return chosen or ""
 
