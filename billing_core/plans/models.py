@@ -1,15 +1,19 @@
-"""Plans in versions, and which customer is on which version from which day."""
+"""Plans in versions with their prices, and which customer is on which version from which day."""
 
 import enum
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.customers.models import Customer
 from billing_core.database import Base
-from billing_core.database.types import UsagePrice
+from billing_core.database.types import Scaled, UsagePrice
+from billing_core.metering.models import PLACES, Meter, MeterBucket
+from billing_core.plans.pricing import Scheme
+
+Units = Scaled(PLACES)
 
 
 class PlanInterval(enum.StrEnum):
@@ -53,6 +57,59 @@ class PlanVersion(Base):
     included_calls: Mapped[int] = mapped_column(BigInteger)
     price_per_call: Mapped[Decimal] = mapped_column(UsagePrice)
     created_at: Mapped[datetime]
+
+
+class PlanPrice(Base):
+    """What a version charges for a meter, or for one of its buckets; without a bucket, for the events that fit none.
+
+    ``per`` and ``included`` are units, ``minimum_minor`` minor units of the version's currency; ``pricing`` says what
+    they mean. It never changes either.
+    """
+
+    __tablename__ = "plan_prices"
+    __table_args__ = (
+        UniqueConstraint("plan_version_id", "meter_id", "bucket_id"),
+        # NULLs differ from each other in the constraint above.
+        Index(
+            "uq_plan_prices_without_bucket",
+            "plan_version_id",
+            "meter_id",
+            unique=True,
+            sqlite_where=text("bucket_id IS NULL"),
+            postgresql_where=text("bucket_id IS NULL"),
+        ),
+        CheckConstraint("per > 0", name="per_positive"),
+        CheckConstraint("included >= 0", name="included_not_negative"),
+        CheckConstraint("minimum_minor >= 0", name="minimum_not_negative"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plan_version_id: Mapped[int] = mapped_column(ForeignKey(PlanVersion.id, ondelete="RESTRICT"))
+    meter_id: Mapped[int] = mapped_column(ForeignKey(Meter.id, ondelete="RESTRICT"))
+    bucket_id: Mapped[int | None] = mapped_column(ForeignKey(MeterBucket.id, ondelete="RESTRICT"))
+    scheme: Mapped[Scheme]
+    per: Mapped[Decimal] = mapped_column(Units)
+    included: Mapped[Decimal] = mapped_column(Units)
+    minimum_minor: Mapped[int] = mapped_column(BigInteger)
+
+
+class PlanPriceTier(Base):
+    """A tier of a price, in the order of ``position``, from 1. ``flat_fee_minor`` is minor units of the version's
+    currency.
+    """
+
+    __tablename__ = "plan_price_tiers"
+    __table_args__ = (
+        CheckConstraint("up_to > 0", name="up_to_positive"),
+        CheckConstraint("unit_price >= 0", name="unit_price_not_negative"),
+        CheckConstraint("flat_fee_minor >= 0", name="flat_fee_not_negative"),
+    )
+
+    price_id: Mapped[int] = mapped_column(ForeignKey(PlanPrice.id, ondelete="RESTRICT"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    up_to: Mapped[Decimal | None] = mapped_column(Units)
+    unit_price: Mapped[Decimal] = mapped_column(UsagePrice)
+    flat_fee_minor: Mapped[int] = mapped_column(BigInteger)
 
 
 class CustomerPlan(Base):

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -11,38 +11,66 @@ from billing_core.customers import queries as customers
 from billing_core.database.functions import equals
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.plans import queries, terms
+from billing_core.plans import prices, queries, terms
 from billing_core.plans.models import CustomerPlan, Plan, PlanVersion
+from billing_core.plans.prices import Prices
 from billing_core.plans.terms import TERMS, Terms
 from billing_core.text import needed
 
 
-def create(session: Session, actor: Actor, *, code: str, name: str, agreed: Terms, now: datetime) -> PlanVersion:
-    """A new plan with its first version."""
+def create(
+    session: Session,
+    actor: Actor,
+    *,
+    code: str,
+    name: str,
+    agreed: Terms,
+    charged: Prices | None = None,
+    now: datetime,
+) -> PlanVersion:
+    """A new plan with its first version, whose meters other than calls have the prices ``charged``."""
     actor.require(Permission.PLAN_WRITE)
     code, name = needed(code, "code", 64), needed(name, "name", 200)
     columns = terms.columns(agreed)
+    ids = prices.checked(session, charged or {}, columns["currency"])
     if session.scalar(select(Plan.id).where(Plan.code == code)) is not None:
         raise Conflict(f"There is already a plan with the code {code}")
     plan = Plan(code=code, name=name, created_at=now)
     session.add(plan)
     session.flush()
     version = _begin(session, plan, 1, columns, now)
-    facts = {"code": code, "name": name, **columns}
+    prices.give(session, version, charged or {}, ids)
+    facts = {"code": code, "name": name, **columns} | ({"prices": prices.written(charged)} if charged else {})
     audit.record(session, actor, "plan.create", ("plan", plan.id), label=name, after=facts, now=now)
     return version
 
 
-def add_version(session: Session, actor: Actor, code: str, agreed: Terms, *, now: datetime) -> PlanVersion:
-    """Other terms for those who are put on the plan from now on; who is on an older version keeps it."""
+def add_version(
+    session: Session, actor: Actor, code: str, agreed: Terms, *, charged: Prices | None = None, now: datetime
+) -> PlanVersion:
+    """Other terms for those who are put on the plan from now on; who is on an older version keeps it.
+
+    ``charged``: the prices of meters other than calls; None: as they were.
+    """
     actor.require(Permission.PLAN_WRITE)
     columns = terms.columns(agreed)
     plan = _locked(session, code)
     former = queries.latest(session, actor, code)
+    kept = prices.of_version(session, former.id)
+    if charged is None and kept and former.currency != columns["currency"]:
+        raise Invalid("In another currency the plan needs other prices", fields={"prices": "are needed"})
+    ids = {} if charged is None else prices.checked(session, charged, columns["currency"])
     before, after = audit.changed({name: getattr(former, name) for name in TERMS}, columns)
+    if charged is not None and charged != kept:
+        before["prices"], after["prices"] = prices.written(kept), prices.written(charged)
     if not after:
         raise Invalid("Nothing would change: the plan has these terms already")
     version = _begin(session, plan, former.number + 1, columns, now)
+    if charged is None:
+        renewed = select(literal(former.id).label("former_id"), literal(version.id).label("version_id"))
+        prices.carry_over(session.connection(), renewed.subquery("renewed"))
+    else:
+        prices.give(session, version, charged, ids)
     before["version"], after["version"] = former.number, version.number
     audit.record(session, actor, "plan.change", ("plan", plan.id), label=plan.name, before=before, after=after, now=now)
     return version

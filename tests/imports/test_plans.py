@@ -10,8 +10,14 @@ from billing_core.audit.models import AuditEntry
 from billing_core.dates import Period, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import service
-from billing_core.plans import queries
+from billing_core.metering import meters
+from billing_core.metering.models import Aggregation
+from billing_core.plans import prices, queries
+from billing_core.plans import service as plans
 from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVersion
+from billing_core.plans.prices import Metered
+from billing_core.plans.pricing import Price, Scheme, Tier
+from billing_core.plans.terms import Terms
 from tests.imports.files import counts, incoming, rejections, row_count
 
 HEADER = "plan_code,name,currency,price,interval,included_calls,price_per_call\n"
@@ -52,6 +58,31 @@ def test_the_same_plans_again_change_nothing(two_plans, take_in, sessions):
     before = row_count(sessions, AuditEntry)
     assert counts(take_in("plans", HEADER + PRO + BASIC.replace("29.90", "29.9"))) == (0, 0, 2, 0)
     assert (row_count(sessions, PlanVersion), row_count(sessions, AuditEntry)) == (2, before)
+
+
+def test_the_prices_of_other_meters_stay_unless_the_currency_changes(two_plans, take_in, sessions):
+    per_mail = {Metered("mails"): Price("USD", Scheme.PER_UNIT, (Tier(None, Decimal("0.02"), Decimal(1)),))}
+    with sessions.begin() as session:
+        facts = {"name": "Mails", "aggregation": Aggregation.SUM, "unit": "mail", "now": utc_now()}
+        meters.create(session, SYSTEM, code="mails", **facts)
+        for code in ("basic", "pro"):
+            version = queries.latest(session, SYSTEM, code)
+            agreed = Terms("USD", Decimal(version.price_minor) / 100, version.included_calls, version.price_per_call)
+            plans.add_version(session, SYSTEM, code, agreed, charged=per_mail, now=utc_now())
+    take_in("plans", HEADER + BASIC.replace("0.001", "0.002") + PRO.replace("USD", "EUR"))
+    # Only another name: no version.
+    take_in("plans", HEADER + BASIC.replace("0.001", "0.002").replace("Basic", "Base"))
+
+    with sessions() as session:
+        kept = {(one.code, one.number): prices.of_version(session, one.id) for one in versions(sessions)}
+    assert kept == {
+        ("basic", 1): {},
+        ("pro", 1): {},
+        ("basic", 2): per_mail,
+        ("pro", 2): per_mail,
+        ("basic", 3): per_mail,
+        ("pro", 3): {},
+    }
 
 
 def test_other_terms_are_a_new_version_and_the_rest_stays(two_plans, take_in, sessions):

@@ -17,12 +17,14 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
 
 from billing_core.customers.models import Customer
 from billing_core.database.types import UnitPrice, UsagePrice, UtcDateTime
 from billing_core.imports import Kind, cells, columns, merging
 from billing_core.imports.kind import Definition, Field, Staged, text_up_to, unknown, wrong
 from billing_core.imports.kinds import amounts
+from billing_core.plans import prices
 from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVersion
 from billing_core.plans.queries import latest_number
 from billing_core.plans.terms import TERMS
@@ -95,6 +97,22 @@ def _write_plans(connection: Connection, rows: FromClause) -> None:
     )
     names = ["plan_id", "number", *TERMS, "created_at"]
     connection.execute(insert(PlanVersion).from_select(names, changed))
+    _keep_prices(connection, rows)
+
+
+def _keep_prices(connection: Connection, rows: FromClause) -> None:
+    """A file knows the price of a call alone: the versions that it has just made keep the other prices of those before,
+    unless these are in another currency.
+    """
+    former, made = aliased(PlanVersion), aliased(PlanVersion)
+    renewed = (
+        select(former.id.label("former_id"), made.id.label("version_id"))
+        .join_from(rows, Plan, Plan.code == rows.c.code)
+        .join(made, and_(made.plan_id == Plan.id, made.created_at == rows.c.created_at))
+        .join(former, and_(former.plan_id == Plan.id, former.number == made.number - 1))
+        .where(former.currency == made.currency)
+    )
+    prices.carry_over(connection, renewed.subquery("renewed"))
 
 
 PLANS = Definition(
