@@ -19,7 +19,8 @@ from billing_core.invoices import queries, service
 from billing_core.invoices.models import InvoiceState
 from billing_core.mailing import service as mailing
 from billing_core.money import Money
-from billing_core.usage import billing, document, lines
+from billing_core.usage import billing, document
+from billing_core.usage.billed import lines
 from billing_core.usage.billing import Billed
 
 

@@ -16,6 +16,7 @@ from billing_core.online_payments import verification as online_payments
 from billing_core.proof import Check
 from billing_core.receivables import verification as receivables
 from billing_core.reports import verification as reports
+from billing_core.usage.billed import verification as usage
 
 
 def verify(_arguments: Namespace) -> Answer:
@@ -35,6 +36,7 @@ def checks(session: Session) -> Iterator[Check]:
     today = businesses.today(session, now=utc_now())
     yield from reports.checks(session)
     yield from metering.checks(session)
+    yield from usage.checks(session)
     yield from ledger.checks(session)
     yield from receivables.checks(session, today=today)
     yield from online_payments.checks(session)

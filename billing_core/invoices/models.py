@@ -233,6 +233,12 @@ class InvoiceLineItem(Base):
     __tablename__ = "invoice_line_items"
     __table_args__ = (
         Index("ix_invoice_line_items_invoice_id", "invoice_id", "position"),
+        Index(
+            "ix_invoice_line_items_usage_line_id",
+            "usage_line_id",
+            sqlite_where=text("usage_line_id IS NOT NULL"),
+            postgresql_where=text("usage_line_id IS NOT NULL"),
+        ),
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("unit_price >= 0", name="unit_price"),
         CheckConstraint("tax_rate >= 0 AND tax_rate <= 1000000", name="tax_rate"),
@@ -253,6 +259,8 @@ class InvoiceLineItem(Base):
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     service_id: Mapped[int | None] = mapped_column(ForeignKey(Service.id, ondelete="RESTRICT"))
     report_id: Mapped[int | None] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"))
+    # What it bills of usage. No foreign key: `usage` stands below this room; ``verify`` proves the two alike.
+    usage_line_id: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
 
 

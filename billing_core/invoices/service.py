@@ -20,7 +20,7 @@ from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import issuers, lifecycle, numbering, outgoing_events, postings, queries
-from billing_core.invoices.content import writing
+from billing_core.invoices.content import usage_lines, writing
 from billing_core.invoices.content.content import Content, checked
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, PAID, Change, named
 from billing_core.invoices.models import EventKind, Invoice, InvoiceEvent, SeriesKind
@@ -74,8 +74,8 @@ def edit(
 ) -> Invoice:
     """Save a draft's content. ``drawn_from`` is the version that the editor showed.
 
-    Nothing is written where nothing differs. Conflict where it is no longer a draft, or where somebody has saved
-    meanwhile: the message and ``fields`` give the present values.
+    Nothing is written where nothing differs. Conflict where it is no longer a draft, where what it bills of usage would
+    change, or where somebody has saved meanwhile: the message and ``fields`` give the present values.
     """
     actor.require(Permission.INVOICE_WRITE)
     proposed = checked(content)
@@ -91,6 +91,7 @@ def edit(
         raise Conflict(
             f"{named(invoice)} has its number from our business", fields={"business_id": "is settled by the number"}
         )
+    usage_lines.refuse_change(current, proposed)
     if (proposed.customer_id, proposed.business_id) != (current.customer_id, current.business_id):
         _refuse_unknown(session, actor, [proposed])
     event = None if _edited_lately(session, actor, invoice, now) else EventKind.EDITED
@@ -149,11 +150,11 @@ def update_details(
 
 
 def duplicate(session: Session, actor: Actor, invoice_id: int, *, now: datetime, today: date) -> Invoice:
-    """A new draft with the same content, dated today. It does not bill the reports again."""
+    """A new draft with the same content, dated today. It does not bill reports or usage again."""
     actor.require(Permission.INVOICE_WRITE)
     original = queries.one(session, actor, invoice_id)
     content = queries.content(session, original)
-    lines = tuple(replace(line, report_id=None) for line in content.lines)
+    lines = tuple(replace(line, report_id=None, usage_line_id=None) for line in content.lines)
     copied = checked(replace(content, issued_on=today, due_on=None, lines=lines))
     data = {"copied_from": original.id, "number": original.number}
     (copy_id,) = _create(session, actor, [copied], now=now, data=data)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from billing_core.database.types import UtcDateTime
 from billing_core.database.upserts import insert_into
 from billing_core.metering import alerts, digests, rollups
-from billing_core.metering.models import UsageEvent, UsageEventKey, UsagePeriod
+from billing_core.metering.models import LateItem, LateKind, UsageEvent, UsageEventKey, UsagePeriod
 
 _CONTENT = ("meter_id", "bucket_id", "user", "endpoint", "response_time", "quantity", "properties")
 
@@ -25,10 +25,15 @@ def same_key(rows: FromClause) -> ColumnElement[bool]:
 
 def is_billed(dated: FromClause) -> ColumnElement[bool]:
     """In SQL: the period in which the row's ``day`` of the billing zone lies was billed."""
-    return exists().where(
-        UsagePeriod.customer_id == dated.c.customer_id,
-        dated.c.day.between(UsagePeriod.first_day, UsagePeriod.last_day),
-        UsagePeriod.replaced_at.is_(None),
+    return exists().where(_billed_in(dated))
+
+
+def _billed_in(dated: FromClause) -> ColumnElement[bool]:
+    """In SQL, beside ``UsagePeriod``: the row's ``day`` lies in this period, which stands."""
+    return (
+        (UsagePeriod.customer_id == dated.c.customer_id)
+        & dated.c.day.between(UsagePeriod.first_day, UsagePeriod.last_day)
+        & UsagePeriod.replaced_at.is_(None)
     )
 
 
@@ -64,5 +69,25 @@ def keep(
     rollups.add(session, fresh, zones, first, last)
     digests.add(session, fresh)
     alerts.ask_of_events(session, fresh, now=now)
-    counted = select(func.count()).select_from(dated).where(late)
-    return session.scalar(counted) or 0
+    count = session.scalar(select(func.count()).select_from(dated).where(late)) or 0
+    if count:
+        _keep_late(session, dated, now)
+    return count
+
+
+def _keep_late(session: Session, dated: FromClause, now: datetime) -> None:
+    """An item for each of these events that is late."""
+    same = ("customer_id", "event_id", "occurred_at", "day", "meter_id", "bucket_id", "user", "quantity")
+    items = (
+        select(
+            UsagePeriod.id,
+            literal(LateKind.ARRIVED.value),
+            literal(1),
+            literal(now, UtcDateTime),
+            *(dated.c[name] for name in same),
+        )
+        .join(dated, _billed_in(dated))
+        .order_by(dated.c.customer_id, dated.c.occurred_at, dated.c.event_id)
+    )
+    names = ["period_id", "kind", "calls", "noticed_at", *same]
+    session.execute(insert(LateItem).from_select(names, items))

@@ -253,3 +253,43 @@ class UsagePeriod(Base):
     billed_at: Mapped[datetime]
     billed_by: Mapped[str] = mapped_column(String(200), default="")
     replaced_at: Mapped[datetime | None]
+
+
+class LateKind(enum.StrEnum):
+    """How an event changed a period after it was billed."""
+
+    ARRIVED = "arrived"
+    WITHDRAWN = "withdrawn"
+
+
+class LateItem(Base):
+    """An event that came for a billed period, or was taken back from one; by ``id`` in the order in which they did.
+
+    It has what it is priced by itself, so that it outlives an archived event: the billing-zone ``day`` in the period,
+    and ``calls`` and ``quantity``, which are negative for an event that was withdrawn. ``settlement_id`` says what
+    became of it.
+    """
+
+    __tablename__ = "usage_late_items"
+    __table_args__ = (
+        UniqueConstraint("customer_id", "event_id", "kind"),
+        Index("ix_usage_late_items_period_id", "period_id", "meter_id", "id"),
+        Index("ix_usage_late_items_settlement_id", "settlement_id"),
+        CheckConstraint("(calls = 1) = (kind = 'arrived') AND abs(calls) = 1", name="signed"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    period_id: Mapped[int] = mapped_column(BigId, ForeignKey(UsagePeriod.id, ondelete="RESTRICT"))
+    kind: Mapped[LateKind]
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
+    event_id: Mapped[str] = mapped_column(String(255))
+    occurred_at: Mapped[datetime]
+    day: Mapped[date]
+    meter_id: Mapped[int] = mapped_column(ForeignKey(Meter.id, ondelete="RESTRICT"))
+    bucket_id: Mapped[int]
+    user: Mapped[str] = mapped_column(String(255))
+    calls: Mapped[int]
+    quantity: Mapped[Decimal] = mapped_column(Exact)
+    noticed_at: Mapped[datetime]
+    # By its name: settlements stand below this room.
+    settlement_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("usage_settlements.id", ondelete="RESTRICT"))

@@ -1,15 +1,15 @@
 """Billed periods of customers' usage: which stand, and which are billed anew because their invoice was cancelled."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import cast
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, insert, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import among
 from billing_core.dates import Period, start_of_day
-from billing_core.metering.models import UsageEvent, UsagePeriod
+from billing_core.metering.models import LateItem, LateKind, UsageEvent, UsagePeriod
 
 
 def overlapping(session: Session, customer_ids: Collection[int], period: Period) -> list[UsagePeriod]:
@@ -20,6 +20,28 @@ def overlapping(session: Session, customer_ids: Collection[int], period: Period)
         period.overlaps(UsagePeriod.first_day, UsagePeriod.last_day),
     )
     return list(session.scalars(statement.order_by(UsagePeriod.customer_id, UsagePeriod.first_day)))
+
+
+def note_withdrawn(session: Session, event: UsageEvent, day: date, *, now: datetime) -> None:
+    """Where the event's billing-zone ``day`` is billed, its withdrawal is an item of that period. The customer is
+    locked.
+    """
+    for period in overlapping(session, [event.customer_id], Period(day, day)):
+        item = {
+            "period_id": period.id,
+            "kind": LateKind.WITHDRAWN,
+            "customer_id": event.customer_id,
+            "event_id": event.event_id,
+            "occurred_at": event.occurred_at,
+            "day": day,
+            "meter_id": event.meter_id,
+            "bucket_id": event.bucket_id,
+            "user": event.user,
+            "calls": -1,
+            "quantity": -event.quantity,
+            "noticed_at": now,
+        }
+        session.execute(insert(cast("Table", LateItem.__table__)).values(item))
 
 
 def replace(session: Session, periods: Sequence[UsagePeriod], zones: dict[int, str], *, now: datetime) -> None:

@@ -36,20 +36,23 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What was used of one meter in the stretch with this place: how many events, and the sum of their quantities."""
+    """What was used of one bucket of a meter (``NO_BUCKET``: outside of all) in the stretch with this place: how many
+    events, and the sum of their quantities.
+    """
 
     place: int
     meter_id: int
+    bucket_id: int
     calls: int
     quantity: Decimal
 
 
 def used(session: Session, stretches: Sequence[Stretch]) -> list[Used]:
-    """Of each stretch the meters that were used in it, in the order of the stretches and of the meters' ids."""
+    """What was used in each stretch, in the order of the stretches, of the meters' and of the buckets' ids."""
     asked = _rows(session, stretches)
     sums = (func.sum(type_coerce(getattr(UsageDay, name), BigInteger)) for name in ("calls", "whole", "millionths"))
     statement = (
-        select(asked.c.place, UsageDay.meter_id, *sums)
+        select(asked.c.place, UsageDay.meter_id, UsageDay.bucket_id, *sums)
         .join_from(
             asked,
             UsageDay,
@@ -57,12 +60,12 @@ def used(session: Session, stretches: Sequence[Stretch]) -> list[Used]:
             & (UsageDay.zone_kind == ZoneKind.BILLING)
             & UsageDay.day.between(asked.c.first_day, asked.c.last_day),
         )
-        .group_by(asked.c.place, UsageDay.meter_id)
-        .order_by(asked.c.place, UsageDay.meter_id)
+        .group_by(asked.c.place, UsageDay.meter_id, UsageDay.bucket_id)
+        .order_by(asked.c.place, UsageDay.meter_id, UsageDay.bucket_id)
     )
     return [
-        Used(place, meter_id, int(calls), int(whole) + Decimal(int(millionths)).scaleb(-PLACES))
-        for place, meter_id, calls, whole, millionths in session.execute(statement)
+        Used(place, meter_id, bucket_id, int(calls), int(whole) + Decimal(int(millionths)).scaleb(-PLACES))
+        for place, meter_id, bucket_id, calls, whole, millionths in session.execute(statement)
     ]
 
 

@@ -170,7 +170,7 @@ def events(
     """
     actor.require(Permission.USAGE_READ)
     refuse_others(actor, customer_id)
-    statement = _events().where(
+    statement = event_rows().where(
         UsageEvent.customer_id == customer_id, UsageEvent.occurred_at >= start, UsageEvent.occurred_at < after(end)
     )
     if user is not None:
@@ -200,7 +200,7 @@ def late_events(
     ``after_event``: the customer's id, time and id of the last one that was seen.
     """
     actor.require(Permission.USAGE_READ)
-    statement = _events().where(UsageEvent.late, visible_to(actor, UsageEvent.customer_id))
+    statement = event_rows().where(UsageEvent.late, visible_to(actor, UsageEvent.customer_id))
     key = (UsageEvent.customer_id, UsageEvent.occurred_at, UsageEvent.event_id)
     if after_event is not None:
         customer_id, occurred_at, event_id = after_event
@@ -210,8 +210,8 @@ def late_events(
     return [EventRow(*row) for row in session.execute(statement.order_by(*key).limit(limit))]
 
 
-def _events() -> Select[*tuple[Any, ...]]:
-    """The columns of ``EventRow``."""
+def event_rows() -> Select[*tuple[Any, ...]]:
+    """Selects the columns of ``EventRow``."""
     return (
         select(
             UsageEvent.customer_id,

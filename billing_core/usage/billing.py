@@ -10,9 +10,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import reduce
 from operator import add
-from typing import Any, Final, cast
 
-from sqlalchemy import Table, exists, insert, or_, select
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -24,35 +23,15 @@ from billing_core.database.functions import among
 from billing_core.dates import Period, day_in
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.invoices import service as invoices
-from billing_core.invoices.content.content import Content, DraftLine, blank_for
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.metering import periods
-from billing_core.metering.models import Meter, UsageDay, UsagePeriod, ZoneKind
-from billing_core.money import Money, scaled
+from billing_core.metering.models import LateItem, UsageDay, UsagePeriod, ZoneKind
+from billing_core.money import Money
 from billing_core.plans.models import CustomerPlan
+from billing_core.usage.billed import drafting
+from billing_core.usage.billed.drafting import Account, Billable
 from billing_core.usage.charges import Charge, charges_of
-from billing_core.usage.models import UsageLine
-from billing_core.usage.wording import line_words
-
-_LINES: Final = cast("Table", UsageLine.__table__)
-_MILLION: Final = 10**6
-
-
-@dataclass(frozen=True, slots=True)
-class Billable:
-    """One customer's usage in a period as it would be billed now. ``total`` is before tax, None where a charge is a
-    question. ``period_id`` and ``invoice_id``: it is billed already; ``refusal``: why it cannot be.
-    """
-
-    customer_id: int
-    name: str
-    ref: str
-    charges: tuple[Charge, ...]
-    total: Money | None
-    period_id: int | None = None
-    invoice_id: int | None = None
-    refusal: str = ""
+from billing_core.usage.models import Outcome, UsageSettlement
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +46,6 @@ class Billed:
     invoice_id: int | None
     created: bool
     refusal: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Account:
-    """A customer as billing needs it."""
-
-    customer: Customer
-    business: Business
-
-    @property
-    def zone(self) -> str:
-        return self.customer.time_zone or self.business.time_zone
 
 
 def customers_with_usage(session: Session, actor: Actor, period: Period) -> list[int]:
@@ -140,11 +107,11 @@ def bill_many(
     found = _billable(session, accounts, period, now)
     to_bill = [one for one, _ in found if one.period_id is None and not one.refusal]
     chosen = {one.customer_id for one in to_bill}
-    freed = [period for one, cancelled in found if one.customer_id in chosen for period in cancelled]
-    periods.replace(session, freed, {id_: account.zone for id_, account in accounts.items()}, now=now)
-    invoice_ids = _draft(session, actor, to_bill, accounts, today, tax_rate, now)
-    kept = _keep(session, actor, to_bill, invoice_ids, period, now)
-    traces = [_trace(one, period, invoice_ids.get(one.customer_id)) for one in to_bill]
+    freed = [before for one, cancelled in found if one.customer_id in chosen for before in cancelled]
+    _replace(session, actor, freed, accounts, now)
+    kept = drafting.keep(session, actor, to_bill, period, now=now)
+    drafting.draft(session, actor, to_bill, kept, accounts, today=today, tax_rate=tax_rate, now=now)
+    traces = [_trace(one, period, kept[one.customer_id].invoice_id) for one in to_bill]
     audit.record_many(session, actor, "usage.bill", traces, now=now)
     return [_outcome(one, kept.get(one.customer_id)) for one, _ in found]
 
@@ -155,7 +122,22 @@ def _outcome(one: Billable, made: UsagePeriod | None) -> Billed:
     return Billed(one.customer_id, one.name, made.id, made.invoice_id, True)
 
 
-def _accounts(session: Session, actor: Actor, customer_ids: Collection[int], *, locked: bool) -> dict[int, _Account]:
+def _replace(
+    session: Session, actor: Actor, freed: Sequence[UsagePeriod], accounts: dict[int, Account], now: datetime
+) -> None:
+    """They stand no longer, and what changed them afterwards is billed with the days that it came for."""
+    periods.replace(session, freed, {id_: account.zone for id_, account in accounts.items()}, now=now)
+    for before in freed:
+        anew = UsageSettlement(
+            period_id=before.id, outcome=Outcome.BILLED_ANEW, invoice_id=None, settled_at=now, settled_by=actor.name
+        )
+        session.add(anew)
+        session.flush()
+        items = update(LateItem).where(LateItem.period_id == before.id).values(settlement_id=anew.id)
+        session.execute(items.execution_options(synchronize_session=False))
+
+
+def _accounts(session: Session, actor: Actor, customer_ids: Collection[int], *, locked: bool) -> dict[int, Account]:
     """By the customers' ids, in their order, which is that in which everybody locks them."""
     statement = (
         select(Customer)
@@ -166,7 +148,7 @@ def _accounts(session: Session, actor: Actor, customer_ids: Collection[int], *, 
     if locked:
         statement = statement.with_for_update(key_share=True)
     businesses = {business.id: business for business in session.scalars(select(Business))}
-    found = {one.id: _Account(one, businesses[one.business_id]) for one in session.scalars(statement)}
+    found = {one.id: Account(one, businesses[one.business_id]) for one in session.scalars(statement)}
     for customer_id in customer_ids:
         if customer_id not in found:
             raise NotFound(f"There is no customer {customer_id}")
@@ -174,7 +156,7 @@ def _accounts(session: Session, actor: Actor, customer_ids: Collection[int], *, 
 
 
 def _billable(
-    session: Session, accounts: dict[int, _Account], period: Period, now: datetime
+    session: Session, accounts: dict[int, Account], period: Period, now: datetime
 ) -> list[tuple[Billable, list[UsagePeriod]]]:
     """Each customer, and the billed periods that are free again."""
     standing: dict[int, list[UsagePeriod]] = {}
@@ -200,7 +182,7 @@ def _billable(
 
 
 def _billed_before(
-    session: Session, accounts: dict[int, _Account], period: Period
+    session: Session, accounts: dict[int, Account], period: Period
 ) -> Iterator[tuple[UsagePeriod, bool]]:
     """What is billed on days of the period, and whether its invoice was cancelled."""
     kept = periods.overlapping(session, list(accounts), period)
@@ -213,7 +195,7 @@ def _billed_before(
         yield one, one.invoice_id in gone
 
 
-def _asked(account: _Account, charges: Sequence[Charge]) -> Billable:
+def _asked(account: Account, charges: Sequence[Charge]) -> Billable:
     """``total`` in the currency of the charges; several are refused before they are added."""
     customer = account.customer
     amounts = [charge.amount for charge in charges if charge.amount]
@@ -234,104 +216,6 @@ def _unpriced(charges: Sequence[Charge]) -> str:
     if len(currencies) > 1:
         return f"The plans of the period are in several currencies ({', '.join(currencies)}): bill parts of it"
     return ""
-
-
-def _draft(
-    session: Session,
-    actor: Actor,
-    to_bill: Sequence[Billable],
-    accounts: dict[int, _Account],
-    today: date,
-    tax_rate: Decimal,
-    now: datetime,
-) -> dict[int, int]:
-    """The drafts' ids by customer; who owes nothing gets none."""
-    names = dict(session.execute(select(Meter.code, Meter.name)).all())
-    owing = [one for one in to_bill if one.total and one.total.minor]
-    contents = [_content(one, accounts[one.customer_id], names, today, tax_rate) for one in owing]
-    ids = invoices.create_many(session, actor, contents, now=now) if contents else []
-    return {one.customer_id: invoice_id for one, invoice_id in zip(owing, ids, strict=True)}
-
-
-def _content(one: Billable, account: _Account, names: dict[str, str], today: date, tax_rate: Decimal) -> Content:
-    assert one.total is not None  # noqa: S101  # questions are not billed
-    lines = tuple(
-        _line(charge, names[charge.meter], account.customer.language, tax_rate)
-        for charge in one.charges
-        if charge.amount and (charge.quantity or charge.amount.minor)
-    )
-    blank = blank_for(account.customer, account.business, today)
-    return replace(blank, currency=one.total.currency, lines=lines)
-
-
-def _line(charge: Charge, name: str, language: str, tax_rate: Decimal) -> DraftLine:
-    """A line of the whole amount: its price has more digits than the unit price of a line can have."""
-    assert charge.amount is not None  # noqa: S101  # questions are not billed
-    words = line_words(
-        charge.meter,
-        name,
-        charge.segment.days,
-        quantity=charge.quantity,
-        included=charge.included,
-        parts=charge.parts,
-        currency=charge.amount.currency,
-        language=language,
-    )
-    return DraftLine(words, Decimal(1), charge.amount.amount, tax_rate=tax_rate)
-
-
-def _keep(
-    session: Session,
-    actor: Actor,
-    to_bill: Sequence[Billable],
-    invoice_ids: dict[int, int],
-    period: Period,
-    now: datetime,
-) -> dict[int, UsagePeriod]:
-    """The billed periods by customer, each with the lines that it is made of."""
-    kept = [
-        UsagePeriod(
-            customer_id=one.customer_id,
-            first_day=period.start,
-            last_day=period.end,
-            invoice_id=invoice_ids.get(one.customer_id),
-            billed_at=now,
-            billed_by=actor.name,
-        )
-        for one in to_bill
-    ]
-    session.add_all(kept)
-    session.flush()
-    rows = [
-        _row(made.id, position, charge)
-        for one, made in zip(to_bill, kept, strict=True)
-        for position, charge in enumerate((charge for charge in one.charges if charge.amount), start=1)
-    ]
-    if rows:
-        session.execute(insert(_LINES), rows)
-    return {made.customer_id: made for made in kept}
-
-
-def _row(period_id: int, position: int, charge: Charge) -> dict[str, Any]:
-    amount, version = charge.amount, charge.segment.version
-    assert amount is not None  # noqa: S101  # questions are not billed
-    assert version is not None  # noqa: S101  # nothing has a price without a plan
-    whole, millionths = divmod(scaled(charge.quantity, 6), _MILLION)
-    return {
-        "period_id": period_id,
-        "position": position,
-        "meter_id": charge.meter_id,
-        "bucket_id": 0,
-        "first_day": charge.segment.first_day,
-        "last_day": charge.segment.last_day,
-        "plan_version_id": version.id,
-        "whole": whole,
-        "millionths": millionths,
-        "included": charge.included,
-        "parts": [{"quantity": f"{part.quantity:f}", "price": f"{part.price:f}"} for part in charge.parts],
-        "currency": amount.currency,
-        "amount_minor": amount.minor,
-    }
 
 
 def _trace(one: Billable, period: Period, invoice_id: int | None) -> Trace:

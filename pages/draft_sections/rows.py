@@ -29,6 +29,7 @@ class Row:
     type: str = LineType.SERVICE.value
     service_id: int | None = None
     report_id: int | None = None
+    usage_line_id: int | None = None
 
     @property
     def untouched(self) -> bool:
@@ -36,7 +37,7 @@ class Row:
         return not (self.description or self.unit_price or self.discount_percent or self.discount_minor)
 
 
-CELLS = tuple(field.name for field in fields(Row) if field.name not in ("service_id", "report_id"))
+CELLS = tuple(field.name for field in fields(Row) if not field.name.endswith("_id"))
 
 
 def row_of(line: DraftLine, currency: str, locale: Locale) -> Row:
@@ -51,6 +52,7 @@ def row_of(line: DraftLine, currency: str, locale: Locale) -> Row:
         line.type.value,
         line.service_id,
         line.report_id,
+        line.usage_line_id,
     )
 
 
@@ -150,6 +152,7 @@ def line_of(row: Row, at: int, currency: str, locale: Locale, reasons: dict[str,
         discount,
         row.service_id,
         row.report_id,
+        row.usage_line_id,
     )
 
 

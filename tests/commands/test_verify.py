@@ -17,6 +17,7 @@ from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import GatewayNames, Received
 from billing_core.reports import coverage
+from tests.commands import test_verify_billed_usage as billed_usage
 from tests.ledger.damaging import as_if_nothing_refused
 from tests.online_payments.linked import a_link
 from tests.receivables.history import History
@@ -338,12 +339,16 @@ DAMAGES = {
 
 
 def test_every_check_has_a_damaged_example(session):
-    assert {check.name for check in verify.checks(session)} == set(DAMAGES)
+    assert {check.name for check in verify.checks(session)} == {*DAMAGES, *billed_usage.DAMAGES}
     assert all(DAMAGES.values())
 
 
 def test_each_check_holds_and_fails_where_it_is_damaged(session, company, subtests):
-    assert [check for check in verify.checks(session) if check.wrong or not check.proven] == []
+    assert [
+        check
+        for check in verify.checks(session)
+        if check.wrong or not (check.proven or check.name in billed_usage.DAMAGES)
+    ] == []
     for name, damages in DAMAGES.items():
         for statement, *words in damages:
             with subtests.test(check=name, damage=statement):

@@ -19,7 +19,8 @@ from billing_core.metering.models import Meter, UsageEvent, UsagePeriod
 from billing_core.money import Money
 from billing_core.payments import write_offs
 from billing_core.plans import service as plans
-from billing_core.usage import billing, document, lines
+from billing_core.usage import billing, document
+from billing_core.usage.billed import lines
 from tests.at_once import at_once
 from tests.plans.agreed import NOW, a_plan, terms
 from tests.reports.company import a_customer

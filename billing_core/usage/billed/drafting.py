@@ -1,0 +1,156 @@
+"""What billing writes: billed periods with their lines, and the drafts that have the same lines."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final, cast
+
+from sqlalchemy import Table, insert, select
+from sqlalchemy.orm import Session
+
+from billing_core.businesses.models import Business
+from billing_core.customers.models import Customer
+from billing_core.dates import Period
+from billing_core.identity.permissions import Actor
+from billing_core.invoices import service as invoices
+from billing_core.invoices.content.content import Content, DraftLine, blank_for
+from billing_core.metering.models import PLACES, Meter, UsagePeriod
+from billing_core.money import Money, scaled
+from billing_core.usage.billed.wording import line_words
+from billing_core.usage.charges import Charge
+from billing_core.usage.models import UsageLine
+
+_LINES: Final = cast("Table", UsageLine.__table__)
+_ONE: Final = 10**PLACES
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A customer as billing needs it."""
+
+    customer: Customer
+    business: Business
+
+    @property
+    def zone(self) -> str:
+        return self.customer.time_zone or self.business.time_zone
+
+
+@dataclass(frozen=True, slots=True)
+class Billable:
+    """One customer's usage in a period as it would be billed now. ``total`` is before tax, None where a charge is a
+    question. ``period_id`` and ``invoice_id``: it is billed already; ``refusal``: why it cannot be.
+    """
+
+    customer_id: int
+    name: str
+    ref: str
+    charges: tuple[Charge, ...]
+    total: Money | None
+    period_id: int | None = None
+    invoice_id: int | None = None
+    refusal: str = ""
+
+
+def keep(
+    session: Session, actor: Actor, to_bill: Collection[Billable], period: Period, *, now: datetime
+) -> dict[int, UsagePeriod]:
+    """The billed periods by customer, without their invoices so far."""
+    kept = [
+        UsagePeriod(
+            customer_id=one.customer_id,
+            first_day=period.start,
+            last_day=period.end,
+            billed_at=now,
+            billed_by=actor.name,
+        )
+        for one in to_bill
+    ]
+    session.add_all(kept)
+    session.flush()
+    return {made.customer_id: made for made in kept}
+
+
+def draft(
+    session: Session,
+    actor: Actor,
+    to_bill: Sequence[Billable],
+    kept: Mapping[int, UsagePeriod],
+    accounts: Mapping[int, Account],
+    *,
+    today: date,
+    tax_rate: Decimal,
+    now: datetime,
+) -> None:
+    """Write what each period is made of, and a draft of it for whoever owes something."""
+    names = dict(session.execute(select(Meter.code, Meter.name)).all())
+    charged = [(one, [charge for charge in one.charges if charge.amount]) for one in to_bill]
+    rows = [
+        _row(kept[one.customer_id].id, position, charge)
+        for one, charges in charged
+        for position, charge in enumerate(charges, start=1)
+    ]
+    line_ids = iter(insert_lines(session, rows))
+    contents = []
+    for one, charges in charged:
+        lines = [_line(charge, names, accounts[one.customer_id], tax_rate, next(line_ids)) for charge in charges]
+        if one.total and one.total.minor:
+            shown = (line for line, charge in zip(lines, charges, strict=True) if charge.quantity or line.unit_price)
+            contents.append(content(accounts[one.customer_id], one.total.currency, shown, today))
+    ids = invoices.create_many(session, actor, contents, now=now) if contents else []
+    for made, invoice_id in zip(contents, ids, strict=True):
+        kept[made.customer_id].invoice_id = invoice_id
+    session.flush()
+
+
+def insert_lines(session: Session, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """The ids of these lines of billed periods, in their order."""
+    if not rows:
+        return []
+    return list(session.scalars(insert(_LINES).returning(_LINES.c.id, sort_by_parameter_order=True), rows))
+
+
+def content(account: Account, currency: str, lines: Iterable[DraftLine], today: date) -> Content:
+    """A draft for the customer with these lines."""
+    return replace(blank_for(account.customer, account.business, today), currency=currency, lines=tuple(lines))
+
+
+def _line(
+    charge: Charge, names: Mapping[str, str], account: Account, tax_rate: Decimal, usage_line_id: int
+) -> DraftLine:
+    """A line of the whole amount: its price has more digits than the unit price of a line can have."""
+    assert charge.amount is not None  # noqa: S101  # questions are not billed
+    words = line_words(
+        charge.meter,
+        names[charge.meter],
+        charge.segment.days,
+        quantity=charge.quantity,
+        included=charge.included,
+        parts=charge.parts,
+        currency=charge.amount.currency,
+        language=account.customer.language,
+    )
+    return DraftLine(words, Decimal(1), charge.amount.amount, tax_rate=tax_rate, usage_line_id=usage_line_id)
+
+
+def _row(period_id: int, position: int, charge: Charge) -> dict[str, Any]:
+    amount, version = charge.amount, charge.segment.version
+    assert amount is not None  # noqa: S101  # questions are not billed
+    assert version is not None  # noqa: S101  # nothing has a price without a plan
+    whole, millionths = divmod(scaled(charge.quantity, PLACES), _ONE)
+    return {
+        "period_id": period_id,
+        "position": position,
+        "meter_id": charge.meter_id,
+        "bucket_id": charge.bucket_id,
+        "first_day": charge.segment.first_day,
+        "last_day": charge.segment.last_day,
+        "plan_version_id": version.id,
+        "whole": whole,
+        "millionths": millionths,
+        "included": charge.included,
+        "parts": [{"quantity": f"{part.quantity:f}", "price": f"{part.price:f}"} for part in charge.parts],
+        "currency": amount.currency,
+        "amount_minor": amount.minor,
+    }

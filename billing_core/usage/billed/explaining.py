@@ -1,0 +1,191 @@
+"""What a line of a billed period is made of: days, users and events, which add up to its quantity.
+
+Totals are kept of what counts now: what came for the period after it was billed, or was taken back from it, is left out
+of them here.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Subquery,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    union_all,
+)
+from sqlalchemy.orm import Session
+
+from billing_core.database.types import UtcDateTime
+from billing_core.dates import Period, start_of_day
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.metering import queries, rollups
+from billing_core.metering.models import (
+    PLACES,
+    Aggregation,
+    LateItem,
+    LateKind,
+    UsageDay,
+    UsageEvent,
+    UsageEventKey,
+    ZoneKind,
+)
+from billing_core.metering.queries import EventRow
+from billing_core.usage.billed import lines
+from billing_core.usage.billed.lines import Line
+
+_ONE: Final = 10**PLACES
+_ONE_DAY: Final = timedelta(days=1)
+_SUMS: Final = ("calls", "whole", "millionths")
+
+
+@dataclass(frozen=True, slots=True)
+class DayPart:
+    """One day's part of a line. ``users`` counts the distinct ones whom its events name."""
+
+    day: date
+    calls: int
+    quantity: Decimal
+    users: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserPart:
+    """One user's part of a line; empty where the events name nobody."""
+
+    user: str
+    calls: int
+    quantity: Decimal
+
+
+def days(session: Session, actor: Actor, line_id: int) -> list[DayPart]:
+    """The days on which something was used, in order."""
+    actor.require(Permission.USAGE_READ)
+    line = lines.one(session, actor, line_id)
+    counted = _by_day_and_user(line)
+    named = func.count(func.nullif(counted.c.user, ""))
+    statement = select(counted.c.day, *_sums(counted), named).group_by(counted.c.day).order_by(counted.c.day)
+    return [
+        DayPart(day, int(sums[0]), _quantity(line, *sums), users) for day, *sums, users in session.execute(statement)
+    ]
+
+
+def users(session: Session, actor: Actor, line_id: int, *, limit: int = 100, offset: int = 0) -> list[UserPart]:
+    """The users by their calls, most first."""
+    actor.require(Permission.USAGE_READ)
+    line = lines.one(session, actor, line_id)
+    counted = _by_day_and_user(line)
+    most = func.sum(counted.c.calls).desc()
+    statement = select(counted.c.user, *_sums(counted)).group_by(counted.c.user).order_by(most, counted.c.user)
+    rows = session.execute(statement.limit(limit).offset(offset))
+    return [UserPart(user, int(sums[0]), _quantity(line, *sums)) for user, *sums in rows]
+
+
+def events(
+    session: Session, actor: Actor, line_id: int, *, after_event: tuple[datetime, str] | None = None, limit: int = 100
+) -> list[EventRow]:
+    """The events in order; archived ones are not among them. ``after_event``: the time and id of the last one that was
+    seen.
+    """
+    actor.require(Permission.USAGE_READ)
+    line = lines.one(session, actor, line_id)
+    statement = _billed_events(session, line) if line.settlement_id is None else _late_events(line)
+    if after_event is not None:
+        place = tuple_(literal(after_event[0], UtcDateTime), literal(after_event[1]))
+        statement = statement.where(tuple_(UsageEvent.occurred_at, UsageEvent.event_id) > place)
+    statement = statement.order_by(UsageEvent.occurred_at, UsageEvent.event_id).limit(limit)
+    return [EventRow(*row) for row in session.execute(statement)]
+
+
+def _by_day_and_user(line: Line) -> Subquery:
+    """Rows of day, user and ``_SUMS`` that add up to the line."""
+    if line.settlement_id is None:
+        totals = select(
+            UsageDay.day,
+            UsageDay.user,
+            *(type_coerce(getattr(UsageDay, name), BigInteger).label(name) for name in _SUMS),
+        ).where(
+            UsageDay.customer_id == line.customer_id,
+            UsageDay.zone_kind == ZoneKind.BILLING,
+            UsageDay.meter_id == line.meter_id,
+            UsageDay.bucket_id == line.bucket_id,
+            _days(line).contains(UsageDay.day),
+        )
+        rows = union_all(totals, _changes(line, sign=-1)).subquery("rows")
+    else:
+        rows = _changes(line, sign=1).subquery("rows")
+    by_user = select(rows.c.day, rows.c.user, *_sums(rows)).group_by(rows.c.day, rows.c.user)
+    return by_user.having(func.sum(rows.c.calls) != 0).subquery("by_user")
+
+
+def _changes(line: Line, *, sign: int) -> Select[*tuple[Any, ...]]:
+    """What the line's late items add and take away."""
+    quantity = type_coerce(LateItem.quantity, BigInteger)
+    return select(
+        LateItem.day,
+        LateItem.user,
+        (sign * LateItem.calls).label("calls"),
+        (sign * (quantity // _ONE)).label("whole"),
+        (sign * (quantity % _ONE)).label("millionths"),
+    ).where(*_items(line))
+
+
+def _items(line: Line) -> tuple[ColumnElement[bool], ...]:
+    """Those that the line bills or, of what was billed in time, those that changed it afterwards."""
+    settled = () if line.settlement_id is None else (LateItem.settlement_id == line.settlement_id,)
+    same = (LateItem.meter_id == line.meter_id, LateItem.bucket_id == line.bucket_id)
+    return (LateItem.period_id == line.period_id, *same, _days(line).contains(LateItem.day), *settled)
+
+
+def _sums(rows: Subquery) -> list[ColumnElement[Any]]:
+    return [func.sum(rows.c[name]).label(name) for name in _SUMS]
+
+
+def _quantity(line: Line, calls: int, whole: int, millionths: int) -> Decimal:
+    """The sums come as decimals on PostgreSQL."""
+    if line.aggregation is Aggregation.COUNT:
+        return Decimal(int(calls))
+    return int(whole) + Decimal(int(millionths)).scaleb(-PLACES)
+
+
+def _billed_events(session: Session, line: Line) -> Select[*tuple[Any, ...]]:
+    (zone,) = rollups.billing_zones(session, [line.customer_id])
+    item = select(literal(1)).where(
+        LateItem.customer_id == UsageEvent.customer_id,
+        LateItem.event_id == UsageEvent.event_id,
+        LateItem.period_id == line.period_id,
+    )
+    return queries.event_rows().where(
+        UsageEvent.customer_id == line.customer_id,
+        UsageEvent.meter_id == line.meter_id,
+        UsageEvent.bucket_id == line.bucket_id,
+        UsageEvent.occurred_at >= start_of_day(zone, line.first_day),
+        UsageEvent.occurred_at < start_of_day(zone, line.last_day + _ONE_DAY),
+        ~item.where(LateItem.kind == LateKind.ARRIVED).exists(),
+        or_(UsageEventKey.withdrawn_at.is_(None), item.where(LateItem.kind == LateKind.WITHDRAWN).exists()),
+    )
+
+
+def _late_events(line: Line) -> Select[*tuple[Any, ...]]:
+    return queries.event_rows().where(
+        select(literal(1))
+        .where(
+            LateItem.customer_id == UsageEvent.customer_id,
+            LateItem.event_id == UsageEvent.event_id,
+            LateItem.occurred_at == UsageEvent.occurred_at,
+            *_items(line),
+        )
+        .exists()
+    )
+
+
+def _days(line: Line) -> Period:
+    return Period(line.first_day, line.last_day)
