@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import among, word_of
-from billing_core.database.upserts import insert_into
+from billing_core.database.upserts import Insert, inserts
 from billing_core.dates import Period
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering.models import UsageDigest, UsageEventKey
@@ -85,13 +85,15 @@ def counted(customer_ids: Collection[int] | None = None) -> FromClause:
     return select(*columns).where(UsageEventKey.withdrawn_at.is_(None), chosen).subquery("counted_keys")
 
 
-def add(session: Session, rows: FromClause) -> None:
-    """Count these events, which have not been counted before. Rows are locked in the order of their keys."""
+def adding(dialect: str, rows: FromClause) -> Insert:
+    """The statement that counts these events, which have not been counted before. Rows are locked in the order of their
+    keys.
+    """
     days = by_day(rows)
     ordered = days.order_by(*(days.selected_columns[name] for name in KEY))
-    added = insert_into(session, UsageDigest).from_select([*KEY, *SUMS], ordered)
+    added = inserts(UsageDigest)[dialect].from_select([*KEY, *SUMS], ordered)
     more = {name: getattr(UsageDigest, name) + added.excluded[name] for name in SUMS}
-    session.execute(added.on_conflict_do_update(index_elements=KEY, set_=more))
+    return added.on_conflict_do_update(index_elements=KEY, set_=more)
 
 
 def subtract(session: Session, key: UsageEventKey) -> None:

@@ -106,7 +106,7 @@ def record(
     repeated, late, batch = 0, 0, secrets.randbits(62)
     if staged:
         _stage(session, staged, meters)
-        repeated, taken = _identify(session, batch)
+        repeated, taken = _identify(session, batch, len(staged))
         zones = {organization.zone for organization in organizations.values()}
         first, last = (end(event.occurred_at for event in staged.values()) for end in (min, max))
         late = keeping.keep(session, _BATCH, batch, zones=zones, first=first, last=last, now=now)
@@ -236,9 +236,12 @@ def _stage(session: Session, staged: _Staged, meters: Mapping[str, int]) -> None
     buckets.assign(session, _BATCH, {meters[event.meter] for event in events})
 
 
-def _identify(session: Session, batch: int) -> tuple[int, dict[_Key, UsageEventKey]]:
-    """Take the ids that are free. How many of the others are repeats, and by its key each that has other content."""
-    keeping.take_ids(session, _BATCH, batch)
+def _identify(session: Session, batch: int, count: int) -> tuple[int, dict[_Key, UsageEventKey]]:
+    """Take the ids that are free of so many. How many of the others are repeats, and by its key each that has other
+    content.
+    """
+    if keeping.take_ids(session, _BATCH, batch) == count:
+        return 0, {}
     known = select(func.count()).join_from(_BATCH, UsageEventKey, _SAME_KEY).where(UsageEventKey.batch != batch)
     repeated = session.scalar(known.where(UsageEventKey.digest == _BATCH.c.digest)) or 0
     taken = select(UsageEventKey).join_from(_BATCH, UsageEventKey, _SAME_KEY)

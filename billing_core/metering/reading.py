@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -29,14 +29,25 @@ LONGEST: Final = {"id": 255, "organization_id": 64, "customer_ref": 64, "meter":
 # Seconds. A sum over a hundred million of the longest still fits into an integer of the database.
 LONGEST_RESPONSE: Final = 86_400
 LARGEST_QUANTITY: Final = 1_000_000_000
+_LARGEST: Final = {"response_time": LONGEST_RESPONSE, "quantity": LARGEST_QUANTITY}
 LARGEST_PROPERTIES: Final = 10_000
 DEEPEST_PROPERTIES: Final = 10
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 FURTHEST_AHEAD: Final = timedelta(days=1)
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_QUOTED: Final = json.encoder.encode_basestring
 _CONTENT: Final = ("id", "time", "meter", "user", "endpoint", "response_time", "quantity", "properties")
 _LONGEST_NUMBER: Final = 100
+# What an event has where nobody told.
+_UNTOLD: Final[dict[str, Any]] = {
+    "meter": API_CALLS,
+    "user": "",
+    "endpoint": "",
+    "response_time": None,
+    "quantity": Decimal(1),
+    "properties": "{}",
+}
 _STEP: Final = Decimal(1).scaleb(-PLACES)
 _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?(?:([Zz])|([+-]\d\d):?(\d\d))?", re.ASCII
@@ -60,7 +71,8 @@ def refusal(index: int, fields: Mapping[str, str], *, taken: bool = False) -> Re
     return Refusal(index, error, dict(fields), taken)
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as to make one would take seven times as long.
+@dataclass(slots=True)
 class Event:
     """A readable event. ``organization`` is how it names its customer, in the field ``named_by``; ``response_time`` is
     in seconds; ``properties`` is a JSON object with sorted names; ``digest`` the SHA-256 of everything but
@@ -94,21 +106,17 @@ def read(index: int, given: object, *, now: datetime) -> Event | Refusal:
     named_by = "customer_ref" if given.get("customer_ref") is not None else "organization_id"
     if named_by == "customer_ref" and given.get("organization_id") is not None:
         problems["customer_ref"] = "cannot be given beside organization_id"
-    for name, check in (
-        ("id", _needed),
-        (named_by, _needed),
-        ("time", lambda value, _name: _instant(value, now)),
-        ("meter", lambda value, name: API_CALLS if value is None else _needed(value, name)),
-        ("user", _text),
-        ("endpoint", _text),
-        ("response_time", lambda value, _name: None if value is None else _number(value, LONGEST_RESPONSE)),
-        ("quantity", lambda value, _name: Decimal(1) if value is None else _number(value, LARGEST_QUANTITY)),
-        ("properties", lambda value, _name: _properties(value)),
-    ):
+    for name, check in _CHECKS[named_by]:
+        value = given.get(name)
+        if value is None and name in _UNTOLD:
+            values[name] = _UNTOLD[name]
+            continue
         try:
-            values[name] = check(given.get(name), name)
+            values[name] = check(value, name)
         except Unreadable as unreadable:
             problems.setdefault(name, str(unreadable))
+    if "time" in values and values["time"] > now + FURTHEST_AHEAD:
+        problems["time"] = "lies more than a day in the future"
     if problems:
         return refusal(index, problems)
     return Event(
@@ -123,7 +131,7 @@ def read(index: int, given: object, *, now: datetime) -> Event | Refusal:
         values["response_time"],
         values["quantity"],
         values["properties"],
-        digest(*(values[name] for name in _CONTENT)),
+        digest(*[values[name] for name in _CONTENT]),
     )
 
 
@@ -138,15 +146,13 @@ def digest(
     properties: str,
 ) -> str:
     """The SHA-256 of an event's id and content. Kept for ever: what is in it, and how, must never change."""
-    numbers = (None if response_time is None else _plain(response_time), _plain(quantity))
-    time = occurred_at.isoformat(timespec="microseconds")
-    content = (event_id, time, meter, user, endpoint, *numbers, properties)
-    return sha256(_JSON(content).encode()).hexdigest()
+    # A list in JSON. The encoder as a whole takes three times as long as its function for texts.
+    took = "null" if response_time is None else f'"{_plain(response_time)}"'
+    texts = ",".join(map(_QUOTED, (event_id, occurred_at.isoformat(timespec="microseconds"), meter, user, endpoint)))
+    return sha256(f'[{texts},{took},"{_plain(quantity)}",{_QUOTED(properties)}]'.encode()).hexdigest()
 
 
 def _text(value: object, name: str) -> str:
-    if value is None:
-        return ""
     if not isinstance(value, str):
         raise Unreadable("must be a text")
     # Without outer spaces, as cells of files are read: an event is the same by whichever way it comes.
@@ -166,19 +172,18 @@ def _unprintable(value: str) -> str | None:
 
 
 def _needed(value: object, name: str) -> str:
+    if value is None:
+        raise Unreadable("is needed")
     text = _text(value, name)
     if not text:
         raise Unreadable("is needed")
     return text
 
 
-def _instant(value: object, now: datetime) -> datetime:
+def _instant(value: object, _name: str) -> datetime:
     if value is None:
         raise Unreadable("is needed")
-    told = instant(value)
-    if told > now + FURTHEST_AHEAD:
-        raise Unreadable("lies more than a day in the future")
-    return told
+    return instant(value)
 
 
 def instant(value: object) -> datetime:
@@ -204,24 +209,22 @@ def _parsed(value: object) -> datetime:
         raise Unreadable("is not a time that there is") from None
 
 
-def _number(value: object, largest: int) -> Decimal:
+def _number(value: object, name: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Unreadable("must be a number")
     if isinstance(value, Decimal) and not value.is_finite():
         raise Unreadable("must be a number")
     if value < 0:
         raise Unreadable("must not be negative")
-    if value > largest:
-        raise Unreadable(f"may be at most {largest:,}")
+    if value > _LARGEST[name]:
+        raise Unreadable(f"may be at most {_LARGEST[name]:,}")
     exact = Decimal(value).quantize(_STEP)
     if exact != value:
         raise Unreadable(f"may have at most {PLACES} decimals")
     return exact
 
 
-def _properties(value: object) -> str:
-    if value is None:
-        return "{}"
+def _properties(value: object, _name: str) -> str:
     if not isinstance(value, Mapping):
         raise Unreadable("must be an object")
     written = as_json(value)
@@ -274,3 +277,20 @@ def _plain(value: Decimal) -> str:
     text = f"{value:f}"
     plain = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if plain == "-0" else plain
+
+
+# By the field in which an event names its customer.
+_CHECKS: Final[dict[str, tuple[tuple[str, Callable[[object, str], Any]], ...]]] = {
+    named_by: (
+        ("id", _needed),
+        (named_by, _needed),
+        ("time", _instant),
+        ("meter", _needed),
+        ("user", _text),
+        ("endpoint", _text),
+        ("response_time", _number),
+        ("quantity", _number),
+        ("properties", _properties),
+    )
+    for named_by in ("customer_ref", "organization_id")
+}

@@ -32,7 +32,7 @@ from sqlalchemy.orm import Session
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.database.functions import among
-from billing_core.database.upserts import insert_into
+from billing_core.database.upserts import Insert, inserts
 from billing_core.metering.models import (
     PLACES,
     UsageArchivedUser,
@@ -84,26 +84,25 @@ def by_day(
     session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime, *, archive_id: int = 0
 ) -> Subquery:
     """The totals by day and user of these events between the two instants; ``zones`` are their customers'."""
+    return _by_day(in_billing_zone(session, rows, zones, first, last), archive_id)
+
+
+def _by_day(rows: FromClause, archive_id: int = 0) -> Subquery:
+    """Of events with their days."""
     archive = literal(archive_id).label("archive_id")
-    utc_day = day_of(rows.c.occurred_at, literal(0))
-    in_utc = select(
-        rows.c.customer_id,
-        literal(ZoneKind.UTC.value).label("zone_kind"),
-        utc_day.label("day"),
-        *_used(rows),
-        archive,
-        *sums(rows),
-    ).group_by(rows.c.customer_id, utc_day, *_used(rows))
-    billed = in_billing_zone(session, rows, zones, first, last)
-    by_billing_day = select(
-        billed.c.customer_id,
-        literal(ZoneKind.BILLING.value).label("zone_kind"),
-        billed.c.day,
-        *_used(billed),
-        archive,
-        *sums(billed),
-    ).group_by(billed.c.customer_id, billed.c.day, *_used(billed))
-    return union_all(in_utc, by_billing_day).subquery("by_day")
+    kinds = ((ZoneKind.UTC, rows.c.utc_day), (ZoneKind.BILLING, rows.c.day))
+    totals = (
+        select(
+            rows.c.customer_id,
+            literal(kind.value).label("zone_kind"),
+            day.label("day"),
+            *_used(rows),
+            archive,
+            *sums(rows),
+        ).group_by(rows.c.customer_id, day, *_used(rows))
+        for kind, day in kinds
+    )
+    return union_all(*totals).subquery("by_day")
 
 
 def _used(rows: FromClause) -> tuple[ColumnElement[Any], ...]:
@@ -114,10 +113,14 @@ def _used(rows: FromClause) -> tuple[ColumnElement[Any], ...]:
 def in_billing_zone(
     session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime
 ) -> Subquery:
-    """These events, each with the ``day`` on which it is billed."""
+    """These events, each with the ``day`` on which it is billed, and its ``utc_day``."""
     ahead = offsets(session, zones, first, last)
     return (
-        select(*rows.c, day_of(rows.c.occurred_at, ahead.c.seconds).label("day"))
+        select(
+            *rows.c,
+            day_of(rows.c.occurred_at, literal(0)).label("utc_day"),
+            day_of(rows.c.occurred_at, ahead.c.seconds).label("day"),
+        )
         .join(Customer, Customer.id == rows.c.customer_id)
         .join(Business, Business.id == Customer.business_id)
         .join(
@@ -152,22 +155,27 @@ def ever_seen(customer_ids: Collection[int] | None = None) -> Select[*tuple[Any,
 
 def add(session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime) -> None:
     """Count these events, which have not been counted before. Rows are locked in the order of their keys."""
-    days = by_day(session, rows, zones, first, last)
-    added = insert_into(session, UsageDay).from_select(
+    for statement in adding(session.get_bind().dialect.name, in_billing_zone(session, rows, zones, first, last)):
+        session.execute(statement)
+
+
+def adding(dialect: str, rows: FromClause) -> tuple[Insert, Insert]:
+    """The statements of ``add``, of events with their days."""
+    days, users = _by_day(rows), first_seen(rows)
+    added = inserts(UsageDay)[dialect].from_select(
         [*DAY_KEY, *SUMS], select(days).order_by(*(days.c[name] for name in DAY_KEY))
     )
     more = {name: getattr(UsageDay, name) + added.excluded[name] for name in SUMS}
-    session.execute(added.on_conflict_do_update(index_elements=DAY_KEY, set_=more))
-    users = first_seen(rows)
-    seen = insert_into(session, UsageUser).from_select(
+    seen = inserts(UsageUser)[dialect].from_select(
         [*USER_KEY, "first_seen_at"], users.order_by(*users.selected_columns[:2])
     )
-    session.execute(
+    return (
+        added.on_conflict_do_update(index_elements=DAY_KEY, set_=more),
         seen.on_conflict_do_update(
             index_elements=USER_KEY,
             set_={"first_seen_at": seen.excluded.first_seen_at},
             where=seen.excluded.first_seen_at < UsageUser.first_seen_at,
-        )
+        ),
     )
 
 

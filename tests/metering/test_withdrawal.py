@@ -102,7 +102,7 @@ def test_a_withdrawn_id_stays_taken(sessions, acme):
     assert used(sessions, acme) == calls(0)
 
 
-@pytest.mark.parametrize("event_id", ["2", "1 ", "", "x" * 10_000, "a\0b"])
+@pytest.mark.parametrize("event_id", ["2", "", "x" * 10_000, "a\0b"])
 def test_an_event_that_there_is_not_cannot_be_withdrawn(sessions, acme, event_id):
     record(sessions, an_event("1"))
     with pytest.raises(NotFound):
