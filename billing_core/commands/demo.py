@@ -23,13 +23,14 @@ def fill(_arguments: Namespace) -> Answer:
         "orders": filled.orders,
         "lines": filled.lines,
         "reports": filled.reports,
+        "calls": filled.calls,
         "accounts": [
             {"email": account.email, "role": account.role, "password": account.password} for account in accounts
         ],
     }
     made = (
         f"The demo company is ready: {filled.customers} customers, {filled.orders:,} orders "
-        f"with {filled.lines:,} lines, {filled.reports:,} reports."
+        f"with {filled.lines:,} lines, {filled.reports:,} reports, {filled.calls:,} calls of its API."
     )
     people = [f"  {account.role:<8} {account.email:<22} {account.password}" for account in accounts]
     return Answer(data, "\n".join([made, f"Sign in at {settings().address} (passwords are shown this once):", *people]))

@@ -65,7 +65,7 @@ class word_of(FunctionElement[int]):  # noqa: N801 - reads as the SQL function t
     type = BigInteger()
     inherit_cache = True
 
-    def __init__(self, digits: ColumnElement[str], place: int) -> None:
+    def __init__(self, digits: SQLColumnExpression[str], place: int) -> None:
         super().__init__(func.substr(digits, place + 1, 8))
 
 

@@ -123,6 +123,63 @@ class Destination(_Definition):
     streets: tuple[str, ...]
 
 
+class PlanVersionDefinition(_Definition):
+    """Terms agreed so many months before today's; those from before the company's first month count from there on."""
+
+    months_ago: int
+    price: Decimal
+    included_calls: int
+    price_per_call: Decimal
+
+
+class PlanDefinition(_Definition):
+    code: str
+    name: str
+    currency: str
+    versions: tuple[PlanVersionDefinition, ...]
+
+
+class OnPlanDefinition(_Definition):
+    """From that day of the month so many months before today's."""
+
+    plan: str
+    months_ago: int
+    day: int = 1
+
+
+class UserDefinition(_Definition):
+    """``joins``: months after the first one in which it begins."""
+
+    name: str
+    share: int
+    joins: int = 0
+
+
+class OrganizationDefinition(_Definition):
+    """A customer that uses our API. ``share``: its part of all calls."""
+
+    ref: str
+    share: int
+    plans: tuple[OnPlanDefinition, ...]
+    users: tuple[UserDefinition, ...]
+
+
+class EndpointDefinition(_Definition):
+    """``milliseconds``: how long it usually takes to answer."""
+
+    path: str
+    share: int
+    milliseconds: int
+
+
+class UsageDefinition(_Definition):
+    """``hours``: how busy each hour of a UTC day is."""
+
+    hours: tuple[int, ...]
+    endpoints: tuple[EndpointDefinition, ...]
+    organizations: tuple[OrganizationDefinition, ...]
+
+
 class Definitions(_Definition):
     business: BusinessDefinition
     rhythm: Rhythm
@@ -131,6 +188,8 @@ class Definitions(_Definition):
     sectors: tuple[SectorDefinition, ...]
     customers: tuple[CustomerDefinition, ...]
     destinations: tuple[Destination, ...]
+    plans: tuple[PlanDefinition, ...]
+    usage: UsageDefinition
 
     def card(self, key: str) -> CardDefinition:
         return next(card for card in self.cards if card.key == key)

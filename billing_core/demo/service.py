@@ -2,9 +2,9 @@
 
 First everything but orders and reports, together with the note that the demo company was begun; then the orders, month
 by month; then the reports, a handful at a time; then invoices and payments, a month at a time, with the payment
-links of those who pay online; and last the orders that
-came in late, with the reports made again for them and the note that the company is complete. A fill that was cut off is
-taken up where it stopped: what is there already is neither made again nor changed.
+links of those who pay online; then what customers called of the API; and last the orders that came in late, with the
+reports made again for them and the note that the company is complete. A fill that was cut off is taken up where it
+stopped: what is there already is neither made again nor changed.
 """
 
 import time
@@ -23,12 +23,13 @@ from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions
 from billing_core.dates import Period, add_months, first_of_month
-from billing_core.demo import billing, company, invoicing, order_book, paid_online
+from billing_core.demo import billing, company, invoicing, metered, order_book, paid_online
 from billing_core.demo.accounts import DemoAccount, add_accounts
 from billing_core.demo.definitions import Definitions, definitions
 from billing_core.demo.order_book import DemoOrder
 from billing_core.errors import Conflict
 from billing_core.identity import Actor, Permission
+from billing_core.metering.models import UsageDay, ZoneKind
 from billing_core.orders.models import Order, OrderLine
 from billing_core.rating.models import Service
 from billing_core.reports import coverage
@@ -37,6 +38,7 @@ from billing_core.reports.models import BillingReport
 SEED = 20_240_229
 MONTHS = 18
 ORDERS = 20_000
+CALLS = 3_000_000
 _BEGUN, _COMPLETE = "demo.fill", "demo.complete"
 _REPORTS_AT_ONCE = 8
 # Who waits for SQLite's write lock looks for it ten times a second: the pause between two transactions is longer.
@@ -54,6 +56,7 @@ class Filled:
     orders: int
     lines: int
     reports: int
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class _Plan:
     seed: int
     orders: int
     months: int
+    calls: int = CALLS
 
     @property
     def first_day(self) -> date:
@@ -80,6 +84,7 @@ def fill(
     seed: int = SEED,
     orders: int = ORDERS,
     months: int = MONTHS,
+    calls: int = CALLS,
 ) -> Filled:
     """Fill an empty database: that many whole months and the running one, up to ``today``; and add the accounts.
 
@@ -92,7 +97,7 @@ def fill(
     with sessions.begin() as session:
         plan = _begun(session)
         if plan is None:
-            plan = _Plan(today, seed, orders, months)
+            plan = _Plan(today, seed, orders, months, calls)
             _begin(session, actor, made_of, plan, now)
         customers = company.customer_ids(session, made_of)
         zone = default_business(session).time_zone
@@ -119,6 +124,7 @@ def fill(
             paid_online.collect_month(sessions, actor, month, books)
             time.sleep(_PAUSE_SECONDS)
     paid_online.read_books(sessions, actor, books, now=now)
+    metered.fill(sessions, actor, made_of, books, seed=plan.seed, calls=plan.calls, now=now, pause=_PAUSE_SECONDS)
     with sessions.begin() as session:
         return _complete(session, actor, late, books, accounts, now)
 
@@ -184,6 +190,7 @@ def _filled(session: Session, customer_ids: Sequence[int]) -> Filled:
         customers=len(customer_ids),
         orders=session.scalar(select(func.count()).where(theirs)) or 0,
         lines=session.scalar(lines) or 0,
+        calls=int(session.scalar(select(func.sum(UsageDay.calls)).where(UsageDay.zone_kind == ZoneKind.UTC)) or 0),
         reports=session.scalar(select(func.count()).where(BillingReport.customer_id.in_(customer_ids))) or 0,
     )
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    SQLColumnExpression,
     delete,
     func,
     insert,
@@ -38,7 +39,7 @@ from billing_core.metering.zones import day_of
 
 KEY: Final = ("customer_id", "day")
 SUMS: Final = ("events", "word_1", "word_2", "word_3", "word_4")
-_WORDS: Final = 4
+WORDS: Final = 4
 _DIGITS: Final = 8
 
 
@@ -63,18 +64,18 @@ def of_days(session: Session, actor: Actor, customer_id: int, period: Period) ->
 
 def written(words: Collection[int]) -> str:
     """Sums of words as the digest's digits: each without what overflows its 32 bits."""
-    return "".join(f"{word % 2**32:08x}" for word in words)
+    return "".join(f"{one % 2**32:08x}" for one in words)
 
 
 def by_day(rows: FromClause) -> Select[*tuple[Any, ...]]:
     """The columns ``KEY`` and ``SUMS`` over rows of customer_id, occurred_at and digest."""
     day = day_of(rows.c.occurred_at, literal(0))
-    words = (_words(rows.c.digest, number) for number in range(_WORDS))
+    words = (word(rows.c.digest, number) for number in range(WORDS))
     return select(
         rows.c.customer_id,
         day.label("day"),
         func.count().label("events"),
-        *(func.sum(word).label(f"word_{number}") for number, word in enumerate(words, 1)),
+        *(func.sum(one).label(f"word_{number}") for number, one in enumerate(words, 1)),
     ).group_by(rows.c.customer_id, day)
 
 
@@ -98,7 +99,7 @@ def adding(dialect: str, rows: FromClause) -> Insert:
 
 def subtract(session: Session, key: UsageEventKey) -> None:
     """Leave this event, which counts so far, out of its day."""
-    words = [int(key.digest[_DIGITS * number :][:_DIGITS], 16) for number in range(_WORDS)]
+    words = [int(key.digest[_DIGITS * number :][:_DIGITS], 16) for number in range(WORDS)]
     place = (UsageDigest.customer_id == key.customer_id, UsageDigest.day == key.occurred_at.date())
     unchanged = {"synchronize_session": False}
     session.execute(delete(UsageDigest).where(*place, UsageDigest.events == 1), execution_options=unchanged)
@@ -114,5 +115,6 @@ def rebuild(session: Session, customer_ids: Collection[int] | None = None) -> No
     session.execute(insert(UsageDigest).from_select([*KEY, *SUMS], by_day(counted(customer_ids))))
 
 
-def _words(digest: ColumnElement[str], number: int) -> ColumnElement[int]:
+def word(digest: SQLColumnExpression[str], number: int) -> ColumnElement[int]:
+    """In SQL: one of the words of an event's digest, counted from 0."""
     return type_coerce(word_of(digest, _DIGITS * number), BigInteger)

@@ -58,7 +58,8 @@ class MeterBucket(Base):
 
 class UsageEventKey(Base):
     """An event's identity, for ever. ``digest`` is the SHA-256 of its id and content, in hexadecimal digits; ``batch``
-    the random number of the batch that brought it. A withdrawn event counts nowhere.
+    the random number of the batch that brought it. A withdrawn event counts nowhere. With an ``archive_id`` the event
+    itself is in that archive.
     """
 
     __tablename__ = "usage_event_keys"
@@ -82,6 +83,7 @@ class UsageEventKey(Base):
     occurred_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
     withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
+    archive_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("usage_archives.id", ondelete="RESTRICT"))
 
 
 class UsageEvent(Base):

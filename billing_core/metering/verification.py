@@ -3,23 +3,26 @@
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import select, union, union_all
+from sqlalchemy import func, literal, select, union, union_all
 from sqlalchemy.orm import Session
 
 from billing_core import proof
 from billing_core.customers.models import Customer
-from billing_core.metering import digests, rebucketing, rollups
+from billing_core.metering import archives, digests, rebucketing, rollups
 from billing_core.metering.models import (
     NO_BUCKET,
     Meter,
     MeterBucket,
+    UsageArchive,
     UsageDay,
     UsageDigest,
     UsageEvent,
     UsageEventKey,
     UsageUser,
+    ZoneKind,
 )
 from billing_core.metering.reading import digest
+from billing_core.metering.zones import day_of
 from billing_core.proof import Check
 
 # Events whose digests are compared at a time, which bounds the memory.
@@ -33,6 +36,8 @@ def checks(session: Session) -> Iterator[Check]:
     yield _buckets(session)
     yield _identities(session)
     yield _contents(session)
+    yield _archives(session)
+    yield _archived_days(session)
     yield _digests(session)
 
 
@@ -107,16 +112,18 @@ def _identities(session: Session) -> Check:
     without_event = (
         select(UsageEventKey.customer_id, UsageEventKey.event_id)
         .outerjoin_from(UsageEventKey, UsageEvent, same)
-        .where(UsageEvent.customer_id.is_(None))
+        .where(UsageEvent.customer_id.is_(None), UsageEventKey.archive_id.is_(None))
     )
-    wrong = union_all(without_key, without_event).subquery("alone")
+    archived = select(UsageEventKey.customer_id, UsageEventKey.event_id).join(UsageEvent, same)
+    archived = archived.where(UsageEventKey.archive_id.is_not(None))
+    wrong = union_all(without_key, without_event, archived).subquery("alone")
     named = (
         select(Customer.ref, wrong.c.event_id)
         .outerjoin_from(wrong, Customer, Customer.id == wrong.c.customer_id)
         .order_by(wrong.c.customer_id, wrong.c.event_id)
     )
     return Check(
-        "Every event of usage has its identity, and every identity its event",
+        "Every event of usage has its identity, and every identity its event, here or in an archive",
         proof.count(session, UsageEventKey),
         proof.named(session, named, "customer {0}, event “{1}”"),
     )
@@ -166,5 +173,55 @@ def _digests(session: Session) -> Check:
     return Check(
         "The digest of each day of usage is the sum of those of its events that count",
         proof.count(session, UsageDigest),
+        proof.named(session, named, "customer {0}, utc day {1}"),
+    )
+
+
+def _archives(session: Session) -> Check:
+    """Both what an archive says of its totals and of its events, and that no totals are of an archive that is not."""
+    known = session.execute(select(UsageArchive).order_by(UsageArchive.month, UsageArchive.id)).scalars().all()
+    identities = dict(
+        session.execute(
+            select(UsageEventKey.archive_id, func.count())
+            .where(UsageEventKey.archive_id.is_not(None))
+            .group_by(UsageEventKey.archive_id)
+        ).all()
+    )
+    wrong = [
+        f"archive {archive.id}, of {archive.month:%Y-%m}"
+        for archive in known
+        if archives.digest_of_totals(session, archive.id) != archive.totals
+        or (archive.file is not None and identities.get(archive.id, 0) != archive.events)
+    ]
+    strays = select(UsageDay.archive_id).where(
+        UsageDay.archive_id != 0, UsageDay.archive_id.not_in(select(UsageArchive.id))
+    )
+    wrong += proof.named(session, strays.distinct().order_by(UsageDay.archive_id), "archive {0}, which is not there")
+    return Check("Each archive's totals are those with which it was made", len(known), tuple(wrong[: proof.NAMED]))
+
+
+def _archived_days(session: Session) -> Check:
+    with_events = select(UsageArchive.id).where(UsageArchive.file.is_not(None))
+    keys = select(UsageEventKey.archive_id, UsageEventKey.customer_id, UsageEventKey.occurred_at)
+    archived = keys.where(UsageEventKey.archive_id.is_not(None), UsageEventKey.withdrawn_at.is_(None)).subquery()
+    day = day_of(archived.c.occurred_at, literal(0))
+    identities = select(
+        archived.c.archive_id, archived.c.customer_id, day.label("day"), func.count().label("calls")
+    ).group_by(archived.c.archive_id, archived.c.customer_id, day)
+    kept = (
+        select(UsageDay.archive_id, UsageDay.customer_id, UsageDay.day, func.sum(UsageDay.calls).label("calls"))
+        .where(UsageDay.archive_id.in_(with_events), UsageDay.zone_kind == ZoneKind.UTC)
+        .group_by(UsageDay.archive_id, UsageDay.customer_id, UsageDay.day)
+    )
+    wrong = proof.either_way(kept, identities).subquery("archived")
+    named = (
+        select(Customer.ref, wrong.c.day)
+        .outerjoin_from(wrong, Customer, Customer.id == wrong.c.customer_id)
+        .order_by(wrong.c.customer_id, wrong.c.day)
+    )
+    counted = proof.count(session, UsageEventKey, UsageEventKey.archive_id.is_not(None))
+    return Check(
+        "The archived calls of a day are as many as the identities of the events that were archived",
+        counted,
         proof.named(session, named, "customer {0}, utc day {1}"),
     )

@@ -10,7 +10,8 @@ from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import Mode
 from billing_core.ledger import sealing
-from billing_core.metering import ingestion, meters, withdrawal
+from billing_core.metering import archives, ingestion, meters, withdrawal
+from billing_core.metering.archives import ArchiveFile
 from billing_core.online_payments.models import SandboxCharge, SandboxRefund
 from billing_core.online_payments.webhooks import refund_recording
 from billing_core.payments import received
@@ -26,7 +27,8 @@ from tests.reports.company import LATER, a_customer, an_order, billed
 
 @pytest.fixture
 def company(session) -> None:
-    """ACME is billed in New York's days; of its three events the first was withdrawn.
+    """ACME is billed in New York's days; of its three events in March the first was withdrawn, the two in
+    February are archived.
 
     Report 1 was superseded by 3; 2 has a question. Invoice 1 is paid and refunded in part, 2 is partly paid,
     credited and written off, 3 was paid online and a part of that went back, 4 can be paid by a link after its first
@@ -96,10 +98,19 @@ def some_usage(session: Session, acme: int) -> None:
     told[2]["properties"] = {"region": "eu"}
     assert ingestion.record(session, SYSTEM, told, now=LATER).accepted == 3
     withdrawal.withdraw(session, SYSTEM, acme, "u-1", reason="A test", now=LATER)
+    archived = [
+        {"id": "a-1", "customer_ref": "ACME", "time": "2026-02-10T12:00:00Z", "user": "ida"},
+        {"id": "a-2", "customer_ref": "ACME", "time": "2026-02-11T12:00:00Z", "user": "eva"},
+    ]
+    assert ingestion.record(session, SYSTEM, archived, now=LATER).accepted == 2
+    february = date(2026, 2, 1)
+    content = archives.content_of(session, archives.events_of(february))
+    archives.put_away(session, february, ArchiveFile("2026-02.parquet", "f00d", 1, content), now=LATER)
 
 
 ANAS_DAY = "customer ACME, utc day 2026-03-10, api_calls, user “ana”"
 BENS_DAY = "day 2026-03-10, api_calls, user “ben”"
+ARCHIVE = "archive 1, of 2026-02"
 STRANGE = "postings to invoice id {}, which is not this customer's or currency's"
 # The damages by the name of the check: a statement, and what the check then names.
 DAMAGES = {
@@ -267,7 +278,7 @@ DAMAGES = {
         ("UPDATE usage_events SET bucket_id = 0 WHERE event_id = 'u-3'", "customer ACME, event “u-3”"),
         ("UPDATE meter_buckets SET retired_at = '2026-03-01 00:00:00+00'", "customer ACME, event “u-3”"),
     ],
-    "Every event of usage has its identity, and every identity its event": [
+    "Every event of usage has its identity, and every identity its event, here or in an archive": [
         ("DELETE FROM usage_event_keys WHERE event_id = 'u-2'", "customer ACME, event “u-2”"),
         ("DELETE FROM usage_events WHERE event_id = 'u-1'", "customer ACME, event “u-1”"),
         (
@@ -283,10 +294,30 @@ DAMAGES = {
         ("UPDATE usage_event_keys SET digest = 'f00d' WHERE event_id = 'u-3'", "customer ACME, event “u-3”"),
         ("UPDATE meters SET code = 'calls'", *(f"customer ACME, event “u-{number}”" for number in (1, 2, 3))),
     ],
+    "Each archive's totals are those with which it was made": [
+        ("UPDATE usage_days SET whole = 2 WHERE archive_id <> 0 AND zone_kind = 'utc'", ARCHIVE),
+        ("UPDATE usage_days SET \"user\" = 'eve' WHERE \"user\" = 'eva'", ARCHIVE),
+        ("UPDATE usage_archived_users SET \"user\" = 'eve' WHERE \"user\" = 'eva'", ARCHIVE),
+        ("UPDATE usage_archives SET events = 3", ARCHIVE),
+        ("UPDATE usage_event_keys SET archive_id = NULL WHERE event_id = 'a-1'", ARCHIVE),
+        ("UPDATE usage_days SET archive_id = 7 WHERE archive_id <> 0", ARCHIVE, "archive 7, which is not there"),
+    ],
+    "The archived calls of a day are as many as the identities of the events that were archived": [
+        (
+            "UPDATE usage_days SET day = '2026-02-12' WHERE day = '2026-02-11' AND zone_kind = 'utc'",
+            "customer ACME, utc day 2026-02-11",
+            "customer ACME, utc day 2026-02-12",
+        ),
+        ("DELETE FROM usage_event_keys WHERE event_id = 'a-1'", "customer ACME, utc day 2026-02-10"),
+        (
+            "UPDATE usage_event_keys SET withdrawn_at = occurred_at, withdrawn_reason = 'No' WHERE event_id = 'a-2'",
+            "customer ACME, utc day 2026-02-11",
+        ),
+    ],
     "The digest of each day of usage is the sum of those of its events that count": [
         ("UPDATE usage_digests SET word_1 = word_1 + 1 WHERE events = 2", "customer ACME, utc day 2026-03-10"),
-        ("UPDATE usage_digests SET events = 3", "customer ACME, utc day 2026-03-10"),
-        ("DELETE FROM usage_digests", "customer ACME, utc day 2026-03-10"),
+        ("UPDATE usage_digests SET events = 3 WHERE events = 2", "customer ACME, utc day 2026-03-10"),
+        ("DELETE FROM usage_digests WHERE events = 2", "customer ACME, utc day 2026-03-10"),
         ("UPDATE usage_event_keys SET digest = 'f00d' WHERE event_id = 'u-3'", "customer ACME, utc day 2026-03-10"),
         (
             "UPDATE usage_event_keys SET withdrawn_at = NULL, withdrawn_reason = NULL",

@@ -22,6 +22,16 @@ from billing_core.invoices import lifecycle, numbering
 from billing_core.invoices.models import Invoice, InvoicedReport, SeriesKind
 from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 from billing_core.ledger.models import LedgerPosting
+from billing_core.metering import verification as metering
+from billing_core.metering.models import (
+    UsageArchive,
+    UsageDay,
+    UsageEvent,
+    UsageEventKey,
+    UsagePeriod,
+    UsageUser,
+    ZoneKind,
+)
 from billing_core.online_payments.models import (
     CaseKind,
     Dispute,
@@ -39,6 +49,7 @@ from billing_core.online_payments.reconciliation.reconciliation import Agreement
 from billing_core.orders.models import Order, OrderLine, OrderStatus, Product
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.payments.models import Payment, PaymentMethod
+from billing_core.plans.models import CustomerPlan, Plan, PlanVersion
 from billing_core.rating import conditions
 from billing_core.rating.models import CostType, QuestionKind, Rate, Service, TierMode
 from billing_core.reports import verification
@@ -49,6 +60,7 @@ pytestmark = pytest.mark.slow
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ORDERS = 3_000
+CALLS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +71,7 @@ def filled_file(sqlite_template, tmp_path_factory):
     sessions = Sessions(connect(f"sqlite:///{file}"))
     with pytest.MonkeyPatch.context() as nobody_else_works:
         nobody_else_works.setattr(service, "_PAUSE_SECONDS", 0)
-        demo.fill(sessions, SYSTEM, today=TODAY, now=NOW, orders=ORDERS)
+        demo.fill(sessions, SYSTEM, today=TODAY, now=NOW, orders=ORDERS, calls=CALLS)
     yield sessions
     sessions.engine.dispose()
 
@@ -254,3 +266,73 @@ def test_the_sandboxs_books_were_read_and_agree_with_ours(filled):
     charged = select(func.count()).select_from(SandboxCharge).where(SandboxCharge.succeeded)
     refunded = select(func.count()).select_from(SandboxRefund)
     assert sum(one.pairs for one in sums) == filled.scalar(charged) + filled.scalar(refunded)
+
+
+def calls_of(session, *conditions):
+    return session.scalar(select(func.sum(UsageDay.calls)).where(UsageDay.zone_kind == ZoneKind.UTC, *conditions))
+
+
+def test_its_calls_come_to_what_was_asked_for_in_both_zones(filled):
+    assert calls_of(filled) == CALLS
+    assert filled.scalar(select(func.sum(UsageDay.calls)).where(UsageDay.zone_kind == ZoneKind.BILLING)) == CALLS
+    days = select(func.min(UsageDay.day), func.max(UsageDay.day)).where(UsageDay.zone_kind == ZoneKind.UTC)
+    assert filled.execute(days).one() == (date(2025, 5, 1), date(2026, 11, 20))
+
+
+def test_it_has_the_events_of_the_last_two_months_and_of_those_before_what_another_system_handed_over(filled):
+    here = UsageDay.archive_id == 0
+    assert filled.scalar(select(func.min(UsageDay.day)).where(here, UsageDay.zone_kind == ZoneKind.UTC)) == date(
+        2026, 10, 1
+    )
+    events = filled.scalar(select(func.count()).select_from(UsageEvent))
+    withdrawn = filled.scalar(select(func.count()).where(UsageEventKey.withdrawn_at.is_not(None)))
+    assert calls_of(filled, here) == events - withdrawn
+    archives = filled.scalars(select(UsageArchive).order_by(UsageArchive.month)).all()
+    assert [archive.month for archive in archives][:: len(archives) - 1] == [date(2025, 5, 1), date(2026, 9, 1)]
+    assert len(archives) == 17
+    assert {archive.file for archive in archives} == {None}
+    assert sum(archive.events for archive in archives) == CALLS - calls_of(filled, here)
+
+
+def test_its_usage_is_proven(filled):
+    assert [(check.name, check.wrong) for check in metering.checks(filled) if check.wrong] == []
+
+
+def test_its_calls_grow_and_rest_on_sundays(filled):
+    def month(first, following):
+        return calls_of(filled, UsageDay.day >= first, UsageDay.day < following)
+
+    assert month(date(2026, 10, 1), date(2026, 11, 1)) > month(date(2025, 10, 1), date(2025, 11, 1))
+    # A Wednesday and a Sunday.
+    assert calls_of(filled, UsageDay.day == date(2026, 9, 16)) > 3 * calls_of(filled, UsageDay.day == date(2026, 9, 20))
+    joined = select(UsageUser.first_seen_at).where(UsageUser.user == "marketplace")
+    assert filled.scalars(joined).one().date() >= date(2025, 12, 1)
+
+
+def test_its_customers_are_on_three_plans_in_versions_and_changed_them(filled):
+    versions = filled.execute(select(Plan.code, PlanVersion.number).join(PlanVersion).order_by(Plan.code)).all()
+    assert sorted(versions) == [("basic", 1), ("basic", 2), ("enterprise", 1), ("pro", 1), ("pro", 2)]
+    on = filled.execute(
+        select(Customer.ref, CustomerPlan.valid_from, Plan.code, PlanVersion.number)
+        .join_from(CustomerPlan, Customer, Customer.id == CustomerPlan.customer_id)
+        .join(PlanVersion, PlanVersion.id == CustomerPlan.plan_version_id)
+        .join(Plan, Plan.id == PlanVersion.plan_id)
+        .where(Customer.ref.in_(["PETIT", "KNIHY"]))
+        .order_by(Customer.ref, CustomerPlan.valid_from)
+    ).all()
+    assert on == [
+        ("KNIHY", date(2025, 5, 1), "basic", 1),
+        ("PETIT", date(2025, 5, 1), "basic", 1),
+        ("PETIT", date(2026, 10, 16), "pro", 2),
+    ]
+
+
+def test_some_of_its_usage_is_billed_and_some_came_late_or_was_taken_back(filled):
+    periods = filled.execute(
+        select(Customer.ref, UsagePeriod.first_day, UsagePeriod.last_day)
+        .join(Customer, Customer.id == UsagePeriod.customer_id)
+        .order_by(Customer.ref)
+    ).all()
+    assert periods == [(ref, date(2026, 10, 1), date(2026, 10, 31)) for ref in ("KAFFE", "KNIHY", "NORDL")]
+    assert filled.scalar(select(func.count()).where(UsageEvent.late)) == 12
+    assert filled.scalar(select(func.count()).where(UsageEventKey.withdrawn_at.is_not(None))) == 12

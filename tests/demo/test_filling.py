@@ -11,12 +11,14 @@ from sqlalchemy import func, select
 from billing_core import demo
 from billing_core.customers.models import Customer
 from billing_core.database import Sessions, connect
-from billing_core.demo import billing, company, paid_online, service
+from billing_core.demo import billing, company, metered, paid_online, service
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.identity.models import User
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import PaymentLink
+from billing_core.metering import verification as metering_verification
+from billing_core.metering.models import UsageDay, UsageEvent
 from billing_core.orders.models import Order, OrderLine
 from billing_core.people import service as people
 from billing_core.reports import verification
@@ -26,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
-SMALL = {"today": TODAY, "now": NOW, "orders": 200, "months": 3}
+SMALL = {"today": TODAY, "now": NOW, "orders": 200, "months": 3, "calls": 2_000}
 
 
 class CutOff(Exception):
@@ -37,11 +39,11 @@ def cut_off_at(monkeypatch, module, name, call):
     """The function works until its so-manieth call."""
     whole, calls = getattr(module, name), []
 
-    def until_then(*arguments):
+    def until_then(*arguments, **facts):
         calls.append(name)
         if len(calls) == call:
             raise CutOff
-        return whole(*arguments)
+        return whole(*arguments, **facts)
 
     monkeypatch.setattr(module, name, until_then)
 
@@ -78,6 +80,14 @@ def payment_links(sessions):
         return [tuple(row) for row in session.execute(statement)]
 
 
+def usage(sessions):
+    """What was used, by day and user, of events and of archives."""
+    with sessions() as session:
+        place = (Customer.ref, UsageDay.zone_kind, UsageDay.day, UsageDay.user, UsageDay.archive_id == 0)
+        rows = select(*place, UsageDay.calls, UsageDay.response_time).join_from(UsageDay, Customer)
+        return sorted(tuple(row) for row in session.execute(rows))
+
+
 @pytest.fixture
 def nobody_else_works(monkeypatch):
     """Nobody for whom a fill would have to pause."""
@@ -86,21 +96,35 @@ def nobody_else_works(monkeypatch):
 
 @pytest.fixture(scope="module")
 def in_one_go(sqlite_template, tmp_path_factory):
-    """The reports and the payment links of a fill that nothing interrupted."""
+    """The reports, the payment links and the usage of a fill that nothing interrupted."""
     file = tmp_path_factory.mktemp("demo") / "whole.sqlite3"
     shutil.copyfile(sqlite_template, file)
     sessions = Sessions(connect(f"sqlite:///{file}"))
     with pytest.MonkeyPatch.context() as nobody_else_works:
         nobody_else_works.setattr(service, "_PAUSE_SECONDS", 0)
         demo.fill(sessions, SYSTEM, **SMALL)
-    yield reports(sessions), payment_links(sessions)
+    yield reports(sessions), payment_links(sessions), usage(sessions)
     sessions.engine.dispose()
 
 
 @pytest.mark.parametrize(
     ("module", "name", "call"),
-    [(company, "add_orders", 2), (billing, "bill", 3), (billing, "bill_again", 1)],
-    ids=["among the orders", "among the reports", "among the late orders"],
+    [
+        (company, "add_orders", 2),
+        (billing, "bill", 3),
+        (metered, "_take_over", 2),
+        (metered, "_record", 1),
+        (metered.billing, "bill_many", 1),
+        (billing, "bill_again", 1),
+    ],
+    ids=[
+        "among the orders",
+        "among the reports",
+        "among the months of usage",
+        "before the calls",
+        "before usage was billed",
+        "among the late orders",
+    ],
 )
 def test_a_fill_that_was_cut_off_is_finished_as_if_it_had_not_been(
     sessions, in_one_go, nobody_else_works, monkeypatch, module, name, call
@@ -119,12 +143,14 @@ def test_a_fill_that_was_cut_off_is_finished_as_if_it_had_not_been(
     made = demo.fill(sessions, SYSTEM, today=date(2027, 1, 5), now=NOW, accounts=accounts)
 
     assert (made.customers, made.orders, made.lines, made.reports) == (40, 200, 600, len(in_one_go[0]))
-    assert (reports(sessions), payment_links(sessions)) == in_one_go
+    assert (reports(sessions), payment_links(sessions), usage(sessions)) == in_one_go
     with sessions() as session:
         assert not demo.unfinished(session)
         assert [session.scalar(select(func.count()).select_from(table)) for table in (Order, OrderLine)] == [200, 600]
         assert len(session.scalars(select(User.id)).all()) == len(accounts)
         assert [check.wrong for check in verification.checks(session) if check.wrong] == []
+        assert [check.wrong for check in metering_verification.checks(session) if check.wrong] == []
+        assert session.scalar(select(func.count()).where(UsageEvent.late)) == 12
     with pytest.raises(Conflict, match="already has customers"):
         demo.fill(sessions, SYSTEM, **SMALL)
 

@@ -25,7 +25,7 @@ from tests.pages.walk.window import Recorder, Window
 from tests.web.downloading import get
 
 # Seven months are the least in which every kind of payment link has come to its end.
-MONTHS, ORDERS = 7, 600
+MONTHS, ORDERS, CALLS = 7, 600, 6_000
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def demo_file(sqlite_template, tmp_path_factory, worker_id) -> Path:
             now = utc_now()
             with pytest.MonkeyPatch.context() as nobody_else_works:
                 nobody_else_works.setattr(service, "_PAUSE_SECONDS", 0)
-                demo.fill(sessions, SYSTEM, today=now.date(), now=now, orders=ORDERS, months=MONTHS)
+                demo.fill(sessions, SYSTEM, today=now.date(), now=now, orders=ORDERS, months=MONTHS, calls=CALLS)
             prepare(sessions, now=now)
             settled(sessions)
             growing.rename(file)

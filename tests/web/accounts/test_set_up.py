@@ -125,7 +125,7 @@ def test_the_demo_company_is_made_in_the_background(visitor, link, sessions, fre
     made = demo.fill
 
     def small(sessions, actor, **facts):
-        return made(sessions, actor, **facts, orders=40, months=2)
+        return made(sessions, actor, **facts, orders=40, months=2, calls=400)
 
     monkeypatch.setattr(demo, "fill", small)
     done = answer(visitor, link, demo="yes")
@@ -144,7 +144,13 @@ def test_a_filling_that_was_cut_off_is_finished_when_the_process_starts_again(
     def cut_off(*_):
         raise Conflict("The process ends here")
 
-    facts = {"today": date(2026, 11, 21), "now": datetime(2026, 11, 21, tzinfo=UTC), "orders": 40, "months": 2}
+    facts = {
+        "today": date(2026, 11, 21),
+        "now": datetime(2026, 11, 21, tzinfo=UTC),
+        "orders": 40,
+        "months": 2,
+        "calls": 400,
+    }
     with monkeypatch.context() as patched:
         patched.setattr(demo_billing, "bill", cut_off)
         with pytest.raises(Conflict):

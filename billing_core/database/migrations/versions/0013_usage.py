@@ -165,9 +165,16 @@ def upgrade() -> None:
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("withdrawn_reason", sa.String(length=500), nullable=True),
+        sa.Column("archive_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.CheckConstraint(
             "(withdrawn_at IS NULL) = (withdrawn_reason IS NULL)",
             name=op.f("ck_usage_event_keys_withdrawn_with_reason"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["archive_id"],
+            ["usage_archives.id"],
+            name=op.f("fk_usage_event_keys_archive_id_usage_archives"),
+            ondelete="RESTRICT",
         ),
         sa.ForeignKeyConstraint(
             ["customer_id"],
