@@ -23,6 +23,11 @@ class Aggregation(enum.StrEnum):
     COUNT = "count"
     SUM = "sum"
 
+    @property
+    def stands(self) -> bool:
+        """What it makes does not add up over days."""
+        return False
+
 
 class Meter(Base):
     """One thing that customers use, by the ``code`` that events name. ``unit`` says what is counted, such as "call"."""

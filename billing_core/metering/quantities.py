@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import CTE, BigInteger, Date, Integer, TextualSelect, func, select, text, type_coerce
 from sqlalchemy.orm import Session
 
-from billing_core.metering.models import PLACES, UsageDay, ZoneKind
+from billing_core.metering.models import PLACES, Aggregation, Meter, UsageDay, ZoneKind
 
 _ROWS: Final = {
     "sqlite": (
@@ -36,14 +36,13 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What was used of one bucket of a meter (``NO_BUCKET``: outside of all) in the stretch with this place: how many
-    events, and the sum of their quantities.
+    """What was used of one bucket of a meter (``NO_BUCKET``: outside of all) in the stretch with this place, as the
+    meter's aggregation has it.
     """
 
     place: int
     meter_id: int
     bucket_id: int
-    calls: int
     quantity: Decimal
 
 
@@ -52,7 +51,7 @@ def used(session: Session, stretches: Sequence[Stretch]) -> list[Used]:
     asked = _rows(session, stretches)
     sums = (func.sum(type_coerce(getattr(UsageDay, name), BigInteger)) for name in ("calls", "whole", "millionths"))
     statement = (
-        select(asked.c.place, UsageDay.meter_id, UsageDay.bucket_id, *sums)
+        select(asked.c.place, UsageDay.meter_id, UsageDay.bucket_id, Meter.aggregation, *sums)
         .join_from(
             asked,
             UsageDay,
@@ -60,13 +59,18 @@ def used(session: Session, stretches: Sequence[Stretch]) -> list[Used]:
             & (UsageDay.zone_kind == ZoneKind.BILLING)
             & UsageDay.day.between(asked.c.first_day, asked.c.last_day),
         )
-        .group_by(asked.c.place, UsageDay.meter_id, UsageDay.bucket_id)
+        .join(Meter, Meter.id == UsageDay.meter_id)
+        .group_by(asked.c.place, UsageDay.meter_id, UsageDay.bucket_id, Meter.aggregation)
         .order_by(asked.c.place, UsageDay.meter_id, UsageDay.bucket_id)
     )
     return [
-        Used(place, meter_id, bucket_id, int(calls), int(whole) + Decimal(int(millionths)).scaleb(-PLACES))
-        for place, meter_id, bucket_id, calls, whole, millionths in session.execute(statement)
+        Used(place, meter_id, bucket_id, _quantity(aggregation, *map(int, sums)))
+        for place, meter_id, bucket_id, aggregation, *sums in session.execute(statement)
     ]
+
+
+def _quantity(aggregation: Aggregation, calls: int, whole: int, millionths: int) -> Decimal:
+    return Decimal(calls) if aggregation is Aggregation.COUNT else whole + Decimal(millionths).scaleb(-PLACES)
 
 
 def _rows(session: Session, stretches: Sequence[Stretch]) -> CTE:

@@ -1,7 +1,9 @@
 """What a quantity costs by a price: exact until the one rounding at the end.
 
 A price is for a whole period. Of a part of it, what is agreed for a period counts by its days: what is included, where
-tiers end, fees and the minimum. So a change to the same terms costs nobody anything. What a unit costs never changes.
+tiers end, fees and the minimum; what a unit costs never changes. A quantity that stands instead of adding up, such as
+the most seats at a time, is priced as of a whole period, and that amount counts by the days. Either way a change to the
+same terms costs nobody anything.
 """
 
 import enum
@@ -61,21 +63,25 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one tier adds. ``beyond`` is where it begins and ``up_to`` where it ends, of this many days; ``quantity``
-    lies in it and ``amount``, in major units, is its fee with it.
+    """What one tier adds. ``beyond`` is where it begins and ``up_to`` where it ends, of this many days. Of the
+    ``quantity`` in it the ``unit_price`` is due ``times``; ``flat_fee`` is that of a whole period, both in major units,
+    and ``amount`` what these days cost.
     """
 
     beyond: Decimal
     up_to: Decimal | None
     quantity: Decimal
+    times: Fraction
     unit_price: Decimal
-    flat_fee: Fraction
+    flat_fee: Decimal
     amount: Fraction
 
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What a quantity comes to, and why. ``true_up``, in major units, is what the parts lack of the minimum."""
+    """What a quantity comes to, and why. ``true_up``, in major units, is what the parts lack of the minimum;
+    ``unit_share`` and ``period_share`` say how much counts of a unit's price and of what is agreed for a period.
+    """
 
     quantity: Decimal
     included: Decimal
@@ -83,25 +89,37 @@ class Priced:
     parts: tuple[Part, ...]
     true_up: Fraction
     amount: Money
+    unit_share: Fraction
+    period_share: Fraction
 
 
-def priced(price: Price, quantity: Decimal, *, days: int = 1, of_days: int = 1) -> Priced:
-    """What the quantity of these days, out of those of the period, costs. Less than nothing is billed as nothing."""
+# How much counts of what a unit costs, and of what is agreed for a period.
+_Shares = tuple[Fraction, Fraction]
+
+
+def priced(price: Price, quantity: Decimal, *, days: int = 1, of_days: int = 1, stands: bool = False) -> Priced:
+    """What the quantity of these days, out of those of the period, costs. Less than nothing is billed as nothing.
+    ``stands``: it does not add up over days.
+    """
     share = Fraction(days, of_days)
+    shares = (share if stands else Fraction(1), share)
+    if stands:
+        days = of_days
     used = max(quantity, Decimal(0))
     included = share_of(price.included, days, of_days)
     billable = max(used - included, Decimal(0))
     tiers = _within(price, days, of_days)
     match price.scheme:
         case Scheme.GRADUATED:
-            parts = tuple(_graduated(price, tiers, billable, share))
+            parts = tuple(_graduated(price, tiers, billable, shares))
         case Scheme.VOLUME:
-            parts = (_whole(price, *_reached(tiers, billable), billable, share),)
+            parts = (_whole(price, *_reached(tiers, billable), billable, shares),)
         case Scheme.PER_UNIT | Scheme.PACKAGE:
-            parts = (_whole(price, *tiers[0], billable, share),)
+            parts = (_whole(price, *tiers[0], billable, shares),)
     charged = sum((part.amount for part in parts), Fraction(0))
     true_up = max(Fraction(price.minimum) * share - charged, Fraction(0))
-    return Priced(used, included, billable, parts, true_up, Money.rounded(charged + true_up, price.currency))
+    amount = Money.rounded(charged + true_up, price.currency)
+    return Priced(used, included, billable, parts, true_up, amount, *shares)
 
 
 def share_of(quantity: Decimal, days: int, of_days: int) -> Decimal:
@@ -123,12 +141,12 @@ def _within(price: Price, days: int, of_days: int) -> list[_Bounded]:
     return bounded
 
 
-def _graduated(price: Price, tiers: list[_Bounded], billable: Decimal, share: Fraction) -> Iterator[Part]:
+def _graduated(price: Price, tiers: list[_Bounded], billable: Decimal, shares: _Shares) -> Iterator[Part]:
     for place, (tier, beyond, up_to) in enumerate(tiers):
         # Of few days two tiers may end at the same unit: nothing lies in the later one.
         if place == 0 or (billable > beyond and up_to != beyond):
             slice_ = (billable if up_to is None else min(billable, up_to)) - beyond
-            yield _whole(price, tier, beyond, up_to, slice_, share)
+            yield _whole(price, tier, beyond, up_to, slice_, shares)
 
 
 def _reached(tiers: list[_Bounded], billable: Decimal) -> _Bounded:
@@ -137,14 +155,15 @@ def _reached(tiers: list[_Bounded], billable: Decimal) -> _Bounded:
 
 
 def _whole(
-    price: Price, tier: Tier, beyond: Decimal, up_to: Decimal | None, quantity: Decimal, share: Fraction
+    price: Price, tier: Tier, beyond: Decimal, up_to: Decimal | None, quantity: Decimal, shares: _Shares
 ) -> Part:
     """This quantity at the tier's price."""
-    sold = Fraction(quantity) / Fraction(price.per)
+    unit_share, period_share = shares
+    times = Fraction(quantity) / Fraction(price.per)
     if price.scheme is Scheme.PACKAGE:
-        sold = Fraction(ceil(sold))
-    fee = Fraction(tier.flat_fee) * share
-    return Part(beyond, up_to, quantity, tier.unit_price, fee, sold * Fraction(tier.unit_price) + fee)
+        times = Fraction(ceil(times))
+    amount = times * Fraction(tier.unit_price) * unit_share + Fraction(tier.flat_fee) * period_share
+    return Part(beyond, up_to, quantity, times, tier.unit_price, tier.flat_fee, amount)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
 
 from billing_core.dates import Period
 from billing_core.money import Money
+from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.plans.queries import OnPlan, Version
 
 _ONE_DAY = timedelta(days=1)
@@ -42,6 +44,12 @@ def split(period: Period, on_plan: Sequence[OnPlan]) -> list[Segment]:
         Segment(first, last, version, _share(version, (last - first).days + 1, period.days))
         for first, last, version in _stretches(period, on_plan)
     ]
+
+
+def price_of_calls(version: Version) -> Price:
+    """What an API call that is in no bucket costs by this version."""
+    tier = Tier(None, version.price_per_call)
+    return Price(version.currency, Scheme.PER_UNIT, (tier,), included=Decimal(version.included_calls))
 
 
 def charge(segment: Segment, calls: int) -> Charged:

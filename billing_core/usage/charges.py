@@ -12,20 +12,16 @@ from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
 from billing_core.metering import quantities
-from billing_core.metering.models import API_CALLS, NO_BUCKET, Aggregation, Meter, MeterBucket
-from billing_core.metering.quantities import Stretch, Used
+from billing_core.metering.models import API_CALLS, NO_BUCKET, Meter, MeterBucket
+from billing_core.metering.quantities import Stretch
 from billing_core.money import Money
+from billing_core.plans import prices, segments
 from billing_core.plans import queries as plans
-from billing_core.plans import segments
+from billing_core.plans.prices import Place
+from billing_core.plans.pricing import Price, priced
+from billing_core.plans.queries import OnPlan
 from billing_core.plans.segments import Segment
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """So many units at one price each, in major units."""
-
-    quantity: Decimal
-    price: Decimal
+from billing_core.usage.parts import Part, parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,59 +48,79 @@ class Charge:
         return self.amount is None and self.quantity != 0
 
 
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What meters, and their buckets, cost by versions of plans; all by their ids. ``bucket_codes`` names every bucket
+    that there is.
+    """
+
+    meters: Mapping[int, Meter]
+    bucket_codes: Mapping[int, str]
+    agreed: Mapping[int, Mapping[Place, Price]]
+
+    @property
+    def calls(self) -> Place:
+        """What a plan's price per call is for."""
+        return next(meter.id for meter in self.meters.values() if meter.code == API_CALLS), NO_BUCKET
+
+    def of(self, segment: Segment) -> dict[Place, Price]:
+        if segment.version is None:
+            return {}
+        return {self.calls: segments.price_of_calls(segment.version), **self.agreed[segment.version.id]}
+
+    def charge(self, segment: Segment, place: Place, quantity: Decimal, period: Period) -> Charge:
+        """What this quantity costs on the days of a segment of the period."""
+        meter_id, bucket_id = place
+        meter = self.meters[meter_id]
+        what = (meter.code, meter_id, self.bucket_codes.get(bucket_id), bucket_id, segment)
+        price = self.of(segment).get(place)
+        if price is None:
+            return Charge(*what, quantity, Decimal(0), quantity, (), None)
+        stands = meter.aggregation.stands
+        found = priced(price, quantity, days=segment.days.days, of_days=period.days, stands=stands)
+        return Charge(
+            *what, found.quantity, found.included, found.billable, tuple(parts_of(price, found)), found.amount
+        )
+
+
 def charges_of(session: Session, customer_ids: Collection[int], period: Period) -> dict[int, list[Charge]]:
     """Of each customer, by the days of its segments, meters and buckets; also that of a plan that was not used.
 
     The caller has checked the permission.
     """
-    on_plans = plans.on_plans(session, customer_ids, period)
+    return charges_on(session, plans.on_plans(session, customer_ids, period), customer_ids, period)
+
+
+def charges_on(
+    session: Session, on_plans: Mapping[int, Sequence[OnPlan]], customer_ids: Collection[int], period: Period
+) -> dict[int, list[Charge]]:
+    """``charges_of``, had the customers been on these plans."""
     stretches: list[tuple[int, Segment]] = [
         (customer_id, segment)
         for customer_id in customer_ids
         for segment in segments.split(period, on_plans.get(customer_id, []))
     ]
     asked = [Stretch(customer_id, segment.first_day, segment.last_day) for customer_id, segment in stretches]
-    used: dict[int, list[Used]] = {}
+    used: dict[int, dict[Place, Decimal]] = {}
     for one in quantities.used(session, asked):
-        used.setdefault(one.place, []).append(one)
-    meters = {meter.id: meter for meter in session.scalars(select(Meter))}
-    codes = dict(session.execute(select(MeterBucket.id, MeterBucket.code)).all())
+        used.setdefault(one.place, {})[one.meter_id, one.bucket_id] = one.quantity
+    rates = rates_of(session, {segment.version.id for _, segment in stretches if segment.version})
     charges: dict[int, list[Charge]] = {customer_id: [] for customer_id in customer_ids}
     for place, (customer_id, segment) in enumerate(stretches):
-        charges[customer_id] += _priced(segment, used.get(place, []), meters, codes)
+        charges[customer_id] += _charges(rates, segment, used.get(place, {}), period)
     return charges
 
 
-def _priced(
-    segment: Segment, used: Sequence[Used], meters: Mapping[int, Meter], codes: Mapping[int, str]
-) -> Iterator[Charge]:
-    calls = next(meter.id for meter in meters.values() if meter.code == API_CALLS)
-    if segment.version and not any((one.meter_id, one.bucket_id) == (calls, NO_BUCKET) for one in used):
-        yield _calls(segment, calls, 0)
-    for one in used:
-        meter, bucket = meters[one.meter_id], codes.get(one.bucket_id)
-        if one.meter_id == calls and bucket is None:
-            yield _calls(segment, calls, one.calls)
-        else:
-            quantity = Decimal(one.calls) if meter.aggregation is Aggregation.COUNT else one.quantity
-            figures = (quantity, Decimal(0), quantity)
-            yield Charge(meter.code, meter.id, bucket, one.bucket_id, segment, *figures, (), None)
+def rates_of(session: Session, version_ids: Collection[int]) -> Rates:
+    """What these versions of plans charge."""
+    meters = {meter.id: meter for meter in session.scalars(select(Meter))}
+    codes = dict(session.execute(select(MeterBucket.id, MeterBucket.code)).all())
+    return Rates(meters, codes, prices.of_versions(session, version_ids))
 
 
-def _calls(segment: Segment, meter_id: int, calls: int) -> Charge:
-    charged = segments.charge(segment, calls)
-    parts: tuple[Part, ...] = ()
-    if segment.version and charged.overage_calls:
-        parts = (Part(Decimal(charged.overage_calls), segment.version.price_per_call),)
-    return Charge(
-        meter=API_CALLS,
-        meter_id=meter_id,
-        bucket=None,
-        bucket_id=NO_BUCKET,
-        segment=segment,
-        quantity=Decimal(calls),
-        included=Decimal(segment.included_calls),
-        billable=Decimal(charged.overage_calls),
-        parts=parts,
-        amount=charged.cost,
-    )
+def _charges(rates: Rates, segment: Segment, used: Mapping[Place, Decimal], period: Period) -> Iterator[Charge]:
+    for place in sorted({*used, *rates.of(segment)}):
+        charge = rates.charge(segment, place, used.get(place, Decimal(0)), period)
+        # What was not used and costs nothing is no line, but for calls: there the allowance is told.
+        if place in used or place == rates.calls or (charge.amount and charge.amount.minor):
+            yield charge

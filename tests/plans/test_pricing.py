@@ -179,16 +179,16 @@ def test_a_part_of_a_period_has_its_share_in_whole_units(quantity, days, of_days
 
 
 def test_of_a_part_of_a_period_everything_agreed_for_a_period_counts_by_its_days():
-    # Of 30 days 15: included 50, tiers end at 5 and 10, fees of 3.50, 4 and 4.50.
+    # Of 30 days 15: included 50, tiers end at 5 and 10, fees count half: 5 × 5 + 3.50, 5 × 4 + 4, 1 × 3 + 4.50.
     price = tiered(Scheme.GRADUATED, *FEES, included="100")
     found = priced(price, D("61"), days=15, of_days=30)
     assert (found.included, found.billable) == (50, 11)
-    assert [(part.beyond, part.up_to, part.quantity, part.flat_fee) for part in found.parts] == [
-        (0, 5, 5, Fraction(7, 2)),
-        (5, 10, 5, 4),
-        (10, None, 1, Fraction(9, 2)),
+    assert (found.unit_share, found.period_share) == (1, Fraction(1, 2))
+    assert [(part.beyond, part.up_to, part.quantity, part.flat_fee, part.amount) for part in found.parts] == [
+        (0, 5, 5, 7, Fraction("28.5")),
+        (5, 10, 5, 8, 24),
+        (10, None, 1, 9, Fraction("7.5")),
     ]
-    # 5 × 5 + 3.50 + 5 × 4 + 4 + 1 × 3 + 4.50
     assert found.amount.minor == 6_000
     # 11 × 3 + 4.50
     assert minor(tiered(Scheme.VOLUME, *FEES), "11", days=15, of_days=30) == 3_750
@@ -196,6 +196,22 @@ def test_of_a_part_of_a_period_everything_agreed_for_a_period_counts_by_its_days
     assert minor(per_unit("0.10", minimum="20"), 0, days=10, of_days=30) == 667
     # Packages are sold whole.
     assert minor(PACKAGE, "1", days=1, of_days=30) == 250
+
+
+def test_a_quantity_that_stands_is_priced_as_of_a_whole_period_and_counts_by_days():
+    price = tiered(Scheme.GRADUATED, *FEES, included="100", minimum="70")
+    found = priced(price, D("111"), days=15, of_days=30, stands=True)
+    assert (found.included, found.billable, found.unit_share, found.period_share) == (100, 11, *[Fraction(1, 2)] * 2)
+    # (10 × 5 + 7) ÷ 2 and (1 × 4 + 8) ÷ 2; half of 70 is 0.50 more than their sum
+    assert [(part.up_to, part.quantity, part.amount) for part in found.parts] == [(10, 10, 28.5), (20, 1, 6)]
+    assert (found.true_up, found.amount.minor) == (Fraction(1, 2), 3_500)
+    # One package of 2.50 for a day of 30: 0.0833…
+    assert minor(PACKAGE, "1", days=1, of_days=30, stands=True) == 8
+
+
+def test_times_say_how_often_a_price_is_due():
+    assert priced(PACKAGE, D(201)).parts[0].times == 3
+    assert priced(per_unit("1", per="3"), D(2)).parts[0].times == Fraction(2, 3)
 
 
 def test_tiers_that_end_at_the_same_unit_of_few_days_are_one():
@@ -318,8 +334,9 @@ def test_cutting_even_use_into_even_parts_costs_the_same_where_nothing_has_to_be
     tiers = tuple(replace(one, up_to=None if one.up_to is None else one.up_to * parts) for one in price.tiers)
     even = replace(price, tiers=tiers, included=D(7) * parts)
 
-    def exact(quantity, days):
-        found = priced(even, quantity, days=days, of_days=parts)
+    def exact(quantity, days, **how):
+        found = priced(even, quantity, days=days, of_days=parts, **how)
         return sum(part.amount for part in found.parts) + found.true_up
 
     assert exact(D(units), 1) * parts == exact(D(units) * parts, parts)
+    assert exact(D(units), 1, stands=True) * parts == exact(D(units), parts, stands=True)

@@ -132,7 +132,7 @@ def test_many_organizations_take_as_many_statements_as_one(session, company):
     alone = len(statements)
     statements.clear()
     overview.page(session, SYSTEM, OverviewFilter(MARCH.start), today=TODAY)
-    assert len(statements) == alone == 5
+    assert len(statements) == alone == 7
 
 
 def test_days_are_those_of_the_billing_zone(session):

@@ -15,8 +15,9 @@ from billing_core.dates import Period
 from billing_core.identity.permissions import Actor
 from billing_core.invoices import service as invoices
 from billing_core.invoices.content.content import Content, DraftLine, blank_for
-from billing_core.metering.models import PLACES, Meter, UsagePeriod
+from billing_core.metering.models import NO_BUCKET, PLACES, Meter, MeterBucket, UsagePeriod
 from billing_core.money import Money, scaled
+from billing_core.plans.prices import Place
 from billing_core.usage.billed.wording import line_words
 from billing_core.usage.charges import Charge
 from billing_core.usage.models import UsageLine
@@ -84,7 +85,7 @@ def draft(
     now: datetime,
 ) -> None:
     """Write what each period is made of, and a draft of it for whoever owes something."""
-    names = dict(session.execute(select(Meter.code, Meter.name)).all())
+    names = _names(session)
     charged = [(one, [charge for charge in one.charges if charge.amount]) for one in to_bill]
     rows = [
         _row(kept[one.customer_id].id, position, charge)
@@ -116,15 +117,23 @@ def content(account: Account, currency: str, lines: Iterable[DraftLine], today: 
     return replace(blank_for(account.customer, account.business, today), currency=currency, lines=tuple(lines))
 
 
+def _names(session: Session) -> dict[Place, str]:
+    """What meters and their buckets are called."""
+    meters = {(id_, NO_BUCKET): name for id_, name in session.execute(select(Meter.id, Meter.name))}
+    buckets = session.execute(select(MeterBucket.meter_id, MeterBucket.id, MeterBucket.name))
+    return meters | {(meter_id, id_): name for meter_id, id_, name in buckets}
+
+
 def _line(
-    charge: Charge, names: Mapping[str, str], account: Account, tax_rate: Decimal, usage_line_id: int
+    charge: Charge, names: Mapping[Place, str], account: Account, tax_rate: Decimal, usage_line_id: int
 ) -> DraftLine:
     """A line of the whole amount: its price has more digits than the unit price of a line can have."""
     assert charge.amount is not None  # noqa: S101  # questions are not billed
     words = line_words(
         charge.meter,
-        names[charge.meter],
+        names[charge.meter_id, NO_BUCKET],
         charge.segment.days,
+        bucket=names[charge.meter_id, charge.bucket_id] if charge.bucket_id else "",
         quantity=charge.quantity,
         included=charge.included,
         parts=charge.parts,
@@ -150,7 +159,7 @@ def _row(period_id: int, position: int, charge: Charge) -> dict[str, Any]:
         "whole": whole,
         "millionths": millionths,
         "included": charge.included,
-        "parts": [{"quantity": f"{part.quantity:f}", "price": f"{part.price:f}"} for part in charge.parts],
+        "parts": [part.stored() for part in charge.parts],
         "currency": amount.currency,
         "amount_minor": amount.minor,
     }

@@ -13,12 +13,12 @@ from billing_core.database.functions import among
 from billing_core.dates import Period
 from billing_core.errors import NotFound
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering.models import PLACES, Aggregation, Meter, UsagePeriod
+from billing_core.metering.models import PLACES, Aggregation, Meter, MeterBucket, UsagePeriod
 from billing_core.money import Money
 from billing_core.plans.models import Plan, PlanVersion
 from billing_core.usage.billed.wording import line_words
-from billing_core.usage.charges import Part
 from billing_core.usage.models import UsageLine
+from billing_core.usage.parts import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Line:
     meter: str
     meter_name: str
     bucket_id: int
+    bucket_name: str
     aggregation: Aggregation
     first_day: date
     last_day: date
@@ -49,6 +50,7 @@ class Line:
             self.meter,
             self.meter_name,
             Period(self.first_day, self.last_day),
+            bucket=self.bucket_name,
             quantity=self.quantity,
             included=self.included,
             parts=self.parts,
@@ -76,15 +78,16 @@ def of_periods(session: Session, actor: Actor, period_ids: Collection[int]) -> d
 
 def _read(session: Session, actor: Actor, chosen: ColumnElement[bool]) -> Iterator[Line]:
     statement = (
-        select(UsageLine, UsagePeriod.customer_id, Meter, Plan.code, PlanVersion.number)
+        select(UsageLine, UsagePeriod.customer_id, Meter, MeterBucket.name, Plan.code, PlanVersion.number)
         .join(UsagePeriod, UsagePeriod.id == UsageLine.period_id)
         .join(Meter, Meter.id == UsageLine.meter_id)
+        .outerjoin(MeterBucket, MeterBucket.id == UsageLine.bucket_id)
         .join(PlanVersion, PlanVersion.id == UsageLine.plan_version_id)
         .join(Plan, Plan.id == PlanVersion.plan_id)
         .where(chosen, visible_to(actor, UsagePeriod.customer_id))
         .order_by(UsageLine.period_id, UsageLine.position)
     )
-    for row, customer_id, meter, plan, version in session.execute(statement):
+    for row, customer_id, meter, bucket, plan, version in session.execute(statement):
         yield Line(
             id=row.id,
             period_id=row.period_id,
@@ -93,6 +96,7 @@ def _read(session: Session, actor: Actor, chosen: ColumnElement[bool]) -> Iterat
             meter=meter.code,
             meter_name=meter.name,
             bucket_id=row.bucket_id,
+            bucket_name=bucket or "",
             aggregation=meter.aggregation,
             first_day=row.first_day,
             last_day=row.last_day,
@@ -100,7 +104,7 @@ def _read(session: Session, actor: Actor, chosen: ColumnElement[bool]) -> Iterat
             version=version,
             quantity=row.whole + Decimal(row.millionths).scaleb(-PLACES),
             included=row.included,
-            parts=tuple(Part(Decimal(part["quantity"]), Decimal(part["price"])) for part in row.parts),
+            parts=tuple(map(Part.read, row.parts)),
             amount=Money(row.amount_minor, row.currency),
             settlement_id=row.settlement_id,
         )

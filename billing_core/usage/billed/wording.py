@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
 
 from babel.numbers import format_decimal
 
@@ -9,7 +10,10 @@ from billing_core.dates import Period
 from billing_core.invoices.report_wording import days
 from billing_core.languages.formats import Writing, writing
 from billing_core.metering.models import API_CALLS
-from billing_core.usage.charges import Part
+from billing_core.usage.parts import Part, PartKind
+
+# A price of fifty tiers would not fit into a line; the line's own page has them all.
+_MOST_PARTS: Final = 20
 
 
 def line_words(
@@ -17,6 +21,7 @@ def line_words(
     name: str,
     period: Period,
     *,
+    bucket: str,
     quantity: Decimal,
     included: Decimal,
     parts: Sequence[Part],
@@ -24,17 +29,37 @@ def line_words(
     language: str,
 ) -> str:
     """Such as “API calls, Oct 1 – 31, 2023: used 12,500, included 10,000, 2,500 × 0.001 USD”. ``meter`` is its code,
-    ``name`` what we call it.
+    ``name`` what we call it, ``bucket`` what we call its bucket, empty without one.
     """
     words = writing(language)
     facts = [_counted(words.gettext("used"), quantity, words)]
     if included:
         facts.append(_counted(words.gettext("included"), included, words))
-    facts += [
-        f"{_number(part.quantity, words)} × {words.usage_price(part.price, currency)} {currency}" for part in parts
-    ]
+    facts += [_part(part, currency, words) for part in parts[:_MOST_PARTS]]
+    if len(parts) > _MOST_PARTS:
+        facts.append("…")
     called = words.gettext("API calls") if meter == API_CALLS else name
+    if bucket:
+        called = f"{called} ({bucket})"
     return f"{called}, {days(period, words)}: {', '.join(facts)}"
+
+
+def _part(part: Part, currency: str, words: Writing) -> str:
+    """Such as “2,500 × 0.35 USD / 1,000”, “3 packages of 100 × 2.50 USD” or “fee 7.00 USD × 15/31”."""
+    price, number = f"{words.usage_price(part.price, currency)} {currency}", _number(part.quantity, words)
+    match part.kind:
+        case PartKind.UNITS:
+            shown = f"{number} × {price}" if part.per == 1 else f"{number} × {price} / {_number(part.per, words)}"
+        case PartKind.PACKAGES:
+            packages = words.gettext("packages of")
+            shown = f"{number} {packages} {_number(part.per, words)} × {price}"
+        case PartKind.FEE:
+            fee = words.gettext("fee")
+            shown = f"{fee} {price}"
+        case PartKind.MINIMUM:
+            least = words.gettext("at least")
+            shown = f"{least} {price}"
+    return shown if part.share == 1 else f"{shown} × {part.share}"
 
 
 def _counted(what: str, number: Decimal, words: Writing) -> str:
