@@ -75,6 +75,8 @@ ORDER = {
         ["overlapping", "rehearsal"],
         ["planning"],
         ["taking"],
+        ["sending"],
+        ["from_orders", "from_usage"],
         ["steps"],
         ["workflow"],
     ],

@@ -24,6 +24,7 @@ def failed_customers() -> tuple[ColumnElement[bool] | TextClause, ...]:
         again.outcome != RunOutcome.FAILED,
         later.id > BillRun.id,
         later.cancelled_at.is_(None),
+        later.source == BillRun.source,
         later.goal == BillRun.goal,
         later.period_start == BillRun.period_start,
         later.period_end == BillRun.period_end,

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.bill_runs import RunGoal as RunGoal
+from billing_core.bill_runs import RunSource as RunSource
 from billing_core.customers.models import Customer
 from billing_core.database import Base
 from billing_core.database.types import Percent
@@ -18,7 +19,8 @@ from billing_core.reports.models import BillingReport
 
 class RunOutcome(enum.StrEnum):
     """What became of a customer. WAITING: not finished yet. UNCHANGED: the current report still agrees with the orders
-    and rates. In a rehearsal CREATED means that a report would be.
+    and rates, or the usage of the period is billed already. In a rehearsal CREATED means that it would be, and FAILED
+    that it could not.
     """
 
     WAITING = "waiting"
@@ -30,11 +32,11 @@ class RunOutcome(enum.StrEnum):
 class BillRun(Base):
     """Several customers billed over one period, in chunks that any process takes up. ``attempt`` counts its starts and
     resumptions: work of a former attempt stops by itself. ``with_links``: sent invoices get a payment link.
-    ``line_grouping`` and ``tax_rate`` are those of the drafts. ``all_customers``: nobody was chosen, so it bills
-    everybody with something to bill. ``bound_to``: the one customer whom its author may bill, if any. It goes on unless
-    one of ``paused_at``, ``cancelled_at`` (stopped by a person) and ``finished_at`` is set. ``pause_reason``: why it
-    was paused, unless a person did. ``fruitless`` counts the attempts in a row that had to be begun again, with nobody
-    finished since ``done_before`` customers were.
+    ``tax_rate`` is that of the drafts, and so is ``line_grouping``, which usage lacks as it lacks services.
+    ``all_customers``: nobody was chosen, so it bills everybody with something to bill. ``bound_to``: the one customer
+    whom its author may bill, if any. It goes on unless one of ``paused_at``, ``cancelled_at`` (stopped by a person) and
+    ``finished_at`` is set. ``pause_reason``: why it was paused, unless a person did. ``fruitless`` counts the attempts
+    in a row that had to be begun again, with nobody finished since ``done_before`` customers were.
     """
 
     __tablename__ = "bill_runs"
@@ -44,6 +46,7 @@ class BillRun(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[RunSource] = mapped_column(default=RunSource.ORDERS, server_default=RunSource.ORDERS.value)
     goal: Mapped[RunGoal] = mapped_column(default=RunGoal.REPORTS)
     with_links: Mapped[bool] = mapped_column(default=False)
     line_grouping: Mapped[Grouping] = mapped_column(default=Grouping.SERVICE)
@@ -72,10 +75,10 @@ _ENDED = text("finished_at IS NOT NULL")
 
 class BillRunCustomer(Base):
     """One customer in a run. ``chunk``: the customers who are worked on together. ``process_id``: the process that has
-    taken up the chunk. ``reason`` says in plain words why it failed, or why there is no invoice. ``made_report``: its
-    report was made by this run, not found. ``invoice_id``: the invoice that this run made, from its draft on. The
-    figures are those of the report, also of one that was only rehearsed; ``twice_count``, which rehearsals alone note,
-    counts its charges that other current reports have as well.
+    taken up the chunk. ``reason`` says in plain words why it failed, or why there is no invoice. ``made``: its
+    report or billed period of usage was made by this run, not found. ``invoice_id``: the invoice that this run made,
+    from its draft on. The figures are those of the report or the period, before tax, also of one that was only
+    rehearsed; ``twice_count``, which rehearsals alone note, counts its charges that other current reports have as well.
     """
 
     __tablename__ = "bill_run_customers"
@@ -93,7 +96,7 @@ class BillRunCustomer(Base):
     chunk: Mapped[int] = mapped_column(default=0)
     outcome: Mapped[RunOutcome] = mapped_column(default=RunOutcome.WAITING)
     report_id: Mapped[int | None] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"))
-    made_report: Mapped[bool] = mapped_column(default=False)
+    made: Mapped[bool] = mapped_column(default=False)
     invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
     total_minor: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[str | None] = mapped_column(String(3))

@@ -13,6 +13,7 @@ from billing_core.errors import Conflict
 from billing_core.identity.permissions import Actor
 
 _TERMS: Final = (
+    "source",
     "goal",
     "with_links",
     "period_start",
@@ -35,7 +36,8 @@ class Overlapping(Conflict):
 
 
 def refuse_overlap(session: Session, actor: Actor, run: BillRun) -> None:
-    """Conflict where an unfinished run bills customers who wait in this one, for some of its days and services.
+    """Conflict where an unfinished run bills customers who wait in this one, for some of its days and services: the
+    same orders, or the same usage.
 
     Others who ask wait until this transaction ends. Rehearsals, which change nothing, collide only with each other.
     """
@@ -59,6 +61,7 @@ def refuse_overlap(session: Session, actor: Actor, run: BillRun) -> None:
         .where(
             BillRun.id != run.id,
             unfinished(),
+            BillRun.source == run.source,
             rehearses if run.goal is RunGoal.REHEARSAL else ~rehearses,
             Period(run.period_start, run.period_end).overlaps(BillRun.period_start, BillRun.period_end),
             _shares_services(run.services),

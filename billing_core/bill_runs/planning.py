@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, case, exists, false, func, insert, literal
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
-from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome, RunSource
 from billing_core.bill_runs.overlapping import refuse_overlap
 from billing_core.bill_runs.progress import visible
 from billing_core.customers.models import Customer
@@ -24,17 +24,23 @@ from billing_core.invoices.from_reports import Grouping
 from billing_core.orders.models import Order
 from billing_core.reports import service
 from billing_core.reports.models import BillingReport
+from billing_core.usage import billing
 
 # Customers who are worked on together: some seconds of work, so that many processes get a share and a dead one's share
 # is soon done by another.
 CHUNK: Final = 10
-# What a goal needs, beside the permission to send links with it.
-NEEDED: Final = {
-    RunGoal.REHEARSAL: (Permission.REPORT_GENERATE,),
-    RunGoal.REPORTS: (Permission.REPORT_GENERATE,),
-    RunGoal.DRAFTS: (Permission.REPORT_GENERATE, Permission.INVOICE_WRITE),
-    RunGoal.SENT: (Permission.REPORT_GENERATE, Permission.INVOICE_WRITE, Permission.INVOICE_SEND),
+# How far a run of each source can go.
+GOALS: Final = {
+    RunSource.ORDERS: (RunGoal.REHEARSAL, RunGoal.REPORTS, RunGoal.DRAFTS, RunGoal.SENT),
+    RunSource.USAGE: (RunGoal.REHEARSAL, RunGoal.DRAFTS, RunGoal.SENT),
 }
+_OF_GOAL: Final = {
+    RunGoal.REHEARSAL: (),
+    RunGoal.REPORTS: (),
+    RunGoal.DRAFTS: (Permission.INVOICE_WRITE,),
+    RunGoal.SENT: (Permission.INVOICE_WRITE, Permission.INVOICE_SEND),
+}
+_OF_SOURCE: Final = {RunSource.ORDERS: (), RunSource.USAGE: (Permission.USAGE_READ, Permission.PLAN_READ)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +56,26 @@ class Reach:
         return self.customers - self.without_email
 
 
+def needed(source: RunSource, goal: RunGoal, *, with_links: bool = False) -> tuple[Permission, ...]:
+    """What it takes to start such a run, and to change it."""
+    links = (Permission.LINK_WRITE,) if with_links else ()
+    return (Permission.REPORT_GENERATE, *_OF_SOURCE[source], *_OF_GOAL[goal], *links)
+
+
 def reach(
     session: Session,
     actor: Actor,
     *,
+    source: RunSource = RunSource.ORDERS,
     customer_ids: Collection[int] | None,
     period: Period,
     service_ids: Collection[int] = (),
 ) -> Reach:
     """Whom ``plan`` would choose."""
-    actor.require(Permission.REPORT_GENERATE)
+    _require(actor, source, RunGoal.REHEARSAL)
     services = _spelled(session, service_ids)
     counted = select(func.count(), func.count(case((Customer.email == "", 1)))).where(
-        _chosen(customer_ids, period, services), visible_to(actor)
+        _chosen(source, customer_ids, period, services), visible_to(actor)
     )
     return Reach(*session.execute(counted).one())
 
@@ -71,6 +84,7 @@ def plan(
     session: Session,
     actor: Actor,
     *,
+    source: RunSource = RunSource.ORDERS,
     customer_ids: Collection[int] | None,
     period: Period,
     service_ids: Collection[int] = (),
@@ -82,11 +96,13 @@ def plan(
 ) -> int:
     """Record a run over these customers and return its id; start it by ``jobs.bill_run.begin`` after the commit.
 
-    None means every customer who has billable orders in the period, or a report for it already. ``tax_rate`` in percent
-    and ``line_grouping`` are for drafts. ``Overlapping`` where an unfinished run bills some of the same.
+    None means every customer who has billable orders in the period, or a report for it already; of usage, who used
+    something or was on a plan. ``tax_rate`` in percent and ``line_grouping`` are for drafts. ``Overlapping`` where an
+    unfinished run bills some of the same.
     """
-    _require(actor, goal, with_links=with_links)
+    _require(actor, source, goal, with_links=with_links)
     service.refuse_far_off(period)
+    _refuse_what_usage_lacks(source, goal, service_ids)
     if with_links and goal is not RunGoal.SENT:
         reason = "go with invoices that are sent"
         raise Invalid(f"Payment links {reason}", fields={"with_links": reason})
@@ -95,6 +111,7 @@ def plan(
     if wrong:
         raise Invalid(f"The tax rate {wrong['tax_rate']}", fields=wrong)
     run = BillRun(
+        source=source,
         goal=goal,
         with_links=with_links,
         line_grouping=line_grouping,
@@ -112,7 +129,8 @@ def plan(
     session.flush()
     planned = _choose(session, actor, run, customer_ids)
     refuse_overlap(session, actor, run)
-    after = {"period": str(period), "services": run.services, "customers": planned, "goal": goal.value}
+    after = {"source": source.value, "period": str(period), "services": run.services, "customers": planned}
+    after |= {"goal": goal.value}
     after |= {"with_links": with_links, "line_grouping": line_grouping.value, "tax_rate": str(tax_rate)}
     audit.record(session, actor, "report.run", ("report_run", run.id), label=str(period), after=after, now=now)
     return run.id
@@ -188,13 +206,21 @@ def _for_change(session: Session, actor: Actor, run_id: int) -> BillRun:
     run = session.scalars(statement).one_or_none()
     if run is None:
         raise NotFound(f"There is no run {run_id}")
-    _require(actor, run.goal, with_links=run.with_links)
+    _require(actor, run.source, run.goal, with_links=run.with_links)
     return run
 
 
-def _require(actor: Actor, goal: RunGoal, *, with_links: bool) -> None:
-    for permission in (*NEEDED[goal], *([Permission.LINK_WRITE] if with_links else [])):
+def _require(actor: Actor, source: RunSource, goal: RunGoal, *, with_links: bool = False) -> None:
+    for permission in needed(source, goal, with_links=with_links):
         actor.require(permission)
+
+
+def _refuse_what_usage_lacks(source: RunSource, goal: RunGoal, service_ids: Collection[int]) -> None:
+    """Reports and services are of orders."""
+    if goal not in GOALS[source]:
+        raise Invalid("Usage has no reports: make drafts", fields={"goal": "is for orders"})
+    if source is RunSource.USAGE and service_ids:
+        raise Invalid("Usage is not limited to services", fields={"service_ids": "are of orders"})
 
 
 def _refuse_ended(run: BillRun) -> None:
@@ -205,11 +231,11 @@ def _refuse_ended(run: BillRun) -> None:
 def _choose(session: Session, actor: Actor, run: BillRun, customer_ids: Collection[int] | None) -> int:
     """Note the run's customers, in chunks; returns how many they are."""
     period = Period(run.period_start, run.period_end)
-    chosen = _chosen(customer_ids, period, run.services)
+    chosen = _chosen(run.source, customer_ids, period, run.services)
     place = func.row_number().over(order_by=Customer.id) - 1
     session.execute(
         insert(BillRunCustomer).from_select(
-            ["run_id", "customer_id", "chunk", "outcome", "made_report", "reason"],
+            ["run_id", "customer_id", "chunk", "outcome", "made", "reason"],
             select(
                 literal(run.id),
                 Customer.id,
@@ -227,7 +253,7 @@ def _choose(session: Session, actor: Actor, run: BillRun, customer_ids: Collecti
         missing = min(set(customer_ids) - known)
         raise Invalid(f"Customer with ID {missing} not found", fields={"customer_id": "there is no such customer"})
     if not planned:
-        raise Invalid(f"No customer has orders to bill from {period}")
+        raise Invalid(f"No customer has {run.source} to bill from {period}")
     return planned
 
 
@@ -236,12 +262,16 @@ def _spelled(session: Session, service_ids: Collection[int]) -> str:
     return ",".join(str(service_id) for service_id in service.chosen_services(session, service_ids))
 
 
-def _chosen(customer_ids: Collection[int] | None, period: Period, services: str) -> ColumnElement[bool]:
+def _chosen(
+    source: RunSource, customer_ids: Collection[int] | None, period: Period, services: str
+) -> ColumnElement[bool]:
     """In SQL: the customer is one of these, or has something to bill."""
-    return _to_bill(period, services) if customer_ids is None else among(Customer.id, customer_ids)
+    if customer_ids is not None:
+        return among(Customer.id, customer_ids)
+    return billing.has_usage(period) if source is RunSource.USAGE else _has_orders(period, services)
 
 
-def _to_bill(period: Period, services: str) -> ColumnElement[bool]:
+def _has_orders(period: Period, services: str) -> ColumnElement[bool]:
     """In SQL: the customer has billable orders in the period, or a report that may have to say 0 now."""
     orders = exists().where(Order.customer_id == Customer.id, period.contains(Order.order_date), Order.billable)
     reports = exists().where(

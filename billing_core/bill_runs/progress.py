@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, case, exists, func, select, true
+from sqlalchemy import ColumnElement, and_, case, exists, func, select, true
 from sqlalchemy.orm import Session
 
-from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome, RunSource
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
 from billing_core.dates import Period
 from billing_core.errors import NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.metering.models import UsagePeriod
 from billing_core.processes.queries import is_living
 from billing_core.rating.models import QuestionKind
 from billing_core.reports.models import ReportQuestionTotal, ReportServiceTotal
@@ -27,16 +28,18 @@ _LATELY: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``billed``: what the reports come to, also rehearsed ones; ``questions``: how many they leave open; ``twice``:
-    how many charges of rehearsed ones stand on other current reports. ``drafts``: the invoices that this run made;
-    ``sent``: those of them that were sent; ``invoiced``: what they come to with tax; ``uninvoiced``: customers who
-    are through and got none, as nothing was left to invoice. Sums are in minor units by currency. ``worked_on``:
-    how many living processes have customers of it in hand. ``per_minute``: the customers finished within the last
-    minute, or since the first of them. ``seconds_left`` is an estimate from that, and None unless somebody works on
-    it. ``pause_reason``: why it was paused, unless a person did.
+    """``billed``: what the reports or billed periods come to before tax, also rehearsed ones; ``empty``: for how many
+    created ones that is 0; ``questions``: how many they leave open; ``twice``: how many charges of rehearsed reports
+    stand on other current ones. ``drafts``: the invoices that this run made; ``sent``: those of them that were sent;
+    ``invoiced``: what they come to with tax; ``uninvoiced``: customers who are through and got none, as nothing was
+    left to invoice. Sums are in minor units by currency. ``worked_on``: how many living processes have customers of it
+    in hand. ``per_minute``: the customers finished within the last minute, or since the first of them.
+    ``seconds_left`` is an estimate from that, and None unless somebody works on it. ``pause_reason``: why it was
+    paused, unless a person did.
     """
 
     run_id: int
+    source: RunSource
     goal: RunGoal
     with_links: bool
     period: Period
@@ -46,6 +49,7 @@ class Progress:
     created: int
     unchanged: int
     failed: int
+    empty: int
     questions: int
     twice: int
     billed: dict[str, int]
@@ -84,7 +88,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ItemRow:
-    """One customer. The figures are those of the report, also of one that was only rehearsed."""
+    """One customer. The figures are those of the report or the billed period, also of one that was only rehearsed.
+    ``invoice_id``: the invoice that the run made, or that the period of usage was billed with before.
+    """
 
     customer_id: int
     customer_name: str
@@ -109,6 +115,7 @@ class _Counted:
     first_lately: datetime | None = None
     milliseconds: int = 0
     worked_on: int = 0
+    empty: int = 0
     questions: int = 0
     twice: int = 0
     drafts: int = 0
@@ -125,13 +132,23 @@ def progress(session: Session, actor: Actor, run_id: int, *, now: datetime) -> P
 
 
 def recent(
-    session: Session, actor: Actor, *, run_id: int | None = None, limit: int = 20, now: datetime
+    session: Session,
+    actor: Actor,
+    *,
+    run_id: int | None = None,
+    source: RunSource | None = None,
+    limit: int = 20,
+    now: datetime,
 ) -> list[Progress]:
-    """The newest runs first, each with its progress."""
+    """The newest runs first, each with its progress; ``source``: those over it alone."""
     actor.require(Permission.REPORT_READ)
     chosen = (
         select(BillRun)
-        .where(visible(actor), true() if run_id is None else BillRun.id == run_id)
+        .where(
+            visible(actor),
+            true() if run_id is None else BillRun.id == run_id,
+            true() if source is None else BillRun.source == source,
+        )
         .order_by(BillRun.created_at.desc(), BillRun.id.desc())
         .limit(limit)
     )
@@ -170,7 +187,7 @@ def items(
             Customer.name,
             BillRunCustomer.outcome,
             BillRunCustomer.report_id,
-            BillRunCustomer.invoice_id,
+            Invoice.id,
             Invoice.number,
             BillRunCustomer.total_minor,
             BillRunCustomer.currency,
@@ -180,7 +197,9 @@ def items(
             BillRunCustomer.finished_at,
         )
         .join(Customer, Customer.id == BillRunCustomer.customer_id)
-        .outerjoin(Invoice, Invoice.id == BillRunCustomer.invoice_id)
+        .join(BillRun, BillRun.id == BillRunCustomer.run_id)
+        .outerjoin(UsagePeriod, _its_period())
+        .outerjoin(Invoice, Invoice.id == func.coalesce(BillRunCustomer.invoice_id, UsagePeriod.invoice_id))
         .where(BillRunCustomer.run_id == run_id, visible_to(actor))
         .order_by(Customer.name, Customer.id)
     )
@@ -188,6 +207,17 @@ def items(
         statement = statement.where(BillRunCustomer.outcome == outcome)
     rows: Any = session.execute(statement.limit(limit).offset(offset))
     return [ItemRow(*row) for row in rows]
+
+
+def _its_period() -> ColumnElement[bool]:
+    """In SQL: the standing period of usage with which the customer is billed for the days of the run."""
+    return and_(
+        BillRun.source == RunSource.USAGE,
+        UsagePeriod.customer_id == BillRunCustomer.customer_id,
+        UsagePeriod.first_day == BillRun.period_start,
+        UsagePeriod.last_day == BillRun.period_end,
+        UsagePeriod.replaced_at.is_(None),
+    )
 
 
 def without_rates(session: Session, actor: Actor, run_id: int, *, limit: int = 50) -> list[str]:
@@ -224,6 +254,7 @@ def _counted(session: Session, run_ids: Collection[int], now: datetime) -> dict[
             func.count(case((lately, 1))).label("lately"),
             func.min(case((lately, BillRunCustomer.finished_at))).label("first_lately"),
             func.coalesce(func.sum(case((lately, BillRunCustomer.milliseconds))), 0).label("milliseconds"),
+            func.count(case((BillRunCustomer.total_minor == 0, 1))).label("empty"),
             func.coalesce(func.sum(BillRunCustomer.question_count), 0).label("questions"),
             func.coalesce(func.sum(BillRunCustomer.twice_count), 0).label("twice"),
             func.count(BillRunCustomer.invoice_id).label("drafts"),
@@ -238,6 +269,7 @@ def _counted(session: Session, run_ids: Collection[int], now: datetime) -> dict[
         run.outcomes[row.outcome] = row.customers
         run.lately += row.lately
         run.milliseconds += int(row.milliseconds)
+        run.empty += row.empty if row.outcome is RunOutcome.CREATED else 0
         run.questions += int(row.questions)
         run.twice += int(row.twice)
         run.drafts += row.drafts
@@ -296,6 +328,7 @@ def _progress(
     worked_on = counted.worked_on if going_on else 0
     return Progress(
         run_id=run.id,
+        source=run.source,
         goal=run.goal,
         with_links=run.with_links,
         period=Period(run.period_start, run.period_end),
@@ -305,6 +338,7 @@ def _progress(
         created=counted.outcomes.get(RunOutcome.CREATED, 0),
         unchanged=counted.outcomes.get(RunOutcome.UNCHANGED, 0),
         failed=counted.outcomes.get(RunOutcome.FAILED, 0),
+        empty=counted.empty,
         questions=counted.questions,
         twice=counted.twice,
         billed=billed,

@@ -1,11 +1,12 @@
 """What a run makes, or would make, beside what the period before was billed: by customer, as SQL.
 
-It reads what is stored of the run, so it serves rehearsals and runs that made reports alike.
+It reads what is stored of the run, so it serves rehearsals and runs that made something alike.
 """
 
 import enum
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -25,12 +26,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from billing_core.bill_runs import progress
-from billing_core.bill_runs.models import BillRunCustomer, RunOutcome
+from billing_core.bill_runs.models import BillRunCustomer, RunOutcome, RunSource
 from billing_core.bill_runs.progress import Progress
 from billing_core.customers.models import Customer
 from billing_core.customers.queries import visible_to
+from billing_core.dates import Period
 from billing_core.identity.permissions import Actor
+from billing_core.metering.models import UsagePeriod
 from billing_core.reports.models import BillingReport
+from billing_core.usage.models import UsageLine
 
 
 class Change(enum.StrEnum):
@@ -51,7 +55,8 @@ class Change(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One customer. Amounts in minor units; ``previous_…`` are those of the current report for the period before.
+    """One customer. Amounts in minor units before tax; ``previous_…`` are those of the current report for the period
+    before, or of its billed usage.
 
     ``outcome`` is None, as is what this run made, where the customer is missing from it.
     """
@@ -174,23 +179,7 @@ def totals(session: Session, actor: Actor, run_id: int, *, now: datetime) -> lis
 
 def _compared(actor: Actor, run: Progress) -> Select[tuple[object, ...]]:
     """A row a customer: those of the run, and where it bills everybody also those who are missing from it."""
-    before = run.period.before()
-    previous = (
-        select(
-            BillingReport.customer_id,
-            BillingReport.id.label("report_id"),
-            BillingReport.currency,
-            BillingReport.total_minor,
-            BillingReport.order_count,
-        )
-        .where(
-            BillingReport.period_start == before.start,
-            BillingReport.period_end == before.end,
-            BillingReport.services == run.services,
-            BillingReport.superseded_at.is_(None),
-        )
-        .subquery()
-    )
+    previous = (_usage(run.period.before()) if run.source is RunSource.USAGE else _reports(run)).subquery()
     here = BillRunCustomer
     then = (
         previous.c.report_id.label("previous_report_id"),
@@ -201,7 +190,7 @@ def _compared(actor: Actor, run: Progress) -> Select[tuple[object, ...]]:
     change: ColumnElement[str] = case(
         (here.total_minor.is_(None), Change.OPEN.value),
         (and_(here.total_minor == 0, here.order_count > 0), Change.UNBILLED.value),
-        (previous.c.report_id.is_(None), Change.NEW.value),
+        (previous.c.customer_id.is_(None), Change.NEW.value),
         (previous.c.currency != here.currency, Change.OTHER_CURRENCY.value),
         (here.total_minor > previous.c.total_minor, Change.MORE.value),
         (here.total_minor < previous.c.total_minor, Change.LESS.value),
@@ -247,3 +236,41 @@ def _compared(actor: Actor, run: Progress) -> Select[tuple[object, ...]]:
     )
     both = union_all(billed, missing).subquery() if run.all_customers else billed.subquery()
     return select(both)
+
+
+def _reports(run: Progress) -> Select[*tuple[Any, ...]]:
+    """What the period before was billed: the current report of each customer."""
+    before = run.period.before()
+    return select(
+        BillingReport.customer_id,
+        BillingReport.id.label("report_id"),
+        BillingReport.currency,
+        BillingReport.total_minor,
+        BillingReport.order_count,
+    ).where(
+        BillingReport.period_start == before.start,
+        BillingReport.period_end == before.end,
+        BillingReport.services == run.services,
+        BillingReport.superseded_at.is_(None),
+    )
+
+
+def _usage(before: Period) -> Select[*tuple[Any, ...]]:
+    """The same of usage: what stands of it, without what came late. A period is billed in one currency."""
+    return (
+        select(
+            UsagePeriod.customer_id,
+            cast(null(), Integer).label("report_id"),
+            UsageLine.currency,
+            cast(func.sum(UsageLine.amount_minor), BigInteger).label("total_minor"),
+            cast(null(), Integer).label("order_count"),
+        )
+        .join(UsageLine, UsageLine.period_id == UsagePeriod.id)
+        .where(
+            UsagePeriod.first_day == before.start,
+            UsagePeriod.last_day == before.end,
+            UsagePeriod.replaced_at.is_(None),
+            UsageLine.settlement_id.is_(None),
+        )
+        .group_by(UsagePeriod.customer_id, UsageLine.currency)
+    )

@@ -1,164 +1,29 @@
-"""What is made for one customer of a run: report, draft, sent invoice, or the figures of a rehearsal.
+"""What is made for one customer of a run, of its orders or its usage.
 
 All of it and its mark of completion are one transaction (two around the call for a payment link), so a process may be
 killed at any point and several may work on the same customers: nobody is billed twice and nobody is left out.
 """
 
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from billing_core.bill_runs.models import RunGoal, RunOutcome
+from billing_core.bill_runs import from_orders, from_usage, sending
+from billing_core.bill_runs.models import RunSource
+from billing_core.bill_runs.sending import Facts
 from billing_core.bill_runs.taking import Taken, Terms
-from billing_core.errors import BillingError
-from billing_core.invoices import from_reports
-from billing_core.invoices.models import Invoice, InvoiceState
-from billing_core.mailing import service as mailing
-from billing_core.reports import queries as reports
-from billing_core.reports import service
-from billing_core.reports.overlaps import Overlaps
-from billing_core.reports.service import Generated
 
-# Columns of the customer in the run. WAITING as outcome: the draft needs a payment link before it can be sent.
-Facts: TypeAlias = dict[str, Any]
-
-NOTHING_TO_INVOICE: Final = "The report comes to 0: there is nothing to invoice"
-
-# Built once: building a statement takes as long as running it.
-_STATE = select(Invoice.state).where(Invoice.id == bindparam("invoice"))
+_BILL: Final = {RunSource.ORDERS: from_orders.bill, RunSource.USAGE: from_usage.bill}
 
 
 def bill(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
     """Take the customer as far as one transaction can."""
-    if terms.goal is RunGoal.REHEARSAL:
-        return _rehearsed(session, terms, taken, now=now)
-    made_by_run = RunOutcome.CREATED if taken.made_report else RunOutcome.UNCHANGED
-    if taken.invoice_id is not None and _stands(session, taken.invoice_id):
-        # An earlier try came so far. Another report now would only be refused.
-        found = {"outcome": made_by_run, "invoice_id": taken.invoice_id}
-        return _sent(session, terms, taken.invoice_id, found, now=now, fresh=False)
-    made = service.generate(
-        session,
-        terms.actor,
-        customer_id=taken.customer_id,
-        period=terms.period,
-        service_ids=terms.service_ids,
-        now=now,
-    )
-    made_report = made.created or (taken.made_report and taken.report_id == made.report_id)
-    facts: Facts = {
-        "outcome": RunOutcome.CREATED if made_report else RunOutcome.UNCHANGED,
-        "report_id": made.report_id,
-        "made_report": made_report,
-        "invoice_id": None,
-        "total_minor": made.total_minor,
-        "currency": made.currency,
-        "order_count": made.order_count,
-        "question_count": made.question_count,
-    }
-    if terms.goal is RunGoal.REPORTS:
-        return facts
-    if not made.total_minor:
-        return facts | {"reason": NOTHING_TO_INVOICE}
-    # Of one report with itself there is nothing to ask: drafting refuses that.
-    twice = from_reports.invoiced_elsewhere(session, reports.one(session, terms.actor, made.report_id))
-    if twice:
-        return facts | {"outcome": RunOutcome.FAILED, "twice_count": twice.charge_count, "reason": _twice(twice)}
-    try:
-        with session.begin_nested():
-            (invoice_id,) = from_reports.draft_many(
-                session,
-                terms.actor,
-                [made.report_id],
-                by=terms.line_grouping,
-                tax_rate=terms.tax_rate,
-                now=now,
-                today=terms.today(now),
-            )
-    except BillingError as refusal:
-        return facts | _without_draft(session, made, refusal)
-    return _sent(session, terms, invoice_id, facts | {"invoice_id": invoice_id}, now=now, fresh=True)
+    return _BILL[terms.source](session, terms, taken, now=now)
 
 
 def mail(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
     """Mail the invoice that was sent with its payment link."""
-    outcome = RunOutcome.CREATED if taken.made_report else RunOutcome.UNCHANGED
     assert taken.invoice_id is not None  # noqa: S101  # the link is its
-    return {"outcome": outcome} | _mailed(session, terms, taken.invoice_id, now=now, fresh=False)
-
-
-def _rehearsed(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
-    seen = service.preview(
-        session,
-        terms.actor,
-        customer_id=taken.customer_id,
-        period=terms.period,
-        service_ids=terms.service_ids,
-        now=now,
-    )
-    invoiced = from_reports.earlier(session, [seen.current.id]) if seen.current else []
-    return {
-        "outcome": RunOutcome.UNCHANGED if seen.unchanged else RunOutcome.CREATED,
-        "report_id": seen.current.id if seen.current else None,
-        "total_minor": seen.report.total_minor,
-        "currency": seen.report.currency,
-        "order_count": seen.report.order_count,
-        "question_count": seen.report.question_count,
-        "twice_count": seen.overlaps.charge_count,
-        "reason": f"Invoiced already, on {invoiced[0].invoice}" if invoiced else "",
-    }
-
-
-def _stands(session: Session, invoice_id: int) -> bool:
-    return session.scalar(_STATE, {"invoice": invoice_id}) is not InvoiceState.CANCELLED
-
-
-def _twice(twice: Overlaps) -> str:
-    charges = "One charge is" if twice.charge_count == 1 else f"{twice.charge_count} charges are"
-    return f"{charges} invoiced already, through another report: look at this one, and invoice by hand what is right"
-
-
-def _without_draft(session: Session, made: Generated, refusal: BillingError) -> Facts:
-    """Why there is no draft. That this very report is on an invoice is as it should be."""
-    invoiced = from_reports.earlier(session, [made.report_id])
-    if same := [one for one in invoiced if one.billed_version == made.version]:
-        return {"reason": f"Report {made.report_id} is on {same[0].invoice} already"}
-    if invoiced:
-        settle = "settle the difference there, or invoice the new report by hand"
-        reason = f"The report has changed, and its version {invoiced[0].billed_version} is on {invoiced[0].invoice}"
-        return {"outcome": RunOutcome.FAILED, "reason": f"{reason}: {settle}"}
-    return {"outcome": RunOutcome.FAILED, "reason": str(refusal)}
-
-
-def _sent(session: Session, terms: Terms, invoice_id: int, facts: Facts, *, now: datetime, fresh: bool) -> Facts:
-    """``fresh``: the draft was made in this transaction, so nobody can have mailed it."""
-    if terms.goal is not RunGoal.SENT:
-        return facts
-    if not terms.with_links:
-        return facts | _mailed(session, terms, invoice_id, now=now, fresh=fresh)
-    # A link sends the draft: nobody gets one who then cannot be told of it.
-    (planned,) = mailing.rehearse(session, terms.actor, [invoice_id], today=terms.today(now))
-    if planned.reason and planned.sent_before is None:
-        return facts | _refused(planned.reason)
-    return facts | {"outcome": RunOutcome.WAITING}
-
-
-def _mailed(session: Session, terms: Terms, invoice_id: int, *, now: datetime, fresh: bool) -> Facts:
-    """Mail the invoice, sending the draft first. Nothing to do where a mail went out already, by hand perhaps."""
-    today = terms.today(now)
-    if not fresh:
-        (planned,) = mailing.rehearse(session, terms.actor, [invoice_id], today=today)
-        if planned.sent_before is not None:
-            return {}
-    try:
-        with session.begin_nested():
-            sending = mailing.send_many(session, terms.actor, [invoice_id], now=now, today=today)
-    except BillingError as refusal:
-        return _refused(str(refusal))
-    return _refused(sending.left_out[0].reason) if sending.left_out else {}
-
-
-def _refused(reason: str) -> Facts:
-    return {"outcome": RunOutcome.FAILED, "reason": f"The invoice cannot be mailed: {reason}"}
+    mailed = sending.mailed(session, terms, taken.invoice_id, now=now, fresh=False)
+    return {"outcome": sending.outcome(taken)} | mailed

@@ -9,8 +9,8 @@ import structlog
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
-from billing_core.bill_runs.planning import NEEDED
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome, RunSource
+from billing_core.bill_runs.planning import needed
 from billing_core.businesses import queries as businesses
 from billing_core.dates import Period, day_in
 from billing_core.identity.permissions import Actor, Permission
@@ -34,7 +34,7 @@ _GOES_ON = (
 _FACTS = (
     BillRunCustomer.customer_id,
     BillRunCustomer.report_id,
-    BillRunCustomer.made_report,
+    BillRunCustomer.made,
     BillRunCustomer.invoice_id,
 )
 # Who is worked on already is passed over.
@@ -55,6 +55,7 @@ class Terms:
 
     run_id: int
     attempt: int
+    source: RunSource
     goal: RunGoal
     with_links: bool
     period: Period
@@ -74,24 +75,25 @@ class Taken:
 
     customer_id: int
     report_id: int | None
-    made_report: bool
+    made: bool
     invoice_id: int | None
 
 
 def terms(session: Session, run_id: int) -> Terms:
     """The terms of a run's present attempt."""
     run = session.get_one(BillRun, run_id, populate_existing=True)
-    needed = {*NEEDED[run.goal], Permission.REPORT_READ, *([Permission.LINK_WRITE] if run.with_links else [])}
+    allowed = {*needed(run.source, run.goal, with_links=run.with_links), Permission.REPORT_READ}
     return Terms(
         run_id=run_id,
         attempt=run.attempt,
+        source=run.source,
         goal=run.goal,
         with_links=run.with_links,
         period=Period(run.period_start, run.period_end),
         service_ids=tuple(int(part) for part in run.services.split(",") if part),
         line_grouping=run.line_grouping,
         tax_rate=run.tax_rate,
-        actor=Actor(run.created_by_id, run.created_by, frozenset(needed), run.bound_to),
+        actor=Actor(run.created_by_id, run.created_by, frozenset(allowed), run.bound_to),
         time_zone=businesses.default_business(session).time_zone,
     )
 

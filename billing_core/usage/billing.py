@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import reduce
 from operator import add
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -51,12 +51,17 @@ class Billed:
 def customers_with_usage(session: Session, actor: Actor, period: Period) -> list[int]:
     """The customers who used something in the period, or were on a plan."""
     actor.require(Permission.USAGE_READ)
+    statement = select(Customer.id).where(visible_to(actor), has_usage(period))
+    return list(session.scalars(statement.order_by(Customer.id)))
+
+
+def has_usage(period: Period) -> ColumnElement[bool]:
+    """In SQL: the customer used something in the period, or was on a plan."""
     used = exists().where(
         UsageDay.customer_id == Customer.id, UsageDay.zone_kind == ZoneKind.BILLING, period.contains(UsageDay.day)
     )
     planned = exists().where(CustomerPlan.customer_id == Customer.id, CustomerPlan.valid_from <= period.end)
-    statement = select(Customer.id).where(visible_to(actor), or_(used, planned))
-    return list(session.scalars(statement.order_by(Customer.id)))
+    return or_(used, planned)
 
 
 def rehearse(

@@ -4,6 +4,7 @@ import streamlit as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing_core.bill_runs.models import RunSource
 from billing_core.customers import queries as customers
 from billing_core.identity import Actor, Permission
 from billing_core.rating.models import Service
@@ -24,8 +25,8 @@ def draw(read: Reader, actor: Actor) -> None:
         return
     else:
         chosen = _chosen(read)
-        starting.draw(read, actor, chosen, goals=starting.possible(actor), key="run")
-    recent.draw(read)
+        starting.draw(read, actor, chosen, goals=starting.possible(actor, RunSource.ORDERS), key="run")
+    recent.draw(read, RunSource.ORDERS)
 
 
 def _chosen(read: Reader) -> Chosen:

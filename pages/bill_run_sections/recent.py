@@ -4,6 +4,7 @@ import streamlit as st
 
 from billing_core import runtime
 from billing_core.bill_runs import progress
+from billing_core.bill_runs.models import RunSource
 from billing_core.bill_runs.progress import Progress
 from billing_core.dates import utc_now
 from pages.bill_run_sections import wording
@@ -13,10 +14,10 @@ from pages.ui.reads import Reader
 _SHOWN = 10
 
 
-def draw(read: Reader) -> None:
+def draw(read: Reader, source: RunSource) -> None:
     """What they are, how far they have come and by whom; a button opens one. Read anew: work writes no audit entry."""
     with runtime.sessions()() as session:
-        runs = progress.recent(session, read.actor, limit=_SHOWN, now=utc_now())
+        runs = progress.recent(session, read.actor, source=source, limit=_SHOWN, now=utc_now())
     if not runs:
         return
     st.markdown("**Recent runs**")

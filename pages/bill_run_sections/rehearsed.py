@@ -27,7 +27,7 @@ def draw(read: Reader, actor: Actor, run: Progress) -> None:
     before = formats.period(run.period.before())
     _totals(run, totals, counts, before)
     _warnings(run, counts)
-    if goals := [goal for goal in starting.possible(actor) if goal is not RunGoal.REHEARSAL]:
+    if goals := [goal for goal in starting.possible(actor, run.source) if goal is not RunGoal.REHEARSAL]:
         with st.container(border=True):
             label = "**Start the real run** with the same choices"
             starting.draw(read, actor, _same(actor, run), goals=goals, key="real", label=label)

@@ -99,7 +99,7 @@ def _head(read: Reader, actor: Actor, run: Progress) -> Step | None:
     wanted = None
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(wording.title(run), anchor=False, width="content")
-        if starting.may(actor, run.goal, with_links=run.with_links):
+        if starting.may(actor, run.source, run.goal, with_links=run.with_links):
             with st.container(horizontal=True, width="content"):
                 wanted = _pressed(run)
     who = "everybody with orders" if run.all_customers else "as chosen"

@@ -8,7 +8,7 @@ import streamlit as st
 
 from billing_core import runtime
 from billing_core.bill_runs import planning
-from billing_core.bill_runs.models import RunGoal
+from billing_core.bill_runs.models import RunGoal, RunSource
 from billing_core.bill_runs.overlapping import Overlapping
 from billing_core.bill_runs.planning import Reach
 from billing_core.dates import Period, utc_now
@@ -53,15 +53,14 @@ class HowFar:
     tax_rate: Decimal = Decimal(0)
 
 
-def possible(actor: Actor) -> list[RunGoal]:
+def possible(actor: Actor, source: RunSource) -> list[RunGoal]:
     """How far this actor may take a run."""
-    return [goal for goal in planning.NEEDED if may(actor, goal)]
+    return [goal for goal in planning.GOALS[source] if may(actor, source, goal)]
 
 
-def may(actor: Actor, goal: RunGoal, *, with_links: bool = False) -> bool:
+def may(actor: Actor, source: RunSource, goal: RunGoal, *, with_links: bool = False) -> bool:
     """Whether this actor may start such a run, and so pause or stop it."""
-    needed = (*planning.NEEDED[goal], *([Permission.LINK_WRITE] if with_links else []))
-    return all(map(actor.may, needed))
+    return all(map(actor.may, planning.needed(source, goal, with_links=with_links)))
 
 
 def draw(

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from billing_core.audit.models import AuditEntry
-from billing_core.bill_runs import planning, steps
+from billing_core.bill_runs import from_orders, planning
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
 from billing_core.dates import Period
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
@@ -151,8 +151,8 @@ def test_a_failure_names_its_reason_and_the_others_are_billed_until_it_is_retrie
             raise RuntimeError("a secret detail")
         return real(session, actor, customer_id=customer_id, **facts)
 
-    real = steps.service.generate
-    monkeypatch.setattr(steps.service, "generate", generate)
+    real = from_orders.service.generate
+    monkeypatch.setattr(from_orders.service, "generate", generate)
     run_id = planned(sessions)
     done = worked_off(sessions, run_id)
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func, select, update
 
-from billing_core.bill_runs import planning, steps
+from billing_core.bill_runs import from_orders, planning
 from billing_core.bill_runs.models import RunGoal, RunOutcome
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
@@ -154,7 +154,7 @@ def test_a_report_of_nothing_makes_no_invoice(sessions, company):
         RunOutcome.CREATED,
         0,
         None,
-        steps.NOTHING_TO_INVOICE,
+        from_orders.NOTHING_TO_INVOICE,
     )
     assert (done.failed, made(sessions, company)["invoices"]) == (0, {})
 

@@ -55,7 +55,7 @@ def test_links_come_from_the_configured_gateway(company, sessions, capsys):
 
 
 def test_a_failure_is_exit_1(company, sessions, capsys, monkeypatch):
-    monkeypatch.setattr("billing_core.bill_runs.steps.service.generate", None)
+    monkeypatch.setattr("billing_core.bill_runs.from_orders.service.generate", None)
     assert main([*RUN, "--customer", "C0"]) == 1
     assert said(capsys)["failed"][0]["customer_id"] == company[0]
 

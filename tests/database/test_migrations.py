@@ -221,7 +221,7 @@ def test_runs_of_a_former_version_keep_their_customers_and_get_the_figures_of_th
         (RunOutcome.CREATED, 400, "USD", 1, 0),
     }
     with empty_database() as session:
-        made = select(BillRunCustomer.made_report).where(BillRunCustomer.run_id == done)
+        made = select(BillRunCustomer.made).where(BillRunCustomer.run_id == done)
         assert session.scalars(made.order_by(BillRunCustomer.customer_id)).all() == [False, True, True]
     # On PostgreSQL too the next run has the next number.
     with empty_database.begin() as session:

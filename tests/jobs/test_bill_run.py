@@ -12,14 +12,16 @@ from sqlalchemy.exc import OperationalError
 
 from billing_core import runtime
 from billing_core.bill_runs import planning, taking, workflow
-from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome, RunSource
 from billing_core.identity import SYSTEM
 from billing_core.jobs import bill_run, bill_run_work, engine, pauses, queues
 from billing_core.jobs.presence import taking_over
+from billing_core.metering.models import UsagePeriod
 from billing_core.processes import pausing
 from billing_core.processes.models import Process, Queue
 from billing_core.reports import verification
 from tests.bill_runs.company import in_hand, made, planned, rows, seen, some_customers
+from tests.bill_runs.usage_company import metered_plan, uses
 from tests.forked import carried_out
 from tests.jobs.test_taking_over import silence
 from tests.reports.company import LATER, NOW
@@ -53,6 +55,20 @@ def finished(sessions, run_id):
     return done
 
 
+def taken_over(sessions, run_id):
+    """The progress once this process has finished what a dead one began."""
+    # How it comes about that somebody is missed is tested elsewhere.
+    silence(sessions)
+    with sessions() as session:
+        missed = session.scalars(select(Process.id)).all()
+    assert taking_over.declare_lost(missed) == missed
+    engine.start()
+    try:
+        return finished(sessions, run_id)
+    finally:
+        engine.stop()
+
+
 def ended_workflows(run_id: int) -> set[str]:
     found = DBOS.list_workflows(workflow_id_prefix=f"bill-run-{run_id}.")
     return {workflow.workflow_id for workflow in found if workflow.status == "SUCCESS"}
@@ -80,7 +96,7 @@ def test_it_goes_on_in_chunks_however_often_it_is_begun(sessions, company, jobs)
 
 def test_a_retry_is_another_attempt(sessions, company, jobs, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(workflow.steps.service, "generate", None)
+        broken.setattr(workflow.steps.from_orders.service, "generate", None)
         run_id = planned(sessions)
         bill_run.begin(run_id)
         assert finished(sessions, run_id).failed == 5
@@ -136,22 +152,32 @@ def test_a_process_killed_in_the_middle_of_a_run_doubles_and_loses_nobody(sessio
     assert seen(sessions, run_id).done == 2
     assert sum(made(sessions, company)["mails"].values()) == 2
 
-    # How it comes about that somebody is missed is tested elsewhere.
-    silence(sessions)
-    with sessions() as session:
-        missed = session.scalars(select(Process.id)).all()
-    assert taking_over.declare_lost(missed) == missed
-    engine.start()
-    try:
-        done = finished(sessions, run_id)
-    finally:
-        engine.stop()
+    done = taken_over(sessions, run_id)
 
     assert (done.created, done.unchanged, done.failed, done.sent) == (5, 0, 0, 5)
     once = dict.fromkeys(company, 1)
     assert made(sessions, company) == {"reports": once, "invoices": once, "mails": once, "links": {}}
     with sessions() as session:
         assert [check.wrong for check in verification.checks(session) if check.wrong] == []
+
+
+def test_a_process_killed_in_the_middle_of_a_run_over_usage_bills_nobody_twice(sessions, company, database_url):
+    with sessions.begin() as session:
+        metered_plan(session)
+        for customer_id in company:
+            uses(session, customer_id, 5)
+    run_id = planned(sessions, source=RunSource.USAGE, goal=RunGoal.SENT)
+
+    assert carried_out("tests/jobs/dying.py", environment={**os.environ, "BILLING_DATABASE_URL": database_url}) == -9
+    assert (seen(sessions, run_id).done, sum(made(sessions, company)["mails"].values())) == (2, 2)
+
+    done = taken_over(sessions, run_id)
+
+    assert (done.created, done.unchanged, done.failed, done.sent, done.invoiced) == (5, 0, 0, 5, {"USD": 1_000})
+    once = dict.fromkeys(company, 1)
+    assert made(sessions, company) == {"reports": {}, "invoices": once, "mails": once, "links": {}}
+    with sessions() as session:
+        assert session.scalars(select(UsagePeriod.customer_id).order_by(UsagePeriod.customer_id)).all() == company
 
 
 def test_an_ending_process_completes_its_customer_and_lets_go_of_the_rest(sessions, company, monkeypatch):

@@ -85,7 +85,7 @@ def draft(
     now: datetime,
 ) -> None:
     """Write what each period is made of, and a draft of it for whoever owes something."""
-    names = _names(session)
+    names = names_of_places(session)
     charged = [(one, [charge for charge in one.charges if charge.amount]) for one in to_bill]
     rows = [
         _row(kept[one.customer_id].id, position, charge)
@@ -117,7 +117,7 @@ def content(account: Account, currency: str, lines: Iterable[DraftLine], today: 
     return replace(blank_for(account.customer, account.business, today), currency=currency, lines=tuple(lines))
 
 
-def _names(session: Session) -> dict[Place, str]:
+def names_of_places(session: Session) -> dict[Place, str]:
     """What meters and their buckets are called."""
     meters = {(id_, NO_BUCKET): name for id_, name in session.execute(select(Meter.id, Meter.name))}
     buckets = session.execute(select(MeterBucket.meter_id, MeterBucket.id, MeterBucket.name))
@@ -129,7 +129,14 @@ def _line(
 ) -> DraftLine:
     """A line of the whole amount: its price has more digits than the unit price of a line can have."""
     assert charge.amount is not None  # noqa: S101  # questions are not billed
-    words = line_words(
+    words = charge_words(charge, names, account.customer.language)
+    return DraftLine(words, Decimal(1), charge.amount.amount, tax_rate=tax_rate, usage_line_id=usage_line_id)
+
+
+def charge_words(charge: Charge, names: Mapping[Place, str], language: str) -> str:
+    """As its line says it."""
+    assert charge.amount is not None  # noqa: S101  # questions are not billed
+    return line_words(
         charge.meter,
         names[charge.meter_id, NO_BUCKET],
         charge.segment.days,
@@ -138,9 +145,8 @@ def _line(
         included=charge.included,
         parts=charge.parts,
         currency=charge.amount.currency,
-        language=account.customer.language,
+        language=language,
     )
-    return DraftLine(words, Decimal(1), charge.amount.amount, tax_rate=tax_rate, usage_line_id=usage_line_id)
 
 
 def _row(period_id: int, position: int, charge: Charge) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""What is made of one customer's usage: a draft, a sent invoice, a period closed with nothing, or what would be."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import reduce
+from operator import add
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.bill_runs import sending
+from billing_core.bill_runs.models import RunGoal, RunOutcome
+from billing_core.bill_runs.sending import Facts
+from billing_core.bill_runs.taking import Taken, Terms
+from billing_core.customers.models import Customer
+from billing_core.invoices.models import Invoice
+from billing_core.languages.available import SOURCE_LANGUAGE
+from billing_core.money import Money
+from billing_core.usage import billing
+from billing_core.usage.billed import drafting, lines
+from billing_core.usage.charges import Charge
+
+NOTHING_USED: Final = "Nothing was used: there is nothing to bill"
+_LONGEST: Final = 500
+
+
+def bill(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
+    """Take the customer as far as one transaction can."""
+    if terms.goal is RunGoal.REHEARSAL:
+        return _rehearsed(session, terms, taken, now=now)
+    if taken.invoice_id is not None and sending.stands(session, taken.invoice_id):
+        # An earlier try came so far.
+        found = {"outcome": sending.outcome(taken), "invoice_id": taken.invoice_id}
+        return sending.sent(session, terms, taken.invoice_id, found, now=now, fresh=False)
+    (billed,) = billing.bill_many(
+        session,
+        terms.actor,
+        [taken.customer_id],
+        terms.period,
+        now=now,
+        today=terms.today(now),
+        tax_rate=terms.tax_rate,
+    )
+    if billed.period_id is None:
+        return {"outcome": RunOutcome.FAILED, "reason": billed.refusal[:_LONGEST]}
+    facts: Facts = {
+        "outcome": RunOutcome.CREATED if billed.created else RunOutcome.UNCHANGED,
+        "made": billed.created,
+        "invoice_id": billed.invoice_id if billed.created else None,
+        **_kept(session, terms, taken.customer_id, billed.period_id),
+    }
+    if billed.invoice_id is None:
+        return facts
+    if not billed.created:
+        return facts | {"reason": _billed_already(session, billed.invoice_id)}
+    return sending.sent(session, terms, billed.invoice_id, facts, now=now, fresh=True)
+
+
+def _rehearsed(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
+    (seen,) = billing.rehearse(session, terms.actor, [taken.customer_id], terms.period, now=now)
+    questions = {"question_count": sum(charge.is_question for charge in seen.charges)}
+    if seen.period_id is not None:
+        facts: Facts = {"outcome": RunOutcome.UNCHANGED} | _kept(session, terms, taken.customer_id, seen.period_id)
+        return facts if seen.invoice_id is None else facts | {"reason": _billed_already(session, seen.invoice_id)}
+    if seen.refusal or seen.total is None:
+        return {"outcome": RunOutcome.FAILED, "reason": seen.refusal[:_LONGEST]} | questions
+    reason = "" if seen.total.minor else _nothing(_words(session, seen.charges))
+    return {"outcome": RunOutcome.CREATED, "reason": reason} | _total(seen.total) | questions
+
+
+def _kept(session: Session, terms: Terms, customer_id: int, period_id: int) -> Facts:
+    """What the period was billed with, and why it came to nothing if it did."""
+    made_of = lines.of_periods(session, terms.actor, [period_id])[period_id]
+    if not made_of:
+        currency = session.scalars(select(Customer.currency).where(Customer.id == customer_id)).one()
+        return {"reason": NOTHING_USED} | _total(Money(0, currency))
+    total = reduce(add, (line.amount for line in made_of))
+    return {"reason": "" if total.minor else _nothing(line.words(SOURCE_LANGUAGE) for line in made_of)} | _total(total)
+
+
+def _total(total: Money) -> Facts:
+    return {"total_minor": total.minor, "currency": total.currency}
+
+
+def _nothing(explained: Iterable[str]) -> str:
+    words = "; ".join(explained)
+    return f"Nothing to bill. {words}"[:_LONGEST] if words else NOTHING_USED
+
+
+def _words(session: Session, charges: Sequence[Charge]) -> list[str]:
+    """As the lines of an invoice would say it."""
+    names = drafting.names_of_places(session)
+    return [drafting.charge_words(charge, names, SOURCE_LANGUAGE) for charge in charges if charge.amount]
+
+
+def _billed_already(session: Session, invoice_id: int) -> str:
+    number = session.scalars(select(Invoice.number).where(Invoice.id == invoice_id)).one()
+    named = f"invoice {number}" if number else f"a draft (no. {invoice_id})"
+    return f"Billed already, on {named}"

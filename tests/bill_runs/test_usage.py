@@ -1,0 +1,330 @@
+"""Runs over usage: each customer's period is billed once, by whoever works on it, and never 0 in silence."""
+
+import threading
+from datetime import date
+from decimal import Decimal
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+from sqlalchemy import func, select
+
+from billing_core.bill_runs import from_usage, planning, rehearsal, taking, workflow
+from billing_core.bill_runs.models import RunGoal, RunOutcome, RunSource
+from billing_core.bill_runs.overlapping import Overlapping
+from billing_core.bill_runs.rehearsal import Change, CurrencyTotal
+from billing_core.commands import verify
+from billing_core.customers.models import Customer
+from billing_core.database import Sessions, connect
+from billing_core.dates import Period
+from billing_core.errors import Forbidden, Invalid
+from billing_core.identity import SYSTEM, Actor, Permission
+from billing_core.invoices import service
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.metering.models import UsagePeriod
+from billing_core.plans import service as plans
+from tests.bill_runs.company import made, planned, rows, some_customers, worked_off, worked_off_in_spite_of
+from tests.bill_runs.test_killed import dying_at
+from tests.bill_runs.usage_company import metered_plan, users, uses
+from tests.online_payments.gateways import ScriptedGateway
+from tests.reports.company import LATER, MARCH, NOW, a_customer
+
+OVER = "API calls, Mar 1 – 31, 2026: used 5, included 3, 2 × 1.00 USD"
+WITHIN = "Nothing to bill. API calls, Mar 1 – 31, 2026: used 3, included 3"
+UNPLANNED = "1 of api_calls from 2026-03-01 to 2026-03-31 cannot be priced: it was on no plan"
+# More than the statements that one customer takes: some kills come too late to hit anybody.
+_STATEMENTS = 160
+_PROCESSES = 3
+
+
+@pytest.fixture
+def company(sessions) -> list[int]:
+    """Over: 2 calls beyond what is included. Within: none. Unplanned: a call on no plan."""
+    with sessions.begin() as session:
+        metered_plan(session)
+        ids = users(session, {"Over": 5, "Within": 3})
+        unplanned = a_customer(session, "UNPLANNED", name="Unplanned", email="ap@unplanned.example", priced=False)
+        uses(session, unplanned, 1, planned=False)
+        a_customer(session, "IDLE", name="Idle")
+        return [*ids, unplanned]
+
+
+def over_usage(sessions, customer_ids=None, goal=RunGoal.DRAFTS, **options) -> int:
+    return planned(sessions, customer_ids, source=RunSource.USAGE, goal=goal, **options)
+
+
+def became(sessions, run_id) -> dict[str, tuple[RunOutcome, int | None, str]]:
+    return {row.customer_name: (row.outcome, row.total_minor, row.reason) for row in rows(sessions, run_id)}
+
+
+def test_each_gets_a_draft_or_its_explanation(sessions, company):
+    over, within, _unplanned = company
+    run_id = over_usage(sessions, tax_rate=Decimal(25))
+    done = worked_off(sessions, run_id)
+
+    assert (done.total, done.created, done.failed, done.drafts, done.sent, done.empty) == (3, 2, 1, 1, 0, 1)
+    assert (done.billed, done.invoiced, done.uninvoiced) == ({"USD": 200}, {"USD": 250}, 1)
+    assert became(sessions, run_id) == {
+        "Over": (RunOutcome.CREATED, 200, ""),
+        "Within": (RunOutcome.CREATED, 0, WITHIN),
+        "Unplanned": (RunOutcome.FAILED, None, UNPLANNED),
+    }
+    assert made(sessions, company) == {"reports": {}, "invoices": {over: 1}, "mails": {}, "links": {}}
+    with sessions() as session:
+        assert session.scalars(select(Invoice.state)).all() == [InvoiceState.DRAFT]
+        assert set(session.scalars(select(UsagePeriod.customer_id))) == {over, within}
+
+
+def test_who_was_on_a_plan_and_used_nothing_is_closed_too(sessions):
+    with sessions.begin() as session:
+        metered_plan(session)
+        users(session, {"Silent": 0})
+    run_id = over_usage(sessions)
+    worked_off(sessions, run_id)
+    words = "Nothing to bill. API calls, Mar 1 – 31, 2026: used 0, included 3"
+    assert became(sessions, run_id) == {"Silent": (RunOutcome.CREATED, 0, words)}
+
+
+def test_of_whom_nothing_is_known_nothing_is_billed(sessions, company):
+    with sessions.begin() as session:
+        quiet = a_customer(session, "QUIET", name="Quiet", priced=False)
+    run_id = over_usage(sessions, [quiet])
+    worked_off(sessions, run_id)
+    assert became(sessions, run_id) == {"Quiet": (RunOutcome.CREATED, 0, from_usage.NOTHING_USED)}
+
+
+@pytest.mark.parametrize("with_links", [False, True])
+def test_sent_invoices_are_mailed_and_a_closed_period_is_not(sessions, company, with_links):
+    over, gateway = company[0], ScriptedGateway()
+    run_id = over_usage(sessions, goal=RunGoal.SENT, with_links=with_links)
+    done = worked_off(sessions, run_id, gateway)
+
+    assert (done.created, done.failed, done.drafts, done.sent) == (2, 1, 1, 1)
+    links = {over: 1} if with_links else {}
+    assert made(sessions, company) == {"reports": {}, "invoices": {over: 1}, "mails": {over: 1}, "links": links}
+    assert [row.invoice_number for row in rows(sessions, run_id)] == ["INV-2026-001", None, None]
+
+
+def test_a_second_run_finds_it_billed_and_names_the_invoice(sessions, company):
+    first = over_usage(sessions)
+    worked_off(sessions, first)
+    second = over_usage(sessions, goal=RunGoal.SENT)
+    done = worked_off(sessions, second)
+
+    (draft,) = [row.invoice_id for row in rows(sessions, first) if row.invoice_id]
+    assert (done.created, done.unchanged, done.failed, done.drafts, done.empty) == (0, 2, 1, 0, 0)
+    assert became(sessions, second) == {
+        "Over": (RunOutcome.UNCHANGED, 200, f"Billed already, on a draft (no. {draft})"),
+        "Within": (RunOutcome.UNCHANGED, 0, WITHIN),
+        "Unplanned": (RunOutcome.FAILED, None, UNPLANNED),
+    }
+    assert {row.customer_name: row.invoice_id for row in rows(sessions, second)}["Over"] == draft
+    assert made(sessions, company)["mails"] == {}
+
+
+def test_what_failed_is_billed_once_it_has_a_price(sessions, company):
+    run_id = over_usage(sessions)
+    worked_off(sessions, run_id)
+    with sessions.begin() as session:
+        plans.put_on(session, SYSTEM, company[2], "metered", valid_from=MARCH.start, now=LATER)
+        planning.retry_failed(session, SYSTEM, run_id, now=LATER)
+    done = worked_off(sessions, run_id, now=LATER)
+    assert (done.created, done.failed, done.empty) == (3, 0, 2)
+
+
+def test_whoever_has_no_address_keeps_the_draft_and_is_sent_it_later(sessions, company):
+    over = company[0]
+    with sessions.begin() as session:
+        session.get_one(Customer, over).email = ""
+    run_id = over_usage(sessions, [over], goal=RunGoal.SENT)
+    done = worked_off(sessions, run_id)
+    assert (done.failed, done.drafts, done.sent) == (1, 1, 0)
+    (failed,) = rows(sessions, run_id)
+    assert failed.reason == "The invoice cannot be mailed: there is no e-mail address"
+
+    with sessions.begin() as session:
+        details = service.Details(customer_email="late@over.example")
+        service.update_details(session, SYSTEM, failed.invoice_id, details, now=LATER, today=LATER.date())
+        planning.retry_failed(session, SYSTEM, run_id, now=LATER)
+    again = worked_off(sessions, run_id, now=LATER)
+    assert (again.created, again.failed, again.drafts, again.sent) == (1, 0, 1, 1)
+    assert made(sessions, [over])["mails"] == {over: 1}
+
+
+def test_what_was_discarded_meanwhile_is_made_anew(sessions, company):
+    over = company[0]
+    with sessions.begin() as session:
+        session.get_one(Customer, over).email = ""
+    run_id = over_usage(sessions, [over], goal=RunGoal.SENT)
+    worked_off(sessions, run_id)
+    with sessions.begin() as session:
+        (failed,) = session.scalars(select(Invoice.id))
+        service.discard(session, SYSTEM, failed, now=LATER)
+        session.get_one(Customer, over).email = "ap@over.example"
+        planning.retry_failed(session, SYSTEM, run_id, now=LATER)
+    again = worked_off(sessions, run_id, now=LATER)
+    assert (again.created, again.sent, again.invoiced) == (1, 1, {"USD": 200})
+
+
+def test_a_rehearsal_says_what_would_be_billed_and_makes_nothing(sessions, company):
+    with sessions.begin() as session:
+        uses(session, company[0], 4, on=date(2026, 2, 10))
+        february = Period(date(2026, 2, 1), date(2026, 2, 28))
+        run_id = planning.plan(
+            session,
+            SYSTEM,
+            source=RunSource.USAGE,
+            customer_ids=[company[0]],
+            period=february,
+            goal=RunGoal.DRAFTS,
+            now=NOW,
+        )
+    worked_off(sessions, run_id)
+    rehearsed = over_usage(sessions, goal=RunGoal.REHEARSAL)
+    done = worked_off(sessions, rehearsed)
+
+    assert (done.created, done.unchanged, done.failed, done.empty, done.questions) == (2, 0, 1, 1, 1)
+    assert became(sessions, rehearsed) == {
+        "Over": (RunOutcome.CREATED, 200, ""),
+        "Within": (RunOutcome.CREATED, 0, WITHIN),
+        "Unplanned": (RunOutcome.FAILED, None, UNPLANNED),
+    }
+    with sessions() as session:
+        compared = rehearsal.page(session, SYSTEM, rehearsed, now=NOW)
+        totals = rehearsal.totals(session, SYSTEM, rehearsed, now=NOW)
+        assert session.scalar(select(func.count()).select_from(UsagePeriod)) == 1
+        assert session.scalar(select(func.count()).select_from(Invoice)) == 1
+    assert [(row.customer_name, row.change, row.total_minor, row.previous_total_minor) for row in compared] == [
+        ("Unplanned", Change.OPEN, None, None),
+        ("Over", Change.MORE, 200, 100),
+        ("Within", Change.NEW, 0, None),
+    ]
+    assert totals == [CurrencyTotal("USD", 2, 200, 1, 100)]
+
+    worked_off(sessions, over_usage(sessions))
+    again = over_usage(sessions, goal=RunGoal.REHEARSAL)
+    assert worked_off(sessions, again).unchanged == 2
+    assert became(sessions, again)["Over"][2].startswith("Billed already, on a draft (no. ")
+
+
+def test_a_month_that_is_not_over_is_refused_to_each(sessions, company):
+    with sessions.begin() as session:
+        run_id = planning.plan(
+            session,
+            SYSTEM,
+            source=RunSource.USAGE,
+            customer_ids=company[:1],
+            period=Period.month_of(NOW.date()),
+            goal=RunGoal.DRAFTS,
+            now=NOW,
+        )
+    worked_off(sessions, run_id)
+    (row,) = rows(sessions, run_id)
+    assert "is not over in" in row.reason
+
+
+def test_usage_has_neither_reports_nor_services(sessions, company):
+    with pytest.raises(Invalid, match="Usage has no reports"):
+        over_usage(sessions, goal=RunGoal.REPORTS)
+    with pytest.raises(Invalid, match="Usage is not limited to services"):
+        over_usage(sessions, service_ids=[1])
+    empty = Period(date(2020, 1, 1), date(2020, 1, 31))
+    with pytest.raises(Invalid, match="No customer has usage to bill from"), sessions.begin() as session:
+        planning.plan(
+            session, SYSTEM, source=RunSource.USAGE, customer_ids=None, period=empty, goal=RunGoal.DRAFTS, now=NOW
+        )
+
+
+@pytest.mark.parametrize(
+    ("goal", "more"),
+    [
+        (RunGoal.REHEARSAL, set()),
+        (RunGoal.DRAFTS, {Permission.INVOICE_WRITE}),
+        (RunGoal.SENT, {Permission.INVOICE_WRITE, Permission.INVOICE_SEND}),
+    ],
+)
+def test_each_goal_needs_what_runs_need_and_to_see_usage_and_plans(sessions, company, goal, more):
+    needed = {Permission.REPORT_GENERATE, Permission.USAGE_READ, Permission.PLAN_READ, *more}
+    for missing in needed:
+        with pytest.raises(Forbidden, match=missing.value):
+            over_usage(sessions, company[:1], goal, actor=Actor(5, "Mia", frozenset(needed - {missing})))
+    run_id = over_usage(sessions, company[:1], goal, actor=Actor(5, "Mia", frozenset(needed)))
+    assert worked_off(sessions, run_id).failed == 0
+
+
+def test_a_run_over_orders_does_not_stand_in_the_way_of_one_over_usage(sessions, company):
+    with sessions.begin() as session:
+        company += some_customers(session, 1)
+    planned(sessions, company)
+    first = over_usage(sessions, company)
+    with pytest.raises(Overlapping) as refusal:
+        over_usage(sessions, company)
+    assert (refusal.value.run_id, refusal.value.is_same) == (first, True)
+
+
+def test_a_process_dies_before_any_statement_whatsoever(sessions):
+    """New customers for each example, in one database."""
+    runs = 0
+    with sessions.begin() as session:
+        metered_plan(session)
+
+    @hypothesis.settings(max_examples=10, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+    @hypothesis.given(
+        statements=strategies.lists(strategies.integers(0, _STATEMENTS), max_size=4), with_links=strategies.booleans()
+    )
+    def goes_on(statements, with_links):
+        nonlocal runs
+        runs += 1
+        with sessions.begin() as session:
+            over, within = users(session, {f"R{runs}-over": 5, f"R{runs}-within": 3})
+        run_id = over_usage(sessions, [over, within], RunGoal.SENT, with_links=with_links)
+        gateway = ScriptedGateway()
+        with dying_at(sessions, statements):
+            done = worked_off_in_spite_of(sessions, run_id, gateway)
+        # Once more, as a process that takes over and finds that all is done.
+        assert worked_off(sessions, run_id, gateway) == done
+        assert (done.created, done.sent, done.failed, done.empty, done.running) == (2, 1, 0, 1, False)
+        one, links = {over: 1}, {over: 1} if with_links else {}
+        assert made(sessions, [over, within]) == {"reports": {}, "invoices": one, "mails": one, "links": links}
+
+    goes_on()
+    with sessions() as session:
+        numbers = session.scalars(select(Invoice.sequence).order_by(Invoice.sequence)).all()
+        assert numbers == list(range(1, runs + 1))
+        assert session.scalar(select(func.count()).select_from(UsagePeriod)) == 2 * runs
+        assert [check for check in verify.checks(session) if check.wrong] == []
+
+
+def test_several_processes_work_on_the_same_customers_at_once(sessions, database_url):
+    with sessions.begin() as session:
+        metered_plan(session)
+        company = users(session, {f"C{number}": 5 for number in range(8)})
+    run_id = over_usage(sessions, goal=RunGoal.SENT)
+    with sessions() as session:
+        terms = taking.terms(session, run_id)
+    together, failures = threading.Barrier(_PROCESSES), []
+
+    def work_off() -> None:
+        ours = Sessions(connect(database_url))
+        together.wait(timeout=300)
+        try:
+            while workflow.bill_next(ours, ScriptedGateway, terms, 0, now=NOW):
+                pass
+            with ours.begin() as session:
+                taking.finish(session, run_id, 1, now=NOW)
+        except Exception as error:
+            failures.append(error)
+        finally:
+            ours.engine.dispose()
+
+    working = [threading.Thread(target=work_off) for _ in range(_PROCESSES)]
+    for thread in working:
+        thread.start()
+    for thread in working:
+        thread.join(timeout=300)
+
+    assert failures == []
+    one = dict.fromkeys(company, 1)
+    assert made(sessions, company) == {"reports": {}, "invoices": one, "mails": one, "links": {}}
+    done = worked_off(sessions, run_id)
+    assert (done.created, done.failed, done.sent, done.finished_at) == (8, 0, 8, NOW)
