@@ -6,6 +6,10 @@ from pathlib import Path
 # A fault that only a page's test or a test from a far room meets is not guarded where the next person looks.
 MODULES = {
     "rating": (("billing_core/rating",), ("tests/rating", "tests/reports")),
+    "metering": (
+        ("billing_core/metering",),
+        ("tests/metering", "tests/usage", "tests/imports/test_usage_files.py", "tests/commands/test_verify.py"),
+    ),
     "plans": (("billing_core/plans",), ("tests/plans", "tests/usage", "tests/imports")),
     "usage": (("billing_core/usage",), ("tests/usage", "tests/commands/test_usage.py")),
     "invoices": (

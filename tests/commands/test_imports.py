@@ -6,6 +6,7 @@ import pytest
 
 from billing_core import __main__, runtime
 from billing_core.customers.models import Customer
+from billing_core.metering.models import UsageEvent
 from tests.imports.files import row_count
 
 GOOD = "customer_ref,name\nACME,Acme Inc\n"
@@ -69,6 +70,18 @@ def test_columns_can_be_mapped_and_fixed(command, sessions):
     assert command(content, "customers", *options)[0] == 0
     with sessions() as session:
         assert session.query(Customer.ref, Customer.name, Customer.country).one() == ("ACME", "Acme Inc", "FR")
+
+
+def test_usage_is_imported_once_however_often_its_file_is(command, sessions):
+    command(GOOD)
+    file = "event_id,customer_ref,time\n1,ACME,2026-03-10T10:00:00Z\n2,ACME,2026-03-10T10:00:01Z\n"
+    assert command(file, "usage", "--dry-run")[:2] == (0, "new: 2\nchanged: 0\nunchanged: 0\nrejected: 0\n")
+    assert row_count(sessions, UsageEvent) == 0
+    assert command(file, "usage") == (0, "new: 2\nchanged: 0\nunchanged: 0\nrejected: 0\n", "")
+    assert command(file, "usage")[:2] == (0, "new: 0\nchanged: 0\nunchanged: 2\nrejected: 0\n")
+    code, _, err = command(file.replace("00:01Z", "00:02Z"), "usage")
+    assert (code, "is that of an event that we have, which has other content" in err) == (1, True)
+    assert row_count(sessions, UsageEvent) == 2
 
 
 def test_a_file_that_is_not_there_is_refused(command, tmp_path, capsys):

@@ -10,6 +10,7 @@ from billing_core.identity import SYSTEM
 from billing_core.imports import steps, upkeep
 from billing_core.imports.models import FileState, ImportFile, ImportFilePart
 from billing_core.jobs import imports
+from billing_core.metering.models import UsageEvent
 from billing_core.orders.models import Order, OrderLine, Product
 from billing_core.processes import pausing
 from billing_core.processes import service as processes
@@ -112,6 +113,20 @@ def test_a_changed_column_must_be_checked_again(page_as, sessions):
 
     assert states(sessions) == {"customers.csv": "not checked"}
     assert page.button(key="import_apply").disabled
+
+
+def test_usage_goes_in_once_with_the_customers_that_it_is_of(page_as, sessions):
+    page = page_as("admin").visit("imports.py")
+    customers = "customer_ref,name\nACME,Acme Inc\n"
+    usage = "event_id,customer_ref,time,user\n1,ACME,2026-03-10T10:00:00Z,ana\n2,ACME,2026-03-10T10:00:01Z,ben\n"
+    for new in (["1", "2"], ["0", "0"]):
+        drop(page, usage=usage, customers=customers)
+        press(page, "import_check")
+        assert states(sessions) == {"usage.csv": "ready to import", "customers.csv": "ready to import"}
+        assert [value for label, value in metrics(page) if label == "New"] == new
+        press(page, "import_apply")
+        page.button(key="import_clear").click().run()
+        assert row_count(sessions, UsageEvent) == 2
 
 
 @ONE_DATABASE

@@ -7,11 +7,14 @@ import time
 from contextlib import suppress
 
 import pytest
+from sqlalchemy import func, select
 
+from billing_core.metering.models import UsageEvent
 from billing_core.settings import settings
 from billing_core.web import rate_limiter, throttle
 from billing_core.web.api.app import guarded
 from billing_core.web.api.middleware import rate_limit
+from tests.invoices.company import a_customer
 from tests.web.forms import PASSWORD, submit
 
 # Counting asks no database.
@@ -62,6 +65,26 @@ def test_the_eleventh_in_a_second_waits_a_second(client, clock):
     assert refused.json() == {"detail": "Request was throttled. Expected available in 1 seconds."}
     clock(1.01)
     assert ask(client).status_code == 404
+
+
+def test_batches_of_usage_and_documents_of_it_are_counted_with_everything_else(client, clock, sessions, key_of):
+    with sessions.begin() as session:
+        a_customer(session)
+    client.headers["Authorization"] = f"Bearer {key_of('admin').secret_key}"
+
+    def record(number):
+        event = {"id": str(number), "customer_ref": "ACME", "time": "2026-03-10T10:00:00Z"}
+        return client.post("/api/v1/usage/events", json=event)
+
+    assert [record(number).status_code for number in range(8)] == [200] * 8
+    assert [client.get(f"/api/v1/{path}").status_code for path in ("organizations", "usage/late")] == [200] * 2
+    refused = record(8)
+    assert (refused.status_code, refused.headers["retry-after"], told(refused)[1]) == (429, "1", 90)
+    assert client.get("/api/v1/analytics/billing/invoice/ACME").status_code == 429
+    with sessions() as session:
+        assert session.scalar(select(func.count()).select_from(UsageEvent)) == 8
+    clock(1.01)
+    assert record(8).json()["accepted"] == 1
 
 
 def test_the_hundred_and_first_in_a_minute_waits_until_the_first_is_a_minute_old(client, clock):
