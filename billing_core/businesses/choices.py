@@ -12,6 +12,9 @@ from billing_core.money import currencies
 # How Stripe collects for a business: ``invoices.payment_links.CollectionWay``.
 COLLECTS_BY = ("payment_link", "hosted_invoice")
 
+# What happens to usage that changes a billed period: ``metering.models.LateUsage``.
+LATE_USAGE = ("next_invoice", "own_document", "waive")
+
 
 @lru_cache(maxsize=8)
 def currency_names(today: date, *, also: str = "") -> dict[str, str]:

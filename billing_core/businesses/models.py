@@ -41,6 +41,9 @@ class Business(Base):
     invoice_footer: Mapped[str] = mapped_column(String(500), default="", server_default="")
     # How Stripe collects: ``invoices.payment_links.CollectionWay``.
     collects_by: Mapped[str] = mapped_column(String(32), default="payment_link", server_default="payment_link")
+    # What happens to usage that changes a billed period (``metering.models.LateUsage``); if it is waived, why.
+    late_usage: Mapped[str] = mapped_column(String(32), default="next_invoice", server_default="next_invoice")
+    late_usage_reason: Mapped[str] = mapped_column(String(500), default="", server_default="")
     reminds: Mapped[bool] = mapped_column(default=False, server_default=false())
     active: Mapped[bool] = mapped_column(default=True, server_default=true())
     set_up_at: Mapped[datetime | None]

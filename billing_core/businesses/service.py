@@ -7,14 +7,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
-from billing_core.businesses.choices import COLLECTS_BY
+from billing_core.businesses.choices import COLLECTS_BY, LATE_USAGE
 from billing_core.businesses.models import Business
 from billing_core.businesses.number_format import check_format
 from billing_core.dates import time_zone
 from billing_core.errors import BillingError, Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.money import currency_code
-from billing_core.text import is_email_address
+from billing_core.text import is_email_address, reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,19 @@ def collect_by(session: Session, actor: Actor, business_id: int, way: str, *, no
     if way not in COLLECTS_BY:
         raise Invalid("Stripe cannot collect in this way", fields={"collects_by": f"one of {', '.join(COLLECTS_BY)}"})
     return _set(session, actor, _for_change(session, business_id), "collects_by", way, now=now)
+
+
+def treat_late_usage(
+    session: Session, actor: Actor, business_id: int, way: str, *, reason: str = "", now: datetime
+) -> Business:
+    """What happens to usage that changes a billed period, one of ``choices.LATE_USAGE``; waiving needs its reason."""
+    actor.require(Permission.BUSINESS_WRITE)
+    if way not in LATE_USAGE:
+        raise Invalid("Late usage cannot be treated so", fields={"late_usage": f"one of {', '.join(LATE_USAGE)}"})
+    why = reason_of(reason) if way == "waive" else ""
+    business = _for_change(session, business_id)
+    _set(session, actor, business, "late_usage_reason", why, now=now)
+    return _set(session, actor, business, "late_usage", way, now=now)
 
 
 def set_up(session: Session, actor: Actor, *, name: str, currency: str, time_zone: str, now: datetime) -> Business:

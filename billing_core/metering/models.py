@@ -262,6 +262,16 @@ class UsagePeriod(Base):
     replaced_at: Mapped[datetime | None]
 
 
+class LateUsage(enum.StrEnum):
+    """What happens to what changed a billed period: it goes onto the customer's next invoice of usage, onto a document
+    of its own, or is waived.
+    """
+
+    NEXT_INVOICE = "next_invoice"
+    OWN_DOCUMENT = "own_document"
+    WAIVE = "waive"
+
+
 class LateKind(enum.StrEnum):
     """How an event changed a period after it was billed."""
 
@@ -273,8 +283,8 @@ class LateItem(Base):
     """An event that came for a billed period, or was taken back from one; by ``id`` in the order in which they did.
 
     It has what it is priced by itself, so that it outlives an archived event: the billing-zone ``day`` in the period,
-    and ``calls`` and ``quantity``, which are negative for an event that was withdrawn. ``settlement_id`` says what
-    became of it.
+    and ``calls`` and ``quantity``, which are negative for an event that was withdrawn. ``wanted`` is what somebody has
+    chosen for it, None as the business has it; ``settlement_id`` says what became of it.
     """
 
     __tablename__ = "usage_late_items"
@@ -298,5 +308,6 @@ class LateItem(Base):
     calls: Mapped[int]
     quantity: Mapped[Decimal] = mapped_column(Exact)
     noticed_at: Mapped[datetime]
+    wanted: Mapped[LateUsage | None]
     # By its name: settlements stand below this room.
     settlement_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("usage_settlements.id", ondelete="RESTRICT"))

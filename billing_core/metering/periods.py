@@ -2,14 +2,66 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
-from typing import cast
+from typing import Any, Final, cast
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    Table,
+    and_,
+    column,
+    insert,
+    select,
+    table,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import among
 from billing_core.dates import Period, start_of_day
 from billing_core.metering.models import LateItem, LateKind, UsageEvent, UsagePeriod
+
+# By its columns' names: invoices stand below this room.
+_INVOICES: Final = table(
+    "invoices",
+    column("id", Integer),
+    column("state", String),
+    column("written_off_minor", BigInteger),
+    column("credited_minor", BigInteger),
+    column("total_minor", BigInteger),
+)
+
+
+def is_gone(invoice: Any = _INVOICES.c) -> ColumnElement[bool]:
+    """In SQL: the invoice was cancelled or discarded, and bills nothing any more. One that was written off was owed,
+    and one that credit notes took back whole was corrected: what they billed is billed.
+    """
+    return and_(
+        invoice.state == "cancelled", invoice.written_off_minor == 0, invoice.credited_minor < invoice.total_minor
+    )
+
+
+def standing() -> Select[*tuple[Any, ...]]:
+    """Selects customer_id, first_day and last_day of the periods that stand, and whose invoices do."""
+    gone = select(_INVOICES.c.id).where(_INVOICES.c.id == UsagePeriod.invoice_id, is_gone())
+    return select(UsagePeriod.customer_id, UsagePeriod.first_day, UsagePeriod.last_day).where(
+        UsagePeriod.replaced_at.is_(None), ~gone.exists()
+    )
+
+
+def billed_on(session: Session, customer_id: int, first_day: date, last_day: date | None) -> Period | None:
+    """The first billed period of the customer that shares one of these days (None: without end)."""
+    statement = standing().where(
+        UsagePeriod.customer_id == customer_id,
+        UsagePeriod.last_day >= first_day,
+        true() if last_day is None else UsagePeriod.first_day <= last_day,
+    )
+    found = session.execute(statement.order_by(UsagePeriod.first_day).limit(1)).one_or_none()
+    return None if found is None else Period(found.first_day, found.last_day)
 
 
 def overlapping(session: Session, customer_ids: Collection[int], period: Period) -> list[UsagePeriod]:

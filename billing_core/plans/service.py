@@ -1,16 +1,18 @@
 """What a person can do with plans: create one, give it other terms, put a customer on it from a day."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import literal, select
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.customers import queries as customers
+from billing_core.customers.models import Customer
 from billing_core.database.functions import equals
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
+from billing_core.metering import periods
 from billing_core.plans import prices, queries, terms
 from billing_core.plans.models import CustomerPlan, Plan, PlanVersion
 from billing_core.plans.prices import Prices
@@ -81,7 +83,7 @@ def put_on(
 ) -> CustomerPlan:
     """Put a customer on the plan's latest version from a day on, until the day of the next plan that it is put on.
 
-    Conflict where the plan is not in the customer's currency.
+    Conflict where the plan is not in the customer's currency, or usage of those days is billed.
     """
     actor.require(Permission.PLAN_WRITE)
     customer = customers.for_change(session, actor, customer_id)
@@ -89,6 +91,7 @@ def put_on(
     version = queries.latest(session, actor, code)
     if version.currency != customer.currency:
         raise Conflict(f"{customer.name} is billed in {customer.currency}, the plan {code} is in {version.currency}")
+    _refuse_billed(session, customer, valid_from)
     held = session.scalars(
         select(CustomerPlan).where(CustomerPlan.customer_id == customer_id, CustomerPlan.valid_from == valid_from)
     ).one_or_none()
@@ -107,6 +110,20 @@ def put_on(
     subject = ("customer", customer_id)
     audit.record(session, actor, "plan.assign", subject, label=customer.name, before=before, after=after, now=now)
     return held
+
+
+def _refuse_billed(session: Session, customer: Customer, valid_from: date) -> None:
+    """What was billed was billed by the terms of then, which also price what comes late."""
+    following = select(func.min(CustomerPlan.valid_from)).where(
+        CustomerPlan.customer_id == customer.id, CustomerPlan.valid_from > valid_from
+    )
+    until = session.scalar(following)
+    billed = periods.billed_on(session, customer.id, valid_from, until and until - timedelta(days=1))
+    if billed is not None:
+        raise Conflict(
+            f"The usage of {customer.name} from {billed} is billed by the plan of those days: "
+            "put it on another one after them, or cancel the invoice first"
+        )
 
 
 def _begin(session: Session, plan: Plan, number: int, columns: dict[str, Any], now: datetime) -> PlanVersion:

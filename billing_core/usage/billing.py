@@ -4,7 +4,7 @@ An invoice that was cancelled frees its period: it can be billed anew. One that 
 owed.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,13 +23,15 @@ from billing_core.database.functions import among
 from billing_core.dates import Period, day_in
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.models import Invoice
 from billing_core.metering import periods
 from billing_core.metering.models import LateItem, UsageDay, UsagePeriod, ZoneKind
+from billing_core.metering.periods import is_gone
 from billing_core.money import Money
 from billing_core.plans.models import CustomerPlan
-from billing_core.usage.billed import drafting
-from billing_core.usage.billed.drafting import Account, Billable
+from billing_core.usage import late
+from billing_core.usage.billed import drafting, settling
+from billing_core.usage.billed.drafting import Account, Billable, Late
 from billing_core.usage.charges import Charge, charges_of
 from billing_core.usage.models import Outcome, UsageSettlement
 
@@ -71,7 +73,8 @@ def rehearse(
     actor.require(Permission.USAGE_READ)
     actor.require(Permission.PLAN_READ)
     accounts = _accounts(session, actor, customer_ids, locked=False)
-    return [one for one, _ in _billable(session, accounts, period, now)]
+    charges = charges_of(session, list(accounts), period)
+    return [one for one, _ in _billable(session, accounts, charges, period, now)]
 
 
 def bill(
@@ -109,13 +112,16 @@ def bill_many(
     actor.require(Permission.USAGE_READ)
     actor.require(Permission.PLAN_READ)
     accounts = _accounts(session, actor, customer_ids, locked=True)
-    found = _billable(session, accounts, period, now)
+    # What was not used has its line too: what comes late for it is priced by that.
+    charges = charges_of(session, list(accounts), period, unused=True)
+    found = _billable(session, accounts, charges, period, now)
     to_bill = [one for one, _ in found if one.period_id is None and not one.refusal]
     chosen = {one.customer_id for one in to_bill}
     freed = [before for one, cancelled in found if one.customer_id in chosen for before in cancelled]
     _replace(session, actor, freed, accounts, now)
     kept = drafting.keep(session, actor, to_bill, period, now=now)
-    drafting.draft(session, actor, to_bill, kept, accounts, today=today, tax_rate=tax_rate, now=now)
+    late_lines = _late(session, actor, to_bill, accounts, today=today, tax_rate=tax_rate, now=now)
+    drafting.draft(session, actor, to_bill, kept, late_lines, accounts, today=today, tax_rate=tax_rate, now=now)
     traces = [_trace(one, period, kept[one.customer_id].invoice_id) for one in to_bill]
     audit.record_many(session, actor, "usage.bill", traces, now=now)
     return [_outcome(one, kept.get(one.customer_id)) for one, _ in found]
@@ -125,6 +131,28 @@ def _outcome(one: Billable, made: UsagePeriod | None) -> Billed:
     if made is None:
         return Billed(one.customer_id, one.name, one.period_id, one.invoice_id, False, one.refusal)
     return Billed(one.customer_id, one.name, made.id, made.invoice_id, True)
+
+
+def _late(
+    session: Session,
+    actor: Actor,
+    to_bill: Sequence[Billable],
+    accounts: Mapping[int, Account],
+    *,
+    today: date,
+    tax_rate: Decimal,
+    now: datetime,
+) -> dict[int, list[Late]]:
+    """What came late for earlier periods and goes onto these drafts; what is in another currency has one of its own."""
+    billed = {one.customer_id: accounts[one.customer_id] for one in to_bill}
+    lines = late.of_next_invoices(session, actor, billed, today=today, tax_rate=tax_rate, now=now)
+    currencies = {one.customer_id: one.total.currency for one in to_bill if one.total}
+    for customer_id, of_one in lines.items():
+        other = [item for item in of_one if item.currency != currencies[customer_id]]
+        if other:
+            settling.own_drafts(session, actor, {customer_id: other}, billed, today=today, now=now)
+            lines[customer_id] = [item for item in of_one if item.currency == currencies[customer_id]]
+    return lines
 
 
 def _replace(
@@ -161,28 +189,34 @@ def _accounts(session: Session, actor: Actor, customer_ids: Collection[int], *, 
 
 
 def _billable(
-    session: Session, accounts: dict[int, Account], period: Period, now: datetime
+    session: Session,
+    accounts: dict[int, Account],
+    charges: Mapping[int, Sequence[Charge]],
+    period: Period,
+    now: datetime,
 ) -> list[tuple[Billable, list[UsagePeriod]]]:
     """Each customer, and the billed periods that are free again."""
     standing: dict[int, list[UsagePeriod]] = {}
     free: dict[int, list[UsagePeriod]] = {}
     for kept, is_free in _billed_before(session, accounts, period):
         (free if is_free else standing).setdefault(kept.customer_id, []).append(kept)
-    charges = charges_of(session, list(accounts), period)
+    settled_on = settling.standing_on(session, [one.id for freed in free.values() for one in freed])
     found = []
     for customer_id, account in accounts.items():
         one = _asked(account, charges[customer_id])
-        kept_here = standing.get(customer_id, [])
+        kept_here, free_here = standing.get(customer_id, []), free.get(customer_id, [])
         if kept_here and (kept_here[0].first_day, kept_here[0].last_day) == (period.start, period.end):
             one = replace(one, period_id=kept_here[0].id, invoice_id=kept_here[0].invoice_id)
         elif kept_here:
             days = Period(kept_here[0].first_day, kept_here[0].last_day)
             one = replace(one, refusal=f"Its usage is billed from {days} already, which shares days with {period}")
+        elif on := next((settled_on[one.id] for one in free_here if one.id in settled_on), ""):
+            one = replace(one, refusal=f"Late usage of {period} is on {on}: cancel that too, or credit it")
         elif period.end >= day_in(account.zone, now):
             one = replace(one, refusal=f"The period {period} is not over in {account.zone}: it can be billed after it")
         else:
             one = replace(one, refusal=_unpriced(one.charges))
-        found.append((one, free.get(customer_id, [])))
+        found.append((one, free_here))
     return found
 
 
@@ -192,10 +226,7 @@ def _billed_before(
     """What is billed on days of the period, and whether its invoice was cancelled."""
     kept = periods.overlapping(session, list(accounts), period)
     ids = [one.invoice_id for one in kept if one.invoice_id is not None]
-    cancelled = select(Invoice.id).where(
-        among(Invoice.id, ids), Invoice.state == InvoiceState.CANCELLED, Invoice.written_off_minor == 0
-    )
-    gone = set(session.scalars(cancelled)) if ids else set()
+    gone = set(session.scalars(select(Invoice.id).where(among(Invoice.id, ids), is_gone(Invoice)))) if ids else set()
     for one in kept:
         yield one, one.invoice_id in gone
 

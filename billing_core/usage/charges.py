@@ -83,16 +83,25 @@ class Rates:
         )
 
 
-def charges_of(session: Session, customer_ids: Collection[int], period: Period) -> dict[int, list[Charge]]:
+def charges_of(
+    session: Session, customer_ids: Collection[int], period: Period, *, unused: bool = False
+) -> dict[int, list[Charge]]:
     """Of each customer, by the days of its segments, meters and buckets; also that of a plan that was not used.
+    ``unused``: everything else that has a price and was not used too.
 
     The caller has checked the permission.
     """
-    return charges_on(session, plans.on_plans(session, customer_ids, period), customer_ids, period)
+    on_plans = plans.on_plans(session, customer_ids, period)
+    return charges_on(session, on_plans, customer_ids, period, unused=unused)
 
 
 def charges_on(
-    session: Session, on_plans: Mapping[int, Sequence[OnPlan]], customer_ids: Collection[int], period: Period
+    session: Session,
+    on_plans: Mapping[int, Sequence[OnPlan]],
+    customer_ids: Collection[int],
+    period: Period,
+    *,
+    unused: bool = False,
 ) -> dict[int, list[Charge]]:
     """``charges_of``, had the customers been on these plans."""
     stretches: list[tuple[int, Segment]] = [
@@ -107,7 +116,7 @@ def charges_on(
     rates = rates_of(session, {segment.version.id for _, segment in stretches if segment.version})
     charges: dict[int, list[Charge]] = {customer_id: [] for customer_id in customer_ids}
     for place, (customer_id, segment) in enumerate(stretches):
-        charges[customer_id] += _charges(rates, segment, used.get(place, {}), period)
+        charges[customer_id] += _charges(rates, segment, used.get(place, {}), period, unused=unused)
     return charges
 
 
@@ -118,9 +127,11 @@ def rates_of(session: Session, version_ids: Collection[int]) -> Rates:
     return Rates(meters, codes, prices.of_versions(session, version_ids))
 
 
-def _charges(rates: Rates, segment: Segment, used: Mapping[Place, Decimal], period: Period) -> Iterator[Charge]:
+def _charges(
+    rates: Rates, segment: Segment, used: Mapping[Place, Decimal], period: Period, *, unused: bool
+) -> Iterator[Charge]:
     for place in sorted({*used, *rates.of(segment)}):
         charge = rates.charge(segment, place, used.get(place, Decimal(0)), period)
         # What was not used and costs nothing is no line, but for calls: there the allowance is told.
-        if place in used or place == rates.calls or (charge.amount and charge.amount.minor):
+        if unused or place in used or place == rates.calls or (charge.amount and charge.amount.minor):
             yield charge

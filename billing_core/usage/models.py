@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.database import Base
@@ -36,7 +36,7 @@ class UsageSettlement(Base):
     __table_args__ = (
         Index("ix_usage_settlements_period_id", "period_id"),
         Index("ix_usage_settlements_invoice_id", "invoice_id"),
-        CheckConstraint("(outcome = 'invoiced') = (invoice_id IS NOT NULL)", name="invoiced"),
+        CheckConstraint("outcome = 'invoiced' OR invoice_id IS NULL", name="invoiced"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -61,7 +61,14 @@ class UsageLine(Base):
 
     __tablename__ = "usage_lines"
     __table_args__ = (
-        UniqueConstraint("period_id", "position"),
+        Index(
+            "ix_usage_lines_period_id",
+            "period_id",
+            "position",
+            unique=True,
+            sqlite_where=text("settlement_id IS NULL"),
+            postgresql_where=text("settlement_id IS NULL"),
+        ),
         CheckConstraint("first_day <= last_day", name="in_order"),
         CheckConstraint("amount_minor >= 0 OR settlement_id IS NOT NULL", name="amount_not_negative"),
         Index("ix_usage_lines_settlement_id", "settlement_id"),

@@ -3,16 +3,14 @@
 from datetime import date
 
 import pytest
-from sqlalchemy import select, update
 
 from billing_core.commands import verify
 from billing_core.dates import Period
 from billing_core.identity import SYSTEM
 from billing_core.metering import ingestion, withdrawal
-from billing_core.metering.models import LateItem, UsagePeriod
+from billing_core.metering.models import UsagePeriod
 from billing_core.plans import service as plans
-from billing_core.usage import billing
-from billing_core.usage.models import Outcome, UsageLine, UsageSettlement
+from billing_core.usage import billing, late
 from tests.ledger.damaging import as_if_nothing_refused
 from tests.plans.agreed import a_plan, terms
 from tests.reports.company import LATER, a_customer
@@ -27,22 +25,10 @@ def company(session) -> None:
     plans.put_on(session, SYSTEM, acme, a_plan(session, agreed=terms(0, "1")), valid_from=date(2026, 1, 1), now=LATER)
     told = [{"id": f"u-{day}", "customer_ref": "ACME", "time": f"2026-03-0{day}T12:00:00Z"} for day in (1, 2, 3)]
     ingestion.record(session, SYSTEM, told[:2], now=LATER)
-    billed = billing.bill(session, SYSTEM, acme, MARCH, now=LATER, today=LATER.date())
+    billing.bill(session, SYSTEM, acme, MARCH, now=LATER, today=LATER.date())
     assert ingestion.record(session, SYSTEM, told[2:], now=LATER).late == 1
     withdrawal.withdraw(session, SYSTEM, acme, "u-1", reason="A test", now=LATER)
-    waived = UsageSettlement(
-        period_id=billed.period_id, outcome=Outcome.WAIVED, reason="A test", settled_at=LATER, settled_by="Grace"
-    )
-    session.add(waived)
-    session.flush()
-    session.execute(update(LateItem).where(LateItem.event_id == "u-3").values(settlement_id=waived.id))
-    (line,) = session.scalars(select(UsageLine))
-    facts = {
-        name: getattr(line, name)
-        for name in ("meter_id", "bucket_id", "first_day", "last_day", "plan_version_id", "currency")
-    }
-    facts |= {"whole": 1, "millionths": 0, "included": 0, "parts": [], "amount_minor": 100}
-    session.add(UsageLine(period_id=billed.period_id, position=2, settlement_id=waived.id, **facts))
+    late.waive(session, SYSTEM, [late.items(session, SYSTEM)[0].id], reason="A test", now=LATER)
     session.add(UsagePeriod(customer_id=acme, first_day=date(2026, 4, 1), last_day=date(2026, 4, 1), billed_at=LATER))
     session.flush()
 

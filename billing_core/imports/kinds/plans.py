@@ -9,6 +9,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    cast,
     func,
     insert,
     literal,
@@ -21,9 +22,11 @@ from sqlalchemy.orm import aliased
 
 from billing_core.customers.models import Customer
 from billing_core.database.types import UnitPrice, UsagePrice, UtcDateTime
+from billing_core.errors import Conflict
 from billing_core.imports import Kind, cells, columns, merging
 from billing_core.imports.kind import Definition, Field, Staged, text_up_to, unknown, wrong
 from billing_core.imports.kinds import amounts
+from billing_core.metering import periods
 from billing_core.plans import prices
 from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVersion
 from billing_core.plans.queries import latest_number
@@ -182,8 +185,35 @@ def _foreign_currency(rows: FromClause) -> Select[Any]:
     )
 
 
+def _billed(rows: FromClause) -> Select[Any]:
+    """What was billed was billed by the plan of then. A row counts until the customer's next plan that we know."""
+    billed = periods.standing().subquery("billed")
+    following = (
+        select(func.min(CustomerPlan.valid_from))
+        .where(CustomerPlan.customer_id == rows.c.customer_id, CustomerPlan.valid_from > rows.c.valid_from)
+        .correlate(rows)
+        .scalar_subquery()
+    )
+    reason = "usage of these days is billed already: put the customer on another plan after them"
+    return wrong(rows, "valid_from", cast(rows.c.valid_from, String), reason).where(
+        rows.c.effect != "unchanged",
+        select(literal(1))
+        .where(
+            billed.c.customer_id == rows.c.customer_id,
+            billed.c.last_day >= rows.c.valid_from,
+            or_(following.is_(None), billed.c.first_day < following),
+        )
+        .exists(),
+    )
+
+
 def _write_customer_plans(connection: Connection, rows: FromClause) -> None:
     """Everybody whose plan is new gets its latest version."""
+    # Nobody bills them meanwhile; who did just now was there first.
+    theirs = select(Customer.id).where(Customer.id.in_(select(rows.c.customer_id)))
+    connection.execute(theirs.order_by(Customer.id).with_for_update(read=True))
+    if connection.execute(_billed(rows).limit(1)).first() is not None:
+        raise Conflict("Somebody has just billed usage of days that the file is about. Check it again.")
     version = (
         select(PlanVersion.id)
         .join(Plan, Plan.id == PlanVersion.plan_id)
@@ -224,7 +254,7 @@ CUSTOMER_PLANS = Definition(
         columns.unknown_customer,
         unknown("plan_code", Plan.code, "no plan has this code; import plans first"),
     ),
-    merge_checks=(_foreign_currency,),
+    merge_checks=(_foreign_currency, _billed),
     insert_only=frozenset({"created_at"}),
     beside=_ASSIGNED,
     write=_write_customer_plans,

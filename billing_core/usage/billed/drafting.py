@@ -20,7 +20,7 @@ from billing_core.money import Money, scaled
 from billing_core.plans.prices import Place
 from billing_core.usage.billed.wording import line_words
 from billing_core.usage.charges import Charge
-from billing_core.usage.models import UsageLine
+from billing_core.usage.models import UsageLine, UsageSettlement
 
 _LINES: Final = cast("Table", UsageLine.__table__)
 _ONE: Final = 10**PLACES
@@ -54,6 +54,15 @@ class Billable:
     refusal: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A line of a draft that bills late items, and the settlement that names the draft once there is one."""
+
+    settlement: UsageSettlement
+    line: DraftLine
+    currency: str
+
+
 def keep(
     session: Session, actor: Actor, to_bill: Collection[Billable], period: Period, *, now: datetime
 ) -> dict[int, UsagePeriod]:
@@ -78,13 +87,14 @@ def draft(
     actor: Actor,
     to_bill: Sequence[Billable],
     kept: Mapping[int, UsagePeriod],
+    late: Mapping[int, Sequence[Late]],
     accounts: Mapping[int, Account],
     *,
     today: date,
     tax_rate: Decimal,
     now: datetime,
 ) -> None:
-    """Write what each period is made of, and a draft of it for whoever owes something."""
+    """Write what each period is made of, and a draft of that and of what came late for whoever owes something."""
     names = names_of_places(session)
     charged = [(one, [charge for charge in one.charges if charge.amount]) for one in to_bill]
     rows = [
@@ -93,15 +103,22 @@ def draft(
         for position, charge in enumerate(charges, start=1)
     ]
     line_ids = iter(insert_lines(session, rows))
-    contents = []
+    contents, owing = [], set()
     for one, charges in charged:
-        lines = [_line(charge, names, accounts[one.customer_id], tax_rate, next(line_ids)) for charge in charges]
-        if one.total and one.total.minor:
-            shown = (line for line, charge in zip(lines, charges, strict=True) if charge.quantity or line.unit_price)
-            contents.append(content(accounts[one.customer_id], one.total.currency, shown, today))
+        assert one.total is not None  # noqa: S101  # questions are not billed
+        account, more = accounts[one.customer_id], [item.line for item in late.get(one.customer_id, [])]
+        lines = [_line(charge, names, account, tax_rate, next(line_ids)) for charge in charges]
+        shown = [line for line, charge in zip(lines, charges, strict=True) if charge.quantity or line.unit_price]
+        if one.total.minor:
+            owing.add(one.customer_id)
+        if one.total.minor or more:
+            contents.append(content(account, one.total.currency, [*shown, *more] if one.total.minor else more, today))
     ids = invoices.create_many(session, actor, contents, now=now) if contents else []
     for made, invoice_id in zip(contents, ids, strict=True):
-        kept[made.customer_id].invoice_id = invoice_id
+        if made.customer_id in owing:
+            kept[made.customer_id].invoice_id = invoice_id
+        for item in late.get(made.customer_id, []):
+            item.settlement.invoice_id = invoice_id
     session.flush()
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from billing_core import proof
 from billing_core.customers.models import Customer
-from billing_core.invoices.models import InvoiceLineItem
+from billing_core.invoices.models import Invoice, InvoiceLineItem
 from billing_core.metering.models import (
     PLACES,
     Aggregation,
@@ -21,6 +21,7 @@ from billing_core.metering.models import (
     UsagePeriod,
     ZoneKind,
 )
+from billing_core.metering.periods import is_gone
 from billing_core.proof import Check
 from billing_core.usage.models import UsageLine, UsageSettlement
 
@@ -124,13 +125,19 @@ def _quantities(session: Session) -> Check:
 
 
 def _settled(session: Session) -> Check:
+    """Of an invoice that was cancelled the items are open again, or settled otherwise."""
+    stands = select(UsageSettlement.id).outerjoin(Invoice, Invoice.id == UsageSettlement.invoice_id)
+    standing = stands.where(or_(Invoice.id.is_(None), ~is_gone(Invoice)))
     items = (
         select(LateItem.settlement_id, LateItem.meter_id, LateItem.bucket_id, *_changed(1))
         .join(Meter, Meter.id == LateItem.meter_id)
-        .where(LateItem.settlement_id.in_(select(UsageLine.settlement_id).where(~_BILLED)))
+        .where(
+            LateItem.settlement_id.in_(select(UsageLine.settlement_id).where(~_BILLED)),
+            LateItem.settlement_id.in_(standing),
+        )
     )
     key = (UsageLine.settlement_id, UsageLine.meter_id, UsageLine.bucket_id)
-    lines = select(*key, -UsageLine.whole, -UsageLine.millionths).where(~_BILLED)
+    lines = select(*key, -UsageLine.whole, -UsageLine.millionths).where(UsageLine.settlement_id.in_(standing))
     rows = union_all(items, lines).subquery("rows")
     keys = (rows.c.settlement_id, rows.c.meter_id, rows.c.bucket_id)
     wrong = select(rows.c.settlement_id).group_by(*keys).having(_differ(rows))

@@ -38,10 +38,7 @@ def line_words(
     facts += [_part(part, currency, words) for part in parts[:_MOST_PARTS]]
     if len(parts) > _MOST_PARTS:
         facts.append("…")
-    called = words.gettext("API calls") if meter == API_CALLS else name
-    if bucket:
-        called = f"{called} ({bucket})"
-    return f"{called}, {days(period, words)}: {', '.join(facts)}"
+    return f"{_called(meter, name, bucket, words)}, {days(period, words)}: {', '.join(facts)}"
 
 
 def _part(part: Part, currency: str, words: Writing) -> str:
@@ -68,3 +65,16 @@ def _counted(what: str, number: Decimal, words: Writing) -> str:
 
 def _number(number: Decimal, words: Writing) -> str:
     return str(format_decimal(number, locale=words.locale, decimal_quantization=False))
+
+
+def late_words(meter: str, name: str, period: Period, *, bucket: str, quantity: Decimal, language: str) -> str:
+    """Such as “Late usage: API calls, Oct 1 – 31, 2023: +20”; less than nothing where it was withdrawn."""
+    words = writing(language)
+    sign = "+" if quantity > 0 else ""
+    called = _called(meter, name, bucket, words)
+    return words.gettext("Late usage") + f": {called}, {days(period, words)}: {sign}{_number(quantity, words)}"
+
+
+def _called(meter: str, name: str, bucket: str, words: Writing) -> str:
+    called = words.gettext("API calls") if meter == API_CALLS else name
+    return f"{called} ({bucket})" if bucket else called

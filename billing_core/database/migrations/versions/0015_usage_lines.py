@@ -34,9 +34,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=500), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_by", sa.String(length=200), nullable=False),
-        sa.CheckConstraint(
-            "(outcome = 'invoiced') = (invoice_id IS NOT NULL)", name=op.f("ck_usage_settlements_invoiced")
-        ),
+        sa.CheckConstraint("outcome = 'invoiced' OR invoice_id IS NULL", name=op.f("ck_usage_settlements_invoiced")),
         sa.ForeignKeyConstraint(
             ["invoice_id"], ["invoices.id"], name=op.f("fk_usage_settlements_invoice_id_invoices"), ondelete="RESTRICT"
         ),
@@ -69,6 +67,19 @@ def upgrade() -> None:
         sa.Column("calls", sa.Integer(), nullable=False),
         sa.Column("quantity", sa.BigInteger(), nullable=False),
         sa.Column("noticed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "wanted",
+            sa.Enum(
+                "next_invoice",
+                "own_document",
+                "waive",
+                name="lateusage",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
         sa.Column("settlement_id", _BIG_ID, nullable=True),
         sa.CheckConstraint(
             "(calls = 1) = (kind = 'arrived') AND abs(calls) = 1", name=op.f("ck_usage_late_items_signed")
@@ -144,7 +155,14 @@ def upgrade() -> None:
             ondelete="RESTRICT",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_lines")),
-        sa.UniqueConstraint("period_id", "position", name=op.f("uq_usage_lines_period_id_position")),
+    )
+    op.create_index(
+        "ix_usage_lines_period_id",
+        "usage_lines",
+        ["period_id", "position"],
+        unique=True,
+        sqlite_where=sa.text("settlement_id IS NULL"),
+        postgresql_where=sa.text("settlement_id IS NULL"),
     )
     op.create_index("ix_usage_lines_settlement_id", "usage_lines", ["settlement_id"], unique=False)
     op.add_column("invoice_line_items", sa.Column("usage_line_id", sa.BigInteger(), nullable=True))
@@ -156,9 +174,17 @@ def upgrade() -> None:
         sqlite_where=sa.text("usage_line_id IS NOT NULL"),
         postgresql_where=sa.text("usage_line_id IS NOT NULL"),
     )
+    op.add_column(
+        "businesses", sa.Column("late_usage", sa.String(length=32), server_default="next_invoice", nullable=False)
+    )
+    op.add_column(
+        "businesses", sa.Column("late_usage_reason", sa.String(length=500), server_default="", nullable=False)
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("businesses", "late_usage_reason")
+    op.drop_column("businesses", "late_usage")
     op.drop_index("ix_invoice_line_items_usage_line_id", table_name="invoice_line_items")
     op.drop_column("invoice_line_items", "usage_line_id")
     op.drop_table("usage_lines")

@@ -6,9 +6,11 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from billing_core.metering.ingestion import Recorded
+from billing_core.metering.queries import EventRow
 from billing_core.metering.withdrawal import Withdrawn
-from billing_core.usage.document import ID, Moment, moment
-from billing_core.web.api.usage_events import EVENT, UsageEvent
+from billing_core.usage.document import ID, MaybeNumber, Moment, moment, plain
+from billing_core.usage.late import Item
+from billing_core.web.api.usage_events import EVENT, UsageEvent, listed
 
 _REFUSED: dict[str, Any] = {
     "index": 2,
@@ -57,12 +59,55 @@ def recorded(outcome: Recorded) -> UsageRecorded:
     }
 
 
-@with_config(json_schema_extra={"example": {"events": [EVENT | {"late": True}], "count": 1}})
+_LATE_EVENT: dict[str, Any] = {
+    **EVENT,
+    "late": True,
+    "billed_period": {"start_date": "2023-10-01", "end_date": "2023-10-31"},
+    "worth": 0.001,
+    "currency": "USD",
+    "state": "open",
+    "invoice_id": None,
+}
+
+
+class BilledPeriod(TypedDict):
+    """Days of the billing zone, both included."""
+
+    start_date: str
+    end_date: str
+
+
+@with_config(json_schema_extra={"example": _LATE_EVENT})
+class LateEvent(UsageEvent):
+    """``worth`` is what the event added to its period when it came, before tax, in units of ``currency``; both are null
+    where nobody has agreed on a price. ``state``: `open`, `invoiced` (on the invoice ``invoice_id``), `credited`,
+    `waived`, `nothing` (it came to 0 with others), `unbilled` (its period's invoice was cancelled), `billed_anew`.
+    """
+
+    billed_period: BilledPeriod
+    worth: MaybeNumber
+    currency: str | None
+    state: str
+    invoice_id: int | None
+
+
+@with_config(json_schema_extra={"example": {"events": [_LATE_EVENT], "count": 1}})
 class LateEventList(TypedDict):
     """``count`` events; the ``Link`` header leads to the next page."""
 
-    events: list[UsageEvent]
+    events: list[LateEvent]
     count: int
+
+
+def late_event(row: EventRow, item: Item) -> LateEvent:
+    return {
+        **listed(row),
+        "billed_period": {"start_date": f"{item.first_day}", "end_date": f"{item.last_day}"},
+        "worth": None if item.worth is None else plain(item.worth.amount),
+        "currency": None if item.worth is None else item.worth.currency,
+        "state": item.state.value,
+        "invoice_id": item.invoice_id,
+    }
 
 
 @with_config(json_schema_extra={"example": _WITHDRAWN})

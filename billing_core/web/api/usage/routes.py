@@ -8,6 +8,7 @@ from starlette.responses import Response
 from billing_core.customers import queries as customers
 from billing_core.dates import utc_now
 from billing_core.metering import ingestion, queries, withdrawal
+from billing_core.usage import late
 from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.paging import next_page
@@ -21,7 +22,6 @@ from billing_core.web.api.usage.requests import (
     StartingAfterEvent,
     Withdrawal,
 )
-from billing_core.web.api.usage_events import listed
 
 router = described_router(prefix="/api/v1/usage", tags=["Usage"])
 MOST_AT_ONCE: Final = 1_000
@@ -80,12 +80,14 @@ def list_late_events(
     limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = MOST_AT_ONCE,
     starting_after: StartingAfterEvent = None,
 ) -> Response:
-    """What came after its period had been billed, of the organizations that the caller may see, by organization and
-    time.
+    """What came after its period had been billed, what it is worth and what became of it, of the organizations that the
+    caller may see, by organization and time.
     """
     after = None if starting_after is None else requests.place_of(starting_after)
     rows = queries.late_events(session, caller.actor, after_event=after, limit=limit + 1)
     shown = rows[:limit]
-    answer: responses.LateEventList = {"events": [listed(row) for row in shown], "count": len(shown)}
+    items = late.of_events(session, caller.actor, [(row.customer_id, row.id) for row in shown])
+    events = [responses.late_event(row, items[row.customer_id, row.id]) for row in shown]
+    answer: responses.LateEventList = {"events": events, "count": len(shown)}
     more = next_page(request, requests.place_after(shown[-1])) if len(rows) > limit else None
     return ExactJSON(answer, headers=more)

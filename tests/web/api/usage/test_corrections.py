@@ -6,9 +6,13 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from billing_core.customers.models import Customer
-from billing_core.dates import utc_now
+from billing_core.dates import Period, utc_now
+from billing_core.identity import SYSTEM
 from billing_core.metering.models import UsagePeriod
+from billing_core.plans import service as plans
+from billing_core.usage import billing, late
 from tests.invoices.company import a_customer
+from tests.plans.agreed import a_plan, terms
 
 EVENTS = "/api/v1/usage/events"
 LATE = "/api/v1/usage/late"
@@ -131,10 +135,33 @@ def test_events_of_a_billed_period_are_accepted_and_listed_as_late(client, acme,
         "late": True,
         "withdrawn_at": None,
         "withdrawn_reason": None,
+        "billed_period": {"start_date": "2026-03-01", "end_date": "2026-03-31"},
+        "worth": None,
+        "currency": None,
+        "state": "open",
+        "invoice_id": None,
     }
     assert (second["id"], second["response_time"], second["quantity"]) == ("2", None, 1)
     withdraw(client, acme.uuid, "2")
     assert client.get(LATE).json()["events"][1]["withdrawn_at"] is not None
+
+
+def test_a_late_event_says_what_it_is_worth_and_which_invoice_it_is_on(client, acme, sessions):
+    with sessions.begin() as session:
+        code = a_plan(session, agreed=terms(1, "0.125"))
+        plans.put_on(session, SYSTEM, acme.id, code, valid_from=date(2026, 3, 1), now=utc_now())
+    client.post(EVENTS, json=an_event("0"))
+    march, days = Period(date(2026, 3, 1), date(2026, 3, 31)), {"now": utc_now(), "today": utc_now().date()}
+    with sessions.begin() as session:
+        billing.bill(session, SYSTEM, acme.id, march, **days)
+    client.post(EVENTS, json={"events": [an_event("1"), an_event("2")]})
+    listed = [(event["worth"], event["currency"], event["state"]) for event in client.get(LATE).json()["events"]]
+    # 0.125 is 0.13, and twice that 0.25.
+    assert listed == [(0.13, "USD", "open"), (0.12, "USD", "open")]
+    with sessions.begin() as session:
+        (invoice_id,) = late.settle(session, SYSTEM, [late.items(session, SYSTEM)[1].id], **days)
+    second = client.get(LATE).json()["events"][1]
+    assert (second["state"], second["invoice_id"]) == ("invoiced", invoice_id)
 
 
 def test_late_events_page_by_organization_and_time(client, acme, sessions):

@@ -1,0 +1,226 @@
+"""Dealing with late items: what they change, by the lines of their periods, becomes lines of a draft, or is credited,
+waived, or closed where it comes to nothing.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from billing_core.database.functions import among
+from billing_core.dates import Period
+from billing_core.identity.permissions import Actor
+from billing_core.invoices import service as invoices
+from billing_core.invoices.content.content import DraftLine
+from billing_core.invoices.models import Invoice
+from billing_core.metering.models import NO_BUCKET, PLACES, LateItem, Meter, UsagePeriod
+from billing_core.metering.periods import is_gone
+from billing_core.money import Money, scaled
+from billing_core.plans.prices import Place
+from billing_core.text import LONGEST_REASON
+from billing_core.usage.billed import crediting, drafting, worth
+from billing_core.usage.billed.drafting import Account, Late
+from billing_core.usage.billed.wording import late_words
+from billing_core.usage.models import Outcome, UsageLine, UsageSettlement
+
+_ONE = 10**PLACES
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Late items that change one line of a billed period, of this meter (its code): by how much, and what that is worth
+    together.
+    """
+
+    period: UsagePeriod
+    line: UsageLine
+    meter: str
+    item_ids: tuple[int, ...]
+    quantity: Decimal
+    worth: Money
+
+
+def groups(session: Session, item_ids: Collection[int]) -> list[Group]:
+    """These items by the lines that they change. Those that have no price stay out, and open."""
+    changed = [one for one in worth.of_items(session, item_ids).values() if one.line_id and one.worth]
+    by_line: dict[int, list[worth.Changed]] = {}
+    for one in sorted(changed, key=lambda one: (one.period_id, one.line_id or 0)):
+        by_line.setdefault(one.line_id or 0, []).append(one)
+    lines = {line.id: line for line in session.scalars(select(UsageLine).where(among(UsageLine.id, by_line)))}
+    codes = dict(session.execute(select(Meter.id, Meter.code)).all())
+    ids = {line.period_id for line in lines.values()}
+    periods = {one.id: one for one in session.scalars(select(UsagePeriod).where(among(UsagePeriod.id, ids)))}
+    return [
+        Group(
+            periods[lines[line_id].period_id],
+            lines[line_id],
+            codes[lines[line_id].meter_id],
+            tuple(one.item_id for one in items),
+            sum((one.quantity for one in items), Decimal(0)),
+            Money(sum(one.worth.minor for one in items if one.worth), lines[line_id].currency),
+        )
+        for line_id, items in by_line.items()
+    ]
+
+
+def on_a_draft(
+    session: Session,
+    actor: Actor,
+    owed: Sequence[Group],
+    accounts: Mapping[int, Account],
+    *,
+    tax_rate: Decimal,
+    now: datetime,
+) -> dict[int, list[Late]]:
+    """The draft's lines for these groups, by customer; each is worth more than nothing."""
+    names = drafting.names_of_places(session)
+    lines: dict[int, list[Late]] = {}
+    for settlement, settled, line_ids in _settled(session, actor, Outcome.INVOICED, owed, "", now):
+        for group, line_id in zip(settled, line_ids, strict=True):
+            customer_id = group.period.customer_id
+            words = _words(group, names, accounts[customer_id].customer.language)
+            line = DraftLine(words, Decimal(1), group.worth.amount, tax_rate=tax_rate, usage_line_id=line_id)
+            lines.setdefault(customer_id, []).append(Late(settlement, line, group.worth.currency))
+    return lines
+
+
+def own_drafts(
+    session: Session,
+    actor: Actor,
+    lines: Mapping[int, Sequence[Late]],
+    accounts: Mapping[int, Account],
+    *,
+    today: date,
+    now: datetime,
+) -> dict[int, int]:
+    """A draft of the late lines alone for each customer; the drafts' ids by customer."""
+    contents = [
+        drafting.content(accounts[customer_id], of_one[0].currency, [one.line for one in of_one], today)
+        for customer_id, of_one in lines.items()
+    ]
+    ids = invoices.create_many(session, actor, contents, now=now) if contents else []
+    for of_one, invoice_id in zip(lines.values(), ids, strict=True):
+        for one in of_one:
+            one.settlement.invoice_id = invoice_id
+    session.flush()
+    return dict(zip(lines, ids, strict=True))
+
+
+def close(
+    session: Session,
+    actor: Actor,
+    settled: Sequence[Group],
+    accounts: Mapping[int, Account],
+    *,
+    today: date,
+    now: datetime,
+) -> None:
+    """Credit these groups, each worth less than nothing, or nothing. What cannot be credited now stays open."""
+    names = drafting.names_of_places(session)
+    _write(session, actor, Outcome.NOTHING, [group for group in settled if not group.worth.minor], "", now)
+    taken_back = [group for group in settled if group.worth.minor < 0]
+    for period, of_period in _by_period(taken_back):
+        language = accounts[period.customer_id].customer.language
+        reason = "; ".join(_words(group, names, language) for group in of_period)[:LONGEST_REASON]
+        net = -sum(group.worth.minor for group in of_period)
+        numbers = crediting.credit(session, actor, period, net, reason=reason, today=today, now=now)
+        if numbers is not None:
+            _write(session, actor, Outcome.CREDITED, of_period, ", ".join(numbers), now)
+
+
+def waive(session: Session, actor: Actor, item_ids: Collection[int], *, reason: str, now: datetime) -> None:
+    """Close these items for good; those without a price too."""
+    found = groups(session, item_ids)
+    _write(session, actor, Outcome.WAIVED, found, reason, now)
+    priced = {item_id for group in found for item_id in group.item_ids}
+    by_period: dict[int, list[int]] = {}
+    unpriced = select(LateItem.id, LateItem.period_id).where(among(LateItem.id, set(item_ids) - priced))
+    for item_id, period_id in session.execute(unpriced):
+        by_period.setdefault(period_id, []).append(item_id)
+    for period_id, ids in by_period.items():
+        _mark(session, _made(session, actor, Outcome.WAIVED, period_id, reason, now), ids)
+
+
+def standing_on(session: Session, period_ids: Collection[int]) -> dict[int, str]:
+    """Of these periods, by id: the invoice that bills late items of one and was not cancelled."""
+    if not period_ids:
+        return {}
+    statement = (
+        select(UsageSettlement.period_id, Invoice.id, Invoice.number)
+        .join(Invoice, Invoice.id == UsageSettlement.invoice_id)
+        .where(among(UsageSettlement.period_id, period_ids), ~is_gone(Invoice))
+    )
+    return {
+        period_id: f"invoice {number}" if number else f"the draft no. {invoice_id}"
+        for period_id, invoice_id, number in session.execute(statement)
+    }
+
+
+def _write(
+    session: Session, actor: Actor, outcome: Outcome, settled: Sequence[Group], reason: str, now: datetime
+) -> None:
+    for _ in _settled(session, actor, outcome, settled, reason, now):
+        pass
+
+
+def _settled(
+    session: Session, actor: Actor, outcome: Outcome, settled: Sequence[Group], reason: str, now: datetime
+) -> Iterable[tuple[UsageSettlement, list[Group], list[int]]]:
+    """A settlement for each period, with the ids of its lines in the order of its groups."""
+    for period, of_period in _by_period(settled):
+        made = _made(session, actor, outcome, period.id, reason, now)
+        rows = [_row(group, made.id, position) for position, group in enumerate(of_period, start=1)]
+        line_ids = drafting.insert_lines(session, rows)
+        _mark(session, made, [item_id for group in of_period for item_id in group.item_ids])
+        yield made, of_period, line_ids
+
+
+def _made(
+    session: Session, actor: Actor, outcome: Outcome, period_id: int, reason: str, now: datetime
+) -> UsageSettlement:
+    made = UsageSettlement(period_id=period_id, outcome=outcome, reason=reason, settled_at=now, settled_by=actor.name)
+    session.add(made)
+    session.flush()
+    return made
+
+
+def _mark(session: Session, settlement: UsageSettlement, item_ids: Collection[int]) -> None:
+    settled = update(LateItem).where(among(LateItem.id, item_ids)).values(settlement_id=settlement.id)
+    session.execute(settled.execution_options(synchronize_session=False))
+
+
+def _by_period(settled: Sequence[Group]) -> list[tuple[UsagePeriod, list[Group]]]:
+    by_period: dict[int, list[Group]] = {}
+    for group in settled:
+        by_period.setdefault(group.period.id, []).append(group)
+    return [(of_period[0].period, of_period) for of_period in by_period.values()]
+
+
+def _row(group: Group, settlement_id: int, position: int) -> dict[str, Any]:
+    same = ("period_id", "meter_id", "bucket_id", "first_day", "last_day", "plan_version_id", "included", "currency")
+    whole, millionths = divmod(scaled(group.quantity, PLACES), _ONE)
+    return {
+        **{name: getattr(group.line, name) for name in same},
+        "position": position,
+        "whole": whole,
+        "millionths": millionths,
+        "parts": [],
+        "amount_minor": group.worth.minor,
+        "settlement_id": settlement_id,
+    }
+
+
+def _words(group: Group, names: Mapping[Place, str], language: str) -> str:
+    line = group.line
+    return late_words(
+        group.meter,
+        names[line.meter_id, NO_BUCKET],
+        Period(line.first_day, line.last_day),
+        bucket="" if line.bucket_id == NO_BUCKET else names[line.meter_id, line.bucket_id],
+        quantity=group.quantity,
+        language=language,
+    )
