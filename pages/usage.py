@@ -7,17 +7,28 @@ from pages.ui import opened
 from pages.ui.context import require
 from pages.ui.figures.drilldown import open_requested
 from pages.ui.reads import Reader
-from pages.usage_sections import listing, organization
+from pages.usage_sections import alerts, listing, organization
+
+ORGANIZATIONS, ALERTS = "Organizations", "Alerts"
 
 actor = require(Permission.USAGE_READ)
 read = Reader(actor)
 
 if customer_id := opened.identity("organization"):
-    organization.draw(read, customer_id)
+    organization.draw(read, actor, customer_id)
 else:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title("Usage", anchor=False, width="content")
         if actor.may(Permission.IMPORT) and st.button("Import events", icon=":material/upload_file:"):
             st.switch_page("imports.py")
-    listing.draw(read, actor)
+    names = [ORGANIZATIONS, ALERTS]
+    tabs = dict(zip(names, st.tabs(names, key="usage_list", bind="query-params"), strict=True))
+    for name, tab in tabs.items():
+        if not tab.open:
+            continue
+        with tab:
+            if name == ORGANIZATIONS:
+                listing.draw(read, actor)
+            else:
+                alerts.draw(read, actor)
 open_requested()

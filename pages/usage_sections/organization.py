@@ -5,6 +5,7 @@ import streamlit as st
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.figures import Scope
+from billing_core.identity import Actor
 from billing_core.metering import queries as metering
 from billing_core.metering.models import ZoneKind
 from billing_core.usage import activity, figures, organizations, overview
@@ -13,12 +14,12 @@ from pages.ui import formats, opened
 from pages.ui.figures import cards
 from pages.ui.reads import Reader
 from pages.ui.text import md
-from pages.usage_sections import behind, charges, events, months, trend, wording
+from pages.usage_sections import alerts, behind, charges, events, months, trend, wording
 
-MONTH, BEHIND, EVENTS = "Month", "Users and endpoints", "Events"
+MONTH, BEHIND, EVENTS, ALERTS = "Month", "Users and endpoints", "Events", "Alerts"
 
 
-def draw(read: Reader, customer_id: int) -> None:
+def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     opened.back("All organizations", "organization")
     customer = read(customers.one, customer_id)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -34,7 +35,7 @@ def draw(read: Reader, customer_id: int) -> None:
     _exceptions(month)
     _cards(read, month)
     _utc(read, customer, month, zone)
-    names = [MONTH, BEHIND, EVENTS]
+    names = [MONTH, BEHIND, EVENTS, ALERTS]
     tabs = dict(zip(names, st.tabs(names, key="usage_tab", bind="query-params"), strict=True))
     for name, tab in tabs.items():
         if not tab.open:
@@ -45,8 +46,10 @@ def draw(read: Reader, customer_id: int) -> None:
                 charges.draw(month)
             elif name == BEHIND:
                 behind.draw(read, month)
-            else:
+            elif name == EVENTS:
                 events.draw(customer_id, period)
+            else:
+                alerts.draw(read, actor, customer_id)
 
 
 def _exceptions(month: Month) -> None:

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import event
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
@@ -18,6 +17,7 @@ from billing_core.usage.activity import EndpointRow, UserRow
 from billing_core.usage.course import course
 from billing_core.usage.organizations import of_customer
 from billing_core.usage.overview import Allowance, OverviewFilter
+from tests.database.counting import statements
 from tests.plans.agreed import a_plan, terms
 from tests.reports.company import a_customer
 
@@ -126,13 +126,11 @@ def test_the_list_is_narrowed_sorted_and_paged_by_the_database(session, company)
 
 def test_many_organizations_take_as_many_statements_as_one(session, company):
     session.flush()
-    statements: list[str] = []
-    event.listen(session.get_bind(), "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
-    overview.page(session, SYSTEM, OverviewFilter(MARCH.start, text="big"), today=TODAY)
-    alone = len(statements)
-    statements.clear()
-    overview.page(session, SYSTEM, OverviewFilter(MARCH.start), today=TODAY)
-    assert len(statements) == alone == 7
+    with statements(session.get_bind()) as alone:
+        overview.page(session, SYSTEM, OverviewFilter(MARCH.start, text="big"), today=TODAY)
+    with statements(session.get_bind()) as together:
+        overview.page(session, SYSTEM, OverviewFilter(MARCH.start), today=TODAY)
+    assert len(together) == len(alone) == 7
 
 
 def test_days_are_those_of_the_billing_zone(session):

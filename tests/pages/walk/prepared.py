@@ -31,6 +31,7 @@ from billing_core.mailing import default_texts, wording
 from billing_core.mailing.mails import MAIL
 from billing_core.mailing.models import MailKind
 from billing_core.metering import ingestion
+from billing_core.metering.alerts import AlertMeasure
 from billing_core.metering.models import UsageEventKey
 from billing_core.online_payments.models import CaseKind, PaymentCase, WebhookEvent, WebhookState
 from billing_core.outbox import service as outbox
@@ -47,6 +48,8 @@ from billing_core.plans.terms import Terms
 from billing_core.processes import service as processes
 from billing_core.processes.models import Process, ProcessKind, Queue
 from billing_core.reports.models import BillingReport
+from billing_core.usage import alerts
+from billing_core.usage.alerts import Threshold, Told
 
 KINDS_OF_RUNS = 5
 
@@ -233,6 +236,7 @@ def _usage(session: Session, now: datetime) -> None:
     plans.put_on(session, SYSTEM, customer.id, "walked", valid_from=now.date().replace(day=1), now=now)
     call = {"organization_id": customer.uuid, "time": now.isoformat(), "user": "ana", "endpoint": "/v1/search"}
     ingestion.record(session, SYSTEM, [{**call, "id": f"call-{number}"} for number in range(60)], now=now, atomic=True)
+    alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.ALLOWANCE, 90), Told(), now=now)
 
 
 def _mail_text(session: Session, now: datetime) -> None:
