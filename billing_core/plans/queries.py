@@ -73,16 +73,6 @@ def latest(session: Session, actor: Actor, code: str) -> Version:
     return Version(*row)
 
 
-def codes(session: Session, actor: Actor) -> list[str]:
-    """The codes of all plans, for a filter; of those that it was on to whoever is bound to one customer."""
-    actor.require(Permission.PLAN_READ)
-    statement = select(Plan.code).order_by(Plan.code)
-    if actor.customer_id is not None:
-        own = select(PlanVersion.plan_id).join(CustomerPlan, CustomerPlan.plan_version_id == PlanVersion.id)
-        statement = statement.where(Plan.id.in_(own.where(CustomerPlan.customer_id == actor.customer_id)))
-    return list(session.scalars(statement))
-
-
 def on_plan(session: Session, customer_id: int, period: Period) -> list[OnPlan]:
     """What the customer was on, in the order of the days; days on no plan are in none of them."""
     return on_plans(session, [customer_id], period).get(customer_id, [])

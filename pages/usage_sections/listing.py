@@ -6,7 +6,7 @@ import streamlit as st
 
 from billing_core.dates import Period
 from billing_core.identity import Actor, Permission
-from billing_core.plans import queries as plans
+from billing_core.plans import listing as plans
 from billing_core.usage import overview
 from billing_core.usage.overview import Allowance, Month, OverviewFilter
 from pages.ui import downloads, formats, tables

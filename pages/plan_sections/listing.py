@@ -1,0 +1,47 @@
+"""Every plan by its latest version, and how many organizations are on it."""
+
+import streamlit as st
+
+from billing_core.identity import Actor, Permission
+from billing_core.plans import listing
+from billing_core.plans.listing import PlanRow
+from pages.plan_sections import wording
+from pages.ui import tables
+from pages.ui.reads import Reader
+
+PAGE_KEY = "plans_page"
+
+
+def draw(read: Reader, actor: Actor) -> None:
+    total = read(listing.count)
+    if total == 0:
+        st.info(
+            "There are no plans yet. A plan says how many calls are included and what each further one costs. Create "
+            "one, or import a file of them."
+            if actor.may(Permission.PLAN_WRITE)
+            else "There are no plans yet.",
+            icon=":material/sell:",
+        )
+    else:
+        skipped = tables.pager(total, key=PAGE_KEY, noun="plan")
+        tables.show(
+            read(listing.plans, day=read.today, limit=tables.PAGE_SIZE, offset=skipped),
+            [
+                tables.button("Open", lambda row: f":material/open_in_new: {row.code}", opens=_open, width=130),
+                tables.text("Name", "name"),
+                *wording.columns(),
+                tables.count("Versions", "versions"),
+                tables.count("Organizations", "customers", help="On any version of it today"),
+            ],
+            key=f"plans_{skipped}",
+            alt="Plans by their latest versions",
+        )
+        st.caption("Terms never change: other terms are another version, and whoever is on an older one keeps it.")
+    if actor.may(Permission.IMPORT) and st.button(
+        "Import plans and who is on them", icon=":material/upload_file:", key="import_plans"
+    ):
+        st.switch_page("imports.py")
+
+
+def _open(row: PlanRow) -> None:
+    st.query_params["plan"] = row.code

@@ -1,0 +1,116 @@
+"""One plan: its versions, who is on it, and putting an organization on it."""
+
+from datetime import date
+
+import streamlit as st
+
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY, first_of_month, utc_now
+from billing_core.identity import Actor, Permission
+from billing_core.plans import listing, service
+from billing_core.plans.listing import SubscriberRow, VersionRow
+from pages.plan_sections import terms, wording
+from pages.ui import formats, opened, tables
+from pages.ui.context import actor as signed_in
+from pages.ui.context import attempt
+from pages.ui.inputs import customer_names, filters
+from pages.ui.reads import Reader
+from pages.ui.text import md
+
+PAGE_KEY = "plan_customers_page"
+
+
+def draw(read: Reader, actor: Actor, code: str) -> None:
+    opened.back("All plans", "plan")
+    versions = read(listing.versions, code, day=read.today)
+    latest = versions[0]
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title(md(latest.name), anchor=False, width="content")
+        if actor.may(Permission.PLAN_WRITE):
+            with st.container(horizontal=True, width="content"):
+                if st.button("New version", icon=":material/edit:", key="new_version"):
+                    terms.new_version(latest)
+                if st.button("Put an organization on it", type="primary", icon=":material/person_add:", key="put_on"):
+                    _put_on(latest)
+    st.markdown(
+        f"{md(latest.code)} · {formats.counted(sum(row.customers for row in versions), 'organization')} on it today"
+    )
+    st.subheader("Versions", anchor=False)
+    tables.show(
+        versions,
+        [
+            tables.count("Version", "number"),
+            *wording.columns(),
+            tables.instant("Made", "created_at", read.company.time_zone),
+            tables.count("Organizations", "customers", help="On this version today"),
+        ],
+        key="plan_versions",
+        alt=f"Versions of {latest.name}, the latest first",
+    )
+    _subscribers(read, latest)
+
+
+def _subscribers(read: Reader, latest: VersionRow) -> None:
+    st.subheader("Organizations on it", anchor=False)
+    text = filters.search(
+        "Search", key="plan_customers_text", page_key=PAGE_KEY, placeholder="Name, key, e-mail or city"
+    )
+    total = read(listing.subscriber_count, latest.code, day=read.today, text=text)
+    if total == 0:
+        st.info(
+            "No organization on this plan matches the search." if text else "No organization is on this plan today.",
+            icon=":material/info:",
+        )
+        return
+    skipped = tables.pager(total, key=PAGE_KEY, noun="organization")
+    tables.show(
+        read(listing.subscribers, latest.code, day=read.today, text=text, limit=tables.PAGE_SIZE, offset=skipped),
+        [
+            tables.button("Open", lambda _: ":material/open_in_new: usage", opens=_open_usage, width=84),
+            tables.text("Organization", "name"),
+            tables.text("Key", "ref"),
+            tables.currency_of(),
+            tables.count("Version", "version"),
+            tables.day("Since", "valid_from"),
+        ],
+        key=f"plan_customers_{skipped}",
+        alt=f"Organizations on {latest.name}",
+    )
+
+
+def _open_usage(row: SubscriberRow) -> None:
+    st.switch_page("usage.py", query_params={"organization": str(row.customer_id)})
+
+
+@st.dialog("Put an organization on the plan", icon=":material/person_add:")
+def _put_on(latest: VersionRow) -> None:
+    actor = signed_in()
+    read = Reader(actor)
+    st.markdown(
+        f"It gets version {latest.number} of **{md(latest.name)}** from that day on, until it is put on another plan. "
+        "Days that are billed already keep what they were billed by."
+    )
+    names = customer_names.offered(read, key="put_on_customer")
+    customer_id = st.selectbox(
+        "Organization",
+        list(names),
+        index=None,
+        format_func=lambda one: names.get(one, str(one)),
+        placeholder=f"One that is billed in {latest.currency}",
+        key="put_on_customer",
+    )
+    day = st.date_input(
+        "From",
+        first_of_month(read.today),
+        min_value=EARLIEST_DAY,
+        max_value=LATEST_DAY,
+        key="put_on_from",
+        required=True,
+        width=170,
+    )
+    if st.button("Put it on the plan", type="primary", key="do_put_on", disabled=customer_id is None) and customer_id:
+        _commit(actor, customer_id, names[customer_id], latest, day)
+
+
+def _commit(actor: Actor, customer_id: int, name: str, latest: VersionRow, day: date) -> None:
+    with attempt(f"{name} is on {latest.name} from {formats.day(day)}") as session:
+        service.put_on(session, actor, customer_id, latest.code, valid_from=day, now=utc_now())
