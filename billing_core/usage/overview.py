@@ -7,6 +7,7 @@ import enum
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
 from operator import add
@@ -23,12 +24,10 @@ from billing_core.dates import Period
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering.models import API_CALLS, Meter, UsageDay, ZoneKind
 from billing_core.money import Money, nearest
-from billing_core.plans import segments as plan_segments
 from billing_core.plans.models import CustomerPlan
 from billing_core.plans.queries import code_on
-from billing_core.plans.segments import Segment
 from billing_core.usage import forecast as forecasts
-from billing_core.usage.charges import Charge, charges_of
+from billing_core.usage.charges import Charge, Rates, charges_of, rates_of
 from billing_core.usage.forecast import Forecast
 from billing_core.usage.organizations import NO_TIER, Organization
 
@@ -195,8 +194,10 @@ def months(
     if period.start <= today <= period.end:
         since = forecasts.first_needed(period, with_range=with_range)
     calls = calls_by_day(session, ids, Period(since, period.end))
+    rates = rates_of(session, {one.segment.version.id for of in charges.values() for one in of if one.segment.version})
     return [
-        _month(one, period, charges[one.customer_id], calls.get(one.customer_id, {}), today) for one in organizations
+        _month(one, period, charges[one.customer_id], calls.get(one.customer_id, {}), rates, today)
+        for one in organizations
     ]
 
 
@@ -220,31 +221,43 @@ def total(amounts: Iterable[Money | None]) -> Money | None:
 
 
 def _month(
-    organization: Organization, period: Period, charges: Sequence[Charge], calls: CallsByDay, today: date
+    organization: Organization,
+    period: Period,
+    charges: Sequence[Charge],
+    calls: CallsByDay,
+    rates: Rates,
+    today: date,
 ) -> Month:
-    segments = [charge.segment for charge in charges if charge.meter == API_CALLS]
     days = forecasts.by_day(calls, period, today=today) if period.start <= today <= period.end else None
+    segments = [charge.segment for charge in charges if (charge.meter_id, charge.bucket_id) == rates.calls]
     if days is None:
         had = {day: Fraction(number) for day, number in calls.items()}
         exceeded_on = forecasts.exceeded_on(had, segments)
         return Month(organization, period, tuple(charges), None, None, None, exceeded_on)
-    expected = [plan_segments.charge(segment, _calls_in_segment(days, segment)) for segment in segments]
+    expected = list(_expected(charges, days, rates, period))
     others = (charge.amount for charge in charges if charge.meter != API_CALLS)
     return Month(
         organization,
         period,
         tuple(charges),
         forecasts.forecast(calls, period, today=today),
-        sum(part.overage_calls for part in expected if part.cost is not None),
-        total([*(part.cost for part in expected), *others]),
+        int(sum(charge.billable for charge in expected if not charge.is_question)),
+        total([*(charge.amount for charge in expected), *others]),
         forecasts.exceeded_on(days, segments),
     )
 
 
-def _calls_in_segment(days: Mapping[date, Fraction], segment: Segment) -> int:
-    """In whole calls."""
-    calls = sum((days[day] for day in segment.days.each_day()), Fraction())
-    return nearest(*calls.as_integer_ratio())
+def _expected(
+    charges: Sequence[Charge], days: Mapping[date, Fraction], rates: Rates, period: Period
+) -> Iterator[Charge]:
+    """The charges of calls, had each segment those that are expected of its days, in the buckets as they lie so far."""
+    of_calls = [charge for charge in charges if charge.meter == API_CALLS]
+    for charge in of_calls:
+        segment, place = charge.segment, (charge.meter_id, charge.bucket_id)
+        so_far = sum(other.quantity for other in of_calls if other.segment == segment)
+        share = Fraction(charge.quantity) / Fraction(so_far) if so_far else Fraction(place == rates.calls)
+        calls = share * sum((days[day] for day in segment.days.each_day()), Fraction())
+        yield rates.charge(segment, place, Decimal(nearest(*calls.as_integer_ratio())), period)
 
 
 def _listing(actor: Actor, overview: OverviewFilter, only: Collection[int] | None) -> Select[*tuple[Any, ...]]:

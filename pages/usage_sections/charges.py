@@ -19,7 +19,7 @@ def draw(month: Month) -> None:
         month.charges,
         [
             tables.button("Explain", lambda _: "Explain", opens=_ask, width=84),
-            tables.computed("What", lambda charge: wording.meter(charge.meter)),
+            tables.computed("What", lambda charge: wording.what(charge)),
             tables.computed("Days", lambda charge: formats.period(charge.segment.days)),
             tables.computed("Plan", wording.version),
             tables.quantity("Used", "quantity"),

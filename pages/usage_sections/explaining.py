@@ -26,10 +26,11 @@ _HEIGHT = 320
 def draw(month: Month, charge: Charge) -> None:
     read = Reader(signed_in())
     customer_id, days = month.organization.customer_id, charge.segment.days
-    what = f"{wording.meter(charge.meter)}, {wording.version(charge)}, {formats.period(days)}"
+    what = f"{wording.what(charge)}, {wording.version(charge)}, {formats.period(days)}"
     st.metric(md(what), wording.money(charge.amount))
     st.markdown("  \n".join(md(step) for step in wording.steps(month, charge)))
-    if charge.meter != API_CALLS:
+    others = [other for other in month.charges if other.meter == API_CALLS and other.segment == charge.segment]
+    if others != [charge]:
         return
     used = [day for day in read(metering.daily, customer_id, days, zone_kind=ZoneKind.BILLING) if day.calls]
     calls = sum(day.calls for day in used)

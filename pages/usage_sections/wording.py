@@ -7,6 +7,7 @@ from billing_core.money import Money
 from billing_core.plans.queries import Version
 from billing_core.usage.charges import Charge
 from billing_core.usage.overview import Month
+from billing_core.usage.parts import Part, PartKind
 from pages.ui import formats
 
 METHOD = (
@@ -68,14 +69,30 @@ def version(charge: Charge) -> str:
     return "No plan" if charge.segment.version is None else named(charge.segment.version)
 
 
+def what(charge: Charge) -> str:
+    """The meter, and the bucket where it is about one."""
+    return f"{meter(charge.meter)}, {charge.bucket}" if charge.bucket else meter(charge.meter)
+
+
 def prices(charge: Charge) -> str:
-    """Such as ``2,500 × 0.001``."""
+    """Such as ``2,500 × 0.001``, or ``1,000 × 0.002 + 500 × 0.001`` of tiers."""
     if charge.amount is None:
         return formats.NOTHING
-    return " + ".join(
-        f"{formats.decimal(part.quantity)} × {formats.price(part.price, charge.amount.currency)}"
-        for part in charge.parts
-    )
+    return " + ".join(_part(part, charge.amount.currency) for part in charge.parts)
+
+
+def _part(part: Part, currency: str) -> str:
+    price, number = formats.price(part.price, currency), formats.decimal(part.quantity)
+    match part.kind:
+        case PartKind.UNITS:
+            shown = f"{number} × {price}" if part.per == 1 else f"{number} × {price} / {formats.decimal(part.per)}"
+        case PartKind.PACKAGES:
+            shown = f"{number} packages of {formats.decimal(part.per)} × {price}"
+        case PartKind.FEE:
+            shown = f"fee {price}"
+        case PartKind.MINIMUM:
+            shown = f"at least {price}"
+    return shown if part.share == 1 else f"{shown} × {part.share}"
 
 
 def money(amount: Money | None) -> str:
