@@ -116,8 +116,20 @@ class OrganizationBilling(TypedDict):
     segments: NotRequired[list[BillingSegment]]
 
 
+class MonthsInvoice(TypedDict):
+    """The real invoice of the month, whose days are those of the billing zone. ``number`` is null while it is a draft;
+    ``status`` is one of the invoices API's; ``total`` has the tax.
+    """
+
+    number: str | None
+    status: str
+    total: Number
+
+
 @with_config(json_schema_extra={"example": EXAMPLE})
 class InvoiceDocument(TypedDict):
+    """``invoice`` is there once a real invoice bills the month."""
+
     invoice_number: str
     organization: StatementOrganization
     billing_period: StatementPeriod
@@ -125,12 +137,13 @@ class InvoiceDocument(TypedDict):
     billing: OrganizationBilling
     generated_at: Moment
     due_date: Moment
+    invoice: NotRequired[MonthsInvoice]
 
 
 def invoice(statement: Statement) -> InvoiceDocument:
     """The whole document."""
     organization, window = statement.organization, statement.window
-    return {
+    body: InvoiceDocument = {
         "invoice_number": statement.number,
         "organization": {
             "id": organization.uuid,
@@ -143,6 +156,9 @@ def invoice(statement: Statement) -> InvoiceDocument:
         "generated_at": moment(statement.generated_at.replace(microsecond=0)),
         "due_date": moment(window.due_at),
     }
+    if (real := statement.invoice) is not None:
+        body["invoice"] = {"number": real.number, "status": real.status.value, "total": _amount(real.total)}
+    return body
 
 
 def usage(organization: Organization, window: Window, used: Usage) -> OrganizationUsage:

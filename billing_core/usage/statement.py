@@ -6,10 +6,18 @@ from decimal import Decimal
 from functools import reduce
 from operator import add
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing_core.businesses.models import Business
+from billing_core.dates import Period, day_in
 from billing_core.identity.permissions import Actor, Permission
+from billing_core.invoices import lifecycle
+from billing_core.invoices.lifecycle import InvoiceStatus
+from billing_core.invoices.models import Invoice
 from billing_core.metering import queries as metering
+from billing_core.metering.models import UsagePeriod
+from billing_core.metering.periods import is_gone
 from billing_core.metering.queries import Day, Usage
 from billing_core.money import Money, nearest
 from billing_core.plans import queries as plans
@@ -55,14 +63,28 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
+class RealInvoice:
+    """The invoice that bills usage of the statement's month. ``number`` is None while it is a draft; ``total`` has its
+    tax.
+    """
+
+    number: str | None
+    status: InvoiceStatus
+    total: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
-    """Not an invoice: its number never enters a series, and the same month has the same one."""
+    """Not an invoice: its number never enters a series, and the same month has the same one. ``invoice``: the real one
+    of that month, once there is one.
+    """
 
     organization: Organization
     window: Window
     usage: Usage
     bill: Bill
     generated_at: datetime
+    invoice: RealInvoice | None = None
 
     @property
     def number(self) -> str:
@@ -74,9 +96,11 @@ def statement(
 ) -> Statement:
     """``organization``: as on the window's last day. The session reads at one moment, so that the parts agree."""
     actor.require(Permission.USAGE_READ)
+    actor.require(Permission.INVOICE_READ)
     usage = usage_in(session, actor, organization, window)
     bill = bill_of(session, actor, organization, window, calls=usage.calls)
-    return Statement(organization, window, usage, bill, now)
+    invoice = _invoice_of(session, organization, Period.month_of(window.start.date()), now=now)
+    return Statement(organization, window, usage, bill, now, invoice)
 
 
 def usage_in(session: Session, actor: Actor, organization: Organization, window: Window) -> Usage:
@@ -95,6 +119,26 @@ def bill_of(session: Session, actor: Actor, organization: Organization, window: 
         part = window.within(segment.days)
         parts.append(charge(segment, usage_in(session, actor, organization, part).calls))
     return Bill(tuple(parts), organization.currency)
+
+
+def _invoice_of(session: Session, organization: Organization, month: Period, *, now: datetime) -> RealInvoice | None:
+    """The first one that bills days of the month, in the billing zone, and was not cancelled."""
+    statement = (
+        select(Invoice, Business.time_zone)
+        .join(UsagePeriod, UsagePeriod.invoice_id == Invoice.id)
+        .join(Business, Business.id == Invoice.business_id)
+        .where(
+            UsagePeriod.customer_id == organization.customer_id,
+            UsagePeriod.replaced_at.is_(None),
+            month.overlaps(UsagePeriod.first_day, UsagePeriod.last_day),
+            ~is_gone(Invoice),
+        )
+    )
+    row = session.execute(statement.order_by(UsagePeriod.first_day).limit(1)).one_or_none()
+    if row is None:
+        return None
+    invoice, zone = row
+    return RealInvoice(invoice.number, lifecycle.status(invoice, day_in(zone, now)), invoice.total)
 
 
 def average_response_time(usage: Usage | Day) -> Decimal:

@@ -9,8 +9,11 @@ import pytest
 from billing_core.dates import Period
 from billing_core.errors import Forbidden, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
+from billing_core.invoices import after_sending
+from billing_core.invoices import service as invoices
 from billing_core.metering.queries import Usage
 from billing_core.plans import service as plans
+from billing_core.usage import billing as usage_billing
 from billing_core.usage import document, organizations, statement
 from billing_core.usage.windows import Window
 from tests.plans.agreed import NOW, a_plan, terms
@@ -43,6 +46,28 @@ def test_the_published_example_comes_out_to_the_letter(session):
     assert json.loads(written) == document.EXAMPLE
     assert list(json.loads(written)) == list(document.EXAMPLE)
     assert written == json.dumps(document.EXAMPLE, indent=2)
+
+
+def test_the_real_invoice_of_the_month_is_named_once_there_is_one(session):
+    customer_id = an_organization(session)
+    put_on(session, customer_id, a_plan(session, agreed=terms(0, "1.25")), 1)
+    called(session, document.ID, on_day(5, 2))
+    days, dated = Period(date(2023, 10, 1), date(2023, 10, 31)), {"now": GENERATED, "today": date(2023, 11, 1)}
+    assert "invoice" not in document.invoice(stated(session, customer_id))
+    billed = usage_billing.bill(session, SYSTEM, customer_id, days, tax_rate=Decimal(20), **dated)
+    shown = document.invoice(stated(session, customer_id))
+    assert shown["invoice"] == {"number": None, "status": "draft", "total": 3}
+    assert shown["invoice_number"] == f"INV-{document.ID}-202310"
+    invoices.send(session, SYSTEM, billed.invoice_id, now=GENERATED)
+    sent = {"number": "INV-2023-001", "status": "sent", "total": 3}
+    assert document.invoice(stated(session, customer_id))["invoice"] == sent
+    # Of any part of the month, and of no other.
+    part = Window(FIRST.replace(day=3), FIRST.replace(day=4))
+    assert document.invoice(stated(session, customer_id, part))["invoice"] == sent
+    september = Window(FIRST - timedelta(days=1), LAST)
+    assert "invoice" not in document.invoice(stated(session, customer_id, september))
+    after_sending.cancel(session, SYSTEM, billed.invoice_id, **dated)
+    assert "invoice" not in document.invoice(stated(session, customer_id))
 
 
 def test_an_end_given_to_the_second_includes_all_of_it(session):
