@@ -32,7 +32,16 @@ from sqlalchemy.schema import CreateTable
 from billing_core.database.types import UtcDateTime
 from billing_core.database.upserts import insert_into
 from billing_core.metering import alerts, digests, rollups
-from billing_core.metering.models import Exact, LateItem, LateKind, UsageEvent, UsageEventKey, UsagePeriod
+from billing_core.metering.models import (
+    FROM_EVENTS,
+    Exact,
+    LateItem,
+    LateKind,
+    Meter,
+    UsageEvent,
+    UsageEventKey,
+    UsagePeriod,
+)
 
 _CONTENT = ("meter_id", "bucket_id", "user", "endpoint", "response_time", "quantity", "properties")
 # A connection's own, and emptied by each set of events. What is written and counted are the same rows five times over:
@@ -141,9 +150,12 @@ def _keep_late(session: Session, dated: FromClause, now: datetime) -> None:
 
 # Put together once, which takes as long as carrying them out.
 _WRITTEN = ("customer_id", "occurred_at", "event_id", *_CONTENT)
+_RAW = _FRESH.c.meter_id.in_(select(Meter.id).where(Meter.aggregation.in_(FROM_EVENTS)))
 _WRITE = insert(UsageEvent).from_select(
-    [*_WRITTEN, "received_at", "late"],
-    select(*(_FRESH.c[name] for name in _WRITTEN), bindparam("received_at", type_=UtcDateTime), is_billed(_FRESH)),
+    [*_WRITTEN, "received_at", "late", "raw"],
+    select(
+        *(_FRESH.c[name] for name in _WRITTEN), bindparam("received_at", type_=UtcDateTime), is_billed(_FRESH), _RAW
+    ),
 )
 _COUNT = {
     dialect: (*rollups.adding(dialect, _FRESH), digests.adding(dialect, _FRESH)) for dialect in ("sqlite", "postgresql")

@@ -40,6 +40,7 @@ class MeterRow:
     code: str
     name: str
     aggregation: Aggregation
+    unique_of: str
     unit: str
     buckets: tuple[BucketRow, ...]
 
@@ -51,17 +52,33 @@ def rows(session: Session, actor: Actor) -> list[MeterRow]:
     for bucket in session.scalars(select(MeterBucket)):
         kept.setdefault(bucket.meter_id, []).append(bucket)
     return [
-        MeterRow(one.id, one.code, one.name, one.aggregation, one.unit, tuple(_in_order(kept.get(one.id, []))))
+        MeterRow(
+            one.id, one.code, one.name, one.aggregation, one.unique_of, one.unit, tuple(_in_order(kept.get(one.id, [])))
+        )
         for one in session.scalars(select(Meter).order_by(Meter.code))
     ]
 
 
 def create(
-    session: Session, actor: Actor, *, code: str, name: str, aggregation: Aggregation, unit: str, now: datetime
+    session: Session,
+    actor: Actor,
+    *,
+    code: str,
+    name: str,
+    aggregation: Aggregation,
+    unit: str,
+    unique_of: str = "",
+    now: datetime,
 ) -> Meter:
-    """A new meter, which events can name from now on. What it makes of them never changes."""
+    """A new meter, which events can name from now on. What it makes of them never changes. ``unique_of``: which
+    property's values a meter of unique ones counts; empty: the users.
+    """
     actor.require(Permission.PLAN_WRITE)
+    if unique_of and aggregation is not Aggregation.UNIQUE:
+        reason = "is for meters that count unique values"
+        raise Invalid(f"The property {unique_of} {reason}", fields={"unique_of": reason})
     facts: dict[str, Any] = {"code": needed(code, "code", 64), **_names(name, unit), "aggregation": aggregation}
+    facts["unique_of"] = buckets.property_name(unique_of, "unique_of") if unique_of else ""
     if session.scalar(select(Meter.id).where(Meter.code == facts["code"])) is not None:
         raise Conflict(f"There is already a meter with the code {facts['code']}")
     if (session.scalar(select(func.count()).select_from(Meter)) or 0) >= MOST_METERS:

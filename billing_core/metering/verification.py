@@ -10,6 +10,7 @@ from billing_core import proof
 from billing_core.customers.models import Customer
 from billing_core.metering import archives, digests, rebucketing, rollups
 from billing_core.metering.models import (
+    FROM_EVENTS,
     NO_BUCKET,
     Meter,
     MeterBucket,
@@ -34,6 +35,7 @@ def checks(session: Session) -> Iterator[Check]:
     yield _days(session)
     yield _users(session)
     yield _buckets(session)
+    yield _raw(session)
     yield _identities(session)
     yield _contents(session)
     yield _archives(session)
@@ -95,6 +97,21 @@ def _buckets(session: Session) -> Check:
         "Each event of usage is in a bucket of its meter, until its period is billed in the one that it fits",
         proof.count(session, UsageEvent),
         proof.named(session, named, "customer {0}, event “{1}”"),
+    )
+
+
+def _raw(session: Session) -> Check:
+    strange = (
+        select(Customer.ref, UsageEvent.event_id)
+        .join_from(UsageEvent, Meter, Meter.id == UsageEvent.meter_id)
+        .outerjoin(Customer, Customer.id == UsageEvent.customer_id)
+        .where(UsageEvent.raw != Meter.aggregation.in_(FROM_EVENTS))
+        .order_by(UsageEvent.customer_id, UsageEvent.event_id)
+    )
+    return Check(
+        "Those events of usage are billed by themselves whose meter says so",
+        proof.count(session, UsageEvent),
+        proof.named(session, strange, "customer {0}, event “{1}”"),
     )
 
 

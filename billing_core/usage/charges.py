@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
-from billing_core.metering import quantities
 from billing_core.metering.models import API_CALLS, NO_BUCKET, Meter, MeterBucket
-from billing_core.metering.quantities import Stretch
+from billing_core.metering.quantities import used as quantities
+from billing_core.metering.quantities.stretches import Stretch
 from billing_core.money import Money
 from billing_core.plans import prices, segments
 from billing_core.plans import queries as plans
@@ -110,10 +110,10 @@ def charges_on(
         for segment in segments.split(period, on_plans.get(customer_id, []))
     ]
     asked = [Stretch(customer_id, segment.first_day, segment.last_day) for customer_id, segment in stretches]
-    used: dict[int, dict[Place, Decimal]] = {}
-    for one in quantities.used(session, asked):
-        used.setdefault(one.place, {})[one.meter_id, one.bucket_id] = one.quantity
     rates = rates_of(session, {segment.version.id for _, segment in stretches if segment.version})
+    used: dict[int, dict[Place, Decimal]] = {}
+    for one in quantities.used(session, asked, period, rates.meters.values()):
+        used.setdefault(one.place, {})[one.meter_id, one.bucket_id] = one.quantity
     charges: dict[int, list[Charge]] = {customer_id: [] for customer_id in customer_ids}
     for place, (customer_id, segment) in enumerate(stretches):
         charges[customer_id] += _charges(rates, segment, used.get(place, {}), period, unused=unused)

@@ -278,6 +278,13 @@ DAMAGES = {
         ("UPDATE usage_events SET bucket_id = 0 WHERE event_id = 'u-3'", "customer ACME, event “u-3”"),
         ("UPDATE meter_buckets SET retired_at = '2026-03-01 00:00:00+00'", "customer ACME, event “u-3”"),
     ],
+    "Those events of usage are billed by themselves whose meter says so": [
+        ("UPDATE usage_events SET raw = (1 = 1) WHERE event_id = 'u-2'", "customer ACME, event “u-2”"),
+        (
+            "UPDATE meters SET aggregation = 'max'",
+            *(f"customer ACME, event “u-{number}”" for number in (1, 2, 3)),
+        ),
+    ],
     "Every event of usage has its identity, and every identity its event, here or in an archive": [
         ("DELETE FROM usage_event_keys WHERE event_id = 'u-2'", "customer ACME, event “u-2”"),
         ("DELETE FROM usage_events WHERE event_id = 'u-1'", "customer ACME, event “u-1”"),

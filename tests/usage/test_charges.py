@@ -18,7 +18,7 @@ from billing_core.plans import service as plans
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier, priced
 from billing_core.usage import billing
-from billing_core.usage.billed import lines
+from billing_core.usage.billed import lines, verification
 from billing_core.usage.charges import charges_of
 from billing_core.usage.parts import Part, PartKind, parts_of
 from tests.invoices.company import a_customer
@@ -158,6 +158,30 @@ def test_of_very_many_tiers_a_line_names_the_first(session, acme):
     kept = lines.of_periods(session, SYSTEM, [billed.period_id])[billed.period_id]
     # 49 tiers with a fee, and the last one.
     assert len(kept[-1].parts) == 99
+
+
+def test_what_stands_is_billed_by_the_days_that_it_stood(session, acme):
+    for aggregation in (Aggregation.MAX, Aggregation.TIME_WEIGHTED_SUM):
+        facts = {"code": aggregation.value, "name": aggregation.value, "aggregation": aggregation, "unit": "seat"}
+        meters.create(session, SYSTEM, **facts, now=NOW)
+    seats = {Metered("max"): price((None, "31"), included=D(2)), Metered("time_weighted_sum"): price((None, "31"))}
+    on_plan(session, acme, seats)
+    on_plan(session, acme, seats, "pro", date(2023, 10, 11))
+    for meter in ("max", "time_weighted_sum"):
+        used(session, meter, "12", day=1)
+        used(session, meter, "4", day=11)
+    # (12 − 2) × 31 for 10 of 31 days, (4 − 2) × 31 for 21; as many seat-months as 10 days of 12 and 21 of 4, which
+    # were told at noon: 9.5 and 0.5 days of 12, and 20.5 of 4.
+    assert [one for one in charged(session, acme) if one[0] != "api_calls"] == [
+        ("max", None, 1, 12, 10_000),
+        ("time_weighted_sum", None, 1, D("3.677419"), 11_400),
+        ("max", None, 11, 4, 4_200),
+        ("time_weighted_sum", None, 11, D("2.838710"), 8_800),
+    ]
+    billed = billing.bill(session, SYSTEM, acme, OCTOBER, now=LATER, today=LATER.date())
+    words = [line.description for line in queries.lines(session, billed.invoice_id)]
+    assert words[0] == "max, Oct 1 – 10, 2023: used 12, included 2, 10 × 31.00 USD × 10/31"
+    assert [wrong for check in verification.checks(session) for wrong in check.wrong] == []
 
 
 @given(any_price(), st.integers(0, 60_000_000), st.integers(1, 31), st.booleans())

@@ -10,6 +10,7 @@ from billing_core import proof
 from billing_core.customers.models import Customer
 from billing_core.invoices.models import Invoice, InvoiceLineItem
 from billing_core.metering.models import (
+    BY_DAYS,
     PLACES,
     Aggregation,
     LateItem,
@@ -28,6 +29,7 @@ from billing_core.usage.models import UsageLine, UsageSettlement
 _ONE: Final = 10**PLACES
 _STANDS: Final = UsagePeriod.replaced_at.is_(None)
 _BILLED: Final = UsageLine.settlement_id.is_(None)
+_SUMS: Final = Meter.aggregation.in_(BY_DAYS)
 
 
 def checks(session: Session) -> Iterator[Check]:
@@ -62,7 +64,9 @@ def _apart(session: Session) -> Check:
 
 
 def _quantities(session: Session) -> Check:
-    """Day by day, with the line that covers the day, if any: what nobody billed is wrong too."""
+    """Of meters whose events add up, day by day, with the line that covers the day, if any: what nobody billed is wrong
+    too.
+    """
     day, item = UsageDay, LateItem
     covering = (
         (UsageLine.period_id == UsagePeriod.id)
@@ -81,7 +85,7 @@ def _quantities(session: Session) -> Check:
         )
         .join(Meter, Meter.id == day.meter_id)
         .outerjoin(UsageLine, covering)
-        .where(_STANDS)
+        .where(_STANDS, _SUMS)
     )
     changed_line = (
         (UsageLine.period_id == item.period_id)
@@ -95,12 +99,13 @@ def _quantities(session: Session) -> Check:
         .join(Meter, Meter.id == item.meter_id)
         .join(UsagePeriod, UsagePeriod.id == item.period_id)
         .outerjoin(UsageLine, changed_line)
-        .where(_STANDS)
+        .where(_STANDS, _SUMS)
     )
     billed = (
         select(UsageLine.period_id, UsageLine.meter_id, UsageLine.id, -UsageLine.whole, -UsageLine.millionths)
         .join(UsagePeriod, UsagePeriod.id == UsageLine.period_id)
-        .where(_STANDS, _BILLED)
+        .join(Meter, Meter.id == UsageLine.meter_id)
+        .where(_STANDS, _BILLED, _SUMS)
     )
     rows = union_all(used, changed, billed).subquery("rows")
     wrong = (

@@ -15,16 +15,23 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column(
             "aggregation",
-            sa.Enum("count", "sum", name="aggregation", native_enum=False, create_constraint=True, length=32),
+            sa.Enum(
+                *("count", "sum", "max", "unique", "latest", "time_weighted_sum"),
+                name="aggregation",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
             nullable=False,
         ),
+        sa.Column("unique_of", sa.String(length=100), nullable=False),
         sa.Column("unit", sa.String(length=64), nullable=False),
+        sa.CheckConstraint("unique_of = '' OR aggregation = 'unique'", name=op.f("ck_meters_unique_of_something")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_meters")),
         sa.UniqueConstraint("code", name=op.f("uq_meters_code")),
     )
-    op.bulk_insert(
-        meters, [{"code": "api_calls", "name": "API calls", "aggregation": "count", "unit": "call"}], multiinsert=False
-    )
+    calls = {"code": "api_calls", "name": "API calls", "aggregation": "count", "unique_of": "", "unit": "call"}
+    op.bulk_insert(meters, [calls], multiinsert=False)
     op.create_table(
         "meter_buckets",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -53,6 +60,7 @@ def upgrade() -> None:
         sa.Column("properties", sa.Text(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("late", sa.Boolean(), nullable=False),
+        sa.Column("raw", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.CheckConstraint("response_time >= 0", name=op.f("ck_usage_events_response_time_not_negative")),
         sa.PrimaryKeyConstraint("customer_id", "occurred_at", "event_id", name=op.f("pk_usage_events")),
         postgresql_partition_by="RANGE (occurred_at)",
@@ -62,8 +70,16 @@ def upgrade() -> None:
         "usage_events",
         ["customer_id", "occurred_at"],
         unique=False,
-        sqlite_where=sa.text("late"),
+        sqlite_where=sa.text("late = 1"),
         postgresql_where=sa.text("late"),
+    )
+    op.create_index(
+        "ix_usage_events_raw",
+        "usage_events",
+        ["customer_id", "meter_id", "bucket_id", "occurred_at", "event_id"],
+        unique=False,
+        sqlite_where=sa.text("raw = 1"),
+        postgresql_where=sa.text("raw"),
     )
     op.create_table(
         "usage_days",
@@ -253,6 +269,7 @@ def downgrade() -> None:
     op.drop_table("usage_archives")
     op.drop_table("usage_digests")
     op.drop_table("usage_days")
+    op.drop_index("ix_usage_events_raw", table_name="usage_events")
     op.drop_index("ix_usage_events_late", table_name="usage_events")
     op.drop_table("usage_events")
     op.drop_table("meter_buckets")

@@ -1,16 +1,17 @@
-"""How much customers used in stretches of billing-zone days, of however many customers in one statement."""
+"""What was used of all meters: of those whose events add up from the totals of days, of the others from the events."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
 from sqlalchemy import CTE, BigInteger, Date, Integer, TextualSelect, func, select, text, type_coerce
 from sqlalchemy.orm import Session
 
-from billing_core.metering.models import PLACES, Aggregation, Meter, UsageDay, ZoneKind
+from billing_core.dates import Period
+from billing_core.metering.models import BY_DAYS, PLACES, Aggregation, Meter, UsageDay, ZoneKind
+from billing_core.metering.quantities import from_events
+from billing_core.metering.quantities.stretches import Stretch, Used
 
 _ROWS: Final = {
     "sqlite": (
@@ -25,29 +26,12 @@ _ROWS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Billing-zone days of one customer, both ends included."""
-
-    customer_id: int
-    first_day: date
-    last_day: date
+def used(session: Session, stretches: Sequence[Stretch], period: Period, meters: Collection[Meter]) -> list[Used]:
+    """What was used of these meters, which are all, in each stretch; of each customer they are the whole period."""
+    return [*_summed(session, stretches), *from_events.used(session, stretches, period, meters)]
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
-    """What was used of one bucket of a meter (``NO_BUCKET``: outside of all) in the stretch with this place, as the
-    meter's aggregation has it.
-    """
-
-    place: int
-    meter_id: int
-    bucket_id: int
-    quantity: Decimal
-
-
-def used(session: Session, stretches: Sequence[Stretch]) -> list[Used]:
-    """What was used in each stretch, in the order of the stretches, of the meters' and of the buckets' ids."""
+def _summed(session: Session, stretches: Sequence[Stretch]) -> Iterator[Used]:
     asked = _rows(session, stretches)
     sums = (func.sum(type_coerce(getattr(UsageDay, name), BigInteger)) for name in ("calls", "whole", "millionths"))
     statement = (
@@ -60,13 +44,11 @@ def used(session: Session, stretches: Sequence[Stretch]) -> list[Used]:
             & UsageDay.day.between(asked.c.first_day, asked.c.last_day),
         )
         .join(Meter, Meter.id == UsageDay.meter_id)
+        .where(Meter.aggregation.in_(BY_DAYS))
         .group_by(asked.c.place, UsageDay.meter_id, UsageDay.bucket_id, Meter.aggregation)
-        .order_by(asked.c.place, UsageDay.meter_id, UsageDay.bucket_id)
     )
-    return [
-        Used(place, meter_id, bucket_id, _quantity(aggregation, *map(int, sums)))
-        for place, meter_id, bucket_id, aggregation, *sums in session.execute(statement)
-    ]
+    for place, meter_id, bucket_id, aggregation, *summed in session.execute(statement):
+        yield Used(place, meter_id, bucket_id, _quantity(aggregation, *map(int, summed)))
 
 
 def _quantity(aggregation: Aggregation, calls: int, whole: int, millionths: int) -> Decimal:

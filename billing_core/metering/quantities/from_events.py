@@ -1,0 +1,283 @@
+"""What meters come to that are billed from the events themselves: the greatest and the latest quantity, how many unique
+values, and the sum of quantities weighted by the time for which they held.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Join,
+    ScalarSelect,
+    Select,
+    String,
+    Subquery,
+    TextualSelect,
+    case,
+    func,
+    literal,
+    select,
+    text,
+    type_coerce,
+    union_all,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from billing_core.businesses.models import Business
+from billing_core.customers.models import Customer
+from billing_core.database.functions import among
+from billing_core.database.types import UtcDateTime, stored_on_sqlite
+from billing_core.dates import Period, start_of_day
+from billing_core.metering import rollups
+from billing_core.metering.buckets import value_of
+from billing_core.metering.models import FROM_EVENTS, NO_BUCKET, PLACES, Aggregation, Exact, Meter, MeterBucket
+from billing_core.metering.quantities.stretches import Stretch, Used
+from billing_core.money import nearest
+
+_DAY: Final = timedelta(days=1)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_ROWS: Final = {
+    "sqlite": (
+        "SELECT key AS place, json_extract(value, '$[0]') AS customer_id, json_extract(value, '$[1]') AS starts_at,"
+        " json_extract(value, '$[2]') AS ends_at FROM json_each(:stretches)"
+    ),
+    "postgresql": (
+        "SELECT CAST(place - 1 AS integer) AS place, CAST(value->>0 AS integer) AS customer_id,"
+        " CAST(value->>1 AS timestamptz) AS starts_at, CAST(value->>2 AS timestamptz) AS ends_at"
+        " FROM jsonb_array_elements(CAST(:stretches AS jsonb)) WITH ORDINALITY AS pieces(value, place)"
+    ),
+}
+# A quantity in millionths times microseconds is more than an integer of the database holds. In digits of this base,
+# times seconds and the microseconds beyond them, it fits, with ninety million events in a stretch.
+_BASE: Final = 10**5
+_DIGITS: Final = range(4)
+_SECOND: Final = 10**6
+
+
+class microseconds(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
+    """An instant in microseconds since 1970."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(microseconds, "sqlite")
+def _microseconds_on_sqlite(element: microseconds, compiler: SQLCompiler, **options: object) -> str:
+    instant = compiler.process(element.clauses, **options)
+    seconds = f"CAST(strftime('%s', substr({instant}, 1, 19)) AS INTEGER)"
+    return f"({seconds} * 1000000 + CAST(substr({instant}, 21, 6) AS INTEGER))"
+
+
+@compiles(microseconds, "postgresql")
+def _microseconds_on_postgresql(element: microseconds, compiler: SQLCompiler, **options: object) -> str:
+    return f"CAST(extract(epoch FROM {compiler.process(element.clauses, **options)}) * 1000000 AS bigint)"
+
+
+def used(
+    session: Session,
+    stretches: Sequence[Stretch],
+    period: Period,
+    meters: Collection[Meter],
+    events: Select[*tuple[Any, ...]] | None = None,
+) -> list[Used]:
+    """What was used of those of these meters that are billed from their events, in each stretch; of each customer they
+    are the whole period. ``events``: the columns of those events that count; None: those that nobody has withdrawn.
+    """
+    if not any(meter.aggregation in FROM_EVENTS for meter in meters) or not stretches:
+        return []
+    zones = _zones(session, {stretch.customer_id for stretch in stretches})
+    asked = _asked(session, stretches, zones)
+    counted = (rollups.counted_events() if events is None else events).subquery("counted")
+    counted = select(counted).where(counted.c.raw).subquery("raw_events")
+    found: list[Used] = []
+    for aggregation in FROM_EVENTS:
+        of_kind = [meter for meter in meters if meter.aggregation is aggregation]
+        if not of_kind:
+            continue
+        match aggregation:
+            case Aggregation.MAX:
+                found += _read(session, _greatest(asked, counted, of_kind))
+            case Aggregation.UNIQUE:
+                found += _read(session, _unique(asked, counted, of_kind))
+            case Aggregation.LATEST:
+                found += _read(session, _latest(asked, counted, of_kind))
+            case Aggregation.TIME_WEIGHTED_SUM:
+                lengths = [_length(zones[stretch.customer_id], period) for stretch in stretches]
+                found += _weighted(session, _held(asked, counted, of_kind), lengths)
+    return found
+
+
+def _read(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterable[Used]:
+    for place, meter_id, bucket_id, quantity in session.execute(statement):
+        yield Used(place, meter_id, bucket_id, Decimal(quantity))
+
+
+def _greatest(asked: FromClause, events: Subquery, meters: Collection[Meter]) -> Select[*tuple[Any, ...]]:
+    key = (asked.c.place, events.c.meter_id, events.c.bucket_id)
+    greatest = type_coerce(func.max(events.c.quantity), Exact)
+    return select(*key, greatest).select_from(_inside(asked, events, _slots(meters))).group_by(*key)
+
+
+def _unique(asked: FromClause, events: Subquery, meters: Collection[Meter]) -> Select[*tuple[Any, ...]]:
+    named = [
+        (events.c.meter_id == meter.id, value_of(events.c.properties, meter.unique_of))
+        for meter in meters
+        if meter.unique_of
+    ]
+    value = case(*named, else_=events.c.user) if named else events.c.user
+    of_value = [events.c.customer_id, events.c.meter_id, events.c.bucket_id, value]
+    times = func.row_number().over(partition_by=of_value, order_by=[events.c.occurred_at, events.c.event_id])
+    seen = (
+        select(asked.c.place, events.c.meter_id, events.c.bucket_id, times.label("times"))
+        .select_from(_inside(asked, events, _slots(meters)))
+        # Nobody named, or a property that is not told.
+        .where(value.not_in(["", "null"]))
+        .subquery("seen")
+    )
+    key = (seen.c.place, seen.c.meter_id, seen.c.bucket_id)
+    return select(*key, func.count()).where(seen.c.times == 1).group_by(*key)
+
+
+def _latest(asked: FromClause, events: Subquery, meters: Collection[Meter]) -> Select[*tuple[Any, ...]]:
+    slots = _slots(meters)
+    held = (
+        select(asked.c.place, slots.c.meter_id, slots.c.bucket_id, _before(asked.c.ends_at, asked, slots, events))
+        .join_from(asked, slots, literal(True))
+        .subquery("held")
+    )
+    return select(held).where(held.c.quantity.is_not(None))
+
+
+def _held(asked: FromClause, events: Subquery, meters: Collection[Meter]) -> Select[*tuple[Any, ...]]:
+    """Of each place, meter and bucket, for each of the ``_DIGITS`` of what was held: the sums of that digit times the
+    seconds, and times the microseconds beyond them, for which it was.
+    """
+    slots = _slots(meters)
+    carried = (
+        select(
+            asked.c.place,
+            slots.c.meter_id,
+            slots.c.bucket_id,
+            asked.c.starts_at.label("at"),
+            literal("", String).label("event_id"),
+            _before(asked.c.starts_at, asked, slots, events),
+            asked.c.ends_at,
+        )
+        .join_from(asked, slots, literal(True))
+        .subquery("carried")
+    )
+    told = select(
+        asked.c.place,
+        events.c.meter_id,
+        events.c.bucket_id,
+        events.c.occurred_at,
+        events.c.event_id,
+        events.c.quantity,
+        asked.c.ends_at,
+    ).select_from(_inside(asked, events, slots))
+    levels = union_all(select(carried).where(carried.c.quantity.is_not(None)), told).subquery("levels")
+    key = (levels.c.place, levels.c.meter_id, levels.c.bucket_id)
+    until = func.lead(levels.c.at).over(partition_by=list(key), order_by=[levels.c.at, levels.c.event_id])
+    span = microseconds(func.coalesce(until, levels.c.ends_at)) - microseconds(levels.c.at)
+    spans = select(*key, type_coerce(levels.c.quantity, BigInteger).label("level"), span.label("span")).subquery(
+        "spans"
+    )
+    sums = [
+        func.sum(spans.c.level // _BASE**digit % _BASE * part)
+        for digit in _DIGITS
+        for part in (spans.c.span // _SECOND, spans.c.span % _SECOND)
+    ]
+    by = (spans.c.place, spans.c.meter_id, spans.c.bucket_id)
+    return select(*by, *sums).group_by(*by)
+
+
+def _weighted(session: Session, statement: Select[*tuple[Any, ...]], lengths: Sequence[int]) -> Iterable[Used]:
+    """``lengths``: how many microseconds each stretch's period has."""
+    for place, meter_id, bucket_id, *sums in session.execute(statement):
+        held = sum(
+            _BASE**digit * (int(seconds) * _SECOND + int(rest))
+            for digit, seconds, rest in zip(_DIGITS, sums[::2], sums[1::2], strict=True)
+        )
+        yield Used(place, meter_id, bucket_id, Decimal(nearest(held, lengths[place])).scaleb(-PLACES))
+
+
+def _slots(meters: Collection[Meter]) -> Subquery:
+    """Every bucket of these meters, and what fits into none."""
+    ids = [meter.id for meter in meters]
+    none = select(Meter.id.label("meter_id"), literal(NO_BUCKET).label("bucket_id")).where(Meter.id.in_(ids))
+    kept = select(MeterBucket.meter_id, MeterBucket.id).where(MeterBucket.meter_id.in_(ids))
+    return union_all(none, kept).subquery("slots")
+
+
+def _before(
+    instant: ColumnElement[datetime], asked: FromClause, slots: FromClause, events: Subquery
+) -> ColumnElement[Decimal]:
+    """The quantity of the last event before the instant, NULL where there is none."""
+    last: ScalarSelect[Decimal] = (
+        select(events.c.quantity)
+        .where(
+            events.c.customer_id == asked.c.customer_id,
+            events.c.meter_id == slots.c.meter_id,
+            events.c.bucket_id == slots.c.bucket_id,
+            events.c.occurred_at < instant,
+        )
+        .order_by(events.c.occurred_at.desc(), events.c.event_id.desc())
+        .limit(1)
+        .correlate(asked, slots)
+        .scalar_subquery()
+    )
+    return type_coerce(last, Exact).label("quantity")
+
+
+def _inside(asked: FromClause, events: Subquery, slots: FromClause) -> Join:
+    """Each stretch with its events of these meters and buckets, which is how they are indexed."""
+    same = (
+        (events.c.customer_id == asked.c.customer_id)
+        & (events.c.meter_id == slots.c.meter_id)
+        & (events.c.bucket_id == slots.c.bucket_id)
+        & (events.c.occurred_at >= asked.c.starts_at)
+        & (events.c.occurred_at < asked.c.ends_at)
+    )
+    return asked.join(slots, literal(True)).join(events, same)
+
+
+def _zones(session: Session, customer_ids: Collection[int]) -> dict[int, str]:
+    statement = select(Customer.id, rollups.billing_zone()).join(Business, Business.id == Customer.business_id)
+    return dict(session.execute(statement.where(among(Customer.id, customer_ids))).all())
+
+
+def _length(zone: str, period: Period) -> int:
+    """In microseconds."""
+    return (start_of_day(zone, period.end + _DAY) - start_of_day(zone, period.start)) // _MICROSECOND
+
+
+def _asked(session: Session, stretches: Sequence[Stretch], zones: dict[int, str]) -> CTE:
+    """Rows of (place, customer_id, starts_at, ends_at); however many, they are one parameter."""
+    dialect = session.get_bind().dialect.name
+    mark = "" if dialect == "sqlite" else "+00"
+    written = json.dumps(
+        [
+            [
+                one.customer_id,
+                f"{stored_on_sqlite(start_of_day(zones[one.customer_id], one.first_day))}{mark}",
+                f"{stored_on_sqlite(start_of_day(zones[one.customer_id], one.last_day + _DAY))}{mark}",
+            ]
+            for one in stretches
+        ]
+    )
+    rows: TextualSelect = (
+        text(_ROWS[dialect])
+        .bindparams(stretches=written)
+        .columns(place=Integer, customer_id=Integer, starts_at=UtcDateTime, ends_at=UtcDateTime)
+    )
+    return rows.cte("stretches").prefix_with("MATERIALIZED")
