@@ -268,9 +268,13 @@ def _is_open() -> ColumnElement[bool]:
     """In SQL, of what is ``_joined``: nothing has become of it, or what it was put on was cancelled, and its period is
     billed.
     """
-    unsettled = or_(LateItem.settlement_id.is_(None), and_(_SETTLED_ON.id.is_not(None), is_gone(_SETTLED_ON)))
-    billed = or_(_BILLED_ON.id.is_(None), ~is_gone(_BILLED_ON))
-    return and_(UsagePeriod.replaced_at.is_(None), unsettled, billed)
+    return and_(_is_unsettled(), or_(_BILLED_ON.id.is_(None), ~is_gone(_BILLED_ON)))
+
+
+def _is_unsettled() -> ColumnElement[bool]:
+    """In SQL: nothing has become of it, whether its period's invoice stands or not."""
+    settled = and_(LateItem.settlement_id.is_not(None), or_(_SETTLED_ON.id.is_(None), ~is_gone(_SETTLED_ON)))
+    return and_(UsagePeriod.replaced_at.is_(None), ~settled)
 
 
 def _items() -> Select[*tuple[Any, ...]]:
@@ -281,7 +285,7 @@ def _items() -> Select[*tuple[Any, ...]]:
         UsageSettlement.invoice_id,
         UsageSettlement.reason,
         _is_open().label("is_open"),
-        and_(_BILLED_ON.id.is_not(None), is_gone(_BILLED_ON), UsagePeriod.replaced_at.is_(None)).label("unbilled"),
+        and_(_is_unsettled(), ~_is_open()).label("unbilled"),
     )
     return (
         _joined(statement)

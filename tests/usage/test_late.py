@@ -314,7 +314,9 @@ def test_a_period_is_not_billed_anew_while_its_late_usage_is_on_another_invoice(
     after_sending.cancel(session, SYSTEM, billed.invoice_id, now=LATER, today=TODAY)
     with pytest.raises(Conflict, match=f"is on the draft no. {own}: cancel that too"):
         bill(session, acme)
+    assert [state for *_, state in shown(session)] == [ItemState.INVOICED]
     service.discard(session, SYSTEM, own, now=LATER)
+    assert [state for *_, state in shown(session)] == [ItemState.UNBILLED]
     assert queries.one(session, SYSTEM, bill(session, acme).invoice_id).total_minor == 200
     assert wrong_in(session) == []
 

@@ -1,0 +1,228 @@
+"""Any history of events, bills, corrections and cancelled invoices comes to what a naive computation says of it.
+
+Whatever was billed, settled and credited, together with what is open, is what the events that count now cost, to the
+minor unit; and every event is in exactly one bill or one late item all the time.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from billing_core.customers.models import Customer
+from billing_core.dates import Period
+from billing_core.errors import BillingError, Conflict
+from billing_core.identity import SYSTEM
+from billing_core.invoices import after_sending, queries, service
+from billing_core.invoices.models import CreditNote, Invoice, InvoiceLineItem, InvoiceState
+from billing_core.metering import ingestion, withdrawal
+from billing_core.metering import verification as metering
+from billing_core.metering.models import UsagePeriod
+from billing_core.metering.periods import is_gone
+from billing_core.payments import received
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.received import Received
+from billing_core.plans import service as plans
+from billing_core.usage import billing, late
+from billing_core.usage.billed import explaining, lines, verification
+from billing_core.usage.late import ItemState
+from tests.plans.agreed import NOW, a_plan, terms
+from tests.usage import naive
+from tests.usage.naive import Agreed, Call
+from tests.usage.october import an_organization
+
+pytestmark = pytest.mark.slow
+
+LATER = datetime(2023, 12, 1, 10, tzinfo=UTC)
+TODAY = date(2023, 12, 1)
+ZONE = ZoneInfo("America/New_York")
+# The clocks go on on 12 March, and back on 5 November: days of 23 and of 25 hours.
+WEEKS = (Period(date(2023, 3, 11), date(2023, 3, 13)), Period(date(2023, 11, 4), date(2023, 11, 6)))
+PERIODS = (*WEEKS, Period(date(2023, 11, 7), date(2023, 11, 8)))
+PLANS = {"few": (3, Decimal("0.005")), "more": (7, Decimal("0.333333333333")), "none": (0, Decimal("1.25"))}
+# At the edges of days in New York, a microsecond before them, and within.
+INSTANTS = [
+    datetime(day.year, day.month, day.day, tzinfo=ZONE).astimezone(UTC) + shift
+    for period in PERIODS
+    for day in (period.start + timedelta(days=number) for number in range(period.days))
+    for shift in (timedelta(0), -timedelta(microseconds=1), timedelta(hours=23, minutes=30))
+]
+
+numbers = st.integers(0, 2 * len(INSTANTS) - 1)
+steps = st.one_of(
+    st.tuples(st.just("tell"), st.lists(numbers, min_size=1, max_size=12, unique=True)),
+    st.tuples(st.just("withdraw"), numbers),
+    st.tuples(st.just("bill"), st.integers(0, len(PERIODS) - 1), st.booleans()),
+    st.tuples(st.just("settle"), st.integers(1, 3)),
+    st.tuples(st.just("waive"), st.integers(2, 4)),
+    st.tuples(st.just("cancel"), st.integers(0, 5)),
+    st.tuples(st.just("pay"), st.integers(0, 5)),
+)
+changes = st.dictionaries(st.integers(0, 2), st.sampled_from(sorted(PLANS)), max_size=2)
+
+
+def event(number: int) -> dict[str, object]:
+    """Two for each instant."""
+    return {"id": str(number), "customer_ref": "EXAMPLE", "time": INSTANTS[number // 2].isoformat()}
+
+
+class History:
+    """One customer, what it told, and what was made of it."""
+
+    def __init__(self, session, given_changes):
+        self.session = session
+        self.told, self.withdrawn = set(), set()
+        self.customer_id = an_organization(session)
+        session.get_one(Customer, self.customer_id).time_zone = ZONE.key
+        session.flush()
+        self.agreed = [Agreed(date(2023, 1, 1), "few", *PLANS["few"])]
+        for week in WEEKS:
+            for day, plan in sorted(given_changes.items()):
+                self.agreed.append(Agreed(week.start + timedelta(days=day), plan, *PLANS[plan]))
+        for code, (included, price) in PLANS.items():
+            a_plan(session, code, terms(included, str(price)))
+        for one in self.agreed:
+            plans.put_on(session, SYSTEM, self.customer_id, one.plan, valid_from=one.since, now=NOW)
+
+    def cost(self, period: Period) -> int:
+        """What the events that count now cost, in cents."""
+        calls = [
+            Call(INSTANTS[number // 2].astimezone(ZONE).replace(tzinfo=None), "", None)
+            for number in self.told - self.withdrawn
+        ]
+        start, end = datetime.combine(period.start, time()), datetime.combine(period.end, time(23, 59, 59))
+        return int(naive.billing(calls, self.agreed, start, end)["total_cost"] * 100)
+
+    def tell(self, chosen):
+        recorded = ingestion.record(self.session, SYSTEM, [event(one) for one in chosen], now=LATER, atomic=True)
+        assert (recorded.accepted, recorded.repeated) == (len(set(chosen) - self.told), len(set(chosen) & self.told))
+        self.told |= set(chosen)
+
+    def withdraw(self, number):
+        if number in self.told - self.withdrawn:
+            why = {"reason": "By mistake", "now": LATER}
+            withdrawal.withdraw(self.session, SYSTEM, self.customer_id, str(number), **why)
+            self.withdrawn.add(number)
+
+    def bill(self, place, sends):
+        with self.session.begin_nested():
+            try:
+                period, days = PERIODS[place], {"now": LATER, "today": TODAY}
+                billed = billing.bill(self.session, SYSTEM, self.customer_id, period, **days)
+            except Conflict:
+                # Late usage of a period whose invoice was cancelled is on another one.
+                assert any(one.state is ItemState.INVOICED for one in late.items(self.session, SYSTEM))
+                return
+        made = lines.of_periods(self.session, SYSTEM, [billed.period_id])[billed.period_id]
+        if billed.created:
+            assert sum(line.amount.minor for line in made) == self.cost(period)
+        for line in made:
+            assert sum(day.quantity for day in explaining.days(self.session, SYSTEM, line.id)) == line.quantity
+            assert sum(user.quantity for user in explaining.users(self.session, SYSTEM, line.id)) == line.quantity
+            assert len(explaining.events(self.session, SYSTEM, line.id)) == line.quantity
+        if sends:
+            for invoice_id in self.session.scalars(select(Invoice.id).where(Invoice.state == InvoiceState.DRAFT)).all():
+                service.send(self.session, SYSTEM, invoice_id, now=LATER)
+
+    def open_items(self, each):
+        return [one.id for one in late.items(self.session, SYSTEM, open_only=True, limit=1_000)][::each]
+
+    def settle(self, each):
+        if chosen := self.open_items(each):
+            late.settle(self.session, SYSTEM, chosen, now=LATER, today=TODAY)
+
+    def waive(self, each):
+        if chosen := self.open_items(each):
+            late.waive(self.session, SYSTEM, chosen, reason="A gift", now=LATER)
+
+    def invoice(self, place):
+        found = self.session.scalars(select(Invoice.id).order_by(Invoice.id)).all()
+        return queries.one(self.session, SYSTEM, found[place % len(found)]) if found else None
+
+    def cancel(self, place):
+        invoice = self.invoice(place)
+        if invoice is None or invoice.state is InvoiceState.CANCELLED:
+            return
+        with self.session.begin_nested():
+            try:
+                if invoice.state is InvoiceState.DRAFT:
+                    service.discard(self.session, SYSTEM, invoice.id, now=LATER)
+                else:
+                    after_sending.cancel(self.session, SYSTEM, invoice.id, now=LATER, today=TODAY)
+            except BillingError:
+                # Money came in for it.
+                return
+
+    def pay(self, place):
+        invoice = self.invoice(place)
+        if invoice is not None and invoice.due_minor:
+            money = Received("USD", invoice.due_minor, PaymentMethod.CASH, TODAY)
+            received.record_for(self.session, SYSTEM, invoice.id, received=money, today=TODAY, now=LATER)
+
+    def check(self):
+        """Nobody's event is lost or counted twice, and all amounts together are what the events cost."""
+        session = self.session
+        for checked in (verification.checks(session), metering.checks(session)):
+            assert [wrong for check in checked for wrong in check.wrong] == []
+        standing = session.scalars(select(UsagePeriod).where(UsagePeriod.replaced_at.is_(None))).all()
+        gone = set(session.scalars(select(Invoice.id).where(is_gone(Invoice))))
+        items = late.items(session, SYSTEM, limit=1_000)
+        for period in standing:
+            days = Period(period.first_day, period.last_day)
+            billed = lines.of_periods(session, SYSTEM, [period.id])[period.id]
+            worths = [one.worth.minor for one in items if one.first_day == days.start and one.state != "billed_anew"]
+            assert sum(line.amount.minor for line in billed) + sum(worths) == self.cost(days)
+        if not gone & {period.invoice_id for period in standing}:
+            self.check_money(standing, gone, items)
+
+    def check_money(self, standing, gone, items):
+        session = self.session
+        on_lines = select(func.coalesce(func.sum(InvoiceLineItem.amount_minor), 0)).where(
+            InvoiceLineItem.invoice_id.not_in(gone)
+        )
+        credited = select(func.coalesce(func.sum(CreditNote.subtotal_minor), 0)).where(
+            CreditNote.invoice_id.not_in(gone)
+        )
+        unasked = (ItemState.WAIVED, ItemState.OPEN)
+        left = sum(one.worth.minor for one in items if one.state in unasked)
+        asked = int(session.scalar(on_lines)) - int(session.scalar(credited))
+        cost = sum(self.cost(Period(period.first_day, period.last_day)) for period in standing)
+        assert asked + left == cost
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(given_changes=changes, given_steps=st.lists(steps, min_size=4, max_size=14))
+def test_whatever_happens_all_amounts_are_what_the_events_cost(session, given_changes, given_steps):
+    with session.begin_nested() as taken_back:
+        history = History(session, given_changes)
+        for name, *facts in given_steps:
+            getattr(history, name)(*facts)
+            history.check()
+        taken_back.rollback()
+    session.expire_all()
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    given_changes=changes,
+    order=st.permutations(range(2 * len(INSTANTS))),
+    batch=st.integers(1, 50),
+    withdrawn=st.sets(numbers, max_size=6),
+)
+def test_in_any_order_and_any_batches_the_same_is_billed(session, given_changes, order, batch, withdrawn):
+    with session.begin_nested() as taken_back:
+        history = History(session, given_changes)
+        for place in range(0, len(order), batch):
+            history.tell(order[place : place + batch])
+        history.tell(order[:batch])
+        for number in withdrawn:
+            history.withdraw(number)
+        for place in range(len(PERIODS)):
+            history.bill(place, False)
+        history.check()
+        taken_back.rollback()
+    session.expire_all()
