@@ -1,4 +1,6 @@
-"""Usage: what organizations used in a month beside what their plans include, and one organization's own page."""
+"""Usage: what organizations used in a month beside what their plans include, one organization's own page, the
+invoices of a month, and alerts.
+"""
 
 import streamlit as st
 
@@ -7,9 +9,9 @@ from pages.ui import opened
 from pages.ui.context import require
 from pages.ui.figures.drilldown import open_requested
 from pages.ui.reads import Reader
-from pages.usage_sections import alerts, listing, organization
+from pages.usage_sections import alerts, listing, making, organization
 
-ORGANIZATIONS, ALERTS = "Organizations", "Alerts"
+ORGANIZATIONS, INVOICES, ALERTS = "Organizations", "Invoices", "Alerts"
 
 actor = require(Permission.USAGE_READ)
 read = Reader(actor)
@@ -21,7 +23,7 @@ else:
         st.title("Usage", anchor=False, width="content")
         if actor.may(Permission.IMPORT) and st.button("Import events", icon=":material/upload_file:"):
             st.switch_page("imports.py")
-    names = [ORGANIZATIONS, ALERTS]
+    names = [ORGANIZATIONS, INVOICES, ALERTS]
     tabs = dict(zip(names, st.tabs(names, key="usage_list", bind="query-params"), strict=True))
     for name, tab in tabs.items():
         if not tab.open:
@@ -29,6 +31,8 @@ else:
         with tab:
             if name == ORGANIZATIONS:
                 listing.draw(read, actor)
+            elif name == INVOICES:
+                making.draw(read, actor)
             else:
                 alerts.draw(read, actor)
 open_requested()

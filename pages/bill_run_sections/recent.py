@@ -4,7 +4,7 @@ import streamlit as st
 
 from billing_core import runtime
 from billing_core.bill_runs import progress
-from billing_core.bill_runs.models import RunSource
+from billing_core.bill_runs.models import RunOutcome, RunSource
 from billing_core.bill_runs.progress import Progress
 from billing_core.dates import utc_now
 from pages.bill_run_sections import wording
@@ -30,7 +30,7 @@ def draw(read: Reader, source: RunSource) -> None:
             tables.computed("State", wording.state),
             tables.count("Customers", "total"),
             tables.count("New", "created"),
-            tables.count("Unchanged", "unchanged"),
+            tables.count(wording.OUTCOMES[source][RunOutcome.UNCHANGED], "unchanged"),
             tables.count("Failed", "failed"),
             tables.text("By", "created_by"),
             tables.instant("Started", "created_at", read.company.time_zone),

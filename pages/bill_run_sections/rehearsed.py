@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from billing_core.bill_runs import progress, rehearsal
-from billing_core.bill_runs.models import RunGoal
+from billing_core.bill_runs.models import RunGoal, RunSource
 from billing_core.bill_runs.progress import Progress
 from billing_core.bill_runs.rehearsal import Change, Compared, CurrencyTotal
 from billing_core.dates import utc_now
@@ -82,7 +82,7 @@ def _same(actor: Actor, run: Progress) -> starting.Chosen:
     """What this run was over."""
     with context.reading() as session:
         chosen = None if run.all_customers else tuple(progress.customer_ids(session, actor, run.run_id))
-    return starting.Chosen(chosen, run.period, run.service_ids)
+    return starting.Chosen(chosen, run.period, run.service_ids, run.source)
 
 
 def _filter(counts: dict[Change, int]) -> Change | None:
@@ -105,9 +105,10 @@ def _table(actor: Actor, run: Progress, rows: list[Compared], before: str, *, fa
     columns = [tables.text("Customer", "customer_name", width="medium")]
     if not failed_alone:
         columns += _figures(run, before)
-    if actor.may(Permission.REPORT_GENERATE):
-        columns += [tables.button("Details", _look, opens=partial(_choose, run), width=70)]
-    columns += [tables.button("Report before", _earlier, opens=_open_earlier, width=105)]
+    if run.source is RunSource.ORDERS:
+        if actor.may(Permission.REPORT_GENERATE):
+            columns += [tables.button("Details", _look, opens=partial(_choose, run), width=70)]
+        columns += [tables.button("Report before", _earlier, opens=_open_earlier, width=105)]
     if any(row.reason for row in rows):
         columns += [tables.text("Note", "reason", width="large")]
     tables.show(
@@ -128,7 +129,7 @@ def _figures(run: Progress, before: str) -> list[tables.Column]:
         tables.computed(before, _previous, right=True, width=125),
         tables.computed("Difference", _difference, right=True, width=105),
         tables.computed("Currency", lambda row: row.currency or row.previous_currency, width=70),
-        tables.count("Orders", "order_count"),
+        *([tables.count("Orders", "order_count")] if run.source is RunSource.ORDERS else []),
         tables.count("Questions", "question_count"),
         *([tables.count("Billed twice", "twice_count")] if run.twice else []),
     ]

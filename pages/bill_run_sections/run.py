@@ -8,7 +8,7 @@ import streamlit as st
 
 from billing_core import runtime
 from billing_core.bill_runs import planning, progress
-from billing_core.bill_runs.models import RunGoal
+from billing_core.bill_runs.models import RunGoal, RunSource
 from billing_core.bill_runs.overlapping import Overlapping
 from billing_core.bill_runs.progress import Progress
 from billing_core.dates import utc_now
@@ -29,7 +29,7 @@ _SETTLING = timedelta(minutes=1)
 _KEPT = {
     RunGoal.REHEARSAL: "Nothing was made: what was computed so far can be looked at.",
     RunGoal.REPORTS: "The reports made so far stay.",
-    RunGoal.DRAFTS: "The reports and drafts made so far stay.",
+    RunGoal.DRAFTS: "What was made so far stays.",
     RunGoal.SENT: "What was made and sent so far stays; mails in the outbox leave all the same.",
 }
 
@@ -102,7 +102,7 @@ def _head(read: Reader, actor: Actor, run: Progress) -> Step | None:
         if starting.may(actor, run.source, run.goal, with_links=run.with_links):
             with st.container(horizontal=True, width="content"):
                 wanted = _pressed(run)
-    who = "everybody with orders" if run.all_customers else "as chosen"
+    who = f"everybody with {run.source}" if run.all_customers else "as chosen"
     services = ", some services only" if run.services else ""
     started = formats.instant(run.created_at, read.company.time_zone)
     st.caption(
@@ -257,7 +257,9 @@ def _counts(run: Progress) -> None:
             st.metric(f"{made}, {currency}", formats.amount(minor, currency), width="content")
     if invoices and run.uninvoiced:
         got = formats.counted(run.uninvoiced, "customer")
-        st.caption(
-            f"{got} got no invoice from this run: their report comes to 0, or is on an invoice already. The reason "
-            "stands with each."
+        what = (
+            "usage comes to 0, or is billed"
+            if run.source is RunSource.USAGE
+            else "report comes to 0, or is on an invoice"
         )
+        st.caption(f"{got} got no invoice from this run: their {what} already. The reason stands with each.")

@@ -1,10 +1,12 @@
 """What became of each customer of a run."""
 
+from functools import partial
+
 import streamlit as st
 
 from billing_core import runtime
 from billing_core.bill_runs import progress
-from billing_core.bill_runs.models import RunGoal, RunOutcome
+from billing_core.bill_runs.models import RunGoal, RunOutcome, RunSource
 from billing_core.bill_runs.progress import ItemRow, Progress
 from billing_core.identity import Actor, Permission
 from pages.bill_run_sections import wording
@@ -15,7 +17,7 @@ _PAGE_KEY = "run_items_page"
 
 
 def draw(actor: Actor, run: Progress) -> None:
-    outcome = _outcome()
+    outcome = _outcome(run.source)
     total = run.total if outcome is None else wording.count_of(run, outcome)
     skipped = tables.pager(total, key=_PAGE_KEY, noun="customer")
     with runtime.sessions()() as session:
@@ -34,10 +36,11 @@ def _columns(actor: Actor, run: Progress, *, failed_alone: bool, reasons: bool) 
     """Reasons are sentences: the failed alone have no figures beside theirs, so that each can be read."""
     columns = [tables.text("Customer", "customer_name", width="medium")]
     if not failed_alone:
-        outcome = tables.badge("Outcome", lambda row: wording.OUTCOMES[row.outcome], wording.OUTCOME_COLORS)
+        outcome = tables.badge("Outcome", partial(wording.outcome, run), wording.OUTCOME_COLORS)
         columns += [outcome, tables.money("Total", "total_minor", width=105), tables.currency_of()]
-        columns += [tables.count("Questions", "question_count")]
-    columns += [tables.button("Report", _report, opens=_open_report, width=95)]
+    if run.source is RunSource.ORDERS:
+        columns += [] if failed_alone else [tables.count("Questions", "question_count")]
+        columns += [tables.button("Report", _report, opens=_open_report, width=95)]
     if run.goal in (RunGoal.DRAFTS, RunGoal.SENT) and actor.may(Permission.INVOICE_READ):
         columns += [tables.button("Invoice", _invoice, opens=_open_invoice, width=150)]
     if reasons:
@@ -45,12 +48,12 @@ def _columns(actor: Actor, run: Progress, *, failed_alone: bool, reasons: bool) 
     return columns
 
 
-def _outcome() -> RunOutcome | None:
+def _outcome(source: RunSource) -> RunOutcome | None:
     """The filter. Its options stay as they are while their counts change."""
     chosen = st.pills(
         "Outcome",
-        [outcome.value for outcome in wording.OUTCOMES],
-        format_func=lambda one: wording.OUTCOMES[RunOutcome(one)],
+        [outcome.value for outcome in wording.OUTCOMES[source]],
+        format_func=lambda one: wording.OUTCOMES[source][RunOutcome(one)],
         key="run_outcome",
         bind="query-params",
         on_change=filters.first_page,

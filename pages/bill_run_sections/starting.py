@@ -40,7 +40,8 @@ class Chosen:
 
     customer_ids: tuple[int, ...] | None
     period: Period
-    service_ids: tuple[int, ...]
+    service_ids: tuple[int, ...] = ()
+    source: RunSource = RunSource.ORDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,10 @@ def draw(
     read: Reader, actor: Actor, chosen: Chosen, *, goals: Sequence[RunGoal], key: str, label: str = "How far"
 ) -> None:
     """Choose how far; then start. ``goals``: what is offered, the first of them proposed."""
-    how = _how_far(actor, goals, key=key, label=label)
+    how = _how_far(actor, chosen.source, goals, key=key, label=label)
     if how is None:
         return
-    reach = read(planning.reach, customer_ids=chosen.customer_ids, period=chosen.period, service_ids=chosen.service_ids)
+    reach = _reached(read, chosen)
     asks = how.goal is RunGoal.SENT
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(
@@ -81,8 +82,8 @@ def draw(
             disabled=not reach.customers,
         )
         st.markdown(_reach(reach, chosen), width="content")
-    st.caption(wording.EXPLAINED[how.goal])
-    if chosen.period.end >= read.today:
+    st.caption(wording.EXPLAINED[chosen.source][how.goal])
+    if chosen.period.end >= read.today and chosen.source is RunSource.ORDERS:
         st.info(
             f"{md(formats.period(chosen.period))} is not over. Orders that come in later are in another version of the "
             "report, which has to be billed then.",
@@ -107,6 +108,7 @@ def begin(actor: Actor, chosen: Chosen, how: HowFar) -> None:
             run_id = planning.plan(
                 session,
                 actor,
+                source=chosen.source,
                 customer_ids=chosen.customer_ids,
                 period=chosen.period,
                 service_ids=chosen.service_ids,
@@ -145,7 +147,7 @@ def _open(run_id: int) -> None:
     st.query_params["run"] = str(run_id)
 
 
-def _how_far(actor: Actor, goals: Sequence[RunGoal], *, key: str, label: str) -> HowFar | None:
+def _how_far(actor: Actor, source: RunSource, goals: Sequence[RunGoal], *, key: str, label: str) -> HowFar | None:
     """None where the tax rate is none."""
     names = {goal.value: wording.CHOICES[goal] for goal in goals}
     goal = RunGoal(
@@ -162,13 +164,15 @@ def _how_far(actor: Actor, goals: Sequence[RunGoal], *, key: str, label: str) ->
     if goal not in (RunGoal.DRAFTS, RunGoal.SENT):
         return HowFar(goal)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        lines = st.selectbox(
-            "Lines of the invoices",
-            list(invoicing.LINES),
-            format_func=invoicing.LINES.__getitem__,
-            key=f"{key}_lines",
-            width=240,
-        )
+        lines = Grouping.SERVICE
+        if source is RunSource.ORDERS:
+            lines = st.selectbox(
+                "Lines of the invoices",
+                list(invoicing.LINES),
+                format_func=invoicing.LINES.__getitem__,
+                key=f"{key}_lines",
+                width=240,
+            )
         rate = invoicing.tax_rate("Tax rate, %", key=f"{key}_tax", width=130)
         with_links = (
             goal is RunGoal.SENT
@@ -182,6 +186,16 @@ def _how_far(actor: Actor, goals: Sequence[RunGoal], *, key: str, label: str) ->
     return None if rate is None else HowFar(goal, with_links, lines, rate)
 
 
+def _reached(read: Reader, chosen: Chosen) -> Reach:
+    return read(
+        planning.reach,
+        source=chosen.source,
+        customer_ids=chosen.customer_ids,
+        period=chosen.period,
+        service_ids=chosen.service_ids,
+    )
+
+
 def _reach(reach: Reach, chosen: Chosen) -> str:
     period = md(formats.period(chosen.period))
     if not reach.customers:
@@ -189,8 +203,10 @@ def _reach(reach: Reach, chosen: Chosen) -> str:
     customers = f"**{formats.counted(reach.customers, 'customer')}**"
     if chosen.customer_ids is not None:
         return f"{customers} for {period}"
-    has = "has" if reach.customers == 1 else "have"
-    return f"{customers} {has} orders in {period}, or a report for it already"
+    one = reach.customers == 1
+    if chosen.source is RunSource.USAGE:
+        return f"{customers} used something in {period}, or {'was' if one else 'were'} on a plan"
+    return f"{customers} {'has' if one else 'have'} orders in {period}, or a report for it already"
 
 
 @st.dialog("Send invoices", width="medium", icon=":material/send:")
@@ -202,7 +218,7 @@ def _confirm(chosen: Chosen, how: HowFar, opened_at: str) -> None:
     read = Reader(actor)
     if how.with_links:
         collection_mode.mark()
-    reach = read(planning.reach, customer_ids=chosen.customer_ids, period=chosen.period, service_ids=chosen.service_ids)
+    reach = _reached(read, chosen)
     customers = formats.counted(reach.customers, "customer")
     with_link = " and a payment link" if how.with_links else ""
     st.markdown(
@@ -228,7 +244,7 @@ def _confirm(chosen: Chosen, how: HowFar, opened_at: str) -> None:
             "go to them: the run says which.",
             icon=":material/alternate_email:",
         )
-    lines = invoicing.LINES[how.line_grouping].lower()
+    lines = "the parts of its usage" if chosen.source is RunSource.USAGE else invoicing.LINES[how.line_grouping].lower()
     st.caption(f"Invoices with {lines}, {formats.decimal(how.tax_rate)} % tax.")
     up_to = "up to " if reach.mailed > 1 else ""
     mailed = formats.counted(reach.mailed, "customer")

@@ -1,7 +1,7 @@
 """What runs and their states are called."""
 
-from billing_core.bill_runs.models import RunGoal, RunOutcome
-from billing_core.bill_runs.progress import Progress
+from billing_core.bill_runs.models import RunGoal, RunOutcome, RunSource
+from billing_core.bill_runs.progress import ItemRow, Progress
 from billing_core.bill_runs.rehearsal import Change
 from pages.ui import formats
 from pages.ui.text import md
@@ -14,10 +14,23 @@ CHOICES = {
     RunGoal.SENT: "Send invoices",
 }
 EXPLAINED = {
-    RunGoal.REHEARSAL: "Computes every report and shows what changed since the period before. Nothing is made.",
-    RunGoal.REPORTS: "Makes a report for each customer, or a new version where something changed.",
-    RunGoal.DRAFTS: "Makes the reports, and a draft of an invoice for each that bills something. Nothing is sent.",
-    RunGoal.SENT: "Makes the reports and their invoices, numbers them, and mails each to its customer.",
+    RunSource.ORDERS: {
+        RunGoal.REHEARSAL: "Computes every report and shows what changed since the period before. Nothing is made.",
+        RunGoal.REPORTS: "Makes a report for each customer, or a new version where something changed.",
+        RunGoal.DRAFTS: "Makes the reports, and a draft of an invoice for each that bills something. Nothing is sent.",
+        RunGoal.SENT: "Makes the reports and their invoices, numbers them, and mails each to its customer.",
+    },
+    RunSource.USAGE: {
+        RunGoal.REHEARSAL: "Computes what each would be billed, and says what could not be. Nothing is made.",
+        RunGoal.DRAFTS: (
+            "Makes a draft for each customer, once. A period that comes to nothing is closed with its explanation. "
+            "Nothing is sent."
+        ),
+        RunGoal.SENT: (
+            "Makes the drafts, numbers them, and mails each to its customer. A period that comes to nothing is closed "
+            "with its explanation, without number and mail."
+        ),
+    },
 }
 NAMES = {
     RunGoal.REHEARSAL: "Rehearsal",
@@ -26,12 +39,28 @@ NAMES = {
     RunGoal.SENT: "Invoices by mail",
 }
 OUTCOMES = {
-    RunOutcome.WAITING: "Waiting",
-    RunOutcome.CREATED: "New",
-    RunOutcome.UNCHANGED: "Unchanged",
-    RunOutcome.FAILED: "Failed",
+    RunSource.ORDERS: {
+        RunOutcome.WAITING: "Waiting",
+        RunOutcome.CREATED: "New",
+        RunOutcome.UNCHANGED: "Unchanged",
+        RunOutcome.FAILED: "Failed",
+    },
+    RunSource.USAGE: {
+        RunOutcome.WAITING: "Waiting",
+        RunOutcome.CREATED: "New",
+        RunOutcome.UNCHANGED: "Billed before",
+        RunOutcome.FAILED: "Failed",
+    },
 }
-OUTCOME_COLORS = {"Waiting": "gray", "New": "gray", "Unchanged": "gray", "Failed": "red"}
+CLOSED = "Closed"
+OUTCOME_COLORS = {
+    "Waiting": "gray",
+    "New": "gray",
+    "Unchanged": "gray",
+    "Billed before": "gray",
+    CLOSED: "gray",
+    "Failed": "red",
+}
 CHANGES = {
     Change.NEW: "New",
     Change.MISSING: "Missing",
@@ -57,7 +86,8 @@ CHANGE_COLORS = {
 def title(run: Progress) -> str:
     """The run's heading, as Markdown."""
     links = " with payment links" if run.with_links else ""
-    return f"{NAMES[run.goal]}{links} for {md(formats.period(run.period))}"
+    of_usage = " of usage" if run.source is RunSource.USAGE else ""
+    return f"{NAMES[run.goal]}{of_usage}{links} for {md(formats.period(run.period))}"
 
 
 def state(run: Progress) -> str:
@@ -71,13 +101,31 @@ def state(run: Progress) -> str:
 
 
 def counts(run: Progress) -> dict[str, int]:
-    """What came of its customers, and how many questions their reports leave open."""
+    """What came of its customers, and how many questions are left open."""
+    if run.source is RunSource.USAGE:
+        return _counts_of_usage(run)
     new = "New or changed reports" if run.goal is RunGoal.REHEARSAL else "New reports"
     made = {
         RunGoal.DRAFTS: {"Drafts": run.drafts, "No invoice": run.uninvoiced},
         RunGoal.SENT: {"Invoices": run.drafts, "Sent": run.sent, "No invoice": run.uninvoiced},
     }.get(run.goal, {})
     return {new: run.created, "Unchanged": run.unchanged, **made, "Failed": run.failed, "Questions": run.questions}
+
+
+def _counts_of_usage(run: Progress) -> dict[str, int]:
+    if run.goal is RunGoal.REHEARSAL:
+        made = {"To bill": run.created - run.empty, "Nothing to bill": run.empty}
+    else:
+        made = {"Drafts": run.drafts, "Closed with nothing": run.empty}
+        if run.goal is RunGoal.SENT:
+            made = {"Invoices": run.drafts, "Sent": run.sent, "Closed with nothing": run.empty}
+    return {**made, "Billed before": run.unchanged, "Failed": run.failed}
+
+
+def outcome(run: Progress, row: ItemRow) -> str:
+    """What became of one customer."""
+    closed = run.source is RunSource.USAGE and row.outcome is RunOutcome.CREATED and row.total_minor == 0
+    return CLOSED if closed else OUTCOMES[run.source][row.outcome]
 
 
 def count_of(run: Progress, outcome: RunOutcome) -> int:
