@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from billing_core.bill_runs import planning
-from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome
+from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome, RunSource
 from billing_core.businesses import service as businesses
 from billing_core.businesses.queries import default_business
 from billing_core.customers import service as customers
@@ -81,6 +81,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
         return [
             ("reports.py", {"report": first(BillingReport.id, BillingReport.superseded_at.is_not(None))}),
             *(("reports.py", {"tab": "Generate", "run": str(run_id)}) for run_id in _runs_of_each_kind(session)),
+            *(("usage.py", {"usage_list": "Invoices", "run": str(run_id)}) for run_id in _runs_over_usage(session)),
             # One customer's reports: those of all take their time, and the buttons are the same.
             ("reports.py", {"tab": "Generate", "run_customers": first(Customer.name, order=Customer.id)}),
             ("invoice_editor.py", {"invoice": paid_by_link}),
@@ -105,6 +106,7 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         _mail_text(session, now)
         _processes(session)
         _usage(session, now)
+        _usage_billed(session, now)
 
 
 def _second_business(session: Session, now: datetime) -> None:
@@ -197,7 +199,12 @@ def _online_payments(session: Session, now: datetime) -> None:
 
 
 def _runs_of_each_kind(session: Session) -> list[int]:
-    return list(session.scalars(select(BillRun.id).order_by(BillRun.id.desc()).limit(KINDS_OF_RUNS)))
+    of_orders = select(BillRun.id).where(BillRun.source == RunSource.ORDERS)
+    return list(session.scalars(of_orders.order_by(BillRun.id.desc()).limit(KINDS_OF_RUNS)))
+
+
+def _runs_over_usage(session: Session) -> list[int]:
+    return list(session.scalars(select(BillRun.id).where(BillRun.source == RunSource.USAGE).order_by(BillRun.id)))
 
 
 def _runs(session: Session, now: datetime) -> None:
@@ -237,6 +244,26 @@ def _usage(session: Session, now: datetime) -> None:
     call = {"organization_id": customer.uuid, "time": now.isoformat(), "user": "ana", "endpoint": "/v1/search"}
     ingestion.record(session, SYSTEM, [{**call, "id": f"call-{number}"} for number in range(60)], now=now, atomic=True)
     alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.ALLOWANCE, 90), Told(), now=now)
+
+
+def _usage_billed(session: Session, now: datetime) -> None:
+    """A rehearsal, and a run that made a draft and closed a period."""
+    ids = session.scalars(select(Customer.id).order_by(Customer.id).limit(2)).all()
+    draft = session.scalars(select(Invoice.id).where(Invoice.state == InvoiceState.DRAFT).limit(1)).one()
+    period = Period.last_month(now.date())
+    closed = {"total_minor": 0, "currency": "USD", "reason": "Nothing was used: there is nothing to bill"}
+    for goal, made in (
+        (RunGoal.REHEARSAL, {"total_minor": 1_200, "currency": "USD"}),
+        (RunGoal.DRAFTS, {"total_minor": 1_200, "currency": "USD", "invoice_id": draft}),
+    ):
+        run_id = planning.plan(
+            session, SYSTEM, source=RunSource.USAGE, customer_ids=ids, period=period, goal=goal, now=now
+        )
+        for customer_id, facts in zip(ids, (made, closed), strict=True):
+            one = (BillRunCustomer.run_id == run_id) & (BillRunCustomer.customer_id == customer_id)
+            through = {"outcome": RunOutcome.CREATED, "finished_at": now}
+            session.execute(update(BillRunCustomer).where(one).values(**through, **facts))
+        session.execute(update(BillRun).where(BillRun.id == run_id).values(finished_at=now))
 
 
 def _mail_text(session: Session, now: datetime) -> None:
