@@ -22,6 +22,7 @@ from billing_core.usage.billed import drafting, lines
 from billing_core.usage.charges import Charge
 
 NOTHING_USED: Final = "Nothing was used: there is nothing to bill"
+LATE_ALONE: Final = "The period comes to nothing: the invoice is of what came late for earlier ones"
 _LONGEST: Final = 500
 
 
@@ -47,14 +48,16 @@ def bill(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Fact
     facts: Facts = {
         "outcome": RunOutcome.CREATED if billed.created else RunOutcome.UNCHANGED,
         "made": billed.created,
-        "invoice_id": billed.invoice_id if billed.created else None,
+        "invoice_id": billed.to_send if billed.created else None,
         **_kept(session, terms, taken.customer_id, billed.period_id),
     }
-    if billed.invoice_id is None:
+    if billed.to_send is None:
         return facts
     if not billed.created:
-        return facts | {"reason": _billed_already(session, billed.invoice_id)}
-    return sending.sent(session, terms, billed.invoice_id, facts, now=now, fresh=True)
+        return facts | {"reason": _billed_already(session, billed.to_send)}
+    if billed.late_invoice_id is not None:
+        facts["reason"] = LATE_ALONE
+    return sending.sent(session, terms, billed.to_send, facts, now=now, fresh=True)
 
 
 def _rehearsed(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:

@@ -59,7 +59,10 @@ class Reach:
 def needed(source: RunSource, goal: RunGoal, *, with_links: bool = False) -> tuple[Permission, ...]:
     """What it takes to start such a run, and to change it."""
     links = (Permission.LINK_WRITE,) if with_links else ()
-    return (Permission.REPORT_GENERATE, *_OF_SOURCE[source], *_OF_GOAL[goal], *links)
+    # Usage that was taken back after it was billed is credited with the next bill.
+    credits_usage = source is RunSource.USAGE and goal is not RunGoal.REHEARSAL
+    payments = (Permission.PAYMENT_WRITE,) if credits_usage else ()
+    return (Permission.REPORT_GENERATE, *_OF_SOURCE[source], *_OF_GOAL[goal], *payments, *links)
 
 
 def reach(

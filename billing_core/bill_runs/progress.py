@@ -29,13 +29,13 @@ _LATELY: Final = timedelta(minutes=1)
 @dataclass(frozen=True, slots=True)
 class Progress:
     """``billed``: what the reports or billed periods come to before tax, also rehearsed ones; ``empty``: for how many
-    created ones that is 0; ``questions``: how many they leave open; ``twice``: how many charges of rehearsed reports
-    stand on other current ones. ``drafts``: the invoices that this run made; ``sent``: those of them that were sent;
-    ``invoiced``: what they come to with tax; ``uninvoiced``: customers who are through and got none, as nothing was
-    left to invoice. Sums are in minor units by currency. ``worked_on``: how many living processes have customers of it
-    in hand. ``per_minute``: the customers finished within the last minute, or since the first of them.
-    ``seconds_left`` is an estimate from that, and None unless somebody works on it. ``pause_reason``: why it was
-    paused, unless a person did.
+    created ones that is 0, and nothing else was invoiced; ``questions``: how many they leave open; ``twice``: how many
+    charges of rehearsed reports stand on other current ones. ``drafts``: the invoices that this run made; ``sent``:
+    those of them that were sent; ``invoiced``: what they come to with tax; ``uninvoiced``: customers who are through
+    and got none, as nothing was left to invoice. Sums are in minor units by currency. ``worked_on``: how many living
+    processes have customers of it in hand. ``per_minute``: the customers finished within the last minute, or since the
+    first of them. ``seconds_left`` is an estimate from that, and None unless somebody works on it. ``pause_reason``:
+    why it was paused, unless a person did.
     """
 
     run_id: int
@@ -209,6 +209,10 @@ def items(
     return [ItemRow(*row) for row in rows]
 
 
+def _came_to_nothing() -> ColumnElement[bool]:
+    return and_(BillRunCustomer.total_minor == 0, BillRunCustomer.invoice_id.is_(None))
+
+
 def _its_period() -> ColumnElement[bool]:
     """In SQL: the standing period of usage with which the customer is billed for the days of the run."""
     return and_(
@@ -254,7 +258,7 @@ def _counted(session: Session, run_ids: Collection[int], now: datetime) -> dict[
             func.count(case((lately, 1))).label("lately"),
             func.min(case((lately, BillRunCustomer.finished_at))).label("first_lately"),
             func.coalesce(func.sum(case((lately, BillRunCustomer.milliseconds))), 0).label("milliseconds"),
-            func.count(case((BillRunCustomer.total_minor == 0, 1))).label("empty"),
+            func.count(case((_came_to_nothing(), 1))).label("empty"),
             func.coalesce(func.sum(BillRunCustomer.question_count), 0).label("questions"),
             func.coalesce(func.sum(BillRunCustomer.twice_count), 0).label("twice"),
             func.count(BillRunCustomer.invoice_id).label("drafts"),

@@ -53,8 +53,8 @@ def _made(
     rate: Decimal = arguments.tax_rate
     billed = billing.bill(session, SYSTEM, customer_id, period, now=now, today=today, tax_rate=rate)
     not_mailed = ""
-    if arguments.send and billed.invoice_id is not None:
-        not_mailed = _sent(session, billed.invoice_id, now=now, today=today)
+    if arguments.send and billed.to_send is not None:
+        not_mailed = _sent(session, billed.to_send, now=now, today=today)
     return _shown(session, billed) | ({"not_mailed": not_mailed} if not_mailed else {})
 
 
@@ -73,12 +73,12 @@ def _sent(session: Session, invoice_id: int, *, now: datetime, today: date) -> s
 def _shown(session: Session, billed: Billed) -> dict[str, Any]:
     customer = customers.one(session, SYSTEM, billed.customer_id)
     facts: dict[str, Any] = {"customer": customer.ref, "name": customer.name, "created": billed.created}
-    if billed.invoice_id is None:
+    if billed.to_send is None:
         assert billed.period_id is not None  # noqa: S101  # refusals are raised
         explained = lines.of_periods(session, SYSTEM, [billed.period_id])[billed.period_id]
         rows = [{"description": line.words("en"), "amount": line.amount.amount} for line in explained]
         return facts | {"invoice_id": None, "invoice": None, "total": 0, "currency": customer.currency, "lines": rows}
-    made = queries.one(session, SYSTEM, billed.invoice_id)
+    made = queries.one(session, SYSTEM, billed.to_send)
     rows = [
         {"description": line.description, "amount": Money(line.amount_minor, made.currency).amount}
         for line in queries.lines(session, made.id)

@@ -39,7 +39,8 @@ from billing_core.usage.models import Outcome, UsageSettlement
 @dataclass(frozen=True, slots=True)
 class Billed:
     """What became of one customer. ``created``: its period is billed by this call, not by one before. ``invoice_id``
-    None: it came to nothing. ``period_id`` None: it was not billed, because of the ``refusal``.
+    None: it came to nothing; ``late_invoice_id`` is then the draft of what came late for earlier periods, if this call
+    made one. ``period_id`` None: it was not billed, because of the ``refusal``.
     """
 
     customer_id: int
@@ -48,6 +49,12 @@ class Billed:
     invoice_id: int | None
     created: bool
     refusal: str = ""
+    late_invoice_id: int | None = None
+
+    @property
+    def to_send(self) -> int | None:
+        """The invoice of this call or of one before, of the period or of what came late alone."""
+        return self.late_invoice_id if self.invoice_id is None else self.invoice_id
 
 
 def customers_with_usage(session: Session, actor: Actor, period: Period) -> list[int]:
@@ -124,13 +131,14 @@ def bill_many(
     drafting.draft(session, actor, to_bill, kept, late_lines, accounts, today=today, tax_rate=tax_rate, now=now)
     traces = [_trace(one, period, kept[one.customer_id].invoice_id) for one in to_bill]
     audit.record_many(session, actor, "usage.bill", traces, now=now)
-    return [_outcome(one, kept.get(one.customer_id)) for one, _ in found]
+    return [_outcome(one, kept.get(one.customer_id), late_lines.get(one.customer_id, [])) for one, _ in found]
 
 
-def _outcome(one: Billable, made: UsagePeriod | None) -> Billed:
+def _outcome(one: Billable, made: UsagePeriod | None, late_lines: Sequence[Late]) -> Billed:
     if made is None:
         return Billed(one.customer_id, one.name, one.period_id, one.invoice_id, False, one.refusal)
-    return Billed(one.customer_id, one.name, made.id, made.invoice_id, True)
+    alone = late_lines[0].settlement.invoice_id if late_lines and made.invoice_id is None else None
+    return Billed(one.customer_id, one.name, made.id, made.invoice_id, True, late_invoice_id=alone)
 
 
 def _late(

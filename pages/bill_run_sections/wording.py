@@ -124,8 +124,8 @@ def _counts_of_usage(run: Progress) -> dict[str, int]:
 
 def outcome(run: Progress, row: ItemRow) -> str:
     """What became of one customer."""
-    closed = run.source is RunSource.USAGE and row.outcome is RunOutcome.CREATED and row.total_minor == 0
-    return CLOSED if closed else OUTCOMES[run.source][row.outcome]
+    closed = row.outcome is RunOutcome.CREATED and row.total_minor == 0 and row.invoice_id is None
+    return CLOSED if closed and run.source is RunSource.USAGE else OUTCOMES[run.source][row.outcome]
 
 
 def count_of(run: Progress, outcome: RunOutcome) -> int:

@@ -20,9 +20,11 @@ from billing_core.dates import Period
 from billing_core.errors import Forbidden, Invalid
 from billing_core.identity import SYSTEM, Actor, Permission
 from billing_core.invoices import service
-from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
+from billing_core.metering import withdrawal
 from billing_core.metering.models import UsagePeriod
 from billing_core.plans import service as plans
+from billing_core.usage import billing
 from tests.bill_runs.company import made, planned, rows, some_customers, worked_off, worked_off_in_spite_of
 from tests.bill_runs.test_killed import dying_at
 from tests.bill_runs.usage_company import metered_plan, users, uses
@@ -207,6 +209,38 @@ def test_a_rehearsal_says_what_would_be_billed_and_makes_nothing(sessions, compa
     assert became(sessions, again)["Over"][2].startswith("Billed already, on a draft (no. ")
 
 
+def test_what_came_late_alone_is_invoiced_and_mailed(sessions, company):
+    """Two calls of February are told once it is billed; in March nothing is left to bill."""
+    within = company[1]
+    with sessions.begin() as session:
+        uses(session, within, 3, on=date(2026, 2, 10))
+        february = Period(date(2026, 2, 1), date(2026, 2, 28))
+        billing.bill(session, SYSTEM, within, february, now=NOW, today=NOW.date())
+        uses(session, within, 2, on=date(2026, 2, 11), planned=False)
+    run_id = over_usage(sessions, [within], RunGoal.SENT)
+    done = worked_off(sessions, run_id)
+
+    assert (done.created, done.drafts, done.sent, done.empty, done.invoiced) == (1, 1, 1, 0, {"USD": 200})
+    assert became(sessions, run_id) == {"Within": (RunOutcome.CREATED, 0, from_usage.LATE_ALONE)}
+    assert made(sessions, [within])["mails"] == {within: 1}
+
+
+def test_what_was_taken_back_is_credited_by_whoever_may_start_the_run(sessions, company):
+    over = company[0]
+    with sessions.begin() as session:
+        uses(session, over, 4, on=date(2026, 2, 10))
+        february = Period(date(2026, 2, 1), date(2026, 2, 28))
+        billed = billing.bill(session, SYSTEM, over, february, now=NOW, today=NOW.date())
+        service.send(session, SYSTEM, billed.invoice_id, now=NOW)
+        withdrawal.withdraw(session, SYSTEM, over, "2026-02-10-0", reason="By mistake", now=NOW)
+    needed = planning.needed(RunSource.USAGE, RunGoal.DRAFTS)
+    run_id = over_usage(sessions, [over], actor=Actor(5, "Mia", frozenset(needed)))
+    assert (worked_off(sessions, run_id).created, became(sessions, run_id)["Over"][2]) == (1, "")
+    with sessions() as session:
+        credited = select(CreditNote.invoice_id, CreditNote.total_minor)
+        assert [tuple(row) for row in session.execute(credited)] == [(billed.invoice_id, 100)]
+
+
 def test_a_month_that_is_not_over_is_refused_to_each(sessions, company):
     with sessions.begin() as session:
         run_id = planning.plan(
@@ -239,8 +273,8 @@ def test_usage_has_neither_reports_nor_services(sessions, company):
     ("goal", "more"),
     [
         (RunGoal.REHEARSAL, set()),
-        (RunGoal.DRAFTS, {Permission.INVOICE_WRITE}),
-        (RunGoal.SENT, {Permission.INVOICE_WRITE, Permission.INVOICE_SEND}),
+        (RunGoal.DRAFTS, {Permission.INVOICE_WRITE, Permission.PAYMENT_WRITE}),
+        (RunGoal.SENT, {Permission.INVOICE_WRITE, Permission.PAYMENT_WRITE, Permission.INVOICE_SEND}),
     ],
 )
 def test_each_goal_needs_what_runs_need_and_to_see_usage_and_plans(sessions, company, goal, more):
