@@ -1,0 +1,203 @@
+"""Late usage of meters that are billed from their events, by hand and against rating the period anew."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import reduce
+from operator import add
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing_core.customers.models import Customer
+from billing_core.dates import Period
+from billing_core.identity import SYSTEM
+from billing_core.invoices import queries
+from billing_core.metering import ingestion, meters, withdrawal
+from billing_core.metering.models import FROM_EVENTS, Aggregation
+from billing_core.money import Money
+from billing_core.plans import service as plans
+from billing_core.plans.prices import Metered
+from billing_core.plans.pricing import Price, Scheme, Tier
+from billing_core.usage import billing, late
+from billing_core.usage.billed import verification
+from billing_core.usage.charges import charges_of
+from tests.arrivals import arriving
+from tests.invoices.company import a_customer
+from tests.plans.agreed import NOW, terms
+
+D = Decimal
+MONTHS = [Period.month_of(date(2023, month, 1)) for month in (10, 11)]
+TODAY = date(2023, 12, 1)
+
+
+def at(day):
+    """Noon of the so-manieth of December."""
+    return datetime(2023, 12, day, 12, tzinfo=UTC)
+
+
+def graduated(*steps):
+    return Price(
+        "USD", Scheme.GRADUATED, tuple(Tier(None if end is None else D(end), D(price)) for end, price in steps)
+    )
+
+
+@pytest.fixture
+def acme(session) -> int:
+    """Up to ten units of each meter cost 3.00 each, further ones 2.00; in bucket EU 31.00."""
+    charged = {}
+    for kind in FROM_EVENTS:
+        meters.create(session, SYSTEM, code=kind.value, name=kind.value, aggregation=kind, unit="unit", now=NOW)
+        facts = {"code": "eu", "name": "EU", "filters": {"region": ["eu"]}, "now": NOW}
+        meters.add_bucket(session, SYSTEM, kind.value, **facts)
+        charged[Metered(kind.value)] = graduated(("10", "3"), (None, "2"))
+        charged[Metered(kind.value, "eu")] = graduated((None, "31"))
+    customer_id = a_customer(session, "ACME")
+    plans.create(session, SYSTEM, code="basic", name="Basic", agreed=terms(), charged=charged, now=NOW)
+    plans.put_on(session, SYSTEM, customer_id, "basic", valid_from=MONTHS[0].start, now=NOW)
+    return customer_id
+
+
+def tell(session, name, meter, day, quantity="1", month=10, now=1, **facts):
+    told = {
+        "id": name,
+        "customer_ref": "ACME",
+        "time": f"2023-{month:02}-{day:02}T00:00:00Z",
+        "meter": meter,
+        "quantity": D(quantity),
+        **facts,
+    }
+    assert ingestion.record(session, SYSTEM, [told], now=at(now)).accepted == 1
+
+
+def bill(session, customer_id, month=10, now=2):
+    period = MONTHS[month - 10]
+    return billing.bill(session, SYSTEM, customer_id, period, now=at(now), today=TODAY)
+
+
+def worths(session):
+    return [(one.event_id, one.worth and one.worth.minor) for one in late.items(session, SYSTEM)]
+
+
+def wrong_in(session):
+    return [wrong for check in verification.checks(session) for wrong in check.wrong]
+
+
+def test_a_late_quantity_is_worth_as_much_as_the_greatest_grows(session, acme):
+    tell(session, "ten", "max", 5, "10")
+    bill(session, acme)
+    for name, quantity in (("nine", "9"), ("twelve", "12"), ("eleven", "11")):
+        tell(session, name, "max", 6, quantity, now=3)
+    for name in ("ten", "twelve"):
+        withdrawal.withdraw(session, SYSTEM, acme, name, reason="A test", now=at(4))
+    # 30.00 → 30.00 → 34.00 → 34.00 → 34.00 → 32.00
+    assert worths(session) == [("nine", 0), ("twelve", 400), ("eleven", 0), ("ten", 0), ("twelve", -200)]
+    assert wrong_in(session) == []
+
+
+def test_a_late_user_is_worth_something_unless_it_was_seen_already(session, acme):
+    tell(session, "first", "unique", 20, user="ana")
+    bill(session, acme)
+    tell(session, "same", "unique", 5, user="ana", now=3)
+    tell(session, "new", "unique", 5, user="ben", now=3)
+    assert worths(session) == [("same", 0), ("new", 300)]
+
+
+def test_what_holds_on_changes_the_later_months_that_were_billed_before_it_came(session, acme):
+    tell(session, "two", "latest", 5, "2")
+    bill(session, acme)
+    bill(session, acme, 11)
+    tell(session, "five", "latest", 6, "5", now=3)
+    # Three more units in October and in November.
+    assert worths(session) == [("five", 1_800)]
+    # The latest of November is told: what comes late for October changes that alone.
+    tell(session, "six", "latest", 7, "6", month=11, now=4)
+    tell(session, "seven", "latest", 8, "7", now=5)
+    assert worths(session)[1:] == [("six", 300), ("seven", 600)]
+
+
+def test_a_month_that_was_billed_after_it_came_is_billed_with_it(session, acme):
+    tell(session, "two", "latest", 5, "2")
+    bill(session, acme)
+    tell(session, "five", "latest", 6, "5", now=3)
+    made = bill(session, acme, 11, now=4)
+    assert worths(session) == [("five", 900)]
+    billed = [(line.description.split(",")[0], line.amount_minor) for line in queries.lines(session, made.invoice_id)]
+    assert billed == [("latest", 1_500), ("Late usage: latest", 900)]
+    assert wrong_in(session) == []
+
+
+def test_time_counts_from_when_a_late_quantity_held(session, acme):
+    bill(session, acme)
+    # The last 10 of 31 days 3.1 units, in the bucket, from the 22nd on.
+    tell(session, "eu", "time_weighted_sum", 22, "3.1", now=3, properties={"region": "eu"})
+    assert worths(session) == [("eu", 3_100)]
+
+
+def test_amounts_in_several_currencies_are_not_added(session, acme):
+    euros = Price("EUR", Scheme.PER_UNIT, (Tier(None, D(1)),))
+    agreed = terms(currency="EUR")
+    plans.create(session, SYSTEM, code="euro", name="Euro", agreed=agreed, charged={Metered("latest"): euros}, now=NOW)
+    session.get_one(Customer, acme).currency = "EUR"
+    plans.put_on(session, SYSTEM, acme, "euro", valid_from=MONTHS[1].start, now=NOW)
+    for month in (10, 11):
+        bill(session, acme, month)
+    tell(session, "five", "latest", 6, "5", now=3)
+    tell(session, "max", "max", 6, "5", now=3)
+    assert worths(session) == [("five", None), ("max", 1_500)]
+
+
+def test_what_nobody_agreed_on_a_price_for_is_worth_nothing_that_is_known(session, acme):
+    bill(session, acme)
+    meters.create(session, SYSTEM, code="new", name="New", aggregation=Aggregation.MAX, unit="unit", now=NOW)
+    tell(session, "late", "new", 5, now=3)
+    assert worths(session) == [("late", None)]
+
+
+EVENTS = st.tuples(
+    st.sampled_from(FROM_EVENTS),
+    st.integers(10, 11),
+    st.integers(1, 30),
+    st.sampled_from(["0", "3", "12.5", "0.000001"]),
+    st.sampled_from(["ana", "ben"]),
+    st.sampled_from(["eu", "us"]),
+)
+
+
+def test_any_late_history_is_worth_what_rating_anew_differs_by(session, acme):
+    with arriving(["late", "withdrawn"]) as arrived:
+
+        @settings(max_examples=8)
+        @given(st.lists(EVENTS, max_size=5), st.lists(EVENTS | st.integers(0, 9), min_size=1, max_size=4))
+        def any_history(before, after):
+            with session.begin_nested() as savepoint:
+                names = []
+                for event in before:
+                    told(event, names, 1)
+                for month in (10, 11):
+                    bill(session, acme, month)
+                billed = total()
+                for step in after:
+                    if isinstance(step, tuple):
+                        told(step, names, 3)
+                        arrived("late")
+                    elif step < len(names):
+                        name = names.pop(step)
+                        withdrawal.withdraw(session, SYSTEM, acme, name, reason="A test", now=at(3))
+                        arrived("withdrawn")
+                assert sum(worth for _, worth in worths(session)) == total().minor - billed.minor
+                assert wrong_in(session) == []
+                savepoint.rollback()
+            session.expire_all()
+
+        def told(event, names, now):
+            kind, month, day, quantity, user, region = event
+            names.append(f"{len(names)}-{now}-{event}"[:200])
+            facts = {"user": user, "properties": {"region": region}}
+            tell(session, names[-1], kind.value, day, quantity, month, now, **facts)
+
+        def total():
+            charges = [one for period in MONTHS for one in charges_of(session, [acme], period)[acme]]
+            return reduce(add, [one.amount for one in charges], Money(0, "USD"))
+
+        any_history()
