@@ -29,6 +29,12 @@ _WORKER: Final = (
     "twice. Workers on other machines need a PostgreSQL, and the "
     "product's settings, its secret among them."
 )
+_ARCHIVE: Final = (
+    "Move the events of whole months of UTC out of the database, each month into a Parquet file. No figure changes: "
+    "totals, digests and the events' ids stay, and an event that is told again is known. Nothing is taken out before "
+    "its file was read back. An archived event cannot be withdrawn, nor a part of an archived day be asked for, until "
+    "its file is brought back."
+)
 _RUN: Final = (
     "Make reports, drafts or sent invoices of all or of the named customers. The run is the same as the one that the "
     "dashboard starts: where the same is unfinished, this command joins it, whoever began it, and works on it beside "
@@ -58,6 +64,7 @@ def parser() -> ArgumentParser:
     usage = _verbs(commands, "usage", "what customers used")
     _show_usage(usage)
     _invoice_usage(usage)
+    _archive_usage(usage)
     _command(commands, "verify", "verify:verify", "prove the ledger, and that every stored total agrees with its rows")
     _backup(commands)
     restore = _command(commands, "restore", "copies:restore", "fill the empty database in use from a backup", _RESTORE)
@@ -157,6 +164,21 @@ def _invoice_usage(verbs: Commands) -> None:
     invoice.add_argument("--tax-rate", type=_percent, default=Decimal(0), metavar="P", help="in percent; by default: 0")
 
 
+def _archive_usage(verbs: Commands) -> None:
+    archive = _command(
+        verbs, "archive", "usage_archives:archive", "move the events of past months into files", _ARCHIVE
+    )
+    archive.add_argument(
+        "--before", required=True, type=_month, metavar="M", help="the first month that stays, YYYY-MM"
+    )
+    archive.add_argument(
+        "--to", required=True, type=Path, dest="folder", metavar="DIR", help="where the files go, one for each month"
+    )
+    summary = "put the events of an archive back into the database"
+    bring_back = _command(verbs, "bring-back", "usage_archives:bring_back", summary)
+    bring_back.add_argument("file", type=Path, metavar="FILE", help="as “usage archive” has written it")
+
+
 def _backup(commands: Commands) -> None:
     backup = _command(commands, "backup", "copies:backup", "write everything into one file, while the product runs")
     backup.add_argument(
@@ -167,6 +189,13 @@ def _backup(commands: Commands) -> None:
 def _add_period(command: ArgumentParser) -> None:
     for name, dest, ordinal in (("--from", "start", "first"), ("--to", "end", "last")):
         command.add_argument(name, required=True, dest=dest, type=_day, metavar="D", help=f"{ordinal} day, YYYY-MM-DD")
+
+
+def _month(text: str) -> date:
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise ArgumentTypeError(f"“{text}” is not a month such as 1998-04") from None
 
 
 def _percent(text: str) -> Decimal:

@@ -32,7 +32,8 @@ from billing_core.demo.billing import Books
 from billing_core.demo.definitions import Definitions, PlanVersionDefinition
 from billing_core.demo.usage_book import Call, UserDay
 from billing_core.identity import Actor
-from billing_core.metering import archives, ingestion, keeping, withdrawal
+from billing_core.metering import ingestion, keeping, withdrawal
+from billing_core.metering.archives import totals
 from billing_core.metering.models import (
     API_CALLS,
     NO_BUCKET,
@@ -192,7 +193,7 @@ def _take_over(session: Session, company: _Company, month: date, used: Sequence[
     ]
     session.execute(insert(UsageArchivedUser), [{"archive_id": archive.id, **one} for one in seen])
     session.execute(insert_into(session, UsageUser).on_conflict_do_nothing(), seen)
-    archives.seal(session, archive)
+    totals.seal(session, archive)
 
 
 def _by_zone(company: _Company, used: Sequence[UserDay]) -> Iterator[tuple[ZoneKind, UserDay, date, int]]:

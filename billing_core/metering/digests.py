@@ -59,23 +59,28 @@ def of_days(session: Session, actor: Actor, customer_id: int, period: Period) ->
     columns = (UsageDigest.day, *(getattr(UsageDigest, name) for name in SUMS))
     days = select(*columns).where(UsageDigest.customer_id == customer_id, period.contains(UsageDigest.day))
     rows = session.execute(days.order_by(UsageDigest.day))
-    return [DayDigest(day, events, written(words)) for day, events, *words in rows]
+    return [DayDigest(day, events, written(sums)) for day, events, *sums in rows]
 
 
-def written(words: Collection[int]) -> str:
+def words(digest: str) -> list[int]:
+    """The first words of an event's digest."""
+    return [int(digest[_DIGITS * number :][:_DIGITS], 16) for number in range(WORDS)]
+
+
+def written(sums: Collection[int]) -> str:
     """Sums of words as the digest's digits: each without what overflows its 32 bits."""
-    return "".join(f"{one % 2**32:08x}" for one in words)
+    return "".join(f"{one % 2**32:08x}" for one in sums)
 
 
 def by_day(rows: FromClause) -> Select[*tuple[Any, ...]]:
     """The columns ``KEY`` and ``SUMS`` over rows of customer_id, occurred_at and digest."""
     day = day_of(rows.c.occurred_at, literal(0))
-    words = (word(rows.c.digest, number) for number in range(WORDS))
+    each = (word(rows.c.digest, number) for number in range(WORDS))
     return select(
         rows.c.customer_id,
         day.label("day"),
         func.count().label("events"),
-        *(func.sum(one).label(f"word_{number}") for number, one in enumerate(words, 1)),
+        *(func.sum(one).label(f"word_{number}") for number, one in enumerate(each, 1)),
     ).group_by(rows.c.customer_id, day)
 
 
@@ -99,11 +104,10 @@ def adding(dialect: str, rows: FromClause) -> Insert:
 
 def subtract(session: Session, key: UsageEventKey) -> None:
     """Leave this event, which counts so far, out of its day."""
-    words = [int(key.digest[_DIGITS * number :][:_DIGITS], 16) for number in range(WORDS)]
     place = (UsageDigest.customer_id == key.customer_id, UsageDigest.day == key.occurred_at.date())
     unchanged = {"synchronize_session": False}
     session.execute(delete(UsageDigest).where(*place, UsageDigest.events == 1), execution_options=unchanged)
-    left = {name: getattr(UsageDigest, name) - one for name, one in zip(SUMS, [1, *words], strict=True)}
+    left = {name: getattr(UsageDigest, name) - one for name, one in zip(SUMS, [1, *words(key.digest)], strict=True)}
     session.execute(update(UsageDigest).where(*place).values(left), execution_options=unchanged)
 
 

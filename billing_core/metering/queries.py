@@ -41,6 +41,7 @@ from billing_core.metering.models import (
 from billing_core.metering.zones import DAY, midnight
 
 MOST_DAYS = 1_000
+_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,11 @@ def after(end: datetime) -> datetime:
 def usage_of(
     session: Session, actor: Actor, customer_id: int, *, start: datetime, end: datetime, meter: str = API_CALLS
 ) -> Usage:
-    """What happened from ``start`` to ``end``, both included."""
+    """What happened from ``start`` to ``end``, both included. Invalid where a part of an archived day is asked for."""
     actor.require(Permission.USAGE_READ)
     refuse_others(actor, customer_id)
     until = after(end)
+    _refuse_archived_edges(session, customer_id, start, until, meter)
     rows = _in_window(customer_id, start, until, meter)
     total = select(
         func.count(func.distinct(func.nullif(rows.c.user, ""))),
@@ -252,11 +254,10 @@ def _of(customer_id: int, meter: str, zone_kind: ZoneKind = ZoneKind.UTC) -> tup
 
 def _in_window(customer_id: int, start: datetime, until: datetime, meter: str) -> Subquery:
     """Rows of a user and the ``rollups.SUMS``: of the whole days their totals, of the rest of the window its events."""
-    first = start.date() if start == midnight(start.date()) else start.date() + DAY
-    last = until.date() - DAY
+    first, last = _whole_days(start, until)
     kept = [type_coerce(getattr(UsageDay, name), BigInteger).label(name) for name in rollups.SUMS]
     days = select(UsageDay.user, *kept).where(*_of(customer_id, meter), UsageDay.day.between(first, last))
-    edges = [(start, until)] if first > last else [(start, midnight(first)), (midnight(last + DAY), until)]
+    edges = _edges(start, until)
     events = rollups.counted([customer_id])
     at_edge = or_(*((events.c.occurred_at >= begin) & (events.c.occurred_at < end) for begin, end in edges))
     metered = select(Meter.id).where(Meter.code == meter).scalar_subquery()
@@ -266,6 +267,27 @@ def _in_window(customer_id: int, start: datetime, until: datetime, meter: str) -
         .group_by(events.c.user)
     )
     return union_all(days, raw).subquery("in_window")
+
+
+def _whole_days(start: datetime, until: datetime) -> tuple[date, date]:
+    """The first and the last UTC day that lie in the window as a whole; the other way round where none does."""
+    first = start.date() if start == midnight(start.date()) else start.date() + DAY
+    return first, until.date() - DAY
+
+
+def _edges(start: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    """What is left of the window without its whole days; each end is the first instant that is left out."""
+    first, last = _whole_days(start, until)
+    return [(start, until)] if first > last else [(start, midnight(first)), (midnight(last + DAY), until)]
+
+
+def _refuse_archived_edges(session: Session, customer_id: int, start: datetime, until: datetime, meter: str) -> None:
+    """A part of a day is counted by its events, which must be here."""
+    days = {instant.date() for begin, end in _edges(start, until) if begin < end for instant in (begin, end - _MOMENT)}
+    archived = select(UsageDay.day).where(*_of(customer_id, meter), UsageDay.day.in_(days), UsageDay.archive_id != 0)
+    day = session.scalar(archived.order_by(UsageDay.day).limit(1)) if days else None
+    if day is not None:
+        raise Invalid(f"The events of {day} are archived: a period must begin and end with whole days of UTC there")
 
 
 def refuse_others(actor: Actor, customer_id: int) -> None:

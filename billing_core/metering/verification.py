@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from billing_core import proof
 from billing_core.customers.models import Customer
-from billing_core.metering import archives, digests, rebucketing, rollups
+from billing_core.metering import digests, rebucketing, rollups
+from billing_core.metering.archives import totals
 from billing_core.metering.models import (
     FROM_EVENTS,
     NO_BUCKET,
@@ -207,7 +208,7 @@ def _archives(session: Session) -> Check:
     wrong = [
         f"archive {archive.id}, of {archive.month:%Y-%m}"
         for archive in known
-        if archives.digest_of_totals(session, archive.id) != archive.totals
+        if totals.digest(session, archive.id) != archive.totals
         or (archive.file is not None and identities.get(archive.id, 0) != archive.events)
     ]
     strays = select(UsageDay.archive_id).where(

@@ -11,7 +11,7 @@ from billing_core.dates import day_in
 from billing_core.errors import Conflict, Forbidden, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering import digests, periods, rollups
-from billing_core.metering.models import UsageEvent, UsageEventKey
+from billing_core.metering.models import UsageArchive, UsageEvent, UsageEventKey
 from billing_core.text import reason_of
 
 
@@ -43,6 +43,9 @@ def withdraw(
         raise NotFound(f"{customer.name} has no event “{event_id[:255]}”")
     if key.withdrawn_at is not None:
         raise Conflict(f"The event “{event_id}” was withdrawn on {key.withdrawn_at.date().isoformat()} already")
+    if key.archive_id is not None:
+        archive = session.get_one(UsageArchive, key.archive_id)
+        raise Conflict(f"The event “{event_id}” is archived: {archive.file} has to be brought back first")
     event = session.get_one(UsageEvent, (customer_id, key.occurred_at, event_id))
     place = (UsageEvent.occurred_at == key.occurred_at, UsageEvent.event_id == event_id)
     counted = rollups.counted_events().where(UsageEvent.customer_id == customer_id, *place).subquery("taken_back")

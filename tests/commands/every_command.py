@@ -39,6 +39,8 @@ def typed(name: str, folder: Path) -> list[str]:
         "report run": PERIOD,
         "restore": [str(folder / "backup.sqlite3")],
         "usage invoice": PERIOD,
+        "usage archive": ["--before", "2020-01", "--to", str(folder)],
+        "usage bring-back": [str(source)],
         "usage show": ["--customer", "ACME", *PERIOD],
         "user add": ["ada@acme.example", "--role", "admin"],
         "verify": [],

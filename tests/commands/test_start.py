@@ -35,6 +35,8 @@ NEEDED = {
     "report run": {*DATABASE, "structlog", "jinja2"},
     "restore": {*DATABASE, "alembic"},
     # It sends them too.
+    "usage archive": {*DATABASE, "numpy"},
+    "usage bring-back": {*DATABASE, "numpy"},
     "usage invoice": {*DATABASE, "structlog", "jinja2"},
     "usage show": DATABASE,
     "user add": DATABASE,
@@ -94,7 +96,7 @@ def test_making_a_report_loads_nothing_that_makes_other_files(migrated, output_f
 
 def test_every_command_works_in_a_process_of_its_own(migrated):
     """Each has loaded the tables that its own refer to; in this process all of them are loaded."""
-    alone = {"worker", "restore", "demo"}
+    alone = {"worker", "restore", "demo", "usage bring-back"}
     for name in sorted({*every_command.names()} - alone, key=lambda name: (name != "import", name)):
         ended = started(migrated, name)
         assert (name, ended.returncode, ended.stderr) == (name, 0, "")

@@ -10,8 +10,9 @@ from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import Mode
 from billing_core.ledger import sealing
-from billing_core.metering import archives, ingestion, meters, withdrawal
-from billing_core.metering.archives import ArchiveFile
+from billing_core.metering import ingestion, meters, withdrawal
+from billing_core.metering.archives import moving
+from billing_core.metering.archives.moving import ArchiveFile
 from billing_core.online_payments.models import SandboxCharge, SandboxRefund
 from billing_core.online_payments.webhooks import refund_recording
 from billing_core.payments import received
@@ -104,8 +105,8 @@ def some_usage(session: Session, acme: int) -> None:
     ]
     assert ingestion.record(session, SYSTEM, archived, now=LATER).accepted == 2
     february = date(2026, 2, 1)
-    content = archives.content_of(session, archives.events_of(february))
-    archives.put_away(session, february, ArchiveFile("2026-02.parquet", "f00d", 1, content), now=LATER)
+    content = moving.content_of(session, moving.events_of(february))
+    moving.put_away(session, february, ArchiveFile("2026-02.parquet", "f00d", 1, content), now=LATER)
 
 
 ANAS_DAY = "customer ACME, utc day 2026-03-10, api_calls, user “ana”"
