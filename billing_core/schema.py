@@ -19,6 +19,7 @@ from billing_core.orders import models as orders
 from billing_core.outbox import models as outbox
 from billing_core.outgoing_webhooks import models as outgoing_webhooks
 from billing_core.payments import models as payments
+from billing_core.payments.prepaid import models as prepaid
 from billing_core.plans import models as plans
 from billing_core.processes import models as processes
 from billing_core.rating import models as rating
@@ -46,6 +47,7 @@ __all__ = [
     "payment_links",
     "payments",
     "plans",
+    "prepaid",
     "processes",
     "rating",
     "reports",

@@ -15,10 +15,11 @@ from billing_core.customers import queries as customers
 from billing_core.dates import Period, utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import SYSTEM
-from billing_core.invoices import queries, service
+from billing_core.invoices import queries
 from billing_core.invoices.models import InvoiceState
 from billing_core.mailing import service as mailing
 from billing_core.money import Money
+from billing_core.payments import sending
 from billing_core.usage import billing, document
 from billing_core.usage.billed import lines
 from billing_core.usage.billing import Billed
@@ -64,7 +65,7 @@ def _sent(session: Session, invoice_id: int, *, now: datetime, today: date) -> s
         return ""
     (planned,) = mailing.rehearse(session, SYSTEM, [invoice_id], today=today)
     if planned.reason:
-        service.send(session, SYSTEM, invoice_id, now=now)
+        sending.send(session, SYSTEM, invoice_id, now=now)
         return planned.reason
     mailing.send_many(session, SYSTEM, [invoice_id], now=now, today=today)
     return ""

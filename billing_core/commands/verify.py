@@ -13,6 +13,7 @@ from billing_core.dates import utc_now
 from billing_core.ledger import verification as ledger
 from billing_core.metering import verification as metering
 from billing_core.online_payments import verification as online_payments
+from billing_core.payments.prepaid import verification as prepaid
 from billing_core.proof import Check
 from billing_core.receivables import verification as receivables
 from billing_core.reports import verification as reports
@@ -39,4 +40,5 @@ def checks(session: Session) -> Iterator[Check]:
     yield from usage.checks(session)
     yield from ledger.checks(session)
     yield from receivables.checks(session, today=today)
+    yield from prepaid.checks(session)
     yield from online_payments.checks(session)

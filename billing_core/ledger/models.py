@@ -20,10 +20,12 @@ class Account(enum.StrEnum):
     FEES = "fees"
     CUSTOMER_CREDIT = "customer_credit"
     BAD_DEBT = "bad_debt"
+    PREPAID_CREDIT = "prepaid_credit"
+    PROMOTION = "promotion"
 
 
 class EntryKind(enum.StrEnum):
-    """What happened. REVERSAL: the opposite of the entry that ``reverses_id`` names."""
+    """What happened. PREPAID_ENDED: it expired or was withdrawn. REVERSAL: the opposite of the entry that ``reverses_id`` names."""
 
     INVOICE = "invoice"
     PAYMENT = "payment"
@@ -33,6 +35,8 @@ class EntryKind(enum.StrEnum):
     CREDIT_PAID_OUT = "credit_paid_out"
     WRITE_OFF = "write_off"
     FEE = "fee"
+    PREPAID_GRANTED = "prepaid_granted"
+    PREPAID_ENDED = "prepaid_ended"
     REVERSAL = "reversal"
 
 

@@ -13,7 +13,6 @@ from billing_core.customers.queries import visible_to
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import queries
-from billing_core.invoices import service as invoices
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.rows import InvoiceView
 from billing_core.languages.available import nearest
@@ -25,6 +24,8 @@ from billing_core.money import Money
 from billing_core.outbox import queries as outbox_queries
 from billing_core.outbox import service as outbox
 from billing_core.outbox.queries import Earlier
+from billing_core.payments import sending
+from billing_core.payments.prepaid import using
 from billing_core.text import is_email_address
 
 # How long a bulk sending can be recalled.
@@ -86,6 +87,7 @@ def send_invoice(
     Conflict where a mail about it is waiting, so that a double click sends nothing twice.
     """
     actor.require(Permission.INVOICE_SEND)
+    using.lock_owners(session, [invoice_id])
     queries.for_change(session, actor, invoice_id)
     (invoice,) = views(session, actor, [invoice_id])
     (plan,) = _planned(session, [invoice], today, to=to)
@@ -112,6 +114,7 @@ def send_many(
 ) -> Sending:
     """Mail all of these that can be mailed; the others are left out with a reason. See ``recall``."""
     actor.require(Permission.INVOICE_SEND)
+    using.lock_owners(session, invoice_ids)
     queries.many_for_change(session, actor, invoice_ids)
     plans = _planned(session, views(session, actor, invoice_ids), today)
     going = [plan for plan in plans if not plan.reason]
@@ -203,7 +206,7 @@ def _send(
 ) -> list[int]:
     """The invoices are locked; drafts are sent first, since the letter names their number."""
     if drafts := [plan.invoice_id for plan in plans if plan.is_draft]:
-        invoices.send_many(session, actor, drafts, now=now)
+        sending.send_many(session, actor, drafts, now=now)
     ids = [plan.invoice_id for plan in plans]
     # Read before the mails are added, for the keys.
     known = outbox_queries.earlier(session, "invoice", ids, [MailKind.INVOICE])

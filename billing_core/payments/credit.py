@@ -27,6 +27,7 @@ from billing_core.payments.models import (
     Refund,
     RefundSource,
 )
+from billing_core.payments.prepaid import using
 from billing_core.text import reason_of, reference_of
 
 
@@ -106,7 +107,9 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
 
 
 def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, today: date, now: datetime) -> None:
-    """Turn an invoice's allocation back into the customer's credit; the invoice is due again."""
+    """Turn an invoice's allocation back into the customer's credit, or the prepaid credit that it came from; the invoice
+    is due again.
+    """
     actor.require(Permission.PAYMENT_WRITE)
     why = reason_of(reason)
     allocation = session.get(Allocation, allocation_id)
@@ -121,11 +124,15 @@ def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, 
         raise Conflict("This allocation was reversed already")
 
     amount = allocation.amount_minor
-    sides = [Side(Account.RECEIVABLE, amount, invoice_id=invoice.id), Side(Account.CUSTOMER_CREDIT, -amount)]
+    prepaid = allocation.kind is AllocationKind.PREPAID
+    account = Account.PREPAID_CREDIT if prepaid else Account.CUSTOMER_CREDIT
+    sides = [Side(Account.RECEIVABLE, amount, invoice_id=invoice.id), Side(account, -amount)]
     day = max(today, allocation.allocated_on)
     entry = postings.entry(invoice, EntryKind.CREDIT_APPLIED, sides, effective_on=day, memo=why)
-    allocation.undone_entry_id = ledger.post(session, actor, entry, now=now)
-    allocation.undone_at = now
+    undone_entry_id = ledger.post(session, actor, entry, now=now)
+    allocation.undone_entry_id, allocation.undone_at = undone_entry_id, now
+    if prepaid:
+        using.give_back(session, actor, allocation, entry_id=undone_entry_id, on=day, now=now)
     data = {"amount_minor": amount, "reason": why, "payment_id": allocation.payment_id}
     lifecycle.settle(session, actor, invoice, paid=-amount, event=EventKind.PAYMENT_UNDONE, data=data, now=now)
     audit.record(

@@ -29,10 +29,11 @@ class PaymentMethod(enum.StrEnum):
 
 
 class AllocationKind(enum.StrEnum):
-    """PAYMENT: with a payment's own money. CREDIT: with credit that the customer had."""
+    """PAYMENT: with a payment's own money. CREDIT: with credit that the customer had. PREPAID: with prepaid credit."""
 
     PAYMENT = "payment"
     CREDIT = "credit"
+    PREPAID = "prepaid"
 
 
 class RefundSource(enum.StrEnum):
@@ -96,7 +97,7 @@ class Payment(Base):
 
 
 class Allocation(Base):
-    """An amount allocated to one invoice. ``payment_id`` is NULL where it came from the customer's credit.
+    """An amount allocated to one invoice. ``payment_id`` is NULL where it came from credit.
     ``undone_entry_id``: the entry that turned it back into credit; empty where the whole payment was undone.
     """
 

@@ -16,7 +16,7 @@ from billing_core.invoices.models import EventKind, InvoiceState
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Side
 from billing_core.money import Money
-from billing_core.payments.models import LONGEST_REFERENCE, Allocation, PaymentMethod, Refund, RefundSource
+from billing_core.payments.models import LONGEST_REFERENCE, Allocation, AllocationKind, PaymentMethod, Refund, RefundSource
 from billing_core.text import reference_of
 
 
@@ -32,7 +32,10 @@ class MoneyBack:
 
 
 def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack, today: date, now: datetime) -> Refund:
-    """Refund what was paid for an invoice. In full, its status becomes ``refunded``; in part it stays paid."""
+    """Refund what was paid for an invoice. In full, its status becomes ``refunded``; in part it stays paid.
+
+    What prepaid credit paid is no money: it goes back to that by ``credit.release``.
+    """
     actor.require(Permission.PAYMENT_WRITE)
     reference = reference_of(wanted.reference, LONGEST_REFERENCE)
     shown = invoices.one(session, actor, invoice_id)
@@ -40,7 +43,7 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
     invoice = invoices.for_change(session, actor, invoice_id)
     if invoice.state is not InvoiceState.PAID:
         raise Conflict("Only a paid invoice can be refunded; take a payment off an open one instead")
-    left = Money(invoice.paid_minor - invoice.refunded_minor, invoice.currency)
+    left = Money(invoice.paid_minor - invoice.refunded_minor - _prepaid(session, invoice.id), invoice.currency)
     amount = Money(left.minor if wanted.amount_minor is None else wanted.amount_minor, invoice.currency)
     if not 0 < amount.minor <= left.minor:
         raise Invalid(f"{left} can be refunded", fields={"amount": f"must be more than 0 and at most {left}"})
@@ -97,6 +100,13 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
     )
     session.flush()
     return made
+
+
+def _prepaid(session: Session, invoice_id: int) -> int:
+    """What prepaid credit paid of it, in minor units."""
+    standing = (Allocation.invoice_id == invoice_id, Allocation.undone_at.is_(None))
+    paid = func.coalesce(func.sum(Allocation.amount_minor), 0)
+    return int(session.scalar(select(paid).where(*standing, Allocation.kind == AllocationKind.PREPAID)) or 0)
 
 
 def possible_days(session: Session, invoice_id: int, issued_on: date, *, today: date) -> Period:

@@ -12,7 +12,7 @@ from billing_core.invoices import after_sending, lifecycle, queries, service
 from billing_core.invoices.lifecycle import CANCELLED, DRAFT, OPEN, InvoiceStatus, named
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.service import Details
-from billing_core.payments import received
+from billing_core.payments import received, sending
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 
@@ -32,8 +32,8 @@ ALLOWED: Final[dict[InvoiceStatus, frozenset[InvoiceStatus]]] = {
 
 def locked(session: Session, actor: Actor, invoice_id: int, target: InvoiceStatus | None = None) -> Invoice:
     """The invoice with all that ``update`` needs locked, so that the caller can check it first."""
-    if target is InvoiceStatus.PAID:
-        # Payments lock the customer first; the other order could deadlock.
+    if target in (InvoiceStatus.SENT, InvoiceStatus.PAID):
+        # Payments and credit lock the customer first; the other order could deadlock.
         customers.for_change(session, actor, queries.one(session, actor, invoice_id).customer_id)
     return queries.for_change(session, actor, invoice_id)
 
@@ -89,7 +89,7 @@ def _set(
         case InvoiceStatus.CANCELLED:
             cancel(session, actor, invoice.id, now=now, today=today)
         case InvoiceStatus.SENT:
-            service.send(session, actor, invoice.id, now=now)
+            sending.send(session, actor, invoice.id, now=now)
         case InvoiceStatus.VIEWED:
             after_sending.set_viewed(session, actor, invoice.id, now=now)
         case InvoiceStatus.OVERDUE:
@@ -101,7 +101,7 @@ def _set(
 def _pay(session: Session, actor: Actor, invoice: Invoice, *, now: datetime, today: date) -> None:
     """Record by hand that the amount due has come in."""
     if invoice.state is DRAFT:
-        invoice = service.send(session, actor, invoice.id, now=now)
+        invoice = sending.send(session, actor, invoice.id, now=now)
     if invoice.due_minor:
         whole = Received(invoice.currency, invoice.due_minor, PaymentMethod.OTHER, today)
         received.record_for(session, actor, invoice.id, received=whole, today=today, now=now)

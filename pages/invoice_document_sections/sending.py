@@ -5,7 +5,7 @@ import streamlit as st
 from billing_core.dates import utc_now
 from billing_core.errors import BillingError
 from billing_core.identity import Actor
-from billing_core.invoices import custom_number, queries, service
+from billing_core.invoices import queries
 from billing_core.invoices.credit_notes import CreditNoteRow
 from billing_core.invoices.models import InvoiceState
 from billing_core.invoices.rows import InvoiceView
@@ -14,6 +14,7 @@ from billing_core.mailing import documents, letters
 from billing_core.mailing import service as mailing
 from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.service import Planned
+from billing_core.payments import sending
 from pages.invoice_document_sections import preview
 from pages.invoice_document_sections.changes import attempt
 from pages.ui import context, formats, messages
@@ -92,8 +93,8 @@ def _mark(actor: Actor, invoice: InvoiceView, number: str) -> None:
     if st.button("Mark as sent", type="primary", icon=":material/check:", key="mark_as_sent"):
         with attempt("The invoice is sent") as session:
             if number.strip():
-                custom_number.give(session, actor, invoice.id, number, now=utc_now())
-            service.send(session, actor, invoice.id, now=utc_now())
+                sending.give_number(session, actor, invoice.id, number, now=utc_now())
+            sending.send(session, actor, invoice.id, now=utc_now())
 
 
 def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, number: str) -> None:
@@ -113,7 +114,7 @@ def _mail(actor: Actor, read: Reader, invoice: InvoiceView, plan: Planned, numbe
     if st.button(label, type="primary", icon=":material/send:", key="send_by_mail"):
         with attempt(messages.mailed("The invoice", to.strip())) as session:
             if number.strip():
-                custom_number.give(session, actor, invoice.id, number, now=utc_now())
+                sending.give_number(session, actor, invoice.id, number, now=utc_now())
             mailing.send_invoice(
                 session,
                 actor,

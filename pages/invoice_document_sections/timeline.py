@@ -94,7 +94,7 @@ def sentence(event: EventRow, currency: str) -> str:
         case EventKind.PAYMENT_FAILED:
             return f"A payment failed{because}"
         case EventKind.CREDIT_APPLIED:
-            return f"{amount} paid from the customer's credit"
+            return f"{amount} paid from {'prepaid credit' if data.get('prepaid') else 'the customer’s credit'}"
         case EventKind.CREDIT_NOTE:
             return f"Credit note {data.get('credit_note', '')} for {amount}{because}"
         case EventKind.REFUNDED:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from billing_core.dates import utc_now
 from billing_core.payments import credit, received
-from billing_core.payments.models import PaymentMethod
+from billing_core.payments.models import AllocationKind, PaymentMethod
 from billing_core.payments.queries import AllocationRow
 from pages.ui import formats
 from pages.ui.context import actor as signed_in
@@ -19,6 +19,8 @@ def dialog(row: AllocationRow) -> None:
     read = Reader(actor)
     amount = formats.money(row.amount_minor, row.currency)
     ways = {"release": f"Keep the money as the customer's credit: {amount} becomes due here again"}
+    if row.kind is AllocationKind.PREPAID:
+        ways = {"release": f"Give it back to the prepaid credit that it came from: {amount} becomes due here again"}
     if row.payment_id is not None and row.method is not PaymentMethod.STRIPE:
         ways = {"undo": "The payment was recorded by mistake: undo all of it, on every invoice that it paid", **ways}
     way = st.radio("What should happen", list(ways), format_func=ways.__getitem__, key=f"undo_way_{row.id}")

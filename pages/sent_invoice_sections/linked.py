@@ -8,6 +8,8 @@ from billing_core.invoices.rows import InvoiceView
 from billing_core.outbox import queries as outbox
 from billing_core.outbox.queries import MessageFilter
 from billing_core.payments import queries as payments
+from billing_core.payments.models import AllocationKind
+from billing_core.payments.queries import AllocationRow
 from pages.invoice_document_sections import billed_reports, sending
 from pages.payment_sections import reversal
 from pages.ui import formats, tables
@@ -27,6 +29,12 @@ def draw(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
         _mails(read, invoice)
 
 
+def _how(row: AllocationRow) -> str:
+    if row.kind is AllocationKind.PREPAID:
+        return "Prepaid credit"
+    return formats.words(row.method.value) if row.method else "Customer's credit"
+
+
 def _payments(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
     rows = read(payments.allocations, invoice_id=invoice.id)
     if not rows:
@@ -36,7 +44,7 @@ def _payments(read: Reader, actor: Actor, invoice: InvoiceView) -> None:
         rows,
         [
             tables.day("Date", "allocated_on"),
-            tables.computed("How", lambda row: formats.words(row.method.value) if row.method else "Customer's credit"),
+            tables.computed("How", _how),
             tables.text("Reference", "reference"),
             tables.money("Amount", "amount_minor"),
             tables.currency_of(),

@@ -25,6 +25,7 @@ from billing_core.invoices.payment_links import LIVING, CollectionWay, LinkState
 from billing_core.online_payments.charges import charge_of, says_the_same
 from billing_core.online_payments.gateway import Charge, CreatedLink, Declined, Gateway
 from billing_core.online_payments.links import queries as links
+from billing_core.payments.prepaid import using
 from billing_core.settings import settings
 from billing_core.text import reason_of
 
@@ -176,6 +177,8 @@ def _refuse(session: Session, invoice: Invoice) -> None:
     if not due:
         name = named(invoice)
         raise Conflict(f"Nothing is due on {name[:1].lower()}{name[1:]}")
+    if invoice.state is DRAFT and using.would_pay(session, invoice):
+        raise Conflict("Prepaid credit pays of this invoice: send it first, and create a link for what is left")
     active = select(PaymentLink.id).where(PaymentLink.invoice_id == invoice.id, PaymentLink.state == LinkState.ACTIVE)
     if session.scalar(active) is not None:
         raise Conflict(f"{named(invoice)} has a payment link already: deactivate that one first")

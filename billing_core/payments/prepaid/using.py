@@ -1,0 +1,152 @@
+"""Prepaid credit pays an invoice of usage when it is sent, as far as there is any, and comes back where that is reversed.
+
+Customers are locked before their invoices, as by everybody who spends credit.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from billing_core.audit import service as audit
+from billing_core.businesses.models import Business
+from billing_core.customers.models import Customer
+from billing_core.database.functions import among
+from billing_core.dates import day_in
+from billing_core.identity import Actor
+from billing_core.invoices import lifecycle, postings
+from billing_core.invoices.models import EventKind, Invoice
+from billing_core.ledger import service as ledger
+from billing_core.ledger.models import Account, EntryKind
+from billing_core.ledger.service import Side
+from billing_core.metering.models import UsagePeriod
+from billing_core.payments.models import Allocation, AllocationKind
+from billing_core.payments.prepaid import bookkeeping
+from billing_core.payments.prepaid.bookkeeping import Move
+from billing_core.payments.prepaid.models import MovementKind, PrepaidGrant, PrepaidMovement
+from billing_core.payments.prepaid.spending import Available, spread
+
+# Whose credit pays which invoices: a customer's with one of our businesses in one currency.
+_Owner = tuple[int, int, str]
+
+
+def usable_on(day: date) -> ColumnElement[bool]:
+    """In SQL: something is left of the grant, and may be used on this day."""
+    return (PrepaidGrant.remaining_minor > 0) & or_(PrepaidGrant.expires_on.is_(None), PrepaidGrant.expires_on >= day)
+
+
+def lock_owners(session: Session, invoice_ids: Collection[int]) -> None:
+    """Lock the customers whose credit may pay some of these invoices, before the invoices themselves are locked."""
+    left = select(PrepaidGrant.id).where(
+        PrepaidGrant.customer_id == Invoice.customer_id, PrepaidGrant.remaining_minor > 0
+    )
+    owners = (
+        select(Invoice.customer_id)
+        .where(among(Invoice.id, invoice_ids), left.exists())
+        .join(UsagePeriod, UsagePeriod.invoice_id == Invoice.id)
+    )
+    locked = select(Customer.id).where(Customer.id.in_(owners)).order_by(Customer.id)
+    session.execute(locked.with_for_update(key_share=True)).all()
+
+
+def would_pay(session: Session, invoice: Invoice) -> bool:
+    """Whether there is credit that may pay some of this draft once it is sent."""
+    owned = (
+        PrepaidGrant.customer_id == invoice.customer_id,
+        PrepaidGrant.business_id == invoice.business_id,
+        PrepaidGrant.currency == invoice.currency,
+        PrepaidGrant.remaining_minor > 0,
+    )
+    billed = select(UsagePeriod.id).where(UsagePeriod.invoice_id == invoice.id)
+    return session.scalar(select(PrepaidGrant.id).where(*owned, billed.exists()).limit(1)) is not None
+
+
+def use(session: Session, actor: Actor, invoices: Sequence[Invoice], *, now: datetime) -> None:
+    """Let credit pay those of these invoices, which have just been sent, that bill usage.
+
+    The calling verb has checked the permission to send them, and locked their customers.
+    """
+    owing = [invoice for invoice in invoices if invoice.due_minor]
+    billed = select(UsagePeriod.invoice_id).where(among(UsagePeriod.invoice_id, [one.id for one in owing]))
+    of_usage = set(session.scalars(billed)) if owing else set()
+    chosen = [invoice for invoice in owing if invoice.id in of_usage]
+    if not chosen:
+        return
+    grants = _grants(session, {invoice.customer_id for invoice in chosen})
+    zones = dict(session.execute(select(Business.id, Business.time_zone)).all())
+    for invoice in chosen:
+        today = day_in(zones[invoice.business_id], now)
+        own = grants.get((invoice.customer_id, invoice.business_id, invoice.currency), {})
+        usable = [
+            Available(grant.id, grant.remaining_minor, grant.expires_on, grant.origin)
+            for grant in own.values()
+            if grant.expires_on is None or grant.expires_on >= today
+        ]
+        if parts := spread(invoice.due_minor, usable):
+            _pay(session, actor, invoice, [(own[grant_id], minor) for grant_id, minor in parts], today, now)
+
+
+def give_back(session: Session, actor: Actor, allocation: Allocation, *, entry_id: int, on: date, now: datetime) -> None:
+    """Return to each grant what it gave to this allocation, which the caller has just undone with the entry."""
+    used = select(PrepaidMovement.grant_id, PrepaidMovement.amount_minor).where(
+        PrepaidMovement.allocation_id == allocation.id, PrepaidMovement.kind == MovementKind.USED
+    )
+    taken = dict(session.execute(used.order_by(PrepaidMovement.id)).all())
+    grants = session.scalars(select(PrepaidGrant).where(PrepaidGrant.id.in_(taken)).with_for_update())
+    moves = [Move(grant, -taken[grant.id], on) for grant in grants]
+    bookkeeping.keep(
+        session, actor, MovementKind.RELEASED, moves, entry_id=entry_id, allocation_id=allocation.id, now=now
+    )
+
+
+def _grants(session: Session, customer_ids: Collection[int]) -> dict[_Owner, dict[int, PrepaidGrant]]:
+    statement = (
+        select(PrepaidGrant)
+        .where(among(PrepaidGrant.customer_id, customer_ids), PrepaidGrant.remaining_minor > 0)
+        .order_by(PrepaidGrant.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found: dict[_Owner, dict[int, PrepaidGrant]] = defaultdict(dict)
+    for grant in session.scalars(statement):
+        found[grant.customer_id, grant.business_id, grant.currency][grant.id] = grant
+    return found
+
+
+def _pay(
+    session: Session,
+    actor: Actor,
+    invoice: Invoice,
+    parts: Sequence[tuple[PrepaidGrant, int]],
+    today: date,
+    now: datetime,
+) -> None:
+    amount = sum(minor for _, minor in parts)
+    # Nothing is owed before the invoice's own date, which may be in the future.
+    applied_on = max(today, invoice.issued_on)
+    sides = [Side(Account.PREPAID_CREDIT, amount), Side(Account.RECEIVABLE, -amount, invoice_id=invoice.id)]
+    memo = "prepaid credit used"
+    entry = postings.entry(invoice, EntryKind.CREDIT_APPLIED, sides, effective_on=applied_on, memo=memo)
+    entry_id = ledger.post(session, actor, entry, now=now)
+    allocation = Allocation(
+        kind=AllocationKind.PREPAID,
+        payment_id=None,
+        invoice_id=invoice.id,
+        amount_minor=amount,
+        allocated_on=applied_on,
+        entry_id=entry_id,
+        created_at=now,
+        created_by=actor.name,
+    )
+    session.add(allocation)
+    session.flush()
+    moves = [Move(grant, -minor, applied_on) for grant, minor in parts]
+    bookkeeping.keep(session, actor, MovementKind.USED, moves, entry_id=entry_id, allocation_id=allocation.id, now=now)
+    data = {"amount_minor": amount, "prepaid": True}
+    lifecycle.settle(session, actor, invoice, paid=amount, event=EventKind.CREDIT_APPLIED, data=data, now=now)
+    after = {**data, "currency": invoice.currency, "grants": [grant.id for grant, _ in parts]}
+    audit.record(
+        session, actor, "prepaid.use", ("invoice", invoice.id), label=invoice.number or "", after=after, now=now
+    )
