@@ -25,7 +25,9 @@ class Account(enum.StrEnum):
 
 
 class EntryKind(enum.StrEnum):
-    """What happened. PREPAID_ENDED: it expired or was withdrawn. REVERSAL: the opposite of the entry that ``reverses_id`` names."""
+    """What happened. PREPAID_ENDED: it expired or was withdrawn. REVERSAL: the opposite of the entry that
+    ``reverses_id`` names.
+    """
 
     INVOICE = "invoice"
     PAYMENT = "payment"

@@ -107,8 +107,9 @@ def apply(session: Session, actor: Actor, invoice_id: int, *, amount_minor: int,
 
 
 def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, today: date, now: datetime) -> None:
-    """Turn an invoice's allocation back into the customer's credit, or the prepaid credit that it came from; the invoice
-    is due again.
+    """Turn an invoice's allocation back into the customer's credit, or the prepaid credit that it came from.
+
+    The invoice is due again.
     """
     actor.require(Permission.PAYMENT_WRITE)
     why = reason_of(reason)

@@ -16,7 +16,14 @@ from billing_core.invoices.models import EventKind, InvoiceState
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Side
 from billing_core.money import Money
-from billing_core.payments.models import LONGEST_REFERENCE, Allocation, AllocationKind, PaymentMethod, Refund, RefundSource
+from billing_core.payments.models import (
+    LONGEST_REFERENCE,
+    Allocation,
+    AllocationKind,
+    PaymentMethod,
+    Refund,
+    RefundSource,
+)
 from billing_core.text import reference_of
 
 

@@ -81,9 +81,7 @@ class PrepaidGrant(Base):
     customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
     currency: Mapped[str] = mapped_column(String(3))
     origin: Mapped[Origin]
-    purchase_id: Mapped[int | None] = mapped_column(
-        ForeignKey(PrepaidPurchase.id, ondelete="RESTRICT"), unique=True
-    )
+    purchase_id: Mapped[int | None] = mapped_column(ForeignKey(PrepaidPurchase.id, ondelete="RESTRICT"), unique=True)
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     remaining_minor: Mapped[int] = mapped_column(BigInteger)
     withdrawn_minor: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -53,9 +53,7 @@ def available(session: Session, actor: Actor, customer_id: int, *, today: date) 
     actor.require(Permission.PAYMENT_READ)
     statement = (
         select(PrepaidGrant.currency, func.sum(PrepaidGrant.remaining_minor))
-        .where(
-            PrepaidGrant.customer_id == customer_id, usable_on(today), visible_to(actor, PrepaidGrant.customer_id)
-        )
+        .where(PrepaidGrant.customer_id == customer_id, usable_on(today), visible_to(actor, PrepaidGrant.customer_id))
         .group_by(PrepaidGrant.currency)
         .order_by(PrepaidGrant.currency)
     )

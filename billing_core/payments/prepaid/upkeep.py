@@ -60,7 +60,9 @@ def expire(session: Session, actor: Actor, *, now: datetime, limit: int) -> int:
 
 
 def _credit(session: Session, actor: Actor, *, now: datetime, limit: int) -> int:
-    """Credit what was bought and is paid now, from the day on which the last payment came in."""
+    """Credit what was bought and is paid now, from the day on which the last payment came in, or that of the invoice
+    where the money was there before it.
+    """
     chosen = session.scalars(_to_credit().order_by(PrepaidPurchase.id).limit(limit)).all()
     _lock_customers(session, select(PrepaidPurchase.customer_id).where(among(PrepaidPurchase.id, chosen)))
     last_paid = (
@@ -75,8 +77,8 @@ def _credit(session: Session, actor: Actor, *, now: datetime, limit: int) -> int
         .order_by(PrepaidPurchase.id)
     )
     grants = []
-    for purchase, invoice, paid_on in session.execute(rows):
-        days = purchase.valid_days
+    for purchase, invoice, last_came_in in session.execute(rows):
+        days, paid_on = purchase.valid_days, max(last_came_in, invoice.issued_on)
         grant = PrepaidGrant(
             business_id=invoice.business_id,
             customer_id=invoice.customer_id,
@@ -117,9 +119,7 @@ def _restore(session: Session, actor: Actor, *, now: datetime, limit: int) -> in
     return _move(session, actor, MovementKind.RESTORED, moves, "prepaid credit is paid again", now)
 
 
-def _move(
-    session: Session, actor: Actor, kind: MovementKind, moves: Sequence[Move], memo: str, now: datetime
-) -> int:
+def _move(session: Session, actor: Actor, kind: MovementKind, moves: Sequence[Move], memo: str, now: datetime) -> int:
     bookkeeping.move(session, actor, kind, moves, memo=memo, now=now)
     traces = [
         audit.Trace(

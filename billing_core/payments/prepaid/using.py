@@ -1,4 +1,4 @@
-"""Prepaid credit pays an invoice of usage when it is sent, as far as there is any, and comes back where that is reversed.
+"""Prepaid credit pays an invoice of usage when it is sent, as far as there is any, and comes back where that is undone.
 
 Customers are locked before their invoices, as by everybody who spends credit.
 """
@@ -69,8 +69,8 @@ def use(session: Session, actor: Actor, invoices: Sequence[Invoice], *, now: dat
     The calling verb has checked the permission to send them, and locked their customers.
     """
     owing = [invoice for invoice in invoices if invoice.due_minor]
-    billed = select(UsagePeriod.invoice_id).where(among(UsagePeriod.invoice_id, [one.id for one in owing]))
-    of_usage = set(session.scalars(billed)) if owing else set()
+    billed = select(Invoice.id).join(UsagePeriod, UsagePeriod.invoice_id == Invoice.id)
+    of_usage = set(session.scalars(billed.where(among(Invoice.id, [one.id for one in owing])))) if owing else set()
     chosen = [invoice for invoice in owing if invoice.id in of_usage]
     if not chosen:
         return
@@ -88,7 +88,9 @@ def use(session: Session, actor: Actor, invoices: Sequence[Invoice], *, now: dat
             _pay(session, actor, invoice, [(own[grant_id], minor) for grant_id, minor in parts], today, now)
 
 
-def give_back(session: Session, actor: Actor, allocation: Allocation, *, entry_id: int, on: date, now: datetime) -> None:
+def give_back(
+    session: Session, actor: Actor, allocation: Allocation, *, entry_id: int, on: date, now: datetime
+) -> None:
     """Return to each grant what it gave to this allocation, which the caller has just undone with the entry."""
     used = select(PrepaidMovement.grant_id, PrepaidMovement.amount_minor).where(
         PrepaidMovement.allocation_id == allocation.id, PrepaidMovement.kind == MovementKind.USED
