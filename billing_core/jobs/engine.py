@@ -26,6 +26,7 @@ from billing_core.jobs import (
     outbox_delivery,
     outgoing_webhook_delivery,
     pauses,
+    prepaid_credit,
     queues,
     system_database,
     usage_alerts,
@@ -109,6 +110,7 @@ def start(*, kind: ProcessKind = ProcessKind.APP, further: Sequence[Periodic] = 
         bill_run.job,
         imports.job,
         usage_alerts.job,
+        prepaid_credit.job,
         *further,
     ]
     for loop in loops:

@@ -29,6 +29,7 @@ class Queue(enum.StrEnum):
     INCOMING_WEBHOOKS = "incoming webhooks"
     SEALING = "ledger seals"
     USAGE_ALERTS = "usage alerts"
+    PREPAID_CREDIT = "prepaid credit"
     REMINDERS = "reminders"
     LINK_EXPIRY = "payment link expiry"
     PRUNING = "pruning"

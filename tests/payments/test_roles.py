@@ -20,12 +20,12 @@ from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import Mode
 from billing_core.invoices.service import Details
 from billing_core.money import Money
-from billing_core.payments import credit, exporting, queries, received, refunds, status_changes, write_offs
+from billing_core.payments import credit, exporting, queries, received, refunds, sending, status_changes, write_offs
 from billing_core.payments.models import Allocation, PaymentMethod
 from billing_core.payments.queries import PaymentFilter
 from billing_core.payments.received import GatewayNames
 from billing_core.payments.refunds import MoneyBack
-from tests.payments.books import NOW, TODAY, a_customer, accounts, an_open_invoice, bank_transfer, pay
+from tests.payments.books import NOW, TODAY, a_customer, a_draft, accounts, an_open_invoice, bank_transfer, pay
 
 DAY = {"today": TODAY, "now": NOW}
 
@@ -41,6 +41,7 @@ class Subjects:
     written_off: int = 0
     payment: int = 0
     allocation: int = 0
+    draft: int = 0
 
 
 Call = Callable[[Session, Actor, Subjects], Any]
@@ -83,6 +84,7 @@ def _refund(session: Session, actor: Actor, of: Subjects) -> Any:
 
 
 READ, WRITE, OF_INVOICES = Permission.PAYMENT_READ, Permission.PAYMENT_WRITE, Permission.INVOICE_WRITE
+SEND = Permission.INVOICE_SEND
 ALL = PaymentFilter()
 
 # None: it only locks, for a verb that has checked the permission.
@@ -115,6 +117,12 @@ ROWS: dict[str, tuple[Permission | None, Call]] = {
         lambda session, actor, of: received.undo(session, actor, of.payment, reason="wrong", **DAY),
     ),
     "refunds.refund": (WRITE, _refund),
+    "sending.send": (SEND, lambda session, actor, of: sending.send(session, actor, of.draft, now=NOW)),
+    "sending.send_many": (SEND, lambda session, actor, of: sending.send_many(session, actor, [of.draft], now=NOW)),
+    "sending.give_number": (
+        SEND,
+        lambda session, actor, of: sending.give_number(session, actor, of.draft, "OWN-1", now=NOW),
+    ),
     "status_changes.locked": (None, lambda session, actor, of: status_changes.locked(session, actor, of.open)),
     "status_changes.update": (
         OF_INVOICES,
@@ -150,7 +158,9 @@ def subjects(session) -> Subjects:
     refunds.refund(session, ADMIN, other.id, wanted=cash, **DAY)
     write_offs.write_off(session, ADMIN, written_off.id, reason="gone", **DAY)
     allocation = session.scalars(select(Allocation.id).where(Allocation.invoice_id == paid.id)).one()
-    return Subjects(customer.id, customer.business_id, still_open.id, paid.id, written_off.id, payment.id, allocation)
+    draft = a_draft(session, customer).id
+    ids = (customer.id, customer.business_id, still_open.id, paid.id, written_off.id, payment.id, allocation, draft)
+    return Subjects(*ids)
 
 
 def traces(session: Session) -> tuple[dict[str, int], int | None]:

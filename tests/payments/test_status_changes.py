@@ -246,7 +246,7 @@ def test_an_open_invoice_is_cancelled_once_and_takes_its_postings_back(session):
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_who_sets_it_paid_locks_the_customer_before_the_invoice_as_payments_do(sessions):
+def test_who_sends_it_or_sets_it_paid_locks_the_customer_before_the_invoice_as_payments_do(sessions):
     """Another order, and two of them could wait for each other."""
     with sessions.begin() as session:
         invoice_id = an_invoice(session, SENT).id
@@ -255,4 +255,4 @@ def test_who_sets_it_paid_locks_the_customer_before_the_invoice_as_payments_do(s
         with statements(sessions.engine) as sent, sessions.begin() as session:
             assert status_changes.locked(session, SYSTEM, invoice_id, target).id == invoice_id
         locking = [re.search(r"FROM (\w+)", one)[1] for one in sent if one.endswith("UPDATE")]
-        assert locking == (["customers", "invoices"] if target is PAID else ["invoices"])
+        assert locking == (["customers", "invoices"] if target in (SENT, PAID) else ["invoices"])

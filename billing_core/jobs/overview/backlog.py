@@ -34,6 +34,8 @@ from billing_core.metering.alerts import UsageCheck
 from billing_core.online_payments.models import SANDBOX, WebhookEvent, WebhookState
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
+from billing_core.payments.prepaid import upkeep
+from billing_core.payments.prepaid.models import Origin, PrepaidGrant, PrepaidMovement
 from billing_core.processes.models import Queue
 from billing_core.processes.queries import is_living
 
@@ -87,6 +89,7 @@ def of_all(session: Session, *, now: datetime) -> dict[Queue, Backlog]:
         Queue.INCOMING_WEBHOOKS: _of_incoming_webhooks(session, now),
         Queue.SEALING: _of_sealing(session, now),
         Queue.USAGE_ALERTS: _of_usage_alerts(session, now),
+        Queue.PREPAID_CREDIT: _of_prepaid_credit(session, now),
     }
     return {queue: backlogs[queue] for queue in Queue if queue in backlogs}
 
@@ -208,6 +211,19 @@ def _of_usage_alerts(session: Session, now: datetime) -> Backlog:
     waiting, oldest_at = session.execute(counted).one()
     done, per_minute = _done(session, UsageCheck.checked_at, now)
     return Backlog(waiting=waiting, oldest_at=oldest_at, done=done, per_minute=per_minute)
+
+
+def _of_prepaid_credit(session: Session, now: datetime) -> Backlog:
+    """In purchases and grants: what is done has left a movement, or a grant that was bought."""
+    bought = PrepaidGrant.origin == Origin.BOUGHT
+    by_itself = PrepaidMovement.allocation_id.is_(None)
+    granted, moved = (
+        _done(session, PrepaidGrant.created_at, now, bought),
+        _done(session, PrepaidMovement.created_at, now, by_itself),
+    )
+    return Backlog(
+        waiting=upkeep.count_due(session, now=now), done=granted[0] + moved[0], per_minute=granted[1] + moved[1]
+    )
 
 
 def _count(which: ColumnElement[bool]) -> ColumnElement[int]:

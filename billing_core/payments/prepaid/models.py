@@ -74,6 +74,7 @@ class PrepaidGrant(Base):
         ),
         Index("ix_prepaid_grants_expires_on", "expires_on", sqlite_where=_LEFT, postgresql_where=_LEFT),
         Index("ix_prepaid_grants_customer_id", "customer_id", "id"),
+        Index("ix_prepaid_grants_created_at", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -103,6 +104,7 @@ class PrepaidMovement(Base):
         CheckConstraint("(kind IN ('used', 'released')) = (allocation_id IS NOT NULL)", name="of_allocation"),
         Index("ix_prepaid_movements_grant_id", "grant_id", "id"),
         Index("ix_prepaid_movements_allocation_id", "allocation_id"),
+        Index("ix_prepaid_movements_created_at", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -32,6 +32,8 @@ from tests.jobs.overview.work import (
     messages,
     of_run,
 )
+from tests.payments import books
+from tests.payments.prepaid import ahead
 from tests.processes import newer
 from tests.reports.company import MARCH
 
@@ -127,6 +129,21 @@ def test_customers_whose_usage_is_to_be_held_against_what_is_watched_for(session
         session.add(UsageCheck(customer_id=customer_id, asked_at=instants[0], checked_at=instants[1]))
     session.flush()
     assert held(session, Queue.USAGE_ALERTS) == Backlog(waiting=2, oldest_at=ago(minutes=7), done=4, per_minute=1)
+
+
+def test_credit_that_was_bought_or_is_over(session):
+    customer = books.a_customer(session)
+    for lately in (ago(seconds=59), ago(minutes=59), ago(minutes=61)):
+        purchase = ahead.sell(session, customer, 1_00)
+        books.pay(session, customer, 1_00, **{str(purchase.invoice_id): 1_00})
+        ahead.keep_up(session, now=lately)
+    ahead.give(session, customer, 1_00, books.TODAY)
+    ahead.keep_up(session, now=ago(seconds=30))
+    purchase = ahead.sell(session, customer, 1_00)
+    books.pay(session, customer, 1_00, **{str(purchase.invoice_id): 1_00})
+    ahead.give(session, customer, 1_00, books.TODAY)
+    session.flush()
+    assert held(session, Queue.PREPAID_CREDIT) == Backlog(waiting=2, done=3, per_minute=2)
 
 
 def test_customers_of_runs(session):

@@ -5,8 +5,8 @@ from alembic import op
 
 from billing_core.database.migrations import checks
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 
 _ACCOUNTS = ("receivable", "revenue", "tax_payable", "cash", "fees", "customer_credit", "bad_debt")
 _ENTRIES = (
@@ -20,6 +20,19 @@ _ENTRIES = (
     "fee",
     "reversal",
 )
+_QUEUES = (
+    "bill runs",
+    "imports",
+    "mails",
+    "gateway messages",
+    "outgoing webhooks",
+    "incoming webhooks",
+    "ledger seals",
+    "usage alerts",
+    "reminders",
+    "payment link expiry",
+    "pruning",
+)
 
 
 def upgrade() -> None:
@@ -28,6 +41,8 @@ def upgrade() -> None:
     for table in ("ledger_entries", "ledger_days"):
         checks.allow(table, "entrykind", "kind", (*_ENTRIES, "prepaid_granted", "prepaid_ended"))
     checks.allow("payment_allocations", "allocationkind", "kind", ("payment", "credit", "prepaid"))
+    for table in ("paused_queues", "failed_schedules"):
+        checks.allow(table, "queue", "queue", (*_QUEUES, "prepaid credit"))
     op.create_table(
         "prepaid_purchases",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -101,6 +116,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("entry_id", name=op.f("uq_prepaid_grants_entry_id")),
         sa.UniqueConstraint("purchase_id", name=op.f("uq_prepaid_grants_purchase_id")),
     )
+    op.create_index("ix_prepaid_grants_created_at", "prepaid_grants", ["created_at"], unique=False)
     op.create_index("ix_prepaid_grants_customer_id", "prepaid_grants", ["customer_id", "id"], unique=False)
     op.create_index(
         "ix_prepaid_grants_expires_on",
@@ -169,11 +185,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_prepaid_movements")),
     )
     op.create_index("ix_prepaid_movements_allocation_id", "prepaid_movements", ["allocation_id"], unique=False)
+    op.create_index("ix_prepaid_movements_created_at", "prepaid_movements", ["created_at"], unique=False)
     op.create_index("ix_prepaid_movements_grant_id", "prepaid_movements", ["grant_id", "id"], unique=False)
 
 
 def downgrade() -> None:
     op.drop_index("ix_prepaid_movements_grant_id", table_name="prepaid_movements")
+    op.drop_index("ix_prepaid_movements_created_at", table_name="prepaid_movements")
     op.drop_index("ix_prepaid_movements_allocation_id", table_name="prepaid_movements")
     op.drop_table("prepaid_movements")
     op.drop_index(
@@ -189,10 +207,14 @@ def downgrade() -> None:
         postgresql_where=sa.text("remaining_minor > 0"),
     )
     op.drop_index("ix_prepaid_grants_customer_id", table_name="prepaid_grants")
+    op.drop_index("ix_prepaid_grants_created_at", table_name="prepaid_grants")
     op.drop_table("prepaid_grants")
     op.drop_index("ix_prepaid_purchases_customer_id", table_name="prepaid_purchases")
     op.drop_table("prepaid_purchases")
     checks.allow("payment_allocations", "allocationkind", "kind", ("payment", "credit"))
+    for table in ("paused_queues", "failed_schedules"):
+        op.execute(f"DELETE FROM {table} WHERE queue = 'prepaid credit'")
+        checks.allow(table, "queue", "queue", _QUEUES)
     for table in ("ledger_postings", "ledger_days"):
         checks.allow(table, "account", "account", _ACCOUNTS)
     for table in ("ledger_entries", "ledger_days"):
