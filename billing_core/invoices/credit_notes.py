@@ -82,7 +82,7 @@ def issue(
         reason=reason,
         issued_on=issued_on,
         kind=EntryKind.CREDIT_NOTE,
-        against=Side(Account.RECEIVABLE, -amount, invoice_id=invoice.id),
+        against=[Side(Account.RECEIVABLE, -amount, invoice_id=invoice.id)],
         now=now,
     )
     data = {"amount_minor": amount, "credit_note": note.number, "reason": note.reason}
@@ -99,11 +99,11 @@ def write(
     reason: str,
     issued_on: date,
     kind: EntryKind,
-    against: Side,
+    against: Sequence[Side],
     now: datetime,
     refund_minor: int = 0,
 ) -> CreditNote:
-    """The document and its postings; ``against`` is the credit side that balances revenue and tax."""
+    """The document and its postings; ``against`` are the credit sides that balance revenue and tax."""
     why = reason_of(reason)
     if issued_on < invoice.issued_on:
         raise Invalid(
@@ -115,7 +115,7 @@ def write(
     sides = [
         *(Side(Account.REVENUE, part.net_minor, part.type) for part in parts),
         *(Side(Account.TAX_PAYABLE, part.tax_minor, f"{part.rate.normalize():f}") for part in parts),
-        against,
+        *against,
     ]
     entry_id = ledger.post(
         session,

@@ -27,7 +27,7 @@ from billing_core.payments.models import (
     Refund,
     RefundSource,
 )
-from billing_core.payments.prepaid import using
+from billing_core.payments.prepaid import returning
 from billing_core.text import reason_of, reference_of
 
 
@@ -123,6 +123,7 @@ def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, 
     session.refresh(allocation)
     if allocation.undone_at is not None:
         raise Conflict("This allocation was reversed already")
+    returning.refuse_release(session, allocation.id)
 
     amount = allocation.amount_minor
     prepaid = allocation.kind is AllocationKind.PREPAID
@@ -133,7 +134,7 @@ def release(session: Session, actor: Actor, allocation_id: int, *, reason: str, 
     undone_entry_id = ledger.post(session, actor, entry, now=now)
     allocation.undone_entry_id, allocation.undone_at = undone_entry_id, now
     if prepaid:
-        using.give_back(session, actor, allocation, entry_id=undone_entry_id, on=day, now=now)
+        returning.release(session, actor, allocation, entry_id=undone_entry_id, on=day, now=now)
     data = {"amount_minor": amount, "reason": why, "payment_id": allocation.payment_id}
     lifecycle.settle(session, actor, invoice, paid=-amount, event=EventKind.PAYMENT_UNDONE, data=data, now=now)
     audit.record(

@@ -19,11 +19,11 @@ from billing_core.money import Money
 from billing_core.payments.models import (
     LONGEST_REFERENCE,
     Allocation,
-    AllocationKind,
     PaymentMethod,
     Refund,
     RefundSource,
 )
+from billing_core.payments.prepaid import returning
 from billing_core.text import reference_of
 
 
@@ -41,7 +41,7 @@ class MoneyBack:
 def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack, today: date, now: datetime) -> Refund:
     """Refund what was paid for an invoice. In full, its status becomes ``refunded``; in part it stays paid.
 
-    What prepaid credit paid is no money: it goes back to that by ``credit.release``.
+    What prepaid credit paid is no money: where the refund is kept as credit, it goes back to that first.
     """
     actor.require(Permission.PAYMENT_WRITE)
     reference = reference_of(wanted.reference, LONGEST_REFERENCE)
@@ -50,7 +50,10 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
     invoice = invoices.for_change(session, actor, invoice_id)
     if invoice.state is not InvoiceState.PAID:
         raise Conflict("Only a paid invoice can be refunded; take a payment off an open one instead")
-    left = Money(invoice.paid_minor - invoice.refunded_minor - _prepaid(session, invoice.id), invoice.currency)
+    returnable = returning.returnable(session, invoice.id)
+    prepaid = sum(one.amount_minor for one in returnable)
+    kept_out = prepaid if wanted.method else 0
+    left = Money(invoice.paid_minor - invoice.refunded_minor - kept_out, invoice.currency)
     amount = Money(left.minor if wanted.amount_minor is None else wanted.amount_minor, invoice.currency)
     if not 0 < amount.minor <= left.minor:
         raise Invalid(f"{left} can be refunded", fields={"amount": f"must be more than 0 and at most {left}"})
@@ -61,11 +64,9 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
         reason = f"is before {days.start}: the money had not come in"
         raise Invalid("Money cannot be given back before it came in", fields={"refunded_on": reason})
 
-    back = (
-        Side(Account.CASH, -amount.minor, wanted.method)
-        if wanted.method
-        else Side(Account.CUSTOMER_CREDIT, -amount.minor)
-    )
+    to_prepaid = 0 if wanted.method else min(amount.minor, prepaid)
+    rest = amount.minor - to_prepaid
+    money = Side(Account.CASH, -rest, wanted.method) if wanted.method else Side(Account.CUSTOMER_CREDIT, -rest)
     note = credit_notes.write(
         session,
         actor,
@@ -74,7 +75,7 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
         reason=wanted.reason,
         issued_on=wanted.refunded_on,
         kind=EntryKind.REFUND,
-        against=back,
+        against=[money, Side(Account.PREPAID_CREDIT, -to_prepaid)],
         refund_minor=amount.minor,
         now=now,
     )
@@ -96,6 +97,7 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
         created_by=actor.name,
     )
     session.add(made)
+    returning.give_back(session, actor, returnable, to_prepaid, entry_id=note.entry_id, on=note.issued_on, now=now)
     lifecycle.settle(
         session,
         actor,
@@ -107,13 +109,6 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
     )
     session.flush()
     return made
-
-
-def _prepaid(session: Session, invoice_id: int) -> int:
-    """What prepaid credit paid of it, in minor units."""
-    standing = (Allocation.invoice_id == invoice_id, Allocation.undone_at.is_(None))
-    paid = func.coalesce(func.sum(Allocation.amount_minor), 0)
-    return int(session.scalar(select(paid).where(*standing, Allocation.kind == AllocationKind.PREPAID)) or 0)
 
 
 def possible_days(session: Session, invoice_id: int, issued_on: date, *, today: date) -> Period:

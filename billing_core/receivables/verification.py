@@ -150,7 +150,7 @@ def _credit_notes(session: Session) -> Check:
 
 def _refunds(session: Session) -> Check:
     """Each refund against its entry and against the invoice's refunded amount."""
-    posted = _posted(Refund.entry_id, Account.CASH, Account.CUSTOMER_CREDIT)
+    posted = _posted(Refund.entry_id, Account.CASH, Account.CUSTOMER_CREDIT, Account.PREPAID_CREDIT)
     paid_out = _posted(Refund.entry_id, Account.CASH)
     of_invoice = Refund.source == RefundSource.INVOICE
     differing = case((of_invoice, Refund.amount_minor != -posted), else_=Refund.amount_minor != -paid_out)

@@ -22,12 +22,13 @@ class Origin(enum.StrEnum):
 
 
 class MovementKind(enum.StrEnum):
-    """USED: it paid an invoice, and RELEASED: that was reversed. EXPIRED: after its last day. WITHDRAWN: taken back, by
-    a person or because what was bought is not paid any more, and RESTORED: it is paid again.
+    """USED: it paid an invoice. RELEASED: that was reversed. REFUNDED: the invoice was credited. EXPIRED: after its
+    last day. WITHDRAWN: taken back, by a person or because what was bought is not paid any more. RESTORED: it is again.
     """
 
     USED = "used"
     RELEASED = "released"
+    REFUNDED = "refunded"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     RESTORED = "restored"
@@ -95,13 +96,15 @@ class PrepaidGrant(Base):
 
 class PrepaidMovement(Base):
     """What took from a grant (negative minor units) or gave back to it. ``allocation_id``: to which invoice's payment
-    it belongs, where it was used or released.
+    it belongs, where it was used, released or refunded.
     """
 
     __tablename__ = "prepaid_movements"
     __table_args__ = (
         CheckConstraint("amount_minor <> 0", name="amount"),
-        CheckConstraint("(kind IN ('used', 'released')) = (allocation_id IS NOT NULL)", name="of_allocation"),
+        CheckConstraint(
+            "(kind IN ('used', 'released', 'refunded')) = (allocation_id IS NOT NULL)", name="of_allocation"
+        ),
         Index("ix_prepaid_movements_grant_id", "grant_id", "id"),
         Index("ix_prepaid_movements_allocation_id", "allocation_id"),
         Index("ix_prepaid_movements_created_at", "created_at"),

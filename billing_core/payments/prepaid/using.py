@@ -1,4 +1,4 @@
-"""Prepaid credit pays an invoice of usage when it is sent, as far as there is any, and comes back where that is undone.
+"""Prepaid credit pays an invoice of usage when it is sent, as far as there is any.
 
 Customers are locked before their invoices, as by everybody who spends credit.
 """
@@ -17,15 +17,14 @@ from billing_core.database.functions import among
 from billing_core.dates import day_in
 from billing_core.identity import Actor
 from billing_core.invoices import lifecycle, postings
-from billing_core.invoices.models import EventKind, Invoice
+from billing_core.invoices.models import EventKind, Invoice, InvoiceLineItem
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Side
-from billing_core.metering.models import UsagePeriod
 from billing_core.payments.models import Allocation, AllocationKind
 from billing_core.payments.prepaid import bookkeeping
 from billing_core.payments.prepaid.bookkeeping import Move
-from billing_core.payments.prepaid.models import MovementKind, PrepaidGrant, PrepaidMovement
+from billing_core.payments.prepaid.models import MovementKind, PrepaidGrant
 from billing_core.payments.prepaid.spending import Available, spread
 
 # Whose credit pays which invoices: a customer's with one of our businesses in one currency.
@@ -37,16 +36,18 @@ def usable_on(day: date) -> ColumnElement[bool]:
     return (PrepaidGrant.remaining_minor > 0) & or_(PrepaidGrant.expires_on.is_(None), PrepaidGrant.expires_on >= day)
 
 
+def bills_usage() -> ColumnElement[bool]:
+    """In SQL: the invoice has a line that bills usage."""
+    of_usage = (InvoiceLineItem.invoice_id == Invoice.id, InvoiceLineItem.usage_line_id.is_not(None))
+    return select(InvoiceLineItem.id).where(*of_usage).exists()
+
+
 def lock_owners(session: Session, invoice_ids: Collection[int]) -> None:
     """Lock the customers whose credit may pay some of these invoices, before the invoices themselves are locked."""
     left = select(PrepaidGrant.id).where(
         PrepaidGrant.customer_id == Invoice.customer_id, PrepaidGrant.remaining_minor > 0
     )
-    owners = (
-        select(Invoice.customer_id)
-        .where(among(Invoice.id, invoice_ids), left.exists())
-        .join(UsagePeriod, UsagePeriod.invoice_id == Invoice.id)
-    )
+    owners = select(Invoice.customer_id).where(among(Invoice.id, invoice_ids), left.exists(), bills_usage())
     locked = select(Customer.id).where(Customer.id.in_(owners)).order_by(Customer.id)
     session.execute(locked.with_for_update(key_share=True)).all()
 
@@ -59,8 +60,8 @@ def would_pay(session: Session, invoice: Invoice) -> bool:
         PrepaidGrant.currency == invoice.currency,
         PrepaidGrant.remaining_minor > 0,
     )
-    billed = select(UsagePeriod.id).where(UsagePeriod.invoice_id == invoice.id)
-    return session.scalar(select(PrepaidGrant.id).where(*owned, billed.exists()).limit(1)) is not None
+    found = select(PrepaidGrant.id).join(Invoice, Invoice.id == invoice.id).where(*owned, bills_usage())
+    return session.scalar(found.limit(1)) is not None
 
 
 def use(session: Session, actor: Actor, invoices: Sequence[Invoice], *, now: datetime) -> None:
@@ -69,8 +70,8 @@ def use(session: Session, actor: Actor, invoices: Sequence[Invoice], *, now: dat
     The calling verb has checked the permission to send them, and locked their customers.
     """
     owing = [invoice for invoice in invoices if invoice.due_minor]
-    billed = select(Invoice.id).join(UsagePeriod, UsagePeriod.invoice_id == Invoice.id)
-    of_usage = set(session.scalars(billed.where(among(Invoice.id, [one.id for one in owing])))) if owing else set()
+    billed = select(Invoice.id).where(among(Invoice.id, [one.id for one in owing]), bills_usage())
+    of_usage = set(session.scalars(billed)) if owing else set()
     chosen = [invoice for invoice in owing if invoice.id in of_usage]
     if not chosen:
         return
@@ -86,21 +87,6 @@ def use(session: Session, actor: Actor, invoices: Sequence[Invoice], *, now: dat
         ]
         if parts := spread(invoice.due_minor, usable):
             _pay(session, actor, invoice, [(own[grant_id], minor) for grant_id, minor in parts], today, now)
-
-
-def give_back(
-    session: Session, actor: Actor, allocation: Allocation, *, entry_id: int, on: date, now: datetime
-) -> None:
-    """Return to each grant what it gave to this allocation, which the caller has just undone with the entry."""
-    used = select(PrepaidMovement.grant_id, PrepaidMovement.amount_minor).where(
-        PrepaidMovement.allocation_id == allocation.id, PrepaidMovement.kind == MovementKind.USED
-    )
-    taken = dict(session.execute(used.order_by(PrepaidMovement.id)).all())
-    grants = session.scalars(select(PrepaidGrant).where(PrepaidGrant.id.in_(taken)).with_for_update())
-    moves = [Move(grant, -taken[grant.id], on) for grant in grants]
-    bookkeeping.keep(
-        session, actor, MovementKind.RELEASED, moves, entry_id=entry_id, allocation_id=allocation.id, now=now
-    )
 
 
 def _grants(session: Session, customer_ids: Collection[int]) -> dict[_Owner, dict[int, PrepaidGrant]]:

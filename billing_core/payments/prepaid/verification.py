@@ -42,12 +42,16 @@ def _grants(session: Session) -> Check:
 
 
 def _allocations(session: Session) -> Check:
-    """Of one that was undone, everything came back."""
+    """Of one that was undone, everything came back. What credit notes gave back is on top of that."""
     moved = func.coalesce(func.sum(PrepaidMovement.amount_minor), 0)
     left = case((Allocation.undone_at.is_(None), Allocation.amount_minor), else_=0)
     statement = (
         select(Allocation.id, Allocation.invoice_id)
-        .join(PrepaidMovement, PrepaidMovement.allocation_id == Allocation.id, isouter=True)
+        .join(
+            PrepaidMovement,
+            (PrepaidMovement.allocation_id == Allocation.id) & (PrepaidMovement.kind != MovementKind.REFUNDED),
+            isouter=True,
+        )
         .where(or_(Allocation.kind == AllocationKind.PREPAID, PrepaidMovement.id.is_not(None)))
         .group_by(Allocation.id)
         .having(or_(left != -moved, Allocation.kind != AllocationKind.PREPAID))

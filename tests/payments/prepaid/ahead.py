@@ -1,21 +1,18 @@
 """Credit that a customer has ahead of its usage, and invoices of usage that it pays."""
 
-from datetime import date, timedelta
+from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
-from billing_core.invoices.models import Invoice
-from billing_core.metering.models import UsagePeriod
+from billing_core.invoices.models import Invoice, InvoiceLineItem
 from billing_core.payments import sending
 from billing_core.payments.models import Allocation, AllocationKind
 from billing_core.payments.prepaid import granting, upkeep, verification
 from billing_core.payments.prepaid.models import PrepaidGrant, PrepaidPurchase
 from tests.payments.books import NOW, TODAY, a_draft, pay
-
-_LONG_AGO = date(2020, 1, 1)
 
 
 def give(session: Session, customer: Customer, amount_minor: int, expires_on: date | None = None, **facts) -> int:
@@ -40,12 +37,10 @@ def buy(session: Session, customer: Customer, amount_minor: int, valid_days: int
 
 
 def a_usage_draft(session: Session, customer: Customer, price: str = "100", **facts) -> Invoice:
-    """A draft that bills the customer's next day of usage."""
+    """A draft whose line bills usage."""
     invoice = a_draft(session, customer, price, **facts)
-    earlier = len(session.scalars(select(UsagePeriod.id).where(UsagePeriod.customer_id == customer.id)).all())
-    day = _LONG_AGO + timedelta(days=earlier)
-    session.add(UsagePeriod(customer_id=customer.id, first_day=day, last_day=day, billed_at=NOW, invoice_id=invoice.id))
-    session.flush()
+    of_invoice = InvoiceLineItem.invoice_id == invoice.id
+    session.execute(update(InvoiceLineItem).where(of_invoice).values(usage_line_id=invoice.id))
     return invoice
 
 

@@ -25,6 +25,7 @@ from billing_core.payments.prepaid import queries
 from billing_core.payments.prepaid.models import MovementKind, PrepaidMovement
 from billing_core.payments.refunds import MoneyBack
 from billing_core.receivables import statement
+from billing_core.receivables import verification as receivables
 from tests.at_once import at_once
 from tests.online_payments.gateways import ScriptedGateway
 from tests.payments.books import NOW, TODAY, a_customer, accounts, an_open_invoice, another_business, bank_transfer
@@ -202,6 +203,28 @@ def test_credit_is_no_money_that_could_be_paid_back(session):
     refunds.refund(session, SYSTEM, invoice.id, wanted=MoneyBack("Returned", PaymentMethod.CASH, TODAY), **DAY)
     assert invoice.refunded_minor == 60_00
     assert wrong_in(session) == []
+
+
+def test_what_is_credited_of_an_invoice_goes_back_to_prepaid_credit_first(session):
+    """40.00 of it, 30.00 that expire and 10.00 that do not, were paid by prepaid credit, and 60.00 by a transfer."""
+    customer = a_customer(session)
+    give(session, customer, 30_00, TOMORROW)
+    give(session, customer, 10_00)
+    invoice = use(session, customer)
+    received.record_for(session, SYSTEM, invoice.id, received=bank_transfer(60_00), **DAY)
+    steps = [(4_00, [0, 4_00], 0), (7_00, [1_00, 10_00], 0), (35_00, [30_00, 10_00], 6_00)]
+    for amount, remaining, kept in steps:
+        refunds.refund(session, SYSTEM, invoice.id, wanted=MoneyBack("Too much", None, TODAY, amount), **DAY)
+        assert left(session) == remaining
+        assert credit.balance(session, customer.business_id, customer.id, "EUR").minor == kept
+    assert accounts(session)["prepaid_credit"] == -40_00
+    with pytest.raises(Conflict, match="given back"):
+        release(session, invoice)
+    # All of the prepaid credit went back: what is left was paid by the transfer.
+    refunds.refund(session, SYSTEM, invoice.id, wanted=MoneyBack("All", PaymentMethod.CASH, TODAY), **DAY)
+    assert invoice.refunded_minor == 100_00
+    assert wrong_in(session) == []
+    assert [wrong for check in receivables.checks(session, today=TODAY) for wrong in check.wrong] == []
 
 
 def test_the_statement_of_account_shows_what_credit_paid(session):

@@ -143,6 +143,7 @@ def upgrade() -> None:
             sa.Enum(
                 "used",
                 "released",
+                "refunded",
                 "expired",
                 "withdrawn",
                 "restored",
@@ -160,7 +161,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.String(length=200), nullable=False),
         sa.CheckConstraint(
-            "(kind IN ('used', 'released')) = (allocation_id IS NOT NULL)",
+            "(kind IN ('used', 'released', 'refunded')) = (allocation_id IS NOT NULL)",
             name=op.f("ck_prepaid_movements_of_allocation"),
         ),
         sa.CheckConstraint("amount_minor <> 0", name=op.f("ck_prepaid_movements_amount")),
