@@ -7,9 +7,9 @@ from sqlalchemy import select, text
 
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
-from billing_core.metering import ingestion, withdrawal
+from billing_core.metering import ingestion, meters, withdrawal
 from billing_core.metering.ingestion import Recorded
-from billing_core.metering.models import UsageUser
+from billing_core.metering.models import UsageDay, UsageUser, ZoneKind
 from tests.at_once import at_once
 from tests.invoices.company import a_customer
 from tests.metering.used import NOW, an_event, calls, record, used, wrong_in
@@ -115,3 +115,30 @@ def test_who_reads_does_not_hold_up_the_first_event_of_a_month(sessions, acme):
             ingestion.record(session, SYSTEM, [an_event("2", time="2026-02-01T00:00:00Z")], now=NOW)
         assert used_before == 1
     assert used(sessions, acme, start=NOW.replace(month=1)) == calls(2)
+
+
+def test_buckets_changed_while_usage_comes_in_and_is_taken_back_hold_every_event(sessions, acme):
+    record(sessions, *(an_event(f"old {number}", properties={"region": "eu"}) for number in range(60)))
+
+    def tell() -> None:
+        for number in range(20):
+            record(sessions, an_event(f"new {number}", properties={"region": ("eu", "us")[number % 2]}))
+
+    def take_back() -> None:
+        for number in range(20):
+            with sessions.begin() as session:
+                withdrawal.withdraw(session, SYSTEM, acme, f"old {number}", reason="A test", now=NOW)
+
+    def bucket(region: str) -> None:
+        facts = {"code": region, "name": region, "filters": {"region": [region]}, "now": NOW}
+        with sessions.begin() as session:
+            meters.add_bucket(session, SYSTEM, "api_calls", **facts)
+
+    outcomes = at_once(tell, take_back, partial(bucket, "eu"), partial(bucket, "us"))
+    assert outcomes == [None] * 4
+    with sessions() as session:
+        assert wrong_in(session) == []
+        ids = {bucket.code: bucket.id for bucket in meters.rows(session, SYSTEM)[0].buckets}
+        kept = select(UsageDay.bucket_id, UsageDay.calls).where(UsageDay.zone_kind == ZoneKind.UTC)
+        # Of 60 old and 10 new ones 20 were taken back.
+        assert dict(session.execute(kept).all()) == {ids["eu"]: 50, ids["us"]: 10}
