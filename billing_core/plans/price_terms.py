@@ -24,25 +24,25 @@ def check(price: Price) -> None:
         raise _invalid("tiers", f"there must be 1 to {MAX_TIERS}")
     if not price.scheme.tiered and len(price.tiers) > 1:
         raise _invalid("tiers", "only graduated and volume prices have several")
-    reached = Decimal(0)
     for place, tier in enumerate(price.tiers):
-        reached = _tier(tier, f"tiers[{place}]", reached, price.currency, last=place == len(price.tiers) - 1)
+        _number(tier.unit_price, f"tiers[{place}].unit_price", MAX_PRICE_PER_CALL, USAGE_PRICE_PLACES)
+        _number(tier.flat_fee, f"tiers[{place}].flat_fee", MAX_PRICE, decimal_places(price.currency))
+    _ends(*price.tiers)
 
 
-def _tier(tier: Tier, path: str, reached: Decimal, currency: str, *, last: bool) -> Decimal:
-    """Where it ends; ``reached`` is where the one before does."""
-    _number(tier.unit_price, f"{path}.unit_price", MAX_PRICE_PER_CALL, USAGE_PRICE_PLACES)
-    _number(tier.flat_fee, f"{path}.flat_fee", MAX_PRICE, decimal_places(currency))
-    if last and tier.up_to is not None:
-        raise _invalid(f"{path}.up_to", "must be without an end in the last tier")
-    if tier.up_to is None:
-        if not last:
-            raise _invalid(f"{path}.up_to", "may be without an end in the last tier alone")
-        return reached
-    _number(tier.up_to, f"{path}.up_to", MAX_UNITS, PLACES)
-    if tier.up_to <= reached:
-        raise _invalid(f"{path}.up_to", "must be greater than in the tier before" if reached else "must be more than 0")
-    return tier.up_to
+def _ends(*tiers: Tier) -> None:
+    *bounded, last = tiers
+    reached = Decimal(0)
+    for place, tier in enumerate(bounded):
+        field = f"tiers[{place}].up_to"
+        if tier.up_to is None:
+            raise _invalid(field, "may be without an end in the last tier alone")
+        _number(tier.up_to, field, MAX_UNITS, PLACES)
+        if tier.up_to <= reached:
+            raise _invalid(field, "must be greater than in the tier before" if reached else "must be more than 0")
+        reached = tier.up_to
+    if last.up_to is not None:
+        raise _invalid(f"tiers[{len(bounded)}].up_to", "must be without an end in the last tier")
 
 
 def _number(number: Decimal, field: str, largest: Decimal, places: int) -> None:

@@ -24,6 +24,7 @@ from billing_core.usage.billed import verification
 from billing_core.usage.charges import charges_of
 from tests.arrivals import arriving
 from tests.invoices.company import a_customer
+from tests.ledger.damaging import as_if_nothing_refused
 from tests.plans.agreed import NOW, terms
 
 D = Decimal
@@ -93,6 +94,32 @@ def test_a_late_quantity_is_worth_as_much_as_the_greatest_grows(session, acme):
     # 30.00 → 30.00 → 34.00 → 34.00 → 34.00 → 32.00
     assert worths(session) == [("nine", 0), ("twelve", 400), ("eleven", 0), ("ten", 0), ("twelve", -200)]
     assert wrong_in(session) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE usage_lines SET whole = 11 WHERE whole = 10",
+        "UPDATE usage_lines SET millionths = 1 WHERE whole = 10",
+        "DELETE FROM usage_lines WHERE whole = 10",
+        "UPDATE usage_events SET quantity = 9000000 WHERE event_id = 'ten'",
+        "UPDATE usage_event_keys SET withdrawn_at = occurred_at, withdrawn_reason = '?' WHERE event_id = 'ten'",
+        "DELETE FROM usage_late_items WHERE event_id = 'twelve'",
+    ],
+)
+def test_a_bill_that_is_not_what_its_events_come_to_is_named(session, acme, damage):
+    tell(session, "ten", "max", 5, "10")
+    tell(session, "ana", "unique", 5, user="ana", properties={"region": "eu"})
+    bill(session, acme)
+    bill(session, acme, 11, now=2)
+    tell(session, "twelve", "max", 6, "12", now=3)
+    withdrawal.withdraw(session, SYSTEM, acme, "ana", reason="A test", now=at(4))
+    (proven,) = [check for check in verification.checks(session) if "unique values" in check.name]
+    # Two months of two meters with a bucket each.
+    assert (proven.proven, proven.wrong) == (8, ())
+    as_if_nothing_refused(session, damage)
+    (found,) = [check for check in verification.checks(session) if "unique values" in check.name]
+    assert found.wrong == ("customer ACME, 2023-10-01 to 2023-10-31, max",)
 
 
 def test_a_late_user_is_worth_something_unless_it_was_seen_already(session, acme):

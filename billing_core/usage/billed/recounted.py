@@ -75,7 +75,7 @@ def worths(session: Session, found: Collection[Touched], terms: Terms, rates: Ra
     differences: dict[int, list[Money | None]] = {}
     for one in found:
         before, after = (
-            _amount(session, one, _known(known), terms, rates)
+            _amount(session, one, known_events(known), terms, rates)
             for known in (LateItem.id < one.item_id, LateItem.id <= one.item_id)
         )
         difference = None if before is None or after is None else after - before
@@ -105,7 +105,7 @@ def _amount(
     return _sum([rates.charge(part, place, used.get(at, Decimal(0)), period).amount for at, part in enumerate(parts)])
 
 
-def _known(known: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+def known_events(known: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """The columns of the events that count where of the late items these alone are known."""
     same = (LateItem.customer_id == UsageEvent.customer_id, LateItem.event_id == UsageEvent.event_id)
     unknown = select(LateItem.id).where(*same, ~known)

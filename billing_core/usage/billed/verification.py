@@ -1,6 +1,7 @@
 """The proof that every event of usage is in one period's bill or is one late item, and that bills are on invoices."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, case, func, or_, select, type_coerce, union_all
@@ -24,6 +25,7 @@ from billing_core.metering.models import (
 )
 from billing_core.metering.periods import is_gone
 from billing_core.proof import Check
+from billing_core.usage.billed import followed
 from billing_core.usage.models import UsageLine, UsageSettlement
 
 _ONE: Final = 10**PLACES
@@ -36,6 +38,7 @@ def checks(session: Session) -> Iterator[Check]:
     """Every check in turn. Reads only."""
     yield _apart(session)
     yield _quantities(session)
+    yield _followed(session)
     yield _settled(session)
     yield _late(session)
     yield _invoiced(session)
@@ -126,6 +129,21 @@ def _quantities(session: Session) -> Check:
         "Every event of a billed period is in its bill, or a late item",
         proof.count(session, UsageLine, _BILLED),
         proof.named(session, named, "customer {0}, {1} to {2}, {3}"),
+    )
+
+
+def _followed(session: Session) -> Check:
+    wrong = tuple(islice(followed.differing(session), proof.NAMED))
+    words = []
+    for period_id, meter_id in wrong:
+        period, meter = session.get_one(UsagePeriod, period_id), session.get_one(Meter, meter_id)
+        ref = session.get_one(Customer, period.customer_id).ref
+        words.append(f"customer {ref}, {period.first_day} to {period.last_day}, {meter.code}")
+    lines = (UsageLine.meter_id.in_(select(Meter.id).where(Meter.aggregation.in_(followed.PROVEN))), _BILLED)
+    return Check(
+        "A bill has the greatest quantities and the unique values of its period, as far as they did not come late",
+        proof.count(session, UsageLine, *lines),
+        tuple(words),
     )
 
 
