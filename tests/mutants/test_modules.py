@@ -45,7 +45,7 @@ def test_a_file_or_a_folder_is_a_module_too():
 
 
 def test_an_unknown_module_is_refused_and_the_known_ones_are_named():
-    with pytest.raises(SystemExit, match="No module raiting that has tests: one of rating, plans, invoices"):
+    with pytest.raises(SystemExit, match="No module raiting that has tests: one of rating, metering, plans"):
         module(PROJECT, "raiting")
 
 
