@@ -248,6 +248,8 @@ def _record(session: Session, company: _Company, calls: Sequence[Call]) -> None:
         "response_time": [call.response_time * one_call // 1_000 for call in calls],
         "quantity": [one_call] * len(calls),
         "properties": ["{}"] * len(calls),
+        # Calls are counted from the totals of days.
+        "raw": [False] * len(calls),
     }
     loader(connection, _CALLS)([values[column.name] for column in _CALLS.columns])
     batch = secrets.randbits(62)
