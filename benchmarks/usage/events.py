@@ -171,7 +171,7 @@ def _company(address: str) -> None:
 
 def _work(side: str, address: str, given: Path, workers: int) -> float:
     """Seconds of the wall for all workers together, or of the processor where there is one."""
-    command = [sys.executable, "-m", "benchmarks.usage_events", side, address, str(given), str(workers)]
+    command = [sys.executable, "-m", "benchmarks.usage.events", side, address, str(given), str(workers)]
     started = [
         subprocess.Popen([*command, str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for place in range(workers)
