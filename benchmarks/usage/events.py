@@ -46,7 +46,7 @@ _BY_BATCH = {
         " ON k.customer_id = e.customer_id AND k.event_id = e.event_id WHERE k.batch = {batch}"
     ),
 }
-_TOTALS = ("usage_days", "usage_users")
+_TOTALS = ("usage_days", "usage_digests", "usage_users")
 # Of one worker, whose name the connections bear.
 _BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name = :mine"
 
@@ -165,7 +165,8 @@ def _company(address: str) -> None:
         session.flush()
         first = {"id": "first", "customer_ref": "C0", "time": FIRST.isoformat()}
         ingestion.record(session, SYSTEM, [first], now=FIRST, atomic=True)
-        session.execute(text("DELETE FROM usage_days"))
+        for name in ("usage_days", "usage_digests"):
+            session.execute(text(f"DELETE FROM {name}"))
     sessions.engine.dispose()
 
 
