@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Date,
+    Integer,
     Select,
-    Subquery,
+    bindparam,
     func,
     literal,
-    or_,
     select,
     tuple_,
     type_coerce,
@@ -107,15 +108,16 @@ def usage_of(
     refuse_others(actor, customer_id)
     until = after(end)
     _refuse_archived_edges(session, customer_id, start, until, meter)
-    rows = _in_window(customer_id, start, until, meter)
-    total = select(
-        func.count(func.distinct(func.nullif(rows.c.user, ""))),
-        *(func.coalesce(func.sum(rows.c[name]), 0) for name in rollups.SUMS),
+    first, last = _whole_days(start, until)
+    facts = {"customer_id": customer_id, "meter": meter, "first": first, "last": last, "until": until}
+    # Where no whole day lies in the window, its second edge is empty.
+    for number, (begin, edge_end) in enumerate([*_edges(start, until), (until, until)][:2]):
+        facts |= {f"begin_{number}": begin, f"end_{number}": edge_end}
+    known, active, calls, whole, millionths, response_time, timed = map(
+        int, session.connection().execute(_USED, facts).one()
     )
-    active, calls, whole, millionths, response_time, timed = map(int, session.execute(total).one())
-    known = select(func.count()).where(UsageUser.customer_id == customer_id, UsageUser.first_seen_at < until)
     return Usage(
-        session.scalar(known) or 0,
+        known,
         active,
         calls,
         whole + Decimal(millionths).scaleb(-PLACES),
@@ -252,23 +254,6 @@ def _of(customer_id: int, meter: str, zone_kind: ZoneKind = ZoneKind.UTC) -> tup
     )
 
 
-def _in_window(customer_id: int, start: datetime, until: datetime, meter: str) -> Subquery:
-    """Rows of a user and the ``rollups.SUMS``: of the whole days their totals, of the rest of the window its events."""
-    first, last = _whole_days(start, until)
-    kept = [type_coerce(getattr(UsageDay, name), BigInteger).label(name) for name in rollups.SUMS]
-    days = select(UsageDay.user, *kept).where(*_of(customer_id, meter), UsageDay.day.between(first, last))
-    edges = _edges(start, until)
-    events = rollups.counted([customer_id])
-    at_edge = or_(*((events.c.occurred_at >= begin) & (events.c.occurred_at < end) for begin, end in edges))
-    metered = select(Meter.id).where(Meter.code == meter).scalar_subquery()
-    raw = (
-        select(events.c.user, *rollups.sums(events))
-        .where(events.c.meter_id == metered, at_edge)
-        .group_by(events.c.user)
-    )
-    return union_all(days, raw).subquery("in_window")
-
-
 def _whole_days(start: datetime, until: datetime) -> tuple[date, date]:
     """The first and the last UTC day that lie in the window as a whole; the other way round where none does."""
     first = start.date() if start == midnight(start.date()) else start.date() + DAY
@@ -294,3 +279,33 @@ def refuse_others(actor: Actor, customer_id: int) -> None:
     """Whoever is bound to one customer learns nothing of any other."""
     if actor.customer_id not in (None, customer_id):
         raise NotFound(f"There is no customer {customer_id}")
+
+
+def _in_window() -> Select[*tuple[Any, ...]]:
+    """The figures of ``Usage``: of the whole days by their totals, of the edges of the window by its events."""
+    its_own, metered = bindparam("customer_id", type_=Integer), select(Meter.id).where(Meter.code == bindparam("meter"))
+    meter_id = metered.scalar_subquery()
+    kept = [type_coerce(getattr(UsageDay, name), BigInteger).label(name) for name in rollups.SUMS]
+    whole_days = (
+        select(UsageDay.user, *kept)
+        .where(UsageDay.customer_id == its_own, UsageDay.zone_kind == ZoneKind.UTC, UsageDay.meter_id == meter_id)
+        .where(UsageDay.day.between(bindparam("first", type_=Date), bindparam("last", type_=Date)))
+    )
+    parts = [whole_days]
+    for number in range(2):
+        begin, end = (bindparam(f"{name}_{number}", type_=UtcDateTime) for name in ("begin", "end"))
+        inside = (UsageEvent.customer_id == its_own, UsageEvent.occurred_at >= begin, UsageEvent.occurred_at < end)
+        events = rollups.counted_events().where(*inside, UsageEvent.meter_id == meter_id).subquery()
+        parts.append(select(events.c.user, *rollups.sums(events)).group_by(events.c.user))
+    rows = union_all(*parts).subquery("in_window")
+    until = bindparam("until", type_=UtcDateTime)
+    known = select(func.count()).where(UsageUser.customer_id == its_own, UsageUser.first_seen_at < until)
+    return select(
+        known.scalar_subquery(),
+        func.count(func.distinct(func.nullif(rows.c.user, ""))),
+        *(func.coalesce(func.sum(rows.c[name]), 0) for name in rollups.SUMS),
+    )
+
+
+# Put together once, which takes longer than carrying it out.
+_USED = _in_window()

@@ -1,12 +1,12 @@
 """Reads of plans: their latest terms, and what a customer was on in a period."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, func, select
+from sqlalchemy import BindParameter, ColumnElement, Date, ScalarSelect, Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core.database.functions import among, equals
@@ -75,25 +75,40 @@ def latest(session: Session, actor: Actor, code: str) -> Version:
 
 def on_plan(session: Session, customer_id: int, period: Period) -> list[OnPlan]:
     """What the customer was on, in the order of the days; days on no plan are in none of them."""
-    return on_plans(session, [customer_id], period).get(customer_id, [])
+    facts = {"start": period.start, "end": period.end, "customer_id": customer_id}
+    return _parts(session.execute(_ON_PLAN, facts), period).get(customer_id, [])
 
 
 def on_plans(session: Session, customer_ids: Collection[int], period: Period) -> dict[int, list[OnPlan]]:
     """``on_plan`` of each of these customers; those who were on none are left out."""
+    statement = _on_plans(among(CustomerPlan.customer_id, customer_ids))
+    return _parts(session.execute(statement, {"start": period.start, "end": period.end}), period)
+
+
+def _on_plans(chosen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Of the chosen customers, in the order of the days, by ``start`` and ``end``."""
+    start, end = bindparam("start", type_=Date), bindparam("end", type_=Date)
     earlier = aliased(CustomerPlan)
     begun = select(func.max(earlier.valid_from)).where(
-        earlier.customer_id == CustomerPlan.customer_id, earlier.valid_from <= period.start
+        earlier.customer_id == CustomerPlan.customer_id, earlier.valid_from <= start
     )
-    first = func.coalesce(begun.correlate(CustomerPlan).scalar_subquery(), period.start)
-    statement = (
+    first = func.coalesce(begun.correlate(CustomerPlan).scalar_subquery(), start)
+    return (
         versions()
         .add_columns(CustomerPlan.customer_id, CustomerPlan.valid_from)
         .join(CustomerPlan, CustomerPlan.plan_version_id == PlanVersion.id)
-        .where(among(CustomerPlan.customer_id, customer_ids), CustomerPlan.valid_from.between(first, period.end))
+        .where(chosen, CustomerPlan.valid_from.between(first, end))
         .order_by(CustomerPlan.customer_id, CustomerPlan.valid_from)
     )
+
+
+# Put together once, which takes longer than carrying it out.
+_ON_PLAN = _on_plans(CustomerPlan.customer_id == bindparam("customer_id"))
+
+
+def _parts(rows: Iterable[Sequence[Any]], period: Period) -> dict[int, list[OnPlan]]:
     found: dict[int, list[OnPlan]] = {}
-    for *columns, customer_id, valid_from in session.execute(statement):
+    for *columns, customer_id, valid_from in rows:
         parts = found.setdefault(customer_id, [])
         if parts:
             parts[-1] = replace(parts[-1], last_day=valid_from - timedelta(days=1))
@@ -101,7 +116,7 @@ def on_plans(session: Session, customer_ids: Collection[int], period: Period) ->
     return found
 
 
-def code_on(customer_id: Any, day: date) -> ScalarSelect[str]:
+def code_on(customer_id: Any, day: date | BindParameter[date]) -> ScalarSelect[str]:
     """In SQL: the code of the plan that the customer in this column is on, NULL on none."""
     return (
         select(Plan.code)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import reduce
 from operator import add
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
@@ -123,18 +123,8 @@ def bill_of(session: Session, actor: Actor, organization: Organization, window: 
 
 def _invoice_of(session: Session, organization: Organization, month: Period, *, now: datetime) -> RealInvoice | None:
     """The first one that bills days of the month, in the billing zone, and was not cancelled."""
-    statement = (
-        select(Invoice, Business.time_zone)
-        .join(UsagePeriod, UsagePeriod.invoice_id == Invoice.id)
-        .join(Business, Business.id == Invoice.business_id)
-        .where(
-            UsagePeriod.customer_id == organization.customer_id,
-            UsagePeriod.replaced_at.is_(None),
-            month.overlaps(UsagePeriod.first_day, UsagePeriod.last_day),
-            ~is_gone(Invoice),
-        )
-    )
-    row = session.execute(statement.order_by(UsagePeriod.first_day).limit(1)).one_or_none()
+    facts = {"customer_id": organization.customer_id, "first_day": month.start, "last_day": month.end}
+    row = session.execute(_INVOICE, facts).one_or_none()
     if row is None:
         return None
     invoice, zone = row
@@ -147,3 +137,20 @@ def average_response_time(usage: Usage | Day) -> Decimal:
         return Decimal(0)
     numerator, denominator = usage.response_time_sum.as_integer_ratio()
     return Decimal(nearest(numerator * 100, denominator * usage.calls)).scaleb(-2)
+
+
+# Put together once, which takes longer than carrying it out.
+_INVOICE = (
+    select(Invoice, Business.time_zone)
+    .join(UsagePeriod, UsagePeriod.invoice_id == Invoice.id)
+    .join(Business, Business.id == Invoice.business_id)
+    .where(
+        UsagePeriod.customer_id == bindparam("customer_id"),
+        UsagePeriod.replaced_at.is_(None),
+        UsagePeriod.first_day <= bindparam("last_day"),
+        UsagePeriod.last_day >= bindparam("first_day"),
+        ~is_gone(Invoice),
+    )
+    .order_by(UsagePeriod.first_day)
+    .limit(1)
+)

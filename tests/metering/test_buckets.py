@@ -226,7 +226,8 @@ def test_meters_are_created_once_renamed_and_listed_with_their_buckets(session):
     )
     with pytest.raises(Conflict, match="already a meter with the code mails"):
         meters.create(session, SYSTEM, code="mails", name="X", aggregation=Aggregation.SUM, unit="x", now=NOW)
-    meters.rename(session, SYSTEM, "mails", name="E-mails", unit="message", now=NOW)
+    renamed = meters.rename(session, SYSTEM, "mails", name="E-mails", unit="message", now=NOW)
+    assert (renamed.code, renamed.name, renamed.unit) == ("mails", "E-mails", "message")
     with pytest.raises(Invalid, match="Nothing would change"):
         meters.rename(session, SYSTEM, "mails", name="E-mails", unit="message", now=NOW)
     for code, filters in (("old", {"a": ["x"]}), ("wide", {"a": ["y", "x"]}), ("deep", {"b": [True], "a": ["x"]})):

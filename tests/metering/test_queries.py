@@ -4,11 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import delete
 
 from billing_core.dates import Period
 from billing_core.errors import Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
 from billing_core.metering import queries
+from billing_core.metering.models import UsageEvent
 from billing_core.metering.queries import Day
 from tests.invoices.company import a_customer
 from tests.metering.used import NOW, an_event, record, used
@@ -147,8 +149,27 @@ def test_whoever_is_bound_to_one_customer_learns_nothing_of_another(sessions, ac
 
 def test_a_window_costs_the_same_however_many_calls_its_days_had(sessions, acme):
     """The days are read from their totals: only the two at the edges read events."""
-    record(sessions, *(an_event(str(number), time="2026-03-10T10:00:00Z", user="ana") for number in range(1_000)))
+    record(sessions, *(an_event(str(number), time="2026-03-10T10:00:00Z", user="ana") for number in range(100)))
+    record(sessions, an_event("first", time="2026-03-01T01:30:00Z"), an_event("last", time=NOW))
+    with sessions.begin() as session:
+        session.execute(delete(UsageEvent).where(UsageEvent.event_id.not_in(["first", "last"])))
+    assert calls_in(sessions, acme, MARCH + timedelta(hours=1), NOW) == 102
+    assert calls_in(sessions, acme, MARCH + timedelta(hours=2), NOW - timedelta(seconds=1)) == 100
+
+
+def test_a_series_has_at_most_a_thousand_days(sessions, acme):
+    first = date(2023, 7, 1)
     with sessions() as session:
-        window = queries._in_window(acme, MARCH + timedelta(hours=1), NOW, "api_calls")
-        rows = session.execute(window.select()).all()
-    assert [(row.user, int(row.calls)) for row in rows] == [("ana", 1_000)]
+        longest = Period(first, first + timedelta(days=999))
+        assert len(queries.daily(session, SYSTEM, acme, longest)) == 1_000
+        with pytest.raises(Invalid, match="at most 1,000 days"):
+            queries.daily(session, SYSTEM, acme, Period(first, first + timedelta(days=1_000)))
+
+
+def test_where_a_list_goes_on_after_an_event(sessions, acme):
+    record(sessions, an_event("1"))
+    with sessions() as session:
+        assert queries.time_of(session, SYSTEM, acme, "1") == datetime(2026, 3, 10, 10, tzinfo=UTC)
+        for nobody in ("2", "a\0b"):
+            with pytest.raises(NotFound):
+                queries.time_of(session, SYSTEM, acme, nobody)

@@ -1,6 +1,6 @@
 """An event that was taken back counts nowhere any more."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,7 +11,7 @@ from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Actor, Permission
 from billing_core.metering import queries, withdrawal
 from billing_core.metering.ingestion import Recorded
-from billing_core.metering.models import UsageDay, UsageUser
+from billing_core.metering.models import UsageArchive, UsageArchivedUser, UsageDay, UsageUser
 from billing_core.metering.queries import Usage
 from billing_core.metering.withdrawal import Withdrawn
 from tests.invoices.company import a_customer
@@ -100,6 +100,21 @@ def test_a_withdrawn_id_stays_taken(sessions, acme):
     assert record(sessions, an_event("1", user="ana")) == Recorded(0, 1, 0, ())
     assert [refused.taken for refused in record(sessions, an_event("1", user="ben")).refused] == [True]
     assert used(sessions, acme) == calls(0)
+
+
+@pytest.mark.parametrize(("archived", "since"), [((1, 2), "2026-01-05"), ((2, 1), "2026-01-05"), ((4,), "2026-03-11")])
+def test_what_archives_hold_of_a_user_still_counts(archived, since, sessions, acme):
+    """Its first event that counts is the earliest of those that are here and those that were taken away."""
+    with sessions.begin() as session:
+        for place, month in enumerate(archived, start=1):
+            month_of = date(2026, month, 1)
+            session.add(UsageArchive(id=place, month=month_of, events=1, totals="0" * 64, archived_at=NOW))
+            session.flush()
+            seen = NOW.replace(month=month, day=5)
+            session.add(UsageArchivedUser(archive_id=place, customer_id=acme, user="ana", first_seen_at=seen))
+    record(sessions, an_event("1", user="ana"), an_event("2", user="ana", time="2026-03-11T10:00:00Z"))
+    withdraw(sessions, acme, "1")
+    assert first_seen(sessions)["ana"].startswith(since)
 
 
 @pytest.mark.parametrize("event_id", ["2", "", "x" * 10_000, "a\0b"])
