@@ -63,6 +63,7 @@ def parser() -> ArgumentParser:
     _run(reports)
     usage = _verbs(commands, "usage", "what customers used")
     _show_usage(usage)
+    _export_usage(usage)
     _invoice_usage(usage)
     _archive_usage(usage)
     _command(commands, "verify", "verify:verify", "prove the ledger, and that every stored total agrees with its rows")
@@ -152,6 +153,14 @@ def _show_usage(verbs: Commands) -> None:
     show = _command(verbs, "show", "usage:show", summary)
     show.add_argument("--customer", required=True, metavar="C", help="the customer's ref or integer id")
     _add_period(show)
+
+
+def _export_usage(verbs: Commands) -> None:
+    summary = "write one customer's events on these days of its billing zone into a file, as JSON, one a line"
+    export = _command(verbs, "export", "usage:export", summary)
+    export.add_argument("--customer", required=True, metavar="C", help="the customer's ref or integer id")
+    _add_period(export)
+    export.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="where they go")
 
 
 def _invoice_usage(verbs: Commands) -> None:

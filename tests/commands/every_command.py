@@ -41,6 +41,7 @@ def typed(name: str, folder: Path) -> list[str]:
         "usage invoice": PERIOD,
         "usage archive": ["--before", "2020-01", "--to", str(folder)],
         "usage bring-back": [str(source)],
+        "usage export": ["--customer", "ACME", *PERIOD, "-o", str(folder / "events.ndjson")],
         "usage show": ["--customer", "ACME", *PERIOD],
         "user add": ["ada@acme.example", "--role", "admin"],
         "verify": [],

@@ -26,7 +26,7 @@ HIDDEN = "not-to-be-shown"
 WRONG_PASSWORD = b'SFATAL\0C28P01\0Mpassword authentication failed for user "me"\0\0'
 EVERY = set(every_command.names())
 # They look at the database, whoever else writes to it; two of them find nothing to do in it.
-READ = {"backup", "jobs", "usage archive", "usage invoice", "usage show", "verify", "worker"}
+READ = {"backup", "jobs", "usage archive", "usage export", "usage invoice", "usage show", "verify", "worker"}
 # They bring the database up to date themselves.
 MIGRATE = {"migrate", "demo", "restore"}
 

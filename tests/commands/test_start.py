@@ -37,6 +37,7 @@ NEEDED = {
     # It sends them too.
     "usage archive": {*DATABASE, "numpy"},
     "usage bring-back": {*DATABASE, "numpy"},
+    "usage export": DATABASE,
     "usage invoice": {*DATABASE, "structlog", "jinja2"},
     "usage show": DATABASE,
     "user add": DATABASE,

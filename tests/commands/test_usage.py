@@ -1,6 +1,7 @@
 """``usage show``: the analytics document on the terminal. ``usage invoice``: what was made, and who failed."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -120,3 +121,17 @@ def test_an_invoice_is_mailed_when_it_is_sent(shown, three, sessions):
     assert (code, out.splitlines()[0]) == (0, "EXAMPLE (Example Corp): invoice INV-2023-001 of 2.50 USD")
     with sessions() as session:
         assert session.query(OutboxMessage.recipient).all() == [("ap@example.com",)]
+
+
+def test_events_are_exported_into_a_file(sessions, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(runtime, "sessions", lambda: sessions)
+    with sessions.begin() as session:
+        an_organization(session)
+        called(session, document.ID, [FIRST, FIRST + timedelta(days=31)])
+    file = tmp_path / "events.ndjson"
+    typed = ["usage", "export", "--customer", "EXAMPLE", *PERIOD, "-o"]
+    assert __main__.main([*typed, str(file)]) == 0
+    assert capsys.readouterr().out == f"The events are in {file}\n"
+    assert [json.loads(line)["time"] for line in file.read_text().splitlines()] == ["2023-10-01T00:00:00"]
+    assert __main__.main([*typed, str(tmp_path / "none" / "events.ndjson")]) == 1
+    assert "cannot be written: No such file or directory" in capsys.readouterr().err

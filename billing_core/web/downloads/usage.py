@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from billing_core.businesses.queries import today
 from billing_core.dates import first_of_month, utc_now
 from billing_core.reports.exports.formats import Download
-from billing_core.usage import exporting
+from billing_core.usage.exports.organizations import organizations
 from billing_core.usage.overview import Allowance, OverviewFilter
 from billing_core.web.access import CurrentActor
 from billing_core.web.downloads.parameters import ForExcel, Id, Text
@@ -44,6 +44,6 @@ def usage_of_organizations(
 
     def rows(session: Session) -> Download:
         day = today(session, now=utc_now())
-        return exporting.organizations(session, actor, overview, allowance, today=day, for_excel=excel)
+        return organizations(session, actor, overview, allowance, today=day, for_excel=excel)
 
     return streamed(rows)

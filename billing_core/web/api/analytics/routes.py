@@ -15,6 +15,7 @@ from billing_core import runtime
 from billing_core.database.engine import read_at_one_moment
 from billing_core.dates import Period, utc_now
 from billing_core.identity import Actor
+from billing_core.metering import digests
 from billing_core.metering import queries as metering
 from billing_core.metering.queries import Day
 from billing_core.usage import document, organizations
@@ -41,6 +42,7 @@ _DAY: dict[str, Any] = {
     "active_users": 11,
     "total_api_calls": 402,
     "average_response_time": 0.42,
+    "digest": "9c1185a5c5e9fc54612808977ee8f548",
 }
 _DAYS: dict[str, Any] = {
     "organization_id": document.ID,
@@ -63,12 +65,15 @@ _MORE = {
 
 
 class UsageDay(TypedDict):
-    """A day of UTC."""
+    """A day of UTC. ``digest``: of all its events that count, by which a list of them can be told to be whole; null
+    without any, and where only totals are known.
+    """
 
     date: date
     active_users: int
     total_api_calls: int
     average_response_time: document.Number
+    digest: str | None
 
 
 @with_config(json_schema_extra={"example": _DAYS})
@@ -147,6 +152,7 @@ def list_usage_days(
 ) -> Response:
     """A row for each UTC day that the period touches."""
     days: list[Day] = []
+    digest_of: dict[date, str] = {}
     more = None
     with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (session, organization):
         first = asked.days.start
@@ -154,12 +160,15 @@ def list_usage_days(
             first = max(first, min(starting_after, asked.days.end) + timedelta(days=1))
         if first <= asked.days.end:
             last = min(asked.days.end, first + timedelta(days=limit - 1))
-            days = metering.daily(session, caller.actor, organization.customer_id, Period(first, last))
+            shown = Period(first, last)
+            days = metering.daily(session, caller.actor, organization.customer_id, shown)
+            kept = digests.of_days(session, caller.actor, organization.customer_id, shown)
+            digest_of = {one.day: one.digest for one in kept}
             more = next_page(request, last.isoformat()) if last < asked.days.end else None
     answer: UsageDays = {
         "organization_id": organization.uuid,
         "period": document.period(asked),
-        "days": [_day(day) for day in days],
+        "days": [_day(day, digest_of.get(day.day)) for day in days],
     }
     return ExactJSON(answer, headers=more)
 
@@ -207,12 +216,13 @@ def list_usage_events(
     return ExactJSON(answer, headers=next_page(request, shown[-1].id) if len(rows) > limit else None)
 
 
-def _day(day: Day) -> UsageDay:
+def _day(day: Day, digest: str | None) -> UsageDay:
     return {
         "date": day.day,
         "active_users": day.active_users,
         "total_api_calls": day.calls,
         "average_response_time": document.plain(statements.average_response_time(day)),
+        "digest": digest,
     }
 
 

@@ -1,14 +1,17 @@
 """The analytics API: the published document to the letter, its refusals, and what was added to it."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from billing_core.dates import Period
 from billing_core.identity import SYSTEM
-from billing_core.metering import ingestion, withdrawal
+from billing_core.metering import digests, ingestion, withdrawal
 from billing_core.plans import service as plans
 from billing_core.usage import document
+from billing_core.usage.exports import events as exports
 from billing_core.web.api.analytics import routes
 from tests.plans.agreed import NOW, a_plan, terms
 from tests.usage.october import FIRST, GENERATED, an_organization, called, october
@@ -191,18 +194,29 @@ def test_a_fault_has_the_documented_text_with_a_reference_that_the_log_has_too(s
         assert reference in capsys.readouterr().out
 
 
-def test_each_day_is_listed_and_pages_lead_on(small, program):
+def test_exported_events_are_those_that_the_api_lists(small, program, sessions):
+    with sessions() as session:
+        period = Period(FIRST.date(), FIRST.date())
+        lines = b"".join(exports.events(session, SYSTEM, small, period).chunks).splitlines()
+    assert [json.loads(line) for line in lines] == program().get(f"{USAGE}/events", params=OCTOBER).json()["events"]
+    assert len(lines) == 2
+
+
+def test_each_day_is_listed_and_pages_lead_on(small, program, sessions):
     client = program()
     whole = client.get(f"{USAGE}/daily", params=OCTOBER).json()
     assert (whole["organization_id"], whole["period"]["end_date"]) == (ID, "2023-10-31T23:59:59")
     assert [day["date"] for day in whole["days"]] == [f"2023-10-{day:02}" for day in range(1, 32)]
+    with sessions() as session:
+        (kept,) = digests.of_days(session, SYSTEM, small, Period(FIRST.date(), GENERATED.date()))
     assert whole["days"][0] == {
         "date": "2023-10-01",
         "active_users": 1,
         "total_api_calls": 2,
         "average_response_time": 0.42,
+        "digest": kept.digest,
     }
-    assert {day["total_api_calls"] for day in whole["days"][1:]} == {0}
+    assert {(day["total_api_calls"], day["digest"]) for day in whole["days"][1:]} == {(0, None)}
 
     paged, address = [], f"{USAGE}/daily?limit=15&billing_period_start=2023-10-01&billing_period_end=2023-10-31"
     while address:

@@ -1,0 +1,110 @@
+"""One customer's events as a file: what it needs to recompute what it was billed.
+
+One JSON object a line, in the shape of the API's events: in a CSV file texts would be changed wherever a spreadsheet
+could take them for formulas, and no digest would hold.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from billing_core.customers.models import Customer
+from billing_core.dates import Period, start_of_day
+from billing_core.errors import Conflict, NotFound
+from billing_core.identity.permissions import Actor, Permission
+from billing_core.metering import queries, rollups
+from billing_core.metering.models import UsageArchive, UsageDay, UsageEvent, ZoneKind
+from billing_core.metering.queries import EventRow
+from billing_core.reports.exports.formats import Download
+from billing_core.reports.exports.rows import batches
+from billing_core.usage.document import moment, plain
+
+MEDIA_TYPE: Final = "application/x-ndjson"
+_ONE_DAY: Final = timedelta(days=1)
+
+
+def events(session: Session, actor: Actor, customer_id: int, period: Period) -> Download:
+    """Its events on these days of its billing zone, in the order of time, withdrawn and late ones too.
+
+    Conflict where some of them are archived: they are not here.
+    """
+    actor.require(Permission.EXPORT)
+    actor.require(Permission.USAGE_READ)
+    queries.refuse_others(actor, customer_id)
+    ref = session.scalar(select(Customer.ref).where(Customer.id == customer_id))
+    if ref is None:
+        raise NotFound(f"There is no customer {customer_id}")
+    _refuse_archived(session, customer_id, period)
+    (zone,) = rollups.billing_zones(session, [customer_id])
+    statement = (
+        queries.event_rows()
+        .where(
+            UsageEvent.customer_id == customer_id,
+            UsageEvent.occurred_at >= start_of_day(zone, period.start),
+            UsageEvent.occurred_at < start_of_day(zone, period.end + _ONE_DAY),
+        )
+        .order_by(UsageEvent.occurred_at, UsageEvent.event_id)
+    )
+    name = f"usage-events-{period.start}-{period.end}.ndjson"
+    return Download(name, MEDIA_TYPE, _chunks(session, statement))
+
+
+def _refuse_archived(session: Session, customer_id: int, period: Period) -> None:
+    archived = (
+        select(UsageArchive.file)
+        .join(UsageDay, UsageDay.archive_id == UsageArchive.id)
+        .where(
+            UsageDay.customer_id == customer_id,
+            UsageDay.zone_kind == ZoneKind.BILLING,
+            period.contains(UsageDay.day),
+        )
+        .limit(1)
+    )
+    found = session.execute(archived).one_or_none()
+    if found is not None and found.file is None:
+        raise Conflict(f"Of {period} there are totals alone, which another system handed over without their events")
+    if found is not None:
+        raise Conflict(f"Events of {period} are archived: {found.file} has to be brought back first")
+
+
+def _chunks(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[bytes]:
+    for batch in batches(session, statement):
+        yield "".join(f"{_line(EventRow(*row))}\n" for row in batch).encode()
+
+
+def _line(row: EventRow) -> str:
+    """``properties`` is kept as JSON, with each number as it was written."""
+    values = {
+        "id": _text(row.id),
+        "organization_id": _text(row.organization_id),
+        "customer_ref": _text(row.customer_ref),
+        "time": _moment(row.occurred_at),
+        "meter": _text(row.meter),
+        "user": _text(row.user),
+        "endpoint": _text(row.endpoint),
+        "response_time": _number(row.response_time),
+        "quantity": _number(row.quantity),
+        "properties": row.properties,
+        "received_at": _moment(row.received_at),
+        "late": json.dumps(row.late),
+        "withdrawn_at": _moment(row.withdrawn_at),
+        "withdrawn_reason": _text(row.withdrawn_reason),
+    }
+    return "{" + ",".join(f'"{name}":{value}' for name, value in values.items()) + "}"
+
+
+def _text(value: str | None) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _moment(value: datetime | None) -> str:
+    return _text(None if value is None else moment(value))
+
+
+def _number(value: Decimal | None) -> str:
+    return "null" if value is None else f"{plain(value):f}"
