@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
+from typing import Final
 
 from billing_core.money import Money
 
@@ -93,6 +94,8 @@ class Priced:
     period_share: Fraction
 
 
+_ONE: Final = Fraction(1)
+_NOTHING: Final = Fraction(0)
 # How much counts of what a unit costs, and of what is agreed for a period.
 _Shares = tuple[Fraction, Fraction]
 
@@ -101,8 +104,8 @@ def priced(price: Price, quantity: Decimal, *, days: int = 1, of_days: int = 1, 
     """What the quantity of these days, out of those of the period, costs. Less than nothing is billed as nothing.
     ``stands``: it does not add up over days.
     """
-    share = Fraction(days, of_days)
-    shares = (share if stands else Fraction(1), share)
+    share = Fraction(days, of_days) if days != of_days else _ONE
+    shares = (share if stands else _ONE, share)
     if stands:
         days = of_days
     used = max(quantity, Decimal(0))
@@ -116,14 +119,16 @@ def priced(price: Price, quantity: Decimal, *, days: int = 1, of_days: int = 1, 
             parts = (_whole(price, *_reached(tiers, billable), billable, shares),)
         case Scheme.PER_UNIT | Scheme.PACKAGE:
             parts = (_whole(price, *tiers[0], billable, shares),)
-    charged = sum((part.amount for part in parts), Fraction(0))
-    true_up = max(Fraction(price.minimum) * share - charged, Fraction(0))
+    charged = sum((part.amount for part in parts), _NOTHING)
+    true_up = max(Fraction(price.minimum) * share - charged, _NOTHING) if price.minimum else _NOTHING
     amount = Money.rounded(charged + true_up, price.currency)
     return Priced(used, included, billable, parts, true_up, amount, *shares)
 
 
 def share_of(quantity: Decimal, days: int, of_days: int) -> Decimal:
     """The part of a period's quantity that these days have: rounded up to whole units, never more than all of it."""
+    if days == of_days:
+        return quantity
     return min(Decimal(ceil(Fraction(quantity) * days / of_days)), quantity)
 
 
@@ -159,10 +164,17 @@ def _whole(
 ) -> Part:
     """This quantity at the tier's price."""
     unit_share, period_share = shares
-    times = Fraction(quantity) / Fraction(price.per)
+    times = Fraction(quantity)
+    # Most prices are for one unit of a whole period, without fees, and this is done for every customer.
+    if price.per != 1:
+        times /= Fraction(price.per)
     if price.scheme is Scheme.PACKAGE:
         times = Fraction(ceil(times))
-    amount = times * Fraction(tier.unit_price) * unit_share + Fraction(tier.flat_fee) * period_share
+    amount = times * Fraction(tier.unit_price)
+    if unit_share != 1:
+        amount *= unit_share
+    if tier.flat_fee:
+        amount += Fraction(tier.flat_fee) * period_share
     return Part(beyond, up_to, quantity, times, tier.unit_price, tier.flat_fee, amount)
 
 

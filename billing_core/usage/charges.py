@@ -19,7 +19,7 @@ from billing_core.plans import prices, segments
 from billing_core.plans import queries as plans
 from billing_core.plans.prices import Place
 from billing_core.plans.pricing import Price, priced
-from billing_core.plans.queries import OnPlan
+from billing_core.plans.queries import OnPlan, Version
 from billing_core.plans.segments import Segment
 from billing_core.usage.parts import Part, parts_of
 
@@ -51,22 +51,16 @@ class Charge:
 @dataclass(frozen=True, slots=True)
 class Rates:
     """What meters, and their buckets, cost by versions of plans; all by their ids. ``bucket_codes`` names every bucket
-    that there is.
+    that there is; ``calls`` is what a plan's price per call is for.
     """
 
     meters: Mapping[int, Meter]
     bucket_codes: Mapping[int, str]
+    calls: Place
     agreed: Mapping[int, Mapping[Place, Price]]
 
-    @property
-    def calls(self) -> Place:
-        """What a plan's price per call is for."""
-        return next(meter.id for meter in self.meters.values() if meter.code == API_CALLS), NO_BUCKET
-
-    def of(self, segment: Segment) -> dict[Place, Price]:
-        if segment.version is None:
-            return {}
-        return {self.calls: segments.price_of_calls(segment.version), **self.agreed[segment.version.id]}
+    def of(self, segment: Segment) -> Mapping[Place, Price]:
+        return {} if segment.version is None else self.agreed[segment.version.id]
 
     def charge(self, segment: Segment, place: Place, quantity: Decimal, period: Period) -> Charge:
         """What this quantity costs on the days of a segment of the period."""
@@ -110,7 +104,7 @@ def charges_on(
         for segment in segments.split(period, on_plans.get(customer_id, []))
     ]
     asked = [Stretch(customer_id, segment.first_day, segment.last_day) for customer_id, segment in stretches]
-    rates = rates_of(session, {segment.version.id for _, segment in stretches if segment.version})
+    rates = rates_of(session, {segment.version for _, segment in stretches if segment.version})
     used: dict[int, dict[Place, Decimal]] = {}
     for one in quantities.used(session, asked, period, rates.meters.values()):
         used.setdefault(one.place, {})[one.meter_id, one.bucket_id] = one.quantity
@@ -120,11 +114,14 @@ def charges_on(
     return charges
 
 
-def rates_of(session: Session, version_ids: Collection[int]) -> Rates:
+def rates_of(session: Session, versions: Collection[Version]) -> Rates:
     """What these versions of plans charge."""
     meters = {meter.id: meter for meter in session.scalars(select(Meter))}
     codes = dict(session.execute(select(MeterBucket.id, MeterBucket.code)).all())
-    return Rates(meters, codes, prices.of_versions(session, version_ids))
+    calls = next(meter.id for meter in meters.values() if meter.code == API_CALLS), NO_BUCKET
+    others = prices.of_versions(session, [version.id for version in versions])
+    agreed = {one.id: {calls: segments.price_of_calls(one), **others[one.id]} for one in versions}
+    return Rates(meters, codes, calls, agreed)
 
 
 def _charges(

@@ -194,7 +194,7 @@ def months(
     if period.start <= today <= period.end:
         since = forecasts.first_needed(period, with_range=with_range)
     calls = calls_by_day(session, ids, Period(since, period.end))
-    rates = rates_of(session, {one.segment.version.id for of in charges.values() for one in of if one.segment.version})
+    rates = rates_of(session, {one.segment.version for of in charges.values() for one in of if one.segment.version})
     return [
         _month(one, period, charges[one.customer_id], calls.get(one.customer_id, {}), rates, today)
         for one in organizations

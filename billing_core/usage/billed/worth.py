@@ -48,7 +48,7 @@ def of_items(session: Session, item_ids: Collection[int]) -> dict[int, Changed]:
     found = session.execute(select(rows).where(among(rows.c.id, item_ids)).order_by(rows.c.id)).all()
     again = recounted.touched(session, item_ids)
     terms = _terms(session, {row.period_id for row in found} | {one.period_id for one in again})
-    rates = charges.rates_of(session, {one.version.id for _, parts in terms.values() for one in parts if one.version})
+    rates = charges.rates_of(session, {one.version for _, parts in terms.values() for one in parts if one.version})
     followed = recounted.worths(session, again, terms, rates)
     changed = {}
     rated: dict[tuple[Any, ...], Money | None] = {}
