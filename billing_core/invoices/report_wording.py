@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from babel.dates import format_interval
@@ -53,6 +54,7 @@ def _counted(quantity: Decimal, cost_type: CostType, words: Writing) -> str:
     return f"{format_decimal(quantity, locale=words.locale)} {words.ngettext(singular, plural, quantity)}"
 
 
+@lru_cache(maxsize=1_024)
 def days(period: Period, words: Writing) -> str:
     """Such as “Mar 1 – 31, 2026”."""
     # CLDR puts thin blanks around the dash, which not every font has.

@@ -128,17 +128,20 @@ def bill_many(
     _replace(session, actor, freed, accounts, now)
     kept = drafting.keep(session, actor, to_bill, period, now=now)
     late_lines = _late(session, actor, to_bill, accounts, today=today, tax_rate=tax_rate, now=now)
-    drafting.draft(session, actor, to_bill, kept, late_lines, accounts, today=today, tax_rate=tax_rate, now=now)
-    traces = [_trace(one, period, kept[one.customer_id].invoice_id) for one in to_bill]
+    drafts = drafting.draft(
+        session, actor, to_bill, kept, late_lines, accounts, today=today, tax_rate=tax_rate, now=now
+    )
+    traces = [_trace(one, period, drafts.get(one.customer_id)) for one in to_bill]
     audit.record_many(session, actor, "usage.bill", traces, now=now)
-    return [_outcome(one, kept.get(one.customer_id), late_lines.get(one.customer_id, [])) for one, _ in found]
+    return [_outcome(one, kept, drafts, late_lines.get(one.customer_id, [])) for one, _ in found]
 
 
-def _outcome(one: Billable, made: UsagePeriod | None, late_lines: Sequence[Late]) -> Billed:
-    if made is None:
+def _outcome(one: Billable, kept: Mapping[int, int], drafts: Mapping[int, int], late_lines: Sequence[Late]) -> Billed:
+    if one.customer_id not in kept:
         return Billed(one.customer_id, one.name, one.period_id, one.invoice_id, False, one.refusal)
-    alone = late_lines[0].settlement.invoice_id if late_lines and made.invoice_id is None else None
-    return Billed(one.customer_id, one.name, made.id, made.invoice_id, True, late_invoice_id=alone)
+    invoice_id = drafts.get(one.customer_id)
+    alone = late_lines[0].settlement.invoice_id if late_lines and invoice_id is None else None
+    return Billed(one.customer_id, one.name, kept[one.customer_id], invoice_id, True, late_invoice_id=alone)
 
 
 def _late(

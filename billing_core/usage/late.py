@@ -188,6 +188,8 @@ def of_next_invoices(
     for item_id, customer_id, wanted in session.execute(_joined(statement).order_by(LateItem.id)):
         choice = wanted or LateUsage(accounts[customer_id].business.late_usage)
         by_choice.setdefault(choice, []).append(item_id)
+    if not by_choice:
+        return {}
     if waived := by_choice.get(LateUsage.WAIVE):
         _waive_as_set(session, actor, waived, accounts, now)
     own = settling.groups(session, by_choice.get(LateUsage.OWN_DOCUMENT, []))

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, cast
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
@@ -23,6 +23,10 @@ from billing_core.usage.charges import Charge
 from billing_core.usage.models import UsageLine, UsageSettlement
 
 _LINES: Final = cast("Table", UsageLine.__table__)
+_PERIODS: Final = cast("Table", UsagePeriod.__table__)
+_NAME_INVOICE: Final = (
+    update(_PERIODS).where(_PERIODS.c.id == bindparam("period")).values(invoice_id=bindparam("invoice"))
+)
 _ONE: Final = 10**PLACES
 
 
@@ -65,40 +69,43 @@ class Late:
 
 def keep(
     session: Session, actor: Actor, to_bill: Collection[Billable], period: Period, *, now: datetime
-) -> dict[int, UsagePeriod]:
-    """The billed periods by customer, without their invoices so far."""
-    kept = [
-        UsagePeriod(
-            customer_id=one.customer_id,
-            first_day=period.start,
-            last_day=period.end,
-            billed_at=now,
-            billed_by=actor.name,
-        )
+) -> dict[int, int]:
+    """The ids of the billed periods by customer, without their invoices so far."""
+    rows = [
+        {
+            "customer_id": one.customer_id,
+            "first_day": period.start,
+            "last_day": period.end,
+            "billed_at": now,
+            "billed_by": actor.name,
+        }
         for one in to_bill
     ]
-    session.add_all(kept)
-    session.flush()
-    return {made.customer_id: made for made in kept}
+    if not rows:
+        return {}
+    ids = session.scalars(insert(_PERIODS).returning(_PERIODS.c.id, sort_by_parameter_order=True), rows)
+    return {one.customer_id: id_ for one, id_ in zip(to_bill, ids, strict=True)}
 
 
 def draft(
     session: Session,
     actor: Actor,
     to_bill: Sequence[Billable],
-    kept: Mapping[int, UsagePeriod],
+    kept: Mapping[int, int],
     late: Mapping[int, Sequence[Late]],
     accounts: Mapping[int, Account],
     *,
     today: date,
     tax_rate: Decimal,
     now: datetime,
-) -> None:
-    """Write what each period is made of, and a draft of that and of what came late for whoever owes something."""
+) -> dict[int, int]:
+    """Write what each period is made of, and a draft of that and of what came late for whoever owes something. Returns
+    the invoices of the periods, by customer.
+    """
     names = names_of_places(session)
     charged = [(one, [charge for charge in one.charges if charge.amount]) for one in to_bill]
     rows = [
-        _row(kept[one.customer_id].id, position, charge)
+        _row(kept[one.customer_id], position, charge)
         for one, charges in charged
         for position, charge in enumerate(charges, start=1)
     ]
@@ -114,12 +121,17 @@ def draft(
         if one.total.minor or more:
             contents.append(content(account, one.total.currency, [*shown, *more] if one.total.minor else more, today))
     ids = invoices.create_many(session, actor, contents, now=now) if contents else []
+    billed = {}
     for made, invoice_id in zip(contents, ids, strict=True):
         if made.customer_id in owing:
-            kept[made.customer_id].invoice_id = invoice_id
+            billed[made.customer_id] = invoice_id
         for item in late.get(made.customer_id, []):
             item.settlement.invoice_id = invoice_id
     session.flush()
+    if billed:
+        named = [{"period": kept[customer_id], "invoice": invoice_id} for customer_id, invoice_id in billed.items()]
+        session.connection().execute(_NAME_INVOICE, named)
+    return billed
 
 
 def insert_lines(session: Session, rows: Sequence[dict[str, Any]]) -> list[int]:

@@ -46,6 +46,8 @@ class Group:
 
 def groups(session: Session, item_ids: Collection[int]) -> list[Group]:
     """These items by the lines that they change. Those that have no price stay out, and open."""
+    if not item_ids:
+        return []
     changed = [one for one in worth.of_items(session, item_ids).values() if one.line_id and one.worth]
     by_line: dict[int, list[worth.Changed]] = {}
     for one in sorted(changed, key=lambda one: (one.period_id, one.line_id or 0)):
