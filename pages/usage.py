@@ -9,9 +9,9 @@ from pages.ui import opened
 from pages.ui.context import require
 from pages.ui.figures.drilldown import open_requested
 from pages.ui.reads import Reader
-from pages.usage_sections import alerts, listing, making, organization
+from pages.usage_sections import alerts, late, listing, making, organization
 
-ORGANIZATIONS, INVOICES, ALERTS = "Organizations", "Invoices", "Alerts"
+ORGANIZATIONS, INVOICES, LATE, ALERTS = "Organizations", "Invoices", "Late", "Alerts"
 
 actor = require(Permission.USAGE_READ)
 read = Reader(actor)
@@ -23,7 +23,7 @@ else:
         st.title("Usage", anchor=False, width="content")
         if actor.may(Permission.IMPORT) and st.button("Import events", icon=":material/upload_file:"):
             st.switch_page("imports.py")
-    names = [ORGANIZATIONS, INVOICES, ALERTS]
+    names = [ORGANIZATIONS, INVOICES, LATE, ALERTS]
     tabs = dict(zip(names, st.tabs(names, key="usage_list", bind="query-params"), strict=True))
     for name, tab in tabs.items():
         if not tab.open:
@@ -33,6 +33,8 @@ else:
                 listing.draw(read, actor)
             elif name == INVOICES:
                 making.draw(read, actor)
+            elif name == LATE:
+                late.draw(read, actor)
             else:
                 alerts.draw(read, actor)
 open_requested()

@@ -100,7 +100,7 @@ def _withdraw(event: EventRow) -> None:
     actor = signed_in()
     st.markdown(
         f"The event **{md(event.id)}** of {md(wording.user(event.user))} counts nowhere any more, and its id stays "
-        "taken. This cannot be undone."
+        "taken. This cannot be undone. Where its period is billed already, it becomes a late item, and is credited."
     )
     reason = st.text_input("Reason", key="withdraw_reason", max_chars=500, required=True, placeholder="Such as: a test")
     if st.button("Withdraw", type="primary", icon=":material/undo:", key="do_withdraw"):

@@ -5,7 +5,7 @@ import streamlit as st
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.figures import Scope
-from billing_core.identity import Actor
+from billing_core.identity import Actor, Permission
 from billing_core.metering import queries as metering
 from billing_core.metering.models import ZoneKind
 from billing_core.usage import activity, figures, organizations, overview
@@ -14,9 +14,10 @@ from pages.ui import formats, opened
 from pages.ui.figures import cards
 from pages.ui.reads import Reader
 from pages.ui.text import md
-from pages.usage_sections import alerts, behind, charges, events, months, trend, wording
+from pages.usage_sections import alerts, behind, bills, charges, events, late, months, trend, wording
 
-MONTH, BEHIND, EVENTS, ALERTS = "Month", "Users and endpoints", "Events", "Alerts"
+MONTH, BEHIND, EVENTS = "Month", "Users and endpoints", "Events"
+INVOICES, LATE, ALERTS = "Invoices", "Late", "Alerts"
 
 
 def draw(read: Reader, actor: Actor, customer_id: int) -> None:
@@ -35,7 +36,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     _exceptions(month)
     _cards(read, month)
     _utc(read, customer, month, zone)
-    names = [MONTH, BEHIND, EVENTS, ALERTS]
+    names = [MONTH, BEHIND, EVENTS, *([INVOICES] if actor.may(Permission.INVOICE_READ) else []), LATE, ALERTS]
     tabs = dict(zip(names, st.tabs(names, key="usage_tab", bind="query-params"), strict=True))
     for name, tab in tabs.items():
         if not tab.open:
@@ -48,6 +49,10 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
                 behind.draw(read, month)
             elif name == EVENTS:
                 events.draw(customer_id, period)
+            elif name == INVOICES:
+                bills.draw(read, customer_id)
+            elif name == LATE:
+                late.draw(read, actor, customer_id)
             else:
                 alerts.draw(read, actor, customer_id)
 

@@ -32,7 +32,7 @@ from billing_core.mailing.mails import MAIL
 from billing_core.mailing.models import MailKind
 from billing_core.metering import ingestion
 from billing_core.metering.alerts import AlertMeasure
-from billing_core.metering.models import UsageEventKey
+from billing_core.metering.models import UsagePeriod
 from billing_core.online_payments.models import CaseKind, PaymentCase, WebhookEvent, WebhookState
 from billing_core.outbox import service as outbox
 from billing_core.outbox.models import MessageState, OutboxMessage
@@ -48,7 +48,7 @@ from billing_core.plans.terms import Terms
 from billing_core.processes import service as processes
 from billing_core.processes.models import Process, ProcessKind, Queue
 from billing_core.reports.models import BillingReport
-from billing_core.usage import alerts
+from billing_core.usage import alerts, billing
 from billing_core.usage.alerts import Threshold, Told
 
 KINDS_OF_RUNS = 5
@@ -90,7 +90,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             # One to whom a statement can be mailed.
             ("customers.py", {"customer": mailed, "customer_tab": "Statement"}),
             ("rate_cards.py", {"customer": owing}),
-            ("usage.py", {"organization": first(UsageEventKey.customer_id)}),
+            ("usage.py", {"organization": first(UsagePeriod.customer_id)}),
         ]
 
 
@@ -236,13 +236,24 @@ def _runs(session: Session, now: datetime) -> None:
 
 
 def _usage(session: Session, now: datetime) -> None:
-    """More events than a page of them shows, on a plan that includes fewer."""
+    """More events than a page of them shows, on a plan that includes fewer; and as many that came after their month was
+    billed.
+    """
     customer = session.scalars(select(Customer).order_by(Customer.id).limit(1)).one()
+    last_month = Period.last_month(now.date())
     agreed = Terms(customer.currency, Decimal(10), included_calls=20, price_per_call=Decimal("0.5"))
     plans.create(session, SYSTEM, code="walked", name="Walked", agreed=agreed, now=now)
-    plans.put_on(session, SYSTEM, customer.id, "walked", valid_from=now.date().replace(day=1), now=now)
-    call = {"organization_id": customer.uuid, "time": now.isoformat(), "user": "ana", "endpoint": "/v1/search"}
-    ingestion.record(session, SYSTEM, [{**call, "id": f"call-{number}"} for number in range(60)], now=now, atomic=True)
+    plans.put_on(session, SYSTEM, customer.id, "walked", valid_from=last_month.start, now=now)
+
+    def call(name: str, count: int, time: str) -> None:
+        told = {"organization_id": customer.uuid, "time": time, "user": "ana", "endpoint": "/v1/search"}
+        events = [{**told, "id": f"{name}-{number}"} for number in range(count)]
+        ingestion.record(session, SYSTEM, events, now=now, atomic=True)
+
+    call("now", 60, now.isoformat())
+    call("billed", 60, f"{last_month.start}T12:00:00Z")
+    billing.bill(session, SYSTEM, customer.id, last_month, now=now, today=now.date())
+    call("late", 101, f"{last_month.start}T12:00:00Z")
     alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.ALLOWANCE, 90), Told(), now=now)
 
 
