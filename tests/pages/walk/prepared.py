@@ -90,7 +90,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             # One to whom a statement can be mailed.
             ("customers.py", {"customer": mailed, "customer_tab": "Statement"}),
             ("rate_cards.py", {"customer": owing}),
-            ("usage.py", {"organization": first(UsagePeriod.customer_id)}),
+            ("usage.py", {"organization": first(UsagePeriod.customer_id, order=UsagePeriod.id.desc())}),
         ]
 
 
@@ -239,7 +239,8 @@ def _usage(session: Session, now: datetime) -> None:
     """More events than a page of them shows, on a plan that includes fewer; and as many that came after their month was
     billed.
     """
-    customer = session.scalars(select(Customer).order_by(Customer.id).limit(1)).one()
+    unbilled = Customer.id.not_in(select(UsagePeriod.customer_id))
+    customer = session.scalars(select(Customer).where(unbilled).order_by(Customer.id).limit(1)).one()
     last_month = Period.last_month(now.date())
     agreed = Terms(customer.currency, Decimal(10), included_calls=20, price_per_call=Decimal("0.5"))
     plans.create(session, SYSTEM, code="walked", name="Walked", agreed=agreed, now=now)
