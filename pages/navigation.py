@@ -26,7 +26,7 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
     ],
     "Set-up": [
         ("rate_cards.py", "Rate cards", ":material/price_change:", Permission.RATE_READ),
-        ("plans.py", "Plans", ":material/sell:", Permission.PLAN_READ),
+        ("plans.py", "Plans and meters", ":material/sell:", Permission.PLAN_READ),
         ("usage.py", "Usage", ":material/data_usage:", Permission.USAGE_READ),
         ("imports.py", "Import", ":material/upload_file:", Permission.IMPORT),
     ],

@@ -1,11 +1,13 @@
-"""Plans: what usage includes and costs, in versions, and which organization is on which."""
+"""Plans and meters: what is counted, what usage includes and costs, and which organization is on which plan."""
 
 import streamlit as st
 
 from billing_core.identity import Permission
-from pages.plan_sections import listing, plan, terms
+from pages.plan_sections import listing, meters, plan, terms
 from pages.ui.context import require
 from pages.ui.reads import Reader
+
+PLANS, METERS = "Plans", "Meters"
 
 actor = require(Permission.PLAN_READ)
 read = Reader(actor)
@@ -14,9 +16,17 @@ if code := st.query_params.get("plan"):
     plan.draw(read, actor, code)
 else:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.title("Plans", anchor=False, width="content")
+        st.title("Plans and meters", anchor=False, width="content")
         if actor.may(Permission.PLAN_WRITE) and st.button(
             "New plan", type="primary", icon=":material/add:", key="new_plan"
         ):
             terms.new_plan()
-    listing.draw(read, actor)
+    tabs = dict(zip((PLANS, METERS), st.tabs([PLANS, METERS], key="plans_tab", bind="query-params"), strict=True))
+    for name, tab in tabs.items():
+        if not tab.open:
+            continue
+        with tab:
+            if name == PLANS:
+                listing.draw(read, actor)
+            else:
+                meters.draw(read, actor)

@@ -5,6 +5,7 @@ From the events as they count now. The price that a plan has for each month or y
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Final
 
 from sqlalchemy import select
@@ -61,6 +62,19 @@ class Comparison:
         return [charge for charge in self.instead if charge.is_question]
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a period comes to for all ``customers``. ``cost`` and ``cost_instead`` are sums over those of whom both are
+    known; of ``unknown`` ones at least one is not. ``most_changed``: those for whom the difference is greatest.
+    """
+
+    customers: int
+    unknown: int
+    cost: Money
+    cost_instead: Money
+    most_changed: tuple[Comparison, ...]
+
+
 def of_customers(
     session: Session, actor: Actor, version_id: int, customer_ids: Collection[int], period: Period
 ) -> list[Comparison]:
@@ -88,6 +102,27 @@ def each(session: Session, actor: Actor, version_id: int, period: Period) -> Ite
     while customers := [(id_, ref, name) for id_, ref, name in session.execute(listed.where(Customer.id > after))]:
         yield from _compared(session, version, customers, period)
         after = customers[-1][0]
+
+
+def outcome(session: Session, actor: Actor, version_id: int, period: Period, *, limit: int = 100) -> Outcome:
+    """What ``each`` comes to together; it takes a look at everybody."""
+    customers = unknown = 0
+    cost = instead = Money(0, _version(session, actor, version_id).currency)
+    most: list[Comparison] = []
+    for one in each(session, actor, version_id, period):
+        customers += 1
+        if one.cost is None or one.cost_instead is None or one.difference is None:
+            unknown += 1
+            continue
+        cost, instead = cost + one.cost, instead + one.cost_instead
+        most.append(one)
+        if len(most) >= 2 * limit:
+            most = nlargest(limit, most, key=_change)
+    return Outcome(customers, unknown, cost, instead, tuple(nlargest(limit, most, key=_change)))
+
+
+def _change(one: Comparison) -> int:
+    return abs(one.difference.minor) if one.difference else 0
 
 
 def _version(session: Session, actor: Actor, version_id: int) -> Version:

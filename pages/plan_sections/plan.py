@@ -8,7 +8,7 @@ from billing_core.dates import EARLIEST_DAY, LATEST_DAY, first_of_month, utc_now
 from billing_core.identity import Actor, Permission
 from billing_core.plans import listing, service
 from billing_core.plans.listing import SubscriberRow, VersionRow
-from pages.plan_sections import terms, wording
+from pages.plan_sections import comparison, terms, wording
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
@@ -17,6 +17,7 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 PAGE_KEY = "plan_customers_page"
+TERMS, COMPARISON = "Versions and organizations", "What a month would have cost"
 
 
 def draw(read: Reader, actor: Actor, code: str) -> None:
@@ -34,6 +35,20 @@ def draw(read: Reader, actor: Actor, code: str) -> None:
     st.markdown(
         f"{md(latest.code)} · {formats.counted(sum(row.customers for row in versions), 'organization')} on it today"
     )
+    names = [TERMS, *([COMPARISON] if actor.may(Permission.USAGE_READ) else [])]
+    tabs = dict(zip(names, st.tabs(names, key="plan_tab", bind="query-params"), strict=True))
+    for name, tab in tabs.items():
+        if not tab.open:
+            continue
+        with tab:
+            if name == TERMS:
+                _versions(read, versions)
+                _subscribers(read, latest)
+            else:
+                comparison.draw(read, versions)
+
+
+def _versions(read: Reader, versions: list[VersionRow]) -> None:
     st.subheader("Versions", anchor=False)
     tables.show(
         versions,
@@ -44,9 +59,8 @@ def draw(read: Reader, actor: Actor, code: str) -> None:
             tables.count("Organizations", "customers", help="On this version today"),
         ],
         key="plan_versions",
-        alt=f"Versions of {latest.name}, the latest first",
+        alt=f"Versions of {versions[0].name}, the latest first",
     )
-    _subscribers(read, latest)
 
 
 def _subscribers(read: Reader, latest: VersionRow) -> None:

@@ -26,8 +26,8 @@ from pages.usage_sections import wording
 _SIZE = 100
 _AFTER = "usage_late_after"
 WAYS = {
-    LateUsage.NEXT_INVOICE: "on the next invoice",
-    LateUsage.OWN_DOCUMENT: "on a document of its own",
+    LateUsage.NEXT_INVOICE: "put on the next invoice",
+    LateUsage.OWN_DOCUMENT: "put on a document of its own",
     LateUsage.WAIVE: "waived",
 }
 _KINDS = {LateKind.ARRIVED: "Came late", LateKind.WITHDRAWN: "Withdrawn"}
@@ -182,7 +182,7 @@ def _setting(read: Reader, actor: Actor) -> None:
     """What happens where nobody chooses, by business."""
     every = read.plain(businesses.every)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        told = [f"{md(one.name)}: {_way(one)}" if len(every) > 1 else f"Late items go {_way(one)}" for one in every]
+        told = [f"{md(one.name)}: {_way(one)}" if len(every) > 1 else f"Late items are {_way(one)}" for one in every]
         st.markdown("  \n".join(told), width="stretch")
         if actor.may(Permission.BUSINESS_WRITE) and st.button("Change", key="late_setting", icon=":material/settings:"):
             _change_setting()
@@ -204,7 +204,7 @@ def _change_setting() -> None:
         )
     ways = list(WAYS)
     way = st.selectbox(
-        "Late items are put",
+        "Late items are",
         ways,
         ways.index(LateUsage(every[business_id].late_usage)),
         format_func=WAYS.__getitem__,

@@ -126,7 +126,7 @@ def test_what_is_no_tax_rate_is_refused(page_as, sessions, acme):
 
 def test_the_business_says_what_becomes_of_them(page_as, sessions, acme):
     page = page_as("admin").visit("usage.py", **LATE)
-    assert "Late items go on the next invoice" in [one.value for one in page.main.markdown]
+    assert "Late items are put on the next invoice" in [one.value for one in page.main.markdown]
     page.button(key="late_setting").click().run()
     page.selectbox(key="late_way_1").set_value(LateUsage.WAIVE)
     page.button(key="late_setting").click().run()
