@@ -30,9 +30,9 @@ from billing_core.languages.available import SOURCE_LANGUAGE
 from billing_core.mailing import default_texts, wording
 from billing_core.mailing.mails import MAIL
 from billing_core.mailing.models import MailKind
-from billing_core.metering import ingestion
+from billing_core.metering import ingestion, meters
 from billing_core.metering.alerts import AlertMeasure
-from billing_core.metering.models import UsagePeriod
+from billing_core.metering.models import Aggregation, UsagePeriod
 from billing_core.online_payments.models import CaseKind, PaymentCase, WebhookEvent, WebhookState
 from billing_core.outbox import service as outbox
 from billing_core.outbox.models import MessageState, OutboxMessage
@@ -90,6 +90,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             # One to whom a statement can be mailed.
             ("customers.py", {"customer": mailed, "customer_tab": "Statement"}),
             ("rate_cards.py", {"customer": owing}),
+            ("plans.py", {"plans_tab": "Meters", "meter": "storage"}),
             ("usage.py", {"organization": first(UsagePeriod.customer_id, order=UsagePeriod.id.desc())}),
         ]
 
@@ -256,6 +257,8 @@ def _usage(session: Session, now: datetime) -> None:
     billing.bill(session, SYSTEM, customer.id, last_month, now=now, today=now.date())
     call("late", 101, f"{last_month.start}T12:00:00Z")
     alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.ALLOWANCE, 90), Told(), now=now)
+    meters.create(session, SYSTEM, code="storage", name="Storage", aggregation=Aggregation.SUM, unit="GB", now=now)
+    meters.add_bucket(session, SYSTEM, "storage", code="cold", name="Cold", filters={"tier": ["cold"]}, now=now)
 
 
 def _usage_billed(session: Session, now: datetime) -> None:
