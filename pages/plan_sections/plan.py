@@ -8,7 +8,7 @@ from billing_core.dates import EARLIEST_DAY, LATEST_DAY, first_of_month, utc_now
 from billing_core.identity import Actor, Permission
 from billing_core.plans import listing, service
 from billing_core.plans.listing import SubscriberRow, VersionRow
-from pages.plan_sections import comparison, terms, wording
+from pages.plan_sections import comparison, prices, terms, wording
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
@@ -43,6 +43,7 @@ def draw(read: Reader, actor: Actor, code: str) -> None:
         with tab:
             if name == TERMS:
                 _versions(read, versions)
+                prices.draw(read, actor, latest)
                 _subscribers(read, latest)
             else:
                 comparison.draw(read, versions)
