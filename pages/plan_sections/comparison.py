@@ -21,6 +21,7 @@ def draw(read: Reader, versions: list[VersionRow]) -> None:
     this_month = first_of_month(read.today)
     months = [Period.month_of(add_months(this_month, -back)) for back in range(1, _MONTHS + 1)]
     by_number = {one.number: one for one in versions}
+    names = {number: f"Version {number}" for number in by_number}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         month = st.selectbox(
             "Month", months, format_func=formats.period, key="compare_month", bind="query-params", width=190
@@ -28,7 +29,7 @@ def draw(read: Reader, versions: list[VersionRow]) -> None:
         number = st.selectbox(
             "Version",
             list(by_number),
-            format_func=lambda one: f"Version {one}",
+            format_func=lambda one: names.get(one, str(one)),
             key="compare_version",
             bind="query-params",
             width=140,
