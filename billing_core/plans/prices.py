@@ -178,7 +178,7 @@ def _rows(*place: Any) -> Select[*tuple[Any, ...]]:
 
 
 def _read(rows: Any, width: int) -> Iterator[tuple[tuple[Any, ...], Price]]:
-    for _, of_price in groupby(rows, key=lambda row: row[: width + 2]):
+    for _, of_price in groupby(rows, key=lambda row: row[width + 1]):
         tiers = list(of_price)
         currency, _, scheme, per, included, minimum_minor, *_ = tiers[0][width:]
         steps = (
