@@ -6,6 +6,7 @@ from billing_core.customers.models import Customer
 from billing_core.identity import Actor, Permission
 from billing_core.payments import queries
 from billing_core.payments.queries import PaymentFilter
+from pages.customer_sections import prepaid
 from pages.payment_sections import credit, refunds
 from pages.payment_sections.columns import open_payment, payments
 from pages.ui import formats, tables
@@ -20,6 +21,7 @@ def draw(read: Reader, actor: Actor, customer: Customer) -> None:
     ):
         st.switch_page("payments.py", query_params={"record": str(customer.id)})
     credit.of_customer(read, actor, customer.id)
+    prepaid.draw(read, actor, customer)
     _received(read, customer)
     if read(queries.refund_count, customer_id=customer.id):
         st.subheader("Paid back", anchor=False)

@@ -41,6 +41,7 @@ from billing_core.outgoing_webhooks import service as outgoing_webhooks
 from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.payments import received, write_offs
 from billing_core.payments.models import Payment, PaymentMethod
+from billing_core.payments.prepaid import granting
 from billing_core.payments.received import Received
 from billing_core.people import service as people
 from billing_core.plans import service as plans
@@ -108,6 +109,7 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         _processes(session)
         _usage(session, now)
         _usage_billed(session, now)
+        _prepaid_credit(session, now)
 
 
 def _second_business(session: Session, now: datetime) -> None:
@@ -259,6 +261,13 @@ def _usage(session: Session, now: datetime) -> None:
     alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.ALLOWANCE, 90), Told(), now=now)
     meters.create(session, SYSTEM, code="storage", name="Storage", aggregation=Aggregation.SUM, unit="GB", now=now)
     meters.add_bucket(session, SYSTEM, "storage", code="cold", name="Cold", filters={"tier": ["cold"]}, now=now)
+
+
+def _prepaid_credit(session: Session, now: datetime) -> None:
+    """Of the customer whose payments are looked at."""
+    newest = select(Invoice.customer_id).where(Invoice.due_minor > 0).order_by(Invoice.id.desc()).limit(1)
+    facts = {"amount_minor": 10_00, "expires_on": None, "reason": "Welcome", "today": now.date(), "now": now}
+    granting.give(session, SYSTEM, session.scalars(newest).one(), **facts)
 
 
 def _usage_billed(session: Session, now: datetime) -> None:
