@@ -1,16 +1,20 @@
 """Prepaid credit that was bought is there soon after it was paid, and what has expired is gone."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 import structlog
+from sqlalchemy.orm import Session
 
 from billing_core import runtime
+from billing_core.businesses import queries as businesses
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.jobs import outbox_delivery
 from billing_core.jobs.periodic import Periodic
-from billing_core.payments.prepaid import upkeep
+from billing_core.mailing import service as mailing
+from billing_core.payments.prepaid import top_ups, upkeep
 from billing_core.processes.models import Queue
 
 log = structlog.get_logger()
@@ -28,15 +32,26 @@ def keep_up(ending: Callable[[], bool] = lambda: False) -> int:
         now = utc_now()
         # Read first: on SQLite an idle turn must not take the write lock.
         with runtime.sessions()() as session:
-            if not upkeep.due(session, now=now):
-                break
+            changes, gaps = upkeep.due(session, now=now), top_ups.due(session)
+        if not changes and not gaps:
+            break
         with runtime.sessions().begin() as session:
-            some = upkeep.run(session, SYSTEM, now=now, limit=_BATCH)
-        done += some
+            if changes:
+                done += upkeep.run(session, SYSTEM, now=now, limit=_BATCH)
+            else:
+                _top_up(session, now)
         outbox_delivery.nudge()
     if done:
         log.info("prepaid_credit_kept_up", changes=done)
     return done
+
+
+def _top_up(session: Session, now: datetime) -> None:
+    """What has expired has ended by now, and what was bought and is paid is there."""
+    today = businesses.today(session, now=now)
+    to_mail = top_ups.ask(session, SYSTEM, now=now, limit=_BATCH)
+    if to_mail:
+        mailing.send_many(session, SYSTEM, to_mail, now=now, today=today)
 
 
 job = Periodic("prepaid credit", keep_up, every_seconds=_EVERY_SECONDS, queue=Queue.PREPAID_CREDIT)

@@ -6,9 +6,10 @@ from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import Actor, Permission
-from billing_core.payments.prepaid import granting, queries
+from billing_core.payments.prepaid import granting, queries, top_ups
 from billing_core.payments.prepaid.models import MovementKind, Origin
 from billing_core.payments.prepaid.queries import GrantRow
+from billing_core.payments.prepaid.top_ups import Wanted
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
@@ -45,11 +46,22 @@ def draw(read: Reader, actor: Actor, customer: Customer) -> None:
                 _give(customer.id)
             if st.button("Sell credit", icon=":material/add_card:", key="sell_prepaid"):
                 _sell(customer.id)
+            if st.button("Top up by itself", icon=":material/autorenew:", key="top_up_prepaid"):
+                _top_up(customer.id)
+    _topped_up(read, customer)
     if rows:
         _grants(read, rows, may_write=may_write)
     asked: GrantRow | None = st.session_state.pop(_ASKED, None)
     if asked is not None:
         _take_back(asked)
+
+
+def _topped_up(read: Reader, customer: Customer) -> None:
+    wanted = read(top_ups.of_customer, customer.id)
+    if wanted is not None:
+        below, up_to = (formats.money(minor, customer.currency) for minor in (wanted.below_minor, wanted.up_to_minor))
+        how = "an invoice is mailed" if wanted.sends else "a draft is made"
+        st.caption(f"Once less than {below} is left, {how} that fills it up to {up_to}.")
 
 
 def _grants(read: Reader, rows: list[GrantRow], *, may_write: bool) -> None:
@@ -154,6 +166,37 @@ def _sell(customer_id: int) -> None:
         now = utc_now()
         with attempt("The draft is among the customer's invoices") as session:
             granting.sell(session, actor, customer_id, amount_minor=amount, valid_days=days, today=read.today, now=now)
+
+
+@st.dialog("Top up by itself", icon=":material/autorenew:")
+def _top_up(customer_id: int) -> None:
+    actor = signed_in()
+    read = Reader(actor)
+    customer, known = read(customers.one, customer_id), read(top_ups.of_customer, customer_id)
+    st.markdown("Once too little is left, one invoice sells the whole gap. While it is to be paid there is no other.")
+    shown = known or Wanted(0, 0)
+    below = amount_field("When less is left than", shown.below_minor, customer.currency, key="top_up_below")
+    up_to = amount_field("Fill up to", shown.up_to_minor, customer.currency, key="top_up_to")
+    days = st.number_input(
+        "Days it can be used",
+        value=shown.valid_days,
+        min_value=1,
+        max_value=granting.MOST_DAYS,
+        step=1,
+        key="top_up_days",
+        help="From the day on which it is paid; empty: it does not expire",
+        width=220,
+    )
+    sends = st.checkbox("Mail the invoice; otherwise it stays a draft", value=shown.sends, key="top_up_sends")
+    with st.container(horizontal=True):
+        saved = st.button("Save", type="primary", icon=":material/autorenew:", key="top_up_done")
+        ended = known is not None and st.button("No longer", icon=":material/block:", key="top_up_end")
+    if saved and below is not None and up_to is not None:
+        with attempt("It is topped up by itself from now on") as session:
+            top_ups.change(session, actor, customer_id, Wanted(below, up_to, days, sends), now=utc_now())
+    if ended:
+        with attempt("It is topped up no longer") as session:
+            top_ups.change(session, actor, customer_id, None, now=utc_now())
 
 
 @st.dialog("Take back prepaid credit", icon=":material/undo:")

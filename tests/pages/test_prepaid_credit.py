@@ -4,7 +4,9 @@ import pytest
 from sqlalchemy import select
 
 from billing_core.customers.models import Customer
+from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.payments.prepaid import top_ups
 from billing_core.payments.prepaid.models import PrepaidGrant, PrepaidPurchase
 from tests.pages.pressing import click, tick
 from tests.pages.roles import EVERY_ROLE
@@ -86,6 +88,29 @@ def test_an_admin_sells_credit_by_a_draft(page_as, sessions, carla):
         purchase = session.scalars(select(PrepaidPurchase)).one()
         invoice = session.get_one(Invoice, purchase.invoice_id)
         assert (purchase.valid_days, invoice.state, invoice.total_minor) == (365, InvoiceState.DRAFT, 100_00)
+
+
+def test_an_admin_has_it_topped_up_and_ends_that(page_as, sessions, carla):
+    page = payments_of(page_as, carla)
+    page.button(key="top_up_prepaid").click().run()
+    page.text_input(key="top_up_below").set_value("20")
+    page.text_input(key="top_up_to").set_value("100")
+    page.number_input(key="top_up_days").set_value(90)
+    page.checkbox(key="top_up_sends").check()
+    page.button(key="top_up_prepaid").click()
+    page.button(key="top_up_done").click().run()
+    assert not page.exception
+    with sessions() as session:
+        assert top_ups.of_customer(session, SYSTEM, carla) == top_ups.Wanted(20_00, 100_00, 90, sends=True)
+
+    page = payments_of(page_as, carla)
+    assert any("Once less than 20.00" in caption.value for caption in page.caption)
+    page.button(key="top_up_prepaid").click().run()
+    page.button(key="top_up_prepaid").click()
+    page.button(key="top_up_end").click().run()
+    assert not page.exception
+    with sessions() as session:
+        assert top_ups.of_customer(session, SYSTEM, carla) is None
 
 
 def test_an_admin_takes_credit_back_and_is_told_why_something_cannot_be(page_as, sessions, carla):

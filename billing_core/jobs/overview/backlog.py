@@ -34,7 +34,7 @@ from billing_core.metering.alerts import UsageCheck
 from billing_core.online_payments.models import SANDBOX, WebhookEvent, WebhookState
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
-from billing_core.payments.prepaid import upkeep
+from billing_core.payments.prepaid import top_ups, upkeep
 from billing_core.payments.prepaid.models import Origin, PrepaidGrant, PrepaidMovement
 from billing_core.processes.models import Queue
 from billing_core.processes.queries import is_living
@@ -221,9 +221,8 @@ def _of_prepaid_credit(session: Session, now: datetime) -> Backlog:
         _done(session, PrepaidGrant.created_at, now, bought),
         _done(session, PrepaidMovement.created_at, now, by_itself),
     )
-    return Backlog(
-        waiting=upkeep.count_due(session, now=now), done=granted[0] + moved[0], per_minute=granted[1] + moved[1]
-    )
+    waiting = upkeep.count_due(session, now=now) + top_ups.count_due(session)
+    return Backlog(waiting=waiting, done=granted[0] + moved[0], per_minute=granted[1] + moved[1])
 
 
 def _count(which: ColumnElement[bool]) -> ColumnElement[int]:

@@ -95,20 +95,24 @@ def sell(
     valid_days: int | None,
     today: date,
     now: datetime,
+    automatic: bool = False,
 ) -> PrepaidPurchase:
     """Draft an invoice by which the customer buys credit. What it comes to before tax is credited once it is paid, and
-    can be used for ``valid_days`` from that day on; None: for ever.
+    can be used for ``valid_days`` from that day on; None: for ever. ``automatic``: it tops up what is left.
     """
     actor.require(Permission.INVOICE_WRITE)
     actor.require(Permission.PAYMENT_WRITE)
     customer = customers.for_change(session, actor, customer_id)
     _check_amount(amount_minor)
-    if valid_days is not None and not 0 < valid_days <= MOST_DAYS:
-        reason = f"must be from 1 to {MOST_DAYS:,}"
-        raise Invalid(f"The days {reason}", fields={"valid_days": reason})
+    check_days(valid_days)
     invoice_id = _draft(session, actor, customer, amount_minor, today, now)
     purchase = PrepaidPurchase(
-        customer_id=customer_id, invoice_id=invoice_id, valid_days=valid_days, created_at=now, created_by=actor.name
+        customer_id=customer_id,
+        invoice_id=invoice_id,
+        valid_days=valid_days,
+        automatic=automatic,
+        created_at=now,
+        created_by=actor.name,
     )
     session.add(purchase)
     session.flush()
@@ -116,6 +120,13 @@ def sell(
     subject = ("customer", customer_id)
     audit.record(session, actor, "prepaid.sell", subject, label=customer.name, after=after, now=now)
     return purchase
+
+
+def check_days(valid_days: int | None) -> None:
+    """Invalid where credit cannot be used for so many days."""
+    if valid_days is not None and not 0 < valid_days <= MOST_DAYS:
+        reason = f"must be from 1 to {MOST_DAYS:,}"
+        raise Invalid(f"The days {reason}", fields={"valid_days": reason})
 
 
 def _draft(session: Session, actor: Actor, customer: Customer, amount_minor: int, today: date, now: datetime) -> int:

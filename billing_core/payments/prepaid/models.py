@@ -3,7 +3,7 @@
 import enum
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.businesses.models import Business
@@ -39,7 +39,8 @@ _LEFT = text("remaining_minor > 0")
 
 class PrepaidPurchase(Base):
     """An invoice by which a customer buys prepaid credit: what it comes to before tax, once it is paid. It can be used
-    for ``valid_days`` from then on, that day included; None: for ever.
+    for ``valid_days`` from then on, that day included; None: for ever. ``automatic``: nobody decided it, see
+    ``PrepaidTopUp``.
     """
 
     __tablename__ = "prepaid_purchases"
@@ -52,8 +53,30 @@ class PrepaidPurchase(Base):
     customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
     invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"), unique=True)
     valid_days: Mapped[int | None]
+    automatic: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(200))
+
+
+class PrepaidTopUp(Base):
+    """Once less than ``below_minor`` of a customer's credit is left, the gap to ``up_to_minor`` is sold, in minor units
+    of the customer's currency. ``sends``: by mail, otherwise as a draft.
+    """
+
+    __tablename__ = "prepaid_top_ups"
+    __table_args__ = (
+        CheckConstraint("below_minor > 0 AND up_to_minor >= below_minor", name="amounts"),
+        CheckConstraint("valid_days > 0", name="valid_days"),
+    )
+
+    customer_id: Mapped[int] = mapped_column(
+        ForeignKey(Customer.id, ondelete="RESTRICT"), primary_key=True, autoincrement=False
+    )
+    below_minor: Mapped[int] = mapped_column(BigInteger)
+    up_to_minor: Mapped[int] = mapped_column(BigInteger)
+    valid_days: Mapped[int | None]
+    sends: Mapped[bool]
+    set_at: Mapped[datetime]
 
 
 class PrepaidGrant(Base):

@@ -41,7 +41,7 @@ from billing_core.outgoing_webhooks import service as outgoing_webhooks
 from billing_core.outgoing_webhooks.service import EndpointDetails
 from billing_core.payments import received, write_offs
 from billing_core.payments.models import Payment, PaymentMethod
-from billing_core.payments.prepaid import granting
+from billing_core.payments.prepaid import granting, top_ups
 from billing_core.payments.received import Received
 from billing_core.people import service as people
 from billing_core.plans import service as plans
@@ -267,7 +267,9 @@ def _prepaid_credit(session: Session, now: datetime) -> None:
     """Of the customer whose payments are looked at."""
     newest = select(Invoice.customer_id).where(Invoice.due_minor > 0).order_by(Invoice.id.desc()).limit(1)
     facts = {"amount_minor": 10_00, "expires_on": None, "reason": "Welcome", "today": now.date(), "now": now}
-    granting.give(session, SYSTEM, session.scalars(newest).one(), **facts)
+    customer_id = session.scalars(newest).one()
+    granting.give(session, SYSTEM, customer_id, **facts)
+    top_ups.change(session, SYSTEM, customer_id, top_ups.Wanted(1_00, 20_00), now=now)
 
 
 def _usage_billed(session: Session, now: datetime) -> None:
