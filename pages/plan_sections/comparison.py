@@ -69,7 +69,6 @@ def draw(read: Reader, versions: list[VersionRow]) -> None:
         ],
         key="compared",
         alt="Organizations whose cost would change most",
-        height=420,
     )
     st.caption("The organizations whose cost would change most.")
 

@@ -108,3 +108,16 @@ def test_nobody_learns_of_others_or_of_versions_that_there_are_not(session, comp
             comparison.of_customers(session, actor, better, company, OCTOBER)
         with pytest.raises(Forbidden):
             list(comparison.each(session, actor, better, OCTOBER))
+
+
+def test_what_a_month_comes_to_for_everybody_names_those_for_whom_most_would_change(session, company, better):
+    """THREE is on ``better`` already, and TWO's cost then is not known."""
+    three = a_customer(session, "THREE")
+    plans.put_on(session, SYSTEM, three, "better", valid_from=OCTOBER.start, now=NOW)
+    outcome = comparison.outcome(session, SYSTEM, better, OCTOBER, limit=1)
+
+    assert (outcome.customers, outcome.unknown) == (3, 1)
+    assert (outcome.cost, outcome.cost_instead) == (Money(100, "USD"), Money(3_225, "USD"))
+    assert [one.ref for one in outcome.most_changed] == ["ONE"]
+    everybody = comparison.outcome(session, SYSTEM, better, OCTOBER)
+    assert [one.ref for one in everybody.most_changed] == ["ONE", "THREE"]
