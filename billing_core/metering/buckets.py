@@ -26,7 +26,7 @@ Value = str | int | Decimal | bool
 
 
 class value_of(FunctionElement[str]):  # noqa: N801 - reads as the SQL function that it is
-    """The value of a property in an object as JSON, NULL where it has none."""
+    """The value of a property in an object as JSON; null, or NULL, where it has none."""
 
     type = String()
     inherit_cache = True
@@ -38,7 +38,9 @@ class value_of(FunctionElement[str]):  # noqa: N801 - reads as the SQL function 
 @compiles(value_of, "sqlite")
 def _value_on_sqlite(element: value_of, compiler: SQLCompiler, **options: object) -> str:
     properties, name = (compiler.process(part, **options) for part in element.clauses)
-    return f"""({properties} -> ('$."' || {name} || '"'))"""
+    # As JSON, in which true is not 1, SQLite up to 3.37 gives a value in an array alone. An object has nothing at [0].
+    pair = f"""json_extract({properties}, '$."' || {name} || '"', '$[0]')"""
+    return f"substr({pair}, 2, length({pair}) - length('[,null]'))"
 
 
 @compiles(value_of, "postgresql")

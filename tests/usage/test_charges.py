@@ -96,6 +96,13 @@ def test_what_has_no_price_is_a_question_also_a_bucket_of_a_meter_that_has_one(s
     assert "5 of mails" in asked.refusal
 
 
+@pytest.mark.parametrize(("quantity", "asked"), [("0", False), ("1", True), ("0.000001", True)])
+def test_only_what_was_used_is_a_question(session, acme, quantity, asked):
+    on_plan(session, acme, {})
+    used(session, "mails", quantity)
+    assert [one.is_question for one in charges_of(session, [acme], OCTOBER)[acme]] == [False, asked]
+
+
 def test_calls_in_a_bucket_need_a_price_and_the_others_have_the_plans(session, acme):
     meters.add_bucket(session, SYSTEM, "api_calls", code="slow", name="Slow", filters={"slow": [True]}, now=NOW)
     on_plan(session, acme, {Metered("api_calls", "slow"): price((None, "0.50"))})

@@ -69,6 +69,11 @@ def test_what_a_month_cost_and_would_have_cost(session, company, better):
     ]
 
 
+def test_what_was_not_used_is_no_part_of_it(session, company, better):
+    (idle,) = comparison.of_customers(session, SYSTEM, better, company[2:3], OCTOBER)
+    assert [(charge.meter, charge.quantity) for charge in idle.instead] == [("api_calls", 0)]
+
+
 def test_what_would_have_no_price_is_a_question(session, company):
     plain = plans.add_version(session, SYSTEM, "basic", terms(4, "1"), now=NOW).id
     (one, *_) = comparison.of_customers(session, SYSTEM, plain, company, OCTOBER)
