@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from billing_core.dates import Period
 from billing_core.money import Money
@@ -46,6 +47,8 @@ def split(period: Period, on_plan: Sequence[OnPlan]) -> list[Segment]:
     ]
 
 
+# Versions are few, and never change.
+@lru_cache(maxsize=1_024)
 def price_of_calls(version: Version) -> Price:
     """What an API call that is in no bucket costs by this version."""
     tier = Tier(None, version.price_per_call)
