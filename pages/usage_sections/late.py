@@ -39,7 +39,9 @@ _STATES: dict[str, Color] = {
 
 def draw(read: Reader, actor: Actor, customer_id: int | None = None) -> None:
     """Those of one customer, or of all."""
-    _setting(read, actor)
+    # How our businesses treat late items is nothing to those of one customer.
+    if actor.customer_id is None:
+        _setting(read, actor)
     open_only = st.toggle("Only what is open", value=True, key="usage_late_open", bind="query-params", on_change=_begin)
     rows = read(
         late.items,
@@ -102,7 +104,7 @@ def _becomes(row: Item) -> str:
     if row.reason:
         return row.reason
     if row.state is ItemState.OPEN:
-        return formats.sentence(WAYS[row.wanted]) if row.wanted else "As set above"
+        return formats.sentence(WAYS[row.wanted]) if row.wanted else "As the business has it"
     return ""
 
 

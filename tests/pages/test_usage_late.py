@@ -75,6 +75,17 @@ def test_without_late_items_the_page_says_so(page_as):
     assert "Nothing is open" in page.info[0].value
 
 
+def test_who_is_bound_to_a_customer_sees_its_items_and_not_how_businesses_treat_them(page_as, sessions, acme):
+    with sessions.begin() as session:
+        other = a_customer(session, "OTHER", priced=False)
+    page = page_as("manager", customer_id=acme).visit("usage.py", **LATE)
+    assert list(page.dataframe[0].value["Event"]) == ["dora", "ann"]
+    assert not [one for one in page.main.markdown if "Late items are" in one.value]
+
+    page = page_as("manager", customer_id=other).visit("usage.py", **LATE)
+    assert "Nothing is open" in page.info[0].value
+
+
 def test_an_item_is_put_onto_the_next_invoice(page_as, sessions, acme):
     page = page_as("admin").visit("usage.py", organization=str(acme), usage_tab="Late")
     page = tick(page, row=0)
