@@ -1,6 +1,6 @@
 """What is made of one customer's usage: a draft, a sent invoice, a period closed with nothing, or what would be."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import add
@@ -19,6 +19,9 @@ from billing_core.languages.available import SOURCE_LANGUAGE
 from billing_core.money import Money
 from billing_core.usage import billing
 from billing_core.usage.billed import drafting, lines
+from billing_core.usage.billed.drafting import Billable
+from billing_core.usage.billed.lines import Line
+from billing_core.usage.billing import Billed
 from billing_core.usage.charges import Charge
 
 NOTHING_USED: Final = "Nothing was used: there is nothing to bill"
@@ -28,43 +31,55 @@ _LONGEST: Final = 500
 
 def bill(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
     """Take the customer as far as one transaction can."""
-    if terms.goal is RunGoal.REHEARSAL:
-        return _rehearsed(session, terms, taken, now=now)
     if taken.invoice_id is not None and sending.stands(session, taken.invoice_id):
         # An earlier try came so far.
         found = {"outcome": sending.outcome(taken), "invoice_id": taken.invoice_id}
         return sending.sent(session, terms, taken.invoice_id, found, now=now, fresh=False)
-    (billed,) = billing.bill_many(
+    facts = bill_together(session, terms, [taken.customer_id], now=now)[taken.customer_id]
+    if facts["outcome"] is not RunOutcome.CREATED or facts.get("invoice_id") is None:
+        return facts
+    return sending.sent(session, terms, facts["invoice_id"], facts, now=now, fresh=True)
+
+
+def bill_together(session: Session, terms: Terms, customer_ids: Sequence[int], *, now: datetime) -> dict[int, Facts]:
+    """Take these customers as far as drafts, or rehearse them, in a few statements; nothing is sent."""
+    if terms.goal is RunGoal.REHEARSAL:
+        seen = billing.rehearse(session, terms.actor, customer_ids, terms.period, now=now)
+        made_of = _lines(session, terms, [one.period_id for one in seen])
+        return {one.customer_id: _rehearsed(session, one, made_of) for one in seen}
+    billed = billing.bill_many(
         session,
         terms.actor,
-        [taken.customer_id],
+        customer_ids,
         terms.period,
         now=now,
         today=terms.today(now),
         tax_rate=terms.tax_rate,
     )
+    made_of = _lines(session, terms, [one.period_id for one in billed])
+    return {one.customer_id: _billed(session, one, made_of) for one in billed}
+
+
+def _billed(session: Session, billed: Billed, made_of: Mapping[int, Sequence[Line]]) -> Facts:
     if billed.period_id is None:
         return {"outcome": RunOutcome.FAILED, "reason": billed.refusal[:_LONGEST]}
     facts: Facts = {
         "outcome": RunOutcome.CREATED if billed.created else RunOutcome.UNCHANGED,
         "made": billed.created,
         "invoice_id": billed.to_send if billed.created else None,
-        **_kept(session, terms, taken.customer_id, billed.period_id),
+        **_kept(session, billed.customer_id, made_of[billed.period_id]),
     }
-    if billed.to_send is None:
-        return facts
-    if not billed.created:
-        return facts | {"reason": _billed_already(session, billed.to_send)}
-    if billed.late_invoice_id is not None:
+    if billed.to_send is not None and not billed.created:
+        facts["reason"] = _billed_already(session, billed.to_send)
+    elif billed.late_invoice_id is not None:
         facts["reason"] = LATE_ALONE
-    return sending.sent(session, terms, billed.to_send, facts, now=now, fresh=True)
+    return facts
 
 
-def _rehearsed(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
-    (seen,) = billing.rehearse(session, terms.actor, [taken.customer_id], terms.period, now=now)
+def _rehearsed(session: Session, seen: Billable, made_of: Mapping[int, Sequence[Line]]) -> Facts:
     questions = {"question_count": sum(charge.is_question for charge in seen.charges)}
     if seen.period_id is not None:
-        facts: Facts = {"outcome": RunOutcome.UNCHANGED} | _kept(session, terms, taken.customer_id, seen.period_id)
+        facts: Facts = {"outcome": RunOutcome.UNCHANGED} | _kept(session, seen.customer_id, made_of[seen.period_id])
         return facts if seen.invoice_id is None else facts | {"reason": _billed_already(session, seen.invoice_id)}
     if seen.refusal or seen.total is None:
         return {"outcome": RunOutcome.FAILED, "reason": seen.refusal[:_LONGEST]} | questions
@@ -72,9 +87,12 @@ def _rehearsed(session: Session, terms: Terms, taken: Taken, *, now: datetime) -
     return {"outcome": RunOutcome.CREATED, "reason": reason} | _total(seen.total) | questions
 
 
-def _kept(session: Session, terms: Terms, customer_id: int, period_id: int) -> Facts:
+def _lines(session: Session, terms: Terms, period_ids: Iterable[int | None]) -> dict[int, list[Line]]:
+    return lines.of_periods(session, terms.actor, [one for one in period_ids if one is not None])
+
+
+def _kept(session: Session, customer_id: int, made_of: Sequence[Line]) -> Facts:
     """What the period was billed with, and why it came to nothing if it did."""
-    made_of = lines.of_periods(session, terms.actor, [period_id])[period_id]
     if not made_of:
         currency = session.scalars(select(Customer.currency).where(Customer.id == customer_id)).one()
         return {"reason": NOTHING_USED} | _total(Money(0, currency))

@@ -38,14 +38,14 @@ _FACTS = (
     BillRunCustomer.invoice_id,
 )
 # Who is worked on already is passed over.
-_NEXT = (
+_CHUNK = (
     select(*_FACTS)
     .join(BillRun, BillRun.id == BillRunCustomer.run_id)
     .where(BillRunCustomer.run_id == bindparam("run"), BillRunCustomer.chunk == bindparam("chunk"), _WAITING, _GOES_ON)
     .order_by(BillRunCustomer.customer_id)
-    .limit(1)
     .with_for_update(of=BillRunCustomer, skip_locked=True)
 )
+_NEXT = _CHUNK.limit(1)
 _AGAIN = select(*_FACTS).where(_ITEM, _WAITING).with_for_update()
 
 
@@ -155,6 +155,12 @@ def take(session: Session, terms: Terms, chunk: int) -> Taken | None:
     key = {"run": terms.run_id, "attempt": terms.attempt, "chunk": chunk}
     row = session.execute(_NEXT, key).one_or_none()
     return None if row is None else Taken(*row)
+
+
+def take_all(session: Session, terms: Terms, chunk: int) -> list[Taken]:
+    """Lock all customers of a chunk who wait, in the order of their ids."""
+    key = {"run": terms.run_id, "attempt": terms.attempt, "chunk": chunk}
+    return [Taken(*row) for row in session.execute(_CHUNK, key)]
 
 
 def take_again(session: Session, terms: Terms, customer_id: int) -> Taken | None:

@@ -37,10 +37,12 @@ def bill_next(
     now: datetime,
     give_up: bool = False,
 ) -> bool:
-    """Bill the next customer of the chunk; False where none waits.
+    """Bill the next customer of the chunk, or all of them where that can be done; False where none waits.
 
     ``give_up``: what was passed on before is noted as this customer's failure now.
     """
+    if not give_up and steps.go_together(terms) and _bill_together(sessions, terms, chunk, now=now):
+        return True
     began = time.monotonic()
     taken: Taken | None = None
 
@@ -76,6 +78,27 @@ def bill_next(
     with sessions.begin() as session:
         failed = {"outcome": RunOutcome.FAILED, "reason": reason[:500]} | spent()
         taking.mark(session, terms, taken.customer_id, failed)
+    return True
+
+
+def _bill_together(sessions: Sessions, terms: Terms, chunk: int, *, now: datetime) -> bool:
+    """Bill all who wait in the chunk in one transaction. False where that is not to be done, or fails for one of them:
+    then each is billed by itself, which shows for whom.
+    """
+    began = time.monotonic()
+    try:
+        with sessions.begin() as session:
+            taken = taking.take_all(session, terms, chunk)
+            if len(taken) < 2 or any(one.invoice_id is not None for one in taken):
+                return False
+            made = steps.bill_together(session, terms, taken, now=now)
+            each = {"finished_at": now, "milliseconds": int((time.monotonic() - began) * 1000) // len(taken)}
+            for customer_id, facts in made.items():
+                taking.mark(session, terms, customer_id, facts | each)
+    except AWAY:
+        raise
+    except Exception:  # whatever it is, the customer alone is asked again, and it is noted there
+        return False
     return True
 
 

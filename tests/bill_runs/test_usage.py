@@ -77,6 +77,29 @@ def test_each_gets_a_draft_or_its_explanation(sessions, company):
         assert set(session.scalars(select(UsagePeriod.customer_id))) == {over, within}
 
 
+@pytest.mark.parametrize("goal", [RunGoal.DRAFTS, RunGoal.REHEARSAL])
+def test_customers_of_a_chunk_are_billed_together(sessions, company, goal, monkeypatch):
+    alone, take = [], taking.take
+    monkeypatch.setattr(taking, "take", lambda *facts: alone.append(take(*facts)) or alone[-1])
+    done = worked_off(sessions, over_usage(sessions, goal=goal))
+    assert (done.created, done.failed, done.waiting) == (2, 1, 0)
+    assert alone == [None]
+
+
+def test_where_one_of_them_fails_each_is_billed_by_itself(sessions, company):
+    """No draft can be made for whoever has an address that is none."""
+    with sessions.begin() as session:
+        within = users(session, {"Faulty": 5})[0]
+        session.get_one(Customer, within).email = "nowhere"
+    run_id = over_usage(sessions)
+    done = worked_off(sessions, run_id)
+    assert (done.created, done.failed, done.drafts) == (2, 2, 1)
+    outcome, _, reason = became(sessions, run_id)["Faulty"]
+    assert (outcome, "email" in reason) == (RunOutcome.FAILED, True)
+    with sessions() as session:
+        assert within not in set(session.scalars(select(UsagePeriod.customer_id)))
+
+
 def test_who_was_on_a_plan_and_used_nothing_is_closed_too(sessions):
     with sessions.begin() as session:
         metered_plan(session)
