@@ -100,7 +100,9 @@ def test_what_has_no_price_is_a_question_also_a_bucket_of_a_meter_that_has_one(s
 def test_only_what_was_used_is_a_question(session, acme, quantity, asked):
     on_plan(session, acme, {})
     used(session, "mails", quantity)
-    assert [one.is_question for one in charges_of(session, [acme], OCTOBER)[acme]] == [False, asked]
+    calls, mails = charges_of(session, [acme], OCTOBER)[acme]
+    assert (calls.is_question, mails.is_question) == (False, asked)
+    assert (mails.included, mails.billable, mails.parts) == (0, D(quantity), ())
 
 
 def test_calls_in_a_bucket_need_a_price_and_the_others_have_the_plans(session, acme):
@@ -204,6 +206,19 @@ def test_the_parts_of_a_charge_come_to_its_amount_also_once_they_were_stored(pri
         else:
             owed += worth / (Fraction(part.per) if part.kind is PartKind.UNITS else 1)
     assert Money.rounded(owed, "USD") == found.amount
+
+
+def test_parts_are_stored_without_what_is_as_usual():
+    usual = Part(D("2.5"), D("0.10"))
+    assert (usual.per, usual.kind, usual.share) == (1, PartKind.UNITS, 1)
+    assert usual.stored() == {"quantity": "2.5", "price": "0.10"}
+    assert Part(D(2), D(3), D(1_000), PartKind.PACKAGES, Fraction(10, 31)).stored() == {
+        "quantity": "2",
+        "price": "3",
+        "per": "1000",
+        "kind": "packages",
+        "share": "10/31",
+    }
 
 
 def test_a_charge_for_a_period_before_any_plan_is_a_question(session, acme):
