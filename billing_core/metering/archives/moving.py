@@ -26,10 +26,9 @@ from billing_core.metering.models import (
 from billing_core.metering.zones import midnight
 
 _MOMENT: Final = timedelta(microseconds=1)
-_SAME_KEY: Final = (
-    UsageEventKey.customer_id == UsageEvent.customer_id,
-    UsageEventKey.event_id == UsageEvent.event_id,
-)
+# With the time, so that each of the two is found by its primary key, whichever is read first.
+_KEY: Final = ("customer_id", "occurred_at", "event_id")
+_SAME_KEY: Final = tuple(getattr(UsageEventKey, name) == getattr(UsageEvent, name) for name in _KEY)
 _UNCHANGED: Final = {"synchronize_session": False}
 
 
@@ -119,8 +118,8 @@ def count_again(session: Session, archive: UsageArchive) -> None:
     They fall into the buckets of today, as far as their periods are not billed.
     """
     key = aliased(UsageEventKey)
-    same = (key.customer_id == UsageEvent.customer_id) & (key.event_id == UsageEvent.event_id)
-    counted = rollups.counted_events().join(key, same & (key.archive_id == archive.id)).subquery("returned")
+    same = [getattr(key, name) == getattr(UsageEvent, name) for name in _KEY]
+    counted = rollups.counted_events().join(key, and_(*same, key.archive_id == archive.id)).subquery("returned")
     first, last = midnight(archive.month), midnight(add_months(archive.month, 1)) - _MOMENT
     for kept in (UsageDay, UsageArchivedUser):
         session.execute(delete(kept).where(kept.archive_id == archive.id), execution_options=_UNCHANGED)
