@@ -39,9 +39,9 @@ from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.service import Message
 from billing_core.outgoing_webhooks import service as outgoing_webhooks
 from billing_core.outgoing_webhooks.service import EndpointDetails
-from billing_core.payments import received, write_offs
+from billing_core.payments import received, sending, write_offs
 from billing_core.payments.models import Payment, PaymentMethod
-from billing_core.payments.prepaid import granting, top_ups
+from billing_core.payments.prepaid import granting, top_ups, upkeep
 from billing_core.payments.received import Received
 from billing_core.people import service as people
 from billing_core.plans import service as plans
@@ -264,12 +264,18 @@ def _usage(session: Session, now: datetime) -> None:
 
 
 def _prepaid_credit(session: Session, now: datetime) -> None:
-    """Of the customer whose payments are looked at."""
+    """Of the customer whose payments are looked at: given, and bought."""
     newest = select(Invoice.customer_id).where(Invoice.due_minor > 0).order_by(Invoice.id.desc()).limit(1)
     facts = {"amount_minor": 10_00, "expires_on": None, "reason": "Welcome", "today": now.date(), "now": now}
     customer_id = session.scalars(newest).one()
     granting.give(session, SYSTEM, customer_id, **facts)
     top_ups.change(session, SYSTEM, customer_id, top_ups.Wanted(1_00, 20_00), now=now)
+    day = {"today": now.date(), "now": now}
+    bought = granting.sell(session, SYSTEM, customer_id, amount_minor=20_00, valid_days=None, **day).invoice_id
+    invoice = sending.send(session, SYSTEM, bought, now=now)
+    money = Received(invoice.currency, invoice.due_minor, PaymentMethod.CASH, now.date())
+    received.record_for(session, SYSTEM, bought, received=money, **day)
+    upkeep.run(session, SYSTEM, now=now, limit=1)
 
 
 def _usage_billed(session: Session, now: datetime) -> None:
