@@ -7,7 +7,7 @@ from billing_core.invoices import queries
 from billing_core.invoices.models import InvoiceState
 from pages.draft_sections import draft_state, drafting, new
 from pages.sent_invoice_sections import sent_invoice
-from pages.ui import context
+from pages.ui import context, opened
 from pages.ui.reads import Reader
 
 actor = context.require(Permission.INVOICE_READ)
@@ -15,7 +15,7 @@ read = Reader(actor)
 query = st.query_params
 
 if st.button("All invoices", icon=":material/arrow_back:", type="tertiary"):
-    st.switch_page("invoices.py")
+    opened.go_to("invoices.py")
 if "invoice" in query:
     invoice = read(queries.one, query["invoice"])
     if invoice.state is InvoiceState.DRAFT and actor.may(Permission.INVOICE_WRITE):

@@ -4,6 +4,7 @@ import streamlit as st
 
 from billing_core.identity import Permission
 from pages.invoice_sections import listing, one_by_one, recalling
+from pages.ui import opened
 from pages.ui.context import require
 from pages.ui.reads import Reader
 
@@ -16,7 +17,7 @@ if invoice_id := st.query_params.get("invoice"):
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     st.title("Invoices", anchor=False, width="content")
     if actor.may(Permission.INVOICE_WRITE) and st.button("New invoice", type="primary", icon=":material/add:"):
-        st.switch_page("invoice_editor.py")
+        opened.go_to("invoice_editor.py")
 recalling.draw()
 one_by_one.result()
 listing.draw(read, actor)

@@ -22,7 +22,7 @@ else:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title("Usage", anchor=False, width="content")
         if actor.may(Permission.IMPORT) and st.button("Import events", icon=":material/upload_file:"):
-            st.switch_page("imports.py")
+            opened.go_to("imports.py")
     names = [ORGANIZATIONS, INVOICES, LATE, ALERTS]
     tabs = dict(zip(names, st.tabs(names, key="usage_list", bind="query-params"), strict=True))
     for name, tab in tabs.items():

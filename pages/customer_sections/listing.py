@@ -10,7 +10,7 @@ from billing_core.figures import Figure, Ratio, Scope
 from billing_core.identity import Actor, Permission
 from billing_core.reports import figures, summary
 from billing_core.reports.summary import CustomerSummary, SummaryFilter
-from pages.ui import downloads, tables
+from pages.ui import downloads, opened, tables
 from pages.ui.figures.drilldown import Drilldown, open_requested, request_rows
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
@@ -104,7 +104,7 @@ def _nothing(read: Reader, actor: Actor) -> None:
         return
     st.info("There are no customers yet. Import a file of customers first.", icon=":material/groups:")
     if actor.may(Permission.IMPORT) and st.button("Import customers", icon=":material/upload_file:"):
-        st.switch_page("imports.py")
+        opened.go_to("imports.py")
 
 
 def _open(row: CustomerSummary) -> None:

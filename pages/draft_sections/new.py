@@ -32,7 +32,7 @@ def choose_customer(read: Reader) -> None:
         if not names:
             st.info("There are no customers yet, or none matches the search: import them.", icon=":material/info:")
             if st.button("Import customers", icon=":material/upload_file:", key="import_customers"):
-                st.switch_page("imports.py")
+                opened.go_to("imports.py")
             return
         customer = st.selectbox(
             "Customer",

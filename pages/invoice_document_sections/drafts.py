@@ -9,7 +9,7 @@ from billing_core.identity import Actor
 from billing_core.invoices import service
 from billing_core.invoices.rows import InvoiceView
 from pages.invoice_document_sections.changes import forget_open_draft
-from pages.ui import context, messages
+from pages.ui import context, messages, opened
 from pages.ui.context import actor as signed_in
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -49,4 +49,4 @@ def discard(invoice: InvoiceView) -> None:
             return
         forget_open_draft()
         messages.say("The draft is discarded")
-        st.switch_page("invoices.py")
+        opened.go_to("invoices.py")

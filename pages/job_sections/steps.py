@@ -97,7 +97,7 @@ def _tell(queue: Queue) -> None:
 
 def _open(queue: Queue, _actor: Actor) -> None:
     words = QUEUES[queue]
-    st.switch_page(words.page, query_params=words.query)
+    st.switch_page(words.page, query_params=words.query or {})
 
 
 def _dismiss(process_id: str, actor: Actor) -> None:

@@ -67,7 +67,7 @@ def draw(actor: Actor, listed: Sequence[Matter], known: Known, *, starting: bool
             if rows.button("Show rows", key=f"attention_{key}", type="tertiary", icon=":material/table_rows:"):
                 panel(matter.shown, matter.scope, count, None)
             if actor.may(matter.permission) and action[0].button(matter.action, key=f"settle_{key}", width="stretch"):
-                st.switch_page(matter.page, query_params=matter.query)
+                st.switch_page(matter.page, query_params=matter.query or {})
 
 
 def matters(actor: Actor, today: date, known_at: datetime | None) -> list[Matter]:

@@ -60,7 +60,7 @@ def draw(read: Reader, actor: Actor) -> None:
                 elif not actor.may(permission):
                     st.caption("An administrator or a manager does this.")
                 elif st.button(label, icon=icon, key=f"step_{page}"):
-                    st.switch_page(page, query_params={"tab": "Generate"} if page == "reports.py" else None)
+                    st.switch_page(page, query_params={"tab": "Generate"} if page == "reports.py" else {})
 
 
 def _there_are(session: Session, actor: Actor) -> tuple[bool, bool, bool]:

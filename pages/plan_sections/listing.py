@@ -6,7 +6,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.plans import listing
 from billing_core.plans.listing import PlanRow
 from pages.plan_sections import wording
-from pages.ui import tables
+from pages.ui import opened, tables
 from pages.ui.reads import Reader
 
 PAGE_KEY = "plans_page"
@@ -40,7 +40,7 @@ def draw(read: Reader, actor: Actor) -> None:
     if actor.may(Permission.IMPORT) and st.button(
         "Import plans and who is on them", icon=":material/upload_file:", key="import_plans"
     ):
-        st.switch_page("imports.py")
+        opened.go_to("imports.py")
 
 
 def _open(row: PlanRow) -> None:

@@ -39,6 +39,11 @@ def close(parameter: str) -> None:
     st.query_params.pop(parameter, None)
 
 
+def go_to(page: str) -> None:
+    """To the page as such. Left to clear the address, Streamlit refuses where a filter or a tab is bound to it."""
+    st.switch_page(page, query_params={})
+
+
 def go_to_invoice(invoice_id: int) -> None:
     st.switch_page("invoice_editor.py", query_params={"invoice": str(invoice_id)})
 

@@ -9,7 +9,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.plans import listing as plans
 from billing_core.usage import overview
 from billing_core.usage.overview import Allowance, Month, OverviewFilter
-from pages.ui import downloads, formats, tables
+from pages.ui import downloads, formats, opened, tables
 from pages.ui.colors import Color
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
@@ -116,4 +116,4 @@ def _nothing(read: Reader, actor: Actor, period: Period) -> None:
         icon=":material/data_usage:",
     )
     if actor.may(Permission.IMPORT) and st.button("Import a file of events", icon=":material/upload_file:"):
-        st.switch_page("imports.py")
+        opened.go_to("imports.py")

@@ -197,3 +197,15 @@ def test_runs_are_listed_where_they_were_started(page_as, sessions, organization
     # What needs attention leads there, whatever it bills.
     page = page_as("finance").visit("reports.py", tab="Generate", run="1")
     assert "Draft invoices of usage for" in said(page)
+
+
+def test_another_page_opens_while_the_address_names_a_tab(page_as, organizations):
+    for page, filtered, label in (
+        ("usage.py", {"usage_list": "Invoices"}, "Import events"),
+        ("invoices.py", {"invoices_tab": "draft"}, "New invoice"),
+    ):
+        shown = page_as("admin").visit(page, **filtered)
+        (leading,) = [button for button in shown.button if button.label == label]
+        leading.click().run()
+        assert not shown.exception
+        assert not set(shown.query_params) & set(filtered)
