@@ -25,6 +25,7 @@ from tests.online_payments.linked import a_link
 from tests.payments.prepaid import damages as prepaid
 from tests.receivables.history import History
 from tests.reports.company import LATER, a_customer, an_order, billed
+from tests.usage.test_late_meters import FOLLOWED
 
 
 @pytest.fixture
@@ -379,7 +380,7 @@ DAMAGES = {
 
 
 # Those of rooms that have a company of their own for it.
-ELSEWHERE = {*billed_usage.DAMAGES, *prepaid.DAMAGES}
+ELSEWHERE = {*billed_usage.DAMAGES, *prepaid.DAMAGES, FOLLOWED}
 
 
 def test_every_check_has_a_damaged_example(session):

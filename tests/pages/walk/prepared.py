@@ -45,6 +45,8 @@ from billing_core.payments.prepaid import granting, top_ups, upkeep
 from billing_core.payments.received import Received
 from billing_core.people import service as people
 from billing_core.plans import service as plans
+from billing_core.plans.prices import Metered
+from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.plans.terms import Terms
 from billing_core.processes import service as processes
 from billing_core.processes.models import Process, ProcessKind, Queue
@@ -79,6 +81,9 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
         owing = first(Invoice.customer_id, Invoice.due_minor > 0, order=newest_due)
         mailed = first(Invoice.customer_id, Invoice.due_minor > 0, Invoice.customer_email != "", order=newest_due)
         paid_by_link = first(PaymentLink.invoice_id, PaymentLink.state == LinkState.PAID, order=newest_link)
+        billed, period = (
+            first(column, order=UsagePeriod.id.desc()) for column in (UsagePeriod.customer_id, UsagePeriod.id)
+        )
         return [
             ("reports.py", {"report": first(BillingReport.id, BillingReport.superseded_at.is_not(None))}),
             *(("reports.py", {"tab": "Generate", "run": str(run_id)}) for run_id in _runs_of_each_kind(session)),
@@ -92,7 +97,9 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             ("customers.py", {"customer": mailed, "customer_tab": "Statement"}),
             ("rate_cards.py", {"customer": owing}),
             ("plans.py", {"plans_tab": "Meters", "meter": "storage"}),
-            ("usage.py", {"organization": first(UsagePeriod.customer_id, order=UsagePeriod.id.desc())}),
+            ("plans.py", {"plan": "walked"}),
+            ("usage.py", {"organization": billed}),
+            ("usage.py", {"organization": billed, "usage_tab": "Invoices", "usage_period": period}),
         ]
 
 
@@ -261,6 +268,8 @@ def _usage(session: Session, now: datetime) -> None:
     alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.ALLOWANCE, 90), Told(), now=now)
     meters.create(session, SYSTEM, code="storage", name="Storage", aggregation=Aggregation.SUM, unit="GB", now=now)
     meters.add_bucket(session, SYSTEM, "storage", code="cold", name="Cold", filters={"tier": ["cold"]}, now=now)
+    stored = Price(customer.currency, Scheme.PER_UNIT, (Tier(None, Decimal("0.02")),))
+    plans.add_version(session, SYSTEM, "walked", agreed, charged={Metered("storage"): stored}, now=now)
 
 
 def _prepaid_credit(session: Session, now: datetime) -> None:
