@@ -97,7 +97,10 @@ def _bill_together(sessions: Sessions, terms: Terms, chunk: int, *, now: datetim
                 taking.mark(session, terms, customer_id, facts | each)
     except AWAY:
         raise
-    except Exception:  # whatever it is, the customer alone is asked again, and it is noted there
+    except BillingError:
+        return False
+    except Exception:  # a bug may be in this way of billing alone: then nobody would hear of it
+        log.exception("chunk_not_billed_together", run_id=terms.run_id, chunk=chunk)
         return False
     return True
 

@@ -1,6 +1,5 @@
 """Runs over usage: each customer's period is billed once, by whoever works on it, and never 0 in silence."""
 
-import threading
 from datetime import date
 from decimal import Decimal
 
@@ -9,13 +8,12 @@ import pytest
 from hypothesis import strategies
 from sqlalchemy import func, select
 
-from billing_core.bill_runs import from_usage, planning, rehearsal, taking, workflow
+from billing_core.bill_runs import from_usage, planning, rehearsal, taking
 from billing_core.bill_runs.models import RunGoal, RunOutcome, RunSource
 from billing_core.bill_runs.overlapping import Overlapping
 from billing_core.bill_runs.rehearsal import Change, CurrencyTotal
 from billing_core.commands import verify
 from billing_core.customers.models import Customer
-from billing_core.database import Sessions, connect
 from billing_core.dates import Period
 from billing_core.errors import Forbidden, Invalid
 from billing_core.identity import SYSTEM, Actor, Permission
@@ -26,6 +24,7 @@ from billing_core.metering.models import UsagePeriod
 from billing_core.plans import service as plans
 from billing_core.usage import billing
 from tests.bill_runs.company import made, planned, rows, some_customers, worked_off, worked_off_in_spite_of
+from tests.bill_runs.in_many_hands import worked_off_at_once
 from tests.bill_runs.test_killed import dying_at
 from tests.bill_runs.usage_company import metered_plan, users, uses
 from tests.online_payments.gateways import ScriptedGateway
@@ -357,28 +356,7 @@ def test_several_processes_work_on_the_same_customers_at_once(sessions, database
         metered_plan(session)
         company = users(session, {f"C{number}": 5 for number in range(8)})
     run_id = over_usage(sessions, goal=RunGoal.SENT)
-    with sessions() as session:
-        terms = taking.terms(session, run_id)
-    together, failures = threading.Barrier(_PROCESSES), []
-
-    def work_off() -> None:
-        ours = Sessions(connect(database_url))
-        together.wait(timeout=300)
-        try:
-            while workflow.bill_next(ours, ScriptedGateway, terms, 0, now=NOW):
-                pass
-            with ours.begin() as session:
-                taking.finish(session, run_id, 1, now=NOW)
-        except Exception as error:
-            failures.append(error)
-        finally:
-            ours.engine.dispose()
-
-    working = [threading.Thread(target=work_off) for _ in range(_PROCESSES)]
-    for thread in working:
-        thread.start()
-    for thread in working:
-        thread.join(timeout=300)
+    failures = worked_off_at_once(sessions, database_url, run_id, ScriptedGateway, processes=_PROCESSES)
 
     assert failures == []
     one = dict.fromkeys(company, 1)

@@ -377,10 +377,7 @@ DAMAGES = {
         ("DELETE FROM sandbox_refunds", "payment pi_sandbox_1"),
     ],
 }
-
-
-# Those of rooms that have a company of their own for it.
-ELSEWHERE = {*billed_usage.DAMAGES, *prepaid.DAMAGES, FOLLOWED}
+ELSEWHERE = {*billed_usage.DAMAGES, *prepaid.DAMAGES, FOLLOWED}  # with companies of their own
 
 
 def test_every_check_has_a_damaged_example(session):
