@@ -11,6 +11,7 @@ from sqlalchemy import (
     Date,
     Integer,
     Select,
+    Subquery,
     bindparam,
     func,
     literal,
@@ -108,11 +109,7 @@ def usage_of(
     refuse_others(actor, customer_id)
     until = after(end)
     _refuse_archived_edges(session, customer_id, start, until, meter)
-    first, last = _whole_days(start, until)
-    facts = {"customer_id": customer_id, "meter": meter, "first": first, "last": last, "until": until}
-    # Where no whole day lies in the window, its second edge is empty.
-    for number, (begin, edge_end) in enumerate([*_edges(start, until), (until, until)][:2]):
-        facts |= {f"begin_{number}": begin, f"end_{number}": edge_end}
+    facts = _window_facts(customer_id, start, until, meter) | {"until": until}
     known, active, calls, whole, millionths, response_time, timed = map(
         int, session.connection().execute(_USED, facts).one()
     )
@@ -124,6 +121,18 @@ def usage_of(
         Decimal(response_time).scaleb(-PLACES),
         timed,
     )
+
+
+def calls_by_bucket(
+    session: Session, actor: Actor, customer_id: int, *, start: datetime, end: datetime, meter: str = API_CALLS
+) -> dict[int, int]:
+    """The calls of ``usage_of`` by the bucket that they are in, of those in none by ``NO_BUCKET``."""
+    actor.require(Permission.USAGE_READ)
+    refuse_others(actor, customer_id)
+    until = after(end)
+    _refuse_archived_edges(session, customer_id, start, until, meter)
+    rows = session.connection().execute(_BY_BUCKET, _window_facts(customer_id, start, until, meter))
+    return {bucket_id: int(calls) for bucket_id, calls in rows}
 
 
 def daily(
@@ -281,13 +290,23 @@ def refuse_others(actor: Actor, customer_id: int) -> None:
         raise NotFound(f"There is no customer {customer_id}")
 
 
-def _in_window() -> Select[*tuple[Any, ...]]:
-    """The figures of ``Usage``: of the whole days by their totals, of the edges of the window by its events."""
+def _window_facts(customer_id: int, start: datetime, until: datetime, meter: str) -> dict[str, object]:
+    """The parameters of ``_in_window``."""
+    first, last = _whole_days(start, until)
+    facts: dict[str, object] = {"customer_id": customer_id, "meter": meter, "first": first, "last": last}
+    # Where no whole day lies in the window, its second edge is empty.
+    for number, (begin, edge_end) in enumerate([*_edges(start, until), (until, until)][:2]):
+        facts |= {f"begin_{number}": begin, f"end_{number}": edge_end}
+    return facts
+
+
+def _in_window() -> Subquery:
+    """Rows of bucket, user and sums: of the whole days their totals, of the edges of the window its events."""
     its_own, metered = bindparam("customer_id", type_=Integer), select(Meter.id).where(Meter.code == bindparam("meter"))
     meter_id = metered.scalar_subquery()
     kept = [type_coerce(getattr(UsageDay, name), BigInteger).label(name) for name in rollups.SUMS]
     whole_days = (
-        select(UsageDay.user, *kept)
+        select(UsageDay.bucket_id, UsageDay.user, *kept)
         .where(UsageDay.customer_id == its_own, UsageDay.zone_kind == ZoneKind.UTC, UsageDay.meter_id == meter_id)
         .where(UsageDay.day.between(bindparam("first", type_=Date), bindparam("last", type_=Date)))
     )
@@ -296,9 +315,15 @@ def _in_window() -> Select[*tuple[Any, ...]]:
         begin, end = (bindparam(f"{name}_{number}", type_=UtcDateTime) for name in ("begin", "end"))
         inside = (UsageEvent.customer_id == its_own, UsageEvent.occurred_at >= begin, UsageEvent.occurred_at < end)
         events = rollups.counted_events().where(*inside, UsageEvent.meter_id == meter_id).subquery()
-        parts.append(select(events.c.user, *rollups.sums(events)).group_by(events.c.user))
-    rows = union_all(*parts).subquery("in_window")
-    until = bindparam("until", type_=UtcDateTime)
+        key = (events.c.bucket_id, events.c.user)
+        parts.append(select(*key, *rollups.sums(events)).group_by(*key))
+    return union_all(*parts).subquery("in_window")
+
+
+def _used() -> Select[*tuple[Any, ...]]:
+    """The figures of ``Usage``."""
+    rows = _in_window()
+    its_own, until = bindparam("customer_id", type_=Integer), bindparam("until", type_=UtcDateTime)
     known = select(func.count()).where(UsageUser.customer_id == its_own, UsageUser.first_seen_at < until)
     return select(
         known.scalar_subquery(),
@@ -307,5 +332,11 @@ def _in_window() -> Select[*tuple[Any, ...]]:
     )
 
 
+def _by_bucket() -> Select[*tuple[Any, ...]]:
+    rows = _in_window()
+    return select(rows.c.bucket_id, func.sum(rows.c.calls)).group_by(rows.c.bucket_id)
+
+
 # Put together once, which takes longer than carrying it out.
-_USED = _in_window()
+_USED = _used()
+_BY_BUCKET = _by_bucket()

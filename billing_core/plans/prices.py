@@ -36,11 +36,16 @@ Prices = Mapping[Metered, Price]
 Place = tuple[int, int]
 
 
-def of_versions(session: Session, version_ids: Collection[int]) -> dict[int, dict[Place, Price]]:
-    """The prices of each of these versions, in one statement."""
+def of_versions(
+    session: Session, version_ids: Collection[int], *, meter_id: int | None = None
+) -> dict[int, dict[Place, Price]]:
+    """The prices of each of these versions, in one statement; of this meter alone, if one is named."""
+    chosen = among(PlanPrice.plan_version_id, version_ids)
+    if meter_id is not None:
+        chosen &= PlanPrice.meter_id == meter_id
     found: dict[int, dict[Place, Price]] = {version_id: {} for version_id in version_ids}
     columns = (PlanPrice.plan_version_id, PlanPrice.meter_id, func.coalesce(PlanPrice.bucket_id, NO_BUCKET))
-    rows = session.execute(_rows(*columns).where(among(PlanPrice.plan_version_id, version_ids)))
+    rows = session.execute(_rows(*columns).where(chosen))
     for (version_id, meter_id, bucket_id), price in _read(rows, len(columns)):
         found[version_id][meter_id, bucket_id] = price
     return found

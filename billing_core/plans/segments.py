@@ -4,11 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from fractions import Fraction
 from functools import lru_cache
 
 from billing_core.dates import Period
-from billing_core.money import Money
 from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.plans.queries import OnPlan, Version
 
@@ -29,16 +27,6 @@ class Segment:
         return Period(self.first_day, self.last_day)
 
 
-@dataclass(frozen=True, slots=True)
-class Charged:
-    """What the calls of a segment come to. Without a version ``cost`` is None: nobody has agreed on a price."""
-
-    segment: Segment
-    calls: int
-    overage_calls: int
-    cost: Money | None
-
-
 def split(period: Period, on_plan: Sequence[OnPlan]) -> list[Segment]:
     """The whole period in segments. ``on_plan``: what ``plans.queries.on_plan`` says of it."""
     return [
@@ -53,15 +41,6 @@ def price_of_calls(version: Version) -> Price:
     """What an API call that is in no bucket costs by this version."""
     tier = Tier(None, version.price_per_call)
     return Price(version.currency, Scheme.PER_UNIT, (tier,), included=Decimal(version.included_calls))
-
-
-def charge(segment: Segment, calls: int) -> Charged:
-    """The calls beyond the segment's allowance at its price, rounded once."""
-    overage = max(0, calls - segment.included_calls)
-    if segment.version is None:
-        return Charged(segment, calls, overage, None)
-    cost = Money.rounded(overage * Fraction(segment.version.price_per_call), segment.version.currency)
-    return Charged(segment, calls, overage, cost)
 
 
 def _share(version: Version | None, days: int, of_days: int) -> int:

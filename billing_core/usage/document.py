@@ -15,8 +15,10 @@ from typing_extensions import TypedDict
 
 from billing_core.metering.queries import Usage
 from billing_core.money import Money
-from billing_core.plans.segments import Charged
+from billing_core.plans.segments import Segment
+from billing_core.usage.charges import Charge
 from billing_core.usage.organizations import NO_TIER, Organization
+from billing_core.usage.parts import Part
 from billing_core.usage.statement import Bill, Statement, average_response_time
 from billing_core.usage.windows import Window
 
@@ -99,11 +101,38 @@ class BillingSegment(TypedDict):
     cost: Number
 
 
+class BillingPrice(TypedDict):
+    """``quantity`` `units`, or `packages`, at a ``price`` for ``per`` units; a `fee`; or, last, the `minimum` that is
+    owed because the others come to less. Of a part of the period ``share``, such as `15/31`, is due.
+    """
+
+    kind: str
+    quantity: Number
+    price: Number
+    per: Number
+    share: str
+
+
+class BillingPart(TypedDict):
+    """The calls of one bucket, or where ``bucket`` is null those in none, on the days of one segment. ``cost`` is what
+    ``prices`` come to, rounded once; null where the plan has no price for them.
+    """
+
+    start: Moment
+    end: Moment
+    bucket: str | None
+    total_api_calls: int
+    included: Number
+    prices: list[BillingPrice]
+    cost: MaybeNumber
+
+
 @with_config(json_schema_extra={"example": _BILLING})
 class OrganizationBilling(TypedDict):
-    """``price_per_call`` is the one at the period's end, null on no plan. ``unpriced_calls``, where there are any, are
-    those of days on no plan, which cost nothing because nobody has agreed on a price. ``segments`` are there where the
-    plan changed inside the period: the other numbers are their sums.
+    """``price_per_call`` is the plan's at the period's end, null on no plan. ``unpriced_calls``, where there are any,
+    are those on no plan or in a bucket without a price, which cost nothing because nobody has agreed on one.
+    ``segments`` are there where the plan changed inside the period, and ``parts`` where calls fall into buckets with
+    prices of their own: the other numbers are their sums, and not all ``overage_calls`` have the plan's price then.
     """
 
     included_api_calls: int
@@ -114,6 +143,7 @@ class OrganizationBilling(TypedDict):
     currency: str
     unpriced_calls: NotRequired[int]
     segments: NotRequired[list[BillingSegment]]
+    parts: NotRequired[list[BillingPart]]
 
 
 class MonthsInvoice(TypedDict):
@@ -183,24 +213,50 @@ def billing(bill: Bill, window: Window) -> OrganizationBilling:
     }
     if bill.unpriced_calls:
         body["unpriced_calls"] = bill.unpriced_calls
-    if len(bill.parts) > 1:
-        body["segments"] = [_segment(part, window, bill.currency) for part in bill.parts]
+    by_segment = bill.by_segment()
+    if len(by_segment) > 1:
+        body["segments"] = [_segment(segment, part, window) for segment, part in by_segment]
+    if bill.has_buckets:
+        body["parts"] = [_part(charge, window) for charge in bill.charges]
     return body
 
 
-def _segment(part: Charged, window: Window, currency: str) -> BillingSegment:
-    version = part.segment.version
-    within = window.within(part.segment.days)
+def _segment(segment: Segment, bill: Bill, window: Window) -> BillingSegment:
+    version = segment.version
+    within = window.within(segment.days)
     return {
         "start": moment(within.start),
         "end": moment(within.end),
         "plan": version.code if version else NO_TIER,
         "version": version.number if version else None,
-        "included_api_calls": part.segment.included_calls,
-        "total_api_calls": part.calls,
-        "overage_calls": part.overage_calls,
+        "included_api_calls": bill.included_calls,
+        "total_api_calls": bill.calls,
+        "overage_calls": bill.overage_calls,
         "price_per_call": plain(version.price_per_call) if version else None,
-        "cost": _amount(part.cost or Money(0, currency)),
+        "cost": _amount(bill.total),
+    }
+
+
+def _part(charge: Charge, window: Window) -> BillingPart:
+    within = window.within(charge.segment.days)
+    return {
+        "start": moment(within.start),
+        "end": moment(within.end),
+        "bucket": charge.bucket,
+        "total_api_calls": int(charge.quantity),
+        "included": plain(charge.included),
+        "prices": [_price(part) for part in charge.parts],
+        "cost": None if charge.amount is None else _amount(charge.amount),
+    }
+
+
+def _price(part: Part) -> BillingPrice:
+    return {
+        "kind": part.kind.value,
+        "quantity": plain(part.quantity),
+        "price": plain(part.price),
+        "per": plain(part.per),
+        "share": str(part.share),
     }
 
 

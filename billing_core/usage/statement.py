@@ -1,9 +1,11 @@
-"""A statement of one organization's usage in a window, and what it costs by the plans that it was on."""
+"""A statement of one organization's usage in a window, and what its calls cost by the plans that it was on."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
+from itertools import groupby
+from math import floor
 from operator import add
 
 from sqlalchemy import bindparam, select
@@ -16,50 +18,63 @@ from billing_core.invoices import lifecycle
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import Invoice
 from billing_core.metering import queries as metering
-from billing_core.metering.models import UsagePeriod
+from billing_core.metering.models import NO_BUCKET, UsagePeriod
 from billing_core.metering.periods import is_gone
 from billing_core.metering.queries import Day, Usage
 from billing_core.money import Money, nearest
 from billing_core.plans import queries as plans
-from billing_core.plans.segments import Charged, charge, split
+from billing_core.plans.segments import Segment, split
+from billing_core.usage.charges import Charge, rates_of_calls
 from billing_core.usage.organizations import Organization
 from billing_core.usage.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What the calls cost, and the segments that it is the sum of: nothing is pooled among them."""
+    """What the calls cost: the charges of which it is the sum, segment by segment, in each that of the calls in no
+    bucket and those of all buckets that were used or have a price. Nothing is pooled among them.
+    """
 
-    parts: tuple[Charged, ...]
+    charges: tuple[Charge, ...]
     currency: str
 
     @property
     def included_calls(self) -> int:
-        return sum(part.segment.included_calls for part in self.parts)
+        """Whole calls, used or not."""
+        return sum(floor(one.included) for one in self.charges)
 
     @property
     def calls(self) -> int:
-        return sum(part.calls for part in self.parts)
+        return sum(int(one.quantity) for one in self.charges)
 
     @property
     def overage_calls(self) -> int:
-        """Those beyond the allowance, also where there is no price for them."""
-        return sum(part.overage_calls for part in self.parts)
+        """Those beyond what is included, also where there is no price for them."""
+        return sum(max(0, int(one.quantity) - floor(one.included)) for one in self.charges)
 
     @property
     def unpriced_calls(self) -> int:
-        """Calls on days on no plan."""
-        return sum(part.calls for part in self.parts if part.segment.version is None)
+        """Calls on days on no plan, or in a bucket for which the plan has no price."""
+        return sum(int(one.quantity) for one in self.charges if one.is_question)
 
     @property
     def price_per_call(self) -> Decimal | None:
-        """In major units, at the end of the window; None on no plan."""
-        last = self.parts[-1].segment.version
+        """That of the plan, in major units, at the end of the window; None on no plan."""
+        last = self.charges[-1].segment.version
         return None if last is None else last.price_per_call
 
     @property
+    def has_buckets(self) -> bool:
+        return any(one.bucket_id != NO_BUCKET for one in self.charges)
+
+    @property
     def total(self) -> Money:
-        return reduce(add, [part.cost for part in self.parts if part.cost], Money(0, self.currency))
+        return reduce(add, [one.amount for one in self.charges if one.amount], Money(0, self.currency))
+
+    def by_segment(self) -> list[tuple[Segment, "Bill"]]:
+        """Each segment with its part of the bill."""
+        grouped = groupby(self.charges, key=lambda one: one.segment)
+        return [(segment, Bill(tuple(charges), self.currency)) for segment, charges in grouped]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +124,24 @@ def usage_in(session: Session, actor: Actor, organization: Organization, window:
 
 
 def bill_of(session: Session, actor: Actor, organization: Organization, window: Window, *, calls: int) -> Bill:
-    """What the organization's ``calls`` in the window cost."""
+    """What the organization's ``calls`` in the window cost, priced as an invoice of the days that it touches would."""
     actor.require(Permission.PLAN_READ)
     segments = split(window.days, plans.on_plan(session, organization.customer_id, window.days))
-    if len(segments) == 1:
-        return Bill((charge(segments[0], calls),), organization.currency)
-    parts = []
+    rates = rates_of_calls(session, {one.version for one in segments if one.version})
+    meter_id, _ = rates.calls
+    charges = []
     for segment in segments:
-        part = window.within(segment.days)
-        parts.append(charge(segment, usage_in(session, actor, organization, part).calls))
-    return Bill(tuple(parts), organization.currency)
+        if len(segments) == 1 and not rates.bucket_codes:
+            counted = {NO_BUCKET: calls}
+        else:
+            part = window.within(segment.days)
+            counted = metering.calls_by_bucket(session, actor, organization.customer_id, start=part.start, end=part.end)
+        used = {(meter_id, bucket_id): Decimal(count) for bucket_id, count in counted.items()}
+        charges += [
+            rates.charge(segment, place, used.get(place, Decimal(0)), window.days)
+            for place in sorted({rates.calls, *rates.of(segment), *used})
+        ]
+    return Bill(tuple(charges), organization.currency)
 
 
 def _invoice_of(session: Session, organization: Organization, month: Period, *, now: datetime) -> RealInvoice | None:
