@@ -9,7 +9,7 @@ same terms costs nobody anything.
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from fractions import Fraction
 from math import ceil
 from typing import Final
@@ -72,7 +72,7 @@ class Part:
     beyond: Decimal
     up_to: Decimal | None
     quantity: Decimal
-    times: Fraction
+    times: Decimal | Fraction
     unit_price: Decimal
     flat_fee: Decimal
     amount: Fraction
@@ -94,6 +94,8 @@ class Priced:
     period_share: Fraction
 
 
+# Far more digits than two numbers of ours have together; refuses to round.
+_EXACTLY: Final = Context(prec=100, traps=[Inexact])
 _ONE: Final = Fraction(1)
 _NOTHING: Final = Fraction(0)
 # How much counts of what a unit costs, and of what is agreed for a period.
@@ -119,9 +121,10 @@ def priced(price: Price, quantity: Decimal, *, days: int = 1, of_days: int = 1, 
             parts = (_whole(price, *_reached(tiers, billable), billable, shares),)
         case Scheme.PER_UNIT | Scheme.PACKAGE:
             parts = (_whole(price, *tiers[0], billable, shares),)
-    charged = sum((part.amount for part in parts), _NOTHING)
+    # Most have one part and no minimum, and to add 0 to a fraction takes as long as to make one.
+    charged = parts[0].amount if len(parts) == 1 else sum((part.amount for part in parts), _NOTHING)
     true_up = max(Fraction(price.minimum) * share - charged, _NOTHING) if price.minimum else _NOTHING
-    amount = Money.rounded(charged + true_up, price.currency)
+    amount = Money.rounded(charged + true_up if true_up else charged, price.currency)
     return Priced(used, included, billable, parts, true_up, amount, *shares)
 
 
@@ -164,15 +167,15 @@ def _whole(
 ) -> Part:
     """This quantity at the tier's price."""
     unit_share, period_share = shares
-    times = Fraction(quantity)
-    # Most prices are for one unit of a whole period, without fees, and this is done for every customer.
-    if price.per != 1:
-        times /= Fraction(price.per)
-    if price.scheme is Scheme.PACKAGE:
-        times = Fraction(ceil(times))
-    amount = times * Fraction(tier.unit_price)
-    if unit_share != 1:
-        amount *= unit_share
+    if price.per == 1 and unit_share == 1 and price.scheme is not Scheme.PACKAGE:
+        # Most prices, and this is done for every customer.
+        times: Decimal | Fraction = quantity
+        amount = Fraction(_EXACTLY.multiply(quantity, tier.unit_price))
+    else:
+        times = Fraction(quantity) / Fraction(price.per)
+        if price.scheme is Scheme.PACKAGE:
+            times = Fraction(ceil(times))
+        amount = times * Fraction(tier.unit_price) * unit_share
     if tier.flat_fee:
         amount += Fraction(tier.flat_fee) * period_share
     return Part(beyond, up_to, quantity, times, tier.unit_price, tier.flat_fee, amount)

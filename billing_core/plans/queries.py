@@ -1,12 +1,12 @@
 """Reads of plans: their latest terms, and what a customer was on in a period."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Date, ScalarSelect, Select, bindparam, func, select
+from sqlalchemy import BindParameter, Date, ScalarSelect, Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core.database.functions import among, equals
@@ -76,43 +76,49 @@ def latest(session: Session, actor: Actor, code: str) -> Version:
 def on_plan(session: Session, customer_id: int, period: Period) -> list[OnPlan]:
     """What the customer was on, in the order of the days; days on no plan are in none of them."""
     facts = {"start": period.start, "end": period.end, "customer_id": customer_id}
-    return _parts(session.execute(_ON_PLAN, facts), period).get(customer_id, [])
+    rows = session.execute(_ON_PLAN, facts)
+    return _parts(((customer_id, day, Version(*columns)) for *columns, _, day in rows), period).get(customer_id, [])
 
 
 def on_plans(session: Session, customer_ids: Collection[int], period: Period) -> dict[int, list[OnPlan]]:
     """``on_plan`` of each of these customers; those who were on none are left out."""
-    statement = _on_plans(among(CustomerPlan.customer_id, customer_ids))
-    return _parts(session.execute(statement, {"start": period.start, "end": period.end}), period)
+    chosen = among(CustomerPlan.customer_id, customer_ids)
+    rows = session.execute(_VERSIONS_ON.where(chosen), {"start": period.start, "end": period.end}).all()
+    # Versions are few, and customers many.
+    used = versions().where(among(PlanVersion.id, {version_id for *_, version_id in rows}))
+    known = {row.id: Version(*row) for row in session.execute(used)}
+    return _parts(((customer_id, day, known[version_id]) for customer_id, day, version_id in rows), period)
 
 
-def _on_plans(chosen: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    """Of the chosen customers, in the order of the days, by ``start`` and ``end``."""
+def _touching(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """The customers' plans from ``start`` to ``end``, in the order of the days."""
     start, end = bindparam("start", type_=Date), bindparam("end", type_=Date)
     earlier = aliased(CustomerPlan)
     begun = select(func.max(earlier.valid_from)).where(
         earlier.customer_id == CustomerPlan.customer_id, earlier.valid_from <= start
     )
     first = func.coalesce(begun.correlate(CustomerPlan).scalar_subquery(), start)
-    return (
-        versions()
-        .add_columns(CustomerPlan.customer_id, CustomerPlan.valid_from)
-        .join(CustomerPlan, CustomerPlan.plan_version_id == PlanVersion.id)
-        .where(chosen, CustomerPlan.valid_from.between(first, end))
-        .order_by(CustomerPlan.customer_id, CustomerPlan.valid_from)
-    )
+    return statement.where(CustomerPlan.valid_from.between(first, end)).order_by(*_ON)
 
 
+_ON = (CustomerPlan.customer_id, CustomerPlan.valid_from)
 # Put together once, which takes longer than carrying it out.
-_ON_PLAN = _on_plans(CustomerPlan.customer_id == bindparam("customer_id"))
+_VERSIONS_ON = _touching(select(*_ON, CustomerPlan.plan_version_id))
+_ON_PLAN = _touching(
+    versions()
+    .add_columns(*_ON)
+    .join(CustomerPlan, CustomerPlan.plan_version_id == PlanVersion.id)
+    .where(CustomerPlan.customer_id == bindparam("customer_id"))
+)
 
 
-def _parts(rows: Iterable[Sequence[Any]], period: Period) -> dict[int, list[OnPlan]]:
+def _parts(rows: Iterable[tuple[int, date, Version]], period: Period) -> dict[int, list[OnPlan]]:
     found: dict[int, list[OnPlan]] = {}
-    for *columns, customer_id, valid_from in rows:
+    for customer_id, valid_from, version in rows:
         parts = found.setdefault(customer_id, [])
         if parts:
             parts[-1] = replace(parts[-1], last_day=valid_from - timedelta(days=1))
-        parts.append(OnPlan(max(valid_from, period.start), period.end, Version(*columns)))
+        parts.append(OnPlan(max(valid_from, period.start), period.end, version))
     return found
 
 

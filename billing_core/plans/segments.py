@@ -27,12 +27,18 @@ class Segment:
         return Period(self.first_day, self.last_day)
 
 
-def split(period: Period, on_plan: Sequence[OnPlan]) -> list[Segment]:
+def split(period: Period, on_plan: Sequence[OnPlan]) -> tuple[Segment, ...]:
     """The whole period in segments. ``on_plan``: what ``plans.queries.on_plan`` says of it."""
-    return [
+    return _split(period, tuple(on_plan))
+
+
+# Most customers are on the same versions on the same days.
+@lru_cache(maxsize=1_024)
+def _split(period: Period, on_plan: tuple[OnPlan, ...]) -> tuple[Segment, ...]:
+    return tuple(
         Segment(first, last, version, _share(version, (last - first).days + 1, period.days))
         for first, last, version in _stretches(period, on_plan)
-    ]
+    )
 
 
 # Versions are few, and never change.

@@ -73,7 +73,11 @@ def charged(session, customer_id):
     ]
 
 
-def test_each_meter_and_bucket_has_its_own_price(session, acme):
+@pytest.mark.parametrize("others", [0, 6])
+def test_each_meter_and_bucket_has_its_own_price_however_many_there_are(session, acme, others):
+    for number in range(others):
+        filters = {"region": [f"region {number}"]}
+        meters.add_bucket(session, SYSTEM, "mails", code=f"r{number}", name="Other", filters=filters, now=NOW)
     on_plan(session, acme, {MAILS: PER_MAIL, EU: price((None, "3"), scheme=Scheme.PACKAGE, per=D(100))})
     used(session, "mails", "150.5", region="us")
     used(session, "mails", "100", region="eu")

@@ -1,41 +1,110 @@
 """What was used of all meters: of those whose events add up from the totals of days, of the others from the events."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import CTE, BigInteger, Date, Integer, TextualSelect, func, select, text, type_coerce
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Date,
+    Integer,
+    TextualSelect,
+    func,
+    select,
+    text,
+    type_coerce,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from billing_core.database.functions import among
 from billing_core.dates import Period
-from billing_core.metering.models import BY_DAYS, PLACES, Aggregation, Meter, UsageDay, ZoneKind
+from billing_core.metering.models import BY_DAYS, NO_BUCKET, PLACES, Aggregation, Meter, MeterBucket, UsageDay, ZoneKind
 from billing_core.metering.quantities import from_events
 from billing_core.metering.quantities.stretches import Stretch, Used
 
 _ROWS: Final = {
     "sqlite": (
-        "SELECT key AS place, json_extract(value, '$[0]') AS customer_id, json_extract(value, '$[1]') AS first_day,"
-        " json_extract(value, '$[2]') AS last_day FROM json_each(:stretches)"
+        "SELECT json_extract(value, '$[0]') AS place, json_extract(value, '$[1]') AS customer_id,"
+        " json_extract(value, '$[2]') AS first_day, json_extract(value, '$[3]') AS last_day FROM json_each(:stretches)"
     ),
     "postgresql": (
-        "SELECT CAST(place - 1 AS integer) AS place, CAST(value->>0 AS integer) AS customer_id,"
-        " CAST(value->>1 AS date) AS first_day, CAST(value->>2 AS date) AS last_day"
-        " FROM jsonb_array_elements(CAST(:stretches AS jsonb)) WITH ORDINALITY AS pieces(value, place)"
+        "SELECT CAST(value->>0 AS integer) AS place, CAST(value->>1 AS integer) AS customer_id,"
+        " CAST(value->>2 AS date) AS first_day, CAST(value->>3 AS date) AS last_day"
+        " FROM jsonb_array_elements(CAST(:stretches AS jsonb))"
     ),
 }
+# Of more meters and buckets it is quicker to sort the rows by them than to ask of each row which of them it is of.
+_FEW: Final = 8
+# A meter that is billed from days, and one of its buckets or NO_BUCKET.
+_Kind = tuple[Meter, int]
 
 
 def used(session: Session, stretches: Sequence[Stretch], period: Period, meters: Collection[Meter]) -> list[Used]:
     """What was used of these meters, which are all, in each stretch; of each customer they are the whole period."""
-    return [*_summed(session, stretches), *from_events.used(session, stretches, period, meters)]
+    return [*_by_days(session, stretches, period, meters), *from_events.used(session, stretches, period, meters)]
 
 
-def _summed(session: Session, stretches: Sequence[Stretch]) -> Iterator[Used]:
-    asked = _rows(session, stretches)
-    sums = (func.sum(type_coerce(getattr(UsageDay, name), BigInteger)) for name in ("calls", "whole", "millionths"))
+def _by_days(
+    session: Session, stretches: Sequence[Stretch], period: Period, meters: Collection[Meter]
+) -> Iterator[Used]:
+    """Most customers are on one version for the whole period, and most businesses have few meters."""
+    kinds = _kinds(session, meters)
+    whole, parts = {}, {}
+    for place, stretch in enumerate(stretches):
+        if len(kinds) <= _FEW and (stretch.first_day, stretch.last_day) == (period.start, period.end):
+            whole[stretch.customer_id] = place
+        else:
+            parts[place] = stretch
+    if whole:
+        yield from _summed_whole(session, whole, period, kinds)
+    if parts:
+        yield from _summed(session, parts)
+
+
+def _kinds(session: Session, meters: Collection[Meter]) -> list[_Kind]:
+    by_days = {meter.id: meter for meter in meters if meter.aggregation in BY_DAYS}
+    statement = select(MeterBucket.meter_id, MeterBucket.id).order_by(MeterBucket.id)
+    kept = [(by_days[meter_id], bucket_id) for meter_id, bucket_id in session.execute(statement) if meter_id in by_days]
+    return [*((meter, NO_BUCKET) for meter in by_days.values()), *kept]
+
+
+def _summed_whole(
+    session: Session, places: Mapping[int, int], period: Period, kinds: Sequence[_Kind]
+) -> Iterator[Used]:
+    """Of the whole period, by the places of the customers: read in the order of the key, so that nothing is sorted."""
+    sums = [
+        func.sum(type_coerce(column, BigInteger)).filter(UsageDay.meter_id == meter.id, UsageDay.bucket_id == bucket_id)
+        for meter, bucket_id in kinds
+        for column in _summands(meter.aggregation)
+    ]
     statement = (
-        select(asked.c.place, UsageDay.meter_id, UsageDay.bucket_id, Meter.aggregation, *sums)
+        select(UsageDay.customer_id, *sums)
+        .where(among(UsageDay.customer_id, places), UsageDay.zone_kind == ZoneKind.BILLING)
+        .where(period.contains(UsageDay.day))
+        .group_by(UsageDay.customer_id)
+    )
+    for customer_id, *found in session.execute(statement):
+        left = iter(found)
+        for meter, bucket_id in kinds:
+            summed = [next(left) for _ in _summands(meter.aggregation)]
+            if summed[0] is not None:
+                yield Used(places[customer_id], meter.id, bucket_id, _quantity(*map(int, summed)))
+
+
+def _summed(session: Session, stretches: Mapping[int, Stretch]) -> Iterator[Used]:
+    """By their places, of whatever days, meters and buckets."""
+    asked = _rows(session, stretches)
+    columns = (UsageDay.calls, UsageDay.whole, UsageDay.millionths)
+    statement = (
+        select(
+            asked.c.place,
+            UsageDay.meter_id,
+            UsageDay.bucket_id,
+            Meter.aggregation,
+            *(func.sum(type_coerce(column, BigInteger)) for column in columns),
+        )
         .join_from(
             asked,
             UsageDay,
@@ -47,17 +116,25 @@ def _summed(session: Session, stretches: Sequence[Stretch]) -> Iterator[Used]:
         .where(Meter.aggregation.in_(BY_DAYS))
         .group_by(asked.c.place, UsageDay.meter_id, UsageDay.bucket_id, Meter.aggregation)
     )
-    for place, meter_id, bucket_id, aggregation, *summed in session.execute(statement):
-        yield Used(place, meter_id, bucket_id, _quantity(aggregation, *map(int, summed)))
+    for place, meter_id, bucket_id, aggregation, calls, *quantity in session.execute(statement):
+        summed = [calls] if aggregation is Aggregation.COUNT else quantity
+        yield Used(place, meter_id, bucket_id, _quantity(*map(int, summed)))
 
 
-def _quantity(aggregation: Aggregation, calls: int, whole: int, millionths: int) -> Decimal:
-    return Decimal(calls) if aggregation is Aggregation.COUNT else whole + Decimal(millionths).scaleb(-PLACES)
+def _summands(aggregation: Aggregation) -> tuple[InstrumentedAttribute[int], ...]:
+    """What ``_quantity`` takes the sums of."""
+    return (UsageDay.calls,) if aggregation is Aggregation.COUNT else (UsageDay.whole, UsageDay.millionths)
 
 
-def _rows(session: Session, stretches: Sequence[Stretch]) -> CTE:
+def _quantity(whole: int, millionths: int = 0) -> Decimal:
+    return whole + Decimal(millionths).scaleb(-PLACES) if millionths else Decimal(whole)
+
+
+def _rows(session: Session, stretches: Mapping[int, Stretch]) -> CTE:
     """Rows of (place, customer_id, first_day, last_day); however many, they are one parameter."""
-    written = json.dumps([[one.customer_id, f"{one.first_day}", f"{one.last_day}"] for one in stretches])
+    written = json.dumps(
+        [[place, one.customer_id, f"{one.first_day}", f"{one.last_day}"] for place, one in stretches.items()]
+    )
     rows: TextualSelect = (
         text(_ROWS[session.get_bind().dialect.name])
         .bindparams(stretches=written)

@@ -4,7 +4,7 @@ are followed once more without the item and once more with it.
 What was told last holds on: such an item also changes the later periods that were billed before it came.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
@@ -34,7 +34,7 @@ from billing_core.usage.charges import Rates
 
 _HOLDS_ON = (Aggregation.LATEST, Aggregation.TIME_WEIGHTED_SUM)
 # The days and segments of billed periods, by their ids.
-Terms = Mapping[int, tuple[Period, list[Segment]]]
+Terms = Mapping[int, tuple[Period, Sequence[Segment]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ An item's worth is what the period comes to with it, less what it comes to with 
 of all add up to the difference that they make together, to the minor unit, however they are dealt with.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -117,9 +117,9 @@ def _exact(whole: int, millionths: int) -> Decimal:
     return int(whole) + Decimal(int(millionths)).scaleb(-PLACES)
 
 
-def _terms(session: Session, period_ids: Collection[int]) -> dict[int, tuple[Period, list[Segment]]]:
+def _terms(session: Session, period_ids: Collection[int]) -> dict[int, tuple[Period, Sequence[Segment]]]:
     """The days and segments of each of these periods: the terms that it was billed by do not change any more."""
-    found: dict[int, tuple[Period, list[Segment]]] = {}
+    found: dict[int, tuple[Period, Sequence[Segment]]] = {}
     for days, by_customer in _by_days(session, period_ids):
         on_plans = plans.on_plans(session, list(by_customer), days)
         for customer_id, ids in by_customer.items():
