@@ -34,6 +34,7 @@ from billing_core.metering.models import (
     API_CALLS,
     PLACES,
     Meter,
+    MeterBucket,
     UsageDay,
     UsageEvent,
     UsageEventKey,
@@ -76,7 +77,8 @@ class Day:
 @dataclass(frozen=True, slots=True)
 class EventRow:
     """An event as it was told. ``organization_id`` is its customer's UUID; ``response_time`` is in seconds, None where
-    nobody told; ``properties`` a JSON object as text. ``withdrawn_at`` is None while it counts.
+    nobody told; ``properties`` a JSON object as text. ``withdrawn_at`` is None while it counts. ``bucket`` is the code
+    of the one that it is in, None outside of all.
     """
 
     customer_id: int
@@ -94,6 +96,7 @@ class EventRow:
     late: bool
     withdrawn_at: datetime | None
     withdrawn_reason: str | None
+    bucket: str | None
 
 
 def after(end: datetime) -> datetime:
@@ -242,6 +245,7 @@ def event_rows() -> Select[*tuple[Any, ...]]:
             UsageEvent.late,
             UsageEventKey.withdrawn_at,
             UsageEventKey.withdrawn_reason,
+            MeterBucket.code,
         )
         .join_from(
             UsageEvent,
@@ -250,6 +254,7 @@ def event_rows() -> Select[*tuple[Any, ...]]:
         )
         .join(Customer, Customer.id == UsageEvent.customer_id)
         .join(Meter, Meter.id == UsageEvent.meter_id)
+        .outerjoin(MeterBucket, MeterBucket.id == UsageEvent.bucket_id)
     )
 
 

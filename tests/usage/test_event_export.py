@@ -95,6 +95,7 @@ def test_it_has_every_event_of_the_days_in_the_billing_zone(session, acme):
         "response_time": 0.25,
         "quantity": 1,
         "properties": {},
+        "bucket": None,
         "received_at": "2026-04-02T08:00:00",
         "late": False,
         "withdrawn_at": None,
@@ -112,28 +113,31 @@ def test_the_example_recomputes_the_lines_of_the_invoice(session, acme, tmp_path
     billed = {line.meter: line for period in lines.of_periods(session, SYSTEM, [1]).values() for line in period}
     calls = ("--included", "2", "--price", "0.355", "--billed-at", "2026-04-02T12:00:00")
     # Of the five calls in time three go beyond what is included: 1.065, rounded up.
-    assert recomputed(session, acme, tmp_path, monkeypatch, capsys, *calls)[:3] == [
+    assert recomputed(session, acme, tmp_path, monkeypatch, capsys, *calls)[:4] == [
         ["quantity", "5"],
         ["billable", "3"],
+        ["part", "3", "×", "0.355"],
         ["amount", "1.07"],
     ]
     assert (billed["api_calls"].quantity, billed["api_calls"].amount.minor) == (5, 107)
-    mails = ("--meter", "mails", "--sum", "--included", "1.5", "--price", "2:0.5", "--price", "0.125")
+    mails = ("--meter", "mails", "--aggregation", "sum", "--included", "1.5", "--price", "2:0.5", "--price", "0.125")
     # 2 × 0.5 + 3.000001 × 0.125 = 1.375000125
-    assert recomputed(session, acme, tmp_path, monkeypatch, capsys, *mails)[:3] == [
+    assert recomputed(session, acme, tmp_path, monkeypatch, capsys, *mails)[:5] == [
         ["quantity", "6.500001"],
         ["billable", "5.000001"],
+        ["part", "2", "×", "0.5"],
+        ["part", "3.000001", "×", "0.125"],
         ["amount", "1.38"],
     ]
     assert (billed["mails"].quantity, billed["mails"].amount.minor) == (Decimal("6.500001"), 138)
 
 
 def test_the_example_makes_the_digests_that_we_keep(session, acme, tmp_path, monkeypatch, capsys):
-    said = recomputed(session, acme, tmp_path, monkeypatch, capsys, "--price", "1")[3:]
+    said = recomputed(session, acme, tmp_path, monkeypatch, capsys, "--price", "1")
     kept = digests.of_days(session, SYSTEM, acme, Period(date(2026, 3, 1), date(2026, 3, 30)))
     assert [one.day.day for one in kept] == [10, 13, 20]
     # Of the days at the ends the other part is in other months of Berlin.
-    assert [words for words in said if words[1] not in ("2026-02-28", "2026-03-31")] == [
+    assert [words for words in said if words[0] == "digest" and words[1] != "2026-03-31"] == [
         ["digest", str(one.day), one.digest] for one in kept
     ]
 
@@ -146,6 +150,33 @@ def test_archived_events_are_not_left_out_in_silence(session, acme):
         exported(session, acme)
     whole = exported(session, acme, period=Period(date(2026, 3, 2), MARCH.end))
     assert len(whole.splitlines()) == 8
+
+
+def test_it_has_what_holds_on_into_its_days(session):
+    """Of meters whose last quantity holds on: the last event that was known in time, and what may have replaced it."""
+    customer_id = a_customer(session, priced=False)
+    meters.create(session, SYSTEM, code="level", name="Level", aggregation=Aggregation.LATEST, unit="one", now=NOW)
+    meters.create(session, SYSTEM, code="most", name="Most", aggregation=Aggregation.MAX, unit="one", now=NOW)
+    meters.add_bucket(session, SYSTEM, "level", code="eu", name="Europe", filters={"region": ["eu"]}, now=NOW)
+
+    def tell(event_id, day, now, meter="level", **properties):
+        event = {"id": event_id, "customer_ref": "ACME", "time": f"2026-02-{day:02}T10:00:00Z", "meter": meter}
+        ingestion.record(session, SYSTEM, [event | {"properties": properties}], now=now, atomic=True)
+
+    in_time = datetime(2026, 3, 5, tzinfo=UTC)
+    for event_id, day in (("long before", 1), ("last", 10), ("withdrawn", 12)):
+        tell(event_id, day, in_time)
+    tell("last of Europe", 2, in_time, region="eu")
+    tell("of no meter that holds on", 14, in_time, "most")
+    tell("told later", 11, AFTERWARDS)
+    withdrawal.withdraw(session, SYSTEM, customer_id, "withdrawn", reason="A test", now=AFTERWARDS)
+    events = [json.loads(line) for line in exported(session, customer_id).splitlines()]
+    assert [(event["id"], event["bucket"]) for event in events] == [
+        ("last of Europe", "eu"),
+        ("last", None),
+        ("told later", None),
+        ("withdrawn", None),
+    ]
 
 
 def test_it_needs_both_permissions_and_is_its_customers_own(session, acme):

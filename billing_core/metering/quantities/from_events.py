@@ -129,19 +129,20 @@ def _greatest(asked: FromClause, events: Subquery, meters: Collection[Meter]) ->
 
 
 def _unique(asked: FromClause, events: Subquery, meters: Collection[Meter]) -> Select[*tuple[Any, ...]]:
+    # Nobody named, or a property that is not told, is no value.
+    user = func.nullif(events.c.user, "")
     named = [
-        (events.c.meter_id == meter.id, value_of(events.c.properties, meter.unique_of))
+        (events.c.meter_id == meter.id, func.nullif(value_of(events.c.properties, meter.unique_of), "null"))
         for meter in meters
         if meter.unique_of
     ]
-    value = case(*named, else_=events.c.user) if named else events.c.user
+    value = case(*named, else_=user) if named else user
     of_value = [events.c.customer_id, events.c.meter_id, events.c.bucket_id, value]
     times = func.row_number().over(partition_by=of_value, order_by=[events.c.occurred_at, events.c.event_id])
     seen = (
         select(asked.c.place, events.c.meter_id, events.c.bucket_id, times.label("times"))
         .select_from(_inside(asked, events, _slots(meters)))
-        # Nobody named, or a property that is not told.
-        .where(value.not_in(["", "null"]))
+        .where(value.is_not(None))
         .subquery("seen")
     )
     key = (seen.c.place, seen.c.meter_id, seen.c.bucket_id)

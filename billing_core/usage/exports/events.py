@@ -8,17 +8,26 @@ import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period, start_of_day
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering import queries, rollups
-from billing_core.metering.models import UsageArchive, UsageDay, UsageEvent, ZoneKind
+from billing_core.metering.models import (
+    Aggregation,
+    Meter,
+    UsageArchive,
+    UsageDay,
+    UsageEvent,
+    UsageEventKey,
+    ZoneKind,
+)
 from billing_core.metering.queries import EventRow
 from billing_core.reports.exports.formats import Download
 from billing_core.reports.exports.rows import batches
@@ -29,7 +38,8 @@ _ONE_DAY: Final = timedelta(days=1)
 
 
 def events(session: Session, actor: Actor, customer_id: int, period: Period) -> Download:
-    """Its events on these days of its billing zone, in the order of time, withdrawn and late ones too.
+    """Its events on these days of its billing zone, in the order of time, withdrawn and late ones too. Before them come
+    those of meters whose quantities hold on into these days.
 
     Conflict where some of them are archived: they are not here.
     """
@@ -41,17 +51,43 @@ def events(session: Session, actor: Actor, customer_id: int, period: Period) -> 
         raise NotFound(f"There is no customer {customer_id}")
     _refuse_archived(session, customer_id, period)
     (zone,) = rollups.billing_zones(session, [customer_id])
-    statement = (
-        queries.event_rows()
-        .where(
-            UsageEvent.customer_id == customer_id,
-            UsageEvent.occurred_at >= start_of_day(zone, period.start),
-            UsageEvent.occurred_at < start_of_day(zone, period.end + _ONE_DAY),
-        )
-        .order_by(UsageEvent.occurred_at, UsageEvent.event_id)
+    start, end = start_of_day(zone, period.start), start_of_day(zone, period.end + _ONE_DAY)
+    theirs = queries.event_rows().where(UsageEvent.customer_id == customer_id)
+    inside = theirs.where(UsageEvent.occurred_at >= start, UsageEvent.occurred_at < end)
+    in_order = (
+        one.order_by(UsageEvent.occurred_at, UsageEvent.event_id) for one in (theirs.where(_held(start, end)), inside)
     )
     name = f"usage-events-{period.start}-{period.end}.ndjson"
-    return Download(name, MEDIA_TYPE, _chunks(session, statement))
+    return Download(name, MEDIA_TYPE, chain.from_iterable(_chunks(session, one) for one in in_order))
+
+
+def _held(start: datetime, end: datetime) -> ColumnElement[bool]:
+    """In SQL: what was told before ``start`` and may hold there, of its meter and bucket. It is the last event that was
+    known by ``end`` and not withdrawn, and whatever came after it.
+    """
+    last = aliased(UsageEvent)
+    key = aliased(UsageEventKey)
+    known = (
+        select(func.max(last.occurred_at))
+        .join(key, (key.customer_id == last.customer_id) & (key.event_id == last.event_id))
+        .where(
+            last.customer_id == UsageEvent.customer_id,
+            last.meter_id == UsageEvent.meter_id,
+            last.bucket_id == UsageEvent.bucket_id,
+            last.raw,
+            last.occurred_at < start,
+            last.received_at < end,
+            key.withdrawn_at.is_(None),
+        )
+        .correlate(UsageEvent)
+        .scalar_subquery()
+    )
+    return and_(
+        UsageEvent.raw,
+        UsageEvent.occurred_at < start,
+        Meter.aggregation.in_([Aggregation.LATEST, Aggregation.TIME_WEIGHTED_SUM]),
+        or_(known.is_(None), UsageEvent.occurred_at >= known),
+    )
 
 
 def _refuse_archived(session: Session, customer_id: int, period: Period) -> None:
@@ -90,6 +126,7 @@ def _line(row: EventRow) -> str:
         "response_time": _number(row.response_time),
         "quantity": _number(row.quantity),
         "properties": row.properties,
+        "bucket": _text(row.bucket),
         "received_at": _moment(row.received_at),
         "late": json.dumps(row.late),
         "withdrawn_at": _moment(row.withdrawn_at),

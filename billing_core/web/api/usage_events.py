@@ -20,6 +20,7 @@ EVENT: dict[str, Any] = {
     "response_time": 0.42,
     "quantity": 1,
     "properties": {"region": "eu"},
+    "bucket": None,
     "received_at": "2023-10-01T12:00:03",
     "late": False,
     "withdrawn_at": None,
@@ -32,7 +33,8 @@ _MaybeMoment = Annotated[str | None, WithJsonSchema({"anyOf": [{"type": "string"
 @with_config(json_schema_extra={"example": EVENT})
 class UsageEvent(TypedDict):
     """Times are in UTC. Where nobody told, ``user`` and ``endpoint`` are empty, and ``response_time`` is null. A
-    ``late`` one came after its period was billed; a withdrawn one counts nowhere.
+    ``bucket`` is the code of the meter's that it falls into, null outside of all. A ``late`` one came after its period
+    was billed; a withdrawn one counts nowhere.
     """
 
     id: str
@@ -45,6 +47,7 @@ class UsageEvent(TypedDict):
     response_time: MaybeNumber
     quantity: Number
     properties: _Properties
+    bucket: str | None
     received_at: Moment
     late: bool
     withdrawn_at: _MaybeMoment
@@ -64,6 +67,7 @@ def listed(row: EventRow) -> UsageEvent:
         "quantity": plain(row.quantity),
         # Kept as JSON, with each number as it was written.
         "properties": orjson.Fragment(row.properties),
+        "bucket": row.bucket,
         "received_at": moment(row.received_at),
         "late": row.late,
         "withdrawn_at": None if row.withdrawn_at is None else moment(row.withdrawn_at),

@@ -256,6 +256,7 @@ def test_events_are_listed_as_they_were_told_and_pages_lead_on(small, program, s
         "response_time": None,
         "quantity": 2.5,
         "properties": {"cost": 0.10, "region": "eu"},
+        "bucket": None,
         "received_at": "2023-11-01T10:00:00",
         "late": False,
         "withdrawn_at": "2023-11-01T10:00:00",
