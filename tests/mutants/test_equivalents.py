@@ -61,3 +61,8 @@ def test_every_entry_of_the_project_names_a_mutant_once():
     assert len(set(named)) == len(named)
     mutants = mutants_in(PROJECT, sorted({one.file for one in listed}))
     assert len(mutants) - len(without(mutants, listed)) == len(listed)
+
+
+def test_entries_stand_in_the_order_of_their_files():
+    files = [one.file for one in read()]
+    assert files == sorted(files)
