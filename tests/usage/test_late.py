@@ -138,6 +138,26 @@ def test_late_usage_alone_makes_the_next_invoice(session, acme, billed):
     assert wrong_in(session) == []
 
 
+@pytest.mark.parametrize("on_its_own", [True, False])
+def test_one_cent_more_is_billed_and_one_cent_less_is_credited(session, on_its_own):
+    def settle():
+        late.settle(session, SYSTEM, [late.items(session, SYSTEM, open_only=True)[0].id], now=LATER, today=TODAY)
+
+    customer_id = an_organization(session)
+    plans.put_on(
+        session, SYSTEM, customer_id, a_plan(session, agreed=terms(2, "0.01")), valid_from=OCTOBER.start, now=NOW
+    )
+    tell(session, *"abc")
+    service.send(session, SYSTEM, bill(session, customer_id).invoice_id, now=LATER)
+    tell(session, "d")
+    settle() if on_its_own else bill(session, customer_id, NOVEMBER)
+    assert shown(session) == [("d", Money(1, USD), ItemState.INVOICED)]
+    take_back(session, customer_id, "a")
+    settle()
+    assert shown(session)[-1] == ("a", Money(-1, USD), ItemState.CREDITED)
+    assert wrong_in(session) == []
+
+
 def test_it_is_open_again_once_the_invoice_that_it_is_on_is_cancelled(session, acme, billed):
     tell(session, "d")
     tell(session, "n1", "n2", "n3", month=11)

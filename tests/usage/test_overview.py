@@ -173,6 +173,20 @@ def test_users_and_endpoints_with_the_most_calls_come_first(session):
     ]
 
 
+def test_of_many_users_and_endpoints_the_first_twenty_are_told(session):
+    acme = a_customer(session, "ACME", priced=False)
+    letters = "abcdefghijklmnopqrstu"
+    events = [
+        {"id": letter, "customer_ref": "ACME", "time": noon(3, 1).isoformat(), "user": letter, "endpoint": f"/{letter}"}
+        for letter in letters
+    ]
+    ingestion.record(session, SYSTEM, events, now=NOW, atomic=True)
+
+    assert [row.user for row in activity.top_users(session, SYSTEM, acme, MARCH)] == list(letters[:20])
+    told = [row.endpoint for row in activity.top_endpoints(session, SYSTEM, acme, MARCH)]
+    assert told == [f"/{letter}" for letter in letters[:20]]
+
+
 def test_nobody_sees_usage_without_the_permission_or_another_customers(session, company):
     bound = actor_with(Role.FINANCE, user_id=None, name="Otto", customer_id=company["SMALL"])
     nobody = Actor(None, "Nobody", frozenset(Permission) - {Permission.USAGE_READ})
