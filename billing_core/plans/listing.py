@@ -1,7 +1,7 @@
 """Plans as people look through them: their versions, and who is on them on a day."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -51,7 +51,7 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True)
 class SubscriberRow:
-    """A customer that is on the plan on the day, on which version, and since when."""
+    """A customer that is on the plan on the day, on which version, since when, and from when on another or none."""
 
     customer_id: int
     ref: str
@@ -59,6 +59,11 @@ class SubscriberRow:
     currency: str
     version: int
     valid_from: date
+    followed_on: date | None
+
+    @property
+    def last_day(self) -> date | None:
+        return self.followed_on and self.followed_on - timedelta(days=1)
 
 
 def plans(session: Session, actor: Actor, *, day: date, limit: int = 200, offset: int = 0) -> list[PlanRow]:
@@ -142,7 +147,19 @@ def _subscribers(actor: Actor, code: str, day: date, text: str) -> Select[*tuple
     """The columns of ``SubscriberRow``."""
     actor.require(Permission.PLAN_READ)
     actor.require(Permission.CUSTOMER_READ)
-    columns = (Customer.id, Customer.ref, Customer.name, Customer.currency, PlanVersion.number, CustomerPlan.valid_from)
+    later = aliased(CustomerPlan)
+    following = select(func.min(later.valid_from)).where(
+        later.customer_id == CustomerPlan.customer_id, later.valid_from > CustomerPlan.valid_from
+    )
+    columns = (
+        Customer.id,
+        Customer.ref,
+        Customer.name,
+        Customer.currency,
+        PlanVersion.number,
+        CustomerPlan.valid_from,
+        following.correlate(CustomerPlan).scalar_subquery(),
+    )
     return (
         select(*columns)
         .join_from(CustomerPlan, Customer, Customer.id == CustomerPlan.customer_id)

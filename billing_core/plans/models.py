@@ -113,13 +113,15 @@ class PlanPriceTier(Base):
 
 
 class CustomerPlan(Base):
-    """From ``valid_from`` to the day before the customer's next row, the customer is on this version."""
+    """From ``valid_from`` to the day before the customer's next row, the customer is on this version; on none where
+    it is NULL.
+    """
 
     __tablename__ = "customer_plans"
     __table_args__ = (UniqueConstraint("customer_id", "valid_from"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
-    plan_version_id: Mapped[int] = mapped_column(ForeignKey(PlanVersion.id, ondelete="RESTRICT"), index=True)
+    plan_version_id: Mapped[int | None] = mapped_column(ForeignKey(PlanVersion.id, ondelete="RESTRICT"), index=True)
     valid_from: Mapped[date]
     created_at: Mapped[datetime]

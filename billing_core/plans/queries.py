@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BindParameter, Date, ScalarSelect, Select, bindparam, func, select
+from sqlalchemy import BindParameter, ColumnElement, Date, ScalarSelect, Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core.database.functions import among, equals
@@ -41,20 +41,24 @@ class OnPlan:
     version: Version
 
 
+# Those of ``Version``.
+_COLUMNS = (
+    PlanVersion.id,
+    PlanVersion.plan_id,
+    Plan.code,
+    Plan.name,
+    PlanVersion.number,
+    PlanVersion.currency,
+    PlanVersion.price_minor,
+    PlanVersion.interval,
+    PlanVersion.included_calls,
+    PlanVersion.price_per_call,
+)
+
+
 def versions() -> Select[*tuple[Any, ...]]:
     """Selects the columns of ``Version``."""
-    return select(
-        PlanVersion.id,
-        PlanVersion.plan_id,
-        Plan.code,
-        Plan.name,
-        PlanVersion.number,
-        PlanVersion.currency,
-        PlanVersion.price_minor,
-        PlanVersion.interval,
-        PlanVersion.included_calls,
-        PlanVersion.price_per_call,
-    ).join_from(PlanVersion, Plan, Plan.id == PlanVersion.plan_id)
+    return select(*_COLUMNS).join_from(PlanVersion, Plan, Plan.id == PlanVersion.plan_id)
 
 
 def latest_number() -> ScalarSelect[int]:
@@ -77,7 +81,8 @@ def on_plan(session: Session, customer_id: int, period: Period) -> list[OnPlan]:
     """What the customer was on, in the order of the days; days on no plan are in none of them."""
     facts = {"start": period.start, "end": period.end, "customer_id": customer_id}
     rows = session.execute(_ON_PLAN, facts)
-    return _parts(((customer_id, day, Version(*columns)) for *columns, _, day in rows), period).get(customer_id, [])
+    versioned = ((customer_id, day, None if columns[0] is None else Version(*columns)) for *columns, _, day in rows)
+    return _parts(versioned, period).get(customer_id, [])
 
 
 def on_plans(session: Session, customer_ids: Collection[int], period: Period) -> dict[int, list[OnPlan]]:
@@ -85,9 +90,26 @@ def on_plans(session: Session, customer_ids: Collection[int], period: Period) ->
     chosen = among(CustomerPlan.customer_id, customer_ids)
     rows = session.execute(_VERSIONS_ON.where(chosen), {"start": period.start, "end": period.end}).all()
     # Versions are few, and customers many.
-    used = versions().where(among(PlanVersion.id, {version_id for *_, version_id in rows}))
+    used = versions().where(among(PlanVersion.id, {version_id for *_, version_id in rows if version_id is not None}))
     known = {row.id: Version(*row) for row in session.execute(used)}
-    return _parts(((customer_id, day, known[version_id]) for customer_id, day, version_id in rows), period)
+    return _parts(((customer_id, day, known.get(version_id)) for customer_id, day, version_id in rows), period)
+
+
+def was_on_plan(customer_id: Any, period: Period) -> ColumnElement[bool]:
+    """In SQL: the customer in this column was on a plan on a day of the period, at least."""
+    later = aliased(CustomerPlan)
+    over = select(later.id).where(
+        later.customer_id == CustomerPlan.customer_id,
+        later.valid_from > CustomerPlan.valid_from,
+        later.valid_from <= period.start,
+    )
+    on_it = select(CustomerPlan.id).where(
+        CustomerPlan.customer_id == customer_id,
+        CustomerPlan.plan_version_id.is_not(None),
+        CustomerPlan.valid_from <= period.end,
+        ~over.exists(),
+    )
+    return on_it.exists()
 
 
 def _touching(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
@@ -105,20 +127,23 @@ _ON = (CustomerPlan.customer_id, CustomerPlan.valid_from)
 # Put together once, which takes longer than carrying it out.
 _VERSIONS_ON = _touching(select(*_ON, CustomerPlan.plan_version_id))
 _ON_PLAN = _touching(
-    versions()
-    .add_columns(*_ON)
-    .join(CustomerPlan, CustomerPlan.plan_version_id == PlanVersion.id)
+    select(*_COLUMNS, *_ON)
+    .select_from(CustomerPlan)
+    .outerjoin(PlanVersion, PlanVersion.id == CustomerPlan.plan_version_id)
+    .outerjoin(Plan, Plan.id == PlanVersion.plan_id)
     .where(CustomerPlan.customer_id == bindparam("customer_id"))
 )
 
 
-def _parts(rows: Iterable[tuple[int, date, Version]], period: Period) -> dict[int, list[OnPlan]]:
+def _parts(rows: Iterable[tuple[int, date, Version | None]], period: Period) -> dict[int, list[OnPlan]]:
+    """Without a version a row only ends what began before it."""
     found: dict[int, list[OnPlan]] = {}
     for customer_id, valid_from, version in rows:
-        parts = found.setdefault(customer_id, [])
-        if parts:
-            parts[-1] = replace(parts[-1], last_day=valid_from - timedelta(days=1))
-        parts.append(OnPlan(max(valid_from, period.start), period.end, version))
+        if parts := found.get(customer_id):
+            last_day = min(parts[-1].last_day, valid_from - timedelta(days=1))
+            parts[-1] = replace(parts[-1], last_day=last_day)
+        if version is not None:
+            found.setdefault(customer_id, []).append(OnPlan(max(valid_from, period.start), period.end, version))
     return found
 
 
@@ -126,8 +151,9 @@ def code_on(customer_id: Any, day: date | BindParameter[date]) -> ScalarSelect[s
     """In SQL: the code of the plan that the customer in this column is on, NULL on none."""
     return (
         select(Plan.code)
-        .join(PlanVersion, PlanVersion.plan_id == Plan.id)
-        .join(CustomerPlan, CustomerPlan.plan_version_id == PlanVersion.id)
+        .select_from(CustomerPlan)
+        .outerjoin(PlanVersion, PlanVersion.id == CustomerPlan.plan_version_id)
+        .outerjoin(Plan, Plan.id == PlanVersion.plan_id)
         .where(CustomerPlan.customer_id == customer_id, CustomerPlan.valid_from <= day)
         .order_by(CustomerPlan.valid_from.desc())
         .limit(1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import zip_longest
 
 from billing_core.dates import Period
 from billing_core.plans.pricing import Price, Scheme, Tier
@@ -57,10 +58,19 @@ def _share(version: Version | None, days: int, of_days: int) -> int:
 def _stretches(period: Period, on_plan: Sequence[OnPlan]) -> Iterator[tuple[date, date, Version | None]]:
     """Days of the same version in a row are one stretch, however often the customer was put on it."""
     begun, version = period.start, None
-    for part in on_plan:
-        if part.version == version:
+    for first_day, following in _changes(on_plan):
+        if following == version or first_day > period.end:
             continue
-        if part.first_day > begun:
-            yield begun, part.first_day - _ONE_DAY, version
-        begun, version = part.first_day, part.version
+        if first_day > begun:
+            yield begun, first_day - _ONE_DAY, version
+        begun, version = first_day, following
     yield begun, period.end, version
+
+
+def _changes(on_plan: Sequence[OnPlan]) -> Iterator[tuple[date, Version | None]]:
+    """From which days on another version counts, or none."""
+    for part, next_part in zip_longest(on_plan, on_plan[1:]):
+        yield part.first_day, part.version
+        after = part.last_day + _ONE_DAY
+        if next_part is None or next_part.first_day > after:
+            yield after, None

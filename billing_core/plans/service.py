@@ -1,15 +1,16 @@
-"""What a person can do with plans: create one, give it other terms, put a customer on it from a day."""
+"""What a person can do with plans: create one, give it other terms, put a customer on it from a day, or on none."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import delete, func, literal, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
 from billing_core.database.functions import equals
+from billing_core.dates import LATEST_DAY, Period
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering import periods
@@ -91,7 +92,7 @@ def put_on(
     version = queries.latest(session, actor, code)
     if version.currency != customer.currency:
         raise Conflict(f"{customer.name} is billed in {customer.currency}, the plan {code} is in {version.currency}")
-    _refuse_billed(session, customer, valid_from)
+    _refuse_billed(session, customer, valid_from, _last_day(session, customer_id, valid_from))
     held = session.scalars(
         select(CustomerPlan).where(CustomerPlan.customer_id == customer_id, CustomerPlan.valid_from == valid_from)
     ).one_or_none()
@@ -101,6 +102,8 @@ def put_on(
         before = None
     elif held.plan_version_id == version.id:
         raise Invalid(f"Nothing would change: {customer.name} is on this plan from {valid_from} already")
+    elif held.plan_version_id is None:
+        before = {"plan": None}
     else:
         replaced = session.execute(queries.versions().where(PlanVersion.id == held.plan_version_id)).one()
         before = {"plan": replaced.code, "version": replaced.number}
@@ -112,18 +115,48 @@ def put_on(
     return held
 
 
-def _refuse_billed(session: Session, customer: Customer, valid_from: date) -> None:
-    """What was billed was billed by the terms of then, which also price what comes late."""
-    following = select(func.min(CustomerPlan.valid_from)).where(
-        CustomerPlan.customer_id == customer.id, CustomerPlan.valid_from > valid_from
-    )
-    until = session.scalar(following)
-    billed = periods.billed_on(session, customer.id, valid_from, until and until - timedelta(days=1))
+def take_off(session: Session, actor: Actor, customer_id: int, *, valid_from: date, now: datetime) -> None:
+    """Leave a customer on no plan from a day on; what it was to be put on later is dropped too.
+
+    Conflict where usage of those days is billed, Invalid where it is on none from then on already.
+    """
+    actor.require(Permission.PLAN_WRITE)
+    customer = customers.for_change(session, actor, customer_id)
+    dropped = queries.on_plan(session, customer_id, Period(valid_from, LATEST_DAY))
+    if not dropped:
+        raise Invalid(f"Nothing would change: {customer.name} is on no plan from {valid_from} on")
+    _refuse_billed(session, customer, valid_from)
+    later = delete(CustomerPlan).where(CustomerPlan.customer_id == customer_id, CustomerPlan.valid_from >= valid_from)
+    session.execute(later)
+    day_before = valid_from - timedelta(days=1)
+    if queries.on_plan(session, customer_id, Period(day_before, day_before)):
+        session.add(CustomerPlan(customer_id=customer_id, valid_from=valid_from, created_at=now))
+        session.flush()
+    before = {"plans": [f"{one.version.code}, version {one.version.number}, {one.first_day}" for one in dropped]}
+    after = {"plan": None, "valid_from": valid_from}
+    subject = ("customer", customer_id)
+    audit.record(session, actor, "plan.take_off", subject, label=customer.name, before=before, after=after, now=now)
+
+
+def _refuse_billed(session: Session, customer: Customer, first_day: date, last_day: date | None = None) -> None:
+    """What was billed was billed by the terms of then, which also price what comes late. ``last_day`` None: all days
+    from the first.
+    """
+    billed = periods.billed_on(session, customer.id, first_day, last_day)
     if billed is not None:
         raise Conflict(
             f"The usage of {customer.name} from {billed} is billed by the plan of those days: "
-            "put it on another one after them, or cancel the invoice first"
+            "change it after them, or cancel the invoice first"
         )
+
+
+def _last_day(session: Session, customer_id: int, valid_from: date) -> date | None:
+    """The day before the customer's next change of plans; None where there is none."""
+    following = select(func.min(CustomerPlan.valid_from)).where(
+        CustomerPlan.customer_id == customer_id, CustomerPlan.valid_from > valid_from
+    )
+    until = session.scalar(following)
+    return until and until - timedelta(days=1)
 
 
 def _begin(session: Session, plan: Plan, number: int, columns: dict[str, Any], now: datetime) -> PlanVersion:

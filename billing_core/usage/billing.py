@@ -28,7 +28,7 @@ from billing_core.metering import periods
 from billing_core.metering.models import LateItem, UsageDay, UsagePeriod, ZoneKind
 from billing_core.metering.periods import is_gone
 from billing_core.money import Money
-from billing_core.plans.models import CustomerPlan
+from billing_core.plans.queries import was_on_plan
 from billing_core.usage import late
 from billing_core.usage.billed import drafting, settling
 from billing_core.usage.billed.drafting import Account, Billable, Late
@@ -69,8 +69,7 @@ def has_usage(period: Period) -> ColumnElement[bool]:
     used = exists().where(
         UsageDay.customer_id == Customer.id, UsageDay.zone_kind == ZoneKind.BILLING, period.contains(UsageDay.day)
     )
-    planned = exists().where(CustomerPlan.customer_id == Customer.id, CustomerPlan.valid_from <= period.end)
-    return or_(used, planned)
+    return or_(used, was_on_plan(Customer.id, period))
 
 
 def rehearse(

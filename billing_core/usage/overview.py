@@ -24,8 +24,7 @@ from billing_core.dates import Period
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering.models import API_CALLS, Meter, UsageDay, ZoneKind
 from billing_core.money import Money, nearest
-from billing_core.plans.models import CustomerPlan
-from billing_core.plans.queries import code_on
+from billing_core.plans.queries import code_on, was_on_plan
 from billing_core.usage import forecast as forecasts
 from billing_core.usage.charges import Charge, Rates, charges_of, rates_of
 from billing_core.usage.forecast import Forecast
@@ -285,14 +284,11 @@ def _listing(actor: Actor, overview: OverviewFilter, only: Collection[int] | Non
 
 
 def _concerned(period: Period) -> ColumnElement[bool]:
-    """In SQL: the customer was on a plan by the period's end, or used something inside."""
-    on_plan = select(CustomerPlan.id).where(
-        CustomerPlan.customer_id == Customer.id, CustomerPlan.valid_from <= period.end
-    )
+    """In SQL: the customer was on a plan in the period, or used something inside."""
     used = select(UsageDay.day).where(
         UsageDay.customer_id == Customer.id, UsageDay.zone_kind == ZoneKind.BILLING, period.contains(UsageDay.day)
     )
-    return or_(on_plan.exists(), used.exists())
+    return or_(was_on_plan(Customer.id, period), used.exists())
 
 
 def _calls_in(period: Period) -> SQLColumnExpression[int]:

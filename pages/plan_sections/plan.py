@@ -1,12 +1,12 @@
-"""One plan: its versions, who is on it, and putting an organization on it."""
+"""One plan: its versions, who is on it, putting an organization on it and taking one off."""
 
 from datetime import date
 
 import streamlit as st
 
-from billing_core.dates import EARLIEST_DAY, LATEST_DAY, first_of_month, utc_now
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period, add_months, first_of_month, utc_now
 from billing_core.identity import Actor, Permission
-from billing_core.plans import listing, service
+from billing_core.plans import listing, queries, service
 from billing_core.plans.listing import SubscriberRow, VersionRow
 from pages.plan_sections import comparison, prices, terms, wording
 from pages.ui import formats, opened, tables
@@ -17,6 +17,7 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 PAGE_KEY = "plan_customers_page"
+_ASKED = "plan_customer_to_take_off"
 TERMS, COMPARISON = "Versions and organizations", "What a month would have cost"
 
 
@@ -44,7 +45,7 @@ def draw(read: Reader, actor: Actor, code: str) -> None:
             if name == TERMS:
                 _versions(read, versions)
                 prices.draw(read, actor, latest)
-                _subscribers(read, latest)
+                _subscribers(read, actor, latest)
             else:
                 comparison.draw(read, versions)
 
@@ -64,8 +65,9 @@ def _versions(read: Reader, versions: list[VersionRow]) -> None:
     )
 
 
-def _subscribers(read: Reader, latest: VersionRow) -> None:
+def _subscribers(read: Reader, actor: Actor, latest: VersionRow) -> None:
     st.subheader("Organizations on it", anchor=False)
+    may_write = actor.may(Permission.PLAN_WRITE)
     text = filters.search(
         "Search", key="plan_customers_text", page_key=PAGE_KEY, placeholder="Name, key, e-mail or city"
     )
@@ -86,10 +88,19 @@ def _subscribers(read: Reader, latest: VersionRow) -> None:
             tables.currency_of(),
             tables.count("Version", "version"),
             tables.day("Since", "valid_from"),
+            tables.day("Until", "last_day", help="Where it is on another plan afterwards, or on none"),
+            *([tables.button("Take off", lambda _: "Take off", opens=_ask, width=84)] if may_write else []),
         ],
         key=f"plan_customers_{skipped}",
         alt=f"Organizations on {latest.name}",
     )
+    asked: SubscriberRow | None = st.session_state.pop(_ASKED, None)
+    if asked is not None:
+        _take_off(asked)
+
+
+def _ask(row: SubscriberRow) -> None:
+    st.session_state[_ASKED] = row
 
 
 def _open_usage(row: SubscriberRow) -> None:
@@ -124,6 +135,31 @@ def _put_on(latest: VersionRow) -> None:
     )
     if st.button("Put it on the plan", type="primary", key="do_put_on", disabled=customer_id is None) and customer_id:
         _commit(actor, customer_id, names[customer_id], latest, day)
+
+
+@st.dialog("Take an organization off all plans", icon=":material/person_remove:")
+def _take_off(row: SubscriberRow) -> None:
+    actor = signed_in()
+    read = Reader(actor)
+    st.markdown(
+        f"From that day on **{md(row.name)}** is on no plan: nobody has agreed on a price for what it uses then, which "
+        "is listed as a question until it is put on a plan again. Days that are billed already stay as they are."
+    )
+    day = st.date_input(
+        "From",
+        add_months(first_of_month(read.today), 1),
+        min_value=EARLIEST_DAY,
+        max_value=LATEST_DAY,
+        key="take_off_from",
+        required=True,
+        width=170,
+    )
+    for part in read.plain(queries.on_plan, row.customer_id, Period(day, LATEST_DAY)):
+        later = "" if part.first_day == day else f", on which it was to be from {formats.day(part.first_day)}"
+        st.caption(f"No longer on {md(part.version.name)}, version {part.version.number}{later}.")
+    if st.button("Take it off", type="primary", icon=":material/person_remove:", key="do_take_off"):
+        with attempt(f"{row.name} is on no plan from {formats.day(day)}") as session:
+            service.take_off(session, actor, row.customer_id, valid_from=day, now=utc_now())
 
 
 def _commit(actor: Actor, customer_id: int, name: str, latest: VersionRow, day: date) -> None:

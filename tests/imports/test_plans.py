@@ -183,15 +183,30 @@ def test_another_plan_from_the_same_day_takes_its_place(two_plans, take_in, sess
     assert stretches(sessions) == [("2023-10-01", "pro", 1), ("2023-11-01", "basic", 1)]
 
 
+def test_a_plan_from_the_day_on_which_the_customer_was_taken_off_takes_its_place(two_plans, take_in, sessions):
+    take_in("customer-plans", WHO + "ACME,basic,2023-10-01\n")
+    with sessions.begin() as session:
+        plans.take_off(session, SYSTEM, 1, valid_from=date(2023, 10, 11), now=utc_now())
+    outcome = take_in("customer-plans", WHO + "ACME,pro,2023-10-11\n")
+
+    assert counts(outcome) == (0, 1, 0, 0)
+    assert [(c.row, c.column, c.old, c.new) for c in outcome.changes] == [
+        ("ACME · 2023-10-11", "plan_code", None, "pro")
+    ]
+    assert stretches(sessions) == [("2023-10-01", "basic", 1), ("2023-10-11", "pro", 1)]
+
+
 def test_what_refers_to_nothing_or_to_another_currency_is_refused(two_plans, take_in, sessions):
     refused = take_in(
-        "customer-plans", WHO + "NONE,basic,2023-10-01\nACME,gold,2023-10-01\nBETA,basic,2023-10-01\nACME,pro,\n"
+        "customer-plans",
+        WHO + "NONE,basic,2023-10-01\nACME,gold,2023-10-01\nBETA,basic,2023-10-01\nACME,pro,\nACME,,2023-10-01\n",
     )
     assert rejections(refused) == [
         (2, "customer_ref", "NONE", "no customer has this customer_ref; import customers first"),
         (3, "plan_code", "gold", "no plan has this code; import plans first"),
         (4, "plan_code", "basic", "the plan is in USD, the customer is billed in EUR"),
         (5, "valid_from", "", "is empty"),
+        (6, "plan_code", "", "is empty"),
     ]
     assert row_count(sessions, CustomerPlan) == 0
 

@@ -10,6 +10,8 @@ from billing_core.dates import Period
 from billing_core.identity import SYSTEM
 from billing_core.plans import queries, service
 from billing_core.plans.models import CustomerPlan, PlanVersion
+from billing_core.usage import billing
+from tests.pages.pressing import press
 from tests.pages.roles import EVERY_ROLE
 from tests.plans.agreed import NOW, a_plan, terms
 from tests.reports.company import a_customer
@@ -154,6 +156,49 @@ def test_a_plan_in_another_currency_is_refused_in_the_dialog(page_as, sessions, 
         assert session.scalars(select(CustomerPlan.customer_id)).all() == [acme]
 
 
+def test_an_admin_takes_an_organization_off_all_plans_from_a_day_on(page_as, sessions, acme):
+    with sessions.begin() as session:
+        service.put_on(session, SYSTEM, acme, "pro", valid_from=date(2150, 1, 1), now=NOW)
+    page = page_as("admin").visit("plans.py", plan="basic")
+    assert page.dataframe[1].value[["Organization", "Until"]].values.tolist() == [["Acme Corp", date(2149, 12, 31)]]
+    press(page, "Take off", row=0, table=1)
+    page.date_input(key="take_off_from").set_value(date(2026, 3, 16))
+    press(page, "Take off", row=0, table=1)
+    told = [one.value for one in page.caption if one.value.startswith("No longer on")]
+    assert told == [
+        "No longer on Basic, version 1.",
+        "No longer on Pro, version 1, on which it was to be from Jan 1, 2150.",
+    ]
+    page.button(key="do_take_off").click()
+    press(page, "Take off", row=0, table=1)
+
+    assert not page.exception
+    with sessions() as session:
+        parts = queries.on_plan(session, acme, Period(date(2026, 3, 1), date(2151, 12, 31)))
+    assert [(part.version.code, part.last_day) for part in parts] == [("basic", date(2026, 3, 15))]
+
+
+def test_billed_days_keep_their_plan(page_as, sessions, acme):
+    with sessions.begin() as session:
+        billing.bill(session, SYSTEM, acme, MARCH, now=APRIL, today=APRIL.date())
+    page = page_as("admin").visit("plans.py", plan="basic")
+    press(page, "Take off", row=0, table=1)
+    page.date_input(key="take_off_from").set_value(date(2026, 3, 31))
+    press(page, "Take off", row=0, table=1)
+    page.button(key="do_take_off").click()
+    press(page, "Take off", row=0, table=1)
+
+    assert "from 2026-03-01 to 2026-03-31 is billed by the plan of those days" in page.error[0].value
+    with sessions() as session:
+        assert [part.last_day for part in queries.on_plan(session, acme, MARCH)] == [MARCH.end]
+
+
+@EVERY_ROLE
+def test_admins_alone_take_organizations_off_plans(page_as, acme, role):
+    page = page_as(role).visit("plans.py", plan="basic")
+    assert ("Take off" in page.dataframe[1].value) == (role == "admin")
+
+
 def test_who_is_bound_to_an_organization_sees_its_own_plans_alone(page_as, sessions, acme):
     with sessions.begin() as session:
         other = a_customer(session, "OTHER", name="Other Inc", priced=False)
@@ -168,3 +213,4 @@ def test_who_is_bound_to_an_organization_sees_its_own_plans_alone(page_as, sessi
 
 
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
+APRIL = datetime(2026, 4, 2, tzinfo=UTC)

@@ -8,11 +8,11 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from billing_core.audit.models import AuditEntry
-from billing_core.dates import Period
+from billing_core.dates import LATEST_DAY, Period
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
-from billing_core.plans import queries, service
-from billing_core.plans.models import PlanInterval
+from billing_core.plans import queries, segments, service
+from billing_core.plans.models import CustomerPlan, PlanInterval
 from billing_core.plans.terms import Terms
 from tests.plans.agreed import NOW, a_plan, terms
 from tests.reports.company import a_customer
@@ -185,6 +185,87 @@ def test_another_plan_from_the_same_day_replaces_the_first(session):
         put_on(session, acme, "pro")
 
 
+def take_off(session, customer, day):
+    service.take_off(session, SYSTEM, customer, valid_from=day, now=NOW)
+
+
+def test_who_is_taken_off_all_plans_is_on_none_from_that_day_on(session):
+    acme = a_customer(session)
+    for code in ("basic", "pro"):
+        a_plan(session, code)
+    put_on(session, acme, "basic", date(2023, 10, 3))
+    put_on(session, acme, "pro", date(2023, 10, 20))
+    put_on(session, acme, "basic", date(2023, 12, 1))
+    take_off(session, acme, date(2023, 10, 25))
+
+    assert stretches(session, acme) == [(3, 19, "basic", 1), (20, 24, "pro", 1)]
+    assert stretches(session, acme, Period(date(2023, 10, 25), LATEST_DAY)) == []
+    (trace,) = traces(session, "plan.take_off")
+    assert trace.before == {"plans": ["pro, version 1, 2023-10-25", "basic, version 1, 2023-12-01"]}
+    assert trace.after == {"plan": None, "valid_from": "2023-10-25"}
+    with pytest.raises(Invalid, match="is on no plan from 2023-10-25 on"):
+        take_off(session, acme, date(2023, 10, 25))
+
+
+def test_who_is_on_no_plan_can_be_put_on_one_again(session):
+    acme = a_customer(session)
+    a_plan(session)
+    put_on(session, acme, "basic", date(2023, 10, 3))
+    take_off(session, acme, date(2023, 10, 10))
+    put_on(session, acme, "basic", date(2023, 10, 20))
+    assert stretches(session, acme) == [(3, 9, "basic", 1), (20, 31, "basic", 1)]
+
+    put_on(session, acme, "basic", date(2023, 10, 10))
+    assert stretches(session, acme) == [(3, 9, "basic", 1), (10, 19, "basic", 1), (20, 31, "basic", 1)]
+    assert traces(session, "plan.assign")[-1].before == {"plan": None}
+
+
+def test_taken_off_from_the_first_day_of_a_plan_it_is_as_if_there_had_been_none(session):
+    acme = a_customer(session)
+    a_plan(session)
+    put_on(session, acme, "basic", date(2023, 10, 3))
+    take_off(session, acme, date(2023, 10, 3))
+    assert session.scalars(select(CustomerPlan.id)).all() == []
+    with pytest.raises(Invalid, match="Nothing would change"):
+        take_off(session, acme, date(2023, 9, 1))
+
+
+def test_days_between_two_plans_are_a_segment_on_none(session):
+    acme = a_customer(session)
+    a_plan(session)
+    put_on(session, acme, "basic", date(2023, 10, 1))
+    take_off(session, acme, date(2023, 10, 11))
+    put_on(session, acme, "basic", date(2023, 10, 22))
+
+    split = segments.split(OCTOBER, queries.on_plan(session, acme, OCTOBER))
+    # 10,000 calls by 10 of 31 days are 3,225.8, rounded up.
+    assert [
+        (one.first_day.day, one.last_day.day, one.version and one.version.code, one.included_calls) for one in split
+    ] == [
+        (1, 10, "basic", 3_226),
+        (11, 21, None, 0),
+        (22, 31, "basic", 3_226),
+    ]
+
+
+def test_the_code_of_the_plan_on_a_day_is_of_that_day(session):
+    acme = a_customer(session)
+    a_plan(session)
+    put_on(session, acme, "basic", date(2023, 10, 3))
+    take_off(session, acme, date(2023, 10, 11))
+    days = (date(2023, 10, 2), date(2023, 10, 10), date(2023, 10, 11))
+    assert [session.scalar(select(queries.code_on(acme, day))) for day in days] == [None, "basic", None]
+    assert [
+        session.scalar(select(queries.was_on_plan(acme, period)))
+        for period in (
+            Period(date(2023, 9, 1), date(2023, 10, 2)),
+            Period(date(2023, 9, 1), date(2023, 10, 3)),
+            Period(date(2023, 10, 10), date(2023, 10, 20)),
+            Period(date(2023, 10, 11), date(2023, 10, 20)),
+        )
+    ] == [False, True, True, False]
+
+
 def test_a_plan_in_another_currency_than_the_customers_is_refused(session):
     acme = a_customer(session)
     a_plan(session, agreed=terms(currency="EUR"))
@@ -203,3 +284,5 @@ def test_only_admins_of_the_company_change_plans(session):
             service.add_version(session, actor, "basic", terms(1), now=NOW)
         with pytest.raises(Forbidden):
             service.put_on(session, actor, acme, "basic", valid_from=DAY, now=NOW)
+        with pytest.raises(Forbidden):
+            service.take_off(session, actor, acme, valid_from=DAY, now=NOW)

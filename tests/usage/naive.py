@@ -16,7 +16,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Agreed:
-    """From this day on; whatever the plan, its terms."""
+    """From this day on; whatever the plan, its terms. Without a code: on no plan."""
 
     since: date
     plan: str
@@ -44,6 +44,7 @@ def billing(calls: Sequence[Call], agreed: Sequence[Agreed], start: datetime, en
     runs: list[tuple[Agreed | None, list[date]]] = []
     for day in days:
         on = max((one for one in agreed if one.since <= day), key=lambda one: one.since, default=None)
+        on = on if on and on.plan else None
         if runs and (runs[-1][0] and runs[-1][0].plan) == (on and on.plan):
             runs[-1][1].append(day)
         else:

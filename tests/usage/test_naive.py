@@ -30,7 +30,8 @@ instants = st.builds(
     st.sampled_from((0, 999_999)),
 )
 calls = st.builds(Call, instants, st.sampled_from(("", "ana", "ben", "cleo")), st.none() | st.decimals(0, 9, places=3))
-changes = st.dictionaries(st.integers(-3, DAYS - 1), st.sampled_from(sorted(PLANS)), max_size=5)
+OFF = ""
+changes = st.dictionaries(st.integers(-3, DAYS - 1), st.sampled_from([OFF, *sorted(PLANS)]), max_size=5)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -47,7 +48,8 @@ def test_the_document_says_what_a_naive_computation_says(
 ):
     start, end = (edge.replace(microsecond=0) for edge in sorted(edges))
     agreed = [
-        Agreed(FIRST.date() + timedelta(days=day), plan, *PLANS[plan]) for day, plan in sorted(given_changes.items())
+        Agreed(FIRST.date() + timedelta(days=day), plan, *PLANS.get(plan, (0, Decimal(0))))
+        for day, plan in sorted(given_changes.items())
     ]
     events = [
         {"id": str(number), "customer_ref": "EXAMPLE", "time": call.at.isoformat(), "user": call.user}
@@ -58,8 +60,13 @@ def test_the_document_says_what_a_naive_computation_says(
         customer_id = an_organization(session)
         for code, (included, price) in PLANS.items():
             a_plan(session, code, terms(included, str(price)))
+        on = OFF
         for one in agreed:
-            plans.put_on(session, SYSTEM, customer_id, one.plan, valid_from=one.since, now=NOW)
+            if one.plan != OFF:
+                plans.put_on(session, SYSTEM, customer_id, one.plan, valid_from=one.since, now=NOW)
+            elif on != OFF:
+                plans.take_off(session, SYSTEM, customer_id, valid_from=one.since, now=NOW)
+            on = one.plan
         for _ in range(1 + repeated):
             for place in range(0, len(events), batch):
                 ingestion.record(session, SYSTEM, events[place : place + batch], now=GENERATED, atomic=True)

@@ -12,7 +12,7 @@ from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
 from billing_core.metering import ingestion
 from billing_core.money import Money
 from billing_core.plans import service as plans
-from billing_core.usage import activity, overview
+from billing_core.usage import activity, billing, overview
 from billing_core.usage.activity import EndpointRow, UserRow
 from billing_core.usage.course import course
 from billing_core.usage.organizations import of_customer
@@ -122,6 +122,16 @@ def test_the_list_is_narrowed_sorted_and_paged_by_the_database(session, company)
     assert listed(session, OverviewFilter(date(2026, 1, 1))) == ["BIG", "IDLE", "SMALL"]
     with pytest.raises(Invalid, match="order_by"):
         listed(session, OverviewFilter(MARCH.start, order_by="cost"))
+
+
+def test_who_is_on_no_plan_any_more_is_listed_for_the_months_of_its_plan_and_of_its_usage(session, company):
+    for ref in ("IDLE", "BIG"):
+        plans.take_off(session, SYSTEM, company[ref], valid_from=APRIL.start, now=NOW)
+    assert listed(session, OverviewFilter(MARCH.start, plan="ten")) == ["BIG", "IDLE"]
+    assert listed(session, OverviewFilter(APRIL.start)) == ["BIG", "SMALL"]
+    assert billing.customers_with_usage(session, SYSTEM, APRIL) == [company["BIG"], company["SMALL"]]
+    (big,) = overview.page(session, SYSTEM, OverviewFilter(APRIL.start, text="big"), today=TODAY)
+    assert (big.plan, big.calls, big.included_calls, big.cost, len(big.questions)) == ("", 19, 0, None, 1)
 
 
 def test_many_organizations_take_as_many_statements_as_one(session, company):

@@ -45,8 +45,8 @@ _ASSIGNED = (
         Plan.code.label("plan_code"),
         CustomerPlan.created_at,
     )
-    .join(PlanVersion, PlanVersion.id == CustomerPlan.plan_version_id)
-    .join(Plan, Plan.id == PlanVersion.plan_id)
+    .outerjoin(PlanVersion, PlanVersion.id == CustomerPlan.plan_version_id)
+    .outerjoin(Plan, Plan.id == PlanVersion.plan_id)
     .subquery("assigned")
 )
 
