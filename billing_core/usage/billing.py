@@ -30,8 +30,9 @@ from billing_core.metering.periods import is_gone
 from billing_core.money import Money
 from billing_core.plans.queries import was_on_plan
 from billing_core.usage import late
-from billing_core.usage.billed import drafting, settling
+from billing_core.usage.billed import drafting, proposal, settling
 from billing_core.usage.billed.drafting import Account, Billable, Late
+from billing_core.usage.billed.proposal import Proposal
 from billing_core.usage.charges import Charge, charges_of
 from billing_core.usage.models import Outcome, UsageSettlement
 
@@ -81,6 +82,16 @@ def rehearse(
     accounts = _accounts(session, actor, customer_ids, locked=False)
     charges = charges_of(session, list(accounts), period)
     return [one for one, _ in _billable(session, accounts, charges, period, now)]
+
+
+def propose(session: Session, actor: Actor, customer_id: int, period: Period, *, now: datetime) -> Proposal:
+    """The invoice that ``bill`` would make, line by line; nothing is changed."""
+    actor.require(Permission.USAGE_READ)
+    actor.require(Permission.PLAN_READ)
+    accounts = _accounts(session, actor, [customer_id], locked=False)
+    charges = charges_of(session, [customer_id], period, unused=True)
+    ((one, _),) = _billable(session, accounts, charges, period, now)
+    return proposal.of(session, one, accounts[customer_id], late.groups_for_next_invoices(session, accounts))
 
 
 def bill(

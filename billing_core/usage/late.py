@@ -181,13 +181,7 @@ def of_next_invoices(
     """Deal with the open items of these customers, who are being billed and locked, as it was chosen for each; what
     goes onto the invoices that are being made, by customer.
     """
-    statement = select(LateItem.id, LateItem.customer_id, LateItem.wanted).where(
-        among(LateItem.customer_id, accounts), _is_open()
-    )
-    by_choice: dict[LateUsage, list[int]] = {}
-    for item_id, customer_id, wanted in session.execute(_joined(statement).order_by(LateItem.id)):
-        choice = wanted or LateUsage(accounts[customer_id].business.late_usage)
-        by_choice.setdefault(choice, []).append(item_id)
+    by_choice = _by_choice(session, accounts)
     if not by_choice:
         return {}
     if waived := by_choice.get(LateUsage.WAIVE):
@@ -198,6 +192,23 @@ def of_next_invoices(
     settling.close(session, actor, [one for one in found if one.worth.minor <= 0], accounts, today=today, now=now)
     owed = [one for one in found if one.worth.minor > 0]
     return settling.on_a_draft(session, actor, owed, accounts, tax_rate=tax_rate, now=now)
+
+
+def groups_for_next_invoices(session: Session, accounts: Mapping[int, Account]) -> list[Group]:
+    """What ``of_next_invoices`` puts onto them, or credits. The caller has checked the permission."""
+    return settling.groups(session, _by_choice(session, accounts).get(LateUsage.NEXT_INVOICE, []))
+
+
+def _by_choice(session: Session, accounts: Mapping[int, Account]) -> dict[LateUsage, list[int]]:
+    """The open items of these customers by what shall become of each."""
+    statement = select(LateItem.id, LateItem.customer_id, LateItem.wanted).where(
+        among(LateItem.customer_id, accounts), _is_open()
+    )
+    by_choice: dict[LateUsage, list[int]] = {}
+    for item_id, customer_id, wanted in session.execute(_joined(statement).order_by(LateItem.id)):
+        choice = wanted or LateUsage(accounts[customer_id].business.late_usage)
+        by_choice.setdefault(choice, []).append(item_id)
+    return by_choice
 
 
 def _waive_as_set(

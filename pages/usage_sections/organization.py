@@ -14,7 +14,7 @@ from pages.ui import formats, opened
 from pages.ui.figures import cards
 from pages.ui.reads import Reader
 from pages.ui.text import md
-from pages.usage_sections import alerts, behind, bills, charges, events, late, months, trend, wording
+from pages.usage_sections import alerts, behind, bills, charges, events, invoice, late, months, trend, wording
 
 MONTH, BEHIND, EVENTS = "Month", "Users and endpoints", "Events"
 INVOICES, LATE, ALERTS = "Invoices", "Late", "Alerts"
@@ -25,10 +25,13 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     customer = read(customers.one, customer_id)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(md(customer.name), anchor=False, width="content")
-        if st.button("Customer", icon=":material/groups:", key="to_customer"):
-            opened.go_to_customer(customer.id, "Overview")
+        actions = st.container(horizontal=True, width="content")
     facts = st.empty()
     period = months.choose(read.today, page_key="usage_page")
+    with actions:
+        if st.button("Customer", icon=":material/groups:", key="to_customer"):
+            opened.go_to_customer(customer.id, "Overview")
+        invoice.button(actor, customer, period)
     organization = read(organizations.of_customer, customer_id, day=period.end)
     month = read(overview.one, organization, period, today=read.today)
     zone = read.plain(activity.billing_zone, customer_id)

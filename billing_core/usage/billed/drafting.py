@@ -115,7 +115,7 @@ def draft(
         assert one.total is not None  # noqa: S101  # questions are not billed
         account, more = accounts[one.customer_id], [item.line for item in late.get(one.customer_id, [])]
         lines = [_line(charge, names, account, tax_rate, next(line_ids)) for charge in charges]
-        shown = [line for line, charge in zip(lines, charges, strict=True) if charge.quantity or line.unit_price]
+        shown = [line for line, charge in zip(lines, charges, strict=True) if is_shown(charge)]
         if one.total.minor:
             owing.add(one.customer_id)
         if one.total.minor or more:
@@ -132,6 +132,11 @@ def draft(
         named = [{"period": kept[customer_id], "invoice": invoice_id} for customer_id, invoice_id in billed.items()]
         session.connection().execute(_NAME_INVOICE, named)
     return billed
+
+
+def is_shown(charge: Charge) -> bool:
+    """Whether an invoice tells of it: something was used, or is owed."""
+    return bool(charge.quantity or (charge.amount and charge.amount.minor))
 
 
 def insert_lines(session: Session, rows: Sequence[dict[str, Any]]) -> list[int]:

@@ -84,8 +84,8 @@ def on_a_draft(
     for settlement, settled, line_ids in _settled(session, actor, Outcome.INVOICED, owed, "", now):
         for group, line_id in zip(settled, line_ids, strict=True):
             customer_id = group.period.customer_id
-            words = _words(group, names, accounts[customer_id].customer.language)
-            line = DraftLine(words, Decimal(1), group.worth.amount, tax_rate=tax_rate, usage_line_id=line_id)
+            description = words(group, names, accounts[customer_id].customer.language)
+            line = DraftLine(description, Decimal(1), group.worth.amount, tax_rate=tax_rate, usage_line_id=line_id)
             lines.setdefault(customer_id, []).append(Late(settlement, line, group.worth.currency))
     return lines
 
@@ -127,7 +127,7 @@ def close(
     taken_back = [group for group in settled if group.worth.minor < 0]
     for period, of_period in _by_period(taken_back):
         language = accounts[period.customer_id].customer.language
-        reason = "; ".join(_words(group, names, language) for group in of_period)[:LONGEST_REASON]
+        reason = "; ".join(words(group, names, language) for group in of_period)[:LONGEST_REASON]
         net = -sum(group.worth.minor for group in of_period)
         numbers = crediting.credit(session, actor, period, net, reason=reason, today=today, now=now)
         if numbers is not None:
@@ -216,7 +216,8 @@ def _row(group: Group, settlement_id: int, position: int) -> dict[str, Any]:
     }
 
 
-def _words(group: Group, names: Mapping[Place, str], language: str) -> str:
+def words(group: Group, names: Mapping[Place, str], language: str) -> str:
+    """As the invoice or the credit note says it."""
     line = group.line
     return late_words(
         group.meter,
