@@ -4,12 +4,13 @@ from datetime import datetime
 
 import streamlit as st
 
-from billing_core.dates import Period, utc_now
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period, utc_now
 from billing_core.identity import Permission
 from billing_core.metering import queries, withdrawal
 from billing_core.metering.queries import EventRow
 from billing_core.usage import activity
-from pages.ui import tables
+from billing_core.usage.exports import events as exports
+from pages.ui import downloads, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.reads import Reader
@@ -52,6 +53,9 @@ def draw(customer_id: int, days: Period) -> None:
             width=170,
         )
         user = st.text_input("User", key="usage_events_user", placeholder="All users", on_change=_begin, width=220)
+        if actor.may(Permission.EXPORT):
+            with st.popover("As a file", icon=":material/download:"):
+                _file(read, customer_id, days)
     rows = _page(read, customer_id, Period(first_day, days.end), user.strip() or None)
     if not rows:
         st.info("No event from that day on. Choose an earlier day, or all users.", icon=":material/filter_alt_off:")
@@ -71,6 +75,35 @@ def draw(customer_id: int, days: Period) -> None:
     chosen: EventRow | None = st.session_state.pop("usage_event", None)
     if chosen is not None:
         _withdraw(chosen)
+
+
+def _file(read: Reader, customer_id: int, days: Period) -> None:
+    """Of any days, all users'; those of the month are proposed."""
+    with st.container(horizontal=True):
+        first_day, last_day = (
+            st.date_input(
+                label,
+                proposed,
+                min_value=EARLIEST_DAY,
+                max_value=LATEST_DAY,
+                key=f"usage_file_{label}_{days.start}",
+                required=True,
+                width=150,
+            )
+            for label, proposed in (("First day", days.start), ("Last day", days.end))
+        )
+    if first_day > last_day:
+        st.error("The first day lies after the last one", icon=":material/error:")
+        return
+    if why := read(exports.missing, customer_id, Period(first_day, last_day)):
+        st.warning(f"{md(why)}.", icon=":material/inventory_2:")
+        return
+    of = {"customer_id": customer_id, "start_date": first_day, "end_date": last_day}
+    with st.container(horizontal=True):
+        for name in ("csv", "ndjson"):
+            address = downloads.address(f"usage-events.{name}", **of)
+            st.link_button(f"Events as {name.upper()}", address, icon=":material/download:")
+    st.caption("NDJSON is exact: `docs/recompute_invoice.py` recomputes bills from it. CSV is for spreadsheets.")
 
 
 def _page(read: Reader, customer_id: int, days: Period, user: str | None) -> list[EventRow]:

@@ -182,6 +182,20 @@ def test_users_and_endpoints_with_the_most_calls_are_told(page_as, used):
     assert page.dataframe[1].value[["Endpoint", "Calls"]].values.tolist() == [["/v1/search", 13]]
 
 
+def test_the_events_of_any_days_are_a_file_for_those_who_may_export(page_as, used):
+    address = {"organization": str(used.acme), "usage_month": "March 2026", "usage_tab": "Events"}
+    page = page_as("manager").visit("usage.py", **address)
+    page.date_input(key="usage_file_First day_2026-03-01").set_value(date(2026, 2, 1)).run()
+    assert not page.exception
+    of = f"customer_id={used.acme}&start_date=2026-02-01&end_date=2026-03-31"
+    addresses = [one.proto.url for one in page.main.get("link_button")]
+    assert addresses == [f"/downloads/usage-events.csv?{of}&excel=1", f"/downloads/usage-events.ndjson?{of}"]
+
+    page.date_input(key="usage_file_First day_2026-03-01").set_value(date(2026, 4, 1)).run()
+    assert [error.value for error in page.error] == ["The first day lies after the last one"]
+    assert not page_as("finance").visit("usage.py", **address).main.get("link_button")
+
+
 def test_an_admin_withdraws_an_event_with_a_reason(page_as, sessions, used):
     address = {"organization": str(used.acme), "usage_month": "March 2026", "usage_tab": "Events"}
     page = page_as("admin").visit("usage.py", **address)

@@ -1,17 +1,17 @@
 """One customer's events as a file: what it needs to recompute what it was billed.
 
-One JSON object a line, in the shape of the API's events: in a CSV file texts would be changed wherever a spreadsheet
-could take them for formulas, and no digest would hold.
+One JSON object a line, in the shape of the API's events. CSV is for spreadsheets: there texts are changed wherever one
+could take them for formulas, so that no digest holds.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core.customers.models import Customer
@@ -29,11 +29,28 @@ from billing_core.metering.models import (
     ZoneKind,
 )
 from billing_core.metering.queries import EventRow
-from billing_core.reports.exports.formats import Download
+from billing_core.reports.exports.formats import Download, csv_list
 from billing_core.reports.exports.rows import batches
 from billing_core.usage.document import moment, plain
 
 MEDIA_TYPE: Final = "application/x-ndjson"
+COLUMNS: Final = (
+    "id",
+    "organization_id",
+    "customer_ref",
+    "time",
+    "meter",
+    "user",
+    "endpoint",
+    "response_time",
+    "quantity",
+    "properties",
+    "bucket",
+    "received_at",
+    "late",
+    "withdrawn_at",
+    "withdrawn_reason",
+)
 _ONE_DAY: Final = timedelta(days=1)
 
 
@@ -43,13 +60,56 @@ def events(session: Session, actor: Actor, customer_id: int, period: Period) -> 
 
     Conflict where some of them are archived: they are not here.
     """
+    lines = (
+        "".join(f"{_line(row)}\n" for row in rows).encode() for rows in _chosen(session, actor, customer_id, period)
+    )
+    return Download(_name(period, "ndjson"), MEDIA_TYPE, lines)
+
+
+def events_csv(
+    session: Session, actor: Actor, customer_id: int, period: Period, *, for_excel: bool = False
+) -> Download:
+    """The same as CSV."""
+    rows = map(_cells, chain.from_iterable(_chosen(session, actor, customer_id, period)))
+    return csv_list(_name(period, "csv"), COLUMNS, rows, for_excel=for_excel)
+
+
+def missing(session: Session, actor: Actor, customer_id: int, period: Period) -> str:
+    """Why these days cannot be exported: their events are not here. Empty where they are."""
+    actor.require(Permission.USAGE_READ)
+    queries.refuse_others(actor, customer_id)
+    archived = (
+        select(UsageArchive.file)
+        .join(UsageDay, UsageDay.archive_id == UsageArchive.id)
+        .where(
+            UsageDay.customer_id == customer_id,
+            UsageDay.zone_kind == ZoneKind.BILLING,
+            period.contains(UsageDay.day),
+        )
+        .limit(1)
+    )
+    found = session.execute(archived).one_or_none()
+    if found is None:
+        return ""
+    if found.file is None:
+        return f"Of {period} there are totals alone, which another system handed over without their events"
+    return f"Events of {period} are archived: {found.file} has to be brought back first"
+
+
+def _name(period: Period, ending: str) -> str:
+    return f"usage-events-{period.start}-{period.end}.{ending}"
+
+
+def _chosen(session: Session, actor: Actor, customer_id: int, period: Period) -> Iterator[list[EventRow]]:
+    """In batches. What is refused is refused before the first one is read."""
     actor.require(Permission.EXPORT)
     actor.require(Permission.USAGE_READ)
     queries.refuse_others(actor, customer_id)
     ref = session.scalar(select(Customer.ref).where(Customer.id == customer_id))
     if ref is None:
         raise NotFound(f"There is no customer {customer_id}")
-    _refuse_archived(session, customer_id, period)
+    if why := missing(session, actor, customer_id, period):
+        raise Conflict(why)
     (zone,) = rollups.billing_zones(session, [customer_id])
     start, end = start_of_day(zone, period.start), start_of_day(zone, period.end + _ONE_DAY)
     theirs = queries.event_rows().where(UsageEvent.customer_id == customer_id)
@@ -57,8 +117,7 @@ def events(session: Session, actor: Actor, customer_id: int, period: Period) -> 
     in_order = (
         one.order_by(UsageEvent.occurred_at, UsageEvent.event_id) for one in (theirs.where(_held(start, end)), inside)
     )
-    name = f"usage-events-{period.start}-{period.end}.ndjson"
-    return Download(name, MEDIA_TYPE, chain.from_iterable(_chunks(session, one) for one in in_order))
+    return ([EventRow(*row) for row in batch] for one in in_order for batch in batches(session, one))
 
 
 def _held(start: datetime, end: datetime) -> ColumnElement[bool]:
@@ -90,27 +149,25 @@ def _held(start: datetime, end: datetime) -> ColumnElement[bool]:
     )
 
 
-def _refuse_archived(session: Session, customer_id: int, period: Period) -> None:
-    archived = (
-        select(UsageArchive.file)
-        .join(UsageDay, UsageDay.archive_id == UsageArchive.id)
-        .where(
-            UsageDay.customer_id == customer_id,
-            UsageDay.zone_kind == ZoneKind.BILLING,
-            period.contains(UsageDay.day),
-        )
-        .limit(1)
+def _cells(row: EventRow) -> Sequence[object]:
+    """Those of ``COLUMNS``."""
+    return (
+        row.id,
+        row.organization_id,
+        row.customer_ref,
+        moment(row.occurred_at),
+        row.meter,
+        row.user,
+        row.endpoint,
+        None if row.response_time is None else plain(row.response_time),
+        plain(row.quantity),
+        row.properties,
+        row.bucket,
+        moment(row.received_at),
+        "true" if row.late else "false",
+        None if row.withdrawn_at is None else moment(row.withdrawn_at),
+        row.withdrawn_reason,
     )
-    found = session.execute(archived).one_or_none()
-    if found is not None and found.file is None:
-        raise Conflict(f"Of {period} there are totals alone, which another system handed over without their events")
-    if found is not None:
-        raise Conflict(f"Events of {period} are archived: {found.file} has to be brought back first")
-
-
-def _chunks(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[bytes]:
-    for batch in batches(session, statement):
-        yield "".join(f"{_line(EventRow(*row))}\n" for row in batch).encode()
 
 
 def _line(row: EventRow) -> str:

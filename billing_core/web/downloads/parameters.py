@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
+from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.errors import Invalid, NotFound
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.queries import InvoiceFilter
@@ -22,6 +23,8 @@ from billing_core.reports.summary import SummaryFilter
 ForExcel = Annotated[bool, Query(alias="excel")]
 # The largest integer of the database: PostgreSQL refuses to compare with more.
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
+# A day that has neighbours.
+Day = Annotated[date, Field(ge=EARLIEST_DAY, le=LATEST_DAY)]
 Amount = Annotated[Decimal, Field(ge=0, le=10**14)]
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 

@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
 from billing_core.businesses.queries import today
-from billing_core.dates import first_of_month, utc_now
+from billing_core.dates import Period, first_of_month, utc_now
 from billing_core.reports.exports.formats import Download
+from billing_core.usage.exports import events
 from billing_core.usage.exports.organizations import organizations
 from billing_core.usage.overview import Allowance, OverviewFilter
 from billing_core.web.access import CurrentActor
-from billing_core.web.downloads.parameters import ForExcel, Id, Text
+from billing_core.web.downloads.parameters import Day, ForExcel, Id, Text
 from billing_core.web.streaming import streamed
 
 router = APIRouter(prefix="/downloads")
@@ -47,3 +48,27 @@ def usage_of_organizations(
         return organizations(session, actor, overview, allowance, today=day, for_excel=excel)
 
     return streamed(rows)
+
+
+class _Events(BaseModel):
+    """Days of the customer's billing zone, both included."""
+
+    customer_id: Id
+    start_date: Day
+    end_date: Day
+
+
+@router.get("/usage-events.csv")
+def usage_events_as_csv(
+    actor: CurrentActor, query: Annotated[_Events, Query()], excel: ForExcel = False
+) -> StreamingResponse:
+    """One customer's events, for spreadsheets."""
+    period = Period(query.start_date, query.end_date)
+    return streamed(lambda session: events.events_csv(session, actor, query.customer_id, period, for_excel=excel))
+
+
+@router.get("/usage-events.ndjson")
+def usage_events(actor: CurrentActor, query: Annotated[_Events, Query()]) -> StreamingResponse:
+    """The same, from which what was billed can be recomputed."""
+    period = Period(query.start_date, query.end_date)
+    return streamed(lambda session: events.events(session, actor, query.customer_id, period))
