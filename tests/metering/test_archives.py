@@ -103,7 +103,10 @@ def test_a_months_events_are_in_a_file_and_no_figure_changes(sessions, acme, fol
 
 def test_the_file_says_everything_of_the_events(sessions, acme, folder):
     made = archived(sessions, folder)
-    rows = parquet.read_table(made.file).to_pylist()
+    table = parquet.read_table(made.file)
+    may_be_missing = {field.name for field in table.schema if field.nullable}
+    assert may_be_missing == {"bucket", "response_time", "withdrawn_at", "withdrawn_reason"}
+    rows = table.to_pylist()
     assert [row["id"] for row in rows] == ["2", "3", "7", "4", "5"]
     with sessions() as session:
         uuid = queries.events(session, SYSTEM, acme, start=NOW.replace(month=2, day=1, hour=0), end=NOW)[

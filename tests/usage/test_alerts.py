@@ -61,6 +61,7 @@ def test_other_recipients_alone_do_not_begin_the_watch_anew(session):
         (Threshold(ALLOWANCE, 10_001), NOBODY, "threshold"),
         (Threshold(CALLS, -5), NOBODY, "threshold"),
         (Threshold(CALLS, 10**15 + 1), NOBODY, "threshold"),
+        (Threshold(COST, 10**15 + 1, "USD"), NOBODY, "threshold"),
         (Threshold(CALLS, 5), Told(("ana",)), "recipients"),
         (Threshold(CALLS, 5), Told(tuple(f"{number}@example.com" for number in range(21))), "recipients"),
     ],
@@ -71,10 +72,12 @@ def test_what_cannot_be_watched_for_is_named(session, threshold, told, field):
     assert field in refusal.value.fields
 
 
-@pytest.mark.parametrize(("measure", "greatest"), [(ALLOWANCE, 10_000), (CALLS, 10**15)])
-def test_the_least_and_the_greatest_threshold_can_be_watched_for(session, measure, greatest):
+@pytest.mark.parametrize(
+    ("measure", "greatest", "currency"), [(ALLOWANCE, 10_000, ""), (CALLS, 10**15, ""), (COST, 10**15, "USD")]
+)
+def test_the_least_and_the_greatest_threshold_can_be_watched_for(session, measure, greatest, currency):
     for value in (1, greatest):
-        assert watch(session, None, value, measure)
+        assert watch(session, None, value, measure, currency=currency)
 
 
 def test_a_cost_is_in_the_customer_s_currency_and_for_everybody_in_a_given_one(session):
