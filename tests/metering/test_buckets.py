@@ -12,8 +12,8 @@ from sqlalchemy import func, select, update
 from billing_core.audit.models import AuditEntry
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
-from billing_core.metering import ingestion, meters, rollups, withdrawal
-from billing_core.metering.models import NO_BUCKET, Aggregation, MeterBucket, UsageDay, UsageEvent, UsagePeriod
+from billing_core.metering import buckets, ingestion, meters, rollups, withdrawal
+from billing_core.metering.models import NO_BUCKET, Aggregation, Meter, MeterBucket, UsageDay, UsageEvent, UsagePeriod
 from tests.arrivals import arriving
 from tests.invoices.company import a_customer
 from tests.metering.used import NOW, an_event, wrong_in
@@ -250,18 +250,18 @@ def test_meters_are_created_once_renamed_and_listed_with_their_buckets(session):
     ]
 
 
-def test_there_are_bounds_to_how_many_there_may_be(session, monkeypatch):
-    monkeypatch.setattr(meters, "MOST_METERS", 2)
-    monkeypatch.setattr(meters, "MOST_BUCKETS", 1)
-    for code in ("second", "third"):
-        facts = {"code": code, "name": "N", "aggregation": Aggregation.COUNT, "unit": "u", "now": NOW}
-        if code == "second":
-            meters.create(session, SYSTEM, **facts)
-        else:
-            with pytest.raises(Conflict, match="2 meters already"):
-                meters.create(session, SYSTEM, **facts)
+def test_there_may_be_200_meters_with_100_buckets_each(session):
+    facts = {"name": "N", "aggregation": Aggregation.COUNT, "unit": "u"}
+    session.add_all(Meter(code=f"meter-{number}", **facts) for number in range(198))
+    calls = session.scalars(select(Meter.id).where(Meter.code == "api_calls")).one()
+    for number in range(99):
+        filters = buckets.filters_of({"region": [number]})
+        session.add(MeterBucket(meter_id=calls, code=f"bucket-{number}", name="N", filters=filters))
+    meters.create(session, SYSTEM, code="last", **facts, now=NOW)
+    with pytest.raises(Conflict, match="200 meters already"):
+        meters.create(session, SYSTEM, code="one more", **facts, now=NOW)
     a_bucket(session, "eu", region=["eu"])
-    with pytest.raises(Conflict, match="1 buckets already"):
+    with pytest.raises(Conflict, match="100 buckets already"):
         a_bucket(session, "us", region=["us"])
     meters.retire_bucket(session, SYSTEM, "api_calls", "eu", now=NOW)
     a_bucket(session, "us", region=["us"])
