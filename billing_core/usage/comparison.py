@@ -78,7 +78,7 @@ class Outcome:
 def of_customers(
     session: Session, actor: Actor, version_id: int, customer_ids: Collection[int], period: Period
 ) -> list[Comparison]:
-    """Of these customers, in the order of their ids, by as many statements for all as for one. NotFound where there is
+    """Of these customers, in the order of their ids, by as many statements for all as for two. NotFound where there is
     no such version.
     """
     actor.require(Permission.USAGE_READ)

@@ -91,14 +91,15 @@ def test_everybody_who_used_something_or_was_on_a_plan_is_compared_in_the_versio
     assert [one.ref for one in comparison.each(session, SYSTEM, better, OCTOBER)] == ["ONE", "TWO", "IDLE"]
 
 
-def test_many_customers_take_as_many_statements_as_one(session, company, better):
+def test_many_customers_take_as_many_statements_as_two(session, company, better):
+    """Whole months are read by one statement, and those in which a plan began by another: the two have one each."""
     session.flush()
     statements: list[str] = []
     event.listen(session.get_bind(), "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
-    comparison.of_customers(session, SYSTEM, better, company[:1], OCTOBER)
-    alone = len(statements)
+    comparison.of_customers(session, SYSTEM, better, company[:2], OCTOBER)
+    of_two = len(statements)
     comparison.of_customers(session, SYSTEM, better, company, OCTOBER)
-    assert len(statements) == 2 * alone
+    assert len(statements) == 2 * of_two
 
 
 def test_nobody_learns_of_others_or_of_versions_that_there_are_not(session, company, better):
