@@ -9,9 +9,9 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Date,
+    FromClause,
     Integer,
     Select,
-    Subquery,
     bindparam,
     func,
     literal,
@@ -113,8 +113,9 @@ def usage_of(
     until = after(end)
     _refuse_archived_edges(session, customer_id, start, until, meter)
     facts = _window_facts(customer_id, start, until, meter) | {"until": until}
+    statement = _USED[len(_edges(start, until))]
     known, active, calls, whole, millionths, response_time, timed = map(
-        int, session.connection().execute(_USED, facts).one()
+        int, session.connection().execute(statement, facts).one()
     )
     return Usage(
         known,
@@ -134,7 +135,8 @@ def calls_by_bucket(
     refuse_others(actor, customer_id)
     until = after(end)
     _refuse_archived_edges(session, customer_id, start, until, meter)
-    rows = session.connection().execute(_BY_BUCKET, _window_facts(customer_id, start, until, meter))
+    statement = _BY_BUCKET[len(_edges(start, until))]
+    rows = session.connection().execute(statement, _window_facts(customer_id, start, until, meter))
     return {bucket_id: int(calls) for bucket_id, calls in rows}
 
 
@@ -275,16 +277,21 @@ def _whole_days(start: datetime, until: datetime) -> tuple[date, date]:
 
 
 def _edges(start: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
-    """What is left of the window without its whole days; each end is the first instant that is left out."""
+    """What is left of the window without its whole days, in none, one or two pieces; each end is the first instant that
+    is left out.
+    """
     first, last = _whole_days(start, until)
-    return [(start, until)] if first > last else [(start, midnight(first)), (midnight(last + DAY), until)]
+    pieces = [(start, until)] if first > last else [(start, midnight(first)), (midnight(last + DAY), until)]
+    return [(begin, end) for begin, end in pieces if begin < end]
 
 
 def _refuse_archived_edges(session: Session, customer_id: int, start: datetime, until: datetime, meter: str) -> None:
     """A part of a day is counted by its events, which must be here."""
-    days = {instant.date() for begin, end in _edges(start, until) if begin < end for instant in (begin, end - _MOMENT)}
+    days = {instant.date() for begin, end in _edges(start, until) for instant in (begin, end - _MOMENT)}
+    if not days:
+        return
     archived = select(UsageDay.day).where(*_of(customer_id, meter), UsageDay.day.in_(days), UsageDay.archive_id != 0)
-    day = session.scalar(archived.order_by(UsageDay.day).limit(1)) if days else None
+    day = session.scalar(archived.order_by(UsageDay.day).limit(1))
     if day is not None:
         raise Invalid(f"The events of {day} are archived: a period must begin and end with whole days of UTC there")
 
@@ -299,14 +306,13 @@ def _window_facts(customer_id: int, start: datetime, until: datetime, meter: str
     """The parameters of ``_in_window``."""
     first, last = _whole_days(start, until)
     facts: dict[str, object] = {"customer_id": customer_id, "meter": meter, "first": first, "last": last}
-    # Where no whole day lies in the window, its second edge is empty.
-    for number, (begin, edge_end) in enumerate([*_edges(start, until), (until, until)][:2]):
-        facts |= {f"begin_{number}": begin, f"end_{number}": edge_end}
+    for number, (begin, end) in enumerate(_edges(start, until)):
+        facts |= {f"begin_{number}": begin, f"end_{number}": end}
     return facts
 
 
-def _in_window() -> Subquery:
-    """Rows of bucket, user and sums: of the whole days their totals, of the edges of the window its events."""
+def _in_window(edges: int) -> FromClause:
+    """Rows of bucket, user and sums: of the whole days their totals, of so many edges of the window its events."""
     its_own, metered = bindparam("customer_id", type_=Integer), select(Meter.id).where(Meter.code == bindparam("meter"))
     meter_id = metered.scalar_subquery()
     kept = [type_coerce(getattr(UsageDay, name), BigInteger).label(name) for name in rollups.SUMS]
@@ -316,18 +322,18 @@ def _in_window() -> Subquery:
         .where(UsageDay.day.between(bindparam("first", type_=Date), bindparam("last", type_=Date)))
     )
     parts = [whole_days]
-    for number in range(2):
+    for number in range(edges):
         begin, end = (bindparam(f"{name}_{number}", type_=UtcDateTime) for name in ("begin", "end"))
         inside = (UsageEvent.customer_id == its_own, UsageEvent.occurred_at >= begin, UsageEvent.occurred_at < end)
         events = rollups.counted_events().where(*inside, UsageEvent.meter_id == meter_id).subquery()
         key = (events.c.bucket_id, events.c.user)
         parts.append(select(*key, *rollups.sums(events)).group_by(*key))
-    return union_all(*parts).subquery("in_window")
+    return (union_all(*parts) if edges else whole_days).subquery("in_window")
 
 
-def _used() -> Select[*tuple[Any, ...]]:
+def _used(edges: int) -> Select[*tuple[Any, ...]]:
     """The figures of ``Usage``."""
-    rows = _in_window()
+    rows = _in_window(edges)
     its_own, until = bindparam("customer_id", type_=Integer), bindparam("until", type_=UtcDateTime)
     known = select(func.count()).where(UsageUser.customer_id == its_own, UsageUser.first_seen_at < until)
     return select(
@@ -337,11 +343,11 @@ def _used() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _by_bucket() -> Select[*tuple[Any, ...]]:
-    rows = _in_window()
+def _by_bucket(edges: int) -> Select[*tuple[Any, ...]]:
+    rows = _in_window(edges)
     return select(rows.c.bucket_id, func.sum(rows.c.calls)).group_by(rows.c.bucket_id)
 
 
-# Put together once, which takes longer than carrying it out.
-_USED = _used()
-_BY_BUCKET = _by_bucket()
+# By how many edges the window has. Put together once, which takes longer than carrying it out.
+_USED = tuple(map(_used, range(3)))
+_BY_BUCKET = tuple(map(_by_bucket, range(3)))

@@ -80,7 +80,7 @@ def latest(session: Session, actor: Actor, code: str) -> Version:
 def on_plan(session: Session, customer_id: int, period: Period) -> list[OnPlan]:
     """What the customer was on, in the order of the days; days on no plan are in none of them."""
     facts = {"start": period.start, "end": period.end, "customer_id": customer_id}
-    rows = session.execute(_ON_PLAN, facts)
+    rows = session.connection().execute(_ON_PLAN, facts)
     versioned = ((customer_id, day, None if columns[0] is None else Version(*columns)) for *columns, _, day in rows)
     return _parts(versioned, period).get(customer_id, [])
 

@@ -126,15 +126,23 @@ def rates_of(session: Session, versions: Collection[Version]) -> Rates:
 
 def rates_of_calls(session: Session, versions: Collection[Version]) -> Rates:
     """``rates_of``, of API calls alone. Without buckets of theirs nothing else is read."""
-    statement = select(Meter, MeterBucket.id, MeterBucket.code).outerjoin(MeterBucket, MeterBucket.meter_id == Meter.id)
-    rows = session.execute(statement.where(Meter.code == API_CALLS)).all()
-    meter: Meter = rows[0][0]
-    codes = {bucket_id: code for _, bucket_id, code in rows if bucket_id is not None}
+    rows = session.connection().execute(_CALLS).all()
+    # Not read as an entity, which takes longer than the statement.
+    meter = Meter(id=rows[0].id, code=API_CALLS, aggregation=rows[0].aggregation)
+    codes = {row.bucket_id: row.bucket for row in rows if row.bucket_id is not None}
     ids = [version.id for version in versions]
     others = prices.of_versions(session, ids, meter_id=meter.id) if codes else {}
     calls = (meter.id, NO_BUCKET)
     agreed = {one.id: {calls: segments.price_of_calls(one), **others.get(one.id, {})} for one in versions}
     return Rates({meter.id: meter}, codes, calls, agreed)
+
+
+# Put together once, which takes longer than carrying it out.
+_CALLS = (
+    select(Meter.id, Meter.aggregation, MeterBucket.id.label("bucket_id"), MeterBucket.code.label("bucket"))
+    .outerjoin(MeterBucket, MeterBucket.meter_id == Meter.id)
+    .where(Meter.code == API_CALLS)
+)
 
 
 def _charges(

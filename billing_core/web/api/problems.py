@@ -45,7 +45,8 @@ def fails_with(message: str) -> Any:
     becomes the reference.
     """
 
-    def remember(request: Request) -> None:
+    # Not a plain function, which would run on another thread.
+    async def remember(request: Request) -> None:
         request.state.failure = message
 
     return Depends(remember)
