@@ -182,6 +182,10 @@ def _sqlite(url: str, **options: Any) -> Engine:
         if connection.info.get(READING, False) is not only_reads:
             connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if only_reads else 'OFF'}")
             connection.info[READING] = only_reads
-        connection.exec_driver_sql(f"BEGIN {'DEFERRED' if only_reads else mode}")
+        if only_reads:
+            # By the driver itself: it waits for nobody, so that no error of its is to be translated.
+            connection.connection.cursor().execute("BEGIN DEFERRED")
+        else:
+            connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine

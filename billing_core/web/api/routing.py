@@ -49,7 +49,12 @@ class ExactRoute(APIRoute):
 def router(*, tags: list[str], prefix: str = "") -> APIRouter:
     """A router of ours: ``tags`` is the heading of its operations in the published description."""
     return APIRouter(
-        prefix=prefix, tags=list(tags), route_class=ExactRoute, default_response_class=ExactJSON, redirect_slashes=False
+        prefix=prefix,
+        tags=list(tags),
+        route_class=ExactRoute,
+        default_response_class=ExactJSON,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
 
 

@@ -36,13 +36,15 @@ def count(limit_key: str) -> Count:
 
 def _counted(limiter: MovingWindowRateLimiter, limit_key: str) -> Count:
     refused: RateLimitItem | None = None
-    if not limiter.test(PER_MINUTE, limit_key):
+    reset, remaining = limiter.get_window_stats(PER_MINUTE, limit_key)
+    if remaining < 1:
         refused = PER_MINUTE
     elif not limiter.hit(PER_SECOND, limit_key):
         refused = PER_SECOND
     elif not limiter.hit(PER_MINUTE, limit_key):
         refused = PER_MINUTE
-    reset, remaining = limiter.get_window_stats(PER_MINUTE, limit_key)
+    else:
+        remaining -= 1
     wait = 0
     if refused is not None:
         wait = max(1, math.ceil(limiter.get_window_stats(refused, limit_key).reset_time - time.time()))
