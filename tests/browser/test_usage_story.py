@@ -62,6 +62,13 @@ class Story:
         self.page.goto(f"{self.address}/usage?usage_list={part}{more}")
         expect(self.page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
 
+    def explains_what_the_first_organization_used(self) -> None:
+        """A table is one canvas: its first row lies below its head, the button in the second column."""
+        self.page.get_by_test_id("stDataFrame").click(position={"x": 75, "y": 52})
+        expect(self.page.get_by_role("heading", name="Acme Corp")).to_be_visible()
+        expect(self.page.get_by_role("heading", name="5 calls: 2 beyond what is included")).to_be_visible()
+        self.page.get_by_test_id("stDataFrame").last.click(position={"x": 75, "y": 52})
+
     def makes_the_drafts_of(self, month: date) -> None:
         self.looks_at("Invoices", f"&making_month={month:%B}+{month.year}&making_goal=Draft+invoices")
         self.page.get_by_role("button", name="Draft invoices").click()
@@ -93,7 +100,11 @@ def test_what_comes_late_is_on_the_next_invoice(story: Story, page: Page):
     months = {"a": (before_last, 5), "b": (last, 4), "c": (present, 3)}
     story.imports({f"usage-{name}.csv": events(name, *month) for name, month in months.items()})
     story.looks_at("Organizations", f"&usage_month={before_last:%B}+{before_last.year}")
-    expect(cell(page, "0.50")).to_be_attached()
+    for text in ("Acme Corp", "0.50", "Exceeded"):
+        expect(cell(page, text)).to_be_attached()
+    story.explains_what_the_first_organization_used()
+    expect(cell(page, "2 × 0.25")).to_be_attached()
+    expect(page.get_by_text("Sum of its days: 5 calls = the figure ✓")).to_be_visible()
     story.looks_at("Alerts")
     expect(cell(page, "Acme Corp")).to_be_attached()
 

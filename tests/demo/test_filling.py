@@ -107,24 +107,18 @@ def in_one_go(sqlite_template, tmp_path_factory):
     sessions.engine.dispose()
 
 
+# A place is a matter of what was kept before it, which both databases keep alike: each is tried on one of them.
 @pytest.mark.parametrize(
-    ("module", "name", "call"),
+    ("database_url", "module", "name", "call"),
     [
-        (company, "add_orders", 2),
-        (billing, "bill", 3),
-        (metered, "_take_over", 2),
-        (metered, "_record", 1),
-        (metered.billing, "bill_many", 1),
-        (billing, "bill_again", 1),
+        pytest.param("sqlite", company, "add_orders", 2, id="among the orders"),
+        pytest.param("sqlite", billing, "bill", 3, id="among the reports"),
+        pytest.param("postgresql", metered, "_take_over", 2, id="among the months of usage"),
+        pytest.param("sqlite", metered, "_record", 1, id="before the calls"),
+        pytest.param("sqlite", metered.billing, "bill_many", 1, id="before usage was billed"),
+        pytest.param("sqlite", billing, "bill_again", 1, id="among the late orders"),
     ],
-    ids=[
-        "among the orders",
-        "among the reports",
-        "among the months of usage",
-        "before the calls",
-        "before usage was billed",
-        "among the late orders",
-    ],
+    indirect=["database_url"],
 )
 def test_a_fill_that_was_cut_off_is_finished_as_if_it_had_not_been(
     sessions, in_one_go, nobody_else_works, monkeypatch, module, name, call

@@ -43,16 +43,29 @@ class Visitor:
         return self.app.run()
 
 
+def wait_for_end(runner: local_script_runner.LocalScriptRunner, timeout: float) -> None:
+    """Streamlit's own looks a thousand times a second, which takes a tenth of the processor from the page."""
+    thread = runner._script_thread
+    assert thread is not None
+    thread.join(timeout)
+    if thread.is_alive():
+        runner.request_stop()
+        runner.join()
+        raise TimeoutError(f"the page was not drawn within {timeout} seconds")
+
+
 @pytest.fixture(scope="session")
 def components_found() -> Iterator[None]:
     """What Streamlit looks for in the metadata of every installed package, each time an AppTest is made: found once.
-    So are the pages compiled once, as in a server, and not for each run.
+    So are the pages compiled once, as in a server, and not for each run; and nobody looks all the time whether a page
+    is drawn.
     """
     found, compiled = manifest_scanner.scan_component_manifests(), ScriptCache()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(manifest_scanner, "scan_component_manifests", lambda: found)
         for module in (app_test, local_script_runner):
             patched.setattr(module, "ScriptCache", lambda: compiled)
+        patched.setattr(local_script_runner, "require_widgets_deltas", wait_for_end)
         yield
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import streamlit as st
@@ -13,32 +14,47 @@ class Company:
     """``template`` is copied to ``file`` whenever somebody has written into it."""
 
     def __init__(self, template: Path, file: Path) -> None:
-        self._template, self._file = template, file
-        self._renew()
+        self._template, self._file, self._snapshots = template, file, 0
+        self._begin_from(template)
 
     @property
     def touched(self) -> bool:
         """Whether anything was written since it was as good as new."""
-        return self._version() != self._untouched
+        return self._source != self._template or self._written
 
     def as_new(self) -> None:
-        if self.touched:
+        self.as_in(self._template)
+
+    def as_in(self, snapshot: Path) -> None:
+        if self._written or self._source != snapshot:
             self.close()
-            self._renew()
+            self._begin_from(snapshot)
+
+    def snapshot(self) -> Path:
+        """A copy of it as it is now."""
+        self._snapshots += 1
+        copied = self._file.with_suffix(f".{self._snapshots}")
+        with closing(sqlite3.connect(copied)) as target:
+            self._watch.backup(target)
+        return copied
 
     def close(self) -> None:
         self.sessions.engine.dispose()
         self._watch.close()
 
-    def _renew(self) -> None:
+    def _begin_from(self, source: Path) -> None:
         for ending in ("-wal", "-shm"):
             Path(f"{self._file}{ending}").unlink(missing_ok=True)
-        shutil.copyfile(self._template, self._file)
+        shutil.copyfile(source, self._file)
         self.sessions = Sessions(connect(f"sqlite:///{self._file}"))
         self._watch = sqlite3.connect(self._file)
-        self._untouched = self._version()
+        self._source, self._begun_at = source, self._version()
         # What pages remember is of a company that is no more.
         st.cache_data.clear()
+
+    @property
+    def _written(self) -> bool:
+        return self._version() != self._begun_at
 
     def _version(self) -> int:
         return int(self._watch.execute("PRAGMA data_version").fetchone()[0])

@@ -85,13 +85,12 @@ def walk_through(recorder, tmp_path, monkeypatch, components_found) -> Iterator[
         monkeypatch.setattr("pages.ui.context.session_token", lambda: token)
 
         def anew() -> Window:
-            company.as_new()
             return Window(Visitor(user_id, (role, customer_id is None)))
 
         def status(address: str) -> int:
             return get(address, {SESSION_COOKIE: token}).status_code
 
-        return Walk(recorder, how, anew, lambda: company.touched, status)
+        return Walk(recorder, how, company, anew, status)
 
     yield begin
     for company in companies:

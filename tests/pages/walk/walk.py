@@ -6,10 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from structlog.testing import capture_logs
 
+from tests.pages.walk.companies import Company
 from tests.pages.walk.offers import Offer, Target, Thoroughness, offers
 from tests.pages.walk.window import Origin, Recorder, Window
 
@@ -45,16 +47,20 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A window that stays as it is, to be copied; ``origins``: what drew all that it shows, as the recorder has it."""
+    """A window that stays as it is, to be copied, and a copy of its company, where that was changed on the way there.
+
+    ``origins``: what drew all that it shows, as the recorder has it.
+    """
 
     window: Window
     origins: dict[str, Origin]
+    company: Path | None
 
 
 @dataclass(slots=True)
 class Walk:
-    """``anew`` opens a window in the untouched company, ``touched`` tells whether it no longer is, ``status`` answers
-    with what a download's address is answered with.
+    """``anew`` opens a window in the ``company`` as it is, ``status`` answers with what a download's address is
+    answered with.
 
     ``tried``: each use of each kind of widget, once, whichever row's it is. ``used_lines``: what came of it, as
     (file below pages/, line) of what was really used.
@@ -62,8 +68,8 @@ class Walk:
 
     recorder: Recorder
     how: Thoroughness
+    company: Company
     anew: Callable[[], Window]
-    touched: Callable[[], bool]
     status: Callable[[str], int]
     tried: set[tuple[Any, str]] = field(default_factory=set)
     used_lines: set[tuple[str, int]] = field(default_factory=set)
@@ -108,6 +114,8 @@ class Walk:
                     with self._watched(window, f"{state} → a second later"):
                         window.send(fragment=fragment)
                 window = None
+        if kept is not None and kept.company is not None:
+            kept.company.unlink()
 
     def _note_what_came(self, window: Window, state: State) -> None:
         """Look at it later, if it offers anything new: by its address where that alone leads there."""
@@ -118,22 +126,28 @@ class Walk:
             return
         self._known.add(look)
         address = (window.file, tuple(window.page.query_params.items()))
-        if address != (state.file, state.query) and not self.touched():
+        if address != (state.file, state.query) and not self.company.touched:
             self._waiting.append(State(*address))
         # Another page is walked through from its own address: what a changed company has on it is looked at once.
         elif window.file == state.file and len(state.steps) < MOST_STEPS:
             self._waiting.append(state)
 
     def _kept(self, window: Window) -> Kept | None:
-        """What to go on from for each use, where the way there has left nothing behind but what the window shows."""
-        if self.touched() or not window.can_be_copied():
+        """What to go on from for each use, so that not all that led there is done again."""
+        if not window.can_be_copied():
             return None
+        company = self.company.snapshot() if self.company.touched else None
         copied = self.anew()
         copied.show(window)
         origins = self.recorder.origins
-        return Kept(copied, {identity: origins[identity] for identity in window.fragments() if identity in origins})
+        drawn = {identity: origins[identity] for identity in window.fragments() if identity in origins}
+        return Kept(copied, drawn, company)
 
     def _opened(self, state: State, kept: Kept | None = None) -> Window | None:
+        if kept is not None and kept.company is not None:
+            self.company.as_in(kept.company)
+        else:
+            self.company.as_new()
         window = self.anew()
         if kept is not None:
             window.show(kept.window)

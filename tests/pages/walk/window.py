@@ -132,11 +132,18 @@ class Window:
             self.page._run(WidgetStates(widgets=list(sent.values())))
 
     def can_be_copied(self) -> bool:
-        """Whether nothing that the pages keep for this window can be changed in place, where a copy would share it."""
+        """Whether nothing that the pages keep for this window can be changed in place, where a copy would share it.
+
+        A list is what was chosen of several: it is copied with the window, and nothing else holds it.
+        """
         state = self.page._session_state._state
         kept = (*state._old_state.items(), *state._new_session_state.items())
         # What begins with $$ is Streamlit's own, which it changes by putting another in its place.
-        return all(_fixed(value) for name, value in kept if not name.startswith("$$"))
+        return all(
+            _fixed(tuple(value) if isinstance(value, list) else value)
+            for name, value in kept
+            if not name.startswith("$$")
+        )
 
     def show(self, other: "Window") -> None:
         """What the other shows, as if all that led there had been done here. The other stays as it is."""
