@@ -231,7 +231,8 @@ def test_no_modules_import_each_other_in_a_circle():
 
 
 def test_folders_are_small_enough_to_look_over():
-    sizes = Counter(file.parent for file in SOURCES)
+    """Migrations are a history: each stands for itself, and nobody looks them over."""
+    sizes = Counter(file.parent for file in SOURCES if "migrations" not in file.parts)
     assert [f"{place(folder)}: {files}" for folder, files in sizes.items() if files >= 20] == []
 
 
