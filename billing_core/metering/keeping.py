@@ -20,7 +20,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
-    exists,
     func,
     insert,
     literal,
@@ -31,17 +30,9 @@ from sqlalchemy.schema import CreateTable
 
 from billing_core.database.types import UtcDateTime
 from billing_core.database.upserts import insert_into
-from billing_core.metering import alerts, digests, rollups
-from billing_core.metering.models import (
-    FROM_EVENTS,
-    Exact,
-    LateItem,
-    LateKind,
-    Meter,
-    UsageEvent,
-    UsageEventKey,
-    UsagePeriod,
-)
+from billing_core.metering import alerts, digests, periods, rollups
+from billing_core.metering.late import noticing
+from billing_core.metering.models import FROM_EVENTS, Exact, Meter, UsageEvent, UsageEventKey
 
 _CONTENT = ("meter_id", "bucket_id", "user", "endpoint", "response_time", "quantity", "properties")
 # A connection's own, and emptied by each set of events. What is written and counted are the same rows five times over:
@@ -70,20 +61,6 @@ _FRESH = Table(
 def same_key(rows: FromClause) -> ColumnElement[bool]:
     """In SQL: the row has the event's identity."""
     return (UsageEventKey.customer_id == rows.c.customer_id) & (UsageEventKey.event_id == rows.c.event_id)
-
-
-def is_billed(dated: FromClause) -> ColumnElement[bool]:
-    """In SQL: the period in which the row's ``day`` of the billing zone lies was billed."""
-    return exists().where(_billed_in(dated))
-
-
-def _billed_in(dated: FromClause) -> ColumnElement[bool]:
-    """In SQL, beside ``UsagePeriod``: the row's ``day`` lies in this period, which stands."""
-    return (
-        (UsagePeriod.customer_id == dated.c.customer_id)
-        & dated.c.day.between(UsagePeriod.first_day, UsagePeriod.last_day)
-        & UsagePeriod.replaced_at.is_(None)
-    )
 
 
 def take_ids(session: Session, rows: FromClause, batch: int) -> int:
@@ -119,33 +96,15 @@ def keep(
     for statement in _COUNT[connection.dialect.name]:
         connection.execute(statement)
     alerts.ask_of_events(session, _FRESH, now=now)
-    count = connection.scalar(_LATE) or 0
-    if count:
-        _keep_late(session, _FRESH, now)
-    return count
+    late = connection.scalar(_LATE) or 0
+    if late:
+        noticing.note_arrived_by_days(session, _FRESH, now=now)
+    return late + noticing.note_arrived(session, _FRESH, now=now)
 
 
 def _set_down(dated: FromClause) -> Insert:
     names = [column.name for column in _FRESH.columns]
     return insert(_FRESH).from_select(names, select(*(dated.c[name] for name in names)))
-
-
-def _keep_late(session: Session, dated: FromClause, now: datetime) -> None:
-    """An item for each of these events that is late."""
-    same = ("customer_id", "event_id", "occurred_at", "day", "meter_id", "bucket_id", "user", "quantity")
-    items = (
-        select(
-            UsagePeriod.id,
-            literal(LateKind.ARRIVED.value),
-            literal(1),
-            literal(now, UtcDateTime),
-            *(dated.c[name] for name in same),
-        )
-        .join(dated, _billed_in(dated))
-        .order_by(dated.c.customer_id, dated.c.occurred_at, dated.c.event_id)
-    )
-    names = ["period_id", "kind", "calls", "noticed_at", *same]
-    session.execute(insert(LateItem).from_select(names, items))
 
 
 # Put together once, which takes as long as carrying them out.
@@ -154,10 +113,13 @@ _RAW = _FRESH.c.meter_id.in_(select(Meter.id).where(Meter.aggregation.in_(FROM_E
 _WRITE = insert(UsageEvent).from_select(
     [*_WRITTEN, "received_at", "late", "raw"],
     select(
-        *(_FRESH.c[name] for name in _WRITTEN), bindparam("received_at", type_=UtcDateTime), is_billed(_FRESH), _RAW
+        *(_FRESH.c[name] for name in _WRITTEN),
+        bindparam("received_at", type_=UtcDateTime),
+        periods.is_billed(_FRESH),
+        _RAW,
     ),
 )
 _COUNT = {
     dialect: (*rollups.adding(dialect, _FRESH), digests.adding(dialect, _FRESH)) for dialect in ("sqlite", "postgresql")
 }
-_LATE = select(func.count()).select_from(_FRESH).where(is_billed(_FRESH))
+_LATE = select(func.count()).select_from(_FRESH).where(periods.is_billed(_FRESH))

@@ -1,7 +1,7 @@
 """What customers used: events, their identities, and the totals that are kept of them."""
 
 import enum
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from billing_core.customers.models import Customer
 from billing_core.database import Base
 from billing_core.database.types import BigId, Scaled
+from billing_core.dates import Period
 
 API_CALLS = "api_calls"
 # Digits after the point of quantities and of response times in seconds.
@@ -43,6 +44,8 @@ class Aggregation(enum.StrEnum):
 # Billed from the totals of days, which are sums; the others from the events themselves.
 BY_DAYS = (Aggregation.COUNT, Aggregation.SUM)
 FROM_EVENTS = tuple(one for one in Aggregation if one not in BY_DAYS)
+# What was told last holds until the next event, also in the periods after its own.
+HOLDS_ON = (Aggregation.LATEST, Aggregation.TIME_WEIGHTED_SUM)
 
 
 class Meter(Base):
@@ -267,7 +270,8 @@ class UsagePeriod(Base):
     """A period of billing-zone days, both ends included, whose usage was billed: what comes for it later is late.
 
     ``invoice_id`` is None where there was nothing to bill. ``replaced_at``: its invoice was cancelled, and the days
-    were billed anew; until then it stands. No two that stand share a day of one customer.
+    were billed anew; until then it stands. No two that stand share a day of one customer. ``cuts`` are the days, in ISO
+    form, on which a further segment of it began.
     """
 
     __tablename__ = "usage_periods"
@@ -293,6 +297,15 @@ class UsagePeriod(Base):
     billed_at: Mapped[datetime]
     billed_by: Mapped[str] = mapped_column(String(200), default="")
     replaced_at: Mapped[datetime | None]
+    cuts: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+
+    @property
+    def segments(self) -> list[Period]:
+        """The stretches of days by which it was billed, in order."""
+        cuts = {date.fromisoformat(cut) for cut in self.cuts}
+        begun = [self.first_day, *sorted(cut for cut in cuts if self.first_day < cut <= self.last_day)]
+        ended = [*(day - timedelta(days=1) for day in begun[1:]), self.last_day]
+        return list(map(Period, begun, ended))
 
 
 class LateUsage(enum.StrEnum):
@@ -313,16 +326,20 @@ class LateKind(enum.StrEnum):
 
 
 class LateItem(Base):
-    """An event that came for a billed period, or was taken back from one; by ``id`` in the order in which they did.
+    """What an event changed in a billed period, for which it came or from which it was taken back; by ``id`` in the
+    order in which they did. Of a meter whose quantities hold on, one event can change several periods, and several
+    segments of one: it has an item for each.
 
-    It has what it is priced by itself, so that it outlives an archived event: the billing-zone ``day`` in the period,
-    and ``calls`` and ``quantity``, which are negative for an event that was withdrawn. ``wanted`` is what somebody has
-    chosen for it, None as the business has it; ``settlement_id`` says what became of it.
+    It has what it is priced by itself, so that it outlives an archived event: the billing-zone ``day``, on which it
+    happened or on which the segment begins, and by how much it changed what was billed. Of meters that are billed by
+    days these are its ``calls`` and ``quantity``, negative for an event that was withdrawn; of the others ``quantity``
+    is the change of what the meter came to. ``wanted`` is what somebody has chosen for it, None as the business has it;
+    ``settlement_id`` says what became of it.
     """
 
     __tablename__ = "usage_late_items"
     __table_args__ = (
-        UniqueConstraint("customer_id", "event_id", "kind"),
+        UniqueConstraint("customer_id", "event_id", "kind", "period_id", "day"),
         Index("ix_usage_late_items_period_id", "period_id", "meter_id", "id"),
         Index("ix_usage_late_items_settlement_id", "settlement_id"),
         CheckConstraint("(calls = 1) = (kind = 'arrived') AND abs(calls) = 1", name="signed"),

@@ -1,19 +1,20 @@
 """Billed periods of customers' usage: which stand, and which are billed anew because their invoice was cancelled."""
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final, cast
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    FromClause,
     Integer,
     Select,
     String,
     Table,
     and_,
     column,
-    insert,
+    exists,
     select,
     table,
     true,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from billing_core.database.functions import among
-from billing_core.dates import Period, start_of_day
+from billing_core.dates import Period
 from billing_core.metering.models import LateItem, LateKind, UsageEvent, UsagePeriod
 
 # By its columns' names: invoices stand below this room.
@@ -74,38 +75,49 @@ def overlapping(session: Session, customer_ids: Collection[int], period: Period)
     return list(session.scalars(statement.order_by(UsagePeriod.customer_id, UsagePeriod.first_day)))
 
 
-def note_withdrawn(session: Session, event: UsageEvent, day: date, *, now: datetime) -> None:
-    """Where the event's billing-zone ``day`` is billed, its withdrawal is an item of that period. The customer is
-    locked.
-    """
-    for period in overlapping(session, [event.customer_id], Period(day, day)):
-        item = {
-            "period_id": period.id,
-            "kind": LateKind.WITHDRAWN,
-            "customer_id": event.customer_id,
-            "event_id": event.event_id,
-            "occurred_at": event.occurred_at,
-            "day": day,
-            "meter_id": event.meter_id,
-            "bucket_id": event.bucket_id,
-            "user": event.user,
-            "calls": -1,
-            "quantity": -event.quantity,
-            "noticed_at": now,
-        }
-        session.execute(insert(cast("Table", LateItem.__table__)).values(item))
+def covers(dated: FromClause) -> ColumnElement[bool]:
+    """In SQL, beside ``UsagePeriod``: the row's ``day`` of its customer lies in this period, which stands."""
+    return (
+        (UsagePeriod.customer_id == dated.c.customer_id)
+        & dated.c.day.between(UsagePeriod.first_day, UsagePeriod.last_day)
+        & UsagePeriod.replaced_at.is_(None)
+    )
 
 
-def replace(session: Session, periods: Sequence[UsagePeriod], zones: dict[int, str], *, now: datetime) -> None:
-    """They stand no longer, and what came late for them is no longer late. ``zones`` are their customers' billing
-    zones; the customers are locked.
-    """
-    events = cast("Table", UsageEvent.__table__)
-    for period in periods:
+def is_billed(dated: FromClause) -> ColumnElement[bool]:
+    """In SQL: the period in which the row's ``day`` of the billing zone lies was billed."""
+    return exists().where(covers(dated))
+
+
+def is_followed_by_a_bill(dated: FromClause) -> ColumnElement[bool]:
+    """In SQL: the period in which the row's ``day`` of the billing zone lies, or a later one, was billed."""
+    return exists().where(
+        UsagePeriod.customer_id == dated.c.customer_id,
+        UsagePeriod.last_day >= dated.c.day,
+        UsagePeriod.replaced_at.is_(None),
+    )
+
+
+def replace(session: Session, replaced: Sequence[UsagePeriod], *, now: datetime) -> None:
+    """They stand no longer, and what came late for them alone is no longer late. The customers are locked."""
+    for period in replaced:
         period.replaced_at = now
-        zone = zones[period.customer_id]
-        end = start_of_day(zone, period.last_day + timedelta(days=1))
-        in_it = (events.c.occurred_at >= start_of_day(zone, period.first_day), events.c.occurred_at < end)
-        theirs = update(events).where(events.c.customer_id == period.customer_id, *in_it, events.c.late)
-        session.execute(theirs.values(late=False))
     session.flush()
+    forget_late(session, {period.customer_id for period in replaced})
+
+
+def forget_late(session: Session, customer_ids: Collection[int]) -> None:
+    """Events of these customers that changed no period which stands are not late."""
+    events = cast("Table", UsageEvent.__table__)
+    item = (
+        select(LateItem.id)
+        .join(UsagePeriod, UsagePeriod.id == LateItem.period_id)
+        .where(
+            LateItem.customer_id == events.c.customer_id,
+            LateItem.event_id == events.c.event_id,
+            LateItem.kind == LateKind.ARRIVED,
+            UsagePeriod.replaced_at.is_(None),
+        )
+    )
+    theirs = among(events.c.customer_id, customer_ids)
+    session.execute(update(events).where(theirs, events.c.late, ~item.exists()).values(late=False))

@@ -1,18 +1,19 @@
 """Moving events to the buckets that they fit since these have changed, and the totals of their days with them.
 
-Events of billed periods stay: what an invoice says remains what its events add up to.
+Events of billed periods stay: what an invoice says remains what its events add up to. So do those, of meters whose
+quantities hold on, of the time before: they can be in a later bill.
 """
 
 from typing import Final
 
-from sqlalchemy import Column, FromClause, Integer, MetaData, String, Table, delete, func, insert, select, update
+from sqlalchemy import Column, FromClause, Integer, MetaData, String, Table, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
 from billing_core.customers.models import Customer
 from billing_core.database.types import UtcDateTime
-from billing_core.metering import buckets, keeping, rollups
-from billing_core.metering.models import UsageEvent
+from billing_core.metering import buckets, periods, rollups
+from billing_core.metering.models import HOLDS_ON, Meter, UsageEvent
 
 _KEY: Final = ("customer_id", "occurred_at", "event_id")
 # A connection's own, and emptied before each use.
@@ -46,8 +47,8 @@ def rebucket(session: Session, meter_id: int) -> int:
 
 
 def misplaced(session: Session, meter_id: int | None = None) -> FromClause | None:
-    """The events of this meter (None: of all) whose periods are not billed, and that are in another bucket than the one
-    that they fit, which is in ``becomes``. None where there are no events.
+    """The events of this meter (None: of all) that no bill counts, and that are in another bucket than the one that
+    they fit, which is in ``becomes``. None where there are no events.
     """
     found = rollups.extent(session)
     if found is None:
@@ -58,7 +59,9 @@ def misplaced(session: Session, meter_id: int | None = None) -> FromClause | Non
     fitting = select(*events.c, buckets.bucket_of(events, kept).label("becomes")).subquery("fitting")
     moved = select(fitting).where(fitting.c.becomes != fitting.c.bucket_id).subquery("moved")
     dated = rollups.in_billing_zone(session, moved, rollups.billing_zones(session), *found)
-    return select(dated).where(~keeping.is_billed(dated)).subquery("misplaced")
+    holds_on = dated.c.meter_id.in_(select(Meter.id).where(Meter.aggregation.in_(HOLDS_ON)))
+    counted = or_(periods.is_billed(dated), holds_on & periods.is_followed_by_a_bill(dated))
+    return select(dated).where(~counted).subquery("misplaced")
 
 
 def _stage(session: Session, meter_id: int) -> None:

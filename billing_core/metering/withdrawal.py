@@ -10,7 +10,8 @@ from billing_core.customers import queries as customers
 from billing_core.dates import day_in
 from billing_core.errors import Conflict, Forbidden, NotFound
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering import digests, periods, rollups
+from billing_core.metering import digests, rollups
+from billing_core.metering.late import noticing
 from billing_core.metering.models import UsageArchive, UsageEvent, UsageEventKey
 from billing_core.text import reason_of
 
@@ -53,7 +54,7 @@ def withdraw(
     rollups.subtract(session, counted, zones, key.occurred_at, key.occurred_at)
     digests.subtract(session, key)
     (zone,) = rollups.billing_zones(session, [customer_id])
-    periods.note_withdrawn(session, event, day_in(zone, event.occurred_at), now=now)
+    noticing.note_withdrawn(session, event, day_in(zone, event.occurred_at), now=now)
     key.withdrawn_at, key.withdrawn_reason = now, why
     session.flush()
     rollups.recount_user(session, customer_id, event.user)

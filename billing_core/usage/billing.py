@@ -135,7 +135,7 @@ def bill_many(
     to_bill = [one for one, _ in found if one.period_id is None and not one.refusal]
     chosen = {one.customer_id for one in to_bill}
     freed = [before for one, cancelled in found if one.customer_id in chosen for before in cancelled]
-    _replace(session, actor, freed, accounts, now)
+    _replace(session, actor, freed, now)
     kept = drafting.keep(session, actor, to_bill, period, now=now)
     late_lines = _late(session, actor, to_bill, accounts, today=today, tax_rate=tax_rate, now=now)
     drafts = drafting.draft(
@@ -176,11 +176,9 @@ def _late(
     return lines
 
 
-def _replace(
-    session: Session, actor: Actor, freed: Sequence[UsagePeriod], accounts: dict[int, Account], now: datetime
-) -> None:
+def _replace(session: Session, actor: Actor, freed: Sequence[UsagePeriod], now: datetime) -> None:
     """They stand no longer, and what changed them afterwards is billed with the days that it came for."""
-    periods.replace(session, freed, {id_: account.zone for id_, account in accounts.items()}, now=now)
+    periods.replace(session, freed, now=now)
     for before in freed:
         anew = UsageSettlement(
             period_id=before.id, outcome=Outcome.BILLED_ANEW, invoice_id=None, settled_at=now, settled_by=actor.name

@@ -1,4 +1,4 @@
-"""Late items: events that came for a billed period, or were taken back from one, and what becomes of each.
+"""Late items: what events change in billed periods, as they come for them or are taken back, and what becomes of it.
 
 As the business has it, they go onto the customer's next invoice of usage, onto a document of their own, or are waived;
 for single ones a person chooses. A sent invoice never changes: what is worth less than nothing is credited.
@@ -51,7 +51,7 @@ class ItemState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One late item. ``quantity`` is in the meter's terms, negative where it was withdrawn. ``worth`` is what it adds
+    """One late item. ``quantity`` is what it adds to what was billed, in the meter's terms, and ``worth`` what it adds
     to its period, before tax; None where nobody has agreed on a price. ``invoice_id``: the invoice that it is on.
     ``reason``: of waiving, or the numbers of credit notes. ``wanted``: what was chosen for it, None as the business
     has it.
@@ -111,8 +111,10 @@ def items(
     return _read(session, statement.order_by(LateItem.id).limit(limit))
 
 
-def of_events(session: Session, actor: Actor, event_ids: Collection[tuple[int, str]]) -> dict[tuple[int, str], Item]:
-    """What became of these late events (customer's id and event's), by the same."""
+def of_events(
+    session: Session, actor: Actor, event_ids: Collection[tuple[int, str]]
+) -> dict[tuple[int, str], list[Item]]:
+    """What these late events (customer's id and event's) changed, and what became of it, by the same."""
     actor.require(Permission.USAGE_READ)
     customer_ids = {customer_id for customer_id, _ in event_ids}
     statement = _items().where(
@@ -121,7 +123,10 @@ def of_events(session: Session, actor: Actor, event_ids: Collection[tuple[int, s
         among(LateItem.customer_id, customer_ids),
         LateItem.event_id.in_({event_id for _, event_id in event_ids}),
     )
-    return {(one.customer_id, one.event_id): one for one in _read(session, statement)}
+    found: dict[tuple[int, str], list[Item]] = {}
+    for one in _read(session, statement.order_by(LateItem.id)):
+        found.setdefault((one.customer_id, one.event_id), []).append(one)
+    return found
 
 
 def want(session: Session, actor: Actor, item_ids: Collection[int], wanted: LateUsage | None, *, now: datetime) -> None:

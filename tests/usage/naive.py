@@ -1,4 +1,6 @@
-"""The analytics document computed a second time, from raw events in a list, as slowly and plainly as can be."""
+"""The analytics document, and bills of any meter, computed a second time, from raw events in a list, as slowly and
+plainly as can be.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,3 +72,54 @@ def billing(calls: Sequence[Call], agreed: Sequence[Agreed], start: datetime, en
         "currency": "USD",
     }
     return facts | ({"unpriced_calls": unpriced} if unpriced else {})
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event of a meter; ``at`` in UTC."""
+
+    at: datetime
+    id: str
+    user: str
+    quantity: Decimal
+
+
+def quantity(kind: str, told: Sequence[Told], stretch: tuple[datetime, datetime], whole: tuple[datetime, datetime]):
+    """What events of a meter of this kind come to in a stretch of a whole period, both from the one instant until
+    before the other.
+    """
+    start, end = stretch
+    in_order = sorted(told, key=lambda one: (one.at, one.id))
+    inside = [one for one in in_order if start <= one.at < end]
+    before = [one for one in in_order if one.at < end]
+    if kind == "count":
+        return Decimal(len(inside))
+    if kind == "sum":
+        return sum((one.quantity for one in inside), Decimal(0))
+    if kind == "max":
+        return max((one.quantity for one in inside), default=Decimal(0))
+    if kind == "latest":
+        return before[-1].quantity if before else Decimal(0)
+    if kind == "unique":
+        of_period = [one for one in in_order if whole[0] <= one.at < whole[1]]
+        return Decimal(sum(one.user != "" and one.user not in users(of_period, one) for one in inside))
+    held = Decimal(0)
+    for place, one in enumerate(before):
+        until = before[place + 1].at if place + 1 < len(before) else end
+        held += one.quantity * microseconds(max(until, start) - max(one.at, start))
+    return (held / microseconds(whole[1] - whole[0])).quantize(Decimal("0.000001"), ROUND_HALF_UP)
+
+
+def users(told: Sequence[Told], until: Told) -> set[str]:
+    """Whom the events before this one name."""
+    return {one.user for one in told[: told.index(until)]}
+
+
+def microseconds(length: timedelta) -> int:
+    return length // timedelta(microseconds=1)
+
+
+def amount(kind: str, used: Decimal, price: Decimal, days: int, of_days: int) -> Decimal:
+    """Of part of a period what stands, instead of adding up, costs its part by the days."""
+    share = Decimal(days) / of_days if kind in ("max", "latest") else Decimal(1)
+    return (used * price * share).quantize(Decimal("0.01"), ROUND_HALF_UP)

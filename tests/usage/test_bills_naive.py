@@ -1,4 +1,5 @@
-"""Any history of events, bills, corrections and cancelled invoices comes to what a naive computation says of it.
+"""Any history of events, bills, corrections and cancelled invoices comes to what a naive computation says of it, of
+meters of every kind.
 
 Whatever was billed, settled and credited, together with what is open, is what the events that count now cost, to the
 minor unit; and every event is in exactly one bill or one late item all the time.
@@ -19,20 +20,22 @@ from billing_core.errors import BillingError, Conflict
 from billing_core.identity import SYSTEM
 from billing_core.invoices import after_sending, queries, service
 from billing_core.invoices.models import CreditNote, Invoice, InvoiceLineItem, InvoiceState
-from billing_core.metering import ingestion, withdrawal
+from billing_core.metering import ingestion, meters, withdrawal
 from billing_core.metering import verification as metering
-from billing_core.metering.models import UsagePeriod
+from billing_core.metering.models import BY_DAYS, Aggregation, UsagePeriod
 from billing_core.metering.periods import is_gone
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.plans import service as plans
+from billing_core.plans.prices import Metered
+from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.usage import billing, late
 from billing_core.usage.billed import explaining, lines, verification
 from billing_core.usage.late import ItemState
-from tests.plans.agreed import NOW, a_plan, terms
+from tests.plans.agreed import NOW, terms
 from tests.usage import naive
-from tests.usage.naive import Agreed, Call
+from tests.usage.naive import Agreed, Call, Told
 from tests.usage.october import an_organization
 
 pytestmark = pytest.mark.slow
@@ -44,18 +47,30 @@ ZONE = ZoneInfo("America/New_York")
 WEEKS = (Period(date(2023, 3, 11), date(2023, 3, 13)), Period(date(2023, 11, 4), date(2023, 11, 6)))
 PERIODS = (*WEEKS, Period(date(2023, 11, 7), date(2023, 11, 8)))
 PLANS = {"few": (3, Decimal("0.005")), "more": (7, Decimal("0.333333333333")), "none": (0, Decimal("1.25"))}
-# At the edges of days in New York, a microsecond before them, and within.
+# What a unit of each other meter costs.
+PRICES = {"few": Decimal("1.1"), "more": Decimal("0.35"), "none": Decimal(2)}
+KINDS = [kind.value for kind in Aggregation if kind is not Aggregation.COUNT]
+# At the edges of days in New York, a microsecond before them, and within; and on days that nobody bills.
 INSTANTS = [
     datetime(day.year, day.month, day.day, tzinfo=ZONE).astimezone(UTC) + shift
     for period in PERIODS
     for day in (period.start + timedelta(days=number) for number in range(period.days))
     for shift in (timedelta(0), -timedelta(microseconds=1), timedelta(hours=23, minutes=30))
-]
+] + [datetime(2023, month, day, 12, tzinfo=UTC) for month, day in ((3, 1), (3, 10), (7, 1), (11, 3))]
+QUANTITIES = [Decimal(text) for text in ("0", "2.5", "4", "0.000001")]
 
 numbers = st.integers(0, 2 * len(INSTANTS) - 1)
+# Of one kind, so that they meet.
+others = st.tuples(
+    st.sampled_from(KINDS),
+    st.lists(
+        st.tuples(numbers, st.integers(0, len(QUANTITIES) - 1)), min_size=1, max_size=8, unique_by=lambda one: one[0]
+    ),
+)
 steps = st.one_of(
     st.tuples(st.just("tell"), st.lists(numbers, min_size=1, max_size=12, unique=True)),
-    st.tuples(st.just("withdraw"), numbers),
+    st.tuples(st.just("tell_of"), others),
+    st.tuples(st.just("withdraw"), st.integers(0, 50)),
     st.tuples(st.just("bill"), st.integers(0, len(PERIODS) - 1), st.booleans()),
     st.tuples(st.just("settle"), st.integers(1, 3)),
     st.tuples(st.just("waive"), st.integers(2, 4)),
@@ -75,38 +90,87 @@ class History:
 
     def __init__(self, session, given_changes):
         self.session = session
-        self.told, self.withdrawn = set(), set()
+        # By kind of meter and event's id; those that were withdrawn are not among them.
+        self.counted = {"count": {}} | {kind: {} for kind in KINDS}
+        self.known = set()
         self.customer_id = an_organization(session)
         session.get_one(Customer, self.customer_id).time_zone = ZONE.key
         session.flush()
+        for kind in KINDS:
+            meters.create(session, SYSTEM, code=kind, name=kind, aggregation=Aggregation(kind), unit="unit", now=NOW)
         self.agreed = [Agreed(date(2023, 1, 1), "few", *PLANS["few"])]
         for week in WEEKS:
             for day, plan in sorted(given_changes.items()):
                 self.agreed.append(Agreed(week.start + timedelta(days=day), plan, *PLANS[plan]))
         for code, (included, price) in PLANS.items():
-            a_plan(session, code, terms(included, str(price)))
+            each = Price("USD", Scheme.PER_UNIT, (Tier(None, PRICES[code]),))
+            facts = {"agreed": terms(included, str(price)), "charged": {Metered(kind): each for kind in KINDS}}
+            plans.create(session, SYSTEM, code=code, name=code, **facts, now=NOW)
         for one in self.agreed:
             plans.put_on(session, SYSTEM, self.customer_id, one.plan, valid_from=one.since, now=NOW)
 
     def cost(self, period: Period) -> int:
         """What the events that count now cost, in cents."""
-        calls = [
-            Call(INSTANTS[number // 2].astimezone(ZONE).replace(tzinfo=None), "", None)
-            for number in self.told - self.withdrawn
-        ]
+        calls = [Call(one.at.astimezone(ZONE).replace(tzinfo=None), "", None) for one in self.counted["count"].values()]
         start, end = datetime.combine(period.start, time()), datetime.combine(period.end, time(23, 59, 59))
-        return int(naive.billing(calls, self.agreed, start, end)["total_cost"] * 100)
+        total = naive.billing(calls, self.agreed, start, end)["total_cost"]
+        return int((total + sum(self.charges(period).values())) * 100)
+
+    def charges(self, period: Period) -> dict[tuple[str, date], Decimal]:
+        """What the other meters cost, by their kinds and the first days of segments."""
+        found = {}
+        whole = self.bounds(period.start, period.end)
+        for plan, days in self.segments(period):
+            for kind in KINDS:
+                used = naive.quantity(kind, list(self.counted[kind].values()), self.bounds(days[0], days[-1]), whole)
+                found[kind, days[0]] = naive.amount(kind, used, PRICES[plan], len(days), period.days)
+        return found
+
+    def segments(self, period: Period) -> list[tuple[str, list[date]]]:
+        """The plan of each run of days."""
+        runs: list[tuple[str, list[date]]] = []
+        for day in period.each_day():
+            plan = max((one for one in self.agreed if one.since <= day), key=lambda one: one.since).plan
+            if runs and runs[-1][0] == plan:
+                runs[-1][1].append(day)
+            else:
+                runs.append((plan, [day]))
+        return runs
+
+    def bounds(self, first: date, last: date) -> tuple[datetime, datetime]:
+        begun, ended = (
+            datetime(day.year, day.month, day.day, tzinfo=ZONE).astimezone(UTC)
+            for day in (first, last + timedelta(days=1))
+        )
+        return begun, ended
 
     def tell(self, chosen):
-        recorded = ingestion.record(self.session, SYSTEM, [event(one) for one in chosen], now=LATER, atomic=True)
-        assert (recorded.accepted, recorded.repeated) == (len(set(chosen) - self.told), len(set(chosen) & self.told))
-        self.told |= set(chosen)
+        told = {str(one): Told(INSTANTS[one // 2], str(one), "", Decimal(1)) for one in chosen}
+        self.record("count", told, [event(one) for one in chosen])
 
-    def withdraw(self, number):
-        if number in self.told - self.withdrawn:
-            why = {"reason": "By mistake", "now": LATER}
-            withdrawal.withdraw(self.session, SYSTEM, self.customer_id, str(number), **why)
-            self.withdrawn.add(number)
+    def tell_of(self, given_events):
+        kind, chosen = given_events
+        told, events = {}, []
+        for number, place in chosen:
+            name, user = f"{kind}-{number}-{place}", ("ana", "ben", "")[place % 3]
+            told[name] = Told(INSTANTS[number // 2], name, user, QUANTITIES[place])
+            facts = {"meter": kind, "user": user, "quantity": QUANTITIES[place]}
+            events.append({**event(number), **facts, "id": name})
+        self.record(kind, told, events)
+
+    def record(self, kind, told, events):
+        recorded = ingestion.record(self.session, SYSTEM, events, now=LATER, atomic=True)
+        new = told.keys() - self.known
+        assert (recorded.accepted, recorded.repeated) == (len(new), len(told) - len(new))
+        self.counted[kind] |= {name: told[name] for name in new}
+        self.known |= new
+
+    def withdraw(self, place):
+        chosen = [(kind, name) for kind, told in self.counted.items() for name in told]
+        if chosen:
+            kind, name = chosen[place % len(chosen)]
+            withdrawal.withdraw(self.session, SYSTEM, self.customer_id, name, reason="By mistake", now=LATER)
+            del self.counted[kind][name]
 
     def bill(self, place, sends):
         with self.session.begin_nested():
@@ -121,9 +185,13 @@ class History:
         if billed.created:
             assert sum(line.amount.minor for line in made) == self.cost(period)
         for line in made:
+            if line.aggregation not in BY_DAYS:
+                continue
             assert sum(day.quantity for day in explaining.days(self.session, SYSTEM, line.id)) == line.quantity
             assert sum(user.quantity for user in explaining.users(self.session, SYSTEM, line.id)) == line.quantity
-            assert len(explaining.events(self.session, SYSTEM, line.id)) == line.quantity
+            events = explaining.events(self.session, SYSTEM, line.id)
+            summed = line.aggregation is Aggregation.SUM
+            assert sum(one.quantity if summed else 1 for one in events) == line.quantity
         if sends:
             for invoice_id in self.session.scalars(select(Invoice.id).where(Invoice.state == InvoiceState.DRAFT)).all():
                 service.send(self.session, SYSTEM, invoice_id, now=LATER)

@@ -8,13 +8,15 @@ from operator import add
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries
 from billing_core.metering import ingestion, meters, withdrawal
-from billing_core.metering.models import FROM_EVENTS, Aggregation
+from billing_core.metering import verification as metering
+from billing_core.metering.models import FROM_EVENTS, NO_BUCKET, Aggregation, UsageEvent
 from billing_core.money import Money
 from billing_core.plans import service as plans
 from billing_core.plans.prices import Metered
@@ -28,7 +30,7 @@ from tests.ledger.damaging import as_if_nothing_refused
 from tests.plans.agreed import NOW, terms
 
 D = Decimal
-FOLLOWED = "A bill has the greatest quantities and the unique values of its period, as far as they did not come late"
+FOLLOWED = "A bill of a meter that is billed from its events, with its late items, is what these come to"
 MONTHS = [Period.month_of(date(2023, month, 1)) for month in (10, 11)]
 TODAY = date(2023, 12, 1)
 
@@ -122,11 +124,40 @@ def test_a_bill_that_is_not_what_its_events_come_to_is_named(session, acme, dama
     tell(session, "twelve", "max", 6, "12", now=3)
     withdrawal.withdraw(session, SYSTEM, acme, "ana", reason="A test", now=at(4))
     (proven,) = [check for check in verification.checks(session) if check.name == FOLLOWED]
-    # Two months of two meters with a bucket each.
-    assert (proven.proven, proven.wrong) == (8, ())
+    # Two months of four meters with a bucket each.
+    assert (proven.proven, proven.wrong) == (16, ())
     as_if_nothing_refused(session, damage)
     (found,) = [check for check in verification.checks(session) if check.name == FOLLOWED]
     assert found.wrong == (f"customer ACME, 2023-10-01 to 2023-10-31, {meter}",)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE usage_lines SET whole = 3 WHERE whole = 2",
+        "UPDATE usage_lines SET millionths = 1 WHERE whole = 2",
+        "DELETE FROM usage_lines WHERE whole = 2",
+        "UPDATE usage_lines SET first_day = '2023-11-02' WHERE whole = 2",
+        "UPDATE usage_periods SET cuts = '[\"2023-11-02\"]' WHERE first_day = '2023-11-01'",
+        "UPDATE usage_events SET quantity = quantity + 1 WHERE event_id LIKE '%late'",
+        "DELETE FROM usage_events WHERE event_id LIKE '%late'",
+        "DELETE FROM usage_late_items WHERE day = '2023-11-01'",
+        "UPDATE usage_late_items SET quantity = quantity + 1 WHERE day = '2023-11-01'",
+        "UPDATE usage_event_keys SET withdrawn_at = occurred_at, withdrawn_reason = '?' WHERE event_id LIKE '%late'",
+    ],
+)
+def test_a_bill_of_what_holds_on_that_is_not_what_its_events_come_to_is_named(session, acme, damage):
+    """Both were 2 when November was billed; 3 and 3.5 were told for October afterwards."""
+    tell(session, "seats", "latest", 5, "2")
+    tell(session, "level", "time_weighted_sum", 5, "2")
+    bill(session, acme, 11)
+    tell(session, "seats, late", "latest", 6, "3", now=3)
+    tell(session, "level, late", "time_weighted_sum", 6, "3.5", now=3)
+    assert wrong_in(session) == []
+    as_if_nothing_refused(session, damage)
+    (found,) = [check for check in verification.checks(session) if check.name == FOLLOWED]
+    november = "customer ACME, 2023-11-01 to 2023-11-30"
+    assert found.wrong == (f"{november}, latest", f"{november}, time_weighted_sum")
 
 
 def test_a_late_user_is_worth_something_unless_it_was_seen_already(session, acme):
@@ -143,11 +174,70 @@ def test_what_holds_on_changes_the_later_months_that_were_billed_before_it_came(
     bill(session, acme, 11)
     tell(session, "five", "latest", 6, "5", now=3)
     # Three more units in October and in November.
-    assert worths(session) == [("five", 1_800)]
+    assert worths(session) == [("five", 900), ("five", 900)]
     # The latest of November is told: what comes late for October changes that alone.
     tell(session, "six", "latest", 7, "6", month=11, now=4)
     tell(session, "seven", "latest", 8, "7", now=5)
-    assert worths(session)[1:] == [("six", 300), ("seven", 600)]
+    assert worths(session)[2:] == [("six", 300), ("seven", 600)]
+    assert wrong_in(session) == []
+
+
+def test_what_is_told_for_days_that_nobody_billed_changes_the_billed_months_after_them(session, acme):
+    bill(session, acme, 11)
+    tell(session, "level", "time_weighted_sum", 22, "3.1", now=3)
+    tell(session, "two", "latest", 5, "2", now=3)
+    # It held on until the fifth alone, so that nothing of November changes.
+    tell(session, "one", "latest", 4, "1", now=3)
+    assert worths(session) == [("level", 930), ("two", 600)]
+    assert [(one.first_day, one.quantity) for one in late.items(session, SYSTEM)] == [
+        (MONTHS[1].start, D("3.1")),
+        (MONTHS[1].start, D(2)),
+    ]
+    withdrawal.withdraw(session, SYSTEM, acme, "two", reason="A test", now=at(4))
+    assert worths(session)[2:] == [("two", -300)]
+    events = select(UsageEvent.event_id, UsageEvent.late).order_by(UsageEvent.event_id)
+    assert dict(session.execute(events).all()) == {"level": True, "one": False, "two": True}
+    # October is billed with what counts in it.
+    made = bill(session, acme, now=5)
+    billed = [(line.description.split(",")[0], line.amount_minor) for line in queries.lines(session, made.invoice_id)]
+    assert billed == [
+        ("latest", 300),
+        ("time_weighted_sum", 300),
+        ("Late usage: latest", 300),
+        ("Late usage: time_weighted_sum", 930),
+    ]
+    assert wrong_in(session) == []
+
+
+def test_a_late_quantity_counts_in_each_segment_in_which_it_holds(session, acme):
+    """From 16 November on another plan, on which a unit costs 1.00."""
+    cheap = {Metered("latest"): graduated((None, "1")), Metered("time_weighted_sum"): graduated((None, "1"))}
+    plans.create(session, SYSTEM, code="cheap", name="Cheap", agreed=terms(), charged=cheap, now=NOW)
+    plans.put_on(session, SYSTEM, acme, "cheap", valid_from=date(2023, 11, 16), now=NOW)
+    bill(session, acme, 11)
+    tell(session, "ten", "latest", 6, "10", month=11, now=3)
+    # In each half of the month eight units of it: four.
+    tell(session, "four", "time_weighted_sum", 1, "8", month=11, now=3)
+    # Ten seats cost 30.00 a month in the one half, 10.00 in the other; four units 12.00, the others 4.00.
+    assert worths(session) == [("ten", 1_500), ("ten", 500), ("four", 1_200), ("four", 400)]
+    assert [item.quantity for item in late.items(session, SYSTEM)] == [10, 10, 4, 4]
+    late.settle(session, SYSTEM, [one.id for one in late.items(session, SYSTEM)], now=at(3), today=TODAY)
+    assert wrong_in(session) == []
+
+
+def test_other_buckets_leave_what_holds_on_in_a_bill_where_it_was(session, acme):
+    for meter in ("latest", "max"):
+        tell(session, meter, meter, 5, "2", properties={"region": "eu"})
+    bill(session, acme, 11)
+    tell(session, "later", "latest", 5, "2", month=12, properties={"region": "eu"})
+    for meter in ("latest", "max"):
+        gold = {"region": ["eu"], "tier": ["gold"]}
+        meters.change_bucket(session, SYSTEM, meter, "eu", name="Gold of the EU", filters=gold, now=NOW)
+    assert wrong_in(session) == []
+    in_one = select(UsageEvent.event_id).where(UsageEvent.bucket_id != NO_BUCKET)
+    # November bills the latest quantity of October; the greatest of October, and what came since, nobody has billed.
+    assert session.scalars(in_one).all() == ["latest"]
+    assert [wrong for check in metering.checks(session) for wrong in check.wrong] == []
 
 
 def test_a_month_that_was_billed_after_it_came_is_billed_with_it(session, acme):
@@ -168,7 +258,7 @@ def test_time_counts_from_when_a_late_quantity_held(session, acme):
     assert worths(session) == [("eu", 3_100)]
 
 
-def test_amounts_in_several_currencies_are_not_added(session, acme):
+def test_each_period_is_changed_in_its_own_currency(session, acme):
     euros = Price("EUR", Scheme.PER_UNIT, (Tier(None, D(1)),))
     agreed = terms(currency="EUR")
     plans.create(session, SYSTEM, code="euro", name="Euro", agreed=agreed, charged={Metered("latest"): euros}, now=NOW)
@@ -178,7 +268,8 @@ def test_amounts_in_several_currencies_are_not_added(session, acme):
         bill(session, acme, month)
     tell(session, "five", "latest", 6, "5", now=3)
     tell(session, "max", "max", 6, "5", now=3)
-    assert worths(session) == [("five", None), ("max", 1_500)]
+    # Each period in its own currency: five units at 3.00 dollars, and at 1 euro.
+    assert worths(session) == [("five", 1_500), ("five", 500), ("max", 1_500)]
 
 
 def test_what_nobody_agreed_on_a_price_for_is_worth_nothing_that_is_known(session, acme):

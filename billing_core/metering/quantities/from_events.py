@@ -3,7 +3,7 @@ values, and the sum of quantities weighted by the time for which they held.
 """
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -25,6 +25,7 @@ from sqlalchemy import (
     literal,
     select,
     text,
+    tuple_,
     type_coerce,
     union_all,
 )
@@ -62,6 +63,8 @@ _ROWS: Final = {
 _BASE: Final = 10**5
 _DIGITS: Final = range(4)
 _SECOND: Final = 10**6
+# A stretch's place, a meter and a bucket.
+Slot = tuple[int, int, int]
 
 
 class microseconds(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
@@ -95,10 +98,9 @@ def used(
     """
     if not any(meter.aggregation in FROM_EVENTS for meter in meters) or not stretches:
         return []
-    zones = _zones(session, {stretch.customer_id for stretch in stretches})
+    zones = zones_of(session, {stretch.customer_id for stretch in stretches})
     asked = _asked(session, stretches, zones)
-    counted = (rollups.counted_events() if events is None else events).subquery("counted")
-    counted = select(counted).where(counted.c.raw).subquery("raw_events")
+    counted = raw(rollups.counted_events() if events is None else events)
     found: list[Used] = []
     for aggregation in FROM_EVENTS:
         of_kind = [meter for meter in meters if meter.aggregation is aggregation]
@@ -112,9 +114,66 @@ def used(
             case Aggregation.LATEST:
                 found += _read(session, _latest(asked, counted, of_kind))
             case Aggregation.TIME_WEIGHTED_SUM:
-                lengths = [_length(zones[stretch.customer_id], period) for stretch in stretches]
-                found += _weighted(session, _held(asked, counted, of_kind), lengths)
+                lengths = [length(zones[stretch.customer_id], period) for stretch in stretches]
+                for (place, meter_id, bucket_id), held in _summed(session, _held(asked, counted, of_kind)):
+                    found.append(Used(place, meter_id, bucket_id, weighted(held, lengths[place])))
     return found
+
+
+def held_for(
+    session: Session,
+    stretches: Sequence[Stretch],
+    zones: Mapping[int, str],
+    meters: Collection[Meter],
+    events: Select[*tuple[Any, ...]],
+) -> dict[Slot, int]:
+    """What held of these meters in each stretch, in millionths times microseconds: exact. ``zones`` by customer."""
+    return dict(_summed(session, _held(_asked(session, stretches, zones), raw(events), meters)))
+
+
+def first_stretches(
+    session: Session,
+    stretches: Sequence[Stretch],
+    zones: Mapping[int, str],
+    meters: Collection[Meter],
+    events: Select[*tuple[Any, ...]],
+    named: FromClause,
+) -> dict[tuple[int, int, int, str], int]:
+    """By customer, meter, bucket and value: the place of the first stretch, in their order, in which these events have
+    it. Only for values that events ``named`` have in the same place.
+    """
+    asked, counted = _asked(session, stretches, zones), raw(events)
+    value = value_counted(counted, meters)
+    place = (counted.c.customer_id, counted.c.meter_id, counted.c.bucket_id)
+    same = tuple_(*place, value).in_(
+        select(named.c.customer_id, named.c.meter_id, named.c.bucket_id, value_counted(named, meters))
+    )
+    statement = select(*place, value, func.min(asked.c.place)).select_from(_inside(asked, counted, _slots(meters)))
+    return {(*key,): first for *key, first in session.execute(statement.where(same).group_by(*place, value))}
+
+
+def weighted(held: int, length: int) -> Decimal:
+    """The quantity of what held in a period of so many microseconds, rounded once."""
+    return Decimal(nearest(held, length)).scaleb(-PLACES)
+
+
+def raw(events: Select[*tuple[Any, ...]]) -> Subquery:
+    """Those of these events whose meters are billed from them."""
+    counted = events.subquery("counted")
+    return select(counted).where(counted.c.raw).subquery("raw_events")
+
+
+def value_counted(events: FromClause, meters: Collection[Meter]) -> ColumnElement[str]:
+    """What these events of meters of unique values are counted by: a property, as JSON, or the user. NULL where nobody
+    is named, or the property is not told.
+    """
+    user = func.nullif(events.c.user, "")
+    named = [
+        (events.c.meter_id == meter.id, func.nullif(value_of(events.c.properties, meter.unique_of), "null"))
+        for meter in meters
+        if meter.unique_of
+    ]
+    return case(*named, else_=user) if named else user
 
 
 def _read(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterable[Used]:
@@ -129,14 +188,7 @@ def _greatest(asked: FromClause, events: Subquery, meters: Collection[Meter]) ->
 
 
 def _unique(asked: FromClause, events: Subquery, meters: Collection[Meter]) -> Select[*tuple[Any, ...]]:
-    # Nobody named, or a property that is not told, is no value.
-    user = func.nullif(events.c.user, "")
-    named = [
-        (events.c.meter_id == meter.id, func.nullif(value_of(events.c.properties, meter.unique_of), "null"))
-        for meter in meters
-        if meter.unique_of
-    ]
-    value = case(*named, else_=user) if named else user
+    value = value_counted(events, meters)
     of_value = [events.c.customer_id, events.c.meter_id, events.c.bucket_id, value]
     times = func.row_number().over(partition_by=of_value, order_by=[events.c.occurred_at, events.c.event_id])
     seen = (
@@ -202,14 +254,14 @@ def _held(asked: FromClause, events: Subquery, meters: Collection[Meter]) -> Sel
     return select(*by, *sums).group_by(*by)
 
 
-def _weighted(session: Session, statement: Select[*tuple[Any, ...]], lengths: Sequence[int]) -> Iterable[Used]:
-    """``lengths``: how many microseconds each stretch's period has."""
+def _summed(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterator[tuple[Slot, int]]:
+    """The sums of ``_held`` as one number each."""
     for place, meter_id, bucket_id, *sums in session.execute(statement):
         held = sum(
             _BASE**digit * (int(seconds) * _SECOND + int(rest))
             for digit, seconds, rest in zip(_DIGITS, sums[::2], sums[1::2], strict=True)
         )
-        yield Used(place, meter_id, bucket_id, Decimal(nearest(held, lengths[place])).scaleb(-PLACES))
+        yield (place, meter_id, bucket_id), held
 
 
 def _slots(meters: Collection[Meter]) -> Subquery:
@@ -252,17 +304,18 @@ def _inside(asked: FromClause, events: Subquery, slots: FromClause) -> Join:
     return asked.join(slots, literal(True)).join(events, same)
 
 
-def _zones(session: Session, customer_ids: Collection[int]) -> dict[int, str]:
+def zones_of(session: Session, customer_ids: Collection[int]) -> dict[int, str]:
+    """The billing zones of these customers."""
     statement = select(Customer.id, rollups.billing_zone()).join(Business, Business.id == Customer.business_id)
     return dict(session.execute(statement.where(among(Customer.id, customer_ids))).all())
 
 
-def _length(zone: str, period: Period) -> int:
-    """In microseconds."""
+def length(zone: str, period: Period) -> int:
+    """Of the period in this zone, in microseconds."""
     return (start_of_day(zone, period.end + _DAY) - start_of_day(zone, period.start)) // _MICROSECOND
 
 
-def _asked(session: Session, stretches: Sequence[Stretch], zones: dict[int, str]) -> CTE:
+def _asked(session: Session, stretches: Sequence[Stretch], zones: Mapping[int, str]) -> CTE:
     """Rows of (place, customer_id, starts_at, ends_at); however many, they are one parameter."""
     dialect = session.get_bind().dialect.name
     mark = "" if dialect == "sqlite" else "+00"

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -78,6 +78,7 @@ def keep(
             "last_day": period.end,
             "billed_at": now,
             "billed_by": actor.name,
+            "cuts": _cuts(one.charges, period),
         }
         for one in to_bill
     ]
@@ -85,6 +86,13 @@ def keep(
         return {}
     ids = session.scalars(insert(_PERIODS).returning(_PERIODS.c.id, sort_by_parameter_order=True), rows)
     return {one.customer_id: id_ for one, id_ in zip(to_bill, ids, strict=True)}
+
+
+def _cuts(charges: Iterable[Charge], period: Period) -> list[str]:
+    """The days on which the segments after the first begin; one in which nothing was used or agreed has no charge."""
+    begun = {charge.segment.first_day for charge in charges}
+    begun |= {charge.segment.last_day + timedelta(days=1) for charge in charges}
+    return [f"{day}" for day in sorted(begun) if period.start < day <= period.end]
 
 
 def draft(

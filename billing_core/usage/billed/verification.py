@@ -12,6 +12,7 @@ from billing_core.customers.models import Customer
 from billing_core.invoices.models import Invoice, InvoiceLineItem
 from billing_core.metering.models import (
     BY_DAYS,
+    FROM_EVENTS,
     PLACES,
     Aggregation,
     LateItem,
@@ -139,9 +140,9 @@ def _followed(session: Session) -> Check:
         period, meter = session.get_one(UsagePeriod, period_id), session.get_one(Meter, meter_id)
         ref = session.get_one(Customer, period.customer_id).ref
         words.append(f"customer {ref}, {period.first_day} to {period.last_day}, {meter.code}")
-    lines = (UsageLine.meter_id.in_(select(Meter.id).where(Meter.aggregation.in_(followed.PROVEN))), _BILLED)
+    lines = (UsageLine.meter_id.in_(select(Meter.id).where(Meter.aggregation.in_(FROM_EVENTS))), _BILLED)
     return Check(
-        "A bill has the greatest quantities and the unique values of its period, as far as they did not come late",
+        "A bill of a meter that is billed from its events, with its late items, is what these come to",
         proof.count(session, UsageLine, *lines),
         tuple(words),
     )

@@ -21,7 +21,6 @@ from billing_core.plans import queries as plans
 from billing_core.plans import segments
 from billing_core.plans.segments import Segment
 from billing_core.usage import charges
-from billing_core.usage.billed import recounted
 from billing_core.usage.models import UsageLine
 
 _ONE: Final = 10**PLACES
@@ -30,8 +29,7 @@ _ONE: Final = 10**PLACES
 @dataclass(frozen=True, slots=True)
 class Changed:
     """What one late item changes. ``line_id`` is the line that billed its day, None where there is none; ``quantity``
-    is in the meter's terms, or that of the event where it is billed from its events, negative where it was withdrawn.
-    ``worth`` None: nobody has agreed on a price.
+    is in the meter's terms. ``worth`` None: nobody has agreed on a price.
     """
 
     item_id: int
@@ -46,18 +44,13 @@ def of_items(session: Session, item_ids: Collection[int]) -> dict[int, Changed]:
     periods = select(LateItem.period_id).where(among(LateItem.id, item_ids))
     rows = _running().where(LateItem.period_id.in_(periods)).subquery("running")
     found = session.execute(select(rows).where(among(rows.c.id, item_ids)).order_by(rows.c.id)).all()
-    again = recounted.touched(session, item_ids)
-    terms = _terms(session, {row.period_id for row in found} | {one.period_id for one in again})
+    terms = _terms(session, {row.period_id for row in found})
     rates = charges.rates_of(session, {one.version for _, parts in terms.values() for one in parts if one.version})
-    followed = recounted.worths(session, again, terms, rates)
     changed = {}
     rated: dict[tuple[Any, ...], Money | None] = {}
     for row in found:
         place, (period, parts) = (row.meter_id, row.bucket_id), terms[row.period_id]
         before, quantity = _quantities(row, rates.meters[row.meter_id].aggregation)
-        if row.id in followed:
-            changed[row.id] = Changed(row.id, row.period_id, row.line_id, quantity, followed[row.id])
-            continue
         segment = next(one for one in parts if one.first_day <= row.day <= one.last_day)
         amounts = []
         for total in (before, before + quantity):

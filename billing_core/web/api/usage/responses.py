@@ -79,9 +79,10 @@ class BilledPeriod(TypedDict):
 
 @with_config(json_schema_extra={"example": _LATE_EVENT})
 class LateEvent(UsageEvent):
-    """``worth`` is what the event added to its period when it came, before tax, in units of ``currency``; both are null
-    where nobody has agreed on a price. ``state``: `open`, `invoiced` (on the invoice ``invoice_id``), `credited`,
-    `waived`, `nothing` (it came to 0 with others), `unbilled` (its period's invoice was cancelled), `billed_anew`.
+    """``worth`` is what the event added to the billed period when it came, before tax, in units of ``currency``; both
+    are null where nobody has agreed on a price. ``state``: `open`, `invoiced` (on the invoice ``invoice_id``),
+    `credited`, `waived`, `nothing` (it came to 0 with others), `unbilled` (its period's invoice was cancelled),
+    `billed_anew`.
     """
 
     billed_period: BilledPeriod
@@ -93,7 +94,7 @@ class LateEvent(UsageEvent):
 
 @with_config(json_schema_extra={"example": {"events": [_LATE_EVENT], "count": 1}})
 class LateEventList(TypedDict):
-    """``count`` events; the ``Link`` header leads to the next page."""
+    """``count`` entries, of at most as many events as were asked for; the ``Link`` header leads to the next page."""
 
     events: list[LateEvent]
     count: int

@@ -80,14 +80,15 @@ def list_late_events(
     limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = MOST_AT_ONCE,
     starting_after: StartingAfterEvent = None,
 ) -> Response:
-    """What came after its period had been billed, what it is worth and what became of it, of the organizations that the
-    caller may see, by organization and time.
+    """What changed a period that had been billed, what that is worth and what became of it, of the organizations that
+    the caller may see, by organization and time. An event that changes several periods, because its quantity holds on,
+    is listed once for each.
     """
     after = None if starting_after is None else requests.place_of(starting_after)
     rows = queries.late_events(session, caller.actor, after_event=after, limit=limit + 1)
     shown = rows[:limit]
     items = late.of_events(session, caller.actor, [(row.customer_id, row.id) for row in shown])
-    events = [responses.late_event(row, items[row.customer_id, row.id]) for row in shown]
-    answer: responses.LateEventList = {"events": events, "count": len(shown)}
+    events = [responses.late_event(row, item) for row in shown for item in items[row.customer_id, row.id]]
+    answer: responses.LateEventList = {"events": events, "count": len(events)}
     more = next_page(request, requests.place_after(shown[-1])) if len(rows) > limit else None
     return ExactJSON(answer, headers=more)
