@@ -385,7 +385,7 @@ def test_only_who_may_write_invoices_deals_with_late_items_and_own_people_see_th
     other = actor_with(Role.FINANCE, user_id=None, name="Other", customer_id=acme + 1)
     assert len(late.items(session, own)) == len(late.items(session, reader, customer_id=acme)) == 1
     assert late.items(session, other) == late.items(session, SYSTEM, customer_id=acme + 1) == []
-    assert late.of_events(session, own, [(acme, "d"), (acme, "a")]) == {(acme, "d"): item}
+    assert late.of_events(session, own, [(acme, "d"), (acme, "a")]) == {(acme, "d"): [item]}
     assert late.of_events(session, other, [(acme, "d")]) == {}
 
 
