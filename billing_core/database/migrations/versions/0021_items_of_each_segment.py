@@ -8,8 +8,8 @@ from datetime import date, timedelta
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 
 _FORMER = ("customer_id", "event_id", "kind")
 _NOW = (*_FORMER, "period_id", "day")
