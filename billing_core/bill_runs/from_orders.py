@@ -7,8 +7,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.bill_runs import sending
 from billing_core.bill_runs.models import RunGoal, RunOutcome
-from billing_core.bill_runs.sending import Facts
-from billing_core.bill_runs.taking import Taken, Terms
+from billing_core.bill_runs.taking import Facts, Taken, Terms
 from billing_core.errors import BillingError
 from billing_core.invoices import from_reports
 from billing_core.reports import queries as reports

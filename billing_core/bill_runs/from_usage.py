@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.bill_runs import sending
 from billing_core.bill_runs.models import RunGoal, RunOutcome
-from billing_core.bill_runs.sending import Facts
-from billing_core.bill_runs.taking import Taken, Terms
+from billing_core.bill_runs.taking import Facts, Taken, Terms
 from billing_core.customers.models import Customer
 from billing_core.invoices.models import Invoice
 from billing_core.languages.available import SOURCE_LANGUAGE

@@ -29,6 +29,8 @@ from billing_core.usage import billing
 # Customers who are worked on together: some seconds of work, so that many processes get a share and a dead one's share
 # is soon done by another.
 CHUNK: Final = 10
+# Where they are billed in one transaction, which takes a tenth of a second then, and half of that for ten.
+TOGETHER: Final = 100
 # How far a run of each source can go.
 GOALS: Final = {
     RunSource.ORDERS: (RunGoal.REHEARSAL, RunGoal.REPORTS, RunGoal.DRAFTS, RunGoal.SENT),
@@ -63,6 +65,13 @@ def needed(source: RunSource, goal: RunGoal, *, with_links: bool = False) -> tup
     credits_usage = source is RunSource.USAGE and goal is not RunGoal.REHEARSAL
     payments = (Permission.PAYMENT_WRITE,) if credits_usage else ()
     return (Permission.REPORT_GENERATE, *_OF_SOURCE[source], *_OF_GOAL[goal], *payments, *links)
+
+
+def go_together(source: RunSource, goal: RunGoal) -> bool:
+    """Whether customers of such a run can be billed in one transaction: nothing is sent, and many cost little more than
+    one.
+    """
+    return source is RunSource.USAGE and goal in (RunGoal.REHEARSAL, RunGoal.DRAFTS)
 
 
 def reach(
@@ -243,7 +252,7 @@ def _choose(session: Session, actor: Actor, run: BillRun, customer_ids: Collecti
                 literal(run.id),
                 Customer.id,
                 # Whole numbers on both databases: SQLAlchemy's / would divide exactly.
-                place // CHUNK,
+                place // (TOGETHER if go_together(run.source, run.goal) else CHUNK),
                 literal(RunOutcome.WAITING.value),
                 false(),
                 literal(""),

@@ -1,19 +1,15 @@
 """The last part of a run that sends: the draft is mailed, and where it gets a payment link stops for that first."""
 
 from datetime import datetime
-from typing import Any, TypeAlias
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from billing_core.bill_runs.models import RunGoal, RunOutcome
-from billing_core.bill_runs.taking import Taken, Terms
+from billing_core.bill_runs.taking import Facts, Taken, Terms
 from billing_core.errors import BillingError
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.mailing import service as mailing
-
-# Columns of the customer in the run. WAITING as outcome: the draft needs a payment link before it can be sent.
-Facts: TypeAlias = dict[str, Any]
 
 # Built once: building a statement takes as long as running it.
 _STATE = select(Invoice.state).where(Invoice.id == bindparam("invoice"))

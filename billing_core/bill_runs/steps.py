@@ -11,9 +11,8 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from billing_core.bill_runs import from_orders, from_usage, sending
-from billing_core.bill_runs.models import RunGoal, RunSource
-from billing_core.bill_runs.sending import Facts
-from billing_core.bill_runs.taking import Taken, Terms
+from billing_core.bill_runs.models import RunSource
+from billing_core.bill_runs.taking import Facts, Taken, Terms
 
 _BILL: Final = {RunSource.ORDERS: from_orders.bill, RunSource.USAGE: from_usage.bill}
 
@@ -21,13 +20,6 @@ _BILL: Final = {RunSource.ORDERS: from_orders.bill, RunSource.USAGE: from_usage.
 def bill(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
     """Take the customer as far as one transaction can."""
     return _BILL[terms.source](session, terms, taken, now=now)
-
-
-def go_together(terms: Terms) -> bool:
-    """Whether customers of this run can be billed in one transaction: nothing is sent, and many cost little more than
-    one.
-    """
-    return terms.source is RunSource.USAGE and terms.goal in (RunGoal.REHEARSAL, RunGoal.DRAFTS)
 
 
 def bill_together(session: Session, terms: Terms, taken: Sequence[Taken], *, now: datetime) -> dict[int, Facts]:

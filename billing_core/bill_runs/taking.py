@@ -1,12 +1,13 @@
 """Who takes up which customers of a run, and when it is finished. The tables are the truth about what is done."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, cast
 
 import structlog
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome, RunSource
@@ -20,8 +21,12 @@ from billing_core.processes.queries import is_living
 
 log = structlog.get_logger()
 
+# Columns of the customer in the run. WAITING as outcome: the draft needs a payment link before it can be sent.
+Facts: TypeAlias = dict[str, Any]
+
 # Attempts in a row that finish nobody: about ten minutes.
 MOST_FRUITLESS: Final = 20
+_CUSTOMERS: Final = cast("Table", BillRunCustomer.__table__)
 # Built once: building a statement takes as long as running it.
 _ITEM = (BillRunCustomer.run_id == bindparam("run")) & (BillRunCustomer.customer_id == bindparam("customer"))
 _WAITING = BillRunCustomer.outcome == RunOutcome.WAITING
@@ -169,14 +174,22 @@ def take_again(session: Session, terms: Terms, customer_id: int) -> Taken | None
     return None if row is None else Taken(*row)
 
 
-def mark(session: Session, terms: Terms, customer_id: int, facts: dict[str, Any]) -> None:
+def mark(session: Session, terms: Terms, customer_id: int, facts: Facts) -> None:
     """Note what was made for a customer, or what became of it, unless that is settled."""
-    session.execute(
-        update(BillRunCustomer)
-        .where(BillRunCustomer.run_id == terms.run_id, BillRunCustomer.customer_id == customer_id, _WAITING)
-        .values(facts)
-        .execution_options(synchronize_session=False)
-    )
+    mark_all(session, terms, {customer_id: facts})
+
+
+def mark_all(session: Session, terms: Terms, made: Mapping[int, Facts]) -> None:
+    """``mark`` of many customers: a statement for each set of facts that some of them have."""
+    # The rows name what is made for them.
+    session.flush()
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for customer_id, facts in made.items():
+        row = {"run": terms.run_id, "customer": customer_id} | {f"new_{name}": fact for name, fact in facts.items()}
+        alike.setdefault(tuple(sorted(facts)), []).append(row)
+    for names, rows in alike.items():
+        noted = update(_CUSTOMERS).where(_ITEM, _WAITING).values({name: bindparam(f"new_{name}") for name in names})
+        session.connection().execute(noted, rows)
 
 
 def finish(session: Session, run_id: int, attempt: int, *, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import exc, select
 
-from billing_core.bill_runs import steps, taking
+from billing_core.bill_runs import planning, steps, taking
 from billing_core.bill_runs.models import RunOutcome
 from billing_core.bill_runs.taking import Taken, Terms
 from billing_core.database import Sessions
@@ -41,7 +41,11 @@ def bill_next(
 
     ``give_up``: what was passed on before is noted as this customer's failure now.
     """
-    if not give_up and steps.go_together(terms) and _bill_together(sessions, terms, chunk, now=now):
+    if (
+        not give_up
+        and planning.go_together(terms.source, terms.goal)
+        and _bill_together(sessions, terms, chunk, now=now)
+    ):
         return True
     began = time.monotonic()
     taken: Taken | None = None
@@ -93,8 +97,7 @@ def _bill_together(sessions: Sessions, terms: Terms, chunk: int, *, now: datetim
                 return False
             made = steps.bill_together(session, terms, taken, now=now)
             each = {"finished_at": now, "milliseconds": int((time.monotonic() - began) * 1000) // len(taken)}
-            for customer_id, facts in made.items():
-                taking.mark(session, terms, customer_id, facts | each)
+            taking.mark_all(session, terms, {customer_id: facts | each for customer_id, facts in made.items()})
     except AWAY:
         raise
     except BillingError:

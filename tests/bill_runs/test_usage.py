@@ -9,7 +9,7 @@ from hypothesis import strategies
 from sqlalchemy import func, select
 
 from billing_core.bill_runs import from_usage, planning, rehearsal, taking
-from billing_core.bill_runs.models import RunGoal, RunOutcome, RunSource
+from billing_core.bill_runs.models import BillRunCustomer, RunGoal, RunOutcome, RunSource
 from billing_core.bill_runs.overlapping import Overlapping
 from billing_core.bill_runs.rehearsal import Change, CurrencyTotal
 from billing_core.commands import verify
@@ -83,6 +83,19 @@ def test_customers_of_a_chunk_are_billed_together(sessions, company, goal, monke
     done = worked_off(sessions, over_usage(sessions, goal=goal))
     assert (done.created, done.failed, done.waiting) == (2, 1, 0)
     assert alone == [None]
+
+
+@pytest.mark.parametrize(
+    ("goal", "sizes"), [(RunGoal.DRAFTS, [11]), (RunGoal.REHEARSAL, [11]), (RunGoal.SENT, [10, 1])]
+)
+def test_who_is_billed_together_is_in_larger_chunks(sessions, goal, sizes):
+    with sessions.begin() as session:
+        metered_plan(session)
+        customers = users(session, dict.fromkeys(map(str, range(11)), 0))
+    over_usage(sessions, customers, goal=goal)
+    with sessions() as session:
+        counted = select(func.count()).group_by(BillRunCustomer.chunk).order_by(BillRunCustomer.chunk)
+        assert session.scalars(counted).all() == sizes
 
 
 def test_where_one_of_them_fails_each_is_billed_by_itself(sessions, company):
