@@ -33,6 +33,8 @@ from billing_core.metering import rollups
 from billing_core.metering.models import (
     API_CALLS,
     PLACES,
+    LateItem,
+    LateKind,
     Meter,
     MeterBucket,
     UsageDay,
@@ -214,18 +216,29 @@ def time_of(session: Session, actor: Actor, customer_id: int, event_id: str) -> 
 def late_events(
     session: Session, actor: Actor, *, after_event: tuple[int, datetime, str] | None = None, limit: int = 100
 ) -> list[EventRow]:
-    """What came after its period was billed, of every customer that this actor sees, in the order of customer and time.
-    ``after_event``: the customer's id, time and id of the last one that was seen.
+    """What came after its period was billed, and what was taken back from one that was, of every customer that this
+    actor sees, in the order of customer and time. ``after_event``: the customer's id, time and id of the last one that
+    was seen.
     """
     actor.require(Permission.USAGE_READ)
-    statement = event_rows().where(UsageEvent.late, visible_to(actor, UsageEvent.customer_id))
+
+    def keys(table: type[UsageEvent | LateItem], condition: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+        key = (table.customer_id, table.occurred_at, table.event_id)
+        found = select(*key).where(condition, visible_to(actor, table.customer_id))
+        if after_event is not None:
+            customer_id, occurred_at, event_id = after_event
+            seen = tuple_(literal(customer_id), literal(occurred_at, UtcDateTime), literal(event_id))
+            found = found.where(tuple_(*key) > seen)
+        return found
+
+    taken_back = keys(LateItem, LateItem.kind == LateKind.WITHDRAWN)
+    changing = (
+        keys(UsageEvent, UsageEvent.late.is_(True)).union(taken_back).order_by("customer_id", "occurred_at", "event_id")
+    )
+    place = changing.limit(limit).subquery()
     key = (UsageEvent.customer_id, UsageEvent.occurred_at, UsageEvent.event_id)
-    if after_event is not None:
-        customer_id, occurred_at, event_id = after_event
-        statement = statement.where(
-            tuple_(*key) > tuple_(literal(customer_id), literal(occurred_at, UtcDateTime), literal(event_id))
-        )
-    return [EventRow(*row) for row in session.execute(statement.order_by(*key).limit(limit))]
+    statement = event_rows().join(place, tuple_(*key) == tuple_(*place.c)).order_by(*key)
+    return [EventRow(*row) for row in session.execute(statement)]
 
 
 def event_rows() -> Select[*tuple[Any, ...]]:

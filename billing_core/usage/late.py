@@ -114,12 +114,13 @@ def items(
 def of_events(
     session: Session, actor: Actor, event_ids: Collection[tuple[int, str]]
 ) -> dict[tuple[int, str], list[Item]]:
-    """What these late events (customer's id and event's) changed, and what became of it, by the same."""
+    """What these events (customer's id and event's) changed when they came late or were taken back, and what became of
+    it, by the same.
+    """
     actor.require(Permission.USAGE_READ)
     customer_ids = {customer_id for customer_id, _ in event_ids}
     statement = _items().where(
         visible_to(actor, LateItem.customer_id),
-        LateItem.kind == LateKind.ARRIVED,
         among(LateItem.customer_id, customer_ids),
         LateItem.event_id.in_({event_id for _, event_id in event_ids}),
     )

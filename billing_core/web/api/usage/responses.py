@@ -62,6 +62,7 @@ def recorded(outcome: Recorded) -> UsageRecorded:
 _LATE_EVENT: dict[str, Any] = {
     **EVENT,
     "late": True,
+    "change": "arrived",
     "billed_period": {"start_date": "2023-10-01", "end_date": "2023-10-31"},
     "worth": 0.001,
     "currency": "USD",
@@ -79,12 +80,13 @@ class BilledPeriod(TypedDict):
 
 @with_config(json_schema_extra={"example": _LATE_EVENT})
 class LateEvent(UsageEvent):
-    """``worth`` is what the event added to the billed period when it came, before tax, in units of ``currency``; both
-    are null where nobody has agreed on a price. ``state``: `open`, `invoiced` (on the invoice ``invoice_id``),
-    `credited`, `waived`, `nothing` (it came to 0 with others), `unbilled` (its period's invoice was cancelled),
-    `billed_anew`.
+    """``change``: `arrived` for a period that had been billed, or `withdrawn` from one. ``worth`` is what that added to
+    the period, before tax, in units of ``currency``; both are null where nobody has agreed on a price. ``state``:
+    `open`, `invoiced` (on the invoice ``invoice_id``), `credited`, `waived`, `nothing` (it came to 0 with others),
+    `unbilled` (its period's invoice was cancelled), `billed_anew`.
     """
 
+    change: str
     billed_period: BilledPeriod
     worth: MaybeNumber
     currency: str | None
@@ -103,6 +105,7 @@ class LateEventList(TypedDict):
 def late_event(row: EventRow, item: Item) -> LateEvent:
     return {
         **listed(row),
+        "change": item.kind.value,
         "billed_period": {"start_date": f"{item.first_day}", "end_date": f"{item.last_day}"},
         "worth": None if item.worth is None else plain(item.worth.amount),
         "currency": None if item.worth is None else item.worth.currency,

@@ -71,7 +71,7 @@ def withdraw_usage_event(
     "/late",
     response_model=responses.LateEventList,
     responses={200: {"headers": responses.MORE}},
-    summary="List late usage events",
+    summary="List late and withdrawn usage events",
 )
 def list_late_events(
     request: Request,
@@ -80,9 +80,9 @@ def list_late_events(
     limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = MOST_AT_ONCE,
     starting_after: StartingAfterEvent = None,
 ) -> Response:
-    """What changed a period that had been billed, what that is worth and what became of it, of the organizations that
-    the caller may see, by organization and time. An event that changes several periods, because its quantity holds on,
-    is listed once for each.
+    """What came for a period that had been billed or was taken back from one, what that is worth and what became of
+    it, of the organizations that the caller may see, by organization and time. An event that changed periods more than
+    once, because it was taken back later or its quantity holds on, is listed once for each.
     """
     after = None if starting_after is None else requests.place_of(starting_after)
     rows = queries.late_events(session, caller.actor, after_event=after, limit=limit + 1)

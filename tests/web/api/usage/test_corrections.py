@@ -134,6 +134,7 @@ def test_events_of_a_billed_period_are_accepted_and_listed_as_late(client, acme,
         "properties": {"a": [0.1], "b": 1},
         "bucket": None,
         "late": True,
+        "change": "arrived",
         "withdrawn_at": None,
         "withdrawn_reason": None,
         "billed_period": {"start_date": "2026-03-01", "end_date": "2026-03-31"},
@@ -144,7 +145,26 @@ def test_events_of_a_billed_period_are_accepted_and_listed_as_late(client, acme,
     }
     assert (second["id"], second["response_time"], second["quantity"]) == ("2", None, 1)
     withdraw(client, acme.uuid, "2")
-    assert client.get(LATE).json()["events"][1]["withdrawn_at"] is not None
+    came, went = client.get(LATE).json()["events"][1:]
+    assert (came["id"], came["change"], went["id"], went["change"]) == ("2", "arrived", "2", "withdrawn")
+    assert came["withdrawn_at"] is not None
+
+
+def test_what_was_taken_back_from_a_bill_is_listed_with_what_it_is_worth(client, acme, sessions):
+    with sessions.begin() as session:
+        code = a_plan(session, agreed=terms(1, "0.125"))
+        plans.put_on(session, SYSTEM, acme.id, code, valid_from=date(2026, 3, 1), now=utc_now())
+    client.post(EVENTS, json={"events": [an_event(str(number)) for number in range(3)]})
+    march = Period(date(2026, 3, 1), date(2026, 3, 31))
+    with sessions.begin() as session:
+        billing.bill(session, SYSTEM, acme.id, march, now=utc_now(), today=utc_now().date())
+    client.post(EVENTS, json=an_event("unbilled", time="2026-04-01T10:00:00Z"))
+    for event_id in ("1", "unbilled"):
+        withdraw(client, acme.uuid, event_id)
+    answer = client.get(LATE).json()
+    # Two beyond the one that is included were 0.25; one is 0.13, so that 0.12 goes back.
+    facts = [(one["id"], one["change"], one["late"], one["worth"], one["state"]) for one in answer["events"]]
+    assert (facts, answer["count"]) == ([("1", "withdrawn", False, -0.12, "open")], 1)
 
 
 def test_a_late_event_says_what_it_is_worth_and_which_invoice_it_is_on(client, acme, sessions):
