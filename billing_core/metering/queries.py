@@ -229,13 +229,12 @@ def late_events(
             customer_id, occurred_at, event_id = after_event
             seen = tuple_(literal(customer_id), literal(occurred_at, UtcDateTime), literal(event_id))
             found = found.where(tuple_(*key) > seen)
-        return found
+        # Each on its own: merged as they come, SQLite would walk through all events for the few that are late.
+        return select(found.order_by(*key).limit(limit).subquery())
 
+    came_late = keys(UsageEvent, UsageEvent.late == true())
     taken_back = keys(LateItem, LateItem.kind == LateKind.WITHDRAWN)
-    changing = (
-        keys(UsageEvent, UsageEvent.late.is_(True)).union(taken_back).order_by("customer_id", "occurred_at", "event_id")
-    )
-    place = changing.limit(limit).subquery()
+    place = came_late.union(taken_back).order_by("customer_id", "occurred_at", "event_id").limit(limit).subquery()
     key = (UsageEvent.customer_id, UsageEvent.occurred_at, UsageEvent.event_id)
     statement = event_rows().join(place, tuple_(*key) == tuple_(*place.c)).order_by(*key)
     return [EventRow(*row) for row in session.execute(statement)]
