@@ -48,6 +48,8 @@ class AlertRow:
     id: int
     customer_id: int | None
     customer: str | None
+    customer_ref: str | None
+    customer_uuid: str | None
     measure: AlertMeasure
     threshold: int
     currency: str
@@ -156,19 +158,19 @@ def alerts(
 ) -> list[AlertRow]:
     """What is watched for, in the order of creation; with ``customer_id``, what concerns that customer."""
     actor.require(Permission.USAGE_READ)
-    columns = (
-        *(UsageAlert.id, UsageAlert.customer_id, Customer.name, UsageAlert.measure, UsageAlert.threshold),
-        *(UsageAlert.currency, UsageAlert.to_customer, UsageAlert.recipients),
-        *(UsageAlert.set_at, UsageAlert.version),
-    )
-    statement: Select[*tuple[Any, ...]] = (
-        select(*columns)
-        .join(Customer, Customer.id == UsageAlert.customer_id, isouter=True)
-        .where(UsageAlert.removed_at.is_(None), UsageAlert.id > after_id, _visible(actor))
-    )
+    statement = _rows(actor).where(UsageAlert.id > after_id)
     if customer_id is not None:
         statement = statement.where(or_(UsageAlert.customer_id == customer_id, UsageAlert.customer_id.is_(None)))
     return [AlertRow(*row) for row in session.execute(statement.order_by(UsageAlert.id).limit(limit))]
+
+
+def one(session: Session, actor: Actor, alert_id: int) -> AlertRow:
+    """One alert; NotFound where there is none or this actor may not see it."""
+    actor.require(Permission.USAGE_READ)
+    row = session.execute(_rows(actor).where(UsageAlert.id == alert_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such alert")
+    return AlertRow(*row)
 
 
 def reached(
@@ -222,6 +224,20 @@ def reached_rows() -> Select[*tuple[Any, ...]]:
         )
         .join_from(ReachedThreshold, UsageAlert, UsageAlert.id == ReachedThreshold.alert_id)
         .join(Customer, Customer.id == ReachedThreshold.customer_id)
+    )
+
+
+def _rows(actor: Actor) -> Select[*tuple[Any, ...]]:
+    """The columns of ``AlertRow``, of what is watched for."""
+    columns = (
+        *(UsageAlert.id, UsageAlert.customer_id, Customer.name, Customer.ref, Customer.uuid),
+        *(UsageAlert.measure, UsageAlert.threshold, UsageAlert.currency, UsageAlert.to_customer),
+        *(UsageAlert.recipients, UsageAlert.set_at, UsageAlert.version),
+    )
+    return (
+        select(*columns)
+        .join(Customer, Customer.id == UsageAlert.customer_id, isouter=True)
+        .where(UsageAlert.removed_at.is_(None), _visible(actor))
     )
 
 

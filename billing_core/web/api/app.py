@@ -19,6 +19,7 @@ from billing_core.web.api.middleware import rate_limit
 from billing_core.web.api.middleware.api_middleware import ApiMiddleware
 from billing_core.web.api.middleware.idempotency import REPLAYED, Idempotent
 from billing_core.web.api.reports import routes as reports_routes
+from billing_core.web.api.usage import alerts, prepaid_credit
 from billing_core.web.api.usage import routes as usage_routes
 
 # In the order of the published description.
@@ -30,6 +31,8 @@ ROUTERS = (
     payment_links.router,
     organizations.router,
     usage_routes.router,
+    alerts.router,
+    prepaid_credit.router,
     analytics_routes.router,
     openapi.router,
     docs_page.router,

@@ -17,6 +17,9 @@ from billing_core.businesses.queries import default_business
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.metering import ingestion
+from billing_core.metering.alerts import AlertMeasure
+from billing_core.usage import alerts
+from billing_core.usage.alerts import Threshold, Told
 from billing_core.web.api.app import api_app
 from tests.invoices.company import a_customer, an_invoice
 from tests.web.api.reporting import two_customers
@@ -38,6 +41,7 @@ REFUSED = [
 CONTROL = ("a\0b", "\x1b[31m")
 # These ask for what bears a name: all but control characters is a name like others, which nothing bears.
 NAMES = {("list_organizations", "customer_ref"), ("list_usage_events", "user")}
+TRUTHS = ("to_customer", "sends")
 # Some places take some of these.
 STRANGE = [
     *(SQL, "' OR '1'='1", "../../../../etc/passwd", "..\\..\\x", "%2e%2e%2f", "xyz", "", " ", "null", "💩", "\u202e"),
@@ -78,11 +82,13 @@ def known(sessions, quick_hashes) -> dict[str, Any]:
         invoice = an_invoice(session, a_customer(session)).public_id
         event = {"id": "1", "customer_ref": "ACME", "time": "2023-10-01T12:00:00Z"}
         ingestion.record(session, SYSTEM, [event], now=utc_now(), atomic=True)
+        alert = alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.CALLS, 7), Told(), now=utc_now())
+        watched = {"organization_id": "ACME", "{alert_id}": str(alert.id)}
         business = default_business(session).public_id
     # The documents' due date is before the day on which this runs.
     due = (utc_now() + timedelta(days=30)).date().isoformat()
     ids = {"/api/invoices": invoice, "/api/v2/reports": "1", "/api/v1/usage": "1", "{org_id}": "ACME"}
-    return {"business_id": business, "due_date": due, "events": [event], **ids}
+    return {"business_id": business, "due_date": due, "events": [event], **ids, **watched}
 
 
 @pytest.fixture
@@ -135,7 +141,8 @@ def body_of(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def address(path: str, known: dict[str, Any]) -> str:
-    path = path.replace("{org_id}", known["{org_id}"])
+    for name in ("{org_id}", "{alert_id}"):
+        path = path.replace(name, known[name])
     return path.replace("{id}", next((value for start, value in known.items() if path.startswith(start)), ""))
 
 
@@ -210,7 +217,7 @@ def test_hostile_bodies(name, client, known):
             body = json.dumps(with_value(fine, place, value))
             answer = client.request(method, address(path, known), content=body, headers=JSON)
             status = seen(answer, one, (place, value))
-            # An object may be whatever its sender likes.
-            fits = place[-1] == "properties" and isinstance(value, dict)
+            # An object may be whatever its sender likes, and a truth is one.
+            fits = (place[-1] == "properties" and isinstance(value, dict)) or (place[-1] in TRUTHS and value is True)
             assert status == 400 or value not in REFUSED or fits, (place, str(value)[:100], status)
     assert client.get("/api/invoices", params={"business_id": known["business_id"]}).json()["count"] > 0

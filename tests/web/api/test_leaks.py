@@ -41,6 +41,11 @@ FORBIDDEN = {
     "reconciliation",
     "record_usage_events",
     "withdraw_usage_event",
+    "create_usage_alert",
+    "update_usage_alert",
+    "remove_usage_alert",
+    "give_prepaid_credit",
+    "update_prepaid_credit",
     "rejected_rows",
     "message",
 }
@@ -64,6 +69,7 @@ PATHS = {
     "/api/v1/analytics/billing/{org_id}": lambda w: [w.customer_uuid],
     "/api/v1/analytics/usage/{org_id}": lambda w: [w.customer_uuid],
     "/api/v1/usage/organizations/{org_id}": lambda w: [w.customer_uuid, w.name],
+    "/api/v1/usage/alerts/{alert_id}": lambda w: [str(w.alert)],
     "/downloads/reports/{name}": lambda w: [
         *(f"{w.report}.{ending}" for ending in ("csv", "long.csv", "json", "xlsx", "pdf")),
         f"{w.report_uuid}.csv",
@@ -88,6 +94,9 @@ PARAMETERS = {
     "documents.ids": lambda w: w.invoice,
     "customer_ref": lambda w: w.name,
     "list_usage_events.starting_after": lambda w: w.event,
+    "list_usage_alerts.organization_id": lambda w: w.customer_uuid,
+    "list_usage_alerts.starting_after": lambda w: w.alert - 1,
+    "get_prepaid_credit.starting_after": lambda w: w.grant + 1,
     "user": lambda w: f"{w.name}'s user",
     "text": lambda w: w.name,
     "plan": lambda w: f"{w.name}'s plan",
@@ -102,6 +111,10 @@ BODIES = {
     "update_invoice": lambda w: {"customer_email": w.email},
     "record_usage_events": lambda w: {"events": [{"id": "1", "customer_ref": w.name, "time": "2023-01-15T10:00:00Z"}]},
     "withdraw_usage_event": lambda _w: {"reason": "Told twice"},
+    "create_usage_alert": lambda w: {"organization_id": w.customer_uuid, "measure": "calls", "threshold": 5},
+    "update_usage_alert": lambda _w: {"threshold": 6},
+    "give_prepaid_credit": lambda _w: {"amount": 5, "reason": "Welcome"},
+    "update_prepaid_credit": lambda _w: {"top_up": {"below": 1, "up_to": 2}},
 }
 # What says nothing about whose things are meant, with a value where one is needed.
 NEUTRAL = {"start_date": "2023-01-01", "end_date": "2026-12-31", "currency": "USD", "mode": "sandbox"}
@@ -194,6 +207,7 @@ def told(answer, world: World) -> tuple[int, str, str, str]:
     uuids = (world.customer_uuid, world.report_uuid, world.invoice_public, world.business_public)
     ids = "|".join(map(re.escape, uuids))
     numbers = {world.customer, world.business, world.report, world.invoice, world.note, world.mail}
+    numbers |= {world.alert, world.grant}
     text = read(answer.content)
     if answer.status_code >= 400:
         text = re.sub(rf"{ids}|\b0*({'|'.join(map(str, numbers))})\b", "#", text)

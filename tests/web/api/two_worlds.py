@@ -11,15 +11,19 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes
 from billing_core.metering import ingestion
+from billing_core.metering.alerts import AlertMeasure
 from billing_core.online_payments import configured
 from billing_core.online_payments.links import workflow
 from billing_core.outbox import service as outbox
 from billing_core.outbox.service import Message
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
+from billing_core.payments.prepaid import granting
 from billing_core.payments.received import Received
 from billing_core.plans import service as plans
 from billing_core.settings import settings
+from billing_core.usage import alerts
+from billing_core.usage.alerts import Threshold, Told
 from tests.invoices.company import LATER, TODAY, a_line, an_invoice
 from tests.plans.agreed import a_plan
 from tests.web.api.reporting import a_customer, a_report, an_order
@@ -45,6 +49,8 @@ class World:
     note: int
     mail: int
     event: str
+    alert: int
+    grant: int
     marks: tuple[str, ...] = ()
 
 
@@ -63,6 +69,8 @@ NOBODY = World(
     note=700_999,
     mail=700_999,
     event="nobody's event",
+    alert=700_999,
+    grant=700_999,
 )
 
 
@@ -99,6 +107,11 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
         message = Message(
             "mail", "invoice", f"m:{name}", email, f"For {name}", ("invoice", invoice.id), {"text": name}, customer_id
         )
+        told = Told((f"watch@{email.partition('@')[2]}",))
+        alert = alerts.create(session, SYSTEM, customer_id, Threshold(AlertMeasure.CALLS, 1_000), told, now=utc_now())
+        grant = granting.give(
+            session, SYSTEM, customer_id, amount_minor=1, expires_on=None, reason=name, today=TODAY, now=LATER
+        )
         world = World(
             customer=customer_id,
             customer_uuid=customer.uuid,
@@ -114,6 +127,8 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
             note=note.id,
             mail=outbox.put(session, SYSTEM, message, now=utc_now()),
             event=f"{name}'s event",
+            alert=alert.id,
+            grant=grant.id,
         )
     workflow.create(sessions, SYSTEM, configured.gateway(sessions, settings()), world.invoice, now=utc_now())
     marks = (

@@ -76,10 +76,24 @@ def _bring_body_in_line(body: dict[str, Any], *, changes: bool) -> None:
         body["business_id"] = os.environ["BUSINESS_ID"]
     if "customer_id" in body:
         body["customer_id"] = CUSTOMER
+    if "threshold" in body:
+        _bring_alert_in_line(body)
+    if "reason" in body:
+        body["reason"] = re.sub(r"[^ -~]", "", body["reason"]).strip() or "Because"
+    if body.get("expires_on"):
+        body["expires_on"] = "2100-01-01"
     if "events" in body:
         body["events"] = [_event_in_line(event, place) for place, event in enumerate(body["events"])]
     if "line_items" in body:
         body["line_items"] = [_in_line(line) for line in body["line_items"][:MOST_LINES]]
+
+
+def _bring_alert_in_line(body: dict[str, Any]) -> None:
+    """A whole threshold, of everybody's usage, in a currency that there is."""
+    body["threshold"] = max(1, min(int(body["threshold"]), 10_000))
+    body |= {name: value for name, value in {"currency": "USD", "recipients": []}.items() if name in body}
+    if "measure" in body:
+        body |= {"organization_id": None, "currency": "USD"}
 
 
 def _event_in_line(event: dict[str, Any], place: int) -> dict[str, Any]:
