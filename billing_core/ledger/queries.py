@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core.identity.permissions import Actor, Permission
@@ -29,7 +29,9 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One posting with its entry. ``about``: the entry's kind, or that of the entry it reverses."""
+    """One posting with its entry. ``about``: the entry's kind, or that of the entry it reverses. ``prepaid``: the entry
+    took it from prepaid credit, or gave it back there.
+    """
 
     entry_id: int
     kind: EntryKind
@@ -40,6 +42,7 @@ class Movement:
     account: Account
     currency: str
     amount_minor: int
+    prepaid: bool
 
 
 def counting(counted: Counted) -> list[ColumnElement[bool]]:
@@ -63,8 +66,9 @@ def movements(session: Session, actor: Actor, counted: Counted, *, limit: int = 
     actor.require(Permission.INVOICE_READ)
     # The customers package has a function for this, but depends on the ledger.
     own = [] if actor.customer_id is None else [LedgerPosting.customer_id == actor.customer_id]
-    reversed_entry = aliased(LedgerEntry)
-    statement = (
+    reversed_entry, beside = aliased(LedgerEntry), aliased(LedgerPosting)
+    prepaid = select(beside.id).where(beside.entry_id == LedgerEntry.id, beside.account == Account.PREPAID_CREDIT)
+    statement: Select[*tuple[Any, ...]] = (
         select(
             LedgerEntry.id,
             LedgerEntry.kind,
@@ -75,6 +79,7 @@ def movements(session: Session, actor: Actor, counted: Counted, *, limit: int = 
             LedgerPosting.account,
             LedgerPosting.currency,
             LedgerPosting.amount_minor,
+            prepaid.exists(),
         )
         .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
         .outerjoin(reversed_entry, reversed_entry.id == LedgerEntry.reverses_id)

@@ -104,7 +104,8 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
         invoice,
         refunded=amount.minor,
         event=EventKind.REFUNDED,
-        data={"amount_minor": amount.minor, "credit_note": note.number, "method": wanted.method},
+        data={"amount_minor": amount.minor, "credit_note": note.number, "method": wanted.method}
+        | ({"prepaid_minor": to_prepaid} if to_prepaid else {}),
         now=now,
     )
     session.flush()

@@ -33,7 +33,10 @@ _WORDS = {
 
 def what(row: StatementRow) -> str:
     """Such as “Payment”, or “Payment undone”."""
-    word = _WORDS.get(row.kind, row.kind.replace("_", " ").capitalize())
+    if row.prepaid:
+        word = "Prepaid credit used" if row.took_prepaid else "Back to prepaid credit"
+    else:
+        word = _WORDS.get(row.kind, row.kind.replace("_", " ").capitalize())
     return f"{word} {'cancelled' if row.kind is EntryKind.INVOICE else 'undone'}" if row.undone else word
 
 

@@ -102,7 +102,11 @@ def _rows(account: Statement, words: Writing) -> Iterator[tuple[str, str, str, s
 
 def _what(row: StatementRow, words: Writing) -> str:
     """Such as “Invoice INV-2026-007” or “Payment, undone · RF18”."""
-    what = words.gettext(_WORDS.get(row.kind, _OTHER))
+    if row.prepaid:
+        used, back = words.gettext("Prepaid credit used"), words.gettext("Back to prepaid credit")
+        what = used if row.took_prepaid else back
+    else:
+        what = words.gettext(_WORDS.get(row.kind, _OTHER))
     if row.undone:
         what = words.gettext("{what}, undone").format(what=what)
     # The payment service's key means nothing to the customer.

@@ -41,7 +41,8 @@ class StatementRequest:
 @dataclass(frozen=True, slots=True)
 class StatementRow:
     """One change. ``amount_minor``: positive where more is owed; ``balance_minor``: the balance after it. ``document``
-    is the number of the invoice or credit note; ``undone``: it reverses what the kind says.
+    is the number of the invoice or credit note; ``undone``: it reverses what the kind says. ``prepaid``: prepaid credit
+    paid it, or got it back.
     """
 
     entry_id: int
@@ -55,6 +56,12 @@ class StatementRow:
     invoice_id: int | None
     amount_minor: int
     balance_minor: int
+    prepaid: bool = False
+
+    @property
+    def took_prepaid(self) -> bool:
+        """Whether prepaid credit paid something; otherwise it got it back."""
+        return self.prepaid and (self.amount_minor < 0) != self.undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,7 @@ def each(
     actor.require(Permission.INVOICE_READ)
     balance = opening(session, actor, request)
     for row in session.execute(_changes(actor, request).limit(most).execution_options(yield_per=1_000)):
-        for kind, amount in _parts(row.kind, int(row.amount), -int(row.cash)):
+        for kind, amount, prepaid in _parts(row.kind, int(row.amount), -int(row.cash), -int(row.prepaid)):
             balance += amount
             yield StatementRow(
                 row.id,
@@ -135,6 +142,7 @@ def each(
                 row.invoice_id,
                 amount,
                 balance,
+                prepaid,
             )
 
 
@@ -153,14 +161,16 @@ def currencies(session: Session, actor: Actor, customer_id: int) -> list[str]:
     return list(session.scalars(statement.order_by(LedgerPosting.currency)))
 
 
-def _parts(kind: EntryKind, amount: int, paid_back: int) -> Iterator[tuple[EntryKind, int]]:
-    """A refund is two rows to the customer: a credit note, and money returned."""
+def _parts(kind: EntryKind, amount: int, paid_back: int, to_prepaid: int) -> Iterator[tuple[EntryKind, int, bool]]:
+    """A refund is several rows to the customer: a credit note, and what was returned as money or to prepaid credit."""
     if kind is not EntryKind.REFUND:
-        yield kind, amount
+        yield kind, amount, to_prepaid != 0
         return
-    yield EntryKind.CREDIT_NOTE, amount - paid_back
+    yield EntryKind.CREDIT_NOTE, amount - paid_back - to_prepaid, False
     if paid_back:
-        yield EntryKind.REFUND, paid_back
+        yield EntryKind.REFUND, paid_back, False
+    if to_prepaid:
+        yield EntryKind.REFUND, to_prepaid, True
 
 
 def _changes(actor: Actor, request: StatementRequest) -> Select[*tuple[Any, ...]]:
@@ -169,12 +179,13 @@ def _changes(actor: Actor, request: StatementRequest) -> Select[*tuple[Any, ...]
     posted = (
         select(
             LedgerPosting.entry_id,
-            func.sum(case((LedgerPosting.account.in_(_ACCOUNT), LedgerPosting.amount_minor), else_=0)).label("amount"),
-            func.sum(case((LedgerPosting.account == Account.CASH, LedgerPosting.amount_minor), else_=0)).label("cash"),
+            _posted_to(*_ACCOUNT).label("amount"),
+            _posted_to(Account.CASH).label("cash"),
+            _posted_to(Account.PREPAID_CREDIT).label("prepaid"),
             func.min(LedgerPosting.invoice_id).label("invoice_id"),
         )
         .where(
-            LedgerPosting.account.in_((*_ACCOUNT, Account.CASH)),
+            LedgerPosting.account.in_((*_ACCOUNT, Account.CASH, Account.PREPAID_CREDIT)),
             request.period.contains(LedgerPosting.effective_on),
             *_of_account(actor, request),
         )
@@ -192,6 +203,7 @@ def _changes(actor: Actor, request: StatementRequest) -> Select[*tuple[Any, ...]
             LedgerEntry.reverses_id.is_not(None).label("undone"),
             posted.c.amount,
             posted.c.cash,
+            posted.c.prepaid,
             CreditNote.number.label("credit_note"),
             Payment.reference,
             Payment.method,
@@ -207,6 +219,11 @@ def _changes(actor: Actor, request: StatementRequest) -> Select[*tuple[Any, ...]
         .where(or_(posted.c.amount != 0, kind == EntryKind.REFUND))
         .order_by(LedgerEntry.effective_on, LedgerEntry.id)
     )
+
+
+def _posted_to(*accounts: Account) -> ColumnElement[int]:
+    """In SQL: of an entry's postings, the sum of those to these accounts."""
+    return func.sum(case((LedgerPosting.account.in_(accounts), LedgerPosting.amount_minor), else_=0))
 
 
 def _balance(session: Session, actor: Actor, request: StatementRequest, until: ColumnElement[bool]) -> int:

@@ -99,7 +99,7 @@ def sentence(event: EventRow, currency: str) -> str:
             return f"Credit note {data.get('credit_note', '')} for {amount}{because}"
         case EventKind.REFUNDED:
             method = data.get("method")
-            outcome = f"paid back {formats.by_method(str(method))}" if method else "kept as the customer's credit"
+            outcome = f"paid back {formats.by_method(str(method))}" if method else _kept(data, currency)
             return f"{amount} refunded and {outcome}, credit note {data.get('credit_note', '')}"
         case EventKind.WRITTEN_OFF:
             return f"{amount} written off{because}"
@@ -116,6 +116,16 @@ def sentence(event: EventRow, currency: str) -> str:
         case EventKind.DISPUTE_CLOSED:
             return f"The dispute over {amount} is closed: {data.get('state') or 'no result given'}"
     return formats.words(event.kind.value)
+
+
+def _kept(data: Mapping[str, Any], currency: str) -> str:
+    """Where a refund that is not paid back went."""
+    prepaid = int(data.get("prepaid_minor", 0))
+    if not prepaid:
+        return "kept as the customer's credit"
+    if prepaid == data.get("amount_minor"):
+        return "given back to prepaid credit"
+    return f"kept as the customer's credit, of which {formats.money(prepaid, currency)} as prepaid credit"
 
 
 def _total(data: Mapping[str, Any], currency: str) -> str:

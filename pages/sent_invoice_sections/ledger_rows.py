@@ -106,7 +106,8 @@ def panel(invoice_id: int, key: str) -> None:
 
 def words(row: Movement) -> str:
     """What the entry was."""
-    named = _WORDS.get(row.about, formats.words(row.about.value))
+    from_prepaid = row.prepaid and row.about is EntryKind.CREDIT_APPLIED
+    named = "Prepaid credit" if from_prepaid else _WORDS.get(row.about, formats.words(row.about.value))
     return named if row.kind is row.about else f"{named}, reversed"
 
 

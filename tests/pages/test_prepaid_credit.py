@@ -6,11 +6,13 @@ from sqlalchemy import select
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.payments import refunds
 from billing_core.payments.prepaid import top_ups
 from billing_core.payments.prepaid.models import PrepaidGrant, PrepaidPurchase
+from billing_core.payments.refunds import MoneyBack
 from tests.pages.pressing import click, tick
 from tests.pages.roles import EVERY_ROLE
-from tests.payments.books import a_customer
+from tests.payments.books import NOW, TODAY, a_customer
 from tests.payments.prepaid.ahead import give, left, use
 
 pytestmark = pytest.mark.slow
@@ -45,6 +47,19 @@ def test_credit_and_what_became_of_it_are_shown(page_as, sessions, carla, role):
     assert not page.exception
     moved = page.dataframe[-1].value
     assert moved[["What", "Invoice", "Amount"]].values.tolist() == [["Paid an invoice", "INV-2026-001", "-20.00"]]
+
+
+def test_the_invoice_that_it_paid_names_it(page_as, sessions, carla):
+    with sessions.begin() as session:
+        customer = session.get_one(Customer, carla)
+        give(session, customer, 50_00)
+        paid = use(session, customer, "20").id
+        refunds.refund(session, SYSTEM, paid, wanted=MoneyBack("Too much", None, TODAY), today=TODAY, now=NOW)
+    page = page_as("finance").visit("invoice_editor.py", invoice=str(paid))
+    assert any("refunded and given back to prepaid credit" in one.value for one in page.markdown)
+    page.button(key="ledger_paid").click().run()
+    assert not page.exception
+    assert page.dataframe[-1].value[["What", "Amount"]].values.tolist() == [["Prepaid credit", "20.00"]]
 
 
 @EVERY_ROLE

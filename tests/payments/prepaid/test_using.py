@@ -26,6 +26,7 @@ from billing_core.payments.prepaid.models import MovementKind, PrepaidMovement
 from billing_core.payments.refunds import MoneyBack
 from billing_core.receivables import statement
 from billing_core.receivables import verification as receivables
+from billing_core.receivables.exporting import what
 from tests.at_once import at_once
 from tests.online_payments.gateways import ScriptedGateway
 from tests.payments.books import NOW, TODAY, a_customer, accounts, an_open_invoice, another_business, bank_transfer
@@ -227,13 +228,35 @@ def test_what_is_credited_of_an_invoice_goes_back_to_prepaid_credit_first(sessio
     assert [wrong for check in receivables.checks(session, today=TODAY) for wrong in check.wrong] == []
 
 
-def test_the_statement_of_account_shows_what_credit_paid(session):
+def stated(session, customer) -> list[tuple[str, int]]:
+    request = statement.StatementRequest(customer.id, "EUR", Period.month_of(TODAY))
+    found = statement.statement(session, SYSTEM, request)
+    assert found.opening_minor + found.charged_minor - found.settled_minor == found.closing_minor
+    return [(what(row), row.amount_minor) for row in found.rows]
+
+
+def test_the_statement_of_account_shows_what_prepaid_credit_paid_and_got_back(session):
     customer = a_customer(session)
     give(session, customer, 40_00)
-    use(session, customer)
-    request = statement.StatementRequest(customer.id, "EUR", Period.month_of(TODAY))
-    rows = [(row.kind.value, row.amount_minor) for row in statement.statement(session, SYSTEM, request).rows]
-    assert rows == [("invoice", 100_00), ("credit_applied", -40_00)]
+    invoice = use(session, customer)
+    paid = [("Invoice", 100_00), ("Prepaid credit used", -40_00)]
+    assert stated(session, customer) == paid
+    received.record_for(session, SYSTEM, invoice.id, received=bank_transfer(60_00), **DAY)
+    refunds.refund(session, SYSTEM, invoice.id, wanted=MoneyBack("Too much", None, TODAY, 35_00), **DAY)
+    paid += [("Payment", -60_00), ("Credit note", -35_00), ("Back to prepaid credit", 35_00)]
+    assert stated(session, customer) == paid
+    # 5.00 go back to prepaid credit, the rest is kept as the customer's credit.
+    refunds.refund(session, SYSTEM, invoice.id, wanted=MoneyBack("All", None, TODAY), **DAY)
+    assert stated(session, customer) == [*paid, ("Credit note", -65_00), ("Back to prepaid credit", 5_00)]
+    (of_first, of_rest) = (event for event in invoices.events(session, invoice.id) if event.kind is EventKind.REFUNDED)
+    assert [event.data["prepaid_minor"] for event in (of_first, of_rest)] == [5_00, 35_00]
+
+
+def test_the_statement_of_account_shows_that_a_payment_by_prepaid_credit_was_reversed(session):
+    customer = a_customer(session)
+    give(session, customer, 40_00)
+    release(session, use(session, customer))
+    assert stated(session, customer)[1:] == [("Prepaid credit used", -40_00), ("Back to prepaid credit", 40_00)]
 
 
 def test_a_draft_that_credit_would_pay_gets_no_link_before_it_is_sent(sessions):
