@@ -3,34 +3,25 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-import pandas as pd
 import streamlit as st
 
 from billing_core.dates import utc_now
-from billing_core.errors import Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.metering import meters
 from billing_core.metering.meters import MeterRow
-from billing_core.metering.models import API_CALLS, PLACES, Aggregation
+from billing_core.metering.models import API_CALLS
 from billing_core.money import Money
 from billing_core.plans import prices, service
 from billing_core.plans.listing import VersionRow
 from billing_core.plans.prices import Metered
-from billing_core.plans.pricing import Price, Scheme, Tier, drops
+from billing_core.plans.pricing import Price
 from billing_core.plans.terms import Terms
+from pages.plan_sections import price_fields
 from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
-from pages.ui.inputs import number_input
 from pages.ui.reads import Reader
 from pages.ui.text import md
-
-SCHEMES = {
-    Scheme.PER_UNIT: "Per unit: each costs the same",
-    Scheme.GRADUATED: "Graduated: each slice costs its own tier's price",
-    Scheme.VOLUME: "Volume: all cost the price of the tier that is reached",
-    Scheme.PACKAGE: "Packages: whole ones, rounded up",
-}
 
 
 def draw(read: Reader, actor: Actor, latest: VersionRow) -> None:
@@ -90,7 +81,8 @@ def _set(latest: VersionRow) -> None:
         return
     kept = {metered: price for metered, price in read.plain(prices.of_version, latest.id).items() if metered in offered}
     metered = st.selectbox("Of", list(offered), format_func=offered.__getitem__, key="price_of")
-    price = _fields(latest, metered, kept.get(metered), known)
+    meter = next(one for one in known if one.code == metered.meter)
+    price = price_fields.draw(latest.currency, f"{metered}_{latest.number}", kept.get(metered), meter)
     st.caption(f"Makes version {latest.number + 1} of {md(latest.name)}; whoever is on an older one keeps it.")
     with st.container(horizontal=True):
         if st.button("Make the version", type="primary", icon=":material/save:", key="save_price") and price:
@@ -121,96 +113,3 @@ def _offered(known: list[MeterRow]) -> dict[Metered, str]:
             if bucket.retired_at is None:
                 offered[Metered(meter.code, bucket.code)] = f"{meter.name}, {bucket.name}"
     return offered
-
-
-def _fields(latest: VersionRow, metered: Metered, price: Price | None, known: list[MeterRow]) -> Price | None:
-    """What is typed; None, with the reason below, while something is no number."""
-    key = f"{metered}_{latest.number}"
-    schemes = list(SCHEMES)
-    scheme = st.selectbox(
-        "How",
-        schemes,
-        schemes.index(price.scheme) if price else 0,
-        format_func=SCHEMES.__getitem__,
-        key=f"price_scheme_{key}",
-    )
-    try:
-        with st.container(horizontal=True):
-            per = _number("For how many units", price.per if price else Decimal(1), key=f"price_per_{key}")
-            included = _number("Included", price.included if price else Decimal(0), key=f"price_included_{key}")
-            minimum = _number(
-                f"At least, {latest.currency}", price.minimum if price else Decimal(0), key=f"price_minimum_{key}"
-            )
-        tiers = _tiers(price, scheme, key)
-    except Invalid as invalid:
-        st.markdown(f":red[:material/error: {md(str(invalid))}]")
-        return None
-    typed = Price(latest.currency, scheme, tiers, per, included, minimum)
-    _point_out(typed, next(one for one in known if one.code == metered.meter))
-    return typed
-
-
-def _tiers(price: Price | None, scheme: Scheme, key: str) -> tuple[Tier, ...]:
-    known = price.tiers if price and price.scheme.tiered == scheme.tiered else ()
-    if not scheme.tiered:
-        with st.container(horizontal=True):
-            unit_price = _number("Price", known[0].unit_price if known else Decimal(0), key=f"price_unit_{key}")
-            fee = _number("Fee a month", known[0].flat_fee if known else Decimal(0), key=f"price_fee_{key}")
-        return (Tier(None, unit_price, fee),)
-    locale = formats.locale()
-    begun = known or (Tier(Decimal(1_000), Decimal(0)), Tier(None, Decimal(0)))
-    edited = st.data_editor(
-        pd.DataFrame(
-            {
-                "Up to and including": [number_input.written(tier.up_to, locale) for tier in begun],
-                "Price": [number_input.written(tier.unit_price, locale) for tier in begun],
-                "Fee": [number_input.written(tier.flat_fee, locale) for tier in begun],
-            },
-            dtype="object",
-        ),
-        num_rows="dynamic",
-        hide_index=True,
-        key=f"price_tiers_{key}_{scheme}",
-        alt="Tiers: up to which quantity, at which price and fee",
-    )
-    st.caption(
-        "The last tier has no end: leave its “Up to and including” empty. A fee is due once its tier is reached."
-    )
-    rows = [[_text(cell) for cell in row] for row in edited.itertuples(index=False)]
-    return tuple(
-        Tier(_read(up_to) if up_to else None, _read(unit_price), _read(fee))
-        for up_to, unit_price, fee in rows
-        if up_to or unit_price or fee
-    )
-
-
-def _point_out(price: Price, meter: MeterRow) -> None:
-    """Where more units would be cheaper, of a volume price whose tiers are in order."""
-    ends = [tier.up_to for tier in price.tiers if tier.up_to is not None]
-    if price.tiers and price.tiers[-1].up_to is None and price.per and ends == sorted(set(ends)) and all(ends):
-        step = Decimal(1) if meter.aggregation is Aggregation.COUNT else Decimal(1).scaleb(-PLACES)
-        for drop in drops(price, step=step):
-            cost, above = (Money.rounded(one, price.currency) for one in (drop.cost, drop.cost_above))
-            told = (
-                f"More would be cheaper: {formats.decimal(drop.at)} cost {formats.money(cost.minor, cost.currency)}, "
-                f"{formats.decimal(drop.above)} only {formats.money(above.minor, above.currency)}."
-            )
-            st.warning(md(told), icon=":material/trending_down:")
-
-
-def _number(label: str, value: Decimal, *, key: str) -> Decimal:
-    return _read(st.text_input(label, number_input.written(value, formats.locale()), key=key, width=190))
-
-
-def _read(text: str) -> Decimal:
-    """0 where nothing is typed."""
-    if not text.strip():
-        return Decimal(0)
-    try:
-        return number_input.number(text, formats.locale())
-    except ValueError as reason:
-        raise Invalid(f"“{text.strip()[:40]}” {reason}") from reason
-
-
-def _text(cell: object) -> str:
-    return "" if cell is None or cell is pd.NA or cell != cell else str(cell).strip()

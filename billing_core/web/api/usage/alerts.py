@@ -47,7 +47,10 @@ _EXAMPLE: dict[str, Any] = {
     "version": 1,
 }
 _ABOUT = "Percent of the included calls, calls, or an amount of `currency`; whole unless it is an amount"
-_Threshold = Annotated[Number, WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 10**13})]
+_MOST = 10**15
+_Threshold = Annotated[
+    Number, Field(gt=0, le=_MOST), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _MOST})
+]
 _Address = Annotated[str, Field(max_length=254), WithJsonSchema({"type": "string", "format": "email"})]
 AlertId = Annotated[int, Path(alias="alert_id", ge=1, le=_LARGEST_ID, description="The alert's id", examples=[7])]
 

@@ -52,7 +52,11 @@ _EXAMPLE: dict[str, Any] = {
     "grants": [_GRANT],
     "count": 1,
 }
-_Amount = Annotated[Number, WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 10**10})]
+# In major units; enough in every currency.
+_MOST = 10**10
+_Amount = Annotated[
+    Number, Field(gt=0, le=_MOST), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _MOST})
+]
 
 
 def _known(day: date) -> date:

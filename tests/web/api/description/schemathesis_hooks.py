@@ -80,12 +80,22 @@ def _bring_body_in_line(body: dict[str, Any], *, changes: bool) -> None:
         _bring_alert_in_line(body)
     if "reason" in body:
         body["reason"] = re.sub(r"[^ -~]", "", body["reason"]).strip() or "Because"
+    if "amount" in body:
+        body["amount"] = _whole(body["amount"])
+    if body.get("top_up"):
+        below, up_to = sorted(_whole(body["top_up"][name]) for name in ("below", "up_to"))
+        body["top_up"] |= {"below": below, "up_to": up_to}
     if body.get("expires_on"):
         body["expires_on"] = "2100-01-01"
     if "events" in body:
         body["events"] = [_event_in_line(event, place) for place, event in enumerate(body["events"])]
     if "line_items" in body:
         body["line_items"] = [_in_line(line) for line in body["line_items"][:MOST_LINES]]
+
+
+def _whole(amount: float) -> float:
+    """As every currency can have it."""
+    return max(_rounded(amount, 0), 1)
 
 
 def _bring_alert_in_line(body: dict[str, Any]) -> None:
