@@ -132,6 +132,7 @@ class UsageEvent(Base):
             "ix_usage_events_late",
             "customer_id",
             "occurred_at",
+            "event_id",
             sqlite_where=text("late = 1"),
             postgresql_where=text("late"),
         ),

@@ -1,11 +1,14 @@
 """Windows, series and lists of what a customer used."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import delete
+from sqlalchemy.event import listen
 
+from billing_core.database import Sessions, connect
 from billing_core.dates import Period
 from billing_core.errors import Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
@@ -173,3 +176,17 @@ def test_where_a_list_goes_on_after_an_event(sessions, acme):
         for nobody in ("2", "a\0b"):
             with pytest.raises(NotFound):
                 queries.time_of(session, SYSTEM, acme, nobody)
+
+
+@pytest.mark.parametrize("after_event", [None, (1, NOW, "last seen")])
+def test_late_events_are_found_without_a_walk_through_all(sqlite_url, after_event):
+    opened, asked = Sessions(connect(sqlite_url)), []
+    listen(opened.engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+    with opened() as session:
+        queries.late_events(session, SYSTEM, after_event=after_event)
+        ((words, bound),) = [one for one in asked if "usage_late_items" in one[0]]
+        steps = [step for *_, step in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", bound)]
+    opened.engine.dispose()
+    walks = [step for step in steps if re.match(r"(SCAN|SEARCH) usage_events\b", step)]
+    assert [re.findall(r"ix_\w+", step) for step in walks[:1]] == [["ix_usage_events_late"]]
+    assert [step for step in walks[1:] if "event_id=?" not in step] == []
