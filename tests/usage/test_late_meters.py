@@ -209,6 +209,27 @@ def test_what_is_told_for_days_that_nobody_billed_changes_the_billed_months_afte
     assert wrong_in(session) == []
 
 
+def test_of_a_batch_each_is_worth_what_it_changes_after_those_that_happened_before_it(session, acme):
+    tell(session, "one", "latest", 5, "1")
+    bill(session, acme)
+    told = [("higher", "time_weighted_sum", 27, "6.2"), ("high", "time_weighted_sum", 22, "3.1")]
+    told += [("four", "latest", 20, "4"), ("two", "latest", 10, "2")]
+    batch = [
+        {
+            "id": name,
+            "customer_ref": "ACME",
+            "time": f"2023-10-{day}T00:00:00Z",
+            "meter": meter,
+            "quantity": D(quantity),
+        }
+        for name, meter, day, quantity in told
+    ]
+    assert ingestion.record(session, SYSTEM, batch, now=at(3)).late == 4
+    # 1 → 2 → 4 units; and 3.1 of 10 days of 31 are one unit, 3.1 more of 5 days half of one.
+    assert worths(session) == [("two", 300), ("four", 600), ("high", 300), ("higher", 150)]
+    assert wrong_in(session) == []
+
+
 def test_a_late_quantity_counts_in_each_segment_in_which_it_holds(session, acme):
     """From 16 November on another plan, on which a unit costs 1.00."""
     cheap = {Metered("latest"): graduated((None, "1")), Metered("time_weighted_sum"): graduated((None, "1"))}
