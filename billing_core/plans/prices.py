@@ -44,9 +44,7 @@ def of_versions(
     if meter_id is not None:
         chosen &= PlanPrice.meter_id == meter_id
     found: dict[int, dict[Place, Price]] = {version_id: {} for version_id in version_ids}
-    columns = (PlanPrice.plan_version_id, PlanPrice.meter_id, func.coalesce(PlanPrice.bucket_id, NO_BUCKET))
-    rows = session.execute(_rows(*columns).where(chosen))
-    for (version_id, meter_id, bucket_id), price in _read(rows, len(columns)):
+    for (version_id, meter_id, bucket_id), price in _read(session.execute(_OF_VERSIONS.where(chosen)), 3):
         found[version_id][meter_id, bucket_id] = price
     return found
 
@@ -180,6 +178,10 @@ def _rows(*place: Any) -> Select[*tuple[Any, ...]]:
         .join(PlanPriceTier, PlanPriceTier.price_id == PlanPrice.id)
         .order_by(PlanPrice.plan_version_id, PlanPrice.id, PlanPriceTier.position)
     )
+
+
+# Put together once, which takes longer than carrying it out.
+_OF_VERSIONS = _rows(PlanPrice.plan_version_id, PlanPrice.meter_id, func.coalesce(PlanPrice.bucket_id, NO_BUCKET))
 
 
 def _read(rows: Any, width: int) -> Iterator[tuple[tuple[Any, ...], Price]]:

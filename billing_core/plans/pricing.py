@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Context, Decimal, Inexact
 from fractions import Fraction
 from math import ceil
-from typing import Final
+from typing import Final, NamedTuple
 
 from billing_core.money import Money
 
@@ -62,8 +62,7 @@ class Price:
     minimum: Decimal = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """What one tier adds. ``beyond`` is where it begins and ``up_to`` where it ends, of this many days. Of the
     ``quantity`` in it the ``unit_price`` is due ``times``; ``flat_fee`` is that of a whole period, both in major units,
     and ``amount`` what these days cost.
@@ -78,8 +77,7 @@ class Part:
     amount: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(NamedTuple):
     """What a quantity comes to, and why. ``true_up``, in major units, is what the parts lack of the minimum;
     ``unit_share`` and ``period_share`` say how much counts of a unit's price and of what is agreed for a period.
     """
@@ -96,6 +94,7 @@ class Priced:
 
 # Far more digits than two numbers of ours have together; refuses to round.
 _EXACTLY: Final = Context(prec=100, traps=[Inexact])
+_NONE: Final = Decimal(0)
 _ONE: Final = Fraction(1)
 _NOTHING: Final = Fraction(0)
 # How much counts of what a unit costs, and of what is agreed for a period.
@@ -110,17 +109,17 @@ def priced(price: Price, quantity: Decimal, *, days: int = 1, of_days: int = 1, 
     shares = (share if stands else _ONE, share)
     if stands:
         days = of_days
-    used = max(quantity, Decimal(0))
+    used = max(quantity, _NONE)
     included = share_of(price.included, days, of_days)
-    billable = max(used - included, Decimal(0))
-    tiers = _within(price, days, of_days)
+    billable = max(used - included, _NONE)
+    parts: tuple[Part, ...]
     match price.scheme:
-        case Scheme.GRADUATED:
-            parts = tuple(_graduated(price, tiers, billable, shares))
-        case Scheme.VOLUME:
-            parts = (_whole(price, *_reached(tiers, billable), billable, shares),)
         case Scheme.PER_UNIT | Scheme.PACKAGE:
-            parts = (_whole(price, *tiers[0], billable, shares),)
+            parts = (_whole(price, price.tiers[0], _NONE, None, billable, shares),)
+        case Scheme.GRADUATED:
+            parts = tuple(_graduated(price, _within(price, days, of_days), billable, shares))
+        case Scheme.VOLUME:
+            parts = (_whole(price, *_reached(_within(price, days, of_days), billable), billable, shares),)
     # Most have one part and no minimum, and to add 0 to a fraction takes as long as to make one.
     charged = parts[0].amount if len(parts) == 1 else sum((part.amount for part in parts), _NOTHING)
     true_up = max(Fraction(price.minimum) * share - charged, _NOTHING) if price.minimum else _NOTHING

@@ -1,10 +1,10 @@
 """Reads of plans: their latest terms, and what a customer was on in a period."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, ColumnElement, Date, ScalarSelect, Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
@@ -32,8 +32,7 @@ class Version:
     price_per_call: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class OnPlan:
+class OnPlan(NamedTuple):
     """The customer was on this version on these days, both included."""
 
     first_day: date
@@ -90,8 +89,8 @@ def on_plans(session: Session, customer_ids: Collection[int], period: Period) ->
     chosen = among(CustomerPlan.customer_id, customer_ids)
     rows = session.execute(_VERSIONS_ON.where(chosen), {"start": period.start, "end": period.end}).all()
     # Versions are few, and customers many.
-    used = versions().where(among(PlanVersion.id, {version_id for *_, version_id in rows if version_id is not None}))
-    known = {row.id: Version(*row) for row in session.execute(used)}
+    used = among(PlanVersion.id, {version_id for *_, version_id in rows if version_id is not None})
+    known = {row.id: Version(*row) for row in session.execute(_VERSIONS.where(used))}
     return _parts(((customer_id, day, known.get(version_id)) for customer_id, day, version_id in rows), period)
 
 
@@ -125,6 +124,7 @@ def _touching(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 
 _ON = (CustomerPlan.customer_id, CustomerPlan.valid_from)
 # Put together once, which takes longer than carrying it out.
+_VERSIONS = versions()
 _VERSIONS_ON = _touching(select(*_ON, CustomerPlan.plan_version_id))
 _ON_PLAN = _touching(
     select(*_COLUMNS, *_ON)
@@ -141,7 +141,7 @@ def _parts(rows: Iterable[tuple[int, date, Version | None]], period: Period) -> 
     for customer_id, valid_from, version in rows:
         if parts := found.get(customer_id):
             last_day = min(parts[-1].last_day, valid_from - timedelta(days=1))
-            parts[-1] = replace(parts[-1], last_day=last_day)
+            parts[-1] = parts[-1]._replace(last_day=last_day)
         if version is not None:
             found.setdefault(customer_id, []).append(OnPlan(max(valid_from, period.start), period.end, version))
     return found

@@ -27,6 +27,11 @@ class Segment:
     def days(self) -> Period:
         return Period(self.first_day, self.last_day)
 
+    @property
+    def length(self) -> int:
+        """In days."""
+        return (self.last_day - self.first_day).days + 1
+
 
 def split(period: Period, on_plan: Sequence[OnPlan]) -> tuple[Segment, ...]:
     """The whole period in segments. ``on_plan``: what ``plans.queries.on_plan`` says of it."""

@@ -6,6 +6,7 @@ The database sums; a few rows a customer are left, which are priced here, exactl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,8 +25,7 @@ from billing_core.plans.segments import Segment
 from billing_core.usage.parts import Part, parts_of
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """One line of an invoice to be: a meter (its code), or one of its buckets, on the days of a segment. ``bucket`` is
     the bucket's code, None for what fits into none. ``billable`` is what goes beyond ``included``, ``parts`` what it is
     priced by. ``amount`` None: nobody has agreed on a price.
@@ -71,7 +71,7 @@ class Rates:
         if price is None:
             return Charge(*what, quantity, Decimal(0), quantity, (), None)
         stands = meter.aggregation.stands
-        found = priced(price, quantity, days=segment.days.days, of_days=period.days, stands=stands)
+        found = priced(price, quantity, days=segment.length, of_days=period.days, stands=stands)
         return Charge(
             *what, found.quantity, found.included, found.billable, tuple(parts_of(price, found)), found.amount
         )

@@ -2,10 +2,9 @@
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from billing_core.plans.pricing import Price, Priced, Scheme
 
@@ -21,8 +20,7 @@ class PartKind(enum.StrEnum):
     MINIMUM = "minimum"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """So many at one price, in major units. ``share``: of a part of a period as much counts of it."""
 
     quantity: Decimal

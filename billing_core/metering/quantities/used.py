@@ -3,11 +3,12 @@
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import (
     CTE,
     BigInteger,
+    ColumnElement,
     Date,
     Integer,
     TextualSelect,
@@ -37,8 +38,28 @@ _ROWS: Final = {
 }
 # Of more meters and buckets it is quicker to sort the rows by them than to ask of each row which of them it is of.
 _FEW: Final = 8
-# A meter that is billed from days, and one of its buckets or NO_BUCKET.
-_Kind = tuple[Meter, int]
+_BUCKETS: Final = select(MeterBucket.meter_id, MeterBucket.id).order_by(MeterBucket.id)
+
+
+class _Kind(NamedTuple):
+    """What is added up by itself: of a meter that is billed from days one bucket, or all that fits into none. The only
+    one of its meter has no bucket beside it, so that its rows are known by the meter.
+    """
+
+    meter: Meter
+    bucket_id: int
+    only_one: bool
+
+    @property
+    def rows(self) -> ColumnElement[bool]:
+        of_meter = UsageDay.meter_id == self.meter.id
+        return of_meter if self.only_one else of_meter & (UsageDay.bucket_id == self.bucket_id)
+
+    @property
+    def summands(self) -> tuple[InstrumentedAttribute[int], ...]:
+        """What ``_quantity`` takes the sums of."""
+        by_calls = self.meter.aggregation is Aggregation.COUNT
+        return (UsageDay.calls,) if by_calls else (UsageDay.whole, UsageDay.millionths)
 
 
 def used(session: Session, stretches: Sequence[Stretch], period: Period, meters: Collection[Meter]) -> list[Used]:
@@ -65,20 +86,19 @@ def _by_days(
 
 def _kinds(session: Session, meters: Collection[Meter]) -> list[_Kind]:
     by_days = {meter.id: meter for meter in meters if meter.aggregation in BY_DAYS}
-    statement = select(MeterBucket.meter_id, MeterBucket.id).order_by(MeterBucket.id)
-    kept = [(by_days[meter_id], bucket_id) for meter_id, bucket_id in session.execute(statement) if meter_id in by_days]
-    return [*((meter, NO_BUCKET) for meter in by_days.values()), *kept]
+    kept = [(meter_id, bucket_id) for meter_id, bucket_id in session.execute(_BUCKETS) if meter_id in by_days]
+    bucketed = {meter_id for meter_id, _ in kept}
+    return [
+        *(_Kind(meter, NO_BUCKET, meter.id not in bucketed) for meter in by_days.values()),
+        *(_Kind(by_days[meter_id], bucket_id, False) for meter_id, bucket_id in kept),
+    ]
 
 
 def _summed_whole(
     session: Session, places: Mapping[int, int], period: Period, kinds: Sequence[_Kind]
 ) -> Iterator[Used]:
     """Of the whole period, by the places of the customers: read in the order of the key, so that nothing is sorted."""
-    sums = [
-        func.sum(type_coerce(column, BigInteger)).filter(UsageDay.meter_id == meter.id, UsageDay.bucket_id == bucket_id)
-        for meter, bucket_id in kinds
-        for column in _summands(meter.aggregation)
-    ]
+    sums = [func.sum(type_coerce(column, BigInteger)).filter(kind.rows) for kind in kinds for column in kind.summands]
     statement = (
         select(UsageDay.customer_id, *sums)
         .where(among(UsageDay.customer_id, places), UsageDay.zone_kind == ZoneKind.BILLING)
@@ -87,10 +107,10 @@ def _summed_whole(
     )
     for customer_id, *found in session.execute(statement):
         left = iter(found)
-        for meter, bucket_id in kinds:
-            summed = [next(left) for _ in _summands(meter.aggregation)]
+        for kind in kinds:
+            summed = [next(left) for _ in kind.summands]
             if summed[0] is not None:
-                yield Used(places[customer_id], meter.id, bucket_id, _quantity(*map(int, summed)))
+                yield Used(places[customer_id], kind.meter.id, kind.bucket_id, _quantity(*map(int, summed)))
 
 
 def _summed(session: Session, stretches: Mapping[int, Stretch]) -> Iterator[Used]:
@@ -119,11 +139,6 @@ def _summed(session: Session, stretches: Mapping[int, Stretch]) -> Iterator[Used
     for place, meter_id, bucket_id, aggregation, calls, *quantity in session.execute(statement):
         summed = [calls] if aggregation is Aggregation.COUNT else quantity
         yield Used(place, meter_id, bucket_id, _quantity(*map(int, summed)))
-
-
-def _summands(aggregation: Aggregation) -> tuple[InstrumentedAttribute[int], ...]:
-    """What ``_quantity`` takes the sums of."""
-    return (UsageDay.calls,) if aggregation is Aggregation.COUNT else (UsageDay.whole, UsageDay.millionths)
 
 
 def _quantity(whole: int, millionths: int = 0) -> Decimal:
