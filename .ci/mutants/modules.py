@@ -11,7 +11,10 @@ MODULES = {
         ("tests/metering", "tests/usage", "tests/imports/test_usage_files.py", "tests/commands/test_verify.py"),
     ),
     "plans": (("billing_core/plans",), ("tests/plans", "tests/usage", "tests/imports")),
-    "usage": (("billing_core/usage",), ("tests/usage", "tests/commands/test_usage.py")),
+    "usage": (
+        ("billing_core/usage",),
+        ("tests/usage", "tests/commands/test_usage.py", "tests/web/downloads/test_usage.py"),
+    ),
     "invoices": (
         ("billing_core/invoices",),
         (

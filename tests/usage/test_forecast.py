@@ -69,6 +69,11 @@ def test_the_range_held_in_each_past_month():
     assert forecast(calls, APRIL, today=APRIL.start) == Forecast(600, 600, 1_200, 4)
 
 
+def test_six_past_months_are_tried_however_many_there_are():
+    calls = each_day(date(2025, 7, 1), date(2026, 3, 31), 10)
+    assert forecast(calls, APRIL, today=APRIL.start) == Forecast(300, 300, 300, 6)
+
+
 def test_the_range_never_ends_below_what_there_is():
     # In each past month half of what was forecast on the 28th came, since nothing came after the 14th.
     calls = {

@@ -160,6 +160,22 @@ def test_a_bill_of_what_holds_on_that_is_not_what_its_events_come_to_is_named(se
     assert found.wrong == (f"{november}, latest", f"{november}, time_weighted_sum")
 
 
+@pytest.mark.parametrize(
+    ("comes_late", "lost"), [(False, "usage_events"), (False, "usage_lines"), (True, "usage_events")]
+)
+def test_a_bill_is_looked_at_though_only_its_events_its_lines_or_its_late_items_are_left(
+    session, acme, comes_late, lost
+):
+    if comes_late:
+        bill(session, acme)
+    tell(session, "ten", "max", 5, "10", now=3)
+    if not comes_late:
+        bill(session, acme, now=4)
+    as_if_nothing_refused(session, f"DELETE FROM {lost}")
+    (found,) = [check for check in verification.checks(session) if check.name == FOLLOWED]
+    assert found.wrong == ("customer ACME, 2023-10-01 to 2023-10-31, max",)
+
+
 def test_a_late_user_is_worth_something_unless_it_was_seen_already(session, acme):
     tell(session, "first", "unique", 20, user="ana")
     bill(session, acme)
