@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
+from sqlalchemy import BigInteger, Column, MetaData, String, Table, delete, insert, select
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
@@ -32,7 +32,7 @@ from billing_core.demo.billing import Books
 from billing_core.demo.definitions import Definitions, PlanVersionDefinition
 from billing_core.demo.usage_book import Call, UserDay
 from billing_core.identity import Actor
-from billing_core.metering import ingestion, keeping, withdrawal
+from billing_core.metering import digests, ingestion, keeping, rollups, withdrawal
 from billing_core.metering.archives import totals
 from billing_core.metering.models import (
     API_CALLS,
@@ -62,6 +62,8 @@ _CALLS = Table(
     "demo_calls",
     MetaData(),
     Column("digest", String),
+    Column("first_half", BigInteger),
+    Column("second_half", BigInteger),
     *(Column(column.name, column.type) for column in _EVENTS.columns if column.name not in {"received_at", "late"}),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DELETE ROWS",
@@ -236,8 +238,11 @@ def _record(session: Session, company: _Company, calls: Sequence[Call]) -> None:
     times = [call.at for call in calls]
     on_sqlite = connection.dialect.name == "sqlite"
     one_call = 10**PLACES
-    values: dict[str, list[Any]] = {
-        "digest": [_digest(call) for call in calls],
+    written_digests = [_digest(call) for call in calls]
+    halves = digests.halves(written_digests)
+    values: dict[str, Sequence[Any]] = {
+        "digest": written_digests,
+        **dict(zip(("first_half", "second_half"), halves, strict=True)),
         "customer_id": [company.books.customers[call.ref] for call in calls],
         "occurred_at": list(map(stored_on_sqlite, times)) if on_sqlite else times,
         "event_id": [call.id for call in calls],
@@ -253,10 +258,11 @@ def _record(session: Session, company: _Company, calls: Sequence[Call]) -> None:
     }
     loader(connection, _CALLS)([values[column.name] for column in _CALLS.columns])
     batch = secrets.randbits(62)
-    keeping.take_ids(session, _CALLS, batch)
+    whole = keeping.take_ids(session, _CALLS, batch) == len(calls)
     first, last = min(times), max(times)
+    dated = rollups.in_billing_zone(session, _CALLS, {company.books.zone}, first, last)
     told_at = midnight(last.date()) + _DAY
-    keeping.keep(session, _CALLS, batch, zones={company.books.zone}, first=first, last=last, now=told_at)
+    keeping.keep(session, keeping.statements(_CALLS, dated), batch, whole=whole, now=told_at)
 
 
 def _digest(call: Call) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from datetime import time as clock
 from decimal import Decimal
@@ -80,6 +80,43 @@ def instant(cell: str) -> str:
         return stored_on_sqlite(reading.instant(cell.strip()))
     except reading.Unreadable as problem:
         raise Unreadable(str(problem)) from None
+
+
+_USUAL_INSTANTS = re.compile(
+    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|\+00:00)?\n)+"
+)
+_FIRST_INSTANT: Final = stored_on_sqlite(reading.EARLIEST)
+
+
+def instants(cells: Sequence[str]) -> list[str] | None:
+    """As ``instant`` makes of each cell; None unless all of them are usual ones, in UTC."""
+    written = "\n".join(cells) + "\n"
+    if not _USUAL_INSTANTS.fullmatch(written):
+        return None
+    try:
+        # For the calendar alone: a datetime takes longer to write than to read.
+        for _ in map(datetime.fromisoformat, cells):
+            pass
+    except ValueError:
+        return None
+    bare = written.replace("+00:00", "").replace("Z", "").split("\n")[:-1]
+    stored = [f"{moment[:10]} {moment[11:19]}.{moment[20:]:0<6}" for moment in bare]
+    return stored if min(stored) >= _FIRST_INSTANT else None
+
+
+def event_names(field: str, *, filled: bool = False) -> Callable[[Sequence[str]], list[str] | None]:
+    """As ``event_name`` makes of each cell, and an empty text of a blank one; None where one has no name, or is blank
+    where it must be ``filled``.
+    """
+    longest = reading.LONGEST[field]
+
+    def names(cells: Sequence[str]) -> list[str] | None:
+        texts = [cell.strip() for cell in cells]
+        if (filled and "" in texts) or max(map(len, texts), default=0) > longest or not "".join(texts).isprintable():
+            return None
+        return texts
+
+    return names
 
 
 def event_name(field: str) -> Callable[[str], str]:

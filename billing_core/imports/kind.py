@@ -1,6 +1,6 @@
 """The definition of a kind of import: its columns, and how a staged row matches rows of our tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,7 +33,8 @@ class Setting:
 class Field:
     """One column of a kind. ``parse`` converts a cell with text; a blank cell has the value ``blank``. ``required``:
     must be in the file. ``filled``: must not be blank. ``in_zone``: ``parse`` also takes the business's time ``zone``.
-    ``synonyms`` are other names of the column, most usual first.
+    ``synonyms`` are other names of the column, most usual first. Where most cells of a column differ, ``together``
+    converts many at once, to what ``parse`` and ``blank`` make of each; None where one of them is unusual or wrong.
     """
 
     name: str
@@ -44,18 +45,28 @@ class Field:
     blank: Any = ""
     in_zone: bool = False
     synonyms: tuple[str, ...] = ()
+    together: Callable[[Sequence[str]], list[Any] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A staged column computed from another one's value, from the values of several (a blank one's, where the file has
-    no such column), or generated for each row (``source`` None).
-    """
+    """A staged column computed from another one's value, or generated for each row (``source`` None)."""
 
     name: str
-    source: str | tuple[str, ...] | None
+    source: str | None
     compute: Callable[..., Any]
     type: TypeEngine[Any] = field(default_factory=String)
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedTogether:
+    """Staged columns, by name and type, that are computed at once: ``compute`` takes whole columns of values, those of
+    ``sources`` (a blank one's, where the file has no such column), and returns whole columns.
+    """
+
+    columns: tuple[tuple[str, TypeEngine[Any]], ...]
+    sources: tuple[str, ...]
+    compute: Callable[..., Sequence[Sequence[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,17 @@ class Staged:
         return [self.table.c[name] for name in names if name in self.given]
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A file's rows as rows of our tables: in the temporary ``table``, and ``beside`` what they would change, with the
+    ``effect`` of each.
+    """
+
+    table: Table
+    beside: FromClause
+    now: datetime
+
+
 def _nothing_around(_session: Session, _rows: FromClause) -> AbstractContextManager[None]:
     return nullcontext()
 
@@ -87,7 +109,7 @@ class Definition:
     that do so for people. ``insert_only`` are columns that a change leaves alone. ``repeats``: a key may come again, as
     a further row that ``position`` counts. ``in_file_order``: new rows get their ids in the order of the file.
     ``around`` wraps the writing of resolved rows, to keep up what depends on them. Where a row of the file is not a row
-    of ``model``, ``beside`` selects what it is compared with, and ``write`` writes the rows with their ``effect``.
+    of ``model``, ``beside`` selects what it is compared with, and ``write`` writes what is ``Resolved``.
     """
 
     kind: Kind
@@ -100,13 +122,13 @@ class Definition:
     references: tuple[Callable[[Staged], Select[Any]], ...] = ()
     checks: tuple[Callable[[Staged], Select[Any]], ...] = ()
     merge_checks: tuple[Callable[[FromClause], Select[Any]], ...] = ()
-    derived: tuple[Derived, ...] = ()
+    derived: tuple[Derived | DerivedTogether, ...] = ()
     insert_only: frozenset[str] = frozenset()
     repeats: bool = False
     in_file_order: bool = False
     around: Callable[[Session, FromClause], AbstractContextManager[None]] = _nothing_around
     beside: FromClause | None = None
-    write: Callable[[Connection, FromClause], None] | None = None
+    write: Callable[[Connection, Resolved], None] | None = None
 
     @property
     def table(self) -> Table:

@@ -1,6 +1,7 @@
 """From staged rows to our tables, set-based: what is new, what changes, what conflicts, and the writing."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -30,7 +31,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import JSON, TypeEngine
 
-from billing_core.imports.kind import Definition, Staged
+from billing_core.imports.kind import Definition, Resolved, Staged
 
 _POSITION = "position"
 EFFECTS = ("new", "changed", "unchanged")
@@ -225,11 +226,11 @@ def changes(
     return differences
 
 
-def write(connection: Connection, definition: Definition, resolved: Table, counts: Counts) -> None:
+def write(connection: Connection, definition: Definition, resolved: Table, counts: Counts, *, now: datetime) -> None:
     """Update what changed, then insert what is new; unchanged rows are not touched."""
     target, rows = definition.table, beside(definition, resolved)
     if definition.write is not None:
-        definition.write(connection, rows)
+        definition.write(connection, Resolved(resolved, rows, now))
         return
     if counts.changed:
         values: dict[str, Any] = {name: rows.c[name] for name in compared(definition, resolved)}

@@ -127,7 +127,7 @@ def rehearse(
                     continue
                 outcome, resolved = _compare(connection, read)
                 if not outcome.rejected:
-                    merging.write(connection, read.definition, resolved, outcome.counts)
+                    merging.write(connection, read.definition, resolved, outcome.counts, now=now)
                 outcomes.append(outcome)
             taken_back.rollback()
     return outcomes
@@ -263,7 +263,7 @@ def _write(session: Session, actor: Actor, read: _Read, resolved: Table, outcome
         return
     before, after = _audited(outcome)
     with definition.around(session, merging.beside(definition, resolved)):
-        merging.write(session.connection(), definition, resolved, outcome.counts)
+        merging.write(session.connection(), definition, resolved, outcome.counts, now=now)
     audit.record(
         session,
         actor,

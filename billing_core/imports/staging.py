@@ -4,7 +4,7 @@ A temporary table belongs to its connection and takes no lock that others would 
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -12,11 +12,12 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text
 from sqlalchemy.engine import Connection
+from sqlalchemy.types import TypeEngine
 
 from billing_core.database.loading import loader
 from billing_core.imports import source
 from billing_core.imports.cells import Unreadable
-from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Derived, Field, Setting, Staged
+from billing_core.imports.kind import EVERY_CUSTOMER, Definition, Derived, DerivedTogether, Field, Setting, Staged
 from billing_core.imports.mapping import FromColumn, Mapping
 
 Rejection = tuple[int, str, str, str]
@@ -41,7 +42,11 @@ def stage(
     """
     every_customer = mapping.fixed.get("customer_ref") == EVERY_CUSTOMER
     fields = [item for item in definition.fields if item.name in mapping and not _for_everyone(item, every_customer)]
-    derived = [item for item in definition.derived if not isinstance(item.source, str) or item.source in mapping]
+    derived = [
+        item
+        for item in definition.derived
+        if isinstance(item, DerivedTogether) or item.source is None or item.source in mapping
+    ]
     rows_table, rejections = _create_tables(connection, fields, derived)
     load = loader(connection, rows_table)
     reject = loader(connection, rejections)
@@ -50,7 +55,7 @@ def stage(
 
     for batch in source.batches(stream, layout):
         lines, columns, refused = read_batch(batch, readers, layout)
-        load([lines, *columns, *(make(columns, len(lines)) for make in makers)])
+        load([lines, *columns, *(made for make in makers for made in make(columns, len(lines)))])
         if refused:
             reject(list(zip(*refused, strict=True)))
         advance(stream.tell())
@@ -60,7 +65,7 @@ def stage(
 
 
 class Reader:
-    """Reads one field's cells, with a cache: most cells of a column repeat."""
+    """Reads one field's cells: many together, or each with a cache, as most cells of a column repeat."""
 
     def __init__(self, field: Field, layout: source.Layout, mapping: Mapping, setting: Setting) -> None:
         self.field = field
@@ -73,8 +78,13 @@ class Reader:
         parse = partial(field.parse, zone=setting.time_zone) if field.in_zone else field.parse
         self.known = _Known(field, parse)
 
-    def cells(self, columns: Sequence[Sequence[str]], count: int) -> Iterable[str]:
-        return itertools.repeat(self.fixed, count) if self.place is None else columns[self.place]
+    def values(self, columns: Sequence[Sequence[str]], count: int) -> list[Any]:
+        """Those of so many cells; raises Unreadable where one has none."""
+        if self.place is None:
+            return [self.known[self.fixed]] * count
+        cells = columns[self.place]
+        values = None if self.field.together is None else self.field.together(cells)
+        return list(map(self.known.__getitem__, cells)) if values is None else values
 
     def cell(self, row: Sequence[str]) -> str:
         return self.fixed if self.place is None else row[self.place]
@@ -124,7 +134,7 @@ def read_batch(
         by_column = list(zip(*batch.rows, strict=True)) or [()] * width
         try:
             count = len(batch.rows)
-            read = [list(map(reader.known.__getitem__, reader.cells(by_column, count))) for reader in readers]
+            read = [reader.values(by_column, count) for reader in readers]
         except Unreadable:
             pass  # checked row by row below
         else:
@@ -179,27 +189,30 @@ def _for_everyone(field: Field, every_customer: bool) -> bool:
     return every_customer and field.name == "customer_ref"
 
 
-def _maker(item: Derived, names: list[str], definition: Definition) -> Callable[[list[list[Any]], int], list[Any]]:
+def _maker(
+    item: Derived | DerivedTogether, names: list[str], definition: Definition
+) -> Callable[[list[list[Any]], int], Sequence[Sequence[Any]]]:
+    """From the columns of some rows, and how many rows these are, to the derived columns."""
+    if isinstance(item, DerivedTogether):
+        places = [names.index(name) if name in names else None for name in item.sources]
+        blanks = [definition.field(name).blank for name in item.sources]
+        return lambda columns, count: item.compute(
+            *([blank] * count if place is None else columns[place] for place, blank in zip(places, blanks, strict=True))
+        )
     if item.source is None:
-        return lambda _columns, count: [item.compute() for _ in range(count)]
-    if isinstance(item.source, tuple):
-        places = [names.index(name) if name in names else None for name in item.source]
-        blanks = [definition.field(name).blank for name in item.source]
-
-        def computed_of_several(columns: list[list[Any]], count: int) -> list[Any]:
-            values = (
-                itertools.repeat(blank, count) if place is None else columns[place]
-                for place, blank in zip(places, blanks, strict=True)
-            )
-            return list(map(item.compute, *values))
-
-        return computed_of_several
+        return lambda _columns, count: [[item.compute() for _ in range(count)]]
     place = names.index(item.source)
     computed = _Computed(item.compute)
-    return lambda columns, _count: list(map(computed.__getitem__, columns[place]))
+    return lambda columns, _count: [list(map(computed.__getitem__, columns[place]))]
 
 
-def _create_tables(connection: Connection, fields: Sequence[Field], derived: Sequence[Derived]) -> tuple[Table, Table]:
+def _derived_columns(item: Derived | DerivedTogether) -> Sequence[tuple[str, TypeEngine[Any]]]:
+    return item.columns if isinstance(item, DerivedTogether) else [(item.name, item.type)]
+
+
+def _create_tables(
+    connection: Connection, fields: Sequence[Field], derived: Sequence[Derived | DerivedTogether]
+) -> tuple[Table, Table]:
     number = next(_numbers)
     metadata = MetaData()
     rows = Table(
@@ -207,7 +220,7 @@ def _create_tables(connection: Connection, fields: Sequence[Field], derived: Seq
         metadata,
         Column("line", Integer, primary_key=True, autoincrement=False),
         *(Column(item.name, item.type) for item in fields),
-        *(Column(item.name, item.type) for item in derived),
+        *(Column(name, kind) for item in derived for name, kind in _derived_columns(item)),
         prefixes=["TEMPORARY"],
     )
     rejections = Table(

@@ -7,15 +7,17 @@ unnoticed once in 2^128 times. Sums of hashes do not keep out somebody who makes
 whoever could write those into the database could write any other digest there as well.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from struct import unpack
 from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
+    Integer,
     Select,
     SQLColumnExpression,
     delete,
@@ -35,12 +37,14 @@ from billing_core.dates import Period
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering.models import UsageDigest, UsageEventKey
 from billing_core.metering.queries import refuse_others
-from billing_core.metering.zones import day_of
+from billing_core.metering.zones import utc_day_of
 
 KEY: Final = ("customer_id", "day")
 SUMS: Final = ("events", "word_1", "word_2", "word_3", "word_4")
 WORDS: Final = 4
 _DIGITS: Final = 8
+_WORD_BITS: Final = 32
+_WORD: Final = 2**_WORD_BITS - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def written(sums: Collection[int]) -> str:
 
 def by_day(rows: FromClause) -> Select[*tuple[Any, ...]]:
     """The columns ``KEY`` and ``SUMS`` over rows of customer_id, occurred_at and digest."""
-    day = day_of(rows.c.occurred_at, literal(0))
+    day = utc_day_of(rows.c.occurred_at)
     each = (word(rows.c.digest, number) for number in range(WORDS))
     return select(
         rows.c.customer_id,
@@ -91,13 +95,31 @@ def counted(customer_ids: Collection[int] | None = None) -> FromClause:
     return select(*columns).where(UsageEventKey.withdrawn_at.is_(None), chosen).subquery("counted_keys")
 
 
-def adding(dialect: str, rows: FromClause) -> Insert:
-    """The statement that counts these events, which have not been counted before. Rows are locked in the order of their
-    keys.
+def halves(written_digests: Collection[str]) -> tuple[Sequence[int], Sequence[int]]:
+    """Of each of these digests the first two words in one signed integer, as databases have them, and the other two."""
+    packed = bytes.fromhex("".join([one[: WORDS * _DIGITS] for one in written_digests]))
+    both = unpack(f">{2 * len(written_digests)}q", packed)
+    return both[::2], both[1::2]
+
+
+def sums_of_halves(rows: FromClause) -> list[ColumnElement[int]]:
+    """The words of these rows' digests, which stand in ``first_half`` and ``second_half``, added up."""
+    each = (
+        word
+        for half in (rows.c.first_half, rows.c.second_half)
+        for word in (half.bitwise_rshift(literal(_WORD_BITS, Integer)).bitwise_and(_WORD), half.bitwise_and(_WORD))
+    )
+    return [func.sum(type_coerce(one, BigInteger)).label(f"word_{number}") for number, one in enumerate(each, 1)]
+
+
+def adding(dialect: str, groups: FromClause) -> Insert:
+    """The statement that counts events by their groups of ``rollups.grouped`` with ``sums_of_halves``, which have not
+    been counted before. Rows are locked in the order of their keys.
     """
-    days = by_day(rows)
-    ordered = days.order_by(*(days.selected_columns[name] for name in KEY))
-    added = inserts(UsageDigest)[dialect].from_select([*KEY, *SUMS], ordered)
+    words = (func.sum(groups.c[name]).label(name) for name in SUMS[1:])
+    key = (groups.c.customer_id, groups.c.utc_day)
+    days = select(*key, func.sum(groups.c.calls), *words).group_by(*key).order_by(*key)
+    added = inserts(UsageDigest)[dialect].from_select([*KEY, *SUMS], days)
     more = {name: getattr(UsageDigest, name) + added.excluded[name] for name in SUMS}
     return added.on_conflict_do_update(index_elements=KEY, set_=more)
 

@@ -3,11 +3,13 @@
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NoReturn
 
 from sqlalchemy import (
+    BigInteger,
     Column,
+    Date,
     Integer,
     MetaData,
     Select,
@@ -28,9 +30,10 @@ from billing_core.customers.models import Customer
 from billing_core.database.loading import loader
 from billing_core.database.partitions import ensure_months
 from billing_core.database.types import UtcDateTime, stored_on_sqlite
+from billing_core.dates import day_in
 from billing_core.errors import Conflict, Forbidden, Invalid
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering import buckets, keeping, rollups
+from billing_core.metering import buckets, digests, keeping, rollups
 from billing_core.metering.models import NO_BUCKET, PLACES, Exact, Meter, UsageEvent, UsageEventKey
 from billing_core.metering.reading import Event, Refusal, read, refusal
 from billing_core.money import scaled
@@ -45,7 +48,11 @@ _BATCH = Table(
     Column("customer_id", Integer),
     Column("event_id", String),
     Column("digest", String),
+    Column("first_half", BigInteger),
+    Column("second_half", BigInteger),
     Column("occurred_at", UtcDateTime),
+    Column("utc_day", Date),
+    Column("day", Date),
     Column("meter_id", Integer),
     Column("bucket_id", Integer),
     Column("user", String),
@@ -57,6 +64,7 @@ _BATCH = Table(
     postgresql_on_commit="DELETE ROWS",
 )
 _SAME_KEY = keeping.same_key(_BATCH)
+_STATEMENTS = keeping.statements(_BATCH, _BATCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +113,12 @@ def record(
     refused += unfit
     repeated, late, batch = 0, 0, secrets.randbits(62)
     if staged:
-        _stage(session, staged, meters)
+        zones = {organization.customer_id: organization.zone for organization in organizations.values()}
+        _stage(session, staged, meters, zones)
         repeated, taken = _identify(session, batch, len(staged))
-        zones = {organization.zone for organization in organizations.values()}
-        first, last = (end(event.occurred_at for event in staged.values()) for end in (min, max))
-        late = keeping.keep(session, _BATCH, batch, zones=zones, first=first, last=last, now=now)
+        known = repeated + len(taken)
+        if known < len(staged):
+            late = keeping.keep(session, _STATEMENTS, batch, whole=not known, now=now)
         for key, event in [*((key, staged[key]) for key in taken), *again]:
             if problem := _taken(event, taken.get(key), staged[key]):
                 refused.append(problem)
@@ -210,20 +219,26 @@ def _taken(event: Event, kept: UsageEventKey | None, first: Event) -> Refusal | 
     return refusal(event.index, {"id": reason}, taken=True)
 
 
-def _stage(session: Session, staged: _Staged, meters: Mapping[str, int]) -> None:
+def _stage(session: Session, staged: _Staged, meters: Mapping[str, int], zones: Mapping[int, str]) -> None:
+    """``zones`` are the customers' billing zones."""
     connection, events = session.connection(), staged.values()
-    ensure_months(connection, UsageEvent.__tablename__, {event.occurred_at.date() for event in events})
     connection.execute(CreateTable(_BATCH, if_not_exists=True))
     connection.execute(delete(_BATCH))
+    days = [event.occurred_at.date() for event in events]
+    ensure_months(connection, UsageEvent.__tablename__, set(days))
     times: list[Any] = [event.occurred_at for event in events]
     if connection.dialect.name == "sqlite":
         times = list(map(stored_on_sqlite, times))
-    columns: list[list[Any]] = [
+    written_digests = [event.digest for event in events]
+    columns: list[Sequence[Any]] = [
         [event.index for event in events],
         [customer_id for customer_id, _ in staged],
         [event.id for event in events],
-        [event.digest for event in events],
+        written_digests,
+        *digests.halves(written_digests),
         times,
+        list(map(date.isoformat, days)),
+        [day_in(zones[key[0]], event.occurred_at).isoformat() for key, event in staged.items()],
         [meters[event.meter] for event in events],
         [NO_BUCKET] * len(staged),
         [event.user for event in events],

@@ -4,10 +4,12 @@ Rows are locked in the order of their keys: customers first, then ids, then tota
 only so does everybody lock in one order.
 """
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     Date,
@@ -20,9 +22,11 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    false,
     func,
     insert,
     literal,
+    or_,
     select,
 )
 from sqlalchemy.orm import Session
@@ -34,28 +38,82 @@ from billing_core.metering import alerts, digests, periods, rollups
 from billing_core.metering.late import noticing
 from billing_core.metering.models import FROM_EVENTS, Exact, Meter, UsageEvent, UsageEventKey
 
-_CONTENT = ("meter_id", "bucket_id", "user", "endpoint", "response_time", "quantity", "properties")
-# A connection's own, and emptied by each set of events. What is written and counted are the same rows five times over:
-# to look each of them up again, and its days, took half of the time.
-_FRESH = Table(
-    "usage_fresh",
+_WRITTEN = (
+    "customer_id",
+    "occurred_at",
+    "event_id",
+    "meter_id",
+    "bucket_id",
+    "user",
+    "endpoint",
+    "response_time",
+    "quantity",
+    "properties",
+)
+# A connection's own, and emptied by each set of events: what is counted of them is made of these rows four times over.
+_GROUPS = Table(
+    "usage_groups",
     MetaData(),
     Column("customer_id", Integer),
-    Column("event_id", String),
-    Column("digest", String),
-    Column("occurred_at", UtcDateTime),
+    Column("utc_day", Date),
+    Column("day", Date),
     Column("meter_id", Integer),
     Column("bucket_id", Integer),
     Column("user", String),
-    Column("endpoint", String),
-    Column("response_time", Exact),
-    Column("quantity", Exact),
-    Column("properties", Text),
-    Column("utc_day", Date),
-    Column("day", Date),
+    *(Column(name, BigInteger) for name in rollups.SUMS),
+    Column("occurred_at", UtcDateTime),
+    *(Column(name, BigInteger) for name in digests.SUMS if name != "events"),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DELETE ROWS",
 )
+# The same, of those events that can change what is billed already.
+_CHANGING = Table(
+    "usage_changing",
+    MetaData(),
+    Column("customer_id", Integer),
+    Column("event_id", String),
+    Column("occurred_at", UtcDateTime),
+    Column("day", Date),
+    Column("meter_id", Integer),
+    Column("bucket_id", Integer),
+    Column("user", String),
+    Column("quantity", Exact),
+    Column("properties", Text),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DELETE ROWS",
+)
+_COUNT = {
+    dialect: (*rollups.adding(dialect, _GROUPS), digests.adding(dialect, _GROUPS))
+    for dialect in ("sqlite", "postgresql")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What is done with events: ``group`` adds them up by their days; ``write`` writes them, or ``write_late`` where
+    some are late; ``set_apart`` is about those that can change what is billed.
+    """
+
+    group: Insert
+    write: Insert
+    write_late: Insert
+    set_apart: Insert
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The steps for the ``whole`` of some staged events, and for those whose ids a batch has ``taken``. Whoever writes
+    often puts them together once, which takes as long as carrying them out.
+    """
+
+    whole: Steps
+    taken: Steps
+
+
+def statements(rows: FromClause, dated: FromClause) -> Statements:
+    """For staged events, ``rows``, and the same ``dated``: with ``utc_day``, and the ``day`` on which one is billed."""
+    taken = _taken(rows)
+    return Statements(_steps(rows, dated), _steps(taken, taken if dated is rows else _taken(dated)))
 
 
 def same_key(rows: FromClause) -> ColumnElement[bool]:
@@ -74,52 +132,56 @@ def take_ids(session: Session, rows: FromClause, batch: int) -> int:
     return session.connection().execute(free, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def keep(
-    session: Session,
-    rows: FromClause,
-    batch: int,
-    *,
-    zones: Iterable[str],
-    first: datetime,
-    last: datetime,
-    now: datetime,
-) -> int:
-    """Write those of these events, which happened between ``first`` and ``last``, whose ids this batch took, and count
-    them. ``zones`` are their customers'. Returns how many are late.
+def keep(session: Session, given: Statements, batch: int, *, whole: bool, now: datetime) -> int:
+    """Write those of these events whose ids this batch took (``whole``: all of them), and count them. Returns how many
+    are late.
     """
-    taken = select(rows).join(UsageEventKey, same_key(rows)).where(UsageEventKey.batch == batch).subquery("taken")
+    steps = given.whole if whole else given.taken
+    facts: dict[str, Any] = {} if whole else {"batch": batch}
     connection = session.connection()
-    connection.execute(CreateTable(_FRESH, if_not_exists=True))
-    connection.execute(delete(_FRESH))
-    connection.execute(_set_down(rollups.in_billing_zone(session, taken, zones, first, last)))
-    connection.execute(_WRITE, {"received_at": now})
+    connection.execute(CreateTable(_GROUPS, if_not_exists=True))
+    connection.execute(delete(_GROUPS))
+    connection.execute(steps.group, facts)
+    late, changing = connection.execute(_HOW_MANY).one()
+    facts["received_at"] = now
+    connection.execute(steps.write_late if late else steps.write, facts)
     for statement in _COUNT[connection.dialect.name]:
         connection.execute(statement)
-    alerts.ask_of_events(session, _FRESH, now=now)
-    late = connection.scalar(_LATE) or 0
+    alerts.ask_of_events(session, _GROUPS, now=now)
+    if not changing:
+        return 0
+    connection.execute(CreateTable(_CHANGING, if_not_exists=True))
+    connection.execute(delete(_CHANGING))
+    connection.execute(steps.set_apart, facts)
     if late:
-        noticing.note_arrived_by_days(session, _FRESH, now=now)
-    return late + noticing.note_arrived(session, _FRESH, now=now)
+        noticing.note_arrived_by_days(session, _CHANGING, now=now)
+    return int(late) + noticing.note_arrived(session, _CHANGING, now=now)
 
 
-def _set_down(dated: FromClause) -> Insert:
-    names = [column.name for column in _FRESH.columns]
-    return insert(_FRESH).from_select(names, select(*(dated.c[name] for name in names)))
+def _taken(rows: FromClause) -> FromClause:
+    batch = UsageEventKey.batch == bindparam("batch", type_=BigInteger)
+    return select(rows).join(UsageEventKey, same_key(rows)).where(batch).subquery("taken")
 
 
-# Put together once, which takes as long as carrying them out.
-_WRITTEN = ("customer_id", "occurred_at", "event_id", *_CONTENT)
-_RAW = _FRESH.c.meter_id.in_(select(Meter.id).where(Meter.aggregation.in_(FROM_EVENTS)))
-_WRITE = insert(UsageEvent).from_select(
-    [*_WRITTEN, "received_at", "late", "raw"],
-    select(
-        *(_FRESH.c[name] for name in _WRITTEN),
-        bindparam("received_at", type_=UtcDateTime),
-        periods.is_billed(_FRESH),
-        _RAW,
-    ),
+def _steps(rows: FromClause, dated: FromClause) -> Steps:
+    groups = rollups.grouped(dated).add_columns(*digests.sums_of_halves(dated))
+    group = insert(_GROUPS).from_select([column.name for column in groups.selected_columns], groups)
+    names = [column.name for column in _CHANGING.columns]
+    changing = select(*(dated.c[name] for name in names)).where(or_(periods.is_billed(dated), _is_raw(dated)))
+    set_apart = insert(_CHANGING).from_select(names, changing)
+    return Steps(group, _writing(rows, false()), _writing(dated, periods.is_billed(dated)), set_apart)
+
+
+def _writing(rows: FromClause, late: ColumnElement[bool]) -> Insert:
+    facts = (*(rows.c[name] for name in _WRITTEN), bindparam("received_at", type_=UtcDateTime), late, _is_raw(rows))
+    return insert(UsageEvent).from_select([*_WRITTEN, "received_at", "late", "raw"], select(*facts))
+
+
+def _is_raw(rows: FromClause) -> ColumnElement[bool]:
+    return rows.c.meter_id.in_(select(Meter.id).where(Meter.aggregation.in_(FROM_EVENTS)))
+
+
+_HOW_MANY = select(
+    func.coalesce(func.sum(_GROUPS.c.calls).filter(periods.is_billed(_GROUPS)), 0),
+    func.coalesce(func.sum(_GROUPS.c.calls).filter(or_(periods.is_billed(_GROUPS), _is_raw(_GROUPS))), 0),
 )
-_COUNT = {
-    dialect: (*rollups.adding(dialect, _FRESH), digests.adding(dialect, _FRESH)) for dialect in ("sqlite", "postgresql")
-}
-_LATE = select(func.count()).select_from(_FRESH).where(periods.is_billed(_FRESH))

@@ -42,7 +42,7 @@ from billing_core.metering.models import (
     UsageUser,
     ZoneKind,
 )
-from billing_core.metering.zones import DAY, day_of, midnight, offsets
+from billing_core.metering.zones import DAY, day_of, midnight, offsets, utc_day_of
 
 DAY_KEY = ("customer_id", "zone_kind", "day", "meter_id", "bucket_id", "user", "archive_id")
 SUMS = ("calls", "whole", "millionths", "response_time", "timed_calls")
@@ -84,25 +84,24 @@ def by_day(
     session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime, *, archive_id: int = 0
 ) -> Subquery:
     """The totals by day and user of these events between the two instants; ``zones`` are their customers'."""
-    return _by_day(in_billing_zone(session, rows, zones, first, last), archive_id)
+    dated = in_billing_zone(session, rows, zones, first, last)
+    return union_all(*(_in_days(kind, dated, sums(dated), archive_id) for kind in ZoneKind)).subquery("by_day")
 
 
-def _by_day(rows: FromClause, archive_id: int = 0) -> Subquery:
-    """Of events with their days."""
-    archive = literal(archive_id).label("archive_id")
-    kinds = ((ZoneKind.UTC, rows.c.utc_day), (ZoneKind.BILLING, rows.c.day))
-    totals = (
-        select(
-            rows.c.customer_id,
-            literal(kind.value).label("zone_kind"),
-            day.label("day"),
-            *_used(rows),
-            archive,
-            *sums(rows),
-        ).group_by(rows.c.customer_id, day, *_used(rows))
-        for kind, day in kinds
-    )
-    return union_all(*totals).subquery("by_day")
+def _in_days(
+    kind: ZoneKind, rows: FromClause, added_up: Iterable[ColumnElement[Any]], archive_id: int = 0
+) -> Select[*tuple[Any, ...]]:
+    """The columns ``DAY_KEY`` and ``SUMS``, as they are ``added_up``, over rows with their days."""
+    day = rows.c.utc_day if kind is ZoneKind.UTC else rows.c.day
+    key = (rows.c.customer_id, day, *_used(rows))
+    return select(
+        rows.c.customer_id,
+        literal(kind.value).label("zone_kind"),
+        day.label("day"),
+        *_used(rows),
+        literal(archive_id).label("archive_id"),
+        *added_up,
+    ).group_by(*key)
 
 
 def _used(rows: FromClause) -> tuple[ColumnElement[Any], ...]:
@@ -118,7 +117,7 @@ def in_billing_zone(
     return (
         select(
             *rows.c,
-            day_of(rows.c.occurred_at, literal(0)).label("utc_day"),
+            utc_day_of(rows.c.occurred_at).label("utc_day"),
             day_of(rows.c.occurred_at, ahead.c.seconds).label("day"),
         )
         .join(Customer, Customer.id == rows.c.customer_id)
@@ -133,8 +132,17 @@ def in_billing_zone(
     )
 
 
+def grouped(dated: FromClause) -> Select[*tuple[Any, ...]]:
+    """Events with their days, added up by customer, days, what was used, and user: all that is kept of them is made of
+    these rows, which are fewer.
+    """
+    key = (dated.c.customer_id, dated.c.utc_day, dated.c.day, *_used(dated))
+    first = func.min(dated.c.occurred_at).label("occurred_at")
+    return select(*key, *sums(dated), first).group_by(*key)
+
+
 def first_seen(rows: FromClause) -> Select[*tuple[Any, ...]]:
-    """Each user that these events name, and its first one."""
+    """Each user that these events, or groups of them, name, and its first one."""
     return (
         select(rows.c.customer_id, rows.c.user, func.min(rows.c.occurred_at).label("first_seen_at"))
         .where(rows.c.user != "")
@@ -155,28 +163,33 @@ def ever_seen(customer_ids: Collection[int] | None = None) -> Select[*tuple[Any,
 
 def add(session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime) -> None:
     """Count these events, which have not been counted before. Rows are locked in the order of their keys."""
-    for statement in adding(session.get_bind().dialect.name, in_billing_zone(session, rows, zones, first, last)):
+    groups = grouped(in_billing_zone(session, rows, zones, first, last)).subquery("groups")
+    for statement in adding(session.get_bind().dialect.name, groups):
         session.execute(statement)
 
 
-def adding(dialect: str, rows: FromClause) -> tuple[Insert, Insert]:
-    """The statements of ``add``, of events with their days."""
-    days, users = _by_day(rows), first_seen(rows)
-    added = inserts(UsageDay)[dialect].from_select(
-        [*DAY_KEY, *SUMS], select(days).order_by(*(days.c[name] for name in DAY_KEY))
-    )
-    more = {name: getattr(UsageDay, name) + added.excluded[name] for name in SUMS}
+def adding(dialect: str, groups: FromClause) -> tuple[Insert, ...]:
+    """The statements that count events which are ``grouped``."""
+    users = first_seen(groups)
     seen = inserts(UsageUser)[dialect].from_select(
         [*USER_KEY, "first_seen_at"], users.order_by(*users.selected_columns[:2])
     )
     return (
-        added.on_conflict_do_update(index_elements=DAY_KEY, set_=more),
+        *(_adding_days(dialect, kind, groups) for kind in ZoneKind),
         seen.on_conflict_do_update(
             index_elements=USER_KEY,
             set_={"first_seen_at": seen.excluded.first_seen_at},
             where=seen.excluded.first_seen_at < UsageUser.first_seen_at,
         ),
     )
+
+
+def _adding_days(dialect: str, kind: ZoneKind, groups: FromClause) -> Insert:
+    days = _in_days(kind, groups, [func.sum(type_coerce(groups.c[name], BigInteger)).label(name) for name in SUMS])
+    ordered = days.order_by(groups.c.customer_id, *days.selected_columns[2:6])
+    added = inserts(UsageDay)[dialect].from_select([*DAY_KEY, *SUMS], ordered)
+    more = {name: getattr(UsageDay, name) + added.excluded[name] for name in SUMS}
+    return added.on_conflict_do_update(index_elements=DAY_KEY, set_=more)
 
 
 def rebuild(session: Session, customer_ids: Collection[int] | None = None) -> None:

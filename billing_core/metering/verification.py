@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import func, literal, select, union, union_all
+from sqlalchemy import func, select, union, union_all
 from sqlalchemy.orm import Session
 
 from billing_core import proof
@@ -24,7 +24,7 @@ from billing_core.metering.models import (
     ZoneKind,
 )
 from billing_core.metering.reading import digest
-from billing_core.metering.zones import day_of
+from billing_core.metering.zones import utc_day_of
 from billing_core.proof import Check
 
 # Events whose digests are compared at a time, which bounds the memory.
@@ -222,7 +222,7 @@ def _archived_days(session: Session) -> Check:
     with_events = select(UsageArchive.id).where(UsageArchive.file.is_not(None))
     keys = select(UsageEventKey.archive_id, UsageEventKey.customer_id, UsageEventKey.occurred_at)
     archived = keys.where(UsageEventKey.archive_id.is_not(None), UsageEventKey.withdrawn_at.is_(None)).subquery()
-    day = day_of(archived.c.occurred_at, literal(0))
+    day = utc_day_of(archived.c.occurred_at)
     identities = select(
         archived.c.archive_id, archived.c.customer_id, day.label("day"), func.count().label("calls")
     ).group_by(archived.c.archive_id, archived.c.customer_id, day)

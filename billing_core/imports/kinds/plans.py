@@ -24,7 +24,7 @@ from billing_core.customers.models import Customer
 from billing_core.database.types import UnitPrice, UsagePrice, UtcDateTime
 from billing_core.errors import Conflict
 from billing_core.imports import Kind, cells, columns, merging
-from billing_core.imports.kind import Definition, Field, Staged, text_up_to, unknown, wrong
+from billing_core.imports.kind import Definition, Field, Resolved, Staged, text_up_to, unknown, wrong
 from billing_core.imports.kinds import amounts
 from billing_core.metering import periods
 from billing_core.plans import prices
@@ -80,8 +80,9 @@ def _inexact_price(staged: Staged) -> Select[Any]:
     return statement.outerjoin(_LATEST, _LATEST.c.code == rows.c.plan_code)
 
 
-def _write_plans(connection: Connection, rows: FromClause) -> None:
+def _write_plans(connection: Connection, resolved: Resolved) -> None:
     """New plans, other names, and a version wherever the terms are new."""
+    rows = resolved.beside
     fresh = select(rows.c.code, rows.c.name, rows.c.created_at).where(rows.c.existing_id.is_(None))
     connection.execute(insert(Plan).from_select(["code", "name", "created_at"], fresh.order_by(rows.c.line)))
     named = (Plan.code == rows.c.code, Plan.name != rows.c.name)
@@ -207,8 +208,9 @@ def _billed(rows: FromClause) -> Select[Any]:
     )
 
 
-def _write_customer_plans(connection: Connection, rows: FromClause) -> None:
+def _write_customer_plans(connection: Connection, resolved: Resolved) -> None:
     """Everybody whose plan is new gets its latest version."""
+    rows = resolved.beside
     # Nobody bills them meanwhile; who did just now was there first.
     theirs = select(Customer.id).where(Customer.id.in_(select(rows.c.customer_id)))
     connection.execute(theirs.order_by(Customer.id).with_for_update(read=True))

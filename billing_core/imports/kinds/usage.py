@@ -1,11 +1,15 @@
 """Usage events from a file, by the rules of those that programs send: each counts once, and nothing changes one."""
 
 import secrets
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+from itertools import repeat
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     FromClause,
     Integer,
@@ -29,11 +33,11 @@ from billing_core.database.partitions import ensure_months
 from billing_core.database.types import UtcDateTime, stored_on_sqlite
 from billing_core.errors import Conflict
 from billing_core.imports import Kind, cells, columns
-from billing_core.imports.kind import Definition, Derived, Field, Staged, unknown, wrong
-from billing_core.metering import keeping, rollups
+from billing_core.imports.kind import Definition, DerivedTogether, Field, Resolved, Staged, unknown, wrong
+from billing_core.metering import digests, keeping, rollups
 from billing_core.metering.models import API_CALLS, NO_BUCKET, PLACES, Exact, Meter, UsageEvent, UsageEventKey
-from billing_core.metering.reading import FURTHEST_AHEAD, digest
-from billing_core.metering.zones import day_of
+from billing_core.metering.reading import FURTHEST_AHEAD, digest_of_written, plain
+from billing_core.metering.zones import utc_day_of
 
 _NO_PROPERTIES: Final = "{}"
 _CONTENT: Final = ("event_id", "time", "meter", "user", "endpoint", "response_time", "quantity")
@@ -59,20 +63,40 @@ def _instant_on_postgresql(element: _instant, compiler: SQLCompiler, **options: 
     return f"CAST({compiler.process(element.clauses, **options)} || '+00' AS timestamptz)"
 
 
-def _digest(
-    event_id: str, time: str, meter: str, user: str, endpoint: str, response_time: int | None, quantity: int
-) -> str:
-    """Of staged values, in which numbers are scaled."""
-    return digest(
-        event_id,
-        datetime.fromisoformat(time).replace(tzinfo=UTC),
-        meter,
-        user,
-        endpoint,
-        None if response_time is None else Decimal(response_time).scaleb(-PLACES),
-        Decimal(quantity).scaleb(-PLACES),
-        _NO_PROPERTIES,
+def _digests(
+    event_ids: Sequence[str],
+    times: Sequence[str],
+    meters: Sequence[str],
+    users: Sequence[str],
+    endpoints: Sequence[str],
+    response_times: Sequence[int | None],
+    quantities: Sequence[int],
+) -> Sequence[Sequence[Any]]:
+    """Each event's digest and its halves, of staged values, in which numbers are scaled."""
+    written = list(
+        map(
+            digest_of_written,
+            event_ids,
+            [f"{time[:10]}T{time[11:]}+00:00" for time in times],
+            meters,
+            users,
+            endpoints,
+            [None if number is None else _unscaled(number) for number in response_times],
+            map(_unscaled, quantities),
+            repeat(_NO_PROPERTIES),
+        )
     )
+    return written, *digests.halves(written)
+
+
+@lru_cache(maxsize=50_000)
+def _unscaled(number: int) -> str:
+    return plain(Decimal(number).scaleb(-PLACES))
+
+
+_DIGESTS: Final = DerivedTogether(
+    (("digest", String()), ("first_half", BigInteger()), ("second_half", BigInteger())), _CONTENT, _digests
+)
 
 
 def _resolve(staged: Staged) -> Select[Any]:
@@ -86,7 +110,7 @@ def _resolve(staged: Staged) -> Select[Any]:
             rows.c.line,
             Customer.id.label("customer_id"),
             rows.c.event_id,
-            rows.c.digest,
+            *(rows.c[name] for name, _ in _DIGESTS.columns),
             _instant(rows.c.time).label("occurred_at"),
             Meter.id.label("meter_id"),
             # By their properties, of which events from files have none.
@@ -96,7 +120,6 @@ def _resolve(staged: Staged) -> Select[Any]:
             given("response_time", literal(None, Exact)),
             given("quantity", literal(Decimal(1), Exact)),
             literal(_NO_PROPERTIES, Text).label("properties"),
-            literal(staged.setting.now, UtcDateTime).label("received_at"),
         )
         .join_from(rows, Customer, Customer.ref == rows.c.customer_ref)
         .join(Meter, Meter.code == given("meter", literal(API_CALLS, String)))
@@ -120,8 +143,9 @@ def _other_content(rows: FromClause) -> Select[Any]:
     return wrong(rows, "event_id", rows.c.event_id, reason).where(rows.c.effect == "changed")
 
 
-def _write(connection: Connection, rows: FromClause) -> None:
+def _write(connection: Connection, resolved: Resolved) -> None:
     """Record the events that are new, as one batch."""
+    rows = resolved.table
     with Session(connection) as session:
         named = Customer.id.in_(select(rows.c.customer_id))
         # Nobody changes the zone that their usage is billed in meanwhile, or withdraws an event of theirs.
@@ -130,19 +154,25 @@ def _write(connection: Connection, rows: FromClause) -> None:
         )
         locked = session.execute(customers.order_by(Customer.id).with_for_update(read=True))
         zones = {row.zone for row in locked}
-        extent = select(func.min(rows.c.occurred_at), func.max(rows.c.occurred_at), func.max(rows.c.received_at))
-        first, last, now = session.execute(extent).one()
+        extent = select(func.min(rows.c.occurred_at), func.max(rows.c.occurred_at), func.count())
+        first, last, count = session.execute(extent).one()
         if first is None:
             return
-        days = session.scalars(select(day_of(rows.c.occurred_at, literal(0, Integer))).distinct())
+        days = session.scalars(select(utc_day_of(rows.c.occurred_at)).distinct())
         ensure_months(connection, UsageEvent.__tablename__, list(days))
         batch = secrets.randbits(62)
-        keeping.take_ids(session, rows, batch)
-        others = select(rows.c.event_id).join(UsageEventKey, keeping.same_key(rows))
-        taken = session.scalar(others.where(UsageEventKey.digest != rows.c.digest).limit(1))
-        if taken is not None:
-            raise Conflict(f"Somebody has just recorded an event “{taken}” with other content. Check the file again.")
-        keeping.keep(session, rows, batch, zones=zones, first=first, last=last, now=now)
+        whole = keeping.take_ids(session, rows, batch) == count
+        if not whole:
+            _refuse_other_content(session, rows)
+        dated = rollups.in_billing_zone(session, rows, zones, first, last)
+        keeping.keep(session, keeping.statements(rows, dated), batch, whole=whole, now=resolved.now)
+
+
+def _refuse_other_content(session: Session, rows: FromClause) -> None:
+    others = select(rows.c.event_id).join(UsageEventKey, keeping.same_key(rows))
+    taken = session.scalar(others.where(UsageEventKey.digest != rows.c.digest).limit(1))
+    if taken is not None:
+        raise Conflict(f"Somebody has just recorded an event “{taken}” with other content. Check the file again.")
 
 
 DEFINITION = Definition(
@@ -158,6 +188,7 @@ DEFINITION = Definition(
             required=True,
             filled=True,
             synonyms=("event", "event key", "request id", "transaction id", "idempotency key"),
+            together=cells.event_names("id", filled=True),
         ),
         columns.CUSTOMER_REF,
         Field(
@@ -166,14 +197,25 @@ DEFINITION = Definition(
             required=True,
             filled=True,
             synonyms=("timestamp", "event time", "occurred at", "date time", "datetime"),
+            together=cells.instants,
         ),
         Field("meter", cells.event_name("meter"), blank=API_CALLS, synonyms=("meter code", "metric", "event type")),
-        Field("user", cells.event_name("user"), synonyms=("user id", "user name", "username")),
-        Field("endpoint", cells.event_name("endpoint"), synonyms=("path", "url", "route")),
+        Field(
+            "user",
+            cells.event_name("user"),
+            synonyms=("user id", "user name", "username"),
+            together=cells.event_names("user"),
+        ),
+        Field(
+            "endpoint",
+            cells.event_name("endpoint"),
+            synonyms=("path", "url", "route"),
+            together=cells.event_names("endpoint"),
+        ),
         Field("response_time", cells.response_time, Exact, blank=None, synonyms=("duration", "latency", "seconds")),
         Field("quantity", cells.price, Exact, blank=10**PLACES, synonyms=("units", "value", "count")),
     ),
-    derived=(Derived("digest", _CONTENT, _digest),),
+    derived=(_DIGESTS,),
     resolve=_resolve,
     references=(columns.unknown_customer, _unknown_meter),
     checks=(_in_the_future,),
@@ -188,7 +230,8 @@ DEFINITION = Definition(
             "response_time",
             "quantity",
             "properties",
-            "received_at",
+            "first_half",
+            "second_half",
         }
     ),
     beside=_KNOWN,
