@@ -1,12 +1,30 @@
-"""Filling a temporary table quickly: COPY on PostgreSQL, a prepared multi-row INSERT on SQLite."""
+"""Filling tables quickly: COPY on PostgreSQL, a prepared multi-row INSERT on SQLite; and sorting many rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 
 ROWS_TOGETHER: Final = 100
+_PIECE_KB: Final = 2_048
+
+
+@contextmanager
+def sorting(connection: Connection) -> Iterator[None]:
+    """While many rows are sorted. SQLite sorts as many at a time as its cache of pages is large, and merges the pieces:
+    small ones, which fit the processor's cache, take a quarter less time.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    usual = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA cache_size = -{_PIECE_KB}")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA cache_size = {usual}")
 
 
 def loader(connection: Connection, table: Table) -> Callable[[Sequence[Sequence[Any]]], None]:

@@ -31,6 +31,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import JSON, TypeEngine
 
+from billing_core.database.loading import sorting
 from billing_core.imports.kind import Definition, Resolved, Staged
 
 _POSITION = "position"
@@ -76,7 +77,8 @@ def resolve(connection: Connection, definition: Definition, staged: Staged) -> T
     )
     resolved.create(connection, checkfirst=False)
     rows = select(*(chosen.c[column.name] for column in resolved.columns)).order_by(*(chosen.c[key] for key in order))
-    connection.execute(insert(resolved).from_select([column.name for column in resolved.columns], rows))
+    with sorting(connection):
+        connection.execute(insert(resolved).from_select([column.name for column in resolved.columns], rows))
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"ANALYZE {resolved.name}")
     return resolved
