@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import ColumnElement, FromClause, String, Table, and_, case, literal, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, String, Table, and_, bindparam, case, literal, or_, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -21,6 +21,9 @@ from billing_core.metering.reading import Unreadable, as_json
 MOST_FILTERS: Final = 10
 MOST_VALUES: Final = 50
 LONGEST_PROPERTY: Final = 100
+# Put together once, as every batch of events asks.
+_LIVE: Final = select(MeterBucket).where(MeterBucket.retired_at.is_(None)).order_by(MeterBucket.id)
+_LIVE_OF: Final = _LIVE.where(MeterBucket.meter_id.in_(bindparam("meter_ids", expanding=True)))
 
 Value = str | int | Decimal | bool
 
@@ -104,10 +107,9 @@ def assign(session: Session, batch: Table, meter_ids: Collection[int]) -> None:
 
 def live(session: Session, meter_ids: Collection[int] | None = None) -> list[MeterBucket]:
     """The buckets of these meters (None: all) that events still fall into."""
-    statement = select(MeterBucket).where(MeterBucket.retired_at.is_(None))
-    if meter_ids is not None:
-        statement = statement.where(MeterBucket.meter_id.in_(meter_ids))
-    return list(session.scalars(statement.order_by(MeterBucket.id)))
+    if meter_ids is None:
+        return list(session.scalars(_LIVE))
+    return list(session.scalars(_LIVE_OF, {"meter_ids": list(meter_ids)}))
 
 
 def _fits(rows: FromClause, bucket: MeterBucket) -> ColumnElement[bool]:

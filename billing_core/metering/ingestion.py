@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Column,
     Date,
     Integer,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     func,
     or_,
@@ -29,7 +31,7 @@ from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
 from billing_core.database.loading import loader
 from billing_core.database.partitions import ensure_months
-from billing_core.database.types import UtcDateTime, stored_on_sqlite
+from billing_core.database.types import UtcDateTime
 from billing_core.dates import day_in
 from billing_core.errors import Conflict, Forbidden, Invalid
 from billing_core.identity.permissions import Actor, Permission
@@ -64,7 +66,24 @@ _BATCH = Table(
     postgresql_on_commit="DELETE ROWS",
 )
 _SAME_KEY = keeping.same_key(_BATCH)
+# What every batch asks is put together once.
 _STATEMENTS = keeping.statements(_BATCH, _BATCH)
+_METERS = select(Meter.code, Meter.id).order_by(Meter.id).with_for_update(read=True, key_share=True)
+_CALLED = (Customer.ref, Customer.public_id, Customer.uuid)
+_NAMES: BindParameter[Any] = bindparam("names", expanding=True)
+_NAMED: Select[*tuple[Any, ...]] = (
+    select(*_CALLED, Customer.id, rollups.billing_zone().label("zone"))
+    .join(Business, Business.id == Customer.business_id)
+    .where(
+        or_(
+            Customer.ref.in_(bindparam("refs", expanding=True)),
+            Customer.public_id.in_(_NAMES),
+            Customer.uuid.in_(_NAMES),
+        )
+    )
+    .order_by(Customer.id)
+    .with_for_update(read=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +182,10 @@ def _organizations(session: Session, events: Iterable[Event]) -> dict[tuple[str,
     names = {event.organization for event in events if event.named_by == "organization_id"}
     if not refs | names:
         return {}
-    columns = (Customer.ref, Customer.public_id, Customer.uuid)
-    statement: Select[*tuple[Any, ...]] = (
-        select(*columns, Customer.id, rollups.billing_zone().label("zone"))
-        .join(Business, Business.id == Customer.business_id)
-        .where(or_(Customer.ref.in_(refs | names), Customer.public_id.in_(names), Customer.uuid.in_(names)))
-        .order_by(Customer.id)
-        .with_for_update(read=True)
-    )
     found: dict[tuple[str, str], _Organization] = {}
-    rows = session.execute(statement).all()
+    rows = session.execute(_NAMED, {"refs": list(refs | names), "names": list(names)}).all()
     # Where one customer's key is another's id, the id counts, which is nobody's choice.
-    for column in columns:
+    for column in _CALLED:
         for row in rows:
             found["organization_id", getattr(row, column.key)] = _Organization(row.id, row.zone)
     for row in rows:
@@ -184,8 +195,7 @@ def _organizations(session: Session, events: Iterable[Event]) -> dict[tuple[str,
 
 def _meters(session: Session) -> dict[str, int]:
     """By their codes. Until the transaction ends nobody changes their buckets."""
-    statement = select(Meter.code, Meter.id).order_by(Meter.id).with_for_update(read=True, key_share=True)
-    return dict(session.execute(statement).all())
+    return dict(session.execute(_METERS).all())
 
 
 def _distinct(
@@ -224,11 +234,11 @@ def _stage(session: Session, staged: _Staged, meters: Mapping[str, int], zones: 
     connection, events = session.connection(), staged.values()
     connection.execute(CreateTable(_BATCH, if_not_exists=True))
     connection.execute(delete(_BATCH))
-    days = [event.occurred_at.date() for event in events]
-    ensure_months(connection, UsageEvent.__tablename__, set(days))
-    times: list[Any] = [event.occurred_at for event in events]
+    utc_days = [event.time[:10] for event in events]
+    ensure_months(connection, UsageEvent.__tablename__, set(map(date.fromisoformat, set(utc_days))))
+    times = [event.time for event in events]
     if connection.dialect.name == "sqlite":
-        times = list(map(stored_on_sqlite, times))
+        times = [f"{time[:10]} {time[11:26]}" for time in times]
     written_digests = [event.digest for event in events]
     columns: list[Sequence[Any]] = [
         [event.index for event in events],
@@ -237,8 +247,8 @@ def _stage(session: Session, staged: _Staged, meters: Mapping[str, int], zones: 
         written_digests,
         *digests.halves(written_digests),
         times,
-        list(map(date.isoformat, days)),
-        [day_in(zones[key[0]], event.occurred_at).isoformat() for key, event in staged.items()],
+        utc_days,
+        [_billing_day(zones[customer_id], event) for (customer_id, _), event in staged.items()],
         [meters[event.meter] for event in events],
         [NO_BUCKET] * len(staged),
         [event.user for event in events],
@@ -249,6 +259,10 @@ def _stage(session: Session, staged: _Staged, meters: Mapping[str, int], zones: 
     ]
     loader(connection, _BATCH)(columns)
     buckets.assign(session, _BATCH, {meters[event.meter] for event in events})
+
+
+def _billing_day(zone: str, event: Event) -> str:
+    return event.time[:10] if zone == "UTC" else day_in(zone, event.occurred_at).isoformat()
 
 
 def _identify(session: Session, batch: int, count: int) -> tuple[int, dict[_Key, UsageEventKey]]:

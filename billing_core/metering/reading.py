@@ -25,6 +25,7 @@ FIELDS: Final = (
     "quantity",
     "properties",
 )
+_KNOWN: Final = frozenset(FIELDS)
 LONGEST: Final = {"id": 255, "organization_id": 64, "customer_ref": 64, "meter": 64, "user": 255, "endpoint": 500}
 # Seconds. A sum over a hundred million of the longest still fits into an integer of the database.
 LONGEST_RESPONSE: Final = 86_400
@@ -37,7 +38,6 @@ FURTHEST_AHEAD: Final = timedelta(days=1)
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _QUOTED: Final = json.encoder.encode_basestring
-_CONTENT: Final = ("id", "time", "meter", "user", "endpoint", "response_time", "quantity", "properties")
 _LONGEST_NUMBER: Final = 100
 # What an event has where nobody told.
 _UNTOLD: Final[dict[str, Any]] = {
@@ -74,9 +74,9 @@ def refusal(index: int, fields: Mapping[str, str], *, taken: bool = False) -> Re
 # Not frozen, as to make one would take seven times as long.
 @dataclass(slots=True)
 class Event:
-    """A readable event. ``organization`` is how it names its customer, in the field ``named_by``; ``response_time`` is
-    in seconds; ``properties`` is a JSON object with sorted names; ``digest`` the SHA-256 of everything but
-    ``organization``.
+    """A readable event. ``organization`` is how it names its customer, in the field ``named_by``; ``time`` is when it
+    happened in ISO form, in UTC and to the microsecond; ``response_time`` is in seconds; ``properties`` a JSON object
+    with sorted names; ``digest`` the SHA-256 of everything but ``organization``.
     """
 
     index: int
@@ -84,6 +84,7 @@ class Event:
     organization: str
     id: str
     occurred_at: datetime
+    time: str
     meter: str
     user: str
     endpoint: str
@@ -101,7 +102,9 @@ def read(index: int, given: object, *, now: datetime) -> Event | Refusal:
     """The event as it is kept, or why it cannot be."""
     if not isinstance(given, Mapping):
         return Refusal(index, "An event is an object with an id, an organization and a time", {})
-    problems = {str(name)[:80]: "is not a field of an event" for name in given if name not in FIELDS}
+    problems: dict[str, str] = {}
+    if not _KNOWN.issuperset(given):
+        problems = {str(name)[:80]: "is not a field of an event" for name in given if name not in _KNOWN}
     values: dict[str, Any] = {}
     named_by = "customer_ref" if given.get("customer_ref") is not None else "organization_id"
     if named_by == "customer_ref" and given.get("organization_id") is not None:
@@ -119,20 +122,36 @@ def read(index: int, given: object, *, now: datetime) -> Event | Refusal:
         problems["time"] = "lies more than a day in the future"
     if problems:
         return refusal(index, problems)
+    time = _in_iso_form(values["time"])
+    took = values["response_time"]
     return Event(
         index,
         named_by,
         values[named_by],
         values["id"],
         values["time"],
+        time,
         values["meter"],
         values["user"],
         values["endpoint"],
-        values["response_time"],
+        took,
         values["quantity"],
         values["properties"],
-        digest(*[values[name] for name in _CONTENT]),
+        digest_of_written(
+            values["id"],
+            time,
+            values["meter"],
+            values["user"],
+            values["endpoint"],
+            None if took is None else plain(took),
+            plain(values["quantity"]),
+            values["properties"],
+        ),
     )
+
+
+def _in_iso_form(occurred_at: datetime) -> str:
+    return occurred_at.isoformat(timespec="microseconds")
 
 
 def digest(
@@ -146,8 +165,8 @@ def digest(
     properties: str,
 ) -> str:
     """The SHA-256 of an event's id and content."""
-    time = occurred_at.isoformat(timespec="microseconds")
     took = None if response_time is None else plain(response_time)
+    time = _in_iso_form(occurred_at)
     return digest_of_written(event_id, time, meter, user, endpoint, took, plain(quantity), properties)
 
 
@@ -178,15 +197,13 @@ def _text(value: object, name: str) -> str:
     text = value.strip()
     if len(text) > LONGEST[name]:
         raise Unreadable(f"may have at most {LONGEST[name]} characters")
-    if character := _unprintable(text):
+    # Names and ids stand in one line.
+    if not text.isprintable() and (character := _unprintable(text)):
         raise Unreadable(f"has a character in it that cannot be kept ({character})")
     return text
 
 
 def _unprintable(value: str) -> str | None:
-    """Names and ids stand in one line."""
-    if value.isprintable():
-        return None
     return control_character(value) or next((f"U+{ord(one):04X}" for one in value if one in "\t\r\n"), None)
 
 

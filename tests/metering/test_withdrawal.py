@@ -11,7 +11,15 @@ from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Actor, Permission
 from billing_core.metering import queries, withdrawal
 from billing_core.metering.ingestion import Recorded
-from billing_core.metering.models import UsageArchive, UsageArchivedUser, UsageDay, UsageUser
+from billing_core.metering.models import (
+    LateItem,
+    LateKind,
+    UsageArchive,
+    UsageArchivedUser,
+    UsageDay,
+    UsagePeriod,
+    UsageUser,
+)
 from billing_core.metering.queries import Usage
 from billing_core.metering.withdrawal import Withdrawn
 from tests.invoices.company import a_customer
@@ -165,3 +173,34 @@ def test_nothing_is_withdrawn_by_a_transaction_that_fails(sessions, acme):
     with pytest.raises(InterruptedError):
         fail_afterwards()
     assert used(sessions, acme) == calls(1, users=1)
+
+
+def test_what_comes_late_and_goes_again_is_noted_with_its_exact_quantity(sessions, acme):
+    with sessions.begin() as session:
+        march = {"first_day": date(2026, 3, 1), "last_day": date(2026, 3, 31)}
+        session.add(UsagePeriod(customer_id=acme, billed_at=NOW, **march))
+    late = an_event("1", quantity=Decimal("2.500001"))
+    on_time = an_event("2", time="2026-02-28T22:59:59Z")
+    assert record(sessions, on_time, late) == Recorded(2, 0, 1, ())
+    with sessions.begin() as session:
+        withdrawal.withdraw(session, SYSTEM, acme, "1", reason="Told twice", now=NOW)
+    with sessions() as session:
+        items = session.execute(
+            select(LateItem.kind, LateItem.event_id, LateItem.calls, LateItem.quantity).order_by(LateItem.id)
+        ).all()
+    assert items == [
+        (LateKind.ARRIVED, "1", 1, Decimal("2.500001")),
+        (LateKind.WITHDRAWN, "1", -1, Decimal("-2.500001")),
+    ]
+
+
+def test_of_a_batch_that_is_partly_known_only_the_new_ones_are_late(sessions, acme):
+    with sessions.begin() as session:
+        march = {"first_day": date(2026, 3, 1), "last_day": date(2026, 3, 31)}
+        session.add(UsagePeriod(customer_id=acme, billed_at=NOW, **march))
+    assert record(sessions, an_event("1")).late == 1
+    assert record(sessions, an_event("1"), an_event("2"), an_event("3", user="ana")) == Recorded(2, 1, 2, ())
+    with sessions() as session:
+        assert session.scalars(select(LateItem.event_id).order_by(LateItem.id)).all() == ["1", "2", "3"]
+        assert wrong_in(session) == []
+    assert used(sessions, acme) == calls(3, users=1)

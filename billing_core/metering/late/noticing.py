@@ -65,7 +65,8 @@ def _note_by_days(session: Session, rows: FromClause, now: datetime, kind: LateK
             literal(kind.value),
             literal(sign),
             literal(now, UtcDateTime),
-            sign * rows.c.quantity,
+            # Not multiplied: a number beside a quantity would be scaled as one.
+            rows.c.quantity if sign > 0 else -rows.c.quantity,
             *(rows.c[name] for name in same),
         )
         .join(rows, periods.covers(rows))
