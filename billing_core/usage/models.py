@@ -54,7 +54,8 @@ class UsageLine(Base):
 
     The quantity is ``whole`` + ``millionths`` / 1,000,000, as in ``UsageDay``. ``parts`` are what the billable rest was
     priced by: of each its ``quantity`` and the ``price`` of one, in major units, as texts. ``amount_minor`` is in minor
-    units of ``currency``, rounded once.
+    units of ``currency``, rounded once. Of a meter whose quantities hold on, ``held_event_id`` is the event whose
+    quantity held when the days began, as far as was known when they were billed.
 
     A line with a ``settlement_id`` is by what late items changed that line: its quantity and amount can be negative.
     """
@@ -88,4 +89,5 @@ class UsageLine(Base):
     parts: Mapped[list[dict[str, Any]]]
     currency: Mapped[str] = mapped_column(String(3))
     amount_minor: Mapped[int] = mapped_column(BigInteger)
+    held_event_id: Mapped[str | None] = mapped_column(String(255))
     settlement_id: Mapped[int | None] = mapped_column(BigId, ForeignKey(UsageSettlement.id, ondelete="RESTRICT"))

@@ -1,27 +1,17 @@
-"""An organization's billed periods with their invoices, and what each line of them is made of."""
-
-from collections.abc import Sequence
-from decimal import Decimal
-from typing import Any
+"""An organization's billed periods with their invoices, and the lines of them."""
 
 import streamlit as st
 
 from billing_core.money import Money
-from billing_core.usage.billed import bills, explaining, lines
+from billing_core.usage.billed import bills, lines
 from billing_core.usage.billed.bills import Bill
-from billing_core.usage.billed.explaining import DayPart
 from billing_core.usage.billed.lines import Line
 from pages.ui import formats, opened, tables
-from pages.ui.context import actor as signed_in
-from pages.ui.figures.drilldown import say_whether
 from pages.ui.reads import Reader
 from pages.ui.text import md
-from pages.usage_sections import wording
-from pages.usage_sections.events import COLUMNS
+from pages.usage_sections import billed_line
 
 _ASKED, _OPENED = "usage_billed_line", "usage_period"
-_DAYS, _USERS, _EVENTS = "Days", "Users", "Events"
-_MOST, _HEIGHT = 200, 320
 
 
 def draw(read: Reader, customer_id: int) -> None:
@@ -70,35 +60,7 @@ def _lines(read: Reader, bill: Bill) -> None:
     )
     asked: Line | None = st.session_state.pop(_ASKED, None)
     if asked is not None:
-        _explain(asked)
-
-
-@st.dialog("Where this line comes from", width="large", icon=":material/account_tree:")
-def _explain(line: Line) -> None:
-    read = Reader(signed_in())
-    st.metric(md(line.words("en")), wording.money(line.amount))
-    days = read(explaining.days, line.id)
-    total = sum((day.quantity for day in days), Decimal(0))
-    say_whether(f"Sum of its days: {formats.decimal(total)}", total == line.quantity)
-    shown = st.segmented_control("Show", [_DAYS, _USERS, _EVENTS], default=_DAYS, required=True, key="billed_line_of")
-    tables.show(
-        *_parts(read, line, shown, days), key=f"billed_line_{shown}", alt=f"{shown} of the line", height=_HEIGHT
-    )
-    if shown != _DAYS:
-        st.caption(f"The first {_MOST}.")
-
-
-def _parts(
-    read: Reader, line: Line, shown: str, days: Sequence[DayPart]
-) -> tuple[Sequence[Any], Sequence[tables.Column]]:
-    """The rows and columns of its days, users or events."""
-    quantity = tables.quantity("Quantity", "quantity")
-    if shown == _EVENTS:
-        return read(explaining.events, line.id, limit=_MOST), COLUMNS
-    if shown == _USERS:
-        who = tables.computed("User", lambda row: wording.user(row.user))
-        return read(explaining.users, line.id, limit=_MOST), [who, tables.count("Calls", "calls"), quantity]
-    return days, [tables.day("Day", "day"), tables.count("Calls", "calls"), quantity, tables.count("Users", "users")]
+        billed_line.draw(asked)
 
 
 def _invoice(row: Bill) -> str | None:

@@ -6,7 +6,7 @@ minor unit; and every event is in exactly one bill or one late item all the time
 """
 
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,7 +22,7 @@ from billing_core.invoices import after_sending, queries, service
 from billing_core.invoices.models import CreditNote, Invoice, InvoiceLineItem, InvoiceState
 from billing_core.metering import ingestion, meters, withdrawal
 from billing_core.metering import verification as metering
-from billing_core.metering.models import BY_DAYS, Aggregation, UsagePeriod
+from billing_core.metering.models import Aggregation, UsagePeriod
 from billing_core.metering.periods import is_gone
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
@@ -185,16 +185,44 @@ class History:
         if billed.created:
             assert sum(line.amount.minor for line in made) == self.cost(period)
         for line in made:
-            if line.aggregation not in BY_DAYS:
-                continue
-            assert sum(day.quantity for day in explaining.days(self.session, SYSTEM, line.id)) == line.quantity
-            assert sum(user.quantity for user in explaining.users(self.session, SYSTEM, line.id)) == line.quantity
-            events = explaining.events(self.session, SYSTEM, line.id)
-            summed = line.aggregation is Aggregation.SUM
-            assert sum(one.quantity if summed else 1 for one in events) == line.quantity
+            self.explain(line, period)
         if sends:
             for invoice_id in self.session.scalars(select(Invoice.id).where(Invoice.state == InvoiceState.DRAFT)).all():
                 service.send(self.session, SYSTEM, invoice_id, now=LATER)
+
+    def explain(self, line, period):
+        """What a line opens into comes to the line."""
+        days, users, events = (
+            read(self.session, SYSTEM, line.id) for read in (explaining.days, explaining.users, explaining.events)
+        )
+        assert all(line.first_day <= day.day <= line.last_day for day in days)
+        match line.aggregation:
+            case Aggregation.COUNT | Aggregation.SUM | Aggregation.UNIQUE:
+                assert sum(day.quantity for day in days) == sum(user.quantity for user in users) == line.quantity
+            case Aggregation.MAX:
+                assert max((day.quantity for day in days), default=0) == line.quantity
+                assert max((user.quantity for user in users), default=0) == line.quantity
+            case Aggregation.TIME_WEIGHTED_SUM:
+                begun, ended = self.bounds(period.start, period.end)
+                seconds = Decimal(naive.microseconds(ended - begun)) / 10**6
+                held = explaining.held(self.session, SYSTEM, line.id)
+                parts = [part.held for part in held]
+                assert parts == [
+                    part.quantity * Decimal(naive.microseconds(part.ended - part.begun)) / 10**6 for part in held
+                ]
+                for told in (parts, [day.quantity for day in days], [user.quantity for user in users]):
+                    assert (sum(told) / seconds).quantize(Decimal("0.000001"), ROUND_HALF_UP) == line.quantity
+                in_all = explaining.held_in_all(self.session, SYSTEM, line.id)
+                assert (in_all.total, in_all.seconds, in_all.quantity) == (sum(parts), seconds, line.quantity)
+        if line.aggregation is Aggregation.COUNT:
+            assert len(events) == line.quantity
+        if line.aggregation is Aggregation.SUM:
+            assert sum(one.quantity for one in events) == line.quantity
+        if line.aggregation is Aggregation.UNIQUE:
+            assert len(explaining.values(self.session, SYSTEM, line.id)) == line.quantity
+        if line.aggregation in (Aggregation.MAX, Aggregation.LATEST):
+            reached = explaining.reached(self.session, SYSTEM, line.id)
+            assert (reached.quantity if reached else 0) == line.quantity
 
     def open_items(self, each):
         return [one.id for one in late.items(self.session, SYSTEM, open_only=True, limit=1_000)][::each]

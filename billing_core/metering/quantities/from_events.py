@@ -41,7 +41,16 @@ from billing_core.database.types import UtcDateTime, stored_on_sqlite
 from billing_core.dates import Period, start_of_day
 from billing_core.metering import rollups
 from billing_core.metering.buckets import value_of
-from billing_core.metering.models import FROM_EVENTS, NO_BUCKET, PLACES, Aggregation, Exact, Meter, MeterBucket
+from billing_core.metering.models import (
+    FROM_EVENTS,
+    HOLDS_ON,
+    NO_BUCKET,
+    PLACES,
+    Aggregation,
+    Exact,
+    Meter,
+    MeterBucket,
+)
 from billing_core.metering.quantities.stretches import Stretch, Used
 from billing_core.money import nearest
 
@@ -129,6 +138,18 @@ def held_for(
 ) -> dict[Slot, int]:
     """What held of these meters in each stretch, in millionths times microseconds: exact. ``zones`` by customer."""
     return dict(_summed(session, _held(_asked(session, stretches, zones), raw(events), meters)))
+
+
+def held_before(session: Session, stretches: Sequence[Stretch], meters: Collection[Meter]) -> dict[Slot, str]:
+    """The ids of the events whose quantities hold when each stretch begins, of those of these meters that hold on."""
+    holding = [meter for meter in meters if meter.aggregation in HOLDS_ON]
+    if not holding or not stretches:
+        return {}
+    asked = _asked(session, stretches, zones_of(session, {stretch.customer_id for stretch in stretches}))
+    slots, events = _slots(holding), raw(rollups.counted_events())
+    last = _last_before(asked.c.starts_at, asked, slots, events, "event_id").label("event_id")
+    held = select(asked.c.place, slots.c.meter_id, slots.c.bucket_id, last).join_from(asked, slots, literal(True))
+    return {(*key,): event_id for *key, event_id in session.execute(held) if event_id is not None}
 
 
 def first_stretches(
@@ -276,8 +297,15 @@ def _before(
     instant: ColumnElement[datetime], asked: FromClause, slots: FromClause, events: Subquery
 ) -> ColumnElement[Decimal]:
     """The quantity of the last event before the instant, NULL where there is none."""
-    last: ScalarSelect[Decimal] = (
-        select(events.c.quantity)
+    return type_coerce(_last_before(instant, asked, slots, events, "quantity"), Exact).label("quantity")
+
+
+def _last_before(
+    instant: ColumnElement[datetime], asked: FromClause, slots: FromClause, events: Subquery, name: str
+) -> ScalarSelect[Any]:
+    """This column of the last event before the instant."""
+    return (
+        select(events.c[name])
         .where(
             events.c.customer_id == asked.c.customer_id,
             events.c.meter_id == slots.c.meter_id,
@@ -289,7 +317,6 @@ def _before(
         .correlate(asked, slots)
         .scalar_subquery()
     )
-    return type_coerce(last, Exact).label("quantity")
 
 
 def _inside(asked: FromClause, events: Subquery, slots: FromClause) -> Join:

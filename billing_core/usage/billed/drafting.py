@@ -15,7 +15,9 @@ from billing_core.dates import Period
 from billing_core.identity.permissions import Actor
 from billing_core.invoices import service as invoices
 from billing_core.invoices.content.content import Content, DraftLine, blank_for
-from billing_core.metering.models import NO_BUCKET, PLACES, Meter, MeterBucket, UsagePeriod
+from billing_core.metering.models import HOLDS_ON, NO_BUCKET, PLACES, Meter, MeterBucket, UsagePeriod
+from billing_core.metering.quantities import from_events
+from billing_core.metering.quantities.stretches import Stretch
 from billing_core.money import Money, scaled
 from billing_core.plans.prices import Place
 from billing_core.usage.billed.wording import line_words
@@ -110,10 +112,11 @@ def draft(
     """Write what each period is made of, and a draft of that and of what came late for whoever owes something. Returns
     the invoices of the periods, by customer.
     """
-    names = names_of_places(session)
+    names, held = names_of_places(session), _held_before(session, to_bill)
     charged = [(one, [charge for charge in one.charges if charge.amount]) for one in to_bill]
     rows = [
         _row(kept[one.customer_id], position, charge)
+        | {"held_event_id": held.get((one.customer_id, charge.meter_id, charge.bucket_id, charge.segment.first_day))}
         for one, charges in charged
         for position, charge in enumerate(charges, start=1)
     ]
@@ -145,6 +148,17 @@ def draft(
 def is_shown(charge: Charge) -> bool:
     """Whether an invoice tells of it: something was used, or is owed."""
     return bool(charge.quantity or (charge.amount and charge.amount.minor))
+
+
+def _held_before(session: Session, to_bill: Sequence[Billable]) -> dict[tuple[int, int, int, date], str]:
+    """The event whose quantity holds when the days of a charge begin: by customer, meter, bucket and first day."""
+    meters = session.scalars(select(Meter).where(Meter.aggregation.in_(HOLDS_ON))).all()
+    days = {(one.customer_id, charge.segment.days) for one in to_bill for charge in one.charges} if meters else ()
+    stretches = [Stretch(customer_id, one.start, one.end) for customer_id, one in days]
+    return {
+        (stretches[place].customer_id, meter_id, bucket_id, stretches[place].first_day): event_id
+        for (place, meter_id, bucket_id), event_id in from_events.held_before(session, stretches, meters).items()
+    }
 
 
 def insert_lines(session: Session, rows: Sequence[dict[str, Any]]) -> list[int]:

@@ -1,5 +1,8 @@
 """What a line of a billed period is made of: days, users and events, which add up to its quantity.
 
+Of a meter whose events do not add up it is the greatest of its days, the number of values that were new, the quantity
+of the last event, or the sum of what held for how long: see ``origins``.
+
 Totals are kept of what counts now: what came for the period after it was billed, or was taken back from it, is left out
 of them here.
 """
@@ -7,6 +10,7 @@ of them here.
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -29,6 +33,7 @@ from billing_core.dates import Period, start_of_day
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering import queries, rollups
 from billing_core.metering.models import (
+    BY_DAYS,
     PLACES,
     Aggregation,
     LateItem,
@@ -39,8 +44,9 @@ from billing_core.metering.models import (
     ZoneKind,
 )
 from billing_core.metering.queries import EventRow
-from billing_core.usage.billed import lines
+from billing_core.usage.billed import lines, origins
 from billing_core.usage.billed.lines import Line
+from billing_core.usage.billed.origins import Held, HeldPart, ValuePart
 
 _ONE: Final = 10**PLACES
 _ONE_DAY: Final = timedelta(days=1)
@@ -67,9 +73,13 @@ class UserPart:
 
 
 def days(session: Session, actor: Actor, line_id: int) -> list[DayPart]:
-    """The days on which something was used, in order."""
+    """The days on which something was used, in order; of what is weighted by time, on which something held, with
+    quantities times seconds.
+    """
     actor.require(Permission.USAGE_READ)
     line = lines.one(session, actor, line_id)
+    if _is_from_events(line):
+        return [DayPart(day, *part) for day, part in origins.by_day(session, line).items()]
     counted = _by_day_and_user(line)
     named = func.count(func.nullif(counted.c.user, ""))
     statement = select(counted.c.day, *_sums(counted), named).group_by(counted.c.day).order_by(counted.c.day)
@@ -79,9 +89,14 @@ def days(session: Session, actor: Actor, line_id: int) -> list[DayPart]:
 
 
 def users(session: Session, actor: Actor, line_id: int, *, limit: int = 100, offset: int = 0) -> list[UserPart]:
-    """The users by their calls, most first."""
+    """The users by their calls, most first; their quantities as those of days."""
     actor.require(Permission.USAGE_READ)
     line = lines.one(session, actor, line_id)
+    if _is_from_events(line):
+        parts = [
+            UserPart(user, calls, quantity) for user, (calls, quantity, _) in origins.by_user(session, line).items()
+        ]
+        return sorted(parts, key=lambda part: (-part.calls, part.user))[offset : offset + limit]
     counted = _by_day_and_user(line)
     most = func.sum(counted.c.calls).desc()
     statement = select(counted.c.user, *_sums(counted)).group_by(counted.c.user).order_by(most, counted.c.user)
@@ -103,6 +118,43 @@ def events(
         statement = statement.where(tuple_(UsageEvent.occurred_at, UsageEvent.event_id) > place)
     statement = statement.order_by(UsageEvent.occurred_at, UsageEvent.event_id).limit(limit)
     return [EventRow(*row) for row in session.execute(statement)]
+
+
+def reached(session: Session, actor: Actor, line_id: int) -> EventRow | None:
+    """The event whose quantity a line of the greatest or the latest quantity has; of the latest it can have happened
+    before. None where there is none.
+    """
+    actor.require(Permission.USAGE_READ)
+    line = lines.one(session, actor, line_id)
+    found = origins.reached(session, line)
+    if found is None:
+        return None
+    key = (UsageEvent.customer_id == line.customer_id, UsageEvent.occurred_at == found[0])
+    row = session.execute(queries.event_rows().where(*key, UsageEvent.event_id == found[1])).one()
+    return EventRow(*row)
+
+
+def values(session: Session, actor: Actor, line_id: int, *, limit: int = 100, offset: int = 0) -> list[ValuePart]:
+    """The values that a line of unique ones counts, in the order in which they came: it is as many as they are."""
+    actor.require(Permission.USAGE_READ)
+    return origins.values(session, lines.one(session, actor, line_id), limit=limit, offset=offset)
+
+
+def held(session: Session, actor: Actor, line_id: int, *, limit: int = 100, offset: int = 0) -> list[HeldPart]:
+    """How long each quantity held, of a line that is weighted by time, in order."""
+    actor.require(Permission.USAGE_READ)
+    return list(islice(origins.held(session, lines.one(session, actor, line_id)), offset, offset + limit))
+
+
+def held_in_all(session: Session, actor: Actor, line_id: int) -> Held:
+    """What all that held comes to, of a line that is weighted by time."""
+    actor.require(Permission.USAGE_READ)
+    return origins.held_in_all(session, lines.one(session, actor, line_id))
+
+
+def _is_from_events(line: Line) -> bool:
+    """What late items changed adds up whatever the meter."""
+    return line.aggregation not in BY_DAYS and line.settlement_id is None
 
 
 def _by_day_and_user(line: Line) -> Subquery:

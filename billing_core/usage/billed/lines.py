@@ -42,6 +42,7 @@ class Line:
     included: Decimal
     parts: tuple[Part, ...]
     amount: Money
+    held_event_id: str | None
     settlement_id: int | None
 
     def words(self, language: str) -> str:
@@ -106,5 +107,6 @@ def _read(session: Session, actor: Actor, chosen: ColumnElement[bool]) -> Iterat
             included=row.included,
             parts=tuple(map(Part.read, row.parts)),
             amount=Money(row.amount_minor, row.currency),
+            held_event_id=row.held_event_id,
             settlement_id=row.settlement_id,
         )
