@@ -99,6 +99,16 @@ class Settings(BaseSettings):
     keep_jobs_days: int = Field(
         30, ge=1, le=3_650, description="Finished background jobs and ended processes are kept for so many days"
     )
+    archive_usage_after_months: int | None = Field(
+        None,
+        ge=1,
+        le=1_200,
+        description="Events of usage that are older than so many months go into archives, once a day; needs their "
+        "folder. Unset: by command alone",
+    )
+    archive_usage_dir: Path | None = Field(
+        None, description="The folder of these archives, which has to be there; every process needs it"
+    )
     stripe_secret_key: SecretStr | None = Field(
         None,
         validation_alias="STRIPE_SECRET_KEY",
@@ -135,11 +145,11 @@ class Settings(BaseSettings):
             _ADDRESSES[info.field_name or ""](_plain(given))
         return given
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "archive_usage_dir")
     @classmethod
-    def _is_a_folder(cls, given: Path) -> Path:
+    def _is_a_folder(cls, given: Path | None) -> Path | None:
         # Unlike a Path, which raises without permission to look.
-        if os.path.exists(given) and not os.path.isdir(given):
+        if given is not None and os.path.exists(given) and not os.path.isdir(given):
             raise ValueError(f"must name a folder, and {given} is a file")
         return given
 
@@ -173,6 +183,14 @@ class Settings(BaseSettings):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"names “{origin}”, which is not a site such as https://app.example.com")
         return given
+
+    @model_validator(mode="after")
+    def _archives_have_a_folder(self) -> Self:
+        if self.archive_usage_after_months is not None and self.archive_usage_dir is None:
+            raise ValueError(
+                "BILLING_ARCHIVE_USAGE_AFTER_MONTHS is set without BILLING_ARCHIVE_USAGE_DIR, the archives' folder"
+            )
+        return self
 
     @model_validator(mode="after")
     def _stripe_is_complete(self) -> Self:

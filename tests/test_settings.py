@@ -43,6 +43,8 @@ WRONG = {
     "trusted_origins": ["*", "https://a.example, null"],
     "metrics": ["short"],
     "session_idle_minutes": ["ten", "4", "1.5", "9" * 9, "9" * 5_000],
+    "archive_usage_after_months": ["ten", "0", "-1", "1201", "1.5"],
+    "archive_usage_dir": [__file__],
     "keep_jobs_days": ["a month", "0", "-1", "3651"],
     "session_max_hours": ["ten", "0", "-1", "9" * 9],
     "stripe_secret_key": [f"pk_test_{HIDDEN}", f"sk_test_{HIDDEN}"],
@@ -113,6 +115,12 @@ def test_a_data_folder_that_may_not_be_written_is_named(environment, tmp_path, m
     environment(BILLING_DATA_DIR=str(tmp_path))
     monkeypatch.setattr(os, "access", lambda _path, mode: not mode & os.W_OK)
     with pytest.raises(SystemExit, match=r"^BILLING_DATA_DIR: .*Permission denied"):
+        main(["migrate"])
+
+
+def test_archives_by_schedule_need_their_folder(environment):
+    environment(BILLING_ARCHIVE_USAGE_AFTER_MONTHS="12")
+    with pytest.raises(SystemExit, match="is set without BILLING_ARCHIVE_USAGE_DIR"):
         main(["migrate"])
 
 

@@ -12,10 +12,7 @@ from billing_core.metering.archives.service import Archived
 
 
 def archive(arguments: Namespace) -> Answer:
-    sessions = runtime.sessions()
-    with sessions() as session:
-        months = service.months(session, SYSTEM, before=arguments.before, now=utc_now())
-    made = [service.archive(sessions, SYSTEM, month, arguments.folder, now=utc_now()) for month in months]
+    made = service.archive_before(runtime.sessions(), SYSTEM, arguments.before, arguments.folder, now=utc_now())
     lines = [f"{one.month:%Y-%m}: {one.events:,} events are in {one.file} ({one.size:,} bytes)" for one in made]
     lines.append("Keep the files: the database no longer holds these events" if made else "There is nothing to archive")
     return Answer([_facts(one) for one in made], "\n".join(lines))

@@ -23,6 +23,7 @@ HEARD: Final = {
     Queue.REMINDERS: SCHEDULES,
     Queue.LINK_EXPIRY: SCHEDULES,
     Queue.PRUNING: SCHEDULES,
+    Queue.USAGE_ARCHIVES: SCHEDULES,
 }
 # Kinds of work with a queue of DBOS's to themselves: where they are paused, nothing is taken from it.
 PAUSED_WHOLE: Final = (Queue.BILL_RUNS, Queue.IMPORTS)

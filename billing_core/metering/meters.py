@@ -127,7 +127,7 @@ def add_bucket(
     _refuse_twin(meter, live, stored)
     bucket = MeterBucket(meter_id=meter.id, code=code, name=name, filters=stored)
     session.add(bucket)
-    moved = rebucketing.rebucket(session, meter.id)
+    moved = _rebucket(session, meter)
     after = {"bucket": code, "name": name, "filters": stored, "moved_events": moved}
     audit.record(session, actor, "meter.change", ("meter", meter.id), label=meter.name, after=after, now=now)
     return bucket
@@ -154,7 +154,7 @@ def change_bucket(
         raise Invalid("Nothing would change: the bucket has this name and these filters already")
     _refuse_twin(meter, [one for one in live if one is not bucket], wanted["filters"])
     bucket.name, bucket.filters = wanted["name"], wanted["filters"]
-    moved = rebucketing.rebucket(session, meter.id) if "filters" in after else 0
+    moved = _rebucket(session, meter) if "filters" in after else 0
     after |= {"bucket": code, "moved_events": moved}
     subject = ("meter", meter.id)
     audit.record(session, actor, "meter.change", subject, label=meter.name, before=before, after=after, now=now)
@@ -167,7 +167,7 @@ def retire_bucket(session: Session, actor: Actor, meter_code: str, code: str, *,
     meter = _locked(session, meter_code)
     bucket = _named(meter, buckets.live(session, [meter.id]), code)
     bucket.retired_at = now
-    moved = rebucketing.rebucket(session, meter.id)
+    moved = _rebucket(session, meter)
     before, after = {"bucket": code, "filters": bucket.filters}, {"retired_at": now, "moved_events": moved}
     subject = ("meter", meter.id)
     audit.record(session, actor, "meter.change", subject, label=meter.name, before=before, after=after, now=now)
@@ -198,6 +198,14 @@ def _refuse_twin(meter: Meter, others: Collection[MeterBucket], filters: str) ->
     """No event would ever fall into the younger of two with the same filters."""
     if twin := next((one for one in others if one.filters == filters), None):
         raise Conflict(f"The bucket {twin.code} of {meter.name} has these filters already")
+
+
+def _rebucket(session: Session, meter: Meter) -> int:
+    """How many events its other buckets have moved."""
+    moved = rebucketing.rebucket(session, meter.id)
+    # Once the customers are locked, so that nothing is archived meanwhile.
+    rebucketing.refuse_archived(session, meter)
+    return moved
 
 
 def _locked(session: Session, code: str) -> Meter:

@@ -12,8 +12,9 @@ from sqlalchemy.schema import CreateTable
 
 from billing_core.customers.models import Customer
 from billing_core.database.types import UtcDateTime
+from billing_core.errors import Conflict
 from billing_core.metering import buckets, periods, rollups
-from billing_core.metering.models import HOLDS_ON, Meter, UsageEvent
+from billing_core.metering.models import HOLDS_ON, Meter, UsageArchive, UsageDay, UsageEvent, ZoneKind
 
 _KEY: Final = ("customer_id", "occurred_at", "event_id")
 # A connection's own, and emptied before each use.
@@ -44,6 +45,26 @@ def rebucket(session: Session, meter_id: int) -> int:
         session.execute(moving, execution_options={"synchronize_session": False})
         rollups.add(session, _counted(), zones, first, last)
     return int(moved)
+
+
+def refuse_archived(session: Session, meter: Meter) -> None:
+    """Conflict where events of this meter are archived that no bill counts: they could not move with the others, and
+    would be billed by other buckets than these. The meter and its customers are locked.
+    """
+    days = select(UsageDay).where(UsageDay.zone_kind == ZoneKind.BILLING, UsageDay.archive_id != 0).subquery("days")
+    unbilled = (
+        select(UsageArchive.file)
+        .join(days, days.c.archive_id == UsageArchive.id)
+        # Totals that another system handed over have no events that could move.
+        .where(UsageArchive.file.is_not(None), days.c.meter_id == meter.id, ~periods.is_billed(days))
+        .order_by(UsageArchive.file)
+        .limit(1)
+    )
+    if file := session.scalar(unbilled):
+        raise Conflict(
+            f"{meter.name} has archived events that are not billed yet, in {file}: they would stay in their buckets. "
+            "Bill those days first, or bring the file back"
+        )
 
 
 def misplaced(session: Session, meter_id: int | None = None) -> FromClause | None:

@@ -33,6 +33,7 @@ class Queue(enum.StrEnum):
     REMINDERS = "reminders"
     LINK_EXPIRY = "payment link expiry"
     PRUNING = "pruning"
+    USAGE_ARCHIVES = "usage archives"
 
 
 # What this version knows: a newer one beside it may have written others.

@@ -32,6 +32,7 @@ QUEUES: dict[Queue, Words] = {
     Queue.REMINDERS: Words("Reminders", "reminder", "admin/reminders.py"),
     Queue.LINK_EXPIRY: Words("Payment link expiry", "payment link", "payment_links.py"),
     Queue.PRUNING: Words("Pruning of old records", "record"),
+    Queue.USAGE_ARCHIVES: Words("Archives of usage", "month"),
 }
 KINDS = {ProcessKind.APP: "Product", ProcessKind.WORKER: "Worker", ProcessKind.COMMAND: "Command"}
 PROCESS_STATES: dict[ProcessState, tuple[str, Color]] = {

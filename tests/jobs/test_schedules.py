@@ -10,7 +10,7 @@ from billing_core import runtime
 from billing_core.dates import utc_now
 from billing_core.errors import Conflict
 from billing_core.jobs import engine, pauses, queues
-from billing_core.jobs.schedules import daily, due, link_expiry, outcomes, pruning
+from billing_core.jobs.schedules import archiving, daily, due, link_expiry, outcomes, pruning
 from billing_core.processes.models import FailedSchedule, Process, Queue
 from billing_core.settings import settings
 from tests.jobs import lingering
@@ -37,7 +37,12 @@ def test_when_it_was_due_the_last_time(minute, hour, now, expected):
 @pytest.mark.slow
 def test_a_start_catches_up_once_for_the_installation(monkeypatch):
     done = []
-    for module, step in ((daily, "remind_due"), (link_expiry, "end_due"), (pruning, "prune")):
+    for module, step in (
+        (daily, "remind_due"),
+        (link_expiry, "end_due"),
+        (pruning, "prune"),
+        (archiving, "archive_old"),
+    ):
         monkeypatch.setattr(module, step, lambda step=step: done.append(step) or 0)
     now = datetime(2026, 3, 1, 14, 30, tzinfo=UTC)
     monkeypatch.setattr(engine, "utc_now", lambda: now)
@@ -48,17 +53,19 @@ def test_a_start_catches_up_once_for_the_installation(monkeypatch):
                 "sched-reminders-2026-03-01T14:00:00+00:00",
                 "sched-payment-links-2026-03-01T14:05:00+00:00",
                 "sched-pruning-2026-03-01T02:20:00+00:00",
+                "sched-usage-archives-2026-03-01T02:40:00+00:00",
             ]
             for name in names:
                 DBOS.retrieve_workflow(name).get_result()
             kept = {schedule["schedule_name"]: schedule for schedule in DBOS.list_schedules()}
         finally:
             engine.stop()
-    assert sorted(done) == ["end_due", "prune", "remind_due"]
+    assert sorted(done) == ["archive_old", "end_due", "prune", "remind_due"]
     assert {name: (each["schedule"], each["queue_name"]) for name, each in kept.items()} == {
         "reminders": ("0 * * * *", queues.SCHEDULES),
         "payment-links": ("5 * * * *", queues.SCHEDULES),
         "pruning": ("20 2 * * *", queues.SCHEDULES),
+        "usage-archives": ("40 2 * * *", queues.SCHEDULES),
     }
 
 
@@ -96,6 +103,7 @@ def test_what_failed_at_its_last_time_is_kept_until_a_later_one_succeeds(session
         (daily, "announce_overdue", Queue.REMINDERS, "reminders"),
         (link_expiry, "end_due", Queue.LINK_EXPIRY, "payment-links"),
         (pruning, "prune", Queue.PRUNING, "pruning"),
+        (archiving, "archive_old", Queue.USAGE_ARCHIVES, "usage-archives"),
     ],
 )
 def test_a_schedule_that_fails_needs_attention(sessions, monkeypatch, module, step, queue, name):

@@ -15,7 +15,15 @@ from billing_core.identity import SYSTEM, Actor, Permission
 from billing_core.metering import digests, ingestion, meters, queries, rollups, withdrawal, zone_changes
 from billing_core.metering.archives import files, moving, service
 from billing_core.metering.ingestion import Recorded
-from billing_core.metering.models import Aggregation, UsageArchive, UsageDay, UsageEvent, UsageUser, ZoneKind
+from billing_core.metering.models import (
+    Aggregation,
+    UsageArchive,
+    UsageDay,
+    UsageEvent,
+    UsagePeriod,
+    UsageUser,
+    ZoneKind,
+)
 from billing_core.metering.queries import Usage
 from tests.invoices.company import a_customer
 from tests.metering.used import NOW, an_event, record, used, wrong_in
@@ -318,14 +326,48 @@ def test_only_the_file_itself_is_brought_back_and_only_once(sessions, acme, fold
         assert session.scalar(select(func.count()).select_from(UsageArchive)) == 0
 
 
-def test_brought_back_events_fall_into_the_buckets_of_today(sessions, acme, folder):
-    made = archived(sessions, folder)
+def other_buckets(sessions) -> None:
     with sessions.begin() as session:
         meters.add_bucket(session, SYSTEM, "api_calls", code="e", name="E", filters={"region": ["eu", "us"]}, now=NOW)
         meters.retire_bucket(session, SYSTEM, "api_calls", "eu", now=NOW)
+
+
+def test_buckets_stay_while_events_are_archived_that_nobody_has_billed(sessions, acme, folder):
+    """They could not move, and would be billed by other buckets than the events that are here."""
+    made = archived(sessions, folder)
+    before = figures(sessions, acme)
+    facts = {"name": "E", "filters": {"region": ["us"]}, "now": NOW}
+    for change in (
+        lambda session: meters.add_bucket(session, SYSTEM, "api_calls", code="e", **facts),
+        lambda session: meters.change_bucket(session, SYSTEM, "api_calls", "eu", **facts),
+        lambda session: meters.retire_bucket(session, SYSTEM, "api_calls", "eu", now=NOW),
+    ):
+        with pytest.raises(Conflict, match=f"not billed yet, in {made.file.name}"), sessions.begin() as session:
+            change(session)
+    assert (figures(sessions, acme), wrong(sessions)) == (before, [])
+    with sessions.begin() as session:
+        named = {"name": "Europe", "filters": {"region": ["eu"]}, "now": NOW}
+        assert meters.change_bucket(session, SYSTEM, "api_calls", "eu", **named).name == "Europe"
+
+    service.bring_back(sessions, SYSTEM, made.file, now=NOW)
+    other_buckets(sessions)
+    moved = archived(sessions, folder)
+    assert [event["bucket"] for batch in files.read(moved.file) for event in batch if event["id"] == "3"] == ["e"]
+    assert wrong(sessions) == []
+
+
+def test_buckets_change_once_archived_events_are_billed_which_stay_where_they_were(sessions, acme, folder):
+    made = archived(sessions, folder)
+    with sessions.begin() as session:
+        # Berlin's last day of these events is 1 February.
+        days = {"first_day": JANUARY, "last_day": date(2026, 2, 1)}
+        session.add(UsagePeriod(customer_id=acme, billed_at=NOW, **days))
+    other_buckets(sessions)
     before = figures(sessions, acme)
     service.bring_back(sessions, SYSTEM, made.file, now=NOW)
     assert (figures(sessions, acme), wrong(sessions)) == (before, [])
+    again = archived(sessions, folder)
+    assert [event["bucket"] for batch in files.read(again.file) for event in batch if event["id"] == "3"] == ["eu"]
 
 
 @pytest.mark.parametrize("month", [date(2026, 3, 1), date(2026, 4, 1)])

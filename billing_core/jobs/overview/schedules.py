@@ -22,6 +22,7 @@ QUEUES: Final = {
     "reminders": Queue.REMINDERS,
     "payment-links": Queue.LINK_EXPIRY,
     "pruning": Queue.PRUNING,
+    "usage-archives": Queue.USAGE_ARCHIVES,
 }
 _TABLE: Final = "workflow_schedules"
 _UNDER_WAY: Final = ("ENQUEUED", "PENDING", "DELAYED")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from dbos import DBOS
 
 from billing_core.jobs import queues
-from billing_core.jobs.schedules import daily, link_expiry, pruning
+from billing_core.jobs.schedules import archiving, daily, link_expiry, pruning
 from billing_core.processes.models import Queue
 
 
@@ -41,6 +41,7 @@ SCHEDULES: Final = (
     Schedule("reminders", Queue.REMINDERS, daily.remind, minute=0),
     Schedule("payment-links", Queue.LINK_EXPIRY, link_expiry.end_links, minute=5),
     Schedule("pruning", Queue.PRUNING, pruning.prune_old, minute=20, hour=2),
+    Schedule("usage-archives", Queue.USAGE_ARCHIVES, archiving.archive_usage, minute=40, hour=2),
 )
 
 

@@ -12,7 +12,7 @@ from billing_core.customers.models import Customer
 from billing_core.database.functions import among
 from billing_core.dates import add_months
 from billing_core.errors import Conflict
-from billing_core.metering import digests, rebucketing, rollups
+from billing_core.metering import digests, periods, rebucketing, rollups
 from billing_core.metering.archives import totals
 from billing_core.metering.models import (
     BY_DAYS,
@@ -120,6 +120,9 @@ def count_again(session: Session, archive: UsageArchive) -> None:
     key = aliased(UsageEventKey)
     same = [getattr(key, name) == getattr(UsageEvent, name) for name in _KEY]
     counted = rollups.counted_events().join(key, and_(*same, key.archive_id == archive.id)).subquery("returned")
+    customer_ids = session.scalars(
+        select(UsageEventKey.customer_id).where(UsageEventKey.archive_id == archive.id).distinct()
+    ).all()
     first, last = midnight(archive.month), midnight(add_months(archive.month, 1)) - _MOMENT
     for kept in (UsageDay, UsageArchivedUser):
         session.execute(delete(kept).where(kept.archive_id == archive.id), execution_options=_UNCHANGED)
@@ -128,6 +131,8 @@ def count_again(session: Session, archive: UsageArchive) -> None:
     session.execute(returned, execution_options=_UNCHANGED)
     session.delete(archive)
     session.flush()
+    # What was late for a period alone that has been billed anew since is no longer.
+    periods.forget_late(session, customer_ids)
     for meter_id in session.scalars(select(Meter.id).where(Meter.aggregation.in_(BY_DAYS)).order_by(Meter.id)):
         rebucketing.rebucket(session, meter_id)
 

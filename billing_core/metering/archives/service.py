@@ -57,6 +57,13 @@ def months(session: Session, actor: Actor, *, before: date, now: datetime) -> li
     return list(session.scalars(found))
 
 
+def archive_before(sessions: Sessions, actor: Actor, before: date, folder: Path, *, now: datetime) -> list[Archived]:
+    """``archive`` every UTC month before that of this day which has events to archive, in order, each by itself."""
+    with sessions() as session:
+        found = months(session, actor, before=before, now=now)
+    return [archive(sessions, actor, month, folder, now=now) for month in found]
+
+
 def archive(sessions: Sessions, actor: Actor, month: date, folder: Path, *, now: datetime) -> Archived:
     """Write the events of a past UTC month into a file in the folder, read it back, and take them out of the database.
 
