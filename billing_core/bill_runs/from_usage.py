@@ -30,14 +30,18 @@ _LONGEST: Final = 500
 
 def bill(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
     """Take the customer as far as one transaction can."""
-    if taken.invoice_id is not None and sending.stands(session, taken.invoice_id):
+    standing = [one for one in taken.invoice_ids if sending.stands(session, one)]
+    late_invoice_id = taken.late_invoice_id if taken.late_invoice_id in standing else None
+    if taken.invoice_id in standing:
         # An earlier try came so far.
-        found = {"outcome": sending.outcome(taken), "invoice_id": taken.invoice_id}
-        return sending.sent(session, terms, taken.invoice_id, found, now=now, fresh=False)
+        found = {"outcome": sending.outcome(taken), "invoice_id": taken.invoice_id, "late_invoice_id": late_invoice_id}
+        return sending.all_sent(session, terms, found, now=now, fresh=False)
     facts = bill_together(session, terms, [taken.customer_id], now=now)[taken.customer_id]
-    if facts["outcome"] is not RunOutcome.CREATED or facts.get("invoice_id") is None:
+    if late_invoice_id is not None and facts.get("late_invoice_id") is None:
+        facts["late_invoice_id"] = late_invoice_id
+    if facts["outcome"] is not RunOutcome.CREATED:
         return facts
-    return sending.sent(session, terms, facts["invoice_id"], facts, now=now, fresh=True)
+    return sending.all_sent(session, terms, facts, now=now, fresh=late_invoice_id is None)
 
 
 def bill_together(session: Session, terms: Terms, customer_ids: Sequence[int], *, now: datetime) -> dict[int, Facts]:
@@ -62,17 +66,14 @@ def bill_together(session: Session, terms: Terms, customer_ids: Sequence[int], *
 def _billed(session: Session, billed: Billed, made_of: Mapping[int, Sequence[Line]]) -> Facts:
     if billed.period_id is None:
         return {"outcome": RunOutcome.FAILED, "reason": billed.refusal[:_LONGEST]}
-    facts: Facts = {
-        "outcome": RunOutcome.CREATED if billed.created else RunOutcome.UNCHANGED,
-        "made": billed.created,
-        "invoice_id": billed.to_send if billed.created else None,
-        **_kept(session, billed.customer_id, made_of[billed.period_id]),
-    }
-    if billed.to_send is not None and not billed.created:
-        facts["reason"] = _billed_already(session, billed.to_send)
-    elif billed.late_invoice_id is not None:
-        facts["reason"] = LATE_ALONE
-    return facts
+    kept = _kept(session, billed.customer_id, made_of[billed.period_id])
+    if not billed.created:
+        facts: Facts = {"outcome": RunOutcome.UNCHANGED, "made": False, "invoice_id": None, "late_invoice_id": None}
+        already = {} if billed.invoice_id is None else {"reason": _billed_already(session, billed.invoice_id)}
+        return facts | kept | already
+    first, second, *_ = *billed.invoice_ids, None, None
+    made = {"outcome": RunOutcome.CREATED, "made": True, "invoice_id": first, "late_invoice_id": second}
+    return made | kept | _late(kept, billed)
 
 
 def _rehearsed(session: Session, seen: Billable, made_of: Mapping[int, Sequence[Line]]) -> Facts:
@@ -83,7 +84,14 @@ def _rehearsed(session: Session, seen: Billable, made_of: Mapping[int, Sequence[
     if seen.refusal or seen.total is None:
         return {"outcome": RunOutcome.FAILED, "reason": seen.refusal[:_LONGEST]} | questions
     reason = "" if seen.total.minor else _nothing(_words(session, seen.charges))
-    return {"outcome": RunOutcome.CREATED, "reason": reason} | _total(seen.total) | questions
+    total = _total(seen.total)
+    return {"outcome": RunOutcome.CREATED, "reason": reason} | total | _late(total, seen) | questions
+
+
+def _late(period: Facts, seen: Billable | Billed) -> Facts:
+    """What is billed and credited beside the period."""
+    facts: Facts = {"late_minor": seen.late_minor, "credited_minor": seen.credited_minor}
+    return facts | {"reason": LATE_ALONE} if seen.late_minor and not period["total_minor"] else facts
 
 
 def _lines(session: Session, terms: Terms, period_ids: Iterable[int | None]) -> dict[int, list[Line]]:

@@ -77,8 +77,11 @@ class BillRunCustomer(Base):
     """One customer in a run. ``chunk``: the customers who are worked on together. ``process_id``: the process that has
     taken up the chunk. ``reason`` says in plain words why it failed, or why there is no invoice. ``made``: its
     report or billed period of usage was made by this run, not found. ``invoice_id``: the invoice that this run made,
-    from its draft on. The figures are those of the report or the period, before tax, also of one that was only
-    rehearsed; ``twice_count``, which rehearsals alone note, counts its charges that other current reports have as well.
+    from its draft on; ``late_invoice_id``: another one, of what came late for earlier periods of usage. The figures are
+    those of the report or the period, before tax, also of one that was only rehearsed; ``twice_count``, which
+    rehearsals alone note, counts its charges that other current reports have as well. ``late_minor`` is what came late
+    and is on both invoices, ``credited_minor`` what was credited of earlier periods: before tax, None where that is not
+    known.
     """
 
     __tablename__ = "bill_run_customers"
@@ -98,7 +101,10 @@ class BillRunCustomer(Base):
     report_id: Mapped[int | None] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"))
     made: Mapped[bool] = mapped_column(default=False)
     invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    late_invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
     total_minor: Mapped[int | None] = mapped_column(BigInteger)
+    late_minor: Mapped[int | None] = mapped_column(BigInteger)
+    credited_minor: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[str | None] = mapped_column(String(3))
     order_count: Mapped[int | None]
     question_count: Mapped[int | None]

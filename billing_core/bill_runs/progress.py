@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from billing_core.bill_runs.models import BillRun, BillRunCustomer, RunGoal, RunOutcome, RunSource
 from billing_core.customers.models import Customer
@@ -24,6 +24,7 @@ from billing_core.reports.models import ReportQuestionTotal, ReportServiceTotal
 
 # The rate is that of the customers finished in this time.
 _LATELY: Final = timedelta(minutes=1)
+_LATE_INVOICE = aliased(Invoice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,9 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class ItemRow:
     """One customer. The figures are those of the report or the billed period, also of one that was only rehearsed.
-    ``invoice_id``: the invoice that the run made, or that the period of usage was billed with before.
+    ``invoice_id``: the invoice that the run made, or that the period of usage was billed with before;
+    ``late_invoice_id``: another one that it made, of what came late. ``late_minor`` and ``credited_minor`` as in
+    ``BillRunCustomer``.
     """
 
     customer_id: int
@@ -98,7 +101,11 @@ class ItemRow:
     report_id: int | None
     invoice_id: int | None
     invoice_number: str | None
+    late_invoice_id: int | None
+    late_invoice_number: str | None
     total_minor: int | None
+    late_minor: int | None
+    credited_minor: int | None
     currency: str | None
     order_count: int | None
     question_count: int | None
@@ -189,7 +196,11 @@ def items(
             BillRunCustomer.report_id,
             Invoice.id,
             Invoice.number,
+            _LATE_INVOICE.id,
+            _LATE_INVOICE.number,
             BillRunCustomer.total_minor,
+            BillRunCustomer.late_minor,
+            BillRunCustomer.credited_minor,
             BillRunCustomer.currency,
             BillRunCustomer.order_count,
             BillRunCustomer.question_count,
@@ -200,6 +211,7 @@ def items(
         .join(BillRun, BillRun.id == BillRunCustomer.run_id)
         .outerjoin(UsagePeriod, _its_period())
         .outerjoin(Invoice, Invoice.id == func.coalesce(BillRunCustomer.invoice_id, UsagePeriod.invoice_id))
+        .outerjoin(_LATE_INVOICE, _LATE_INVOICE.id == BillRunCustomer.late_invoice_id)
         .where(BillRunCustomer.run_id == run_id, visible_to(actor))
         .order_by(Customer.name, Customer.id)
     )
@@ -210,7 +222,8 @@ def items(
 
 
 def _came_to_nothing() -> ColumnElement[bool]:
-    return and_(BillRunCustomer.total_minor == 0, BillRunCustomer.invoice_id.is_(None))
+    nothing_late = func.coalesce(BillRunCustomer.late_minor, 0) == 0
+    return and_(BillRunCustomer.total_minor == 0, nothing_late, BillRunCustomer.invoice_id.is_(None))
 
 
 def _its_period() -> ColumnElement[bool]:
@@ -261,10 +274,12 @@ def _counted(session: Session, run_ids: Collection[int], now: datetime) -> dict[
             func.count(case((_came_to_nothing(), 1))).label("empty"),
             func.coalesce(func.sum(BillRunCustomer.question_count), 0).label("questions"),
             func.coalesce(func.sum(BillRunCustomer.twice_count), 0).label("twice"),
-            func.count(BillRunCustomer.invoice_id).label("drafts"),
-            func.count(Invoice.sent_at).label("sent"),
+            func.count(BillRunCustomer.invoice_id).label("invoiced"),
+            func.count(BillRunCustomer.late_invoice_id).label("late_drafts"),
+            (func.count(Invoice.sent_at) + func.count(_LATE_INVOICE.sent_at)).label("sent"),
         )
         .outerjoin(Invoice, Invoice.id == BillRunCustomer.invoice_id)
+        .outerjoin(_LATE_INVOICE, _LATE_INVOICE.id == BillRunCustomer.late_invoice_id)
         .where(of_runs)
         .group_by(BillRunCustomer.run_id, BillRunCustomer.outcome)
     )
@@ -276,10 +291,10 @@ def _counted(session: Session, run_ids: Collection[int], now: datetime) -> dict[
         run.empty += row.empty if row.outcome is RunOutcome.CREATED else 0
         run.questions += int(row.questions)
         run.twice += int(row.twice)
-        run.drafts += row.drafts
+        run.drafts += row.invoiced + row.late_drafts
         run.sent += row.sent
         if row.outcome in (RunOutcome.CREATED, RunOutcome.UNCHANGED):
-            run.uninvoiced += row.customers - row.drafts
+            run.uninvoiced += row.customers - row.invoiced
         if row.first_lately is not None:
             run.first_lately = min(run.first_lately or row.first_lately, row.first_lately)
     hands = (
@@ -307,7 +322,7 @@ def _invoiced(session: Session, run_ids: Collection[int]) -> dict[int, dict[str,
     """What the invoices made by each run come to, by currency; cancelled ones are left out."""
     sums = (
         select(BillRunCustomer.run_id, Invoice.currency, func.sum(Invoice.total_minor).label("total"))
-        .join(Invoice, Invoice.id == BillRunCustomer.invoice_id)
+        .join(Invoice, Invoice.id.in_([BillRunCustomer.invoice_id, BillRunCustomer.late_invoice_id]))
         .where(BillRunCustomer.run_id.in_(run_ids), Invoice.state != InvoiceState.CANCELLED)
         .group_by(BillRunCustomer.run_id, Invoice.currency)
         .order_by(BillRunCustomer.run_id, Invoice.currency)

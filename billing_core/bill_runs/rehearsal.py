@@ -56,7 +56,8 @@ class Change(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class Compared:
     """One customer. Amounts in minor units before tax; ``previous_…`` are those of the current report for the period
-    before, or of its billed usage.
+    before, or of its billed usage, without what came late. ``late_minor`` is what came late for earlier periods and
+    goes onto invoices besides, ``credited_minor`` what is credited of those.
 
     ``outcome`` is None, as is what this run made, where the customer is missing from it.
     """
@@ -69,6 +70,8 @@ class Compared:
     report_id: int | None
     currency: str | None
     total_minor: int | None
+    late_minor: int | None
+    credited_minor: int | None
     order_count: int | None
     question_count: int | None
     twice_count: int | None
@@ -87,13 +90,22 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class CurrencyTotal:
-    """All customers of the comparison in one currency; ``customers`` are those billed in it now."""
+    """All customers of the comparison in one currency; ``customers`` are those billed in it now. ``late_minor`` and
+    ``credited_minor`` as in ``Compared``.
+    """
 
     currency: str
     customers: int
     total_minor: int
     previous_customers: int
     previous_total_minor: int
+    late_minor: int = 0
+    credited_minor: int = 0
+
+    @property
+    def on_invoices_minor(self) -> int:
+        """What the invoices come to that the run makes."""
+        return self.total_minor + self.late_minor
 
     @property
     def difference_minor(self) -> int:
@@ -154,6 +166,8 @@ def totals(session: Session, actor: Actor, run_id: int, *, now: datetime) -> lis
             literal(0, BigInteger).label("before"),
             literal(1).label("in_this"),
             literal(0).label("in_previous"),
+            func.coalesce(rows.c.late_minor, 0).label("late"),
+            func.coalesce(rows.c.credited_minor, 0).label("credited"),
         ).where(rows.c.currency.is_not(None)),
         select(
             rows.c.previous_currency,
@@ -161,6 +175,8 @@ def totals(session: Session, actor: Actor, run_id: int, *, now: datetime) -> lis
             rows.c.previous_total_minor,
             literal(0),
             literal(1),
+            literal(0, BigInteger),
+            literal(0, BigInteger),
         ).where(rows.c.previous_currency.is_not(None)),
     ).subquery()
     summed = (
@@ -170,6 +186,8 @@ def totals(session: Session, actor: Actor, run_id: int, *, now: datetime) -> lis
             func.sum(sides.c.now),
             func.sum(sides.c.in_previous),
             func.sum(sides.c.before),
+            func.sum(sides.c.late),
+            func.sum(sides.c.credited),
         )
         .group_by(sides.c.currency)
         .order_by(sides.c.currency)
@@ -206,6 +224,8 @@ def _compared(actor: Actor, run: Progress) -> Select[tuple[object, ...]]:
             here.report_id.label("report_id"),
             here.currency.label("currency"),
             here.total_minor.label("total_minor"),
+            here.late_minor.label("late_minor"),
+            here.credited_minor.label("credited_minor"),
             here.order_count.label("order_count"),
             here.question_count.label("question_count"),
             here.twice_count.label("twice_count"),
@@ -224,6 +244,8 @@ def _compared(actor: Actor, run: Progress) -> Select[tuple[object, ...]]:
             literal(""),
             cast(null(), Integer),
             cast(null(), String),
+            cast(null(), BigInteger),
+            cast(null(), BigInteger),
             cast(null(), BigInteger),
             cast(null(), Integer),
             cast(null(), Integer),

@@ -1,5 +1,6 @@
 """The last part of a run that sends: the draft is mailed, and where it gets a payment link stops for that first."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, select
@@ -23,6 +24,32 @@ def stands(session: Session, invoice_id: int) -> bool:
 def outcome(taken: Taken) -> RunOutcome:
     """Of a customer whom an earlier try brought as far as its invoice."""
     return RunOutcome.CREATED if taken.made else RunOutcome.UNCHANGED
+
+
+def invoice_ids(facts: Facts) -> list[int]:
+    """Those that were made for the customer."""
+    return [facts[name] for name in ("invoice_id", "late_invoice_id") if facts.get(name) is not None]
+
+
+def all_sent(session: Session, terms: Terms, facts: Facts, *, now: datetime, fresh: bool) -> Facts:
+    """``sent`` for each invoice that was made. Where one cannot be mailed none gets a link."""
+    each = [sent(session, terms, one, facts, now=now, fresh=fresh) for one in invoice_ids(facts)]
+    return _together(facts, each)
+
+
+def all_mailed(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
+    """Mail the invoices that were sent with their payment links."""
+    facts: Facts = {"outcome": outcome(taken)}
+    each = [facts | mailed(session, terms, one, now=now, fresh=False) for one in taken.invoice_ids]
+    return _together(facts, each)
+
+
+def _together(facts: Facts, each: Sequence[Facts]) -> Facts:
+    """A failure of one is the customer's, and so is that one waits."""
+    for one in each:
+        if one["outcome"] is RunOutcome.FAILED:
+            return one
+    return next((one for one in each if one["outcome"] is RunOutcome.WAITING), facts)
 
 
 def sent(session: Session, terms: Terms, invoice_id: int, facts: Facts, *, now: datetime, fresh: bool) -> Facts:

@@ -28,7 +28,5 @@ def bill_together(session: Session, terms: Terms, taken: Sequence[Taken], *, now
 
 
 def mail(session: Session, terms: Terms, taken: Taken, *, now: datetime) -> Facts:
-    """Mail the invoice that was sent with its payment link."""
-    assert taken.invoice_id is not None  # noqa: S101  # the link is its
-    mailed = sending.mailed(session, terms, taken.invoice_id, now=now, fresh=False)
-    return {"outcome": sending.outcome(taken)} | mailed
+    """Mail what was sent with its payment link."""
+    return sending.all_mailed(session, terms, taken, now=now)

@@ -41,6 +41,7 @@ _FACTS = (
     BillRunCustomer.report_id,
     BillRunCustomer.made,
     BillRunCustomer.invoice_id,
+    BillRunCustomer.late_invoice_id,
 )
 # Who is worked on already is passed over.
 _CHUNK = (
@@ -82,6 +83,11 @@ class Taken:
     report_id: int | None
     made: bool
     invoice_id: int | None
+    late_invoice_id: int | None
+
+    @property
+    def invoice_ids(self) -> tuple[int, ...]:
+        return tuple(one for one in (self.invoice_id, self.late_invoice_id) if one is not None)
 
 
 def terms(session: Session, run_id: int) -> Terms:

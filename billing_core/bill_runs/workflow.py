@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import exc, select
 
-from billing_core.bill_runs import planning, steps, taking
+from billing_core.bill_runs import planning, sending, steps, taking
 from billing_core.bill_runs.models import RunOutcome
 from billing_core.bill_runs.taking import Taken, Terms
 from billing_core.database import Sessions
@@ -62,7 +62,8 @@ def bill_next(
             settled = facts["outcome"] is not RunOutcome.WAITING
             taking.mark(session, terms, taken.customer_id, facts | (spent() if settled else {}))
         if not settled:
-            _ask_for_link(sessions, gateway(), terms, facts["invoice_id"], now=now)
+            for invoice_id in sending.invoice_ids(facts):
+                _ask_for_link(sessions, gateway(), terms, invoice_id, now=now)
             with sessions.begin() as session:
                 again = taking.take_again(session, terms, taken.customer_id)
                 if again is not None:

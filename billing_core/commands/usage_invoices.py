@@ -53,9 +53,8 @@ def _made(
 ) -> dict[str, Any]:
     rate: Decimal = arguments.tax_rate
     billed = billing.bill(session, SYSTEM, customer_id, period, now=now, today=today, tax_rate=rate)
-    not_mailed = ""
-    if arguments.send and billed.to_send is not None:
-        not_mailed = _sent(session, billed.to_send, now=now, today=today)
+    reasons = [_sent(session, one, now=now, today=today) for one in billed.invoice_ids] if arguments.send else []
+    not_mailed = next(filter(None, reasons), "")
     return _shown(session, billed) | ({"not_mailed": not_mailed} if not_mailed else {})
 
 
@@ -74,17 +73,22 @@ def _sent(session: Session, invoice_id: int, *, now: datetime, today: date) -> s
 def _shown(session: Session, billed: Billed) -> dict[str, Any]:
     customer = customers.one(session, SYSTEM, billed.customer_id)
     facts: dict[str, Any] = {"customer": customer.ref, "name": customer.name, "created": billed.created}
-    if billed.to_send is None:
+    if not billed.invoice_ids:
         assert billed.period_id is not None  # noqa: S101  # refusals are raised
         explained = lines.of_periods(session, SYSTEM, [billed.period_id])[billed.period_id]
         rows = [{"description": line.words("en"), "amount": line.amount.amount} for line in explained]
         return facts | {"invoice_id": None, "invoice": None, "total": 0, "currency": customer.currency, "lines": rows}
-    made = queries.one(session, SYSTEM, billed.to_send)
+    first, *others = (_invoice(session, one) for one in billed.invoice_ids)
+    return facts | first | ({"late_usage": others} if others else {})
+
+
+def _invoice(session: Session, invoice_id: int) -> dict[str, Any]:
+    made = queries.one(session, SYSTEM, invoice_id)
     rows = [
         {"description": line.description, "amount": Money(line.amount_minor, made.currency).amount}
         for line in queries.lines(session, made.id)
     ]
-    return facts | {
+    return {
         "invoice_id": made.id,
         "invoice": made.number,
         "status": made.state.value,
@@ -103,8 +107,7 @@ def _told(data: dict[str, Any]) -> Iterator[str]:
     for one in data["made"]:
         named = "nothing to bill"
         if one["invoice_id"] is not None:
-            name = f"invoice {one['invoice']}" if one["invoice"] else f"draft no. {one['invoice_id']}"
-            named = f"{name} of {one['total']:,} {one['currency']}"
+            named = " and ".join(map(_named, [one, *one.get("late_usage", [])]))
         before = "" if one["created"] else ", made before"
         mailed = f", not mailed: {one['not_mailed']}" if "not_mailed" in one else ""
         yield f"{one['customer']} ({one['name']}): {named}{before}{mailed}"
@@ -113,3 +116,8 @@ def _told(data: dict[str, Any]) -> Iterator[str]:
     for one in data["failed"]:
         yield f"{one['customer']} ({one['name']}): failed. {one['reason']}"
     yield f"{len(data['made'])} customers billed, {len(data['failed'])} failed"
+
+
+def _named(invoice: dict[str, Any]) -> str:
+    name = f"invoice {invoice['invoice']}" if invoice["invoice"] else f"draft no. {invoice['invoice_id']}"
+    return f"{name} of {invoice['total']:,} {invoice['currency']}"

@@ -31,17 +31,20 @@ from billing_core.money import Money
 from billing_core.plans.queries import was_on_plan
 from billing_core.usage import late
 from billing_core.usage.billed import drafting, proposal, settling
-from billing_core.usage.billed.drafting import Account, Billable, Late
+from billing_core.usage.billed.drafting import Account, Billable
 from billing_core.usage.billed.proposal import Proposal
 from billing_core.usage.charges import Charge, charges_of
+from billing_core.usage.late import Dealt
 from billing_core.usage.models import Outcome, UsageSettlement
 
 
 @dataclass(frozen=True, slots=True)
 class Billed:
     """What became of one customer. ``created``: its period is billed by this call, not by one before. ``invoice_id``
-    None: it came to nothing; ``late_invoice_id`` is then the draft of what came late for earlier periods, if this call
-    made one. ``period_id`` None: it was not billed, because of the ``refusal``.
+    None: it came to nothing. ``late_invoice_ids`` are the drafts of what came late for earlier periods that this call
+    made: one if the period came to nothing, and one as a document of its own if that is chosen. ``late_minor`` is what
+    came late and is on all drafts of this call, ``credited_minor`` what was credited of earlier periods, in minor units
+    before tax. ``period_id`` None: it was not billed, because of the ``refusal``.
     """
 
     customer_id: int
@@ -50,12 +53,14 @@ class Billed:
     invoice_id: int | None
     created: bool
     refusal: str = ""
-    late_invoice_id: int | None = None
+    late_invoice_ids: tuple[int, ...] = ()
+    late_minor: int = 0
+    credited_minor: int = 0
 
     @property
-    def to_send(self) -> int | None:
-        """The invoice of this call or of one before, of the period or of what came late alone."""
-        return self.late_invoice_id if self.invoice_id is None else self.invoice_id
+    def invoice_ids(self) -> tuple[int, ...]:
+        """The invoice of the period, of this call or of one before, and those of what came late."""
+        return self.late_invoice_ids if self.invoice_id is None else (self.invoice_id, *self.late_invoice_ids)
 
 
 def customers_with_usage(session: Session, actor: Actor, period: Period) -> list[int]:
@@ -81,7 +86,17 @@ def rehearse(
     actor.require(Permission.PLAN_READ)
     accounts = _accounts(session, actor, customer_ids, locked=False)
     charges = charges_of(session, list(accounts), period)
-    return [one for one, _ in _billable(session, accounts, charges, period, now)]
+    found = [one for one, _ in _billable(session, accounts, charges, period, now)]
+    to_bill = {one.customer_id: accounts[one.customer_id] for one in found if one.can_be_billed}
+    expected = late.expected(session, to_bill) if to_bill else late.Dealt()
+    return [_with_late(one, expected) for one in found]
+
+
+def _with_late(one: Billable, expected: Dealt) -> Billable:
+    if one.total is None:
+        return one
+    key = one.customer_id, one.total.currency
+    return replace(one, late_minor=expected.owed[key], credited_minor=expected.credited[key])
 
 
 def propose(session: Session, actor: Actor, customer_id: int, period: Period, *, now: datetime) -> Proposal:
@@ -132,26 +147,37 @@ def bill_many(
     # What was not used has its line too: what comes late for it is priced by that.
     charges = charges_of(session, list(accounts), period, unused=True)
     found = _billable(session, accounts, charges, period, now)
-    to_bill = [one for one, _ in found if one.period_id is None and not one.refusal]
+    to_bill = [one for one, _ in found if one.can_be_billed]
     chosen = {one.customer_id for one in to_bill}
     freed = [before for one, cancelled in found if one.customer_id in chosen for before in cancelled]
     _replace(session, actor, freed, now)
     kept = drafting.keep(session, actor, to_bill, period, now=now)
-    late_lines = _late(session, actor, to_bill, accounts, today=today, tax_rate=tax_rate, now=now)
+    dealt = _late(session, actor, to_bill, accounts, today=today, tax_rate=tax_rate, now=now)
     drafts = drafting.draft(
-        session, actor, to_bill, kept, late_lines, accounts, today=today, tax_rate=tax_rate, now=now
+        session, actor, to_bill, kept, dealt.lines, accounts, today=today, tax_rate=tax_rate, now=now
     )
     traces = [_trace(one, period, drafts.get(one.customer_id)) for one in to_bill]
     audit.record_many(session, actor, "usage.bill", traces, now=now)
-    return [_outcome(one, kept, drafts, late_lines.get(one.customer_id, [])) for one, _ in found]
+    return [_outcome(one, kept, drafts, dealt) for one, _ in found]
 
 
-def _outcome(one: Billable, kept: Mapping[int, int], drafts: Mapping[int, int], late_lines: Sequence[Late]) -> Billed:
+def _outcome(one: Billable, kept: Mapping[int, int], drafts: Mapping[int, int], dealt: Dealt) -> Billed:
     if one.customer_id not in kept:
         return Billed(one.customer_id, one.name, one.period_id, one.invoice_id, False, one.refusal)
-    invoice_id = drafts.get(one.customer_id)
-    alone = late_lines[0].settlement.invoice_id if late_lines and invoice_id is None else None
-    return Billed(one.customer_id, one.name, kept[one.customer_id], invoice_id, True, late_invoice_id=alone)
+    assert one.total is not None  # noqa: S101  # questions are not billed
+    invoice_id, lines = drafts.get(one.customer_id), dealt.lines.get(one.customer_id)
+    key = one.customer_id, one.total.currency
+    alone = lines[0].settlement.invoice_id if lines and invoice_id is None else None
+    return Billed(
+        one.customer_id,
+        one.name,
+        kept[one.customer_id],
+        invoice_id,
+        True,
+        late_invoice_ids=tuple(id_ for id_ in (alone, dealt.own.get(one.customer_id)) if id_ is not None),
+        late_minor=dealt.owed[key],
+        credited_minor=dealt.credited[key],
+    )
 
 
 def _late(
@@ -163,17 +189,17 @@ def _late(
     today: date,
     tax_rate: Decimal,
     now: datetime,
-) -> dict[int, list[Late]]:
-    """What came late for earlier periods and goes onto these drafts; what is in another currency has one of its own."""
+) -> Dealt:
+    """What becomes of what came late for earlier periods; what is in another currency has a draft of its own."""
     billed = {one.customer_id: accounts[one.customer_id] for one in to_bill}
-    lines = late.of_next_invoices(session, actor, billed, today=today, tax_rate=tax_rate, now=now)
+    dealt = late.of_next_invoices(session, actor, billed, today=today, tax_rate=tax_rate, now=now)
     currencies = {one.customer_id: one.total.currency for one in to_bill if one.total}
-    for customer_id, of_one in lines.items():
+    for customer_id, of_one in dealt.lines.items():
         other = [item for item in of_one if item.currency != currencies[customer_id]]
         if other:
             settling.own_drafts(session, actor, {customer_id: other}, billed, today=today, now=now)
-            lines[customer_id] = [item for item in of_one if item.currency == currencies[customer_id]]
-    return lines
+            dealt.lines[customer_id] = [item for item in of_one if item.currency == currencies[customer_id]]
+    return dealt
 
 
 def _replace(session: Session, actor: Actor, freed: Sequence[UsagePeriod], now: datetime) -> None:

@@ -5,8 +5,9 @@ for single ones a person chooses. A sent invoice never changes: what is worth le
 """
 
 import enum
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -27,12 +28,14 @@ from billing_core.metering.models import LateItem, LateKind, LateUsage, Meter, U
 from billing_core.metering.periods import is_gone
 from billing_core.money import Money
 from billing_core.text import reason_of
-from billing_core.usage.billed import settling, worth
+from billing_core.usage.billed import crediting, settling, worth
 from billing_core.usage.billed.drafting import Account, Late
 from billing_core.usage.billed.settling import Group
 from billing_core.usage.models import UsageSettlement
 
 MOST_AT_ONCE = 1_000
+# The choices by which items are billed or credited, in the order in which they are.
+_BILLED: Final = (LateUsage.OWN_DOCUMENT, LateUsage.NEXT_INVOICE)
 
 
 class ItemState(enum.StrEnum):
@@ -175,6 +178,19 @@ def waive(session: Session, actor: Actor, item_ids: Collection[int], *, reason: 
         _audit(session, actor, customer_id, {"waived": len(ids), "reason": why}, now)
 
 
+@dataclass(frozen=True, slots=True)
+class Dealt:
+    """What became of the open items of customers, by their ids. ``lines`` go onto the invoices that are being made,
+    ``own`` are the drafts of documents of their own. ``owed`` is what both come to, and ``credited`` what was taken off
+    earlier invoices, by customer and currency, in minor units before tax.
+    """
+
+    lines: dict[int, list[Late]] = field(default_factory=dict)
+    own: dict[int, int] = field(default_factory=dict)
+    owed: Counter[tuple[int, str]] = field(default_factory=Counter)
+    credited: Counter[tuple[int, str]] = field(default_factory=Counter)
+
+
 def of_next_invoices(
     session: Session,
     actor: Actor,
@@ -183,30 +199,40 @@ def of_next_invoices(
     today: date,
     tax_rate: Decimal,
     now: datetime,
-) -> dict[int, list[Late]]:
-    """Deal with the open items of these customers, who are being billed and locked, as it was chosen for each; what
-    goes onto the invoices that are being made, by customer.
-    """
-    by_choice = _by_choice(session, accounts)
-    if not by_choice:
-        return {}
+) -> Dealt:
+    """Deal with the open items of these customers, who are being billed and locked, as it was chosen for each."""
+    by_choice, dealt = _by_choice(session, accounts), Dealt()
     if waived := by_choice.get(LateUsage.WAIVE):
         _waive_as_set(session, actor, waived, accounts, now)
-    own = settling.groups(session, by_choice.get(LateUsage.OWN_DOCUMENT, []))
-    _onto_own(session, actor, own, accounts, today=today, tax_rate=tax_rate, now=now)
-    found = settling.groups(session, by_choice.get(LateUsage.NEXT_INVOICE, []))
-    settling.close(session, actor, [one for one in found if one.worth.minor <= 0], accounts, today=today, now=now)
-    owed = [one for one in found if one.worth.minor > 0]
-    return settling.on_a_draft(session, actor, owed, accounts, tax_rate=tax_rate, now=now)
+    for choice in _BILLED:
+        found = settling.groups(session, by_choice.get(choice, []))
+        without = [one for one in found if one.worth.minor <= 0]
+        dealt.credited.update(settling.close(session, actor, without, accounts, today=today, now=now))
+        owed = [one for one in found if one.worth.minor > 0]
+        lines = settling.on_a_draft(session, actor, owed, accounts, tax_rate=tax_rate, now=now)
+        dealt.owed.update(_owed(owed))
+        if choice is LateUsage.OWN_DOCUMENT:
+            dealt.own.update(settling.own_drafts(session, actor, lines, accounts, today=today, now=now))
+        else:
+            dealt.lines.update(lines)
+    return dealt
 
 
-def groups_for_next_invoices(session: Session, accounts: Mapping[int, Account]) -> list[Group]:
-    """What ``of_next_invoices`` puts onto them, or credits. The caller has checked the permission."""
-    return settling.groups(session, _by_choice(session, accounts).get(LateUsage.NEXT_INVOICE, []))
+def expected(session: Session, accounts: Mapping[int, Account]) -> Dealt:
+    """What ``of_next_invoices`` would come to now: ``owed`` and ``credited`` alone. Nothing is changed."""
+    by_choice, dealt = _by_choice(session, accounts), Dealt()
+    taken: dict[int, int] = {}
+    for choice in _BILLED:
+        found = settling.groups(session, by_choice.get(choice, []))
+        dealt.owed.update(_owed(found))
+        for period, of_period, net_minor in settling.taken_back(found):
+            if crediting.is_possible(session, period, net_minor, taken):
+                dealt.credited[period.customer_id, of_period[0].worth.currency] += net_minor
+    return dealt
 
 
 def _by_choice(session: Session, accounts: Mapping[int, Account]) -> dict[LateUsage, list[int]]:
-    """The open items of these customers by what shall become of each."""
+    """The open items of these customers, by what shall become of them."""
     statement = select(LateItem.id, LateItem.customer_id, LateItem.wanted).where(
         among(LateItem.customer_id, accounts), _is_open()
     )
@@ -215,6 +241,20 @@ def _by_choice(session: Session, accounts: Mapping[int, Account]) -> dict[LateUs
         choice = wanted or LateUsage(accounts[customer_id].business.late_usage)
         by_choice.setdefault(choice, []).append(item_id)
     return by_choice
+
+
+def _owed(found: Iterable[Group]) -> Counter[tuple[int, str]]:
+    """What those come to that are worth more than nothing, in minor units by customer and currency."""
+    owed: Counter[tuple[int, str]] = Counter()
+    for one in found:
+        if one.worth.minor > 0:
+            owed[one.period.customer_id, one.worth.currency] += one.worth.minor
+    return owed
+
+
+def groups_for_next_invoices(session: Session, accounts: Mapping[int, Account]) -> list[Group]:
+    """What ``of_next_invoices`` puts onto them, or credits. The caller has checked the permission."""
+    return settling.groups(session, _by_choice(session, accounts).get(LateUsage.NEXT_INVOICE, []))
 
 
 def _waive_as_set(

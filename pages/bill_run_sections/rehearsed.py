@@ -57,10 +57,18 @@ def _totals(run: Progress, totals: list[CurrencyTotal], counts: dict[Change, int
                 delta_description=f"against {formats.amount(total.previous_total_minor, total.currency)} in {before}",
                 width="content",
             )
+            for label, minor in _late_usage(total).items():
+                st.metric(f"{label}, {total.currency}", formats.amount(minor, total.currency), width="content")
     with st.container(horizontal=True, gap="medium"):
         customers = {"New customers": counts.get(Change.NEW, 0), "Missing": counts.get(Change.MISSING, 0)}
         for label, count in (wording.counts(run) | customers).items():
             st.metric(label, formats.count(count), width="content")
+
+
+def _late_usage(total: CurrencyTotal) -> dict[str, int]:
+    """What came late for earlier periods, where anything did, and what all invoices together come to with it."""
+    late = {"Late usage": total.late_minor, "On invoices": total.on_invoices_minor} if total.late_minor else {}
+    return late | ({"Would be credited": total.credited_minor} if total.credited_minor else {})
 
 
 def _warnings(run: Progress, counts: dict[Change, int]) -> None:
@@ -104,7 +112,7 @@ def _filter(counts: dict[Change, int]) -> Change | None:
 def _table(actor: Actor, run: Progress, rows: list[Compared], before: str, *, failed_alone: bool) -> None:
     columns = [tables.text("Customer", "customer_name", width="medium")]
     if not failed_alone:
-        columns += _figures(run, before)
+        columns += _figures(run, rows, before)
     if run.source is RunSource.ORDERS:
         if actor.may(Permission.REPORT_GENERATE):
             columns += [tables.button("Details", _look, opens=partial(_choose, run), width=70)]
@@ -122,12 +130,13 @@ def _table(actor: Actor, run: Progress, rows: list[Compared], before: str, *, fa
         one_preview.dialog(*chosen)
 
 
-def _figures(run: Progress, before: str) -> list[tables.Column]:
+def _figures(run: Progress, rows: list[Compared], before: str) -> list[tables.Column]:
     return [
         tables.badge("Change", lambda row: wording.CHANGES[row.change], wording.CHANGE_COLORS),
         tables.money("Total", "total_minor", width=105),
         tables.computed(before, _previous, right=True, width=125),
         tables.computed("Difference", _difference, right=True, width=105),
+        *wording.late_usage(rows),
         tables.computed("Currency", lambda row: row.currency or row.previous_currency, width=70),
         *([tables.count("Orders", "order_count")] if run.source is RunSource.ORDERS else []),
         tables.count("Questions", "question_count"),

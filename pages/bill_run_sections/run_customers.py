@@ -26,24 +26,27 @@ def draw(actor: Actor, run: Progress) -> None:
         )
     tables.show(
         rows,
-        _columns(actor, run, failed_alone=outcome is RunOutcome.FAILED, reasons=any(row.reason for row in rows)),
+        _columns(actor, run, rows, failed_alone=outcome is RunOutcome.FAILED),
         key="run_items",
         alt="What became of each customer of this run",
     )
 
 
-def _columns(actor: Actor, run: Progress, *, failed_alone: bool, reasons: bool) -> list[tables.Column]:
+def _columns(actor: Actor, run: Progress, rows: list[ItemRow], *, failed_alone: bool) -> list[tables.Column]:
     """Reasons are sentences: the failed alone have no figures beside theirs, so that each can be read."""
     columns = [tables.text("Customer", "customer_name", width="medium")]
     if not failed_alone:
         outcome = tables.badge("Outcome", partial(wording.outcome, run), wording.OUTCOME_COLORS)
-        columns += [outcome, tables.money("Total", "total_minor", width=105), tables.currency_of()]
+        columns += [outcome, tables.money("Total", "total_minor", width=105)]
+        columns += [*wording.late_usage(rows), tables.currency_of()]
     if run.source is RunSource.ORDERS:
         columns += [] if failed_alone else [tables.count("Questions", "question_count")]
         columns += [tables.button("Report", _report, opens=_open_report, width=95)]
     if run.goal in (RunGoal.DRAFTS, RunGoal.SENT) and actor.may(Permission.INVOICE_READ):
         columns += [tables.button("Invoice", _invoice, opens=_open_invoice, width=150)]
-    if reasons:
+        if any(row.late_invoice_id for row in rows):
+            columns += [tables.button("Late usage alone", _late_invoice, opens=_open_late_invoice, width=150)]
+    if any(row.reason for row in rows):
         columns += [tables.text("Reason", "reason", width="large")]
     return columns
 
@@ -71,6 +74,10 @@ def _invoice(row: ItemRow) -> str | None:
     return None if row.invoice_id is None else f":material/open_in_new: {row.invoice_number or 'Draft'}"
 
 
+def _late_invoice(row: ItemRow) -> str | None:
+    return None if row.late_invoice_id is None else f":material/open_in_new: {row.late_invoice_number or 'Draft'}"
+
+
 def _open_report(row: ItemRow) -> None:
     st.query_params["report"] = str(row.report_id)
 
@@ -78,3 +85,8 @@ def _open_report(row: ItemRow) -> None:
 def _open_invoice(row: ItemRow) -> None:
     if row.invoice_id is not None:
         opened.go_to_invoice(row.invoice_id)
+
+
+def _open_late_invoice(row: ItemRow) -> None:
+    if row.late_invoice_id is not None:
+        opened.go_to_invoice(row.late_invoice_id)

@@ -1,9 +1,11 @@
 """What runs and their states are called."""
 
+from collections.abc import Sequence
+
 from billing_core.bill_runs.models import RunGoal, RunOutcome, RunSource
 from billing_core.bill_runs.progress import ItemRow, Progress
-from billing_core.bill_runs.rehearsal import Change
-from pages.ui import formats
+from billing_core.bill_runs.rehearsal import Change, Compared
+from pages.ui import formats, tables
 from pages.ui.text import md
 
 # As a choice, and as what a run is.
@@ -124,8 +126,19 @@ def _counts_of_usage(run: Progress) -> dict[str, int]:
 
 def outcome(run: Progress, row: ItemRow) -> str:
     """What became of one customer."""
-    closed = row.outcome is RunOutcome.CREATED and row.total_minor == 0 and row.invoice_id is None
+    nothing = row.total_minor == 0 and not row.late_minor and row.invoice_id is None
+    closed = row.outcome is RunOutcome.CREATED and nothing
     return CLOSED if closed and run.source is RunSource.USAGE else OUTCOMES[run.source][row.outcome]
+
+
+def late_usage(rows: Sequence[ItemRow] | Sequence[Compared]) -> list[tables.Column]:
+    """What came late for earlier periods and is billed or credited besides, where any of these customers has some."""
+    columns = []
+    if any(row.late_minor for row in rows):
+        columns.append(tables.money("Late usage", "late_minor", width=105))
+    if any(row.credited_minor for row in rows):
+        columns.append(tables.money("Credited", "credited_minor", width=105))
+    return columns
 
 
 def count_of(run: Progress, outcome: RunOutcome) -> int:

@@ -47,7 +47,9 @@ class Account:
 @dataclass(frozen=True, slots=True)
 class Billable:
     """One customer's usage in a period as it would be billed now. ``total`` is before tax, None where a charge is a
-    question. ``period_id`` and ``invoice_id``: it is billed already; ``refusal``: why it cannot be.
+    question. ``period_id`` and ``invoice_id``: it is billed already; ``refusal``: why it cannot be. ``late_minor`` is
+    what came late for earlier periods and would be billed with it, ``credited_minor`` what would be credited of those,
+    in minor units before tax.
     """
 
     customer_id: int
@@ -58,6 +60,12 @@ class Billable:
     period_id: int | None = None
     invoice_id: int | None = None
     refusal: str = ""
+    late_minor: int = 0
+    credited_minor: int = 0
+
+    @property
+    def can_be_billed(self) -> bool:
+        return self.period_id is None and not self.refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 waived, or closed where it comes to nothing.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -120,18 +121,27 @@ def close(
     *,
     today: date,
     now: datetime,
-) -> None:
-    """Credit these groups, each worth less than nothing, or nothing. What cannot be credited now stays open."""
+) -> Counter[tuple[int, str]]:
+    """Credit these groups, each worth less than nothing, or nothing. What cannot be credited now stays open. Returns
+    what was credited, in minor units before tax, by customer and currency.
+    """
+    credited: Counter[tuple[int, str]] = Counter()
     names = drafting.names_of_places(session)
     _write(session, actor, Outcome.NOTHING, [group for group in settled if not group.worth.minor], "", now)
-    taken_back = [group for group in settled if group.worth.minor < 0]
-    for period, of_period in _by_period(taken_back):
+    for period, of_period, net in taken_back(settled):
         language = accounts[period.customer_id].customer.language
         reason = "; ".join(words(group, names, language) for group in of_period)[:LONGEST_REASON]
-        net = -sum(group.worth.minor for group in of_period)
         numbers = crediting.credit(session, actor, period, net, reason=reason, today=today, now=now)
         if numbers is not None:
             _write(session, actor, Outcome.CREDITED, of_period, ", ".join(numbers), now)
+            credited[period.customer_id, of_period[0].worth.currency] += net
+    return credited
+
+
+def taken_back(found: Iterable[Group]) -> Iterator[tuple[UsagePeriod, list[Group], int]]:
+    """Those of these groups that are worth less than nothing, by period, and by how much together, in minor units."""
+    for period, of_period in _by_period([group for group in found if group.worth.minor < 0]):
+        yield period, of_period, -sum(group.worth.minor for group in of_period)
 
 
 def waive(session: Session, actor: Actor, item_ids: Collection[int], *, reason: str, now: datetime) -> None:
