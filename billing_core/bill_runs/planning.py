@@ -61,10 +61,10 @@ class Reach:
 def needed(source: RunSource, goal: RunGoal, *, with_links: bool = False) -> tuple[Permission, ...]:
     """What it takes to start such a run, and to change it."""
     links = (Permission.LINK_WRITE,) if with_links else ()
-    # Usage that was taken back after it was billed is credited with the next bill.
+    # Usage that was taken back after it was billed is credited with the next bill, off what was paid for it too.
     credits_usage = source is RunSource.USAGE and goal is not RunGoal.REHEARSAL
-    payments = (Permission.PAYMENT_WRITE,) if credits_usage else ()
-    return (Permission.REPORT_GENERATE, *_OF_SOURCE[source], *_OF_GOAL[goal], *payments, *links)
+    credit = (Permission.PAYMENT_WRITE, Permission.INVOICE_READ) if credits_usage else ()
+    return (Permission.REPORT_GENERATE, *_OF_SOURCE[source], *_OF_GOAL[goal], *credit, *links)
 
 
 def go_together(source: RunSource, goal: RunGoal) -> bool:

@@ -229,7 +229,7 @@ def lived(session, name, before, calls) -> int:
 def test_a_rehearsal_says_what_the_run_makes_to_the_cent(sessions, plan):
     names = (f"H{number}" for number in range(10_000))
 
-    @hypothesis.settings(max_examples=12, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+    @hypothesis.settings(max_examples=8, suppress_health_check=[hypothesis.HealthCheck.too_slow])
     @hypothesis.given(
         given=histories,
         way=st.sampled_from(LateUsage),

@@ -21,6 +21,9 @@ from billing_core.invoices import service
 from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
 from billing_core.metering import withdrawal
 from billing_core.metering.models import UsagePeriod
+from billing_core.payments import received
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.received import Received
 from billing_core.plans import service as plans
 from billing_core.usage import billing
 from tests.bill_runs.company import made, planned, rows, some_customers, worked_off, worked_off_in_spite_of
@@ -36,6 +39,7 @@ UNPLANNED = "1 of api_calls from 2026-03-01 to 2026-03-31 cannot be priced: it w
 # More than the statements that one customer takes: some kills come too late to hit anybody.
 _STATEMENTS = 160
 _PROCESSES = 3
+_DRAFTING = {Permission.INVOICE_WRITE, Permission.INVOICE_READ, Permission.PAYMENT_WRITE}
 
 
 @pytest.fixture
@@ -261,13 +265,17 @@ def test_what_came_late_alone_is_invoiced_and_mailed(sessions, company):
     assert made(sessions, [within])["mails"] == {within: 1}
 
 
-def test_what_was_taken_back_is_credited_by_whoever_may_start_the_run(sessions, company):
+@pytest.mark.parametrize("paid", [False, True])
+def test_what_was_taken_back_is_credited_by_whoever_may_start_the_run(sessions, company, paid):
     over = company[0]
     with sessions.begin() as session:
         uses(session, over, 4, on=date(2026, 2, 10))
         february = Period(date(2026, 2, 1), date(2026, 2, 28))
         billed = billing.bill(session, SYSTEM, over, february, now=NOW, today=NOW.date())
         service.send(session, SYSTEM, billed.invoice_id, now=NOW)
+        if paid:
+            money = Received("USD", 100, PaymentMethod.CASH, NOW.date())
+            received.record_for(session, SYSTEM, billed.invoice_id, received=money, today=NOW.date(), now=NOW)
         withdrawal.withdraw(session, SYSTEM, over, "2026-02-10-0", reason="By mistake", now=NOW)
     needed = planning.needed(RunSource.USAGE, RunGoal.DRAFTS)
     run_id = over_usage(sessions, [over], actor=Actor(5, "Mia", frozenset(needed)))
@@ -309,8 +317,8 @@ def test_usage_has_neither_reports_nor_services(sessions, company):
     ("goal", "more"),
     [
         (RunGoal.REHEARSAL, set()),
-        (RunGoal.DRAFTS, {Permission.INVOICE_WRITE, Permission.PAYMENT_WRITE}),
-        (RunGoal.SENT, {Permission.INVOICE_WRITE, Permission.PAYMENT_WRITE, Permission.INVOICE_SEND}),
+        (RunGoal.DRAFTS, _DRAFTING),
+        (RunGoal.SENT, _DRAFTING | {Permission.INVOICE_SEND}),
     ],
 )
 def test_each_goal_needs_what_runs_need_and_to_see_usage_and_plans(sessions, company, goal, more):

@@ -4,10 +4,13 @@ import json
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from billing_core import __main__, runtime
+from billing_core.businesses.models import Business
 from billing_core.commands import usage, usage_invoices
 from billing_core.customers.models import Customer
+from billing_core.metering.models import LateUsage
 from billing_core.outbox.models import OutboxMessage
 from billing_core.usage import document
 from tests.plans.agreed import a_plan, terms
@@ -121,6 +124,29 @@ def test_an_invoice_is_mailed_when_it_is_sent(shown, three, sessions):
     assert (code, out.splitlines()[0]) == (0, "EXAMPLE (Example Corp): invoice INV-2023-001 of 2.50 USD")
     with sessions() as session:
         assert session.query(OutboxMessage.recipient).all() == [("ap@example.com",)]
+
+
+def test_late_usage_on_a_document_of_its_own_is_sent_and_told_too(shown, three, sessions):
+    with sessions.begin() as session:
+        session.get_one(Customer, 1).email = "ap@example.com"
+        for business in session.scalars(select(Business)):
+            business.late_usage = LateUsage.OWN_DOCUMENT.value
+        september = [FIRST - timedelta(days=number) for number in (1, 2)]
+        put_on(session, 1, "basic", FIRST.replace(month=9).date())
+        called(session, document.ID, september[:1], name="in time")
+    months = (("2023-09-01", "2023-09-30"), ("2023-10-01", "2023-10-31"))
+    chosen = [("--from", first, "--to", last, "--customer", "EXAMPLE", "--send") for first, last in months]
+    assert shown(*chosen[0], verb="invoice")[0] == 0
+    with sessions.begin() as session:
+        called(session, document.ID, september[1:], name="late")
+    code, out, _ = shown(*chosen[1], verb="invoice", as_json=True)
+    (made,) = json.loads(out)["made"]
+    (own,) = made["late_usage"]
+    assert (code, made["invoice"], made["total"]) == (0, "INV-2023-002", 2.5)
+    assert (own["invoice"], own["status"], own["total"]) == ("INV-2023-003", "open", 1.25)
+    assert own["lines"][0]["description"].startswith("Late usage: API calls, Sep 1 – 30, 2023: +1 (")
+    with sessions() as session:
+        assert session.query(OutboxMessage.recipient).count() == 3
 
 
 def test_events_are_exported_into_a_file(sessions, monkeypatch, capsys, tmp_path):

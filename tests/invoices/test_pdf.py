@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from billing_core.invoices.documents import presentation
 from billing_core.invoices.documents.document import Recipient
 from billing_core.invoices.documents.pdf import _qr_bars, invoice_pdf
 from billing_core.invoices.issuers import Issuer
@@ -42,6 +43,26 @@ def test_discounts_taxes_and_the_rounding_remainder_add_up_in_plain_sight():
     page = text(a_document(*lines, discount_percent=Decimal(10)))
     assert "Sum of lines 0.39 Discount 10% -0.04 Rounding -0.01 Subtotal 0.34" in page
     assert "Tax 20% on 0.34 0.07 Total €0.41" in page
+
+
+def test_what_prepaid_credit_paid_is_told_apart():
+    document = a_document(a_line("API calls", "1", "60"))
+    assert "Paid" not in text(document)
+    covered = text(replace(document, paid_minor=60_00, prepaid_minor=60_00, due_minor=0, state=InvoiceState.PAID))
+    assert "Total €60.00 Paid with prepaid credit -60.00 Amount due €0.00" in covered
+    partly = text(replace(document, paid_minor=50_00, prepaid_minor=30_00, due_minor=10_00))
+    assert "Paid -20.00 Paid with prepaid credit -30.00 Amount due €10.00" in partly
+
+
+def test_a_price_and_what_it_is_multiplied_with_stay_on_one_line():
+    words = "Storage, Oct 1 – 31, 2023: used 1,260.5, included 50, 100 × 0.50 EUR / 1,000 + fee 7.00 EUR × 15/31"
+    assert presentation.description(a_line(words)).split(" ")[-5:] == [
+        "50,",
+        "100\u00a0×\u00a00.50\u00a0EUR\u00a0/\u00a01,000",
+        "+",
+        "fee",
+        "7.00\u00a0EUR\u00a0×\u00a015/31",
+    ]
 
 
 def test_every_tax_rate_has_its_row_also_that_of_nothing():

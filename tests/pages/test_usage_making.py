@@ -8,12 +8,16 @@ from sqlalchemy import select
 
 from billing_core import runtime
 from billing_core.bill_runs.models import BillRun, RunGoal, RunSource
+from billing_core.businesses.models import Business
 from billing_core.dates import Period, utc_now
 from billing_core.identity import SYSTEM
+from billing_core.invoices import service
 from billing_core.invoices.models import Invoice
 from billing_core.jobs import bill_run, bill_run_work
 from billing_core.metering import ingestion
+from billing_core.metering.models import LateUsage
 from billing_core.plans import service as plans
+from billing_core.usage import billing
 from pages.ui import formats
 from tests.pages.bill_runs import planned
 from tests.pages.roles import EVERY_ROLE
@@ -155,6 +159,42 @@ def test_what_became_of_each_is_said_and_leads_to_its_draft(page_as, sessions, o
     assert "Draft" in rows[HOSTILE]["Invoice"]
     assert "Report" not in rows[HOSTILE]
     assert "1 customer got no invoice from this run: their usage comes to 0, or is billed already." in said(page)
+
+
+def test_what_came_late_is_told_in_a_rehearsal_and_a_run_leads_to_its_document(
+    page_as, sessions, organizations, month, monkeypatch
+):
+    before = month.before()
+    with sessions.begin() as session:
+        for business in session.scalars(select(Business)):
+            business.late_usage = LateUsage.OWN_DOCUMENT.value
+        customer, noon = organizations["over"], datetime.combine(before.start, time(12), tzinfo=UTC)
+        plans.put_on(session, SYSTEM, customer, "small", valid_from=before.start, now=utc_now())
+
+        def calls(name, count):
+            events = [{"id": f"{name}{n}", "customer_ref": "OVER", "time": noon.isoformat()} for n in range(count)]
+            ingestion.record(session, SYSTEM, events, now=utc_now(), atomic=True)
+
+        calls("in time", 4)
+        billed = billing.bill(session, SYSTEM, customer, before, now=utc_now(), today=utc_now().date())
+        service.send(session, SYSTEM, billed.invoice_id, now=utc_now())
+        calls("late", 3)
+    only = {"customer_ids": [customer], "source": RunSource.USAGE, "period": month}
+    rehearsal = planned(sessions, goal=RunGoal.REHEARSAL, **only)
+    worked_off(sessions, monkeypatch, rehearsal)
+    page = making(page_as("manager"), run=str(rehearsal))
+    figures = {one.label: one.value for one in page.metric}
+    told = (figures["Would be billed, USD"], figures["Late usage, USD"], figures["On invoices, USD"])
+    assert told == ("2.00", "3.00", "5.00")
+    assert [row["Late usage"] for row in table(page)] == ["3.00"]
+
+    run_id = planned(sessions, goal=RunGoal.DRAFTS, **only)
+    worked_off(sessions, monkeypatch, run_id)
+    page = making(page_as("admin"), run=str(run_id))
+    (row,) = table(page)
+    assert (row["Late usage"], "Draft" in row["Late usage alone"]) == ("3.00", True)
+    figures = {one.label: one.value for one in page.metric}
+    assert (figures["Drafts"], figures["Invoiced, USD"]) == ("2", "5.00")
 
 
 def test_a_rehearsal_says_what_would_be_made_and_starts_it(page_as, sessions, organizations, month, begun, monkeypatch):

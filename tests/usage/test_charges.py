@@ -145,7 +145,7 @@ def test_the_lines_of_an_invoice_say_what_was_priced_how(session, acme):
 
     invoiced = [(line.description, line.amount_minor) for line in queries.lines(session, billed.invoice_id)]
     assert invoiced == [
-        ("Mails, Oct 1 – 31, 2023: used 12.5, 10 × 1.00 USD, fee 7.00 USD, 2.5 × 0.50 USD", 1_825),
+        ("Mails, Oct 1 – 31, 2023: used 12.5, 10 × 1.00 USD + fee 7.00 USD + 2.5 × 0.50 USD", 1_825),
         ("Mails (Europe), Oct 1 – 31, 2023: used 1,006, included 5, 2 packages of 1,000 × 2.50 USD", 500),
     ]
     kept = lines.of_periods(session, SYSTEM, [billed.period_id])[billed.period_id]
@@ -167,7 +167,7 @@ def test_of_very_many_tiers_a_line_names_the_first(session, acme):
     used(session, "mails", "60")
     billed = billing.bill(session, SYSTEM, acme, OCTOBER, now=LATER, today=LATER.date())
     (line,) = queries.lines(session, billed.invoice_id)
-    assert line.description.endswith("fee 1.00 USD, …")
+    assert line.description.endswith("fee 1.00 USD + …")
     kept = lines.of_periods(session, SYSTEM, [billed.period_id])[billed.period_id]
     # 49 tiers with a fee, and the last one.
     assert len(kept[-1].parts) == 99

@@ -32,6 +32,9 @@ NOVEMBER = Period(date(2023, 11, 1), date(2023, 11, 30))
 TODAY = date(2023, 12, 1)
 LATER = datetime(2023, 12, 1, 10, tzinfo=UTC)
 USD = "USD"
+ONE_MORE = (
+    "Late usage: API calls, Oct 1 – 31, 2023: +1 (used 4, included 2, 2 × 1.00 USD: 2.00 USD instead of 1.00 USD)"
+)
 
 
 def tell(session, *names, day=5, month=10):
@@ -115,7 +118,11 @@ def test_late_usage_goes_onto_the_next_invoice_as_a_line_of_its_own(session, acm
     made = bill(session, acme, NOVEMBER)
     assert drafted(session, made.invoice_id) == [
         ("API calls, Nov 1 – 30, 2023: used 3, included 2, 1 × 1.00 USD", 100),
-        ("Late usage: API calls, Oct 1 – 31, 2023: +2", 200),
+        (
+            "Late usage: API calls, Oct 1 – 31, 2023: +2"
+            " (used 5, included 2, 3 × 1.00 USD: 3.00 USD instead of 1.00 USD)",
+            200,
+        ),
     ]
     assert shown(session) == [(name, Money(100, USD), ItemState.INVOICED) for name in "de"]
     assert {one.invoice_id for one in late.items(session, SYSTEM)} == {made.invoice_id}
@@ -134,7 +141,7 @@ def test_late_usage_alone_makes_the_next_invoice(session, acme, billed):
     made = bill(session, acme, NOVEMBER)
     assert made.invoice_id is None
     (item,) = late.items(session, SYSTEM)
-    assert drafted(session, item.invoice_id) == [("Late usage: API calls, Oct 1 – 31, 2023: +1", 100)]
+    assert drafted(session, item.invoice_id) == [(ONE_MORE, 100)]
     assert wrong_in(session) == []
 
 
@@ -184,7 +191,8 @@ def test_what_was_withdrawn_is_credited_to_the_invoice_that_billed_it(session, a
     take_back(session, acme, "a")
     bill(session, acme, NOVEMBER)
     (note,) = credit_notes.of_invoice(session, SYSTEM, billed.invoice_id)
-    assert (note.total_minor, note.reason) == (100, "Late usage: API calls, Oct 1 – 31, 2023: -1")
+    words = "Late usage: API calls, Oct 1 – 31, 2023: -1 (used 2, included 2: 0.00 USD instead of 1.00 USD)"
+    assert (note.total_minor, note.reason) == (100, words)
     assert shown(session) == [("a", Money(-100, USD), ItemState.CREDITED)]
     assert late.items(session, SYSTEM)[0].reason == note.number
     # Credited whole, it stays the bill of its period.
@@ -288,7 +296,7 @@ def test_the_business_says_what_becomes_of_late_usage(session, acme, billed, way
             assert (november, item.invoice_id) == ([100, 100], made.invoice_id)
         case LateUsage.OWN_DOCUMENT:
             assert (november, item.state) == ([100], ItemState.INVOICED)
-            assert drafted(session, item.invoice_id) == [("Late usage: API calls, Oct 1 – 31, 2023: +1", 100)]
+            assert drafted(session, item.invoice_id) == [(ONE_MORE, 100)]
         case LateUsage.WAIVE:
             assert (november, item.state, item.reason) == ([100], ItemState.WAIVED, "Below 5.00")
     assert wrong_in(session) == []

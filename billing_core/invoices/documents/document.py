@@ -7,17 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, Integer, String, column, func, select, table
 from sqlalchemy.orm import Session
 
+from billing_core.database.types import UtcDateTime
 from billing_core.errors import NotFound
 from billing_core.invoices import issuers
 from billing_core.invoices.content.totals import Line, TaxRow, Totals, totals
 from billing_core.invoices.issuers import Issuer
 from billing_core.invoices.models import CreditNote, CreditNoteLine, Invoice, InvoiceLineItem, InvoiceState
 from billing_core.invoices.payment_links import active_token
+
+# By its columns' names: payments stand below this room.
+_ALLOCATIONS: Final = table(
+    "payment_allocations",
+    column("invoice_id", Integer),
+    column("kind", String),
+    column("amount_minor", BigInteger),
+    column("undone_at", UtcDateTime),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +59,9 @@ class DocumentLine:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDocument:
-    """Amounts in minor units of ``currency``. ``due_minor`` of a draft is what will be due. ``view_url`` is the
-    customer's own page of the invoice; ``payment_url`` is set where it can be paid online now.
+    """Amounts in minor units of ``currency``. ``due_minor`` of a draft is what will be due; ``prepaid_minor`` is what
+    prepaid credit paid of ``paid_minor``. ``view_url`` is the customer's own page of the invoice; ``payment_url`` is
+    set where it can be paid online now.
     """
 
     number: str | None
@@ -75,6 +86,7 @@ class InvoiceDocument:
     made_at: datetime
     view_url: str | None = None
     payment_url: str | None = None
+    prepaid_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +167,7 @@ def of_invoice(session: Session, invoice_id: int, *, address: str | None = None)
         made_at=invoice.sent_at or invoice.created_at,
         view_url=f"{address}/i/{invoice.token}" if address and invoice.number else None,
         payment_url=_payment_url(session, invoice, address) if address else None,
+        prepaid_minor=_prepaid(session, invoice) if invoice.paid_minor else 0,
     )
 
 
@@ -219,6 +232,14 @@ def _lines(lines: Sequence[Any], figures: Totals) -> tuple[DocumentLine, ...]:
 
 def _customer(invoice: Invoice) -> Recipient:
     return Recipient(invoice.customer_name, invoice.customer_address, invoice.customer_email, invoice.customer_tax_id)
+
+
+def _prepaid(session: Session, invoice: Invoice) -> int:
+    """What prepaid credit paid of it, in minor units."""
+    paid = _ALLOCATIONS.c.amount_minor
+    by_credit = (_ALLOCATIONS.c.kind == "prepaid", _ALLOCATIONS.c.undone_at.is_(None))
+    statement = select(func.coalesce(func.sum(paid), 0)).where(_ALLOCATIONS.c.invoice_id == invoice.id, *by_credit)
+    return int(session.scalar(statement) or 0)
 
 
 def _payment_url(session: Session, invoice: Invoice, address: str) -> str | None:

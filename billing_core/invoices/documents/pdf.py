@@ -68,7 +68,7 @@ def _table(letter: Letter, document: InvoiceDocument, words: Writing) -> None:
     for index, title in enumerate(table.titles):
         heading = words.gettext(HEADINGS[title]) + (f" {document.currency}" if title == "amount" else "")
         columns.append(letter.column_for(heading, (row[index] for row in table.rows), most=_WIDEST[title]))
-    described = ([line.description, *row] for line, row in zip(document.lines, table.rows, strict=True))
+    described = ([presentation.description(line), *row] for line, row in zip(document.lines, table.rows, strict=True))
     letter.rows(columns, described)
     letter.set_y(letter.get_y() + 4)
 

@@ -1,5 +1,6 @@
 """An invoice's figures in its reader's language: the rows of the table and of the totals, for every medium."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,10 @@ HEADINGS: Final = {
     "tax": gettext_noop("Tax"),
     "amount": gettext_noop("Amount"),
 }
+
+
+# The spaces around × and /, and those between a number and the code of a currency.
+_KEPT_TOGETHER: Final = re.compile(r" (?=[×/] )|(?<= [×/]) |(?<=\d) (?=[A-Z]{3}\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,11 @@ class Table:
 
     titles: list[str]
     rows: list[list[str]]
+
+
+def description(line: DocumentLine) -> str:
+    """As it is shown: a price, and what it is multiplied with, stay on one line."""
+    return _KEPT_TOGETHER.sub("\u00a0", line.description)
 
 
 def table(document: InvoiceDocument, words: Writing) -> Table:
@@ -75,7 +85,8 @@ def sums(document: InvoiceDocument, words: Writing) -> list[Sum]:
     rows.append(Sum(words.gettext("Total"), words.money(totals.total_minor, currency), strong=True))
     # What is refunded is credited first, so that the rows add up to what is due.
     settled = (
-        (words.gettext("Paid"), document.paid_minor),
+        (words.gettext("Paid"), document.paid_minor - document.prepaid_minor),
+        (words.gettext("Paid with prepaid credit"), document.prepaid_minor),
         (words.gettext("Credited"), document.credited_minor + document.refunded_minor),
         (words.gettext("Written off"), document.written_off_minor),
     )

@@ -26,6 +26,7 @@ from billing_core.text import LONGEST_REASON
 from billing_core.usage.billed import crediting, drafting, worth
 from billing_core.usage.billed.drafting import Account, Late
 from billing_core.usage.billed.wording import late_words
+from billing_core.usage.charges import Charge
 from billing_core.usage.models import Outcome, UsageLine, UsageSettlement
 
 _ONE = 10**PLACES
@@ -34,7 +35,7 @@ _ONE = 10**PLACES
 @dataclass(frozen=True, slots=True)
 class Group:
     """Late items that change one line of a billed period, of this meter (its code): by how much, and what that is worth
-    together.
+    together. ``charge`` is what the line comes to with them.
     """
 
     period: UsagePeriod
@@ -43,6 +44,7 @@ class Group:
     item_ids: tuple[int, ...]
     quantity: Decimal
     worth: Money
+    charge: Charge
 
 
 def groups(session: Session, item_ids: Collection[int]) -> list[Group]:
@@ -65,6 +67,7 @@ def groups(session: Session, item_ids: Collection[int]) -> list[Group]:
             tuple(one.item_id for one in items),
             sum((one.quantity for one in items), Decimal(0)),
             Money(sum(one.worth.minor for one in items if one.worth), lines[line_id].currency),
+            max(items, key=lambda one: one.item_id).charge,
         )
         for line_id, items in by_line.items()
     ]
@@ -235,5 +238,7 @@ def words(group: Group, names: Mapping[Place, str], language: str) -> str:
         Period(line.first_day, line.last_day),
         bucket="" if line.bucket_id == NO_BUCKET else names[line.meter_id, line.bucket_id],
         quantity=group.quantity,
+        charge=group.charge,
+        worth=group.worth,
         language=language,
     )

@@ -10,6 +10,8 @@ from billing_core.dates import Period
 from billing_core.invoices.report_wording import days
 from billing_core.languages.formats import Writing, writing
 from billing_core.metering.models import API_CALLS
+from billing_core.money import Money
+from billing_core.usage.charges import Charge
 from billing_core.usage.parts import Part, PartKind
 
 # A price of fifty tiers would not fit into a line; the line's own page has them all.
@@ -28,17 +30,24 @@ def line_words(
     currency: str,
     language: str,
 ) -> str:
-    """Such as “API calls, Oct 1 – 31, 2023: used 12,500, included 10,000, 2,500 × 0.001 USD”. ``meter`` is its code,
-    ``name`` what we call it, ``bucket`` what we call its bucket, empty without one.
+    """Such as “API calls, Oct 1 – 31, 2023: used 12,500, included 10,000, 2,500 × 0.001 USD”; what is due at several
+    prices is a sum. ``meter`` is its code, ``name`` what we call it, ``bucket`` what we call its bucket, empty without
+    one.
     """
     words = writing(language)
+    facts = _facts(quantity, included, parts, currency, words)
+    return f"{_called(meter, name, bucket, words)}, {days(period, words)}: {facts}"
+
+
+def _facts(quantity: Decimal, included: Decimal, parts: Sequence[Part], currency: str, words: Writing) -> str:
     facts = [_counted(words.gettext("used"), quantity, words)]
     if included:
         facts.append(_counted(words.gettext("included"), included, words))
-    facts += [_part(part, currency, words) for part in parts[:_MOST_PARTS]]
-    if len(parts) > _MOST_PARTS:
-        facts.append("…")
-    return f"{_called(meter, name, bucket, words)}, {days(period, words)}: {', '.join(facts)}"
+    due = [_part(part, currency, words) for part in parts if part.kind is not PartKind.MINIMUM]
+    if due:
+        facts.append(" + ".join([*due[:_MOST_PARTS], "…"] if len(due) > _MOST_PARTS else due))
+    facts += [_part(part, currency, words) for part in parts if part.kind is PartKind.MINIMUM]
+    return ", ".join(facts)
 
 
 def _part(part: Part, currency: str, words: Writing) -> str:
@@ -67,12 +76,32 @@ def _number(number: Decimal, words: Writing) -> str:
     return str(format_decimal(number, locale=words.locale, decimal_quantization=False))
 
 
-def late_words(meter: str, name: str, period: Period, *, bucket: str, quantity: Decimal, language: str) -> str:
-    """Such as “Late usage: API calls, Oct 1 – 31, 2023: +20”; less than nothing where it was withdrawn."""
+def late_words(
+    meter: str,
+    name: str,
+    period: Period,
+    *,
+    bucket: str,
+    quantity: Decimal,
+    charge: Charge,
+    worth: Money,
+    language: str,
+) -> str:
+    """Such as “Late usage: API calls, Oct 1 – 31, 2023: +20 (used 12,520, included 10,000, 2,520 × 0.001 USD: 2.52 USD
+    instead of 2.50 USD)”; less than nothing where it was withdrawn. ``charge`` is what its line comes to with it, and
+    ``worth`` the difference that it makes.
+    """
     words = writing(language)
     sign = "+" if quantity > 0 else ""
     called = _called(meter, name, bucket, words)
-    return words.gettext("Late usage") + f": {called}, {days(period, words)}: {sign}{_number(quantity, words)}"
+    said = words.gettext("Late usage") + f": {called}, {days(period, words)}: {sign}{_number(quantity, words)}"
+    assert charge.amount is not None  # noqa: S101  # questions are not settled
+    facts = _facts(charge.quantity, charge.included, charge.parts, worth.currency, words)
+    before, after = (
+        f"{words.amount(one.minor, one.currency)} {one.currency}" for one in (charge.amount - worth, charge.amount)
+    )
+    instead = words.gettext("instead of")
+    return f"{said} ({facts}: {after} {instead} {before})"
 
 
 def _called(meter: str, name: str, bucket: str, words: Writing) -> str:

@@ -21,6 +21,7 @@ from billing_core.plans import queries as plans
 from billing_core.plans import segments
 from billing_core.plans.segments import Segment
 from billing_core.usage import charges
+from billing_core.usage.charges import Charge
 from billing_core.usage.models import UsageLine
 
 _ONE: Final = 10**PLACES
@@ -29,7 +30,8 @@ _ONE: Final = 10**PLACES
 @dataclass(frozen=True, slots=True)
 class Changed:
     """What one late item changes. ``line_id`` is the line that billed its day, None where there is none; ``quantity``
-    is in the meter's terms. ``worth`` None: nobody has agreed on a price.
+    is in the meter's terms. ``worth`` None: nobody has agreed on a price. ``charge`` is what the line comes to with it
+    and all that came before.
     """
 
     item_id: int
@@ -37,6 +39,7 @@ class Changed:
     line_id: int | None
     quantity: Decimal
     worth: Money | None
+    charge: Charge
 
 
 def of_items(session: Session, item_ids: Collection[int]) -> dict[int, Changed]:
@@ -47,19 +50,20 @@ def of_items(session: Session, item_ids: Collection[int]) -> dict[int, Changed]:
     terms = _terms(session, {row.period_id for row in found})
     rates = charges.rates_of(session, {one.version for _, parts in terms.values() for one in parts if one.version})
     changed = {}
-    rated: dict[tuple[Any, ...], Money | None] = {}
+    rated: dict[tuple[Any, ...], Charge] = {}
     for row in found:
         place, (period, parts) = (row.meter_id, row.bucket_id), terms[row.period_id]
         before, quantity = _quantities(row, rates.meters[row.meter_id].aggregation)
         segment = next(one for one in parts if one.first_day <= row.day <= one.last_day)
-        amounts = []
+        steps = []
         for total in (before, before + quantity):
             key = (row.period_id, segment.first_day, place, total)
             if key not in rated:
-                rated[key] = rates.charge(segment, place, total, period).amount
-            amounts.append(rated[key])
-        worth = amounts[1] - amounts[0] if amounts[0] and amounts[1] else None
-        changed[row.id] = Changed(row.id, row.period_id, row.line_id, quantity, worth)
+                rated[key] = rates.charge(segment, place, total, period)
+            steps.append(rated[key])
+        former, latter = (step.amount for step in steps)
+        worth = latter - former if former and latter else None
+        changed[row.id] = Changed(row.id, row.period_id, row.line_id, quantity, worth, steps[1])
     return changed
 
 

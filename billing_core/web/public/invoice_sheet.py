@@ -81,7 +81,7 @@ def sheet(invoice: InvoiceView, document: InvoiceDocument, *, today: date, paid_
         facts=tuple(fact for fact in facts if fact[1]),
         columns=columns,
         lines=tuple(
-            SheetLine(line.description, tuple(zip(columns, row, strict=True)))
+            SheetLine(presentation.description(line), tuple(zip(columns, row, strict=True)))
             for line, row in zip(document.lines, table.rows, strict=True)
         ),
         sums=tuple(presentation.sums(document, words)),

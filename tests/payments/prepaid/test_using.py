@@ -12,6 +12,7 @@ from billing_core.dates import Period
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries as invoices
+from billing_core.invoices.documents import document as documents
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import EventKind, Invoice, InvoiceState
 from billing_core.invoices.service import Details
@@ -29,7 +30,7 @@ from billing_core.receivables import verification as receivables
 from billing_core.receivables.exporting import what
 from tests.at_once import at_once
 from tests.online_payments.gateways import ScriptedGateway
-from tests.payments.books import NOW, TODAY, a_customer, accounts, an_open_invoice, another_business, bank_transfer
+from tests.payments.books import NOW, TODAY, a_customer, accounts, an_open_invoice, another_business, bank_transfer, pay
 from tests.payments.prepaid.ahead import a_usage_draft, buy, give, keep_up, left, prepaid, use, wrong_in
 
 DAY = {"today": TODAY, "now": NOW}
@@ -39,6 +40,18 @@ TOMORROW = TODAY + timedelta(days=1)
 def release(session, invoice):
     (allocation,) = prepaid(session, invoice)
     credit.release(session, SYSTEM, allocation.id, reason="A mistake", **DAY)
+
+
+def test_what_credit_paid_is_told_beside_what_was_paid_otherwise_until_it_is_undone(session):
+    customer = a_customer(session)
+    give(session, customer, 30_00)
+    invoice = use(session, customer, "100")
+    pay(session, customer, 20_00, **{str(invoice.id): 20_00})
+    shown = documents.of_invoice(session, invoice.id)
+    assert (shown.paid_minor, shown.prepaid_minor, shown.due_minor) == (50_00, 30_00, 50_00)
+    release(session, invoice)
+    shown = documents.of_invoice(session, invoice.id)
+    assert (shown.paid_minor, shown.prepaid_minor, shown.due_minor) == (20_00, 0, 80_00)
 
 
 def test_an_invoice_that_credit_covers_is_paid_to_exactly_nothing(session):
@@ -53,6 +66,7 @@ def test_an_invoice_that_credit_covers_is_paid_to_exactly_nothing(session):
         0,
     )
     assert left(session) == [50_00]
+    assert documents.of_invoice(session, invoice.id).prepaid_minor == 100_00
     assert accounts(session) == {
         "prepaid_credit": -50_00,
         "promotion": 150_00,
