@@ -101,7 +101,8 @@ class BillRunCustomer(Base):
     report_id: Mapped[int | None] = mapped_column(ForeignKey(BillingReport.id, ondelete="RESTRICT"))
     made: Mapped[bool] = mapped_column(default=False)
     invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
-    late_invoice_id: Mapped[int | None] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    # Without a reference, which SQLite would not take without making the table anew. Invoices are never deleted.
+    late_invoice_id: Mapped[int | None] = mapped_column()
     total_minor: Mapped[int | None] = mapped_column(BigInteger)
     late_minor: Mapped[int | None] = mapped_column(BigInteger)
     credited_minor: Mapped[int | None] = mapped_column(BigInteger)
