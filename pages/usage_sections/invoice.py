@@ -82,8 +82,8 @@ def _make(actor: Actor, customer_id: int, name: str, period: Period, rate: Decim
     with transaction() as session:
         today = businesses.today(session, now=now)
         made = billing.bill(session, actor, customer_id, period, now=now, today=today, tax_rate=rate)
-    if made.to_send is None:
+    if not made.invoice_ids:
         messages.say(f"{formats.period(period)} of {name} is closed: it came to nothing")
         st.rerun()
     messages.say(f"Drafted the invoice of {name} for {formats.period(period)}. Read it, then send it.")
-    opened.go_to_invoice(made.to_send)
+    opened.go_to_invoice(made.invoice_ids[0])
