@@ -49,9 +49,9 @@ def test_what_prepaid_credit_paid_is_told_apart():
     document = a_document(a_line("API calls", "1", "60"))
     assert "Paid" not in text(document)
     covered = text(replace(document, paid_minor=60_00, prepaid_minor=60_00, due_minor=0, state=InvoiceState.PAID))
-    assert "Total €60.00 Paid with prepaid credit -60.00 Amount due €0.00" in covered
+    assert "Total €60.00 Prepaid credit used -60.00 Amount due €0.00" in covered
     partly = text(replace(document, paid_minor=50_00, prepaid_minor=30_00, due_minor=10_00))
-    assert "Paid -20.00 Paid with prepaid credit -30.00 Amount due €10.00" in partly
+    assert "Paid -20.00 Prepaid credit used -30.00 Amount due €10.00" in partly
 
 
 def test_a_price_and_what_it_is_multiplied_with_stay_on_one_line():

@@ -86,7 +86,7 @@ def sums(document: InvoiceDocument, words: Writing) -> list[Sum]:
     # What is refunded is credited first, so that the rows add up to what is due.
     settled = (
         (words.gettext("Paid"), document.paid_minor - document.prepaid_minor),
-        (words.gettext("Paid with prepaid credit"), document.prepaid_minor),
+        (words.gettext("Prepaid credit used"), document.prepaid_minor),
         (words.gettext("Credited"), document.credited_minor + document.refunded_minor),
         (words.gettext("Written off"), document.written_off_minor),
     )
