@@ -4,8 +4,8 @@ from alembic import op
 
 from billing_core.database.migrations import checks
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 
 _QUEUES = (
     "bill runs",
