@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, String, bindparam, or_, select, update
+from sqlalchemy import CheckConstraint, Connection, Index, String, bindparam, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from billing_core.database import Base
@@ -79,11 +79,10 @@ _BY_SECRET = select(*_FOUND).where(
 )
 
 
-def find(session: Session, secret: str, *, public_key: str = "", now: datetime) -> KeyInUse | None:
+def find(reading: Session | Connection, secret: str, *, public_key: str = "", now: datetime) -> KeyInUse | None:
     """The valid key with this secret. With ``public_key`` both must belong together. Reads only."""
     secret_hash = tokens.hashed(secret)
-    # Past the session, whose own work takes as long as the statement.
-    row = session.connection().execute(_BY_SECRET, {"hash": secret_hash}).one_or_none()
+    row = reading.execute(_BY_SECRET, {"hash": secret_hash}).one_or_none()
     if row is None or (row.expires_at is not None and row.expires_at <= now):
         return None
     if row.secret_hash != secret_hash and row.former_until <= now:

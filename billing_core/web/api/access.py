@@ -88,8 +88,8 @@ def _bearer(credentials: str, headers: Headers, *, now: datetime) -> Caller | No
     if secret.startswith(("sk_live_", "sk_test_")):
         if colon and not public_key:
             return None
-        with runtime.sessions()() as session:
-            key = api_keys.find(session, secret, public_key=public_key, now=now)
+        with runtime.sessions().reading() as reading:
+            key = api_keys.find(reading, secret, public_key=public_key, now=now)
         # Test keys are refused where real money moves: a program under test must not ask customers for any.
         if key is None or (key.mode is KeyMode.TEST and configured.mode(settings()) is Mode.LIVE):
             return None
