@@ -4,6 +4,7 @@ A measurement is a module here with ``run(scratch) -> rows``; a row is {name, ou
 Only the ratio counts: machines differ and are noisy, but both sides ran on the same one in the same minutes.
 """
 
+import gc
 import importlib
 import json
 import platform
@@ -43,6 +44,8 @@ def main(chosen: list[str]) -> int:
     rows = []
     for name in chosen or MEASUREMENTS:
         module = importlib.import_module(f"benchmarks.{name}")
+        # As the product does once it has started.
+        gc.freeze()
         with tempfile.TemporaryDirectory(prefix="billing-bench-") as scratch:
             for row in module.run(Path(scratch)):
                 rows.append({"measurement": name, **row})

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import os
 import threading
 import time
@@ -190,6 +191,8 @@ async def lifespan(
     """``start`` and ``stop`` around the process's life, off the event loop. The arguments are for webhooks."""
     telling = outgoing_webhook_delivery.job(render, serialise)
     await asyncio.to_thread(start, kind=kind, further=[telling])
+    # What is there by now stays: to look for garbage in it again and again took a sixth of the time of billing.
+    gc.freeze()
     try:
         yield
     finally:
