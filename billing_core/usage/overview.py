@@ -123,9 +123,9 @@ class Month:
         return (charge for charge in self.charges if charge.meter == API_CALLS)
 
 
-def count(session: Session, actor: Actor, overview: OverviewFilter, *, only: Collection[int] | None = None) -> int:
-    """How many organizations match, among those of ``only`` where that is given."""
-    rows = _listing(actor, overview, only).order_by(None).subquery()
+def count(session: Session, actor: Actor, overview: OverviewFilter) -> int:
+    """How many organizations match."""
+    rows = _listing(actor, overview).order_by(None).subquery()
     return session.scalar(select(func.count()).select_from(rows)) or 0
 
 
@@ -135,39 +135,25 @@ def page(
     overview: OverviewFilter,
     *,
     today: date,
-    only: Collection[int] | None = None,
     limit: int = 50,
     offset: int = 0,
 ) -> list[Month]:
     """One page of them, each with its month. ``today`` is a day of the business's."""
-    rows = session.execute(_listing(actor, overview, only).limit(limit).offset(offset))
-    return months(session, [Organization(*row) for row in rows], overview.period, today=today)
+    shown = organizations(session, actor, overview, limit=limit, offset=offset)
+    return months(session, shown, overview.period, today=today)
 
 
-def each(
-    session: Session, actor: Actor, overview: OverviewFilter, *, today: date, only: Collection[int] | None = None
-) -> Iterator[Month]:
+def organizations(
+    session: Session, actor: Actor, overview: OverviewFilter, *, limit: int, offset: int
+) -> list[Organization]:
+    """One page of them alone."""
+    return [Organization(*row) for row in session.execute(_listing(actor, overview).limit(limit).offset(offset))]
+
+
+def each(session: Session, actor: Actor, overview: OverviewFilter, *, today: date) -> Iterator[Month]:
     """All of them, in chunks, for a file."""
-    for chunk in session.execute(_listing(actor, overview, only)).partitions(CHUNK):
+    for chunk in session.execute(_listing(actor, overview)).partitions(CHUNK):
         yield from months(session, [Organization(*row) for row in chunk], overview.period, today=today)
-
-
-def exceeding(
-    session: Session, actor: Actor, overview: OverviewFilter, allowance: Allowance, *, today: date
-) -> list[int]:
-    """Those of the organizations that have used more than is included; or that have not, and will by the month's end.
-    It takes a look at each.
-    """
-    period = overview.period
-    ids = []
-    for chunk in session.execute(_listing(actor, overview, None)).partitions(CHUNK):
-        organizations = [Organization(*row) for row in chunk]
-        ids += [
-            month.organization.customer_id
-            for month in months(session, organizations, period, today=today, with_range=False)
-            if month.exceeds is allowance
-        ]
-    return ids
 
 
 def one(session: Session, actor: Actor, organization: Organization, period: Period, *, today: date) -> Month:
@@ -259,7 +245,7 @@ def _expected(
         yield rates.charge(segment, place, Decimal(nearest(*calls.as_integer_ratio())), period)
 
 
-def _listing(actor: Actor, overview: OverviewFilter, only: Collection[int] | None) -> Select[*tuple[Any, ...]]:
+def _listing(actor: Actor, overview: OverviewFilter) -> Select[*tuple[Any, ...]]:
     """The columns of ``Organization``."""
     actor.require(Permission.USAGE_READ)
     actor.require(Permission.PLAN_READ)
@@ -271,13 +257,11 @@ def _listing(actor: Actor, overview: OverviewFilter, only: Collection[int] | Non
         statement = statement.where(Customer.id == overview.customer_id)
     if overview.plan:
         statement = statement.where(equals(tier, overview.plan))
-    if only is not None:
-        statement = statement.where(among(Customer.id, only))
     keys: dict[str, SQLColumnExpression[Any]] = {
         "name": Customer.name,
         "ref": Customer.ref,
         "plan": tier,
-        "calls": _calls_in(period),
+        "calls": calls_in(period),
     }
     (key,) = ordered(overview.order_by, chosen(keys, overview.order_by))
     return statement.order_by(key, Customer.id)
@@ -291,7 +275,8 @@ def _concerned(period: Period) -> ColumnElement[bool]:
     return or_(was_on_plan(Customer.id, period), used.exists())
 
 
-def _calls_in(period: Period) -> SQLColumnExpression[int]:
+def calls_in(period: Period) -> SQLColumnExpression[int]:
+    """In SQL, beside ``Customer``: its API calls on these days of the billing zone."""
     calls = select(func.sum(type_coerce(UsageDay.calls, BigInteger))).where(
         UsageDay.customer_id == Customer.id, *_api_calls(period)
     )

@@ -1,5 +1,6 @@
 """Organizations with their month: calls, what is included, what lies over it, the cost, and what will become of it."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 import streamlit as st
@@ -7,7 +8,7 @@ import streamlit as st
 from billing_core.dates import Period
 from billing_core.identity import Actor, Permission
 from billing_core.plans import listing as plans
-from billing_core.usage import overview
+from billing_core.usage import exceeding, overview
 from billing_core.usage.overview import Allowance, Month, OverviewFilter
 from pages.ui import downloads, formats, opened, tables
 from pages.ui.colors import Color
@@ -15,6 +16,7 @@ from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 from pages.usage_sections import months, wording
 
+_FROM = "usage_looked_from"
 PAGE_KEY, SORT_KEY = "usage_page", "usage_sort"
 _STATES: dict[str, Color] = {"Exceeded": "orange", "Will exceed": "yellow", "No price": "red"}
 _ALLOWANCES = {Allowance.EXCEEDED: "Exceeded", Allowance.WILL_EXCEED: "Will exceed"}
@@ -24,17 +26,25 @@ def draw(read: Reader, actor: Actor) -> None:
     today = read.today
     chosen, allowance = _filters(read, actor)
     present = chosen.period.end >= today
-    only = read(overview.exceeding, chosen, allowance, today=today) if allowance else None
-    total = read(overview.count, chosen, only=only)
+    total = read(overview.count, chosen)
     if total == 0:
         _nothing(read, actor, chosen.period)
         return
-    skipped = tables.pager(total, key=PAGE_KEY, noun="organization")
-    rows = read(overview.page, chosen, today=today, only=only, limit=tables.PAGE_SIZE, offset=skipped)
+    if allowance:
+        place = _place(chosen, allowance)
+        found = read(exceeding.page, chosen, allowance, today=today, start=place, limit=tables.PAGE_SIZE)
+        rows = found.months
+        _looked_at(place, found.following, total, len(rows), lambda start: _go_on(chosen, allowance, start))
+        if not rows:
+            st.info(f"None of these: {_ALLOWANCES[allowance].lower()}.", icon=":material/filter_alt_off:")
+            return
+    else:
+        place = tables.pager(total, key=PAGE_KEY, noun="organization")
+        rows = read(overview.page, chosen, today=today, limit=tables.PAGE_SIZE, offset=place)
     tables.show(
         rows,
         _columns(present),
-        key=f"usage_{skipped}",
+        key=f"usage_{place}",
         alt=f"Usage of organizations in {formats.period(chosen.period)}",
         order_key=SORT_KEY,
     )
@@ -48,6 +58,35 @@ def draw(read: Reader, actor: Actor) -> None:
             downloads.address("usage.csv", **asdict(chosen), allowance=allowance),
             icon=":material/download:",
         )
+
+
+def _place(chosen: OverviewFilter, allowance: Allowance) -> int:
+    """Where in the list to look from; at its beginning once the filters are others."""
+    kept: tuple[OverviewFilter, Allowance, int] | None = st.session_state.get(_FROM)
+    return kept[2] if kept and kept[:2] == (chosen, allowance) else 0
+
+
+def _go_on(chosen: OverviewFilter, allowance: Allowance, start: int) -> None:
+    st.session_state[_FROM] = (chosen, allowance, start)
+
+
+def _looked_at(place: int, following: int | None, total: int, shown: int, go_on: Callable[[int], None]) -> None:
+    """How far was looked for those that match, and the way on."""
+    end = total if following is None else min(following, total)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        looked = (
+            f"{formats.count(place + 1)}–{formats.count(end)} of {formats.counted(total, 'organization')} looked at"
+        )
+        st.caption(f"{formats.counted(shown, 'organization')} shown, {looked}", width="content")
+        with st.container(horizontal=True, width="content"):
+            if place:
+                st.button(
+                    "From the beginning", icon=":material/first_page:", key="usage_first", on_click=go_on, args=(0,)
+                )
+            if end < total:
+                st.button(
+                    "Look further", icon=":material/arrow_forward:", key="usage_next", on_click=go_on, args=(end,)
+                )
 
 
 def _filters(read: Reader, actor: Actor) -> tuple[OverviewFilter, Allowance | None]:

@@ -12,6 +12,7 @@ from billing_core.identity import SYSTEM
 from billing_core.metering import ingestion
 from billing_core.metering.models import UsageEventKey
 from billing_core.plans import service as plans
+from billing_core.usage import exceeding
 from pages.ui import formats
 from tests.pages.pressing import press, tick
 from tests.pages.roles import EVERY_ROLE
@@ -121,6 +122,18 @@ def test_filters_in_the_address_narrow_and_sort_the_list(page_as, used, filters,
 
     assert not page.exception
     assert list(page.dataframe[0].value["Organization"]) == names
+
+
+def test_those_who_exceed_are_looked_for_further_on_demand(page_as, used, monkeypatch):
+    monkeypatch.setattr(exceeding, "MOST", 1)
+    page = page_as("finance").visit("usage.py", usage_month="March 2026", usage_allowance="Exceeded")
+    assert list(page.dataframe[0].value["Organization"]) == [HOSTILE]
+    assert "1 organization shown, 1–1 of 3 organizations looked at" in [one.value for one in page.caption]
+    page.button(key="usage_next").click().run()
+    assert [one.value for one in page.info] == ["None of these: exceeded."]
+    page.button(key="usage_first").click().run()
+    assert not page.exception
+    assert list(page.dataframe[0].value["Organization"]) == [HOSTILE]
 
 
 def test_a_filter_that_is_too_narrow_says_so(page_as, used):

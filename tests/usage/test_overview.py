@@ -12,7 +12,7 @@ from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
 from billing_core.metering import ingestion
 from billing_core.money import Money
 from billing_core.plans import service as plans
-from billing_core.usage import activity, billing, overview
+from billing_core.usage import activity, billing, exceeding, overview
 from billing_core.usage.activity import EndpointRow, UserRow
 from billing_core.usage.course import course
 from billing_core.usage.organizations import of_customer
@@ -103,11 +103,40 @@ def test_who_will_exceed_the_allowance_has_not_done_so_yet(session, company):
     everybody = OverviewFilter(APRIL.start)
 
     def those(allowance: Allowance) -> list[str]:
-        only = overview.exceeding(session, SYSTEM, everybody, allowance, today=TODAY)
-        return [row.organization.ref for row in overview.each(session, SYSTEM, everybody, today=TODAY, only=only)]
+        found = exceeding.page(session, SYSTEM, everybody, allowance, today=TODAY)
+        assert found.following is None
+        return [row.organization.ref for row in found.months]
 
     assert those(Allowance.EXCEEDED) == ["BIG"]
     assert those(Allowance.WILL_EXCEED) == ["SMALL"]
+
+
+def test_those_who_exceed_are_found_page_by_page_in_the_order_of_the_list(session, company, monkeypatch):
+    everybody = OverviewFilter(MARCH.start)
+    found = exceeding.page(session, SYSTEM, everybody, Allowance.EXCEEDED, today=TODAY, limit=1)
+    assert ([month.organization.ref for month in found.months], found.following) == (["BIG"], 1)
+    found = exceeding.page(session, SYSTEM, everybody, Allowance.EXCEEDED, today=TODAY, limit=1, start=1)
+    assert ([month.organization.ref for month in found.months], found.following) == (["SMALL"], 4)
+    assert found.months == overview.page(session, SYSTEM, everybody, today=TODAY, offset=3)
+    found = exceeding.page(session, SYSTEM, everybody, Allowance.EXCEEDED, today=TODAY, limit=1, start=4)
+    assert (found.months, found.following) == ([], None)
+    # In a month that is over nobody will any more.
+    found = exceeding.page(session, SYSTEM, everybody, Allowance.WILL_EXCEED, today=TODAY)
+    assert (found.months, found.following) == ([], None)
+    # However few match, no more than so many are looked at.
+    monkeypatch.setattr(exceeding, "MOST", 2)
+    found = exceeding.page(session, SYSTEM, everybody, Allowance.EXCEEDED, today=TODAY, start=1)
+    assert (found.months, found.following) == ([], 3)
+
+
+def test_who_exceeds_a_part_of_the_month_is_found_with_fewer_calls_than_the_first_plan_includes(session, company):
+    # 31 calls in March: of 30, then 10 for the last 20 days, which are 7.
+    plans.put_on(session, SYSTEM, company["SMALL"], "ten", valid_from=date(2026, 3, 12), now=NOW)
+    plans.put_on(
+        session, SYSTEM, company["BIG"], a_plan(session, "many", terms(1_000)), valid_from=MARCH.start, now=NOW
+    )
+    found = exceeding.page(session, SYSTEM, OverviewFilter(MARCH.start), Allowance.EXCEEDED, today=TODAY)
+    assert [month.organization.ref for month in found.months] == ["SMALL"]
 
 
 def test_the_list_is_narrowed_sorted_and_paged_by_the_database(session, company):
@@ -204,8 +233,8 @@ def test_nobody_sees_usage_without_the_permission_or_another_customers(session, 
 
     assert listed(session, everybody, bound) == ["SMALL"]
     assert listed(session, OverviewFilter(MARCH.start, customer_id=company["BIG"]), bound) == []
-    for read in (overview.page, overview.exceeding):
-        options = {"allowance": Allowance.EXCEEDED} if read is overview.exceeding else {}
+    for read in (overview.page, exceeding.page):
+        options = {"allowance": Allowance.EXCEEDED} if read is exceeding.page else {}
         with pytest.raises(Forbidden):
             read(session, nobody, everybody, today=TODAY, **options)
     with pytest.raises(NotFound):

@@ -42,8 +42,8 @@ def organizations(
 ) -> Download:
     """Every organization that matches, in the requested order: the page's list without its limit."""
     actor.require(Permission.EXPORT)
-    only = overview.exceeding(session, actor, chosen, allowance, today=today) if allowance else None
-    rows = _rows(overview.each(session, actor, chosen, today=today, only=only))
+    months = overview.each(session, actor, chosen, today=today)
+    rows = _rows(month for month in months if allowance is None or month.exceeds is allowance)
     return csv_list(f"usage-{chosen.month:%Y-%m}.csv", COLUMNS, rows, for_excel=for_excel)
 
 
