@@ -149,7 +149,7 @@ def plan(
 
 
 def pause(session: Session, actor: Actor, run_id: int, *, now: datetime) -> None:
-    """Stop before the next customer, until somebody resumes the run."""
+    """Stop before the next customer, or the next chunk that is billed together, until somebody resumes the run."""
     run = _for_change(session, actor, run_id)
     _refuse_ended(run)
     if run.paused_at is not None:
@@ -159,7 +159,7 @@ def pause(session: Session, actor: Actor, run_id: int, *, now: datetime) -> None
 
 
 def cancel(session: Session, actor: Actor, run_id: int, *, now: datetime) -> None:
-    """Stop before the next customer, for good. What is done stays."""
+    """Stop where ``pause`` does, for good. What is done stays."""
     run = _for_change(session, actor, run_id)
     _refuse_ended(run)
     run.cancelled_at, run.paused_at, run.pause_reason = now, None, ""

@@ -91,11 +91,25 @@ def test_a_session_that_reads_refuses_changed_objects(sessions, change, then):
     ],
     ids=["insert", "update", "delete", "text"],
 )
-def test_the_database_refuses_statements_that_change_in_a_session_that_reads(sessions, statement):
+def test_the_database_refuses_statements_that_change_where_it_is_read(sessions, statement):
     with sessions() as session:
         session.scalar(select(Business.name))
         with pytest.raises(DBAPIError, match=r"read-?only"):
             session.execute(statement)
+    with sessions.reading() as connection:
+        assert connection.scalar(select(Business.name))
+        with pytest.raises(DBAPIError, match=r"read-?only"):
+            connection.execute(statement)
+
+
+def test_a_session_that_reads_has_one_connection_until_its_transaction_ends(sessions):
+    with sessions() as session:
+        first = session.connection()
+        assert session.connection() is first
+        session.rollback()
+        again = session.connection()
+        assert again is not first
+        assert again.scalar(select(Business.name)) == session.scalar(select(Business.name))
 
 
 @pytest.mark.parametrize(
