@@ -42,7 +42,7 @@ from billing_core.metering.models import (
     UsageUser,
     ZoneKind,
 )
-from billing_core.metering.zones import DAY, day_of, midnight, offsets, utc_day_of
+from billing_core.metering.zones import DAY, day_in_zone, day_of, midnight, offsets, utc_day_of
 
 DAY_KEY = ("customer_id", "zone_kind", "day", "meter_id", "bucket_id", "user", "archive_id")
 SUMS = ("calls", "whole", "millionths", "response_time", "timed_calls")
@@ -113,13 +113,13 @@ def in_billing_zone(
     session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime
 ) -> Subquery:
     """These events, each with the ``day`` on which it is billed, and its ``utc_day``."""
-    ahead = offsets(session, zones, first, last)
+    names, utc_day = set(zones), utc_day_of(rows.c.occurred_at).label("utc_day")
+    if len(names) == 1:
+        day = day_in_zone(rows.c.occurred_at, names.pop(), first, last)
+        return select(*rows.c, utc_day, day.label("day")).subquery("in_billing_zone")
+    ahead = offsets(session, names, first, last)
     return (
-        select(
-            *rows.c,
-            utc_day_of(rows.c.occurred_at).label("utc_day"),
-            day_of(rows.c.occurred_at, ahead.c.seconds).label("day"),
-        )
+        select(*rows.c, utc_day, day_of(rows.c.occurred_at, ahead.c.seconds).label("day"))
         .join(Customer, Customer.id == rows.c.customer_id)
         .join(Business, Business.id == Customer.business_id)
         .join(

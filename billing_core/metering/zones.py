@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CTE, ColumnElement, Date, Integer, String, TextualSelect, text
+from sqlalchemy import CTE, ColumnElement, Date, Integer, String, TextualSelect, case, literal, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -51,6 +51,21 @@ def offsets(session: Session, zones: Iterable[str], first: datetime, last: datet
     )
     # Written down once, so that SQLite looks a zone up in them; otherwise it reads the text anew for each event.
     return rows.cte("offsets").prefix_with("MATERIALIZED")
+
+
+def day_in_zone(instant: ColumnElement[datetime], zone: str, first: datetime, last: datetime) -> ColumnElement[date]:
+    """In SQL: the zone's day of an instant between ``first`` and ``last``; without a look at any table."""
+    pieces = [
+        (end, seconds)
+        for year in range(first.year, last.year + 1)
+        for start, end, seconds in _year(zone, year)
+        if start <= last and end > first
+    ]
+    if not any(seconds for _, seconds in pieces):
+        return utc_day_of(instant)
+    *earlier, (_, latest) = pieces
+    ahead = case(*((instant < end, seconds) for end, seconds in earlier), else_=latest) if earlier else literal(latest)
+    return day_of(instant, ahead)
 
 
 class utc_day_of(FunctionElement[date]):  # noqa: N801 - reads as the SQL function that it is

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import literal, select
 
 from billing_core.database.types import UtcDateTime
-from billing_core.metering.zones import day_of, offsets
+from billing_core.metering.zones import day_in_zone, day_of, offsets
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -20,7 +20,11 @@ def day_in_sql(session, zone: str, instant: datetime):
     found = select(day_of(moment, ahead.c.seconds)).where(
         ahead.c.zone == zone, moment >= ahead.c.starts_at, moment < ahead.c.ends_at
     )
-    return session.scalars(found).one()
+    day = session.scalars(found).one()
+    # Whether the time that is looked at is short or long.
+    for around in (timedelta(0), timedelta(days=200)):
+        assert session.scalar(select(day_in_zone(moment, zone, instant - around, instant + around))) == day
+    return day
 
 
 @pytest.mark.parametrize(
