@@ -371,6 +371,14 @@ def test_a_customer_is_not_put_on_another_plan_in_a_billed_period(session, acme,
     assert plans.put_on(session, SYSTEM, acme, "other", valid_from=date(2023, 11, 1), now=LATER)
 
 
+def test_nor_on_one_that_would_count_on_a_single_day_of_it(session):
+    customer_id = an_organization(session)
+    plans.put_on(session, SYSTEM, customer_id, a_plan(session), valid_from=date(2023, 10, 2), now=NOW)
+    assert bill(session, customer_id).invoice_id is None
+    with pytest.raises(Conflict, match="is billed by the plan of those days"):
+        plans.put_on(session, SYSTEM, customer_id, "basic", valid_from=date(2023, 9, 20), now=LATER)
+
+
 def test_once_the_invoice_is_cancelled_it_can_be_put_on_another_plan(session, acme, billed):
     a_plan(session, "other", terms(0, "2"))
     after_sending.cancel(session, SYSTEM, billed.invoice_id, now=LATER, today=TODAY)
