@@ -107,6 +107,8 @@ def test_a_months_events_are_in_a_file_and_no_figure_changes(sessions, acme, fol
     with sessions() as session:
         entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "usage.archive")).one()
         assert entry.after == {"month": "2026-01", "file": made.file.name, "events": 5}
+        # A sum of many numbers of 64 hexadecimal digits that has as many itself.
+        assert len(session.scalars(select(UsageArchive.totals)).one()) == 64
 
 
 def test_the_file_says_everything_of_the_events(sessions, acme, folder):
