@@ -137,6 +137,14 @@ def test_what_held_is_rounded_half_up_to_the_last_digit_once(session, acme):
     assert used(session, acme) == {(0, meter, 0): 0}
 
 
+def test_parts_of_a_second_count_as_such(session, acme):
+    meter = a_meter(session, Aggregation.TIME_WEIGHTED_SUM)
+    # A second and a half of 743 hours, which are 2,674,800 seconds.
+    tell(session, "time_weighted_sum", "03-10T00:00", "5349600")
+    tell(session, "time_weighted_sum", "03-10T00:00:01.500000", "0")
+    assert used(session, acme) == {(0, meter, 0): 3}
+
+
 def test_the_largest_quantities_held_all_year_are_exact(session, acme):
     meter = a_meter(session, Aggregation.TIME_WEIGHTED_SUM)
     tell(session, "time_weighted_sum", "01-01T00:00", "999999999.999999")
