@@ -22,6 +22,9 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 _MOST_ROWS = 12
+# Of a description, in its column of a narrow window.
+_CHARACTERS = 40
+_MOST_LINES = 5
 Step = Callable[[], None]
 
 
@@ -141,7 +144,15 @@ def _lines(content: Content, totals: Totals) -> None:
         tables.computed(f"Amount, {currency}", lambda row: formats.amount(row[1], currency), right=True, width=84),
     ]
     height: tables.Height = "content" if len(rows) <= _MOST_ROWS else "auto"
-    tables.show(rows, columns, key="invoice_lines", alt="Lines of the invoice", height=height)
+    longest = max((len(line.description) for line in content.lines), default=0)
+    tables.show(
+        rows,
+        columns,
+        key="invoice_lines",
+        alt="Lines of the invoice",
+        height=height,
+        lines=min(_MOST_LINES, -(-longest // _CHARACTERS) or 1),
+    )
 
 
 def _sums(read: Reader, invoice: InvoiceView, content: Content, totals: Totals, link_minor: int | None) -> None:

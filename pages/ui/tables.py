@@ -16,6 +16,8 @@ from pages.ui import formats
 from pages.ui.text import md
 
 PAGE_SIZE = 50
+# Of a row, in pixels: a line of text, and what is around all of them.
+_LINE_HEIGHT, _PADDING = 20, 15
 Height = int | Literal["auto", "content"]
 SelectionMode = Literal["multi-row", "single-row", "single-cell", "single-column"]
 # Pixels: without a width of its own the pagination of a few pages shrinks until it hides all numbers but one.
@@ -174,8 +176,10 @@ def show(
     order_key: str | None = None,
     choose: bool = False,
     height: Height = "content",
+    lines: int = 1,
 ) -> list[Any]:
-    """Draw the rows; returns those that are ticked where ``choose`` is set.
+    """Draw the rows; returns those that are ticked where ``choose`` is set. In each is room for so many ``lines``, over
+    which long texts are wrapped.
 
     ``opens``, or what the cell's column opens, is called in a callback with the row whose cell was clicked. With
     ``order_key`` a click on a column's head sorts by it in SQL, through the widget of that key.
@@ -190,6 +194,7 @@ def show(
         "alt": alt,
         "height": height,
         "placeholder": formats.NOTHING,
+        "row_height": None if lines == 1 else _LINE_HEIGHT * lines + _PADDING,
     }
     if not modes:
         st.dataframe(data, key=key, **look)

@@ -74,6 +74,15 @@ def test_every_amount_opens_into_its_postings(page_as, sessions, invoice, key):
     assert page.dataframe[-1].value["Amount"].tolist() == rows
 
 
+def test_long_descriptions_have_the_lines_that_they_need(page_as, sessions, acme, invoice):
+    with sessions.begin() as session:
+        words = "Storage, Oct 1 – 31, 2023: used 1,260.5, included 50, 100 × 0.50 USD + fee 7.00 USD"
+        long = an_invoice(session, acme, a_line(words, "1", "57"), customer_name=HOSTILE).id
+    heights = [opened(page_as, one).dataframe[0].proto.row_height for one in (invoice, long)]
+    # One line as ever; 83 characters on three lines of 40.
+    assert heights == [0, 75]
+
+
 def test_a_customers_own_user_sees_theirs_and_no_other(page_as, sessions, acme, invoice):
     with sessions.begin() as session:
         other = an_invoice(session, a_customer(session, "BOLT", name="Bolt")).id
