@@ -1,15 +1,27 @@
 """Programs that tell of the same use in the same moment, and whoever takes it back meanwhile."""
 
+from datetime import date
 from functools import partial
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
+from billing_core.dates import Period
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.metering import ingestion, meters, withdrawal
 from billing_core.metering.ingestion import Recorded
-from billing_core.metering.models import UsageDay, UsageUser, ZoneKind
+from billing_core.metering.models import (
+    Aggregation,
+    LateItem,
+    Meter,
+    UsageDay,
+    UsagePeriod,
+    UsageUser,
+    ZoneKind,
+)
+from billing_core.metering.quantities import from_events
+from billing_core.metering.quantities.stretches import Stretch
 from tests.at_once import at_once
 from tests.invoices.company import a_customer
 from tests.metering.used import NOW, an_event, calls, record, used, wrong_in
@@ -142,3 +154,31 @@ def test_buckets_changed_while_usage_comes_in_and_is_taken_back_hold_every_event
         kept = select(UsageDay.bucket_id, UsageDay.calls).where(UsageDay.zone_kind == ZoneKind.UTC)
         # Of 60 old and 10 new ones 20 were taken back.
         assert dict(session.execute(kept).all()) == {ids["eu"]: 50, ids["us"]: 10}
+
+
+def test_late_quantities_told_at_once_change_a_bill_one_after_the_other(sessions, acme):
+    """Each of them holds in the billed month after it, or is the greatest of its own, until the others are known."""
+    with sessions.begin() as session:
+        kinds = (Aggregation.LATEST, Aggregation.MAX, Aggregation.TIME_WEIGHTED_SUM, Aggregation.UNIQUE)
+        for kind in kinds:
+            meters.create(session, SYSTEM, code=kind.value, name=kind.value, aggregation=kind, unit="unit", now=NOW)
+        facts = {"first_day": date(2026, 2, 1), "last_day": date(2026, 2, 28), "billed_at": NOW}
+        session.add(UsagePeriod(customer_id=acme, **facts))
+
+    def tell(place: int) -> None:
+        for number in range(5):
+            day = f"2026-0{1 + number % 2}-{10 + place + number}T00:00:00Z"
+            told = {"time": day, "user": f"user {number}", "quantity": 10 * number + place}
+            batch = [an_event(f"{kind} {place} {number}", meter=kind.value, **told) for kind in kinds]
+            record(sessions, *batch)
+
+    assert at_once(*(partial(tell, place) for place in range(4))) == [None] * 4
+    with sessions() as session:
+        assert wrong_in(session) == []
+        changed = select(Meter.aggregation, func.sum(LateItem.quantity)).join(Meter, Meter.id == LateItem.meter_id)
+        found = dict(session.execute(changed.group_by(Meter.aggregation)).all())
+        period, every = Period(date(2026, 2, 1), date(2026, 2, 28)), session.scalars(select(Meter)).all()
+        used = from_events.used(session, [Stretch(acme, period.start, period.end)], period, every)
+        names = {meter.id: meter.aggregation for meter in every}
+        # Nothing was billed of them: what all changed together is what they come to.
+        assert found == {names[one.meter_id]: one.quantity for one in used}
