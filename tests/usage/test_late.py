@@ -379,6 +379,17 @@ def test_nor_on_one_that_would_count_on_a_single_day_of_it(session):
         plans.put_on(session, SYSTEM, customer_id, "basic", valid_from=date(2023, 9, 20), now=LATER)
 
 
+def test_what_was_waived_of_a_period_is_billed_with_it_anew_once_its_invoice_is_cancelled(session, acme, billed):
+    before = queries.one(session, SYSTEM, billed.invoice_id).total_minor
+    tell(session, "d")
+    (item,) = late.items(session, SYSTEM)
+    late.waive(session, SYSTEM, [item.id], reason="A gift", now=LATER)
+    after_sending.cancel(session, SYSTEM, billed.invoice_id, now=LATER, today=TODAY)
+    anew = bill(session, acme)
+    assert queries.one(session, SYSTEM, anew.invoice_id).total_minor == before + item.worth.minor
+    assert [wrong for check in verification.checks(session) for wrong in check.wrong] == []
+
+
 def test_once_the_invoice_is_cancelled_it_can_be_put_on_another_plan(session, acme, billed):
     a_plan(session, "other", terms(0, "2"))
     after_sending.cancel(session, SYSTEM, billed.invoice_id, now=LATER, today=TODAY)

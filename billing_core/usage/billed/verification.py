@@ -149,9 +149,15 @@ def _followed(session: Session) -> Check:
 
 
 def _settled(session: Session) -> Check:
-    """Of an invoice that was cancelled the items are open again, or settled otherwise."""
-    stands = select(UsageSettlement.id).outerjoin(Invoice, Invoice.id == UsageSettlement.invoice_id)
-    standing = stands.where(or_(Invoice.id.is_(None), ~is_gone(Invoice)))
+    """Of an invoice that was cancelled the items are open again, or settled otherwise; those of a period that was
+    billed anew are in its bill, whatever became of them before.
+    """
+    stands = (
+        select(UsageSettlement.id)
+        .join(UsagePeriod, UsagePeriod.id == UsageSettlement.period_id)
+        .outerjoin(Invoice, Invoice.id == UsageSettlement.invoice_id)
+    )
+    standing = stands.where(_STANDS, or_(Invoice.id.is_(None), ~is_gone(Invoice)))
     items = (
         select(LateItem.settlement_id, LateItem.meter_id, LateItem.bucket_id, *_changed(1))
         .join(Meter, Meter.id == LateItem.meter_id)
