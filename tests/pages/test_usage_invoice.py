@@ -109,7 +109,7 @@ def test_what_came_late_for_an_earlier_month_is_on_it(page_as, sessions, acme):
     lines = proposed(page)
     assert [line[1] for line in lines] == ["1.50", "1.50"]
     assert lines[1][0].startswith("Late usage: API calls, ")
-    assert lines[1][0].endswith(": +1")
+    assert lines[1][0].endswith(": +1 (used 3, included 2, 1 × 1.50 USD: 1.50 USD instead of 0.00 USD)")
     confirm(page)
     assert drafted(sessions) == ([line[0] for line in lines], 300)
 
