@@ -139,6 +139,17 @@ def test_who_exceeds_a_part_of_the_month_is_found_with_fewer_calls_than_the_firs
     assert [month.organization.ref for month in found.months] == ["SMALL"]
 
 
+def test_on_the_last_day_of_a_month_it_still_counts_what_is_to_come(session):
+    """Thirty calls are included and were made, one a day."""
+    acme = a_customer(session, "ACME", priced=False)
+    plans.put_on(session, SYSTEM, acme, a_plan(session, "thirty", terms(30, "0.1")), valid_from=MARCH.start, now=NOW)
+    daily(session, "ACME", MARCH.start, date(2026, 3, 30))
+    (month,) = exceeding.page(
+        session, SYSTEM, OverviewFilter(MARCH.start), Allowance.WILL_EXCEED, today=MARCH.end, limit=5
+    ).months
+    assert (month.calls, month.exceeded_on) == (30, MARCH.end)
+
+
 def test_the_list_is_narrowed_sorted_and_paged_by_the_database(session, company):
     called(session, "FREE", *(noon(3, 7) for _ in range(40)))
 
