@@ -39,11 +39,11 @@ _INVOICES: Final = table(
 
 def is_gone(invoice: Any = _INVOICES.c) -> ColumnElement[bool]:
     """In SQL: the invoice was cancelled or discarded, and bills nothing any more. One that was written off was owed,
-    and one that credit notes took back whole was corrected: what they billed is billed.
+    and one that credit notes took back whole was corrected: what they billed is billed. Of one over nothing there is
+    nothing to credit.
     """
-    return and_(
-        invoice.state == "cancelled", invoice.written_off_minor == 0, invoice.credited_minor < invoice.total_minor
-    )
+    corrected = and_(invoice.total_minor > 0, invoice.credited_minor >= invoice.total_minor)
+    return and_(invoice.state == "cancelled", invoice.written_off_minor == 0, ~corrected)
 
 
 def standing() -> Select[*tuple[Any, ...]]:

@@ -1,5 +1,6 @@
 """Drafts of usage, by hand: once for each customer and period, in the days of the billing zone, never 0 in silence."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -19,7 +20,7 @@ from billing_core.metering.models import Meter, UsageEvent, UsagePeriod
 from billing_core.money import Money
 from billing_core.payments import write_offs
 from billing_core.plans import service as plans
-from billing_core.usage import billing, document
+from billing_core.usage import billing, document, late
 from billing_core.usage.billed import lines
 from tests.at_once import at_once
 from tests.plans.agreed import NOW, a_plan, terms
@@ -50,6 +51,12 @@ def some_calls(session):
     put_on(session, customer_id, a_plan(session, agreed=terms(1_010, "1")))
     calls_on(session, date(2023, 10, 5), 1_012)
     return customer_id
+
+
+def given_away(session, invoice_id):
+    draft = queries.one(session, SYSTEM, invoice_id)
+    free = replace(queries.content(session, draft), discount_percent=Decimal(100))
+    service.edit(session, SYSTEM, invoice_id, free, drawn_from=draft.version, now=GENERATED)
 
 
 def drafted(session, invoice_id):
@@ -252,6 +259,28 @@ def test_a_cancelled_invoice_frees_its_period_and_what_came_late_is_billed_with_
     assert queries.one(session, SYSTEM, third.invoice_id).total_minor == 300
     standing = select(UsagePeriod.id).where(UsagePeriod.replaced_at.is_(None))
     assert session.scalars(standing).all() == [third.period_id]
+
+
+def test_a_draft_that_was_discounted_to_nothing_frees_its_period_once_it_is_discarded(session):
+    customer_id = some_calls(session)
+    first = bill(session, customer_id)
+    given_away(session, first.invoice_id)
+    assert queries.one(session, SYSTEM, first.invoice_id).total_minor == 0
+    service.discard(session, SYSTEM, first.invoice_id, now=GENERATED)
+    second = bill(session, customer_id)
+    assert second.created
+    assert queries.one(session, SYSTEM, second.invoice_id).total_minor == 200
+
+
+def test_late_usage_on_a_draft_that_was_discounted_to_nothing_is_open_once_it_is_discarded(session):
+    customer_id = some_calls(session)
+    bill(session, customer_id)
+    calls_on(session, date(2023, 10, 6), 1)
+    ids = [one.id for one in late.items(session, SYSTEM)]
+    (own,) = late.settle(session, SYSTEM, ids, now=GENERATED, today=TODAY)
+    given_away(session, own)
+    service.discard(session, SYSTEM, own, now=GENERATED)
+    assert [(one.state, one.worth) for one in late.items(session, SYSTEM)] == [(late.ItemState.OPEN, Money(100, "USD"))]
 
 
 def test_an_invoice_that_was_written_off_stays_billed(session):
