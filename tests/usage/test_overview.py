@@ -9,9 +9,11 @@ from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.errors import Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
-from billing_core.metering import ingestion
+from billing_core.metering import ingestion, meters
 from billing_core.money import Money
 from billing_core.plans import service as plans
+from billing_core.plans.prices import Metered
+from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.usage import activity, billing, exceeding, overview
 from billing_core.usage.activity import EndpointRow, UserRow
 from billing_core.usage.course import course
@@ -137,6 +139,18 @@ def test_who_exceeds_a_part_of_the_month_is_found_with_fewer_calls_than_the_firs
     )
     found = exceeding.page(session, SYSTEM, OverviewFilter(MARCH.start), Allowance.EXCEEDED, today=TODAY)
     assert [month.organization.ref for month in found.months] == ["SMALL"]
+
+
+def test_who_exceeds_what_a_bucket_includes_is_found_with_fewer_calls_than_the_plan_includes(session):
+    acme = a_customer(session, "ACME", priced=False)
+    meters.add_bucket(session, SYSTEM, "api_calls", code="eu", name="EU", filters={"region": ["eu"]}, now=NOW)
+    price = Price("USD", Scheme.PER_UNIT, (Tier(None, Decimal(1)),), included=Decimal(5))
+    charged = {Metered("api_calls", "eu"): price}
+    plans.create(session, SYSTEM, code="many", name="Many", agreed=terms(1_000), charged=charged, now=NOW)
+    plans.put_on(session, SYSTEM, acme, "many", valid_from=MARCH.start, now=NOW)
+    called(session, "ACME", *(noon(3, day) for day in range(1, 7)), properties={"region": "eu"})
+    (month,) = exceeding.page(session, SYSTEM, OverviewFilter(MARCH.start), Allowance.EXCEEDED, today=TODAY).months
+    assert (month.calls, month.overage_calls) == (6, 1)
 
 
 def test_on_the_last_day_of_a_month_it_still_counts_what_is_to_come(session):
