@@ -14,11 +14,12 @@ from billing_core.dates import Period
 
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
 ORGANIZATIONS, USERS, DAYS = 10_000, 10, 25
-FEW_ORGANIZATIONS = 4
+# As many as a page of the list has, so that both pages draw the same.
+FEW_ORGANIZATIONS, FEW_USERS, FEW_DAYS = 50, 4, 5
 # Of each user on each day.
 MANY_CALLS, FEW_CALLS = 40, 1
 MANY = ORGANIZATIONS * USERS * DAYS * MANY_CALLS
-FEW = FEW_ORGANIZATIONS * USERS * DAYS * FEW_CALLS
+FEW = FEW_ORGANIZATIONS * FEW_USERS * FEW_DAYS * FEW_CALLS
 _STATEMENTS = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :organizations)
 INSERT INTO customers (id, public_id, uuid, business_id, ref, name, email, phone, address, city, state, postal_code,
@@ -45,11 +46,11 @@ ANALYZE;
 """
 
 
-def build(file: Path, *, organizations: int, users: int = USERS, calls: int = MANY_CALLS) -> Sessions:
+def build(file: Path, *, organizations: int, users: int = USERS, days: int = DAYS, calls: int = MANY_CALLS) -> Sessions:
     """``calls`` a user and day. The plan ``basic`` includes 5,000 calls."""
     sessions = Sessions(connect(f"sqlite:///{file}"))
     upgrade(sessions.engine)
-    facts = {"organizations": organizations, "users": users, "days": DAYS, "calls": calls}
+    facts = {"organizations": organizations, "users": users, "days": days, "calls": calls}
     with sessions.begin() as session:
         for statement in filter(None, map(str.strip, _STATEMENTS.split(";"))):
             session.execute(text(statement), facts if ":" in statement else {})
@@ -59,7 +60,9 @@ def build(file: Path, *, organizations: int, users: int = USERS, calls: int = MA
 def many_and_few(scratch: Path) -> tuple[Sessions, Sessions]:
     """A hundred million calls, and a thousand."""
     many = build(scratch / "many.sqlite3", organizations=ORGANIZATIONS)
-    few = build(scratch / "few.sqlite3", organizations=FEW_ORGANIZATIONS, calls=FEW_CALLS)
+    few = build(
+        scratch / "few.sqlite3", organizations=FEW_ORGANIZATIONS, users=FEW_USERS, days=FEW_DAYS, calls=FEW_CALLS
+    )
     for sessions, calls in ((many, MANY), (few, FEW)):
         with sessions() as session:
             counted = session.scalar(text("SELECT sum(calls) FROM usage_days WHERE zone_kind = 'utc'"))
