@@ -280,7 +280,7 @@ def _chosen(
     """In SQL: the customer is one of these, or has something to bill."""
     if customer_ids is not None:
         return among(Customer.id, customer_ids)
-    return billing.has_usage(period) if source is RunSource.USAGE else _has_orders(period, services)
+    return billing.has_to_bill(period) if source is RunSource.USAGE else _has_orders(period, services)
 
 
 def _has_orders(period: Period, services: str) -> ColumnElement[bool]:

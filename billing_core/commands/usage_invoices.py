@@ -31,7 +31,7 @@ def invoice(arguments: Namespace) -> Answer:
         if arguments.customer:
             chosen = [customers.id_of(session, SYSTEM, one) for one in arguments.customer]
         else:
-            chosen = billing.customers_with_usage(session, SYSTEM, period)
+            chosen = billing.customers_to_bill(session, SYSTEM, period)
     made, failed = [], []
     for customer_id in dict.fromkeys(chosen):
         now = utc_now()

@@ -63,11 +63,16 @@ class Billed:
         return self.late_invoice_ids if self.invoice_id is None else (self.invoice_id, *self.late_invoice_ids)
 
 
-def customers_with_usage(session: Session, actor: Actor, period: Period) -> list[int]:
-    """The customers who used something in the period, or were on a plan."""
+def customers_to_bill(session: Session, actor: Actor, period: Period) -> list[int]:
+    """The customers for whom ``has_to_bill`` holds."""
     actor.require(Permission.USAGE_READ)
-    statement = select(Customer.id).where(visible_to(actor), has_usage(period))
+    statement = select(Customer.id).where(visible_to(actor), has_to_bill(period))
     return list(session.scalars(statement.order_by(Customer.id)))
+
+
+def has_to_bill(period: Period) -> ColumnElement[bool]:
+    """In SQL: the customer used something in the period, was on a plan, or has open late items of an earlier one."""
+    return or_(has_usage(period), late.has_open(Customer.id, before=period.start))
 
 
 def has_usage(period: Period) -> ColumnElement[bool]:

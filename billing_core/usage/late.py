@@ -133,6 +133,12 @@ def of_events(
     return found
 
 
+def has_open(customer_id: ColumnElement[int] | InstrumentedAttribute[int], *, before: date) -> ColumnElement[bool]:
+    """In SQL: the customer in this column has open items of periods that ended before this day."""
+    theirs = _joined(select(LateItem.customer_id)).where(_is_open(), UsagePeriod.last_day < before)
+    return customer_id.in_(theirs)
+
+
 def want(session: Session, actor: Actor, item_ids: Collection[int], wanted: LateUsage | None, *, now: datetime) -> None:
     """Choose what shall become of these open items when their customers are billed next; None: as the business has
     it. A waiver needs its reason at once: see ``waive``.

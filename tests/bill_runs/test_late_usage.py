@@ -23,12 +23,13 @@ from billing_core.metering.models import LateUsage
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
+from billing_core.plans import service as plans
 from billing_core.usage import billing, late
 from tests.bill_runs.company import made, planned, rows, worked_off, worked_off_in_spite_of
 from tests.bill_runs.test_killed import dying_at
 from tests.bill_runs.usage_company import metered_plan, users, uses
 from tests.online_payments.gateways import ScriptedGateway
-from tests.reports.company import LATER, NOW
+from tests.reports.company import LATER, NOW, a_customer
 
 TODAY = NOW.date()
 MONTHS = Period(date(2026, 1, 1), date(2026, 1, 31)), Period(date(2026, 2, 1), date(2026, 2, 28))
@@ -93,6 +94,21 @@ def test_a_rehearsal_tells_what_came_late_and_what_would_be_credited(sessions, p
         assert session.scalar(select(func.count()).select_from(Invoice)) == 1
     assert totals == [CurrencyTotal("USD", 1, 200, 1, 0, late_minor, credited)]
     assert totals[0].on_invoices_minor == 200 + late_minor
+
+
+def test_a_run_over_all_takes_those_in_who_have_left_with_late_usage(sessions, plan):
+    with sessions.begin() as session:
+        (here,) = users(session, {"Here": 4})
+        left, settled = (a_customer(session, name, priced=False) for name in ("LEFT", "SETTLED"))
+        for customer_id in (left, settled):
+            billed(session, customer_id, MONTHS[1], 4)
+            plans.take_off(session, SYSTEM, customer_id, valid_from=date(2026, 3, 1), now=NOW)
+        came_late(session, left, MONTHS[1], 2)
+    for goal in (RunGoal.REHEARSAL, RunGoal.DRAFTS):
+        run_id = run_over(sessions, None, goal)
+        worked_off(sessions, run_id)
+        found = {row.customer_id: (row.total_minor, row.late_minor) for row in rows(sessions, run_id)}
+        assert found == {here: (100, 0), left: (0, 200)}
 
 
 @pytest.mark.parametrize("with_links", [False, True])

@@ -296,7 +296,7 @@ def test_who_can_be_billed_is_billed_beside_those_who_cannot(session):
     unplanned = an_organization(session, uuid="0b7e9f5c-3a44-4f0d-9d6b-6a1f0f3d2c11", ref="OTHER", name="Other")
     called(session, "0b7e9f5c-3a44-4f0d-9d6b-6a1f0f3d2c11", [LAST], name="other")
     idle = a_customer(session, "IDLE", name="Idle", priced=False)
-    assert billing.customers_with_usage(session, SYSTEM, OCTOBER) == [good, unplanned]
+    assert billing.customers_to_bill(session, SYSTEM, OCTOBER) == [good, unplanned]
     outcomes = billing.bill_many(session, SYSTEM, [unplanned, idle, good], OCTOBER, now=GENERATED, today=TODAY)
     assert [(one.customer_id, one.created, bool(one.refusal)) for one in outcomes] == [
         (good, True, False),

@@ -84,6 +84,19 @@ def billed(session, acme):
     return made
 
 
+def test_who_has_left_is_billed_with_all_for_what_came_late(session, acme, billed):
+    plans.take_off(session, SYSTEM, acme, valid_from=NOVEMBER.start, now=LATER)
+    assert billing.customers_to_bill(session, SYSTEM, NOVEMBER) == []
+    tell(session, "d", "e")
+    assert billing.customers_to_bill(session, SYSTEM, NOVEMBER) == [acme]
+    # For a month before there is nothing: what came late goes onto a later invoice.
+    assert billing.customers_to_bill(session, SYSTEM, Period(date(2023, 9, 1), date(2023, 9, 30))) == []
+    made = bill(session, acme, NOVEMBER)
+    (own,) = made.late_invoice_ids
+    assert (made.invoice_id, queries.one(session, SYSTEM, own).total) == (None, Money(200, USD))
+    assert billing.customers_to_bill(session, SYSTEM, Period(date(2023, 12, 1), date(2023, 12, 31))) == []
+
+
 def test_items_are_worth_what_each_adds_in_the_order_in_which_they_came(session, acme, billed):
     tell(session, "d")
     take_back(session, acme, "d", "a", "b")

@@ -183,7 +183,7 @@ def test_who_is_on_no_plan_any_more_is_listed_for_the_months_of_its_plan_and_of_
         plans.take_off(session, SYSTEM, company[ref], valid_from=APRIL.start, now=NOW)
     assert listed(session, OverviewFilter(MARCH.start, plan="ten")) == ["BIG", "IDLE"]
     assert listed(session, OverviewFilter(APRIL.start)) == ["BIG", "SMALL"]
-    assert billing.customers_with_usage(session, SYSTEM, APRIL) == [company["BIG"], company["SMALL"]]
+    assert billing.customers_to_bill(session, SYSTEM, APRIL) == [company["BIG"], company["SMALL"]]
     (big,) = overview.page(session, SYSTEM, OverviewFilter(APRIL.start, text="big"), today=TODAY)
     assert (big.plan, big.calls, big.included_calls, big.cost, len(big.questions)) == ("", 19, 0, None, 1)
 
