@@ -154,7 +154,8 @@ def price(billable: Fraction, asked: argparse.Namespace) -> Iterator[tuple[str, 
     share = Fraction(days, of_days)
     # What does not add up over days is priced as of a whole period, and that counts by its days.
     stands = asked.aggregation in ("max", "latest")
-    tiers = asked.tiers if stands else shared(asked.tiers, share)
+    places = 0 if asked.aggregation in ("count", "unique") else PLACES
+    tiers = asked.tiers if stands else shared(asked.tiers, share, places)
     printed = "" if share == 1 else f" × {share}"
     due = Fraction(0)
     for units, tier in used(billable, tiers, asked.scheme):
@@ -174,9 +175,10 @@ def price(billable: Fraction, asked: argparse.Namespace) -> Iterator[tuple[str, 
         yield f"at least {plain(asked.minimum)}{printed}", asked.minimum * share - due
 
 
-def shared(tiers: list[Tier], share: Fraction) -> list[Tier]:
-    """Where tiers end on a part of the period: rounded up to whole units."""
-    ends = [None if one.up_to is None else min(Fraction(ceil(one.up_to * share)), one.up_to) for one in tiers]
+def shared(tiers: list[Tier], share: Fraction, places: int) -> list[Tier]:
+    """Where tiers end on a part of the period: rounded up to whole units, or to the digits that quantities have."""
+    step = Fraction(1, 10**places)
+    ends = [None if one.up_to is None else min(ceil(one.up_to * share / step) * step, one.up_to) for one in tiers]
     return [Tier(end, one.price, one.fee) for end, one in zip(ends, tiers, strict=True)]
 
 

@@ -40,6 +40,11 @@ class Aggregation(enum.StrEnum):
         """What it makes does not add up over days."""
         return self in (Aggregation.MAX, Aggregation.LATEST)
 
+    @property
+    def places(self) -> int:
+        """How many decimals that has."""
+        return 0 if self in (Aggregation.COUNT, Aggregation.UNIQUE) else PLACES
+
 
 # Billed from the totals of days, which are sums; the others from the events themselves.
 BY_DAYS = (Aggregation.COUNT, Aggregation.SUM)

@@ -101,25 +101,28 @@ _NOTHING: Final = Fraction(0)
 _Shares = tuple[Fraction, Fraction]
 
 
-def priced(price: Price, quantity: Decimal, *, days: int = 1, of_days: int = 1, stands: bool = False) -> Priced:
+def priced(
+    price: Price, quantity: Decimal, *, days: int = 1, of_days: int = 1, stands: bool = False, places: int = 0
+) -> Priced:
     """What the quantity of these days, out of those of the period, costs. Less than nothing is billed as nothing.
-    ``stands``: it does not add up over days.
+    ``stands``: it does not add up over days. ``places``: decimals that such quantities have, 0 where units are whole.
     """
     share = Fraction(days, of_days) if days != of_days else _ONE
     shares = (share if stands else _ONE, share)
     if stands:
         days = of_days
     used = max(quantity, _NONE)
-    included = share_of(price.included, days, of_days)
+    included = share_of(price.included, days, of_days, places=places)
     billable = max(used - included, _NONE)
     parts: tuple[Part, ...]
     match price.scheme:
         case Scheme.PER_UNIT | Scheme.PACKAGE:
             parts = (_whole(price, price.tiers[0], _NONE, None, billable, shares),)
         case Scheme.GRADUATED:
-            parts = tuple(_graduated(price, _within(price, days, of_days), billable, shares))
+            parts = tuple(_graduated(price, _within(price, days, of_days, places), billable, shares))
         case Scheme.VOLUME:
-            parts = (_whole(price, *_reached(_within(price, days, of_days), billable), billable, shares),)
+            reached = _reached(_within(price, days, of_days, places), billable)
+            parts = (_whole(price, *reached, billable, shares),)
     # Most have one part and no minimum, and to add 0 to a fraction takes as long as to make one.
     charged = parts[0].amount if len(parts) == 1 else sum((part.amount for part in parts), _NOTHING)
     true_up = max(Fraction(price.minimum) * share - charged, _NOTHING) if price.minimum else _NOTHING
@@ -127,22 +130,25 @@ def priced(price: Price, quantity: Decimal, *, days: int = 1, of_days: int = 1, 
     return Priced(used, included, billable, parts, true_up, amount, *shares)
 
 
-def share_of(quantity: Decimal, days: int, of_days: int) -> Decimal:
-    """The part of a period's quantity that these days have: rounded up to whole units, never more than all of it."""
+def share_of(quantity: Decimal, days: int, of_days: int, *, places: int = 0) -> Decimal:
+    """The part of a period's quantity that these days have: rounded up to so many decimals, never more than all of
+    it.
+    """
     if days == of_days:
         return quantity
-    return min(Decimal(ceil(Fraction(quantity) * days / of_days)), quantity)
+    steps = ceil(Fraction(quantity) * 10**places * days / of_days)
+    return min(Decimal(steps).scaleb(-places), quantity)
 
 
 # A tier, and the quantities beyond which it begins and up to which it goes.
 _Bounded = tuple[Tier, Decimal, Decimal | None]
 
 
-def _within(price: Price, days: int, of_days: int) -> list[_Bounded]:
+def _within(price: Price, days: int, of_days: int, places: int) -> list[_Bounded]:
     bounded: list[_Bounded] = []
     beyond = Decimal(0)
     for tier in price.tiers:
-        up_to = None if tier.up_to is None else share_of(tier.up_to, days, of_days)
+        up_to = None if tier.up_to is None else share_of(tier.up_to, days, of_days, places=places)
         bounded.append((tier, beyond, up_to))
         beyond = beyond if up_to is None else up_to
     return bounded
@@ -150,7 +156,7 @@ def _within(price: Price, days: int, of_days: int) -> list[_Bounded]:
 
 def _graduated(price: Price, tiers: list[_Bounded], billable: Decimal, shares: _Shares) -> Iterator[Part]:
     for place, (tier, beyond, up_to) in enumerate(tiers):
-        # Of few days two tiers may end at the same unit: nothing lies in the later one.
+        # Of few days two tiers may end at the same quantity: nothing lies in the later one.
         if place == 0 or (billable > beyond and up_to != beyond):
             slice_ = (billable if up_to is None else min(billable, up_to)) - beyond
             yield _whole(price, tier, beyond, up_to, slice_, shares)

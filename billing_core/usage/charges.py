@@ -70,8 +70,10 @@ class Rates:
         price = self.of(segment).get(place)
         if price is None:
             return Charge(*what, quantity, Decimal(0), quantity, (), None)
-        stands = meter.aggregation.stands
-        found = priced(price, quantity, days=segment.length, of_days=period.days, stands=stands)
+        made = meter.aggregation
+        found = priced(
+            price, quantity, days=segment.length, of_days=period.days, stands=made.stands, places=made.places
+        )
         return Charge(
             *what, found.quantity, found.included, found.billable, tuple(parts_of(price, found)), found.amount
         )

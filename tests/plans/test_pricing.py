@@ -178,6 +178,29 @@ def test_a_part_of_a_period_has_its_share_in_whole_units(quantity, days, of_days
     assert share_of(D(quantity), days, of_days) == D(expected)
 
 
+def test_a_share_of_what_is_not_counted_in_whole_units_has_as_many_decimals_as_quantities():
+    assert share_of(D("0.5"), 15, 30, places=6) == D("0.25")
+    # 10 ÷ 3 = 3.3333333…, rounded up; and one millionth cannot be halved.
+    assert share_of(D(10), 10, 30, places=6) == D("3.333334")
+    assert share_of(D("0.000001"), 15, 30, places=6) == D("0.000001")
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "whole", "half"),
+    [
+        # 0.5 × 10 + 0.3 × 1; of half a period 0.25 × 10 + 0.15 × 1
+        (tiered(Scheme.GRADUATED, ("0.5", "10"), (None, "1")), "0.8", 530, 265),
+        # Beyond 1, and of half a period beyond 0.5: 1.2 × 1 and 0.6 × 1
+        (tiered(Scheme.VOLUME, ("1", "10"), (None, "1")), "1.2", 120, 60),
+        # 1 × 100, and of half a period 0.5 × 100
+        (per_unit("100", included="1"), "2", 10_000, 5_000),
+    ],
+)
+def test_cutting_a_period_in_two_costs_nobody_anything_where_units_can_be_cut(price, quantity, whole, half):
+    assert minor(price, quantity, places=6) == whole
+    assert minor(price, D(quantity) / 2, days=15, of_days=30, places=6) == half
+
+
 def test_of_a_part_of_a_period_everything_agreed_for_a_period_counts_by_its_days():
     # Of 30 days 15: included 50, tiers end at 5 and 10, fees count half: 5 × 5 + 3.50, 5 × 4 + 4, 1 × 3 + 4.50.
     price = tiered(Scheme.GRADUATED, *FEES, included="100")

@@ -119,7 +119,12 @@ def microseconds(length: timedelta) -> int:
     return length // timedelta(microseconds=1)
 
 
-def amount(kind: str, used: Decimal, price: Decimal, days: int, of_days: int) -> Decimal:
-    """Of part of a period what stands, instead of adding up, costs its part by the days."""
-    share = Decimal(days) / of_days if kind in ("max", "latest") else Decimal(1)
-    return (used * price * share).quantize(Decimal("0.01"), ROUND_HALF_UP)
+def amount(kind: str, used: Decimal, price: Decimal, included: Decimal, days: int, of_days: int) -> Decimal:
+    """Of part of a period what stands, instead of adding up, costs its part by the days; of what adds up, that part is
+    included, rounded up to whole users, or to the digits of a quantity.
+    """
+    if kind in ("max", "latest"):
+        return (max(used - included, Decimal(0)) * price * days / of_days).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    step = Decimal(1) if kind == "unique" else Decimal("0.000001")
+    allowed = min(ceil(included / step * days / of_days) * step, included)
+    return (max(used - allowed, Decimal(0)) * price).quantize(Decimal("0.01"), ROUND_HALF_UP)

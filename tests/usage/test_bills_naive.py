@@ -48,8 +48,9 @@ ZONE = ZoneInfo("America/New_York")
 WEEKS = (Period(date(2023, 3, 11), date(2023, 3, 13)), Period(date(2023, 11, 4), date(2023, 11, 6)))
 PERIODS = (*WEEKS, Period(date(2023, 11, 7), date(2023, 11, 8)))
 PLANS = {"few": (3, Decimal("0.005")), "more": (7, Decimal("0.333333333333")), "none": (0, Decimal("1.25"))}
-# What a unit of each other meter costs.
+# What a unit of each other meter costs, and how many are included.
 PRICES = {"few": Decimal("1.1"), "more": Decimal("0.35"), "none": Decimal(2)}
+INCLUDED = {"few": Decimal("0.5"), "more": Decimal(1), "none": Decimal(0)}
 KINDS = [kind.value for kind in Aggregation if kind is not Aggregation.COUNT]
 # At the edges of days in New York, a microsecond before them, and within; and on days that nobody bills.
 INSTANTS = [
@@ -103,7 +104,7 @@ class History:
             for day, plan in sorted(given_changes.items()):
                 self.agreed.append(Agreed(week.start + timedelta(days=day), plan, *PLANS[plan]))
         for code, (included, price) in PLANS.items():
-            each = Price("USD", Scheme.PER_UNIT, (Tier(None, PRICES[code]),))
+            each = Price("USD", Scheme.PER_UNIT, (Tier(None, PRICES[code]),), included=INCLUDED[code])
             facts = {"agreed": terms(included, str(price)), "charged": {Metered(kind): each for kind in KINDS}}
             plans.create(session, SYSTEM, code=code, name=code, **facts, now=NOW)
         for one in self.agreed:
@@ -123,7 +124,7 @@ class History:
         for plan, days in self.segments(period):
             for kind in KINDS:
                 used = naive.quantity(kind, list(self.counted[kind].values()), self.bounds(days[0], days[-1]), whole)
-                found[kind, days[0]] = naive.amount(kind, used, PRICES[plan], len(days), period.days)
+                found[kind, days[0]] = naive.amount(kind, used, PRICES[plan], INCLUDED[plan], len(days), period.days)
         return found
 
     def segments(self, period: Period) -> list[tuple[str, list[date]]]:

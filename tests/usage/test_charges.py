@@ -134,6 +134,32 @@ def test_each_segment_has_its_share_of_what_is_agreed_for_a_period(session, acme
     ]
 
 
+@pytest.mark.parametrize(
+    ("aggregation", "quantity", "expected"),
+    [
+        # Of 1 included, half of 2 periods of 15 days: 0.5 each; 1.5 × 100
+        (Aggregation.SUM, "2", 15_000),
+        # Units that are counted stay whole: each half includes 1, and 1 was used.
+        (Aggregation.COUNT, "1", 0),
+        (Aggregation.UNIQUE, "1", 0),
+    ],
+)
+def test_the_share_of_a_segment_is_rounded_up_as_finely_as_its_meter_measures(
+    session, acme, aggregation, quantity, expected
+):
+    meters.create(session, SYSTEM, code="stored", name="Stored", aggregation=aggregation, unit="TB", now=NOW)
+    stored = {Metered("stored"): price((None, "100"), included=D(1))}
+    september = Period(date(2023, 9, 1), date(2023, 9, 30))
+    on_plan(session, acme, stored, day=september.start)
+    on_plan(session, acme, stored, "pro", date(2023, 9, 16))
+    for day in (3, 20):
+        told = {"id": f"{day}", "customer_ref": "ACME", "time": f"2023-09-{day:02}T12:00:00+00:00", "meter": "stored"}
+        ingestion.record(session, SYSTEM, [told | {"quantity": D(quantity), "user": f"{day}"}], now=LATER)
+    of_stored = [one for one in charges_of(session, [acme], september)[acme] if one.meter == "stored"]
+    share = D("0.5") if aggregation is Aggregation.SUM else D(1)
+    assert [(one.included, one.amount) for one in of_stored] == [(share, Money(expected, "USD"))] * 2
+
+
 def test_the_lines_of_an_invoice_say_what_was_priced_how(session, acme):
     stepped = price(("10", "1", "7"), (None, "0.50"), scheme=Scheme.GRADUATED)
     on_plan(
@@ -197,9 +223,9 @@ def test_what_stands_is_billed_by_the_days_that_it_stood(session, acme):
     assert [wrong for check in verification.checks(session) for wrong in check.wrong] == []
 
 
-@given(any_price(), st.integers(0, 60_000_000), st.integers(1, 31), st.booleans())
-def test_the_parts_of_a_charge_come_to_its_amount_also_once_they_were_stored(price, millionths, days, stands):
-    found = priced(price, D(millionths).scaleb(-6), days=days, of_days=31, stands=stands)
+@given(any_price(), st.integers(0, 60_000_000), st.integers(1, 31), st.booleans(), st.sampled_from([0, 6]))
+def test_the_parts_of_a_charge_come_to_its_amount_also_once_they_were_stored(price, millionths, days, stands, places):
+    found = priced(price, D(millionths).scaleb(-6), days=days, of_days=31, stands=stands, places=places)
     parts = tuple(parts_of(price, found))
     assert tuple(Part.read(part.stored()) for part in parts) == parts
     owed = Fraction(0)
