@@ -1,11 +1,13 @@
 """Alerts on usage: who is told that which threshold was reached, set up by people, and what was reached so far."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, or_, select, true
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -26,7 +28,9 @@ MOST_AT_ONCE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """``value``: percent of the allowance, calls, or minor units of ``currency``, which only a cost has."""
+    """``value``: percent of the allowance, calls, or minor units of ``currency``, which only a cost has; that of
+    one customer's may be left out.
+    """
 
     measure: AlertMeasure
     value: int
@@ -91,17 +95,8 @@ def create(
     customer = None if customer_id is None else customers.for_change(session, actor, customer_id)
     if customer is None and actor.customer_id is not None:
         raise Forbidden("Whoever is bound to one customer cannot watch the others")
-    checked = _checked(threshold, customer.currency if customer else threshold.currency)
+    checked = _checked(threshold, customer.currency if customer else None)
     recipients = _addresses(told)
-    same = (
-        UsageAlert.customer_id.is_not_distinct_from(customer_id),
-        UsageAlert.measure == checked.measure,
-        UsageAlert.threshold == checked.value,
-        UsageAlert.currency == checked.currency,
-        UsageAlert.removed_at.is_(None),
-    )
-    if session.scalar(select(UsageAlert.id).where(*same)) is not None:
-        raise Conflict("There is an alert at this threshold already", fields={"threshold": "there is one already"})
     alert = UsageAlert(
         customer_id=customer_id,
         measure=checked.measure,
@@ -111,8 +106,8 @@ def create(
         recipients=recipients,
         set_at=now,
     )
-    session.add(alert)
-    session.flush()
+    with _once(session):
+        session.add(alert)
     _ask(session, alert, now)
     subject, label = ("usage_alert", alert.id), customer.name if customer else "every customer"
     audit.record(session, actor, "usage_alert.create", subject, label=label, after=_facts(alert), now=now)
@@ -130,15 +125,15 @@ def change(
     alert = _for_change(session, actor, alert_id)
     if alert.version != drawn_from:
         raise Conflict("Somebody has changed this alert in the meantime. Look at it again.")
-    checked = _checked(Threshold(alert.measure, value, alert.currency), alert.currency)
+    checked = _checked(Threshold(alert.measure, value, alert.currency), None)
     before, recipients = _facts(alert), _addresses(told)
-    if checked.value != alert.threshold:
-        alert.threshold, alert.set_at = checked.value, now
-    alert.recipients, alert.to_customer = recipients, told.to_customer
+    with _once(session):
+        if checked.value != alert.threshold:
+            alert.threshold, alert.set_at = checked.value, now
+        alert.recipients, alert.to_customer = recipients, told.to_customer
     was, became = audit.changed(before, _facts(alert))
     if not became:
         raise Invalid("Nothing would change")
-    session.flush()
     _ask(session, alert, now)
     subject = ("usage_alert", alert.id)
     audit.record(session, actor, "usage_alert.change", subject, before=was, after=became, now=now)
@@ -255,6 +250,17 @@ def _for_change(session: Session, actor: Actor, alert_id: int) -> UsageAlert:
     return alert
 
 
+@contextmanager
+def _once(session: Session) -> Iterator[None]:
+    """Conflict where what is written inside is watched for already, by the database, which knows what others write."""
+    try:
+        with session.begin_nested():
+            yield
+    except IntegrityError:
+        reason = "there is one already"
+        raise Conflict("There is an alert at this threshold already", fields={"threshold": reason}) from None
+
+
 def _ask(session: Session, alert: UsageAlert, now: datetime) -> None:
     """Everybody whom it watches, also who has no usage yet: somebody may be recording the first just now."""
     watched = select(Customer.id)
@@ -263,15 +269,24 @@ def _ask(session: Session, alert: UsageAlert, now: datetime) -> None:
     ask(session, watched, now=now)
 
 
-def _checked(threshold: Threshold, currency: str) -> Threshold:
-    """Of a cost in this currency, which is the customer's where there is one."""
+def _checked(threshold: Threshold, own_currency: str | None) -> Threshold:
+    """``own_currency``: the customer's, in which alone a cost of its usage is; None: a cost is in what the threshold
+    names.
+    """
     greatest = GREATEST[threshold.measure]
     if not 0 < threshold.value <= greatest:
         raise Invalid(
             f"The threshold must be from 1 to {greatest:,}", fields={"threshold": f"must be from 1 to {greatest:,}"}
         )
-    of_cost = threshold.measure is AlertMeasure.COST
-    return Threshold(threshold.measure, threshold.value, currency_code(currency) if of_cost else "")
+    if threshold.measure is not AlertMeasure.COST:
+        if threshold.currency:
+            raise Invalid("Only a cost has a currency", fields={"currency": "is of a cost alone"})
+        return threshold
+    currency = currency_code(threshold.currency or own_currency or "")
+    if own_currency not in (None, currency):
+        reason = f"must be {own_currency}, in which this organization is billed"
+        raise Invalid(f"The currency {reason}", fields={"currency": reason})
+    return Threshold(threshold.measure, threshold.value, currency)
 
 
 def _addresses(told: Told) -> list[str]:

@@ -123,7 +123,8 @@ def _new(customer_id: int | None) -> None:
     told = _recipients(Told(), key="new")
     if st.button("Watch", type="primary", icon=":material/add_alert:", key="create_alert") and value is not None:
         with attempt("The alert watches from now on") as session:
-            alerts.create(session, actor, customer_id, Threshold(measure, value, currency), told, now=utc_now())
+            wanted = Threshold(measure, value, currency if measure is AlertMeasure.COST else "")
+            alerts.create(session, actor, customer_id, wanted, told, now=utc_now())
 
 
 @st.dialog("Change the alert", icon=":material/notifications:")

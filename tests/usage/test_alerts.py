@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from billing_core.audit.models import AuditEntry
+from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.metering.alerts import AlertMeasure, UsageAlert
@@ -101,6 +102,28 @@ def test_the_same_threshold_is_watched_for_once_until_it_is_removed(session):
             watch(session, again, 100)
     alerts.remove(session, SYSTEM, first, now=NOW)
     assert watch(session, acme, 100) != first
+
+
+@pytest.mark.parametrize("everybodys", [True, False])
+def test_an_alert_is_not_moved_onto_a_threshold_that_is_watched_for(session, everybodys):
+    whose = None if everybodys else a_customer(session)
+    watch(session, whose, 5)
+    moved, cost = watch(session, whose, 6), watch(session, whose, 5, COST, currency="USD")
+    with pytest.raises(Conflict, match="already") as refusal:
+        alerts.change(session, SYSTEM, moved, 5, NOBODY, drawn_from=1, now=NOW)
+    assert list(refusal.value.fields) == ["threshold"]
+    assert [row.threshold for row in alerts.alerts(session, SYSTEM)] == [5, 6, 5]
+    # Its own threshold is no other's.
+    alerts.change(session, SYSTEM, cost, 5, Told(to_customer=True), drawn_from=1, now=NOW)
+    alerts.change(session, SYSTEM, moved, 7, NOBODY, drawn_from=1, now=NOW)
+
+
+def test_a_cost_is_watched_for_once_also_after_the_customer_is_billed_in_another_currency(session):
+    acme = a_customer(session, currency="EUR")
+    watch(session, acme, 500, COST)
+    session.get_one(Customer, acme).currency = "USD"
+    with pytest.raises(Conflict, match="already"):
+        watch(session, acme, 500, COST)
 
 
 def test_only_who_sets_terms_sets_alerts_and_who_is_bound_sees_its_own(session):

@@ -10,10 +10,10 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from billing_core.customers import queries as customers
+from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.errors import Invalid
 from billing_core.metering.alerts import AlertMeasure
-from billing_core.money import currency_code
 from billing_core.usage import alerts
 from billing_core.usage.alerts import GREATEST, MOST_RECIPIENTS, AlertRow, Threshold, Told
 from billing_core.usage.document import ID
@@ -99,7 +99,7 @@ class NewAlert(Body):
     currency: str | None = Field(
         None,
         pattern=r"^[A-Z]{3}$",
-        description="Of a `cost` of every organization; one organization's is its own",
+        description="Of a `cost` alone. One organization's is its own, and may be left out",
         examples=["USD"],
     )
     recipients: list[_Address] = Field(
@@ -163,9 +163,9 @@ def list_usage_alerts(
 def create_usage_alert(caller: CurrentCaller, session: Transaction, given: NewAlert) -> Response:
     """Watch one organization's usage, or that of all. Who has reached the threshold in this month is told too."""
     customer = None if given.organization_id is None else customers.named(session, caller.actor, given.organization_id)
-    currency = ""
-    if given.measure is AlertMeasure.COST:
-        currency = customer.currency if customer else _currency(given.currency)
+    currency = given.currency or ""
+    if given.measure is AlertMeasure.COST and not currency:
+        currency = _currency(customer)
     threshold = Threshold(given.measure, _value(given.measure, given.threshold, currency), currency)
     told = Told(tuple(given.recipients), given.to_customer)
     made = alerts.create(session, caller.actor, customer.id if customer else None, threshold, told, now=utc_now())
@@ -222,10 +222,11 @@ def _value(measure: AlertMeasure, threshold: Decimal, currency: str) -> int:
     return int(threshold)
 
 
-def _currency(given: str | None) -> str:
-    if given is None:
+def _currency(customer: Customer | None) -> str:
+    """Of a cost without one."""
+    if customer is None:
         raise Invalid("currency is needed for a cost of every organization", fields={"currency": "is needed"})
-    return currency_code(given)
+    return customer.currency
 
 
 def _shown(row: AlertRow) -> UsageAlert:

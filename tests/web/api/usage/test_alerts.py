@@ -76,6 +76,8 @@ def test_an_alert_is_created_changed_and_removed(by, client, acme, sessions):
 def test_a_cost_is_an_amount_of_the_organizations_currency_or_of_the_one_that_is_named(client, acme):
     own = created(client, organization_id=acme.uuid, measure="cost", threshold=12.5)
     assert (own["threshold"], own["currency"]) == (12.5, acme.currency)
+    named = created(client, organization_id=acme.uuid, measure="cost", threshold=13, currency=acme.currency)
+    assert (named["threshold"], named["currency"]) == (13, acme.currency)
     everybody = created(client, measure="cost", threshold=1000, currency="JPY")
     assert (everybody["threshold"], everybody["currency"], everybody["organization_id"]) == (1000, "JPY", None)
 
@@ -90,6 +92,10 @@ def test_a_cost_is_an_amount_of_the_organizations_currency_or_of_the_one_that_is
         ({"measure": "calls", "threshold": "80"}, "threshold"),
         ({"measure": "allowance", "threshold": 10_001}, "threshold"),
         ({"measure": "cost", "threshold": 1}, "currency"),
+        ({"measure": "cost", "threshold": 1, "currency": "EUR", "organization_id": "ACME"}, "currency"),
+        ({"measure": "calls", "threshold": 1, "currency": "USD", "organization_id": "ACME"}, "currency"),
+        ({"measure": "calls", "threshold": 1, "currency": "USD"}, "currency"),
+        ({"measure": "allowance", "threshold": 1, "currency": "USD"}, "currency"),
         ({"measure": "cost", "threshold": 0.001, "currency": "USD"}, "threshold"),
         ({"measure": "cost", "threshold": 0.5, "currency": "JPY"}, "threshold"),
         ({"measure": "time", "threshold": 1}, "measure"),
@@ -101,7 +107,7 @@ def test_a_cost_is_an_amount_of_the_organizations_currency_or_of_the_one_that_is
         ({"measure": "calls", "threshold": 1, "surplus": 1}, "surplus"),
     ],
 )
-def test_what_cannot_be_is_refused_by_the_name_of_the_field(client, given, field):
+def test_what_cannot_be_is_refused_by_the_name_of_the_field(client, acme, given, field):
     answer = client.post(ALERTS, json=given)
     assert answer.status_code == 400
     assert list(answer.json()["fields"]) == [field]
@@ -115,6 +121,9 @@ def test_nobody_is_watched_twice_for_the_same_and_a_newer_version_is_not_overwri
     assert client.post(ALERTS, json={"organization_id": "NONE", "measure": "calls", "threshold": 1}).status_code == 404
     stale = client.patch(f"{ALERTS}/{made['id']}", json={"threshold": 5, "version": made["version"] + 1})
     assert stale.status_code == 409
+    other = created(client, organization_id=acme.uuid, threshold=1001)
+    moved = client.patch(f"{ALERTS}/{other['id']}", json={"threshold": 1000})
+    assert (moved.status_code, list(moved.json()["fields"])) == (409, ["threshold"])
 
 
 def test_a_repeated_request_creates_one(client):
