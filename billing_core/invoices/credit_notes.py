@@ -59,8 +59,10 @@ def issue(
     today: date,
     now: datetime,
     amount_minor: int | None = None,
+    parts: Sequence[Share] | None = None,
 ) -> CreditNote:
-    """Credit ``amount_minor`` (tax included; None: all) of what is due on an open invoice.
+    """Credit ``amount_minor`` (tax included; None: all) of what is due on an open invoice: these ``parts`` of it, or,
+    with None, the same share of all.
 
     Dated between the invoice and today; for an invoice that is dated ahead, on its own day.
     """
@@ -79,6 +81,7 @@ def issue(
         actor,
         invoice,
         amount_minor=amount,
+        parts=parts,
         reason=reason,
         issued_on=issued_on,
         kind=EntryKind.CREDIT_NOTE,
@@ -102,14 +105,18 @@ def write(
     against: Sequence[Side],
     now: datetime,
     refund_minor: int = 0,
+    parts: Sequence[Share] | None = None,
 ) -> CreditNote:
-    """The document and its postings; ``against`` are the credit sides that balance revenue and tax."""
+    """The document and its postings; ``against`` are the credit sides that balance revenue and tax. ``parts``: what it
+    credits, which add up to the amount and are left of the invoice; None: the same share of all that is left.
+    """
     why = reason_of(reason)
     if issued_on < invoice.issued_on:
         raise Invalid(
             "A credit note cannot be older than its invoice", fields={"issued_on": f"is before {invoice.issued_on}"}
         )
-    parts = parts_of(left(session, invoice), amount_minor, invoice.currency)
+    if parts is None:
+        parts = parts_of(left(session, invoice), amount_minor, invoice.currency)
     business = session.get_one(Business, invoice.business_id)
     drawn = numbering.draw(session, business, SeriesKind.CREDIT_NOTE, issued_on)
     sides = [

@@ -12,6 +12,7 @@ from billing_core.errors import Conflict, Invalid
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import credit_notes, lifecycle
 from billing_core.invoices import queries as invoices
+from billing_core.invoices.content.totals import Share
 from billing_core.invoices.models import EventKind, InvoiceState
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Side
@@ -29,13 +30,16 @@ from billing_core.text import reference_of
 
 @dataclass(frozen=True, slots=True)
 class MoneyBack:
-    """``amount_minor`` None: all that was paid. ``method`` None: it is kept as the customer's credit."""
+    """``amount_minor`` None: all that was paid. ``method`` None: it is kept as the customer's credit. ``parts``: what
+    it credits of the invoice, which adds up to the amount; None: the same share of all.
+    """
 
     reason: str
     method: PaymentMethod | None
     refunded_on: date
     amount_minor: int | None = None
     reference: str = ""
+    parts: tuple[Share, ...] | None = None
 
 
 def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack, today: date, now: datetime) -> Refund:
@@ -72,6 +76,7 @@ def refund(session: Session, actor: Actor, invoice_id: int, *, wanted: MoneyBack
         actor,
         invoice,
         amount_minor=amount.minor,
+        parts=wanted.parts,
         reason=wanted.reason,
         issued_on=wanted.refunded_on,
         kind=EntryKind.REFUND,

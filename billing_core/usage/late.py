@@ -29,6 +29,7 @@ from billing_core.metering.periods import is_gone
 from billing_core.money import Money
 from billing_core.text import reason_of
 from billing_core.usage.billed import crediting, settling, worth
+from billing_core.usage.billed.crediting import Taken
 from billing_core.usage.billed.drafting import Account, Late
 from billing_core.usage.billed.settling import Group
 from billing_core.usage.models import UsageSettlement
@@ -227,13 +228,13 @@ def of_next_invoices(
 def expected(session: Session, accounts: Mapping[int, Account]) -> Dealt:
     """What ``of_next_invoices`` would come to now: ``owed`` and ``credited`` alone. Nothing is changed."""
     by_choice, dealt = _by_choice(session, accounts), Dealt()
-    taken: dict[int, int] = {}
+    taken: Taken = {}
     for choice in _BILLED:
         found = settling.groups(session, by_choice.get(choice, []))
         dealt.owed.update(_owed(found))
-        for period, of_period, net_minor in settling.taken_back(found):
-            if crediting.is_possible(session, period, net_minor, taken):
-                dealt.credited[period.customer_id, of_period[0].worth.currency] += net_minor
+        for period, of_period, off in settling.taken_back(found):
+            if crediting.is_possible(session, period, off, taken):
+                dealt.credited[period.customer_id, of_period[0].worth.currency] += sum(off.values())
     return dealt
 
 

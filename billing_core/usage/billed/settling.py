@@ -131,20 +131,22 @@ def close(
     credited: Counter[tuple[int, str]] = Counter()
     names = drafting.names_of_places(session)
     _write(session, actor, Outcome.NOTHING, [group for group in settled if not group.worth.minor], "", now)
-    for period, of_period, net in taken_back(settled):
+    for period, of_period, off in taken_back(settled):
         language = accounts[period.customer_id].customer.language
         reason = "; ".join(words(group, names, language) for group in of_period)[:LONGEST_REASON]
-        numbers = crediting.credit(session, actor, period, net, reason=reason, today=today, now=now)
+        numbers = crediting.credit(session, actor, period, off, reason=reason, today=today, now=now)
         if numbers is not None:
             _write(session, actor, Outcome.CREDITED, of_period, ", ".join(numbers), now)
-            credited[period.customer_id, of_period[0].worth.currency] += net
+            credited[period.customer_id, of_period[0].worth.currency] += sum(off.values())
     return credited
 
 
-def taken_back(found: Iterable[Group]) -> Iterator[tuple[UsagePeriod, list[Group], int]]:
-    """Those of these groups that are worth less than nothing, by period, and by how much together, in minor units."""
+def taken_back(found: Iterable[Group]) -> Iterator[tuple[UsagePeriod, list[Group], dict[int, int]]]:
+    """Those of these groups that are worth less than nothing, by period, and by how much, in minor units by the ids of
+    their lines.
+    """
     for period, of_period in _by_period([group for group in found if group.worth.minor < 0]):
-        yield period, of_period, -sum(group.worth.minor for group in of_period)
+        yield period, of_period, {group.line.id: -group.worth.minor for group in of_period}
 
 
 def waive(session: Session, actor: Actor, item_ids: Collection[int], *, reason: str, now: datetime) -> None:
