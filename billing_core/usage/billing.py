@@ -1,7 +1,7 @@
 """Billing customers' usage: a draft for each customer and period, once; a period that comes to nothing has none.
 
-An invoice that was cancelled frees its period: it can be billed anew. One that was written off does not, since it was
-owed.
+An invoice that was cancelled frees its period: it can be billed anew, without what was waived of it. One that was
+written off does not, since it was owed.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ from billing_core.metering.periods import is_gone
 from billing_core.money import Money
 from billing_core.plans.queries import was_on_plan
 from billing_core.usage import late
-from billing_core.usage.billed import drafting, proposal, settling
+from billing_core.usage.billed import drafting, proposal, settling, waivers
 from billing_core.usage.billed.drafting import Account, Billable
 from billing_core.usage.billed.proposal import Proposal
 from billing_core.usage.charges import Charge, charges_of
@@ -216,7 +216,12 @@ def _replace(session: Session, actor: Actor, freed: Sequence[UsagePeriod], now: 
         )
         session.add(anew)
         session.flush()
-        items = update(LateItem).where(LateItem.period_id == before.id).values(settlement_id=anew.id)
+        # What was waived stays so: the bill leaves it out.
+        waived = select(UsageSettlement.id).where(
+            UsageSettlement.period_id == before.id, UsageSettlement.outcome == Outcome.WAIVED
+        )
+        not_waived = or_(LateItem.settlement_id.is_(None), LateItem.settlement_id.not_in(waived))
+        items = update(LateItem).where(LateItem.period_id == before.id, not_waived).values(settlement_id=anew.id)
         session.execute(items.execution_options(synchronize_session=False))
 
 
@@ -250,10 +255,12 @@ def _billable(
     free: dict[int, list[UsagePeriod]] = {}
     for kept, is_free in _billed_before(session, accounts, period):
         (free if is_free else standing).setdefault(kept.customer_id, []).append(kept)
-    settled_on = settling.standing_on(session, [one.id for freed in free.values() for one in freed])
+    freed = [one.id for of_customer in free.values() for one in of_customer]
+    settled_on = settling.standing_on(session, freed)
+    to_charge = waivers.without(session, charges, period, freed)
     found = []
     for customer_id, account in accounts.items():
-        one = _asked(account, charges[customer_id])
+        one = _asked(account, to_charge[customer_id])
         kept_here, free_here = standing.get(customer_id, []), free.get(customer_id, [])
         if kept_here and (kept_here[0].first_day, kept_here[0].last_day) == (period.start, period.end):
             one = replace(one, period_id=kept_here[0].id, invoice_id=kept_here[0].invoice_id)

@@ -11,13 +11,14 @@ from billing_core.plans.pricing import Price, Priced, Scheme
 
 class PartKind(enum.StrEnum):
     """``units`` at a price for ``per`` of them, whole ``packages`` of ``per`` units, a ``fee``, or the ``minimum`` that
-    is owed because the others come to less.
+    is owed because the others come to less. ``waived`` comes off them: it came late when the days were billed before.
     """
 
     UNITS = "units"
     PACKAGES = "packages"
     FEE = "fee"
     MINIMUM = "minimum"
+    WAIVED = "waived"
 
 
 class Part(NamedTuple):

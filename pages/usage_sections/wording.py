@@ -92,6 +92,8 @@ def _part(part: Part, currency: str) -> str:
             shown = f"fee {price}"
         case PartKind.MINIMUM:
             shown = f"at least {price}"
+        case PartKind.WAIVED:
+            shown = f"waived −{price}"
     return shown if part.share == 1 else f"{shown} × {part.share}"
 
 

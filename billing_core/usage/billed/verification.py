@@ -150,7 +150,7 @@ def _followed(session: Session) -> Check:
 
 def _settled(session: Session) -> Check:
     """Of an invoice that was cancelled the items are open again, or settled otherwise; those of a period that was
-    billed anew are in its bill, whatever became of them before.
+    billed anew are in its bill, which what was waived of them is taken off.
     """
     stands = (
         select(UsageSettlement.id)

@@ -16,6 +16,8 @@ from billing_core.usage.parts import Part, PartKind
 
 # A price of fifty tiers would not fit into a line; the line's own page has them all.
 _MOST_PARTS: Final = 20
+# Told after the sum of the others.
+_APART: Final = (PartKind.MINIMUM, PartKind.WAIVED)
 
 
 def line_words(
@@ -43,10 +45,10 @@ def _facts(quantity: Decimal, included: Decimal, parts: Sequence[Part], currency
     facts = [_counted(words.gettext("used"), quantity, words)]
     if included:
         facts.append(_counted(words.gettext("included"), included, words))
-    due = [_part(part, currency, words) for part in parts if part.kind is not PartKind.MINIMUM]
+    due = [_part(part, currency, words) for part in parts if part.kind not in _APART]
     if due:
         facts.append(" + ".join([*due[:_MOST_PARTS], "…"] if len(due) > _MOST_PARTS else due))
-    facts += [_part(part, currency, words) for part in parts if part.kind is PartKind.MINIMUM]
+    facts += [_part(part, currency, words) for part in parts if part.kind in _APART]
     return ", ".join(facts)
 
 
@@ -65,6 +67,9 @@ def _part(part: Part, currency: str, words: Writing) -> str:
         case PartKind.MINIMUM:
             least = words.gettext("at least")
             shown = f"{least} {price}"
+        case PartKind.WAIVED:
+            waived = words.gettext("waived")
+            shown = f"{waived} −{price}"
     return shown if part.share == 1 else f"{shown} × {part.share}"
 
 
