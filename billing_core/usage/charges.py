@@ -47,6 +47,11 @@ class Charge(NamedTuple):
         """It was used, and there is no price for it."""
         return self.amount is None and self.quantity != 0
 
+    @property
+    def exceeds_allowance(self) -> bool:
+        """More was used than is included. Where nothing is, there is no allowance to exceed."""
+        return self.included > 0 and self.billable > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:

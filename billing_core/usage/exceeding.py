@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, case, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
@@ -95,8 +95,8 @@ def _near(session: Session, customer_ids: Collection[int], period: Period, today
 
 
 def _beyond(calls: SQLColumnExpression[int], period: Period) -> ColumnElement[bool]:
-    """In SQL: more than what the plan at the period's beginning includes. Whose plan changes inside, or whose calls are
-    priced by buckets, may exceed with fewer.
+    """In SQL: more than what the plan at the period's beginning includes, if it includes any. Whose plan changes
+    inside, or whose calls are priced by buckets, may exceed with fewer.
     """
     included = (
         select(PlanVersion.included_calls)
@@ -112,4 +112,4 @@ def _beyond(calls: SQLColumnExpression[int], period: Period) -> ColumnElement[bo
         CustomerPlan.valid_from <= period.end,
     )
     buckets = select(MeterBucket.id).join(Meter, Meter.id == MeterBucket.meter_id).where(Meter.code == API_CALLS)
-    return or_(calls > included, changed.exists(), buckets.exists())
+    return or_(and_(included > 0, calls > included), changed.exists(), buckets.exists())

@@ -10,13 +10,13 @@ such forecasts missed by, too low and too high, lies the range: it was right in 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
 from typing import Final
 
 from billing_core.dates import Period, add_months, first_of_month
 from billing_core.money import nearest
-from billing_core.plans.segments import Segment
 
 _ONE_DAY: Final = timedelta(days=1)
 WEEKS: Final = 4
@@ -71,14 +71,13 @@ def by_day(calls: Mapping[date, int], month: Period, *, today: date) -> dict[dat
     return days
 
 
-def exceeded_on(days: Mapping[date, Fraction], segments: Sequence[Segment]) -> date | None:
-    """The first of the days, as ``by_day`` has them, on which a segment's calls are more than it includes."""
-    for segment in segments:
-        left = Fraction(segment.included_calls)
-        for day in segment.days.each_day():
-            left -= days.get(day, 0)
-            if left < 0 and segment.version is not None:
-                return day
+def exceeded_on(days: Mapping[date, Fraction | int], within: Period, included: Decimal) -> date | None:
+    """The first of these days on which the calls since ``within`` began are more than what is included in it."""
+    left = Fraction(included)
+    for day in within.each_day():
+        left -= days.get(day, 0)
+        if left < 0:
+            return day
     return None
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
 from operator import add
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Select, SQLColumnExpression, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
@@ -22,7 +22,7 @@ from billing_core.database.functions import among, equals
 from billing_core.database.ordering import chosen, ordered
 from billing_core.dates import Period
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering.models import API_CALLS, Meter, UsageDay, ZoneKind
+from billing_core.metering.models import API_CALLS, NO_BUCKET, Meter, UsageDay, ZoneKind
 from billing_core.money import Money, nearest
 from billing_core.plans.queries import code_on, was_on_plan
 from billing_core.usage import forecast as forecasts
@@ -34,6 +34,17 @@ from billing_core.usage.organizations import NO_TIER, Organization
 CHUNK: Final = 500
 
 CallsByDay = Mapping[date, int]
+
+
+class _Days(NamedTuple):
+    """API calls of one customer by day: all of them, and those of the month in each bucket by its id."""
+
+    calls: CallsByDay
+    buckets: Mapping[int, CallsByDay]
+
+    def of(self, charge: Charge) -> CallsByDay:
+        """Those in the charge's bucket."""
+        return self.buckets.get(charge.bucket_id, {})
 
 
 class Allowance(enum.StrEnum):
@@ -63,9 +74,10 @@ class OverviewFilter:
 @dataclass(frozen=True, slots=True)
 class Month:
     """An organization's month. ``charges``: what it used so far and what that costs. Of the present month ``forecast``
-    tells the calls at its end, ``expected_over`` how many of them are beyond what is included, ``expected_cost`` what
-    they would cost, with the other meters as they are so far; None where nothing is known, and in other months.
-    ``exceeded_on`` is the first day with more calls than a segment includes, also one that is expected.
+    tells the calls at its end, ``expected_over`` how many of them exceed an allowance, ``expected_cost`` what they
+    would cost, with the other meters as they are so far; None where nothing is known, and in other months.
+    ``exceeded_on`` is the first day on which an allowance is exceeded, that of a bucket in a segment; also an expected
+    one.
     """
 
     organization: Organization
@@ -113,8 +125,8 @@ class Month:
 
     @property
     def exceeds(self) -> Allowance | None:
-        """Whether more was used than is included, or will be."""
-        if self.overage_calls > 0:
+        """Whether an allowance was exceeded, or will be."""
+        if any(charge.exceeds_allowance for charge in self._of_calls):
             return Allowance.EXCEEDED
         return Allowance.WILL_EXCEED if self.expected_over else None
 
@@ -179,9 +191,19 @@ def months(
     if period.start <= today <= period.end:
         since = forecasts.first_needed(period, with_range=with_range)
     calls = calls_by_day(session, ids, Period(since, period.end))
+    buckets = {customer_id: {NO_BUCKET: of_customer} for customer_id, of_customer in calls.items()}
+    if any(one.meter == API_CALLS and one.bucket_id != NO_BUCKET for of in charges.values() for one in of):
+        buckets = _calls_by_bucket(session, ids, period)
     rates = rates_of(session, {one.segment.version for of in charges.values() for one in of if one.segment.version})
     return [
-        _month(one, period, charges[one.customer_id], calls.get(one.customer_id, {}), rates, today)
+        _month(
+            one,
+            period,
+            charges[one.customer_id],
+            _Days(calls.get(one.customer_id, {}), buckets.get(one.customer_id, {})),
+            rates,
+            today,
+        )
         for one in organizations
     ]
 
@@ -199,6 +221,23 @@ def calls_by_day(session: Session, customer_ids: Collection[int], days: Period) 
     return found
 
 
+def _calls_by_bucket(
+    session: Session, customer_ids: Collection[int], days: Period
+) -> dict[int, dict[int, dict[date, int]]]:
+    """``calls_by_day``, of each bucket by its id."""
+    statement = (
+        select(
+            UsageDay.customer_id, UsageDay.bucket_id, UsageDay.day, func.sum(type_coerce(UsageDay.calls, BigInteger))
+        )
+        .where(among(UsageDay.customer_id, customer_ids), *_api_calls(days))
+        .group_by(UsageDay.customer_id, UsageDay.bucket_id, UsageDay.day)
+    )
+    found: dict[int, dict[int, dict[date, int]]] = {}
+    for customer_id, bucket_id, day, calls in session.execute(statement):
+        found.setdefault(customer_id, {}).setdefault(bucket_id, {})[day] = int(calls)
+    return found
+
+
 def total(amounts: Iterable[Money | None]) -> Money | None:
     """The sum of those that are known; None where none is, or where currencies would have to be added."""
     known = [amount for amount in amounts if amount is not None]
@@ -209,40 +248,54 @@ def _month(
     organization: Organization,
     period: Period,
     charges: Sequence[Charge],
-    calls: CallsByDay,
+    known: _Days,
     rates: Rates,
     today: date,
 ) -> Month:
-    days = forecasts.by_day(calls, period, today=today) if period.start <= today <= period.end else None
-    segments = [charge.segment for charge in charges if (charge.meter_id, charge.bucket_id) == rates.calls]
+    of_calls = [charge for charge in charges if charge.meter == API_CALLS]
+    exceeded = [_exceeded_on(charge, known.of(charge)) for charge in of_calls if charge.exceeds_allowance]
+    days = forecasts.by_day(known.calls, period, today=today) if period.start <= today <= period.end else None
     if days is None:
-        had = {day: Fraction(number) for day, number in calls.items()}
-        exceeded_on = forecasts.exceeded_on(had, segments)
-        return Month(organization, period, tuple(charges), None, None, None, exceeded_on)
-    expected = list(_expected(charges, days, rates, period))
+        return Month(organization, period, tuple(charges), None, None, None, min(exceeded, default=None))
+    coming = {day: number - known.calls.get(day, 0) for day, number in days.items()}
+    shares = [_share(charge, of_calls, rates) for charge in of_calls]
+    expected = [_expected(charge, share, days, rates, period) for charge, share in zip(of_calls, shares, strict=True)]
+    if not exceeded:
+        exceeded = [
+            _exceeded_on(charge, {day: known.of(charge).get(day, 0) + share * more for day, more in coming.items()})
+            for charge, share in zip(expected, shares, strict=True)
+            if charge.exceeds_allowance
+        ]
     others = (charge.amount for charge in charges if charge.meter != API_CALLS)
     return Month(
         organization,
         period,
         tuple(charges),
-        forecasts.forecast(calls, period, today=today),
-        int(sum(charge.billable for charge in expected if not charge.is_question)),
+        forecasts.forecast(known.calls, period, today=today),
+        int(sum(charge.billable for charge in expected if charge.exceeds_allowance)),
         total([*(charge.amount for charge in expected), *others]),
-        forecasts.exceeded_on(days, segments),
+        min(exceeded, default=None),
     )
 
 
-def _expected(
-    charges: Sequence[Charge], days: Mapping[date, Fraction], rates: Rates, period: Period
-) -> Iterator[Charge]:
-    """The charges of calls, had each segment those that are expected of its days, in the buckets as they lie so far."""
-    of_calls = [charge for charge in charges if charge.meter == API_CALLS]
-    for charge in of_calls:
-        segment, place = charge.segment, (charge.meter_id, charge.bucket_id)
-        so_far = sum(other.quantity for other in of_calls if other.segment == segment)
-        share = Fraction(charge.quantity) / Fraction(so_far) if so_far else Fraction(place == rates.calls)
-        calls = share * sum((days[day] for day in segment.days.each_day()), Fraction())
-        yield rates.charge(segment, place, Decimal(nearest(*calls.as_integer_ratio())), period)
+def _share(charge: Charge, of_calls: Sequence[Charge], rates: Rates) -> Fraction:
+    """As much of its segment's calls lies in the charge's bucket so far, and is expected there of those to come."""
+    so_far = sum(other.quantity for other in of_calls if other.segment == charge.segment)
+    if so_far:
+        return Fraction(charge.quantity) / Fraction(so_far)
+    return Fraction((charge.meter_id, charge.bucket_id) == rates.calls)
+
+
+def _expected(charge: Charge, share: Fraction, days: Mapping[date, Fraction], rates: Rates, period: Period) -> Charge:
+    """The charge of calls, had its segment those that are expected of its days."""
+    calls = share * sum((days[day] for day in charge.segment.days.each_day()), Fraction())
+    quantity = Decimal(nearest(*calls.as_integer_ratio()))
+    return rates.charge(charge.segment, (charge.meter_id, charge.bucket_id), quantity, period)
+
+
+def _exceeded_on(charge: Charge, days: Mapping[date, Fraction | int]) -> date:
+    """The first day beyond what the charge includes; the last where only rounding to a whole call is beyond it."""
+    return forecasts.exceeded_on(days, charge.segment.days, charge.included) or charge.segment.last_day
 
 
 def _listing(actor: Actor, overview: OverviewFilter) -> Select[*tuple[Any, ...]]:

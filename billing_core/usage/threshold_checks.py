@@ -38,18 +38,22 @@ REACHED: Final = "usage_threshold"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a customer has used in a period. ``cost`` is of what has a price; None where nothing has one."""
+    """What a customer has used in a period. ``cost`` is of what has a price; None where nothing has one. As many of the
+    calls as ``outside`` are where nothing is included: on no plan, or in a bucket of their own.
+    """
 
     calls: int
     included_calls: int
     cost: Money | None
+    outside: int = 0
 
     def reaches(self, measure: AlertMeasure, threshold: int, currency: str) -> bool:
         """Whether the threshold, of a cost in this currency, is reached."""
         match measure:
             case AlertMeasure.ALLOWANCE:
                 # Who has no allowance has used no share of it.
-                return self.included_calls > 0 and self.calls * 100 >= self.included_calls * threshold
+                used = self.calls - self.outside
+                return self.included_calls > 0 and used * 100 >= self.included_calls * threshold
             case AlertMeasure.CALLS:
                 return self.calls >= threshold
             case AlertMeasure.COST:
@@ -189,6 +193,7 @@ def standing_of(charges: Sequence[Charge]) -> Standing:
         calls=int(sum(one.quantity for one in of_calls)),
         included_calls=int(sum(one.included for one in of_calls)),
         cost=reduce(add, amounts) if amounts else None,
+        outside=int(sum(one.quantity for one in of_calls if not one.included)),
     )
 
 

@@ -9,9 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_core.dates import Period
-from billing_core.plans.models import PlanInterval
-from billing_core.plans.queries import Version
-from billing_core.plans.segments import Segment
 from billing_core.usage.forecast import Forecast, by_day, exceeded_on, first_needed, forecast
 
 APRIL = Period(date(2026, 4, 1), date(2026, 4, 30))
@@ -108,17 +105,10 @@ def test_it_is_never_less_than_there_is_and_lies_in_its_range(calls, today):
         assert forecast(needed, APRIL, today=today) == told
 
 
-def segment(first: int, last: int, included: int, *, planned: bool = True) -> Segment:
-    version = Version(1, 1, "basic", "Basic", 1, "USD", 0, PlanInterval.MONTH, included, Decimal(1))
-    return Segment(
-        APRIL.start.replace(day=first), APRIL.start.replace(day=last), version if planned else None, included
-    )
-
-
 def test_an_allowance_is_exceeded_on_the_first_day_beyond_it():
     days = {day: Fraction(10) for day in APRIL.each_day()}
 
-    assert exceeded_on(days, [segment(1, 30, 200)]) == date(2026, 4, 21)
-    assert exceeded_on(days, [segment(1, 30, 300)]) is None
-    assert exceeded_on(days, [segment(1, 10, 100), segment(11, 30, 15)]) == date(2026, 4, 12)
-    assert exceeded_on(days, [segment(1, 10, 0, planned=False), segment(11, 30, 200)]) is None
+    assert exceeded_on(days, APRIL, Decimal(200)) == date(2026, 4, 21)
+    assert exceeded_on(days, APRIL, Decimal(300)) is None
+    assert exceeded_on(days, Period(date(2026, 4, 1), date(2026, 4, 10)), Decimal(100)) is None
+    assert exceeded_on(days, Period(date(2026, 4, 11), date(2026, 4, 30)), Decimal(15)) == date(2026, 4, 12)

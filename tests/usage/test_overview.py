@@ -1,6 +1,6 @@
 """Organizations with their month, against sums that can be worked out in one's head; and nobody else's."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -150,7 +150,61 @@ def test_who_exceeds_what_a_bucket_includes_is_found_with_fewer_calls_than_the_p
     plans.put_on(session, SYSTEM, acme, "many", valid_from=MARCH.start, now=NOW)
     called(session, "ACME", *(noon(3, day) for day in range(1, 7)), properties={"region": "eu"})
     (month,) = exceeding.page(session, SYSTEM, OverviewFilter(MARCH.start), Allowance.EXCEEDED, today=TODAY).months
-    assert (month.calls, month.overage_calls) == (6, 1)
+    assert (month.calls, month.overage_calls, month.exceeded_on) == (6, 1, date(2026, 3, 6))
+
+
+def bucketed(session, included: int, plans_calls: int = 1_000) -> None:
+    """ACME makes two calls a day since March, one of them in a bucket that includes so many a month."""
+    acme = a_customer(session, "ACME", priced=False)
+    meters.add_bucket(session, SYSTEM, "api_calls", code="eu", name="EU", filters={"region": ["eu"]}, now=NOW)
+    price = Price("USD", Scheme.PER_UNIT, (Tier(None, Decimal(1)),), included=Decimal(included))
+    charged = {Metered("api_calls", "eu"): price}
+    plans.create(session, SYSTEM, code="many", name="Many", agreed=terms(plans_calls), charged=charged, now=NOW)
+    plans.put_on(session, SYSTEM, acme, "many", valid_from=MARCH.start, now=NOW)
+    days = [noon(day.month, day.day) for day in Period(MARCH.start, date(2026, 4, 19)).each_day()]
+    called(session, "ACME", *days, properties={"region": "eu"})
+    called(session, "ACME", *(day + timedelta(hours=1) for day in days))
+
+
+def exceeding_in_april(session) -> list[tuple[Allowance, date | None]]:
+    """As the list of all organizations says it, and as those who exceed are looked for."""
+    shown = OverviewFilter(APRIL.start)
+    (month,) = overview.page(session, SYSTEM, shown, today=TODAY)
+    found = [
+        (allowance, one.exceeded_on)
+        for allowance in Allowance
+        for one in exceeding.page(session, SYSTEM, shown, allowance, today=TODAY).months
+    ]
+    assert [(month.exceeds, month.exceeded_on)] == (found or [(None, None)])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("included", "plans_calls", "expected"),
+    [
+        # By the nineteenth each had 19 calls, and one more is expected a day.
+        (25, 1_000, [(Allowance.WILL_EXCEED, date(2026, 4, 26))]),
+        (30, 1_000, []),
+        (10, 1_000, [(Allowance.EXCEEDED, date(2026, 4, 11))]),
+        (40, 10, [(Allowance.EXCEEDED, date(2026, 4, 11))]),
+        (25, 28, [(Allowance.WILL_EXCEED, date(2026, 4, 26))]),
+        # Where nothing is included, no call is beyond it.
+        (0, 1_000, []),
+        (40, 0, []),
+    ],
+)
+def test_an_allowance_is_that_of_each_bucket_by_itself(session, included, plans_calls, expected):
+    bucketed(session, included, plans_calls)
+    assert exceeding_in_april(session) == expected
+
+
+def test_who_pays_for_every_call_exceeds_nothing(session):
+    acme = a_customer(session, "ACME", priced=False)
+    plans.put_on(session, SYSTEM, acme, a_plan(session, "none", terms(0, "1")), valid_from=MARCH.start, now=NOW)
+    daily(session, "ACME", MARCH.start, date(2026, 4, 19))
+    assert exceeding_in_april(session) == []
+    (month,) = overview.page(session, SYSTEM, OverviewFilter(APRIL.start), today=TODAY)
+    assert (month.overage_calls, month.cost, month.expected_over) == (19, Money(1_900, "USD"), 0)
 
 
 def test_on_the_last_day_of_a_month_it_still_counts_what_is_to_come(session):

@@ -1,6 +1,7 @@
 """Usage held against thresholds: reached once a period, by what was recorded, whoever recorded it."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import partial
 
 import pytest
@@ -8,15 +9,19 @@ from sqlalchemy import select
 
 from billing_core.errors import Forbidden
 from billing_core.identity import SYSTEM
-from billing_core.metering import withdrawal
+from billing_core.metering import ingestion, meters, withdrawal
 from billing_core.metering.alerts import AlertMeasure, UsageCheck
 from billing_core.metering.models import UsagePeriod
 from billing_core.money import Money
+from billing_core.plans import service as plans
+from billing_core.plans.prices import Metered
+from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.usage import alerts, threshold_checks
 from billing_core.usage.threshold_checks import Standing
 from tests.at_once import at_once
 from tests.database.counting import statements
 from tests.invoices.company import READER, a_customer
+from tests.metering.used import an_event
 from tests.outgoing_webhooks.test_publishing import subscribe, told
 from tests.plans.agreed import terms
 from tests.usage.watching import NOBODY, NOW, SET, a_subscriber, call, check, reached, ten_calls, watch
@@ -43,6 +48,10 @@ def usd(minor: int) -> Money:
         (Standing(1_000, 0, None), ALLOWANCE, 1, False),
         (Standing(0, 1, None), ALLOWANCE, 1, False),
         (Standing(1, 1, None), ALLOWANCE, 100, True),
+        # Calls where nothing is included use nothing of what is.
+        (Standing(100, 100, None, outside=21), ALLOWANCE, 80, False),
+        (Standing(100, 100, None, outside=20), ALLOWANCE, 80, True),
+        (Standing(5, 1, None, outside=5), CALLS, 5, True),
         (Standing(4, 0, None), CALLS, 5, False),
         (Standing(5, 0, None), CALLS, 5, True),
         (Standing(0, 0, usd(499)), COST, 500, False),
@@ -73,6 +82,22 @@ def test_each_measure_is_reached_by_the_call_that_reaches_it(sessions):
         (CALLS, 9, 10, "USD", 0),
         (COST, 12, 10, "USD", 200),
     ]
+
+
+def test_calls_in_a_bucket_that_includes_none_use_nothing_of_the_allowance(sessions):
+    with sessions.begin() as session:
+        meters.add_bucket(session, SYSTEM, "api_calls", code="eu", name="EU", filters={"region": ["eu"]}, now=SET)
+        each = Price("USD", Scheme.PER_UNIT, (Tier(None, Decimal(1)),))
+        facts = {"agreed": terms(included_calls=2), "charged": {Metered("api_calls", "eu"): each}}
+        plans.create(session, SYSTEM, code="two", name="Two", **facts, now=SET)
+        acme = a_customer(session)
+        plans.put_on(session, SYSTEM, acme, "two", valid_from=date(2024, 1, 1), now=SET)
+        watch(session, acme, 100, ALLOWANCE)
+        in_eu = [an_event(f"eu {number}", customer_ref="ACME", properties={"region": "eu"}) for number in range(2)]
+        ingestion.record(session, SYSTEM, in_eu, now=NOW, atomic=True)
+    assert check(sessions) == []
+    call(sessions, 1, 2)
+    assert [(row.threshold, row.calls, row.included_calls) for row in check(sessions)] == [(100, 4, 2)]
 
 
 def test_what_was_reached_is_told_once_however_much_comes(sessions):
