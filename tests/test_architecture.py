@@ -147,7 +147,7 @@ ORDER = {
     ],
     "pages.ui": [
         ["formats", "reads", "text"],
-        ["colors", "downloads", "failures", "mail_frame", "messages", "one_time_link", "opened"],
+        ["colors", "downloads", "failures", "mail_frame", "messages", "one_time_link", "opened", "reading_on"],
         ["context", "data_age", "tables"],
         ["collection_mode", "figures", "inputs"],
         ["signed_in"],

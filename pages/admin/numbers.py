@@ -111,7 +111,9 @@ if chosen.kind is SeriesKind.INVOICE:
             label, color = STATES[state]
             st.badge(f"{label}: {formats.count(count)}", color=color)
 
-skipped = tables.pager(chosen.used + chosen.ahead, key="numbers_page", noun="document")
+skipped = tables.pager(
+    chosen.used + chosen.ahead, key="numbers_page", noun="document", of=(chosen.business_id, chosen.kind, chosen.series)
+)
 tables.show(
     read(number_proof.documents, chosen, limit=tables.PAGE_SIZE, offset=skipped),
     [

@@ -127,7 +127,7 @@ def _log(actor: Actor, endpoint: WebhookEndpoint, zone: str) -> None:
         st.info("No message is in this state." if states else "Nothing was sent yet.", icon=":material/outbox:")
         return
     _failed(actor, endpoint)
-    skipped = tables.pager(total, key="told_page", noun="message")
+    skipped = tables.pager(total, key="told_page", noun="message", of=endpoint.id)
     with context.reading() as session:
         rows = queries.deliveries(session, actor, endpoint.id, states=states, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(

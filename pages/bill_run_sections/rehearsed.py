@@ -34,7 +34,7 @@ def draw(read: Reader, actor: Actor, run: Progress) -> None:
     st.markdown(f"**By customer**, compared with {md(before)}, the largest change first")
     change = _filter(counts)
     total = sum(counts.values()) if change is None else counts.get(change, 0)
-    skipped = tables.pager(total, key=_PAGE_KEY, noun="customer")
+    skipped = tables.pager(total, key=_PAGE_KEY, noun="customer", of=run.run_id)
     with context.reading() as session:
         rows = rehearsal.page(
             session, actor, run.run_id, change=change, limit=tables.PAGE_SIZE, offset=skipped, now=utc_now()

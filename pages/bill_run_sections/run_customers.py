@@ -19,7 +19,7 @@ _PAGE_KEY = "run_items_page"
 def draw(actor: Actor, run: Progress) -> None:
     outcome = _outcome(run.source)
     total = run.total if outcome is None else wording.count_of(run, outcome)
-    skipped = tables.pager(total, key=_PAGE_KEY, noun="customer")
+    skipped = tables.pager(total, key=_PAGE_KEY, noun="customer", of=run.run_id)
     with runtime.sessions()() as session:
         rows = progress.items(
             session, actor, run.run_id, outcome=outcome, limit=tables.PAGE_SIZE, offset=min(skipped, total)

@@ -123,7 +123,7 @@ def _reports(read: Reader, customer: Customer) -> None:
     if total == 0:
         st.info("This customer has no reports yet.", icon=":material/info:")
         return
-    skipped = tables.pager(total, key="customer_reports_page", noun="report")
+    skipped = tables.pager(total, key="customer_reports_page", noun="report", of=report_filter)
     tables.show(
         read(reports.page, report_filter, limit=tables.PAGE_SIZE, offset=skipped),
         [
@@ -150,7 +150,7 @@ def _activity(read: Reader, customer: Customer) -> None:
     if total == 0:
         st.caption("Nobody has changed this customer since it was imported.")
         return
-    skipped = tables.pager(total, key="customer_activity_page", noun="change")
+    skipped = tables.pager(total, key="customer_activity_page", noun="change", of=customer.id)
     tables.show(
         read(audit.page, entry_filter, limit=tables.PAGE_SIZE, offset=skipped),
         [

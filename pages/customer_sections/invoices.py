@@ -46,7 +46,7 @@ def _invoices(read: Reader, actor: Actor, customer: Customer) -> None:
             icon=":material/info:",
         )
         return
-    skipped = tables.pager(total, key=_PAGE_KEY, noun="invoice")
+    skipped = tables.pager(total, key=_PAGE_KEY, noun="invoice", of=customer.id)
     tables.show(
         read(queries.page, invoice_filter, today=today, limit=tables.PAGE_SIZE, offset=skipped),
         columns(today, with_customer=False),
@@ -62,7 +62,7 @@ def _credit_notes(read: Reader, customer: Customer) -> None:
     if total == 0:
         return
     st.subheader("Credit notes", anchor=False)
-    skipped = tables.pager(total, key=_NOTES_KEY, noun="credit note")
+    skipped = tables.pager(total, key=_NOTES_KEY, noun="credit note", of=customer.id)
     tables.show(
         read(credit_notes.of_customer, customer.id, limit=tables.PAGE_SIZE, offset=skipped),
         [

@@ -37,7 +37,7 @@ def _received(read: Reader, customer: Customer) -> None:
     st.subheader("Received", anchor=False)
     sums = " · ".join(formats.money(one.minor, one.currency) for one in read(queries.totals, payment_filter))
     st.caption(f"In total {sums}, excluding what was undone" if sums else "All of these were undone")
-    skipped = tables.pager(total, key=_PAGE_KEY, noun="payment")
+    skipped = tables.pager(total, key=_PAGE_KEY, noun="payment", of=customer.id)
     tables.show(
         read(queries.page, payment_filter, limit=tables.PAGE_SIZE, offset=skipped),
         payments(with_customer=False),

@@ -111,7 +111,7 @@ def panel(code: str, days: int, scopes: MoneyScopes, period: Period) -> None:
     )
     say_whether(calculation, DSO.days({code: owed}, {code: invoiced}, period) == {code: days})
     total = read(sums.row_count, DSO.dividend, end)
-    skipped = tables.pager(total, key="rows_dso", noun="row", size=25)
+    skipped = tables.pager(total, key="rows_dso", noun="row", size=25, of=end)
     tables.show(
         read(sums.page, DSO.dividend, end, limit=25, offset=skipped),
         [

@@ -13,7 +13,7 @@ def draw(read: Reader, customer_id: int | None = None) -> None:
     if total == 0:
         st.info("Nothing was paid back yet. An invoice is refunded on its own page.", icon=":material/info:")
         return
-    skipped = tables.pager(total, key="refunds_page", noun="refund")
+    skipped = tables.pager(total, key="refunds_page", noun="refund", of=customer_id)
     tables.show(
         read(queries.refunds, customer_id=customer_id, limit=tables.PAGE_SIZE, offset=skipped),
         columns.refunds(with_customer=customer_id is None),

@@ -78,7 +78,7 @@ def _subscribers(read: Reader, actor: Actor, latest: VersionRow) -> None:
             icon=":material/info:",
         )
         return
-    skipped = tables.pager(total, key=PAGE_KEY, noun="organization")
+    skipped = tables.pager(total, key=PAGE_KEY, noun="organization", of=latest.code)
     tables.show(
         read(listing.subscribers, latest.code, day=read.today, text=text, limit=tables.PAGE_SIZE, offset=skipped),
         [

@@ -62,7 +62,7 @@ def billed_twice(read: Reader, report: Report) -> None:
     with st.expander("Which orders", key=f"billed_twice_{report.id}", on_change="rerun") as twice_list:
         if not twice_list.open:
             return
-        skipped = tables.pager(twice.charge_count, key="billed_twice_page", noun="charge", size=SIZE)
+        skipped = tables.pager(twice.charge_count, key="billed_twice_page", noun="charge", size=SIZE, of=report.id)
         rows = read.plain(overlaps.page, report, limit=SIZE, offset=skipped)
         tables.show(
             rows,
@@ -137,7 +137,8 @@ def _difference(read: Reader, report: Report) -> None:
         key=f"change_kind_{report.id}",
         label_visibility="collapsed",
     )
-    skipped = tables.pager(kinds[kind] if kind else comparison.order_count, key="changes_page", noun="order", size=SIZE)
+    count = kinds[kind] if kind else comparison.order_count
+    skipped = tables.pager(count, key="changes_page", noun="order", size=SIZE, of=(report.id, kind))
     tables.show(
         read.plain(difference.orders, before, report, kind=kind, limit=SIZE, offset=skipped),
         [tables.text("Order", "order_number"), tables.day("Date", "order_date"), *amounts],

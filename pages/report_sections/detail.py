@@ -204,7 +204,7 @@ def _orders(report: Report) -> None:
             icon=":material/info:",
         )
         return
-    skipped = tables.pager(total, key="report_orders_page", noun="order")
+    skipped = tables.pager(total, key="report_orders_page", noun="order", of=report.id)
     rows = read.plain(
         contents.orders, report, text=text or "", order_by=order_by, limit=tables.PAGE_SIZE, offset=skipped
     )
@@ -273,7 +273,8 @@ def _questions(read: Reader, report: Report) -> None:
         key="report_question_kind",
         label_visibility="collapsed",
     )
-    skipped = tables.pager(kinds[kind] if kind else report.question_count, key="report_questions_page", noun="question")
+    count = kinds[kind] if kind else report.question_count
+    skipped = tables.pager(count, key="report_questions_page", noun="question", of=(report.id, kind))
     rows = read.plain(contents.questions, report, kind=kind, limit=tables.PAGE_SIZE, offset=skipped)
     tables.show(
         rows,

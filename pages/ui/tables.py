@@ -244,11 +244,16 @@ def _press(button_key: str, rows: tuple[Any, ...], presses: Callable[[Any], None
         presses(rows[row])
 
 
-def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE) -> int:
+def pager(total: int, *, key: str, noun: str, size: int = PAGE_SIZE, of: object = None) -> int:
     """The count, the pages, and how many rows to skip. Drawn above its table, so that the query knows the page.
 
-    ``noun`` is the singular: the count says whether it takes an s.
+    ``noun`` is the singular: the count says whether it takes an s. ``of``: what the rows belong to, where one table
+    shows those of one thing after those of another: each begins at its first page.
     """
+    if st.session_state.setdefault(f"{key}_of", of) != of:
+        st.session_state[f"{key}_of"] = of
+        if key in st.session_state:
+            st.session_state[key] = 1
     pages = max(1, -(-total // size))
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         place = st.empty()

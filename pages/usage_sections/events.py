@@ -1,6 +1,7 @@
 """The events themselves, page by page in the order of their time; an admin can take one back."""
 
 from datetime import datetime
+from zlib import crc32
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from billing_core.metering import queries, withdrawal
 from billing_core.metering.queries import EventRow
 from billing_core.usage import activity
 from billing_core.usage.exports import events as exports
-from pages.ui import downloads, tables
+from pages.ui import downloads, reading_on, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.reads import Reader
@@ -18,7 +19,7 @@ from pages.ui.text import md
 from pages.usage_sections import wording
 
 _SIZE = 50
-_AFTER = "usage_events_after"
+_KEY = "usage_events"
 # To the millisecond: events of one user lie close to each other.
 _TIME = "%Y-%m-%d %H:%M:%S.%f"
 COLUMNS = [
@@ -49,29 +50,26 @@ def draw(customer_id: int, days: Period) -> None:
             max_value=days.end,
             key=f"usage_events_from_{days.start}",
             required=True,
-            on_change=_begin,
             width=170,
         )
-        user = st.text_input("User", key="usage_events_user", placeholder="All users", on_change=_begin, width=220)
+        user = st.text_input("User", key="usage_events_user", placeholder="All users", width=220)
         if actor.may(Permission.EXPORT):
             with st.popover("As a file", icon=":material/download:"):
                 _file(read, customer_id, days)
-    rows = _page(read, customer_id, Period(first_day, days.end), user.strip() or None)
+    of = (customer_id, Period(first_day, days.end), user.strip() or None)
+    after: tuple[datetime, str] | None = reading_on.place(_KEY, of, None)
+    rows = _page(read, *of, after)
     if not rows:
+        _pages(of, rows)
         st.info("No event from that day on. Choose an earlier day, or all users.", icon=":material/filter_alt_off:")
         return
     columns = [*COLUMNS]
     if actor.may(Permission.USAGE_WRITE):
         columns.append(tables.button("Withdraw", _offer, opens=_ask, width=96))
-    tables.show(rows, columns, key="usage_events", alt="Usage events in the order of their time")
-    with st.container(horizontal=True):
-        if st.session_state.get(_AFTER):
-            st.button("From the beginning", icon=":material/first_page:", key="usage_events_first", on_click=_begin)
-        if len(rows) == _SIZE:
-            last = (rows[-1].occurred_at, rows[-1].id)
-            st.button(
-                f"Next {_SIZE}", icon=":material/arrow_forward:", key="usage_events_next", on_click=_go_on, args=(last,)
-            )
+    # A row that is ticked is ticked by its place, of these rows alone.
+    shown = crc32(repr((of, after)).encode())
+    tables.show(rows, columns, key=f"{_KEY}_{shown}", alt="Usage events in the order of their time")
+    _pages(of, rows)
     chosen: EventRow | None = st.session_state.pop("usage_event", None)
     if chosen is not None:
         _withdraw(chosen)
@@ -106,18 +104,17 @@ def _file(read: Reader, customer_id: int, days: Period) -> None:
     st.caption("NDJSON is exact: `docs/recompute_invoice.py` recomputes bills from it. CSV is for spreadsheets.")
 
 
-def _page(read: Reader, customer_id: int, days: Period, user: str | None) -> list[EventRow]:
+def _page(
+    read: Reader, customer_id: int, days: Period, user: str | None, after: tuple[datetime, str] | None
+) -> list[EventRow]:
     first, last = activity.window(read.plain(activity.billing_zone, customer_id), days)
-    after: tuple[datetime, str] | None = st.session_state.get(_AFTER)
     return read(queries.events, customer_id, start=first, end=last, user=user, after_event=after, limit=_SIZE)
 
 
-def _begin() -> None:
-    st.session_state.pop(_AFTER, None)
-
-
-def _go_on(last: tuple[datetime, str]) -> None:
-    st.session_state[_AFTER] = last
+def _pages(of: object, rows: list[EventRow]) -> None:
+    following = (rows[-1].occurred_at, rows[-1].id) if len(rows) == _SIZE else None
+    with st.container(horizontal=True):
+        reading_on.buttons(_KEY, of, following=following, onward=f"Next {_SIZE}")
 
 
 def _offer(row: EventRow) -> str | None:

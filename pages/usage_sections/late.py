@@ -14,7 +14,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.metering.models import LateKind, LateUsage
 from billing_core.usage import late
 from billing_core.usage.late import Item, ItemState
-from pages.ui import formats, opened, tables
+from pages.ui import formats, opened, reading_on, tables
 from pages.ui.colors import Color
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
@@ -24,7 +24,7 @@ from pages.ui.text import md
 from pages.usage_sections import wording
 
 _SIZE = 100
-_AFTER = "usage_late_after"
+_KEY = "usage_late"
 WAYS = {
     LateUsage.NEXT_INVOICE: "put on the next invoice",
     LateUsage.OWN_DOCUMENT: "put on a document of its own",
@@ -42,14 +42,10 @@ def draw(read: Reader, actor: Actor, customer_id: int | None = None) -> None:
     # How our businesses treat late items is nothing to those of one customer.
     if actor.customer_id is None:
         _setting(read, actor)
-    open_only = st.toggle("Only what is open", value=True, key="usage_late_open", bind="query-params", on_change=_begin)
-    rows = read(
-        late.items,
-        customer_id=customer_id,
-        open_only=open_only,
-        after_id=st.session_state.get(_AFTER, 0),
-        limit=_SIZE,
-    )
+    open_only = st.toggle("Only what is open", value=True, key="usage_late_open", bind="query-params")
+    of = (customer_id, open_only)
+    after = reading_on.place(_KEY, of, 0)
+    rows = read(late.items, customer_id=customer_id, open_only=open_only, after_id=after, limit=_SIZE)
     if not rows:
         st.info(
             "Nothing is open: no event has come for a billed period, and none was taken back from one."
@@ -57,18 +53,19 @@ def draw(read: Reader, actor: Actor, customer_id: int | None = None) -> None:
             else "No event has come for a billed period, and none was taken back from one.",
             icon=":material/task_alt:",
         )
-        _pages(rows)
+        _pages(of, rows)
         return
     may_write = actor.may(Permission.INVOICE_WRITE)
     ticked = tables.show(
         rows,
         _columns(read, customer_id),
-        key="usage_late",
+        # Rows that are ticked are ticked by their places, of these rows alone.
+        key=f"{_KEY}_{customer_id}_{open_only}_{after}",
         alt="Late items in the order in which they came",
         choose=may_write,
     )
     st.caption("What an item is worth is by how much it changes its billed period, by the terms of then, before tax.")
-    _pages(rows)
+    _pages(of, rows)
     if may_write:
         _choices([row.id for row in ticked])
 
@@ -108,26 +105,9 @@ def _becomes(row: Item) -> str:
     return ""
 
 
-def _pages(rows: Sequence[Item]) -> None:
+def _pages(of: object, rows: Sequence[Item]) -> None:
     with st.container(horizontal=True):
-        if st.session_state.get(_AFTER):
-            st.button("From the beginning", icon=":material/first_page:", key="usage_late_first", on_click=_begin)
-        if len(rows) == _SIZE:
-            st.button(
-                f"Next {_SIZE}",
-                icon=":material/arrow_forward:",
-                key="usage_late_next",
-                on_click=_go_on,
-                args=(rows[-1].id,),
-            )
-
-
-def _begin() -> None:
-    st.session_state.pop(_AFTER, None)
-
-
-def _go_on(last: int) -> None:
-    st.session_state[_AFTER] = last
+        reading_on.buttons(_KEY, of, following=rows[-1].id if len(rows) == _SIZE else None, onward=f"Next {_SIZE}")
 
 
 def _choices(ids: list[int]) -> None:

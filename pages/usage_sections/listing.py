@@ -1,6 +1,5 @@
 """Organizations with their month: calls, what is included, what lies over it, the cost, and what will become of it."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 
 import streamlit as st
@@ -10,13 +9,13 @@ from billing_core.identity import Actor, Permission
 from billing_core.plans import listing as plans
 from billing_core.usage import exceeding, overview
 from billing_core.usage.overview import Allowance, Month, OverviewFilter
-from pages.ui import downloads, formats, opened, tables
+from pages.ui import downloads, formats, opened, reading_on, tables
 from pages.ui.colors import Color
 from pages.ui.inputs import filters
 from pages.ui.reads import Reader
 from pages.usage_sections import months, wording
 
-_FROM = "usage_looked_from"
+_KEY = "usage"
 PAGE_KEY, SORT_KEY = "usage_page", "usage_sort"
 _STATES: dict[str, Color] = {"Exceeded": "orange", "Will exceed": "yellow", "No price": "red"}
 _ALLOWANCES = {Allowance.EXCEEDED: "Exceeded", Allowance.WILL_EXCEED: "Will exceed"}
@@ -31,10 +30,10 @@ def draw(read: Reader, actor: Actor) -> None:
         _nothing(read, actor, chosen.period)
         return
     if allowance:
-        place = _place(chosen, allowance)
+        place = reading_on.place(_KEY, (chosen, allowance), 0)
         found = read(exceeding.page, chosen, allowance, today=today, start=place, limit=tables.PAGE_SIZE)
         rows = found.months
-        _looked_at(place, found.following, total, len(rows), lambda start: _go_on(chosen, allowance, start))
+        _looked_at((chosen, allowance), place, found.following, total, len(rows))
         if not rows:
             st.info(f"None of these: {_ALLOWANCES[allowance].lower()}.", icon=":material/filter_alt_off:")
             return
@@ -60,17 +59,7 @@ def draw(read: Reader, actor: Actor) -> None:
         )
 
 
-def _place(chosen: OverviewFilter, allowance: Allowance) -> int:
-    """Where in the list to look from; at its beginning once the filters are others."""
-    kept: tuple[OverviewFilter, Allowance, int] | None = st.session_state.get(_FROM)
-    return kept[2] if kept and kept[:2] == (chosen, allowance) else 0
-
-
-def _go_on(chosen: OverviewFilter, allowance: Allowance, start: int) -> None:
-    st.session_state[_FROM] = (chosen, allowance, start)
-
-
-def _looked_at(place: int, following: int | None, total: int, shown: int, go_on: Callable[[int], None]) -> None:
+def _looked_at(of: object, place: int, following: int | None, total: int, shown: int) -> None:
     """How far was looked for those that match, and the way on."""
     end = total if following is None else min(following, total)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -79,14 +68,7 @@ def _looked_at(place: int, following: int | None, total: int, shown: int, go_on:
         )
         st.caption(f"{formats.counted(shown, 'organization')} shown, {looked}", width="content")
         with st.container(horizontal=True, width="content"):
-            if place:
-                st.button(
-                    "From the beginning", icon=":material/first_page:", key="usage_first", on_click=go_on, args=(0,)
-                )
-            if end < total:
-                st.button(
-                    "Look further", icon=":material/arrow_forward:", key="usage_next", on_click=go_on, args=(end,)
-                )
+            reading_on.buttons(_KEY, of, following=end if end < total else None, onward="Look further")
 
 
 def _filters(read: Reader, actor: Actor) -> tuple[OverviewFilter, Allowance | None]:

@@ -15,6 +15,7 @@ from billing_core.metering.models import LateUsage
 from billing_core.plans import service as plans
 from billing_core.usage import billing, late
 from billing_core.usage.late import Item
+from pages.usage_sections import late as late_section
 from tests.pages.pressing import press, tick
 from tests.pages.roles import EVERY_ROLE
 from tests.plans.agreed import NOW, a_plan, terms
@@ -27,9 +28,9 @@ LATER = datetime(2023, 12, 1, 10, tzinfo=UTC)
 LATE = {"usage_list": "Late"}
 
 
-def tell(session, *names: str) -> None:
+def tell(session, *names: str, of: str = "ACME") -> None:
     at = "2023-10-05T12:00:00Z"
-    given = [{"id": name, "customer_ref": "ACME", "time": at, "user": name[0], "endpoint": "/v1"} for name in names]
+    given = [{"id": name, "customer_ref": of, "time": at, "user": name[0], "endpoint": "/v1"} for name in names]
     ingestion.record(session, SYSTEM, given, now=LATER, atomic=True)
 
 
@@ -84,6 +85,29 @@ def test_who_is_bound_to_a_customer_sees_its_items_and_not_how_businesses_treat_
 
     page = page_as("manager", customer_id=other).visit("usage.py", **LATE)
     assert "Nothing is open" in page.info[0].value
+
+
+def test_late_items_are_read_on_and_from_the_beginning_for_another_organization(page_as, sessions, acme, monkeypatch):
+    monkeypatch.setattr(late_section, "_SIZE", 1)
+    with sessions.begin() as session:
+        other = a_customer(session, "OTHER", priced=False)
+        plans.put_on(session, SYSTEM, other, "basic", valid_from=OCTOBER.start, now=NOW)
+        tell(session, "olga", of="OTHER")
+        billing.bill(session, SYSTEM, other, OCTOBER, now=LATER, today=LATER.date())
+        tell(session, "otto", of="OTHER")
+    visitor = page_as("admin")
+    page = tick(visitor.visit("usage.py", **LATE), row=0)
+    assert "1 item ticked" in [one.value for one in page.caption]
+    for event in ("ann", "otto"):
+        page.button(key="usage_late_next").click().run()
+        assert list(page.dataframe[0].value["Event"]) == [event]
+        # What was ticked is on the page before.
+        assert "0 items ticked" in [one.value for one in page.caption]
+
+    page = visitor.visit("usage.py", organization=str(other), usage_tab="Late")
+    assert list(page.dataframe[0].value["Event"]) == ["otto"]
+    page = visitor.visit("usage.py", organization=str(acme), usage_tab="Late")
+    assert list(page.dataframe[0].value["Event"]) == ["dora"]
 
 
 def test_an_item_is_put_onto_the_next_invoice(page_as, sessions, acme):

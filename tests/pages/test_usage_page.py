@@ -14,6 +14,7 @@ from billing_core.metering.models import UsageEventKey
 from billing_core.plans import service as plans
 from billing_core.usage import exceeding
 from pages.ui import formats
+from pages.usage_sections import events
 from tests.pages.pressing import press, tick
 from tests.pages.roles import EVERY_ROLE
 from tests.plans.agreed import a_plan, terms
@@ -53,7 +54,7 @@ def used(sessions) -> Used:
 
 def called(session, ref: str, count: int, at: datetime, *, user: str = "ana") -> None:
     """A call a second, each of 0.5 seconds."""
-    events = [
+    told = [
         {
             "id": f"{user}-{at:%m%d}-{number}",
             "customer_ref": ref,
@@ -64,7 +65,7 @@ def called(session, ref: str, count: int, at: datetime, *, user: str = "ana") ->
         }
         for number in range(count)
     ]
-    assert ingestion.record(session, SYSTEM, events, now=utc_now(), atomic=True).accepted == count
+    assert ingestion.record(session, SYSTEM, told, now=utc_now(), atomic=True).accepted == count
 
 
 def texts(page) -> str:
@@ -214,10 +215,10 @@ def test_an_admin_withdraws_an_event_with_a_reason(page_as, sessions, used):
     page = page_as("admin").visit("usage.py", **address)
     assert len(page.dataframe[0].value) == 13
     page = tick(page, row=12)
-    page.button(key="usage_events_Withdraw_of_ticked").click().run()
+    button_of_ticked(page).click().run()
     page.text_input(key="withdraw_reason").set_value("Told twice")
     # Here the whole page runs, not the dialog alone, so its opener is pressed again with it.
-    page.button(key="usage_events_Withdraw_of_ticked").click()
+    button_of_ticked(page).click()
     page.button(key="do_withdraw").click().run()
 
     assert not page.exception
@@ -229,6 +230,49 @@ def test_an_admin_withdraws_an_event_with_a_reason(page_as, sessions, used):
     page = page_as("finance").visit("usage.py", **address)
     assert rows(page.dataframe[0], "State")[12] == ["Withdrawn"]
     assert "Withdraw" not in page.dataframe[0].value.columns
+
+
+def test_events_are_read_on_and_from_the_beginning_for_another_organization_or_month(
+    page_as, used, sessions, monkeypatch
+):
+    monkeypatch.setattr(events, "_SIZE", 5)
+    with sessions.begin() as session:
+        called(session, "ACME", 6, MARCH - timedelta(days=28), user="eve")
+
+    def visit(customer_id: int):
+        return visitor.visit("usage.py", organization=str(customer_id), usage_month="March 2026", usage_tab="Events")
+
+    def shown(page) -> list[str]:
+        return list(page.dataframe[0].value["Event"])
+
+    visitor = page_as("admin")
+    page = tick(visit(used.acme), row=0)
+    assert button_of_ticked(page)
+    page.button(key="usage_events_next").click().run()
+    assert shown(page) == [f"ana-0310-{number}" for number in (5, 6, 7, 8, 9)]
+    # What was ticked is on the page before.
+    assert not [one for one in page.main.button if one.label == "Withdraw"]
+
+    assert shown(visit(used.bolt)) == ["ana-0310-0", "ana-0310-1", "ana-0310-2"]
+    page = visit(used.acme)
+    page.button(key="usage_events_next").click().run()
+    page.selectbox(key="usage_month").set_value("2026-02").run()
+    assert shown(page)[0] == "eve-0210-0"
+
+
+def test_where_no_event_follows_the_way_back_is_offered(page_as, used, monkeypatch):
+    monkeypatch.setattr(events, "_SIZE", 13)
+    address = {"organization": str(used.acme), "usage_month": "March 2026", "usage_tab": "Events"}
+    page = page_as("admin").visit("usage.py", **address)
+    page.button(key="usage_events_next").click().run()
+    assert "No event from that day on" in page.info[0].value
+    page.button(key="usage_events_first").click().run()
+    assert len(page.dataframe[0].value) == 13
+
+
+def button_of_ticked(page):
+    (button,) = [one for one in page.main.button if one.key and one.key.endswith("_Withdraw_of_ticked")]
+    return button
 
 
 def test_who_is_bound_to_an_organization_sees_it_alone(page_as, used):

@@ -102,7 +102,7 @@ def say_whether(calculation: str, agrees: bool) -> None:
 
 def _rows(read: Reader, figure: Figure, scope: Scope, currency: str | None) -> None:
     total = read(figures.row_count, figure, scope)
-    skipped = tables.pager(total, key=f"rows_{figure.key}", noun="row", size=25)
+    skipped = tables.pager(total, key=f"rows_{figure.key}", noun="row", size=25, of=(scope, currency))
     rows = read(figures.page, figure, scope, limit=25, offset=skipped)
     columns = [
         tables.computed("What", lambda row: formats.with_days(row.label), width="large"),

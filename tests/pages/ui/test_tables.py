@@ -18,6 +18,24 @@ def a_table() -> None:
     tables.show(["this", "that", "closed"], [tables.computed("What", str), buttons, named], key="things", alt="Things")
 
 
+def pages_of_something() -> None:
+    import streamlit as st
+
+    from pages.ui import tables
+
+    st.text(tables.pager(30, key="things_page", noun="thing", size=10, of=st.session_state.get("opened")))
+
+
+def test_the_rows_of_another_thing_begin_at_their_first_page():
+    page = AppTest.from_function(pages_of_something, default_timeout=300)
+    page.session_state["opened"], page.session_state["things_page"] = 1, 3
+    # As where an address names the page.
+    assert page.run().text[0].value == "20"
+    assert page.run().text[0].value == "20"
+    page.session_state["opened"] = 2
+    assert page.run().text[0].value == "0"
+
+
 def test_a_button_opens_its_own_row():
     page = AppTest.from_function(a_table, default_timeout=300).run()
     assert list(page.dataframe[0].value["Open"])[:2] == ["Open this", "Open that"]

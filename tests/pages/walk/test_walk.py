@@ -21,8 +21,6 @@ TRIED_ELSEWHERE = {
     'key="reopen_rate"': "somebody else changes the rate meanwhile: tests/pages/test_rate_cards_page.py",
     'key="open_usage_invoice"': "its dialog opens once, on a month that is not over: tests/pages/test_usage_invoice.py",
     'key="do_make_usage_invoice"': "its dialog opens once, on a month not over: tests/pages/test_usage_invoice.py",
-    'key="usage_first"': "here a page looks at all organizations: tests/pages/test_usage_page.py",
-    'key="usage_next"': "here a page looks at all organizations: tests/pages/test_usage_page.py",
     'key="close_result"': "somebody else pays one of several meanwhile: tests/pages/invoices/test_list.py",
 }
 
