@@ -80,14 +80,15 @@ def id_of(session: Session, actor: Actor, ref_or_id: str) -> int:
 
 
 def named(session: Session, actor: Actor, name: str) -> Customer:
-    """A customer as programs name organizations: by its UUID, its public id or its ref; NotFound as in ``one``.
+    """A customer as programs name organizations: by its UUID in any case of letters, its public id or its ref; NotFound
+    as in ``one``.
 
     Where one customer's ref is another's id, the id counts, which is nobody's choice.
     """
     actor.require(Permission.CUSTOMER_READ)
-    names = (Customer.uuid, Customer.public_id, Customer.ref)
-    rank = case(*((column == name, place) for place, column in enumerate(names)))
-    statement = select(Customer).where(or_(*(column == name for column in names)), visible_to(actor))
+    ways = (Customer.uuid == name.lower(), Customer.public_id == name, Customer.ref == name)
+    rank = case(*((way, place) for place, way in enumerate(ways)))
+    statement = select(Customer).where(or_(*ways), visible_to(actor))
     customer = session.scalars(statement.order_by(rank).limit(1)).one_or_none()
     if customer is None:
         raise NotFound("Organization not found")

@@ -1,14 +1,13 @@
 """Recording a batch of events: each once, whoever sends it however often, with the totals that are kept of it."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NoReturn
 
 from sqlalchemy import (
     BigInteger,
-    BindParameter,
     Column,
     Date,
     Integer,
@@ -37,7 +36,7 @@ from billing_core.errors import Conflict, Forbidden, Invalid
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering import buckets, digests, keeping, rollups
 from billing_core.metering.models import NO_BUCKET, PLACES, Exact, Meter, UsageEvent, UsageEventKey
-from billing_core.metering.reading import Event, Refusal, read, refusal
+from billing_core.metering.reading import UNADDRESSABLE, UNADDRESSABLE_REASON, Event, Refusal, read, refusal
 from billing_core.money import scaled
 
 MOST_EVENTS = 10_000
@@ -69,16 +68,14 @@ _SAME_KEY = keeping.same_key(_BATCH)
 # What every batch asks is put together once.
 _STATEMENTS = keeping.statements(_BATCH, _BATCH)
 _METERS = select(Meter.code, Meter.id).order_by(Meter.id).with_for_update(read=True, key_share=True)
-_CALLED = (Customer.ref, Customer.public_id, Customer.uuid)
-_NAMES: BindParameter[Any] = bindparam("names", expanding=True)
 _NAMED: Select[*tuple[Any, ...]] = (
-    select(*_CALLED, Customer.id, rollups.billing_zone().label("zone"))
+    select(Customer.ref, Customer.public_id, Customer.uuid, Customer.id, rollups.billing_zone().label("zone"))
     .join(Business, Business.id == Customer.business_id)
     .where(
         or_(
             Customer.ref.in_(bindparam("refs", expanding=True)),
-            Customer.public_id.in_(_NAMES),
-            Customer.uuid.in_(_NAMES),
+            Customer.public_id.in_(bindparam("names", expanding=True)),
+            Customer.uuid.in_(bindparam("uuids", expanding=True)),
         )
     )
     .order_by(Customer.id)
@@ -128,7 +125,8 @@ def record(
     # Meters before customers, as whoever changes a meter's buckets locks them.
     meters = _meters(session)
     organizations = _organizations(session, events)
-    staged, again, unfit = _distinct(events, organizations, meters)
+    kept = _kept_unaddressable(session, events, organizations)
+    staged, again, unfit = _distinct(events, organizations, meters, kept)
     refused += unfit
     repeated, late, batch = 0, 0, secrets.randbits(62)
     if staged:
@@ -182,15 +180,31 @@ def _organizations(session: Session, events: Iterable[Event]) -> dict[tuple[str,
     names = {event.organization for event in events if event.named_by == "organization_id"}
     if not refs | names:
         return {}
-    found: dict[tuple[str, str], _Organization] = {}
-    rows = session.execute(_NAMED, {"refs": list(refs | names), "names": list(names)}).all()
-    # Where one customer's key is another's id, the id counts, which is nobody's choice.
-    for column in _CALLED:
-        for row in rows:
-            found["organization_id", getattr(row, column.key)] = _Organization(row.id, row.zone)
-    for row in rows:
-        found["customer_ref", row.ref] = _Organization(row.id, row.zone)
+    # Letters of a UUID may be capitals; those of the other names are what they are.
+    uuids = {name: name.lower() for name in names}
+    sought = {"refs": list(refs | names), "names": list(names), "uuids": list(uuids.values())}
+    rows = session.execute(_NAMED, sought).all()
+    by_ref, by_id, by_uuid = (
+        {getattr(row, name): _Organization(row.id, row.zone) for row in rows} for name in ("ref", "public_id", "uuid")
+    )
+    found = {("customer_ref", ref): by_ref[ref] for ref in refs & by_ref.keys()}
+    for name, uuid in uuids.items():
+        # Where one customer's key is another's id, the id counts, which is nobody's choice.
+        if organization := by_uuid.get(uuid) or by_id.get(name) or by_ref.get(name):
+            found["organization_id", name] = organization
     return found
+
+
+def _kept_unaddressable(
+    session: Session, events: Iterable[Event], organizations: Mapping[tuple[str, str], _Organization]
+) -> set[_Key]:
+    """Those of the events' ids that no address can name, and that were taken before such ids were refused."""
+    if not any(event.id in UNADDRESSABLE for event in events):
+        return set()
+    key = (UsageEventKey.customer_id, UsageEventKey.event_id)
+    of_these = UsageEventKey.customer_id.in_({organization.customer_id for organization in organizations.values()})
+    statement = select(*key).where(of_these, UsageEventKey.event_id.in_(UNADDRESSABLE))
+    return {(row.customer_id, row.event_id) for row in session.execute(statement)}
 
 
 def _meters(session: Session) -> dict[str, int]:
@@ -199,9 +213,14 @@ def _meters(session: Session) -> dict[str, int]:
 
 
 def _distinct(
-    events: Iterable[Event], organizations: Mapping[tuple[str, str], _Organization], meters: Mapping[str, int]
+    events: Iterable[Event],
+    organizations: Mapping[tuple[str, str], _Organization],
+    meters: Mapping[str, int],
+    kept: Set[_Key],
 ) -> tuple[_Staged, list[tuple[_Key, Event]], list[Refusal]]:
-    """The first event of each id, the further ones, and those that name what we do not know."""
+    """The first event of each id, the further ones, and those that name what we do not know, or have an id that no
+    address can name and that is not one of those ``kept``.
+    """
     staged: _Staged = {}
     again, refused = [], []
     for event in events:
@@ -209,6 +228,8 @@ def _distinct(
         problems = {}
         if organization is None:
             problems[event.named_by] = f"“{event.organization}” is no organization that we know"
+        elif event.id in UNADDRESSABLE and (organization.customer_id, event.id) not in kept:
+            problems["id"] = UNADDRESSABLE_REASON
         if event.meter not in meters:
             problems["meter"] = f"“{event.meter}” is no meter that we know"
         if organization is None or problems:

@@ -33,6 +33,10 @@ LARGEST_QUANTITY: Final = 1_000_000_000
 _LARGEST: Final = {"response_time": LONGEST_RESPONSE, "quantity": LARGEST_QUANTITY}
 LARGEST_PROPERTIES: Final = 10_000
 DEEPEST_PROPERTIES: Final = 10
+# Steps in the path of an address, which whoever sends a request follows beforehand: to withdraw such an event by HTTP
+# would not come to its address. Kept are only those that were taken before.
+UNADDRESSABLE: Final = frozenset({".", ".."})
+UNADDRESSABLE_REASON: Final = "must be more than one or two dots, which no address can name"
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 FURTHEST_AHEAD: Final = timedelta(days=1)
 

@@ -82,6 +82,20 @@ def test_the_same_file_again_changes_nothing(two_customers, take_in, sessions):
     proven(sessions)
 
 
+def test_ids_that_no_address_can_name_are_refused_unless_they_were_taken_before(
+    two_customers, take_in, sessions, monkeypatch
+):
+    with monkeypatch.context() as before:
+        before.setattr(ingestion, "UNADDRESSABLE", frozenset())
+        recorded(sessions, {"id": "..", "customer_ref": "ACME", "time": "2026-03-10T10:00:00Z"})
+    dots = "..,ACME,2026-03-10T10:00:00Z,,,,,\n"
+    assert counts(take_in("usage", HEADER + dots)) == (0, 0, 1, 0)
+    rejected = take_in("usage", HEADER + dots + dots.replace("ACME", "BETA") + dots.replace("..", ".", 1))
+    reason = "must be more than one or two dots, which no address can name"
+    assert rejections(rejected) == [(3, "event_id", "..", reason), (4, "event_id", ".", reason)]
+    assert used(sessions, 1).calls == 1
+
+
 def test_an_event_is_the_same_from_a_file_and_from_a_program(two_customers, take_in, sessions):
     take_in("usage", FILE)
     assert recorded(sessions, *AS_PROGRAMS_SEND_IT) == ingestion.Recorded(0, 3, 0, ())

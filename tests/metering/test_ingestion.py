@@ -10,7 +10,7 @@ from billing_core.audit.models import AuditEntry
 from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Forbidden, Invalid
 from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
-from billing_core.metering import ingestion, queries
+from billing_core.metering import ingestion, queries, withdrawal
 from billing_core.metering.ingestion import Recorded
 from billing_core.metering.models import (
     Aggregation,
@@ -104,6 +104,34 @@ def test_an_organization_is_named_by_uuid_by_id_or_by_our_key(sessions, acme):
     assert [refused.fields for refused in by_ref.refused] == [
         {"customer_ref": f"“{name}” is no organization that we know"} for name in names[:2]
     ]
+
+
+def test_a_key_of_ours_keeps_its_case_beside_a_uuid_that_does_not(sessions, acme):
+    with sessions.begin() as session:
+        uuid = session.get_one(Customer, acme).uuid
+        other = a_customer(session, uuid.upper())
+        lower = a_customer(session, "beta")
+    named = [{"id": name, "organization_id": name, "time": NOW} for name in (uuid, uuid.upper())]
+    by_key = {"id": "1", "customer_ref": uuid.upper(), "time": NOW}
+    recorded = record(sessions, *named, by_key, {"id": "1", "organization_id": "BETA", "time": NOW})
+    assert [refused.index for refused in recorded.refused] == [3]
+    assert (used(sessions, acme), used(sessions, other), used(sessions, lower)) == (calls(2), calls(1), calls(0))
+
+
+def test_ids_that_no_address_can_name_are_refused_unless_they_were_taken_before(sessions, acme, monkeypatch):
+    with monkeypatch.context() as before:
+        before.setattr(ingestion, "UNADDRESSABLE", frozenset())
+        record(sessions, an_event("."))
+    with sessions.begin() as session:
+        a_customer(session, "OTHER")
+    batch = [an_event("."), an_event(".", user="ana"), an_event(".."), an_event(".", customer_ref="OTHER")]
+    recorded = record(sessions, *batch)
+    # Taken for ever: the same is a repeat, and other content a conflict.
+    assert (recorded.accepted, recorded.repeated) == (0, 1)
+    assert [(refused.index, refused.taken) for refused in recorded.refused] == [(1, True), (2, False), (3, False)]
+    assert used(sessions, acme) == calls(1)
+    with sessions.begin() as session:
+        assert withdrawal.withdraw(session, SYSTEM, acme, ".", reason="Twice", now=NOW).event_id == "."
 
 
 def test_a_customer_whose_key_is_anothers_id_does_not_get_the_others_events(sessions, acme):

@@ -36,7 +36,13 @@ from billing_core.imports import Kind, cells, columns
 from billing_core.imports.kind import Definition, DerivedTogether, Field, Resolved, Staged, unknown, wrong
 from billing_core.metering import digests, keeping, rollups
 from billing_core.metering.models import API_CALLS, NO_BUCKET, PLACES, Exact, Meter, UsageEvent, UsageEventKey
-from billing_core.metering.reading import FURTHEST_AHEAD, digest_of_written, plain
+from billing_core.metering.reading import (
+    FURTHEST_AHEAD,
+    UNADDRESSABLE,
+    UNADDRESSABLE_REASON,
+    digest_of_written,
+    plain,
+)
 from billing_core.metering.zones import utc_day_of
 
 _NO_PROPERTIES: Final = "{}"
@@ -138,6 +144,18 @@ def _in_the_future(staged: Staged) -> Select[Any]:
     return wrong(rows, "time", rows.c.time, "lies more than a day in the future").where(rows.c.time > latest)
 
 
+def _unaddressable(staged: Staged) -> Select[Any]:
+    rows = staged.table
+    kept = (
+        select(UsageEventKey.event_id)
+        .join(Customer, Customer.id == UsageEventKey.customer_id)
+        .where(Customer.ref == rows.c.customer_ref, UsageEventKey.event_id == rows.c.event_id)
+        .exists()
+    )
+    new = rows.c.event_id.in_(UNADDRESSABLE) & ~kept
+    return wrong(rows, "event_id", rows.c.event_id, UNADDRESSABLE_REASON).where(new)
+
+
 def _other_content(rows: FromClause) -> Select[Any]:
     reason = "is that of an event that we have, which has other content"
     return wrong(rows, "event_id", rows.c.event_id, reason).where(rows.c.effect == "changed")
@@ -218,7 +236,7 @@ DEFINITION = Definition(
     derived=(_DIGESTS,),
     resolve=_resolve,
     references=(columns.unknown_customer, _unknown_meter),
-    checks=(_in_the_future,),
+    checks=(_in_the_future, _unaddressable),
     merge_checks=(_other_content,),
     insert_only=frozenset(
         {

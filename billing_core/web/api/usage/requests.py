@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -15,7 +16,13 @@ from billing_core.errors import Invalid
 from billing_core.metering.ingestion import MOST_EVENTS
 from billing_core.metering.models import API_CALLS
 from billing_core.metering.queries import EventRow
-from billing_core.metering.reading import DEEPEST_PROPERTIES, LARGEST_PROPERTIES, LARGEST_QUANTITY, LONGEST
+from billing_core.metering.reading import (
+    DEEPEST_PROPERTIES,
+    LARGEST_PROPERTIES,
+    LARGEST_QUANTITY,
+    LONGEST,
+    UNADDRESSABLE,
+)
 from billing_core.metering.reading import LONGEST_RESPONSE as SLOWEST
 from billing_core.text import LONGEST_REASON
 from billing_core.usage.document import ID
@@ -44,7 +51,8 @@ _EVENT: dict[str, Any] = {
     "required": ["id", "time"],
     "additionalProperties": False,
     "properties": {
-        "id": _text("id", "Your own id of it, once for each organization, for ever") | {"minLength": 1},
+        "id": _text("id", "Your own id of it, once for each organization, for ever; not one or two dots alone")
+        | {"minLength": 1, "not": {"enum": sorted(UNADDRESSABLE)}},
         "organization_id": _text("organization_id", "Whose it is: the UUID, `cus_…`, or our key of the customer"),
         "customer_ref": _text("customer_ref", "In its place: our key of the customer"),
         "time": {
@@ -133,7 +141,9 @@ def _of_document(document: Any) -> list[Any]:
 
 
 def _of_lines(body: bytes) -> list[Any]:
-    lines = [(number, line) for number, line in enumerate(body.split(b"\n"), start=1) if line.strip()]
+    lines = [
+        (number, line) for number, line in enumerate(body.removeprefix(BOM_UTF8).split(b"\n"), start=1) if line.strip()
+    ]
     if len(lines) > MOST_EVENTS:
         # Refused for their number, before any is read.
         return lines

@@ -1,6 +1,7 @@
 """Events that programs send: each kept once, each refused with its index and field, and nothing by halves."""
 
 import asyncio
+import gzip
 import json
 
 import pytest
@@ -74,6 +75,24 @@ def test_an_organization_is_named_by_any_of_its_ids(by, client, acme, sessions):
         name = getattr(session.get_one(Customer, acme), by)
     event = {"id": "1", "organization_id": name, "time": "2026-03-10T10:00:00Z"}
     answered(client.post(EVENTS, json={"events": [event]}), accepted=1)
+
+
+def test_the_letters_of_a_uuid_may_be_capitals_everywhere(client, acme, sessions):
+    with sessions() as session:
+        uuid = session.get_one(Customer, acme).uuid
+    name = uuid.upper()
+    event = {"id": "1", "organization_id": name, "time": "2026-03-10T10:00:00Z"}
+    answered(client.post(EVENTS, json={"events": [event, {**event, "organization_id": uuid}]}), accepted=1, repeated=1)
+    here = f"/api/v1/usage/organizations/{name}"
+    taken_back = client.post(f"{here}/events/1/withdraw", json={"reason": "Twice"})
+    assert (taken_back.status_code, taken_back.json()["organization_id"]) == (200, uuid)
+    assert client.get(f"{here}/prepaid-credit").status_code == 200
+    assert client.get("/api/v1/usage/alerts", params={"organization_id": name}).status_code == 200
+    alert = {"organization_id": name, "measure": "calls", "threshold": 5}
+    made = client.post("/api/v1/usage/alerts", json=alert)
+    assert (made.status_code, made.json()["organization_id"]) == (201, uuid)
+    for part in ("usage", "billing", "billing/invoice"):
+        assert client.get(f"/api/v1/analytics/{part}/{name}").status_code == 200
 
 
 def test_numbers_are_kept_exactly(client, sessions):
@@ -204,6 +223,30 @@ def test_a_body_that_is_none_is_refused_as_a_whole(body, headers, client, sessio
     answer = client.post(EVENTS, content=body, headers=headers)
     assert answer.status_code == 400, answer.text
     assert kept(sessions) == (0, 0, 0)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_body(client, sessions):
+    mark = "\ufeff"
+    answered(client.post(EVENTS, content=mark + json.dumps({"events": [an_event("1")]}), headers=JSON), accepted=1)
+    answered(client.post(EVENTS, content=f"{mark}{json.dumps(an_event('2'))}\n", headers=LINES), accepted=1)
+    answered(client.post(EVENTS, content=f"{mark}\n{json.dumps(an_event('3'))}\n", headers=LINES), accepted=1)
+    assert kept(sessions) == (3, 3, 3)
+
+
+def test_a_compressed_body_is_refused_with_its_encoding(client, sessions):
+    for kind in (JSON, LINES):
+        body = gzip.compress(json.dumps(an_event()).encode())
+        answer = client.post(EVENTS, content=body, headers={**kind, "Content-Encoding": "gzip"})
+        assert answer.status_code == 415
+        assert answer.json()["detail"].startswith("The body has Content-Encoding: gzip")
+    assert kept(sessions) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("name", [".", "..", " .. "])
+def test_an_id_that_no_address_can_name_is_refused(name, client, sessions):
+    bad = client.post(EVENTS, json={"events": [an_event("1"), an_event(name), an_event("..."), an_event("a/../b")]})
+    reason = "must be more than one or two dots, which no address can name"
+    answered(bad, accepted=3, refused=[{"index": 1, "error": f"id {reason}", "fields": {"id": reason}}])
 
 
 def test_a_broken_line_is_named(client):
