@@ -133,8 +133,9 @@ def test_a_dry_run_and_a_rehearsal_write_no_version(two_customers, dry_run, sess
 
 WRONG = {
     "negative price": ("x,X,USD,-1,month,1,1", ("price", "-1", "must not be negative")),
-    "inexact price": ("x,X,USD,1.005,month,1,1", ("price", "", "has more decimals than USD is paid in")),
-    "inexact price without cents": ("x,X,JPY,1.5,month,1,1", ("price", "", "has more decimals than JPY is paid in")),
+    "inexact price": ("x,X,USD,1.005,month,1,1", ("price", "1.005", "has more decimals than USD is paid in")),
+    "inexact price without cents": ("x,X,JPY,1.5,month,1,1", ("price", "1.5", "has more decimals than JPY is paid in")),
+    "less than a cent": ("x,X,USD,0.000010,month,1,1", ("price", "0.00001", "has more decimals than USD is paid in")),
     "interval": ("x,X,USD,1,week,1,1", ("interval", "week", "is not an interval; use one of month, year")),
     "half a call": ("x,X,USD,1,month,1.5,1", ("included_calls", "1.5", "must be a whole number")),
     "no price of a call": ("x,X,USD,1,month,1,", ("price_per_call", "", "is empty")),

@@ -126,8 +126,8 @@ REJECTED = {
         "ACME,pick,1,USD,2025-02-01,2025-01-31,,,,,",
         ("valid_to", "2025-01-31", "lies before valid_from 2025-02-01"),
     ),
-    "maximum below minimum": ("ACME,pick,1,USD,,,5,4,,,", ("maximum", "", "is below the minimum")),
-    "part of a cent": ("ACME,pick,1,USD,,,1.005,,,,", ("minimum", "", "has more decimals than USD is paid in")),
+    "maximum below minimum": ("ACME,pick,1,USD,,,5,4,,,", ("maximum", "4", "is below the minimum")),
+    "part of a cent": ("ACME,pick,1,USD,,,1.005,,,,", ("minimum", "1.005", "has more decimals than USD is paid in")),
     "broken tiers": ("ACME,pick,1,USD,,,,,,[,", ("tiers", "[", "is refused: Tiers: not valid JSON")),
 }
 

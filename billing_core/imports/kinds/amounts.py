@@ -1,9 +1,11 @@
 """Staged amounts in major units, as the minor units that our tables keep."""
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, String, case, literal, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, String, case, cast, func, literal, type_coerce
 
 from billing_core.imports.kind import wrong
 from billing_core.money import PRICE_PLACES, currencies, decimal_places
+
+_ONE = 10**PRICE_PLACES
 
 
 def in_minor_units(amount: ColumnElement[object], currency: ColumnElement[str]) -> ColumnElement[int]:
@@ -14,8 +16,16 @@ def in_minor_units(amount: ColumnElement[object], currency: ColumnElement[str]) 
 def inexact(rows: FromClause, column: str, currency: ColumnElement[str]) -> Select[tuple[object, ...]]:
     """A check: amounts that have more decimals than their currency."""
     reason = "has more decimals than " + currency + " is paid in"
-    statement = wrong(rows, column, literal("", String), reason)
+    statement = wrong(rows, column, written(rows.c[column]), reason)
     return statement.where(type_coerce(rows.c[column], BigInteger) % _parts_of_a_minor_unit(currency) != 0)
+
+
+def written(amount: ColumnElement[object]) -> ColumnElement[str]:
+    """A staged UnitPrice as a text, without needless zeros."""
+    whole, parts = type_coerce(amount, BigInteger) // _ONE, type_coerce(amount, BigInteger) % _ONE
+    # Behind a one, which keeps the zeros in front.
+    decimals = func.rtrim(func.substr(cast(parts + _ONE, String), 2), "0")
+    return cast(whole, String) + case((decimals == "", ""), else_=literal(".", String) + decimals)
 
 
 def _parts_of_a_minor_unit(currency: ColumnElement[str]) -> ColumnElement[int]:

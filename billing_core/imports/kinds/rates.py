@@ -96,7 +96,7 @@ def _maximum_below_minimum(staged: Staged) -> Select[Any]:
     rows = staged.table
     if not {"minimum", "maximum"} <= staged.given:
         return _nothing_wrong(rows)
-    statement = wrong(rows, "maximum", literal("", String), "is below the minimum")
+    statement = wrong(rows, "maximum", amounts.written(rows.c.maximum), "is below the minimum")
     return statement.where(rows.c.maximum < rows.c.minimum)
 
 

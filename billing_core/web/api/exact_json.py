@@ -116,7 +116,8 @@ def decode_for_checks(body: bytes) -> Any:
 
 def _decoded(body: bytes, hooks: dict[str, Any]) -> Any:
     try:
-        return json.loads(body.decode("utf-8"), **hooks)
+        # As in files, a byte order mark is not part of the text.
+        return json.loads(body.decode("utf-8").lstrip("\ufeff"), **hooks)
     except UnicodeDecodeError:
         raise HTTPException(400, "The body is not UTF-8") from None
     except json.JSONDecodeError as error:

@@ -15,7 +15,9 @@ from billing_core.web.api.exact_json import ExactJSON, ExactRequest
 
 
 class ExactRoute(APIRoute):
-    """Refuses parameters that the route does not know, and characters that no column could store."""
+    """Refuses parameters that the route does not know, characters that no column could store, and bodies that are
+    compressed: their size is bounded before they are read.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -24,6 +26,9 @@ class ExactRoute(APIRoute):
         async def exactly(request: Request) -> Response:
             if any(control_character(str(value)) for value in request.path_params.values()):
                 raise HTTPException(404)
+            if (encoding := request.headers.get("content-encoding", "").strip().lower()) not in ("", "identity"):
+                reason = f"The body has Content-Encoding: {encoding[:40]}. Send it as it is, without a Content-Encoding"
+                raise HTTPException(415, reason, {"Accept-Encoding": "identity"})
             refused = [
                 {"type": "extra_forbidden", "loc": ("query", name), "msg": "is not known"}
                 for name in request.query_params

@@ -54,6 +54,7 @@ _MEANINGS = {
     404: "There is no such thing, or the caller may not see it",
     409: "A request with this Idempotency-Key is still being carried out",
     413: "The body is larger than 1 MiB",
+    415: "The body is compressed, as its Content-Encoding says",
     422: "The Idempotency-Key was used with another request before",
     429: "Too many requests",
     500: "A fault on our side; the log knows it by the reference",
@@ -140,7 +141,7 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
     statuses = [400, 401, 429, 500, 503]
     statuses += [] if is_open else [403]
     statuses += [404] if "{" in path else []
-    statuses += [413] if "requestBody" in operation else []
+    statuses += [413, 415] if "requestBody" in operation else []
     statuses += [409, 422] if repeatable else []
     for status in statuses:
         response = responses.setdefault(str(status), {"description": _MEANINGS[status]})
