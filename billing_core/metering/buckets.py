@@ -15,6 +15,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from billing_core.errors import Invalid
+from billing_core.metering import periods
 from billing_core.metering.models import NO_BUCKET, MeterBucket
 from billing_core.metering.reading import Unreadable, as_json
 
@@ -24,6 +25,9 @@ LONGEST_PROPERTY: Final = 100
 # Put together once, as every batch of events asks.
 _LIVE: Final = select(MeterBucket).where(MeterBucket.retired_at.is_(None)).order_by(MeterBucket.id)
 _LIVE_OF: Final = _LIVE.where(MeterBucket.meter_id.in_(bindparam("meter_ids", expanding=True)))
+_OF: Final = (
+    select(MeterBucket).where(MeterBucket.meter_id.in_(bindparam("meter_ids", expanding=True))).order_by(MeterBucket.id)
+)
 
 Value = str | int | Decimal | bool
 
@@ -100,9 +104,19 @@ def bucket_of(rows: FromClause, buckets: Sequence[MeterBucket]) -> ColumnElement
 
 
 def assign(session: Session, batch: Table, meter_ids: Collection[int]) -> None:
-    """Put the staged events of these meters into their buckets. Whoever changes those waits meanwhile."""
-    if buckets := live(session, meter_ids):
-        session.execute(update(batch).values(bucket_id=bucket_of(batch, buckets)))
+    """Put the staged events of these meters into their buckets, those of a billed ``day`` of their customer into the
+    ones that its bill has lines of: they are priced by its terms. Whoever changes buckets waits meanwhile.
+    """
+    buckets = list(session.scalars(_OF, {"meter_ids": list(meter_ids)}))
+    if kept := [bucket for bucket in buckets if bucket.retired_at is None]:
+        session.execute(update(batch).values(bucket_id=bucket_of(batch, kept)))
+    if buckets:
+        metered = batch.c.meter_id.in_({bucket.meter_id for bucket in buckets})
+        late = select(batch.c.meter_id).where(metered, periods.is_billed(batch)).distinct()
+        for meter_id in session.scalars(late).all():
+            becomes = _billed_bucket_of(batch, [bucket for bucket in buckets if bucket.meter_id == meter_id])
+            of_meter = update(batch).where(batch.c.meter_id == meter_id, periods.is_billed(batch))
+            session.execute(of_meter.values(bucket_id=becomes))
 
 
 def live(session: Session, meter_ids: Collection[int] | None = None) -> list[MeterBucket]:
@@ -110,6 +124,18 @@ def live(session: Session, meter_ids: Collection[int] | None = None) -> list[Met
     if meter_ids is None:
         return list(session.scalars(_LIVE))
     return list(session.scalars(_LIVE_OF, {"meter_ids": list(meter_ids)}))
+
+
+def _billed_bucket_of(rows: FromClause, buckets: Sequence[MeterBucket]) -> ColumnElement[int]:
+    """In SQL: the bucket of these events out of those that the bill of their day has lines of, retired ones too. What
+    fits none of them costs what all others cost; where no price was agreed for those either, it stays a question.
+    """
+    fitting = [
+        (_fits(rows, bucket) & periods.has_line(rows, bucket.id), literal(bucket.id))
+        for bucket in by_specificity(buckets)
+    ]
+    others = (periods.has_line(rows, NO_BUCKET), literal(NO_BUCKET))
+    return case(*fitting, others, else_=rows.c.bucket_id)
 
 
 def _fits(rows: FromClause, bucket: MeterBucket) -> ColumnElement[bool]:

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Date,
     FromClause,
     Integer,
     Select,
@@ -26,7 +27,7 @@ from billing_core.database.functions import among
 from billing_core.dates import Period
 from billing_core.metering.models import LateItem, LateKind, UsageEvent, UsagePeriod
 
-# By its columns' names: invoices stand below this room.
+# By their columns' names: invoices, and lines of bills, stand below this room.
 _INVOICES: Final = table(
     "invoices",
     column("id", Integer),
@@ -34,6 +35,17 @@ _INVOICES: Final = table(
     column("written_off_minor", BigInteger),
     column("credited_minor", BigInteger),
     column("total_minor", BigInteger),
+)
+
+
+_LINES: Final = table(
+    "usage_lines",
+    column("period_id", Integer),
+    column("meter_id", Integer),
+    column("bucket_id", Integer),
+    column("first_day", Date),
+    column("last_day", Date),
+    column("settlement_id", Integer),
 )
 
 
@@ -87,6 +99,19 @@ def covers(dated: FromClause) -> ColumnElement[bool]:
 def is_billed(dated: FromClause) -> ColumnElement[bool]:
     """In SQL: the period in which the row's ``day`` of the billing zone lies was billed."""
     return exists().where(covers(dated))
+
+
+def has_line(dated: FromClause, bucket_id: int) -> ColumnElement[bool]:
+    """In SQL: the bill of the row's ``day`` has a line of its meter for this bucket, which says what it costs there."""
+    line = _LINES.c
+    return exists().where(
+        covers(dated),
+        line.period_id == UsagePeriod.id,
+        line.meter_id == dated.c.meter_id,
+        line.bucket_id == bucket_id,
+        dated.c.day.between(line.first_day, line.last_day),
+        line.settlement_id.is_(None),
+    )
 
 
 def is_followed_by_a_bill(dated: FromClause) -> ColumnElement[bool]:

@@ -14,13 +14,16 @@ from billing_core.errors import Conflict, Forbidden, Invalid
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices import after_sending, credit_notes, queries, service
 from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
-from billing_core.metering import ingestion, withdrawal
-from billing_core.metering.models import LateKind, LateUsage, UsageEvent, UsagePeriod
+from billing_core.metering import ingestion, meters, withdrawal
+from billing_core.metering import verification as metering_checks
+from billing_core.metering.models import NO_BUCKET, LateKind, LateUsage, UsageEvent, UsagePeriod
 from billing_core.money import Money
 from billing_core.payments import credit, received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
 from billing_core.plans import service as plans
+from billing_core.plans.prices import Metered
+from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.usage import billing, document, late
 from billing_core.usage.billed import explaining, lines, verification
 from billing_core.usage.late import ItemState
@@ -52,6 +55,10 @@ def take_back(session, customer_id, *names):
 
 def bill(session, customer_id, period=OCTOBER, **options):
     return billing.bill(session, SYSTEM, customer_id, period, now=LATER, today=TODAY, **options)
+
+
+def per_call(price):
+    return Price(USD, Scheme.PER_UNIT, (Tier(None, Decimal(price)),))
 
 
 def drafted(session, invoice_id):
@@ -392,6 +399,52 @@ def test_a_period_is_not_billed_anew_while_its_late_usage_is_on_another_invoice(
     service.discard(session, SYSTEM, own, now=LATER)
     assert [state for *_, state in shown(session)] == [ItemState.UNBILLED]
     assert queries.one(session, SYSTEM, bill(session, acme).invoice_id).total_minor == 200
+    assert wrong_in(session) == []
+
+
+GOLD = {"tier": "gold"}
+
+
+def tell_of(session, name, **properties):
+    given = {"id": name, "organization_id": document.ID, "time": "2023-10-06T12:00:00Z", "properties": properties}
+    ingestion.record(session, SYSTEM, [given], now=LATER, atomic=True)
+
+
+def a_bucket(session, code, **filters):
+    meters.add_bucket(session, SYSTEM, "api_calls", code=code, name=code.title(), filters=filters, now=LATER)
+
+
+def test_what_fits_a_bucket_that_came_after_the_bill_is_priced_as_the_bill_was(session, acme, billed):
+    a_bucket(session, "premium", tier=["gold"])
+    tell_of(session, "g", **GOLD)
+    assert shown(session) == [("g", Money(100, USD), ItemState.OPEN)]
+    assert drafted(session, bill(session, acme, NOVEMBER).late_invoice_ids[0]) == [(ONE_MORE, 100)]
+    # Of days that are not billed it has the bucket's price, which nobody has agreed on.
+    given = {"id": "n", "organization_id": document.ID, "time": "2023-12-01T05:00:00Z", "properties": GOLD}
+    ingestion.record(session, SYSTEM, [given], now=LATER, atomic=True)
+    in_bucket = select(UsageEvent.event_id).where(UsageEvent.bucket_id != NO_BUCKET)
+    assert (session.scalars(in_bucket).all(), wrong_in(session)) == (["n"], [])
+    assert [wrong for check in metering_checks.checks(session) for wrong in check.wrong] == []
+
+
+def test_late_usage_falls_into_the_buckets_that_its_bill_has_lines_of(session):
+    acme = an_organization(session)
+    a_bucket(session, "eu", region=["eu"])
+    a_bucket(session, "slow", slow=[True])
+    charged = {Metered("api_calls", code): per_call(price) for code, price in (("eu", "3"), ("slow", "5"))}
+    plans.create(session, SYSTEM, code="p", name="P", agreed=terms(0, "1"), charged=charged, now=NOW)
+    plans.put_on(session, SYSTEM, acme, "p", valid_from=OCTOBER.start, now=NOW)
+    bill(session, acme)
+    a_bucket(session, "eu-gold", region=["eu"], tier=["gold"])
+    meters.retire_bucket(session, SYSTEM, "api_calls", "slow", now=LATER)
+    tell_of(session, "both", region="eu", **GOLD)
+    tell_of(session, "gone", slow=True)
+    tell_of(session, "none", region="us")
+    assert [(name, worth) for name, worth, _ in shown(session)] == [
+        ("both", Money(300, USD)),
+        ("gone", Money(500, USD)),
+        ("none", Money(100, USD)),
+    ]
     assert wrong_in(session) == []
 
 
