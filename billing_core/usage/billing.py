@@ -142,6 +142,7 @@ def bill_many(
     tax_rate: Decimal = Decimal(0),
 ) -> list[Billed]:
     """Bill the usage of each of these customers in the period, with drafts dated ``today``; ``tax_rate`` in percent.
+    What came late for earlier periods is taxed as those were.
 
     The customers are locked: whoever records usage of theirs meanwhile waits, and what it records is late.
     """

@@ -163,7 +163,8 @@ def settle(
     tax_rate: Decimal = Decimal(0),
 ) -> list[int]:
     """Put these open items onto documents of their own: a draft for each customer, whose ids are returned, and credit
-    notes. Those without a price, or whose invoice cannot be credited yet, stay open.
+    notes. Those without a price, or whose invoice cannot be credited yet, stay open. ``tax_rate``, in percent, is for
+    what came for a period without an invoice: the others are taxed as theirs was.
     """
     actor.require(Permission.INVOICE_WRITE)
     invoice_ids: list[int] = []

@@ -65,6 +65,7 @@ def _lines(proposal: Proposal, rate: Decimal) -> None:
             tables.text("Line", "words", width="large"),
             tables.money("Amount", "amount", width=120),
             tables.computed("Currency", lambda line: line.amount.currency, width=80),
+            tables.computed("Tax, %", lambda line: formats.decimal(line.rate(rate)), right=True, width=70),
         ],
         key="proposed_lines",
         alt="Lines of the invoice that would be made",
@@ -72,8 +73,12 @@ def _lines(proposal: Proposal, rate: Decimal) -> None:
     totals = proposal.totals(rate)
     total = formats.money(totals.total_minor, totals.currency)
     net = formats.money(totals.subtotal_minor, totals.currency)
-    tax = formats.money(totals.tax_minor, totals.currency)
-    of_it = f" = {net} + {formats.decimal(rate)} % tax of {tax}" if rate else ""
+    taxes = [
+        f"{formats.decimal(row.rate)} % tax of {formats.money(row.tax_minor, totals.currency)}"
+        for row in totals.by_rate
+        if row.rate
+    ]
+    of_it = f" = {' + '.join([net, *taxes])}" if taxes else ""
     st.markdown(f"Total **{md(total)}**{md(of_it)}")
 
 

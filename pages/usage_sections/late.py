@@ -129,9 +129,15 @@ def _settle(ids: list[int]) -> None:
     read = Reader(actor)
     st.markdown(
         f"Makes a draft for each organization of the {formats.counted(len(ids), 'item')}. What is worth less than "
-        "nothing is credited to the invoice that billed it."
+        "nothing is credited to the invoice that billed it. All of it is taxed as its period was."
     )
-    text = st.text_input("Tax rate, percent", "0", key="late_tax_rate", max_chars=10, width=160)
+    text = st.text_input(
+        "Tax rate, percent, of what came for a period that has no invoice",
+        "0",
+        key="late_tax_rate",
+        max_chars=10,
+        width=160,
+    )
     if st.button("Make the documents", type="primary", key="do_settle"):
         made: list[int] = []
         with attempt("Settled the items", then=lambda: _open_draft(made)) as session:

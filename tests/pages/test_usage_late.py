@@ -143,7 +143,8 @@ def test_a_document_of_its_own_is_made_and_opened(page_as, sessions, acme):
     assert not page.exception
     with sessions() as session:
         totals = session.scalars(select(Invoice.total_minor).order_by(Invoice.id)).all()
-    assert totals == [1_00, 1_19]
+    # October was billed without tax, which holds for what came late for it.
+    assert totals == [1_00, 1_00]
     assert page.title[0].value.startswith("Draft")
 
 

@@ -9,13 +9,19 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices import credit_notes, queries, service
 from billing_core.invoices.content.content import DraftLine
 from billing_core.invoices.models import CreditNote, CreditNoteLine, InvoiceState
+from billing_core.metering import ingestion, meters
+from billing_core.metering.models import Aggregation
 from billing_core.money import Money
 from billing_core.payments import received
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.received import Received
-from billing_core.usage import late
+from billing_core.plans import service as plans
+from billing_core.plans.prices import Metered
+from billing_core.plans.pricing import Price, Scheme, Tier
+from billing_core.usage import billing, document, late
 from billing_core.usage.late import ItemState
-from tests.usage.test_late import LATER, TODAY, USD, acme, bill, shown, take_back, tell, wrong_in
+from tests.plans.agreed import NOW, terms
+from tests.usage.test_late import LATER, NOVEMBER, OCTOBER, TODAY, USD, acme, bill, shown, take_back, tell, wrong_in
 
 __all__ = ["acme"]
 SUPPORT = DraftLine("Support", Decimal(1), Decimal(2))
@@ -24,7 +30,7 @@ SUPPORT = DraftLine("Support", Decimal(1), Decimal(2))
 def edit(session, invoice_id, **changes):
     invoice = queries.one(session, SYSTEM, invoice_id)
     content = queries.content(session, invoice)
-    lines = content.lines + changes.pop("more", ())
+    lines = changes.pop("lines", content.lines) + changes.pop("more", ())
     changed = replace(content, lines=lines, **changes)
     service.edit(session, SYSTEM, invoice_id, changed, drawn_from=invoice.version, now=LATER)
 
@@ -141,3 +147,82 @@ def test_it_stays_open_where_not_so_much_is_left(session, acme):
     take_back(session, acme, "a")
     settle(session)
     assert shown(session) == [("a", Money(-100, USD), ItemState.OPEN)]
+
+
+def lines_at(session, invoice_id):
+    return [(line.amount_minor, line.tax_rate) for line in queries.lines(session, invoice_id)]
+
+
+def october_at(session, customer_id, tax_rate):
+    made = bill(session, customer_id, tax_rate=Decimal(tax_rate))
+    service.send(session, SYSTEM, made.invoice_id, now=LATER)
+    return made.invoice_id
+
+
+def test_late_usage_is_taxed_as_its_period_was_and_not_as_the_invoice_that_it_is_on(session, acme):
+    tell(session, *"abc")
+    october_at(session, acme, 19)
+    tell(session, "d")
+    tell(session, "n1", "n2", "n3", month=11)
+    proposed = billing.propose(session, SYSTEM, acme, NOVEMBER, now=LATER).totals(Decimal(7))
+    november = bill(session, acme, NOVEMBER, tax_rate=Decimal(7))
+    assert lines_at(session, november.invoice_id) == [(100, 7), (100, 19)]
+    invoice = queries.one(session, SYSTEM, november.invoice_id)
+    assert proposed.total_minor == invoice.total_minor == 100 + 7 + 100 + 19
+
+
+def test_so_it_is_on_a_document_of_its_own(session, acme):
+    tell(session, *"abc")
+    october_at(session, acme, 19)
+    tell(session, "d")
+    (own,) = settle(session)
+    assert lines_at(session, own) == [(100, 19)]
+
+
+def test_what_came_late_and_is_withdrawn_comes_to_nothing_with_its_tax(session, acme):
+    tell(session, *"abc")
+    october = october_at(session, acme, 19)
+    tell(session, "d")
+    november = bill(session, acme, NOVEMBER, tax_rate=Decimal(7))
+    (late_invoice,) = november.invoice_ids
+    service.send(session, SYSTEM, late_invoice, now=LATER)
+    take_back(session, acme, "d")
+    settle(session)
+    assert queries.one(session, SYSTEM, late_invoice).total_minor == 119
+    # The line of the period is the first to be credited.
+    assert credited(session, october) == [(119, "service", 19, 100, 19)]
+
+
+def test_each_line_has_its_own_rate_also_where_a_person_changed_it(session, acme):
+    tell(session, *"abc")
+    made = bill(session, acme, tax_rate=Decimal(19))
+    content = queries.content(session, queries.one(session, SYSTEM, made.invoice_id))
+    edit(session, made.invoice_id, lines=tuple(replace(line, tax_rate=Decimal(5)) for line in content.lines))
+    tell(session, "d")
+    (own,) = settle(session, tax_rate=Decimal(7))
+    assert lines_at(session, own) == [(100, 5)]
+
+
+def test_where_the_period_has_no_invoice_it_has_the_rate_of_the_run_and_then_that(session, acme):
+    tell(session, *"ab")
+    assert bill(session, acme, tax_rate=Decimal(19)).invoice_id is None
+    tell(session, "c")
+    (first,) = settle(session, tax_rate=Decimal(7))
+    assert lines_at(session, first) == [(100, 7)]
+    tell(session, "d")
+    november = bill(session, acme, NOVEMBER, tax_rate=Decimal(5))
+    assert lines_at(session, november.invoice_ids[0]) == [(100, 7)]
+
+
+def test_an_unused_meter_is_taxed_as_its_period_was(session, acme):
+    """Its line is on no invoice."""
+    meters.create(session, SYSTEM, code="storage", name="Storage", aggregation=Aggregation.SUM, unit="GB", now=NOW)
+    charged = {Metered("storage"): Price(USD, Scheme.PER_UNIT, (Tier(None, Decimal(3)),))}
+    plans.create(session, SYSTEM, code="both", name="Both", agreed=terms(2, "1"), charged=charged, now=NOW)
+    plans.put_on(session, SYSTEM, acme, "both", valid_from=OCTOBER.start, now=NOW)
+    tell(session, *"abc")
+    october_at(session, acme, 19)
+    given = {"id": "s", "organization_id": document.ID, "time": "2023-10-05T12:00:00Z", "meter": "storage"}
+    ingestion.record(session, SYSTEM, [given | {"quantity": Decimal(2)}], now=LATER, atomic=True)
+    (own,) = settle(session, tax_rate=Decimal(7))
+    assert lines_at(session, own) == [(600, 19)]

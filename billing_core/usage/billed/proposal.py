@@ -16,10 +16,17 @@ from billing_core.usage.billed.settling import Group
 
 @dataclass(frozen=True, slots=True)
 class ProposedLine:
-    """In the customer's language, before tax."""
+    """In the customer's language, before tax. ``tax_rate``, in percent, is that of the period for which it came late;
+    None: the invoice's.
+    """
 
     words: str
     amount: Money
+    tax_rate: Decimal | None = None
+
+    def rate(self, tax_rate: Decimal) -> Decimal:
+        """In percent, on an invoice at this rate."""
+        return tax_rate if self.tax_rate is None else self.tax_rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Proposal:
     def totals(self, tax_rate: Decimal) -> Totals:
         """Of the invoice, at this rate in percent."""
         currency = self.lines[0].amount.currency
-        lines = [invoices.Line(Decimal(1), line.amount.amount, tax_rate) for line in self.lines]
+        lines = [invoices.Line(Decimal(1), line.amount.amount, line.rate(tax_rate)) for line in self.lines]
         return invoices.totals(lines, currency)
 
 
@@ -51,7 +58,7 @@ def of(session: Session, billable: Billable, account: Account, late: Sequence[Gr
             if charge.amount and drafting.is_shown(charge)
         ]
     lines += [
-        ProposedLine(settling.words(group, names, language), group.worth)
+        ProposedLine(settling.words(group, names, language), group.worth, group.tax_rate)
         for group in late
         if group.worth.minor > 0 and group.worth.currency == billable.total.currency
     ]

@@ -17,7 +17,7 @@ from billing_core.dates import Period
 from billing_core.identity.permissions import Actor
 from billing_core.invoices import service as invoices
 from billing_core.invoices.content.content import DraftLine
-from billing_core.invoices.models import Invoice
+from billing_core.invoices.models import Invoice, InvoiceLineItem
 from billing_core.metering.models import NO_BUCKET, PLACES, LateItem, Meter, UsagePeriod
 from billing_core.metering.periods import is_gone
 from billing_core.money import Money, scaled
@@ -35,7 +35,8 @@ _ONE = 10**PLACES
 @dataclass(frozen=True, slots=True)
 class Group:
     """Late items that change one line of a billed period, of this meter (its code): by how much, and what that is worth
-    together. ``charge`` is what the line comes to with them.
+    together. ``charge`` is what the line comes to with them. ``tax_rate``, in percent, is that at which the line was
+    billed, or else the period; None: neither was.
     """
 
     period: UsagePeriod
@@ -45,6 +46,7 @@ class Group:
     quantity: Decimal
     worth: Money
     charge: Charge
+    tax_rate: Decimal | None
 
 
 def groups(session: Session, item_ids: Collection[int]) -> list[Group]:
@@ -59,6 +61,7 @@ def groups(session: Session, item_ids: Collection[int]) -> list[Group]:
     codes = dict(session.execute(select(Meter.id, Meter.code)).all())
     ids = {line.period_id for line in lines.values()}
     periods = {one.id: one for one in session.scalars(select(UsagePeriod).where(among(UsagePeriod.id, ids)))}
+    rates = _tax_rates(session, lines.values())
     return [
         Group(
             periods[lines[line_id].period_id],
@@ -68,9 +71,35 @@ def groups(session: Session, item_ids: Collection[int]) -> list[Group]:
             sum((one.quantity for one in items), Decimal(0)),
             Money(sum(one.worth.minor for one in items if one.worth), lines[line_id].currency),
             max(items, key=lambda one: one.item_id).charge,
+            rates.get(line_id),
         )
         for line_id, items in by_line.items()
     ]
+
+
+def _tax_rates(session: Session, lines: Collection[UsageLine]) -> dict[int, Decimal]:
+    """In percent, by the ids of these lines of periods: of each its own, as its period's invoice has it or that of what
+    came late, otherwise that of the period's first line. None where no invoice that stands bills the period.
+    """
+    statement = (
+        select(UsageLine, InvoiceLineItem.tax_rate)
+        .join(InvoiceLineItem, InvoiceLineItem.usage_line_id == UsageLine.id)
+        .join(Invoice, Invoice.id == InvoiceLineItem.invoice_id)
+        .where(among(UsageLine.period_id, {line.period_id for line in lines}), ~is_gone(Invoice))
+        # Those of the period were written before those of what came late for it.
+        .order_by(UsageLine.id)
+    )
+    of_places: dict[tuple[int, int, int, date], Decimal] = {}
+    of_periods: dict[int, Decimal] = {}
+    for line, rate in session.execute(statement):
+        of_places.setdefault(_place(line), rate)
+        of_periods.setdefault(line.period_id, rate)
+    found = {line.id: of_places.get(_place(line), of_periods.get(line.period_id)) for line in lines}
+    return {line_id: rate for line_id, rate in found.items() if rate is not None}
+
+
+def _place(line: UsageLine) -> tuple[int, int, int, date]:
+    return line.period_id, line.meter_id, line.bucket_id, line.first_day
 
 
 def on_a_draft(
@@ -82,14 +111,17 @@ def on_a_draft(
     tax_rate: Decimal,
     now: datetime,
 ) -> dict[int, list[Late]]:
-    """The draft's lines for these groups, by customer; each is worth more than nothing."""
+    """The draft's lines for these groups, by customer; each is worth more than nothing. ``tax_rate`` is for those whose
+    period has none: the others are taxed as their period was, like what is credited of it.
+    """
     names = drafting.names_of_places(session)
     lines: dict[int, list[Late]] = {}
     for settlement, settled, line_ids in _settled(session, actor, Outcome.INVOICED, owed, "", now):
         for group, line_id in zip(settled, line_ids, strict=True):
             customer_id = group.period.customer_id
             description = words(group, names, accounts[customer_id].customer.language)
-            line = DraftLine(description, Decimal(1), group.worth.amount, tax_rate=tax_rate, usage_line_id=line_id)
+            rate = tax_rate if group.tax_rate is None else group.tax_rate
+            line = DraftLine(description, Decimal(1), group.worth.amount, tax_rate=rate, usage_line_id=line_id)
             lines.setdefault(customer_id, []).append(Late(settlement, line, group.worth.currency))
     return lines
 
