@@ -158,7 +158,8 @@ def bill_many(
     freed = [before for one, cancelled in found if one.customer_id in chosen for before in cancelled]
     _replace(session, actor, freed, now)
     kept = drafting.keep(session, actor, to_bill, period, now=now)
-    dealt = _late(session, actor, to_bill, accounts, today=today, tax_rate=tax_rate, now=now)
+    billed = {one.customer_id: accounts[one.customer_id] for one in to_bill}
+    dealt = late.of_next_invoices(session, actor, billed, today=today, tax_rate=tax_rate, now=now)
     drafts = drafting.draft(
         session, actor, to_bill, kept, dealt.lines, accounts, today=today, tax_rate=tax_rate, now=now
     )
@@ -184,28 +185,6 @@ def _outcome(one: Billable, kept: Mapping[int, int], drafts: Mapping[int, int], 
         late_minor=dealt.owed[key],
         credited_minor=dealt.credited[key],
     )
-
-
-def _late(
-    session: Session,
-    actor: Actor,
-    to_bill: Sequence[Billable],
-    accounts: Mapping[int, Account],
-    *,
-    today: date,
-    tax_rate: Decimal,
-    now: datetime,
-) -> Dealt:
-    """What becomes of what came late for earlier periods; what is in another currency has a draft of its own."""
-    billed = {one.customer_id: accounts[one.customer_id] for one in to_bill}
-    dealt = late.of_next_invoices(session, actor, billed, today=today, tax_rate=tax_rate, now=now)
-    currencies = {one.customer_id: one.total.currency for one in to_bill if one.total}
-    for customer_id, of_one in dealt.lines.items():
-        other = [item for item in of_one if item.currency != currencies[customer_id]]
-        if other:
-            settling.own_drafts(session, actor, {customer_id: other}, billed, today=today, now=now)
-            dealt.lines[customer_id] = [item for item in of_one if item.currency == currencies[customer_id]]
-    return dealt
 
 
 def _replace(session: Session, actor: Actor, freed: Sequence[UsagePeriod], now: datetime) -> None:
@@ -290,13 +269,11 @@ def _billed_before(
 
 
 def _asked(account: Account, charges: Sequence[Charge]) -> Billable:
-    """``total`` in the currency of the charges; several are refused before they are added."""
+    """``total`` is in the customer's currency: all its plans are, as it keeps the currency once it was on one."""
     customer = account.customer
     amounts = [charge.amount for charge in charges if charge.amount]
-    mixed = len({amount.currency for amount in amounts}) > 1
     questions = any(charge.is_question for charge in charges)
-    zero = Money(0, amounts[0].currency if amounts else customer.currency)
-    total = None if mixed or questions else reduce(add, amounts, zero)
+    total = None if questions else reduce(add, amounts, Money(0, customer.currency))
     return Billable(customer.id, customer.name, customer.ref, tuple(charges), total)
 
 
@@ -306,9 +283,6 @@ def _unpriced(charges: Sequence[Charge]) -> str:
         if charge.is_question:
             days, why = charge.segment.days, "it was on no plan" if charge.segment.version is None else "no price"
             return f"{charge.quantity.normalize():f} of {charge.meter} from {days} cannot be priced: {why}"
-    currencies = sorted({charge.amount.currency for charge in charges if charge.amount})
-    if len(currencies) > 1:
-        return f"The plans of the period are in several currencies ({', '.join(currencies)}): bill parts of it"
     return ""
 
 
