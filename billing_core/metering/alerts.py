@@ -32,7 +32,7 @@ from billing_core.database.upserts import insert_into
 
 class AlertMeasure(enum.StrEnum):
     """What a threshold is compared with: the share of the included API calls that is used, in percent; the API calls;
-    or what the usage costs so far, in minor units of the alert's currency.
+    or what the usage costs so far, without what tops it up to a minimum, in minor units of the alert's currency.
     """
 
     ALLOWANCE = "allowance"

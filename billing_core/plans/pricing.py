@@ -78,7 +78,8 @@ class Part(NamedTuple):
 
 
 class Priced(NamedTuple):
-    """What a quantity comes to, and why. ``true_up``, in major units, is what the parts lack of the minimum;
+    """What a quantity comes to, and why. ``true_up``, in major units, is what the parts lack of the minimum,
+    ``without_minimum`` the amount without it;
     ``unit_share`` and ``period_share`` say how much counts of a unit's price and of what is agreed for a period.
     """
 
@@ -88,6 +89,7 @@ class Priced(NamedTuple):
     parts: tuple[Part, ...]
     true_up: Fraction
     amount: Money
+    without_minimum: Money
     unit_share: Fraction
     period_share: Fraction
 
@@ -126,8 +128,9 @@ def priced(
     # Most have one part and no minimum, and to add 0 to a fraction takes as long as to make one.
     charged = parts[0].amount if len(parts) == 1 else sum((part.amount for part in parts), _NOTHING)
     true_up = max(Fraction(price.minimum) * share - charged, _NOTHING) if price.minimum else _NOTHING
-    amount = Money.rounded(charged + true_up if true_up else charged, price.currency)
-    return Priced(used, included, billable, parts, true_up, amount, *shares)
+    without_minimum = Money.rounded(charged, price.currency)
+    amount = Money.rounded(charged + true_up, price.currency) if true_up else without_minimum
+    return Priced(used, included, billable, parts, true_up, amount, without_minimum, *shares)
 
 
 def share_of(quantity: Decimal, days: int, of_days: int, *, places: int = 0) -> Decimal:

@@ -28,7 +28,8 @@ from billing_core.usage.parts import Part, parts_of
 class Charge(NamedTuple):
     """One line of an invoice to be: a meter (its code), or one of its buckets, on the days of a segment. ``bucket`` is
     the bucket's code, None for what fits into none. ``billable`` is what goes beyond ``included``, ``parts`` what it is
-    priced by. ``amount`` None: nobody has agreed on a price.
+    priced by. ``amount`` None: nobody has agreed on a price. ``without_minimum`` leaves out what tops it up to a
+    minimum, which is owed once the period is over.
     """
 
     meter: str
@@ -41,6 +42,7 @@ class Charge(NamedTuple):
     billable: Decimal
     parts: tuple[Part, ...]
     amount: Money | None
+    without_minimum: Money | None
 
     @property
     def is_question(self) -> bool:
@@ -74,13 +76,19 @@ class Rates:
         what = (meter.code, meter_id, self.bucket_codes.get(bucket_id), bucket_id, segment)
         price = self.of(segment).get(place)
         if price is None:
-            return Charge(*what, quantity, Decimal(0), quantity, (), None)
+            return Charge(*what, quantity, Decimal(0), quantity, (), None, None)
         made = meter.aggregation
         found = priced(
             price, quantity, days=segment.length, of_days=period.days, stands=made.stands, places=made.places
         )
         return Charge(
-            *what, found.quantity, found.included, found.billable, tuple(parts_of(price, found)), found.amount
+            *what,
+            found.quantity,
+            found.included,
+            found.billable,
+            tuple(parts_of(price, found)),
+            found.amount,
+            found.without_minimum,
         )
 
 

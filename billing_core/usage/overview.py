@@ -87,6 +87,7 @@ class Month:
     expected_over: int | None
     expected_cost: Money | None
     exceeded_on: date | None
+    is_over: bool
 
     @property
     def name(self) -> str:
@@ -120,8 +121,14 @@ class Month:
 
     @property
     def cost(self) -> Money | None:
-        """So far; None where nothing has a price."""
-        return total(charge.amount for charge in self.charges)
+        """So far; None where nothing has a price. What minimums add is owed once the month is over."""
+        return total(charge.amount if self.is_over else charge.without_minimum for charge in self.charges)
+
+    @property
+    def true_up(self) -> Money | None:
+        """What minimums will add to ``cost`` if nothing more is used; None where they add nothing."""
+        owed, cost = total(charge.amount for charge in self.charges), self.cost
+        return None if owed is None or cost is None or owed == cost else owed - cost
 
     @property
     def exceeds(self) -> Allowance | None:
@@ -255,8 +262,9 @@ def _month(
     of_calls = [charge for charge in charges if charge.meter == API_CALLS]
     exceeded = [_exceeded_on(charge, known.of(charge)) for charge in of_calls if charge.exceeds_allowance]
     days = forecasts.by_day(known.calls, period, today=today) if period.start <= today <= period.end else None
+    is_over = period.end < today
     if days is None:
-        return Month(organization, period, tuple(charges), None, None, None, min(exceeded, default=None))
+        return Month(organization, period, tuple(charges), None, None, None, min(exceeded, default=None), is_over)
     coming = {day: number - known.calls.get(day, 0) for day, number in days.items()}
     shares = [_share(charge, of_calls, rates) for charge in of_calls]
     expected = [_expected(charge, share, days, rates, period) for charge, share in zip(of_calls, shares, strict=True)]
@@ -275,6 +283,7 @@ def _month(
         int(sum(charge.billable for charge in expected if charge.exceeds_allowance)),
         total([*(charge.amount for charge in expected), *others]),
         min(exceeded, default=None),
+        is_over,
     )
 
 

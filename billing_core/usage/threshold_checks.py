@@ -38,8 +38,9 @@ REACHED: Final = "usage_threshold"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a customer has used in a period. ``cost`` is of what has a price; None where nothing has one. As many of the
-    calls as ``outside`` are where nothing is included: on no plan, or in a bucket of their own.
+    """What a customer has used in a period. ``cost`` is of what has a price; None where nothing has one; minimums
+    are left out. As many of the calls as ``outside`` are where nothing is included: on no plan, or in a bucket of their
+    own.
     """
 
     calls: int
@@ -188,7 +189,8 @@ def _row(one: _Watched, alert: UsageAlert, standing: Standing, now: datetime) ->
 def standing_of(charges: Sequence[Charge]) -> Standing:
     """What the charges of one customer's period come to so far."""
     of_calls = [one for one in charges if one.meter == API_CALLS]
-    amounts = [one.amount for one in charges if one.amount is not None]
+    # A minimum is owed however little is used: it says nothing of how much that is.
+    amounts = [one.without_minimum for one in charges if one.without_minimum is not None]
     return Standing(
         calls=int(sum(one.quantity for one in of_calls)),
         included_calls=int(sum(one.included for one in of_calls)),

@@ -34,6 +34,9 @@ def draw(month: Month) -> None:
     )
     if len(month.charges) > 1:
         st.caption("Each part of a month has its share of what is included, by its days. Nothing is pooled among them.")
+    if month.true_up:
+        added = wording.money(month.true_up)
+        st.caption(f"The cost so far leaves out {added} of minimums, which are owed once the month is over.")
     asked: Charge | None = st.session_state.pop(_ASKED, None)
     if asked is not None:
         explaining.draw(month, asked)

@@ -79,12 +79,11 @@ def _cards(read: Reader, month: Month) -> None:
     scope = Scope(month.period, customer_id=month.organization.customer_id)
     used = read(metering.daily, month.organization.customer_id, month.period, zone_kind=ZoneKind.BILLING)
     seconds = activity.mean_seconds(used)
-    present = month.forecast is not None
 
     def cost() -> None:
         expected = month.expected_cost
         st.metric(
-            "Cost so far" if present else "Cost",
+            "Cost" if month.is_over else "Cost so far",
             wording.money(month.cost),
             None if expected is None else f"{wording.money(expected)} by the month's end",
             delta_color="off",
@@ -109,7 +108,9 @@ def _cards(read: Reader, month: Month) -> None:
         st.metric("Mean response time", wording.seconds(seconds), border=True, height="stretch")
 
     calls = cards.Card(figures.CALLS, scope)
-    cards.draw([calls], cards.values(read, [calls]), key="usage", more=[cost, *([coming] if present else []), speed])
+    cards.draw(
+        [calls], cards.values(read, [calls]), key="usage", more=[cost, *([coming] if month.forecast else []), speed]
+    )
 
 
 def _utc(read: Reader, customer: Customer, month: Month, zone: str) -> None:

@@ -9,9 +9,11 @@ from sqlalchemy import select
 
 from billing_core.dates import first_of_month, utc_now
 from billing_core.identity import SYSTEM
-from billing_core.metering import ingestion
-from billing_core.metering.models import UsageEventKey
+from billing_core.metering import ingestion, meters
+from billing_core.metering.models import Aggregation, UsageEventKey
 from billing_core.plans import service as plans
+from billing_core.plans.prices import Metered
+from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.usage import exceeding
 from pages.ui import formats
 from pages.usage_sections import events
@@ -106,6 +108,23 @@ def test_organizations_are_listed_with_what_their_month_comes_to(page_as, used, 
         ["New Inc", "small", 0, 10, 0, "0.00", "USD", ""],
     ]
     assert bool(page.main.get("link_button")) == (role != "finance")
+
+
+def test_a_month_that_goes_on_costs_what_was_used_and_tells_what_minimums_will_add(page_as, sessions):
+    with sessions.begin() as session:
+        acme = a_customer(session, "ACME", name="Acme", priced=False)
+        meters.create(session, SYSTEM, code="gb", name="GB", aggregation=Aggregation.SUM, unit="GB", now=MARCH)
+        price = Price("USD", Scheme.PER_UNIT, (Tier(None, Decimal(1)),), minimum=Decimal(100))
+        facts = {"agreed": terms(10, "0.5"), "charged": {Metered("gb"): price}}
+        plans.create(session, SYSTEM, code="stored", name="Stored", **facts, now=MARCH)
+        plans.put_on(session, SYSTEM, acme, "stored", valid_from=date(2026, 1, 1), now=MARCH)
+    page = page_as("finance").visit("usage.py", organization=str(acme))
+    assert not page.exception
+    assert values(page)["Cost so far"] == "0.00 USD"
+    assert "leaves out 100.00 USD of minimums" in texts(page).replace(formats.NO_BREAK_SPACE, " ")
+    page = page_as("finance").visit("usage.py", organization=str(acme), usage_month="March 2026")
+    assert values(page)["Cost"] == "100.00 USD"
+    assert "minimums" not in texts(page)
 
 
 @pytest.mark.parametrize(

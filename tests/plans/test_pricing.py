@@ -133,6 +133,7 @@ def test_tiers_count_what_is_beyond_the_included_units():
 
 def test_a_minimum_is_owed_at_least_and_what_is_lacking_is_named():
     price = per_unit("0.10", minimum="20")
+    assert [priced(price, D(units)).without_minimum.minor for units in (0, 150, 200, 201)] == [0, 1_500, 2_000, 2_010]
     assert [(minor(price, units), priced(price, D(units)).true_up) for units in (0, 150, 200, 201)] == [
         (2_000, 20),
         (2_000, 5),

@@ -18,7 +18,7 @@ from billing_core.usage import activity, billing, exceeding, overview
 from billing_core.usage.activity import EndpointRow, UserRow
 from billing_core.usage.course import course
 from billing_core.usage.organizations import of_customer
-from billing_core.usage.overview import Allowance, OverviewFilter
+from billing_core.usage.overview import Allowance, Month, OverviewFilter
 from tests.database.counting import statements
 from tests.plans.agreed import a_plan, terms
 from tests.reports.company import a_customer
@@ -196,6 +196,30 @@ def exceeding_in_april(session) -> list[tuple[Allowance, date | None]]:
 def test_an_allowance_is_that_of_each_bucket_by_itself(session, included, plans_calls, expected):
     bucketed(session, included, plans_calls)
     assert exceeding_in_april(session) == expected
+
+
+def test_what_a_minimum_adds_is_no_cost_until_the_month_is_over(session):
+    """A call costs 1.00 in the bucket, of which at least 50.00 are owed: one is made a day."""
+    acme = a_customer(session, "ACME", priced=False)
+    meters.add_bucket(session, SYSTEM, "api_calls", code="eu", name="EU", filters={"region": ["eu"]}, now=NOW)
+    price = Price("USD", Scheme.PER_UNIT, (Tier(None, Decimal(1)),), minimum=Decimal(50))
+    charged = {Metered("api_calls", "eu"): price}
+    plans.create(session, SYSTEM, code="many", name="Many", agreed=terms(1_000), charged=charged, now=NOW)
+    plans.put_on(session, SYSTEM, acme, "many", valid_from=MARCH.start, now=NOW)
+    days = Period(MARCH.start, date(2026, 4, 19)).each_day()
+    called(session, "ACME", *(noon(day.month, day.day) for day in days), properties={"region": "eu"})
+
+    def month(period: Period, today: date = TODAY) -> Month:
+        (shown,) = overview.page(session, SYSTEM, OverviewFilter(period.start), today=today)
+        return shown
+
+    april = month(APRIL)
+    assert (april.cost, april.true_up) == (Money(1_900, "USD"), Money(3_100, "USD"))
+    # By its end it had 30 calls.
+    assert april.expected_cost == Money(5_000, "USD")
+    march = month(MARCH)
+    assert (march.cost, march.true_up) == (Money(5_000, "USD"), None)
+    assert month(MARCH, MARCH.end).cost == Money(3_100, "USD")
 
 
 def test_who_pays_for_every_call_exceeds_nothing(session):

@@ -11,7 +11,7 @@ from billing_core.errors import Forbidden
 from billing_core.identity import SYSTEM
 from billing_core.metering import ingestion, meters, withdrawal
 from billing_core.metering.alerts import AlertMeasure, UsageCheck
-from billing_core.metering.models import UsagePeriod
+from billing_core.metering.models import Aggregation, UsagePeriod
 from billing_core.money import Money
 from billing_core.plans import service as plans
 from billing_core.plans.prices import Metered
@@ -98,6 +98,27 @@ def test_calls_in_a_bucket_that_includes_none_use_nothing_of_the_allowance(sessi
     assert check(sessions) == []
     call(sessions, 1, 2)
     assert [(row.threshold, row.calls, row.included_calls) for row in check(sessions)] == [(100, 4, 2)]
+
+
+def test_a_cost_is_reached_by_what_is_used_and_not_by_a_minimum(sessions):
+    """A gigabyte costs 10.00 USD, and at least 100.00 are owed."""
+    with sessions.begin() as session:
+        meters.create(session, SYSTEM, code="gb", name="GB", aggregation=Aggregation.SUM, unit="GB", now=SET)
+        each = Price("USD", Scheme.PER_UNIT, (Tier(None, Decimal(10)),), minimum=Decimal(100))
+        facts = {"agreed": terms(included_calls=10), "charged": {Metered("gb"): each}}
+        plans.create(session, SYSTEM, code="stored", name="Stored", **facts, now=SET)
+        acme = a_customer(session)
+        plans.put_on(session, SYSTEM, acme, "stored", valid_from=date(2024, 1, 1), now=SET)
+        watch(session, acme, 5_000, COST)
+    assert check(sessions) == []
+    reached = []
+    for number, quantity in ((1, 4), (2, 1)):
+        with sessions.begin() as session:
+            told = an_event(f"{number}", customer_ref="ACME", meter="gb", quantity=quantity)
+            ingestion.record(session, SYSTEM, [told], now=NOW, atomic=True)
+        reached.append([row.cost_minor for row in check(sessions)])
+    # 40.00, then 50.00
+    assert reached == [[], [5_000]]
 
 
 def test_what_was_reached_is_told_once_however_much_comes(sessions):
