@@ -92,6 +92,11 @@ class Period:
     def days(self) -> int:
         return (self.end - self.start).days + 1
 
+    @property
+    def is_one_month(self) -> bool:
+        """From any day to the one before the same day of the next month."""
+        return self.end + timedelta(days=1) == add_months(self.start, 1)
+
     def before(self) -> Self:
         """The preceding period: whole months for whole months, otherwise as many days."""
         if self.start.day == 1 and self.end == last_of_month(self.end):

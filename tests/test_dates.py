@@ -64,6 +64,21 @@ def test_the_period_before_is_as_long_in_months_or_in_days(period, before):
     assert period.before() == before
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "is_one"),
+    [
+        ((2024, 2, 1), (2024, 2, 29), True),
+        ((2023, 12, 15), (2024, 1, 14), True),
+        ((2024, 1, 31), (2024, 2, 28), True),
+        ((2024, 2, 1), (2024, 2, 28), False),
+        ((2024, 2, 1), (2024, 3, 31), False),
+        ((2024, 2, 10), (2024, 2, 10), False),
+    ],
+)
+def test_a_month_may_begin_on_any_day(start, end, is_one):
+    assert Period(date(*start), date(*end)).is_one_month is is_one
+
+
 def test_the_months_of_a_period_are_all_that_it_touches():
     months = list(Period(date(2025, 11, 30), date(2026, 1, 1)).months())
     assert months == [date(2025, 11, 1), date(2025, 12, 1), date(2026, 1, 1)]

@@ -42,7 +42,12 @@ def invoice(arguments: Namespace) -> Answer:
         except BillingError as refusal:
             with sessions() as session:
                 failed.append(_failed(session, customer_id, refusal))
-    data = {"from": f"{period.start}", "to": f"{period.end}", "made": made, "failed": failed}
+    data: dict[str, Any] = {"from": f"{period.start}", "to": f"{period.end}", "made": made, "failed": failed}
+    if not period.is_one_month:
+        data["warning"] = (
+            f"{period} is not one month. What a plan agrees on for a period counts in full for these "
+            f"{period.days} days: included units, the ends of tiers, flat fees and minimums"
+        )
     if arguments.json:
         return Answer(data, document.as_json(data), refused=bool(failed), text_is_json=True)
     return Answer(data, "\n".join(_told(data)), refused=bool(failed))
@@ -104,6 +109,8 @@ def _failed(session: Session, customer_id: int, refusal: BillingError) -> dict[s
 
 
 def _told(data: dict[str, Any]) -> Iterator[str]:
+    if "warning" in data:
+        yield f"Note: {data['warning']}."
     for one in data["made"]:
         named = "nothing to bill"
         if one["invoice_id"] is not None:

@@ -85,6 +85,21 @@ def test_invoices_are_made_of_everybody_and_who_failed_is_named(shown, three):
     ]
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "days"), [("2023-10-01", "2023-10-10", 10), ("2023-09-01", "2023-10-31", 61)]
+)
+def test_of_other_days_than_a_month_it_says_that_what_is_agreed_counts_in_full(shown, three, first, last, days):
+    chosen = ["--from", first, "--to", last, "--customer", "FREE"]
+    warning = (
+        f"{first} to {last} is not one month. What a plan agrees on for a period counts in full for these {days} days: "
+        "included units, the ends of tiers, flat fees and minimums"
+    )
+    _, out, _ = shown(*chosen, verb="invoice")
+    assert out.splitlines()[0] == f"Note: {warning}."
+    _, out, _ = shown(*chosen, verb="invoice", as_json=True)
+    assert json.loads(out)["warning"] == warning
+
+
 def test_invoices_are_sent_by_mail_where_there_is_an_address(shown, three, sessions):
     chosen = [*PERIOD, "--customer", "EXAMPLE"]
     code, out, _ = shown(*chosen, "--tax-rate", "20", verb="invoice", as_json=True)
