@@ -12,6 +12,8 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from billing_core.businesses.models import Business
+from billing_core.dates import day_in
 from billing_core.identity import Actor
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
@@ -79,6 +81,11 @@ def keep(
             )
         )
     session.flush()
+
+
+def day_of(session: Session, grant: PrepaidGrant, now: datetime) -> date:
+    """Today, where the grant's last day is told."""
+    return day_in(session.get_one(Business, grant.business_id).time_zone, now)
 
 
 def _entry(one: Move, memo: str) -> Entry:

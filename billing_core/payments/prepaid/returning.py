@@ -1,8 +1,13 @@
-"""What prepaid credit paid comes back to it: where the payment is reversed, or the invoice is credited."""
+"""What prepaid credit paid comes back to it: where the payment is reversed, or the invoice is credited.
 
-from collections.abc import Sequence
+Where the credit's last day is over by then, it can be used again for as many days as it had left when it was used:
+nobody loses it by an invoice that was wrong. Somebody paid for what was bought, so that has some time in any case.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -13,23 +18,27 @@ from billing_core.identity import Actor
 from billing_core.payments.models import Allocation, AllocationKind
 from billing_core.payments.prepaid import bookkeeping
 from billing_core.payments.prepaid.bookkeeping import Move
-from billing_core.payments.prepaid.models import MovementKind, PrepaidGrant, PrepaidMovement
+from billing_core.payments.prepaid.models import MovementKind, Origin, PrepaidGrant, PrepaidMovement
+
+# For which bought credit that comes back after its last day can be used at least, the day included on which it does.
+LEAST_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Returnable:
-    """What a grant gave to an allocation and has not got back, in minor units."""
+    """What a grant gave to an allocation on a day and has not got back, in minor units."""
 
     allocation_id: int
     grant_id: int
     amount_minor: int
+    used_on: date
 
 
 def returnable(session: Session, invoice_id: int) -> list[Returnable]:
     """What prepaid credit has paid of the invoice: what was used last comes first."""
     left = -func.sum(PrepaidMovement.amount_minor)
     statement = (
-        select(Allocation.id, PrepaidMovement.grant_id, left)
+        select(Allocation.id, PrepaidMovement.grant_id, left, func.min(PrepaidMovement.moved_on))
         .join(PrepaidMovement, PrepaidMovement.allocation_id == Allocation.id)
         .where(
             Allocation.invoice_id == invoice_id,
@@ -40,7 +49,7 @@ def returnable(session: Session, invoice_id: int) -> list[Returnable]:
         .having(left > 0)
         .order_by(func.min(PrepaidMovement.id).desc())
     )
-    return [Returnable(row[0], row[1], int(row[2])) for row in session.execute(statement)]
+    return [Returnable(row[0], row[1], int(row[2]), row[3]) for row in session.execute(statement)]
 
 
 def give_back(
@@ -58,6 +67,7 @@ def give_back(
     for one in returnable_parts:
         minor = min(amount_minor, one.amount_minor)
         if minor:
+            _renew(session, actor, [(grants[one.grant_id], one.used_on)], now=now)
             move = Move(grants[one.grant_id], minor, on)
             bookkeeping.keep(
                 session,
@@ -80,13 +90,29 @@ def refuse_release(session: Session, allocation_id: int) -> None:
 
 def release(session: Session, actor: Actor, allocation: Allocation, *, entry_id: int, on: date, now: datetime) -> None:
     """Return to each grant what it gave to this allocation, which the entry has undone. The customer is locked."""
-    moved = select(PrepaidMovement.grant_id, PrepaidMovement.amount_minor)
+    moved = select(PrepaidMovement.grant_id, PrepaidMovement.amount_minor, PrepaidMovement.moved_on)
     rows = session.execute(moved.where(PrepaidMovement.allocation_id == allocation.id)).all()
     grants = _locked(session, [row.grant_id for row in rows])
+    _renew(session, actor, [(grants[row.grant_id], row.moved_on) for row in rows], now=now)
     moves = [Move(grants[row.grant_id], -row.amount_minor, on) for row in rows]
     bookkeeping.keep(
         session, actor, MovementKind.RELEASED, moves, entry_id=entry_id, allocation_id=allocation.id, now=now
     )
+
+
+def _renew(session: Session, actor: Actor, used: Iterable[tuple[PrepaidGrant, date]], *, now: datetime) -> None:
+    """Give those of these grants another last day whose own is over; each with the day on which it was used. What is
+    left of one has expired, and does so before.
+    """
+    for grant, used_on in used:
+        last, today = grant.expires_on, bookkeeping.day_of(session, grant, now)
+        if last is None or last >= today:
+            continue
+        if grant.remaining_minor:
+            over = Move(grant, -grant.remaining_minor, today)
+            bookkeeping.move(session, actor, MovementKind.EXPIRED, [over], memo="prepaid credit expired", now=now)
+        days = max((last - used_on).days + 1, LEAST_DAYS if grant.origin is Origin.BOUGHT else 1)
+        grant.expires_on = today + timedelta(days=days - 1)
 
 
 def _locked(session: Session, grant_ids: Sequence[int]) -> dict[int, PrepaidGrant]:

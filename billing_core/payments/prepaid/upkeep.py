@@ -3,7 +3,7 @@ so, and expires after its last day. Each of these verbs takes some, and is calle
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
@@ -55,7 +55,7 @@ def expire(session: Session, actor: Actor, *, now: datetime, limit: int) -> int:
     """End what is left of grants whose last day is over."""
     actor.require(Permission.PAYMENT_WRITE)
     grants = _locked(session, _to_expire(session, now), limit)
-    moves = [Move(grant, -grant.remaining_minor, _today(session, grant, now)) for grant in grants]
+    moves = [Move(grant, -grant.remaining_minor, bookkeeping.day_of(session, grant, now)) for grant in grants]
     return _move(session, actor, MovementKind.EXPIRED, moves, "prepaid credit expired", now)
 
 
@@ -108,14 +108,24 @@ def _credit(session: Session, actor: Actor, *, now: datetime, limit: int) -> int
 def _withdraw(session: Session, actor: Actor, *, now: datetime, limit: int) -> int:
     """Take back what is left of credit whose invoice is not paid any more. What was used stays used."""
     grants = _locked(session, _to_withdraw(), limit)
-    moves = [Move(grant, -grant.remaining_minor, _today(session, grant, now)) for grant in grants]
+    moves = [Move(grant, -grant.remaining_minor, bookkeeping.day_of(session, grant, now)) for grant in grants]
     return _move(session, actor, MovementKind.WITHDRAWN, moves, "prepaid credit is not paid any more", now)
 
 
 def _restore(session: Session, actor: Actor, *, now: datetime, limit: int) -> int:
-    """Give it back once the invoice is paid again."""
+    """Give it back once the invoice is paid again; where its last day is over, for as many days as were sold."""
     grants = _locked(session, _to_restore(), limit)
-    moves = [Move(grant, grant.withdrawn_minor, _today(session, grant, now)) for grant in grants]
+    sold = (
+        select(PrepaidGrant.id, PrepaidPurchase.valid_days)
+        .join(PrepaidPurchase, PrepaidPurchase.id == PrepaidGrant.purchase_id)
+        .where(among(PrepaidGrant.id, [grant.id for grant in grants]))
+    )
+    days = dict(session.execute(sold).all())
+    for grant in grants:
+        today, valid_days = bookkeeping.day_of(session, grant, now), days[grant.id]
+        if grant.expires_on is not None and grant.expires_on < today and valid_days is not None:
+            grant.expires_on = today + timedelta(days=valid_days - 1)
+    moves = [Move(grant, grant.withdrawn_minor, bookkeeping.day_of(session, grant, now)) for grant in grants]
     return _move(session, actor, MovementKind.RESTORED, moves, "prepaid credit is paid again", now)
 
 
@@ -184,7 +194,3 @@ def _to_expire(session: Session, now: datetime) -> Select[int]:
         for business in session.scalars(select(Business))
     ]
     return select(PrepaidGrant.id).where(PrepaidGrant.remaining_minor > 0, or_(*over))
-
-
-def _today(session: Session, grant: PrepaidGrant, now: datetime) -> date:
-    return day_in(session.get_one(Business, grant.business_id).time_zone, now)

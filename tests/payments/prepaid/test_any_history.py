@@ -62,11 +62,15 @@ class Naive:
             place = min(having)[2]
             self.grants[place]["left"] -= 1
             paid[place] = paid.get(place, 0) + 1
-        self.invoices.append({"total": total, "paid": paid})
+        self.invoices.append({"total": total, "paid": paid, "on": today})
 
-    def release(self, place: int) -> None:
-        for grant, minor in self.invoices[place]["paid"].items():
-            self.grants[grant]["left"] += minor
+    def release(self, place: int, today: date) -> None:
+        for number, minor in self.invoices[place]["paid"].items():
+            grant = self.grants[number]
+            if grant["last"] is not None and grant["last"] < today:
+                days = (grant["last"] - self.invoices[place]["on"]).days
+                grant["last"] = today + timedelta(days=max(days, 29) if grant["bought"] else days)
+            grant["left"] += minor
         self.invoices[place]["paid"] = {}
 
     def end(self, today: date) -> None:
@@ -117,7 +121,7 @@ class Books:
             (allocation,) = prepaid(self.session, self.sent[place])
             facts = {"reason": "x", "today": self.today, "now": self.now}
             credit.release(self.session, SYSTEM, allocation.id, **facts)
-            self.naive.release(place)
+            self.naive.release(place, self.today)
 
     def bounce(self, number: int, _: None) -> None:
         if self.paid_by:

@@ -145,6 +145,21 @@ def test_what_is_paid_again_is_restored_and_what_was_used_is_not(session):
     assert wrong_in(session) == []
 
 
+def test_what_is_paid_again_after_its_last_day_can_be_used_for_the_days_that_were_sold(session):
+    customer = a_customer(session)
+    purchase = sell(session, customer, 50_00, valid_days=3)
+    pay(session, customer, 50_00, **{str(purchase.invoice_id): 50_00})
+    keep_up(session)
+    undo(session, customer)
+    keep_up(session)
+    pay(session, customer, 50_00, **{str(purchase.invoice_id): 50_00})
+    later = NOW + timedelta(days=10)
+    assert keep_up(session, now=later) == 1
+    (row,) = queries.grants(session, SYSTEM, customer.id)
+    assert (row.remaining_minor, row.expires_on) == (50_00, TODAY + timedelta(days=12))
+    assert wrong_in(session) == []
+
+
 def test_what_comes_back_to_credit_that_was_withdrawn_is_withdrawn_too(session):
     customer = a_customer(session)
     buy(session, customer, 50_00)

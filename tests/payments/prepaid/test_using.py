@@ -23,7 +23,7 @@ from billing_core.outbox.models import OutboxMessage
 from billing_core.payments import credit, received, refunds, sending, status_changes
 from billing_core.payments.models import PaymentMethod
 from billing_core.payments.prepaid import queries
-from billing_core.payments.prepaid.models import MovementKind, PrepaidMovement
+from billing_core.payments.prepaid.models import MovementKind, PrepaidGrant, PrepaidMovement
 from billing_core.payments.refunds import MoneyBack
 from billing_core.receivables import statement
 from billing_core.receivables import verification as receivables
@@ -194,16 +194,66 @@ def test_what_is_taken_off_an_invoice_goes_back_to_where_it_came_from(session):
     assert wrong_in(session) == []
 
 
-def test_what_comes_back_after_its_last_day_expires(session):
-    customer = a_customer(session)
-    give(session, customer, 30_00, TODAY)
-    invoice = use(session, customer)
-    later = NOW + timedelta(days=5)
+def back_after(session, invoice, days):
+    """The payment by credit is reversed so many days after TODAY."""
     (allocation,) = prepaid(session, invoice)
-    credit.release(session, SYSTEM, allocation.id, reason="A mistake", today=TODAY + timedelta(days=5), now=later)
-    assert left(session) == [30_00]
-    assert keep_up(session, now=later) == 1
+    day = {"today": TODAY + timedelta(days=days), "now": NOW + timedelta(days=days)}
+    credit.release(session, SYSTEM, allocation.id, reason="A mistake", **day)
+
+
+def last_days(session):
+    return list(session.scalars(select(PrepaidGrant.expires_on).order_by(PrepaidGrant.id)))
+
+
+def test_what_comes_back_after_its_last_day_has_as_many_days_as_it_had_left(session):
+    customer = a_customer(session)
+    give(session, customer, 30_00, TODAY + timedelta(days=2))
+    back_after(session, use(session, customer), 5)
+    # Used on the first of three days; the fifth day after it and two more.
+    assert (left(session), last_days(session)) == ([30_00], [TODAY + timedelta(days=7)])
+    assert keep_up(session, now=NOW + timedelta(days=7)) == 0
+    assert keep_up(session, now=NOW + timedelta(days=8)) == 1
     assert (left(session), wrong_in(session)) == ([0], [])
+
+
+def test_what_comes_back_until_its_last_day_keeps_that(session):
+    customer = a_customer(session)
+    give(session, customer, 30_00, TODAY + timedelta(days=2))
+    buy(session, customer, 30_00, 3)
+    back_after(session, use(session, customer), 2)
+    assert (left(session), last_days(session)) == ([30_00, 30_00], [TODAY + timedelta(days=2)] * 2)
+
+
+@pytest.mark.parametrize(("sold", "last"), [(3, 34), (30, 69), (45, 94)])
+def test_bought_credit_that_comes_back_after_its_last_day_has_at_least_thirty_days(session, sold, last):
+    customer = a_customer(session)
+    buy(session, customer, 30_00, sold)
+    back = {3: 5, 30: 40, 45: 50}[sold]
+    back_after(session, use(session, customer), back)
+    assert (left(session), last_days(session)) == ([30_00], [TODAY + timedelta(days=last)])
+    assert keep_up(session, now=NOW + timedelta(days=back)) == 0
+    assert wrong_in(session) == []
+
+
+def test_what_was_not_used_in_time_expires_all_the_same(session):
+    customer = a_customer(session)
+    buy(session, customer, 30_00, 3)
+    back_after(session, use(session, customer, "10"), 5)
+    assert (left(session), wrong_in(session)) == ([10_00], [])
+    assert accounts(session)["prepaid_credit"] == -10_00
+
+
+def test_what_is_credited_after_the_last_day_can_be_used_again(session):
+    customer = a_customer(session)
+    buy(session, customer, 10_00, 3)
+    invoice = use(session, customer, "10")
+    later, day = NOW + timedelta(days=7), TODAY + timedelta(days=7)
+    back = MoneyBack("Withdrawn", None, day, 4_00)
+    refunds.refund(session, SYSTEM, invoice.id, wanted=back, today=day, now=later)
+    assert keep_up(session, now=later) == 0
+    assert (left(session), last_days(session)) == ([4_00], [TODAY + timedelta(days=36)])
+    assert use(session, customer, "3", now=later).paid_minor == 3_00
+    assert wrong_in(session) == []
 
 
 def test_credit_is_no_money_that_could_be_paid_back(session):
