@@ -1,7 +1,8 @@
 """Alerts on usage: what is watched for, whose usage is still to be held against it, and what was reached.
 
-Recording only asks for a check, in its own transaction. What was reached is decided afterwards, when all that was
-recorded at the same time is there: two batches that are each below a threshold may be beyond it together.
+Recording only asks for a check, in its own transaction; so do another plan, other buckets, and another time zone. What
+was reached is decided afterwards, when all that was recorded at the same time is there: two batches that are each below
+a threshold may be beyond it together.
 """
 
 import enum
@@ -127,9 +128,10 @@ class ReachedThreshold(Base):
     reached_at: Mapped[datetime]
 
 
-def ask_of_events(session: Session, events: FromClause, *, now: datetime) -> None:
-    """Have the customers of these events checked who are watched, unless they are to be checked anyway: whoever checks
-    takes the customer's row first, as recording did, and so waits for all that relied on an earlier ask.
+def ask_where_watched(session: Session, changed: FromClause, *, now: datetime) -> None:
+    """Have the customers of these rows, such as events, checked who are watched, unless they are to be checked anyway:
+    whoever checks takes the customer's row first, as who changed something of it did, and so waits for all that relied
+    on an earlier ask.
     """
     # One look where nobody watches anything, rather than one at each customer.
     if session.scalar(select(UsageAlert.id).where(UsageAlert.removed_at.is_(None)).limit(1)) is None:
@@ -137,7 +139,7 @@ def ask_of_events(session: Session, events: FromClause, *, now: datetime) -> Non
     of_customer = or_(UsageAlert.customer_id.is_(None), UsageAlert.customer_id == Customer.id)
     watched = select(literal(1)).where(UsageAlert.removed_at.is_(None), of_customer).exists()
     asked = select(literal(1)).where(UsageCheck.customer_id == Customer.id, UsageCheck.asked_at.is_not(None)).exists()
-    used = Customer.id.in_(select(events.c.customer_id))
+    used = Customer.id.in_(select(changed.c.customer_id))
     ask(session, select(Customer.id).where(used, watched, ~asked), now=now)
 
 

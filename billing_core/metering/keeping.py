@@ -147,7 +147,7 @@ def keep(session: Session, given: Statements, batch: int, *, whole: bool, now: d
     connection.execute(steps.write_late if late else steps.write, facts)
     for statement in _COUNT[connection.dialect.name]:
         connection.execute(statement)
-    alerts.ask_of_events(session, _GROUPS, now=now)
+    alerts.ask_where_watched(session, _GROUPS, now=now)
     if not changing:
         return 0
     connection.execute(CreateTable(_CHANGING, if_not_exists=True))

@@ -12,9 +12,9 @@ from billing_core.audit import service as audit
 from billing_core.database.functions import equals
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering import buckets, rebucketing
+from billing_core.metering import alerts, buckets, rebucketing
 from billing_core.metering.buckets import Value
-from billing_core.metering.models import Aggregation, Meter, MeterBucket
+from billing_core.metering.models import Aggregation, Meter, MeterBucket, UsageDay
 from billing_core.text import needed
 
 MOST_METERS: Final = 200
@@ -127,7 +127,7 @@ def add_bucket(
     _refuse_twin(meter, live, stored)
     bucket = MeterBucket(meter_id=meter.id, code=code, name=name, filters=stored)
     session.add(bucket)
-    moved = _rebucket(session, meter)
+    moved = _rebucket(session, meter, now)
     after = {"bucket": code, "name": name, "filters": stored, "moved_events": moved}
     audit.record(session, actor, "meter.change", ("meter", meter.id), label=meter.name, after=after, now=now)
     return bucket
@@ -154,7 +154,7 @@ def change_bucket(
         raise Invalid("Nothing would change: the bucket has this name and these filters already")
     _refuse_twin(meter, [one for one in live if one is not bucket], wanted["filters"])
     bucket.name, bucket.filters = wanted["name"], wanted["filters"]
-    moved = _rebucket(session, meter) if "filters" in after else 0
+    moved = _rebucket(session, meter, now) if "filters" in after else 0
     after |= {"bucket": code, "moved_events": moved}
     subject = ("meter", meter.id)
     audit.record(session, actor, "meter.change", subject, label=meter.name, before=before, after=after, now=now)
@@ -167,7 +167,7 @@ def retire_bucket(session: Session, actor: Actor, meter_code: str, code: str, *,
     meter = _locked(session, meter_code)
     bucket = _named(meter, buckets.live(session, [meter.id]), code)
     bucket.retired_at = now
-    moved = _rebucket(session, meter)
+    moved = _rebucket(session, meter, now)
     before, after = {"bucket": code, "filters": bucket.filters}, {"retired_at": now, "moved_events": moved}
     subject = ("meter", meter.id)
     audit.record(session, actor, "meter.change", subject, label=meter.name, before=before, after=after, now=now)
@@ -200,11 +200,14 @@ def _refuse_twin(meter: Meter, others: Collection[MeterBucket], filters: str) ->
         raise Conflict(f"The bucket {twin.code} of {meter.name} has these filters already")
 
 
-def _rebucket(session: Session, meter: Meter) -> int:
+def _rebucket(session: Session, meter: Meter, now: datetime) -> int:
     """How many events its other buckets have moved."""
     moved = rebucketing.rebucket(session, meter.id)
     # Once the customers are locked, so that nothing is archived meanwhile.
     rebucketing.refuse_archived(session, meter)
+    if moved:
+        used = select(UsageDay.customer_id).where(UsageDay.meter_id == meter.id).subquery("used")
+        alerts.ask_where_watched(session, used, now=now)
     return moved
 
 

@@ -4,7 +4,7 @@ A customer keeps the zone in which usage of it was billed: in another one, event
 be billed twice, or never.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -20,7 +20,7 @@ from billing_core.customers.models import Customer
 from billing_core.database.functions import among
 from billing_core.errors import Conflict
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering import periods, rollups
+from billing_core.metering import alerts, periods, rollups
 from billing_core.metering.models import UsagePeriod
 
 
@@ -35,6 +35,7 @@ def change_customer(
             reason = f"usage is billed in the days of {before[0]}"
             raise Conflict(f"{customer.name} keeps its time zone: its {reason}", fields={"time_zone": reason})
         rollups.rebuild(session, [customer_id])
+        _ask(session, [customer_id], now)
     return customer
 
 
@@ -47,8 +48,16 @@ def change_business(
     if business.time_zone != before:
         without_own = select(Customer.id).where(Customer.business_id == business_id, Customer.time_zone == "")
         _keep_zone(session, actor, business_id, str(before), now)
-        rollups.rebuild(session, session.scalars(without_own).all())
+        moved = session.scalars(without_own).all()
+        rollups.rebuild(session, moved)
+        _ask(session, moved, now)
     return business
+
+
+def _ask(session: Session, customer_ids: Collection[int], now: datetime) -> None:
+    """Other days make up their months."""
+    theirs = select(Customer.id.label("customer_id")).where(among(Customer.id, customer_ids))
+    alerts.ask_where_watched(session, theirs.subquery("moved"), now=now)
 
 
 def _keep_zone(session: Session, actor: Actor, business_id: int, zone: str, now: datetime) -> None:

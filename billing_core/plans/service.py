@@ -13,7 +13,7 @@ from billing_core.database.functions import equals
 from billing_core.dates import LATEST_DAY, Period
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering import periods
+from billing_core.metering import alerts, periods
 from billing_core.plans import prices, queries, terms
 from billing_core.plans.models import CustomerPlan, Plan, PlanVersion
 from billing_core.plans.prices import Prices
@@ -109,6 +109,7 @@ def put_on(
         before = {"plan": replaced.code, "version": replaced.number}
     held.plan_version_id = version.id
     session.flush()
+    _ask(session, customer_id, now)
     after = {"plan": code, "version": version.number, "valid_from": valid_from}
     subject = ("customer", customer_id)
     audit.record(session, actor, "plan.assign", subject, label=customer.name, before=before, after=after, now=now)
@@ -132,10 +133,17 @@ def take_off(session: Session, actor: Actor, customer_id: int, *, valid_from: da
     if queries.on_plan(session, customer_id, Period(day_before, day_before)):
         session.add(CustomerPlan(customer_id=customer_id, valid_from=valid_from, created_at=now))
         session.flush()
+    _ask(session, customer_id, now)
     before = {"plans": [f"{one.version.code}, version {one.version.number}, {one.first_day}" for one in dropped]}
     after = {"plan": None, "valid_from": valid_from}
     subject = ("customer", customer_id)
     audit.record(session, actor, "plan.take_off", subject, label=customer.name, before=before, after=after, now=now)
+
+
+def _ask(session: Session, customer_id: int, now: datetime) -> None:
+    """By other terms what it has used already may reach a threshold."""
+    changed = select(Customer.id.label("customer_id")).where(Customer.id == customer_id)
+    alerts.ask_where_watched(session, changed.subquery("changed"), now=now)
 
 
 def _refuse_billed(session: Session, customer: Customer, first_day: date, last_day: date | None = None) -> None:

@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import select
 
 from billing_core.audit.models import AuditEntry
+from billing_core.customers.models import Customer
 from billing_core.dates import Period, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import service
 from billing_core.metering import meters
+from billing_core.metering.alerts import AlertMeasure, UsageCheck
 from billing_core.metering.models import Aggregation
 from billing_core.plans import prices, queries
 from billing_core.plans import service as plans
@@ -18,6 +20,8 @@ from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVers
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.plans.terms import Terms
+from billing_core.usage import alerts, threshold_checks
+from billing_core.usage.alerts import Threshold, Told
 from tests.imports.files import counts, incoming, rejections, row_count
 
 HEADER = "plan_code,name,currency,price,interval,included_calls,price_per_call\n"
@@ -171,6 +175,18 @@ def test_customers_are_put_on_the_latest_version_and_keep_it(two_plans, take_in,
     assert stretches(sessions) == [("2023-10-01", "basic", 1)]
     assert counts(take_in("customer-plans", file + "ACME,basic,2023-11-01\n")) == (1, 0, 1, 0)
     assert stretches(sessions) == [("2023-10-01", "basic", 1), ("2023-11-01", "basic", 2)]
+
+
+def test_who_is_watched_is_checked_once_its_plan_is_another(two_plans, take_in, sessions):
+    with sessions.begin() as session:
+        (acme, other) = session.scalars(select(Customer.id).order_by(Customer.id)).all()
+        for customer_id in (acme, other):
+            alerts.create(session, SYSTEM, customer_id, Threshold(AlertMeasure.ALLOWANCE, 80), Told(), now=utc_now())
+        threshold_checks.check(session, SYSTEM, now=utc_now(), limit=10)
+        assert not threshold_checks.due(session)
+    take_in("customer-plans", WHO + "ACME,basic,2023-10-01\n")
+    with sessions() as session:
+        assert session.scalars(select(UsageCheck.customer_id).where(UsageCheck.asked_at.is_not(None))).all() == [acme]
 
 
 def test_another_plan_from_the_same_day_takes_its_place(two_plans, take_in, sessions):

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from billing_core.errors import Forbidden
 from billing_core.identity import SYSTEM
-from billing_core.metering import ingestion, meters, withdrawal
+from billing_core.metering import ingestion, meters, withdrawal, zone_changes
 from billing_core.metering.alerts import AlertMeasure, UsageCheck
 from billing_core.metering.models import Aggregation, UsagePeriod
 from billing_core.money import Money
@@ -23,7 +23,7 @@ from tests.database.counting import statements
 from tests.invoices.company import READER, a_customer
 from tests.metering.used import an_event
 from tests.outgoing_webhooks.test_publishing import subscribe, told
-from tests.plans.agreed import terms
+from tests.plans.agreed import a_plan, terms
 from tests.usage.watching import NOBODY, NOW, SET, a_subscriber, call, check, reached, ten_calls, watch
 
 ALLOWANCE, CALLS, COST = AlertMeasure.ALLOWANCE, AlertMeasure.CALLS, AlertMeasure.COST
@@ -119,6 +119,64 @@ def test_a_cost_is_reached_by_what_is_used_and_not_by_a_minimum(sessions):
         reached.append([row.cost_minor for row in check(sessions)])
     # 40.00, then 50.00
     assert reached == [[], [5_000]]
+
+
+def put_on_a_smaller_plan(session, customer_id):
+    smaller = a_plan(session, "smaller", terms(included_calls=4, price_per_call="1"))
+    plans.put_on(session, SYSTEM, customer_id, smaller, valid_from=date(2026, 3, 1), now=NOW)
+
+
+def take_off_its_plan(session, customer_id):
+    # Of ten calls a day of 31 includes one.
+    plans.take_off(session, SYSTEM, customer_id, valid_from=date(2026, 3, 2), now=NOW)
+
+
+def change_its_zone(session, customer_id):
+    # There the fourth call was still in March.
+    facts = {"time_zone": "America/New_York"}
+    zone_changes.change_customer(session, SYSTEM, customer_id, version=1, facts=facts, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("value", "measure", "change"),
+    [(75, ALLOWANCE, put_on_a_smaller_plan), (100, ALLOWANCE, take_off_its_plan), (4, CALLS, change_its_zone)],
+)
+def test_what_was_used_is_held_against_thresholds_again_when_terms_change(sessions, value, measure, change):
+    """Three calls in March, and a fourth at two on 1 April, of ten that are included."""
+    with sessions.begin() as session:
+        acme = ten_calls(session)
+        watch(session, acme, value, measure)
+        watch(session, ten_calls(session, "OTHER"), value, measure)
+    call(sessions, 1, 3, at="2026-03-01T10:00:00Z")
+    call(sessions, 4, 4, at="2026-04-01T02:00:00Z", now=APRIL)
+    assert check(sessions, now=APRIL) == []
+    with sessions.begin() as session:
+        change(session, acme)
+        waiting = session.scalars(select(UsageCheck.customer_id).where(UsageCheck.asked_at.is_not(None)))
+        assert waiting.all() == [acme]
+    assert [(row.threshold, row.first_day) for row in check(sessions, now=APRIL)] == [(value, date(2026, 3, 1))]
+
+
+def test_what_was_used_is_held_against_thresholds_again_when_buckets_change(sessions):
+    """A call in the bucket costs 2.00 USD instead of nothing; two of its three calls are moved."""
+    with sessions.begin() as session:
+        filters = {"region": ["eu"]}
+        meters.add_bucket(session, SYSTEM, "api_calls", code="eu", name="EU", filters=filters, now=SET)
+        each = Price("USD", Scheme.PER_UNIT, (Tier(None, Decimal(2)),))
+        facts = {"agreed": terms(included_calls=10), "charged": {Metered("api_calls", "eu"): each}}
+        plans.create(session, SYSTEM, code="ten", name="Ten", **facts, now=SET)
+        acme = a_customer(session)
+        plans.put_on(session, SYSTEM, acme, "ten", valid_from=date(2024, 1, 1), now=SET)
+        watch(session, acme, 600, COST)
+        regions = [
+            an_event(region, customer_ref="ACME", properties={"region": region}) for region in ("eu", "fr", "de")
+        ]
+        ingestion.record(session, SYSTEM, regions, now=NOW, atomic=True)
+    assert check(sessions) == []
+    with sessions.begin() as session:
+        filters = {"region": ["de", "eu", "fr"]}
+        meters.change_bucket(session, SYSTEM, "api_calls", "eu", name="EU", filters=filters, now=NOW)
+    assert [row.cost_minor for row in check(sessions)] == [600]
 
 
 def test_what_was_reached_is_told_once_however_much_comes(sessions):

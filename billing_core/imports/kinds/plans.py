@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Session, aliased
 
 from billing_core.customers.models import Customer
 from billing_core.database.types import UnitPrice, UsagePrice, UtcDateTime
@@ -26,7 +26,7 @@ from billing_core.errors import Conflict
 from billing_core.imports import Kind, cells, columns, merging
 from billing_core.imports.kind import Definition, Field, Resolved, Staged, text_up_to, unknown, wrong
 from billing_core.imports.kinds import amounts
-from billing_core.metering import periods
+from billing_core.metering import alerts, periods
 from billing_core.plans import prices
 from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVersion
 from billing_core.plans.queries import latest_number
@@ -230,6 +230,8 @@ def _write_customer_plans(connection: Connection, resolved: Resolved) -> None:
             ["customer_id", "plan_version_id", "valid_from", "created_at"], fresh.where(rows.c.existing_id.is_(None))
         )
     )
+    with Session(connection) as session:
+        alerts.ask_where_watched(session, rows, now=resolved.now)
 
 
 CUSTOMER_PLANS = Definition(
