@@ -348,6 +348,7 @@ class LateItem(Base):
         UniqueConstraint("customer_id", "event_id", "kind", "period_id", "day"),
         Index("ix_usage_late_items_period_id", "period_id", "meter_id", "id"),
         Index("ix_usage_late_items_settlement_id", "settlement_id"),
+        Index("ix_usage_late_items_in_order", "customer_id", "occurred_at", "event_id"),
         CheckConstraint("(calls = 1) = (kind = 'arrived') AND abs(calls) = 1", name="signed"),
     )
 

@@ -16,7 +16,6 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    true,
     tuple_,
     type_coerce,
     union_all,
@@ -24,7 +23,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
-from billing_core.customers.queries import visible_to
 from billing_core.database.functions import equals
 from billing_core.database.types import UtcDateTime
 from billing_core.dates import Period
@@ -34,8 +32,6 @@ from billing_core.metering import rollups
 from billing_core.metering.models import (
     API_CALLS,
     PLACES,
-    LateItem,
-    LateKind,
     Meter,
     MeterBucket,
     UsageDay,
@@ -212,33 +208,6 @@ def time_of(session: Session, actor: Actor, customer_id: int, event_id: str) -> 
     if occurred_at is None:
         raise NotFound(f"There is no event {event_id}")
     return occurred_at
-
-
-def late_events(
-    session: Session, actor: Actor, *, after_event: tuple[int, datetime, str] | None = None, limit: int = 100
-) -> list[EventRow]:
-    """What came after its period was billed, and what was taken back from one that was, of every customer that this
-    actor sees, in the order of customer and time. ``after_event``: the customer's id, time and id of the last one that
-    was seen.
-    """
-    actor.require(Permission.USAGE_READ)
-
-    def keys(table: type[UsageEvent | LateItem], condition: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-        key = (table.customer_id, table.occurred_at, table.event_id)
-        found = select(*key).where(condition, visible_to(actor, table.customer_id))
-        if after_event is not None:
-            customer_id, occurred_at, event_id = after_event
-            seen = tuple_(literal(customer_id), literal(occurred_at, UtcDateTime), literal(event_id))
-            found = found.where(tuple_(*key) > seen)
-        # Each on its own: merged as they come, SQLite would walk through all events for the few that are late.
-        return select(found.order_by(*key).limit(limit).subquery())
-
-    came_late = keys(UsageEvent, UsageEvent.late == true())
-    taken_back = keys(LateItem, LateItem.kind == LateKind.WITHDRAWN)
-    place = came_late.union(taken_back).order_by("customer_id", "occurred_at", "event_id").limit(limit).subquery()
-    key = (UsageEvent.customer_id, UsageEvent.occurred_at, UsageEvent.event_id)
-    statement = event_rows().join(place, tuple_(*key) == tuple_(*place.c)).order_by(*key)
-    return [EventRow(*row) for row in session.execute(statement)]
 
 
 def event_rows() -> Select[*tuple[Any, ...]]:

@@ -12,6 +12,7 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.imports import service
 from billing_core.metering import ingestion, keeping, queries, verification, withdrawal
+from billing_core.metering.late import listing
 from billing_core.metering.models import UsageEvent, UsageEventKey, UsagePeriod
 from tests.imports.files import counts, incoming, rejections, row_count
 
@@ -216,7 +217,7 @@ def test_what_comes_for_a_billed_period_is_late(two_customers, take_in, sessions
         session.execute(insert(UsagePeriod).values(customer_id=1, billed_at=utc_now(), **march))
     assert counts(take_in("usage", FILE)) == (3, 0, 0, 0)
     with sessions() as session:
-        assert [row.id for row in queries.late_events(session, SYSTEM)] == ["1", "2"]
+        assert [row.id for row in listing.late_events(session, SYSTEM)] == ["1", "2"]
 
 
 def test_a_failure_while_counting_leaves_nothing_behind(two_customers, take_in, sessions, monkeypatch):

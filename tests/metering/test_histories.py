@@ -15,6 +15,7 @@ from billing_core.dates import Period
 from billing_core.identity import SYSTEM
 from billing_core.metering import ingestion, queries, rollups, withdrawal
 from billing_core.metering.ingestion import Recorded
+from billing_core.metering.late import listing
 from billing_core.metering.models import UsageDay, UsageEvent, UsagePeriod, UsageUser
 from tests.arrivals import arriving
 from tests.invoices.company import a_customer
@@ -141,7 +142,7 @@ def test_any_history_comes_to_what_adding_up_says(session, customers):
                 for place, customer_id in enumerate(customers):
                     used = queries.usage_of(session, SYSTEM, customer_id, start=start, end=end)
                     assert used == naive.usage(place, start, end)
-            late = {(customers.index(row.customer_id), row.id) for row in queries.late_events(session, SYSTEM)}
+            late = {(customers.index(row.customer_id), row.id) for row in listing.late_events(session, SYSTEM)}
             assert late == naive.late
             assert wrong_in(session) == []
             before = everything(session)

@@ -12,6 +12,7 @@ from billing_core.errors import Conflict, Forbidden, Invalid
 from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
 from billing_core.metering import ingestion, queries, withdrawal
 from billing_core.metering.ingestion import Recorded
+from billing_core.metering.late import listing
 from billing_core.metering.models import (
     Aggregation,
     Meter,
@@ -240,9 +241,9 @@ def test_an_event_of_a_billed_period_is_late(sessions):
     )
     assert recorded == Recorded(4, 0, 2, ())
     with sessions() as session:
-        assert [row.id for row in queries.late_events(session, SYSTEM)] == ["first", "last"]
+        assert [row.id for row in listing.late_events(session, SYSTEM)] == ["first", "last"]
         assert [
-            row.id for row in queries.late_events(session, SYSTEM, limit=1, after_event=(acme, NOW.replace(day=2), ""))
+            row.id for row in listing.late_events(session, SYSTEM, limit=1, after_event=(acme, NOW.replace(day=2), ""))
         ] == ["last"]
     # A repeat is not late once more.
     assert record(sessions, an_event("first", time="2026-03-01T05:00:00Z")) == Recorded(0, 1, 0, ())

@@ -13,6 +13,7 @@ from billing_core.dates import Period
 from billing_core.errors import Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Actor, Permission, Role, actor_with
 from billing_core.metering import queries
+from billing_core.metering.late import listing
 from billing_core.metering.models import UsageEvent
 from billing_core.metering.queries import Day
 from tests.invoices.company import a_customer
@@ -147,7 +148,7 @@ def test_whoever_is_bound_to_one_customer_learns_nothing_of_another(sessions, ac
                 ask(bound, acme)
             with pytest.raises(Forbidden):
                 ask(Actor(1, "Other", frozenset(Permission) - {Permission.USAGE_READ}), acme)
-        assert queries.late_events(session, bound) == []
+        assert listing.late_events(session, bound) == []
 
 
 def test_a_window_costs_the_same_however_many_calls_its_days_had(sessions, acme):
@@ -183,10 +184,11 @@ def test_late_events_are_found_without_a_walk_through_all(sqlite_url, after_even
     opened, asked = Sessions(connect(sqlite_url)), []
     listen(opened.engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
     with opened() as session:
-        queries.late_events(session, SYSTEM, after_event=after_event)
+        listing.late_events(session, SYSTEM, after_event=after_event)
         ((words, bound),) = [one for one in asked if "usage_late_items" in one[0]]
         steps = [step for *_, step in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", bound)]
     opened.engine.dispose()
-    walks = [step for step in steps if re.match(r"(SCAN|SEARCH) usage_events\b", step)]
-    assert [re.findall(r"ix_\w+", step) for step in walks[:1]] == [["ix_usage_events_late"]]
+    walks = [step for step in steps if re.match(r"(SCAN|SEARCH) usage_(events|late_items)\b", step)]
+    assert [re.findall(r"ix_\w+", step) for step in walks[:1]] == [["ix_usage_late_items_in_order"]]
     assert [step for step in walks[1:] if "event_id=?" not in step] == []
+    assert [step for step in steps if "FOR GROUP BY" in step] == []

@@ -27,7 +27,11 @@ EVENT: dict[str, Any] = {
     "withdrawn_reason": None,
 }
 _Properties = Annotated[InstanceOf[orjson.Fragment], WithJsonSchema({"type": "object", "additionalProperties": True})]
-_MaybeMoment = Annotated[str | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})]
+MaybeProperties = Annotated[
+    InstanceOf[orjson.Fragment] | None,
+    WithJsonSchema({"anyOf": [{"type": "object", "additionalProperties": True}, {"type": "null"}]}),
+]
+MaybeMoment = Annotated[str | None, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})]
 
 
 @with_config(json_schema_extra={"example": EVENT})
@@ -50,7 +54,7 @@ class UsageEvent(TypedDict):
     bucket: str | None
     received_at: Moment
     late: bool
-    withdrawn_at: _MaybeMoment
+    withdrawn_at: MaybeMoment
     withdrawn_reason: str | None
 
 

@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 
 from billing_core.errors import Invalid
 from billing_core.metering.ingestion import MOST_EVENTS
+from billing_core.metering.late.listing import LateEvent
 from billing_core.metering.models import API_CALLS
-from billing_core.metering.queries import EventRow
 from billing_core.metering.reading import (
     DEEPEST_PROPERTIES,
     LARGEST_PROPERTIES,
@@ -197,7 +197,7 @@ def place_of(written: str) -> tuple[int, datetime, str]:
     return int(customer_id), datetime.fromisoformat(occurred_at), event_id
 
 
-def place_after(row: EventRow) -> str:
+def place_after(row: LateEvent) -> str:
     """How the next page's address names the last event of this one."""
     return f"{row.customer_id},{row.occurred_at:%Y-%m-%dT%H:%M:%S.%f}Z,{row.id}"
 

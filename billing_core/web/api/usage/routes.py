@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from billing_core.customers import queries as customers
 from billing_core.dates import utc_now
-from billing_core.metering import ingestion, queries, withdrawal
+from billing_core.metering import ingestion, withdrawal
+from billing_core.metering.late import listing
 from billing_core.usage import late
 from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.exact_json import ExactJSON
@@ -85,7 +86,7 @@ def list_late_events(
     once, because it was taken back later or its quantity holds on, is listed once for each.
     """
     after = None if starting_after is None else requests.place_of(starting_after)
-    rows = queries.late_events(session, caller.actor, after_event=after, limit=limit + 1)
+    rows = listing.late_events(session, caller.actor, after_event=after, limit=limit + 1)
     shown = rows[:limit]
     items = late.of_events(session, caller.actor, [(row.customer_id, row.id) for row in shown])
     events = [responses.late_event(row, item) for row in shown for item in items[row.customer_id, row.id]]

@@ -8,6 +8,7 @@ import pytest
 from billing_core.customers.models import Customer
 from billing_core.dates import Period, utc_now
 from billing_core.identity import SYSTEM
+from billing_core.metering.archives import service as archives
 from billing_core.metering.models import UsagePeriod
 from billing_core.plans import service as plans
 from billing_core.usage import billing, late
@@ -134,6 +135,7 @@ def test_events_of_a_billed_period_are_accepted_and_listed_as_late(client, acme,
         "properties": {"a": [0.1], "b": 1},
         "bucket": None,
         "late": True,
+        "archived": False,
         "change": "arrived",
         "withdrawn_at": None,
         "withdrawn_reason": None,
@@ -201,6 +203,31 @@ def test_late_events_page_by_organization_and_time(client, acme, sessions):
         link = page.links.get("next")
         address = link and f"{LATE}?{urlsplit(link['url']).query}"
     assert seen == [("ACME", "a"), ("ACME", "é &"), ("ACME", "b,c"), ("BETA", "0")]
+
+
+def test_late_events_of_an_archived_month_stay_in_the_list(client, acme, sessions, tmp_path):
+    client.post(EVENTS, json=an_event("in time", time="2026-03-09T10:00:00Z"))
+    bill_march(sessions, acme.id)
+    client.post(EVENTS, json={"events": [an_event("1", user="ana"), an_event("2")]})
+    for name in ("in time", "2"):
+        withdraw(client, acme.uuid, name)
+    archives.archive(sessions, SYSTEM, date(2026, 3, 1), tmp_path, now=utc_now())
+    client.post(EVENTS, json=an_event("3", time="2026-03-11T10:00:00Z", endpoint="/v1"))
+
+    answer = client.get(LATE).json()
+    told = [(one["id"], one["change"], one["late"], one["archived"], one["endpoint"]) for one in answer["events"]]
+    assert told == [
+        ("in time", "withdrawn", False, True, None),
+        ("1", "arrived", True, True, None),
+        ("2", "arrived", True, True, None),
+        ("2", "withdrawn", True, True, None),
+        ("3", "arrived", True, False, "/v1"),
+    ]
+    first = answer["events"][1]
+    names = ("meter", "user", "time", "quantity", "properties", "response_time", "received_at", "withdrawn_at")
+    assert [first[name] for name in names] == ["api_calls", "ana", "2026-03-10T10:00:00", *[None] * 5]
+    page = client.get(LATE, params={"limit": 1})
+    assert ([one["id"] for one in page.json()["events"]], "next" in page.links) == (["in time"], True)
 
 
 def test_whoever_is_bound_sees_their_own_late_events_alone(client, acme, program, sessions):
