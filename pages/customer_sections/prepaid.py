@@ -4,7 +4,7 @@ import streamlit as st
 
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
-from billing_core.dates import utc_now
+from billing_core.dates import day_in, utc_now
 from billing_core.identity import Actor, Permission
 from billing_core.payments.prepaid import granting, queries, top_ups
 from billing_core.payments.prepaid.models import MovementKind, Origin
@@ -36,9 +36,8 @@ def draw(read: Reader, actor: Actor, customer: Customer) -> None:
     if not rows and not may_write:
         return
     st.subheader("Prepaid credit", anchor=False)
-    sums = " · ".join(
-        formats.money(one.minor, one.currency) for one in read(queries.available, customer.id, today=read.today)
-    )
+    day = day_in(customer.time_zone, utc_now()) if customer.time_zone else read.today
+    sums = " · ".join(formats.money(one.minor, one.currency) for one in read(queries.available, customer.id, today=day))
     st.caption(f"{sums or 'Nothing'} is there to pay invoices of usage, as they are sent.")
     if may_write:
         with st.container(horizontal=True):

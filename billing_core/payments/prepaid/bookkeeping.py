@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
+from billing_core.customers.models import Customer
 from billing_core.dates import day_in
 from billing_core.identity import Actor
 from billing_core.ledger import service as ledger
@@ -84,8 +85,14 @@ def keep(
 
 
 def day_of(session: Session, grant: PrepaidGrant, now: datetime) -> date:
-    """Today, where the grant's last day is told."""
+    """Today, as its postings are dated: in the zone of our business."""
     return day_in(session.get_one(Business, grant.business_id).time_zone, now)
+
+
+def billing_day(session: Session, grant: PrepaidGrant, now: datetime) -> date:
+    """Today, as the grant's last day is told: in the zone in whose days its customer's usage is billed."""
+    zone = session.get_one(Customer, grant.customer_id).time_zone
+    return day_in(zone, now) if zone else day_of(session, grant, now)
 
 
 def _entry(one: Move, memo: str) -> Entry:

@@ -80,8 +80,9 @@ class PrepaidTopUp(Base):
 
 
 class PrepaidGrant(Base):
-    """Credit with one origin and one last day, ``expires_on``; None: it does not expire. Amounts are minor units of
-    ``currency``: of ``amount_minor`` there are ``remaining_minor`` left, and ``withdrawn_minor`` were taken back.
+    """Credit with one origin and one last day, ``expires_on``, in the zone in which the customer's usage is billed;
+    None: it does not expire. Amounts are minor units of ``currency``: of ``amount_minor`` there are ``remaining_minor``
+    left, and ``withdrawn_minor`` were taken back.
     """
 
     __tablename__ = "prepaid_grants"

@@ -49,7 +49,7 @@ class MovementRow:
 
 
 def available(session: Session, actor: Actor, customer_id: int, *, today: date) -> list[Money]:
-    """What the customer's invoices of usage can be paid with, by currency."""
+    """What the customer's invoices of usage can be paid with, by currency; ``today`` where its usage is billed."""
     actor.require(Permission.PAYMENT_READ)
     statement = (
         select(PrepaidGrant.currency, func.sum(PrepaidGrant.remaining_minor))

@@ -105,11 +105,11 @@ def _renew(session: Session, actor: Actor, used: Iterable[tuple[PrepaidGrant, da
     left of one has expired, and does so before.
     """
     for grant, used_on in used:
-        last, today = grant.expires_on, bookkeeping.day_of(session, grant, now)
+        last, today = grant.expires_on, bookkeeping.billing_day(session, grant, now)
         if last is None or last >= today:
             continue
         if grant.remaining_minor:
-            over = Move(grant, -grant.remaining_minor, today)
+            over = Move(grant, -grant.remaining_minor, bookkeeping.day_of(session, grant, now))
             bookkeeping.move(session, actor, MovementKind.EXPIRED, [over], memo="prepaid credit expired", now=now)
         days = max((last - used_on).days + 1, LEAST_DAYS if grant.origin is Origin.BOUGHT else 1)
         grant.expires_on = today + timedelta(days=days - 1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -16,6 +16,7 @@ from billing_core.database.functions import among
 from billing_core.dates import day_in
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.metering.rollups import billing_zone
 from billing_core.payments.models import Allocation
 from billing_core.payments.prepaid import bookkeeping
 from billing_core.payments.prepaid.bookkeeping import Move
@@ -122,7 +123,7 @@ def _restore(session: Session, actor: Actor, *, now: datetime, limit: int) -> in
     )
     days = dict(session.execute(sold).all())
     for grant in grants:
-        today, valid_days = bookkeeping.day_of(session, grant, now), days[grant.id]
+        today, valid_days = bookkeeping.billing_day(session, grant, now), days[grant.id]
         if grant.expires_on is not None and grant.expires_on < today and valid_days is not None:
             grant.expires_on = today + timedelta(days=valid_days - 1)
     moves = [Move(grant, grant.withdrawn_minor, bookkeeping.day_of(session, grant, now)) for grant in grants]
@@ -188,9 +189,15 @@ def _bought() -> Select[int]:
 
 
 def _to_expire(session: Session, now: datetime) -> Select[int]:
-    """Of each business as its own day says; there are a handful."""
-    over: list[ColumnElement[bool]] = [
-        and_(PrepaidGrant.business_id == business.id, PrepaidGrant.expires_on < day_in(business.time_zone, now))
-        for business in session.scalars(select(Business))
+    """In the zone in whose days each customer's usage is billed; of those whose last day may be over, there are few."""
+    zone = billing_zone()
+    # No zone is further ahead of UTC than 14 hours.
+    ending = (PrepaidGrant.remaining_minor > 0, PrepaidGrant.expires_on < (now + timedelta(hours=14)).date())
+    business = (Business, Business.id == PrepaidGrant.business_id)
+    zones = select(zone).select_from(PrepaidGrant).join(Customer, Customer.id == PrepaidGrant.customer_id)
+    over = [
+        and_(zone == name, PrepaidGrant.expires_on < day_in(name, now))
+        for name in session.scalars(zones.join(*business).where(*ending).distinct())
     ]
-    return select(PrepaidGrant.id).where(PrepaidGrant.remaining_minor > 0, or_(*over))
+    grants = select(PrepaidGrant.id).join(Customer, Customer.id == PrepaidGrant.customer_id).join(*business)
+    return grants.where(*ending, or_(false(), *over))

@@ -77,13 +77,19 @@ def use(session: Session, actor: Actor, invoices: Sequence[Invoice], *, now: dat
         return
     grants = _grants(session, {invoice.customer_id for invoice in chosen})
     zones = dict(session.execute(select(Business.id, Business.time_zone)).all())
+    customers = select(Customer.id, Customer.time_zone).where(
+        among(Customer.id, {invoice.customer_id for invoice in chosen})
+    )
+    own_zones = dict(session.execute(customers).all())
     for invoice in chosen:
         today = day_in(zones[invoice.business_id], now)
+        # A last day is one of those in which the customer's usage is billed.
+        day = day_in(own_zones[invoice.customer_id] or zones[invoice.business_id], now)
         own = grants.get((invoice.customer_id, invoice.business_id, invoice.currency), {})
         usable = [
             Available(grant.id, grant.remaining_minor, grant.expires_on, grant.origin)
             for grant in own.values()
-            if grant.expires_on is None or grant.expires_on >= today
+            if grant.expires_on is None or grant.expires_on >= day
         ]
         if parts := spread(invoice.due_minor, usable):
             _pay(session, actor, invoice, [(own[grant_id], minor) for grant_id, minor in parts], today, now)

@@ -101,6 +101,21 @@ def test_the_last_day_is_one_of_the_business(session):
     assert keep_up(session, now=NOW.replace(hour=10)) == 1
 
 
+@pytest.mark.parametrize(("zone", "last_hour"), [("Pacific/Kiritimati", 9), ("America/Los_Angeles", 30)])
+def test_a_customer_that_is_billed_in_a_zone_of_its_own_has_the_last_day_there(session, zone, last_hour):
+    """That of 10 March ends in Kiritimati at 10 o'clock in UTC, and in Los Angeles at 7 o'clock on the 11th."""
+    customer = a_customer(session)
+    customer.time_zone = zone
+    give(session, customer, 30_00, TODAY)
+    midnight = NOW.replace(hour=0, minute=0)
+    last, over = midnight + timedelta(hours=last_hour, minutes=59), midnight + timedelta(hours=last_hour + 1)
+    assert keep_up(session, now=last) == 0
+    assert use(session, customer, "4", now=last).paid_minor == 4_00
+    assert use(session, customer, "4", now=over).paid_minor == 0
+    assert keep_up(session, now=over) == 1
+    assert (left(session), wrong_in(session)) == ([0], [])
+
+
 def undo(session, customer):
     payment = session.scalars(select(Payment.id).where(Payment.undone_at.is_(None))).one()
     received.undo(session, SYSTEM, payment, reason="Bounced", **DAY)

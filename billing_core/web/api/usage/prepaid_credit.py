@@ -226,7 +226,9 @@ def _today(session: Session, customer: Customer, now: datetime) -> date:
 
 
 def _shown(session: Session, actor: Actor, customer: Customer, rows: list[GrantRow]) -> PrepaidCredit:
-    there = queries.available(session, actor, customer.id, today=_today(session, customer, utc_now()))
+    now = utc_now()
+    day = day_in(customer.time_zone, now) if customer.time_zone else _today(session, customer, now)
+    there = queries.available(session, actor, customer.id, today=day)
     wanted = top_ups.of_customer(session, actor, customer.id)
     return {
         "organization_id": customer.uuid,
