@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.identity import SYSTEM
 from billing_core.invoices import queries
@@ -292,20 +291,6 @@ def test_time_counts_from_when_a_late_quantity_held(session, acme):
     # The last 10 of 31 days 3.1 units, in the bucket, from the 22nd on.
     tell(session, "eu", "time_weighted_sum", 22, "3.1", now=3, properties={"region": "eu"})
     assert worths(session) == [("eu", 3_100)]
-
-
-def test_each_period_is_changed_in_its_own_currency(session, acme):
-    euros = Price("EUR", Scheme.PER_UNIT, (Tier(None, D(1)),))
-    agreed = terms(currency="EUR")
-    plans.create(session, SYSTEM, code="euro", name="Euro", agreed=agreed, charged={Metered("latest"): euros}, now=NOW)
-    session.get_one(Customer, acme).currency = "EUR"
-    plans.put_on(session, SYSTEM, acme, "euro", valid_from=MONTHS[1].start, now=NOW)
-    for month in (10, 11):
-        bill(session, acme, month)
-    tell(session, "five", "latest", 6, "5", now=3)
-    tell(session, "max", "max", 6, "5", now=3)
-    # Each period in its own currency: five units at 3.00 dollars, and at 1 euro.
-    assert worths(session) == [("five", 1_500), ("five", 500), ("max", 1_500)]
 
 
 def test_what_nobody_agreed_on_a_price_for_is_worth_nothing_that_is_known(session, acme):
