@@ -99,11 +99,11 @@ def _whole(amount: float) -> float:
 
 
 def _bring_alert_in_line(body: dict[str, Any]) -> None:
-    """A whole threshold, of everybody's usage, in a currency that there is."""
+    """A whole threshold, of everybody's usage; of a cost in a currency that there is."""
     body["threshold"] = max(1, min(int(body["threshold"]), 10_000))
     body |= {name: value for name, value in {"currency": "USD", "recipients": []}.items() if name in body}
     if "measure" in body:
-        body |= {"organization_id": None, "currency": "USD"}
+        body |= {"organization_id": None, "currency": "USD" if body["measure"] == "cost" else None}
 
 
 def _event_in_line(event: dict[str, Any], place: int) -> dict[str, Any]:
