@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import streamlit as st
 
+from billing_core.dates import Period
 from billing_core.metering.models import BY_DAYS, Aggregation
 from billing_core.usage.billed import explaining
 from billing_core.usage.billed.explaining import DayPart
 from billing_core.usage.billed.lines import Line
+from billing_core.usage.exports import events as exports
 from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.figures.drilldown import say_whether
@@ -51,6 +53,8 @@ def draw(line: Line) -> None:
     choices = _SHOWN[line.aggregation]
     shown = st.segmented_control("Show", choices, default=choices[0], required=True, key="billed_line_of")
     rows, columns = _parts(read, line, shown, days)
+    if shown == _EVENTS and (why := read(exports.missing, line.customer_id, Period(line.first_day, line.last_day))):
+        st.info(why, icon=":material/inventory_2:")
     tables.show(rows, columns, key=f"billed_line_{shown}", alt=f"{shown} of the line", height=_HEIGHT)
     if shown != _DAYS:
         st.caption(f"The first {_MOST}.")

@@ -56,12 +56,16 @@ def draw(customer_id: int, days: Period) -> None:
         if actor.may(Permission.EXPORT):
             with st.popover("As a file", icon=":material/download:"):
                 _file(read, customer_id, days)
-    of = (customer_id, Period(first_day, days.end), user.strip() or None)
+    asked = Period(first_day, days.end)
+    of = (customer_id, asked, user.strip() or None)
+    if why := read(exports.missing, customer_id, asked):
+        st.info(why, icon=":material/inventory_2:")
     after: tuple[datetime, str] | None = reading_on.place(_KEY, of, None)
     rows = _page(read, *of, after)
     if not rows:
         _pages(of, rows)
-        st.info("No event from that day on. Choose an earlier day, or all users.", icon=":material/filter_alt_off:")
+        if not why:
+            st.info("No event from that day on. Choose an earlier day, or all users.", icon=":material/filter_alt_off:")
         return
     columns = [*COLUMNS]
     if actor.may(Permission.USAGE_WRITE):

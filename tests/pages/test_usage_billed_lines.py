@@ -5,13 +5,14 @@ import pytest
 from billing_core.customers.models import Customer
 from billing_core.identity import SYSTEM
 from billing_core.metering import ingestion, meters
+from billing_core.metering.archives import service as archives
 from billing_core.metering.models import FROM_EVENTS, Aggregation
 from billing_core.plans import service as plans
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.usage import billing
 from tests.pages.pressing import press
-from tests.plans.agreed import NOW, terms
+from tests.plans.agreed import NOW, a_plan, terms
 from tests.reports.company import a_customer
 from tests.usage.test_explaining_meters import LATER, NOVEMBER, D, at
 
@@ -79,3 +80,21 @@ def test_a_line_opens_into_single_values_and_events(page_as, acme, kind, tab, co
     page = press(page, "Explain", row=row, table=1)
     assert not page.exception
     assert page.dataframe[2].value[column].tolist() == ["user 3", "user 11"]
+
+
+def test_a_line_of_an_archived_month_says_where_its_events_are(page_as, sessions, tmp_path):
+    with sessions.begin() as session:
+        customer_id = a_customer(session, "CALLS", name="Calls Inc", priced=False)
+        plans.put_on(session, SYSTEM, customer_id, a_plan(session, "calls"), valid_from=NOVEMBER.start, now=LATER)
+        told = [{"id": str(day), "customer_ref": "CALLS", "time": at(day).isoformat()} for day in (3, 11)]
+        ingestion.record(session, SYSTEM, told, now=LATER, atomic=True)
+        billing.bill(session, SYSTEM, customer_id, NOVEMBER, now=LATER, today=LATER.date())
+    archives.archive(sessions, SYSTEM, NOVEMBER.start, tmp_path, now=LATER)
+    page = page_as("finance").visit("usage.py", organization=str(customer_id), usage_tab="Invoices")
+    page = press(page, "Lines", row=0)
+    page = press(page, "Explain", row=0, table=1)
+    assert not page.info
+    page.segmented_control(key="billed_line_of").set_value("Events")
+    page = press(page, "Explain", row=0, table=1)
+    assert not page.exception
+    assert [one.value.endswith("has to be brought back first") for one in page.info] == [True]

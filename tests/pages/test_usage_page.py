@@ -10,6 +10,7 @@ from sqlalchemy import select
 from billing_core.dates import first_of_month, utc_now
 from billing_core.identity import SYSTEM
 from billing_core.metering import ingestion, meters
+from billing_core.metering.archives import service as archives
 from billing_core.metering.models import Aggregation, UsageEventKey
 from billing_core.plans import service as plans
 from billing_core.plans.prices import Metered
@@ -227,6 +228,16 @@ def test_the_events_of_any_days_are_a_file_for_those_who_may_export(page_as, use
     page.date_input(key="usage_file_First day_2026-03-01").set_value(date(2026, 4, 1)).run()
     assert [error.value for error in page.error] == ["The first day lies after the last one"]
     assert not page_as("finance").visit("usage.py", **address).main.get("link_button")
+
+
+def test_of_an_archived_month_it_says_where_the_events_are(page_as, used, sessions, tmp_path):
+    archives.archive(sessions, SYSTEM, date(2026, 3, 1), tmp_path, now=utc_now())
+    address = {"organization": str(used.acme), "usage_month": "March 2026", "usage_tab": "Events"}
+    page = page_as("finance").visit("usage.py", **address)
+    assert not page.exception
+    (told,) = [one.value for one in page.info if "archived" in one.value]
+    assert told.endswith("has to be brought back first")
+    assert not any("No event" in one.value for one in page.info)
 
 
 def test_an_admin_withdraws_an_event_with_a_reason(page_as, sessions, used):

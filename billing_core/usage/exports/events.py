@@ -74,8 +74,10 @@ def events_csv(
     return csv_list(_name(period, "csv"), COLUMNS, rows, for_excel=for_excel)
 
 
-def missing(session: Session, actor: Actor, customer_id: int, period: Period) -> str:
-    """Why these days cannot be exported: their events are not here. Empty where they are."""
+def missing(
+    session: Session, actor: Actor, customer_id: int, period: Period, *, zone_kind: ZoneKind = ZoneKind.BILLING
+) -> str:
+    """Why events of these days can be neither exported nor listed: they are not here. Empty where they are."""
     actor.require(Permission.USAGE_READ)
     queries.refuse_others(actor, customer_id)
     archived = (
@@ -83,7 +85,7 @@ def missing(session: Session, actor: Actor, customer_id: int, period: Period) ->
         .join(UsageDay, UsageDay.archive_id == UsageArchive.id)
         .where(
             UsageDay.customer_id == customer_id,
-            UsageDay.zone_kind == ZoneKind.BILLING,
+            UsageDay.zone_kind == zone_kind,
             period.contains(UsageDay.day),
         )
         .limit(1)

@@ -14,12 +14,15 @@ from typing_extensions import TypedDict
 from billing_core import runtime
 from billing_core.database.engine import read_at_one_moment
 from billing_core.dates import Period, utc_now
+from billing_core.errors import Invalid
 from billing_core.identity import Actor
 from billing_core.metering import digests
 from billing_core.metering import queries as metering
+from billing_core.metering.models import ZoneKind
 from billing_core.metering.queries import Day
 from billing_core.usage import document, organizations
 from billing_core.usage import statement as statements
+from billing_core.usage.exports import events as exports
 from billing_core.usage.organizations import Organization
 from billing_core.usage.windows import Window
 from billing_core.web.api.access import CurrentCaller
@@ -191,9 +194,12 @@ def list_usage_events(
         str | None, Query(max_length=255, description="The `id` that the page before ended with")
     ] = None,
 ) -> Response:
-    """Each as it was told, withdrawn ones too."""
+    """Each as it was told, withdrawn ones too. Refused where some of them are archived."""
     with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (session, organization):
         customer_id, place = organization.customer_id, None
+        days = Period(asked.start.date(), asked.end.date())
+        if why := exports.missing(session, caller.actor, customer_id, days, zone_kind=ZoneKind.UTC):
+            raise Invalid(why)
         if starting_after is not None:
             place = metering.time_of(session, caller.actor, customer_id, starting_after), starting_after
         rows = metering.events(

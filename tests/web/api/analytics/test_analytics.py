@@ -9,6 +9,7 @@ import pytest
 from billing_core.dates import Period
 from billing_core.identity import SYSTEM
 from billing_core.metering import digests, ingestion, withdrawal
+from billing_core.metering.archives import service as archives
 from billing_core.plans import service as plans
 from billing_core.usage import document
 from billing_core.usage.exports import events as exports
@@ -227,6 +228,18 @@ def test_each_day_is_listed_and_pages_lead_on(small, program, sessions):
     beyond = client.get(f"{USAGE}/daily", params=OCTOBER | {"starting_after": "9999-12-31"})
     assert (beyond.json()["days"], "link" in beyond.headers) == ([], False)
     assert client.get(f"{USAGE}/daily", params=OCTOBER | {"starting_after": "2023-10-01T00:00:00"}).status_code == 400
+
+
+@ONE_DATABASE
+def test_events_of_an_archived_month_are_refused_and_say_where_they_are(small, program, sessions, tmp_path):
+    archives.archive(sessions, SYSTEM, FIRST.date(), tmp_path, now=GENERATED)
+    client = program()
+    answer = client.get(f"{USAGE}/events", params=OCTOBER)
+    assert answer.status_code == 400
+    assert "archived" in answer.json()["detail"]
+    assert ".parquet" in answer.json()["detail"]
+    november = {"billing_period_start": "2023-11-01", "billing_period_end": "2023-11-02"}
+    assert client.get(f"{USAGE}/events", params=november).json()["events"] == []
 
 
 def test_events_are_listed_as_they_were_told_and_pages_lead_on(small, program, sessions):
