@@ -13,7 +13,10 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import TextIO
+
+import pytest
 
 PROJECT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 300
@@ -38,7 +41,10 @@ def start(
         if descriptor is not None
     }
     process = _FORKING.Process(target=_run, args=(arguments, dict(environment), said), daemon=True)
-    process.start()
+    # A new process begins with the main module of this one, which a test of a page has left as that page.
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(sys.modules, "__main__", ModuleType("__main__"))
+        process.start()
     for connection in said.values():
         connection.close()
     return process
