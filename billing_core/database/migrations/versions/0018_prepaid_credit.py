@@ -1,11 +1,11 @@
-"""Prepaid credit: what is sold and granted, what becomes of it, how it is topped up, and its accounts in the ledger."""
+"""Prepaid credit: what is sold and granted, what becomes of it, and its accounts in the ledger."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from billing_core.database.migrations import checks
 
-revision = "0019"
+revision = "0018"
 down_revision = "0017"
 
 _ACCOUNTS = ("receivable", "revenue", "tax_payable", "cash", "fees", "customer_credit", "bad_debt")
@@ -49,7 +49,6 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.Integer(), nullable=False),
         sa.Column("invoice_id", sa.Integer(), nullable=False),
         sa.Column("valid_days", sa.Integer(), nullable=True),
-        sa.Column("automatic", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.String(length=200), nullable=False),
         sa.CheckConstraint("valid_days > 0", name=op.f("ck_prepaid_purchases_valid_days")),
@@ -189,28 +188,9 @@ def upgrade() -> None:
     op.create_index("ix_prepaid_movements_allocation_id", "prepaid_movements", ["allocation_id"], unique=False)
     op.create_index("ix_prepaid_movements_created_at", "prepaid_movements", ["created_at"], unique=False)
     op.create_index("ix_prepaid_movements_grant_id", "prepaid_movements", ["grant_id", "id"], unique=False)
-    op.create_table(
-        "prepaid_top_ups",
-        sa.Column("customer_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("below_minor", sa.BigInteger(), nullable=False),
-        sa.Column("up_to_minor", sa.BigInteger(), nullable=False),
-        sa.Column("valid_days", sa.Integer(), nullable=True),
-        sa.Column("sends", sa.Boolean(), nullable=False),
-        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("below_minor > 0 AND up_to_minor >= below_minor", name=op.f("ck_prepaid_top_ups_amounts")),
-        sa.CheckConstraint("valid_days > 0", name=op.f("ck_prepaid_top_ups_valid_days")),
-        sa.ForeignKeyConstraint(
-            ["customer_id"],
-            ["customers.id"],
-            name=op.f("fk_prepaid_top_ups_customer_id_customers"),
-            ondelete="RESTRICT",
-        ),
-        sa.PrimaryKeyConstraint("customer_id", name=op.f("pk_prepaid_top_ups")),
-    )
 
 
 def downgrade() -> None:
-    op.drop_table("prepaid_top_ups")
     op.drop_index("ix_prepaid_movements_grant_id", table_name="prepaid_movements")
     op.drop_index("ix_prepaid_movements_created_at", table_name="prepaid_movements")
     op.drop_index("ix_prepaid_movements_allocation_id", table_name="prepaid_movements")
