@@ -10,7 +10,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from billing_core.errors import Invalid
 from billing_core.metering.meters import MeterRow
-from billing_core.metering.models import PLACES, Aggregation
 from billing_core.money import Money
 from billing_core.plans import price_terms
 from billing_core.plans.pricing import Price, Scheme, Tier, drops
@@ -145,8 +144,7 @@ def _tiers(typed: _Typed, known: tuple[Tier, ...], key: str) -> tuple[Tier, ...]
 
 def _point_out(price: Price, meter: MeterRow) -> None:
     """Where more units would be cheaper."""
-    step = Decimal(1) if meter.aggregation is Aggregation.COUNT else Decimal(1).scaleb(-PLACES)
-    for drop in drops(price, step=step):
+    for drop in drops(price, step=Decimal(1).scaleb(-meter.aggregation.places)):
         cost, above = (Money.rounded(one, price.currency) for one in (drop.cost, drop.cost_above))
         told = (
             f"More would be cheaper: {formats.decimal(drop.at)} cost {formats.money(cost.minor, cost.currency)}, "

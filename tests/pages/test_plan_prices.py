@@ -85,17 +85,29 @@ def test_a_price_is_taken_out_in_a_next_version(page_as, sessions, plan):
     assert charged(sessions) == (3, {COLD: CHEAPER})
 
 
-def test_a_volume_price_that_makes_more_cheaper_is_pointed_out(page_as, sessions, plan):
-    charge(sessions, {COLD: CHEAPER})
+@pytest.mark.parametrize(
+    ("aggregation", "more"),
+    [
+        (Aggregation.COUNT, "11 only 5.50"),
+        # There is no part of a value.
+        (Aggregation.UNIQUE, "11 only 5.50"),
+        (Aggregation.SUM, "10.000001 only 5.00"),
+    ],
+)
+def test_a_volume_price_that_makes_more_cheaper_is_pointed_out(page_as, sessions, plan, aggregation, more):
+    """From the next quantity on that there is."""
+    with sessions.begin() as session:
+        meters.create(session, SYSTEM, code="used", name="Used", aggregation=aggregation, unit="piece", now=NOW)
+    charge(sessions, {Metered("used"): CHEAPER})
     page = page_as("admin").visit("plans.py", plan="basic")
     page.button(key="set_price").click().run()
     assert not page.warning
-    page.selectbox(key="price_of").set_value(COLD)
+    page.selectbox(key="price_of").set_value(Metered("used"))
     page.button(key="set_price").click().run()
 
     assert not page.exception
     told = page.warning[0].value.replace("\\", "").replace("\N{NO-BREAK SPACE}", " ")
-    assert told == "More would be cheaper: 10 cost 10.00 USD, 11 only 5.50 USD."
+    assert told == f"More would be cheaper: 10 cost 10.00 USD, {more} USD."
 
 
 UP_TO, PRICE, FEE = "Up to and including", "Price", "Fee"
