@@ -73,7 +73,7 @@ def words(digest: str) -> list[int]:
 
 def written(sums: Collection[int]) -> str:
     """Sums of words as the digest's digits: each without what overflows its 32 bits."""
-    return "".join(f"{one % 2**32:08x}" for one in sums)
+    return "".join(f"{one & _WORD:08x}" for one in sums)
 
 
 def by_day(rows: FromClause) -> Select[*tuple[Any, ...]]:

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from billing_core.money import Money
 from billing_core.usage.billed import bills, lines
 from billing_core.usage.billed.bills import Bill
 from billing_core.usage.billed.lines import Line
@@ -72,8 +71,7 @@ def _invoice(row: Bill) -> str | None:
 def _total(row: Bill) -> str:
     if row.total_minor is None or row.currency is None:
         return formats.NOTHING
-    total = Money(row.total_minor, row.currency)
-    return formats.amount(total.minor, total.currency)
+    return formats.amount(row.total_minor, row.currency)
 
 
 def _open(row: Bill) -> None:

@@ -76,7 +76,7 @@ def _columns(read: Reader, customer_id: int | None) -> list[tables.Column]:
         *whose,
         tables.computed("What", lambda row: _KINDS[row.kind], width=90),
         tables.quantity("Quantity", "quantity"),
-        tables.computed("Worth", lambda row: _worth(row), right=True),
+        tables.computed("Worth", _worth, right=True),
         tables.computed("Currency", lambda row: row.worth.currency if row.worth else "", width=80),
         tables.badges("State", _states, _STATES),
         tables.computed("Becomes", _becomes, width=170),

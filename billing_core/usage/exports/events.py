@@ -20,7 +20,7 @@ from billing_core.errors import Conflict, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering import queries, rollups
 from billing_core.metering.models import (
-    Aggregation,
+    HOLDS_ON,
     Meter,
     UsageArchive,
     UsageDay,
@@ -29,22 +29,14 @@ from billing_core.metering.models import (
     ZoneKind,
 )
 from billing_core.metering.queries import EventRow
+from billing_core.metering.reading import FIELDS
 from billing_core.reports.exports.formats import Download, csv_list
 from billing_core.reports.exports.rows import batches
 from billing_core.usage.document import moment, plain
 
 MEDIA_TYPE: Final = "application/x-ndjson"
 COLUMNS: Final = (
-    "id",
-    "organization_id",
-    "customer_ref",
-    "time",
-    "meter",
-    "user",
-    "endpoint",
-    "response_time",
-    "quantity",
-    "properties",
+    *FIELDS,
     "bucket",
     "received_at",
     "late",
@@ -146,7 +138,7 @@ def _held(start: datetime, end: datetime) -> ColumnElement[bool]:
     return and_(
         UsageEvent.raw,
         UsageEvent.occurred_at < start,
-        Meter.aggregation.in_([Aggregation.LATEST, Aggregation.TIME_WEIGHTED_SUM]),
+        Meter.aggregation.in_(HOLDS_ON),
         or_(known.is_(None), UsageEvent.occurred_at >= known),
     )
 

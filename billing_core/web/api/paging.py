@@ -1,8 +1,18 @@
 """Paging for lists whose documents have no pages: a Link header leads from each page to the next."""
 
+from typing import Any, Final
+
 from fastapi import Request
 
 from billing_core.settings import settings
+
+# How the description tells of the header.
+MORE: Final[dict[str, Any]] = {
+    "Link": {
+        "description": 'The address of the next page, with rel="next"; absent on the last one',
+        "schema": {"type": "string"},
+    }
+}
 
 
 def next_page(request: Request, starting_after: str | int) -> dict[str, str]:

@@ -28,7 +28,7 @@ from billing_core.usage.windows import Window
 from billing_core.web.api.access import CurrentCaller
 from billing_core.web.api.analytics.requests import OrganizationId, StartingAfterDay, window
 from billing_core.web.api.exact_json import ExactJSON
-from billing_core.web.api.paging import next_page
+from billing_core.web.api.paging import MORE, next_page
 from billing_core.web.api.problems import REFERENCE, fails_with
 from billing_core.web.api.routing import router as described_router
 from billing_core.web.api.usage_events import EVENT, UsageEvent, listed
@@ -59,12 +59,6 @@ _EVENTS: dict[str, Any] = {
     "count": 1,
 }
 MOST_EVENTS = 1_000
-_MORE = {
-    "Link": {
-        "description": 'The address of the next page, with rel="next"; absent on the last one',
-        "schema": {"type": "string"},
-    }
-}
 
 
 class UsageDay(TypedDict):
@@ -142,7 +136,7 @@ def get_organization_billing(caller: CurrentCaller, org_id: OrganizationId, aske
     "/usage/{org_id}/daily",
     dependencies=[fails_with(f"Failed to get usage: {REFERENCE}")],
     response_model=UsageDays,
-    responses={200: {"headers": _MORE}},
+    responses={200: {"headers": MORE}},
     summary="Get an organization's usage by day",
 )
 def list_usage_days(
@@ -180,7 +174,7 @@ def list_usage_days(
     "/usage/{org_id}/events",
     dependencies=[fails_with(f"Failed to get usage: {REFERENCE}")],
     response_model=UsageEvents,
-    responses={200: {"headers": _MORE}},
+    responses={200: {"headers": MORE}},
     summary="List the events of an organization's usage",
 )
 def list_usage_events(
@@ -197,8 +191,7 @@ def list_usage_events(
     """Each as it was told, withdrawn ones too. Refused where some of them are archived."""
     with _reading(caller.actor, org_id, asked, _NOT_THEIR_USAGE) as (session, organization):
         customer_id, place = organization.customer_id, None
-        days = Period(asked.start.date(), asked.end.date())
-        if why := exports.missing(session, caller.actor, customer_id, days, zone_kind=ZoneKind.UTC):
+        if why := exports.missing(session, caller.actor, customer_id, asked.days, zone_kind=ZoneKind.UTC):
             raise Invalid(why)
         if starting_after is not None:
             place = metering.time_of(session, caller.actor, customer_id, starting_after), starting_after

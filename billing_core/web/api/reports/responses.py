@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from billing_core.reports.exports.envelope import EnvelopeReport, EnvelopeReportDetail
 from billing_core.reports.exports.json import Amount, PlainHeader
+from billing_core.web.api.paging import MORE
 
 # Only customers with reports are in the summaries, so that none of these is ever null.
 Instant = Annotated[datetime | None, WithJsonSchema({"type": "string", "format": "date-time"})]
@@ -163,12 +164,6 @@ def _both(plain: Any, envelope: Any) -> dict[str, Any]:
     }
 
 
-_MORE = {
-    "Link": {
-        "description": 'The address of the next page, with rel="next"; absent on the last one',
-        "schema": {"type": "string"},
-    }
-}
 _ATTACHED = {
     "Content-Disposition": {
         "description": "`billing_report_1.csv` in the plain dialect, `billing-report-{uuid}.csv` in the envelope one",
@@ -176,7 +171,7 @@ _ATTACHED = {
     }
 }
 LISTED: dict[int | str, dict[str, Any]] = {
-    200: {"content": _both([_PLAIN_HEADER | {"order_count": 5}], [_ENVELOPE_HEADER]), "headers": _MORE}
+    200: {"content": _both([_PLAIN_HEADER | {"order_count": 5}], [_ENVELOPE_HEADER]), "headers": MORE}
 }
 DETAILED: dict[int | str, dict[str, Any]] = {200: {"content": _both(_PLAIN_DETAIL, _ENVELOPE_DETAIL)}}
 GENERATED: dict[int | str, dict[str, Any]] = {201: {"content": _both(_PLAIN_DETAIL, _ENVELOPE_HEADER) | _FILES}}
@@ -190,5 +185,5 @@ DOWNLOADED: dict[int | str, dict[str, Any]] = {
     }
 }
 SUMMARIZED: dict[int | str, dict[str, Any]] = {
-    200: {"content": _both([_PLAIN_SUMMARY], [_ENVELOPE_SUMMARY]), "headers": _MORE}
+    200: {"content": _both([_PLAIN_SUMMARY], [_ENVELOPE_SUMMARY]), "headers": MORE}
 }

@@ -19,10 +19,9 @@ from billing_core.usage.alerts import GREATEST, MOST_RECIPIENTS, AlertRow, Thres
 from billing_core.usage.document import ID
 from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.exact_json import Body, ExactJSON, Number, WholeNumber, WrittenNumber, money, number
-from billing_core.web.api.paging import next_page
+from billing_core.web.api.paging import MORE, next_page
 from billing_core.web.api.routing import router as described_router
 from billing_core.web.api.usage import amounts
-from billing_core.web.api.usage.responses import MORE
 
 router = described_router(prefix="/api/v1/usage/alerts", tags=["Usage"])
 MOST_AT_ONCE = 200

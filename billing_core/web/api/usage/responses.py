@@ -25,12 +25,6 @@ _WITHDRAWN: dict[str, Any] = {
     "withdrawn_at": "2023-11-03T09:00:00",
     "reason": "Counted twice by our gateway",
 }
-MORE: dict[str, Any] = {
-    "Link": {
-        "description": 'The address of the next page, with rel="next"; absent on the last one',
-        "schema": {"type": "string"},
-    }
-}
 
 
 class UsageRefusal(TypedDict):

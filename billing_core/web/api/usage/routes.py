@@ -12,7 +12,7 @@ from billing_core.metering.late import listing
 from billing_core.usage import late
 from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.exact_json import ExactJSON
-from billing_core.web.api.paging import next_page
+from billing_core.web.api.paging import MORE, next_page
 from billing_core.web.api.routing import router as described_router
 from billing_core.web.api.usage import requests, responses
 from billing_core.web.api.usage.requests import (
@@ -71,7 +71,7 @@ def withdraw_usage_event(
 @router.get(
     "/late",
     response_model=responses.LateEventList,
-    responses={200: {"headers": responses.MORE}},
+    responses={200: {"headers": MORE}},
     summary="List late and withdrawn usage events",
 )
 def list_late_events(
