@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import FromClause, Select, case, func, null, select, tuple_, type_coerce
@@ -54,20 +53,20 @@ def changes_of(session: Session, rows: FromClause) -> list[Followed]:
 
     The periods that they can change are locked: whoever changes the same ones meanwhile sees these events.
     """
-    raw = rows.c.meter_id.in_(select(Meter.id).where(Meter.aggregation.in_(FROM_EVENTS)))
+    meters = {meter.id: meter for meter in session.scalars(select(Meter).where(Meter.aggregation.in_(FROM_EVENTS)))}
+    if not meters:
+        return []
+    raw = rows.c.meter_id.in_(list(meters))
     first_days = select(rows.c.customer_id, func.min(rows.c.day)).where(raw).group_by(rows.c.customer_id)
     since = dict(session.execute(first_days).all())
     billed = _billed(session, since) if since else {}
     if not billed:
         return []
-    meters = {meter.id: meter for meter in session.scalars(select(Meter).where(Meter.aggregation.in_(FROM_EVENTS)))}
     zones = from_events.zones_of(session, list(billed))
     facts, news = _read(session, rows, billed, meters)
     by_days: dict[Period, list[UsagePeriod]] = defaultdict(list)
-    for customer_id, periods in billed.items():
-        for period in periods:
-            if any(slot[0] == customer_id for slot in news):
-                by_days[Period(period.first_day, period.last_day)].append(period)
+    for period in (one for periods in billed.values() for one in periods):
+        by_days[Period(period.first_day, period.last_day)].append(period)
     found = [
         _followed(period, change, facts[period.customer_id, change.event_id])
         for periods in by_days.values()
@@ -161,9 +160,8 @@ def _changes(
         aggregation = meters[slot[1]].aggregation
         if period and (inside := _reaching(of_slot, segments[period.id], holds_on=aggregation in HOLDS_ON)):
             reached[aggregation].append((period, slot, inside))
-    known = partial(_known, session, rows, periods, meters, zones)
     for aggregation, found in reached.items():
-        before = known(aggregation)
+        before = _known(session, rows, periods, meters, zones, aggregation)
         for period, slot, inside in found:
             mine = before.get((period.id, *slot[1:]), {})
             match aggregation:
