@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     column,
     exists,
+    or_,
     select,
     table,
     true,
@@ -25,7 +26,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.database.functions import among
 from billing_core.dates import Period
-from billing_core.metering.models import LateItem, LateKind, UsageEvent, UsagePeriod
+from billing_core.metering.models import LateItem, LateKind, UsageEvent, UsageEventKey, UsagePeriod
 
 # By their columns' names: invoices, and lines of bills, stand below this room.
 _INVOICES: Final = table(
@@ -36,8 +37,6 @@ _INVOICES: Final = table(
     column("credited_minor", BigInteger),
     column("total_minor", BigInteger),
 )
-
-
 _LINES: Final = table(
     "usage_lines",
     column("period_id", Integer),
@@ -121,6 +120,23 @@ def is_followed_by_a_bill(dated: FromClause) -> ColumnElement[bool]:
         UsagePeriod.last_day >= dated.c.day,
         UsagePeriod.replaced_at.is_(None),
     )
+
+
+def was_counted(in_periods: ColumnElement[bool]) -> ColumnElement[bool]:
+    """In SQL, beside ``UsageEvent``: it counted when the period was billed, whose late items are ``in_periods``. It had
+    come by then, and nobody had withdrawn it.
+    """
+    item = (LateItem.customer_id == UsageEvent.customer_id, LateItem.event_id == UsageEvent.event_id, in_periods)
+    came_late, taken_back = (
+        exists().where(*item, LateItem.kind == kind).correlate(UsageEvent)
+        for kind in (LateKind.ARRIVED, LateKind.WITHDRAWN)
+    )
+    withdrawn = exists().where(
+        UsageEventKey.customer_id == UsageEvent.customer_id,
+        UsageEventKey.event_id == UsageEvent.event_id,
+        UsageEventKey.withdrawn_at.is_not(None),
+    )
+    return ~came_late & or_(~withdrawn.correlate(UsageEvent), taken_back)
 
 
 def replace(session: Session, replaced: Sequence[UsagePeriod], *, now: datetime) -> None:

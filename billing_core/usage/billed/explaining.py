@@ -20,7 +20,6 @@ from sqlalchemy import (
     Subquery,
     func,
     literal,
-    or_,
     select,
     tuple_,
     type_coerce,
@@ -37,12 +36,11 @@ from billing_core.metering.models import (
     PLACES,
     Aggregation,
     LateItem,
-    LateKind,
     UsageDay,
     UsageEvent,
-    UsageEventKey,
     ZoneKind,
 )
+from billing_core.metering.periods import was_counted
 from billing_core.metering.queries import EventRow
 from billing_core.usage.billed import lines, origins
 from billing_core.usage.billed.lines import Line
@@ -210,19 +208,13 @@ def _quantity(line: Line, calls: int, whole: int, millionths: int) -> Decimal:
 
 def _billed_events(session: Session, line: Line) -> Select[*tuple[Any, ...]]:
     (zone,) = rollups.billing_zones(session, [line.customer_id])
-    item = select(literal(1)).where(
-        LateItem.customer_id == UsageEvent.customer_id,
-        LateItem.event_id == UsageEvent.event_id,
-        LateItem.period_id == line.period_id,
-    )
     return queries.event_rows().where(
         UsageEvent.customer_id == line.customer_id,
         UsageEvent.meter_id == line.meter_id,
         UsageEvent.bucket_id == line.bucket_id,
         UsageEvent.occurred_at >= start_of_day(zone, line.first_day),
         UsageEvent.occurred_at < start_of_day(zone, line.last_day + _ONE_DAY),
-        ~item.where(LateItem.kind == LateKind.ARRIVED).exists(),
-        or_(UsageEventKey.withdrawn_at.is_(None), item.where(LateItem.kind == LateKind.WITHDRAWN).exists()),
+        was_counted(LateItem.period_id == line.period_id),
     )
 
 

@@ -21,12 +21,11 @@ from billing_core.metering.models import (
     HOLDS_ON,
     PLACES,
     LateItem,
-    LateKind,
     Meter,
     UsageEvent,
-    UsageEventKey,
     UsagePeriod,
 )
+from billing_core.metering.periods import was_counted
 from billing_core.metering.quantities import from_events
 from billing_core.metering.quantities.stretches import Stretch
 from billing_core.usage.models import UsageLine
@@ -53,7 +52,9 @@ def differing(session: Session) -> Iterator[tuple[int, int]]:
         billed = _billed(session, periods, meters)
         wrong = _differ(_counted(session, periods, period, meters), _added(billed, _changed(session, periods, meters)))
         alone = [meter for meter in meters if meter.aggregation not in HOLDS_ON]
-        before = _counted(session, periods, period, alone, _known_when_billed(periods))
+        in_periods = among(LateItem.period_id, [one.id for one in periods])
+        known = select(UsageEvent.__table__).where(was_counted(in_periods))
+        before = _counted(session, periods, period, alone, known)
         of_alone = {meter.id for meter in alone}
         wrong |= _differ(before, {key: quantity for key, quantity in billed.items() if key[1] in of_alone})
         yield from sorted({key[:2] for key in wrong})
@@ -76,21 +77,6 @@ def _differ(one: Mapping[_Key, Decimal], other: Mapping[_Key, Decimal]) -> set[_
 
 def _added(one: Mapping[_Key, Decimal], other: Mapping[_Key, Decimal]) -> dict[_Key, Decimal]:
     return {key: one.get(key, Decimal(0)) + other.get(key, Decimal(0)) for key in {*one, *other}}
-
-
-def _known_when_billed(periods: Collection[UsagePeriod]) -> Select[*tuple[Any, ...]]:
-    """The columns of the events that counted then."""
-    item = select(LateItem.id).where(
-        LateItem.customer_id == UsageEvent.customer_id,
-        LateItem.event_id == UsageEvent.event_id,
-        among(LateItem.period_id, [period.id for period in periods]),
-    )
-    key = (UsageEventKey.customer_id == UsageEvent.customer_id, UsageEventKey.event_id == UsageEvent.event_id)
-    withdrawn = select(UsageEventKey.event_id).where(*key, UsageEventKey.withdrawn_at.is_not(None))
-    return select(UsageEvent.__table__).where(
-        ~item.where(LateItem.kind == LateKind.ARRIVED).exists(),
-        or_(~withdrawn.exists(), item.where(LateItem.kind == LateKind.WITHDRAWN).exists()),
-    )
 
 
 def _counted(

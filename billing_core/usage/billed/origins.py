@@ -9,23 +9,23 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Select, Subquery, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, select
 from sqlalchemy.orm import Session
 
-from billing_core.dates import day_in, start_of_day
+from billing_core.dates import Period, day_in, start_of_day
 from billing_core.metering import rollups
 from billing_core.metering.models import (
     PLACES,
     Aggregation,
     LateItem,
-    LateKind,
     Meter,
     UsageEvent,
     UsageEventKey,
     UsagePeriod,
 )
+from billing_core.metering.periods import was_counted
 from billing_core.metering.quantities import from_events
-from billing_core.money import nearest, scaled
+from billing_core.money import scaled
 from billing_core.usage.billed.lines import Line
 
 _DAY: Final = timedelta(days=1)
@@ -88,10 +88,10 @@ def by_user(session: Session, line: Line) -> dict[str, Part]:
     """The same of each user."""
     if line.aggregation is Aggregation.TIME_WEIGHTED_SUM:
         found: dict[str, Decimal] = defaultdict(Decimal)
-        calls: dict[str, int] = dict(session.execute(_calls(session, line, "user")).all())
+        told = _told(session, line, "user")
         for part in held(session, line):
             found[part.user] += part.held
-        return {user: (calls.get(user, 0), found[user], 1) for user in {*found, *calls}}
+        return {user: (told.get(user, (0, 0))[0], found[user], 1) for user in {*found, *told}}
     return dict(_grouped(session, line, "user"))
 
 
@@ -117,7 +117,7 @@ def values(session: Session, line: Line, *, limit: int, offset: int = 0) -> list
 
 def held(session: Session, line: Line) -> Iterator[HeldPart]:
     """Of a line that is weighted by time, one after the other without gaps, from the first quantity on."""
-    start, end = _bounds(session, line)
+    start, end = _bounds(_zone(session, line), line.first_day, line.last_day)
     rows = _known(session, line)
     statement = select(rows.c.occurred_at, rows.c.quantity, rows.c.event_id, rows.c.user)
     before = _held_before(session, line)
@@ -136,18 +136,14 @@ def held(session: Session, line: Line) -> Iterator[HeldPart]:
 def held_in_all(session: Session, line: Line) -> Held:
     """What the line's quantity is made of."""
     period = session.get_one(UsagePeriod, line.period_id)
-    (zone,) = rollups.billing_zones(session, [line.customer_id])
-    begun, ended = start_of_day(zone, period.first_day), start_of_day(zone, period.last_day + _DAY)
-    length = (ended - begun) // _MICROSECOND
+    length = from_events.length(_zone(session, line), Period(period.first_day, period.last_day))
     total = sum((part.held for part in held(session, line)), Decimal(0))
-    quantity = Decimal(nearest(scaled(total, PLACES + 6), length)).scaleb(-PLACES)
+    quantity = from_events.weighted(scaled(total, PLACES + 6), length)
     return Held(total, Decimal(length).scaleb(-6), quantity)
 
 
 def _held_by_day(session: Session, line: Line) -> dict[date, Part]:
-    (zone,) = rollups.billing_zones(session, [line.customer_id])
-    calls: dict[date, int] = dict(session.execute(_calls(session, line, "day")).all())
-    users = {day: users for day, (_, _, users) in _grouped(session, line, "day")}
+    zone, told = _zone(session, line), _told(session, line, "day")
     found: dict[date, Decimal] = defaultdict(Decimal)
     for part in held(session, line):
         begun = part.begun
@@ -156,18 +152,24 @@ def _held_by_day(session: Session, line: Line) -> dict[date, Part]:
             ended = min(part.ended, start_of_day(zone, day + _DAY))
             found[day] += HeldPart(begun, ended, part.quantity, part.event_id, part.user).held
             begun = ended
-    return {day: (calls.get(day, 0), found[day], users.get(day, 0)) for day in sorted({*found, *calls})}
+    days = ((day, *told.get(day, (0, 0))) for day in sorted({*found, *told}))
+    return {day: (calls, found[day], users) for day, calls, users in days}
 
 
-def _calls(session: Session, line: Line, name: str) -> Select[Any]:
+def _told(session: Session, line: Line, name: str) -> dict[Any, tuple[int, int]]:
+    """How many events of the line each day or user has, and distinct users whom they name."""
     rows = _known(session, line)
-    return select(rows.c[name], func.count()).group_by(rows.c[name])
+    statement = select(rows.c[name], func.count(), _users(rows)).group_by(rows.c[name])
+    return {key: (calls, users) for key, calls, users in session.execute(statement)}
+
+
+def _users(rows: Subquery) -> ColumnElement[int]:
+    return func.count(func.nullif(rows.c.user, "").distinct())
 
 
 def _grouped(session: Session, line: Line, name: str) -> Iterator[tuple[Any, Part]]:
     """By day or by user, in order."""
     rows = _seen(session, line) if line.aggregation is Aggregation.UNIQUE else _known(session, line)
-    named = func.count(func.nullif(rows.c.user, "").distinct())
     match line.aggregation:
         case Aggregation.MAX:
             quantity: Any = func.max(rows.c.quantity)
@@ -178,9 +180,9 @@ def _grouped(session: Session, line: Line, name: str) -> Iterator[tuple[Any, Par
                 partition_by=rows.c[name], order_by=[rows.c.occurred_at.desc(), rows.c.event_id.desc()]
             )
             rows = select(*rows.c, place.label("from_last")).subquery("from_last")
-            named = func.count(func.nullif(rows.c.user, "").distinct())
             quantity = func.max(rows.c.quantity).filter(rows.c.from_last == 1)
-    statement = select(rows.c[name], func.count(), quantity, named).group_by(rows.c[name]).order_by(rows.c[name])
+    columns = (rows.c[name], func.count(), quantity, _users(rows))
+    statement = select(*columns).group_by(rows.c[name]).order_by(rows.c[name])
     for key, calls, found, users in session.execute(statement):
         yield key, (calls, Decimal(found), users)
 
@@ -202,14 +204,8 @@ def _seen(session: Session, line: Line) -> Subquery:
 
 def _known(session: Session, line: Line, first_day: date | None = None, last_day: date | None = None) -> Subquery:
     """The events of these days, None: of the line's, that counted when it was billed, each with its ``day``."""
-    start, end = _bounds(session, line, first_day, last_day)
-    item = select(literal(1)).where(
-        LateItem.customer_id == UsageEvent.customer_id,
-        LateItem.event_id == UsageEvent.event_id,
-        LateItem.period_id == line.period_id,
-    )
-    key = (UsageEventKey.customer_id == UsageEvent.customer_id, UsageEventKey.event_id == UsageEvent.event_id)
-    withdrawn = select(literal(1)).where(*key, UsageEventKey.withdrawn_at.is_not(None))
+    zone = _zone(session, line)
+    start, end = _bounds(zone, first_day or line.first_day, last_day or line.last_day)
     rows = (
         select(UsageEvent.__table__)
         .where(
@@ -219,13 +215,11 @@ def _known(session: Session, line: Line, first_day: date | None = None, last_day
             UsageEvent.bucket_id == line.bucket_id,
             UsageEvent.occurred_at >= start,
             UsageEvent.occurred_at < end,
-            ~item.where(LateItem.kind == LateKind.ARRIVED).exists(),
-            or_(~withdrawn.exists(), item.where(LateItem.kind == LateKind.WITHDRAWN).exists()),
+            was_counted(LateItem.period_id == line.period_id),
         )
         .subquery("known")
     )
-    zones = rollups.billing_zones(session, [line.customer_id])
-    return rollups.in_billing_zone(session, rows, zones, start, end)
+    return rollups.in_billing_zone(session, rows, [zone], start, end)
 
 
 def _held_before(session: Session, line: Line) -> UsageEvent | None:
@@ -236,8 +230,10 @@ def _held_before(session: Session, line: Line) -> UsageEvent | None:
     return session.get_one(UsageEvent, (line.customer_id, key.occurred_at, key.event_id))
 
 
-def _bounds(
-    session: Session, line: Line, first_day: date | None = None, last_day: date | None = None
-) -> tuple[datetime, datetime]:
+def _zone(session: Session, line: Line) -> str:
     (zone,) = rollups.billing_zones(session, [line.customer_id])
-    return start_of_day(zone, first_day or line.first_day), start_of_day(zone, (last_day or line.last_day) + _DAY)
+    return zone
+
+
+def _bounds(zone: str, first_day: date, last_day: date) -> tuple[datetime, datetime]:
+    return start_of_day(zone, first_day), start_of_day(zone, last_day + _DAY)
