@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import reduce
 from operator import add
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -25,15 +25,14 @@ from billing_core.errors import Conflict, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.invoices.models import Invoice
 from billing_core.metering import periods
-from billing_core.metering.models import LateItem, UsageDay, UsagePeriod, ZoneKind
+from billing_core.metering.models import LateItem, UsagePeriod
 from billing_core.metering.periods import is_gone
 from billing_core.money import Money
-from billing_core.plans.queries import was_on_plan
 from billing_core.usage import late
 from billing_core.usage.billed import drafting, proposal, settling, waivers
 from billing_core.usage.billed.drafting import Account, Billable
 from billing_core.usage.billed.proposal import Proposal
-from billing_core.usage.charges import Charge, charges_of
+from billing_core.usage.charges import Charge, charges_of, has_usage
 from billing_core.usage.late import Dealt
 from billing_core.usage.models import Outcome, UsageSettlement
 
@@ -73,14 +72,6 @@ def customers_to_bill(session: Session, actor: Actor, period: Period) -> list[in
 def has_to_bill(period: Period) -> ColumnElement[bool]:
     """In SQL: the customer used something in the period, was on a plan, or has open late items of an earlier one."""
     return or_(has_usage(period), late.has_open(Customer.id, before=period.start))
-
-
-def has_usage(period: Period) -> ColumnElement[bool]:
-    """In SQL: the customer used something in the period, or was on a plan."""
-    used = exists().where(
-        UsageDay.customer_id == Customer.id, UsageDay.zone_kind == ZoneKind.BILLING, period.contains(UsageDay.day)
-    )
-    return or_(used, was_on_plan(Customer.id, period))
 
 
 def rehearse(

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
+from billing_core.customers.models import Customer
 from billing_core.dates import Period
-from billing_core.metering.models import API_CALLS, NO_BUCKET, Meter, MeterBucket
+from billing_core.metering.models import API_CALLS, NO_BUCKET, Meter, MeterBucket, UsageDay, ZoneKind
 from billing_core.metering.quantities import used as quantities
 from billing_core.metering.quantities.stretches import Stretch
 from billing_core.money import Money
@@ -20,7 +21,7 @@ from billing_core.plans import prices, segments
 from billing_core.plans import queries as plans
 from billing_core.plans.prices import Place
 from billing_core.plans.pricing import Price, priced
-from billing_core.plans.queries import OnPlan, Version
+from billing_core.plans.queries import OnPlan, Version, was_on_plan
 from billing_core.plans.segments import Segment
 from billing_core.usage.parts import Part, parts_of
 
@@ -90,6 +91,14 @@ class Rates:
             found.amount,
             found.without_minimum,
         )
+
+
+def has_usage(period: Period) -> ColumnElement[bool]:
+    """In SQL: the customer used something in the period, or was on a plan."""
+    used = exists().where(
+        UsageDay.customer_id == Customer.id, UsageDay.zone_kind == ZoneKind.BILLING, period.contains(UsageDay.day)
+    )
+    return or_(used, was_on_plan(Customer.id, period))
 
 
 def charges_of(

@@ -21,8 +21,7 @@ from billing_core.money import Money
 from billing_core.plans import queries as plans
 from billing_core.plans.models import PlanVersion
 from billing_core.plans.queries import OnPlan, Version
-from billing_core.usage.billing import has_usage
-from billing_core.usage.charges import Charge, charges_of, charges_on
+from billing_core.usage.charges import Charge, charges_of, charges_on, has_usage
 from billing_core.usage.overview import total
 
 # Customers that are compared at a time, which bounds the memory.

@@ -13,7 +13,7 @@ from functools import reduce
 from operator import add
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Select, SQLColumnExpression, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, SQLColumnExpression, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
@@ -24,9 +24,9 @@ from billing_core.dates import Period
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering.models import API_CALLS, NO_BUCKET, Meter, UsageDay, ZoneKind
 from billing_core.money import Money, nearest
-from billing_core.plans.queries import code_on, was_on_plan
+from billing_core.plans.queries import code_on
 from billing_core.usage import forecast as forecasts
-from billing_core.usage.charges import Charge, Rates, charges_of, rates_of
+from billing_core.usage.charges import Charge, Rates, charges_of, has_usage, rates_of
 from billing_core.usage.forecast import Forecast
 from billing_core.usage.organizations import NO_TIER, Organization
 
@@ -314,7 +314,7 @@ def _listing(actor: Actor, overview: OverviewFilter) -> Select[*tuple[Any, ...]]
     period = overview.period
     tier = func.coalesce(code_on(Customer.id, period.end), NO_TIER)
     columns = (Customer.id, Customer.uuid, Customer.ref, Customer.name, Customer.currency, tier)
-    statement = select(*columns).where(visible_to(actor), matching(overview.text), _concerned(period))
+    statement = select(*columns).where(visible_to(actor), matching(overview.text), has_usage(period))
     if overview.customer_id is not None:
         statement = statement.where(Customer.id == overview.customer_id)
     if overview.plan:
@@ -327,14 +327,6 @@ def _listing(actor: Actor, overview: OverviewFilter) -> Select[*tuple[Any, ...]]
     }
     (key,) = ordered(overview.order_by, chosen(keys, overview.order_by))
     return statement.order_by(key, Customer.id)
-
-
-def _concerned(period: Period) -> ColumnElement[bool]:
-    """In SQL: the customer was on a plan in the period, or used something inside."""
-    used = select(UsageDay.day).where(
-        UsageDay.customer_id == Customer.id, UsageDay.zone_kind == ZoneKind.BILLING, period.contains(UsageDay.day)
-    )
-    return or_(was_on_plan(Customer.id, period), used.exists())
 
 
 def calls_in(period: Period) -> SQLColumnExpression[int]:

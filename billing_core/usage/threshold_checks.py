@@ -9,8 +9,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import reduce
-from operator import add
 from typing import Any, Final, cast
 
 from sqlalchemy import Select, Table, func, or_, select, update
@@ -31,6 +29,7 @@ from billing_core.outgoing_webhooks.publishing import Announcement, announce
 from billing_core.usage import alerts
 from billing_core.usage.alerts import ReachedRow
 from billing_core.usage.charges import Charge, charges_of
+from billing_core.usage.overview import total
 
 # What the events of outgoing webhooks are about.
 REACHED: Final = "usage_threshold"
@@ -189,12 +188,11 @@ def _row(one: _Watched, alert: UsageAlert, standing: Standing, now: datetime) ->
 def standing_of(charges: Sequence[Charge]) -> Standing:
     """What the charges of one customer's period come to so far."""
     of_calls = [one for one in charges if one.meter == API_CALLS]
-    # A minimum is owed however little is used: it says nothing of how much that is.
-    amounts = [one.without_minimum for one in charges if one.without_minimum is not None]
     return Standing(
         calls=int(sum(one.quantity for one in of_calls)),
         included_calls=int(sum(one.included for one in of_calls)),
-        cost=reduce(add, amounts) if amounts else None,
+        # A minimum is owed however little is used: it says nothing of how much that is.
+        cost=total(one.without_minimum for one in charges),
         outside=int(sum(one.quantity for one in of_calls if not one.included)),
     )
 
