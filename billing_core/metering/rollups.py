@@ -256,6 +256,12 @@ def billing_zones(session: Session, customer_ids: Collection[int] | None = None)
     return list(session.scalars(zones))
 
 
+def zones_of(session: Session, customer_ids: Collection[int]) -> dict[int, str]:
+    """The billing zone of each of these customers."""
+    zones = select(Customer.id, billing_zone()).join(Business, Business.id == Customer.business_id)
+    return dict(session.execute(zones.where(among(Customer.id, customer_ids))).all())
+
+
 def extent(session: Session, customer_ids: Collection[int] | None = None) -> tuple[datetime, datetime] | None:
     """The first and the last event of these customers (None: all); None where they have none."""
     ends = select(func.min(UsageEvent.occurred_at), func.max(UsageEvent.occurred_at))

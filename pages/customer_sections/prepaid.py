@@ -10,6 +10,7 @@ from billing_core.payments.prepaid import granting, queries, top_ups
 from billing_core.payments.prepaid.models import MovementKind, Origin
 from billing_core.payments.prepaid.queries import GrantRow
 from billing_core.payments.prepaid.top_ups import Wanted
+from billing_core.usage import activity
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
@@ -36,7 +37,7 @@ def draw(read: Reader, actor: Actor, customer: Customer) -> None:
     if not rows and not may_write:
         return
     st.subheader("Prepaid credit", anchor=False)
-    day = day_in(customer.time_zone, utc_now()) if customer.time_zone else read.today
+    day = day_in(read.plain(activity.billing_zone, customer.id), utc_now())
     sums = " · ".join(formats.money(one.minor, one.currency) for one in read(queries.available, customer.id, today=day))
     st.caption(f"{sums or 'Nothing'} is there to pay invoices of usage, as they are sent.")
     if may_write:

@@ -62,7 +62,7 @@ def changes_of(session: Session, rows: FromClause) -> list[Followed]:
     billed = _billed(session, since) if since else {}
     if not billed:
         return []
-    zones = from_events.zones_of(session, list(billed))
+    zones = rollups.zones_of(session, list(billed))
     facts, news = _read(session, rows, billed, meters)
     by_days: dict[Period, list[UsagePeriod]] = defaultdict(list)
     for period in (one for periods in billed.values() for one in periods):

@@ -34,9 +34,6 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from billing_core.businesses.models import Business
-from billing_core.customers.models import Customer
-from billing_core.database.functions import among
 from billing_core.database.types import UtcDateTime, stored_on_sqlite
 from billing_core.dates import Period, start_of_day
 from billing_core.metering import rollups
@@ -107,7 +104,7 @@ def used(
     """
     if not any(meter.aggregation in FROM_EVENTS for meter in meters) or not stretches:
         return []
-    zones = zones_of(session, {stretch.customer_id for stretch in stretches})
+    zones = rollups.zones_of(session, {stretch.customer_id for stretch in stretches})
     asked = _asked(session, stretches, zones)
     counted = raw(rollups.counted_events() if events is None else events)
     found: list[Used] = []
@@ -145,7 +142,7 @@ def held_before(session: Session, stretches: Sequence[Stretch], meters: Collecti
     holding = [meter for meter in meters if meter.aggregation in HOLDS_ON]
     if not holding or not stretches:
         return {}
-    asked = _asked(session, stretches, zones_of(session, {stretch.customer_id for stretch in stretches}))
+    asked = _asked(session, stretches, rollups.zones_of(session, {stretch.customer_id for stretch in stretches}))
     slots, events = _slots(holding), raw(rollups.counted_events())
     last = _last_before(asked.c.starts_at, asked, slots, events, "event_id").label("event_id")
     held = select(asked.c.place, slots.c.meter_id, slots.c.bucket_id, last).join_from(asked, slots, literal(True))
@@ -329,12 +326,6 @@ def _inside(asked: FromClause, events: Subquery, slots: FromClause) -> Join:
         & (events.c.occurred_at < asked.c.ends_at)
     )
     return asked.join(slots, literal(True)).join(events, same)
-
-
-def zones_of(session: Session, customer_ids: Collection[int]) -> dict[int, str]:
-    """The billing zones of these customers."""
-    statement = select(Customer.id, rollups.billing_zone()).join(Business, Business.id == Customer.business_id)
-    return dict(session.execute(statement.where(among(Customer.id, customer_ids))).all())
 
 
 def length(zone: str, period: Period) -> int:

@@ -13,12 +13,12 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
-from billing_core.customers.models import Customer
 from billing_core.dates import day_in
 from billing_core.identity import Actor
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Entry, Side
+from billing_core.metering import rollups
 from billing_core.payments.prepaid.models import MovementKind, Origin, PrepaidGrant, PrepaidMovement
 
 # The other side of credit that comes or goes otherwise than by paying an invoice.
@@ -91,8 +91,8 @@ def day_of(session: Session, grant: PrepaidGrant, now: datetime) -> date:
 
 def billing_day(session: Session, grant: PrepaidGrant, now: datetime) -> date:
     """Today, as the grant's last day is told: in the zone in whose days its customer's usage is billed."""
-    zone = session.get_one(Customer, grant.customer_id).time_zone
-    return day_in(zone, now) if zone else day_of(session, grant, now)
+    (zone,) = rollups.billing_zones(session, [grant.customer_id])
+    return day_in(zone, now)
 
 
 def _entry(one: Move, memo: str) -> Entry:

@@ -21,6 +21,7 @@ from billing_core.invoices.models import EventKind, Invoice, InvoiceLineItem
 from billing_core.ledger import service as ledger
 from billing_core.ledger.models import Account, EntryKind
 from billing_core.ledger.service import Side
+from billing_core.metering import rollups
 from billing_core.payments.models import Allocation, AllocationKind
 from billing_core.payments.prepaid import bookkeeping
 from billing_core.payments.prepaid.bookkeeping import Move
@@ -75,16 +76,13 @@ def use(session: Session, actor: Actor, invoices: Sequence[Invoice], *, now: dat
     chosen = [invoice for invoice in owing if invoice.id in of_usage]
     if not chosen:
         return
-    grants = _grants(session, {invoice.customer_id for invoice in chosen})
+    customer_ids = {invoice.customer_id for invoice in chosen}
+    grants, billing_zones = _grants(session, customer_ids), rollups.zones_of(session, customer_ids)
     zones = dict(session.execute(select(Business.id, Business.time_zone)).all())
-    customers = select(Customer.id, Customer.time_zone).where(
-        among(Customer.id, {invoice.customer_id for invoice in chosen})
-    )
-    own_zones = dict(session.execute(customers).all())
     for invoice in chosen:
         today = day_in(zones[invoice.business_id], now)
         # A last day is one of those in which the customer's usage is billed.
-        day = day_in(own_zones[invoice.customer_id] or zones[invoice.business_id], now)
+        day = day_in(billing_zones[invoice.customer_id], now)
         own = grants.get((invoice.customer_id, invoice.business_id, invoice.currency), {})
         usable = [
             Available(grant.id, grant.remaining_minor, grant.expires_on, grant.origin)

@@ -19,6 +19,7 @@ from billing_core.payments.prepaid.granting import GREATEST, MOST_DAYS
 from billing_core.payments.prepaid.queries import GrantRow
 from billing_core.payments.prepaid.top_ups import Wanted
 from billing_core.text import LONGEST_REASON
+from billing_core.usage import activity
 from billing_core.usage.document import ID
 from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.exact_json import Body, ExactJSON, Number, WholeNumber, WrittenNumber, money
@@ -187,7 +188,7 @@ def give_prepaid_credit(
         amount_minor=amounts.minor(given.amount, customer.currency, "amount", greatest=GREATEST),
         expires_on=given.expires_on,
         reason=given.reason,
-        today=_today(session, customer, now),
+        today=day_in(businesses.one(session, customer.business_id).time_zone, now),
         now=now,
     )
     (row,) = queries.grants(session, caller.actor, customer.id, before_id=grant.id + 1, limit=1)
@@ -220,13 +221,8 @@ def _wanted(given: TopUp, currency: str) -> Wanted:
     return Wanted(below, up_to, given.valid_days, given.sends)
 
 
-def _today(session: Session, customer: Customer, now: datetime) -> date:
-    return day_in(businesses.one(session, customer.business_id).time_zone, now)
-
-
 def _shown(session: Session, actor: Actor, customer: Customer, rows: list[GrantRow]) -> PrepaidCredit:
-    now = utc_now()
-    day = day_in(customer.time_zone, now) if customer.time_zone else _today(session, customer, now)
+    day = day_in(activity.billing_zone(session, customer.id), utc_now())
     there = queries.available(session, actor, customer.id, today=day)
     wanted = top_ups.of_customer(session, actor, customer.id)
     return {
