@@ -30,6 +30,7 @@ from tests.bill_runs.company import made, planned, rows, some_customers, worked_
 from tests.bill_runs.in_many_hands import worked_off_at_once
 from tests.bill_runs.test_killed import dying_at
 from tests.bill_runs.usage_company import metered_plan, users, uses
+from tests.database.counting import statements
 from tests.online_payments.gateways import ScriptedGateway
 from tests.reports.company import LATER, MARCH, NOW, a_customer
 
@@ -115,6 +116,32 @@ def test_where_one_of_them_fails_each_is_billed_by_itself(sessions, company):
     assert (outcome, "email" in reason) == (RunOutcome.FAILED, True)
     with sessions() as session:
         assert within not in set(session.scalars(select(UsagePeriod.customer_id)))
+
+
+@pytest.mark.parametrize(
+    ("goal", "again"), [(RunGoal.REHEARSAL, False), (RunGoal.REHEARSAL, True), (RunGoal.DRAFTS, True)]
+)
+def test_many_who_are_told_of_together_take_as_many_statements_as_few(sessions, goal, again):
+    """``again``: they are billed already."""
+    with sessions.begin() as session:
+        metered_plan(session)
+        quiet = [a_customer(session, f"QUIET{n}", name=f"Quiet{n}", priced=False) for n in range(3)]
+        kinds = [
+            (one, *users(session, {f"Over{n}": 5, f"Within{n}": 2, f"Silent{n}": 0})) for n, one in enumerate(quiet)
+        ]
+    everybody = [customer_id for each in kinds for customer_id in each]
+    if again:
+        worked_off(sessions, over_usage(sessions, everybody))
+    run_id = over_usage(sessions, everybody, goal=goal)
+    counted = []
+    for customer_ids in (kinds[0], everybody):
+        with sessions.begin() as session:
+            terms = taking.terms(session, run_id)
+            with statements(session.get_bind()) as sent:
+                told = from_usage.bill_together(session, terms, customer_ids, now=NOW)
+            assert told.keys() == set(customer_ids)
+            counted.append(len(sent))
+    assert counted[0] == counted[1]
 
 
 def test_who_was_on_a_plan_and_used_nothing_is_closed_too(sessions):
