@@ -1,17 +1,20 @@
 """What SQLite and PostgreSQL spell or treat differently."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Date, SQLColumnExpression, false, func, literal, or_
+from sqlalchemy import CTE, BigInteger, ColumnElement, Date, SQLColumnExpression, false, func, literal, or_, text
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
-from billing_core.database.types import UtcDateTime
+from billing_core.database.types import UtcDateTime, stored_on_sqlite
+
+Columns = Mapping[str, TypeEngine[Any]]
 
 
 class month_of(FunctionElement[date]):  # noqa: N801 - reads as the SQL function that it is
@@ -102,14 +105,39 @@ def among(column: SQLColumnExpression[int], numbers: Iterable[int]) -> ColumnEle
     return column.bool_op("IN")(_each(json.dumps(list(numbers))))
 
 
-def equals(column: SQLColumnExpression[str], text: str) -> ColumnElement[bool]:
+def as_rows(session: Session, name: str, columns: Columns, rows: Iterable[Sequence[object]]) -> CTE:
+    """These rows of texts, integers, days and instants, as a table of this name; however many, they are one parameter.
+    Where it is looked up often, have it ``MATERIALIZED``: otherwise SQLite may read the text anew each time.
+    """
+    dialect = session.get_bind().dialect
+    mark = "" if dialect.name == "sqlite" else "+00"
+
+    def written(value: object) -> str:
+        return f"{stored_on_sqlite(value)}{mark}" if isinstance(value, datetime) else str(value)
+
+    if dialect.name == "sqlite":
+        cells = (f"json_extract(value, '$[{place}]') AS {column}" for place, column in enumerate(columns))
+        source = f"json_each(:{name})"
+    else:
+        cells = (
+            f"CAST(value->>{place} AS {kind.compile(dialect=dialect)}) AS {column}"
+            for place, (column, kind) in enumerate(columns.items())
+        )
+        source = f"jsonb_array_elements(CAST(:{name} AS jsonb)) AS pieces(value)"
+    # Names of columns and types, which are ours.
+    statement = text(f"SELECT {', '.join(cells)} FROM {source}")
+    bound = statement.bindparams(**{name: json.dumps([list(row) for row in rows], default=written)})
+    return bound.columns(**columns).cte(name)
+
+
+def equals(column: SQLColumnExpression[str], given: str) -> ColumnElement[bool]:
     """The column is exactly this text. No column holds NUL, which PostgreSQL refuses."""
-    return false() if "\0" in text else column == text
+    return false() if "\0" in given else column == given
 
 
 def mentions(
-    text: str, *columns: InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
+    given: str, *columns: InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
 ) -> ColumnElement[bool]:
     """One of the columns contains the text, whatever the case. NUL, which PostgreSQL refuses, is removed."""
-    sought = text.replace("\0", "")
+    sought = given.replace("\0", "")
     return or_(*(column.icontains(sought, autoescape=True) for column in columns))

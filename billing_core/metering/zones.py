@@ -3,32 +3,28 @@
 SQLite knows no zones, and PostgreSQL has a list of its own: from here both get the same.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CTE, ColumnElement, Date, Integer, String, TextualSelect, case, literal, text
+from sqlalchemy import CTE, ColumnElement, Date, Integer, String, case, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from billing_core.database.types import UtcDateTime, stored_on_sqlite
+from billing_core.database.functions import Columns, as_rows
+from billing_core.database.types import UtcDateTime
 
 DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
-_ROWS = {
-    "sqlite": (
-        "SELECT json_extract(value, '$[0]') AS zone, json_extract(value, '$[1]') AS starts_at,"
-        " json_extract(value, '$[2]') AS ends_at, json_extract(value, '$[3]') AS seconds FROM json_each(:offsets)"
-    ),
-    "postgresql": (
-        "SELECT value->>0 AS zone, CAST(value->>1 AS timestamptz) AS starts_at,"
-        " CAST(value->>2 AS timestamptz) AS ends_at, CAST(value->>3 AS integer) AS seconds"
-        " FROM jsonb_array_elements(CAST(:offsets AS jsonb)) AS pieces(value)"
-    ),
+_COLUMNS: Final[Columns] = {
+    "zone": String(),
+    "starts_at": UtcDateTime(),
+    "ends_at": UtcDateTime(),
+    "seconds": Integer(),
 }
 
 
@@ -36,21 +32,14 @@ def offsets(session: Session, zones: Iterable[str], first: datetime, last: datet
     """Rows of (zone, starts_at, ends_at, seconds): from the one instant until before the other the zone's clocks are
     that many seconds ahead of UTC. They cover the time from ``first`` to ``last`` without gaps.
     """
-    dialect = session.get_bind().dialect.name
-    mark = "" if dialect == "sqlite" else "+00"
-    pieces = [
-        [zone, f"{stored_on_sqlite(start)}{mark}", f"{stored_on_sqlite(end)}{mark}", seconds]
+    pieces = (
+        (zone, start, end, seconds)
         for zone in sorted(set(zones))
         for year in range(first.year, last.year + 1)
         for start, end, seconds in _year(zone, year)
-    ]
-    rows: TextualSelect = (
-        text(_ROWS[dialect])
-        .bindparams(offsets=json.dumps(pieces))
-        .columns(zone=String, starts_at=UtcDateTime, ends_at=UtcDateTime, seconds=Integer)
     )
     # Written down once, so that SQLite looks a zone up in them; otherwise it reads the text anew for each event.
-    return rows.cte("offsets").prefix_with("MATERIALIZED")
+    return as_rows(session, "offsets", _COLUMNS, pieces).prefix_with("MATERIALIZED")
 
 
 def day_in_zone(instant: ColumnElement[datetime], zone: str, first: datetime, last: datetime) -> ColumnElement[date]:

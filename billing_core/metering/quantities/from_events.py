@@ -2,7 +2,6 @@
 values, and the sum of quantities weighted by the time for which they held.
 """
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,12 +18,10 @@ from sqlalchemy import (
     Select,
     String,
     Subquery,
-    TextualSelect,
     case,
     func,
     literal,
     select,
-    text,
     tuple_,
     type_coerce,
     union_all,
@@ -34,7 +31,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from billing_core.database.types import UtcDateTime, stored_on_sqlite
+from billing_core.database.functions import Columns, as_rows
+from billing_core.database.types import UtcDateTime
 from billing_core.dates import Period, start_of_day
 from billing_core.metering import rollups
 from billing_core.metering.buckets import value_of
@@ -53,16 +51,11 @@ from billing_core.money import nearest
 
 _DAY: Final = timedelta(days=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_ROWS: Final = {
-    "sqlite": (
-        "SELECT key AS place, json_extract(value, '$[0]') AS customer_id, json_extract(value, '$[1]') AS starts_at,"
-        " json_extract(value, '$[2]') AS ends_at FROM json_each(:stretches)"
-    ),
-    "postgresql": (
-        "SELECT CAST(place - 1 AS integer) AS place, CAST(value->>0 AS integer) AS customer_id,"
-        " CAST(value->>1 AS timestamptz) AS starts_at, CAST(value->>2 AS timestamptz) AS ends_at"
-        " FROM jsonb_array_elements(CAST(:stretches AS jsonb)) WITH ORDINALITY AS pieces(value, place)"
-    ),
+_STRETCHES: Final[Columns] = {
+    "place": Integer(),
+    "customer_id": Integer(),
+    "starts_at": UtcDateTime(),
+    "ends_at": UtcDateTime(),
 }
 # A quantity in millionths times microseconds is more than an integer of the database holds. In digits of this base,
 # times seconds and the microseconds beyond them, it fits, with ninety million events in a stretch.
@@ -334,22 +327,14 @@ def length(zone: str, period: Period) -> int:
 
 
 def _asked(session: Session, stretches: Sequence[Stretch], zones: Mapping[int, str]) -> CTE:
-    """Rows of (place, customer_id, starts_at, ends_at); however many, they are one parameter."""
-    dialect = session.get_bind().dialect.name
-    mark = "" if dialect == "sqlite" else "+00"
-    written = json.dumps(
-        [
-            [
-                one.customer_id,
-                f"{stored_on_sqlite(start_of_day(zones[one.customer_id], one.first_day))}{mark}",
-                f"{stored_on_sqlite(start_of_day(zones[one.customer_id], one.last_day + _DAY))}{mark}",
-            ]
-            for one in stretches
-        ]
+    """Rows of (place, customer_id, starts_at, ends_at)."""
+    rows = (
+        (
+            place,
+            one.customer_id,
+            start_of_day(zones[one.customer_id], one.first_day),
+            start_of_day(zones[one.customer_id], one.last_day + _DAY),
+        )
+        for place, one in enumerate(stretches)
     )
-    rows: TextualSelect = (
-        text(_ROWS[dialect])
-        .bindparams(stretches=written)
-        .columns(place=Integer, customer_id=Integer, starts_at=UtcDateTime, ends_at=UtcDateTime)
-    )
-    return rows.cte("stretches").prefix_with("MATERIALIZED")
+    return as_rows(session, "stretches", _STRETCHES, rows).prefix_with("MATERIALIZED")

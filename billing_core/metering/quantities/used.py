@@ -1,41 +1,19 @@
 """What was used of all meters: of those whose events add up from the totals of days, of the others from the events."""
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from sqlalchemy import (
-    CTE,
-    BigInteger,
-    ColumnElement,
-    Date,
-    Integer,
-    TextualSelect,
-    func,
-    select,
-    text,
-    type_coerce,
-)
+from sqlalchemy import BigInteger, ColumnElement, Date, Integer, func, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from billing_core.database.functions import among
+from billing_core.database.functions import Columns, among, as_rows
 from billing_core.dates import Period
 from billing_core.metering.models import BY_DAYS, NO_BUCKET, PLACES, Aggregation, Meter, MeterBucket, UsageDay, ZoneKind
 from billing_core.metering.quantities import from_events
 from billing_core.metering.quantities.stretches import Stretch, Used
 
-_ROWS: Final = {
-    "sqlite": (
-        "SELECT json_extract(value, '$[0]') AS place, json_extract(value, '$[1]') AS customer_id,"
-        " json_extract(value, '$[2]') AS first_day, json_extract(value, '$[3]') AS last_day FROM json_each(:stretches)"
-    ),
-    "postgresql": (
-        "SELECT CAST(value->>0 AS integer) AS place, CAST(value->>1 AS integer) AS customer_id,"
-        " CAST(value->>2 AS date) AS first_day, CAST(value->>3 AS date) AS last_day"
-        " FROM jsonb_array_elements(CAST(:stretches AS jsonb))"
-    ),
-}
+_STRETCHES: Final[Columns] = {"place": Integer(), "customer_id": Integer(), "first_day": Date(), "last_day": Date()}
 # Of more meters and buckets it is quicker to sort the rows by them than to ask of each row which of them it is of.
 _FEW: Final = 8
 _BUCKETS: Final = select(MeterBucket.meter_id, MeterBucket.id).order_by(MeterBucket.id)
@@ -115,7 +93,7 @@ def _summed_whole(
 
 def _summed(session: Session, stretches: Mapping[int, Stretch]) -> Iterator[Used]:
     """By their places, of whatever days, meters and buckets."""
-    asked = _rows(session, stretches)
+    asked = as_rows(session, "stretches", _STRETCHES, ((place, *one) for place, one in stretches.items()))
     columns = (UsageDay.calls, UsageDay.whole, UsageDay.millionths)
     statement = (
         select(
@@ -143,16 +121,3 @@ def _summed(session: Session, stretches: Mapping[int, Stretch]) -> Iterator[Used
 
 def _quantity(whole: int, millionths: int = 0) -> Decimal:
     return whole + Decimal(millionths).scaleb(-PLACES) if millionths else Decimal(whole)
-
-
-def _rows(session: Session, stretches: Mapping[int, Stretch]) -> CTE:
-    """Rows of (place, customer_id, first_day, last_day); however many, they are one parameter."""
-    written = json.dumps(
-        [[place, one.customer_id, f"{one.first_day}", f"{one.last_day}"] for place, one in stretches.items()]
-    )
-    rows: TextualSelect = (
-        text(_ROWS[session.get_bind().dialect.name])
-        .bindparams(stretches=written)
-        .columns(place=Integer, customer_id=Integer, first_day=Date, last_day=Date)
-    )
-    return rows.cte("stretches")
