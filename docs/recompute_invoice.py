@@ -17,8 +17,17 @@ There the plan changed on 11 March. Tiers, fees and the minimum are given as the
 part of it they count by its days. ``included`` is what the line says.
 
 Events that came after the invoice are not on it, and those that were withdrawn afterwards still are: ``--billed-at``
-says when it was made. The digest of each UTC day can be compared with ours
-(GET /api/v1/analytics/usage/{org_id}/daily): the same digest is made of the same events.
+says when it was made. What they change is on a later one as "Late usage", or is credited: what the days come to with
+them, less what they came to before. ``--late-until`` says when that later one was made, and ``--late-since`` when the
+one before it was, if there was late usage of the line on that too:
+
+    python recompute_invoice.py events.ndjson --from 2026-03-01 --to 2026-03-31 --zone Europe/Berlin \
+        --included 10000 --price 0.001 --billed-at 2026-04-01T08:00:00 --late-until 2026-05-01T08:00:00
+
+Late usage that was dealt with by itself, such as what was waived, is another stretch of that time.
+
+The digest of each UTC day can be compared with ours (GET /api/v1/analytics/usage/{org_id}/daily): the same digest is
+made of the same events.
 """
 
 import argparse
@@ -49,6 +58,14 @@ class Tier:
     fee: Fraction
 
 
+@dataclass
+class Made:
+    """When an invoice was made, None: it is not known. ``with_late``: it bills what came late for the days too."""
+
+    at: datetime | None
+    with_late: bool
+
+
 def read(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     """Each event once, with exact numbers."""
     seen = set()
@@ -70,18 +87,18 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def known(event: dict[str, Any], asked: argparse.Namespace) -> bool:
+def known(event: dict[str, Any], asked: argparse.Namespace, made: Made) -> bool:
     """Did it count when the invoice was made? What came too late for its own period is not on that one's invoice."""
     in_period = instant(event["time"]) >= midnight(asked.period_start, asked.zone)
-    if event["late"] and in_period:
+    if event["late"] and in_period and not made.with_late:
         return False
-    if asked.billed_at is None:
+    if made.at is None:
         return event["withdrawn_at"] is None
-    withdrawn = event["withdrawn_at"] is not None and instant(event["withdrawn_at"]) <= asked.billed_at
-    return instant(event["received_at"]) <= asked.billed_at and not withdrawn
+    withdrawn = event["withdrawn_at"] is not None and instant(event["withdrawn_at"]) <= made.at
+    return instant(event["received_at"]) <= made.at and not withdrawn
 
 
-def counted(events: Iterable[dict[str, Any]], asked: argparse.Namespace) -> list[dict[str, Any]]:
+def counted(events: Iterable[dict[str, Any]], asked: argparse.Namespace, made: Made) -> list[dict[str, Any]]:
     """The events of the line's meter and bucket until its last day, in order."""
     end = midnight(asked.end + timedelta(days=1), asked.zone)
     found = [
@@ -90,7 +107,7 @@ def counted(events: Iterable[dict[str, Any]], asked: argparse.Namespace) -> list
         if event["meter"] == asked.meter
         and event.get("bucket") == asked.bucket
         and instant(event["time"]) < end
-        and known(event, asked)
+        and known(event, asked, made)
     ]
     return sorted(found, key=lambda event: (instant(event["time"]), event["id"]))
 
@@ -194,6 +211,10 @@ def used(billable: Fraction, tiers: Sequence[Tier], scheme: str) -> Iterator[tup
         below = below if tier.up_to is None else tier.up_to
 
 
+def money(amount: Fraction, asked: argparse.Namespace) -> str:
+    return f"{Decimal(amount.numerator) / Decimal(amount.denominator):.{asked.decimals}f}"
+
+
 def plain(number: Fraction | Decimal | int) -> str:
     """An exact number with as many digits as it has."""
     if isinstance(number, Fraction):
@@ -267,27 +288,50 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--minimum", type=Fraction, default=Fraction(0))
     parser.add_argument("--decimals", type=int, default=2, help="of the currency")
-    parser.add_argument("--billed-at", type=instant, help="when the invoice was made, in UTC")
+    parser.add_argument(
+        "--waived", type=Fraction, default=Fraction(0), help="what the line says was waived when it was billed before"
+    )
+    parser.add_argument("--billed-at", type=instant, help="when the invoice of these days was made, in UTC")
+    parser.add_argument("--late-until", type=instant, help="when the invoice with late usage was made, in UTC")
+    parser.add_argument("--late-since", type=instant, help="when the one before it with late usage of the line was")
     asked = parser.parse_args(given)
+    if asked.late_until and not asked.billed_at:
+        parser.error("late usage is what changed since --billed-at")
+    if asked.late_since and not asked.late_until:
+        parser.error("--late-since is for late usage: --late-until is missing")
     asked.period_start = asked.period_start or asked.start
     asked.period_end = asked.period_end or asked.end
     return asked
+
+
+def billed(
+    events: list[dict[str, Any]], asked: argparse.Namespace, made: Made
+) -> tuple[Fraction, list[tuple[str, Fraction]], Fraction]:
+    """The quantity of the line, what is due for it, and the amount; by what counted when the invoice was made."""
+    # Less than nothing is billed as nothing.
+    found = max(quantity(counted(events, asked, made), asked), Fraction(0))
+    parts = list(price(max(found - asked.included, Fraction(0)), asked))
+    return found, parts, rounded(sum((amount for _, amount in parts), Fraction(0)), asked.decimals)
 
 
 def main(given: Sequence[str] | None = None) -> None:
     asked = arguments(given)
     with asked.events.open(encoding="utf-8") as lines:
         events = list(read(lines))
-    # Less than nothing is billed as nothing.
-    found = max(quantity(counted(events, asked), asked), Fraction(0))
-    billable = max(found - asked.included, Fraction(0))
-    print("quantity", plain(found))
-    print("billable", plain(billable))
-    parts = list(price(billable, asked))
+    found, parts, total = billed(events, asked, Made(asked.late_until or asked.billed_at, bool(asked.late_until)))
+    before, total_before = Fraction(0), asked.waived
+    if asked.late_until:
+        before, _, total_before = billed(
+            events, asked, Made(asked.late_since or asked.billed_at, bool(asked.late_since))
+        )
+        print("used", plain(found))
+    print("quantity", plain(found - before))
+    print("billable", plain(max(found - asked.included, Fraction(0))))
     for shown, _ in parts:
         print("part", shown)
-    total = rounded(sum((amount for _, amount in parts), Fraction(0)), asked.decimals)
-    print("amount", f"{Decimal(total.numerator) / Decimal(total.denominator):.{asked.decimals}f}")
+    if asked.late_until:
+        print("comes to", money(total, asked), "instead of", money(total_before, asked))
+    print("amount", money(total - total_before, asked))
     for day, words in digests(events, asked).items():
         print("digest", day, words)
 

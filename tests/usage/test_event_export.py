@@ -132,6 +132,48 @@ def test_the_example_recomputes_the_lines_of_the_invoice(session, acme, tmp_path
     assert (billed["mails"].quantity, billed["mails"].amount.minor) == (Decimal("6.500001"), 138)
 
 
+def test_the_example_recomputes_a_line_of_late_usage(session, acme, tmp_path, monkeypatch, capsys):
+    """One call came after the bill, and one was taken back from it; afterwards two more came."""
+    calls = ("--included", "2", "--price", "0.355", "--billed-at", "2026-04-02T12:00:00")
+    late = [{"customer_ref": "ACME", "id": f"later still {number}", "time": "2026-03-14T10:00:00Z"} for number in "12"]
+    ingestion.record(session, SYSTEM, late, now=datetime(2026, 4, 5, tzinfo=UTC), atomic=True)
+    first = (*calls, "--late-until", "2026-04-04T00:00:00")
+    # Five calls, as before: 3 × 0.355 = 1.07
+    assert recomputed(session, acme, tmp_path, monkeypatch, capsys, *first)[:6] == [
+        ["used", "5"],
+        ["quantity", "0"],
+        ["billable", "3"],
+        ["part", "3", "×", "0.355"],
+        ["comes", "to", "1.07", "instead", "of", "1.07"],
+        ["amount", "0.00"],
+    ]
+    second = (*calls, "--late-since", "2026-04-04T00:00:00", "--late-until", "2026-04-06T00:00:00")
+    # 5 × 0.355 = 1.775
+    assert recomputed(session, acme, tmp_path, monkeypatch, capsys, *second)[:6] == [
+        ["used", "7"],
+        ["quantity", "2"],
+        ["billable", "5"],
+        ["part", "5", "×", "0.355"],
+        ["comes", "to", "1.78", "instead", "of", "1.07"],
+        ["amount", "0.71"],
+    ]
+
+
+def test_the_example_takes_off_what_was_waived(session, acme, tmp_path, monkeypatch, capsys):
+    calls = ("--included", "2", "--price", "0.355", "--billed-at", "2026-04-02T12:00:00", "--waived", "0.35")
+    said = recomputed(session, acme, tmp_path, monkeypatch, capsys, *calls)
+    # 1.065 is rounded before.
+    assert ["amount", "0.72"] in said
+
+
+@pytest.mark.parametrize("incomplete", [("--late-until",), ("--late-since", "--billed-at")])
+def test_the_example_says_which_time_is_missing(session, acme, tmp_path, monkeypatch, capsys, incomplete):
+    options = [word for name in incomplete for word in (name, "2026-04-04T00:00:00")]
+    with pytest.raises(SystemExit):
+        recomputed(session, acme, tmp_path, monkeypatch, capsys, "--price", "1", *options)
+    assert "late usage" in capsys.readouterr().err
+
+
 def test_the_example_makes_the_digests_that_we_keep(session, acme, tmp_path, monkeypatch, capsys):
     said = recomputed(session, acme, tmp_path, monkeypatch, capsys, "--price", "1")
     kept = digests.of_days(session, SYSTEM, acme, Period(date(2026, 3, 1), date(2026, 3, 30)))
