@@ -1,0 +1,295 @@
+"""Billed usage of a former version: an upgrade changes nothing of what was billed, nor of what late usage is worth.
+
+October's days up to the 15th are billed by one plan, at 1.00 a unit, the others and November by another, at 2.00.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from alembic import command
+from sqlalchemy import delete, func, select, text, update
+
+from billing_core.customers.models import Customer
+from billing_core.database import migrate
+from billing_core.dates import Period
+from billing_core.identity import SYSTEM
+from billing_core.metering import ingestion, meters, withdrawal
+from billing_core.metering.models import FROM_EVENTS, LateItem, UsageEvent, UsagePeriod
+from billing_core.plans import service as plans
+from billing_core.plans.prices import Metered
+from billing_core.plans.pricing import Price, Scheme, Tier
+from billing_core.usage import billing, late
+from billing_core.usage.billed import verification
+from billing_core.usage.models import Outcome, UsageLine, UsageSettlement
+from tests.invoices.company import a_customer
+from tests.plans.agreed import NOW, terms
+
+D = Decimal
+OCTOBER, NOVEMBER = (Period.month_of(date(2023, month, 1)) for month in (10, 11))
+BILLED = datetime(2023, 12, 1, 12, tzinfo=UTC)
+LATER = BILLED + timedelta(hours=1)
+AFTERWARDS = LATER + timedelta(hours=1)
+KINDS = ["latest", "max", "time_weighted_sum", "unique"]
+
+
+@pytest.fixture
+def acme(empty_database) -> int:
+    migrate.upgrade(empty_database.engine)
+    with empty_database.begin() as session:
+        for kind in FROM_EVENTS:
+            meters.create(session, SYSTEM, code=kind.value, name=kind.value, aggregation=kind, unit="unit", now=NOW)
+        customer_id = a_customer(session)
+        for code, price, since in (("one", 1, date(2023, 9, 1)), ("two", 2, date(2023, 10, 16))):
+            each = Price("USD", Scheme.PER_UNIT, (Tier(None, D(price)),))
+            charged = {Metered(kind.value): each for kind in FROM_EVENTS}
+            plans.create(session, SYSTEM, code=code, name=code, agreed=terms(price="0"), charged=charged, now=NOW)
+            plans.put_on(session, SYSTEM, customer_id, code, valid_from=since, now=NOW)
+        return customer_id
+
+
+def tell(sessions, month, day, quantity, user, *, kinds=KINDS, now=BILLED):
+    told = [
+        {
+            "id": f"{kind} {month}-{day}",
+            "customer_ref": "ACME",
+            "time": f"2023-{month:02}-{day:02}T00:00:00Z",
+            "meter": kind,
+            "quantity": D(quantity),
+            "user": user,
+        }
+        for kind in kinds
+    ]
+    with sessions.begin() as session:
+        assert ingestion.record(session, SYSTEM, told, now=now).accepted == len(kinds)
+
+
+def bill(sessions, customer_id, *periods, now=BILLED):
+    with sessions.begin() as session:
+        for period in periods:
+            billing.bill(session, SYSTEM, customer_id, period, now=now, today=now.date())
+
+
+def withdraw(sessions, customer_id, *names, now=LATER):
+    with sessions.begin() as session:
+        for name in names:
+            withdrawal.withdraw(session, SYSTEM, customer_id, name, reason="A test", now=now)
+
+
+def released(sessions, *statements):
+    """The database as the version left it that was released before late items said what they change."""
+    with sessions.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0019")
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def former_items(sessions):
+    with sessions.engine.connect() as connection:
+        return {
+            (name, kind, f"{day}", quantity)
+            for name, kind, day, quantity in connection.execute(
+                text("SELECT event_id, kind, day, quantity FROM usage_late_items")
+            )
+        }
+
+
+def items(sessions):
+    """By meter and kind, in order: the day from which each counts, and what it changes."""
+    found = {}
+    with sessions() as session:
+        chosen = select(LateItem.event_id, LateItem.kind, LateItem.day, LateItem.quantity)
+        for name, kind, day, quantity in session.execute(chosen.order_by(LateItem.id)):
+            found.setdefault((name.split()[0], kind.value), []).append((f"{day:%m-%d}", quantity))
+    return found
+
+
+def worths(sessions):
+    """Of each event, by what became of it, in cents."""
+    found = {}
+    with sessions() as session:
+        for one in late.items(session, SYSTEM):
+            key = (one.event_id, one.kind.value)
+            found[key] = found.get(key, 0) + one.worth.minor
+    return found
+
+
+def wrong_in(sessions):
+    with sessions() as session:
+        return [wrong for check in verification.checks(session) for wrong in check.wrong]
+
+
+@pytest.mark.parametrize("now", [BILLED, LATER], ids=["in one instant", "one after the other"])
+def test_late_items_say_by_how_much_each_event_changed_each_segment(empty_database, acme, now):
+    tell(empty_database, 10, 5, "2", "ana")
+    tell(empty_database, 10, 21, "1", "ben")
+    bill(empty_database, acme, OCTOBER, NOVEMBER)
+    tell(empty_database, 10, 11, "4", "ben", now=now)
+    withdraw(empty_database, acme, *(f"{kind} 10-21" for kind in KINDS), now=now)
+    before = worths(empty_database)
+    released(empty_database)
+    assert former_items(empty_database) == {
+        *((f"{kind} 10-11", "arrived", "2023-10-11", 4_000_000) for kind in KINDS),
+        *((f"{kind} 10-21", "withdrawn", "2023-10-21", -1_000_000) for kind in KINDS),
+    }
+
+    migrate.upgrade(empty_database.engine)
+
+    assert items(empty_database) == {
+        ("latest", "arrived"): [("10-11", 2)],
+        # 4 instead of 1 at the end of October, and in November.
+        ("latest", "withdrawn"): [("10-21", 3), ("11-01", 3)],
+        ("max", "arrived"): [("10-11", 2)],
+        ("max", "withdrawn"): [("10-21", -1)],
+        # Two more for five of 31 days in each half: 22 become 32, and 21 become 31.
+        ("time_weighted_sum", "arrived"): [("10-11", D("0.322581")), ("10-16", D("0.322581"))],
+        # Three more for eleven days, 31 become 64, and for all of November.
+        ("time_weighted_sum", "withdrawn"): [("10-21", D("1.064516")), ("11-01", 3)],
+        # Ben counts in the first half instead of the second.
+        ("unique", "arrived"): [("10-11", 1), ("10-16", -1)],
+        ("unique", "withdrawn"): [("10-21", 0)],
+    }
+    # What was reached costs its part of the month: 15 of 31 days at 1.00, or 16 at 2.00.
+    assert worths(empty_database) == before
+    assert before == {
+        ("latest 10-11", "arrived"): 194 - 97,
+        ("latest 10-21", "withdrawn"): 413 - 103 + 800 - 200,
+        ("max 10-11", "arrived"): 194 - 97,
+        ("max 10-21", "withdrawn"): 0 - 103,
+        ("time_weighted_sum 10-11", "arrived"): 103 - 71 + 200 - 135,
+        ("time_weighted_sum 10-21", "withdrawn"): 413 - 200 + 800 - 200,
+        ("unique 10-11", "arrived"): 100 - 200,
+        ("unique 10-21", "withdrawn"): 0,
+    }
+    assert wrong_in(empty_database) == []
+
+
+def test_further_items_stand_before_those_of_events_that_came_later_and_the_others_keep_their_ids(empty_database, acme):
+    """What an item is worth follows from those before it."""
+    bill(empty_database, acme, OCTOBER)
+    for day, quantity in ((3, "1"), (20, "5"), (4, "2")):
+        tell(empty_database, 10, day, quantity, "ana", kinds=["max", "latest"], now=LATER)
+    before = worths(empty_database)
+    released(empty_database)
+    former = ids(empty_database, "max")
+    migrate.upgrade(empty_database.engine)
+    assert items(empty_database) == {
+        # 0 → 1 → 2 in the first half, 0 → 1 → 5 in the second.
+        ("latest", "arrived"): [("10-03", 1), ("10-16", 1), ("10-20", 4), ("10-04", 1)],
+        ("max", "arrived"): [("10-03", 1), ("10-20", 5), ("10-04", 1)],
+    }
+    assert ids(empty_database, "max") == former
+    assert worths(empty_database) == before
+
+
+def ids(sessions, meter):
+    with sessions.engine.connect() as connection:
+        chosen = text("SELECT event_id, id FROM usage_late_items WHERE event_id LIKE :like")
+        return dict(connection.execute(chosen, {"like": f"{meter} %"}).all())
+
+
+def test_what_came_or_went_for_days_that_were_not_billed_yet_has_items_of_the_periods_after_them(empty_database, acme):
+    """September, and October, are billed after November, or never."""
+    tell(empty_database, 9, 10, "1", "ana", kinds=["latest"])
+    tell(empty_database, 9, 11, "2", "ana", kinds=["latest", "max"])
+    bill(empty_database, acme, NOVEMBER)
+    withdraw(empty_database, acme, "latest 9-11")
+    tell(empty_database, 10, 30, "4", "ana", kinds=["time_weighted_sum", "unique"], now=LATER)
+    bill(empty_database, acme, OCTOBER, now=AFTERWARDS)
+    with empty_database.begin() as session:
+        # Nobody is billed for it yet.
+        session.execute(update(LateItem).values(settlement_id=None))
+        session.execute(delete(UsageLine).where(UsageLine.settlement_id.is_not(None)))
+    expected = {("latest", "withdrawn"): [("11-01", -1)], ("time_weighted_sum", "arrived"): [("11-01", 4)]}
+    assert items(empty_database) == expected
+    not_late = "UPDATE usage_events SET late = false"
+    released(empty_database, "DELETE FROM usage_late_items", not_late)
+
+    migrate.upgrade(empty_database.engine)
+
+    assert items(empty_database) == expected
+    with empty_database() as session:
+        chosen = select(UsageEvent.event_id).where(UsageEvent.late)
+        assert session.scalars(chosen).all() == ["time_weighted_sum 10-30"]
+
+
+def test_what_was_settled_keeps_its_amount_and_settles_what_was_changed_beside_it(empty_database, acme):
+    bill(empty_database, acme, OCTOBER, NOVEMBER)
+    tell(empty_database, 10, 11, "3.1", "ana", kinds=["latest", "time_weighted_sum"], now=LATER)
+    tell(empty_database, 10, 12, "3.1", "ana", kinds=["max"], now=LATER)
+    lines = (
+        "INSERT INTO usage_lines (period_id, position, meter_id, bucket_id, first_day, last_day, plan_version_id,"
+        " whole, millionths, included, parts, currency, amount_minor, settlement_id)"
+        " SELECT period_id, position, meter_id, bucket_id, first_day, last_day, plan_version_id, 3, 100000, included,"
+        " parts, currency, 987, 1 FROM usage_lines WHERE period_id = 1 AND first_day = '2023-10-01'"
+        " AND meter_id IN (SELECT id FROM meters WHERE code IN ('latest', 'time_weighted_sum'))"
+    )
+    released(
+        empty_database,
+        "INSERT INTO usage_settlements (id, period_id, outcome, reason, settled_at, settled_by)"
+        " VALUES (1, 1, 'waived', 'Our fault', '2023-12-02 00:00:00', 'Ana')",
+        "UPDATE usage_late_items SET settlement_id = 1 WHERE event_id NOT LIKE 'max %'",
+        lines,
+    )
+    if empty_database.engine.dialect.name == "postgresql":
+        with empty_database.begin() as session:
+            session.execute(text("SELECT setval(pg_get_serial_sequence('usage_settlements', 'id'), 1)"))
+
+    migrate.upgrade(empty_database.engine)
+
+    # 3.1 units for 5 and for 16 of 31 days, and all of November.
+    assert items(empty_database) == {
+        ("latest", "arrived"): [("10-11", D("3.1")), ("10-16", D("3.1")), ("11-01", D("3.1"))],
+        ("max", "arrived"): [("10-12", D("3.1"))],
+        ("time_weighted_sum", "arrived"): [("10-11", D("0.5")), ("10-16", D("1.6")), ("11-01", D("3.1"))],
+    }
+    with empty_database() as session:
+        settled = select(UsageLine.whole, UsageLine.millionths, UsageLine.amount_minor).where(
+            UsageLine.settlement_id.is_not(None)
+        )
+        assert sorted(map(tuple, session.execute(settled))) == [(2, 100_000, 987), (6, 200_000, 987)]
+        made = select(UsageSettlement.id, UsageSettlement.period_id, UsageSettlement.outcome, UsageSettlement.reason)
+        assert sorted(map(tuple, session.execute(made))) == [
+            (1, 1, Outcome.WAIVED, "Our fault"),
+            (2, 2, Outcome.WAIVED, "Our fault"),
+        ]
+        by_settlement = select(LateItem.settlement_id, func.count()).group_by(LateItem.settlement_id)
+        assert dict(session.execute(by_settlement).all()) == {None: 1, 1: 4, 2: 2}
+    assert wrong_in(empty_database) == []
+
+
+def test_periods_are_cut_where_their_lines_begin_and_end(empty_database, acme):
+    """On no plan there are no lines."""
+    first, last = OCTOBER.start, OCTOBER.end
+    histories = {
+        "WHOLE": [(date(2023, 9, 1), "one")],
+        "CHANGED": [(first, "one"), (date(2023, 10, 16), "two"), (last, "one")],
+        "BEGUN": [(date(2023, 10, 20), "one")],
+        "AWAY": [(first, "one"), (date(2023, 10, 11), None), (date(2023, 10, 21), "two")],
+        "ENDED": [(first, "one"), (date(2023, 10, 2), None)],
+        "NEVER": [],
+    }
+    with empty_database.begin() as session:
+        for ref, history in histories.items():
+            customer_id = a_customer(session, ref)
+            for since, plan in history:
+                if plan:
+                    plans.put_on(session, SYSTEM, customer_id, plan, valid_from=since, now=NOW)
+                else:
+                    plans.take_off(session, SYSTEM, customer_id, valid_from=since, now=NOW)
+            billing.bill(session, SYSTEM, customer_id, OCTOBER, now=BILLED, today=BILLED.date())
+    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0020")
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+        cuts = select(Customer.ref, UsagePeriod.cuts).join(Customer, Customer.id == UsagePeriod.customer_id)
+        assert dict(session.execute(cuts).all()) == {
+            "WHOLE": [],
+            "CHANGED": ["2023-10-16", "2023-10-31"],
+            "BEGUN": ["2023-10-20"],
+            "AWAY": ["2023-10-11", "2023-10-21"],
+            "ENDED": ["2023-10-02"],
+            "NEVER": [],
+        }
