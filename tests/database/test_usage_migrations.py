@@ -258,6 +258,32 @@ def test_what_was_settled_keeps_its_amount_and_settles_what_was_changed_beside_i
     assert wrong_in(empty_database) == []
 
 
+def test_lines_know_which_event_held_when_their_days_began(empty_database, acme):
+    """As far as was known when they were billed."""
+    holding = ["latest", "time_weighted_sum"]
+    tell(empty_database, 9, 29, "1", "ana", kinds=holding)
+    tell(empty_database, 9, 30, "2", "ana", kinds=holding)
+    tell(empty_database, 10, 12, "2", "ana", kinds=holding)
+    withdraw(empty_database, acme, *(f"{kind} 9-30" for kind in holding), now=BILLED)
+    bill(empty_database, acme, OCTOBER)
+    tell(empty_database, 10, 13, "3", "ana", kinds=holding, now=LATER)
+    withdraw(empty_database, acme, *(f"{kind} 10-12" for kind in holding))
+    withdraw(empty_database, acme, *(f"{kind} 9-29" for kind in holding))
+    bill(empty_database, acme, NOVEMBER, now=AFTERWARDS)
+    released(empty_database)
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+        lines = select(UsageLine.first_day, UsageLine.held_event_id).where(
+            UsageLine.settlement_id.is_(None), UsageLine.held_event_id.is_not(None)
+        )
+        expected = ((1, 10, "9-29"), (16, 10, "10-12"), (1, 11, "10-13"))
+        assert sorted(map(tuple, session.execute(lines))) == sorted(
+            (date(2023, month, day), f"{kind} {name}") for day, month, name in expected for kind in holding
+        )
+
+
 def test_periods_are_cut_where_their_lines_begin_and_end(empty_database, acme):
     """On no plan there are no lines."""
     first, last = OCTOBER.start, OCTOBER.end
