@@ -210,10 +210,10 @@ def of_next_invoices(
 ) -> Dealt:
     """Deal with the open items of these customers, who are being billed and locked, as it was chosen for each."""
     by_choice, dealt = _by_choice(session, accounts), Dealt()
+    in_turn = _in_turn(session, by_choice)
     if waived := by_choice.get(LateUsage.WAIVE):
         _waive_as_set(session, actor, waived, accounts, now)
-    for choice in _BILLED:
-        found = settling.groups(session, by_choice.get(choice, []))
+    for choice, found in in_turn.items():
         without = [one for one in found if one.worth.minor <= 0]
         dealt.credited.update(settling.close(session, actor, without, accounts, today=today, now=now))
         owed = [one for one in found if one.worth.minor > 0]
@@ -228,10 +228,9 @@ def of_next_invoices(
 
 def expected(session: Session, accounts: Mapping[int, Account]) -> Dealt:
     """What ``of_next_invoices`` would come to now: ``owed`` and ``credited`` alone. Nothing is changed."""
-    by_choice, dealt = _by_choice(session, accounts), Dealt()
+    dealt = Dealt()
     taken: Taken = {}
-    for choice in _BILLED:
-        found = settling.groups(session, by_choice.get(choice, []))
+    for found in _in_turn(session, _by_choice(session, accounts)).values():
         dealt.owed.update(_owed(found))
         for period, of_period, off in settling.taken_back(found):
             if crediting.is_possible(session, period, off, taken):
@@ -251,6 +250,13 @@ def _by_choice(session: Session, accounts: Mapping[int, Account]) -> dict[LateUs
     return by_choice
 
 
+def _in_turn(session: Session, by_choice: Mapping[LateUsage, Collection[int]]) -> dict[LateUsage, list[Group]]:
+    """Those of these items that are billed or credited, in the order in which they are: after those that are waived."""
+    chosen = [by_choice.get(choice, ()) for choice in _BILLED]
+    _, *found = settling.in_turn(session, by_choice.get(LateUsage.WAIVE, ()), *chosen)
+    return dict(zip(_BILLED, found, strict=True))
+
+
 def _owed(found: Iterable[Group]) -> Counter[tuple[int, str]]:
     """What those come to that are worth more than nothing, in minor units by customer and currency."""
     owed: Counter[tuple[int, str]] = Counter()
@@ -262,7 +268,7 @@ def _owed(found: Iterable[Group]) -> Counter[tuple[int, str]]:
 
 def groups_for_next_invoices(session: Session, accounts: Mapping[int, Account]) -> list[Group]:
     """What ``of_next_invoices`` puts onto them, or credits. The caller has checked the permission."""
-    return settling.groups(session, _by_choice(session, accounts).get(LateUsage.NEXT_INVOICE, []))
+    return _in_turn(session, _by_choice(session, accounts))[LateUsage.NEXT_INVOICE]
 
 
 def _waive_as_set(

@@ -16,7 +16,8 @@ from billing_core.plans.models import PlanVersion
 
 
 class Outcome(enum.StrEnum):
-    """What became of late items. CREDITED: credit notes took their worth off. NOTHING: together they came to 0.
+    """What became of late items. CREDITED: credit notes took their worth off, as far as it had not been waived. WAIVED:
+    nobody was asked for them, nor credited for what was withdrawn of those. NOTHING: together they came to 0.
     BILLED_ANEW: their period was.
     """
 

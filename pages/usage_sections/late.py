@@ -129,7 +129,8 @@ def _settle(ids: list[int]) -> None:
     read = Reader(actor)
     st.markdown(
         f"Makes a draft for each organization of the {formats.counted(len(ids), 'item')}. What is worth less than "
-        "nothing is credited to the invoice that billed it. All of it is taxed as its period was."
+        "nothing is credited to the invoice that billed it, unless it had been waived. All of it is taxed as its "
+        "period was."
     )
     text = st.text_input(
         "Tax rate, percent, of what came for a period that has no invoice",

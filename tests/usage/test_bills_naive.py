@@ -2,7 +2,8 @@
 meters of every kind.
 
 Whatever was billed, settled and credited, together with what is open, is what the events that count now cost, to the
-minor unit; and every event is in exactly one bill or one late item all the time.
+minor unit, less what was waived; nobody gets back what they never paid, and every event is in exactly one bill or one
+late item all the time.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -36,7 +37,7 @@ from billing_core.usage.late import ItemState
 from billing_core.usage.parts import PartKind
 from tests.arrivals import Dealt, arriving
 from tests.plans.agreed import NOW, terms
-from tests.usage import naive
+from tests.usage import giving_back, naive
 from tests.usage.naive import Agreed, Call, Told
 from tests.usage.october import an_organization
 
@@ -75,7 +76,7 @@ STEPS = {
     **{("withdraw", kind): (st.integers(0, 50),) for kind in ("count", *KINDS)},
     ("bill",): (st.integers(0, len(PERIODS) - 1), st.booleans()),
     ("settle",): (st.integers(1, 3),),
-    ("waive",): (st.integers(2, 4),),
+    ("waive",): (st.integers(2, 4), st.integers(0, 50)),
     ("cancel",): (st.integers(0, 5),),
     ("pay",): (st.integers(0, 5),),
 }
@@ -87,27 +88,33 @@ def event(number: int) -> dict[str, object]:
     return {"id": str(number), "customer_ref": "EXAMPLE", "time": INSTANTS[number // 2].isoformat()}
 
 
+@pytest.fixture
+def customer_id(session):
+    """With a meter of every kind, and the plans that it may be on."""
+    customer_id = an_organization(session)
+    session.get_one(Customer, customer_id).time_zone = ZONE.key
+    session.flush()
+    for kind in KINDS:
+        meters.create(session, SYSTEM, code=kind, name=kind, aggregation=Aggregation(kind), unit="unit", now=NOW)
+    for code, (included, price) in PLANS.items():
+        each = Price("USD", Scheme.PER_UNIT, (Tier(None, PRICES[code]),), included=INCLUDED[code])
+        facts = {"agreed": terms(included, str(price)), "charged": {Metered(kind): each for kind in KINDS}}
+        plans.create(session, SYSTEM, code=code, name=code, **facts, now=NOW)
+    return customer_id
+
+
 class History:
     """One customer, what it told, and what was made of it."""
 
-    def __init__(self, session, given_changes):
-        self.session = session
+    def __init__(self, session, customer_id, given_changes):
+        self.session, self.customer_id, self.zone = session, customer_id, ZONE
         # By kind of meter and event's id; those that were withdrawn are not among them.
         self.counted = {"count": {}} | {kind: {} for kind in KINDS}
         self.known = set()
-        self.customer_id = an_organization(session)
-        session.get_one(Customer, self.customer_id).time_zone = ZONE.key
-        session.flush()
-        for kind in KINDS:
-            meters.create(session, SYSTEM, code=kind, name=kind, aggregation=Aggregation(kind), unit="unit", now=NOW)
         self.agreed = [Agreed(date(2023, 1, 1), "few", *PLANS["few"])]
         for week in WEEKS:
             for day, plan in sorted(given_changes.items()):
                 self.agreed.append(Agreed(week.start + timedelta(days=day), plan, *PLANS[plan]))
-        for code, (included, price) in PLANS.items():
-            each = Price("USD", Scheme.PER_UNIT, (Tier(None, PRICES[code]),), included=INCLUDED[code])
-            facts = {"agreed": terms(included, str(price)), "charged": {Metered(kind): each for kind in KINDS}}
-            plans.create(session, SYSTEM, code=code, name=code, **facts, now=NOW)
         for one in self.agreed:
             plans.put_on(session, SYSTEM, self.customer_id, one.plan, valid_from=one.since, now=NOW)
 
@@ -138,6 +145,10 @@ class History:
             else:
                 runs.append((plan, [day]))
         return runs
+
+    def prices(self, plan: str) -> tuple[Decimal, Decimal]:
+        """Of a unit of each other meter, and how many are included."""
+        return PRICES[plan], INCLUDED[plan]
 
     def bounds(self, first: date, last: date) -> tuple[datetime, datetime]:
         begun, ended = (
@@ -177,13 +188,18 @@ class History:
         with self.session.begin_nested():
             try:
                 period, days = PERIODS[place], {"now": LATER, "today": TODAY}
-                billed = billing.bill(self.session, SYSTEM, self.customer_id, period, **days)
+                with giving_back.watched(self) as has_waived:
+                    rehearsed = [self.customer_id] if has_waived else []
+                    seen = billing.rehearse(self.session, SYSTEM, rehearsed, period, now=LATER)
+                    billed = billing.bill(self.session, SYSTEM, self.customer_id, period, **days)
             except Conflict:
                 # Late usage of a period whose invoice was cancelled is on another one.
                 assert any(one.state is ItemState.INVOICED for one in late.items(self.session, SYSTEM))
                 return
         made = lines.of_periods(self.session, SYSTEM, [billed.period_id])[billed.period_id]
         if billed.created:
+            for one in seen:
+                assert (billed.late_minor, billed.credited_minor) == (one.late_minor, one.credited_minor)
             assert sum(line.amount.minor for line in made) + waived_of(made) == self.cost(period)
         for line in made:
             self.explain(line, period)
@@ -225,16 +241,27 @@ class History:
             reached = explaining.reached(self.session, SYSTEM, line.id)
             assert (reached.quantity if reached else 0) == line.quantity
 
-    def open_items(self, each):
-        return [one.id for one in late.items(self.session, SYSTEM, open_only=True, limit=1_000)][::each]
-
     def settle(self, each):
-        if chosen := self.open_items(each):
-            late.settle(self.session, SYSTEM, chosen, now=LATER, today=TODAY)
+        self.settle_items([one.id for one in late.items(self.session, SYSTEM, open_only=True, limit=1_000)][::each])
 
-    def waive(self, each):
-        if chosen := self.open_items(each):
-            late.waive(self.session, SYSTEM, chosen, reason="A gift", now=LATER)
+    def settle_items(self, chosen):
+        if chosen:
+            with giving_back.watched(self):
+                late.settle(self.session, SYSTEM, chosen, now=LATER, today=TODAY)
+
+    def waive(self, each, place):
+        """Of what came late one event goes again, and that is settled at once."""
+        items = late.items(self.session, SYSTEM, open_only=True, limit=1_000)[::each]
+        if not items:
+            return
+        late.waive(self.session, SYSTEM, [one.id for one in items], reason="A gift", now=LATER)
+        kinds = {"api_calls": "count"} | {kind: kind for kind in KINDS}
+        came = [(kinds[one.meter], one.event_id) for one in items if one.event_id in self.counted[kinds[one.meter]]]
+        if came:
+            kind, name = came[place % len(came)]
+            self.withdraw(kind, list(self.counted[kind]).index(name))
+            items = late.items(self.session, SYSTEM, open_only=True, limit=1_000)
+            self.settle_items([one.id for one in items if one.event_id == name])
 
     def invoice(self, place):
         found = self.session.scalars(select(Invoice.id).order_by(Invoice.id)).all()
@@ -289,9 +316,12 @@ class History:
         unasked = (ItemState.WAIVED, ItemState.OPEN)
         left = sum(one.worth.minor for one in items if one.state in unasked)
         asked = int(session.scalar(on_lines)) - int(session.scalar(credited))
-        left += sum(map(waived_of, lines.of_periods(session, SYSTEM, [period.id for period in standing]).values()))
+        left_out = sum(map(waived_of, lines.of_periods(session, SYSTEM, [period.id for period in standing]).values()))
         cost = sum(self.cost(Period(period.first_day, period.last_day)) for period in standing)
-        assert asked + left == cost
+        kept = giving_back.kept(session, standing, gone, items)
+        waived = sum(max(one.worth.minor, 0) for one in items if one.state is ItemState.WAIVED)
+        assert asked + left + left_out == cost + kept
+        assert 0 <= kept <= waived + left_out
 
 
 def waived_of(billed):
@@ -304,10 +334,11 @@ def waived_of(billed):
 HAPPENED = [
     *(f"{kind} {way}" for kind in ("api_calls", *KINDS) for way in LateKind),
     *(f"{kind} carried" for kind in HOLDS_ON),
+    "waived, then withdrawn",
 ]
 
 
-def test_whatever_happens_all_amounts_are_what_the_events_cost(session):
+def test_whatever_happens_all_amounts_are_what_the_events_cost(session, customer_id):
     with arriving(HAPPENED) as arrived:
 
         @settings(max_examples=20)
@@ -319,7 +350,7 @@ def test_whatever_happens_all_amounts_are_what_the_events_cost(session):
         )
         def any_history(given_changes, begun, billed, data):
             with session.begin_nested() as taken_back:
-                history = History(session, given_changes)
+                history = History(session, customer_id, given_changes)
                 for kind, chosen in begun.items():
                     history.tell_of(kind, chosen)
                 for place in sorted(billed):
@@ -333,6 +364,8 @@ def test_whatever_happens_all_amounts_are_what_the_events_cost(session):
                         history.check()
                 for item in late.items(session, SYSTEM, limit=1_000):
                     arrived(f"{item.meter} {item.kind}")
+                    if (item.kind, item.state) == (LateKind.WITHDRAWN, ItemState.WAIVED):
+                        arrived("waived, then withdrawn")
                     if item.occurred_at.astimezone(ZONE).date() < item.first_day:
                         arrived(f"{item.meter} carried")
                 taken_back.rollback()
@@ -348,9 +381,9 @@ def test_whatever_happens_all_amounts_are_what_the_events_cost(session):
     batch=st.integers(1, 50),
     withdrawn=st.sets(numbers, max_size=6),
 )
-def test_in_any_order_and_any_batches_the_same_is_billed(session, given_changes, order, batch, withdrawn):
+def test_in_any_order_and_any_batches_the_same_is_billed(session, customer_id, given_changes, order, batch, withdrawn):
     with session.begin_nested() as taken_back:
-        history = History(session, given_changes)
+        history = History(session, customer_id, given_changes)
         for place in range(0, len(order), batch):
             history.tell(order[place : place + batch])
         history.tell(order[:batch])

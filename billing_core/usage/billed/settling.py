@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -18,14 +20,16 @@ from billing_core.identity.permissions import Actor
 from billing_core.invoices import service as invoices
 from billing_core.invoices.content.content import DraftLine
 from billing_core.invoices.models import Invoice, InvoiceLineItem
-from billing_core.metering.models import NO_BUCKET, PLACES, LateItem, Meter, UsagePeriod
+from billing_core.metering.models import NO_BUCKET, PLACES, LateItem, LateKind, Meter, UsagePeriod
 from billing_core.metering.periods import is_gone
 from billing_core.money import Money, scaled
 from billing_core.plans.prices import Place
 from billing_core.text import LONGEST_REASON
-from billing_core.usage.billed import crediting, drafting, worth
+from billing_core.usage.billed import crediting, drafting, unpaid, worth
 from billing_core.usage.billed.drafting import Account, Late
+from billing_core.usage.billed.unpaid import Unpaid
 from billing_core.usage.billed.wording import late_words
+from billing_core.usage.billed.worth import Changed
 from billing_core.usage.charges import Charge
 from billing_core.usage.models import Outcome, UsageLine, UsageSettlement
 
@@ -35,8 +39,9 @@ _ONE = 10**PLACES
 @dataclass(frozen=True, slots=True)
 class Group:
     """Late items that change one line of a billed period, of this meter (its code): by how much, and what that is worth
-    together. ``charge`` is what the line comes to with them. ``tax_rate``, in percent, is that at which the line was
-    billed, or else the period; None: neither was.
+    together, without what is not given back. ``charge`` is what the line comes to with them. ``tax_rate``, in percent,
+    is that at which the line was billed, or else the period; None: neither was. ``is_unpaid``: all of them were
+    withdrawn, and nothing is given back of that, since it was waived.
     """
 
     period: UsagePeriod
@@ -47,34 +52,84 @@ class Group:
     worth: Money
     charge: Charge
     tax_rate: Decimal | None
+    is_unpaid: bool
 
 
 def groups(session: Session, item_ids: Collection[int]) -> list[Group]:
     """These items by the lines that they change. Those that have no price stay out, and open."""
+    return in_turn(session, (), item_ids)[1]
+
+
+def in_turn(session: Session, waived: Collection[int], *choices: Collection[int]) -> list[list[Group]]:
+    """``groups`` of the items that are ``waived`` first, what arrived apart from what was withdrawn, and then of each
+    of these choices when those before it are dealt with.
+    """
+    stages = [set(waived), *map(set, choices)]
+    item_ids = set[int]().union(*stages)
     if not item_ids:
-        return []
+        return [[] for _ in stages]
     changed = [one for one in worth.of_items(session, item_ids).values() if one.line_id and one.worth]
-    by_line: dict[int, list[worth.Changed]] = {}
-    for one in sorted(changed, key=lambda one: (one.period_id, one.line_id or 0)):
-        by_line.setdefault(one.line_id or 0, []).append(one)
-    lines = {line.id: line for line in session.scalars(select(UsageLine).where(among(UsageLine.id, by_line)))}
+    changed.sort(key=attrgetter("period_id", "line_id", "item_id"))
+    line_ids = {one.line_id for one in changed if one.line_id}
+    lines = {line.id: line for line in session.scalars(select(UsageLine).where(among(UsageLine.id, line_ids)))}
     codes = dict(session.execute(select(Meter.id, Meter.code)).all())
     ids = {line.period_id for line in lines.values()}
     periods = {one.id: one for one in session.scalars(select(UsagePeriod).where(among(UsagePeriod.id, ids)))}
     rates = _tax_rates(session, lines.values())
+    with_withdrawn = {one.line_id for one in changed if one.kind is LateKind.WITHDRAWN}
+    concerned = [line for line in lines.values() if line.id in with_withdrawn]
+    unpaid_of = unpaid.of_lines(session, concerned, waived)
     return [
-        Group(
-            periods[lines[line_id].period_id],
-            lines[line_id],
-            codes[lines[line_id].meter_id],
-            tuple(one.item_id for one in items),
-            sum((one.quantity for one in items), Decimal(0)),
-            Money(sum(one.worth.minor for one in items if one.worth), lines[line_id].currency),
-            max(items, key=lambda one: one.item_id).charge,
-            rates.get(line_id),
-        )
-        for line_id, items in by_line.items()
+        [
+            Group(
+                periods[lines[part.line_id].period_id],
+                lines[part.line_id],
+                codes[lines[part.line_id].meter_id],
+                tuple(one.item_id for one in part.items),
+                sum((one.quantity for one in part.items), Decimal(0)),
+                Money(_minor(part.items) + part.kept_minor, lines[part.line_id].currency),
+                part.items[-1].charge,
+                rates.get(part.line_id),
+                part.is_unpaid,
+            )
+            for part in _parts([one for one in changed if one.item_id in stage], unpaid_of, apart=place == 0)
+        ]
+        for place, stage in enumerate(stages)
     ]
+
+
+class _Part(NamedTuple):
+    """Items of a line that make a group; so much of what they are worth is not given back, in minor units."""
+
+    line_id: int
+    items: Sequence[Changed]
+    kept_minor: int = 0
+    is_unpaid: bool = False
+
+
+def _parts(changed: Iterable[Changed], unpaid_of: Mapping[int, Unpaid], *, apart: bool) -> Iterator[_Part]:
+    """Of these items, in the order of their lines. What one part keeps of what is unpaid, by line, those after it do
+    not. ``apart``: what arrived is apart from what was withdrawn.
+    """
+    for line_id, of_line in groupby(changed, attrgetter("line_id")):
+        items = list(of_line)
+        arrived = [one for one in items if one.kind is LateKind.ARRIVED]
+        withdrawn = [one for one in items if one.kind is LateKind.WITHDRAWN]
+        less, of_unpaid = -_minor(withdrawn), unpaid_of.get(line_id)
+        kept = of_unpaid.take([one.item_id for one in withdrawn], less) if of_unpaid else 0
+        is_unpaid = 0 < kept == less
+        if not apart and not is_unpaid:
+            yield _Part(line_id, items, kept)
+            continue
+        if arrived:
+            yield _Part(line_id, arrived)
+        if withdrawn:
+            yield _Part(line_id, withdrawn, kept, is_unpaid)
+
+
+def _minor(items: Iterable[Changed]) -> int:
+    """What they are worth together, in minor units."""
+    return sum(one.worth.minor for one in items if one.worth)
 
 
 def _tax_rates(session: Session, lines: Collection[UsageLine]) -> dict[int, Decimal]:
@@ -157,12 +212,15 @@ def close(
     today: date,
     now: datetime,
 ) -> Counter[tuple[int, str]]:
-    """Credit these groups, each worth less than nothing, or nothing. What cannot be credited now stays open. Returns
-    what was credited, in minor units before tax, by customer and currency.
+    """Credit these groups, each worth less than nothing, or nothing. What cannot be credited now stays open; what was
+    withdrawn of waived usage is waived too. Returns what was credited, in minor units before tax, by customer and
+    currency.
     """
     credited: Counter[tuple[int, str]] = Counter()
     names = drafting.names_of_places(session)
-    _write(session, actor, Outcome.NOTHING, [group for group in settled if not group.worth.minor], "", now)
+    nothing = [group for group in settled if not group.worth.minor and not group.is_unpaid]
+    _write(session, actor, Outcome.NOTHING, nothing, "", now)
+    _waive_unpaid(session, actor, [group for group in settled if group.is_unpaid], now)
     for period, of_period, off in taken_back(settled):
         language = accounts[period.customer_id].customer.language
         reason = "; ".join(words(group, names, language) for group in of_period)[:LONGEST_REASON]
@@ -171,6 +229,16 @@ def close(
             _write(session, actor, Outcome.CREDITED, of_period, ", ".join(numbers), now)
             credited[period.customer_id, of_period[0].worth.currency] += sum(off.values())
     return credited
+
+
+def _waive_unpaid(session: Session, actor: Actor, settled: Sequence[Group], now: datetime) -> None:
+    """For the reasons for which it was waived when it arrived."""
+    reasons = unpaid.reasons(session, [group.line.id for group in settled]) if settled else {}
+    by_reason: dict[str, list[Group]] = {}
+    for group in settled:
+        by_reason.setdefault(reasons.get(group.line.id, ""), []).append(group)
+    for reason, of_reason in by_reason.items():
+        _write(session, actor, Outcome.WAIVED, of_reason, reason, now)
 
 
 def taken_back(found: Iterable[Group]) -> Iterator[tuple[UsagePeriod, list[Group], dict[int, int]]]:
@@ -183,7 +251,7 @@ def taken_back(found: Iterable[Group]) -> Iterator[tuple[UsagePeriod, list[Group
 
 def waive(session: Session, actor: Actor, item_ids: Collection[int], *, reason: str, now: datetime) -> None:
     """Close these items for good; those without a price too."""
-    found = groups(session, item_ids)
+    (found,) = in_turn(session, item_ids)
     _write(session, actor, Outcome.WAIVED, found, reason, now)
     priced = {item_id for group in found for item_id in group.item_ids}
     by_period: dict[int, list[int]] = {}

@@ -29,12 +29,17 @@ class _Waived(NamedTuple):
 
 
 def without(
-    session: Session, charged: Mapping[int, Sequence[Charge]], period: Period, freed: Collection[int]
+    session: Session,
+    charged: Mapping[int, Sequence[Charge]],
+    period: Period,
+    freed: Collection[int],
+    waiving: Collection[int] = (),
 ) -> dict[int, Sequence[Charge]]:
     """These charges for the period, by customer, less what was waived of it when its days were billed before: in
-    periods that are replaced, or in the ``freed`` ones. What was withdrawn does not count anyway.
+    periods that are replaced, or in the ``freed`` ones. What was withdrawn does not count anyway. The items that are
+    ``waiving`` are as good as waived.
     """
-    waived = _waived(session, charged, period, freed)
+    waived = _waived(session, charged, period, freed, waiving)
     versions = {charge.segment.version for customer_id in waived for charge in charged[customer_id]}
     rates = rates_of(session, [version for version in versions if version]) if waived else None
     less = dict(charged)
@@ -64,13 +69,13 @@ def _less(rates: Rates, charge: Charge, waived: Sequence[_Waived], period: Perio
 
 
 def _waived(
-    session: Session, customer_ids: Collection[int], period: Period, freed: Collection[int]
+    session: Session, customer_ids: Collection[int], period: Period, freed: Collection[int], waiving: Collection[int]
 ) -> dict[int, list[_Waived]]:
     quantity = type_coerce(LateItem.quantity, BigInteger)
     key = (LateItem.customer_id, LateItem.meter_id, LateItem.bucket_id, LateItem.day)
     statement = (
         select(*key, func.sum(LateItem.calls), func.sum(quantity // _ONE), func.sum(quantity % _ONE))
-        .join(UsageSettlement, UsageSettlement.id == LateItem.settlement_id)
+        .outerjoin(UsageSettlement, UsageSettlement.id == LateItem.settlement_id)
         .join(UsagePeriod, UsagePeriod.id == LateItem.period_id)
         .join(
             UsageEventKey,
@@ -79,7 +84,7 @@ def _waived(
         .where(
             among(LateItem.customer_id, customer_ids),
             period.contains(LateItem.day),
-            UsageSettlement.outcome == Outcome.WAIVED,
+            or_(UsageSettlement.outcome == Outcome.WAIVED, among(LateItem.id, waiving)),
             or_(UsagePeriod.replaced_at.is_not(None), among(UsagePeriod.id, freed)),
             LateItem.kind == LateKind.ARRIVED,
             UsageEventKey.withdrawn_at.is_(None),

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from billing_core.database.functions import among
 from billing_core.dates import Period
-from billing_core.metering.models import PLACES, Aggregation, LateItem, UsagePeriod
+from billing_core.metering.models import PLACES, Aggregation, LateItem, LateKind, UsagePeriod
 from billing_core.money import Money
 from billing_core.plans import queries as plans
 from billing_core.plans import segments
@@ -37,6 +37,7 @@ class Changed:
     item_id: int
     period_id: int
     line_id: int | None
+    kind: LateKind
     quantity: Decimal
     worth: Money | None
     charge: Charge
@@ -63,7 +64,7 @@ def of_items(session: Session, item_ids: Collection[int]) -> dict[int, Changed]:
             steps.append(rated[key])
         former, latter = (step.amount for step in steps)
         worth = latter - former if former and latter else None
-        changed[row.id] = Changed(row.id, row.period_id, row.line_id, quantity, worth, steps[1])
+        changed[row.id] = Changed(row.id, row.period_id, row.line_id, row.kind, quantity, worth, steps[1])
     return changed
 
 
@@ -81,6 +82,7 @@ def _running() -> Select[*tuple[Any, ...]]:
     return select(
         LateItem.id,
         LateItem.period_id,
+        LateItem.kind,
         LateItem.day,
         LateItem.meter_id,
         LateItem.bucket_id,

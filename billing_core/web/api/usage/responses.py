@@ -80,7 +80,8 @@ class LateUsageEvent(TypedDict):
     the properties and when it was received are null. ``change``: `arrived` for a period that had been billed, or
     `withdrawn` from one. ``worth`` is what that added to the period, before tax, in units of ``currency``; both are
     null where nobody has agreed on a price. ``state``: `open`, `invoiced` (on the invoice ``invoice_id``), `credited`,
-    `waived`, `nothing` (it came to 0 with others), `unbilled` (its period's invoice was cancelled), `billed_anew`.
+    `waived` (also what was withdrawn of that), `nothing` (it came to 0 with others), `unbilled` (its
+    period's invoice was cancelled), `billed_anew`.
     """
 
     id: str

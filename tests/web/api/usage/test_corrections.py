@@ -187,6 +187,25 @@ def test_a_late_event_says_what_it_is_worth_and_which_invoice_it_is_on(client, a
     assert (second["state"], second["invoice_id"]) == ("invoiced", invoice_id)
 
 
+def test_waived_usage_that_is_taken_back_is_listed_as_waived(client, acme, sessions):
+    with sessions.begin() as session:
+        code = a_plan(session, agreed=terms(0, "1"))
+        plans.put_on(session, SYSTEM, acme.id, code, valid_from=date(2026, 3, 1), now=utc_now())
+    march, days = Period(date(2026, 3, 1), date(2026, 3, 31)), {"now": utc_now(), "today": utc_now().date()}
+    with sessions.begin() as session:
+        billing.bill(session, SYSTEM, acme.id, march, **days)
+    client.post(EVENTS, json=an_event("1"))
+    with sessions.begin() as session:
+        item_ids = [item.id for item in late.items(session, SYSTEM)]
+        late.waive(session, SYSTEM, item_ids, reason="Goodwill", now=utc_now())
+    withdraw(client, acme.uuid, "1")
+    assert [event["state"] for event in client.get(LATE).json()["events"]] == ["waived", "open"]
+    with sessions.begin() as session:
+        billing.bill(session, SYSTEM, acme.id, Period(date(2026, 4, 1), date(2026, 4, 30)), **days)
+    listed = [(event["worth"], event["state"], event["invoice_id"]) for event in client.get(LATE).json()["events"]]
+    assert listed == [(1, "waived", None), (-1, "waived", None)]
+
+
 def test_late_events_page_by_organization_and_time(client, acme, sessions):
     with sessions.begin() as session:
         beta = a_customer(session, "BETA")
