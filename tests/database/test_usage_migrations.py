@@ -14,8 +14,9 @@ from billing_core.customers.models import Customer
 from billing_core.database import migrate
 from billing_core.dates import Period
 from billing_core.identity import SYSTEM
+from billing_core.invoices import service as invoices
 from billing_core.metering import ingestion, meters, withdrawal
-from billing_core.metering.models import FROM_EVENTS, LateItem, UsageEvent, UsagePeriod
+from billing_core.metering.models import FROM_EVENTS, Aggregation, LateItem, UsageEvent, UsagePeriod
 from billing_core.plans import service as plans
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier
@@ -39,10 +40,12 @@ def acme(empty_database) -> int:
     with empty_database.begin() as session:
         for kind in FROM_EVENTS:
             meters.create(session, SYSTEM, code=kind.value, name=kind.value, aggregation=kind, unit="unit", now=NOW)
+        facts = {"name": "Plants", "aggregation": Aggregation.UNIQUE, "unit": "plant", "unique_of": "plant"}
+        meters.create(session, SYSTEM, code="plants", **facts, now=NOW)
         customer_id = a_customer(session)
         for code, price, since in (("one", 1, date(2023, 9, 1)), ("two", 2, date(2023, 10, 16))):
             each = Price("USD", Scheme.PER_UNIT, (Tier(None, D(price)),))
-            charged = {Metered(kind.value): each for kind in FROM_EVENTS}
+            charged = {Metered(meter): each for meter in (*KINDS, "plants")}
             plans.create(session, SYSTEM, code=code, name=code, agreed=terms(price="0"), charged=charged, now=NOW)
             plans.put_on(session, SYSTEM, customer_id, code, valid_from=since, now=NOW)
         return customer_id
@@ -211,6 +214,45 @@ def test_what_came_or_went_for_days_that_were_not_billed_yet_has_items_of_the_pe
     with empty_database() as session:
         chosen = select(UsageEvent.event_id).where(UsageEvent.late)
         assert session.scalars(chosen).all() == ["time_weighted_sum 10-30"]
+
+
+def test_values_of_a_property_are_told_apart_as_json_and_days_are_those_of_the_customer(empty_database, acme):
+    at_home = {"customer_ref": "ACME", "meter": "plants", "time": "2023-10-16T03:00:00Z"}
+    with empty_database.begin() as session:
+        session.get_one(Customer, acme).time_zone = "America/New_York"
+        known = at_home | {"id": "plants known", "time": "2023-10-16T04:00:00Z", "properties": {"plant": "1"}}
+        ingestion.record(session, SYSTEM, [known], now=BILLED)
+    bill(empty_database, acme, OCTOBER)
+    told = ["1", 1, 1, True, D("1.5"), D("1.50"), None]
+    with empty_database.begin() as session:
+        late_ones = [at_home | {"id": f"plants {n}", "properties": {"plant": value}} for n, value in enumerate(told)]
+        late_ones.append(at_home | {"id": "plants none"})
+        assert ingestion.record(session, SYSTEM, late_ones, now=LATER).late == 8
+    released(empty_database)
+    migrate.upgrade(empty_database.engine)
+    # Each in the first half, the evening before; the text counted in the second so far.
+    assert items(empty_database)["plants", "arrived"] == [
+        ("10-15", 1),
+        ("10-16", -1),
+        *(("10-15", quantity) for quantity in (1, 0, 1, 1, 0, 0, 0)),
+    ]
+    assert wrong_in(empty_database) == []
+
+
+def test_what_came_late_for_days_that_were_billed_anew_counts_in_each_of_their_bills_as_it_was(empty_database, acme):
+    tell(empty_database, 10, 5, "2", "ana", kinds=["max"])
+    bill(empty_database, acme, OCTOBER)
+    tell(empty_database, 10, 6, "5", "ana", kinds=["max"], now=LATER)
+    with empty_database.begin() as session:
+        (period,) = session.scalars(select(UsagePeriod))
+        invoices.discard(session, SYSTEM, period.invoice_id, now=LATER)
+    bill(empty_database, acme, OCTOBER, now=AFTERWARDS)
+    tell(empty_database, 10, 7, "9", "ana", kinds=["max"], now=AFTERWARDS + timedelta(hours=1))
+    released(empty_database)
+    migrate.upgrade(empty_database.engine)
+    # 2 → 5, and 5 → 9.
+    assert items(empty_database) == {("max", "arrived"): [("10-06", 3), ("10-07", 4)]}
+    assert wrong_in(empty_database) == []
 
 
 def test_what_was_settled_keeps_its_amount_and_settles_what_was_changed_beside_it(empty_database, acme):
