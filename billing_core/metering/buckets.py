@@ -1,6 +1,7 @@
 """Which of its meter's buckets an event falls into, by its properties: exactly one, the most specific that it fits.
 
 That is the one that names the most properties; among those the one that allows the fewest values, then the oldest.
+What comes for a billed day falls into the buckets that its meter had when the day was billed.
 """
 
 import json
@@ -8,15 +9,28 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import ColumnElement, FromClause, String, Table, and_, bindparam, case, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    String,
+    Table,
+    and_,
+    bindparam,
+    case,
+    exists,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from billing_core.errors import Invalid
-from billing_core.metering import periods
-from billing_core.metering.models import NO_BUCKET, MeterBucket
+from billing_core.metering import bucket_changes, periods
+from billing_core.metering.models import HOLDS_ON, NO_BUCKET, Meter, MeterBucket, UsagePeriod
 from billing_core.metering.reading import Unreadable, as_json
 
 MOST_FILTERS: Final = 10
@@ -105,18 +119,35 @@ def bucket_of(rows: FromClause, buckets: Sequence[MeterBucket]) -> ColumnElement
 
 def assign(session: Session, batch: Table, meter_ids: Collection[int]) -> None:
     """Put the staged events of these meters into their buckets, those of a billed ``day`` of their customer into the
-    ones that its bill has lines of: they are priced by its terms. Whoever changes buckets waits meanwhile.
+    ones of its bill: they are priced by its terms. Whoever changes buckets waits meanwhile.
     """
     buckets = list(session.scalars(_OF, {"meter_ids": list(meter_ids)}))
     if kept := [bucket for bucket in buckets if bucket.retired_at is None]:
         session.execute(update(batch).values(bucket_id=bucket_of(batch, kept)))
     if buckets:
         metered = batch.c.meter_id.in_({bucket.meter_id for bucket in buckets})
-        late = select(batch.c.meter_id).where(metered, periods.is_billed(batch)).distinct()
-        for meter_id in session.scalars(late).all():
+        bills = select(batch.c.meter_id, UsagePeriod.bucket_change_id).join(UsagePeriod, periods.covers(batch))
+        if late := session.execute(bills.where(metered).distinct()).all():
+            _assign_late(session, batch, buckets, [(meter_id, change_id) for meter_id, change_id in late])
+
+
+def _assign_late(
+    session: Session, batch: Table, buckets: Sequence[MeterBucket], late: Sequence[tuple[int, int | None]]
+) -> None:
+    """Those of billed days; ``late``: of which meters, and the last changes of buckets before these were billed."""
+    meter_ids = {meter_id for meter_id, _ in late}
+    changes = bucket_changes.of_meters(session, meter_ids)
+    holding = set(session.scalars(select(Meter.id).where(Meter.id.in_(meter_ids), Meter.aggregation.in_(HOLDS_ON))))
+    for meter_id, change_id in late:
+        if change_id is None:
             becomes = _billed_bucket_of(batch, [bucket for bucket in buckets if bucket.meter_id == meter_id])
-            of_meter = update(batch).where(batch.c.meter_id == meter_id, periods.is_billed(batch))
-            session.execute(of_meter.values(bucket_id=becomes))
+        elif meter_id in holding:
+            # Into no other, which has a level of its own; where nobody agreed on a price for it, it is a question.
+            becomes = bucket_of(batch, changes.at(meter_id, change_id))
+        else:
+            becomes = _billed_bucket_of(batch, changes.at(meter_id, change_id))
+        of_bill = exists().where(periods.covers(batch), UsagePeriod.bucket_change_id.is_not_distinct_from(change_id))
+        session.execute(update(batch).where(batch.c.meter_id == meter_id, of_bill).values(bucket_id=becomes))
 
 
 def live(session: Session, meter_ids: Collection[int] | None = None) -> list[MeterBucket]:
@@ -127,8 +158,8 @@ def live(session: Session, meter_ids: Collection[int] | None = None) -> list[Met
 
 
 def _billed_bucket_of(rows: FromClause, buckets: Sequence[MeterBucket]) -> ColumnElement[int]:
-    """In SQL: the bucket of these events out of those that the bill of their day has lines of, retired ones too. What
-    fits none of them costs what all others cost; where no price was agreed for those either, it stays a question.
+    """In SQL: the bucket of these events out of those that the bill of their day has lines of. What fits none of them
+    costs what all others cost; where no price was agreed for those either, it stays a question.
     """
     fitting = [
         (_fits(rows, bucket) & periods.has_line(rows, bucket.id), literal(bucket.id))

@@ -12,7 +12,7 @@ from billing_core.audit import service as audit
 from billing_core.database.functions import equals
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering import alerts, buckets, rebucketing
+from billing_core.metering import alerts, bucket_changes, buckets, rebucketing
 from billing_core.metering.buckets import Value
 from billing_core.metering.models import Aggregation, Meter, MeterBucket, UsageDay
 from billing_core.text import needed
@@ -203,6 +203,7 @@ def _refuse_twin(meter: Meter, others: Collection[MeterBucket], filters: str) ->
 def _rebucket(session: Session, meter: Meter, now: datetime) -> int:
     """How many events its other buckets have moved."""
     moved = rebucketing.rebucket(session, meter.id)
+    bucket_changes.note(session, meter.id, buckets.live(session, [meter.id]))
     # Once the customers are locked, so that nothing is archived meanwhile.
     rebucketing.refuse_archived(session, meter)
     if moved:

@@ -3,6 +3,7 @@
 import enum
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -87,6 +88,19 @@ class MeterBucket(Base):
     name: Mapped[str] = mapped_column(String(200))
     filters: Mapped[str] = mapped_column(Text)
     retired_at: Mapped[datetime | None]
+
+
+class BucketChange(Base):
+    """The buckets that a meter's events fall into since one was added, changed or retired: each one's ``id`` and
+    ``filters``. A bill goes by those of its time, whatever becomes of them.
+    """
+
+    __tablename__ = "meter_bucket_changes"
+    __table_args__ = (Index("ix_meter_bucket_changes_meter_id", "meter_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    meter_id: Mapped[int] = mapped_column(ForeignKey(Meter.id, ondelete="RESTRICT"))
+    buckets: Mapped[list[dict[str, Any]]]
 
 
 class UsageEventKey(Base):
@@ -277,7 +291,8 @@ class UsagePeriod(Base):
 
     ``invoice_id`` is None where there was nothing to bill. ``replaced_at``: its invoice was cancelled, and the days
     were billed anew; until then it stands. No two that stand share a day of one customer. ``cuts`` are the days, in ISO
-    form, on which a further segment of it began.
+    form, on which a further segment of it began. ``bucket_change_id``: the last ``BucketChange`` of any meter before
+    it was billed, 0 where there was none; None: nobody knows.
     """
 
     __tablename__ = "usage_periods"
@@ -304,6 +319,7 @@ class UsagePeriod(Base):
     billed_by: Mapped[str] = mapped_column(String(200), default="")
     replaced_at: Mapped[datetime | None]
     cuts: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    bucket_change_id: Mapped[int | None]
 
     @property
     def segments(self) -> list[Period]:

@@ -86,6 +86,23 @@ def overlapping(session: Session, customer_ids: Collection[int], period: Period)
     return list(session.scalars(statement.order_by(UsagePeriod.customer_id, UsagePeriod.first_day)))
 
 
+def bucket_changes_of(session: Session, customer_ids: Collection[int], day: date) -> dict[int, int | None]:
+    """The ``bucket_change_id`` of the bill of this day, of those of these customers who have one."""
+    statement = select(UsagePeriod.customer_id, UsagePeriod.bucket_change_id).where(
+        among(UsagePeriod.customer_id, customer_ids),
+        UsagePeriod.replaced_at.is_(None),
+        UsagePeriod.first_day <= day,
+        UsagePeriod.last_day >= day,
+    )
+    return dict(session.execute(statement).all())
+
+
+def all_bucket_changes_of(session: Session, customer_ids: Collection[int]) -> set[int | None]:
+    """The same of all their bills."""
+    theirs = (among(UsagePeriod.customer_id, customer_ids), UsagePeriod.replaced_at.is_(None))
+    return set(session.scalars(select(UsagePeriod.bucket_change_id).where(*theirs).distinct()))
+
+
 def covers(dated: FromClause) -> ColumnElement[bool]:
     """In SQL, beside ``UsagePeriod``: the row's ``day`` of its customer lies in this period, which stands."""
     return (
@@ -110,15 +127,6 @@ def has_line(dated: FromClause, bucket_id: int) -> ColumnElement[bool]:
         line.bucket_id == bucket_id,
         dated.c.day.between(line.first_day, line.last_day),
         line.settlement_id.is_(None),
-    )
-
-
-def is_followed_by_a_bill(dated: FromClause) -> ColumnElement[bool]:
-    """In SQL: the period in which the row's ``day`` of the billing zone lies, or a later one, was billed."""
-    return exists().where(
-        UsagePeriod.customer_id == dated.c.customer_id,
-        UsagePeriod.last_day >= dated.c.day,
-        UsagePeriod.replaced_at.is_(None),
     )
 
 

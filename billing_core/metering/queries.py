@@ -210,8 +210,8 @@ def time_of(session: Session, actor: Actor, customer_id: int, event_id: str) -> 
     return occurred_at
 
 
-def event_rows() -> Select[*tuple[Any, ...]]:
-    """Selects the columns of ``EventRow``."""
+def event_rows(bucket_id: ColumnElement[int] | None = None) -> Select[*tuple[Any, ...]]:
+    """Selects the columns of ``EventRow``. ``bucket_id``: in SQL, another bucket of ``UsageEvent`` than its own."""
     return (
         select(
             UsageEvent.customer_id,
@@ -238,7 +238,7 @@ def event_rows() -> Select[*tuple[Any, ...]]:
         )
         .join(Customer, Customer.id == UsageEvent.customer_id)
         .join(Meter, Meter.id == UsageEvent.meter_id)
-        .outerjoin(MeterBucket, MeterBucket.id == UsageEvent.bucket_id)
+        .outerjoin(MeterBucket, MeterBucket.id == (UsageEvent.bucket_id if bucket_id is None else bucket_id))
     )
 
 

@@ -1,12 +1,11 @@
 """Moving events to the buckets that they fit since these have changed, and the totals of their days with them.
 
-Events of billed periods stay: what an invoice says remains what its events add up to. So do those, of meters whose
-quantities hold on, of the time before: they can be in a later bill.
+Events of billed periods stay: what an invoice says remains what its events add up to.
 """
 
 from typing import Final
 
-from sqlalchemy import Column, FromClause, Integer, MetaData, String, Table, delete, func, insert, or_, select, update
+from sqlalchemy import Column, FromClause, Integer, MetaData, String, Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
@@ -14,7 +13,7 @@ from billing_core.customers.models import Customer
 from billing_core.database.types import UtcDateTime
 from billing_core.errors import Conflict
 from billing_core.metering import buckets, periods, rollups
-from billing_core.metering.models import HOLDS_ON, Meter, UsageArchive, UsageDay, UsageEvent, ZoneKind
+from billing_core.metering.models import Meter, UsageArchive, UsageDay, UsageEvent, ZoneKind
 
 _KEY: Final = ("customer_id", "occurred_at", "event_id")
 # A connection's own, and emptied before each use.
@@ -80,9 +79,7 @@ def misplaced(session: Session, meter_id: int | None = None) -> FromClause | Non
     fitting = select(*events.c, buckets.bucket_of(events, kept).label("becomes")).subquery("fitting")
     moved = select(fitting).where(fitting.c.becomes != fitting.c.bucket_id).subquery("moved")
     dated = rollups.in_billing_zone(session, moved, rollups.billing_zones(session), *found)
-    holds_on = dated.c.meter_id.in_(select(Meter.id).where(Meter.aggregation.in_(HOLDS_ON)))
-    counted = or_(periods.is_billed(dated), holds_on & periods.is_followed_by_a_bill(dated))
-    return select(dated).where(~counted).subquery("misplaced")
+    return select(dated).where(~periods.is_billed(dated)).subquery("misplaced")
 
 
 def _stage(session: Session, meter_id: int) -> None:

@@ -148,11 +148,11 @@ def bill_many(
     chosen = {one.customer_id for one in to_bill}
     freed = [before for one, cancelled in found if one.customer_id in chosen for before in cancelled]
     _replace(session, actor, freed, now)
-    kept = drafting.keep(session, actor, to_bill, period, now=now)
+    kept = drafting.keep(session, actor, to_bill, period, freed, now=now)
     billed = {one.customer_id: accounts[one.customer_id] for one in to_bill}
     dealt = late.of_next_invoices(session, actor, billed, today=today, tax_rate=tax_rate, now=now)
     drafts = drafting.draft(
-        session, actor, to_bill, kept, dealt.lines, accounts, today=today, tax_rate=tax_rate, now=now
+        session, actor, to_bill, period, kept, dealt.lines, accounts, today=today, tax_rate=tax_rate, now=now
     )
     traces = [_trace(one, period, drafts.get(one.customer_id)) for one in to_bill]
     audit.record_many(session, actor, "usage.bill", traces, now=now)

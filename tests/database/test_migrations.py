@@ -22,6 +22,7 @@ from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import NumberSeries
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
+from billing_core.metering.models import BucketChange
 from billing_core.outgoing_webhooks import queries as webhook_queries
 from billing_core.outgoing_webhooks import service as webhook_endpoints
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
@@ -246,6 +247,24 @@ def test_an_unfinished_run_of_a_former_version_is_shared_in_chunks(empty_databas
     with empty_database() as session:
         chunks = session.execute(select(*by_chunk, func.count()).group_by(*by_chunk).order_by(*by_chunk))
         assert [tuple(row) for row in chunks] == [(of_all, 0, 10), (of_all, 1, 10), (of_all, 2, 3), (of_few, 0, 3)]
+
+
+def test_meters_of_a_former_version_have_had_the_buckets_that_are_not_retired(empty_database):
+    with empty_database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        command.upgrade(migrate.configuration(connection), "0028")
+        meter = "INSERT INTO meters (id, code, name, aggregation, unit, unique_of) VALUES "
+        connection.execute(
+            text(f"{meter} (7, 'disks', 'Disks', 'latest', 'disk', ''), (8, 'cpu', 'CPU', 'sum', 's', '')")
+        )
+        bucket = "INSERT INTO meter_buckets (id, meter_id, code, name, filters, retired_at) VALUES "
+        connection.execute(text(f"{bucket} (1, 7, 'eu', 'EU', '{{\"region\":[\"eu\"]}}', NULL)"))
+        connection.execute(text(f"{bucket} (2, 7, 'us', 'US', '{{}}', '2026-01-01 00:00:00')"))
+
+    migrate.upgrade(empty_database.engine)
+
+    with empty_database() as session:
+        rows = session.execute(select(BucketChange.meter_id, BucketChange.buckets)).all()
+        assert [tuple(row) for row in rows] == [(7, [{"id": 1, "filters": '{"region":["eu"]}'}])]
 
 
 def test_a_migration_that_was_undone_can_be_applied_again(empty_database):

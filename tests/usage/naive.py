@@ -2,7 +2,7 @@
 plainly as can be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -82,6 +82,15 @@ class Told:
     id: str
     user: str
     quantity: Decimal
+    region: str = ""
+
+
+def bucket(buckets: Mapping[str, Collection[str]], told: Told) -> str:
+    """Of buckets with these regions, in the order in which they were made, the one with the fewest of those that have
+    the event's; empty where none has.
+    """
+    fitting = [code for code, regions in buckets.items() if told.region in regions]
+    return min(fitting, key=lambda code: len(buckets[code]), default="")
 
 
 def quantity(kind: str, told: Sequence[Told], stretch: tuple[datetime, datetime], whole: tuple[datetime, datetime]):

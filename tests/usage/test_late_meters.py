@@ -261,17 +261,17 @@ def test_a_late_quantity_counts_in_each_segment_in_which_it_holds(session, acme)
     assert wrong_in(session) == []
 
 
-def test_other_buckets_leave_what_holds_on_in_a_bill_where_it_was(session, acme):
+def test_other_buckets_move_what_nobody_billed_and_leave_it_where_it_was_in_a_later_bill(session, acme):
     for meter in ("latest", "max"):
         tell(session, meter, meter, 5, "2", properties={"region": "eu"})
     bill(session, acme, 11)
     for meter in ("latest", "max"):
         gold = {"region": ["eu"], "tier": ["gold"]}
         meters.change_bucket(session, SYSTEM, meter, "eu", name="Gold of the EU", filters=gold, now=NOW)
-    assert wrong_in(session) == []
     in_one = select(UsageEvent.event_id).where(UsageEvent.bucket_id != NO_BUCKET)
-    # November bills the latest quantity of October, and nobody the greatest of it.
-    assert session.scalars(in_one).all() == ["latest"]
+    assert session.scalars(in_one).all() == []
+    # November was billed with the latest quantity of October, in the bucket of then.
+    assert (wrong_in(session), worths(session)) == ([], [])
     assert [wrong for check in metering.checks(session) for wrong in check.wrong] == []
 
 

@@ -20,7 +20,7 @@ from billing_core.metering import rollups
 from billing_core.metering.late import changes
 from billing_core.metering.late.changes import Change, News, Segments
 from billing_core.metering.models import FROM_EVENTS, HOLDS_ON, Aggregation, Exact, Meter, UsageEvent, UsagePeriod
-from billing_core.metering.quantities import from_events
+from billing_core.metering.quantities import carried, from_events
 from billing_core.metering.quantities.stretches import Stretch
 
 _DAY: Final = timedelta(days=1)
@@ -63,14 +63,16 @@ def changes_of(session: Session, rows: FromClause) -> list[Followed]:
     if not billed:
         return []
     zones = rollups.zones_of(session, list(billed))
-    facts, news = _read(session, rows, billed, meters)
+    facts, news = _read(session, rows, from_events.raw(rollups.counted_events()), billed, meters)
     by_days: dict[Period, list[UsagePeriod]] = defaultdict(list)
     for period in (one for periods in billed.values() for one in periods):
         by_days[Period(period.first_day, period.last_day)].append(period)
     found = [
-        _followed(period, change, facts[period.customer_id, change.event_id])
-        for periods in by_days.values()
-        for period, change in _changes(session, rows, periods, meters, zones, news)
+        _followed(period, bucket_id, change, facts[period.customer_id, change.event_id])
+        for days, periods in by_days.items()
+        for period, bucket_id, change in _changes(
+            session, rows, periods, meters, zones, news | _placed_news(session, rows, days, periods, meters, zones)
+        )
     ]
     return sorted(found, key=lambda one: (one.customer_id, one.occurred_at, one.event_id, one.day))
 
@@ -89,11 +91,43 @@ def _billed(session: Session, since: Mapping[int, date]) -> dict[int, list[Usage
     return found
 
 
+def _placed_news(
+    session: Session,
+    rows: FromClause,
+    days: Period,
+    periods: Collection[UsagePeriod],
+    meters: Mapping[int, Meter],
+    zones: Mapping[int, str],
+) -> dict[_Slot, list[News]]:
+    """What is new by slot in the bills of these days, where what happened before is in other buckets of theirs; with
+    nothing in those that it is in otherwise.
+    """
+    found: dict[_Slot, list[News]] = {}
+    holding = [meter for meter in meters.values() if meter.aggregation in HOLDS_ON]
+    customer_ids = {one.customer_id for one in periods}
+    for placing in carried.placings(session, customer_ids, days, holding) if holding else ():
+        if placing.buckets is None:
+            continue
+        begins_at = {customer_id: start_of_day(zones[customer_id], days.start) for customer_id in placing.customer_ids}
+        begun = carried.beginnings(session, begins_at)
+        counted = from_events.raw(rollups.counted_events())
+        placed, beside = (carried.placed(events, begun, placing) for events in (rows, counted))
+        of_placing = {meter.id: meter for meter in placing.meters}
+        slots = select(rows.c.customer_id, rows.c.meter_id, rows.c.bucket_id).distinct()
+        theirs = slots.where(among(rows.c.customer_id, placing.customer_ids), rows.c.meter_id.in_(list(of_placing)))
+        found |= {(*slot,): [] for slot in session.execute(theirs)}
+        found |= _read(session, placed, beside, placing.customer_ids, of_placing)[1]
+    return found
+
+
 def _read(
-    session: Session, rows: FromClause, customer_ids: Collection[int], meters: Mapping[int, Meter]
+    session: Session,
+    rows: FromClause,
+    counted: FromClause,
+    customer_ids: Collection[int],
+    meters: Mapping[int, Meter],
 ) -> tuple[dict[tuple[int, str], dict[str, Any]], dict[_Slot, list[News]]]:
-    """The events' facts by customer and id, and what is new by slot, in order."""
-    counted = from_events.raw(rollups.counted_events())
+    """The events' facts by customer and id, and what is new by slot, in order, beside all that is ``counted``."""
     slot = ("customer_id", "meter_id", "bucket_id")
     key, place = tuple_(counted.c.occurred_at, counted.c.event_id), tuple_(rows.c.occurred_at, rows.c.event_id)
 
@@ -150,8 +184,8 @@ def _changes(
     meters: Mapping[int, Meter],
     zones: Mapping[int, str],
     news: Mapping[_Slot, Sequence[News]],
-) -> Iterator[tuple[UsagePeriod, Change]]:
-    """Of periods of the same days."""
+) -> Iterator[tuple[UsagePeriod, int, Change]]:
+    """Of periods of the same days, with the bucket in which something changes."""
     segments = {one.id: _segments(one, zones[one.customer_id]) for one in periods}
     reached: dict[Aggregation, list[tuple[UsagePeriod, _Slot, list[News]]]] = defaultdict(list)
     by_customer = {one.customer_id: one for one in periods}
@@ -174,7 +208,7 @@ def _changes(
                 case _:
                     made = changes.of_weighted(segments[period.id], inside, mine)
             for change in made:
-                yield period, change
+                yield period, slot[2], change
 
 
 def _reaching(news: Sequence[News], segments: Segments, *, holds_on: bool) -> list[News]:
@@ -215,7 +249,8 @@ def _known(
                 period, number, _ = places[place]
                 found[period.id, meter_id, bucket_id][value] = number
         case Aggregation.TIME_WEIGHTED_SUM:
-            held = from_events.held_for(session, stretches, zones, of_kind, others)
+            days = Period(periods[0].first_day, periods[0].last_day)
+            held = from_events.held_for(session, stretches, zones, days, of_kind, others)
             for (place, meter_id, bucket_id), exactly in held.items():
                 period, number, _ = places[place]
                 found[period.id, meter_id, bucket_id][number] = exactly
@@ -227,9 +262,11 @@ def _segments(period: UsagePeriod, zone: str) -> Segments:
     return Segments([start_of_day(zone, day) for day in days])
 
 
-def _followed(period: UsagePeriod, change: Change, facts: Mapping[str, Any]) -> Followed:
+def _followed(period: UsagePeriod, bucket_id: int, change: Change, facts: Mapping[str, Any]) -> Followed:
     """It counts from its own day, or from the day on which the segment begins."""
     days = period.segments[change.segment]
     day = facts["day"] if days.start <= facts["day"] <= days.end else days.start
-    carried = facts["day"] < period.first_day
-    return Followed(**{**facts, "day": day}, period_id=period.id, quantity=change.quantity, carried=carried)
+    before = facts["day"] < period.first_day
+    return Followed(
+        **{**facts, "day": day, "bucket_id": bucket_id}, period_id=period.id, quantity=change.quantity, carried=before
+    )

@@ -49,7 +49,7 @@ def late_events(
     actor.require(Permission.USAGE_READ)
     key = (LateItem.customer_id, LateItem.occurred_at, LateItem.event_id)
     arrived = func.max(case((LateItem.kind == LateKind.ARRIVED, 1), else_=0))
-    # All items of an event are of its one meter, bucket and user.
+    # All items of an event are of its one meter and user, and of its bucket where it is archived.
     told = (func.min(getattr(LateItem, name)).label(name) for name in ("meter_id", "bucket_id", "user"))
     found = select(*key, *told, arrived.label("arrived")).where(visible_to(actor, LateItem.customer_id)).group_by(*key)
     if after_event is not None:
@@ -85,7 +85,7 @@ def late_events(
             (UsageEventKey.customer_id == listed.c.customer_id) & (UsageEventKey.event_id == listed.c.event_id),
         )
         .outerjoin(UsageEvent, same & (UsageEvent.occurred_at == listed.c.occurred_at))
-        .outerjoin(MeterBucket, MeterBucket.id == listed.c.bucket_id)
+        .outerjoin(MeterBucket, MeterBucket.id == func.coalesce(UsageEvent.bucket_id, listed.c.bucket_id))
         .order_by(listed.c.customer_id, listed.c.occurred_at, listed.c.event_id)
     )
     return [LateEvent(*row) for row in session.execute(statement)]

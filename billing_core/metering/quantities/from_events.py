@@ -5,7 +5,7 @@ values, and the sum of quantities weighted by the time for which they held.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     CTE,
@@ -14,7 +14,6 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Join,
-    ScalarSelect,
     Select,
     String,
     Subquery,
@@ -22,6 +21,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    true,
     tuple_,
     type_coerce,
     union_all,
@@ -46,6 +46,7 @@ from billing_core.metering.models import (
     Meter,
     MeterBucket,
 )
+from billing_core.metering.quantities import carried
 from billing_core.metering.quantities.stretches import Stretch, Used
 from billing_core.money import nearest
 
@@ -56,6 +57,7 @@ _STRETCHES: Final[Columns] = {
     "customer_id": Integer(),
     "starts_at": UtcDateTime(),
     "ends_at": UtcDateTime(),
+    "begins_at": UtcDateTime(),
 }
 # A quantity in millionths times microseconds is more than an integer of the database holds. In digits of this base,
 # times seconds and the microseconds beyond them, it fits, with ninety million events in a stretch.
@@ -98,24 +100,21 @@ def used(
     if not any(meter.aggregation in FROM_EVENTS for meter in meters) or not stretches:
         return []
     zones = rollups.zones_of(session, {stretch.customer_id for stretch in stretches})
-    asked = _asked(session, stretches, zones)
+    asked = _asked(session, dict(enumerate(stretches)), zones, period)
     counted = raw(rollups.counted_events() if events is None else events)
     found: list[Used] = []
-    for aggregation in FROM_EVENTS:
-        of_kind = [meter for meter in meters if meter.aggregation is aggregation]
-        if not of_kind:
-            continue
-        match aggregation:
-            case Aggregation.MAX:
-                found += _read(session, _greatest(asked, counted, of_kind))
-            case Aggregation.UNIQUE:
-                found += _read(session, _unique(asked, counted, of_kind))
-            case Aggregation.LATEST:
-                found += _read(session, _latest(asked, counted, of_kind))
-            case Aggregation.TIME_WEIGHTED_SUM:
-                lengths = [length(zones[stretch.customer_id], period) for stretch in stretches]
-                for (place, meter_id, bucket_id), held in _summed(session, _held(asked, counted, of_kind)):
-                    found.append(Used(place, meter_id, bucket_id, weighted(held, lengths[place])))
+    if greatest := _of_kind(meters, Aggregation.MAX):
+        found += _read(session, _greatest(asked, counted, greatest))
+    if unique := _of_kind(meters, Aggregation.UNIQUE):
+        found += _read(session, _unique(asked, counted, unique))
+    holding = [meter for meter in meters if meter.aggregation in HOLDS_ON]
+    for held in _holding(session, stretches, zones, period, holding, counted):
+        if latest := _of_kind(held.meters, Aggregation.LATEST):
+            found += _read(session, _latest(held, latest))
+        if summed := _of_kind(held.meters, Aggregation.TIME_WEIGHTED_SUM):
+            for (place, meter_id, bucket_id), exactly in _summed(session, _held(held, summed)):
+                quantity = weighted(exactly, length(zones[stretches[place].customer_id], period))
+                found.append(Used(place, meter_id, bucket_id, quantity))
     return found
 
 
@@ -123,23 +122,34 @@ def held_for(
     session: Session,
     stretches: Sequence[Stretch],
     zones: Mapping[int, str],
+    period: Period,
     meters: Collection[Meter],
     events: Select[*tuple[Any, ...]],
 ) -> dict[Slot, int]:
-    """What held of these meters in each stretch, in millionths times microseconds: exact. ``zones`` by customer."""
-    return dict(_summed(session, _held(_asked(session, stretches, zones), raw(events), meters)))
+    """What held of these meters in each stretch of the period, in millionths times microseconds: exact. ``zones`` by
+    customer.
+    """
+    ways = _holding(session, stretches, zones, period, meters, raw(events))
+    return {slot: exactly for held in ways for slot, exactly in _summed(session, _held(held, held.meters))}
 
 
-def held_before(session: Session, stretches: Sequence[Stretch], meters: Collection[Meter]) -> dict[Slot, str]:
-    """The ids of the events whose quantities hold when each stretch begins, of those of these meters that hold on."""
-    holding = [meter for meter in meters if meter.aggregation in HOLDS_ON]
-    if not holding or not stretches:
+def held_before(
+    session: Session, stretches: Sequence[Stretch], period: Period, meters: Collection[Meter]
+) -> dict[Slot, str]:
+    """The ids of the events whose quantities hold when each stretch of the period begins, of these meters, which hold
+    on.
+    """
+    if not meters or not stretches:
         return {}
-    asked = _asked(session, stretches, rollups.zones_of(session, {stretch.customer_id for stretch in stretches}))
-    slots, events = _slots(holding), raw(rollups.counted_events())
-    last = _last_before(asked.c.starts_at, asked, slots, events, "event_id").label("event_id")
-    held = select(asked.c.place, slots.c.meter_id, slots.c.bucket_id, last).join_from(asked, slots, literal(True))
-    return {(*key,): event_id for *key, event_id in session.execute(held) if event_id is not None}
+    zones = rollups.zones_of(session, {stretch.customer_id for stretch in stretches})
+    found: dict[Slot, str] = {}
+    for held in _holding(session, stretches, zones, period, meters, raw(rollups.counted_events())):
+        asked, slots = held.asked, _slots(held.meters)
+        last = _last_before(asked.c.starts_at, held, slots, "event_id").label("event_id")
+        statement = select(asked.c.place, slots.c.meter_id, slots.c.bucket_id, last)
+        rows = session.execute(statement.join_from(asked, slots, literal(True)))
+        found |= {(*key,): event_id for *key, event_id in rows if event_id is not None}
+    return found
 
 
 def first_stretches(
@@ -153,7 +163,7 @@ def first_stretches(
     """By customer, meter, bucket and value: the place of the first stretch, in their order, in which these events have
     it. Only for values that events ``named`` have in the same place.
     """
-    asked, counted = _asked(session, stretches, zones), raw(events)
+    asked, counted = _asked(session, dict(enumerate(stretches)), zones), raw(events)
     value = value_counted(counted, meters)
     place = (counted.c.customer_id, counted.c.meter_id, counted.c.bucket_id)
     same = tuple_(*place, value).in_(
@@ -187,6 +197,38 @@ def value_counted(events: FromClause, meters: Collection[Meter]) -> ColumnElemen
     return case(*named, else_=user) if named else user
 
 
+def _of_kind(meters: Iterable[Meter], aggregation: Aggregation) -> list[Meter]:
+    return [meter for meter in meters if meter.aggregation is aggregation]
+
+
+class _Holding(NamedTuple):
+    """Stretches of some customers, meters whose quantities hold on, and the events that count. ``carried``: the last
+    ones before the period, where they are in other buckets than in the bills of their own days.
+    """
+
+    asked: CTE
+    meters: tuple[Meter, ...]
+    events: Subquery
+    carried: CTE | None
+
+
+def _holding(
+    session: Session,
+    stretches: Sequence[Stretch],
+    zones: Mapping[int, str],
+    period: Period,
+    meters: Collection[Meter],
+    events: Subquery,
+) -> Iterator[_Holding]:
+    """All of these stretches, which are of the period, with all of these meters."""
+    if not meters:
+        return
+    for placing in carried.placings(session, {stretch.customer_id for stretch in stretches}, period, meters):
+        theirs = {place: one for place, one in enumerate(stretches) if one.customer_id in placing.customer_ids}
+        asked = _asked(session, theirs, zones, period)
+        yield _Holding(asked, placing.meters, events, carried.last_before(asked, events, placing))
+
+
 def _read(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterable[Used]:
     for place, meter_id, bucket_id, quantity in session.execute(statement):
         yield Used(place, meter_id, bucket_id, Decimal(quantity))
@@ -212,33 +254,33 @@ def _unique(asked: FromClause, events: Subquery, meters: Collection[Meter]) -> S
     return select(*key, func.count()).where(seen.c.times == 1).group_by(*key)
 
 
-def _latest(asked: FromClause, events: Subquery, meters: Collection[Meter]) -> Select[*tuple[Any, ...]]:
-    slots = _slots(meters)
+def _latest(holding: _Holding, meters: Collection[Meter]) -> Select[*tuple[Any, ...]]:
+    asked, slots = holding.asked, _slots(meters)
     held = (
-        select(asked.c.place, slots.c.meter_id, slots.c.bucket_id, _before(asked.c.ends_at, asked, slots, events))
+        select(asked.c.place, slots.c.meter_id, slots.c.bucket_id, _before(asked.c.ends_at, holding, slots))
         .join_from(asked, slots, literal(True))
         .subquery("held")
     )
     return select(held).where(held.c.quantity.is_not(None))
 
 
-def _held(asked: FromClause, events: Subquery, meters: Collection[Meter]) -> Select[*tuple[Any, ...]]:
+def _held(holding: _Holding, meters: Collection[Meter]) -> Select[*tuple[Any, ...]]:
     """Of each place, meter and bucket, for each of the ``_DIGITS`` of what was held: the sums of that digit times the
     seconds, and times the microseconds beyond them, for which it was.
     """
-    slots = _slots(meters)
-    carried = (
+    asked, events, slots = holding.asked, holding.events, _slots(meters)
+    begun = (
         select(
             asked.c.place,
             slots.c.meter_id,
             slots.c.bucket_id,
             asked.c.starts_at.label("at"),
             literal("", String).label("event_id"),
-            _before(asked.c.starts_at, asked, slots, events),
+            _before(asked.c.starts_at, holding, slots),
             asked.c.ends_at,
         )
         .join_from(asked, slots, literal(True))
-        .subquery("carried")
+        .subquery("held_before")
     )
     told = select(
         asked.c.place,
@@ -249,7 +291,7 @@ def _held(asked: FromClause, events: Subquery, meters: Collection[Meter]) -> Sel
         events.c.quantity,
         asked.c.ends_at,
     ).select_from(_inside(asked, events, slots))
-    levels = union_all(select(carried).where(carried.c.quantity.is_not(None)), told).subquery("levels")
+    levels = union_all(select(begun).where(begun.c.quantity.is_not(None)), told).subquery("levels")
     key = (levels.c.place, levels.c.meter_id, levels.c.bucket_id)
     until = func.lead(levels.c.at).over(partition_by=list(key), order_by=[levels.c.at, levels.c.event_id])
     span = microseconds(func.coalesce(until, levels.c.ends_at)) - microseconds(levels.c.at)
@@ -283,30 +325,38 @@ def _slots(meters: Collection[Meter]) -> Subquery:
     return union_all(none, kept).subquery("slots")
 
 
-def _before(
-    instant: ColumnElement[datetime], asked: FromClause, slots: FromClause, events: Subquery
-) -> ColumnElement[Decimal]:
+def _before(instant: ColumnElement[datetime], holding: _Holding, slots: FromClause) -> ColumnElement[Decimal]:
     """The quantity of the last event before the instant, NULL where there is none."""
-    return type_coerce(_last_before(instant, asked, slots, events, "quantity"), Exact).label("quantity")
+    return type_coerce(_last_before(instant, holding, slots, "quantity"), Exact).label("quantity")
 
 
 def _last_before(
-    instant: ColumnElement[datetime], asked: FromClause, slots: FromClause, events: Subquery, name: str
-) -> ScalarSelect[Any]:
+    instant: ColumnElement[datetime], holding: _Holding, slots: FromClause, name: str
+) -> ColumnElement[Any]:
     """This column of the last event before the instant."""
-    return (
+    asked, events, before = holding.asked, holding.events, holding.carried
+    last = (
         select(events.c[name])
         .where(
             events.c.customer_id == asked.c.customer_id,
             events.c.meter_id == slots.c.meter_id,
             events.c.bucket_id == slots.c.bucket_id,
             events.c.occurred_at < instant,
+            true() if before is None else events.c.occurred_at >= asked.c.begins_at,
         )
         .order_by(events.c.occurred_at.desc(), events.c.event_id.desc())
         .limit(1)
         .correlate(asked, slots)
         .scalar_subquery()
     )
+    if before is None:
+        return last
+    earlier = select(before.c[name]).where(
+        before.c.customer_id == asked.c.customer_id,
+        before.c.meter_id == slots.c.meter_id,
+        before.c.bucket_id == slots.c.bucket_id,
+    )
+    return func.coalesce(last, earlier.correlate(asked, slots).scalar_subquery())
 
 
 def _inside(asked: FromClause, events: Subquery, slots: FromClause) -> Join:
@@ -326,15 +376,20 @@ def length(zone: str, period: Period) -> int:
     return (start_of_day(zone, period.end + _DAY) - start_of_day(zone, period.start)) // _MICROSECOND
 
 
-def _asked(session: Session, stretches: Sequence[Stretch], zones: Mapping[int, str]) -> CTE:
-    """Rows of (place, customer_id, starts_at, ends_at)."""
+def _asked(
+    session: Session, stretches: Mapping[int, Stretch], zones: Mapping[int, str], period: Period | None = None
+) -> CTE:
+    """Rows of (place, customer_id, starts_at, ends_at, begins_at): of each stretch, by its place. ``begins_at``: when
+    the period does.
+    """
     rows = (
         (
             place,
             one.customer_id,
             start_of_day(zones[one.customer_id], one.first_day),
             start_of_day(zones[one.customer_id], one.last_day + _DAY),
+            start_of_day(zones[one.customer_id], period.start if period else one.first_day),
         )
-        for place, one in enumerate(stretches)
+        for place, one in stretches.items()
     )
     return as_rows(session, "stretches", _STRETCHES, rows).prefix_with("MATERIALIZED")

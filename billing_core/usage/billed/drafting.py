@@ -15,6 +15,7 @@ from billing_core.dates import Period
 from billing_core.identity.permissions import Actor
 from billing_core.invoices import service as invoices
 from billing_core.invoices.content.content import Content, DraftLine, blank_for
+from billing_core.metering import bucket_changes
 from billing_core.metering.models import HOLDS_ON, NO_BUCKET, PLACES, Meter, MeterBucket, UsagePeriod
 from billing_core.metering.quantities import from_events
 from billing_core.metering.quantities.stretches import Stretch
@@ -78,9 +79,19 @@ class Late:
 
 
 def keep(
-    session: Session, actor: Actor, to_bill: Collection[Billable], period: Period, *, now: datetime
+    session: Session,
+    actor: Actor,
+    to_bill: Collection[Billable],
+    period: Period,
+    freed: Collection[UsagePeriod],
+    *,
+    now: datetime,
 ) -> dict[int, int]:
-    """The ids of the billed periods by customer, without their invoices so far."""
+    """The ids of the billed periods by customer, without their invoices so far. ``freed``: those that they replace,
+    whose events are in the buckets of then.
+    """
+    latest = bucket_changes.latest(session)
+    of_then = {one.customer_id: one.bucket_change_id for one in freed if one.first_day <= period.start}
     rows = [
         {
             "customer_id": one.customer_id,
@@ -89,6 +100,7 @@ def keep(
             "billed_at": now,
             "billed_by": actor.name,
             "cuts": _cuts(one.charges, period),
+            "bucket_change_id": of_then.get(one.customer_id, latest),
         }
         for one in to_bill
     ]
@@ -109,6 +121,7 @@ def draft(
     session: Session,
     actor: Actor,
     to_bill: Sequence[Billable],
+    period: Period,
     kept: Mapping[int, int],
     late: Mapping[int, Sequence[Late]],
     accounts: Mapping[int, Account],
@@ -120,7 +133,7 @@ def draft(
     """Write what each period is made of, and a draft of that and of what came late for whoever owes something. Returns
     the invoices of the periods, by customer.
     """
-    names, held = names_of_places(session), _held_before(session, to_bill)
+    names, held = names_of_places(session), _held_before(session, to_bill, period)
     charged = [(one, [charge for charge in one.charges if charge.amount]) for one in to_bill]
     rows = [
         _row(kept[one.customer_id], position, charge)
@@ -158,14 +171,18 @@ def is_shown(charge: Charge) -> bool:
     return bool(charge.quantity or (charge.amount and charge.amount.minor))
 
 
-def _held_before(session: Session, to_bill: Sequence[Billable]) -> dict[tuple[int, int, int, date], str]:
+def _held_before(
+    session: Session, to_bill: Sequence[Billable], period: Period
+) -> dict[tuple[int, int, int, date], str]:
     """The event whose quantity holds when the days of a charge begin: by customer, meter, bucket and first day."""
     meters = session.scalars(select(Meter).where(Meter.aggregation.in_(HOLDS_ON))).all()
     days = {(one.customer_id, charge.segment.days) for one in to_bill for charge in one.charges} if meters else ()
     stretches = [Stretch(customer_id, one.start, one.end) for customer_id, one in days]
     return {
         (stretches[place].customer_id, meter_id, bucket_id, stretches[place].first_day): event_id
-        for (place, meter_id, bucket_id), event_id in from_events.held_before(session, stretches, meters).items()
+        for (place, meter_id, bucket_id), event_id in from_events.held_before(
+            session, stretches, period, meters
+        ).items()
     }
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain
-from typing import Final
+from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, Table, and_, case, func, or_, select, tuple_
+from sqlalchemy.orm import Session
 
 from billing_core.customers.models import Customer
 from billing_core.dates import Period, start_of_day
@@ -28,6 +28,7 @@ from billing_core.metering.models import (
     UsageEventKey,
     ZoneKind,
 )
+from billing_core.metering.quantities import carried
 from billing_core.metering.queries import EventRow
 from billing_core.metering.reading import FIELDS
 from billing_core.reports.exports.formats import Download, csv_list
@@ -48,7 +49,7 @@ _ONE_DAY: Final = timedelta(days=1)
 
 def events(session: Session, actor: Actor, customer_id: int, period: Period) -> Download:
     """Its events on these days of its billing zone, in the order of time, withdrawn and late ones too. Before them come
-    those of meters whose quantities hold on into these days.
+    those of meters whose quantities hold on into these days, each with the bucket in which it does.
 
     Conflict where some of them are archived: they are not here.
     """
@@ -106,41 +107,43 @@ def _chosen(session: Session, actor: Actor, customer_id: int, period: Period) ->
         raise Conflict(why)
     (zone,) = rollups.billing_zones(session, [customer_id])
     start, end = start_of_day(zone, period.start), start_of_day(zone, period.end + _ONE_DAY)
-    theirs = queries.event_rows().where(UsageEvent.customer_id == customer_id)
-    inside = theirs.where(UsageEvent.occurred_at >= start, UsageEvent.occurred_at < end)
+    days = (UsageEvent.occurred_at >= start, UsageEvent.occurred_at < end)
+    inside = queries.event_rows().where(UsageEvent.customer_id == customer_id, *days)
     in_order = (
-        one.order_by(UsageEvent.occurred_at, UsageEvent.event_id) for one in (theirs.where(_held(start, end)), inside)
+        one.order_by(UsageEvent.occurred_at, UsageEvent.event_id)
+        for one in (_held(session, customer_id, period, start, end), inside)
     )
     return ([EventRow(*row) for row in batch] for one in in_order for batch in batches(session, one))
 
 
-def _held(start: datetime, end: datetime) -> ColumnElement[bool]:
-    """In SQL: what was told before ``start`` and may hold there, of its meter and bucket. It is the last event that was
-    known by ``end`` and not withdrawn, and whatever came after it.
+def _held(
+    session: Session, customer_id: int, period: Period, start: datetime, end: datetime
+) -> Select[*tuple[Any, ...]]:
+    """What was told before ``start`` and may hold there, of its meter and of the bucket in which the bill of these days
+    has it. It is the last event that was known by ``end`` and not withdrawn, and whatever came after it.
     """
-    last = aliased(UsageEvent)
-    key = aliased(UsageEventKey)
-    known = (
-        select(func.max(last.occurred_at))
-        .join(key, (key.customer_id == last.customer_id) & (key.event_id == last.event_id))
-        .where(
-            last.customer_id == UsageEvent.customer_id,
-            last.meter_id == UsageEvent.meter_id,
-            last.bucket_id == UsageEvent.bucket_id,
-            last.raw,
-            last.occurred_at < start,
-            last.received_at < end,
-            key.withdrawn_at.is_(None),
+    holding = list(session.scalars(select(Meter).where(Meter.aggregation.in_(HOLDS_ON))))
+    bucket = carried.bucket_before(session, customer_id, period, holding, cast("Table", UsageEvent.__table__))
+    known = and_(UsageEvent.received_at < end, UsageEventKey.withdrawn_at.is_(None))
+    last_known = func.max(case((known, UsageEvent.occurred_at))).over(partition_by=[UsageEvent.meter_id, bucket])
+    before = (
+        select(UsageEvent.occurred_at, UsageEvent.event_id, last_known.label("last_known"))
+        .join(
+            UsageEventKey,
+            (UsageEventKey.customer_id == UsageEvent.customer_id) & (UsageEventKey.event_id == UsageEvent.event_id),
         )
-        .correlate(UsageEvent)
-        .scalar_subquery()
+        .where(
+            UsageEvent.customer_id == customer_id,
+            UsageEvent.raw,
+            UsageEvent.meter_id.in_([meter.id for meter in holding]),
+            UsageEvent.occurred_at < start,
+        )
+        .subquery("before")
     )
-    return and_(
-        UsageEvent.raw,
-        UsageEvent.occurred_at < start,
-        Meter.aggregation.in_(HOLDS_ON),
-        or_(known.is_(None), UsageEvent.occurred_at >= known),
-    )
+    may_hold = or_(before.c.last_known.is_(None), before.c.occurred_at >= before.c.last_known)
+    chosen = select(before.c.occurred_at, before.c.event_id).where(may_hold)
+    theirs = (UsageEvent.customer_id == customer_id, tuple_(UsageEvent.occurred_at, UsageEvent.event_id).in_(chosen))
+    return queries.event_rows(bucket).where(*theirs)
 
 
 def _cells(row: EventRow) -> Sequence[object]:
