@@ -111,6 +111,7 @@ def start(*, kind: ProcessKind = ProcessKind.APP, further: Sequence[Periodic] = 
         bill_run.job,
         imports.job,
         usage_alerts.job,
+        usage_alerts.days,
         prepaid_credit.job,
         *further,
     ]

@@ -1,4 +1,6 @@
-"""Usage is held against what people watch for shortly after it was recorded; the table of checks says whose."""
+"""Usage is held against what people watch for shortly after it was recorded, and when a day begins; the table of checks
+says whose.
+"""
 
 from collections.abc import Callable
 from typing import Final
@@ -20,6 +22,8 @@ log = structlog.get_logger()
 _BATCH: Final = 200
 # Programs that record all the time ask all the time: each customer is looked at this often, and not at each batch.
 _EVERY_SECONDS: Final = 5
+# Days begin at quarters of an hour, somewhere in the world.
+_DAYS_EVERY_SECONDS: Final = 15 * 60
 
 
 def check_waiting(ending: Callable[[], bool] = lambda: False) -> int:
@@ -42,4 +46,13 @@ def check_waiting(ending: Callable[[], bool] = lambda: False) -> int:
     return reached
 
 
+def ask_where_a_day_began(_ending: Callable[[], bool] = lambda: False) -> None:
+    """Have those checked whose costs are watched for, and who were not on their day."""
+    with runtime.sessions().begin() as session:
+        threshold_checks.ask_where_a_day_began(session, SYSTEM, now=utc_now())
+
+
 job = Periodic("usage alerts", check_waiting, every_seconds=_EVERY_SECONDS, queue=Queue.USAGE_ALERTS)
+days = Periodic(
+    "usage alerts of a day", ask_where_a_day_began, every_seconds=_DAYS_EVERY_SECONDS, queue=Queue.USAGE_ALERTS
+)

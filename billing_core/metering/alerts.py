@@ -1,8 +1,8 @@
 """Alerts on usage: what is watched for, whose usage is still to be held against it, and what was reached.
 
-Recording only asks for a check, in its own transaction; so do another plan, other buckets, and another time zone. What
-was reached is decided afterwards, when all that was recorded at the same time is there: two batches that are each below
-a threshold may be beyond it together.
+Recording only asks for a check, in its own transaction; so do another plan, other buckets, and another time zone, and
+whoever is watched for what its usage costs is checked once a day. What was reached is decided afterwards, when all that
+was recorded at the same time is there: two batches that are each below a threshold may be beyond it together.
 """
 
 import enum

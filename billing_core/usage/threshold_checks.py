@@ -1,4 +1,5 @@
-"""Holding usage against the thresholds that are watched for, after it was recorded.
+"""Holding usage against the thresholds that are watched for, after it was recorded, and whenever a day begins: a month
+can begin with fees, or with a quantity that holds on, and terms can begin on any day.
 
 A threshold is reached once a period: what is withdrawn afterwards does not take that back. The period is a month of the
 customer's billing-zone days, the present one or the one before, for as long as it is not billed: what comes later is
@@ -8,29 +9,33 @@ late, and reaches nothing.
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import Select, Table, func, or_, select, update
+from sqlalchemy import Select, String, Table, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
-from billing_core.database.functions import among
+from billing_core.database.functions import Columns, among, as_rows
+from billing_core.database.types import UtcDateTime
 from billing_core.database.upserts import insert_into
-from billing_core.dates import Period, day_in
+from billing_core.dates import Period, day_in, start_of_day
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering.alerts import AlertMeasure, ReachedThreshold, UsageAlert, UsageCheck
+from billing_core.metering.alerts import AlertMeasure, ReachedThreshold, UsageAlert, UsageCheck, ask
 from billing_core.metering.models import API_CALLS, UsagePeriod
-from billing_core.metering.rollups import billing_zone
+from billing_core.metering.rollups import billing_zone, billing_zones
 from billing_core.money import Money
 from billing_core.outgoing_webhooks.models import EventType
 from billing_core.outgoing_webhooks.publishing import Announcement, announce
+from billing_core.plans.queries import was_on_plan
 from billing_core.usage import alerts
 from billing_core.usage.alerts import ReachedRow
 from billing_core.usage.charges import Charge, charges_of
 from billing_core.usage.overview import total
 
+_DAY: Final = timedelta(days=1)
+_DAYS: Final[Columns] = {"zone": String(), "begun_at": UtcDateTime()}
 # What the events of outgoing webhooks are about.
 REACHED: Final = "usage_threshold"
 
@@ -98,6 +103,35 @@ def check(session: Session, actor: Actor, *, now: datetime, limit: int) -> Check
     )
     rows = list(_newly_reached(session, _unreached(session, watched), now))
     return Checked(len(customer_ids), _keep(session, actor, rows, now))
+
+
+def ask_where_a_day_began(session: Session, actor: Actor, *, now: datetime) -> None:
+    """Have those checked whose cost is watched for, who are on a plan, and who were not since their day began in the
+    zone in which they are billed. Without events nothing else than a cost is reached.
+    """
+    actor.require(Permission.PLAN_WRITE)
+    of_cost = (UsageAlert.removed_at.is_(None), UsageAlert.measure == AlertMeasure.COST)
+    # Mostly nobody watches for any, which needs no look at the customers.
+    if session.scalar(select(UsageAlert.id).where(*of_cost).limit(1)) is None:
+        return
+    zones = [(zone, start_of_day(zone, day_in(zone, now))) for zone in billing_zones(session)]
+    days = as_rows(session, "days", _DAYS, zones).prefix_with("MATERIALIZED")
+    of_customer = or_(UsageAlert.customer_id.is_(None), UsageAlert.customer_id == Customer.id)
+    # No zone is farther from UTC than a day.
+    around = Period(now.date() - _DAY, now.date() + _DAY)
+    waiting = (
+        select(Customer.id)
+        .join(Business, Business.id == Customer.business_id)
+        .join(days, days.c.zone == billing_zone())
+        .outerjoin(UsageCheck, UsageCheck.customer_id == Customer.id)
+        .where(
+            select(UsageAlert.id).where(*of_cost, of_customer).exists(),
+            was_on_plan(Customer.id, around),
+            UsageCheck.asked_at.is_(None),
+            or_(UsageCheck.checked_at.is_(None), UsageCheck.checked_at < days.c.begun_at),
+        )
+    )
+    ask(session, waiting, now=now)
 
 
 def _locked(session: Session, customer_ids: Sequence[int], now: datetime) -> list[_Watched]:

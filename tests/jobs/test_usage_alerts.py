@@ -21,6 +21,7 @@ from billing_core.web.api import event_payloads
 from billing_core.web.api.usage.thresholds import EXAMPLE
 from tests.invoices.company import a_customer
 from tests.plans.agreed import terms
+from tests.usage.test_daily_checks import a_fee
 from tests.usage.watching import NOW, SET, a_subscriber, call, ten_calls, watch
 
 ALLOWANCE, CALLS, COST = AlertMeasure.ALLOWANCE, AlertMeasure.CALLS, AlertMeasure.COST
@@ -169,3 +170,16 @@ def test_webhooks_carry_how_things_stood(running, measure, value, currency):
     }
     assert carried.keys() == EXAMPLE.keys()
     assert datetime.fromisoformat(carried["reached_at"]) == datetime(2026, 3, 20, 12, tzinfo=UTC)
+
+
+def test_a_month_that_begins_with_a_fee_is_told_of_without_an_event(running, monkeypatch):
+    with running.begin() as session:
+        # What is used costs nothing here, but 50.00 are due each month.
+        watch(session, a_fee(session), 5_000, COST, ANA)
+    usage_alerts.check_waiting()
+    before = len(mails(running))
+    monkeypatch.setattr(usage_alerts, "utc_now", lambda: NOW.replace(month=4, day=1))
+    assert usage_alerts.check_waiting() == 0
+    usage_alerts.ask_where_a_day_began()
+    assert usage_alerts.check_waiting() == 1
+    assert [mail.recipient for mail in mails(running)[before:]] == ["ana@example.com"]
