@@ -70,6 +70,10 @@ class Rates:
     def of(self, segment: Segment) -> Mapping[Place, Price]:
         return {} if segment.version is None else self.agreed[segment.version.id]
 
+    def included(self, segment: Segment, place: Place, period: Period) -> Decimal:
+        """How much of it is included on the days of a segment of the period."""
+        return self.charge(segment, place, Decimal(0), period).included
+
     def charge(self, segment: Segment, place: Place, quantity: Decimal, period: Period) -> Charge:
         """What this quantity costs on the days of a segment of the period."""
         meter_id, bucket_id = place

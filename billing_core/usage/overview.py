@@ -110,6 +110,11 @@ class Month:
         return int(sum(charge.included for charge in self._of_calls))
 
     @property
+    def calls_with_allowance(self) -> int:
+        """Those of which some are included."""
+        return int(sum(charge.quantity for charge in self._of_calls if charge.included))
+
+    @property
     def overage_calls(self) -> int:
         """Beyond what is included; those that have no price are a question instead."""
         return int(sum(charge.billable for charge in self._of_calls if not charge.is_question))
@@ -200,7 +205,7 @@ def months(
     calls = calls_by_day(session, ids, Period(since, period.end))
     buckets = {customer_id: {NO_BUCKET: of_customer} for customer_id, of_customer in calls.items()}
     if any(one.meter == API_CALLS and one.bucket_id != NO_BUCKET for of in charges.values() for one in of):
-        buckets = _calls_by_bucket(session, ids, period)
+        buckets = calls_by_bucket(session, ids, period)
     rates = rates_of(session, {one.segment.version for of in charges.values() for one in of if one.segment.version})
     return [
         _month(
@@ -228,7 +233,7 @@ def calls_by_day(session: Session, customer_ids: Collection[int], days: Period) 
     return found
 
 
-def _calls_by_bucket(
+def calls_by_bucket(
     session: Session, customer_ids: Collection[int], days: Period
 ) -> dict[int, dict[int, dict[date, int]]]:
     """``calls_by_day``, of each bucket by its id."""

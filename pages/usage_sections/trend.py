@@ -5,7 +5,7 @@ import streamlit as st
 from billing_core.metering import queries as metering
 from billing_core.metering.models import ZoneKind
 from billing_core.usage import activity
-from billing_core.usage.course import course
+from billing_core.usage.course import Course, courses
 from billing_core.usage.overview import Allowance, Month
 from pages.ui import formats, tables
 from pages.ui.figures import daily
@@ -16,9 +16,10 @@ from pages.usage_sections import wording
 
 def draw(read: Reader, month: Month) -> None:
     customer_id = month.organization.customer_id
-    days = read(course, customer_id, month.period, today=read.today)
     st.subheader(_finding(month), anchor=False)
-    drawn = [Line("Calls", tuple(day.used for day in days))]
+    course = _chosen(read(courses, customer_id, month.period, today=read.today))
+    days = course.days
+    drawn = [Line(_calls(course), tuple(day.used for day in days))]
     if any(day.expected is not None for day in days):
         drawn.append(Line("Expected", tuple(day.expected for day in days), dash="dot"))
     if any(day.included is not None for day in days):
@@ -44,6 +45,29 @@ def draw(read: Reader, month: Month) -> None:
         )
 
 
+def _chosen(found: list[Course]) -> Course:
+    """Each is compared with the allowance that it counts against."""
+    if len(found) == 1:
+        return found[0]
+    st.caption("Each of these has an allowance of its own.")
+    place = st.segmented_control(
+        "Allowance",
+        range(len(found)),
+        format_func=lambda place: _calls(found[place]),
+        default=0,
+        required=True,
+        key="usage_allowance",
+        label_visibility="collapsed",
+    )
+    return found[place or 0]
+
+
+def _calls(course: Course) -> str:
+    if course.bucket is not None:
+        return f"Calls in {course.bucket}"
+    return "Calls" if course.is_whole else "Calls outside of all buckets"
+
+
 def response_times(read: Reader, month: Month) -> None:
     """The mean of each day."""
     days = read(metering.daily, month.organization.customer_id, month.period, zone_kind=ZoneKind.BILLING)
@@ -67,7 +91,8 @@ def _finding(month: Month) -> str:
     calls = formats.counted(month.calls, "call")
     if all(charge.segment.version is None for charge in month.charges):
         return f"{calls} on no plan"
-    told = f"{formats.count(month.calls)} of {formats.counted(included, 'included call')}"
+    used = month.calls_with_allowance if included else month.calls
+    told = f"{formats.count(used)} of {formats.counted(included, 'included call')}"
     if month.exceeds is Allowance.EXCEEDED:
         return f"{calls}: {formats.count(month.overage_calls)} beyond what is included, used up on {used_up}"
     if month.exceeds is Allowance.WILL_EXCEED:

@@ -55,7 +55,7 @@ def used(sessions) -> Used:
     return Used(acme, bolt, new)
 
 
-def called(session, ref: str, count: int, at: datetime, *, user: str = "ana") -> None:
+def called(session, ref: str, count: int, at: datetime, *, user: str = "ana", properties: object = None) -> None:
     """A call a second, each of 0.5 seconds."""
     told = [
         {
@@ -65,6 +65,7 @@ def called(session, ref: str, count: int, at: datetime, *, user: str = "ana") ->
             "user": user,
             "endpoint": "/v1/search",
             "response_time": Decimal("0.5"),
+            "properties": properties or {},
         }
         for number in range(count)
     ]
@@ -193,6 +194,31 @@ def test_an_organizations_page_tells_its_month_and_how_its_cost_comes_about(page
     page.selectbox(key="line_user_2026-03-10").set_value("ana")
     page = press(page, "Explain", row=0, table=table)
     assert len(page.dataframe[-1].value) == 12
+
+
+def test_each_calls_are_drawn_against_the_allowance_that_they_count_against(page_as, sessions):
+    """Ten calls outside of all buckets, of which ten are included, and three in a bucket that includes two."""
+    with sessions.begin() as session:
+        acme = a_customer(session, "ACME", name="Acme", priced=False)
+        facts = {"code": "eu", "name": "Europe", "filters": {"region": ["eu"]}}
+        meters.add_bucket(session, SYSTEM, "api_calls", **facts, now=MARCH)
+        price = Price("USD", Scheme.PER_UNIT, (Tier(None, Decimal(1)),), included=Decimal(2))
+        charged = {Metered("api_calls", "eu"): price}
+        plans.create(session, SYSTEM, code="two", name="Two", agreed=terms(10, "0.5"), charged=charged, now=MARCH)
+        plans.put_on(session, SYSTEM, acme, "two", valid_from=date(2026, 1, 1), now=MARCH)
+        called(session, "ACME", 10, MARCH)
+        called(session, "ACME", 3, MARCH + timedelta(days=1), user="eva", properties={"region": "eu"})
+    page = page_as("finance").visit("usage.py", organization=str(acme), usage_month="March 2026")
+    assert not page.exception
+    assert "13 calls: 1 beyond what is included, used up on Mar 11, 2026" in [one.value for one in page.subheader]
+
+    def drawn():
+        table = next(one.value for one in page.dataframe if "Calls so far" in one.value)
+        return table[["Calls", "Calls so far", "Included"]].values.tolist()[9:11]
+
+    assert drawn() == [[10, 10, 10], [0, 10, 10]]
+    page.button_group(key="usage_allowance").set_value(1).run()
+    assert drawn() == [[0, 0, 2], [3, 3, 2]]
 
 
 def test_usage_on_no_plan_is_a_question_not_nothing(page_as, used):

@@ -16,7 +16,7 @@ from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.usage import activity, billing, exceeding, overview
 from billing_core.usage.activity import EndpointRow, UserRow
-from billing_core.usage.course import course
+from billing_core.usage.course import courses
 from billing_core.usage.organizations import of_customer
 from billing_core.usage.overview import Allowance, Month, OverviewFilter
 from tests.database.counting import statements
@@ -153,7 +153,7 @@ def test_who_exceeds_what_a_bucket_includes_is_found_with_fewer_calls_than_the_p
     assert (month.calls, month.overage_calls, month.exceeded_on) == (6, 1, date(2026, 3, 6))
 
 
-def bucketed(session, included: int, plans_calls: int = 1_000) -> None:
+def bucketed(session, included: int, plans_calls: int = 1_000) -> int:
     """ACME makes two calls a day since March, one of them in a bucket that includes so many a month."""
     acme = a_customer(session, "ACME", priced=False)
     meters.add_bucket(session, SYSTEM, "api_calls", code="eu", name="EU", filters={"region": ["eu"]}, now=NOW)
@@ -164,6 +164,7 @@ def bucketed(session, included: int, plans_calls: int = 1_000) -> None:
     days = [noon(day.month, day.day) for day in Period(MARCH.start, date(2026, 4, 19)).each_day()]
     called(session, "ACME", *days, properties={"region": "eu"})
     called(session, "ACME", *(day + timedelta(hours=1) for day in days))
+    return acme
 
 
 def exceeding_in_april(session) -> list[tuple[Allowance, date | None]]:
@@ -285,12 +286,44 @@ def test_days_are_those_of_the_billing_zone(session):
     assert [row.calls for row in overview.page(session, SYSTEM, OverviewFilter(APRIL.start), today=TODAY)] == [1]
 
 
+def told_by(course):
+    return {day.day.day: (day.calls, day.used, day.expected, day.included) for day in course.days}
+
+
+def test_the_course_of_calls_runs_against_the_allowance_that_they_count_against(session):
+    """Two calls a day: one in the bucket that includes 25, one outside, where the plan includes 1,000."""
+    acme = bucketed(session, 25)
+    outside, inside = courses(session, SYSTEM, acme, APRIL, today=TODAY)
+    assert [(one.bucket, one.is_whole) for one in (outside, inside)] == [(None, False), ("eu", False)]
+    for one, included in ((outside, 1_000), (inside, 25)):
+        told = told_by(one)
+        assert told[19] == (1, 19, None, included)
+        assert told[20] == (0, 19, 20, included)
+        assert told[30] == (0, None, 30, included)
+
+
+def test_the_course_is_that_of_a_bucket_where_that_alone_includes_calls_and_of_all_where_nothing_does(session):
+    acme = bucketed(session, 25, 0)
+    (course,) = courses(session, SYSTEM, acme, MARCH, today=TODAY)
+    assert (course.bucket, course.is_whole, told_by(course)[31]) == ("eu", False, (1, 31, None, 25))
+    plans.create(session, SYSTEM, code="none", name="None", agreed=terms(0), now=NOW)
+    plans.put_on(session, SYSTEM, acme, "none", valid_from=APRIL.start, now=NOW)
+    (course,) = courses(session, SYSTEM, acme, APRIL, today=TODAY)
+    assert (course.bucket, course.is_whole, told_by(course)[19]) == (None, True, (2, 38, None, 0))
+
+
+def test_a_month_tells_how_many_calls_have_an_allowance(session):
+    bucketed(session, 25, 0)
+    (month,) = overview.page(session, SYSTEM, OverviewFilter(MARCH.start), today=TODAY)
+    assert (month.calls, month.calls_with_allowance, month.included_calls) == (62, 31, 25)
+
+
 def test_the_course_of_a_month_runs_against_each_segments_own_allowance(session, company):
     plans.put_on(session, SYSTEM, company["BIG"], "thirty", valid_from=date(2026, 4, 16), now=NOW)
-    days = course(session, SYSTEM, company["BIG"], APRIL, today=TODAY)
+    (course,) = courses(session, SYSTEM, company["BIG"], APRIL, today=TODAY)
 
-    told = {day.day.day: (day.calls, day.used, day.expected, day.included) for day in days}
-    assert len(days) == 30
+    told = told_by(course)
+    assert (course.bucket, course.is_whole, len(course.days)) == (None, True, 30)
     assert told[15] == (1, 15, None, 5)
     assert told[16] == (1, 1, None, 15)
     assert told[19] == (1, 4, None, 15)
@@ -341,7 +374,7 @@ def test_nobody_sees_usage_without_the_permission_or_another_customers(session, 
         with pytest.raises(Forbidden):
             read(session, nobody, everybody, today=TODAY, **options)
     with pytest.raises(NotFound):
-        course(session, bound, company["BIG"], MARCH, today=TODAY)
+        courses(session, bound, company["BIG"], MARCH, today=TODAY)
     for read in (activity.top_users, activity.top_endpoints):
         with pytest.raises(NotFound):
             read(session, bound, company["BIG"], MARCH)
