@@ -71,7 +71,7 @@ def courses(session: Session, actor: Actor, customer_id: int, month: Period, *, 
 
 def _all_calls(session: Session, customer_id: int, month: Period, today: date) -> dict[date, int]:
     present = month.start <= today <= month.end
-    since = forecasts.first_needed(month, with_range=False) if present else month.start
+    since = forecasts.first_needed(month) if present else month.start
     return calls_by_day(session, [customer_id], Period(since, month.end)).get(customer_id, {})
 
 

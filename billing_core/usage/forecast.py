@@ -37,9 +37,9 @@ class Forecast:
     months: int
 
 
-def first_needed(month: Period, *, with_range: bool) -> date:
-    """The first day whose calls a forecast of the month looks at."""
-    return (add_months(month.start, -PAST_MONTHS) if with_range else month.start) - timedelta(weeks=WEEKS)
+def first_needed(month: Period) -> date:
+    """The first day whose calls a forecast of the month, and its range, look at."""
+    return add_months(month.start, -PAST_MONTHS) - timedelta(weeks=WEEKS)
 
 
 def forecast(calls: Mapping[date, int], month: Period, *, today: date) -> Forecast | None:

@@ -188,20 +188,13 @@ def one(session: Session, actor: Actor, organization: Organization, period: Peri
     return month
 
 
-def months(
-    session: Session,
-    organizations: Sequence[Organization],
-    period: Period,
-    *,
-    today: date,
-    with_range: bool = True,
-) -> list[Month]:
+def months(session: Session, organizations: Sequence[Organization], period: Period, *, today: date) -> list[Month]:
     """The month of each, by as many statements for all as for one. The caller has checked the permission."""
     ids = [organization.customer_id for organization in organizations]
     charges = charges_of(session, ids, period)
     since = period.start
     if period.start <= today <= period.end:
-        since = forecasts.first_needed(period, with_range=with_range)
+        since = forecasts.first_needed(period)
     calls = calls_by_day(session, ids, Period(since, period.end))
     buckets = {customer_id: {NO_BUCKET: of_customer} for customer_id, of_customer in calls.items()}
     if any(one.meter == API_CALLS and one.bucket_id != NO_BUCKET for of in charges.values() for one in of):
@@ -224,7 +217,7 @@ def calls_by_day(session: Session, customer_ids: Collection[int], days: Period) 
     """API calls of each of these customers on its days, of the billing zone, that have any."""
     statement = (
         select(UsageDay.customer_id, UsageDay.day, func.sum(type_coerce(UsageDay.calls, BigInteger)))
-        .where(among(UsageDay.customer_id, customer_ids), *_api_calls(days))
+        .where(among(UsageDay.customer_id, customer_ids), *of_api_calls(days))
         .group_by(UsageDay.customer_id, UsageDay.day)
     )
     found: dict[int, dict[date, int]] = {}
@@ -241,7 +234,7 @@ def calls_by_bucket(
         select(
             UsageDay.customer_id, UsageDay.bucket_id, UsageDay.day, func.sum(type_coerce(UsageDay.calls, BigInteger))
         )
-        .where(among(UsageDay.customer_id, customer_ids), *_api_calls(days))
+        .where(among(UsageDay.customer_id, customer_ids), *of_api_calls(days))
         .group_by(UsageDay.customer_id, UsageDay.bucket_id, UsageDay.day)
     )
     found: dict[int, dict[int, dict[date, int]]] = {}
@@ -337,11 +330,12 @@ def _listing(actor: Actor, overview: OverviewFilter) -> Select[*tuple[Any, ...]]
 def calls_in(period: Period) -> SQLColumnExpression[int]:
     """In SQL, beside ``Customer``: its API calls on these days of the billing zone."""
     calls = select(func.sum(type_coerce(UsageDay.calls, BigInteger))).where(
-        UsageDay.customer_id == Customer.id, *_api_calls(period)
+        UsageDay.customer_id == Customer.id, *of_api_calls(period)
     )
     return func.coalesce(calls.scalar_subquery(), 0)
 
 
-def _api_calls(days: Period) -> tuple[ColumnElement[bool], ...]:
+def of_api_calls(days: Period) -> tuple[ColumnElement[bool], ...]:
+    """In SQL: the ``UsageDay`` is one of these days of the billing zone, of API calls."""
     meter = select(Meter.id).where(Meter.code == API_CALLS).scalar_subquery()
     return UsageDay.zone_kind == ZoneKind.BILLING, days.contains(UsageDay.day), UsageDay.meter_id == meter

@@ -56,7 +56,7 @@ def _chosen(found: list[Course]) -> Course:
         format_func=lambda place: _calls(found[place]),
         default=0,
         required=True,
-        key="usage_allowance",
+        key="usage_course_of",
         label_visibility="collapsed",
     )
     return found[place or 0]

@@ -217,7 +217,7 @@ def test_each_calls_are_drawn_against_the_allowance_that_they_count_against(page
         return table[["Calls", "Calls so far", "Included"]].values.tolist()[9:11]
 
     assert drawn() == [[10, 10, 10], [0, 10, 10]]
-    page.button_group(key="usage_allowance").set_value(1).run()
+    page.button_group(key="usage_course_of").set_value(1).run()
     assert drawn() == [[0, 0, 2], [3, 3, 2]]
 
 

@@ -100,7 +100,7 @@ def test_it_is_never_less_than_there_is_and_lies_in_its_range(calls, today):
         if told.low is not None and told.high is not None:
             assert so_far <= told.low <= told.calls <= told.high
     # What lies before the first day that is needed changes nothing.
-    needed = {day: count for day, count in known.items() if day >= first_needed(APRIL, with_range=True)}
+    needed = {day: count for day, count in known.items() if day >= first_needed(APRIL)}
     if told is not None and any(needed.values()) and min(day for day in known if known[day]) in needed:
         assert forecast(needed, APRIL, today=today) == told
 
