@@ -50,6 +50,16 @@ def one(session: Session, actor: Actor, customer_id: int) -> Customer:
     return customer
 
 
+def by_public_id(session: Session, actor: Actor, public_id: str) -> Customer:
+    """The customer with this ``cus_…`` id; NotFound as in ``one``."""
+    actor.require(Permission.CUSTOMER_READ)
+    statement = select(Customer).where(Customer.public_id == public_id, visible_to(actor))
+    customer = session.scalars(statement).one_or_none()
+    if customer is None:
+        raise NotFound(f"There is no customer {public_id}")
+    return customer
+
+
 def for_change(session: Session, actor: Actor, customer_id: int) -> Customer:
     """The customer with its row locked until the transaction ends; NotFound as in ``one``.
 

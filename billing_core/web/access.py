@@ -1,4 +1,4 @@
-"""The dependencies by which a route gets its actor and the database."""
+"""The dependencies by which a route gets its actor and the database, and which addresses have their own."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -10,6 +10,8 @@ from billing_core import runtime
 from billing_core.identity import Actor
 from billing_core.identity.sessions import SignedIn
 
+# The addresses of the published APIs, all that is below them.
+APIS = ("/api/", "/v1/")
 # Where the authentication stores the signed-in person.
 SCOPE_KEY = "billing.signed_in"
 

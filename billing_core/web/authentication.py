@@ -14,7 +14,7 @@ from billing_core.identity import SESSION_COOKIE, sessions
 from billing_core.identity.sessions import SignedIn
 from billing_core.people import queries as people
 from billing_core.settings import settings
-from billing_core.web.access import SCOPE_KEY
+from billing_core.web.access import APIS, SCOPE_KEY
 from billing_core.web.activity import last_seen
 from billing_core.web.api.app import guarded
 from billing_core.web.origin import from_our_pages
@@ -25,7 +25,6 @@ SIGNED = "/webhooks/stripe"
 PUBLIC = ("/healthz", "/readyz", SIGNED)
 PUBLIC_FOLDERS = ("/auth/", "/i/", "/pay/")
 METRICS = "/metrics"
-API = "/api/"
 _READS = ("GET", "HEAD", "OPTIONS")
 # The dashboard's server itself refuses addresses with these, before the APIs could answer in their own form.
 _REFUSED_BY_STREAMLIT = ("..", "\\", "\0")
@@ -47,7 +46,7 @@ class SignedInOnly:
                 await self.app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"].startswith(API):
+        if scope["path"].startswith(APIS):
             # The APIs know more kinds of credentials, and answer in forms of their own.
             app = guarded() if any(part in scope["path"] for part in _REFUSED_BY_STREAMLIT) else self.app
             return await app(scope, receive, send)

@@ -9,10 +9,12 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing_core.settings import settings
+from billing_core.web.access import APIS
 from billing_core.web.api import businesses, problems, tokens
 from billing_core.web.api.access import CSRF_HEADER
 from billing_core.web.api.analytics import organizations
 from billing_core.web.api.analytics import routes as analytics_routes
+from billing_core.web.api.billing import invoices as open_invoices
 from billing_core.web.api.description import docs_page, openapi
 from billing_core.web.api.invoices import payment_links, routes
 from billing_core.web.api.middleware import rate_limit
@@ -29,6 +31,7 @@ ROUTERS = (
     businesses.router,
     routes.router,
     payment_links.router,
+    open_invoices.router,
     organizations.router,
     usage_routes.router,
     alerts.router,
@@ -78,10 +81,10 @@ def guarded() -> ASGIApp:
 
 
 class ApiAddresses(BaseRoute):
-    """Everything below ``/api/``, so that a mistyped address is not answered by the dashboard."""
+    """Everything below the addresses of the APIs, so that a mistyped address is not answered by the dashboard."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        ours = scope["type"] == "http" and (scope["path"] + "/").startswith("/api/")
+        ours = scope["type"] == "http" and (scope["path"] + "/").startswith(APIS)
         return (Match.FULL, {"endpoint": guarded}) if ours else (Match.NONE, {})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

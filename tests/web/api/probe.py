@@ -16,7 +16,12 @@ from billing_core.web.api.routing import router as described_router
 
 NOW = datetime(2026, 5, 1, 10, tzinfo=UTC)
 # An address of each API.
-PLACES = {"reports": "/api/v2/probe", "invoices": "/api/invoices/probe", "analytics": "/api/v1/analytics/probe"}
+PLACES = {
+    "reports": "/api/v2/probe",
+    "invoices": "/api/invoices/probe",
+    "analytics": "/api/v1/analytics/probe",
+    "billing": "/v1/billing/probe",
+}
 router = described_router(tags=["Probe"])
 began, go_on = Event(), Event()
 

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 
 from billing_core.businesses.queries import default_business
+from billing_core.customers.models import Customer
 from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.metering import ingestion
@@ -22,7 +23,7 @@ from billing_core.usage import alerts
 from billing_core.usage.alerts import Threshold, Told
 from billing_core.web.api.app import api_app
 from tests.invoices.company import a_customer, an_invoice
-from tests.web.api.reporting import two_customers
+from tests.web.api.reporting import ACME, two_customers
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +41,11 @@ REFUSED = [
 ]
 CONTROL = ("a\0b", "\x1b[31m")
 # These ask for what bears a name: all but control characters is a name like others, which nothing bears.
-NAMES = {("list_organizations", "customer_ref"), ("list_usage_events", "user")}
+NAMES = {
+    ("list_organizations", "customer_ref"),
+    ("list_usage_events", "user"),
+    ("list_open_invoices", "customer_id"),
+}
 TRUTHS = ("to_customer", "sends")
 # Some places take some of these.
 STRANGE = [
@@ -85,10 +90,17 @@ def known(sessions, quick_hashes) -> dict[str, Any]:
         alert = alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.CALLS, 7), Told(), now=utc_now())
         watched = {"organization_id": "ACME", "{alert_id}": str(alert.id)}
         business = default_business(session).public_id
+        customer = session.get_one(Customer, ACME).public_id
     # The documents' due date is before the day on which this runs.
     due = (utc_now() + timedelta(days=30)).date().isoformat()
-    ids = {"/api/invoices": invoice, "/api/v2/reports": "1", "/api/v1/usage": "1", "{org_id}": "ACME"}
-    return {"business_id": business, "due_date": due, "events": [event], **ids, **watched}
+    ids = {
+        "/api/invoices": invoice,
+        "/v1/billing/invoice": invoice,
+        "/api/v2/reports": "1",
+        "/api/v1/usage": "1",
+        "{org_id}": "ACME",
+    }
+    return {"business_id": business, "cus": customer, "due_date": due, "events": [event], **ids, **watched}
 
 
 @pytest.fixture
@@ -100,6 +112,11 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
     if "$ref" in schema:
         return DESCRIBED["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return schema
+
+
+def known_to(path: str, known: dict[str, Any]) -> dict[str, Any]:
+    """Customers have another kind of id in the billing API."""
+    return known | {"customer_id": known["cus"]} if path.startswith("/v1/") else known
 
 
 def example(schema: dict[str, Any], known: dict[str, Any]) -> Any:
@@ -167,6 +184,7 @@ def seen(answer, one: dict[str, Any], about: Any) -> int:
 def tried(name: str, client, known: dict[str, Any], headers: dict[str, str]) -> None:
     """Every parameter of the operation with everything."""
     method, path, one = OPERATIONS[name]
+    known = known_to(path, known)
     body = {"json": example(body_of(one), known)} if "requestBody" in one else {}
     fine = needed(one, known)
     if "{id}" in path:
@@ -206,6 +224,7 @@ ACCEPTED = (200, 201, 401)
 @pytest.mark.parametrize("name", [name for name, (_, _, one) in OPERATIONS.items() if "requestBody" in one])
 def test_hostile_bodies(name, client, known):
     method, path, one = OPERATIONS[name]
+    known = known_to(path, known)
     schema = body_of(one)
     fine = example(schema, known)
     assert client.request(method, address(path, known), json=fine).status_code in ACCEPTED

@@ -37,6 +37,7 @@ class World:
 
     customer: int
     customer_uuid: str
+    customer_public: str
     name: str
     email: str
     business: int
@@ -57,6 +58,7 @@ class World:
 NOBODY = World(
     customer=700_999,
     customer_uuid="00000000-0000-4000-8000-000000000001",
+    customer_public="cus_0123456789abcdef",
     name="Nobody Corp",
     email="ap@nobody.example",
     business=700_999,
@@ -115,6 +117,7 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
         world = World(
             customer=customer_id,
             customer_uuid=customer.uuid,
+            customer_public=customer.public_id,
             name=name,
             email=email,
             business=business.id,
@@ -135,6 +138,7 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
         name,
         email,
         world.customer_uuid,
+        world.customer_public,
         world.report_uuid,
         world.invoice_public,
         world.business_public,

@@ -31,7 +31,8 @@ from `POST /api/v1/auth/token`. A signed-in browser may use its session, and the
 
 **Once**: a POST repeated with the same `Idempotency-Key` within 24 hours gets the first answer.
 
-**Exact**: amounts are JSON numbers in the currency's major unit, with no float in between.
+**Exact**: amounts are JSON numbers in the currency's major unit, below `/v1/billing` integers in cents, with no float
+in between.
 """
 TAGS = {
     "Credentials": "Getting a token, and what a browser's changes need.",
@@ -39,6 +40,7 @@ TAGS = {
     "Businesses": "Our own legal entities that issue invoices.",
     "Invoices": "Invoices with line items, from draft to paid.",
     "Payment links": "Having an invoice paid online.",
+    "Billing": "Invoices in cents, open as soon as they are made.",
     "Usage": "Events of what organizations used: recorded once each, taken back, and those that came late.",
     "Analytics": "Organizations, what they used, and what it costs.",
 }

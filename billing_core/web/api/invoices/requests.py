@@ -68,7 +68,7 @@ Terms = Annotated[str, Field(max_length=LONGEST["payment_terms"], examples=["Net
 Notes = Annotated[str, Field(max_length=LONGEST["notes"])]
 
 
-def _without_most(schema: dict[str, Any]) -> None:
+def without_most(schema: dict[str, Any]) -> None:
     """Without the limit: a body of that many lines may be too large first, which is refused with another status."""
     del schema["maxItems"]
 
@@ -134,7 +134,7 @@ class NewInvoice(Body):
     currency: Currency | None = Field(None, description="USD where it is left out")
     notes: Notes | None = Field(None, examples=["Thank you for your business!"])
     payment_terms: Terms | None = None
-    line_items: list[NewLine] = Field(min_length=1, max_length=MOST_LINES, json_schema_extra=_without_most)
+    line_items: list[NewLine] = Field(min_length=1, max_length=MOST_LINES, json_schema_extra=without_most)
 
     def addressed(self) -> Addressed:
         return Addressed(

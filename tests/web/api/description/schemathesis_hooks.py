@@ -47,7 +47,10 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
         events = [_event_in_line({}, place) for place, _ in enumerate(case.body.split("\n"))]
         case.body = "\n".join(map(json.dumps, events))
     if isinstance(case.body, dict):
-        _bring_body_in_line(case.body, changes=case.method == "PATCH")
+        if case.operation.path == "/v1/billing/invoice":
+            _bring_open_invoice_in_line(case.body)
+        else:
+            _bring_body_in_line(case.body, changes=case.method == "PATCH")
 
 
 def _bring_period_in_line(query: dict[str, Any]) -> None:
@@ -91,6 +94,17 @@ def _bring_body_in_line(body: dict[str, Any], *, changes: bool) -> None:
         body["events"] = [_event_in_line(event, place) for place, event in enumerate(body["events"])]
     if "line_items" in body:
         body["line_items"] = [_in_line(line) for line in body["line_items"][:MOST_LINES]]
+
+
+def _bring_open_invoice_in_line(body: dict[str, Any]) -> None:
+    """Of a customer that there is, due on a day that there is, and of no subscription."""
+    body["customer_id"] = os.environ["CUSTOMER_ID"]
+    body.pop("subscription_id", None)
+    if isinstance(body.get("due_date"), str):
+        body["due_date"] = f"20{body['due_date'][2:8]}{min(int(body['due_date'][8:10]), 28):02}"
+    for line in body["line_items"]:
+        line |= {name: min(line[name], 1_000) for name in ("amount", "quantity") if name in line}
+        line["description"] = line["description"] if line["description"].strip() else "Something"
 
 
 def _whole(amount: float) -> float:

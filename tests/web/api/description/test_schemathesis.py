@@ -17,9 +17,10 @@ import pytest
 import uvicorn
 
 from billing_core.businesses.queries import default_business
+from billing_core.customers.models import Customer
 from billing_core.identity import SESSION_COOKIE
 from tests.invoices.company import a_customer, an_invoice
-from tests.web.api.reporting import two_customers
+from tests.web.api.reporting import ACME, two_customers
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +71,7 @@ def no_findings(described, sessions, tmp_path):
         )
         with sessions() as session:
             business_id = default_business(session).public_id
+            customer_id = session.get_one(Customer, ACME).public_id
         finished = subprocess.run(
             [
                 shutil.which("schemathesis", path=str(Path(sys.executable).parent)),
@@ -84,7 +86,12 @@ def no_findings(described, sessions, tmp_path):
                 "--no-color",
                 *options,
             ],
-            env={**os.environ, "SCHEMATHESIS_HOOKS": str(HOOKS), "BUSINESS_ID": business_id},
+            env={
+                **os.environ,
+                "SCHEMATHESIS_HOOKS": str(HOOKS),
+                "BUSINESS_ID": business_id,
+                "CUSTOMER_ID": customer_id,
+            },
             cwd=tmp_path,
             capture_output=True,
             text=True,

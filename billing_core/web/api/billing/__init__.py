@@ -1,0 +1,1 @@
+"""The published billing API v1, /v1/billing: invoices in cents."""
