@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import ConfigDict, Field, WithJsonSchema, with_config
 from typing_extensions import TypedDict
 
 from billing_core.errors import Invalid
@@ -25,6 +25,12 @@ LONGEST_MEMO = 1_000
 LONGEST_DESCRIPTION = 500
 # In minor units, of the currencies that have three decimals: the service says more precisely what is too much.
 _MOST = LARGEST * 1_000
+_Amount = Annotated[
+    WholeNumber, Field(ge=0, le=_MOST), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": _MOST})
+]
+_Quantity = Annotated[
+    WholeNumber, Field(ge=1, le=LARGEST), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LARGEST})
+]
 
 _LINE: dict[str, Any] = {"description": "Pro Plan - Monthly", "amount": 2999, "quantity": 1}
 _NEW: dict[str, Any] = {"customer_id": "cus_1234567890", "line_items": [_LINE], "due_date": "2024-02-15"}
@@ -66,8 +72,8 @@ _STATUSES = {state: status for status, state in _STATES.items()}
 
 class NewLineItem(Body):
     description: str = Field(min_length=1, max_length=LONGEST_DESCRIPTION, examples=["Pro Plan - Monthly"])
-    amount: Annotated[WholeNumber, Field(ge=0, le=_MOST)] = Field(description="Of one unit, in cents", examples=[2999])
-    quantity: Annotated[WholeNumber, Field(ge=1, le=LARGEST)] = 1
+    amount: _Amount = Field(description="Of one unit, in cents", examples=[2999])
+    quantity: _Quantity = 1
 
 
 class NewInvoice(Body):
