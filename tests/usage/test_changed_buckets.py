@@ -1,8 +1,10 @@
 """Buckets that change between bills, of meters whose quantities hold on: each level is billed once, in one bucket."""
 
 import json
+import runpy
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +22,7 @@ from billing_core.plans import service as plans
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.usage import billing, late
-from billing_core.usage.billed import lines, verification
+from billing_core.usage.billed import explaining, lines, verification
 from billing_core.usage.exports import events as exports
 from tests.arrivals import Dealt, arriving
 from tests.invoices.company import a_customer
@@ -31,6 +33,7 @@ from tests.usage.naive import Told
 D = Decimal
 MONTHS = [Period.month_of(date(2023, month, 1)) for month in (9, 10, 11, 12)]
 SEPTEMBER, OCTOBER, NOVEMBER, DECEMBER = MONTHS
+RECOMPUTE = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "recompute_invoice.py"))["main"]
 # What a unit costs in each bucket, and outside of all.
 PRICES = {"": "1", "eu": "10", "us": "100", "gold": "1000"}
 
@@ -227,6 +230,21 @@ def test_a_month_is_exported_with_what_holds_on_in_the_buckets_of_its_bill(sessi
     assert exported(session, acme, SEPTEMBER) == [("five latest", "eu"), ("four latest", None)]
 
 
+def test_the_example_recomputes_what_goes_on_in_another_bucket(session, acme, tmp_path, capsys):
+    tell(session, "five", "5", 9, region="eu")
+    bill(session, acme, SEPTEMBER)
+    retire(session, "eu")
+    assert billed(session, acme, OCTOBER) == {"": 5}
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"".join(exports.events(session, SYSTEM, acme, OCTOBER).chunks))
+    days = ["--from", f"{OCTOBER.start}", "--to", f"{OCTOBER.end}", "--price", "1", "--billed-at", at(2).isoformat()]
+    for kind in HOLDS_ON:
+        of_meter = ["--meter", kind.value, "--aggregation", kind.value]
+        for bucket, quantity in (([], "5"), (["--bucket", "eu"], "0")):
+            RECOMPUTE([str(file), *days, *of_meter, *bucket])
+            assert f"quantity {quantity}" in capsys.readouterr().out.splitlines()
+
+
 REGIONS = st.sampled_from(["eu", "us", "uk", "elsewhere"])
 EVENTS = st.tuples(st.integers(0, 3), st.integers(1, 28), st.sampled_from(["0", "3", "12.5", "0.000001"]), REGIONS)
 # What the facts of each step are drawn from.
@@ -309,6 +327,8 @@ class History:
             # Those of a bill that was replaced are in the one that replaced it.
             worths = sum(one.worth.minor for one in items if one.state.value != "billed_anew")
             assert sum(line.amount.minor for line in billed) + worths == 100 * self.cost(place)
+            for line in billed:
+                explained(self.session, line)
 
     def cost(self, place):
         """By hand, of both meters, in the halves of October that are on two plans."""
@@ -322,6 +342,15 @@ class History:
                     used = naive.quantity(kind.value, told, bounds(first, last), whole)
                     cost += naive.amount(kind.value, used, D(price), D(0), days, month.days)
         return cost
+
+
+def explained(session, line):
+    """What a line opens into comes to its quantity."""
+    if line.meter == "latest":
+        reached = explaining.reached(session, SYSTEM, line.id)
+        assert (reached.quantity if reached else 0) == line.quantity
+    elif line.meter == "time_weighted_sum":
+        assert explaining.held_in_all(session, SYSTEM, line.id).quantity == line.quantity
 
 
 def halves(month):
