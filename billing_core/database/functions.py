@@ -62,6 +62,25 @@ def database_clock(*, seconds: float = 0) -> SQLColumnExpression[datetime]:
     return _instant(literal(seconds))
 
 
+class microseconds(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
+    """An instant in microseconds since 1970."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(microseconds, "sqlite")
+def _microseconds_on_sqlite(element: microseconds, compiler: SQLCompiler, **options: Any) -> str:
+    instant = compiler.process(element.clauses, **options)
+    seconds = f"CAST(strftime('%s', substr({instant}, 1, 19)) AS INTEGER)"
+    return f"({seconds} * 1000000 + CAST(substr({instant}, 21, 6) AS INTEGER))"
+
+
+@compiles(microseconds, "postgresql")
+def _microseconds_on_postgresql(element: microseconds, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CAST(extract(epoch FROM {compiler.process(element.clauses, **options)}) * 1000000 AS bigint)"
+
+
 class word_of(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
     """The number that eight hexadecimal digits of a text write, from this place on, counted from 0."""
 

@@ -152,6 +152,31 @@ def test_what_another_bucket_takes_by_now_goes_on_in_that(session, acme):
     assert billed(session, acme, NOVEMBER) == {"": 3, "gold": 7}
 
 
+@pytest.mark.parametrize(
+    ("taking", "later"),
+    [
+        # What another bucket takes leaves one that itself stays as it is: more specific, also of another property.
+        ({"region": ["eu"], "tier": ["gold"]}, {"gold": 5, "us": 7}),
+        ({"tier": ["gold"], "kind": ["a"]}, {"gold": 5, "us": 7}),
+        # And some take nothing of it.
+        ({"region": ["uk"], "tier": ["gold"]}, {"eu": 5, "us": 7}),
+        ({"tier": ["silver"], "region": ["eu"]}, {"eu": 5, "us": 7}),
+    ],
+)
+def test_a_level_leaves_its_bucket_only_for_one_that_takes_it(session, acme, taking, later):
+    change(session, "us", region=["us"])
+    tell(session, "eu", "5", 9, region="eu", tier="gold", kind="a")
+    tell(session, "us", "7", 9, region="us")
+    assert billed(session, acme, SEPTEMBER) == {"eu": 5, "us": 7}
+    change(session, "gold", **taking)
+    assert billed(session, acme, OCTOBER) == later
+    retire(session, "gold")
+    assert billed(session, acme, NOVEMBER) == {"eu": 5, "us": 7}
+    tell(session, "more", "8", 9, now=3, region="eu", tier="gold", kind="a")
+    # Three more, at 10.00 in September and November, in October at the price of their bucket.
+    assert changed(session) == [(9, 3, 3_000), (10, 3, 300_000 if "gold" in later else 3_000), (11, 3, 3_000)]
+
+
 def test_a_month_that_is_billed_after_its_buckets_changed_comes_to_the_same_whether_earlier_ones_were_billed(
     session, acme
 ):

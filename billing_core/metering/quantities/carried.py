@@ -17,7 +17,7 @@ from billing_core.database.types import UtcDateTime
 from billing_core.dates import Period
 from billing_core.metering import bucket_changes, periods
 from billing_core.metering.bucket_changes import Changes
-from billing_core.metering.buckets import bucket_of
+from billing_core.metering.buckets import bucket_of, values_by_property
 from billing_core.metering.models import Meter, MeterBucket
 
 _BEGINNINGS: Final[Columns] = {"customer_id": Integer(), "begins_at": UtcDateTime()}
@@ -25,12 +25,13 @@ _BEGINNINGS: Final[Columns] = {"customer_id": Integer(), "begins_at": UtcDateTim
 
 class Placing(NamedTuple):
     """In the bills of these customers for a period, events of these meters from before it are in those of ``buckets``
-    that they fit. None: they are where they are.
+    that they fit. None: they are where they are, as those of the ``steady`` buckets, by their ids, are anyway.
     """
 
     customer_ids: frozenset[int]
     meters: tuple[Meter, ...]
     buckets: tuple[MeterBucket, ...] | None
+    steady: frozenset[int] = frozenset()
 
 
 def placings(
@@ -50,21 +51,37 @@ def placings(
     found = []
     for change_id, ids in by_bill.items():
         kept = {} if change_id is None else {meter.id: changes.at(meter.id, change_id) for meter in meters}
-        moved = {meter_id for meter_id in kept if _differ(changes, meter_id, {change_id, *others})}
-        staying, moving = (tuple(meter for meter in meters if (meter.id in moved) is moves) for moves in (False, True))
-        if staying:
+        steady = {meter_id: _steady(changes, meter_id, {change_id, *others}) for meter_id in kept}
+        moving = tuple(meter for meter in meters if steady.get(meter.id) is not None)
+        if staying := tuple(meter for meter in meters if steady.get(meter.id) is None):
             found.append(Placing(frozenset(ids), staying, None))
         if moving:
-            found.append(Placing(frozenset(ids), moving, tuple(one for meter in moving for one in kept[meter.id])))
+            ours = tuple(bucket for meter in moving for bucket in kept[meter.id])
+            found.append(
+                Placing(frozenset(ids), moving, ours, frozenset().union(*(steady[meter.id] or () for meter in moving)))
+            )
     return found
 
 
-def _differ(changes: Changes, meter_id: int, change_ids: Collection[int | None]) -> bool:
-    """The meter did not have the same buckets after each of these changes; None: nobody knows which it had."""
+def _steady(changes: Changes, meter_id: int, change_ids: Collection[int | None]) -> set[int] | None:
+    """The buckets of the meter whose events are theirs after each of these changes: there they are the same, and all
+    that are not have no events in common with them. None: all are the same. Of a change None nobody knows which there
+    were.
+    """
     if None in change_ids:
-        return bool(changes.by_meter.get(meter_id))
+        return set() if changes.by_meter.get(meter_id) else None
     known = [changes.at(meter_id, change_id) for change_id in change_ids if change_id is not None]
-    return len({tuple((one.id, one.filters) for one in those) for those in known}) > 1
+    by_change = [{(one.id, one.filters) for one in those} for those in known]
+    same = set[tuple[int, str]].intersection(*by_change)
+    if not (differing := {filters for _, filters in set[tuple[int, str]].union(*by_change) - same}):
+        return None
+    return {id_ for id_, filters in same if all(_are_apart(filters, other) for other in differing)}
+
+
+def _are_apart(filters: str, others: str) -> bool:
+    """No event fits both: they want other values of one property."""
+    mine, theirs = values_by_property(filters), values_by_property(others)
+    return any(set(mine[name]).isdisjoint(theirs[name]) for name in mine.keys() & theirs.keys())
 
 
 def bucket_before(
@@ -94,8 +111,8 @@ def placed(events: FromClause, begun: CTE, placing: Placing) -> Subquery:
 
 
 def last_before(asked: FromClause, events: Subquery, placing: Placing) -> CTE | None:
-    """The last event before the period, by customer, meter and bucket. ``asked`` says when the period begins for whom.
-    None: it is the last one in the bucket.
+    """The last event before the period, by customer, meter and bucket, of those that are not in steady ones. ``asked``
+    says when the period begins for whom. None: it is the last one in the bucket.
     """
     if placing.buckets is None:
         return None
@@ -110,7 +127,11 @@ def last_before(asked: FromClause, events: Subquery, placing: Placing) -> CTE | 
             events.c.quantity,
         )
         .join(begun, begun.c.customer_id == events.c.customer_id)
-        .where(events.c.meter_id.in_([meter.id for meter in placing.meters]), events.c.occurred_at < begun.c.begins_at)
+        .where(
+            events.c.meter_id.in_([meter.id for meter in placing.meters]),
+            events.c.bucket_id.not_in(placing.steady),
+            events.c.occurred_at < begun.c.begins_at,
+        )
         .subquery("before")
     )
     order = (before.c.occurred_at.desc(), before.c.event_id.desc())

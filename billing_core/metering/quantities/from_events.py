@@ -21,17 +21,13 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    true,
     tuple_,
     type_coerce,
     union_all,
 )
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
-from billing_core.database.functions import Columns, as_rows
+from billing_core.database.functions import Columns, as_rows, microseconds
 from billing_core.database.types import UtcDateTime
 from billing_core.dates import Period, start_of_day
 from billing_core.metering import rollups
@@ -66,25 +62,6 @@ _DIGITS: Final = range(4)
 _SECOND: Final = 10**6
 # A stretch's place, a meter and a bucket.
 Slot = tuple[int, int, int]
-
-
-class microseconds(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
-    """An instant in microseconds since 1970."""
-
-    type = BigInteger()
-    inherit_cache = True
-
-
-@compiles(microseconds, "sqlite")
-def _microseconds_on_sqlite(element: microseconds, compiler: SQLCompiler, **options: object) -> str:
-    instant = compiler.process(element.clauses, **options)
-    seconds = f"CAST(strftime('%s', substr({instant}, 1, 19)) AS INTEGER)"
-    return f"({seconds} * 1000000 + CAST(substr({instant}, 21, 6) AS INTEGER))"
-
-
-@compiles(microseconds, "postgresql")
-def _microseconds_on_postgresql(element: microseconds, compiler: SQLCompiler, **options: object) -> str:
-    return f"CAST(extract(epoch FROM {compiler.process(element.clauses, **options)}) * 1000000 AS bigint)"
 
 
 def used(
@@ -203,13 +180,15 @@ def _of_kind(meters: Iterable[Meter], aggregation: Aggregation) -> list[Meter]:
 
 class _Holding(NamedTuple):
     """Stretches of some customers, meters whose quantities hold on, and the events that count. ``carried``: the last
-    ones before the period, where they are in other buckets than in the bills of their own days.
+    ones before the period, where they are in other buckets than in the bills of their own days, but for the ``steady``
+    ones.
     """
 
     asked: CTE
     meters: tuple[Meter, ...]
     events: Subquery
     carried: CTE | None
+    steady: frozenset[int]
 
 
 def _holding(
@@ -226,7 +205,8 @@ def _holding(
     for placing in carried.placings(session, {stretch.customer_id for stretch in stretches}, period, meters):
         theirs = {place: one for place, one in enumerate(stretches) if one.customer_id in placing.customer_ids}
         asked = _asked(session, theirs, zones, period)
-        yield _Holding(asked, placing.meters, events, carried.last_before(asked, events, placing))
+        before = carried.last_before(asked, events, placing)
+        yield _Holding(asked, placing.meters, events, before, placing.steady)
 
 
 def _read(session: Session, statement: Select[*tuple[Any, ...]]) -> Iterable[Used]:
@@ -335,28 +315,34 @@ def _last_before(
 ) -> ColumnElement[Any]:
     """This column of the last event before the instant."""
     asked, events, before = holding.asked, holding.events, holding.carried
-    last = (
-        select(events.c[name])
-        .where(
-            events.c.customer_id == asked.c.customer_id,
-            events.c.meter_id == slots.c.meter_id,
-            events.c.bucket_id == slots.c.bucket_id,
-            events.c.occurred_at < instant,
-            true() if before is None else events.c.occurred_at >= asked.c.begins_at,
+
+    def last(*chosen: ColumnElement[bool]) -> ColumnElement[Any]:
+        return (
+            select(events.c[name])
+            .where(
+                events.c.customer_id == asked.c.customer_id,
+                events.c.meter_id == slots.c.meter_id,
+                events.c.bucket_id == slots.c.bucket_id,
+                *chosen,
+            )
+            .order_by(events.c.occurred_at.desc(), events.c.event_id.desc())
+            .limit(1)
+            .correlate(asked, slots)
+            .scalar_subquery()
         )
-        .order_by(events.c.occurred_at.desc(), events.c.event_id.desc())
-        .limit(1)
-        .correlate(asked, slots)
-        .scalar_subquery()
-    )
+
     if before is None:
-        return last
+        return last(events.c.occurred_at < instant)
     earlier = select(before.c[name]).where(
         before.c.customer_id == asked.c.customer_id,
         before.c.meter_id == slots.c.meter_id,
         before.c.bucket_id == slots.c.bucket_id,
     )
-    return func.coalesce(last, earlier.correlate(asked, slots).scalar_subquery())
+    return func.coalesce(
+        last(events.c.occurred_at < instant, events.c.occurred_at >= asked.c.begins_at),
+        last(slots.c.bucket_id.in_(holding.steady), events.c.occurred_at < asked.c.begins_at),
+        earlier.correlate(asked, slots).scalar_subquery(),
+    )
 
 
 def _inside(asked: FromClause, events: Subquery, slots: FromClause) -> Join:
