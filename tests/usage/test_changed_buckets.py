@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from billing_core.dates import Period
 from billing_core.errors import Conflict
@@ -229,6 +229,18 @@ def test_days_that_are_billed_anew_stay_in_the_buckets_of_then(session, acme):
     retire(session, "eu")
     service.discard(session, SYSTEM, made.invoice_id, now=at(3))
     assert billed(session, acme, OCTOBER, now=4) == {"eu": 5}
+
+
+def test_of_former_bills_what_was_told_before_stays_in_the_bucket_that_it_is_in(session, acme):
+    """Nobody knows which buckets there were when they were made."""
+    tell(session, "five", "5", 9, region="eu")
+    assert billed(session, acme, SEPTEMBER) == billed(session, acme, OCTOBER) == {"eu": 5}
+    session.execute(update(UsagePeriod).values(bucket_change_id=None))
+    session.expire_all()
+    retire(session, "eu")
+    assert billed(session, acme, NOVEMBER) == {"": 5}
+    tell(session, "seven", "7", 9, region="eu", now=3)
+    assert changed(session) == [(9, 2, 2_000), (10, 2, 2_000), (11, 2, 200)]
 
 
 def exported(session, customer_id, period):
