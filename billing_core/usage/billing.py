@@ -24,7 +24,7 @@ from billing_core.dates import Period, day_in
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.invoices.models import Invoice
-from billing_core.metering import periods
+from billing_core.metering import bucket_changes, periods
 from billing_core.metering.models import LateItem, UsagePeriod
 from billing_core.metering.periods import is_gone
 from billing_core.money import Money
@@ -228,6 +228,7 @@ def _billable(
         (free if is_free else standing).setdefault(kept.customer_id, []).append(kept)
     freed = [one.id for of_customer in free.values() for one in of_customer]
     settled_on = settling.standing_on(session, freed)
+    rebucketed = _rebucketed(session, free, period)
     to_charge = waivers.without(session, charges, period, freed)
     found = []
     for customer_id, account in accounts.items():
@@ -240,6 +241,8 @@ def _billable(
             one = replace(one, refusal=f"Its usage is billed from {days} already, which shares days with {period}")
         elif on := next((settled_on[one.id] for one in free_here if one.id in settled_on), ""):
             one = replace(one, refusal=f"Late usage of {period} is on {on}: cancel that too, or credit it")
+        elif customer_id in rebucketed:
+            one = replace(one, refusal=rebucketed[customer_id])
         elif period.end >= day_in(account.zone, now):
             one = replace(one, refusal=f"The period {period} is not over in {account.zone}: it can be billed after it")
         else:
@@ -257,6 +260,25 @@ def _billed_before(
     gone = set(session.scalars(select(Invoice.id).where(among(Invoice.id, ids), is_gone(Invoice)))) if ids else set()
     for one in kept:
         yield one, one.invoice_id in gone
+
+
+def _rebucketed(session: Session, freed: Mapping[int, Sequence[UsagePeriod]], period: Period) -> dict[int, str]:
+    """Why customers' days cannot be billed with or without others than before: their events are in the buckets of then,
+    those beside them in today's, and a level that holds on would be billed in both.
+    """
+    of_others = [
+        one
+        for of_one in freed.values()
+        for one in of_one
+        if (one.first_day, one.last_day) != (period.start, period.end)
+    ]
+    changed = bucket_changes.changed_since(session, [one.id for one in of_others])
+    return {
+        one.customer_id: f"Its usage was billed from {Period(one.first_day, one.last_day)}, and {changed[one.id]} has "
+        "had other buckets since: bill exactly those days again"
+        for one in of_others
+        if one.id in changed
+    }
 
 
 def _asked(account: Account, charges: Sequence[Charge]) -> Billable:

@@ -231,6 +231,37 @@ def test_days_that_are_billed_anew_stay_in_the_buckets_of_then(session, acme):
     assert billed(session, acme, OCTOBER, now=4) == {"eu": 5}
 
 
+FIRST_HALF, SECOND_HALF = Period(date(2023, 10, 1), date(2023, 10, 15)), Period(date(2023, 10, 16), OCTOBER.end)
+
+
+@pytest.mark.parametrize(
+    ("before", "anew"),
+    [([OCTOBER], FIRST_HALF), ([OCTOBER], SECOND_HALF), ([FIRST_HALF, SECOND_HALF], OCTOBER), ([SECOND_HALF], OCTOBER)],
+)
+def test_once_buckets_changed_no_other_days_than_before_are_billed_anew(session, acme, before, anew):
+    """Seven replace five, all of the EU: in the buckets of then and in those of now, both would be billed."""
+    tell(session, "five", "5", 10, 5, region="eu")
+    tell(session, "seven", "7", 10, 20, region="eu")
+    for made in [bill(session, acme, days) for days in before]:
+        service.discard(session, SYSTEM, made.invoice_id, now=at(3))
+    # While nothing has changed, other days can be billed.
+    (seen,) = billing.rehearse(session, SYSTEM, [acme], anew, now=at(4))
+    assert seen.can_be_billed
+    retire(session, "eu")
+    (seen,) = billing.rehearse(session, SYSTEM, [acme], anew, now=at(4))
+    assert (
+        seen.can_be_billed,
+        "latest has had other buckets since: bill exactly those days again" in seen.refusal,
+    ) == (False, True)
+    with pytest.raises(Conflict, match="had other buckets since"):
+        bill(session, acme, anew, now=4)
+    for days in before:
+        made = bill(session, acme, days, now=4)
+        of_period = lines.of_periods(session, SYSTEM, [made.period_id])[made.period_id]
+        assert {line.bucket_name for line in of_period if line.quantity} == {"eu"}
+    assert_proven(session)
+
+
 def test_of_former_bills_what_was_told_before_stays_in_the_bucket_that_it_is_in(session, acme):
     """Nobody knows which buckets there were when they were made."""
     tell(session, "five", "5", 9, region="eu")
@@ -241,6 +272,17 @@ def test_of_former_bills_what_was_told_before_stays_in_the_bucket_that_it_is_in(
     assert billed(session, acme, NOVEMBER) == {"": 5}
     tell(session, "seven", "7", 9, region="eu", now=3)
     assert changed(session) == [(9, 2, 2_000), (10, 2, 2_000), (11, 2, 200)]
+
+
+def test_of_a_former_bill_other_days_are_not_billed_anew_where_its_meters_have_buckets(session, acme):
+    tell(session, "five", "5", 10, region="eu")
+    made = bill(session, acme, OCTOBER)
+    session.execute(update(UsagePeriod).values(bucket_change_id=None))
+    session.expire_all()
+    service.discard(session, SYSTEM, made.invoice_id, now=at(3))
+    with pytest.raises(Conflict, match="latest has had other buckets since"):
+        bill(session, acme, FIRST_HALF, now=4)
+    assert billed(session, acme, OCTOBER, now=4)["eu"] == 5
 
 
 def exported(session, customer_id, period):
