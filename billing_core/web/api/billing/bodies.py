@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, WithJsonSchema, with_config
 from typing_extensions import TypedDict
 
-from billing_core.errors import Invalid
 from billing_core.invoices.content.content import MOST_LINES
 from billing_core.invoices.content.field_checks import LARGEST
 from billing_core.invoices.lists.by_offset import Billed
@@ -158,14 +157,8 @@ def _line_item(item: BilledItem, currency: str) -> OpenInvoiceLineItem:
     return {"description": item.description, "amount": item.amount_minor, "quantity": 1}
 
 
-def with_documented_fields(refusal: Invalid) -> Invalid:
-    """The same refusal with the fields as the document names them; its lines are counted from 0."""
-    fields = {_documented_field(name): reason for name, reason in refusal.fields.items()}
-    message = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
-    return Invalid(message or str(refusal), fields=fields)
-
-
-def _documented_field(name: str) -> str:
+def documented_field(name: str) -> str:
+    """As the document names a field of an invoice; its lines are counted from 0."""
     match name.split("."):
         case ["lines", position, "unit_price"]:
             return f"line_items.{int(position) - 1}.amount"
@@ -174,4 +167,5 @@ def _documented_field(name: str) -> str:
         case ["lines"]:
             return "line_items"
         case _:
-            return {"due_on": "due_date", "notes": "memo"}.get(name, name)
+            # The day of issue is not given: it follows from the day on which the invoice is due.
+            return {"due_on": "due_date", "issued_on": "due_date", "notes": "memo"}.get(name, name)

@@ -16,6 +16,7 @@ from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.billing import bodies
 from billing_core.web.api.billing.bodies import NewInvoice, OpenInvoice, OpenInvoiceList, Status
 from billing_core.web.api.exact_json import ExactJSON
+from billing_core.web.api.invoices.requests import with_documented_fields
 from billing_core.web.api.routing import router as described_router
 
 router = described_router(prefix="/v1/billing/invoice", tags=["Billing"])
@@ -50,7 +51,7 @@ def create_open_invoice(caller: CurrentCaller, session: Transaction, given: NewI
             now=utc_now(),
         )
     except Invalid as refusal:
-        raise bodies.with_documented_fields(refusal) from None
+        raise with_documented_fields(refusal, bodies.documented_field) from None
     answer = _one(session, caller.actor, invoice.public_id)
     return ExactJSON(answer, 201, {"Location": f"/v1/billing/invoice/{invoice.public_id}"})
 

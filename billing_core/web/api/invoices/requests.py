@@ -1,6 +1,7 @@
 """What the invoices API takes, in its document's words."""
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -184,14 +185,15 @@ class InvoiceChanges(Body):
         return self.status if "status" in self.model_fields_set else None
 
 
-def with_documented_fields(refusal: Invalid) -> Invalid:
-    """The same refusal with the fields as the document names them; its lines are counted from 0."""
-    fields = {_documented_field(name): reason for name, reason in refusal.fields.items()}
+def with_documented_fields(refusal: Invalid, name_of: Callable[[str], str]) -> Invalid:
+    """The same refusal with the fields as a document names them: ``name_of`` ours."""
+    fields = {name_of(name): reason for name, reason in refusal.fields.items()}
     message = "; ".join(f"{name}: {reason}" for name, reason in fields.items())
     return Invalid(message or str(refusal), fields=fields)
 
 
-def _documented_field(name: str) -> str:
+def documented_field(name: str) -> str:
+    """As the document names a field of an invoice; its lines are counted from 0."""
     match name.split("."):
         case ["lines", position, part]:
             return f"line_items.{int(position) - 1}.{part}"

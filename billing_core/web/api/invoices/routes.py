@@ -23,7 +23,7 @@ from billing_core.payments import status_changes
 from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.exact_json import ExactJSON, encode
 from billing_core.web.api.invoices import responses
-from billing_core.web.api.invoices.requests import InvoiceChanges, NewInvoice, with_documented_fields
+from billing_core.web.api.invoices.requests import InvoiceChanges, NewInvoice, documented_field, with_documented_fields
 from billing_core.web.api.paging import next_page
 from billing_core.web.api.routing import router as described_router
 
@@ -181,4 +181,4 @@ def _documented_refusals() -> Iterator[None]:
     try:
         yield
     except Invalid as refusal:
-        raise with_documented_fields(refusal) from None
+        raise with_documented_fields(refusal, documented_field) from None

@@ -135,6 +135,7 @@ LONG = {"description": "x" * 501, "amount": 1}
         ({"due_date": "15.02.2024"}, "due_date"),
         ({"due_date": "2024-02-30"}, "due_date"),
         ({"due_date": "1899-12-31"}, "due_date"),
+        ({"due_date": "9999-12-31"}, "due_date"),
         ({"customer_id": 123}, "customer_id"),
         ({"currency": "USD"}, "currency"),
     ],
@@ -142,7 +143,7 @@ LONG = {"description": "x" * 501, "amount": 1}
 def test_what_cannot_be_billed_is_400_with_its_field_and_nothing_is_made(client, acme, sessions, facts, field):
     refused = created(client, acme, **facts)
     assert refused.status_code == 400
-    assert field in refused.json()["fields"], refused.json()
+    assert list(refused.json()["fields"]) == [field]
     with sessions() as session:
         assert session.scalars(select(Invoice)).all() == []
 
