@@ -5,14 +5,22 @@ and stopped at the end.
 """
 
 import gc
-import itertools
 import os
-import shutil
 import sys
+from pathlib import Path
+
+# Hundreds of processes are started, and each of pytest's own reads every test. Where nothing compiled may lie beside
+# the sources, each would compile all of it anew, which takes longer than most have to do: it is kept in the virtual
+# environment instead.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(sys.prefix) / "bytecode"))
+    sys.pycache_prefix, sys.dont_write_bytecode = os.environ["PYTHONPYCACHEPREFIX"], False
+
+import itertools
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
@@ -29,11 +37,6 @@ from tests.compiled import engine_of_a_test
 from tests.postgres import EmptiedDatabase, address_of, administer, started_server, url_of
 
 _numbers = itertools.count()
-
-# Hundreds of processes are started. Where nothing compiled may lie beside the sources, each would compile every library
-# anew, which takes longer than most have to do: it is kept in the virtual environment instead.
-if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
-    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(sys.prefix) / "bytecode"))
 
 # Everywhere else Hypothesis looks for new examples on each run; what must pass to land is the same every time.
 hypothesis.settings.register_profile("default", deadline=None)
