@@ -1,15 +1,24 @@
 """Composes the one process: the dashboard, the web routes, sign-in, and what runs beside them. No logic."""
 
+import gc
 import sys
 from pathlib import Path
 
 # The project's own folder, however the process was started.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from billing_core.settings import settings
+
+if __name__ == "__main__":
+    # A folder or a secret that cannot be used ends in one sentence here, before the seconds that all else takes to load
+    # (once the server starts, in a traceback).
+    settings().signing_key()
+    # Whatever is loaded stays: to look through it for garbage again and again takes a quarter of these seconds.
+    gc.disable()
+
 import streamlit as st
 
 from billing_core import web
-from billing_core.settings import settings
 from pages.ui.failures import tell
 
 app = st.App(
@@ -22,7 +31,6 @@ app = st.App(
 )
 
 if __name__ == "__main__":
-    # A folder or a secret that cannot be used ends in one sentence here, and in a traceback once the server starts.
-    settings().signing_key()
+    gc.enable()
     # With an address of its own, the dashboard does not ask the internet for the machine's.
     app.run(config={"server.port": settings().port, "browser.serverAddress": settings().host})
