@@ -34,13 +34,15 @@ def amount(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int]:
 
 def bound(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[str | None]:
     """Which bound decided the amount: ``minimum``, ``maximum`` or NULL."""
+    if rate.minimum is None and rate.maximum is None:
+        return cast(null(), String)
     rounded = _rounded(rate, quantity)
     words: list[tuple[Any, Any]] = []
     if rate.minimum is not None:
         words.append((rounded < rate.minimum, literal("minimum", String)))
     if rate.maximum is not None:
         words.append((rounded > rate.maximum, literal("maximum", String)))
-    return case(*words, else_=cast(null(), String)) if words else cast(null(), String)
+    return case(*words, else_=cast(null(), String))
 
 
 def unit_price(rate: Terms, quantity: ColumnElement[int]) -> ColumnElement[int]:

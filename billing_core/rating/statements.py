@@ -86,7 +86,7 @@ def charges(
     chosen_rates = [rate for rate in rates if not service_ids or rate.service_id in service_ids]
     if not chosen_rates:
         return None
-    arms = [_arm(rate, _source(rate, quantities, bases)) for rate in chosen_rates]
+    arms = [_arm(rate, quantities, bases) for rate in chosen_rates]
     return arms[0] if len(arms) == 1 else union_all(*arms)
 
 
@@ -135,28 +135,22 @@ def _bases(quantities: CTE, rates: Sequence[Terms]) -> CTE | None:
     return select(quantities.c.order_id, *applied, base).cte("bases").prefix_with("MATERIALIZED")
 
 
-def _source(rate: Terms, quantities: CTE, bases: CTE | None) -> Rows:
-    """order_id and the quantity of one rate, where it is above 0."""
+def _arm(rate: Terms, quantities: CTE, bases: CTE | None) -> Rows:
+    """The charges of one rate: of the orders whose quantity is above 0."""
+    rows, applies = quantities, [quantities.c[rate.column] > 0]
+    quantity: ColumnElement[int] = quantities.c[rate.column]
     if rate.is_percent and bases is not None:
-        return select(bases.c.order_id, bases.c.base.label("quantity")).where(
-            bases.c[rate.column] > 0, bases.c.base > 0
-        )
-    quantity = quantities.c[rate.column]
-    return select(quantities.c.order_id, quantity.label("quantity")).where(quantity > 0)
-
-
-def _arm(rate: Terms, source: Rows) -> Rows:
-    rows = source.subquery()
-    quantity = rows.c.quantity
+        rows, quantity = bases, bases.c.base
+        applies = [bases.c[rate.column] > 0, quantity > 0]
     matched = describe(rate.condition)[:MATCHED_LENGTH] if rate.condition else None
     return select(
         rows.c.order_id,
         literal(rate.service_id, Integer).label("service_id"),
         literal(rate.rate_id, Integer).label("rate_id"),
-        quantity,
+        quantity.label("quantity"),
         amounts.unit_price(rate, quantity).label("unit_price"),
         amounts.tier(rate, quantity).label("tier"),
         amounts.bound(rate, quantity).label("bound"),
         (cast(null(), String) if matched is None else literal(matched, String)).label("matched"),
         amounts.amount(rate, quantity).label("amount_minor"),
-    )
+    ).where(*applies)
