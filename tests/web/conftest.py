@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from starlette.applications import Starlette
@@ -55,10 +56,23 @@ def product(sessions, monkeypatch, quick_hashes) -> Iterator[Starlette]:
     passwords._nobodys_hash.cache_clear()
 
 
+@pytest.fixture(scope="session")
+def portal() -> Iterator[BlockingPortal]:
+    """The one event loop for all requests. A client without it starts a loop, and threads, for each of them."""
+    with start_blocking_portal() as opened:
+        yield opened
+
+
 @pytest.fixture
-def browser(product) -> Callable[[], TestClient]:
+def browser(product, portal) -> Callable[[], TestClient]:
     """``browser()``: a fresh browser without cookies that follows no redirect by itself."""
-    return lambda: TestClient(product, follow_redirects=False, raise_server_exceptions=False)
+
+    def open_browser() -> TestClient:
+        client = TestClient(product, follow_redirects=False, raise_server_exceptions=False)
+        client.portal = portal
+        return client
+
+    return open_browser
 
 
 @pytest.fixture
