@@ -86,6 +86,7 @@ _USUAL_INSTANTS = re.compile(
     r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|\+00:00)?\n)+"
 )
 _FIRST_INSTANT: Final = stored_on_sqlite(reading.EARLIEST)
+_WHOLE_INSTANT: Final = len(_FIRST_INSTANT)
 
 
 def instants(cells: Sequence[str]) -> list[str] | None:
@@ -99,8 +100,8 @@ def instants(cells: Sequence[str]) -> list[str] | None:
             pass
     except ValueError:
         return None
-    bare = written.replace("+00:00", "").replace("Z", "").split("\n")[:-1]
-    stored = [f"{moment[:10]} {moment[11:19]}.{moment[20:]:0<6}" for moment in bare]
+    bare = written.replace("+00:00", "").replace("Z", "").replace("T", " ").split("\n")[:-1]
+    stored = [moment if len(moment) == _WHOLE_INSTANT else f"{moment[:19]}.{moment[20:]:0<6}" for moment in bare]
     return stored if min(stored) >= _FIRST_INSTANT else None
 
 

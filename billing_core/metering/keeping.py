@@ -4,6 +4,7 @@ Rows are locked in the order of their keys: customers first, then ids, then tota
 only so does everybody lock in one order.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
+from billing_core.database.loading import sorting
 from billing_core.database.types import UtcDateTime
 from billing_core.database.upserts import insert_into
 from billing_core.metering import alerts, digests, periods, rollups
@@ -132,16 +134,17 @@ def take_ids(session: Session, rows: FromClause, batch: int) -> int:
     return session.connection().execute(free, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def keep(session: Session, given: Statements, batch: int, *, whole: bool, now: datetime) -> int:
+def keep(session: Session, given: Statements, batch: int, *, whole: bool, many: bool = False, now: datetime) -> int:
     """Write those of these events whose ids this batch took (``whole``: all of them), and count them. Returns how many
-    are late.
+    are late. ``many``: more than a batch that somebody sends.
     """
     steps = given.whole if whole else given.taken
     facts: dict[str, Any] = {} if whole else {"batch": batch}
     connection = session.connection()
     connection.execute(CreateTable(_GROUPS, if_not_exists=True))
     connection.execute(delete(_GROUPS))
-    connection.execute(steps.group, facts)
+    with sorting(connection) if many else nullcontext():
+        connection.execute(steps.group, facts)
     late, changing = connection.execute(_HOW_MANY).one()
     facts["received_at"] = now
     connection.execute(steps.write_late if late else steps.write, facts)

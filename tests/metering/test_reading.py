@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from billing_core.metering.reading import Event, Refusal, read
+from billing_core.metering.reading import Event, Refusal, digest_of_written, digests_of_written, read
 from tests.metering.used import NOW, an_event
 
 
@@ -225,3 +227,18 @@ def test_digests_are_for_ever():
     # printf '["1","2024-02-29T11:30:00.250000+00:00","api_calls","ana","/v1/é","0.42","3",
     # "{\\"a\\":{\\"t\\":\\"ü\\"},\\"b\\":[1,2.5,null,true]}"]' | sha256sum, without the line break
     assert event.digest == "c7d5598bd982f603cbe21825c1199b697f2f625ddff6e7b182e03c61585d9f6b"
+
+
+NAMES = st.text(alphabet='ab"\\/{}é字', max_size=4)
+USUAL_NAMES = st.text(alphabet="ab/{}é字'", max_size=4)
+NUMBERS = st.sampled_from(["0", "1.5", "86400"])
+
+
+def events_named(names: st.SearchStrategy[str]) -> st.SearchStrategy[list[tuple[str | None, ...]]]:
+    times = st.just("2026-03-10T10:00:00.000000+00:00")
+    return st.lists(st.tuples(names, times, names, names, names, st.none() | NUMBERS, NUMBERS), min_size=1, max_size=4)
+
+
+@given(events_named(NAMES) | events_named(USUAL_NAMES))
+def test_many_events_have_the_digests_that_each_has_by_itself(events):
+    assert digests_of_written(*zip(*events, strict=True)) == [digest_of_written(*event, "{}") for event in events]

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from itertools import repeat
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -38,14 +37,14 @@ from billing_core.metering import digests, keeping, rollups
 from billing_core.metering.models import API_CALLS, NO_BUCKET, PLACES, Exact, Meter, UsageEvent, UsageEventKey
 from billing_core.metering.reading import (
     FURTHEST_AHEAD,
+    NO_PROPERTIES,
     UNADDRESSABLE,
     UNADDRESSABLE_REASON,
-    digest_of_written,
+    digests_of_written,
     plain,
 )
 from billing_core.metering.zones import utc_day_of
 
-_NO_PROPERTIES: Final = "{}"
 _CONTENT: Final = ("event_id", "time", "meter", "user", "endpoint", "response_time", "quantity")
 _KNOWN = select(
     UsageEventKey.customer_id.label("id"), UsageEventKey.customer_id, UsageEventKey.event_id, UsageEventKey.digest
@@ -79,18 +78,14 @@ def _digests(
     quantities: Sequence[int],
 ) -> Sequence[Sequence[Any]]:
     """Each event's digest and its halves, of staged values, in which numbers are scaled."""
-    written = list(
-        map(
-            digest_of_written,
-            event_ids,
-            [f"{time[:10]}T{time[11:]}+00:00" for time in times],
-            meters,
-            users,
-            endpoints,
-            [None if number is None else _unscaled(number) for number in response_times],
-            map(_unscaled, quantities),
-            repeat(_NO_PROPERTIES),
-        )
+    written = digests_of_written(
+        event_ids,
+        [f"{time[:10]}T{time[11:]}+00:00" for time in times],
+        meters,
+        users,
+        endpoints,
+        [None if number is None else _unscaled(number) for number in response_times],
+        list(map(_unscaled, quantities)),
     )
     return written, *digests.halves(written)
 
@@ -125,7 +120,7 @@ def _resolve(staged: Staged) -> Select[Any]:
             given("endpoint", literal("", String)),
             given("response_time", literal(None, Exact)),
             given("quantity", literal(Decimal(1), Exact)),
-            literal(_NO_PROPERTIES, Text).label("properties"),
+            literal(NO_PROPERTIES, Text).label("properties"),
         )
         .join_from(rows, Customer, Customer.ref == rows.c.customer_ref)
         .join(Meter, Meter.code == given("meter", literal(API_CALLS, String)))
@@ -183,7 +178,7 @@ def _write(connection: Connection, resolved: Resolved) -> None:
         if not whole:
             _refuse_other_content(session, rows)
         dated = rollups.in_billing_zone(session, rows, zones, first, last)
-        keeping.keep(session, keeping.statements(rows, dated), batch, whole=whole, now=resolved.now)
+        keeping.keep(session, keeping.statements(rows, dated), batch, whole=whole, many=True, now=resolved.now)
 
 
 def _refuse_other_content(session: Session, rows: FromClause) -> None:
