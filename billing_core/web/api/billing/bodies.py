@@ -40,6 +40,7 @@ _INVOICE: dict[str, Any] = {
     "number": "INV-2024-001",
     "status": "open",
     "currency": "USD",
+    "subtotal": 2999,
     "tax": 0,
     "total": 2999,
     "amount_due": 2999,
@@ -100,7 +101,9 @@ class OpenInvoiceLineItem(TypedDict):
 
 @with_config(json_schema_extra={"example": _INVOICE})
 class OpenInvoice(TypedDict):
-    """``total`` is with ``tax``, ``amount_due`` what is still to be paid; all in cents."""
+    """``subtotal`` is that of the lines less the invoice's own discount, ``total`` the same with ``tax``, and
+    ``amount_due`` what is still to be paid; all in cents.
+    """
 
     id: str
     customer_id: str
@@ -108,6 +111,7 @@ class OpenInvoice(TypedDict):
     number: str | None
     status: Status
     currency: str
+    subtotal: int
     tax: int
     total: int
     amount_due: int
@@ -140,6 +144,7 @@ def invoice(billed: Billed, items: Sequence[BilledItem]) -> OpenInvoice:
         "number": billed.number,
         "status": _STATUSES[billed.state],
         "currency": billed.currency,
+        "subtotal": billed.subtotal_minor,
         "tax": billed.tax_minor,
         "total": billed.total_minor,
         "amount_due": billed.due_minor,

@@ -1,5 +1,6 @@
 """The invoices of the billing API v1: its document's example and tables, and what it is silent about."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -191,7 +192,8 @@ def one_of_each(client, acme, sessions) -> dict[str, str]:
         halves = DraftLine("Half a day", Decimal("0.5"), Decimal("10.01"))
         cents = DraftLine("A thousand calls", Decimal(1000), Decimal("0.0015"), tax_rate=Decimal(10))
         off = DraftLine("Support", Decimal(2), Decimal(5), discount_minor=100)
-        drafted = service.create(session, SYSTEM, content(session, acme.id, halves, cents, off), now=now)
+        lines = content(session, acme.id, halves, cents, off)
+        drafted = service.create(session, SYSTEM, replace(lines, discount_minor=51), now=now)
         ids["draft"] = drafted.public_id
         discarded = service.create(session, SYSTEM, content(session, acme.id, halves), now=now)
         service.discard(session, SYSTEM, discarded.id, now=now)
@@ -224,7 +226,9 @@ def test_a_line_without_a_whole_price_of_one_is_one_unit_of_what_it_comes_to(cli
         {"description": "A thousand calls", "amount": 150, "quantity": 1},
         {"description": "Support", "amount": 900, "quantity": 1},
     ]
-    assert (invoice["tax"], invoice["total"], invoice["number"]) == (15, 1_566, None)
+    # 5.01 + 1.50 + 9.00 = 15.51, less 0.51 of the whole, of which the taxed line has its share: 1.45 at 10 %.
+    assert (invoice["subtotal"], invoice["tax"], invoice["total"], invoice["amount_due"]) == (1_500, 15, 1_515, 0)
+    assert invoice["number"] is None
 
 
 def test_pages_follow_one_another_and_the_last_says_so(client, acme):
