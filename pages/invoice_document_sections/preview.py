@@ -38,7 +38,7 @@ def draw(read: Reader, invoice: InvoiceView | None, *, height: Literal["content"
     shown, pages = read.plain(_paper, invoice.id)
     with st.container(border=True, height=height):
         for place, page in enumerate(shown, start=1):
-            st.image(page, width="stretch", alt=f"The invoice as PDF, page {place} of {pages}")
+            st.image(page, width="stretch", output_format="PNG", alt=f"The invoice as PDF, page {place} of {pages}")
         if pages > len(shown):
             st.caption(f"… and {formats.counted(pages - len(shown), 'more page')} in the PDF")
 

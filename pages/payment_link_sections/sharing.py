@@ -24,7 +24,7 @@ def address(link: LinkRow) -> str:
 def buttons(actor: Actor, link: LinkRow, shown: str) -> None:
     """Everything else that brings it to the customer, for a row of buttons."""
     with st.popover("QR code", icon=":material/qr_code_2:"):
-        st.image(_qr(shown), width=240, alt="QR code of the payment link")
+        st.image(_qr(shown), width=240, output_format="PNG", alt="QR code of the payment link")
         st.caption(f"{formats.money(link.amount_minor, link.currency)}, to be paid with a phone.")
     if actor.may(Permission.INVOICE_SEND) and st.button(
         "Send by e-mail", icon=":material/send:", key=f"send_link_{link.id}"

@@ -1,6 +1,7 @@
 """A sent invoice on its page: what it shows to whom, and everything that can be done about it."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -60,6 +61,11 @@ def test_every_role_reads_the_invoice_and_only_admins_act(page_as, sessions, inv
     assert page.page_link[0].label.replace("\\", "") == HOSTILE
     assert bool(page.menu_button) == (role == "admin")
     assert page.dataframe[0].value["Description"].tolist() == ["Consulting", "Travel :red[!]"]
+
+
+def test_the_pdf_is_shown_as_it_was_drawn(page_as, invoice):
+    """Not once more as a JPEG, which blurs its letters and takes its time with every click."""
+    assert [Path(url).suffix for picture in opened(page_as, invoice).image for url in picture.value] == [".png"]
 
 
 @pytest.mark.parametrize("key", ["total", "paid", "due"])

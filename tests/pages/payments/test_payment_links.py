@@ -1,6 +1,7 @@
 """Payment links on their page and on the invoice's: exactly what is asked for, handing it over, and ending it."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -83,6 +84,8 @@ def test_two_clicks_create_a_link_for_exactly_what_is_due(page_as, sessions, inv
     assert (link.state, link.public_id, link.url) == (LinkState.ACTIVE, key, f"https://pay.example/{key}")
     # The customer gets our own address, which leads on; the gateway's is not shown.
     assert page.code[0].value.endswith(f"/pay/{link.token}")
+    # The QR code and the PDF, as sharp as they were drawn.
+    assert [Path(url).suffix for picture in page.image for url in picture.value] == [".png", ".png"]
     assert "Payment link for 238.00 USD created" in shown(page)
     assert "ledger = payment link = 238.00 USD ✓" in " ".join(one.value for one in page.success).replace("\xa0", " ")
 
