@@ -5,16 +5,16 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import streamlit as st
-
 from billing_core.database import Sessions, connect
+from pages.job_sections import reading
 
 
 class Company:
     """``template`` is copied to ``file`` whenever somebody has written into it."""
 
     def __init__(self, template: Path, file: Path) -> None:
-        self._template, self._file, self._snapshots = template, file, 0
+        self._template, self._file = template, file
+        self._snapshots = self._times = 0
         self._begin_from(template)
 
     @property
@@ -22,13 +22,16 @@ class Company:
         """Whether anything was written since it was as good as new."""
         return self._source != self._template or self._written
 
-    def as_new(self) -> None:
-        self.as_in(self._template)
+    @property
+    def moment(self) -> str:
+        """What it is like: the same again whenever it is as good as new, or as in the same copy."""
+        return f"{self._source} {self._times}:{self._version()}" if self._written else str(self._source)
 
-    def as_in(self, snapshot: Path) -> None:
-        if self._written or self._source != snapshot:
+    def as_in(self, snapshot: Path | None) -> None:
+        """As it was when this copy was made; without one as good as new."""
+        if self._written or self._source != (snapshot or self._template):
             self.close()
-            self._begin_from(snapshot)
+            self._begin_from(snapshot or self._template)
 
     def snapshot(self) -> Path:
         """A copy of it as it is now."""
@@ -47,10 +50,11 @@ class Company:
             Path(f"{self._file}{ending}").unlink(missing_ok=True)
         shutil.copyfile(source, self._file)
         self.sessions = Sessions(connect(f"sqlite:///{self._file}"))
-        self._watch = sqlite3.connect(self._file)
+        self._watch = sqlite3.connect(self._file, check_same_thread=False)
         self._source, self._begun_at = source, self._version()
-        # What pages remember is of a company that is no more.
-        st.cache_data.clear()
+        self._times += 1
+        # It remembers no company in particular, for two seconds.
+        reading.forget()
 
     @property
     def _written(self) -> bool:

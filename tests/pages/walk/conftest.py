@@ -16,6 +16,7 @@ from billing_core.identity import SESSION_COOKIE, SYSTEM, Role
 from billing_core.imports import steps
 from billing_core.jobs import bill_run, bill_run_work, imports
 from billing_core.settings import settings
+from pages.ui import reads
 from tests.pages.conftest import Visitor, signed_in_user
 from tests.pages.walk.companies import Company, settled
 from tests.pages.walk.offers import Thoroughness
@@ -61,6 +62,7 @@ def recorder(monkeypatch) -> Recorder:
 def walk_through(recorder, tmp_path, monkeypatch, components_found) -> Iterator[Callable[..., Walk]]:
     """``walk_through(file, "admin", how)``: a Walk through a copy of that company, at its beginning."""
     companies = []
+    kept = reads._kept
     monkeypatch.setenv("BILLING_DATA_DIR", str(tmp_path / "data"))
     settings.cache_clear()
     monkeypatch.setattr(bill_run, "begin", bill_run_work.run_here)
@@ -83,6 +85,8 @@ def walk_through(recorder, tmp_path, monkeypatch, components_found) -> Iterator[
         companies.append(company)
         monkeypatch.setattr(runtime, "sessions", lambda: company.sessions)
         monkeypatch.setattr("pages.ui.context.session_token", lambda: token)
+        # What pages remember of a company holds whenever it is as it was then.
+        monkeypatch.setattr(reads, "_kept", lambda key, **facts: kept(key=f"{company.moment} {key}", **facts))
 
         def anew() -> Window:
             return Window(Visitor(user_id, (role, customer_id is None)))

@@ -5,11 +5,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property, lru_cache
 from typing import Any
 
+import pandas as pd
 from PIL import Image
+from streamlit import dataframe_util
 from streamlit.proto.Common_pb2 import StringArray, StringTriggerValue
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import element_tree as elements
@@ -28,7 +31,7 @@ _FIELDS = (
     elements.TextArea,
     elements.TextInput,
 )
-# Whether the widget was used: a button can stay disabled whatever its fields are filled with.
+# Says whether the widget was used: a button can stay disabled whatever its fields are filled with.
 Use = Callable[[Window], bool]
 
 
@@ -51,15 +54,21 @@ class Target:
         return f"{self.kind} “{self.name}” ({file}:{line})"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
 class Offer:
-    """A widget of the page as it is drawn now; ``uses`` are the ways to use it, by their names."""
+    """A widget of the page as it is drawn now, among all that are ``drawn`` with it."""
 
     target: Target
     identity: str
     node: Any
     fragment: str
-    uses: dict[str, Use] = field(default_factory=dict)
+    how: "Thoroughness"
+    drawn: "list[Offer]"
+
+    @cached_property
+    def uses(self) -> dict[str, Use | None]:
+        """The ways to use it, by their names; None for one that would leave all as it is."""
+        return dict(_uses(self))
 
     @property
     def form(self) -> str:
@@ -90,7 +99,7 @@ def offers(window: Window, recorder: Recorder, how: Thoroughness) -> list[Offer]
     """All that can be used: in a dialog alone where one is open, because it covers the page."""
     fragments = window.fragments()
     alike: Counter[tuple[Origin, str, str]] = Counter()
-    drawn = []
+    drawn: list[Offer] = []
     for node in _open_dialog(window) or window.page:
         kind, proto = _kind_and_proto(node)
         if proto is not None and (identity := identity_of(kind, proto)):
@@ -98,10 +107,7 @@ def offers(window: Window, recorder: Recorder, how: Thoroughness) -> list[Offer]
             origin = recorder.origins.get(identity, ())
             alike[origin, kind, name] += 1
             target = Target(origin, kind, name, alike[origin, kind, name])
-            drawn.append(Offer(target, identity, node, fragments.get(identity, "")))
-    fields = [offer for offer in drawn if isinstance(offer.node, _FIELDS) and not offer.disabled]
-    for offer in drawn:
-        offer.uses = dict(_uses(offer, fields, how))
+            drawn.append(Offer(target, identity, node, fragments.get(identity, ""), how, drawn))
     return drawn
 
 
@@ -119,11 +125,12 @@ def _kind_and_proto(node: Any) -> tuple[str, Any]:
     return str(getattr(node, "type", "")), proto
 
 
-def _uses(offer: Offer, fields: list[Offer], how: Thoroughness) -> Iterator[tuple[str, Use]]:
-    node, kind = offer.node, offer.target.kind
+def _uses(offer: Offer) -> Iterator[tuple[str, Use | None]]:
+    node, kind, how = offer.node, offer.target.kind, offer.how
     if kind in ("button", "download_button"):
-        yield from _presses(offer, fields, how)
-    elif offer.disabled:
+        yield from _presses(offer)
+    elif offer.disabled or offer.form:
+        # A form's fields come in with its button.
         return
     elif kind == "menu_button":
         for place, option in enumerate(node.options):
@@ -132,22 +139,29 @@ def _uses(offer: Offer, fields: list[Offer], how: Thoroughness) -> Iterator[tupl
         yield "flip", _set(offer, lambda: node.set_value(not node.value))
     elif kind == "button_group":
         for option in node.options[: 2 * how.options]:
-            yield f"choose {_NUMBERS.sub('#', option)}", _send(offer, string_array_value=StringArray(data=[option]))
+            choose = _send(offer, string_array_value=StringArray(data=[option]))
+            yield f"choose {_NUMBERS.sub('#', option)}", _unless(list(node.formatted_values) == [option], choose)
     elif kind == "selectbox":
-        for place in _some(len(node.options), how.options):
-            yield f"choose option {place}", _set(offer, lambda place=place: node.select_index(place))
+        for name, place in _options(node, how.options):
+            choose = _set(offer, lambda place=place: node.select_index(place))
+            yield f"choose {name} option", _unless(place == node.index, choose)
     elif kind == "radio":
-        for place in _some(len(node.options), how.options):
-            yield f"choose option {place}", _send(offer, string_value=node.options[place])
+        for name, place in _options(node, how.options):
+            choose = _send(offer, string_value=node.options[place])
+            yield f"choose {name} option", _unless(place == node.index, choose)
     elif kind == "multiselect" and node.options:
-        yield "choose the first", _send(offer, string_array_value=StringArray(data=node.options[:1]))
+        first = node.options[:1]
+        choose = _send(offer, string_array_value=StringArray(data=first))
+        yield "choose the first", _unless(node.indices == [0], choose)
     elif kind in ("text_input", "text_area"):
         for words in how.fillings[:2]:
-            yield f"type {words}", _set(offer, lambda words=words: node.set_value(_FILLINGS[words](node)))
+            text = _FILLINGS[words](node)
+            fill = _set(offer, lambda text=text: node.set_value(text))
+            yield f"type {words}", _unless(text == (node.value or ""), fill)
     elif kind == "date_input":
-        yield "set", _set(offer, lambda: node.set_value(_days(node)))
+        yield "set", _unless(_days(node) == node.value, _set(offer, lambda: node.set_value(_days(node))))
     elif kind == "pagination":
-        yield "turn the page", _set(offer, lambda: node.set_value(2))
+        yield "turn the page", _unless(node.value == 2, _set(offer, lambda: node.set_value(2)))
     elif kind == "file_uploader":
         for name in _FILES:
             if not node.allowed_type or any(name.endswith(ending) for ending in node.allowed_type):
@@ -155,7 +169,7 @@ def _uses(offer: Offer, fields: list[Offer], how: Thoroughness) -> Iterator[tupl
     elif kind == "dataframe" and node.proto.editing_mode:
         yield "type into the first row", _send(offer, string_value=json.dumps(_edits(node)))
     elif kind == "dataframe":
-        yield from _clicks(offer, how)
+        yield from _clicks(offer)
     elif kind == "plotly_chart":
         selection = {"points": [{"curve_number": 0, "point_index": 0}], "point_indices": [0]}
         yield "click the first bar", _send(offer, string_value=json.dumps({"selection": selection}))
@@ -185,19 +199,27 @@ def _send(offer: Offer, **value: Any) -> Use:
     return use
 
 
-def _some(count: int, most: int) -> list[int]:
-    """Places from the first to the last, evenly."""
-    chosen = min(count, most)
-    return [place * (count - 1) // max(1, chosen - 1) for place in range(chosen)]
+def _options(node: Any, most: int) -> Iterator[tuple[str, int]]:
+    """Places of options, by names that hold for however many there are: of one alone it is one that is not chosen."""
+    last = len(node.options) - 1
+    named = {"the last": last, "the first": 0, "a middle": last // 2}
+    places = {place: name for name, place in named.items() if node.options}
+    for place in sorted(places, key=lambda place: place == node.index)[:most]:
+        yield places[place], place
 
 
-def _presses(offer: Offer, fields: list[Offer], how: Thoroughness) -> Iterator[tuple[str, Use]]:
+def _unless(so: bool, use: Use) -> Use | None:
+    return None if so else use
+
+
+def _presses(offer: Offer) -> Iterator[tuple[str, Use]]:
     button = offer.node
     if not offer.disabled:
         yield "press", _set(offer, button.click if offer.target.kind == "button" else lambda: button.set_value(True))
+    fields = (other for other in offer.drawn if isinstance(other.node, _FIELDS) and not other.disabled)
     own_fields = [other for other in fields if _belongs_to(offer, other)]
     if own_fields:
-        for words in how.fillings:
+        for words in offer.how.fillings:
             yield f"fill with {words} and press", _filled(offer, own_fields, words)
 
 
@@ -291,16 +313,14 @@ def _edits(node: Any) -> dict[str, Any]:
     return {"edited_rows": {"0": row}, "added_rows": [], "deleted_rows": []}
 
 
-def _clicks(offer: Offer, how: Thoroughness) -> Iterator[tuple[str, Use]]:
+def _clicks(offer: Offer) -> Iterator[tuple[str, Use]]:
     """A row of each look, a cell of each column, a column's head."""
+    how = offer.how
     modes, kinds = set(offer.node.proto.selection_mode), offer.node.proto.SelectionMode
     buttons = dict(offer.node.proto.button_click_widgets)
     if not modes and not buttons:
         return
-    table = offer.node.value
-    rows: dict[tuple[Any, ...], int] = {}
-    for place, row in enumerate(table.itertuples(index=False, name=None)):
-        rows.setdefault(tuple(map(_look, row)), place)
+    table, rows = _read(offer.node.proto.arrow_data.data)
 
     def click(**selection: Any) -> Use:
         whole = {"rows": [], "columns": [], "cells": [], **selection}
@@ -327,6 +347,16 @@ def _clicks(offer: Offer, how: Thoroughness) -> Iterator[tuple[str, Use]]:
         yield "tick all", click(rows=list(range(len(table))))
         for look, place in looks:
             yield f"tick a row like {look}", click(rows=[place])
+
+
+@lru_cache(maxsize=200)
+def _read(arrow: bytes) -> tuple[pd.DataFrame, dict[tuple[Any, ...], int]]:
+    """A table, and of each look that its rows have the place of the first. The same ones are drawn again and again."""
+    table = dataframe_util.convert_arrow_bytes_to_pandas_df(arrow)
+    rows: dict[tuple[Any, ...], int] = {}
+    for place, row in enumerate(table.itertuples(index=False, name=None)):
+        rows.setdefault(tuple(map(_look, row)), place)
+    return table, rows
 
 
 def _look(value: Any) -> Any:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from tests.pages.walk.companies import Company
 from tests.pages.walk.offers import Offer, Target, Thoroughness, offers
-from tests.pages.walk.window import Origin, Recorder, Window
+from tests.pages.walk.window import Recorder, Window
 
 # A page, a dialog's opener and three steps in the dialog.
 MOST_STEPS = 5
@@ -46,14 +46,12 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A window that stays as it is, to be copied, and a copy of its company, where that was changed on the way there.
+class Reached:
+    """What a window came to show, and a copy of its company, where that was changed on the way there."""
 
-    ``origins``: what drew all that it shows, as the recorder has it.
-    """
-
+    state: State
     window: Window
-    origins: dict[str, Origin]
+    drawn: list[Offer]
     company: Path | None
 
 
@@ -76,7 +74,7 @@ class Walk:
     visited: set[str] = field(default_factory=set)
     faults: dict[str, str] = field(default_factory=dict)
     runs: int = 0
-    _waiting: deque[State] = field(default_factory=deque)
+    _waiting: deque[State | Reached] = field(default_factory=deque)
     _known: set[Any] = field(default_factory=set)
 
     def start(self, file: str, **query: str) -> None:
@@ -84,38 +82,33 @@ class Walk:
 
     def go(self) -> None:
         while self._waiting:
-            self._explore(self._waiting.popleft())
+            waiting = self._waiting.popleft()
+            reached = self._reached(waiting) if isinstance(waiting, State) else waiting
+            if reached is not None:
+                self._explore(reached)
+                if reached.company is not None:
+                    reached.company.unlink()
 
-    def _explore(self, state: State) -> None:
-        window = self._opened(state)
-        if window is None:
-            return
-        self.visited.add(window.file)
-        drawn = offers(window, self.recorder, self.how)
-        self._known.add(_look(window, drawn))
+    def _explore(self, reached: Reached) -> None:
+        state, drawn = reached.state, reached.drawn
+        self.visited.add(reached.window.file)
+        self._known.add(_look(reached.window, drawn))
         self._ask_for_downloads(drawn, state)
-        clocks = window.clocks()
-        kept = self._kept(window)
+        clocks = reached.window.clocks()
+        windows = self._windows(reached)
         for offer in drawn:
-            for use in offer.uses:
-                if (offer.target.alike, use) in self.tried:
+            for name, use in offer.uses.items():
+                if (offer.target.alike, name) in self.tried:
                     continue
-                self.tried.add((offer.target.alike, use))
-                step = Step(offer.target, use)
-                window = window or self._opened(state, kept)
-                if window is not None and self._did(window, step, state):
+                self.tried.add((offer.target.alike, name))
+                step = Step(offer.target, name)
+                if use is not None and (window := next(windows)) is not None and self._did(window, step, state):
                     self._note_what_came(window, State(state.file, state.query, (*state.steps, step)))
-                window = None
-        for fragment in clocks:
-            if fragment not in self._known:
-                self._known.add(fragment)
-                window = window or self._opened(state, kept)
-                if window is not None:
-                    with self._watched(window, f"{state} → a second later"):
-                        window.send(fragment=fragment)
-                window = None
-        if kept is not None and kept.company is not None:
-            kept.company.unlink()
+        for fragment in clocks - self._known:
+            self._known.add(fragment)
+            if (window := next(windows)) is not None:
+                with self._watched(window, f"{state} → a second later"):
+                    window.send(fragment=fragment)
 
     def _note_what_came(self, window: Window, state: State) -> None:
         """Look at it later, if it offers anything new: by its address where that alone leads there."""
@@ -130,29 +123,38 @@ class Walk:
             self._waiting.append(State(*address))
         # Another page is walked through from its own address: what a changed company has on it is looked at once.
         elif window.file == state.file and len(state.steps) < MOST_STEPS:
-            self._waiting.append(state)
+            self._waiting.append(self._as_reached(state, window, drawn))
 
-    def _kept(self, window: Window) -> Kept | None:
-        """What to go on from for each use, so that not all that led there is done again."""
-        if not window.can_be_copied():
-            return None
-        company = self.company.snapshot() if self.company.touched else None
-        copied = self.anew()
-        copied.show(window)
-        origins = self.recorder.origins
-        drawn = {identity: origins[identity] for identity in window.fragments() if identity in origins}
-        return Kept(copied, drawn, company)
+    def _reached(self, state: State) -> Reached | None:
+        window = self._opened(state)
+        return window and self._as_reached(state, window, offers(window, self.recorder, self.how))
 
-    def _opened(self, state: State, kept: Kept | None = None) -> Window | None:
-        if kept is not None and kept.company is not None:
-            self.company.as_in(kept.company)
-        else:
-            self.company.as_new()
+    def _as_reached(self, state: State, window: Window, drawn: list[Offer]) -> Reached:
+        return Reached(state, window, drawn, self.company.snapshot() if self.company.touched else None)
+
+    def _windows(self, reached: Reached) -> Iterator[Window | None]:
+        """One after the other that shows what was reached, in a company like the one there: copies, so that not all
+        that led there is done again; where a copy would share what the pages change, all of it is.
+        """
+        if not reached.window.can_be_copied():
+            self._return_to(reached)
+            yield reached.window
+            while True:
+                yield self._opened(reached.state)
+        while True:
+            self._return_to(reached)
+            window = self.anew()
+            window.show(reached.window)
+            yield window
+
+    def _return_to(self, reached: Reached) -> None:
+        self.company.as_in(reached.company)
+        self.recorder.origins.update((offer.identity, offer.target.origin) for offer in reached.drawn)
+
+    def _opened(self, state: State) -> Window | None:
+        """A new window in a company as good as new, where all of this was done."""
+        self.company.as_in(None)
         window = self.anew()
-        if kept is not None:
-            window.show(kept.window)
-            self.recorder.origins.update(kept.origins)
-            return window
         with self._watched(window, str(state)):
             window.open(state.file, **dict(state.query))
         for step in state.steps:
@@ -163,11 +165,12 @@ class Walk:
     def _did(self, window: Window, step: Step, state: State) -> bool:
         """Whether it went well; what did not is a fault, as is a widget that was there before and is no more."""
         offer = next((o for o in offers(window, self.recorder, self.how) if o.target == step.target), None)
-        if offer is None or step.use not in offer.uses:
+        use = offer.uses.get(step.use) if offer is not None else None
+        if offer is None or use is None:
             self.faults.setdefault(f"not there any more: {step}", str(state))
             return False
         with self._watched(window, f"{state} → {step}"):
-            if offer.uses[step.use](window):
+            if use(window):
                 self.used_lines.add(_line(offer))
         return not window.page.exception
 
