@@ -132,17 +132,21 @@ class Window:
             self.page._run(WidgetStates(widgets=list(sent.values())))
 
     def can_be_copied(self) -> bool:
-        """Whether nothing that the pages keep for this window can be changed in place, where a copy would share it.
+        """Whether a copy would share nothing that can be changed in place.
 
-        A list is what was chosen of several: it is copied with the window, and nothing else holds it.
+        What the pages keep for this window is copied, and with it what the callbacks of its widgets are called with.
+        Fragments are shared: what they were called with must not be changed, or nothing that is kept.
         """
         state = self.page._session_state._state
-        kept = (*state._old_state.items(), *state._new_session_state.items())
         # What begins with $$ is Streamlit's own, which it changes by putting another in its place.
-        return all(
-            _fixed(tuple(value) if isinstance(value, list) else value)
-            for name, value in kept
+        kept = [
+            # A list is what was chosen of several: nothing else holds it.
+            tuple(value) if isinstance(value, list) else value
+            for name, value in (*state._old_state.items(), *state._new_session_state.items())
             if not name.startswith("$$")
+        ]
+        return all(map(_fixed, kept)) or all(
+            _fixed(value) for fragment in self.page._fragment_storage._fragments.values() for value in _told(fragment)
         )
 
     def show(self, other: "Window") -> None:
@@ -215,6 +219,16 @@ def _copied(storage: MemoryFragmentStorage) -> MemoryFragmentStorage:
         elif isinstance(value, int):
             setattr(copied, name, value)
     return copied
+
+
+def _told(fragment: Any) -> Iterator[Any]:
+    """What a fragment or a dialog was called with."""
+    cells = zip(fragment.__code__.co_freevars, fragment.__closure__ or (), strict=True)
+    held = {name: cell.cell_contents for name, cell in cells}
+    yield from held.get("args", ())
+    yield from held.get("kwargs", {}).values()
+    if inner := held.get("non_optional_func"):
+        yield from _told(inner)
 
 
 def _fixed(value: Any) -> bool:
