@@ -67,7 +67,7 @@ _BATCH = Table(
 _SAME_KEY = keeping.same_key(_BATCH)
 # What every batch asks is put together once.
 _STATEMENTS = keeping.statements(_BATCH, _BATCH)
-_METERS = select(Meter.code, Meter.id).order_by(Meter.id).with_for_update(read=True, key_share=True)
+_METERS = select(Meter.code, Meter.id).order_by(Meter.id).with_for_update(read=True)
 _NAMED: Select[*tuple[Any, ...]] = (
     select(Customer.ref, Customer.public_id, Customer.uuid, Customer.id, rollups.billing_zone().label("zone"))
     .join(Business, Business.id == Customer.business_id)

@@ -213,8 +213,11 @@ def _rebucket(session: Session, meter: Meter, now: datetime) -> int:
 
 
 def _locked(session: Session, code: str) -> Meter:
-    """Whoever records usage, or changes the meter, waits until the transaction ends."""
-    meter = session.scalars(select(Meter).where(equals(Meter.code, code)).with_for_update()).one_or_none()
+    """Whoever records usage, or changes the meter, waits until the transaction ends. Whoever bills, or takes usage
+    back, does not wait for the meter that it refers to: it has locked customers, which are locked here afterwards.
+    """
+    named = select(Meter).where(equals(Meter.code, code))
+    meter = session.scalars(named.with_for_update(key_share=True)).one_or_none()
     if meter is None:
         raise NotFound(f"There is no meter {code}")
     return meter

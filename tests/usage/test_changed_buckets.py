@@ -4,6 +4,7 @@ import json
 import runpy
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from billing_core.usage import billing, late
 from billing_core.usage.billed import explaining, lines, verification
 from billing_core.usage.exports import events as exports
 from tests.arrivals import Dealt, arriving
+from tests.at_once import at_once
 from tests.invoices.company import a_customer
 from tests.plans.agreed import NOW, terms
 from tests.usage import naive
@@ -44,6 +46,10 @@ def each(price):
 
 @pytest.fixture
 def acme(session) -> int:
+    return a_company(session)
+
+
+def a_company(session) -> int:
     """Each meter has a bucket for the EU, and further ones into which nothing falls yet."""
     charged = {}
     for kind in HOLDS_ON:
@@ -229,6 +235,52 @@ def test_days_that_are_billed_anew_stay_in_the_buckets_of_then(session, acme):
     retire(session, "eu")
     service.discard(session, SYSTEM, made.invoice_id, now=at(3))
     assert billed(session, acme, OCTOBER, now=4) == {"eu": 5}
+
+
+@pytest.mark.slow
+def test_a_bill_that_is_made_while_buckets_change_goes_by_those_of_before_or_after(sessions):
+    with sessions.begin() as session:
+        acme = a_company(session)
+        tell(session, "five", "5", 9, region="eu")
+
+    all_at_once(
+        sessions,
+        lambda session: retire(session, "eu"),
+        lambda session: bill(session, acme, SEPTEMBER),
+        lambda session: tell(session, "seven", "7", 9, 2, region="eu"),
+    )
+    with sessions.begin() as session:
+        assert billed(session, acme, OCTOBER, now=3) == {"": 7}
+        (period_id,) = session.scalars(select(UsagePeriod.id).where(UsagePeriod.first_day == SEPTEMBER.start))
+        of_latest = [one for one in lines.of_periods(session, SYSTEM, [period_id])[period_id] if one.meter == "latest"]
+        worths = [one.worth.minor for one in late.items(session, SYSTEM) if one.meter == "latest"]
+        # Seven at 10.00 in the bucket of the EU, or at 1.00 outside of all.
+        assert sum(line.amount.minor for line in of_latest) + sum(worths) in (7_000, 700)
+
+
+@pytest.mark.slow
+def test_what_is_taken_back_from_a_bill_while_buckets_change_is_credited_in_the_bucket_of_then(sessions):
+    with sessions.begin() as session:
+        acme = a_company(session)
+        tell(session, "five", "5", 9, region="eu")
+        bill(session, acme, SEPTEMBER)
+    all_at_once(
+        sessions,
+        lambda session: retire(session, "eu"),
+        lambda session: withdrawal.withdraw(session, SYSTEM, acme, "five latest", reason="A test", now=at(3)),
+    )
+    with sessions() as session:
+        assert [(one.quantity, one.worth.minor) for one in late.items(session, SYSTEM)] == [(-5, -5_000)]
+
+
+def all_at_once(sessions, *works):
+    """Each in a transaction of its own."""
+
+    def within(work):
+        with sessions.begin() as session:
+            work(session)
+
+    at_once(*(partial(within, work) for work in works))
 
 
 FIRST_HALF, SECOND_HALF = Period(date(2023, 10, 1), date(2023, 10, 15)), Period(date(2023, 10, 16), OCTOBER.end)

@@ -107,8 +107,10 @@ def put_away(session: Session, month: date, file: ArchiveFile, *, now: datetime)
 
 
 def lock_archived(session: Session, archive: UsageArchive) -> None:
-    """Lock the meters and the customers of its events, in the order in which everybody does."""
-    session.execute(select(Meter.id).order_by(Meter.id).with_for_update(key_share=True))
+    """Lock the meters and the customers of its events, in the order in which everybody does: nobody changes buckets
+    meanwhile. Who records usage of other customers goes on.
+    """
+    session.execute(select(Meter.id).order_by(Meter.id).with_for_update(read=True))
     _locked_customers(session, select(UsageEventKey.customer_id).where(UsageEventKey.archive_id == archive.id))
 
 
