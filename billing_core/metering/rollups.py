@@ -27,7 +27,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from billing_core.businesses.models import Business
 from billing_core.customers.models import Customer
@@ -206,7 +206,20 @@ def rebuild(session: Session, customer_ids: Collection[int] | None = None) -> No
 
 def subtract(session: Session, rows: FromClause, zones: Iterable[str], first: datetime, last: datetime) -> None:
     """Leave these events, which count so far, out of the days in which they lie. The customers are locked."""
-    gone = by_day(session, rows, zones, first, last)
+    _subtract(session, by_day(session, rows, zones, first, last))
+
+
+def subtract_archived(session: Session, archive_id: int) -> None:
+    """The same of the events that this archive has taken away, which its own totals add up."""
+    archived = aliased(UsageDay)
+    key = (getattr(archived, name) for name in DAY_KEY if name != "archive_id")
+    added_up = (type_coerce(getattr(archived, name), BigInteger).label(name) for name in SUMS)
+    gone = select(*key, literal(0).label("archive_id"), *added_up).where(archived.archive_id == archive_id)
+    _subtract(session, gone.subquery("archived"))
+
+
+def _subtract(session: Session, gone: FromClause) -> None:
+    """``gone``: the columns ``DAY_KEY`` and ``SUMS``."""
     place = [getattr(UsageDay, name) == gone.c[name] for name in DAY_KEY]
     unchanged = {"synchronize_session": False}
     # A day without calls has no row, as when it is counted anew.

@@ -1,5 +1,6 @@
 """Events of past months in files: no figure changes, and whatever needs the events themselves says so."""
 
+import random
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -404,6 +405,22 @@ def test_a_file_of_other_columns_is_no_archive(sessions, tmp_path):
     file.write_bytes(b"PAR1")
     with pytest.raises(Invalid, match="cannot be read"):
         files.examined(file, "other")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_file_is_not_held_in_memory_while_it_is_read(sessions, acme, folder):
+    event = parquet.read_table(archived(sessions, folder).file).slice(0, 1)
+    place = event.column_names.index("properties")
+    file, chance, count = folder / "large.parquet", random.Random(7), 1_000
+    with parquet.ParquetWriter(file, event.schema) as writer:
+        for _ in range(40):
+            properties = pa.array([chance.randbytes(300).hex() for _ in range(count)])
+            events = event.take([0] * count)
+            writer.write_table(events.set_column(place, event.schema.field("properties"), properties))
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in files.read(file)]
+    assert len(held) == 40 * count / files.BATCH
+    assert max(held) < file.stat().st_size / 2
 
 
 def test_many_events_are_written_and_read_in_batches(sessions, acme, folder, monkeypatch):

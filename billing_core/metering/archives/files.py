@@ -20,7 +20,7 @@ from billing_core.metering.models import PLACES, Meter, MeterBucket, UsageEvent,
 from billing_core.metering.reading import digest
 
 # Events that are held in memory at once, and a row group of the file.
-BATCH: Final = 20_000
+BATCH: Final = 5_000
 _EXACT: Final = pa.decimal128(18, PLACES)
 _INSTANT: Final = pa.timestamp("us", tz="UTC")
 _CONTENT: Final = ("id", "time", "meter", "user", "endpoint", "response_time", "quantity", "properties")
@@ -59,7 +59,8 @@ def write(session: Session, month: date, file: Path) -> None:
 def read(file: Path) -> Iterator[list[dict[str, Any]]]:
     """The events by the names of the schema, in batches; Invalid where the file is no archive."""
     try:
-        with parquet.ParquetFile(file) as opened:
+        # Read ahead, the whole file would be held in memory.
+        with parquet.ParquetFile(file, pre_buffer=False) as opened:
             if opened.schema_arrow != _SCHEMA:
                 raise Invalid(f"{file.name} is no archive of usage: it has other columns")
             for batch in opened.iter_batches(batch_size=BATCH):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from billing_core.customers.models import Customer
 from billing_core.database.functions import among
+from billing_core.database.loading import sorting
 from billing_core.dates import add_months
 from billing_core.errors import Conflict
 from billing_core.metering import digests, periods, rebucketing, rollups
@@ -23,7 +24,7 @@ from billing_core.metering.models import (
     UsageEvent,
     UsageEventKey,
 )
-from billing_core.metering.zones import midnight
+from billing_core.metering.zones import DAY, midnight
 
 _MOMENT: Final = timedelta(microseconds=1)
 # With the time, so that each of the two is found by its primary key, whichever is read first.
@@ -55,10 +56,14 @@ def events_of(month: date) -> tuple[ColumnElement[bool], ...]:
 
     Those of meters that cannot be billed by their days' totals never are.
     """
+    return _events_between(month, add_months(month, 1))
+
+
+def _events_between(day: date, following: date) -> tuple[ColumnElement[bool], ...]:
     by_totals = select(Meter.id).where(Meter.aggregation.in_(BY_DAYS))
     return (
-        UsageEvent.occurred_at >= midnight(month),
-        UsageEvent.occurred_at < midnight(add_months(month, 1)),
+        UsageEvent.occurred_at >= midnight(day),
+        UsageEvent.occurred_at < midnight(following),
         UsageEvent.meter_id.in_(by_totals),
     )
 
@@ -95,15 +100,28 @@ def put_away(session: Session, month: date, file: ArchiveFile, *, now: datetime)
     first, last = midnight(month), midnight(add_months(month, 1)) - _MOMENT
     zones = rollups.billing_zones(session, customer_ids)
     days = rollups.by_day(session, counted, zones, first, last, archive_id=archive.id)
-    session.execute(insert(UsageDay).from_select([*rollups.DAY_KEY, *rollups.SUMS], select(days)))
     users = rollups.first_seen(counted).add_columns(literal(archive.id))
-    session.execute(insert(UsageArchivedUser).from_select([*rollups.USER_KEY, "first_seen_at", "archive_id"], users))
-    rollups.subtract(session, counted, zones, first, last)
+    with sorting(session.connection()):
+        session.execute(insert(UsageDay).from_select([*rollups.DAY_KEY, *rollups.SUMS], select(days)))
+        session.execute(
+            insert(UsageArchivedUser).from_select([*rollups.USER_KEY, "first_seen_at", "archive_id"], users)
+        )
+    rollups.subtract_archived(session, archive.id)
     taken = update(UsageEventKey).where(*_SAME_KEY, *chosen).values(archive_id=archive.id)
     session.execute(taken, execution_options=_UNCHANGED)
-    session.execute(delete(UsageEvent).where(*chosen), execution_options=_UNCHANGED)
+    _delete(session, month, customer_ids)
     totals.seal(session, archive)
     return archive
+
+
+def _delete(session: Session, month: date, customer_ids: Collection[int]) -> None:
+    """A day at a time: SQLite holds in memory which rows a statement is about to delete."""
+    day = month
+    while day < add_months(month, 1):
+        following = day + DAY
+        chosen = (*_events_between(day, following), among(UsageEvent.customer_id, customer_ids))
+        session.execute(delete(UsageEvent).where(*chosen), execution_options=_UNCHANGED)
+        day = following
 
 
 def lock_archived(session: Session, archive: UsageArchive) -> None:
