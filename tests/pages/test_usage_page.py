@@ -196,7 +196,7 @@ def test_an_organizations_page_tells_its_month_and_how_its_cost_comes_about(page
     assert len(page.dataframe[-1].value) == 12
 
 
-def test_each_calls_are_drawn_against_the_allowance_that_they_count_against(page_as, sessions):
+def test_calls_are_drawn_against_the_allowance_that_they_count_against(page_as, sessions):
     """Ten calls outside of all buckets, of which ten are included, and three in a bucket that includes two."""
     with sessions.begin() as session:
         acme = a_customer(session, "ACME", name="Acme", priced=False)
