@@ -3,6 +3,7 @@
 Events of billed periods stay: what an invoice says remains what its events add up to.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import Column, FromClause, Integer, MetaData, String, Table, delete, func, insert, select, update
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
 from billing_core.customers.models import Customer
+from billing_core.database.functions import among
 from billing_core.database.types import UtcDateTime
 from billing_core.errors import Conflict
 from billing_core.metering import buckets, periods, rollups
@@ -29,11 +31,14 @@ _MOVES = Table(
 )
 
 
-def rebucket(session: Session, meter_id: int) -> int:
-    """Move this meter's events, whose buckets have changed. The meter is locked. Returns how many were moved."""
+def rebucket(session: Session, meter_id: int, customer_ids: Collection[int] | None = None) -> int:
+    """Move this meter's events, whose buckets have changed: those of these customers, who are locked (None: of all).
+    The meter is locked. Returns how many were moved.
+    """
     session.flush()
-    _lock_customers(session, meter_id)
-    _stage(session, meter_id)
+    if customer_ids is None:
+        _lock_customers(session, meter_id)
+    _stage(session, meter_id, customer_ids)
     ends = select(func.min(_MOVES.c.occurred_at), func.max(_MOVES.c.occurred_at), func.count())
     first, last, moved = session.execute(ends).one()
     if moved:
@@ -66,27 +71,30 @@ def refuse_archived(session: Session, meter: Meter) -> None:
         )
 
 
-def misplaced(session: Session, meter_id: int | None = None) -> FromClause | None:
-    """The events of this meter (None: of all) that no bill counts, and that are in another bucket than the one that
-    they fit, which is in ``becomes``. None where there are no events.
+def misplaced(
+    session: Session, meter_id: int | None = None, customer_ids: Collection[int] | None = None
+) -> FromClause | None:
+    """The events of this meter and these customers (None: of all) that no bill counts, and that are in another bucket
+    than the one that they fit, which is in ``becomes``. None where there are no events.
     """
     found = rollups.extent(session)
     if found is None:
         return None
     of_meter = [] if meter_id is None else [UsageEvent.meter_id == meter_id]
     kept = buckets.live(session, None if meter_id is None else [meter_id])
-    events = select(UsageEvent.__table__).where(*of_meter).subquery("events")
+    theirs = [] if customer_ids is None else [among(UsageEvent.customer_id, customer_ids)]
+    events = select(UsageEvent.__table__).where(*of_meter, *theirs).subquery("events")
     fitting = select(*events.c, buckets.bucket_of(events, kept).label("becomes")).subquery("fitting")
     moved = select(fitting).where(fitting.c.becomes != fitting.c.bucket_id).subquery("moved")
     dated = rollups.in_billing_zone(session, moved, rollups.billing_zones(session), *found)
     return select(dated).where(~periods.is_billed(dated)).subquery("misplaced")
 
 
-def _stage(session: Session, meter_id: int) -> None:
+def _stage(session: Session, meter_id: int, customer_ids: Collection[int] | None) -> None:
     connection = session.connection()
     connection.execute(CreateTable(_MOVES, if_not_exists=True))
     connection.execute(delete(_MOVES))
-    wrong = misplaced(session, meter_id)
+    wrong = misplaced(session, meter_id, customer_ids)
     if wrong is not None:
         names = [*_KEY, "becomes"]
         session.execute(insert(_MOVES).from_select(names, select(*(wrong.c[name] for name in names))))

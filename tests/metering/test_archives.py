@@ -1,6 +1,7 @@
 """Events of past months in files: no figure changes, and whatever needs the events themselves says so."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from pyarrow import parquet
 from sqlalchemy import func, select, update
 
 from billing_core.audit.models import AuditEntry
+from billing_core.customers import queries as customers
 from billing_core.dates import Period
 from billing_core.errors import Conflict, Forbidden, Invalid, NotFound
 from billing_core.identity import SYSTEM, Actor, Permission
@@ -294,6 +296,18 @@ def test_a_file_that_was_written_before_the_process_ended_is_used_again(sessions
             archived(sessions, folder)
     (left,) = folder.iterdir()
     assert archived(sessions, folder).file == left
+
+
+def test_an_archive_is_brought_back_while_somebody_without_events_in_it_is_billed(sessions, acme, folder):
+    made = archived(sessions, folder)
+    with sessions.begin() as session:
+        other = a_customer(session, "OTHER")
+    record(sessions, an_event("elsewhere", customer_ref="OTHER", time="2026-02-10T00:00:00Z"))
+    with ThreadPoolExecutor(1) as pool, sessions.begin() as billing:
+        if billing.get_bind().dialect.name == "postgresql":
+            customers.for_change(billing, SYSTEM, other)
+        pool.submit(service.bring_back, sessions, SYSTEM, made.file, now=NOW).result(timeout=30)
+    assert len(here(sessions)) == 8
 
 
 def test_a_file_of_that_name_that_holds_something_else_is_left_alone(sessions, acme, folder):

@@ -154,7 +154,7 @@ def count_again(session: Session, archive: UsageArchive) -> None:
     # What was late for a period alone that has been billed anew since is no longer.
     periods.forget_late(session, customer_ids)
     for meter_id in session.scalars(select(Meter.id).where(Meter.aggregation.in_(BY_DAYS)).order_by(Meter.id)):
-        rebucketing.rebucket(session, meter_id)
+        rebucketing.rebucket(session, meter_id, customer_ids)
 
 
 def _locked_customers(session: Session, used: Select[int]) -> list[int]:

@@ -100,9 +100,9 @@ def bring_back(sessions: Sessions, actor: Actor, file: Path, *, now: datetime) -
         raise Invalid(f"There is no file {file}")
     sha256 = files.sha256_of(file)
     with sessions.begin() as session:
-        # One after the other: each moves events of customers whom another has locked.
-        every = session.scalars(select(UsageArchive).order_by(UsageArchive.id).with_for_update())
-        kept = next((one for one in every.all() if one.sha256 == sha256), None)
+        kept = session.scalars(
+            select(UsageArchive).where(UsageArchive.sha256 == sha256).with_for_update()
+        ).one_or_none()
         if kept is None:
             raise NotFound(f"{file.name} is the file of no archive: it was brought back already, or has been changed")
         moving.lock_archived(session, kept)
