@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.identity import tokens
@@ -48,11 +48,8 @@ def find(session: Session, token: str, *, now: datetime) -> SignedIn | None:
     """The valid session of this token. Reads only."""
     if not token:
         return None
-    row = session.execute(
-        select(UserSession.id, User.id, User.name, User.email, User.role, User.customer_id)
-        .join(User, User.id == UserSession.user_id)
-        .where(UserSession.token_hash == tokens.hashed(token), User.active, live(now))
-    ).one_or_none()
+    facts = {"token_hash": tokens.hashed(token), "now": now, "idle_since": _idle_since(now)}
+    row = session.execute(_FOUND, facts).one_or_none()
     if row is None:
         return None
     session_id, user_id, name, email, role, customer_id = row
@@ -130,8 +127,29 @@ def open_sessions(session: Session, user_id: int, *, now: datetime, limit: int =
 
 def live(now: datetime) -> ColumnElement[bool]:
     """In SQL: the session has neither been revoked nor expired, and was used lately."""
-    idle_since = now - timedelta(minutes=settings().session_idle_minutes)
+    return _live(now, _idle_since(now))
+
+
+def _idle_since(now: datetime) -> datetime:
+    return now - timedelta(minutes=settings().session_idle_minutes)
+
+
+def _live(
+    now: datetime | BindParameter[datetime], idle_since: datetime | BindParameter[datetime]
+) -> ColumnElement[bool]:
     return (UserSession.revoked_at.is_(None)) & (UserSession.expires_at > now) & (UserSession.last_seen_at > idle_since)
+
+
+# Asked with every click and every request: to build it takes as long as to ask it.
+_FOUND = (
+    select(UserSession.id, User.id, User.name, User.email, User.role, User.customer_id)
+    .join(User, User.id == UserSession.user_id)
+    .where(
+        UserSession.token_hash == bindparam("token_hash"),
+        User.active,
+        _live(bindparam("now"), bindparam("idle_since")),
+    )
+)
 
 
 def _revoke(session: Session, *which: ColumnElement[bool], now: datetime) -> int:
