@@ -6,6 +6,7 @@ that a program is carried out as ``python`` would. How a program starts is for t
 
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -82,6 +83,8 @@ def _run(arguments: tuple[str, ...], environment: dict[str, str], said: dict[int
     for number, connection in said.items():
         os.dup2(connection.fileno(), number)
         connection.close()
+    # What a shell starts in the background ignores it, and so would all that these tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(PROJECT)
     os.environ.clear()
     os.environ.update(environment)

@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -41,8 +42,8 @@ _LOOK_SECONDS: Final = 0.5
 def run(arguments: Namespace) -> Answer:
     run_id = _planned(arguments)
     nudges.tell(Queue.BILL_RUNS)
-    with _terminated_as_interrupted(), _registered(), _telling(run_id, quiet=arguments.json):
-        _work(run_id)
+    with _told_to_end() as ending, _registered(), _telling(run_id, quiet=arguments.json):
+        _work(run_id, ending)
     return _answer(run_id)
 
 
@@ -72,10 +73,12 @@ def _planned(arguments: Namespace) -> int:
         return overlapping.run_id
 
 
-def _work(run_id: int) -> None:
-    """Until the run is finished, or somebody pauses or stops it."""
+def _work(run_id: int, ending: Callable[[], bool]) -> None:
+    """Until the run is finished, or somebody pauses or stops it. KeyboardInterrupt once it is to end."""
     while True:
-        helped = bill_run_work.help_with(run_id)
+        helped = bill_run_work.help_with(run_id, ending)
+        if ending():
+            raise KeyboardInterrupt
         done = _progress(run_id)
         if not done.running:
             return
@@ -87,13 +90,26 @@ def _work(run_id: int) -> None:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM ends the command as Ctrl-C does: it says goodbye, instead of being missed."""
-    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _told_to_end() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM has told it to end: after the customer in its hand. Told again, it ends at once.
+
+    A transaction that is cut off anywhere may keep its lock, and saying goodbye would wait for that.
+    """
+    told = threading.Event()
+
+    def hear(_number: int, _frame: FrameType | None) -> None:
+        if told.is_set():
+            raise KeyboardInterrupt
+        told.set()
+
+    # One that is ignored, as in a shell's background, stays so.
+    heard = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+    former = {each: signal.signal(each, hear) for each in heard}
     try:
-        yield
+        yield told.is_set
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for each, handler in former.items():
+            signal.signal(each, handler)
 
 
 @contextmanager

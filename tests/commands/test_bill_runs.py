@@ -1,12 +1,9 @@
 """``report run``: the same run as the dashboard's, worked on by the command."""
 
-import functools
 import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -24,6 +21,7 @@ from billing_core.processes import service as processes
 from billing_core.processes.models import Process, ProcessKind, Queue
 from tests.bill_runs.company import in_hand, made, planned, seen, some_customers, worked_off
 from tests.bill_runs.test_rehearsal import FEBRUARY, IN_FEBRUARY
+from tests.forked import PATIENCE_SECONDS, start
 from tests.reports.company import LATER, NOW, a_customer, an_order, billed
 
 MARCH = ["--from", "2026-03-01", "--to", "2026-03-31"]
@@ -162,34 +160,50 @@ def test_a_rehearsal_tells_what_would_change_and_makes_nothing(company, sessions
     assert "  Customer C0: less, 6.00 USD before, 4.00 USD now\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("told_by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("times", "done"), [(1, 1), (2, 0)])
+def test_told_to_end_it_finishes_the_customer_in_hand_unless_told_again(
+    company, sessions, monkeypatch, capsys, told_by, times, done
+):
+    take, former = taking.take, signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def take_and_be_told(*arguments):
+        for _ in range(times):
+            signal.raise_signal(told_by)
+        return take(*arguments)
+
+    monkeypatch.setattr(taking, "take", take_and_be_told)
+    try:
+        assert main(RUN) == 130
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert seen(sessions, 1).done == done
+    with sessions() as session:
+        assert session.scalar(select(func.count()).where(Process.ended_at.is_(None))) == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("told_by", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_leaves_the_rest_to_the_next_call(company, sessions, database_url, capsys, told_by):
+def test_interrupted_it_leaves_the_rest_to_the_next_call(company, sessions, database_url, tmp_path, capsys, told_by):
     with sessions.begin() as session:
         some_customers(session, 40, named="MANY")
     environment = {**os.environ, "BILLING_DATABASE_URL": database_url}
-    command = [sys.executable, "-m", "billing_core", "report", "run", *MARCH, "--goal", "sent"]
-    # What a shell starts in the background ignores SIGINT, and so would all that these tests start.
-    with_signals = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        preexec_fn=with_signals,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 300
+    out, err = tmp_path / "out", tmp_path / "err"
+    with out.open("wb") as told, err.open("wb") as warned:
+        command = ["-m", "billing_core", "report", "run", *MARCH, "--goal", "sent"]
+        process = start(*command, environment=environment, stdout=told.fileno(), stderr=warned.fileno())
+    deadline = time.monotonic() + PATIENCE_SECONDS
     done = 0
-    while not done and time.monotonic() < deadline and process.poll() is None:
+    while not done and time.monotonic() < deadline and process.is_alive():
         with sessions() as session:
             done = session.scalar(select(func.count()).where(BillRunCustomer.finished_at.is_not(None)))
         time.sleep(0.02)
-    process.send_signal(told_by)
-    out, err = process.communicate(timeout=300)
+    os.kill(process.pid, told_by)
+    process.join(PATIENCE_SECONDS)
 
-    assert (process.returncode, out) == (130, "")
-    assert "Run 1 goes on where jobs run; the same command works on it again." in err
+    assert (process.exitcode, out.read_text()) == (130, "")
+    assert "Run 1 goes on where jobs run; the same command works on it again." in err.read_text()
     assert 0 < seen(sessions, 1).done < 52
     with sessions() as session:
         assert session.scalar(select(func.count()).where(Process.ended_at.is_(None))) == 0, "it said goodbye"
