@@ -11,6 +11,7 @@ from billing_core.metering import ingestion, withdrawal
 from billing_core.metering.models import UsagePeriod
 from billing_core.plans import service as plans
 from billing_core.usage import billing, late
+from tests.commands.proving import found_wrong, rooms_of_checks
 from tests.ledger.damaging import as_if_nothing_refused
 from tests.plans.agreed import a_plan, terms
 from tests.reports.company import LATER, a_customer
@@ -87,11 +88,12 @@ def test_each_check_holds_and_fails_where_it_is_damaged(session, company, subtes
     holding = {check.name: check for check in verify.checks(session)}
     assert [check for check in holding.values() if check.wrong] == []
     assert all(holding[name].proven for name in DAMAGES)
+    rooms = rooms_of_checks(session)
     for name, damages in DAMAGES.items():
         for statement, *words in damages:
             with subtests.test(check=name, damage=statement):
                 undo = session.begin_nested()
                 as_if_nothing_refused(session, statement)
-                found = next(check.wrong for check in verify.checks(session) if check.name == name)
+                found = found_wrong(session, name, rooms[name])
                 undo.rollback()
                 assert found == tuple(words)
