@@ -219,8 +219,15 @@ def _presses(offer: Offer) -> Iterator[tuple[str, Use]]:
     fields = (other for other in offer.drawn if isinstance(other.node, _FIELDS) and not other.disabled)
     own_fields = [other for other in fields if _belongs_to(offer, other)]
     if own_fields:
+        texts = [other.node for other in own_fields if isinstance(other.node, elements.TextInput | elements.TextArea)]
+        # Other fields are filled alike whatever the words are, and only while they are empty.
+        done = []
+        if not offer.disabled and not any(_is_empty(other.node) for other in own_fields):
+            done.append([node.value or "" for node in texts])
         for words in offer.how.fillings:
-            yield f"fill with {words} and press", _filled(offer, own_fields, words)
+            typed = [_FILLINGS[words](node) for node in texts]
+            yield f"fill with {words} and press", _unless(typed in done, _filled(offer, own_fields, words))
+            done.append(typed)
 
 
 def _filled(offer: Offer, fields: list[Offer], words: str) -> Use:
@@ -258,14 +265,27 @@ def _fill(node: Any, words: str) -> None:
     """Text as the words say; of all else only what is still empty."""
     if isinstance(node, elements.TextInput | elements.TextArea):
         node.set_value(_FILLINGS[words](node))
-    elif isinstance(node, elements.Selectbox) and node.value is None and node.options:
+    elif not _is_empty(node):
+        return
+    elif isinstance(node, elements.Selectbox):
         node.select_index(0)
-    elif isinstance(node, elements.DateInput) and node.value in (None, ()):
+    elif isinstance(node, elements.DateInput):
         node.set_value(_days(node))
-    elif isinstance(node, elements.Checkbox) and not node.value:
+    elif isinstance(node, elements.Checkbox):
         node.check()
-    elif isinstance(node, elements.Multiselect) and not node.value and node.options:
+    elif isinstance(node, elements.Multiselect):
         node.select(node.options[0])
+
+
+def _is_empty(node: Any) -> bool:
+    """Whether there is something to fill in, other than text."""
+    if isinstance(node, elements.Selectbox):
+        return node.value is None and bool(node.options)
+    if isinstance(node, elements.DateInput):
+        return node.value in (None, ())
+    if isinstance(node, elements.Checkbox):
+        return not node.value
+    return isinstance(node, elements.Multiselect) and not node.value and bool(node.options)
 
 
 def _days(node: Any) -> Any:
