@@ -112,8 +112,8 @@ def test_while_it_works_it_is_a_process_that_lives(company, sessions, capsys, mo
 def test_it_ends_when_somebody_pauses_the_run(company, sessions, capsys, monkeypatch):
     real = bill_runs.bill_run_work.help_with
 
-    def help_and_pause(run_id):
-        real(run_id)
+    def help_and_pause(run_id, ending):
+        real(run_id, ending)
         with sessions.begin() as session:
             planning.pause(session, SYSTEM, run_id, now=LATER)
 
