@@ -20,8 +20,19 @@ from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import Mode
 from billing_core.invoices.service import Details
 from billing_core.money import Money
-from billing_core.payments import credit, exporting, queries, received, refunds, sending, status_changes, write_offs
+from billing_core.payments import (
+    credit,
+    exporting,
+    opening,
+    queries,
+    received,
+    refunds,
+    sending,
+    status_changes,
+    write_offs,
+)
 from billing_core.payments.models import Allocation, PaymentMethod
+from billing_core.payments.opening import Item
 from billing_core.payments.queries import PaymentFilter
 from billing_core.payments.received import GatewayNames
 from billing_core.payments.refunds import MoneyBack
@@ -42,6 +53,7 @@ class Subjects:
     payment: int = 0
     allocation: int = 0
     draft: int = 0
+    customer_public: str = "cus_nobody"
 
 
 Call = Callable[[Session, Actor, Subjects], Any]
@@ -116,6 +128,10 @@ ROWS: dict[str, tuple[Permission | None, Call]] = {
         WRITE,
         lambda session, actor, of: received.undo(session, actor, of.payment, reason="wrong", **DAY),
     ),
+    "opening.create": (
+        OF_INVOICES,
+        lambda session, actor, of: opening.create(session, actor, of.customer_public, [Item("Seat", 1_00)], now=NOW),
+    ),
     "refunds.refund": (WRITE, _refund),
     "sending.send": (SEND, lambda session, actor, of: sending.send(session, actor, of.draft, now=NOW)),
     "sending.send_many": (SEND, lambda session, actor, of: sending.send_many(session, actor, [of.draft], now=NOW)),
@@ -160,7 +176,7 @@ def subjects(session) -> Subjects:
     allocation = session.scalars(select(Allocation.id).where(Allocation.invoice_id == paid.id)).one()
     draft = a_draft(session, customer).id
     ids = (customer.id, customer.business_id, still_open.id, paid.id, written_off.id, payment.id, allocation, draft)
-    return Subjects(*ids)
+    return Subjects(*ids, customer.public_id)
 
 
 def traces(session: Session) -> tuple[dict[str, int], int | None]:
