@@ -57,7 +57,9 @@ def watched(history):
 
 @dataclass(frozen=True)
 class Open:
-    """What an open late item is worth, in cents. ``is_unpaid``: it takes back what was waived."""
+    """What an open late item is worth, in cents. ``is_unpaid``: it takes something off that was waived. What makes the
+    line more, since a lower level went again, is still to be asked for.
+    """
 
     id: int
     minor: int
@@ -102,7 +104,7 @@ def _open(history):
     )
     of_places = defaultdict(set)
     for item, code, first_day, last_day in history.session.execute(statement):
-        is_unpaid = item.kind is LateKind.WITHDRAWN and item.event_id in waived
+        is_unpaid = minors[item.id] < 0 and item.kind is LateKind.WITHDRAWN and item.event_id in waived
         place = Place(item.period_id, "count" if code == "api_calls" else code, first_day, last_day)
         of_places[place].add(Open(item.id, minors[item.id], is_unpaid))
     return of_places
