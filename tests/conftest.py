@@ -85,6 +85,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("postgresql")
         if "chromium" in fixtures:
             item.add_marker("browser")
+    # What takes minutes begins first: at the end, one worker would still be at it while the others have nothing to do.
+    items.sort(key=lambda item: not {"slow", "browser"} & item.keywords.keys())
 
 
 @pytest.fixture(scope="session")
