@@ -22,6 +22,7 @@ from billing_core.payments import models as payments
 from billing_core.payments.prepaid import models as prepaid
 from billing_core.plans import models as plans
 from billing_core.processes import models as processes
+from billing_core.promotions import models as promotions
 from billing_core.rating import models as rating
 from billing_core.reports import models as reports
 from billing_core.usage import models as usage
@@ -49,6 +50,7 @@ __all__ = [
     "plans",
     "prepaid",
     "processes",
+    "promotions",
     "rating",
     "reports",
     "usage",

@@ -27,6 +27,7 @@ ORDER = {
         ["orders", "people"],
         ["metering"],
         ["plans"],
+        ["promotions"],
         ["rating"],
         ["reports"],
         ["invoices"],

@@ -24,6 +24,8 @@ class Permission(enum.StrEnum):
     RATE_WRITE = "rate.write"
     PLAN_READ = "plan.read"
     PLAN_WRITE = "plan.write"
+    PROMO_READ = "promo_code.read"
+    PROMO_WRITE = "promo_code.write"
     REPORT_READ = "report.read"
     REPORT_GENERATE = "report.generate"
     INVOICE_READ = "invoice.read"
@@ -51,6 +53,7 @@ _FINANCE = frozenset(
         Permission.USAGE_READ,
         Permission.RATE_READ,
         Permission.PLAN_READ,
+        Permission.PROMO_READ,
         Permission.REPORT_READ,
         Permission.INVOICE_READ,
         Permission.PAYMENT_READ,

@@ -1,0 +1,1 @@
+"""Promo codes: what they take off a plan's price, who may redeem them, and who has."""
