@@ -18,7 +18,7 @@ from billing_core.metering.reading import LONGEST_RESPONSE
 from billing_core.money import USAGE_PRICE_PLACES, currency_code
 from billing_core.orders.models import OrderStatus, sku_key
 from billing_core.plans.models import PlanInterval
-from billing_core.plans.terms import MAX_PRICE_PER_CALL
+from billing_core.plans.terms import MAX_INTERVALS, MAX_PRICE_PER_CALL
 from billing_core.rating import conditions, tiers
 from billing_core.rating.models import CostType
 from billing_core.text import control_character, is_email_address
@@ -239,10 +239,14 @@ _STATUSES = {word: status for status, known in _STATUS_WORDS.items() for word in
 _COST_TYPES = {cost_type.value: cost_type for cost_type in CostType}
 
 _INTERVAL_WORDS = {
-    PlanInterval.MONTH: "month monthly per_month",
-    PlanInterval.YEAR: "year yearly per_year annual annually",
+    PlanInterval.DAY: "day days daily per_day",
+    PlanInterval.WEEK: "week weeks weekly per_week",
+    PlanInterval.MONTH: "month months monthly per_month",
+    PlanInterval.QUARTER: "quarter quarters quarterly per_quarter",
+    PlanInterval.YEAR: "year years yearly per_year annual annually",
 }
 _INTERVALS = {word: interval for interval, known in _INTERVAL_WORDS.items() for word in known.split()}
+_SEVERAL = re.compile(r"(?:every_)?([1-9][0-9]{0,3})_([a-z]+)")
 
 
 def status(cell: str) -> str:
@@ -261,10 +265,15 @@ def cost_type(cell: str) -> str:
 
 
 def interval(cell: str) -> str:
-    known = _INTERVALS.get(_snake(cell))
+    """``2 weeks`` -> ``2 week``, ``quarterly`` -> ``1 quarter``."""
+    several = _SEVERAL.fullmatch(_snake(cell))
+    count, word = (int(several[1]), several[2]) if several else (1, _snake(cell).removeprefix("every_"))
+    known = _INTERVALS.get(word)
     if known is None:
-        raise Unreadable("is not an interval; use one of " + ", ".join(PlanInterval))
-    return known.value
+        raise Unreadable("is not an interval; use one of " + ", ".join(PlanInterval) + ", or several such as 3 months")
+    if count > MAX_INTERVALS[known]:
+        raise Unreadable("is longer than ten years")
+    return f"{count} {known}"
 
 
 def country(cell: str) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.customers.models import Customer
 from billing_core.database import Base
-from billing_core.database.types import Scaled, UsagePrice
+from billing_core.database.types import Percent, Scaled, UsagePrice
 from billing_core.metering.models import PLACES, Meter, MeterBucket
 from billing_core.plans.pricing import Scheme
 
@@ -17,10 +17,30 @@ Units = Scaled(PLACES)
 
 
 class PlanInterval(enum.StrEnum):
-    """How often a plan's price is due."""
+    """What a plan's periods are counted in; a version says how many of them make one."""
 
+    DAY = "day"
+    WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter"
     YEAR = "year"
+
+
+class BillingTiming(enum.StrEnum):
+    """Whether a period is billed as it begins or once it has ended."""
+
+    ADVANCE = "advance"
+    ARREARS = "arrears"
+
+
+class TrialEnd(enum.StrEnum):
+    """What becomes of a subscription whose trial ends without a payment method; ``invoice``: it goes on, and the first
+    invoice is sent with a link where it can be paid.
+    """
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    INVOICE = "invoice"
 
 
 class Plan(Base):
@@ -35,9 +55,12 @@ class Plan(Base):
 
 
 class PlanVersion(Base):
-    """Terms that never change: other terms are the next ``number``. ``price_minor`` is due each ``interval``, in minor
-    units of ``currency``. ``included_calls`` come with each period of usage, whatever the interval; one call beyond
-    them costs ``price_per_call``, in major units.
+    """Terms that never change: other terms are the next ``number``. ``price_minor`` is due each period, which is
+    ``interval_count`` times the ``interval``, in minor units of ``currency``. ``included_calls`` come with each period
+    of usage, whatever the interval; one call beyond them costs ``price_per_call``, in major units.
+
+    Each seat beyond ``included_seats`` costs ``seat_price_minor`` a period; None: nobody counts seats. A subscription
+    ends after ``ends_after`` paid periods; None: it goes on.
     """
 
     __tablename__ = "plan_versions"
@@ -46,6 +69,10 @@ class PlanVersion(Base):
         CheckConstraint("price_minor >= 0", name="price_not_negative"),
         CheckConstraint("included_calls >= 0", name="included_not_negative"),
         CheckConstraint("price_per_call >= 0", name="price_per_call_not_negative"),
+        CheckConstraint("interval_count > 0", name="interval_count_positive"),
+        CheckConstraint("seat_price_minor >= 0", name="seat_price_not_negative"),
+        CheckConstraint("included_seats >= 0", name="included_seats_not_negative"),
+        CheckConstraint("ends_after > 0", name="ends_after_positive"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -54,9 +81,72 @@ class PlanVersion(Base):
     currency: Mapped[str] = mapped_column(String(3))
     price_minor: Mapped[int] = mapped_column(BigInteger)
     interval: Mapped[PlanInterval]
+    interval_count: Mapped[int] = mapped_column(default=1, server_default="1")
+    timing: Mapped[BillingTiming] = mapped_column(
+        default=BillingTiming.ADVANCE, server_default=BillingTiming.ADVANCE.value
+    )
     included_calls: Mapped[int] = mapped_column(BigInteger)
     price_per_call: Mapped[Decimal] = mapped_column(UsagePrice)
+    seat_price_minor: Mapped[int | None] = mapped_column(BigInteger)
+    included_seats: Mapped[int] = mapped_column(default=0, server_default="0")
+    trial_end: Mapped[TrialEnd] = mapped_column(default=TrialEnd.CANCEL, server_default=TrialEnd.CANCEL.value)
+    ends_after: Mapped[int | None]
     created_at: Mapped[datetime]
+
+
+class PlanAmount(Base):
+    """What a version costs in a further currency, in its minor units; the columns as in ``PlanVersion``."""
+
+    __tablename__ = "plan_amounts"
+    __table_args__ = (
+        CheckConstraint("price_minor >= 0", name="price_not_negative"),
+        CheckConstraint("seat_price_minor >= 0", name="seat_price_not_negative"),
+    )
+
+    plan_version_id: Mapped[int] = mapped_column(ForeignKey(PlanVersion.id, ondelete="RESTRICT"), primary_key=True)
+    currency: Mapped[str] = mapped_column(String(3), primary_key=True)
+    price_minor: Mapped[int] = mapped_column(BigInteger)
+    seat_price_minor: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class PlanAddOn(Base):
+    """What can be had beside a version, such as a support contract, in any number."""
+
+    __tablename__ = "plan_add_ons"
+    __table_args__ = (UniqueConstraint("plan_version_id", "code"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plan_version_id: Mapped[int] = mapped_column(ForeignKey(PlanVersion.id, ondelete="RESTRICT"))
+    code: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+
+
+class PlanAddOnAmount(Base):
+    """What one of an add-on costs a period, in minor units of a currency that its version has."""
+
+    __tablename__ = "plan_add_on_amounts"
+    __table_args__ = (CheckConstraint("price_minor >= 0", name="price_not_negative"),)
+
+    add_on_id: Mapped[int] = mapped_column(ForeignKey(PlanAddOn.id, ondelete="RESTRICT"), primary_key=True)
+    currency: Mapped[str] = mapped_column(String(3), primary_key=True)
+    price_minor: Mapped[int] = mapped_column(BigInteger)
+
+
+class PlanPhase(Base):
+    """Paid periods in a row, in the order of ``position``, from 1, in which ``percent`` of the version's price is due.
+    After the last phase it is due in full.
+    """
+
+    __tablename__ = "plan_phases"
+    __table_args__ = (
+        CheckConstraint("periods > 0", name="periods_positive"),
+        CheckConstraint("percent >= 0", name="percent_not_negative"),
+    )
+
+    plan_version_id: Mapped[int] = mapped_column(ForeignKey(PlanVersion.id, ondelete="RESTRICT"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    periods: Mapped[int]
+    percent: Mapped[Decimal] = mapped_column(Percent)
 
 
 class PlanPrice(Base):

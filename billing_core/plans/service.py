@@ -14,10 +14,10 @@ from billing_core.dates import LATEST_DAY, Period
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.metering import alerts, periods
-from billing_core.plans import prices, queries, terms
+from billing_core.plans import parts, prices, queries, terms
 from billing_core.plans.models import CustomerPlan, Plan, PlanVersion
 from billing_core.plans.prices import Prices
-from billing_core.plans.terms import TERMS, Terms
+from billing_core.plans.terms import Terms
 from billing_core.text import needed
 
 
@@ -35,6 +35,7 @@ def create(
     actor.require(Permission.PLAN_WRITE)
     code, name = needed(code, "code", 64), needed(name, "name", 200)
     columns = terms.columns(agreed)
+    terms.check_parts(agreed, has_prices=bool(charged))
     ids = prices.checked(session, charged or {}, columns["currency"])
     if session.scalar(select(Plan.id).where(Plan.code == code)) is not None:
         raise Conflict(f"There is already a plan with the code {code}")
@@ -42,8 +43,11 @@ def create(
     session.add(plan)
     session.flush()
     version = _begin(session, plan, 1, columns, now)
+    parts.give(session, version, agreed)
     prices.give(session, version, charged or {}, ids)
-    facts = {"code": code, "name": name, **columns} | ({"prices": prices.written(charged)} if charged else {})
+    facts = {"code": code, "name": name, **terms.facts(agreed)}
+    if charged:
+        facts["prices"] = prices.written(charged)
     audit.record(session, actor, "plan.create", ("plan", plan.id), label=name, after=facts, now=now)
     return version
 
@@ -62,13 +66,15 @@ def add_version(
     kept = prices.of_version(session, former.id)
     if charged is None and kept and former.currency != columns["currency"]:
         raise Invalid("In another currency the plan needs other prices", fields={"prices": "are needed"})
+    terms.check_parts(agreed, has_prices=bool(kept if charged is None else charged))
     ids = {} if charged is None else prices.checked(session, charged, columns["currency"])
-    before, after = audit.changed({name: getattr(former, name) for name in TERMS}, columns)
+    before, after = audit.changed(terms.facts(parts.terms_of(session, former.id)), terms.facts(agreed))
     if charged is not None and charged != kept:
         before["prices"], after["prices"] = prices.written(kept), prices.written(charged)
     if not after:
         raise Invalid("Nothing would change: the plan has these terms already")
     version = _begin(session, plan, former.number + 1, columns, now)
+    parts.give(session, version, agreed)
     if charged is None:
         renewed = select(literal(former.id).label("former_id"), literal(version.id).label("version_id"))
         prices.carry_over(session.connection(), renewed.subquery("renewed"))

@@ -1,5 +1,6 @@
 """Plans from files: other terms are another version, and whoever is on an old one keeps it."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -14,12 +15,12 @@ from billing_core.imports import service
 from billing_core.metering import meters
 from billing_core.metering.alerts import AlertMeasure, UsageCheck
 from billing_core.metering.models import Aggregation
-from billing_core.plans import prices, queries
+from billing_core.plans import parts, prices, queries
 from billing_core.plans import service as plans
-from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVersion
+from billing_core.plans.models import BillingTiming, CustomerPlan, Plan, PlanInterval, PlanVersion, TrialEnd
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier
-from billing_core.plans.terms import Terms
+from billing_core.plans.terms import AddOn, Amounts, Phase, Terms
 from billing_core.usage import alerts, threshold_checks
 from billing_core.usage.alerts import Threshold, Told
 from tests.imports.files import counts, incoming, rejections, row_count
@@ -127,6 +128,95 @@ def test_a_blank_currency_and_interval_are_the_usual_ones_or_stay(take_in, sessi
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "interval", "count"),
+    [
+        ("day", PlanInterval.DAY, 1),
+        ("Weekly", PlanInterval.WEEK, 1),
+        ("2 weeks", PlanInterval.WEEK, 2),
+        ("every 3 months", PlanInterval.MONTH, 3),
+        ("quarterly", PlanInterval.QUARTER, 1),
+        ("every year", PlanInterval.YEAR, 1),
+        ("10 Years", PlanInterval.YEAR, 10),
+        ("3650 days", PlanInterval.DAY, 3650),
+    ],
+)
+def test_an_interval_may_be_several(written, interval, count, take_in, sessions):
+    take_in("plans", HEADER + BASIC.replace("month", written))
+    assert agreed_now(sessions) == Terms(
+        "USD", Decimal("29.90"), 10_000, Decimal("0.001"), interval=interval, interval_count=count
+    )
+
+
+def test_another_count_of_the_interval_is_another_version_and_is_shown(two_plans, take_in, sessions):
+    outcome = take_in("plans", HEADER + BASIC.replace("month", "3 months"))
+    assert [(c.column, c.old, c.new) for c in outcome.changes] == [("interval_count", 1, 3)]
+    assert counts(take_in("plans", (HEADER + BASIC).replace("month", ""))) == (0, 0, 1, 0)
+    assert agreed_now(sessions).interval_count == 3
+
+
+SUBSCRIBED = Terms(
+    "USD",
+    Decimal("29.90"),
+    10_000,
+    Decimal(0),
+    timing=BillingTiming.ARREARS,
+    seat_price=Decimal(5),
+    included_seats=3,
+    trial_end=TrialEnd.PAUSE,
+    ends_after=24,
+    further={"EUR": Amounts(Decimal(27), Decimal("4.50")), "JPY": Amounts(Decimal(4400), Decimal(700))},
+    add_ons=(
+        AddOn("support", "Support", {"EUR": Decimal(9), "JPY": Decimal(1500), "USD": Decimal(10)}),
+        AddOn("backup", "Backup", {"EUR": Decimal(1), "JPY": Decimal(150), "USD": Decimal("1.25")}),
+    ),
+    phases=(Phase(3, Decimal(0)), Phase(3, Decimal("50.5"))),
+)
+
+
+@pytest.fixture
+def subscribed(sessions) -> None:
+    """``basic`` with everything that no file knows."""
+    with sessions.begin() as session:
+        plans.create(session, SYSTEM, code="basic", name="Basic", agreed=SUBSCRIBED, now=utc_now())
+
+
+def agreed_now(sessions):
+    with sessions() as session:
+        return parts.terms_of(session, queries.latest(session, SYSTEM, "basic").id)
+
+
+def test_what_a_file_does_not_know_stays(subscribed, take_in, sessions):
+    assert counts(take_in("plans", HEADER + BASIC.replace("0.001", "0"))) == (0, 0, 1, 0)
+    take_in("plans", HEADER + BASIC.replace("0.001", "0").replace("29.90", "39").replace("month", "2 months"))
+    assert agreed_now(sessions) == replace(SUBSCRIBED, price=Decimal(39), interval_count=2)
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        replace(SUBSCRIBED, further={}, add_ons=()),
+        Terms("USD", Decimal(1), 0, Decimal(0), add_ons=(AddOn("support", "Support", {"USD": Decimal(1)}),)),
+        Terms("USD", Decimal(1), 0, Decimal(0), further={"EUR": Amounts(Decimal(1))}),
+    ],
+    ids=["seats", "add-ons", "further currencies"],
+)
+def test_a_file_cannot_move_a_plan_to_another_currency_that_costs_more_than_it_knows(bound, take_in, sessions):
+    with sessions.begin() as session:
+        plans.create(session, SYSTEM, code="basic", name="Basic", agreed=bound, now=utc_now())
+    refused = take_in("plans", HEADER + BASIC.replace("USD", "CHF").replace("0.001", "0"))
+    reason = "the plan is in USD with seats, add-ons or further currencies: make a version of it"
+    assert rejections(refused) == [(2, "currency", "CHF", reason)]
+    assert row_count(sessions, PlanVersion) == 1
+
+
+def test_a_file_cannot_give_a_call_a_price_where_a_plan_has_several_currencies(subscribed, take_in, sessions):
+    refused = take_in("plans", HEADER + BASIC)
+    reason = "the plan can be had in several currencies: a call cannot have a price, which would be in one alone"
+    assert rejections(refused) == [(2, "plan_code", "basic", reason)]
+    assert agreed_now(sessions) == SUBSCRIBED
+
+
 def test_a_dry_run_and_a_rehearsal_write_no_version(two_customers, dry_run, sessions):
     assert counts(dry_run("plans", HEADER + BASIC)) == (1, 0, 0, 0)
     files = [incoming("plans", HEADER + BASIC), incoming("customer-plans", WHO + "ACME,basic,2023-01-01\n")]
@@ -135,12 +225,15 @@ def test_a_dry_run_and_a_rehearsal_write_no_version(two_customers, dry_run, sess
     assert [row_count(sessions, model) for model in (Plan, PlanVersion, CustomerPlan)] == [0, 0, 0]
 
 
+NO_INTERVAL = "is not an interval; use one of day, week, month, quarter, year, or several such as 3 months"
 WRONG = {
     "negative price": ("x,X,USD,-1,month,1,1", ("price", "-1", "must not be negative")),
     "inexact price": ("x,X,USD,1.005,month,1,1", ("price", "1.005", "has more decimals than USD is paid in")),
     "inexact price without cents": ("x,X,JPY,1.5,month,1,1", ("price", "1.5", "has more decimals than JPY is paid in")),
     "less than a cent": ("x,X,USD,0.000010,month,1,1", ("price", "0.00001", "has more decimals than USD is paid in")),
-    "interval": ("x,X,USD,1,week,1,1", ("interval", "week", "is not an interval; use one of month, year")),
+    "interval": ("x,X,USD,1,3 moons,1,1", ("interval", "3 moons", NO_INTERVAL)),
+    "no interval at all": ("x,X,USD,1,0 months,1,1", ("interval", "0 months", NO_INTERVAL)),
+    "eleven years": ("x,X,USD,1,11 years,1,1", ("interval", "11 years", "is longer than ten years")),
     "half a call": ("x,X,USD,1,month,1.5,1", ("included_calls", "1.5", "must be a whole number")),
     "no price of a call": ("x,X,USD,1,month,1,", ("price_per_call", "", "is empty")),
     "thirteen decimals": (

@@ -6,6 +6,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     FromClause,
+    Integer,
     Select,
     String,
     and_,
@@ -18,22 +19,46 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from billing_core.customers.models import Customer
 from billing_core.database.types import UnitPrice, UsagePrice, UtcDateTime
 from billing_core.errors import Conflict
 from billing_core.imports import Kind, cells, columns, merging
-from billing_core.imports.kind import Definition, Field, Resolved, Staged, text_up_to, unknown, wrong
+from billing_core.imports.kind import Definition, Derived, Field, Resolved, Staged, text_up_to, unknown, wrong
 from billing_core.imports.kinds import amounts
 from billing_core.metering import alerts, periods
-from billing_core.plans import prices
-from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVersion
+from billing_core.plans import parts, prices
+from billing_core.plans.models import (
+    BillingTiming,
+    CustomerPlan,
+    Plan,
+    PlanAddOn,
+    PlanAmount,
+    PlanInterval,
+    PlanVersion,
+    TrialEnd,
+)
 from billing_core.plans.queries import latest_number
-from billing_core.plans.terms import TERMS
 
+# The columns of a version that a file gives, and those that stay as they are, with what a new plan has.
+_GIVEN = ("currency", "price_minor", "interval", "interval_count", "included_calls", "price_per_call")
+_KEPT = {
+    "timing": BillingTiming.ADVANCE,
+    "seat_price_minor": None,
+    "included_seats": 0,
+    "trial_end": TrialEnd.CANCEL,
+    "ends_after": None,
+}
 _LATEST = (
-    select(Plan.id, Plan.code, Plan.name, Plan.created_at, *(getattr(PlanVersion, name) for name in TERMS))
+    select(
+        Plan.id,
+        Plan.code,
+        Plan.name,
+        Plan.created_at,
+        PlanVersion.id.label("version_id"),
+        *(getattr(PlanVersion, name) for name in (*_GIVEN, *_KEPT)),
+    )
     .join(PlanVersion, and_(PlanVersion.plan_id == Plan.id, PlanVersion.number == latest_number()))
     .subquery("latest_terms")
 )
@@ -54,19 +79,27 @@ _ASSIGNED = (
 def _resolve_plans(staged: Staged) -> Select[Any]:
     """A blank currency or interval stays as it is; of a new plan it is the business's own, and a month."""
     rows, currency = staged.table, _currency(staged)
-    given = [rows.c.interval] if "interval" in staged.given else []
-    interval = func.coalesce(*given, _LATEST.c.interval, literal(PlanInterval.MONTH.value, String))
+    interval, interval_count = (staged.columns("interval") and [rows.c[name]] for name in ("unit", "interval_count"))
     return select(
         rows.c.line,
         rows.c.plan_code.label("code"),
         rows.c.name,
         currency.label("currency"),
         amounts.in_minor_units(rows.c.price, currency).label("price_minor"),
-        interval.label("interval"),
+        func.coalesce(*interval, _LATEST.c.interval, literal(PlanInterval.MONTH.value, String)).label("interval"),
+        func.coalesce(*interval_count, _LATEST.c.interval_count, 1).label("interval_count"),
         rows.c.included_calls,
         rows.c.price_per_call,
         literal(staged.setting.now, UtcDateTime).label("created_at"),
     ).outerjoin_from(rows, _LATEST, _LATEST.c.code == rows.c.plan_code)
+
+
+def _unit(interval: str | None) -> str | None:
+    return interval and interval.split()[1]
+
+
+def _interval_count(interval: str | None) -> int | None:
+    return None if interval is None else int(interval.split()[0])
 
 
 def _currency(staged: Staged) -> ColumnElement[str]:
@@ -91,22 +124,28 @@ def _write_plans(connection: Connection, resolved: Resolved) -> None:
         select(
             Plan.id,
             func.coalesce(latest_number(), 0) + 1,
-            *(rows.c[name] for name in TERMS),
+            *(rows.c[name] for name in _GIVEN),
+            *(_kept(name) for name in _KEPT),
             rows.c.created_at,
         )
         .join_from(rows, Plan, Plan.code == rows.c.code)
         .outerjoin(_LATEST, _LATEST.c.id == Plan.id)
-        .where(or_(_LATEST.c.id.is_(None), merging.differs(list(TERMS), rows, _LATEST)))
+        .where(or_(_LATEST.c.id.is_(None), merging.differs(list(_GIVEN), rows, _LATEST)))
         .order_by(rows.c.line)
     )
-    names = ["plan_id", "number", *TERMS, "created_at"]
+    names = ["plan_id", "number", *_GIVEN, *_KEPT, "created_at"]
     connection.execute(insert(PlanVersion).from_select(names, changed))
-    _keep_prices(connection, rows)
+    _keep_the_rest(connection, rows)
 
 
-def _keep_prices(connection: Connection, rows: FromClause) -> None:
-    """A file knows the price of a call alone: the versions that it has just made keep the other prices of those before,
-    unless these are in another currency.
+def _kept(name: str) -> ColumnElement[Any]:
+    column = _LATEST.c[name]
+    return column if _KEPT[name] is None else func.coalesce(column, literal(_KEPT[name], column.type))
+
+
+def _keep_the_rest(connection: Connection, rows: FromClause) -> None:
+    """A file knows the plan's price and that of a call alone: the versions that it has just made keep all else of those
+    before, and the prices of other meters unless these are in another currency.
     """
     former, made = aliased(PlanVersion), aliased(PlanVersion)
     renewed = (
@@ -114,9 +153,41 @@ def _keep_prices(connection: Connection, rows: FromClause) -> None:
         .join_from(rows, Plan, Plan.code == rows.c.code)
         .join(made, and_(made.plan_id == Plan.id, made.created_at == rows.c.created_at))
         .join(former, and_(former.plan_id == Plan.id, former.number == made.number - 1))
-        .where(former.currency == made.currency)
     )
-    prices.carry_over(connection, renewed.subquery("renewed"))
+    parts.carry_over(connection, renewed.subquery("renewed"))
+    prices.carry_over(connection, renewed.where(former.currency == made.currency).subquery("renewed"))
+
+
+def _bound_to_a_currency(rows: FromClause) -> Select[Any]:
+    """What else a plan costs in its currency is not in the file, and would mean something else in another one."""
+    latest = _LATEST.alias("terms")
+    reason = "the plan is in " + latest.c.currency + " with seats, add-ons or further currencies: make a version of it"
+    return (
+        wrong(rows, "currency", rows.c.currency, reason)
+        .join(latest, latest.c.code == rows.c.code)
+        .where(
+            latest.c.currency != rows.c.currency,
+            or_(
+                latest.c.seat_price_minor.is_not(None),
+                _has(PlanAddOn.plan_version_id, latest),
+                _has(PlanAmount.plan_version_id, latest),
+            ),
+        )
+    )
+
+
+def _usage_in_several_currencies(rows: FromClause) -> Select[Any]:
+    latest = _LATEST.alias("terms")
+    reason = "the plan can be had in several currencies: a call cannot have a price, which would be in one alone"
+    return (
+        wrong(rows, "plan_code", rows.c.code, reason)
+        .join(latest, latest.c.code == rows.c.code)
+        .where(rows.c.price_per_call > 0, _has(PlanAmount.plan_version_id, latest))
+    )
+
+
+def _has(version_id: InstrumentedAttribute[int], latest: FromClause) -> ColumnElement[bool]:
+    return select(literal(1)).where(version_id == latest.c.version_id).exists()
 
 
 PLANS = Definition(
@@ -152,6 +223,8 @@ PLANS = Definition(
     ),
     resolve=_resolve_plans,
     checks=(_inexact_price,),
+    merge_checks=(_bound_to_a_currency, _usage_in_several_currencies),
+    derived=(Derived("unit", "interval", _unit), Derived("interval_count", "interval", _interval_count, Integer())),
     insert_only=frozenset({"created_at"}),
     in_file_order=True,
     beside=_LATEST,
