@@ -14,4 +14,5 @@ class Kind(enum.StrEnum):
     ORDER_ITEMS = "order-items"
     PLANS = "plans"
     CUSTOMER_PLANS = "customer-plans"
+    PROMO_CODES = "promo-codes"
     USAGE = "usage"

@@ -15,10 +15,12 @@ from billing_core.dates import EARLIEST_DAY, LATEST_DAY
 from billing_core.errors import Invalid
 from billing_core.metering import reading
 from billing_core.metering.reading import LONGEST_RESPONSE
-from billing_core.money import USAGE_PRICE_PLACES, currency_code
+from billing_core.money import PERCENT_PLACES, PRICE_PLACES, USAGE_PRICE_PLACES, currency_code
 from billing_core.orders.models import OrderStatus, sku_key
 from billing_core.plans.models import PlanInterval
 from billing_core.plans.terms import MAX_INTERVALS, MAX_PRICE_PER_CALL
+from billing_core.promotions.models import LONGEST_CODE, PromoDuration
+from billing_core.promotions.new_codes import MAX_AMOUNT, MAX_LIMIT, MAX_PERIODS, code_of
 from billing_core.rating import conditions, tiers
 from billing_core.rating.models import CostType
 from billing_core.text import control_character, is_email_address
@@ -142,6 +144,32 @@ def case_size(cell: str) -> Decimal:
     if not size:
         raise Unreadable("must be above 0; leave it empty where units are not packed in cases")
     return size
+
+
+def percent(cell: str) -> Decimal:
+    """Above 0, at most 100; its sign may stand behind it."""
+    return _above_zero(_bounded(cell.strip().removesuffix("%"), places=PERCENT_PLACES, largest=Decimal(100)))
+
+
+def amount(cell: str) -> Decimal:
+    """An amount of money above 0 in major units."""
+    return _above_zero(_bounded(cell, places=PRICE_PLACES, largest=MAX_AMOUNT))
+
+
+def periods(cell: str) -> int:
+    """How many billing periods, 1 at least."""
+    return int(_above_zero(_bounded(cell, places=0, largest=Decimal(MAX_PERIODS))))
+
+
+def limit(cell: str) -> int:
+    """How often at most, 1 at least."""
+    return int(_above_zero(_bounded(cell, places=0, largest=Decimal(MAX_LIMIT))))
+
+
+def _above_zero(number: Decimal) -> Decimal:
+    if not number:
+        raise Unreadable("must be above 0")
+    return number
 
 
 def _bounded(cell: str, *, places: int, largest: Decimal = LARGEST) -> Decimal:
@@ -274,6 +302,21 @@ def interval(cell: str) -> str:
     if count > MAX_INTERVALS[known]:
         raise Unreadable("is longer than ten years")
     return f"{count} {known}"
+
+
+def duration(cell: str) -> str:
+    """For how long a promo code reduces a price."""
+    try:
+        return PromoDuration(_snake(cell)).value
+    except ValueError:
+        raise Unreadable("is not a duration; use one of " + ", ".join(PromoDuration)) from None
+
+
+def promo_code(cell: str) -> str:
+    try:
+        return code_of(words(cell, longest=LONGEST_CODE))
+    except Invalid as problem:
+        raise Unreadable(problem.fields["code"]) from None
 
 
 def country(cell: str) -> str:

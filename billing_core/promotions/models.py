@@ -28,8 +28,8 @@ class PromoDuration(enum.StrEnum):
 class PromoCode(Base):
     """``percent`` of the price of ``plan_id``, or of every plan where that is empty, or ``amount_minor`` in minor units
     of ``currency``. ``key`` is the code without regard to case. Empty limits do not limit; ``valid_to`` is the last
-    day, in the zone of the customer's business, on which it can be redeemed. What was promised never changes: a code
-    can only be ended, at ``ended_at``, and whoever has redeemed it before keeps it.
+    day, in the zone of the customer's business, on which it can be redeemed. Once somebody has
+    redeemed it, what it promises never changes; it can be ended, at ``ended_at``, and who has redeemed it keeps it.
     """
 
     __tablename__ = "promo_codes"

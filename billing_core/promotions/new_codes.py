@@ -39,12 +39,17 @@ def key_of(code: str) -> str:
     return code.strip().casefold()
 
 
-def columns(new: NewCode) -> dict[str, Any]:
-    """The columns of a code as given, but for its plan; Invalid names the field at fault."""
-    code = needed(new.code, "code", LONGEST_CODE)
-    # It is typed by people, and part of addresses.
+def code_of(text: str) -> str:
+    """A code as it is kept, trimmed: people type it, and it is part of addresses. Invalid where it cannot be one."""
+    code = needed(text, "code", LONGEST_CODE)
     if any(letter.isspace() or letter in "/\\" for letter in code) or not code.strip("."):
         raise _invalid("code", "must have no spaces and no slashes, and be more than dots")
+    return code
+
+
+def columns(new: NewCode) -> dict[str, Any]:
+    """The columns of a code as given, but for its plan; Invalid names the field at fault."""
+    code = code_of(new.code)
     if new.valid_to is not None and not EARLIEST_DAY <= new.valid_to <= LATEST_DAY:
         raise _invalid("valid_to", f"must be from {EARLIEST_DAY} to {LATEST_DAY}")
     return {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from billing_core.imports import Kind
 from billing_core.imports.kind import Definition
-from billing_core.imports.kinds import customers, orders, plans, products, rates, services, usage
+from billing_core.imports.kinds import customers, orders, plans, products, promo_codes, rates, services, usage
 from billing_core.imports.mapping import guess, plain
 
 DEFINITIONS: dict[Kind, Definition] = {
@@ -18,6 +18,7 @@ DEFINITIONS: dict[Kind, Definition] = {
         orders.ORDER_ITEMS,
         plans.PLANS,
         plans.CUSTOMER_PLANS,
+        promo_codes.DEFINITION,
         usage.DEFINITION,
     )
 }
