@@ -10,12 +10,10 @@ from billing_core.identity import Actor, Permission
 from billing_core.metering import meters
 from billing_core.metering.meters import MeterRow
 from billing_core.metering.models import API_CALLS
-from billing_core.money import Money
-from billing_core.plans import prices, service
+from billing_core.plans import parts, prices, service
 from billing_core.plans.listing import VersionRow
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price
-from billing_core.plans.terms import Terms
 from pages.plan_sections import price_fields
 from pages.ui import formats, tables
 from pages.ui.context import actor as signed_in
@@ -92,14 +90,8 @@ def _set(latest: VersionRow) -> None:
 
 
 def _save(actor: Actor, latest: VersionRow, charged: Mapping[Metered, Price]) -> None:
-    same = Terms(
-        latest.currency,
-        Money(latest.price_minor, latest.currency).amount,
-        latest.included_calls,
-        latest.price_per_call,
-        latest.interval,
-    )
     with attempt(f"{latest.name} has new prices") as session:
+        same = parts.terms_of(session, latest.id)
         service.add_version(session, actor, latest.code, same, charged=charged, now=utc_now())
 
 
