@@ -1,5 +1,6 @@
-"""Lists as CSV: reports as the page filters them, and the rows behind a figure."""
+"""Lists as CSV: reports and promo codes as their pages filter them, and the rows behind a figure."""
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -9,6 +10,8 @@ from billing_core.errors import NotFound
 from billing_core.figures import Figure, Scope
 from billing_core.identity.permissions import Actor, Permission
 from billing_core.money import Money, decimal_places
+from billing_core.promotions import listing as promo_codes_listing
+from billing_core.promotions.listing import CodeFilter, CodeRow
 from billing_core.reports import queries, summary
 from billing_core.reports.exports import rows as exports_rows
 from billing_core.reports.exports.formats import Download, csv_list
@@ -33,6 +36,24 @@ REPORT_COLUMNS = (
     "created_at",
     "created_by",
     "superseded_at",
+)
+
+# Those of the import kind ``promo-codes``, and what became of each.
+PROMO_CODE_COLUMNS = (
+    "code",
+    "plan_code",
+    "percent",
+    "amount",
+    "currency",
+    "duration",
+    "periods",
+    "limit",
+    "limit_per_customer",
+    "valid_to",
+    "status",
+    "redeemed",
+    "created_at",
+    "ended_at",
 )
 
 CUSTOMER_COLUMNS = (
@@ -66,6 +87,16 @@ def customers(session: Session, actor: Actor, filters: SummaryFilter, *, for_exc
     actor.require(Permission.EXPORT)
     rows = (_customer(row) for row in exports_rows.each(session, summary.listing(actor, filters)))
     return csv_list("customers.csv", CUSTOMER_COLUMNS, rows, for_excel=for_excel)
+
+
+def promo_codes(
+    session: Session, actor: Actor, filters: CodeFilter, *, today: date, for_excel: bool = False
+) -> Download:
+    """Every promo code that matches, the newest first."""
+    actor.require(Permission.EXPORT)
+    found = exports_rows.each(session, promo_codes_listing.listing(actor, filters, today=today))
+    rows = (_promo_code(CodeRow(*row)) for row in found)
+    return csv_list("promo-codes.csv", PROMO_CODE_COLUMNS, rows, for_excel=for_excel)
 
 
 def figure(session: Session, actor: Actor, requested: Figure, scope: Scope, *, for_excel: bool = False) -> Download:
@@ -106,6 +137,16 @@ def _customer(row: Any) -> tuple[Any, ...]:
         *(count, scaled(total, places), None if average is None else scaled(average, places)),
         *(instant(row.first_report), instant(row.latest_report)),
         *(row.billed_from, row.billed_until, int(row.order_count), int(row.question_count)),
+    )
+
+
+def _promo_code(row: CodeRow) -> tuple[Any, ...]:
+    amount = None if row.amount_minor is None else scaled(row.amount_minor, decimal_places(row.currency or ""))
+    percent = None if row.percent is None else f"{row.percent.normalize():f}"
+    return (
+        *(row.code, row.plan_code, percent, amount, row.currency, row.duration.value, row.periods),
+        *(row.limit, row.limit_per_customer, row.valid_to, row.status.value, row.redeemed),
+        *(instant(row.created_at), instant(row.ended_at)),
     )
 
 

@@ -23,6 +23,8 @@ from billing_core.usage import alerts
 from billing_core.usage.alerts import Threshold, Told
 from billing_core.web.api.app import api_app
 from tests.invoices.company import a_customer, an_invoice
+from tests.plans.agreed import a_plan
+from tests.promotions.codes import a_code
 from tests.web.api.reporting import ACME, two_customers
 
 pytestmark = pytest.mark.slow
@@ -45,6 +47,8 @@ NAMES = {
     ("list_organizations", "customer_ref"),
     ("list_usage_events", "user"),
     ("list_open_invoices", "customer_id"),
+    ("list_promo_codes", "plan_id"),
+    ("list_promo_codes", "starting_after"),
 }
 TRUTHS = ("to_customer", "sends")
 # Some places take some of these.
@@ -89,6 +93,7 @@ def known(sessions, quick_hashes) -> dict[str, Any]:
         ingestion.record(session, SYSTEM, [event], now=utc_now(), atomic=True)
         alert = alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.CALLS, 7), Told(), now=utc_now())
         watched = {"organization_id": "ACME", "{alert_id}": str(alert.id)}
+        coded = {"plan_id": a_plan(session, "plan_pro_monthly"), "{code}": a_code(session, "OTHER").code}
         business = default_business(session).public_id
         customer = session.get_one(Customer, ACME).public_id
     # The documents' due date is before the day on which this runs.
@@ -100,7 +105,7 @@ def known(sessions, quick_hashes) -> dict[str, Any]:
         "/api/v1/usage": "1",
         "{org_id}": "ACME",
     }
-    return {"business_id": business, "cus": customer, "due_date": due, "events": [event], **ids, **watched}
+    return {"business_id": business, "cus": customer, "due_date": due, "events": [event], **ids, **watched, **coded}
 
 
 @pytest.fixture
@@ -158,7 +163,7 @@ def body_of(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def address(path: str, known: dict[str, Any]) -> str:
-    for name in ("{org_id}", "{alert_id}"):
+    for name in ("{org_id}", "{alert_id}", "{code}"):
         path = path.replace(name, known[name])
     return path.replace("{id}", next((value for start, value in known.items() if path.startswith(start)), ""))
 
@@ -187,9 +192,9 @@ def tried(name: str, client, known: dict[str, Any], headers: dict[str, str]) -> 
     known = known_to(path, known)
     body = {"json": example(body_of(one), known)} if "requestBody" in one else {}
     fine = needed(one, known)
-    if "{id}" in path:
+    for name in (one for one in ("{id}", "{code}") if one in path):
         for value in PATHS:
-            answer = client.request(method, path.replace("{id}", value), params=fine, headers=headers, **body)
+            answer = client.request(method, path.replace(name, value), params=fine, headers=headers, **body)
             assert seen(answer, one, value) == 404, value
     for parameter in one.get("parameters", ()):
         for value in (*REFUSED, *STRANGE):

@@ -48,6 +48,11 @@ FORBIDDEN = {
     "remove_usage_alert",
     "give_prepaid_credit",
     "update_prepaid_credit",
+    "list_promo_codes",
+    "create_promo_code",
+    "get_promo_code",
+    "end_promo_code",
+    "promo_codes",
     "rejected_rows",
     "message",
 }
@@ -68,6 +73,7 @@ PATHS = {
     "/api/v2/reports/{id}": lambda w: [str(w.report), w.report_uuid],
     "/api/invoices/{id}": lambda w: [w.invoice_public],
     "/v1/billing/invoice/{id}": lambda w: [w.invoice_public],
+    "/v1/billing/promo-codes/{code}": lambda w: [f"{w.name.split()[0]}-CODE"],
     "/api/v1/analytics/billing/invoice/{org_id}": lambda w: [w.customer_uuid],
     "/api/v1/analytics/billing/{org_id}": lambda w: [w.customer_uuid],
     "/api/v1/analytics/usage/{org_id}": lambda w: [w.customer_uuid],
@@ -103,6 +109,8 @@ PARAMETERS = {
     "get_prepaid_credit.starting_after": lambda w: w.grant + 1,
     "user": lambda w: f"{w.name}'s user",
     "text": lambda w: w.name,
+    "list_promo_codes.plan_id": lambda w: f"{w.name}'s plan",
+    "list_promo_codes.starting_after": lambda w: f"{w.name.split()[0]}-CODE",
     "plan": lambda w: f"{w.name}'s plan",
 }
 BODIES = {
@@ -122,6 +130,7 @@ BODIES = {
     "create_usage_alert": lambda w: {"organization_id": w.customer_uuid, "measure": "calls", "threshold": 5},
     "update_usage_alert": lambda _w: {"threshold": 6},
     "give_prepaid_credit": lambda _w: {"amount": 5, "reason": "Welcome"},
+    "create_promo_code": lambda w: {"code": "X", "percent": 5, "plan_id": f"{w.name}'s plan"},
     "update_prepaid_credit": lambda _w: {"top_up": {"below": 1, "up_to": 2}},
 }
 # What says nothing about whose things are meant, with a value where one is needed.

@@ -76,6 +76,17 @@ LINKS: dict[tuple[str, str], dict[str, Any]] = {
         "invoice": _link("get_invoice", "The invoice, which is open now", id=_SAME_INVOICE),
         "cancel": _link("cancel_invoice", "Cancel the invoice, and the link with it", id=_SAME_INVOICE),
     },
+    ("create_promo_code", "201"): {
+        "promo_code": _link("get_promo_code", "The code, and how often it is redeemed", code="$response.body#/code"),
+        "end": _link("end_promo_code", "End it early", code="$response.body#/code"),
+    },
+    ("list_promo_codes", "200"): {
+        "promo_code": _link("get_promo_code", "One of them", code="$response.body#/promo_codes/0/code"),
+        "following": _link(
+            "list_promo_codes", "Those that follow one of them", starting_after="$response.body#/promo_codes/0/code"
+        ),
+    },
+    ("get_promo_code", "200"): {"end": _link("end_promo_code", "End it early", code="$request.path.code")},
     ("list_organizations", "200"): {
         "invoice": _link("get_usage_invoice", "The document of its usage this month", org_id=_ORGANIZATION),
         "usage": _link("get_organization_usage", "What it used this month", org_id=_ORGANIZATION),

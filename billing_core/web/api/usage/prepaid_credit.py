@@ -58,6 +58,10 @@ _Amount = Annotated[
     Number, Field(gt=0, le=_MOST), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _MOST})
 ]
 
+_Days = Annotated[
+    WholeNumber, Field(ge=1, le=MOST_DAYS), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_DAYS})
+]
+
 
 def _known(day: date) -> date:
     if day > LATEST_DAY:
@@ -136,9 +140,7 @@ class NewGrant(Body):
 class TopUp(Body):
     below: _Amount = Field(description="Too little: what is left is less than this", examples=[20])
     up_to: _Amount = Field(description="What is left once it is topped up; at least `below`", examples=[100])
-    valid_days: WholeNumber | None = Field(
-        None, ge=1, le=MOST_DAYS, description="How long it can be used; for ever without"
-    )
+    valid_days: _Days | None = Field(None, description="How long it can be used; for ever without")
     sends: StrictBool = Field(False, description="Mail the invoice; otherwise it stays a draft")
 
 

@@ -49,6 +49,8 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     if isinstance(case.body, dict):
         if case.operation.path == "/v1/billing/invoice":
             _bring_open_invoice_in_line(case.body)
+        elif case.operation.path == "/v1/billing/promo-codes":
+            _bring_promo_code_in_line(case.body)
         else:
             _bring_body_in_line(case.body, changes=case.method == "PATCH")
 
@@ -105,6 +107,18 @@ def _bring_open_invoice_in_line(body: dict[str, Any]) -> None:
     for line in body["line_items"]:
         line |= {name: min(line[name], 1_000) for name in ("amount", "quantity") if name in line}
         line["description"] = line["description"] if line["description"].strip() else "Something"
+
+
+def _bring_promo_code_in_line(body: dict[str, Any]) -> None:
+    """A code that is not taken, of every plan, that takes either a percent or an amount."""
+    body |= {"code": f"CODE-{uuid.uuid4()}", "plan_id": None}
+    if body.get("percent"):
+        body |= {"percent": max(round(body["percent"], 4), 0.0001), "amount": None, "currency": None}
+    else:
+        body |= {"amount": min(body.get("amount") or 1, 1_000), "currency": "USD", "percent": None}
+    body["periods"] = (body.get("periods") or 1) if body.get("duration") == "periods" else None
+    if isinstance(body.get("valid_to"), str):
+        body["valid_to"] = f"20{body['valid_to'][2:8]}{min(int(body['valid_to'][8:10]), 28):02}"
 
 
 def _whole(amount: float) -> float:
