@@ -64,9 +64,10 @@ ORDER = {
     ],
     "billing_core.online_payments": [
         ["models", "gateway"],
-        ["queries", "figures", "verification", "cases", "charges"],
+        ["queries", "figures", "verification", "cases", "charges", "declines"],
         ["stripe"],
         ["sandbox", "webhooks"],
+        ["off_session"],
         ["configured", "links", "refunding"],
         ["delivery", "reconciliation"],
     ],

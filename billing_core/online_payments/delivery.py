@@ -11,7 +11,8 @@ from billing_core.identity import SYSTEM
 from billing_core.invoices.payment_links import DEACTIVATE, GATEWAY, LinkState, Mode, PaymentLink
 from billing_core.online_payments import configured
 from billing_core.online_payments.gateway import Charge, Declined, Gateway
-from billing_core.online_payments.models import SANDBOX
+from billing_core.online_payments.models import SANDBOX, PaymentMethodOnFile
+from billing_core.online_payments.off_session import methods
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.online_payments.stripe.signature import signed
 from billing_core.online_payments.webhooks import fees
@@ -85,9 +86,16 @@ def _fetch_details(sessions: Sessions, gateway: Gateway, message: Claimed) -> No
         raise UpstreamFailed("The gateway does not report the fee of this payment yet")
 
 
+def _detach(sessions: Sessions, gateway: Gateway, message: Claimed) -> None:
+    with sessions() as session:
+        method = session.get_one(PaymentMethodOnFile, message.content["method_id"])
+    gateway.detach(method.gateway_id, key=f"detach_{method.public_id}")
+
+
 _TOPICS: Final[Mapping[str, Callable[[Sessions, Gateway, Claimed], None]]] = {
     DEACTIVATE: _deactivate,
     fees.FETCH_DETAILS: _fetch_details,
+    methods.DETACH: _detach,
 }
 
 

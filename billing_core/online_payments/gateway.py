@@ -5,6 +5,7 @@ a repeat after a timeout has no second effect. Failures are our own errors: ``De
 nothing was done, ``UpstreamFailed`` for "not now" or an unknown outcome.
 """
 
+import enum
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -61,6 +62,67 @@ class CreatedLink:
     gateway_id: str
     stripe_invoice_id: str | None = None
     request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayCustomer:
+    """Whose card it is. ``public_id`` is ours; ``gateway_id`` None: the gateway does not know them yet."""
+
+    public_id: str
+    name: str
+    email: str
+    gateway_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedMethod:
+    """A card that the gateway keeps for its customer. Where a test method was named, it made a card of its own."""
+
+    gateway_customer_id: str
+    gateway_id: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+
+@dataclass(frozen=True, slots=True)
+class OffSessionCharge:
+    """What is to be charged to a card on file, the same each time it is asked for. ``attempt_id`` and ``invoice_id``
+    are our public ids. ``started_at``: since when it may have been asked for.
+    """
+
+    attempt_id: str
+    invoice_id: str
+    gateway_customer_id: str
+    gateway_method_id: str
+    currency: str
+    amount_minor: int
+    description: str
+    started_at: datetime
+
+
+class ChargeOutcome(enum.StrEnum):
+    """AUTHENTICATION: the bank wants the customer to confirm it, so nothing was charged."""
+
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    AUTHENTICATION = "authentication"
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What came of a charge. ``decline_code`` is the bank's, ``message`` its reason for people; ``hard``: this card is
+    refused for ever. ``fee_minor`` None: not known yet, or in another currency.
+    """
+
+    outcome: ChargeOutcome
+    intent_id: str | None = None
+    charge_id: str | None = None
+    fee_minor: int | None = None
+    decline_code: str = ""
+    message: str = ""
+    hard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +185,15 @@ class Gateway(Protocol):
 
     def deactivate(self, gateway_id: str, way: CollectionWay, *, key: str) -> None:
         """Make the link unusable. Does nothing where it already is, or was paid."""
+
+    def attach(self, customer: GatewayCustomer, method_id: str, *, key: str) -> AttachedMethod:
+        """Keep a card (``pm_…``) for the customer. ``Declined`` where the bank or the gateway refuses it."""
+
+    def detach(self, gateway_id: str, *, key: str) -> None:
+        """Forget a card. Does nothing where it already is."""
+
+    def charge_off_session(self, charge: OffSessionCharge, *, key: str) -> Charged:
+        """Charge a card without the customer. The same key has no second effect, however much later."""
 
     def refund(self, intent_id: str, amount_minor: int, currency: str, *, reason: str, key: str) -> GatewayRefund:
         """Pay back a part or all of a payment."""

@@ -1,4 +1,6 @@
-"""Events received from gateways, the cases they opened, and the sandbox's own books."""
+"""Events received from gateways, the cases they opened, payment methods on file with what was charged to them, and the
+sandbox's own books.
+"""
 
 import enum
 import secrets
@@ -33,6 +35,8 @@ class WebhookState(enum.StrEnum):
 _WAITS = text("state = 'waiting'")
 _EARLY = text("waits_for IS NOT NULL")
 _HANDLED = text("handled_at IS NOT NULL")
+_ATTACHED = text("detached_at IS NULL")
+_RUNNING = text("state = 'started'")
 
 
 class WebhookEvent(Base):
@@ -173,8 +177,95 @@ class RefundRequest(Base):
     created_by: Mapped[str] = mapped_column(String(200))
 
 
+class PaymentMethodOnFile(Base):
+    """A card that the gateway keeps for a customer, to be charged without them. Never its number: only what tells it
+    from others. ``expires_on``: its last day. ``gateway_id`` (``pm_…``) is kept for the gateway's
+    ``gateway_customer_id``.
+    """
+
+    __tablename__ = "payment_methods"
+    __table_args__ = (
+        CheckConstraint("exp_month BETWEEN 1 AND 12", name="exp_month"),
+        Index(
+            "uq_payment_methods_attached",
+            *("mode", "gateway_id"),
+            unique=True,
+            sqlite_where=_ATTACHED,
+            postgresql_where=_ATTACHED,
+        ),
+        Index("ix_payment_methods_customer_id", "customer_id", "id"),
+        Index("ix_payment_methods_expires_on", "expires_on", "id", sqlite_where=_ATTACHED, postgresql_where=_ATTACHED),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=lambda: f"card_{secrets.token_hex(8)}")
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
+    mode: Mapped[Mode]
+    gateway_customer_id: Mapped[str] = mapped_column(String(255))
+    gateway_id: Mapped[str] = mapped_column(String(255))
+    brand: Mapped[str] = mapped_column(String(40))
+    last4: Mapped[str] = mapped_column(String(4))
+    exp_month: Mapped[int]
+    exp_year: Mapped[int]
+    expires_on: Mapped[date]
+    attached_at: Mapped[datetime]
+    attached_by_id: Mapped[int | None]
+    attached_by: Mapped[str] = mapped_column(String(200))
+    detached_at: Mapped[datetime | None]
+    detached_by: Mapped[str] = mapped_column(String(200), default="")
+
+
+class AttemptState(enum.StrEnum):
+    """STARTED: the outcome is not recorded yet, and may be unknown. AUTHENTICATION: the bank wants the customer."""
+
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    AUTHENTICATION = "authentication"
+
+
+class ChargeAttempt(Base):
+    """One try to charge what is due on an invoice to a card on file, written before the charge; ``public_id`` is the
+    request's key. ``hard``: the bank will refuse this card for ever. ``failure``: why not, for people.
+    """
+
+    __tablename__ = "charge_attempts"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("(state = 'succeeded') = (payment_id IS NOT NULL)", name="payment"),
+        CheckConstraint("(state = 'started') = (finished_at IS NULL)", name="finished"),
+        Index(
+            "uq_charge_attempts_running", "invoice_id", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING
+        ),
+        Index("ix_charge_attempts_invoice_id", "invoice_id", "id"),
+        Index("ix_charge_attempts_method_id", "method_id"),
+        Index("ix_charge_attempts_payment_id", "payment_id"),
+        Index("ix_charge_attempts_started_at", "started_at", "id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=lambda: f"att_{secrets.token_hex(8)}")
+    invoice_id: Mapped[int] = mapped_column(ForeignKey(Invoice.id, ondelete="RESTRICT"))
+    method_id: Mapped[int] = mapped_column(ForeignKey(PaymentMethodOnFile.id, ondelete="RESTRICT"))
+    state: Mapped[AttemptState] = mapped_column(default=AttemptState.STARTED)
+    currency: Mapped[str] = mapped_column(String(3))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    description: Mapped[str] = mapped_column(String(300))
+    intent_id: Mapped[str | None] = mapped_column(String(255))
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey(Payment.id, ondelete="RESTRICT"))
+    decline_code: Mapped[str] = mapped_column(String(64), default="")
+    failure: Mapped[str] = mapped_column(String(500), default="")
+    hard: Mapped[bool] = mapped_column(default=False)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(String(200))
+
+
 class SandboxCharge(Base):
-    """The sandbox's own books: what was "paid" there. No money has moved. ``intent_id`` is the id in its events."""
+    """The sandbox's own books: what was "paid" there, by a link or by an attempt to charge a card on file. No money has
+    moved. ``intent_id`` is the id in its events.
+    """
 
     __tablename__ = "sandbox_charges"
     __table_args__ = (
@@ -182,12 +273,15 @@ class SandboxCharge(Base):
         CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="refunded"),
         Index("ix_sandbox_charges_created_at", "created_at", "id"),
         Index("ix_sandbox_charges_link_id", "link_id"),
+        # The same request again has no second effect.
+        Index("uq_sandbox_charges_attempt_id", "attempt_id", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     intent_id: Mapped[str] = mapped_column(String(255), unique=True)
     charge_id: Mapped[str] = mapped_column(String(255))
-    link_id: Mapped[int] = mapped_column(ForeignKey(PaymentLink.id, ondelete="RESTRICT"))
+    link_id: Mapped[int | None] = mapped_column(ForeignKey(PaymentLink.id, ondelete="RESTRICT"))
+    attempt_id: Mapped[int | None] = mapped_column(ForeignKey(ChargeAttempt.id))
     succeeded: Mapped[bool]
     failure: Mapped[str] = mapped_column(String(200), default="")
     currency: Mapped[str] = mapped_column(String(3))

@@ -1,23 +1,33 @@
 """A gateway that does as it is told, and remembers what it was asked."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from billing_core.errors import UpstreamFailed
 from billing_core.invoices.payment_links import CollectionWay, Mode
 from billing_core.online_payments.gateway import (
+    AttachedMethod,
     BalanceTransaction,
     Charge,
+    Charged,
+    ChargeOutcome,
     Connection,
     CreatedLink,
     Declined,
+    GatewayCustomer,
     GatewayRefund,
+    OffSessionCharge,
     PaymentDetails,
 )
 
+SUCCEEDED = Charged(ChargeOutcome.SUCCEEDED, fee_minor=59)
+
 
 class ScriptedGateway:
-    """``places`` are the links that there are, by the key of the request; ``meanwhile`` runs while it is asked.
+    """``answers``: what comes of the next charges to cards on file, ``charged`` those there were, by their key.
+
+    ``places`` are the links that there are, by the key of the request; ``meanwhile`` runs while it is asked.
 
     ``fails``: what it answers next, one after the other: "refuse" (nothing done), "lost" (done, but the answer never
     comes) or "down" (nothing done, and no answer).
@@ -28,6 +38,9 @@ class ScriptedGateway:
         self.places: dict[str, tuple[Charge, CollectionWay]] = {}
         self.ended: list[str] = []
         self.refunds: dict[str, int] = {}
+        self.charged: dict[str, tuple[OffSessionCharge, Charged]] = {}
+        self.answers: list[Charged] = []
+        self.detached: list[str] = []
         self.fails: list[str] = []
         self.meanwhile: Callable[[], object] = lambda: None
 
@@ -44,6 +57,24 @@ class ScriptedGateway:
         self._answer(self._begin())
         assert gateway_id.partition("_")[2] in self.places
         self.ended.append(key)
+
+    def attach(self, customer: GatewayCustomer, method_id: str, *, key: str) -> AttachedMethod:
+        self._answer(self._begin())
+        known = customer.gateway_id or f"cus_of_{customer.public_id}"
+        return AttachedMethod(known, method_id, "visa", "4242", 12, 2029)
+
+    def detach(self, gateway_id: str, *, key: str) -> None:
+        self._answer(self._begin())
+        self.detached.append(gateway_id)
+
+    def charge_off_session(self, charge: OffSessionCharge, *, key: str) -> Charged:
+        with_answer = self._begin()
+        if (known := self.charged.get(key)) is None:
+            known = self.charged[key] = (charge, self.answers.pop(0) if self.answers else SUCCEEDED)
+        if known[0] != charge:
+            raise AssertionError("the same key with other contents")
+        self._answer(with_answer)
+        return replace(known[1], intent_id=f"pi_{key}", charge_id=f"ch_{key}")
 
     def refund(self, intent_id: str, amount_minor: int, currency: str, *, reason: str, key: str) -> GatewayRefund:
         with_answer = self._begin()

@@ -1,4 +1,4 @@
-"""What a column of an enumeration may hold, changed when the enumeration's members change."""
+"""What a column may hold, changed without copying its table: the members of an enumeration, or nothing at all."""
 
 from collections.abc import Sequence
 
@@ -16,23 +16,54 @@ def allow(table: str, constraint: str, column: str, members: Sequence[str]) -> N
         op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({allowed})")
 
 
+def allow_null(table: str, column: str) -> None:
+    """Have this column, declared as an INTEGER, let through that it is empty."""
+    _be_null(table, column, before=" NOT NULL", after="")
+
+
+def refuse_null(table: str, column: str) -> None:
+    """``allow_null`` taken back, once no row is empty there."""
+    _be_null(table, column, before="", after=" NOT NULL")
+
+
+def _be_null(table: str, column: str, *, before: str, after: str) -> None:
+    connection = op.get_bind()
+    if connection.dialect.name != "sqlite":
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} {'SET' if after else 'DROP'} NOT NULL")
+        return
+    declaration = _declaration(connection, table)
+    former = f"{column} INTEGER{before},"
+    if former not in declaration:
+        raise LookupError(f"the table {table} does not declare {former} {declaration}")
+    _declare(connection, table, declaration.replace(former, f"{column} INTEGER{after},", 1))
+
+
 def _rewrite(connection: Connection, table: str, constraint: str, allowed: str) -> None:
-    """Change a CHECK as SQLite's manual describes for changes that leave the stored rows as they are. To copy the table
-    would drop the triggers that keep it append-only, and others refer to it.
-    """
-    of_table = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
-    declaration = connection.exec_driver_sql(of_table, (table,)).scalar()
-    if declaration is None:
-        raise LookupError(f"there is no table {table} whose check {constraint} could be changed")
+    declaration = _declaration(connection, table)
     before, name, after = declaration.partition(f"CONSTRAINT {constraint} CHECK (")
     _, end, rest = after.partition("))")
     if not end:
         raise LookupError(f"the table {table} has no check {constraint} that lists what it allows: {declaration}")
+    _declare(connection, table, f"{before}{name}{allowed}){rest}")
+
+
+def _declaration(connection: Connection, table: str) -> str:
+    of_table = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
+    declaration: str | None = connection.exec_driver_sql(of_table, (table,)).scalar()
+    if declaration is None:
+        raise LookupError(f"there is no table {table} whose declaration could be changed")
+    return declaration
+
+
+def _declare(connection: Connection, table: str, declaration: str) -> None:
+    """Change a declaration as SQLite's manual describes for changes that leave the stored rows as they are. To copy the
+    table would drop the triggers that keep it append-only, and others refer to it.
+    """
     version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     connection.exec_driver_sql(
         "UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?",
-        (f"{before}{name}{allowed}){rest}", table),
+        (declaration, table),
     )
     connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
     connection.exec_driver_sql("PRAGMA writable_schema = OFF")

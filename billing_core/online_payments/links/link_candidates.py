@@ -12,6 +12,7 @@ from billing_core.database.functions import mentions
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.invoices.payment_links import LIVING, PaymentLink
+from billing_core.online_payments.models import AttemptState, ChargeAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class PayableRow:
 
 
 def search(session: Session, actor: Actor, text: str, *, limit: int = 50) -> list[PayableRow]:
-    """Drafts and open invoices with an amount due and no current link, newest first.
+    """Drafts and open invoices with an amount due and no current link nor charge, newest first.
 
     ``text`` occurs in the number or in the customer's name.
     """
@@ -36,12 +37,15 @@ def search(session: Session, actor: Actor, text: str, *, limit: int = 50) -> lis
     # A draft has nothing due yet; once sent, its whole total is.
     due = case((Invoice.state == InvoiceState.DRAFT, Invoice.total_minor), else_=Invoice.due_minor)
     living = exists().where(PaymentLink.invoice_id == Invoice.id, PaymentLink.state.in_(LIVING))
+    running = ChargeAttempt.state == AttemptState.STARTED
+    charged = exists().where(ChargeAttempt.invoice_id == Invoice.id, running)
     columns = (due if field.name == "due_minor" else getattr(Invoice, field.name) for field in fields(PayableRow))
     statement = select(*columns).where(
         visible_to(actor, Invoice.customer_id),
         Invoice.state.in_((InvoiceState.DRAFT, InvoiceState.OPEN)),
         due > 0,
         ~living,
+        ~charged,
     )
     if sought := text.strip():
         statement = statement.where(mentions(sought, Invoice.number, Invoice.customer_name))

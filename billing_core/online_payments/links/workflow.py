@@ -25,6 +25,7 @@ from billing_core.invoices.payment_links import LIVING, CollectionWay, LinkState
 from billing_core.online_payments.charges import charge_of, says_the_same
 from billing_core.online_payments.gateway import Charge, CreatedLink, Declined, Gateway
 from billing_core.online_payments.links import queries as links
+from billing_core.online_payments.off_session import attempts
 from billing_core.payments.prepaid import using
 from billing_core.settings import settings
 from billing_core.text import reason_of
@@ -170,7 +171,7 @@ def _note_refusal(session: Session, actor: Actor, request: _Request, reason: str
 
 
 def _refuse(session: Session, invoice: Invoice) -> None:
-    """Conflict where nothing is due, or where a link exists already."""
+    """Conflict where nothing is due, or where the customer is asked or charged already."""
     if invoice.state not in (DRAFT, OPEN):
         raise Conflict(f"{named(invoice)} is {invoice.state.value}: there is nothing to pay by a link")
     due = invoice.total_minor if invoice.state is DRAFT else invoice.due_minor
@@ -182,6 +183,8 @@ def _refuse(session: Session, invoice: Invoice) -> None:
     active = select(PaymentLink.id).where(PaymentLink.invoice_id == invoice.id, PaymentLink.state == LinkState.ACTIVE)
     if session.scalar(active) is not None:
         raise Conflict(f"{named(invoice)} has a payment link already: deactivate that one first")
+    if attempts.running(session, invoice.id):
+        raise Conflict(f"{named(invoice)} is being charged to a card on file: wait for the outcome")
 
 
 def _unanswered(session: Session, invoice_id: int) -> PaymentLink | None:

@@ -30,6 +30,22 @@ FAILURES: Final = {
     Outcome.EXPIRED: "Your card has expired.",
     Outcome.AUTHENTICATION: "The cardholder did not authenticate the payment.",
 }
+# The same where the customer is not there to be asked.
+OFF_SESSION_FAILURES: Final = {
+    Outcome.DECLINED: "Your card was declined.",
+    Outcome.AUTHENTICATION: "Your card was declined. This transaction requires authentication.",
+}
+# The documented test methods that are kept or charged otherwise than any other ``pm_…``, which is a good card.
+REFUSED_METHOD: Final = "pm_card_visa_chargeDeclined"
+_WHEN_CHARGED: Final = {
+    "pm_card_chargeCustomerFail": Outcome.DECLINED,
+    "pm_card_authenticationRequired": Outcome.AUTHENTICATION,
+}
+_LAST_FOUR: Final = {
+    "pm_card_chargeCustomerFail": "0341",
+    "pm_card_authenticationRequired": "3184",
+    "pm_card_mastercard": "4444",
+}
 _EXPIRY: Final = re.compile(r"(\d{1,2})\s*[/-]?\s*(?:20)?(\d{2})")
 
 
@@ -48,6 +64,23 @@ def outcome(number: str, expiry: str, cvc: str, *, today: date) -> Outcome:
     if problems:
         raise Invalid("This card cannot be used", fields=problems)
     return TEST_CARDS[digits]
+
+
+def of_method(method_id: str) -> tuple[str, str]:
+    """(brand, last four digits) of a card that this test method makes."""
+    return "mastercard" if method_id == "pm_card_mastercard" else "visa", _LAST_FOUR.get(method_id, "4242")
+
+
+def when_charged(method_id: str) -> Outcome:
+    """The outcome of charging a card that this test method made."""
+    return _WHEN_CHARGED.get(method_id, Outcome.SUCCEEDS)
+
+
+def codes(failure: str) -> tuple[str, str]:
+    """(Stripe's error code, the bank's code) of a charge without the customer that failed for this reason."""
+    if failure == OFF_SESSION_FAILURES[Outcome.AUTHENTICATION]:
+        return Outcome.AUTHENTICATION.value, Outcome.AUTHENTICATION.value
+    return Outcome.DECLINED.value, "generic_decline"
 
 
 def _number_problem(digits: str) -> str:

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from billing_core.identity import Actor
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import CollectionWay, PaymentLink
-from billing_core.online_payments.models import SANDBOX, SandboxCharge
+from billing_core.online_payments.models import SANDBOX, ChargeAttempt, SandboxCharge
+from billing_core.online_payments.sandbox import cards
 from billing_core.online_payments.sandbox.cards import FAILURES
 from billing_core.online_payments.stripe.amounts import for_stripe
 from billing_core.online_payments.stripe.gateway import API_VERSION
@@ -27,15 +28,18 @@ EVENT: Final = "sandbox_event"
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """The subject of events: a payment, or an attempt at one, by a link of an invoice."""
+class Tried:
+    """The subject of events: a payment of an invoice, or a try at one, by a link or by charging a card on file."""
 
-    link: PaymentLink
     invoice: Invoice
     charge: SandboxCharge
+    link: PaymentLink | None = None
+    attempt: ChargeAttempt | None = None
 
     @property
     def metadata(self) -> dict[str, str]:
+        if self.link is None:
+            return {"invoice_id": self.invoice.public_id, "attempt_id": self.attempt.public_id if self.attempt else ""}
         stored = self.link.charge
         return {
             "invoice_id": str(stored["invoice_id"]),
@@ -44,14 +48,22 @@ class Attempt:
         }
 
     @property
+    def subject(self) -> tuple[str, int]:
+        return ("payment_link", self.link.id) if self.link else ("invoice", self.invoice.id)
+
+    @property
     def hosted(self) -> bool:
-        return self.link.way is CollectionWay.HOSTED_INVOICE
+        return self.link is not None and self.link.way is CollectionWay.HOSTED_INVOICE
 
     @property
     def problem(self) -> dict[str, str] | None:
         """Why it was not paid, if it was not."""
         if self.charge.succeeded:
             return None
+        if self.link is None:
+            code, decline_code = cards.codes(self.charge.failure)
+            problem = {"type": "card_error", "code": code, "decline_code": decline_code}
+            return problem | {"message": self.charge.failure}
         codes = (outcome.value for outcome, message in FAILURES.items() if message == self.charge.failure)
         return {"type": "card_error", "code": next(codes, "card_declined"), "message": self.charge.failure}
 
@@ -64,96 +76,99 @@ class Attempt:
         return for_stripe(self.charge.amount_minor, self.charge.currency)
 
 
-def tell_payment(session: Session, actor: Actor, attempt: Attempt, *, now: datetime) -> None:
+def tell_payment(session: Session, actor: Actor, tried: Tried, *, now: datetime) -> None:
     """Send the events of a successful or failed payment, in Stripe's order."""
-    if attempt.charge.succeeded:
-        events = [("invoice.paid", _invoice(attempt))] if attempt.hosted else _by_link(attempt)
-    elif attempt.hosted:
-        events = [("invoice.payment_failed", _invoice(attempt))]
+    if tried.charge.succeeded:
+        events = [("invoice.paid", _invoice(tried))] if tried.hosted else _by_intent(tried)
+    elif tried.hosted:
+        events = [("invoice.payment_failed", _invoice(tried))]
     else:
-        events = [("payment_intent.payment_failed", _intent(attempt))]
+        events = [("payment_intent.payment_failed", _intent(tried))]
     for kind, payload in events:
-        _put(session, actor, attempt, kind, payload, now)
+        _put(session, actor, tried, kind, payload, now)
 
 
-def tell_refund(session: Session, actor: Actor, attempt: Attempt, *, now: datetime) -> None:
+def tell_refund(session: Session, actor: Actor, tried: Tried, *, now: datetime) -> None:
     """Send the event of a refund; ``refunded_minor`` is the total refunded so far."""
-    _put(session, actor, attempt, "charge.refunded", _charge(attempt), now)
+    _put(session, actor, tried, "charge.refunded", _charge(tried), now)
 
 
-def _by_link(attempt: Attempt) -> list[tuple[str, dict[str, Any]]]:
-    return [("payment_intent.succeeded", _intent(attempt)), ("checkout.session.completed", _session(attempt))]
+def _by_intent(tried: Tried) -> list[tuple[str, dict[str, Any]]]:
+    paid = [("payment_intent.succeeded", _intent(tried))]
+    if tried.link is not None:
+        paid.append(("checkout.session.completed", _session(tried, tried.link)))
+    return paid
 
 
-def _intent(attempt: Attempt) -> dict[str, Any]:
-    paid = attempt.charge.succeeded
+def _intent(tried: Tried) -> dict[str, Any]:
+    paid = tried.charge.succeeded
     return {
-        "id": attempt.charge.intent_id,
+        "id": tried.charge.intent_id,
         "object": "payment_intent",
-        "amount": attempt.amount,
-        "amount_received": attempt.amount if paid else 0,
-        "currency": attempt.currency,
+        "amount": tried.amount,
+        "amount_received": tried.amount if paid else 0,
+        "currency": tried.currency,
         "status": "succeeded" if paid else "requires_payment_method",
-        "latest_charge": attempt.charge.charge_id,
-        "last_payment_error": attempt.problem,
-        "metadata": attempt.metadata,
+        "latest_charge": tried.charge.charge_id,
+        "last_payment_error": tried.problem,
+        "metadata": tried.metadata,
     }
 
 
-def _session(attempt: Attempt) -> dict[str, Any]:
+def _session(tried: Tried, link: PaymentLink) -> dict[str, Any]:
     return {
-        "id": attempt.charge.intent_id.replace("pi_", "cs_", 1),
+        "id": tried.charge.intent_id.replace("pi_", "cs_", 1),
         "object": "checkout.session",
         "mode": "payment",
         "status": "complete",
         "payment_status": "paid",
-        "payment_link": attempt.link.gateway_id,
-        "payment_intent": attempt.charge.intent_id,
-        "amount_total": attempt.amount,
-        "currency": attempt.currency,
-        "metadata": attempt.metadata,
+        "payment_link": link.gateway_id,
+        "payment_intent": tried.charge.intent_id,
+        "amount_total": tried.amount,
+        "currency": tried.currency,
+        "metadata": tried.metadata,
     }
 
 
-def _invoice(attempt: Attempt) -> dict[str, Any]:
-    paid = attempt.charge.succeeded
+def _invoice(tried: Tried) -> dict[str, Any]:
+    paid = tried.charge.succeeded
     return {
-        "id": attempt.link.gateway_id,
+        "id": tried.link.gateway_id if tried.link else None,
         "object": "invoice",
         "status": "paid" if paid else "open",
         "collection_method": "send_invoice",
         "billing_reason": "manual",
-        "amount_due": attempt.amount,
-        "amount_paid": attempt.amount if paid else 0,
-        "amount_remaining": 0 if paid else attempt.amount,
-        "total": attempt.amount,
-        "currency": attempt.currency,
-        "last_payment_error": attempt.problem,
-        "metadata": attempt.metadata,
+        "amount_due": tried.amount,
+        "amount_paid": tried.amount if paid else 0,
+        "amount_remaining": 0 if paid else tried.amount,
+        "total": tried.amount,
+        "currency": tried.currency,
+        "last_payment_error": tried.problem,
+        "metadata": tried.metadata,
     }
 
 
-def _charge(attempt: Attempt) -> dict[str, Any]:
-    refunded = for_stripe(attempt.charge.refunded_minor, attempt.charge.currency)
+def _charge(tried: Tried) -> dict[str, Any]:
+    refunded = for_stripe(tried.charge.refunded_minor, tried.charge.currency)
     return {
-        "id": attempt.charge.charge_id,
+        "id": tried.charge.charge_id,
         "object": "charge",
-        "amount": attempt.amount,
-        "amount_captured": attempt.amount,
+        "amount": tried.amount,
+        "amount_captured": tried.amount,
         "amount_refunded": refunded,
-        "refunded": refunded == attempt.amount,
+        "refunded": refunded == tried.amount,
         "paid": True,
         "captured": True,
         "status": "succeeded",
-        "currency": attempt.currency,
-        "payment_intent": attempt.charge.intent_id,
+        "currency": tried.currency,
+        "payment_intent": tried.charge.intent_id,
         "failure_message": None,
         # Stripe does not copy an invoice's metadata to its charge.
-        "metadata": {} if attempt.hosted else attempt.metadata,
+        "metadata": {} if tried.hosted else tried.metadata,
     }
 
 
-def _put(session: Session, actor: Actor, attempt: Attempt, kind: str, payload: dict[str, Any], now: datetime) -> None:
+def _put(session: Session, actor: Actor, tried: Tried, kind: str, payload: dict[str, Any], now: datetime) -> None:
     event_id = f"evt_sandbox_{secrets.token_hex(12)}"
     event = {
         "id": event_id,
@@ -164,16 +179,16 @@ def _put(session: Session, actor: Actor, attempt: Attempt, kind: str, payload: d
         "pending_webhooks": 1,
         "request": {"id": None, "idempotency_key": None},
         "type": kind,
-        "data": {"object": {**payload, "created": int(attempt.charge.created_at.timestamp()), "livemode": False}},
+        "data": {"object": {**payload, "created": int(tried.charge.created_at.timestamp()), "livemode": False}},
     }
     message = Message(
         channel=SANDBOX,
         topic=EVENT,
         key=event_id,
         recipient="/webhooks/stripe",
-        title=f"{kind} about {attempt.invoice.number or attempt.invoice.customer_name}",
-        subject=("payment_link", attempt.link.id),
+        title=f"{kind} about {tried.invoice.number or tried.invoice.customer_name}",
+        subject=tried.subject,
         content={"event": json.dumps(event)},
-        customer_id=attempt.invoice.customer_id,
+        customer_id=tried.invoice.customer_id,
     )
     outbox.put(session, actor, message, now=now)

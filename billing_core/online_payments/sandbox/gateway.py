@@ -18,26 +18,27 @@ from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import SYSTEM, Actor
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode, PaymentLink
-from billing_core.money import nearest
 from billing_core.online_payments.gateway import (
+    AttachedMethod,
     BalanceTransaction,
     Charge,
+    Charged,
     Connection,
     CreatedLink,
     Declined,
+    GatewayCustomer,
     GatewayRefund,
+    OffSessionCharge,
     PaymentDetails,
 )
-from billing_core.online_payments.models import SandboxCharge, SandboxRefund
-from billing_core.online_payments.sandbox import events
+from billing_core.online_payments.models import ChargeAttempt, SandboxCharge, SandboxRefund
+from billing_core.online_payments.sandbox import cards_on_file, events, fees
 from billing_core.online_payments.sandbox.cards import FAILURES, Outcome
-from billing_core.online_payments.sandbox.events import Attempt
+from billing_core.online_payments.sandbox.events import Tried
 from billing_core.online_payments.stripe.amounts import for_stripe
 from billing_core.settings import Settings
 
 _AT_ONCE = 1000
-# A payment's fee, so that fees can be seen: 2.9 %, and 30 minor units.
-_FEE_PER_MILLE, _FEE_FIXED = 29, 30
 
 
 class SandboxGateway:
@@ -51,7 +52,7 @@ class SandboxGateway:
         return Mode.SANDBOX
 
     def create_link(self, charge: Charge, way: CollectionWay, *, key: str) -> CreatedLink:
-        _payable(charge)
+        _payable(charge.amount_minor, charge.currency)
         with self._sessions() as session:
             token = session.scalar(select(PaymentLink.token).where(PaymentLink.public_id == charge.link_id))
         if token is None:
@@ -64,6 +65,17 @@ class SandboxGateway:
 
     def deactivate(self, gateway_id: str, way: CollectionWay, *, key: str) -> None:
         """Nothing to do: its page reads our own state of the link."""
+
+    def attach(self, customer: GatewayCustomer, method_id: str, *, key: str) -> AttachedMethod:
+        return cards_on_file.attach(customer, method_id, key=key, now=self._now_of())
+
+    def detach(self, gateway_id: str, *, key: str) -> None:
+        """Nothing to do: it keeps no cards."""
+
+    def charge_off_session(self, charge: OffSessionCharge, *, key: str) -> Charged:
+        _payable(charge.amount_minor, charge.currency)
+        with self._sessions.begin() as session:
+            return cards_on_file.charge(session, charge, key=key, now=self._now_of())
 
     def refund(self, intent_id: str, amount_minor: int, currency: str, *, reason: str, key: str) -> GatewayRefund:
         now = self._now_of()
@@ -86,11 +98,11 @@ class SandboxGateway:
                 session.add(refund)
                 charge.refunded_minor += amount_minor
                 session.flush()
-                events.tell_refund(session, SYSTEM, _attempt(session, charge), now=now)
+                events.tell_refund(session, SYSTEM, _tried(session, charge), now=now)
             return GatewayRefund(refund.refund_id, charge.intent_id, charge.charge_id, charge.refunded_minor)
 
     def details(self, gateway_key: str) -> PaymentDetails:
-        paid = select(SandboxCharge).join(PaymentLink, PaymentLink.id == SandboxCharge.link_id)
+        paid = select(SandboxCharge).outerjoin(PaymentLink, PaymentLink.id == SandboxCharge.link_id)
         named = (SandboxCharge.intent_id == gateway_key) | (PaymentLink.stripe_invoice_id == gateway_key)
         with self._sessions() as session:
             charge = session.scalars(paid.where(named, SandboxCharge.succeeded)).one_or_none()
@@ -119,7 +131,6 @@ def pay(session: Session, actor: Actor, link_id: int, outcome: Outcome, *, now: 
     if link.state is not LinkState.ACTIVE or link.expires_at <= now or paid(session, link.id):
         raise Conflict("This payment link cannot be used any more")
     succeeded = outcome is Outcome.SUCCEEDS
-    fee = min(nearest(link.amount_minor * _FEE_PER_MILLE, 1000) + _FEE_FIXED, link.amount_minor)
     charge = SandboxCharge(
         intent_id=f"pi_sandbox_{secrets.token_hex(12)}",
         charge_id=f"ch_sandbox_{secrets.token_hex(12)}",
@@ -128,13 +139,13 @@ def pay(session: Session, actor: Actor, link_id: int, outcome: Outcome, *, now: 
         failure=FAILURES.get(outcome, ""),
         currency=link.currency,
         amount_minor=link.amount_minor,
-        fee_minor=fee if succeeded else 0,
+        fee_minor=fees.of_payment(link.amount_minor) if succeeded else 0,
         refunded_minor=0,
         created_at=now,
     )
     session.add(charge)
     session.flush()
-    events.tell_payment(session, actor, _attempt(session, charge), now=now)
+    events.tell_payment(session, actor, _tried(session, charge), now=now)
     return charge
 
 
@@ -144,15 +155,18 @@ def paid(session: Session, link_id: int) -> bool:
     return session.scalar(statement.limit(1)) is not None
 
 
-def _attempt(session: Session, charge: SandboxCharge) -> Attempt:
-    link = session.get_one(PaymentLink, charge.link_id)
-    return Attempt(link, session.get_one(Invoice, link.invoice_id), charge)
+def _tried(session: Session, charge: SandboxCharge) -> Tried:
+    link = session.get(PaymentLink, charge.link_id) if charge.link_id is not None else None
+    attempt = session.get(ChargeAttempt, charge.attempt_id) if charge.attempt_id is not None else None
+    asked = link or attempt
+    assert asked is not None  # noqa: S101 - every charge is by a link or by an attempt
+    return Tried(session.get_one(Invoice, asked.invoice_id), charge, link=link, attempt=attempt)
 
 
-def _payable(charge: Charge) -> None:
+def _payable(amount_minor: int, currency: str) -> None:
     """The sandbox refuses what Stripe could not collect either."""
     try:
-        for_stripe(charge.amount_minor, charge.currency)
+        for_stripe(amount_minor, currency)
     except Invalid as error:
         raise Declined(str(error)) from error
 

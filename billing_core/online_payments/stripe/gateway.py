@@ -15,18 +15,23 @@ import structlog
 from pydantic import SecretStr
 from stripe import StripeObject
 
+from billing_core.dates import utc_now
 from billing_core.invoices.payment_links import CollectionWay, Mode
 from billing_core.money import Money
 from billing_core.online_payments.gateway import (
+    AttachedMethod,
     BalanceTransaction,
     Charge,
+    Charged,
     Connection,
     CreatedLink,
     Declined,
+    GatewayCustomer,
     GatewayRefund,
+    OffSessionCharge,
     PaymentDetails,
 )
-from billing_core.online_payments.stripe import amounts, payment_pages
+from billing_core.online_payments.stripe import amounts, cards_on_file, intents, payment_pages
 from billing_core.online_payments.stripe.answers import field, id_of, request_id
 from billing_core.online_payments.stripe.errors import in_our_words
 from billing_core.online_payments.stripe.transport import RETRIES, Requests
@@ -61,6 +66,18 @@ class StripeGateway:
         with self._stripe() as api:
             payment_pages.end(api, gateway_id, way, key)
 
+    def attach(self, customer: GatewayCustomer, method_id: str, *, key: str) -> AttachedMethod:
+        with self._stripe() as api:
+            return cards_on_file.attach(api, customer, method_id, key)
+
+    def detach(self, gateway_id: str, *, key: str) -> None:
+        with self._stripe() as api:
+            cards_on_file.detach(api, gateway_id, key)
+
+    def charge_off_session(self, charge: OffSessionCharge, *, key: str) -> Charged:
+        with self._stripe() as api:
+            return cards_on_file.charge(api, charge, key, now=utc_now())
+
     def refund(self, intent_id: str, amount_minor: int, currency: str, *, reason: str, key: str) -> GatewayRefund:
         amount = payment_pages.amount_of(amount_minor, currency)
         with self._stripe() as api:
@@ -91,16 +108,8 @@ class StripeGateway:
             intent_id = _intent_of_invoice(api, gateway_key) if gateway_key.startswith("in_") else gateway_key
             if intent_id is None:
                 return PaymentDetails(None, None, None)
-            intent = api.v1.payment_intents.retrieve(
-                intent_id, {"expand": ["latest_charge", "latest_charge.balance_transaction"]}
-            )
-            charge = intent.latest_charge
-            if not isinstance(charge, stripe.Charge):
-                return PaymentDetails(intent.id, None, None)
-            booked = charge.balance_transaction
-            if not isinstance(booked, stripe.BalanceTransaction) or booked.currency != intent.currency:
-                return PaymentDetails(intent.id, charge.id, None)
-            return PaymentDetails(intent.id, charge.id, amounts.from_stripe(booked.fee, booked.currency))
+            intent = api.v1.payment_intents.retrieve(intent_id, {"expand": list(intents.EXPANDED)})
+            return intents.details_of(intent)
 
     def balance_transactions(self, start: datetime, end: datetime) -> Iterator[BalanceTransaction]:
         with self._stripe(for_a_person=False) as api:

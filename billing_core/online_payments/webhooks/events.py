@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from billing_core.errors import Invalid
 from billing_core.money import currency_code
+from billing_core.online_payments import declines
 from billing_core.online_payments.models import DisputeState
 from billing_core.online_payments.stripe.amounts import from_stripe
 
 Object = Mapping[str, Any]
-_LONGEST_REASON: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,12 @@ class Refs:
     invoice_id: str = ""
     gateway_link_id: str = ""
     stripe_invoice_id: str = ""
+    attempt_id: str = ""
 
     @property
     def given(self) -> bool:
         """Whether it carries ids that only we can have put there."""
-        return bool(self.link_id or self.invoice_id)
+        return bool(self.link_id or self.invoice_id or self.attempt_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,17 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An attempt to pay failed. ``used_up``: its link accepts no other."""
+    """An attempt to pay failed. ``code`` is the error's, ``decline_code`` the bank's own. ``used_up``: its link accepts
+    no other.
+    """
 
     refs: Refs
     at: datetime
     reason: str
     used_up: bool = False
+    code: str = ""
+    decline_code: str = ""
+    intent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +162,15 @@ def _intent_succeeded(intent: Object, at: datetime) -> Fact:
 
 
 def _intent_failed(intent: Object, at: datetime) -> Fact:
-    return Failed(_refs(intent), at, _reason(intent.get("last_payment_error")))
+    error = intent.get("last_payment_error") or {}
+    return Failed(
+        _refs(intent),
+        at,
+        _reason(error),
+        code=_text(error.get("code")),
+        decline_code=_text(error.get("decline_code")),
+        intent_id=_id(intent),
+    )
 
 
 def _session_paid(session: Object, at: datetime) -> Fact:
@@ -220,7 +234,8 @@ def _charge_refunded(charge: Object, at: datetime) -> Fact:
 
 
 def _refund_failed(refund: Object, at: datetime) -> Fact:
-    why = "it was canceled" if refund.get("status") == "canceled" else _clean(refund.get("failure_reason") or "")
+    canceled = refund.get("status") == "canceled"
+    why = "it was canceled" if canceled else declines.one_line(refund.get("failure_reason") or "")
     return RefundFailed(
         at=at,
         refund_id=refund["id"],
@@ -262,7 +277,7 @@ def _dispute(dispute: Object, at: datetime) -> Fact:
         intent_id=_id(dispute.get("payment_intent")),
         charge_id=_id(dispute["charge"]) or "",
         **_amount(dispute["amount"], dispute["currency"]),
-        reason=_clean(dispute["reason"])[:100],
+        reason=declines.one_line(dispute["reason"])[:100],
         state=_DISPUTE_STATES.get(dispute["status"], DisputeState.OPEN),
     )
 
@@ -301,6 +316,7 @@ def _refs(thing: Object) -> Refs:
     return Refs(
         link_id=_text(metadata.get("link_id")),
         invoice_id=_text(metadata.get("invoice_id")),
+        attempt_id=_text(metadata.get("attempt_id")),
         gateway_link_id=_id(thing.get("payment_link")) or "",
         stripe_invoice_id=_id(named) or "",
     )
@@ -330,12 +346,5 @@ def _amount(amount: int, currency: str) -> dict[str, Any]:
 
 
 def _reason(error: Object | None) -> str:
-    """Why a payment failed, for people."""
-    message = _clean((error or {}).get("message") or "") or "The payment failed"
-    code = _clean((error or {}).get("decline_code") or "").replace("_", " ")
-    return (f"{message} ({code})" if code and code not in message else message)[:_LONGEST_REASON]
-
-
-def _clean(text: object) -> str:
-    """A single line that any column can hold."""
-    return " ".join("".join(char if char.isprintable() else " " for char in str(text)).split())
+    said = error or {}
+    return declines.reason(said.get("message") or "", said.get("decline_code") or "")

@@ -15,21 +15,23 @@ from billing_core.businesses import queries as businesses
 from billing_core.customers import queries as customers
 from billing_core.dates import day_in
 from billing_core.identity import SYSTEM, Permission
-from billing_core.invoices import lifecycle, payment_links
+from billing_core.invoices import lifecycle
 from billing_core.invoices.lifecycle import Change
 from billing_core.invoices.models import EventKind, InvoiceState
 from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode
 from billing_core.money import Money
-from billing_core.online_payments import cases
-from billing_core.online_payments.cases import Cause
-from billing_core.online_payments.models import CaseKind
-from billing_core.online_payments.webhooks import deferred, disputes, events, fees, matching, refund_recording
+from billing_core.online_payments.webhooks import (
+    attempt_outcomes,
+    deferred,
+    disputes,
+    events,
+    matching,
+    receipts,
+    refund_recording,
+)
 from billing_core.online_payments.webhooks.deferred import PaymentUnknown
 from billing_core.online_payments.webhooks.events import Disputed, Failed, Noted, Paid, Refunded, RefundFailed, Unused
 from billing_core.online_payments.webhooks.matching import Match
-from billing_core.payments import received
-from billing_core.payments.models import Payment, PaymentMethod
-from billing_core.payments.received import GatewayNames, Received
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,85 +86,20 @@ def _paid(session: Session, paid: Paid, mode: Mode, now: datetime) -> Outcome:
     if known is not None:
         outcome = "The payment was recorded before"
     else:
-        known, outcome = _record(session, match, paid)
+        known, outcome = receipts.record(session, SYSTEM, match, paid)
     deferred.name(session, known, intent_id=paid.intent_id, charge_id=paid.charge_id, now=now)
+    attempt_outcomes.note_success(session, SYSTEM, match, known)
     _judge(session, match)
     return Outcome(outcome, invoice_id=invoice.id)
-
-
-def _record(session: Session, match: Match, paid: Paid) -> tuple[Payment, str]:
-    """Record the payment. It pays the invoice where it is exactly what is due; otherwise a person has to decide."""
-    invoice = match.invoice
-    came = Money(paid.amount_minor, paid.currency)
-    due = invoice.due_minor if invoice.state is InvoiceState.OPEN else 0
-    pays = due > 0 and came == Money(due, invoice.currency)
-    expected = Money(due, invoice.currency)
-    _end_link(session, match)
-    payment = received.record_collected(
-        session,
-        SYSTEM,
-        invoice,
-        received=Received(
-            currency=paid.currency,
-            amount_minor=paid.amount_minor,
-            method=PaymentMethod.STRIPE,
-            received_on=match.day(paid.at),
-            reference=paid.key,
-        ),
-        names=GatewayNames(match.mode, paid.key, paid.intent_id, paid.charge_id),
-        pays=pays,
-        today=match.today,
-        now=match.now,
-    )
-    fees.ask(session, SYSTEM, payment, mode=match.mode, now=match.now)
-    if pays:
-        return payment, f"{came} paid the invoice"
-    kind, why = _difference(match, came, expected)
-    cause = Cause(
-        key=f"paid:{paid.key}",
-        kind=kind,
-        customer_id=invoice.customer_id,
-        invoice_id=invoice.id,
-        payment_id=payment.id,
-        currency=paid.currency,
-        amount_minor=paid.amount_minor,
-        expected_minor=due if kind is CaseKind.AMOUNT_DIFFERS else None,
-        said=f"{came} came in for {lifecycle.named(invoice)}, {why}. It is kept as the customer's credit",
-    )
-    cases.open_case(session, SYSTEM, cause, now=match.now)
-    return payment, f"{came} kept as credit: {why}"
-
-
-def _difference(match: Match, came: Money, expected: Money) -> tuple[CaseKind, str]:
-    """Why a payment does not pay its invoice; compared first with what the link asked for, which does not change."""
-    link = match.link
-    if came.currency != expected.currency:
-        return CaseKind.CURRENCY_DIFFERS, f"which is in {expected.currency}"
-    if link is not None and came.minor != link.amount_minor:
-        return CaseKind.AMOUNT_DIFFERS, f"whose link asked for {Money(link.amount_minor, link.currency)}"
-    if not expected.minor:
-        return CaseKind.NOTHING_DUE, "on which nothing was due"
-    return CaseKind.AMOUNT_DIFFERS, f"on which {expected} was due"
-
-
-def _end_link(session: Session, match: Match) -> None:
-    """The link is not usable again: the gateway takes one payment for each."""
-    link = match.link
-    if link is None or link.state is LinkState.PAID:
-        return
-    if link.state is LinkState.ACTIVE:
-        payment_links.end(
-            session, SYSTEM, match.invoice, state=LinkState.PAID, because=payment_links.PAID_BY_IT, now=match.now
-        )
-    else:
-        link.state, link.ended_at = LinkState.PAID, link.ended_at or match.now
-        session.flush()
 
 
 def _failed(session: Session, failed: Failed, mode: Mode, now: datetime) -> Outcome:
     match = matching.match_for(session, failed.refs, mode, now)
     if match is None:
         return _NOT_OURS
+    if match.attempt is not None:
+        outcome = attempt_outcomes.note_failure(session, SYSTEM, match, failed)
+        return Outcome(outcome, invoice_id=match.invoice.id)
     link = match.link
     if link is None:
         return Outcome("The link that this was tried by is not known any more", invoice_id=match.invoice.id)
@@ -184,7 +121,8 @@ def _judge(session: Session, match: Match) -> None:
     failed_at, paid_at = link.last_failed_at, link.last_paid_at
     if failed_at is not None and (paid_at is None or failed_at > paid_at):
         facts = {"payment_failed_at": failed_at, "payment_failure": link.last_failure}
-        if (invoice.payment_failed_at, invoice.payment_failure) != (failed_at, link.last_failure):
+        known = invoice.payment_failed_at
+        if known is None or (failed_at, link.last_failure) > (known, invoice.payment_failure):
             change = Change(invoice, facts, data={"reason": link.last_failure})
             event = EventKind.PAYMENT_FAILED
             lifecycle.change(session, SYSTEM, [change], event=event, action="payment.failed", now=match.now)

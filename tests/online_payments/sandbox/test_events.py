@@ -14,7 +14,7 @@ from billing_core.online_payments.models import SandboxCharge
 from billing_core.online_payments.sandbox import events
 from billing_core.online_payments.sandbox import gateway as sandbox
 from billing_core.online_payments.sandbox.cards import Outcome, outcome
-from billing_core.online_payments.sandbox.events import Attempt
+from billing_core.online_payments.sandbox.events import Tried
 from billing_core.online_payments.webhooks.events import Failed, Paid, fact_of
 from billing_core.outbox.models import OutboxMessage
 from tests.online_payments.linked import BY_LINK, HOSTED, a_link
@@ -111,12 +111,12 @@ def test_a_refund_is_told_by_its_charge_which_keeps_a_hosted_invoices_ids_to_its
     charge = pay(session, link)
     for refunded, whole in ((99_99, False), (100_00, True)):
         charge.refunded_minor = refunded
-        events.tell_refund(session, SYSTEM, Attempt(link, invoice, charge), now=NOW)
+        events.tell_refund(session, SYSTEM, Tried(invoice, charge, link), now=NOW)
         event = told(session)[-1]
         thing = event["data"]["object"]
         assert (event["type"], thing["amount_refunded"], thing["refunded"]) == ("charge.refunded", refunded, whole)
         assert (thing["paid"], thing["captured"], thing["amount"]) == (True, True, 100_00)
-        assert thing["metadata"] == ({} if way is HOSTED else Attempt(link, invoice, charge).metadata)
+        assert thing["metadata"] == ({} if way is HOSTED else Tried(invoice, charge, link).metadata)
         fact = fact_of(event)
         assert (fact.refunded_minor, fact.charge_id, fact.intent_id) == (refunded, charge.charge_id, charge.intent_id)
         assert (fact.paid is None) is (way is HOSTED)

@@ -58,7 +58,12 @@ MONEY = {"currency": "EUR", "amount_minor": 10_000}
         ),
         (
             PAYING.failed("Your card\x00 has\nexpired.", code="expired_card"),
-            Failed(BY_NAME, NOON.replace(hour=11, minute=59), "Your card has expired. (expired card)"),
+            Failed(
+                *(BY_NAME, NOON.replace(hour=11, minute=59), "Your card has expired. (expired card)"),
+                code="card_declined",
+                decline_code="expired_card",
+                intent_id="pi_00000007",
+            ),
         ),
         (
             PAYING.expired(),

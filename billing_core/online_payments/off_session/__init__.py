@@ -1,0 +1,1 @@
+"""Cards on file, and what is charged to them without the customer."""
