@@ -1,14 +1,22 @@
-"""The proof that online payment links ask for what is owed, and that no payment was refunded beyond its amount."""
+"""The proof that online payment links ask for what is owed, that charges to cards brought their payments, and that no
+payment was refunded beyond its amount.
+"""
 
 from collections.abc import Iterator
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from billing_core import proof
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import LinkState, PaymentLink
-from billing_core.online_payments.models import SandboxCharge, SandboxRefund
+from billing_core.online_payments.models import (
+    AttemptState,
+    ChargeAttempt,
+    PaymentMethodOnFile,
+    SandboxCharge,
+    SandboxRefund,
+)
 from billing_core.payments.models import Payment, Refund
 from billing_core.proof import Check
 
@@ -18,6 +26,7 @@ _ACTIVE = PaymentLink.state == LinkState.ACTIVE
 def checks(session: Session) -> Iterator[Check]:
     """Every check in turn. Reads only."""
     yield _links(session)
+    yield _attempts(session)
     yield _refunds(session)
     yield _sandbox(session)
 
@@ -37,6 +46,33 @@ def _links(session: Session) -> Check:
         proof.count(session, PaymentLink, _ACTIVE),
         proof.named(session, wrong.where(_ACTIVE, differing).order_by(PaymentLink.id), "payment link id {0} of {1}")
         + proof.named(session, of_nothing.order_by(Invoice.id), "invoice id {0}, {1}, leads to no active link"),
+    )
+
+
+def _attempts(session: Session) -> Check:
+    """Each payment came by one attempt: two would be money that came in once and was counted twice."""
+    succeeded = ChargeAttempt.state == AttemptState.SUCCEEDED
+    same_payment = aliased(ChargeAttempt)
+    twice = exists().where(same_payment.payment_id == ChargeAttempt.payment_id, same_payment.id != ChargeAttempt.id)
+    differing = or_(
+        Payment.id.is_(None),
+        Payment.amount_minor != ChargeAttempt.amount_minor,
+        Payment.currency != ChargeAttempt.currency,
+        Payment.customer_id != Invoice.customer_id,
+        PaymentMethodOnFile.customer_id != Invoice.customer_id,
+        twice,
+    )
+    wrong = (
+        select(ChargeAttempt.public_id)
+        .join(Invoice, Invoice.id == ChargeAttempt.invoice_id)
+        .join(PaymentMethodOnFile, PaymentMethodOnFile.id == ChargeAttempt.method_id)
+        .outerjoin(Payment, Payment.id == ChargeAttempt.payment_id)
+        .where(succeeded, differing)
+    )
+    return Check(
+        "Each charge to a card on file that succeeded has its payment, of the same amount",
+        proof.count(session, ChargeAttempt, succeeded),
+        proof.named(session, wrong.order_by(ChargeAttempt.id), "charge {0}"),
     )
 
 

@@ -13,10 +13,12 @@ from billing_core.ledger import sealing
 from billing_core.metering import ingestion, meters, withdrawal
 from billing_core.metering.archives import moving
 from billing_core.metering.archives.moving import ArchiveFile
-from billing_core.online_payments.models import SandboxCharge, SandboxRefund
+from billing_core.online_payments.gateway import AttachedMethod
+from billing_core.online_payments.models import AttemptState, ChargeAttempt, SandboxCharge, SandboxRefund
+from billing_core.online_payments.off_session import methods
 from billing_core.online_payments.webhooks import refund_recording
 from billing_core.payments import received
-from billing_core.payments.models import PaymentMethod
+from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.received import GatewayNames, Received
 from billing_core.reports import coverage
 from tests.commands import test_verify_billed_usage as billed_usage
@@ -68,6 +70,7 @@ def company(session) -> None:
     names = GatewayNames(Mode.TEST, "pi_1", "pi_1", "ch_1")
     came = received.record_collected(session, SYSTEM, online, received=money, names=names, pays=True, **days)
     came.public_id = "pay_online"
+    card_of_the_payment(session, customer.id, online.id, came)
     back = {"reason": "returned", "refunded_on": history.day, **days}
     refund_recording.note_refunded(session, SYSTEM, came.id, 2_00, **back)
     link = a_link(session, linked)
@@ -89,6 +92,27 @@ def company(session) -> None:
     # The last entry still waits for its seal.
     assert sealing.seal(session, now=history.now, limit=15) == 15
     assert sealing.waiting(session)
+
+
+def card_of_the_payment(session: Session, customer_id: int, invoice_id: int, payment: Payment) -> None:
+    """The payment came by charging a card on file."""
+    attached = AttachedMethod("cus_1", "pm_1", "visa", "4242", 12, 2030)
+    method_id = methods.record(session, SYSTEM, customer_id, attached, mode=Mode.TEST, now=LATER)
+    attempt = ChargeAttempt(
+        public_id="att_1",
+        invoice_id=invoice_id,
+        method_id=method_id,
+        state=AttemptState.SUCCEEDED,
+        currency=payment.currency,
+        amount_minor=payment.amount_minor,
+        description="Charge",
+        payment_id=payment.id,
+        started_at=LATER,
+        finished_at=LATER,
+        created_by="system",
+    )
+    session.add(attempt)
+    session.flush()
 
 
 def some_usage(session: Session, acme: int) -> None:
@@ -368,6 +392,12 @@ DAMAGES = {
         ("UPDATE payment_links SET url = 'https://elsewhere.example'", "payment link id 1 of INV-2026-004"),
         ("UPDATE invoices SET payment_url = NULL WHERE id = 4", "payment link id 1 of INV-2026-004"),
         ("UPDATE payment_links SET state = 'deactivated'", "invoice id 4, INV-2026-004, leads to no active link"),
+    ],
+    "Each charge to a card on file that succeeded has its payment, of the same amount": [
+        ("UPDATE charge_attempts SET payment_id = 1", "charge att_1"),
+        ("UPDATE charge_attempts SET amount_minor = 701", "charge att_1"),
+        ("UPDATE charge_attempts SET currency = 'EUR'", "charge att_1"),
+        ("UPDATE charge_attempts SET payment_id = 999", "charge att_1"),
     ],
     "No payment went back in more than it came in": [
         ("UPDATE refunds SET amount_minor = 701 WHERE id = 3", "payment id 3, pay_online"),

@@ -7,6 +7,7 @@ from typing import Any
 from stripe import params
 from stripe.params import checkout
 
+from tests.online_payments.stripe import cards
 from tests.online_payments.stripe.books import Books
 from tests.online_payments.stripe.objects import Object, Refused
 
@@ -83,6 +84,12 @@ def expire_session(books: Books, given: Object, identity: str) -> Object:
     session["status"] = "expired"
     books.tell("checkout.session.expired", session)
     return session
+
+
+def intents(books: Books, given: Object) -> Object:
+    made = _matching(books.all("payment_intent"), {"customer": given["customer"]})
+    since = int(given["created"]["gte"])
+    return _page([one for one in made if one["created"] >= since], given, "/v1/payment_intents")
 
 
 def create_customer(books: Books, given: Object) -> Object:
@@ -192,6 +199,11 @@ ROUTES: dict[tuple[str, str], tuple[type, Callable[..., Object]]] = {
     ("POST", "/v1/invoices/([^/]+)/void"): (params.InvoiceVoidInvoiceParams, void),
     ("POST", "/v1/invoiceitems"): (params.InvoiceItemCreateParams, create_item),
     ("GET", "/v1/invoice_payments"): (params.InvoicePaymentListParams, invoice_payments),
+    ("POST", "/v1/payment_methods/([^/]+)/attach"): (params.PaymentMethodAttachParams, cards.attach),
+    ("POST", "/v1/payment_methods/([^/]+)/detach"): (params.PaymentMethodDetachParams, cards.detach),
+    ("GET", "/v1/payment_methods/([^/]+)"): (params.PaymentMethodRetrieveParams, _one("payment_method")),
+    ("POST", "/v1/payment_intents"): (params.PaymentIntentCreateParams, cards.charge),
+    ("GET", "/v1/payment_intents"): (params.PaymentIntentListParams, intents),
     ("GET", "/v1/payment_intents/([^/]+)"): (params.PaymentIntentRetrieveParams, _one("payment_intent")),
     ("GET", "/v1/refunds"): (params.RefundListParams, refunds),
     ("POST", "/v1/refunds"): (params.RefundCreateParams, create_refund),

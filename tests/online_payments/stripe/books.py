@@ -2,12 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from tests.online_payments.stripe.objects import Object, Objects, Refused, seconds
 
 
 class Books(Objects):
-    """Each of these returns the events of it, in Stripe's order. Amounts in Stripe's units."""
+    """Each of these returns the events of it, in Stripe's order. Amounts in Stripe's units. ``cards``: of which test
+    method each card on file was made.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cards: dict[str, str] = {}
 
     # What customers do
 
@@ -53,7 +60,7 @@ class Books(Objects):
         session["amount_total"] = amount or session["amount_total"]
         session["currency"] = currency or session["currency"]
         self.objects[session["id"]] = session
-        intent = self._intent(session["amount_total"], session["currency"], link["payment_intent_data"]["metadata"], at)
+        intent = self.intent(session["amount_total"], session["currency"], link["payment_intent_data"]["metadata"], at)
         session["payment_intent"] = intent["id"]
         if later:
             intent["status"], intent["amount_received"] = "processing", 0
@@ -77,11 +84,11 @@ class Books(Objects):
         """A try to pay that fails: the place to pay stays open."""
         if identity.startswith("in_"):
             invoice = self.one("invoice", identity)
-            intent = self._failed(self._intent(invoice["amount_due"], invoice["currency"], {}, at), message)
+            intent = self._failed(self.intent(invoice["amount_due"], invoice["currency"], {}, at), message)
             told = (("payment_intent.payment_failed", intent), ("invoice.payment_failed", invoice))
             return [self.tell(kind, one, at) for kind, one in told]
         link = self.one("payment_link", identity)
-        intent = self._intent(self.amount_of(link), link["currency"], link["payment_intent_data"]["metadata"], at)
+        intent = self.intent(self.amount_of(link), link["currency"], link["payment_intent_data"]["metadata"], at)
         return [self.tell("payment_intent.payment_failed", self._failed(intent, message), at)]
 
     def dispute(self, intent_id: str, *, reason: str = "fraudulent", at: datetime | None = None) -> Object:
@@ -143,8 +150,8 @@ class Books(Objects):
     ) -> list[Object]:
         assert invoice["status"] == "open", "only an open invoice can be paid"
         # An invoice's own intent does not get its metadata.
-        intent = self._intent(amount or invoice["amount_due"], currency or invoice["currency"], {}, at)
-        charge = self._charge(intent, at)
+        intent = self.intent(amount or invoice["amount_due"], currency or invoice["currency"], {}, at)
+        charge = self.charge(intent, at)
         self._paid_by(invoice, intent, at)
         told = (("charge.succeeded", charge), ("payment_intent.succeeded", intent), ("invoice.paid", invoice))
         return [self.tell(kind, one, at) for kind, one in told]
@@ -152,7 +159,7 @@ class Books(Objects):
     def _collected(self, session: Object, at: datetime | None, kind: str) -> list[Object]:
         intent = self.one("payment_intent", session["payment_intent"])
         link = self.one("payment_link", session["payment_link"])
-        charge = self._charge(intent, at)
+        charge = self.charge(intent, at)
         # Made after the payment, because the link asks for it.
         invoice = self.new(
             "invoice",
@@ -192,7 +199,7 @@ class Books(Objects):
             payment={"type": "payment_intent", "payment_intent": intent["id"]},
         )
 
-    def _intent(self, amount: int, currency: str, metadata: Object, at: datetime | None) -> Object:
+    def intent(self, amount: int, currency: str, metadata: Object, at: datetime | None = None, **more: Any) -> Object:
         return self.new(
             "payment_intent",
             amount=amount,
@@ -203,9 +210,10 @@ class Books(Objects):
             latest_charge=None,
             last_payment_error=None,
             created=seconds(at),
+            **more,
         )
 
-    def _charge(self, intent: Object, at: datetime | None) -> Object:
+    def charge(self, intent: Object, at: datetime | None = None) -> Object:
         intent |= {"status": "succeeded", "amount_received": intent["amount"]}
         charge = self.new(
             "charge",

@@ -23,6 +23,8 @@ _CLASSES: dict[str, type] = {
     "invoiceitem": stripe.InvoiceItem,
     "invoice_payment": stripe.InvoicePayment,
     "payment_intent": stripe.PaymentIntent,
+    "payment_method": stripe.PaymentMethod,
+    "setup_intent": stripe.SetupIntent,
     "charge": stripe.Charge,
     "refund": stripe.Refund,
     "dispute": stripe.Dispute,
@@ -38,6 +40,8 @@ _PREFIXES = {
     "invoiceitem": "ii",
     "invoice_payment": "inpay",
     "payment_intent": "pi",
+    "payment_method": "pm",
+    "setup_intent": "seti",
     "charge": "ch",
     "refund": "re",
     "dispute": "dp",
@@ -47,11 +51,13 @@ _PREFIXES = {
 
 
 class Refused(Exception):
-    """What Stripe answers with status 400, or another."""
+    """What Stripe answers with status 400, or another. ``more``: what else the error says."""
 
-    def __init__(self, message: str, *, status: int = 400, code: str = "", kind: str = "invalid_request_error") -> None:
+    def __init__(
+        self, message: str, *, status: int = 400, code: str = "", kind: str = "invalid_request_error", **more: Any
+    ) -> None:
         super().__init__(message)
-        self.message, self.status, self.code, self.kind = message, status, code, kind
+        self.message, self.status, self.code, self.kind, self.more = message, status, code, kind, more
 
 
 class Objects:

@@ -183,7 +183,10 @@ class StandIn(Books):
             error = {"type": refused.kind, "message": refused.message} | (
                 {"code": refused.code} if refused.code else {}
             )
-            return refused.status, {"error": error}
+            answer = refused.status, {"error": error | refused.more}
+            # It keeps what it has begun to do, not what it would not begin.
+            if refused.kind != "card_error":
+                return answer
         if method == "POST":
             self._answered[key] = (asked, json.loads(json.dumps(answer)))
         return answer

@@ -291,11 +291,11 @@ def test_the_books_of_a_period_are_read_page_by_page(stripe_stand_in):
     start = datetime(2026, 3, 1, tzinfo=UTC)
     gateway = stripe_stand_in.gateway()
     for number in range(105):
-        intent = stripe_stand_in._intent(1_000 + number, "eur", {}, start)
-        stripe_stand_in._charge(intent, start + timedelta(hours=number))
+        intent = stripe_stand_in.intent(1_000 + number, "eur", {}, start)
+        stripe_stand_in.charge(intent, start + timedelta(hours=number))
     stripe_stand_in.refund(intent["id"], 400, {}, start + timedelta(days=6))
-    stripe_stand_in._charge(intent, start - timedelta(seconds=1))
-    stripe_stand_in._charge(intent, start + timedelta(days=7))
+    stripe_stand_in.charge(intent, start - timedelta(seconds=1))
+    stripe_stand_in.charge(intent, start + timedelta(days=7))
     exchanged = stripe_stand_in.all("balance_transaction")[2]
     exchanged |= {"currency": "usd", "amount": -432, "exchange_rate": 1.08}
     lines = list(gateway.balance_transactions(start, start + timedelta(days=7)))
