@@ -25,6 +25,7 @@ from billing_core.processes import models as processes
 from billing_core.promotions import models as promotions
 from billing_core.rating import models as rating
 from billing_core.reports import models as reports
+from billing_core.subscriptions import models as subscriptions
 from billing_core.usage import models as usage
 from billing_core.views import models as views
 
@@ -53,6 +54,7 @@ __all__ = [
     "promotions",
     "rating",
     "reports",
+    "subscriptions",
     "usage",
     "usage_alerts",
     "views",

@@ -6,7 +6,7 @@ feature than its names.
 """
 
 from argparse import ArgumentParser, ArgumentTypeError, _SubParsersAction
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -41,6 +41,11 @@ _RUN: Final = (
     "the product and its workers. Interrupted, it leaves the rest to them, or to the same command typed again. A "
     "rehearsal makes nothing, and tells what has changed since the period before."
 )
+_RENEWALS: Final = (
+    "End trials, begin periods with their invoices, and charge what is due on those, as the product and its workers do "
+    "by themselves. Whatever is done is done once, however often and by however many it is asked for. With --now, "
+    "which is refused where real money is collected, what is due at that instant."
+)
 _INVOICE: Final = (
     "Make a draft of what each customer used on these days of its billing zone: once for each customer and period. "
     "Typed again, it makes what is missing and shows what was made before. A period that comes to nothing is closed "
@@ -66,6 +71,7 @@ def parser() -> ArgumentParser:
     _export_usage(usage)
     _invoice_usage(usage)
     _archive_usage(usage)
+    _run_renewals(_verbs(commands, "renewals", "what is due of subscriptions"))
     _command(commands, "verify", "verify:verify", "prove the ledger, and that every stored total agrees with its rows")
     _backup(commands)
     restore = _command(commands, "restore", "copies:restore", "fill the empty database in use from a backup", _RESTORE)
@@ -148,6 +154,11 @@ def _run(verbs: Commands) -> None:
     run.add_argument("--tax-rate", type=_percent, default=Decimal(0), metavar="P", help="of the drafts, in percent")
 
 
+def _run_renewals(verbs: Commands) -> None:
+    run = _command(verbs, "run", "renewals:run", "do what is due of subscriptions, and say what was done", _RENEWALS)
+    run.add_argument("--now", type=_instant, metavar="T", help="as at this instant, such as 2026-03-31T12:00:00Z")
+
+
 def _show_usage(verbs: Commands) -> None:
     summary = "print the statement of one customer's usage on these days of UTC, and what it costs"
     show = _command(verbs, "show", "usage:show", summary)
@@ -198,6 +209,14 @@ def _backup(commands: Commands) -> None:
 def _add_period(command: ArgumentParser) -> None:
     for name, dest, ordinal in (("--from", "start", "first"), ("--to", "end", "last")):
         command.add_argument(name, required=True, dest=dest, type=_day, metavar="D", help=f"{ordinal} day, YYYY-MM-DD")
+
+
+def _instant(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"“{text}” is not an instant such as 2026-03-31T12:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _month(text: str) -> date:

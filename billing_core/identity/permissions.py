@@ -26,6 +26,8 @@ class Permission(enum.StrEnum):
     PLAN_WRITE = "plan.write"
     PROMO_READ = "promo_code.read"
     PROMO_WRITE = "promo_code.write"
+    SUBSCRIPTION_READ = "subscription.read"
+    SUBSCRIPTION_WRITE = "subscription.write"
     REPORT_READ = "report.read"
     REPORT_GENERATE = "report.generate"
     INVOICE_READ = "invoice.read"
@@ -54,6 +56,7 @@ _FINANCE = frozenset(
         Permission.RATE_READ,
         Permission.PLAN_READ,
         Permission.PROMO_READ,
+        Permission.SUBSCRIPTION_READ,
         Permission.REPORT_READ,
         Permission.INVOICE_READ,
         Permission.PAYMENT_READ,
@@ -78,6 +81,7 @@ _OF_ONE_CUSTOMER = frozenset(
         Permission.USAGE_READ,
         Permission.RATE_READ,
         Permission.PLAN_READ,
+        Permission.SUBSCRIPTION_READ,
         Permission.REPORT_READ,
         Permission.REPORT_GENERATE,
         Permission.INVOICE_READ,

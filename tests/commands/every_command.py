@@ -35,6 +35,7 @@ def typed(name: str, folder: Path) -> list[str]:
         "key create": ["--name", "ERP", "--role", "admin"],
         "migrate": [],
         "move": [f"sqlite:///{folder / 'moved.sqlite3'}"],
+        "renewals run": [],
         "report generate": ["--customer", "ACME", *PERIOD],
         "report run": PERIOD,
         "restore": [str(folder / "backup.sqlite3")],

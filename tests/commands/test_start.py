@@ -32,6 +32,8 @@ NEEDED = {
     "key create": DATABASE,
     "migrate": {*DATABASE, "alembic"},
     "move": {*DATABASE, "alembic"},
+    # It sends invoices, and charges what is due.
+    "renewals run": {*DATABASE, *STRIPE, "structlog", "jinja2"},
     "report generate": DATABASE,
     # It sends invoices too.
     "report run": {*DATABASE, "structlog", "jinja2"},

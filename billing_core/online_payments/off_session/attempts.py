@@ -41,8 +41,11 @@ from billing_core.payments.prepaid import using
 CHARGING: Final = "What is due is being charged to a card on file"
 
 
-def begin(session: Session, actor: Actor, invoice_id: int, method_id: int, *, now: datetime) -> int:
+def begin(
+    session: Session, actor: Actor, invoice_id: int, method_id: int, *, amount_minor: int | None = None, now: datetime
+) -> int:
     """Begin to charge what is due on an invoice, or the total of a draft, to a card; returns the attempt's id.
+    ``amount_minor``: less than that, because credit is to pay the rest.
 
     Its payment link ends, and none can be created while the attempt runs. Conflict where nothing is due, where another
     attempt runs, and where the card is another customer's or off file.
@@ -51,13 +54,16 @@ def begin(session: Session, actor: Actor, invoice_id: int, method_id: int, *, no
     method = methods.for_change(session, actor, method_id)
     invoice = invoices.for_change(session, actor, invoice_id)
     _check(session, invoice, method)
+    amount = _due(invoice) if amount_minor is None else amount_minor
+    if not 0 < amount <= _due(invoice):
+        raise Conflict(f"{Money(amount, invoice.currency)} is not what can be charged for {_lowered(invoice)}")
     _end_link(session, actor, invoice, now=now)
     business = businesses.one(session, invoice.business_id)
     attempt = ChargeAttempt(
         invoice_id=invoice.id,
         method_id=method.id,
         currency=invoice.currency,
-        amount_minor=_due(invoice),
+        amount_minor=amount,
         description=" · ".join(filter(None, (invoice.number, business.name)))[:300],
         started_at=now,
         created_by_id=actor.user_id,

@@ -19,6 +19,8 @@ from billing_core.dates import utc_now
 from billing_core.identity import SYSTEM
 from billing_core.metering import ingestion
 from billing_core.metering.alerts import AlertMeasure
+from billing_core.subscriptions import service as subscriptions
+from billing_core.subscriptions.service import Wanted
 from billing_core.usage import alerts
 from billing_core.usage.alerts import Threshold, Told
 from billing_core.web.api.app import api_app
@@ -47,6 +49,7 @@ NAMES = {
     ("list_organizations", "customer_ref"),
     ("list_usage_events", "user"),
     ("list_open_invoices", "customer_id"),
+    ("list_subscriptions", "customer_id"),
     ("list_promo_codes", "plan_id"),
     ("list_promo_codes", "starting_after"),
 }
@@ -96,6 +99,8 @@ def known(sessions, quick_hashes) -> dict[str, Any]:
         coded = {"plan_id": a_plan(session, "plan_pro_monthly"), "{code}": a_code(session, "OTHER").code}
         business = default_business(session).public_id
         customer = session.get_one(Customer, ACME).public_id
+        wanted = Wanted(customer, coded["plan_id"], trial_days=5)
+        subscription = subscriptions.create(session, SYSTEM, wanted, method_id=None, now=utc_now())[0].public_id
     # The documents' due date is before the day on which this runs.
     due = (utc_now() + timedelta(days=30)).date().isoformat()
     ids = {
@@ -103,6 +108,7 @@ def known(sessions, quick_hashes) -> dict[str, Any]:
         "/v1/billing/invoice": invoice,
         "/api/v2/reports": "1",
         "/api/v1/usage": "1",
+        "/v1/billing/subscriptions": subscription,
         "{org_id}": "ACME",
     }
     return {"business_id": business, "cus": customer, "due_date": due, "events": [event], **ids, **watched, **coded}

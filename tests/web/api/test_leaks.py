@@ -37,6 +37,7 @@ OPEN += ("/api/v1/auth/",)
 FORBIDDEN = {
     "create_invoice",
     "create_open_invoice",
+    "create_subscription",
     "update_invoice",
     "cancel_invoice",
     "create_payment_link",
@@ -73,6 +74,7 @@ PATHS = {
     "/api/v2/reports/{id}": lambda w: [str(w.report), w.report_uuid],
     "/api/invoices/{id}": lambda w: [w.invoice_public],
     "/v1/billing/invoice/{id}": lambda w: [w.invoice_public],
+    "/v1/billing/subscriptions/{id}": lambda w: [w.subscription],
     "/v1/billing/promo-codes/{code}": lambda w: [f"{w.name.split()[0]}-CODE"],
     "/api/v1/analytics/billing/invoice/{org_id}": lambda w: [w.customer_uuid],
     "/api/v1/analytics/billing/{org_id}": lambda w: [w.customer_uuid],
@@ -96,6 +98,8 @@ PARAMETERS = {
     "business_id": lambda w: w.business,
     "list_invoices.business_id": lambda w: w.business_public,
     "list_open_invoices.customer_id": lambda w: w.customer_public,
+    "list_subscriptions.customer_id": lambda w: w.customer_public,
+    "list_subscriptions.starting_after": lambda w: w.subscription,
     "list_reports.starting_after": lambda w: w.report,
     "summarize_customers.starting_after": lambda w: w.customer,
     "list_invoices.starting_after": lambda w: w.invoice_public,
@@ -123,6 +127,11 @@ BODIES = {
     "create_open_invoice": lambda w: {
         "customer_id": w.customer_public,
         "line_items": [{"description": "Something", "amount": 1}],
+    },
+    "create_subscription": lambda w: {
+        "customer_id": w.customer_public,
+        "plan_id": f"{w.name}'s plan",
+        "payment_method_id": "pm_card_visa",
     },
     "update_invoice": lambda w: {"customer_email": w.email},
     "record_usage_events": lambda w: {"events": [{"id": "1", "customer_ref": w.name, "time": "2023-01-15T10:00:00Z"}]},
@@ -224,7 +233,7 @@ def read(content: bytes) -> str:
 def told(answer, world: World) -> tuple[int, str, str, str]:
     """What somebody learns from an answer to a question about this world, its own ids aside."""
     uuids = (world.customer_uuid, world.customer_public, world.report_uuid, world.invoice_public, world.business_public)
-    ids = "|".join(map(re.escape, uuids))
+    ids = "|".join(map(re.escape, (*uuids, world.subscription)))
     numbers = {world.customer, world.business, world.report, world.invoice, world.note, world.mail}
     numbers |= {world.alert, world.grant}
     text = read(answer.content)

@@ -22,6 +22,8 @@ from billing_core.payments.prepaid import granting
 from billing_core.payments.received import Received
 from billing_core.plans import service as plans
 from billing_core.settings import settings
+from billing_core.subscriptions import service as subscriptions
+from billing_core.subscriptions.service import Wanted
 from billing_core.usage import alerts
 from billing_core.usage.alerts import Threshold, Told
 from tests.invoices.company import LATER, TODAY, a_line, an_invoice
@@ -52,6 +54,7 @@ class World:
     event: str
     alert: int
     grant: int
+    subscription: str
     marks: tuple[str, ...] = ()
 
 
@@ -73,6 +76,7 @@ NOBODY = World(
     event="nobody's event",
     alert=700_999,
     grant=700_999,
+    subscription="sub_0123456789abcdef",
 )
 
 
@@ -114,6 +118,8 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
         grant = granting.give(
             session, SYSTEM, customer_id, amount_minor=1, expires_on=None, reason=name, today=TODAY, now=LATER
         )
+        wanted = Wanted(customer.public_id, plan, trial_days=30)
+        subscription, _ = subscriptions.create(session, SYSTEM, wanted, method_id=None, now=utc_now())
         world = World(
             customer=customer_id,
             customer_uuid=customer.uuid,
@@ -132,6 +138,7 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
             event=f"{name}'s event",
             alert=alert.id,
             grant=grant.id,
+            subscription=subscription.public_id,
         )
     workflow.create(sessions, SYSTEM, configured.gateway(sessions, settings()), world.invoice, now=utc_now())
     marks = (
@@ -143,6 +150,7 @@ def a_world(sessions, customer_id: int, name: str, dollars: int) -> World:
         world.invoice_public,
         world.business_public,
         world.number,
+        world.subscription,
         str(dollars),
     )
     return replace(world, marks=marks)

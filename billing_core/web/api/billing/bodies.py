@@ -136,11 +136,11 @@ def state(status: Status | None) -> InvoiceState | None:
     return None if status is None else _STATES[status]
 
 
-def invoice(billed: Billed, items: Sequence[BilledItem]) -> OpenInvoice:
+def invoice(billed: Billed, items: Sequence[BilledItem], subscription_id: str | None) -> OpenInvoice:
     return {
         "id": billed.public_id,
         "customer_id": billed.customer_id,
-        "subscription_id": None,
+        "subscription_id": subscription_id,
         "number": billed.number,
         "status": _STATUSES[billed.state],
         "currency": billed.currency,

@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from billing_core import runtime
 from billing_core.dates import utc_now
-from billing_core.errors import Invalid, NotFound
+from billing_core.errors import Invalid
 from billing_core.identity import Actor
 from billing_core.invoices.lists import by_offset
 from billing_core.payments import opening
+from billing_core.subscriptions import further
 from billing_core.web.api.access import CurrentCaller, Reading, Transaction
 from billing_core.web.api.billing import bodies
 from billing_core.web.api.billing.bodies import NewInvoice, OpenInvoice, OpenInvoiceList, Status
@@ -38,8 +39,6 @@ _CustomerId = Annotated[str | None, Query(description="Only this customer's", ex
 )
 def create_open_invoice(caller: CurrentCaller, session: Transaction, given: NewInvoice) -> Response:
     """It gets the next number and is due, in the customer's currency and without tax; nobody is written to."""
-    if given.subscription_id is not None:
-        raise NotFound(f"There is no subscription {given.subscription_id}")
     try:
         invoice = opening.create(
             session,
@@ -52,6 +51,8 @@ def create_open_invoice(caller: CurrentCaller, session: Transaction, given: NewI
         )
     except Invalid as refusal:
         raise with_documented_fields(refusal, bodies.documented_field) from None
+    if given.subscription_id is not None:
+        further.attach(session, caller.actor, given.subscription_id, invoice, now=utc_now())
     answer = _one(session, caller.actor, invoice.public_id)
     return ExactJSON(answer, 201, {"Location": f"/v1/billing/invoice/{invoice.public_id}"})
 
@@ -73,8 +74,9 @@ def list_open_invoices(
         )
         shown = rows[:limit]
         items = by_offset.items(session, shown)
+        of_subscriptions = further.subscriptions_of(session, [row.id for row in shown])
     answer: OpenInvoiceList = {
-        "invoices": [bodies.invoice(row, items[row.id]) for row in shown],
+        "invoices": [bodies.invoice(row, items[row.id], of_subscriptions.get(row.id)) for row in shown],
         "count": len(shown),
         "limit": limit,
         "offset": offset,
@@ -95,4 +97,5 @@ def get_open_invoice(
 
 def _one(session: Session, actor: Actor, invoice_id: str) -> OpenInvoice:
     billed = by_offset.one(session, actor, invoice_id)
-    return bodies.invoice(billed, by_offset.items(session, [billed])[billed.id])
+    of_subscriptions = further.subscriptions_of(session, [billed.id])
+    return bodies.invoice(billed, by_offset.items(session, [billed])[billed.id], of_subscriptions.get(billed.id))

@@ -38,7 +38,7 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     if case.operation.path == "/api/v2/reports/" and isinstance(case.query, dict):
         # The id of a report that there is; a made one names none.
         case.query.pop("starting_after", None)
-    if case.operation.path == "/api/v1/usage/late" and isinstance(case.query, dict):
+    if case.operation.path in ("/api/v1/usage/late", "/v1/billing/subscriptions") and isinstance(case.query, dict):
         case.query.pop("starting_after", None)
     if "/analytics/" in case.operation.path and isinstance(case.query, dict):
         _bring_period_in_line(case.query)
@@ -49,6 +49,8 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     if isinstance(case.body, dict):
         if case.operation.path == "/v1/billing/invoice":
             _bring_open_invoice_in_line(case.body)
+        elif case.operation.path == "/v1/billing/subscribe":
+            _bring_subscription_in_line(case.body)
         elif case.operation.path == "/v1/billing/promo-codes":
             _bring_promo_code_in_line(case.body)
         else:
@@ -107,6 +109,13 @@ def _bring_open_invoice_in_line(body: dict[str, Any]) -> None:
     for line in body["line_items"]:
         line |= {name: min(line[name], 1_000) for name in ("amount", "quantity") if name in line}
         line["description"] = line["description"] if line["description"].strip() else "Something"
+
+
+def _bring_subscription_in_line(body: dict[str, Any]) -> None:
+    """Of a customer and a plan that there are, by a card that is not refused."""
+    body |= {"customer_id": os.environ["CUSTOMER_ID"], "plan_id": "plan_pro", "payment_method_id": "pm_card_visa"}
+    for name in ("promo_code", "seats", "add_ons"):
+        body.pop(name, None)
 
 
 def _bring_promo_code_in_line(body: dict[str, Any]) -> None:

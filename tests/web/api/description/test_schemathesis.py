@@ -20,6 +20,7 @@ from billing_core.businesses.queries import default_business
 from billing_core.customers.models import Customer
 from billing_core.identity import SESSION_COOKIE
 from tests.invoices.company import a_customer, an_invoice
+from tests.subscriptions.signed_up import a_plan
 from tests.web.api.reporting import ACME, two_customers
 
 pytestmark = pytest.mark.slow
@@ -50,6 +51,7 @@ def described(api, ana, sessions) -> Iterator[str]:
     with sessions.begin() as session:
         two_customers(session)
         an_invoice(session, a_customer(session))
+        a_plan(session, "plan_pro")
     server = uvicorn.Server(uvicorn.Config(api, port=0, log_level="error", lifespan="off"))
     running = threading.Thread(target=server.run)
     running.start()

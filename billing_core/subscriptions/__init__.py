@@ -1,0 +1,1 @@
+"""Subscriptions: customers on plans, billed once for each period, charged without them."""

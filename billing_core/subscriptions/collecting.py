@@ -1,0 +1,163 @@
+"""Collecting what invoices of subscriptions ask for, from the payment method on file.
+
+An attempt is written before the charge, and what came of it afterwards, each in a transaction of its own: after a crash
+the same attempt is charged again under the same key, which has no second effect. Retries come 1, 3, 5 and 7 days after
+the first failure; what a bank will never allow is not tried again, and is given up when the others would be.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.businesses import queries as businesses
+from billing_core.database import Sessions
+from billing_core.errors import BillingError, Conflict
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.mailing import service as mailing
+from billing_core.online_payments.gateway import Gateway
+from billing_core.online_payments.links import workflow as links
+from billing_core.online_payments.models import AttemptState, ChargeAttempt
+from billing_core.online_payments.off_session import attempts
+from billing_core.subscriptions import lifecycle, queries
+from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE, UNPAID
+from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
+
+# A charge answers within seconds: what has not by then was cut off.
+CUT_OFF_AFTER: Final = timedelta(minutes=10)
+# Days after the first failure.
+RETRIES: Final = (1, 3, 5, 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What one attempt came to; ``attempt`` None: there was no payment method, and the customer was written to."""
+
+    invoice_id: int
+    attempt: str | None
+    outcome: AttemptState | None
+
+
+def due(session: Session, *, now: datetime, limit: int) -> Sequence[int]:
+    """The invoices of subscriptions that are to be charged by now, the longest due first."""
+    statement = select(SubscriptionInvoice.id).where(SubscriptionInvoice.collect_at <= now)
+    return session.scalars(
+        statement.order_by(SubscriptionInvoice.collect_at, SubscriptionInvoice.id).limit(limit)
+    ).all()
+
+
+def collect(sessions: Sessions, actor: Actor, gateway: Gateway, billed_id: int, *, now: datetime) -> Collected | None:
+    """Charge what is due on one of them; None where nothing is any more, or somebody else is doing it."""
+    actor.require(Permission.PAYMENT_WRITE)
+    with sessions.begin() as session:
+        begun = _begin(session, actor, billed_id, now)
+    if begun is None:
+        return None
+    invoice_id, attempt_id = begun
+    if attempt_id is None:
+        _write_to_customer(sessions, actor, gateway, invoice_id, now)
+        return Collected(invoice_id, None, None)
+    charged = attempts.charge(sessions, gateway, attempt_id)
+    with sessions.begin() as session:
+        attempt = attempts.record(session, actor, attempt_id, charged, now=now)
+        _react(session, actor, billed_id, attempt, now)
+        found = Collected(invoice_id, attempt.public_id, attempt.state)
+    if found.outcome is not AttemptState.SUCCEEDED:
+        _write_to_customer(sessions, actor, gateway, invoice_id, now)
+    return found
+
+
+def settle(session: Session, actor: Actor, subscription: Subscription, *, now: datetime) -> None:
+    """Bring a locked subscription back once everything that it was billed is paid."""
+    owed = (
+        select(SubscriptionInvoice.id)
+        .join(Invoice, Invoice.id == SubscriptionInvoice.invoice_id)
+        .where(
+            SubscriptionInvoice.subscription_id == subscription.id,
+            SubscriptionInvoice.failed_at.is_not(None),
+            Invoice.state == InvoiceState.OPEN,
+        )
+    )
+    if subscription.state in (PAST_DUE, UNPAID) and session.scalar(owed.limit(1)) is None:
+        lifecycle.move(session, actor, subscription, ACTIVE, now=now)
+
+
+def _begin(session: Session, actor: Actor, billed_id: int, now: datetime) -> tuple[int, int | None] | None:
+    """Write the attempt down; its invoice's id, and its own."""
+    billed = session.get_one(SubscriptionInvoice, billed_id)
+    subscription = queries.for_change(session, actor, billed.subscription_id)
+    session.refresh(billed)
+    if billed.collect_at is None or billed.collect_at > now or billed.invoice_id is None:
+        return None
+    invoice = session.get_one(Invoice, billed.invoice_id, populate_existing=True)
+    if invoice.state is not InvoiceState.OPEN or not invoice.due_minor or subscription.state is CANCELED:
+        billed.collect_at = None
+        settle(session, actor, subscription, now=now)
+        return None
+    if subscription.payment_method_id is None:
+        billed.collect_at = None
+        return invoice.id, None
+    if billed.gives_up_at is not None:
+        _give_up(session, actor, subscription, billed, now)
+        return None
+    try:
+        attempt_id = attempts.begin(session, actor, invoice.id, subscription.payment_method_id, now=now)
+    except Conflict:
+        return _cut_off(session, billed, now)
+    billed.attempt_id = attempt_id
+    return invoice.id, attempt_id
+
+
+def _cut_off(session: Session, billed: SubscriptionInvoice, now: datetime) -> tuple[int, int | None] | None:
+    """A charge of it that was begun and not recorded; None while it may still be under way."""
+    if billed.invoice_id is None or billed.attempt_id is None:
+        return None
+    attempt = session.get_one(ChargeAttempt, billed.attempt_id)
+    if attempt.state is AttemptState.STARTED and attempt.started_at < now - CUT_OFF_AFTER:
+        return billed.invoice_id, attempt.id
+    return None
+
+
+def _react(session: Session, actor: Actor, billed_id: int, attempt: ChargeAttempt, now: datetime) -> None:
+    billed = session.get_one(SubscriptionInvoice, billed_id)
+    subscription = queries.for_change(session, actor, billed.subscription_id)
+    session.refresh(billed)
+    if attempt.state is AttemptState.SUCCEEDED:
+        billed.collect_at = billed.gives_up_at = None
+        settle(session, actor, subscription, now=now)
+        return
+    billed.failures += 1
+    billed.failed_at = billed.failed_at or now
+    if subscription.state is ACTIVE:
+        lifecycle.move(session, actor, subscription, PAST_DUE, now=now)
+    last = billed.failed_at + timedelta(days=RETRIES[-1])
+    following = [at for days in RETRIES if (at := billed.failed_at + timedelta(days=days)) > now]
+    if attempt.hard and following:
+        billed.collect_at = billed.gives_up_at = last
+    elif following:
+        billed.collect_at = following[0]
+    else:
+        _give_up(session, actor, subscription, billed, now)
+
+
+def _give_up(
+    session: Session, actor: Actor, subscription: Subscription, billed: SubscriptionInvoice, now: datetime
+) -> None:
+    billed.collect_at = billed.gives_up_at = None
+    if subscription.state is PAST_DUE:
+        lifecycle.move(session, actor, subscription, UNPAID, now=now)
+
+
+def _write_to_customer(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, now: datetime) -> None:
+    """Mail the invoice with a link to pay it by, where it can be."""
+    # It may have one already, or the gateway makes none now: the invoice says how else it can be paid.
+    with suppress(BillingError):
+        links.create(sessions, actor, gateway, invoice_id, now=now)
+    with sessions.begin() as session:
+        today = businesses.today(session, now=now)
+        mailing.send_many(session, actor, [invoice_id], now=now, today=today)

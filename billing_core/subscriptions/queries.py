@@ -1,0 +1,62 @@
+"""Reads of subscriptions, and the locks that every change takes: the customer's row, then the subscription's."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.customers import queries as customers
+from billing_core.customers.queries import visible_to
+from billing_core.errors import NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.plans import offers
+from billing_core.subscriptions.models import Subscription, SubscriptionPeriod, SubscriptionState
+from billing_core.subscriptions.pricing import Terms
+
+
+def by_public_id(session: Session, actor: Actor, public_id: str) -> Subscription:
+    """The subscription with this ``sub_…`` id; NotFound where there is none or this actor may not see it."""
+    actor.require(Permission.SUBSCRIPTION_READ)
+    statement = select(Subscription).where(
+        Subscription.public_id == public_id,
+        Subscription.state != SubscriptionState.INCOMPLETE,
+        visible_to(actor, Subscription.customer_id),
+    )
+    subscription = session.scalars(statement).one_or_none()
+    if subscription is None:
+        raise NotFound(f"There is no subscription {public_id}")
+    return subscription
+
+
+def for_change(session: Session, actor: Actor, subscription_id: int) -> Subscription:
+    """The subscription and its customer, locked until the transaction ends."""
+    customer_id = session.scalar(select(Subscription.customer_id).where(Subscription.id == subscription_id))
+    if customer_id is None:
+        raise NotFound(f"There is no subscription {subscription_id}")
+    customers.for_change(session, actor, customer_id)
+    locked = select(Subscription).where(Subscription.id == subscription_id).with_for_update()
+    return session.scalars(locked.execution_options(populate_existing=True)).one()
+
+
+def due(session: Session, *, now: datetime, limit: int) -> list[int]:
+    """Those for which something is due by now, the longest due first."""
+    statement = select(Subscription.id).where(Subscription.next_at <= now, Subscription.held_at.is_(None))
+    return list(session.scalars(statement.order_by(Subscription.next_at, Subscription.id).limit(limit)))
+
+
+def period(session: Session, subscription: Subscription, number: int | None = None) -> SubscriptionPeriod | None:
+    """The period with this number, by default the present one; None where it has not begun."""
+    asked = subscription.period_number if number is None else number
+    return None if asked is None else session.get(SubscriptionPeriod, (subscription.id, asked))
+
+
+def terms(session: Session, subscription: Subscription) -> Terms:
+    """What is agreed now."""
+    return terms_of(
+        session, subscription.plan_version_id, subscription.currency, subscription.seats, subscription.add_ons
+    )
+
+
+def terms_of(session: Session, plan_version_id: int, currency: str, seats: int, add_ons: Mapping[str, int]) -> Terms:
+    return Terms(offers.offer(session, plan_version_id, currency), seats, add_ons)

@@ -1,0 +1,111 @@
+"""Signing up across the network: the payment method is attached and what is due at once is charged first.
+
+If that fails nothing stays of it: no subscription, no invoice, no redemption.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing_core.customers import queries as customers
+from billing_core.database import Sessions
+from billing_core.identity import Actor, Permission
+from billing_core.invoices import service as drafts
+from billing_core.online_payments.gateway import ChargeOutcome, Declined, Gateway
+from billing_core.online_payments.off_session import attempts, methods
+from billing_core.promotions import redeeming
+from billing_core.subscriptions import invoicing, lifecycle, queries, service
+from billing_core.subscriptions.lifecycle import ACTIVE, INCOMPLETE
+from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
+from billing_core.subscriptions.service import Wanted
+
+
+def subscribe(
+    sessions: Sessions, actor: Actor, gateway: Gateway, wanted: Wanted, *, method: str | None, now: datetime
+) -> str:
+    """Sign a customer up; returns the subscription's public id. ``method`` is the gateway's ``pm_…`` id; None: invoices
+    are mailed with a link.
+
+    ``Declined`` where the payment method, or the first charge to it, is refused.
+    """
+    actor.require(Permission.SUBSCRIPTION_WRITE)
+    with sessions() as session:
+        customer = customers.by_public_id(session, actor, wanted.customer_id)
+        service.agreed(session, actor, customer, wanted)
+    method_id = None if method is None else methods.attach(sessions, actor, gateway, customer.id, method, now=now)
+    with sessions.begin() as session:
+        subscription, first = service.create(session, actor, wanted, method_id=method_id, now=now)
+        public_id, attempt_id = subscription.public_id, None
+        if first is not None:
+            attempt_id = _begin(session, actor, subscription, first, now)
+    if attempt_id is not None:
+        _complete(sessions, actor, gateway, attempt_id, now)
+    return public_id
+
+
+def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, before: datetime, now: datetime) -> int:
+    """Complete what was cut off between its charge and what came of it; how many there were."""
+    unfinished = (
+        select(SubscriptionInvoice.attempt_id)
+        .join(Subscription, Subscription.id == SubscriptionInvoice.subscription_id)
+        .where(
+            Subscription.state == INCOMPLETE,
+            Subscription.created_at < before,
+            SubscriptionInvoice.attempt_id.is_not(None),
+        )
+    )
+    with sessions() as session:
+        ids = [one for one in session.scalars(unfinished.order_by(Subscription.id)) if one is not None]
+    for attempt_id in ids:
+        try:
+            _complete(sessions, actor, gateway, attempt_id, now)
+        except Declined:
+            continue
+    return len(ids)
+
+
+def _begin(
+    session: Session, actor: Actor, subscription: Subscription, first: SubscriptionInvoice, now: datetime
+) -> int | None:
+    """Charge the draft, or send it where there is nothing to charge, or nothing to charge it to."""
+    due = 0 if first.invoice_id is None else invoicing.amount_to_pay(session, actor, first.invoice_id)
+    if due and subscription.payment_method_id is not None and first.invoice_id is not None:
+        first.attempt_id = attempts.begin(
+            session, actor, first.invoice_id, subscription.payment_method_id, amount_minor=due, now=now
+        )
+        return first.attempt_id
+    service.activate(session, actor, subscription, first, now=now)
+    return None
+
+
+def _complete(sessions: Sessions, actor: Actor, gateway: Gateway, attempt_id: int, now: datetime) -> None:
+    """Charge, and record what came of it."""
+    charged = attempts.charge(sessions, gateway, attempt_id)
+    with sessions.begin() as session:
+        billed = session.scalars(select(SubscriptionInvoice).where(SubscriptionInvoice.attempt_id == attempt_id)).one()
+        subscription = queries.for_change(session, actor, billed.subscription_id)
+        if subscription.state is not INCOMPLETE:
+            return
+        assert billed.invoice_id is not None  # noqa: S101  # it was charged
+        if charged.outcome is ChargeOutcome.SUCCEEDED:
+            invoicing.send(session, actor, billed.invoice_id, now=now)
+            attempts.record(session, actor, attempt_id, charged, now=now)
+            lifecycle.move(session, actor, subscription, ACTIVE, now=now)
+            return
+        attempt = attempts.record(session, actor, attempt_id, charged, now=now)
+        _undo(session, actor, subscription, billed.invoice_id, now)
+        reason = attempt.failure
+        raised = Declined(reason)
+    raise raised
+
+
+def _undo(session: Session, actor: Actor, subscription: Subscription, invoice_id: int, now: datetime) -> None:
+    if subscription.redemption_id is not None:
+        redemption_id, subscription.redemption_id = subscription.redemption_id, None
+        session.flush()
+        redeeming.release(session, actor, redemption_id, now=now)
+    lifecycle.record(session, actor, subscription, "decline", None, {"invoice": invoice_id}, now=now)
+    session.delete(subscription)
+    session.flush()
+    drafts.discard(session, actor, invoice_id, now=now)
