@@ -28,6 +28,7 @@ class VersionRow:
     currency: str
     price_minor: int
     interval: PlanInterval
+    interval_count: int
     included_calls: int
     price_per_call: Decimal
     created_at: datetime
@@ -44,6 +45,7 @@ class PlanRow:
     currency: str
     price_minor: int
     interval: PlanInterval
+    interval_count: int
     included_calls: int
     price_per_call: Decimal
     customers: int
@@ -138,6 +140,7 @@ _TERMS = (
     PlanVersion.currency,
     PlanVersion.price_minor,
     PlanVersion.interval,
+    PlanVersion.interval_count,
     PlanVersion.included_calls,
     PlanVersion.price_per_call,
 )

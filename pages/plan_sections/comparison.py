@@ -9,6 +9,7 @@ from billing_core.metering.models import API_CALLS
 from billing_core.plans.listing import VersionRow
 from billing_core.usage import comparison
 from billing_core.usage.comparison import Comparison
+from pages.plan_sections.versions import choose
 from pages.ui import formats, tables
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -20,21 +21,11 @@ def draw(read: Reader, versions: list[VersionRow]) -> None:
     """Of any of these versions, the latest by default."""
     this_month = first_of_month(read.today)
     months = [Period.month_of(add_months(this_month, -back)) for back in range(1, _MONTHS + 1)]
-    by_number = {one.number: one for one in versions}
-    names = {number: f"Version {number}" for number in by_number}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         month = st.selectbox(
             "Month", months, format_func=formats.period, key="compare_month", bind="query-params", width=190
         )
-        number = st.selectbox(
-            "Version",
-            list(by_number),
-            format_func=lambda one: names.get(one, str(one)),
-            key="compare_version",
-            bind="query-params",
-            width=140,
-        )
-    version = by_number[number]
+        version = choose(versions, "Version", key="compare_version")
     with st.spinner("Computing what everybody's usage would cost"):
         found = read(comparison.outcome, version.id, month)
     if not found.customers:
@@ -47,7 +38,9 @@ def draw(read: Reader, versions: list[VersionRow]) -> None:
     with st.grid(3, min_column_width=200, gap="small"):
         st.metric("It cost", formats.money(found.cost.minor, found.cost.currency), border=True)
         st.metric(
-            f"On version {number}", formats.money(found.cost_instead.minor, found.cost_instead.currency), border=True
+            f"On version {version.number}",
+            formats.money(found.cost_instead.minor, found.cost_instead.currency),
+            border=True,
         )
         st.metric("Difference", formats.change_of_money(more.minor, more.currency), border=True)
     told = f"{formats.counted(found.customers, 'organization')} billed in {version.currency}, by what counts now."

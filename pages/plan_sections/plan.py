@@ -8,7 +8,8 @@ from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period, add_months, fir
 from billing_core.identity import Actor, Permission
 from billing_core.plans import listing, queries, service
 from billing_core.plans.listing import SubscriberRow, VersionRow
-from pages.plan_sections import comparison, prices, terms, wording
+from pages.plan_sections import agreed, comparison, costs, prices, terms, wording
+from pages.plan_sections.versions import choose
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
@@ -18,7 +19,7 @@ from pages.ui.text import md
 
 PAGE_KEY = "plan_customers_page"
 _ASKED = "plan_customer_to_take_off"
-TERMS, COMPARISON = "Versions and organizations", "What a month would have cost"
+TERMS, COSTS, COMPARISON = "Versions and organizations", "What it costs", "What a month would have cost"
 
 
 def draw(read: Reader, actor: Actor, code: str) -> None:
@@ -36,7 +37,7 @@ def draw(read: Reader, actor: Actor, code: str) -> None:
     st.markdown(
         f"{md(latest.code)} · {formats.counted(sum(row.customers for row in versions), 'organization')} on it today"
     )
-    names = [TERMS, *([COMPARISON] if actor.may(Permission.USAGE_READ) else [])]
+    names = [TERMS, COSTS, *([COMPARISON] if actor.may(Permission.USAGE_READ) else [])]
     tabs = dict(zip(names, st.tabs(names, key="plan_tab", bind="query-params"), strict=True))
     for name, tab in tabs.items():
         if not tab.open:
@@ -44,8 +45,12 @@ def draw(read: Reader, actor: Actor, code: str) -> None:
         with tab:
             if name == TERMS:
                 _versions(read, versions)
-                prices.draw(read, actor, latest)
+                shown = latest if len(versions) == 1 else choose(versions, "Terms of", key="terms_version")
+                agreed.draw(read, shown)
+                prices.draw(read, actor, shown, latest)
                 _subscribers(read, actor, latest)
+            elif name == COSTS:
+                costs.draw(read, versions)
             else:
                 comparison.draw(read, versions)
 

@@ -1,20 +1,17 @@
 """A price as people type it: everything is drawn and stays as typed, and what is wrong is said at its field."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from decimal import Decimal
 
-import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from billing_core.errors import Invalid
 from billing_core.metering.meters import MeterRow
 from billing_core.money import Money
 from billing_core.plans import price_terms
 from billing_core.plans.pricing import Price, Scheme, Tier, drops
+from pages.plan_sections.typed import Typed
 from pages.ui import formats
-from pages.ui.inputs import number_input
 from pages.ui.text import md
 
 SCHEMES = {
@@ -29,42 +26,9 @@ _COLUMNS = {"up_to": _UP_TO, "unit_price": _PRICE, "flat_fee": _FEE}
 _NEEDS_A_PRICE = "is needed, or 0 where it costs nothing"
 
 
-@dataclass(slots=True)
-class _Typed:
-    """Where each field's fault is said, by the name that the checks give the field, with its label. ``wrong``:
-    something was said.
-    """
-
-    places: dict[str, tuple[str, DeltaGenerator]] = field(default_factory=dict)
-    wrong: bool = False
-
-    def number(self, name: str, label: str, value: Decimal, *, key: str) -> Decimal:
-        """0 where nothing is typed, or what is no number."""
-        with st.container(width=190):
-            text = st.text_input(label, number_input.written(value, formats.locale()), key=key)
-            self.places[name] = label, st.container()
-        return self.read(name, text)
-
-    def read(self, name: str, text: str) -> Decimal:
-        """The same for a text that is there already; its place is known."""
-        if not text.strip():
-            return Decimal(0)
-        try:
-            return number_input.number(text, formats.locale())
-        except ValueError as reason:
-            self.say(name, str(reason), typed=text)
-            return Decimal(0)
-
-    def say(self, name: str, reason: str, *, typed: str = "") -> None:
-        label, place = self.places[name]
-        shown = f"“{typed.strip()[:40]}”" if typed else label
-        place.markdown(f":red[:material/error: {md(f'{shown} {reason}')}]")
-        self.wrong = True
-
-
 def draw(currency: str, key: str, price: Price | None, meter: MeterRow) -> Price | None:
     """The fields of a price, filled from one; None while something is wrong."""
-    typed, schemes = _Typed(), list(SCHEMES)
+    typed, schemes = Typed(), list(SCHEMES)
     scheme = st.selectbox(
         "How",
         schemes,
@@ -95,7 +59,7 @@ def draw(currency: str, key: str, price: Price | None, meter: MeterRow) -> Price
     return found
 
 
-def _one_tier(typed: _Typed, known: Iterable[Tier], key: str) -> tuple[Tier, ...]:
+def _one_tier(typed: Typed, known: Iterable[Tier], key: str) -> tuple[Tier, ...]:
     tier = next(iter(known), Tier(None, Decimal(0)))
     with st.container(horizontal=True):
         price = typed.number("tiers[0].unit_price", _PRICE, tier.unit_price, key=f"price_unit_{key}")
@@ -103,42 +67,27 @@ def _one_tier(typed: _Typed, known: Iterable[Tier], key: str) -> tuple[Tier, ...
     return (Tier(None, price, fee),)
 
 
-def _tiers(typed: _Typed, known: tuple[Tier, ...], key: str) -> tuple[Tier, ...]:
+def _tiers(typed: Typed, known: tuple[Tier, ...], key: str) -> tuple[Tier, ...]:
     """Lines without a word in them are left out; the others are counted as they stand in the table."""
-    locale = formats.locale()
     begun = known or (Tier(Decimal(1_000), Decimal(0)), Tier(None, Decimal(0)))
-    edited = st.data_editor(
-        pd.DataFrame(
-            {
-                _UP_TO: [number_input.written(tier.up_to, locale) for tier in begun],
-                _PRICE: [number_input.written(tier.unit_price, locale) for tier in begun],
-                _FEE: [number_input.written(tier.flat_fee, locale) for tier in begun],
-            },
-            dtype="object",
-        ),
-        num_rows="dynamic",
-        hide_index=True,
+    lines = typed.table(
+        _COLUMNS,
+        [(tier.up_to, tier.unit_price, tier.flat_fee) for tier in begun],
         # The same for each way of pricing by tiers: who tries the other one keeps what was typed.
         key=f"price_tiers_{key}",
         alt="Tiers: up to which quantity, at which price and fee",
     )
-    place = st.container()
     st.caption(
         "The last tier has no end: leave its “Up to and including” empty. A fee is due once its tier is reached."
     )
-    typed.places["tiers"] = "Tiers:", place
-    rows = [[_text(cell) for cell in row] for row in edited.itertuples(index=False)]
+    typed.put("tiers", "Tiers:", lines.place)
     tiers: list[Tier] = []
-    for line, (up_to, price, fee) in enumerate(rows, start=1):
-        if not (up_to or price or fee):
-            continue
-        names = {name: f"tiers[{len(tiers)}].{name}" for name in _COLUMNS}
-        for name, column in _COLUMNS.items():
-            typed.places[names[name]] = f"Line {line}, {column.lower()}:", place
-        if not price and not fee:
-            typed.say(names["unit_price"], _NEEDS_A_PRICE)
-        end = typed.read(names["up_to"], up_to) if up_to else None
-        tiers.append(Tier(end, typed.read(names["unit_price"], price), typed.read(names["flat_fee"], fee)))
+    for line in lines:
+        up_to, price, fee = (typed.cell(lines, line, name, f"tiers[{len(tiers)}].{name}") for name in _COLUMNS)
+        if not price.text and not fee.text:
+            typed.say(price.name, _NEEDS_A_PRICE)
+        end = typed.read(up_to.name, up_to.text) if up_to.text else None
+        tiers.append(Tier(end, typed.read(price.name, price.text), typed.read(fee.name, fee.text)))
     return tuple(tiers)
 
 
@@ -151,7 +100,3 @@ def _point_out(price: Price, meter: MeterRow) -> None:
             f"{formats.decimal(drop.above)} only {formats.money(above.minor, above.currency)}."
         )
         st.warning(md(told), icon=":material/trending_down:")
-
-
-def _text(cell: object) -> str:
-    return "" if cell is None or cell is pd.NA or cell != cell else str(cell).strip()

@@ -22,10 +22,10 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 
-def draw(read: Reader, actor: Actor, latest: VersionRow) -> None:
-    """Those of the latest version."""
+def draw(read: Reader, actor: Actor, shown: VersionRow, latest: VersionRow) -> None:
+    """Those of one version; another one is set in a version after the latest."""
     st.subheader("Prices of other meters", anchor=False)
-    charged = read.plain(prices.of_version, latest.id)
+    charged = read.plain(prices.of_version, shown.id)
     if charged:
         tables.show(
             list(charged.items()),
@@ -39,7 +39,7 @@ def draw(read: Reader, actor: Actor, latest: VersionRow) -> None:
                 tables.computed("Currency", lambda row: row[1].currency, width=80),
             ],
             key="plan_prices",
-            alt=f"Prices of {latest.name}, version {latest.number}",
+            alt=f"Prices of {shown.name}, version {shown.number}",
         )
     else:
         st.caption("None: what is used of other meters is listed as a question until a version has a price for it.")

@@ -10,6 +10,7 @@ from billing_core.metering.models import Aggregation
 from billing_core.plans import prices, queries, service
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier
+from tests.pages.plans import faults
 from tests.pages.roles import EVERY_ROLE
 from tests.plans.agreed import NOW, a_plan, terms
 
@@ -147,12 +148,6 @@ def save(page):
     page.button(key="save_price").click().run()
     assert not page.exception
     return page
-
-
-def faults(page) -> list[str]:
-    start = ":red[:material/error: "
-    found = [one.value.replace("\\", "") for one in page.markdown if one.value.startswith(start)]
-    return [text.removeprefix(start).removesuffix("]") for text in found]
 
 
 def of(scheme: Scheme, *tiers: Tier, **facts: str) -> Price:

@@ -328,8 +328,10 @@ _FILES = {
 
 
 def _edits(node: Any) -> dict[str, Any]:
-    """The grid's own words for text typed into each column that takes text."""
+    """The grid's own words for text typed into each column that takes text, of its first line or of an added one."""
     row = dict.fromkeys(node.value.select_dtypes(include=["object", "string"]).columns, "12.00")
+    if node.value.empty:
+        return {"edited_rows": {}, "added_rows": [row], "deleted_rows": []}
     return {"edited_rows": {"0": row}, "added_rows": [], "deleted_rows": []}
 
 
