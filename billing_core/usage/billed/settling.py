@@ -27,7 +27,7 @@ from billing_core.plans.prices import Place
 from billing_core.text import LONGEST_REASON
 from billing_core.usage.billed import crediting, drafting, unpaid, worth
 from billing_core.usage.billed.drafting import Account, Late
-from billing_core.usage.billed.unpaid import Unpaid
+from billing_core.usage.billed.unpaid import Balance
 from billing_core.usage.billed.wording import late_words
 from billing_core.usage.billed.worth import Changed
 from billing_core.usage.charges import Charge
@@ -39,9 +39,9 @@ _ONE = 10**PLACES
 @dataclass(frozen=True, slots=True)
 class Group:
     """Late items that change one line of a billed period, of this meter (its code): by how much, and what that is worth
-    together, without what is not given back. ``charge`` is what the line comes to with them. ``tax_rate``, in percent,
-    is that at which the line was billed, or else the period; None: neither was. ``is_unpaid``: all of them were
-    withdrawn, and nothing is given back of that, since it was waived.
+    together, without what is neither given back nor asked for. ``charge`` is what the line comes to with them.
+    ``tax_rate``, in percent, is that at which the line was billed, or else the period; None: neither was.
+    ``is_waived``: all of them were withdrawn, and nothing of that is given back, or asked for, since it was waived.
     """
 
     period: UsagePeriod
@@ -52,7 +52,7 @@ class Group:
     worth: Money
     charge: Charge
     tax_rate: Decimal | None
-    is_unpaid: bool
+    is_waived: bool
 
 
 def groups(session: Session, item_ids: Collection[int]) -> list[Group]:
@@ -78,7 +78,7 @@ def in_turn(session: Session, waived: Collection[int], *choices: Collection[int]
     rates = _tax_rates(session, lines.values())
     with_withdrawn = {one.line_id for one in changed if one.kind is LateKind.WITHDRAWN}
     concerned = [line for line in lines.values() if line.id in with_withdrawn]
-    unpaid_of = unpaid.of_lines(session, concerned, waived)
+    balances = unpaid.of_lines(session, concerned, waived)
     return [
         [
             Group(
@@ -87,44 +87,68 @@ def in_turn(session: Session, waived: Collection[int], *choices: Collection[int]
                 codes[lines[part.line_id].meter_id],
                 tuple(one.item_id for one in part.items),
                 sum((one.quantity for one in part.items), Decimal(0)),
-                Money(_minor(part.items) + part.kept_minor, lines[part.line_id].currency),
+                Money(part.minor, lines[part.line_id].currency),
                 part.items[-1].charge,
                 rates.get(part.line_id),
-                part.is_unpaid,
+                part.is_waived,
             )
-            for part in _parts([one for one in changed if one.item_id in stage], unpaid_of, apart=place == 0)
+            for part in _parts([one for one in changed if one.item_id in stage], balances, waiving=place == 0)
         ]
         for place, stage in enumerate(stages)
     ]
 
 
 class _Part(NamedTuple):
-    """Items of a line that make a group; so much of what they are worth is not given back, in minor units."""
+    """Items of a line that make a group. In minor units, so much is added to what they are worth: what of a loss is not
+    given back, less what of a gain is not asked for.
+    """
 
     line_id: int
     items: Sequence[Changed]
     kept_minor: int = 0
-    is_unpaid: bool = False
+    is_waived: bool = False
+
+    @property
+    def minor(self) -> int:
+        return _minor(self.items) + self.kept_minor
 
 
-def _parts(changed: Iterable[Changed], unpaid_of: Mapping[int, Unpaid], *, apart: bool) -> Iterator[_Part]:
-    """Of these items, in the order of their lines. What one part keeps of what is unpaid, by line, those after it do
-    not. ``apart``: what arrived is apart from what was withdrawn.
+def _parts(changed: Iterable[Changed], balances: Mapping[int, Balance], *, waiving: bool) -> Iterator[_Part]:
+    """Of these items, in the order of their lines. What one part keeps of what was waived, by line, those after it do
+    not. ``waiving``: they are waived; what arrived is apart from what was withdrawn.
     """
     for line_id, of_line in groupby(changed, attrgetter("line_id")):
         items = list(of_line)
-        arrived = [one for one in items if one.kind is LateKind.ARRIVED]
-        withdrawn = [one for one in items if one.kind is LateKind.WITHDRAWN]
-        less, of_unpaid = -_minor(withdrawn), unpaid_of.get(line_id)
-        kept = of_unpaid.take([one.item_id for one in withdrawn], less) if of_unpaid else 0
-        is_unpaid = 0 < kept == less
-        if not apart and not is_unpaid:
-            yield _Part(line_id, items, kept)
+        balance, kept = balances.get(line_id), 0
+        for part in _kept(line_id, items, balance) if balance else ():
+            if part.is_waived:
+                yield part
+                items = [one for one in items if one not in part.items]
+            else:
+                kept += part.kept_minor
+        if not waiving:
+            if items:
+                yield _Part(line_id, items, kept)
             continue
-        if arrived:
+        if arrived := [one for one in items if one.kind is LateKind.ARRIVED]:
             yield _Part(line_id, arrived)
-        if withdrawn:
-            yield _Part(line_id, withdrawn, kept, is_unpaid)
+        if withdrawn := [one for one in items if one.kind is LateKind.WITHDRAWN]:
+            rest = _Part(line_id, withdrawn, kept)
+            if balance:
+                balance.forgo(rest.minor)
+            yield rest
+
+
+def _kept(line_id: int, items: Sequence[Changed], balance: Balance) -> Iterator[_Part]:
+    """What was withdrawn and makes the line less, and what makes it more, with what is kept of each."""
+    withdrawn = [one for one in items if one.kind is LateKind.WITHDRAWN]
+    lost = [one for one in withdrawn if _minor([one]) <= 0]
+    gained = [one for one in withdrawn if _minor([one]) > 0]
+    less, more = -_minor(lost), _minor(gained)
+    kept = balance.keep_lost([one.item_id for one in lost], less)
+    yield _Part(line_id, lost, kept, is_waived=0 < kept == less)
+    kept = balance.keep_gained([one.item_id for one in gained], more)
+    yield _Part(line_id, gained, -kept, is_waived=0 < kept == more)
 
 
 def _minor(items: Iterable[Changed]) -> int:
@@ -213,14 +237,14 @@ def close(
     now: datetime,
 ) -> Counter[tuple[int, str]]:
     """Credit these groups, each worth less than nothing, or nothing. What cannot be credited now stays open; what was
-    withdrawn of waived usage is waived too. Returns what was credited, in minor units before tax, by customer and
+    withdrawn of waived usage is waived likewise. Returns what was credited, in minor units before tax, by customer and
     currency.
     """
     credited: Counter[tuple[int, str]] = Counter()
     names = drafting.names_of_places(session)
-    nothing = [group for group in settled if not group.worth.minor and not group.is_unpaid]
+    nothing = [group for group in settled if not group.worth.minor and not group.is_waived]
     _write(session, actor, Outcome.NOTHING, nothing, "", now)
-    _waive_unpaid(session, actor, [group for group in settled if group.is_unpaid], now)
+    _waive_likewise(session, actor, [group for group in settled if group.is_waived], now)
     for period, of_period, off in taken_back(settled):
         language = accounts[period.customer_id].customer.language
         reason = "; ".join(words(group, names, language) for group in of_period)[:LONGEST_REASON]
@@ -231,7 +255,7 @@ def close(
     return credited
 
 
-def _waive_unpaid(session: Session, actor: Actor, settled: Sequence[Group], now: datetime) -> None:
+def _waive_likewise(session: Session, actor: Actor, settled: Sequence[Group], now: datetime) -> None:
     """For the reasons for which it was waived when it arrived."""
     reasons = unpaid.reasons(session, [group.line.id for group in settled]) if settled else {}
     by_reason: dict[str, list[Group]] = {}

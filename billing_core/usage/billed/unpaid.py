@@ -1,20 +1,23 @@
-"""What was waived is not given back: of usage that is withdrawn, nobody is credited for what was never asked of them.
+"""What was waived is neither given back nor asked for. Of usage that is withdrawn nobody is credited for what was never
+asked of them; and where late usage had made a period less, nobody is asked for what was never credited to them.
 
-What was asked for a line of a billed period and for all that came late for it stays, when something is credited, at
-least what a bill made anew would charge now, which leaves out what was waived. Without waivers both are the same.
+What is asked for a line of a billed period and for all that came late for it stays, when something is credited, at
+least what a bill made anew would charge now, which leaves out what was waived. Nor does it get above that because of a
+credit that was waived, once what should have been credited does not count any more. Without waivers all are the same.
 """
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from billing_core.database.functions import among
 from billing_core.dates import Period
 from billing_core.invoices.models import Invoice
-from billing_core.metering.models import LateItem, LateKind, UsagePeriod
+from billing_core.metering.models import LateItem, LateKind, UsageEventKey, UsagePeriod
 from billing_core.metering.periods import is_gone
 from billing_core.text import LONGEST_REASON
 from billing_core.usage.billed import waivers, worth
@@ -24,35 +27,57 @@ from billing_core.usage.parts import PartKind
 
 
 @dataclass(slots=True)
-class Unpaid:
-    """How much is not given back of what was withdrawn of a line, in minor units: ``minor``. First that is kept of what
-    was waived itself when it arrived: ``own`` is by how much that makes the line less, by the ids of its open items.
+class Balance:
+    """Of a line of which something was waived, in minor units. ``over_minor``: what is asked for it, with all that is
+    open, beyond what a bill made anew would charge and the credits that stay waived; below 0, so much less.
+
+    First that is kept of what was waived itself when it arrived. By the ids of its open items, ``lost`` is by how much
+    the withdrawal of that makes the line less, and ``gained`` how much of it makes the line more.
     """
 
-    minor: int
-    own: dict[int, int]
+    over_minor: int
+    lost: dict[int, int]
+    gained: dict[int, int]
 
-    def take(self, item_ids: Collection[int], less_minor: int) -> int:
-        """Of these items, which make the line so much less; what it comes to is taken off."""
-        own = sum(self.own.pop(item_id, 0) for item_id in item_ids)
-        wanted = max(own, self.minor - sum(self.own.values()))
-        taken = max(0, min(wanted, self.minor, less_minor))
-        self.minor -= taken
-        return taken
+    def keep_lost(self, item_ids: Collection[int], less_minor: int) -> int:
+        """How much is not given back of these items, which make the line so much less."""
+        own = _popped(self.lost, item_ids)
+        # What is gained was asked for already, as it were, and will not be.
+        unpaid = max(0, sum(self.gained.values()) - self.over_minor)
+        kept = max(0, min(max(own, unpaid - sum(self.lost.values())), unpaid, less_minor))
+        self.over_minor += kept
+        return kept
+
+    def keep_gained(self, item_ids: Collection[int], more_minor: int) -> int:
+        """How much is not asked for these items, which make the line so much more."""
+        own = _popped(self.gained, item_ids)
+        # What a waived event leaves to others that were there too.
+        left = max(0, self.over_minor - own - sum(self.gained.values()))
+        kept = min(own + left, more_minor)
+        self.over_minor -= kept
+        return kept
+
+    def forgo(self, minor: int) -> None:
+        """So much is waived of what was withdrawn. A credit that is waived counts as given."""
+        self.over_minor -= max(0, minor)
 
 
-def of_lines(session: Session, lines: Collection[UsageLine], waiving: Collection[int]) -> dict[int, Unpaid]:
-    """By the ids of these lines of periods, once the items that are ``waiving`` are waived too. Lines without waivers
-    are left out.
+def _popped(own: dict[int, int], item_ids: Collection[int]) -> int:
+    return sum(own.pop(item_id, 0) for item_id in item_ids)
+
+
+def of_lines(session: Session, lines: Collection[UsageLine], waiving: Collection[int]) -> dict[int, Balance]:
+    """By the ids of these lines of periods, once the items that are ``waiving`` are waived too, but for those of them
+    that were withdrawn. Lines without waivers are left out.
     """
     concerned = _with_waivers(session, lines, waiving)
     if not concerned:
         return {}
     late = _late(session, concerned, waiving)
-    asked, least = _asked(session, concerned), _charged_anew(session, concerned, late, waiving)
+    asked, anew = _asked(session, concerned, late), _charged_anew(session, concerned, late, waiving)
     return {
-        line.id: Unpaid(max(0, least[line.id] - asked[line.id] - late[line.id].pending_minor), late[line.id].own)
-        for line in concerned
+        line_id: Balance(asked[line_id] + of_line.pending_minor - anew[line_id], of_line.lost, of_line.gained)
+        for line_id, of_line in late.items()
     }
 
 
@@ -92,7 +117,6 @@ def _with_waivers(session: Session, lines: Collection[UsageLine], waiving: Colle
         .outerjoin(UsageSettlement, UsageSettlement.id == LateItem.settlement_id)
         .where(
             among(LateItem.period_id, {line.period_id for line in lines}),
-            LateItem.kind == LateKind.ARRIVED,
             or_(UsageSettlement.outcome == Outcome.WAIVED, among(LateItem.id, waiving)),
         )
     )
@@ -106,44 +130,67 @@ def _with_waivers(session: Session, lines: Collection[UsageLine], waiving: Colle
 
 @dataclass(slots=True)
 class _Late:
-    """What a line comes to with all that came late, and what is still to be asked for that or credited, in minor units;
-    ``own`` as ``Unpaid`` has it.
+    """What a line comes to with all that came late, and in minor units what is still to be asked for that or credited.
+    ``arrived`` is what arrived and was waived, by settlement, and ``standing_minor`` what of that was not withdrawn.
+    ``lost`` and ``gained`` as ``Balance`` has them.
     """
 
     charge: Charge
-    pending_minor: int
-    own: dict[int, int]
+    pending_minor: int = 0
+    arrived: Counter[int | None] = field(default_factory=Counter)
+    standing_minor: int = 0
+    lost: dict[int, int] = field(default_factory=dict)
+    gained: dict[int, int] = field(default_factory=dict)
 
 
 def _late(session: Session, lines: Collection[UsageLine], waiving: Collection[int]) -> dict[int, _Late]:
     """By the ids of these lines."""
-    gone = select(UsageSettlement.id).join(Invoice, Invoice.id == UsageSettlement.invoice_id).where(is_gone(Invoice))
-    is_pending = or_(LateItem.settlement_id.is_(None), LateItem.settlement_id.in_(gone))
-    statement = (
-        select(LateItem.id, is_pending, _is_own(waiving))
+    rows = {row.id: row for row in session.execute(_items(lines, waiving))}
+    line_ids = {line.id for line in lines}
+    found: dict[int, _Late] = {}
+    # What was waived made the line less, by the line and the event.
+    lowered: Counter[tuple[int, str]] = Counter()
+    for item_id, changed in sorted(worth.of_items(session, rows).items()):
+        if changed.line_id not in line_ids or not changed.worth:
+            continue
+        row, minor = rows[item_id], changed.worth.minor
+        late = found.setdefault(changed.line_id, _Late(changed.charge))
+        late.charge = changed.charge
+        if changed.kind is LateKind.ARRIVED and row.is_waived:
+            late.arrived[row.settlement_id] += minor
+            late.standing_minor += 0 if row.is_withdrawn else minor
+            lowered[changed.line_id, row.event_id] += max(0, -minor)
+        elif row.is_pending:
+            late.pending_minor += minor
+            if minor < 0 and row.is_own:
+                late.lost[item_id] = -minor
+            if minor > 0:
+                late.gained[item_id] = min(minor, lowered[changed.line_id, row.event_id])
+    return found
+
+
+def _items(lines: Collection[UsageLine], waiving: Collection[int]) -> Select[*tuple[Any, ...]]:
+    """What came late for the periods of these lines."""
+    is_waived = or_(UsageSettlement.outcome == Outcome.WAIVED, among(LateItem.id, waiving))
+    return (
+        select(
+            LateItem.id,
+            LateItem.event_id,
+            LateItem.settlement_id,
+            func.coalesce(is_waived, false()).label("is_waived"),
+            or_(UsageSettlement.id.is_(None), is_gone(Invoice)).label("is_pending"),
+            UsageEventKey.withdrawn_at.is_not(None).label("is_withdrawn"),
+            _is_own(waiving).label("is_own"),
+        )
         .join(UsagePeriod, UsagePeriod.id == LateItem.period_id)
+        .join(
+            UsageEventKey,
+            (UsageEventKey.customer_id == LateItem.customer_id) & (UsageEventKey.event_id == LateItem.event_id),
+        )
+        .outerjoin(UsageSettlement, UsageSettlement.id == LateItem.settlement_id)
+        .outerjoin(Invoice, Invoice.id == UsageSettlement.invoice_id)
         .where(among(LateItem.period_id, {line.period_id for line in lines}))
     )
-    items = {item_id: (pending, own) for item_id, pending, own in session.execute(statement)}
-    found: dict[int, _Late] = {}
-    forgone: Counter[int] = Counter()
-    chosen = set(waiving)
-    for item_id, changed in sorted(worth.of_items(session, items).items()):
-        if not changed.line_id or not changed.worth:
-            continue
-        late = found.setdefault(changed.line_id, _Late(changed.charge, 0, {}))
-        late.charge = changed.charge
-        is_pending_one, is_own = items[item_id]
-        if not is_pending_one:
-            continue
-        late.pending_minor += changed.worth.minor
-        if is_own:
-            late.own[item_id] = -changed.worth.minor
-        if item_id in chosen and changed.kind is LateKind.ARRIVED:
-            forgone[changed.line_id] += changed.worth.minor
-    for line_id, minor in forgone.items():
-        found[line_id].pending_minor -= max(minor, 0)
-    return found
 
 
 def _is_own(waiving: Collection[int]) -> ColumnElement[bool]:
@@ -165,9 +212,9 @@ def _is_own(waiving: Collection[int]) -> ColumnElement[bool]:
     return and_(LateItem.kind == LateKind.WITHDRAWN, waived.correlate(LateItem, UsagePeriod).exists())
 
 
-def _asked(session: Session, lines: Collection[UsageLine]) -> dict[int, int]:
+def _asked(session: Session, lines: Collection[UsageLine], late: Mapping[int, _Late]) -> dict[int, int]:
     """By the ids of these lines, in minor units, less what was credited. A credit that was waived counts as given: it
-    makes up for nothing else.
+    makes up for nothing else. Once what it would have been for is withdrawn, it does not.
     """
     of_place = aliased(UsageLine)
     same = (
@@ -176,19 +223,24 @@ def _asked(session: Session, lines: Collection[UsageLine]) -> dict[int, int]:
         & (of_place.bucket_id == UsageLine.bucket_id)
         & (of_place.first_day == UsageLine.first_day)
     )
+    waived = case((UsageSettlement.outcome == Outcome.WAIVED, UsageSettlement.id))
     statement = (
-        select(UsageLine.id, func.sum(of_place.amount_minor))
+        select(UsageLine.id, waived, func.sum(of_place.amount_minor))
         .join(of_place, same)
         .outerjoin(UsageSettlement, UsageSettlement.id == of_place.settlement_id)
         .outerjoin(Invoice, Invoice.id == UsageSettlement.invoice_id)
         .where(
             among(UsageLine.id, [line.id for line in lines]),
-            or_(UsageSettlement.id.is_(None), UsageSettlement.outcome != Outcome.WAIVED, of_place.amount_minor < 0),
             or_(Invoice.id.is_(None), ~is_gone(Invoice)),
         )
-        .group_by(UsageLine.id)
+        .group_by(UsageLine.id, waived)
     )
-    return {line_id: int(minor) for line_id, minor in session.execute(statement)}
+    asked = {line_id: min(0, of_line.standing_minor) for line_id, of_line in late.items()}
+    for line_id, settlement_id, minor in session.execute(statement):
+        # What is left of a settlement that waived was withdrawn.
+        counted = int(minor) if settlement_id is None else min(0, int(minor) - late[line_id].arrived[settlement_id])
+        asked[line_id] += counted
+    return asked
 
 
 def _charged_anew(
