@@ -17,8 +17,8 @@ from billing_core.plans.models import PlanVersion
 
 class Outcome(enum.StrEnum):
     """What became of late items. CREDITED: credit notes took their worth off, as far as it had not been waived. WAIVED:
-    nobody was asked for them, nor credited for what was withdrawn of those. NOTHING: together they came to 0.
-    BILLED_ANEW: their period was.
+    nobody was asked for them, nor credited, nor either for what was withdrawn of those. NOTHING: together they came to
+    0, or took off what nobody was asked for. BILLED_ANEW: their period was.
     """
 
     INVOICED = "invoiced"

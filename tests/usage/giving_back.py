@@ -1,6 +1,6 @@
 """What a history of ``tests/usage/test_bills_naive.py`` gives back, beside a naive computation of what may be."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -22,7 +22,7 @@ from tests.usage.naive import Call
 WAIVED = (
     select(LateItem.event_id)
     .join(UsageSettlement, UsageSettlement.id == LateItem.settlement_id)
-    .where(LateItem.kind == LateKind.ARRIVED, UsageSettlement.outcome == Outcome.WAIVED)
+    .where(UsageSettlement.outcome == Outcome.WAIVED)
 )
 
 
@@ -36,62 +36,82 @@ class Place:
     last_day: date
 
 
+@dataclass(frozen=True)
+class Late:
+    """A late item of a place, and what it is worth, in cents. ``kept`` of that is neither given back nor asked for:
+    where it was withdrawn of what was waived and makes the place less, and where it makes it more what its event had
+    made it less, unless that was credited.
+    """
+
+    id: int
+    place: Place
+    event_id: str
+    kind: LateKind
+    minor: int
+    state: ItemState
+    settlement_id: int | None
+    kept: int = 0
+
+
 @contextmanager
 def watched(history):
     """Whatever is settled meanwhile leaves each place asked for at least what its events cost without those that were
-    waived, counting on what is still open, or gives nothing of it back. Whether something was waived before.
+    waived, or gives nothing of it back, and at most that and what was not credited since it was waived, or asks for
+    nothing that was withdrawn; counting on what is still open. Whether something was waived before.
     """
     if history.session.scalar(WAIVED.limit(1)) is None:
         yield False
         return
-    asked, were_open = _asked(history), _open(history)
+    asked, were_open = _asked(history), {one.id for one in _late(history) if one.state is ItemState.OPEN}
     yield True
-    asked_now, are_open = _asked(history), _open(history)
+    asked_now, late_now = _asked(history), _late(history)
     for place in asked:
-        settled = [item for item in were_open[place] if item not in are_open[place]]
-        arrived = sum(max(item.minor, 0) for item in settled)
-        if asked_now[place] < asked[place] + arrived:
-            pending = sum(item.minor for item in are_open[place] if not item.is_unpaid)
-            assert asked_now[place] + pending >= _least(history, place)
-
-
-@dataclass(frozen=True)
-class Open:
-    """What an open late item is worth, in cents. ``is_unpaid``: it takes something off that was waived. What makes the
-    line more, since a lower level went again, is still to be asked for.
-    """
-
-    id: int
-    minor: int
-    is_unpaid: bool
+        of_place = [one for one in late_now if one.place == place]
+        still_open = [one for one in of_place if one.state is ItemState.OPEN]
+        settled = [one for one in of_place if one.id in were_open and one not in still_open]
+        asked_more = any(
+            one.kind is LateKind.WITHDRAWN and one.minor > 0 and one.state is not ItemState.WAIVED for one in settled
+        )
+        arrived = sum(max(one.minor, 0) for one in settled if one.kind is LateKind.ARRIVED)
+        given_back = asked_now[place] < asked[place] + arrived
+        if not asked_more and not given_back:
+            continue
+        least = _least(history, place)
+        fair = asked_now[place] - _not_credited(history, of_place)
+        if given_back:
+            assert fair + sum(one.minor - one.kept for one in still_open) >= least
+        if asked_more:
+            assert fair + sum(one.minor - max(one.kept, 0) for one in still_open) <= least
 
 
 def _asked(history):
-    """In cents; a credit that was waived counts as given."""
+    """In cents, less what was credited."""
     statement = (
         select(UsageLine, Meter.code)
         .join(Meter, Meter.id == UsageLine.meter_id)
         .outerjoin(UsageSettlement, UsageSettlement.id == UsageLine.settlement_id)
         .outerjoin(Invoice, Invoice.id == UsageSettlement.invoice_id)
         .where(
-            or_(UsageSettlement.id.is_(None), UsageSettlement.outcome != Outcome.WAIVED, UsageLine.amount_minor < 0),
+            or_(UsageSettlement.id.is_(None), UsageSettlement.outcome != Outcome.WAIVED),
             or_(Invoice.id.is_(None), ~is_gone(Invoice)),
         )
     )
     asked = Counter()
     for line, code in history.session.execute(statement):
-        kind = "count" if code == "api_calls" else code
-        asked[Place(line.period_id, kind, line.first_day, line.last_day)] += line.amount_minor
+        asked[_place(line.period_id, code, line)] += line.amount_minor
     return asked
 
 
-def _open(history):
-    """By place."""
-    waived = set(history.session.scalars(WAIVED))
-    found = late.items(history.session, SYSTEM, open_only=True, limit=1_000)
-    minors = {one.id: one.worth.minor for one in found}
+def _place(period_id, code, line):
+    return Place(period_id, "count" if code == "api_calls" else code, line.first_day, line.last_day)
+
+
+def _late(history):
+    """All that came late for what was billed, in the order in which it came."""
+    waived = set(history.session.scalars(WAIVED.where(LateItem.kind == LateKind.ARRIVED)))
+    found = {one.id: one for one in late.items(history.session, SYSTEM, limit=1_000)}
     statement = (
-        select(LateItem, Meter.code, UsageLine.first_day, UsageLine.last_day)
+        select(LateItem, Meter.code, UsageLine)
         .join(Meter, Meter.id == LateItem.meter_id)
         .join(
             UsageLine,
@@ -100,14 +120,48 @@ def _open(history):
             & LateItem.day.between(UsageLine.first_day, UsageLine.last_day)
             & UsageLine.settlement_id.is_(None),
         )
-        .where(LateItem.id.in_(minors))
+        .where(LateItem.id.in_(found))
+        .order_by(LateItem.id)
     )
-    of_places = defaultdict(set)
-    for item, code, first_day, last_day in history.session.execute(statement):
-        is_unpaid = minors[item.id] < 0 and item.kind is LateKind.WITHDRAWN and item.event_id in waived
-        place = Place(item.period_id, "count" if code == "api_calls" else code, first_day, last_day)
-        of_places[place].add(Open(item.id, minors[item.id], is_unpaid))
+    not_credited = Counter()
+    of_places = []
+    for item, code, line in history.session.execute(statement):
+        place, minor, state = _place(item.period_id, code, line), found[item.id].worth.minor, found[item.id].state
+        kept = 0
+        if item.kind is LateKind.WITHDRAWN:
+            less = minor if item.event_id in waived else 0
+            kept = min(minor, not_credited[place, item.event_id]) if minor > 0 else less
+        elif state is ItemState.WAIVED:
+            not_credited[place, item.event_id] += max(0, -minor)
+        of_places.append(Late(item.id, place, item.event_id, item.kind, minor, state, item.settlement_id, kept))
     return of_places
+
+
+def _not_credited(history, of_place):
+    """What was to be credited of a place, in cents, and was waived: for events that still count, and for those that do
+    not, of which nothing can come any more.
+    """
+    waived = [one for one in of_place if one.state is ItemState.WAIVED]
+    arrived = [one for one in waived if one.kind is LateKind.ARRIVED]
+    left = Counter()
+    for one in arrived:
+        left[one.settlement_id] -= one.minor
+    for one in {(one.settlement_id, one.place) for one in waived}:
+        left[one[0]] += _on_lines(history, *one)
+    counted = history.counted[of_place[0].place.kind]
+    standing = sum(one.minor for one in arrived if one.event_id in counted)
+    return max(0, -standing) + sum(max(0, -minor) for minor in left.values())
+
+
+def _on_lines(history, settlement_id, place):
+    """What the settlement's lines for the place come to, in cents."""
+    code = "api_calls" if place.kind == "count" else place.kind
+    amounts = (
+        select(func.coalesce(func.sum(UsageLine.amount_minor), 0))
+        .join(Meter, Meter.id == UsageLine.meter_id)
+        .where(UsageLine.settlement_id == settlement_id, Meter.code == code, UsageLine.first_day == place.first_day)
+    )
+    return int(history.session.scalar(amounts))
 
 
 def kept(session, standing, gone, items):

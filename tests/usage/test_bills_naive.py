@@ -7,7 +7,7 @@ late item all the time.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -32,12 +32,13 @@ from billing_core.plans import service as plans
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.usage import billing, late
-from billing_core.usage.billed import explaining, lines, verification
+from billing_core.usage.billed import lines, verification
 from billing_core.usage.late import ItemState
 from billing_core.usage.parts import PartKind
 from tests.arrivals import Dealt, arriving
 from tests.plans.agreed import NOW, terms
 from tests.usage import giving_back, naive
+from tests.usage.explained import opens_into
 from tests.usage.naive import Agreed, Call, Told
 from tests.usage.october import an_organization
 
@@ -54,6 +55,7 @@ PLANS = {"few": (3, Decimal("0.005")), "more": (7, Decimal("0.333333333333")), "
 PRICES = {"few": Decimal("1.1"), "more": Decimal("0.35"), "none": Decimal(2)}
 INCLUDED = {"few": Decimal("0.5"), "more": Decimal(1), "none": Decimal(0)}
 KINDS = [kind.value for kind in Aggregation if kind is not Aggregation.COUNT]
+HOLDING = sorted(kind.value for kind in HOLDS_ON)
 # At the edges of days in New York, a microsecond before them, and within; and on days that nobody bills.
 INSTANTS = [
     datetime(day.year, day.month, day.day, tzinfo=ZONE).astimezone(UTC) + shift
@@ -77,6 +79,7 @@ STEPS = {
     ("bill",): (st.integers(0, len(PERIODS) - 1), st.booleans()),
     ("settle",): (st.integers(1, 3),),
     ("waive",): (st.integers(2, 4), st.integers(0, 50)),
+    ("lower",): (st.sampled_from(HOLDING), st.lists(numbers, min_size=2, max_size=2, unique=True), st.booleans()),
     ("cancel",): (st.integers(0, 5),),
     ("pay",): (st.integers(0, 5),),
 }
@@ -172,10 +175,11 @@ class History:
 
     def record(self, kind, told, events):
         recorded = ingestion.record(self.session, SYSTEM, events, now=LATER, atomic=True)
-        new = told.keys() - self.known
+        # In the order in which they were told: which one is withdrawn is drawn by its place.
+        new = [name for name in told if name not in self.known]
         assert (recorded.accepted, recorded.repeated) == (len(new), len(told) - len(new))
         self.counted[kind] |= {name: told[name] for name in new}
-        self.known |= new
+        self.known |= set(new)
 
     def withdraw(self, kind, place):
         names = list(self.counted[kind])
@@ -202,44 +206,10 @@ class History:
                 assert (billed.late_minor, billed.credited_minor) == (one.late_minor, one.credited_minor)
             assert sum(line.amount.minor for line in made) + waived_of(made) == self.cost(period)
         for line in made:
-            self.explain(line, period)
+            opens_into(self.session, line, self.bounds(period.start, period.end))
         if sends:
             for invoice_id in self.session.scalars(select(Invoice.id).where(Invoice.state == InvoiceState.DRAFT)).all():
                 service.send(self.session, SYSTEM, invoice_id, now=LATER)
-
-    def explain(self, line, period):
-        """What a line opens into comes to the line."""
-        days, users, events = (
-            read(self.session, SYSTEM, line.id) for read in (explaining.days, explaining.users, explaining.events)
-        )
-        assert all(line.first_day <= day.day <= line.last_day for day in days)
-        match line.aggregation:
-            case Aggregation.COUNT | Aggregation.SUM | Aggregation.UNIQUE:
-                assert sum(day.quantity for day in days) == sum(user.quantity for user in users) == line.quantity
-            case Aggregation.MAX:
-                assert max((day.quantity for day in days), default=0) == line.quantity
-                assert max((user.quantity for user in users), default=0) == line.quantity
-            case Aggregation.TIME_WEIGHTED_SUM:
-                begun, ended = self.bounds(period.start, period.end)
-                seconds = Decimal(naive.microseconds(ended - begun)) / 10**6
-                held = explaining.held(self.session, SYSTEM, line.id)
-                parts = [part.held for part in held]
-                assert parts == [
-                    part.quantity * Decimal(naive.microseconds(part.ended - part.begun)) / 10**6 for part in held
-                ]
-                for told in (parts, [day.quantity for day in days], [user.quantity for user in users]):
-                    assert (sum(told) / seconds).quantize(Decimal("0.000001"), ROUND_HALF_UP) == line.quantity
-                in_all = explaining.held_in_all(self.session, SYSTEM, line.id)
-                assert (in_all.total, in_all.seconds, in_all.quantity) == (sum(parts), seconds, line.quantity)
-        if line.aggregation is Aggregation.COUNT:
-            assert len(events) == line.quantity
-        if line.aggregation is Aggregation.SUM:
-            assert sum(one.quantity for one in events) == line.quantity
-        if line.aggregation is Aggregation.UNIQUE:
-            assert len(explaining.values(self.session, SYSTEM, line.id)) == line.quantity
-        if line.aggregation in (Aggregation.MAX, Aggregation.LATEST):
-            reached = explaining.reached(self.session, SYSTEM, line.id)
-            assert (reached.quantity if reached else 0) == line.quantity
 
     def settle(self, each):
         self.settle_items([one.id for one in late.items(self.session, SYSTEM, open_only=True, limit=1_000)][::each])
@@ -260,8 +230,27 @@ class History:
         if came:
             kind, name = came[place % len(came)]
             self.withdraw(kind, list(self.counted[kind]).index(name))
-            items = late.items(self.session, SYSTEM, open_only=True, limit=1_000)
-            self.settle_items([one.id for one in items if one.event_id == name])
+            self.settle_items(self.open_of(name))
+
+    def lower(self, kind, chosen, together):
+        """What raises a level is asked for, the credit for what lowers it again is waived, and then both go."""
+        raises, lowers = ((number, place) for number, place in zip(sorted(chosen), (2, 0), strict=True))
+        up, down = (f"{kind}-{number}-{place}" for number, place in (raises, lowers))
+        self.tell_of(kind, [raises])
+        self.settle_items(self.open_of(up))
+        self.tell_of(kind, [lowers])
+        if ids := self.open_of(down):
+            late.waive(self.session, SYSTEM, ids, reason="A gift", now=LATER)
+        for name in (down, up):
+            if name in self.counted[kind]:
+                self.withdraw(kind, list(self.counted[kind]).index(name))
+            if not together:
+                self.settle_items(self.open_of(name))
+        self.settle_items(self.open_of(up, down))
+
+    def open_of(self, *names):
+        items = late.items(self.session, SYSTEM, open_only=True, limit=1_000)
+        return [one.id for one in items if one.event_id in names]
 
     def invoice(self, place):
         found = self.session.scalars(select(Invoice.id).order_by(Invoice.id)).all()
@@ -321,7 +310,8 @@ class History:
         kept = giving_back.kept(session, standing, gone, items)
         waived = sum(max(one.worth.minor, 0) for one in items if one.state is ItemState.WAIVED)
         assert asked + left + left_out == cost + kept
-        assert 0 <= kept <= waived + left_out
+        not_credited = sum(min(one.worth.minor, 0) for one in items if one.state is ItemState.WAIVED)
+        assert not_credited <= kept <= waived + left_out
 
 
 def waived_of(billed):
@@ -335,6 +325,7 @@ HAPPENED = [
     *(f"{kind} {way}" for kind in ("api_calls", *KINDS) for way in LateKind),
     *(f"{kind} carried" for kind in HOLDS_ON),
     "waived, then withdrawn",
+    "credit waived, then withdrawn",
 ]
 
 
@@ -365,7 +356,7 @@ def test_whatever_happens_all_amounts_are_what_the_events_cost(session, customer
                 for item in late.items(session, SYSTEM, limit=1_000):
                     arrived(f"{item.meter} {item.kind}")
                     if (item.kind, item.state) == (LateKind.WITHDRAWN, ItemState.WAIVED):
-                        arrived("waived, then withdrawn")
+                        arrived("waived, then withdrawn" if item.worth.minor <= 0 else "credit waived, then withdrawn")
                     if item.occurred_at.astimezone(ZONE).date() < item.first_day:
                         arrived(f"{item.meter} carried")
                 taken_back.rollback()

@@ -315,3 +315,21 @@ def test_what_was_waived_of_a_withdrawn_credit_stays_so_when_another_waived_cred
     assert next_bill(session, acme) == (0, 0)
     assert stands(session, "three")[:2] == (200, ItemState.WAIVED)
     assert due(session, billed.invoice_id) == 400
+
+
+@pytest.mark.parametrize("billed", ["0", "1"])
+def test_what_arrives_gives_nothing_back_of_what_was_waived(session, billed):
+    """The other meter has been paid for, and could be credited. Of what was billed itself one is waived still."""
+    acme = on_a_plan(session, latest=each("3.33"), sum=each(5))
+    level(session, "billed", billed, day=1)
+    tell(session, "s", meter="sum")
+    invoice_id = sent(session, acme).invoice_id
+    level(session, "up", str(int(billed) + 1), day=6)
+    waive(session)
+    level(session, "down", billed, day=7)
+    settle(session)
+    assert stands(session, "down", LateKind.ARRIVED)[1] is (ItemState.CREDITED if int(billed) else ItemState.NOTHING)
+    assert due(session, invoice_id) == 500
+    take_back(session, acme, "down", "up")
+    assert next_bill(session, acme) == (333 * int(billed), 0)
+    assert items_of(session) == []

@@ -76,8 +76,9 @@ def in_turn(session: Session, waived: Collection[int], *choices: Collection[int]
     ids = {line.period_id for line in lines.values()}
     periods = {one.id: one for one in session.scalars(select(UsagePeriod).where(among(UsagePeriod.id, ids)))}
     rates = _tax_rates(session, lines.values())
-    with_withdrawn = {one.line_id for one in changed if one.kind is LateKind.WITHDRAWN}
-    concerned = [line for line in lines.values() if line.id in with_withdrawn]
+    # What arrived and makes a line more is owed in any case.
+    with_others = {one.line_id for one in changed if one.kind is LateKind.WITHDRAWN or _minor([one]) < 0}
+    concerned = [line for line in lines.values() if line.id in with_others]
     balances = unpaid.of_lines(session, concerned, waived)
     return [
         [
@@ -120,7 +121,7 @@ def _parts(changed: Iterable[Changed], balances: Mapping[int, Balance], *, waivi
     for line_id, of_line in groupby(changed, attrgetter("line_id")):
         items = list(of_line)
         balance, kept = balances.get(line_id), 0
-        for part in _kept(line_id, items, balance) if balance else ():
+        for part in _kept(line_id, items, balance, waiving=waiving) if balance else ():
             if part.is_waived:
                 yield part
                 items = [one for one in items if one not in part.items]
@@ -139,16 +140,20 @@ def _parts(changed: Iterable[Changed], balances: Mapping[int, Balance], *, waivi
             yield rest
 
 
-def _kept(line_id: int, items: Sequence[Changed], balance: Balance) -> Iterator[_Part]:
-    """What was withdrawn and makes the line less, and what makes it more, with what is kept of each."""
+def _kept(line_id: int, items: Sequence[Changed], balance: Balance, *, waiving: bool) -> Iterator[_Part]:
+    """What was withdrawn and makes the line less, and what makes it more, with what is kept of each; then what arrived
+    and makes it less, unless that is waived.
+    """
     withdrawn = [one for one in items if one.kind is LateKind.WITHDRAWN]
     lost = [one for one in withdrawn if _minor([one]) <= 0]
-    gained = [one for one in withdrawn if _minor([one]) > 0]
-    less, more = -_minor(lost), _minor(gained)
-    kept = balance.keep_lost([one.item_id for one in lost], less)
+    kept, less = balance.keep_lost([one.item_id for one in lost], -_minor(lost)), -_minor(lost)
     yield _Part(line_id, lost, kept, is_waived=0 < kept == less)
-    kept = balance.keep_gained([one.item_id for one in gained], more)
+    gained = [one for one in withdrawn if _minor([one]) > 0]
+    kept, more = balance.keep_gained([one.item_id for one in gained], _minor(gained)), _minor(gained)
     yield _Part(line_id, gained, -kept, is_waived=0 < kept == more)
+    if not waiving:
+        arrived = [one for one in items if one.kind is LateKind.ARRIVED and _minor([one]) < 0]
+        yield _Part(line_id, arrived, balance.keep_lost((), -_minor(arrived)))
 
 
 def _minor(items: Iterable[Changed]) -> int:
