@@ -27,6 +27,7 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
     "Set-up": [
         ("rate_cards.py", "Rate cards", ":material/price_change:", Permission.RATE_READ),
         ("plans.py", "Plans and meters", ":material/sell:", Permission.PLAN_READ),
+        ("promo_codes.py", "Promo codes", ":material/redeem:", Permission.PROMO_READ),
         ("usage.py", "Usage", ":material/data_usage:", Permission.USAGE_READ),
         ("imports.py", "Import", ":material/upload_file:", Permission.IMPORT),
     ],

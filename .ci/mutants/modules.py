@@ -11,6 +11,7 @@ MODULES = {
         ("tests/metering", "tests/usage", "tests/imports/test_usage_files.py", "tests/commands/test_verify.py"),
     ),
     "plans": (("billing_core/plans",), ("tests/plans", "tests/usage", "tests/imports")),
+    "promotions": (("billing_core/promotions",), ("tests/promotions", "tests/imports/test_promo_codes.py")),
     "usage": (
         ("billing_core/usage",),
         ("tests/usage", "tests/commands/test_usage.py", "tests/web/downloads/test_usage.py"),

@@ -45,11 +45,15 @@ from billing_core.payments.prepaid import granting, top_ups, upkeep
 from billing_core.payments.received import Received
 from billing_core.people import service as people
 from billing_core.plans import service as plans
+from billing_core.plans.models import Plan
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.plans.terms import Terms
 from billing_core.processes import service as processes
 from billing_core.processes.models import Process, ProcessKind, Queue
+from billing_core.promotions import redeeming
+from billing_core.promotions import service as promotions
+from billing_core.promotions.new_codes import NewCode
 from billing_core.reports.models import BillingReport
 from billing_core.usage import alerts, billing
 from billing_core.usage.alerts import Threshold, Told
@@ -98,6 +102,7 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             ("rate_cards.py", {"customer": owing}),
             ("plans.py", {"plans_tab": "Meters", "meter": "storage"}),
             ("plans.py", {"plan": "walked"}),
+            ("promo_codes.py", {"code": "WALKED"}),
             ("usage.py", {"organization": billed}),
             ("usage.py", {"organization": billed, "usage_tab": "Invoices", "usage_period": period}),
         ]
@@ -116,6 +121,7 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         _processes(session)
         _usage(session, now)
         _usage_billed(session, now)
+        _promo_codes(session, now)
         _prepaid_credit(session, now)
 
 
@@ -270,6 +276,15 @@ def _usage(session: Session, now: datetime) -> None:
     meters.add_bucket(session, SYSTEM, "storage", code="cold", name="Cold", filters={"tier": ["cold"]}, now=now)
     stored = Price(customer.currency, Scheme.PER_UNIT, (Tier(None, Decimal("0.02")),))
     plans.add_version(session, SYSTEM, "walked", agreed, charged={Metered("storage"): stored}, now=now)
+
+
+def _promo_codes(session: Session, now: datetime) -> None:
+    """One of the plan that has been made here, redeemed by a customer."""
+    customer = session.scalars(select(Customer).order_by(Customer.id).limit(1)).one()
+    plan_id = session.scalars(select(Plan.id).where(Plan.code == "walked")).one()
+    promotions.create(session, SYSTEM, NewCode("WALKED", "walked", percent=Decimal(20)), now=now)
+    facts = {"customer_id": customer.id, "plan_id": plan_id, "currency": customer.currency}
+    redeeming.redeem(session, SYSTEM, "WALKED", subject="sub_walked", now=now, **facts)
 
 
 def _prepaid_credit(session: Session, now: datetime) -> None:
