@@ -53,16 +53,26 @@ def create(
 
 
 def add_version(
-    session: Session, actor: Actor, code: str, agreed: Terms, *, charged: Prices | None = None, now: datetime
+    session: Session,
+    actor: Actor,
+    code: str,
+    agreed: Terms,
+    *,
+    charged: Prices | None = None,
+    seen: int | None = None,
+    now: datetime,
 ) -> PlanVersion:
     """Other terms for those who are put on the plan from now on; who is on an older version keeps it.
 
-    ``charged``: the prices of meters other than calls; None: as they were.
+    ``charged``: the prices of meters other than calls; None: as they were. ``seen``: the number of the version whose
+    terms were looked at; Conflict where there is a newer one, so that nobody's change is undone unseen.
     """
     actor.require(Permission.PLAN_WRITE)
     columns = terms.columns(agreed)
     plan = _locked(session, code)
     former = queries.latest(session, actor, code)
+    if seen is not None and seen != former.number:
+        raise Conflict(f"The plan {code} has version {former.number} by now: look at its terms, and change those")
     kept = prices.of_version(session, former.id)
     if charged is None and kept and former.currency != columns["currency"]:
         raise Invalid("In another currency the plan needs other prices", fields={"prices": "are needed"})

@@ -92,7 +92,7 @@ def _set(latest: VersionRow) -> None:
 def _save(actor: Actor, latest: VersionRow, charged: Mapping[Metered, Price]) -> None:
     with attempt(f"{latest.name} has new prices") as session:
         same = parts.terms_of(session, latest.id)
-        service.add_version(session, actor, latest.code, same, charged=charged, now=utc_now())
+        service.add_version(session, actor, latest.code, same, charged=charged, seen=latest.number, now=utc_now())
 
 
 def _offered(known: list[MeterRow]) -> dict[Metered, str]:

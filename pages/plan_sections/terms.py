@@ -48,7 +48,7 @@ def new_version(latest: VersionRow) -> None:
     agreed = term_fields.draw(f"{latest.code}_{latest.number}", begun, has_prices=has_prices)
     if st.button("Make the version", type="primary", icon=":material/save:", key="create_version") and agreed:
         with attempt(f"{latest.name} has new terms") as session:
-            service.add_version(session, actor, latest.code, agreed, now=utc_now())
+            service.add_version(session, actor, latest.code, agreed, seen=latest.number, now=utc_now())
 
 
 def _open(code: str) -> None:

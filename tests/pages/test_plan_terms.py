@@ -166,6 +166,19 @@ def test_another_version_begins_with_all_terms_of_the_latest(page_as, sessions):
     assert latest(sessions) == (2, replace(ALL, price=D(35)))
 
 
+def test_terms_that_somebody_else_has_changed_meanwhile_are_not_changed_back(page_as, sessions, monkeypatch):
+    a_plan(sessions, ALL)
+    add_version = service.add_version
+
+    def after_another(session, actor, code, agreed, **facts):
+        add_version(session, SYSTEM, code, replace(ALL, price=D(99)), now=NOW)
+        return add_version(session, actor, code, agreed, **facts)
+
+    monkeypatch.setattr(service, "add_version", after_another)
+    page = typed(page_as, {"text_input.price": "35"}, {})
+    assert "The plan team has version 2 by now" in page.error[0].value
+
+
 def test_what_costs_something_in_no_currency_of_its_own_takes_the_plans(page_as, sessions):
     a_plan(sessions, PLAIN)
     typed(page_as, {"selectbox.currency": "CHF"}, {"add_ons": [{**SUPPORT, "Price": "10"}]})

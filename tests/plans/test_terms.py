@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from billing_core.audit.models import AuditEntry
-from billing_core.errors import Invalid, NotFound
+from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import SYSTEM
 from billing_core.metering import meters
 from billing_core.metering.models import Aggregation
@@ -184,6 +184,14 @@ def test_the_same_terms_in_other_words_are_no_version(session):
     )
     with pytest.raises(Invalid, match="Nothing would change"):
         service.add_version(session, SYSTEM, "team", again, now=NOW)
+
+
+def test_a_change_of_terms_that_somebody_else_has_changed_since_is_refused(session):
+    made(session, ALL)
+    service.add_version(session, SYSTEM, "team", replace(ALL, price=D(30)), seen=1, now=NOW)
+    with pytest.raises(Conflict, match="The plan team has version 2 by now"):
+        service.add_version(session, SYSTEM, "team", replace(ALL, ends_after=36), seen=1, now=NOW)
+    assert service.add_version(session, SYSTEM, "team", replace(ALL, ends_after=36), seen=2, now=NOW).number == 3
 
 
 def test_a_plan_with_prices_of_usage_is_in_one_currency(session):
