@@ -12,10 +12,10 @@ from billing_core.invoices.payment_links import DEACTIVATE, GATEWAY, LinkState, 
 from billing_core.online_payments import configured
 from billing_core.online_payments.gateway import Charge, Declined, Gateway
 from billing_core.online_payments.models import SANDBOX, PaymentMethodOnFile
-from billing_core.online_payments.off_session import methods
+from billing_core.online_payments.off_session import methods, requests
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.online_payments.stripe.signature import signed
-from billing_core.online_payments.webhooks import fees
+from billing_core.online_payments.webhooks import card_requests, fees
 from billing_core.outbox.delivery import Adapter, Claimed, Refused, Unwanted
 from billing_core.payments.models import Payment
 from billing_core.settings import Settings
@@ -92,10 +92,20 @@ def _detach(sessions: Sessions, gateway: Gateway, message: Claimed) -> None:
     gateway.detach(method.gateway_id, key=f"detach_{method.public_id}")
 
 
+def _keep(sessions: Sessions, gateway: Gateway, message: Claimed) -> None:
+    asked = message.content
+    requests.keep(
+        *(sessions, SYSTEM, gateway, asked["request_id"], asked["method_id"]),
+        gateway_customer_id=asked["gateway_customer_id"],
+        now=utc_now(),
+    )
+
+
 _TOPICS: Final[Mapping[str, Callable[[Sessions, Gateway, Claimed], None]]] = {
     DEACTIVATE: _deactivate,
     fees.FETCH_DETAILS: _fetch_details,
     methods.DETACH: _detach,
+    card_requests.KEEP_CARD: _keep,
 }
 
 

@@ -189,6 +189,11 @@ class Gateway(Protocol):
     def attach(self, customer: GatewayCustomer, method_id: str, *, key: str) -> AttachedMethod:
         """Keep a card (``pm_…``) for the customer. ``Declined`` where the bank or the gateway refuses it."""
 
+    def set_up(self, customer: GatewayCustomer, return_url: str, *, key: str) -> str:
+        """The address where the customer enters a card, and is redirected to ``return_url``. The event of it,
+        ``setup_intent.succeeded``, carries the key as ``request_id``.
+        """
+
     def detach(self, gateway_id: str, *, key: str) -> None:
         """Forget a card. Does nothing where it already is."""
 

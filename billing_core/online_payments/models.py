@@ -215,6 +215,27 @@ class PaymentMethodOnFile(Base):
     detached_by: Mapped[str] = mapped_column(String(200), default="")
 
 
+class CardRequest(Base):
+    """A customer was asked to put a card on file: whoever has the ``token`` may, once. ``method_id`` is the answer."""
+
+    __tablename__ = "card_requests"
+    __table_args__ = (
+        CheckConstraint("(method_id IS NULL) = (answered_at IS NULL)", name="answered"),
+        Index("ix_card_requests_customer_id", "customer_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, default=lambda: f"crq_{secrets.token_hex(8)}")
+    token: Mapped[str] = mapped_column(String(64), unique=True, default=lambda: secrets.token_urlsafe(24))
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
+    method_id: Mapped[int | None] = mapped_column(ForeignKey(PaymentMethodOnFile.id, ondelete="RESTRICT"))
+    expires_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(String(200))
+
+
 class AttemptState(enum.StrEnum):
     """STARTED: the outcome is not recorded yet, and may be unknown. AUTHENTICATION: the bank wants the customer."""
 

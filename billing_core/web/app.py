@@ -26,7 +26,7 @@ from billing_core.web.downloads import (
     usage,
 )
 from billing_core.web.headers import SafeAnswers
-from billing_core.web.public import invoice, pay
+from billing_core.web.public import card, invoice, pay
 
 ROUTERS = (
     page_addresses.router,
@@ -45,6 +45,7 @@ ROUTERS = (
     promo_codes.router,
     invoice.router,
     pay.router,
+    card.router,
     webhooks.router,
 )
 

@@ -19,11 +19,11 @@ from billing_core.web.activity import last_seen
 from billing_core.web.api.app import guarded
 from billing_core.web.origin import from_our_pages
 
-# Open without a session, besides signing in: the health check, and invoices and payments by their links. Events carry a
-# signature, which proves more than a session would.
+# Open without a session, besides signing in: the health check, and invoices, payments and cards by their links. Events
+# carry a signature, which proves more than a session would.
 SIGNED = "/webhooks/stripe"
 PUBLIC = ("/healthz", "/readyz", SIGNED)
-PUBLIC_FOLDERS = ("/auth/", "/i/", "/pay/")
+PUBLIC_FOLDERS = ("/auth/", "/i/", "/pay/", "/card/")
 METRICS = "/metrics"
 _READS = ("GET", "HEAD", "OPTIONS")
 # The dashboard's server itself refuses addresses with these, before the APIs could answer in their own form.

@@ -55,7 +55,7 @@ def _complete(headers: MutableHeaders, path: str, request_id: str) -> None:
     headers["X-Request-ID"] = request_id
     for name, value in _ALWAYS.items():
         headers.setdefault(name, value)
-    own = path.startswith(("/auth/", "/i/", "/pay/", *APIS))
+    own = path.startswith(("/auth/", "/i/", "/pay/", "/card/", *APIS))
     headers.setdefault("Content-Security-Policy", _OWN_PAGES_POLICY if own else _DASHBOARD_POLICY)
     if settings().served_over_https:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000")

@@ -63,6 +63,10 @@ class ScriptedGateway:
         known = customer.gateway_id or f"cus_of_{customer.public_id}"
         return AttachedMethod(known, method_id, "visa", "4242", 12, 2029)
 
+    def set_up(self, customer: GatewayCustomer, return_url: str, *, key: str) -> str:
+        self._answer(self._begin())
+        return f"https://pay.example/set-up/{key}"
+
     def detach(self, gateway_id: str, *, key: str) -> None:
         self._answer(self._begin())
         self.detached.append(gateway_id)

@@ -180,6 +180,10 @@ def expiring(
     return [(method, name) for method, name in session.execute(statement)]
 
 
+def card_on_file(session: Session, method_id: int) -> str:
+    return card_of(session.get_one(PaymentMethodOnFile, method_id))
+
+
 def card_of(method: PaymentMethodOnFile) -> str:
-    """What people call it, such as ``Visa ending in 4242``."""
-    return f"{method.brand.replace('_', ' ').capitalize()} ending in {method.last4}"
+    """What people call it, such as ``Visa •••• 4242``."""
+    return f"{method.brand.replace('_', ' ').capitalize()} •••• {method.last4}"

@@ -3,6 +3,7 @@
 import calendar
 import enum
 import re
+from collections.abc import Collection
 from datetime import date
 from typing import Final
 
@@ -41,6 +42,13 @@ _WHEN_CHARGED: Final = {
     "pm_card_chargeCustomerFail": Outcome.DECLINED,
     "pm_card_authenticationRequired": Outcome.AUTHENTICATION,
 }
+# The numbers by which customers enter them.
+CARDS_TO_KEEP: Final = {
+    "4242424242424242": "pm_card_visa",
+    "4000000000000002": REFUSED_METHOD,
+    "4000000000000341": "pm_card_chargeCustomerFail",
+    "4000002760003184": "pm_card_authenticationRequired",
+}
 _LAST_FOUR: Final = {
     "pm_card_chargeCustomerFail": "0341",
     "pm_card_authenticationRequired": "3184",
@@ -53,9 +61,18 @@ def outcome(number: str, expiry: str, cvc: str, *, today: date) -> Outcome:
     """The outcome of a payment with this card. Invalid names the fields (``number``, ``expiry``, ``cvc``), each with
     one word for what is wrong: incomplete, wrong, over or real.
     """
+    return TEST_CARDS[_checked(number, expiry, cvc, among=TEST_CARDS, today=today)]
+
+
+def method_of(number: str, expiry: str, cvc: str, *, today: date) -> str:
+    """The test method that this card makes when it is put on file. Invalid as in ``outcome``."""
+    return CARDS_TO_KEEP[_checked(number, expiry, cvc, among=CARDS_TO_KEEP, today=today)]
+
+
+def _checked(number: str, expiry: str, cvc: str, *, among: Collection[str], today: date) -> str:
     problems = {}
     digits = re.sub(r"[\s-]", "", number)
-    if problem := _number_problem(digits):
+    if problem := _number_problem(digits, among):
         problems["number"] = problem
     if problem := _expiry_problem(expiry, today):
         problems["expiry"] = problem
@@ -63,7 +80,7 @@ def outcome(number: str, expiry: str, cvc: str, *, today: date) -> Outcome:
         problems["cvc"] = "incomplete"
     if problems:
         raise Invalid("This card cannot be used", fields=problems)
-    return TEST_CARDS[digits]
+    return digits
 
 
 def of_method(method_id: str) -> tuple[str, str]:
@@ -83,12 +100,12 @@ def codes(failure: str) -> tuple[str, str]:
     return Outcome.DECLINED.value, "generic_decline"
 
 
-def _number_problem(digits: str) -> str:
+def _number_problem(digits: str, among: Collection[str]) -> str:
     if not re.fullmatch(r"[0-9]{12,19}", digits):
         return "incomplete"
     if not _adds_up(digits):
         return "wrong"
-    return "" if digits in TEST_CARDS else "real"
+    return "" if digits in among else "real"
 
 
 def _expiry_problem(expiry: str, today: date) -> str:

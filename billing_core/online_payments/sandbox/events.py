@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
+from billing_core.customers.models import Customer
 from billing_core.identity import Actor
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import CollectionWay, PaymentLink
-from billing_core.online_payments.models import SANDBOX, ChargeAttempt, SandboxCharge
+from billing_core.online_payments.models import SANDBOX, CardRequest, ChargeAttempt, SandboxCharge
 from billing_core.online_payments.sandbox import cards
 from billing_core.online_payments.sandbox.cards import FAILURES
 from billing_core.online_payments.stripe.amounts import for_stripe
@@ -25,6 +26,16 @@ from billing_core.outbox.service import Message
 
 # The topic of everything in the outbox's channel.
 EVENT: Final = "sandbox_event"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the outbox says of an event: whom or what it is about, and since when there is what it carries."""
+
+    about: str
+    subject: tuple[str, int]
+    customer_id: int
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +59,10 @@ class Tried:
         }
 
     @property
-    def subject(self) -> tuple[str, int]:
-        return ("payment_link", self.link.id) if self.link else ("invoice", self.invoice.id)
+    def told(self) -> Told:
+        subject = ("payment_link", self.link.id) if self.link else ("invoice", self.invoice.id)
+        about = self.invoice.number or self.invoice.customer_name
+        return Told(about, subject, self.invoice.customer_id, self.charge.created_at)
 
     @property
     def hosted(self) -> bool:
@@ -85,12 +98,28 @@ def tell_payment(session: Session, actor: Actor, tried: Tried, *, now: datetime)
     else:
         events = [("payment_intent.payment_failed", _intent(tried))]
     for kind, payload in events:
-        _put(session, actor, tried, kind, payload, now)
+        _put(session, actor, tried.told, kind, payload, now)
 
 
 def tell_refund(session: Session, actor: Actor, tried: Tried, *, now: datetime) -> None:
     """Send the event of a refund; ``refunded_minor`` is the total refunded so far."""
-    _put(session, actor, tried, "charge.refunded", _charge(tried), now)
+    _put(session, actor, tried.told, "charge.refunded", _charge(tried), now)
+
+
+def tell_card(session: Session, actor: Actor, request: CardRequest, method_id: str, *, now: datetime) -> None:
+    """Send the event of a card that the customer has entered; ``method_id`` is the test method that it makes."""
+    customer = session.get_one(Customer, request.customer_id)
+    payload = {
+        "id": f"seti_sandbox_{secrets.token_hex(12)}",
+        "object": "setup_intent",
+        "status": "succeeded",
+        "usage": "off_session",
+        "customer": None,
+        "payment_method": method_id,
+        "metadata": {"request_id": request.public_id},
+    }
+    told = Told(customer.name, ("customer", customer.id), customer.id, now)
+    _put(session, actor, told, "setup_intent.succeeded", payload, now)
 
 
 def _by_intent(tried: Tried) -> list[tuple[str, dict[str, Any]]]:
@@ -168,7 +197,7 @@ def _charge(tried: Tried) -> dict[str, Any]:
     }
 
 
-def _put(session: Session, actor: Actor, tried: Tried, kind: str, payload: dict[str, Any], now: datetime) -> None:
+def _put(session: Session, actor: Actor, told: Told, kind: str, payload: dict[str, Any], now: datetime) -> None:
     event_id = f"evt_sandbox_{secrets.token_hex(12)}"
     event = {
         "id": event_id,
@@ -179,16 +208,16 @@ def _put(session: Session, actor: Actor, tried: Tried, kind: str, payload: dict[
         "pending_webhooks": 1,
         "request": {"id": None, "idempotency_key": None},
         "type": kind,
-        "data": {"object": {**payload, "created": int(tried.charge.created_at.timestamp()), "livemode": False}},
+        "data": {"object": {**payload, "created": int(told.created_at.timestamp()), "livemode": False}},
     }
     message = Message(
         channel=SANDBOX,
         topic=EVENT,
         key=event_id,
         recipient="/webhooks/stripe",
-        title=f"{kind} about {tried.invoice.number or tried.invoice.customer_name}",
-        subject=tried.subject,
+        title=f"{kind} about {told.about}",
+        subject=told.subject,
         content={"event": json.dumps(event)},
-        customer_id=tried.invoice.customer_id,
+        customer_id=told.customer_id,
     )
     outbox.put(session, actor, message, now=now)

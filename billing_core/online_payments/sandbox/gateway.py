@@ -31,7 +31,7 @@ from billing_core.online_payments.gateway import (
     OffSessionCharge,
     PaymentDetails,
 )
-from billing_core.online_payments.models import ChargeAttempt, SandboxCharge, SandboxRefund
+from billing_core.online_payments.models import CardRequest, ChargeAttempt, SandboxCharge, SandboxRefund
 from billing_core.online_payments.sandbox import cards_on_file, events, fees
 from billing_core.online_payments.sandbox.cards import FAILURES, Outcome
 from billing_core.online_payments.sandbox.events import Tried
@@ -68,6 +68,13 @@ class SandboxGateway:
 
     def attach(self, customer: GatewayCustomer, method_id: str, *, key: str) -> AttachedMethod:
         return cards_on_file.attach(customer, method_id, key=key, now=self._now_of())
+
+    def set_up(self, customer: GatewayCustomer, return_url: str, *, key: str) -> str:
+        with self._sessions() as session:
+            token = session.scalar(select(CardRequest.token).where(CardRequest.public_id == key))
+        if token is None:
+            raise Declined("The sandbox only knows requests of this product")
+        return f"{self._address}/card/{token}/enter"
 
     def detach(self, gateway_id: str, *, key: str) -> None:
         """Nothing to do: it keeps no cards."""

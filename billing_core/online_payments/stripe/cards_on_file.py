@@ -45,6 +45,24 @@ def attach(api: stripe.StripeClient, customer: GatewayCustomer, method_id: str, 
     return AttachedMethod(customer_id, method.id, card.brand, card.last4, card.exp_month, card.exp_year)
 
 
+def set_up(api: stripe.StripeClient, customer: GatewayCustomer, return_url: str, key: str) -> str:
+    """Stripe's page for one card. It expires after a day, like the key, and another is made then."""
+    customer_id = customer.gateway_id or known_as(api, customer)
+    session = api.v1.checkout.sessions.create(
+        {
+            "mode": "setup",
+            "customer": customer_id,
+            "allowed_payment_method_types": ["card"],
+            "success_url": return_url,
+            "setup_intent_data": {"metadata": {"request_id": key}},
+        },
+        {"idempotency_key": f"{key}_{customer_id}"},
+    )
+    if session.url is None:
+        raise UpstreamFailed("Stripe made no page for the card")
+    return session.url
+
+
 def known_as(api: stripe.StripeClient, customer: GatewayCustomer) -> str:
     """Stripe's customer for ours. Its key holds what is sent: another name makes another request."""
     sent = hashlib.sha256(f"{customer.name}\n{customer.email}".encode()).hexdigest()[:16]

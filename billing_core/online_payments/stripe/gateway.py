@@ -70,6 +70,10 @@ class StripeGateway:
         with self._stripe() as api:
             return cards_on_file.attach(api, customer, method_id, key)
 
+    def set_up(self, customer: GatewayCustomer, return_url: str, *, key: str) -> str:
+        with self._stripe() as api:
+            return cards_on_file.set_up(api, customer, return_url, key)
+
     def detach(self, gateway_id: str, *, key: str) -> None:
         with self._stripe() as api:
             cards_on_file.detach(api, gateway_id, key)

@@ -109,6 +109,15 @@ class Disputed:
 
 
 @dataclass(frozen=True, slots=True)
+class CardEntered:
+    """A customer has entered a card. ``request_id``: of our request for one; ``customer_id`` the gateway's own."""
+
+    request_id: str
+    method_id: str
+    customer_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """Worth recording, but changes nothing."""
 
@@ -123,7 +132,7 @@ class Unused:
     why: str
 
 
-Fact = Paid | Failed | Refunded | RefundFailed | Disputed | Noted | Unused
+Fact = Paid | Failed | Refunded | RefundFailed | Disputed | CardEntered | Noted | Unused
 
 
 def parsed(payload: str) -> Object:
@@ -217,6 +226,14 @@ def _invoice_failed(invoice: Object, at: datetime) -> Fact:
     return Failed(_refs(invoice), at, _reason(invoice.get("last_payment_error")))
 
 
+def _card_entered(setup: Object, _at: datetime) -> Fact:
+    request_id = _text((setup.get("metadata") or {}).get("request_id"))
+    method_id = _id(setup["payment_method"])
+    if not request_id or method_id is None:
+        return Unused("Not ours: no card was asked for")
+    return CardEntered(request_id, method_id, _id(setup.get("customer")))
+
+
 def _charge(charge: Object, _at: datetime) -> Fact:
     return _paid_by(charge) or Unused("Told by the payment's other events")
 
@@ -299,6 +316,7 @@ _READERS: Final[dict[str, Callable[[Object, datetime], Fact]]] = {
     "checkout.session.expired": _session_expired,
     "invoice.paid": _invoice_paid,
     "invoice.payment_failed": _invoice_failed,
+    "setup_intent.succeeded": _card_entered,
     "charge.succeeded": _charge,
     "charge.refunded": _charge_refunded,
     "refund.failed": _refund_failed,

@@ -22,6 +22,7 @@ from billing_core.invoices.payment_links import CollectionWay, LinkState, Mode
 from billing_core.money import Money
 from billing_core.online_payments.webhooks import (
     attempt_outcomes,
+    card_requests,
     deferred,
     disputes,
     events,
@@ -30,7 +31,16 @@ from billing_core.online_payments.webhooks import (
     refund_recording,
 )
 from billing_core.online_payments.webhooks.deferred import PaymentUnknown
-from billing_core.online_payments.webhooks.events import Disputed, Failed, Noted, Paid, Refunded, RefundFailed, Unused
+from billing_core.online_payments.webhooks.events import (
+    CardEntered,
+    Disputed,
+    Failed,
+    Noted,
+    Paid,
+    Refunded,
+    RefundFailed,
+    Unused,
+)
 from billing_core.online_payments.webhooks.matching import Match
 
 
@@ -62,6 +72,8 @@ def apply(session: Session, event: Mapping[str, Any], *, mode: Mode, now: dateti
             return _refund_failed(session, failed, now)
         case Disputed() as disputed:
             return _disputed(session, disputed, now)
+        case CardEntered() as entered:
+            return _card_entered(session, entered, mode, now)
         case Noted(refs, said):
             ours = matching.match_for(session, refs, mode, now)
             return Outcome(said, invoice_id=ours.invoice.id) if ours else _NOT_OURS
@@ -129,6 +141,15 @@ def _judge(session: Session, match: Match) -> None:
     elif invoice.payment_failed_at is not None and paid_at is not None and invoice.payment_failed_at <= paid_at:
         change = Change(invoice, {"payment_failed_at": None, "payment_failure": ""})
         lifecycle.change(session, SYSTEM, [change], event=None, action=Permission.PAYMENT_WRITE, now=match.now)
+
+
+def _card_entered(session: Session, entered: CardEntered, mode: Mode, now: datetime) -> Outcome:
+    """What tells the card from others has to be asked for."""
+    request = card_requests.named(session, entered.request_id)
+    if request is None:
+        return _NOT_OURS
+    card_requests.have_kept(session, SYSTEM, request, entered, mode=mode, now=now)
+    return Outcome("The customer has entered a card")
 
 
 def _refunded(session: Session, refunded: Refunded, mode: Mode, now: datetime) -> Outcome:

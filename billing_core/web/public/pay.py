@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import structlog
 from fastapi import APIRouter, Form, Request
 from sqlalchemy.exc import OperationalError
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from billing_core import runtime
 from billing_core.businesses import queries as businesses
@@ -28,6 +28,8 @@ from billing_core.online_payments.sandbox import gateway
 from billing_core.online_payments.sandbox.cards import TEST_CARDS, Outcome
 from billing_core.settings import settings
 from billing_core.web import forms
+from billing_core.web.public import card_fields
+from billing_core.web.public.card_fields import redirect
 from billing_core.web.public.problems import PRIVATE, PublicRoute
 from billing_core.web.public.visitors import by_the_customer
 
@@ -42,10 +44,6 @@ router = APIRouter(prefix="/pay", route_class=PaymentRoute)
 Text = Annotated[str, Form(max_length=64)]
 
 _GET_AND_HEAD: Final = ["GET", "HEAD"]
-# Without the other header, which would hide from us that a form which is sent is our own.
-_WITH_A_FORM: Final = {"X-Robots-Tag": PRIVATE["X-Robots-Tag"]}
-# How many times, two seconds apart, the page checks whether the gateway has reported the payment.
-_LOOKS: Final = 30
 
 # The texts of the pages, in the customer's language.
 _STEPS: Final = {
@@ -74,13 +72,6 @@ _FAILURES: Final = {
     Outcome.EXPIRED: gettext_noop("The card has expired. Nothing was paid."),
     Outcome.AUTHENTICATION: gettext_noop("The payment was not confirmed. Nothing was paid."),
 }
-# What is wrong with a field, by the word that ``sandbox_cards.outcome`` has for it.
-_PROBLEMS: Final = {
-    "incomplete": gettext_noop("is not complete"),
-    "wrong": gettext_noop("has a wrong digit"),
-    "over": gettext_noop("lies in the past"),
-    "real": gettext_noop("is not one of the test cards"),
-}
 
 
 @router.api_route("/{token}", methods=_GET_AND_HEAD)
@@ -92,7 +83,7 @@ def page(request: Request, token: str) -> Response:
     if by_the_customer(request):
         _note_click(payment.link_id)
     if not payment.sandbox:
-        return RedirectResponse(payment.url, 303, headers=dict(PRIVATE))
+        return redirect(payment.url)
     return _card_form(request, token, payment)
 
 
@@ -101,7 +92,7 @@ def done(request: Request, token: str, looks: int = 0) -> Response:
     """Where the gateway redirects after payment. Reloads itself until the gateway has reported the payment."""
     payment = _checkout(token)
     response = _status_page(request, token, payment)
-    if payment.step in (Step.PAYABLE, Step.CONFIRMING) and 0 <= looks < _LOOKS:
+    if payment.step in (Step.PAYABLE, Step.CONFIRMING) and 0 <= looks < card_fields.LOOKS:
         response.headers["Refresh"] = f"2; url=/pay/{token}/done?looks={looks + 1}"
     return response
 
@@ -143,10 +134,10 @@ def _attempt(request: Request, token: str, payment: Checkout, outcome: Outcome) 
             charge = gateway.pay(session, customer, payment.link_id, outcome, now=utc_now())
             succeeded = charge.succeeded
     except Conflict:
-        return _redirect(f"/pay/{token}")
+        return redirect(f"/pay/{token}")
     outbox_delivery.nudge()
     if succeeded:
-        return _redirect(f"/pay/{token}/done")
+        return redirect(f"/pay/{token}/done")
     return _card_form(request, token, payment, status=402, failure=_FAILURES[outcome])
 
 
@@ -160,7 +151,7 @@ def _payable(token: str) -> Checkout | Response:
     payment = _checkout(token)
     if not payment.sandbox:
         raise NotFound("There is nothing to pay at this address")
-    return payment if payment.step is Step.PAYABLE else _redirect(f"/pay/{token}")
+    return payment if payment.step is Step.PAYABLE else redirect(f"/pay/{token}")
 
 
 def _today() -> date:
@@ -187,14 +178,8 @@ def _card_form(
     failure: str = "",
 ) -> Response:
     """``problems``: what is wrong with which field; ``failure``: why the last card did not pay, as a message."""
-    cards = [
-        (" ".join(number[at : at + 4] for at in range(0, 16, 4)), _CARDS[outcome])
-        for number, outcome in TEST_CARDS.items()
-    ]
-    reasons = {field: _PROBLEMS[problem] for field, problem in (problems or {}).items()}
-    wrong = [name for name in ("number", "expiry", "cvc") if name in reasons]
-    first = wrong[0] if wrong else "number" if failure else ""
-    facts = {"problems": reasons, "failure": failure, "first": first, "cards": cards}
+    cards = {number: _CARDS[outcome] for number, outcome in TEST_CARDS.items()}
+    facts = card_fields.facts(cards, problems or {}, failure)
     return _form_page(request, "pay.html", payment, status=status, token=token, **facts)
 
 
@@ -212,7 +197,7 @@ def _status_page(request: Request, token: str, payment: Checkout) -> Response:
 def _form_page(request: Request, template: str, payment: Checkout, *, status: int = 200, **facts: Any) -> Response:
     """A page with a form."""
     response = forms.page(request, template, status=status, **_facts(payment), **facts)
-    response.headers.update(_WITH_A_FORM)
+    response.headers.update(card_fields.WITH_A_FORM)
     return response
 
 
@@ -234,7 +219,3 @@ def _facts(payment: Checkout) -> dict[str, Any]:
             for line in charge.lines
         ],
     }
-
-
-def _redirect(path: str) -> Response:
-    return RedirectResponse(path, 303, headers=dict(PRIVATE))

@@ -276,7 +276,7 @@ def test_an_attempt_leaves_a_trace(sessions, gateway, invoice, attempt_id):
         of_it = select(AuditEntry).where(AuditEntry.subject_kind == "charge_attempt").order_by(AuditEntry.id)
         begun, finished = session.scalars(of_it)
     assert (begun.action, begun.after["amount_minor"]) == ("charge.begin", 10_000)
-    assert begun.after["card"] == "Visa ending in 4242"
+    assert begun.after["card"] == "Visa •••• 4242"
     assert (finished.action, finished.before, finished.after["state"]) == (
         "charge.finish",
         {"state": "started"},

@@ -33,10 +33,10 @@ def test_a_card_is_kept_by_what_tells_it_from_others(sessions, place):
     assert (card.brand, card.last4, card.exp_month, card.exp_year) == ("visa", "4242", 12, 2029)
     assert (card.mode, card.gateway_id, card.expires_on) == (Mode.TEST, "pm_card_visa", date(2029, 12, 31))
     assert card.public_id.startswith("card_")
-    assert methods.card_of(card) == "Visa ending in 4242"
+    assert methods.card_of(card) == "Visa •••• 4242"
     with sessions() as session:
         entries = session.scalars(select(AuditEntry.subject_label).where(AuditEntry.action == "payment_method.attach"))
-        assert entries.all() == ["Carla C1, Visa ending in 4242"]
+        assert entries.all() == ["Carla C1, Visa •••• 4242"]
 
 
 def test_the_gateway_learns_a_customer_once(sessions, gateway, place):

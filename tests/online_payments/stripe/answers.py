@@ -199,6 +199,7 @@ ROUTES: dict[tuple[str, str], tuple[type, Callable[..., Object]]] = {
     ("POST", "/v1/invoices/([^/]+)/void"): (params.InvoiceVoidInvoiceParams, void),
     ("POST", "/v1/invoiceitems"): (params.InvoiceItemCreateParams, create_item),
     ("GET", "/v1/invoice_payments"): (params.InvoicePaymentListParams, invoice_payments),
+    ("POST", "/v1/checkout/sessions"): (checkout.SessionCreateParams, cards.open_setup),
     ("POST", "/v1/payment_methods/([^/]+)/attach"): (params.PaymentMethodAttachParams, cards.attach),
     ("POST", "/v1/payment_methods/([^/]+)/detach"): (params.PaymentMethodDetachParams, cards.detach),
     ("GET", "/v1/payment_methods/([^/]+)"): (params.PaymentMethodRetrieveParams, _one("payment_method")),

@@ -28,6 +28,40 @@ def a_card(books: Books, made_from: str, *, customer: str | None = None, kind: s
     return method
 
 
+def open_setup(books: Books, given: Object) -> Object:
+    """Stripe's page for a card."""
+    assert given["mode"] == "setup", "the stand-in makes no other pages"
+    books.one("customer", given["customer"])
+    setup = books.new(
+        "setup_intent",
+        status="requires_payment_method",
+        usage="off_session",
+        customer=given["customer"],
+        payment_method=None,
+        metadata=given["setup_intent_data"]["metadata"],
+    )
+    session = books.new(
+        "checkout.session",
+        mode="setup",
+        status="open",
+        customer=given["customer"],
+        setup_intent=setup["id"],
+        success_url=given["success_url"],
+        url="",
+    )
+    session["url"] = f"https://checkout.stripe.com/c/pay/{session['id']}"
+    return session
+
+
+def enter(books: Books, session_id: str, made_from: str = "pm_card_visa") -> Object:
+    """The customer enters a card on that page; the event of it."""
+    session = books.one("checkout.session", session_id)
+    setup = books.one("setup_intent", session["setup_intent"])
+    card = a_card(books, made_from, customer=session["customer"])
+    session["status"], setup["status"], setup["payment_method"] = "complete", "succeeded", card["id"]
+    return books.tell("setup_intent.succeeded", setup)
+
+
 def attach(books: Books, given: Object, method_id: str) -> Object:
     books.one("customer", given["customer"])
     if method_id in NOT_KEPT:

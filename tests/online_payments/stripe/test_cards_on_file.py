@@ -177,3 +177,20 @@ def test_an_amount_that_stripe_cannot_charge_is_refused(stripe_stand_in):
         charged(stripe_stand_in, asked(attached, currency="KWD", amount_minor=1_001))
     with pytest.raises(Declined, match="does not belong"):
         charged(stripe_stand_in, asked(attached, gateway_customer_id="cus_of_somebody_else"))
+
+
+def test_a_customer_enters_a_card_on_stripes_own_page(stripe_stand_in):
+    gateway = stripe_stand_in.gateway()
+    address = gateway.set_up(CONTOSO, "https://billing.example.com/card/abc/done", key="crq_1")
+    (session,) = stripe_stand_in.all("checkout.session")
+    assert address == session["url"]
+    assert session["success_url"] == "https://billing.example.com/card/abc/done"
+    told = cards.enter(stripe_stand_in, session["id"])["data"]["object"]
+    assert told["metadata"] == {"request_id": "crq_1"}
+    entered = gateway.attach(replace(CONTOSO, gateway_id=told["customer"]), told["payment_method"], key="keep_1")
+    assert (entered.gateway_id, entered.gateway_customer_id) == (told["payment_method"], session["customer"])
+
+
+def test_opened_again_it_is_the_same_page(stripe_stand_in):
+    addresses = {stripe_stand_in.gateway().set_up(CONTOSO, "https://b.example/done", key="crq_1") for _ in range(2)}
+    assert len(addresses) == len(stripe_stand_in.all("checkout.session")) == 1

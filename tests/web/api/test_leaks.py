@@ -31,7 +31,18 @@ from tests.web.api.two_worlds import FIGURES, NOBODY, World, a_world
 pytestmark = pytest.mark.slow
 
 # What is there for everybody, or for whoever has been given a secret address: it shows nothing by the asker.
-OPEN = ("/healthz", "/readyz", "/metrics", "/auth/", "/i/", "/pay/", "/webhooks/", "/api/openapi.json", "/api/docs")
+OPEN = (
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/auth/",
+    "/i/",
+    "/pay/",
+    "/card/",
+    "/webhooks/",
+    "/api/openapi.json",
+    "/api/docs",
+)
 OPEN += ("/api/v1/auth/",)
 # What people of one customer may not do at all.
 FORBIDDEN = {
