@@ -74,7 +74,7 @@ ORDER = {
     ],
     "billing_core.subscriptions": [
         ["models", "calendar", "proration"],
-        ["lifecycle", "pricing", "listing"],
+        ["lifecycle", "pricing", "listing", "verification"],
         ["queries", "wording"],
         ["invoicing", "metered"],
         ["beginning"],

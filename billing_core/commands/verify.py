@@ -18,6 +18,7 @@ from billing_core.payments.prepaid import verification as prepaid
 from billing_core.proof import Check
 from billing_core.receivables import verification as receivables
 from billing_core.reports import verification as reports
+from billing_core.subscriptions import verification as subscriptions
 from billing_core.usage.billed import verification as usage
 
 
@@ -49,4 +50,5 @@ def rooms(session: Session) -> list[Iterable[Check]]:
         receivables.checks(session, today=today),
         prepaid.checks(session),
         online_payments.checks(session),
+        subscriptions.checks(session),
     ]

@@ -34,6 +34,23 @@ def _on_postgresql(element: month_of, compiler: SQLCompiler, **options: Any) -> 
     return f"CAST(date_trunc('month', {compiler.process(element.clauses, **options)}) AS date)"
 
 
+class day_after(FunctionElement[date]):  # noqa: N801 - reads as the SQL function that it is
+    """The day that follows a day."""
+
+    type = Date()
+    inherit_cache = True
+
+
+@compiles(day_after, "sqlite")
+def _day_after_on_sqlite(element: day_after, compiler: SQLCompiler, **options: Any) -> str:
+    return f"date({compiler.process(element.clauses, **options)}, '+1 day')"
+
+
+@compiles(day_after, "postgresql")
+def _day_after_on_postgresql(element: day_after, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} + 1)"
+
+
 class _instant(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function that it is
     type = UtcDateTime()
     inherit_cache = True

@@ -22,6 +22,7 @@ from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.received import GatewayNames, Received
 from billing_core.reports import coverage
 from tests.commands import test_verify_billed_usage as billed_usage
+from tests.commands import test_verify_subscriptions as subscriptions
 from tests.commands.proving import found_wrong, rooms_of_checks
 from tests.ledger.damaging import as_if_nothing_refused
 from tests.online_payments.linked import a_link
@@ -408,7 +409,7 @@ DAMAGES = {
         ("DELETE FROM sandbox_refunds", "payment pi_sandbox_1"),
     ],
 }
-ELSEWHERE = {*billed_usage.DAMAGES, *prepaid.DAMAGES, FOLLOWED}  # with companies of their own
+ELSEWHERE = {*billed_usage.DAMAGES, *prepaid.DAMAGES, *subscriptions.DAMAGES, FOLLOWED}  # with companies of their own
 
 
 def test_every_check_has_a_damaged_example(session):
