@@ -4,7 +4,7 @@ import enum
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing_core.customers.models import Customer
@@ -204,14 +204,21 @@ class PlanPriceTier(Base):
 
 class CustomerPlan(Base):
     """From ``valid_from`` to the day before the customer's next row, the customer is on this version; on none where
-    it is NULL.
+    it is NULL. ``billed_with``: the subscription (``sub_…``) with whose invoices usage is billed; ``in_trial``: nothing
+    that is used costs anything.
     """
 
     __tablename__ = "customer_plans"
-    __table_args__ = (UniqueConstraint("customer_id", "valid_from"),)
+    __table_args__ = (
+        UniqueConstraint("customer_id", "valid_from"),
+        CheckConstraint("billed_with IS NULL OR plan_version_id IS NOT NULL", name="billed_with_a_plan"),
+        CheckConstraint("NOT in_trial OR billed_with IS NOT NULL", name="trial_of_a_subscription"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id, ondelete="RESTRICT"))
     plan_version_id: Mapped[int | None] = mapped_column(ForeignKey(PlanVersion.id, ondelete="RESTRICT"), index=True)
     valid_from: Mapped[date]
+    billed_with: Mapped[str | None] = mapped_column(String(40))
+    in_trial: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]

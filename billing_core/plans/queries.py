@@ -1,7 +1,7 @@
 """Reads of plans: their latest terms, and what a customer was on in a period."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -18,7 +18,9 @@ from billing_core.plans.models import CustomerPlan, Plan, PlanInterval, PlanVers
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a plan. ``price_minor`` is minor units of ``currency``; ``price_per_call`` is in major units."""
+    """One version of a plan. ``price_minor`` is minor units of ``currency``; ``price_per_call`` is in major units.
+    ``in_trial``: somebody is on it in a trial, in which usage costs nothing.
+    """
 
     id: int
     plan_id: int
@@ -30,6 +32,7 @@ class Version:
     interval: PlanInterval
     included_calls: int
     price_per_call: Decimal
+    in_trial: bool = False
 
 
 class OnPlan(NamedTuple):
@@ -89,9 +92,52 @@ def on_plans(session: Session, customer_ids: Collection[int], period: Period) ->
     chosen = among(CustomerPlan.customer_id, customer_ids)
     rows = session.execute(_VERSIONS_ON.where(chosen), {"start": period.start, "end": period.end}).all()
     # Versions are few, and customers many.
-    used = among(PlanVersion.id, {version_id for *_, version_id in rows if version_id is not None})
+    used = among(PlanVersion.id, {version_id for *_, version_id, _ in rows if version_id is not None})
     known = {row.id: Version(*row) for row in session.execute(_VERSIONS.where(used))}
-    return _parts(((customer_id, day, known.get(version_id)) for customer_id, day, version_id in rows), period)
+    tried = {version_id: replace(known[version_id], in_trial=True) for *_, version_id, in_trial in rows if in_trial}
+    versioned = (
+        (customer_id, day, (tried if in_trial else known).get(version_id))
+        for customer_id, day, version_id, in_trial in rows
+    )
+    return _parts(versioned, period)
+
+
+def billed_with(session: Session, customer_ids: Collection[int], period: Period) -> dict[int, tuple[str, date]]:
+    """Of those of these customers whose usage on a day of the period is billed with a subscription: which (``sub_…``),
+    and the first such day.
+    """
+    rows = session.execute(
+        _BILLED_WITH.where(among(CustomerPlan.customer_id, customer_ids)), {"start": period.start, "end": period.end}
+    )
+    found: dict[int, tuple[str, date]] = {}
+    for customer_id, valid_from, subscription in rows:
+        if subscription is not None:
+            found.setdefault(customer_id, (subscription, max(valid_from, period.start)))
+    return found
+
+
+def is_billed_elsewhere(customer_id: Any, period: Period) -> ColumnElement[bool]:
+    """In SQL: the usage of the customer in this column is billed with a subscription on all days of the period."""
+    later, of_people = aliased(CustomerPlan), aliased(CustomerPlan)
+    newer = select(later.id).where(
+        later.customer_id == CustomerPlan.customer_id,
+        later.valid_from > CustomerPlan.valid_from,
+        later.valid_from <= period.start,
+    )
+    within = select(of_people.id).where(
+        of_people.customer_id == CustomerPlan.customer_id,
+        of_people.valid_from.between(period.start, period.end),
+        of_people.valid_from > CustomerPlan.valid_from,
+        of_people.billed_with.is_(None),
+    )
+    began = select(CustomerPlan.id).where(
+        CustomerPlan.customer_id == customer_id,
+        CustomerPlan.billed_with.is_not(None),
+        CustomerPlan.valid_from <= period.start,
+        ~newer.exists(),
+        ~within.exists(),
+    )
+    return began.exists()
 
 
 def was_on_plan(customer_id: Any, period: Period) -> ColumnElement[bool]:
@@ -125,9 +171,10 @@ def _touching(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 _ON = (CustomerPlan.customer_id, CustomerPlan.valid_from)
 # Put together once, which takes longer than carrying it out.
 _VERSIONS = versions()
-_VERSIONS_ON = _touching(select(*_ON, CustomerPlan.plan_version_id))
+_VERSIONS_ON = _touching(select(*_ON, CustomerPlan.plan_version_id, CustomerPlan.in_trial))
+_BILLED_WITH = _touching(select(*_ON, CustomerPlan.billed_with))
 _ON_PLAN = _touching(
-    select(*_COLUMNS, *_ON)
+    select(*_COLUMNS, CustomerPlan.in_trial, *_ON)
     .select_from(CustomerPlan)
     .outerjoin(PlanVersion, PlanVersion.id == CustomerPlan.plan_version_id)
     .outerjoin(Plan, Plan.id == PlanVersion.plan_id)

@@ -8,13 +8,11 @@ from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
 from billing_core.customers import queries as customers
-from billing_core.customers.models import Customer
 from billing_core.database.functions import equals
 from billing_core.dates import LATEST_DAY, Period
 from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity.permissions import Actor, Permission
-from billing_core.metering import alerts, periods
-from billing_core.plans import parts, prices, queries, terms
+from billing_core.plans import parts, prices, queries, subscribed, terms
 from billing_core.plans.models import CustomerPlan, Plan, PlanVersion
 from billing_core.plans.prices import Prices
 from billing_core.plans.terms import Terms
@@ -100,15 +98,17 @@ def put_on(
 ) -> CustomerPlan:
     """Put a customer on the plan's latest version from a day on, until the day of the next plan that it is put on.
 
-    Conflict where the plan is not in the customer's currency, or usage of those days is billed.
+    Conflict where the plan is not in the customer's currency, or usage of those days is billed, or is to be billed with
+    a subscription.
     """
     actor.require(Permission.PLAN_WRITE)
     customer = customers.for_change(session, actor, customer_id)
+    subscribed.refuse_change(session, customer, valid_from)
     _locked(session, code)
     version = queries.latest(session, actor, code)
     if version.currency != customer.currency:
         raise Conflict(f"{customer.name} is billed in {customer.currency}, the plan {code} is in {version.currency}")
-    _refuse_billed(session, customer, valid_from, _last_day(session, customer_id, valid_from))
+    subscribed.refuse_billed(session, customer, valid_from, _last_day(session, customer_id, valid_from))
     held = session.scalars(
         select(CustomerPlan).where(CustomerPlan.customer_id == customer_id, CustomerPlan.valid_from == valid_from)
     ).one_or_none()
@@ -125,7 +125,7 @@ def put_on(
         before = {"plan": replaced.code, "version": replaced.number}
     held.plan_version_id = version.id
     session.flush()
-    _ask(session, customer_id, now)
+    subscribed.ask(session, customer_id, now)
     after = {"plan": code, "version": version.number, "valid_from": valid_from}
     subject = ("customer", customer_id)
     audit.record(session, actor, "plan.assign", subject, label=customer.name, before=before, after=after, now=now)
@@ -135,43 +135,27 @@ def put_on(
 def take_off(session: Session, actor: Actor, customer_id: int, *, valid_from: date, now: datetime) -> None:
     """Leave a customer on no plan from a day on; what it was to be put on later is dropped too.
 
-    Conflict where usage of those days is billed, Invalid where it is on none from then on already.
+    Conflict where usage of those days is billed, or is to be billed with a subscription, Invalid where it is on none
+    from then on already.
     """
     actor.require(Permission.PLAN_WRITE)
     customer = customers.for_change(session, actor, customer_id)
+    subscribed.refuse_change(session, customer, valid_from)
     dropped = queries.on_plan(session, customer_id, Period(valid_from, LATEST_DAY))
     if not dropped:
         raise Invalid(f"Nothing would change: {customer.name} is on no plan from {valid_from} on")
-    _refuse_billed(session, customer, valid_from)
+    subscribed.refuse_billed(session, customer, valid_from)
     later = delete(CustomerPlan).where(CustomerPlan.customer_id == customer_id, CustomerPlan.valid_from >= valid_from)
     session.execute(later)
     day_before = valid_from - timedelta(days=1)
     if queries.on_plan(session, customer_id, Period(day_before, day_before)):
         session.add(CustomerPlan(customer_id=customer_id, valid_from=valid_from, created_at=now))
         session.flush()
-    _ask(session, customer_id, now)
+    subscribed.ask(session, customer_id, now)
     before = {"plans": [f"{one.version.code}, version {one.version.number}, {one.first_day}" for one in dropped]}
     after = {"plan": None, "valid_from": valid_from}
     subject = ("customer", customer_id)
     audit.record(session, actor, "plan.take_off", subject, label=customer.name, before=before, after=after, now=now)
-
-
-def _ask(session: Session, customer_id: int, now: datetime) -> None:
-    """By other terms what it has used already may reach a threshold."""
-    changed = select(Customer.id.label("customer_id")).where(Customer.id == customer_id)
-    alerts.ask_where_watched(session, changed.subquery("changed"), now=now)
-
-
-def _refuse_billed(session: Session, customer: Customer, first_day: date, last_day: date | None = None) -> None:
-    """What was billed was billed by the terms of then, which also price what comes late. ``last_day`` None: all days
-    from the first.
-    """
-    billed = periods.billed_on(session, customer.id, first_day, last_day)
-    if billed is not None:
-        raise Conflict(
-            f"The usage of {customer.name} from {billed} is billed by the plan of those days: "
-            "change it after them, or cancel the invoice first"
-        )
 
 
 def _last_day(session: Session, customer_id: int, valid_from: date) -> date | None:

@@ -20,10 +20,10 @@ from billing_core.invoices.content.content import DraftLine, blank_for
 from billing_core.invoices.models import Invoice
 from billing_core.money import decimal_places
 from billing_core.payments import credit, sending
+from billing_core.subscriptions import metered
 from billing_core.subscriptions.models import InvoiceKind, Subscription, SubscriptionCharge, SubscriptionInvoice
 from billing_core.subscriptions.pricing import Item
 from billing_core.subscriptions.wording import item_words
-from billing_core.usage import billing as usage
 
 
 def draft(
@@ -48,7 +48,9 @@ def draft(
     session.add(made)
     # Before anything else is written: whoever comes second stops here.
     session.flush()
-    of_usage = None if usage_days is None else _bill_usage(session, actor, subscription, usage_days, issued_on, now)
+    of_usage = None
+    if usage_days is not None:
+        of_usage = metered.bill(session, actor, subscription, usage_days, issued_on=issued_on, now=now)
     priced = [item for item in items if item.gross_minor]
     if not priced:
         made.invoice_id = of_usage
@@ -79,15 +81,6 @@ def amount_to_pay(session: Session, actor: Actor, invoice_id: int) -> int:
     invoice = invoices.one(session, actor, invoice_id)
     left = credit.balance(session, invoice.business_id, invoice.customer_id, invoice.currency).minor
     return max(invoice.total_minor - left, 0)
-
-
-def _bill_usage(
-    session: Session, actor: Actor, subscription: Subscription, days: Period, issued_on: date, now: datetime
-) -> int | None:
-    billed = usage.bill(
-        session, actor, subscription.customer_id, days, now=now, today=issued_on, tax_rate=subscription.tax_rate
-    )
-    return next(iter(billed.invoice_ids), None) if billed.created else None
 
 
 def _write(

@@ -1,47 +1,89 @@
 """Subscriptions to plans with usage: the customer's usage is priced by that plan, and billed with the subscription."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
-from billing_core.errors import Conflict
 from billing_core.identity import Actor
-from billing_core.plans import queries as plans
-from billing_core.plans import service as assignments
-from billing_core.subscriptions import queries
-from billing_core.subscriptions.models import Subscription, SubscriptionState
+from billing_core.payments import sending
+from billing_core.plans import subscribed
+from billing_core.subscriptions import calendar, queries
+from billing_core.subscriptions.models import Subscription
+from billing_core.usage import billing as usage
 
 
-def put_on(session: Session, actor: Actor, subscription: Subscription, first_day: date, *, now: datetime) -> None:
+def put_on(
+    session: Session,
+    actor: Actor,
+    subscription: Subscription,
+    first_day: date,
+    *,
+    in_trial: bool = False,
+    now: datetime,
+) -> None:
     """Price the customer's usage by the subscription's plan from a day on, if that has a price for any.
 
-    Conflict where another subscription of the customer bills its usage.
+    Conflict where another subscription of the customer bills its usage, or it is billed already.
     """
     offer = queries.terms(session, subscription).offer
     if not offer.has_usage:
         return
-    if other := _other(session, subscription):
-        raise Conflict(f"The customer's usage is billed with the subscription {other.public_id} already")
-    on_it = plans.on_plan(session, subscription.customer_id, Period(first_day, first_day))
-    if not on_it or on_it[0].version.id != offer.version_id:
-        assignments.put_on(session, actor, subscription.customer_id, offer.code, valid_from=first_day, now=now)
+    subscribed.put_on(
+        session,
+        actor,
+        subscription.customer_id,
+        offer.version_id,
+        valid_from=first_day,
+        billed_with=subscription.public_id,
+        in_trial=in_trial,
+        now=now,
+    )
 
 
 def take_off(session: Session, actor: Actor, subscription: Subscription, first_day: date, *, now: datetime) -> None:
-    """Leave the customer on no plan from a day on, if its usage was billed with the subscription."""
-    if not queries.terms(session, subscription).offer.has_usage:
-        return
-    if plans.on_plan(session, subscription.customer_id, Period(first_day, first_day)):
-        assignments.take_off(session, actor, subscription.customer_id, valid_from=first_day, now=now)
-
-
-def _other(session: Session, subscription: Subscription) -> Subscription | None:
-    """Another one of the customer that goes on, and whose plan has usage."""
-    theirs = select(Subscription).where(
-        Subscription.customer_id == subscription.customer_id,
-        Subscription.id != subscription.id,
-        Subscription.state != SubscriptionState.CANCELED,
+    """Leave the customer on no plan from a day on, if its usage is billed with the subscription."""
+    subscribed.take_off(
+        session,
+        actor,
+        subscription.customer_id,
+        valid_from=first_day,
+        billed_with=subscription.public_id,
+        now=now,
     )
-    return next((one for one in session.scalars(theirs) if queries.terms(session, one).offer.has_usage), None)
+
+
+def bill(
+    session: Session, actor: Actor, subscription: Subscription, days: Period, *, issued_on: date, now: datetime
+) -> int | None:
+    """Bill the customer's usage on these days, and what came late for earlier ones; the draft that the rest of the
+    invoice can be written into, None where there is none. Late usage that has a document of its own is sent with it.
+    """
+    billed = usage.bill(
+        session,
+        actor,
+        subscription.customer_id,
+        days,
+        now=now,
+        today=issued_on,
+        tax_rate=subscription.tax_rate,
+        billed_with=subscription.public_id,
+    )
+    if not billed.created:
+        return None
+    if billed.own_invoice_id is not None:
+        sending.send(session, actor, billed.own_invoice_id, now=now)
+    return billed.next_invoice_id
+
+
+def close_trial(session: Session, actor: Actor, subscription: Subscription, last_day: date, *, now: datetime) -> None:
+    """Close the days of the trial: what was used on them costs nothing, now or later. What came late for days before is
+    billed with them.
+    """
+    first_day, _ = calendar.local(subscription.created_at, subscription.zone)
+    if not queries.terms(session, subscription).offer.has_usage or last_day < first_day:
+        return
+    issued_on = last_day + timedelta(days=1)
+    invoice_id = bill(session, actor, subscription, Period(first_day, last_day), issued_on=issued_on, now=now)
+    if invoice_id is not None:
+        sending.send(session, actor, invoice_id, now=now)

@@ -6,14 +6,14 @@ transaction, under lock.
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy.orm import Session
 
 from billing_core.identity import Actor, Permission
 from billing_core.plans.models import TrialEnd
-from billing_core.subscriptions import beginning, invoicing, lifecycle, queries
+from billing_core.subscriptions import beginning, invoicing, lifecycle, metered, queries
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, TRIALING
 from billing_core.subscriptions.models import Subscription
 
@@ -87,9 +87,11 @@ def _hold(
 
 def _end_trial(session: Session, actor: Actor, subscription: Subscription, due_at: datetime, now: datetime) -> Done:
     offer = queries.terms(session, subscription).offer
+    metered.close_trial(session, actor, subscription, subscription.anchor_day - timedelta(days=1), now=now)
     if subscription.cancel_at_period_end or (
         subscription.payment_method_id is None and offer.trial_end is TrialEnd.CANCEL
     ):
+        metered.take_off(session, actor, subscription, subscription.anchor_day, now=now)
         lifecycle.move(session, actor, subscription, CANCELED, now=due_at)
         return _done(subscription, Step.CANCELED, due_at, None)
     if subscription.payment_method_id is None and offer.trial_end is TrialEnd.PAUSE:

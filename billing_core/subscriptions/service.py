@@ -17,7 +17,7 @@ from billing_core.plans import offers
 from billing_core.plans import queries as plans
 from billing_core.plans.models import PlanVersion
 from billing_core.promotions import redeeming
-from billing_core.subscriptions import beginning, calendar, invoicing, lifecycle
+from billing_core.subscriptions import beginning, calendar, invoicing, lifecycle, metered
 from billing_core.subscriptions.lifecycle import ACTIVE, INCOMPLETE, TRIALING
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice, SubscriptionTerms
 
@@ -103,6 +103,7 @@ def create(
     facts |= {"trial_days": wanted.trial_days, "promo_code": wanted.promo_code or None, "customer": customer.public_id}
     lifecycle.record(session, actor, subscription, "create", None, facts, now=now)
     if wanted.trial_days:
+        metered.put_on(session, actor, subscription, first_day, in_trial=True, now=now)
         return subscription, None
     return subscription, beginning.first_period(session, actor, subscription, now=now)
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import reduce
 from operator import add
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -28,6 +28,8 @@ from billing_core.metering import bucket_changes, periods
 from billing_core.metering.models import LateItem, UsagePeriod
 from billing_core.metering.periods import is_gone
 from billing_core.money import Money
+from billing_core.plans import queries as plans
+from billing_core.plans.queries import is_billed_elsewhere
 from billing_core.usage import late
 from billing_core.usage.billed import drafting, proposal, settling, waivers
 from billing_core.usage.billed.drafting import Account, Billable
@@ -43,7 +45,8 @@ class Billed:
     None: it came to nothing. ``late_invoice_ids`` are the drafts of what came late for earlier periods that this call
     made: one if the period came to nothing, and one as a document of its own if that is chosen. ``late_minor`` is what
     came late and is on all drafts of this call, ``credited_minor`` what was credited of earlier periods, in minor units
-    before tax. ``period_id`` None: it was not billed, because of the ``refusal``.
+    before tax. ``period_id`` None: it was not billed, because of the ``refusal``. ``own_invoice_id``: the document of
+    its own among the late ones.
     """
 
     customer_id: int
@@ -55,6 +58,13 @@ class Billed:
     late_invoice_ids: tuple[int, ...] = ()
     late_minor: int = 0
     credited_minor: int = 0
+    own_invoice_id: int | None = None
+
+    @property
+    def next_invoice_id(self) -> int | None:
+        """The draft that bills the period, or else what came late on the next invoice; not the document of its own."""
+        others = (id_ for id_ in self.late_invoice_ids if id_ != self.own_invoice_id)
+        return next(others, None) if self.invoice_id is None else self.invoice_id
 
     @property
     def invoice_ids(self) -> tuple[int, ...]:
@@ -70,8 +80,11 @@ def customers_to_bill(session: Session, actor: Actor, period: Period) -> list[in
 
 
 def has_to_bill(period: Period) -> ColumnElement[bool]:
-    """In SQL: the customer used something in the period, was on a plan, or has open late items of an earlier one."""
-    return or_(has_usage(period), late.has_open(Customer.id, before=period.start))
+    """In SQL: the customer used something in the period, was on a plan, or has open late items of an earlier one; and
+    its usage is not billed with a subscription.
+    """
+    owes = or_(has_usage(period), late.has_open(Customer.id, before=period.start))
+    return and_(owes, ~is_billed_elsewhere(Customer.id, period))
 
 
 def rehearse(
@@ -114,9 +127,12 @@ def bill(
     now: datetime,
     today: date,
     tax_rate: Decimal = Decimal(0),
+    billed_with: str | None = None,
 ) -> Billed:
     """``bill_many`` for one customer; Conflict where it refuses."""
-    (outcome,) = bill_many(session, actor, [customer_id], period, now=now, today=today, tax_rate=tax_rate)
+    (outcome,) = bill_many(
+        session, actor, [customer_id], period, now=now, today=today, tax_rate=tax_rate, billed_with=billed_with
+    )
     if outcome.refusal:
         raise Conflict(f"{outcome.name}: {outcome.refusal}")
     return outcome
@@ -131,9 +147,11 @@ def bill_many(
     now: datetime,
     today: date,
     tax_rate: Decimal = Decimal(0),
+    billed_with: str | None = None,
 ) -> list[Billed]:
     """Bill the usage of each of these customers in the period, with drafts dated ``today``; ``tax_rate`` in percent.
-    What came late for earlier periods is taxed as those were.
+    What came late for earlier periods is taxed as those were. ``billed_with``: the subscription that bills it, where
+    one does.
 
     The customers are locked: whoever records usage of theirs meanwhile waits, and what it records is late.
     """
@@ -143,7 +161,7 @@ def bill_many(
     accounts = _accounts(session, actor, customer_ids, locked=True)
     # What was not used has its line too: what comes late for it is priced by that.
     charges = charges_of(session, list(accounts), period, unused=True)
-    found = _billable(session, accounts, charges, period, now)
+    found = _billable(session, accounts, charges, period, now, billed_with=billed_with)
     to_bill = [one for one, _ in found if one.can_be_billed]
     chosen = {one.customer_id for one in to_bill}
     freed = [before for one, cancelled in found if one.customer_id in chosen for before in cancelled]
@@ -175,6 +193,7 @@ def _outcome(one: Billable, kept: Mapping[int, int], drafts: Mapping[int, int], 
         late_invoice_ids=tuple(id_ for id_ in (alone, dealt.own.get(one.customer_id)) if id_ is not None),
         late_minor=dealt.owed[key],
         credited_minor=dealt.credited[key],
+        own_invoice_id=dealt.own.get(one.customer_id),
     )
 
 
@@ -220,6 +239,8 @@ def _billable(
     charges: Mapping[int, Sequence[Charge]],
     period: Period,
     now: datetime,
+    *,
+    billed_with: str | None = None,
 ) -> list[tuple[Billable, list[UsagePeriod]]]:
     """Each customer, and the billed periods that are free again."""
     standing: dict[int, list[UsagePeriod]] = {}
@@ -229,6 +250,7 @@ def _billable(
     freed = [one.id for of_customer in free.values() for one in of_customer]
     settled_on = settling.standing_on(session, freed)
     rebucketed = _rebucketed(session, free, period)
+    elsewhere = plans.billed_with(session, list(accounts), period)
     to_charge = waivers.without(session, charges, period, freed)
     found = []
     for customer_id, account in accounts.items():
@@ -239,6 +261,9 @@ def _billable(
         elif kept_here:
             days = Period(kept_here[0].first_day, kept_here[0].last_day)
             one = replace(one, refusal=f"Its usage is billed from {days} already, which shares days with {period}")
+        elif customer_id in elsewhere and elsewhere[customer_id][0] != billed_with:
+            subscription, first_day = elsewhere[customer_id]
+            one = replace(one, refusal=f"From {first_day} on its usage is billed with the subscription {subscription}")
         elif on := next((settled_on[one.id] for one in free_here if one.id in settled_on), ""):
             one = replace(one, refusal=f"Late usage of {period} is on {on}: cancel that too, or credit it")
         elif customer_id in rebucketed:

@@ -80,6 +80,10 @@ class Rates:
         meter = self.meters[meter_id]
         what = (meter.code, meter_id, self.bucket_codes.get(bucket_id), bucket_id, segment)
         price = self.of(segment).get(place)
+        if segment.version is not None and segment.version.in_trial:
+            nothing = Money(0, segment.version.currency)
+            parts = (Part(quantity, Decimal(0)),) if quantity else ()
+            return Charge(*what, quantity, Decimal(0), quantity, parts, nothing, nothing)
         if price is None:
             return Charge(*what, quantity, Decimal(0), quantity, (), None, None)
         made = meter.aggregation

@@ -281,6 +281,23 @@ def _billed(rows: FromClause) -> Select[Any]:
     )
 
 
+def _subscribed(rows: FromClause) -> Select[Any]:
+    """Only a subscription moves its customer off its plan."""
+    theirs = select(literal(1)).where(
+        CustomerPlan.customer_id == rows.c.customer_id, CustomerPlan.billed_with.is_not(None)
+    )
+    reason = "usage is billed with a subscription: change or cancel that instead"
+    later = aliased(CustomerPlan)
+    ended = select(later.id).where(
+        later.customer_id == CustomerPlan.customer_id,
+        later.valid_from > CustomerPlan.valid_from,
+        later.valid_from <= rows.c.valid_from,
+    )
+    return wrong(rows, "valid_from", cast(rows.c.valid_from, String), reason).where(
+        rows.c.effect != "unchanged", theirs.where(~ended.exists()).exists()
+    )
+
+
 def _write_customer_plans(connection: Connection, resolved: Resolved) -> None:
     """Everybody whose plan is new gets its latest version."""
     rows = resolved.beside
@@ -331,8 +348,8 @@ CUSTOMER_PLANS = Definition(
         columns.unknown_customer,
         unknown("plan_code", Plan.code, "no plan has this code; import plans first"),
     ),
-    merge_checks=(_foreign_currency, _billed),
-    insert_only=frozenset({"created_at"}),
+    merge_checks=(_foreign_currency, _billed, _subscribed),
+    insert_only=frozenset({"created_at", "billed_with", "in_trial"}),
     beside=_ASSIGNED,
     write=_write_customer_plans,
 )
