@@ -12,6 +12,7 @@ from billing_core.errors import Conflict, Invalid, NotFound
 from billing_core.identity import SYSTEM
 from billing_core.metering import meters
 from billing_core.metering.models import Aggregation
+from billing_core.money import currencies
 from billing_core.plans import parts, service
 from billing_core.plans.models import BillingTiming, PlanInterval, TrialEnd
 from billing_core.plans.prices import Metered
@@ -110,6 +111,47 @@ def test_a_period_may_last_ten_years_and_no_longer(session, interval, most):
     assert refused_for(session, replace(PLAIN, interval=interval, interval_count=most + 1)) == ["interval_count"]
     version = made(session, replace(PLAIN, interval=interval, interval_count=most))
     assert (version.interval, version.interval_count) == (interval, most)
+
+
+MANY = ["USD", *sorted(currencies() - {"USD"})[:50]]
+
+
+def test_the_greatest_terms_are_kept_exactly(session):
+    amounts = Amounts(D(10**9), D(10**9))
+    greatest = Terms(
+        "USD",
+        D(10**9),
+        10**9,
+        D(0),
+        seat_price=D(10**9),
+        included_seats=10**6,
+        ends_after=10**4,
+        further=dict.fromkeys(MANY[1:], amounts),
+        add_ons=tuple(AddOn(f"{i:064}", "n" * 200, dict.fromkeys(MANY, D(10**9))) for i in range(50)),
+        phases=(Phase(9_951, D(1000)), *[Phase(1, D("0.0001"))] * 49),
+    )
+    version = made(session, greatest)
+    session.expire_all()
+    assert parts.terms_of(session, version.id) == greatest
+    assert refused_for(session, replace(greatest, included_calls=10**9 + 1)) == ["included_calls"]
+    one_more = {next(iter(currencies() - set(MANY))): amounts}
+    assert refused_for(session, replace(greatest, further=greatest.further | one_more)) == ["further"]
+    longest = replace(PLAIN, phases=(Phase(10_001, D(1)),))
+    assert refused_for(session, longest) == ["phases[0].periods"]
+
+
+def test_the_least_terms_are_kept_exactly(session):
+    least = replace(
+        PLAIN,
+        price=D(0),
+        seat_price=D(0),
+        ends_after=1,
+        add_ons=(AddOn("a", "A", {"USD": D(0)}),),
+        phases=(Phase(1, D(0)),),
+    )
+    version = made(session, least)
+    session.expire_all()
+    assert parts.terms_of(session, version.id) == least
 
 
 def test_phases_may_last_as_long_as_the_plan(session):
