@@ -15,6 +15,7 @@ from billing_core.processes.figures import FAILED_SCHEDULES, LOST_PROCESSES, PAU
 from billing_core.receivables import attention
 from billing_core.receivables import figures as of_money
 from billing_core.reports import figures as of_reports
+from billing_core.subscriptions.overview import figures as of_subscriptions
 from billing_core.usage import figures as of_usage
 
 # The figures of one service or one report are made on demand: see ``reports.figures.of_key``.
@@ -26,6 +27,7 @@ FIGURES: Final = {
         *attention.FIGURES,
         *of_online_payments.FIGURES,
         *of_usage.FIGURES,
+        *of_subscriptions.FIGURES,
         FAILED_MAILS,
         FAILED_WEBHOOKS,
         FAILED_IN_RUNS,

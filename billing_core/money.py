@@ -110,9 +110,11 @@ def split(total: int, shares: Sequence[int], unit: int) -> list[int]:
     return parts
 
 
-def rounded_quotient(dividend: ColumnElement[int], divisor: int) -> ColumnElement[int]:
+def rounded_quotient(dividend: ColumnElement[int], divisor: int | ColumnElement[int]) -> ColumnElement[int]:
     """The same rounding rule in SQL, for amounts that are never negative: integers in, integer out.
 
     ``nearest`` is its counterpart in Python; a property test holds the two together.
     """
-    return (dividend + divisor // 2) // divisor if divisor > 1 else dividend
+    if isinstance(divisor, int) and divisor == 1:
+        return dividend
+    return (dividend + divisor // 2) // divisor

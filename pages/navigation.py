@@ -21,6 +21,7 @@ MENU: dict[str, list[tuple[str, str, str, Permission | None]]] = {
         ("reports.py", "Reports", ":material/receipt_long:", Permission.REPORT_READ),
         ("invoices.py", "Invoices", ":material/request_quote:", Permission.INVOICE_READ),
         ("invoice_editor.py", "Invoice", ":material/request_quote:", None),
+        ("subscriptions.py", "Subscriptions", ":material/event_repeat:", Permission.SUBSCRIPTION_READ),
         ("payment_links.py", "Payment links", ":material/link:", Permission.PAYMENT_READ),
         ("payments.py", "Payments", ":material/payments:", Permission.PAYMENT_READ),
     ],

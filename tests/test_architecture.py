@@ -81,7 +81,7 @@ ORDER = {
         ["beginning"],
         ["service", "renewals"],
         ["collecting", "signing_up"],
-        ["clock", "reporting", "further"],
+        ["clock", "reporting", "further", "overview"],
     ],
     "billing_core.bill_runs": [
         ["models"],
@@ -135,14 +135,14 @@ ORDER = {
         ],
         ["bill_run_sections", "invoice_sections", "invoice_document_sections", "payment_sections"],
         ["payment_link_sections"],
-        ["draft_sections", "sent_invoice_sections"],
+        ["draft_sections", "sent_invoice_sections", "usage_sections"],
+        ["subscription_sections"],
         [
             "admin_sections",
             "customer_sections",
             "job_sections",
             "overview_sections",
             "reminder_sections",
-            "usage_sections",
         ],
         [
             "admin",
@@ -157,6 +157,7 @@ ORDER = {
             "promo_codes",
             "rate_cards",
             "reports",
+            "subscriptions",
             "usage",
         ],
         ["navigation"],

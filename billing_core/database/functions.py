@@ -136,6 +136,29 @@ def _each_on_postgresql(element: _each, compiler: SQLCompiler, **options: Any) -
     return f"(SELECT unnest(CAST({array} AS bigint[])))"
 
 
+class number_in(FunctionElement[int]):  # noqa: N801 - reads as the SQL function that it is
+    """The whole number that a JSON object has under a name; NULL where it has none."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+    def __init__(self, column: SQLColumnExpression[Any], name: SQLColumnExpression[str]) -> None:
+        super().__init__(column, name)
+
+
+@compiles(number_in, "sqlite")
+def _number_in_on_sqlite(element: number_in, compiler: SQLCompiler, **options: Any) -> str:
+    # By its key, not by a path, in which some characters have a meaning.
+    column, name = (compiler.process(one, **options) for one in element.clauses)
+    return f"(SELECT value FROM json_each({column}) WHERE key = {name})"
+
+
+@compiles(number_in, "postgresql")
+def _number_in_on_postgresql(element: number_in, compiler: SQLCompiler, **options: Any) -> str:
+    column, name = (compiler.process(one, **options) for one in element.clauses)
+    return f"CAST({column} ->> {name} AS bigint)"
+
+
 def among(column: SQLColumnExpression[int], numbers: Iterable[int]) -> ColumnElement[bool]:
     """``column IN numbers`` for however many: together they are one parameter, of which drivers allow some 32,000."""
     return column.bool_op("IN")(_each(json.dumps(list(numbers))))

@@ -93,7 +93,7 @@ def _write(
     now: datetime,
 ) -> int:
     customer = session.get_one(Customer, subscription.customer_id)
-    lines = tuple(_line(item, customer.language, subscription.currency, subscription.tax_rate) for item in items)
+    lines = tuple(line(item, customer.language, subscription.currency, subscription.tax_rate) for item in items)
     if of_usage is None:
         business = session.get_one(Business, subscription.business_id)
         blank = blank_for(customer, business, issued_on)
@@ -105,7 +105,7 @@ def _write(
     return drafts.edit(session, actor, invoice.id, of_both, drawn_from=invoice.version, now=now).id
 
 
-def _line(item: Item, language: str, currency: str, tax_rate: Decimal) -> DraftLine:
+def line(item: Item, language: str, currency: str, tax_rate: Decimal) -> DraftLine:
     places = decimal_places(currency)
     quantity, unit_minor = (item.quantity, item.unit_minor) if item.is_whole else (1, item.gross_minor)
     return DraftLine(

@@ -23,6 +23,7 @@ from billing_core.web.downloads import (
     promo_codes,
     receivables,
     reports,
+    subscriptions,
     usage,
 )
 from billing_core.web.headers import SafeAnswers
@@ -43,6 +44,7 @@ ROUTERS = (
     outbox.router,
     usage.router,
     promo_codes.router,
+    subscriptions.router,
     invoice.router,
     pay.router,
     card.router,

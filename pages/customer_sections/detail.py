@@ -13,7 +13,7 @@ from billing_core.identity import Actor, Permission
 from billing_core.reports import figures, series
 from billing_core.reports import queries as reports
 from billing_core.reports.queries import Report, ReportFilter
-from pages.customer_sections import editing, invoices, money, orders, payments, reminders, statement
+from pages.customer_sections import editing, invoices, money, orders, payments, reminders, statement, subscriptions
 from pages.report_sections.browse import state_of
 from pages.ui import formats, opened, tables
 from pages.ui.figures import cards, charts
@@ -23,7 +23,7 @@ from pages.ui.reads import Reader
 from pages.ui.text import md
 
 OVERVIEW, INVOICES, REPORTS, ORDERS = "Overview", "Invoices", "Reports", "Orders"
-PAYMENTS, STATEMENT = "Payments", "Statement"
+PAYMENTS, STATEMENT, SUBSCRIPTIONS = "Payments", "Statement", "Subscriptions"
 ACTIVITY, EDIT = "Activity", "Edit details"
 
 
@@ -35,6 +35,7 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
     names += [INVOICES] if actor.may(Permission.INVOICE_READ) else []
     names += [PAYMENTS] if actor.may(Permission.PAYMENT_READ) else []
     names += [STATEMENT] if actor.may(Permission.INVOICE_READ) else []
+    names += [SUBSCRIPTIONS] if actor.may(Permission.SUBSCRIPTION_READ) else []
     names.append(ORDERS)
     names += [ACTIVITY] if actor.may(Permission.AUDIT_READ) else []
     names += [EDIT] if actor.may(Permission.CUSTOMER_WRITE) else []
@@ -53,6 +54,8 @@ def draw(read: Reader, actor: Actor, customer_id: int) -> None:
                 payments.draw(read, actor, customer)
             elif name == STATEMENT:
                 statement.draw(read, actor, customer)
+            elif name == SUBSCRIPTIONS:
+                subscriptions.draw(read, actor, customer)
             elif name == ORDERS:
                 orders.draw(customer.id)
             elif name == ACTIVITY:

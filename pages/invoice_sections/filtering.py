@@ -65,7 +65,7 @@ def draw(read: Reader, actor: Actor, columns: list[tables.Column]) -> Shown:
         totals = read(queries.totals_by_status, invoice_filter, today=today)
         counts = {tab: sum(one.invoices for one in _of(tab, totals)) for tab in TABS}
         with place:
-            tab = _tab({name: formats.count(count) for name, count in counts.items()})
+            tab = filters.tabs(TAB_KEY, {name: formats.count(one) for name, one in counts.items()}, page_key=PAGE_KEY)
         return Shown(replace(invoice_filter, status=TABS[tab]), tab, counts[tab], by_currency(_of(tab, totals)))
     capped = {
         tab: read(queries.count, replace(invoice_filter, status=statuses), today=today, at_most=_COUNTED)
@@ -73,7 +73,8 @@ def draw(read: Reader, actor: Actor, columns: list[tables.Column]) -> Shown:
     }
     with place:
         more = {True: "+", False: ""}
-        tab = _tab({name: formats.count(count) + more[count == _COUNTED] for name, count in capped.items()})
+        shown = {name: formats.count(count) + more[count == _COUNTED] for name, count in capped.items()}
+        tab = filters.tabs(TAB_KEY, shown, page_key=PAGE_KEY)
     of_tab = replace(invoice_filter, status=TABS[tab])
     count = capped[tab] if capped[tab] < _COUNTED else read(queries.count, of_tab, today=today)
     sums = read(queries.totals, of_tab, today=today) if count < _COUNTED else None
@@ -82,28 +83,6 @@ def draw(read: Reader, actor: Actor, columns: list[tables.Column]) -> Shown:
 
 def _of(tab: str, totals: list[StatusTotal]) -> list[StatusTotal]:
     return [one for one in totals if tab == ALL or one.status in TABS[tab]]
-
-
-def _tab(counts: Mapping[str, str]) -> str:
-    """Not bound to the address as other filters are: that would write the count into it."""
-    in_address = st.query_params.get(TAB_KEY, ALL)
-    st.session_state.setdefault(TAB_KEY, in_address if in_address in TABS else ALL)
-    tab = st.segmented_control(
-        "Status",
-        list(TABS),
-        format_func=lambda tab: f"{formats.words(tab)} {counts[tab]}",
-        key=TAB_KEY,
-        required=True,
-        on_change=filters.first_page,
-        args=(PAGE_KEY,),
-        label_visibility="collapsed",
-        wrap=True,
-    )
-    if tab is None or tab == ALL:
-        st.query_params.pop(TAB_KEY, None)
-    elif tab != in_address:
-        st.query_params[TAB_KEY] = tab
-    return tab or ALL
 
 
 def _filters(read: Reader, actor: Actor, columns: list[tables.Column]) -> InvoiceFilter:

@@ -10,7 +10,7 @@ import streamlit as st
 from billing_core.dates import EARLIEST_DAY, LATEST_DAY, Period, add_months, first_of_month, start_of_day, utc_now
 from billing_core.identity import Actor
 from billing_core.views import queries, service
-from pages.ui import messages
+from pages.ui import formats, messages
 from pages.ui.context import transaction
 from pages.ui.reads import Reader
 from pages.ui.text import md
@@ -122,6 +122,31 @@ def choice(
         width=width,
     )
     return chosen or ""
+
+
+def tabs(key: str, counts: Mapping[str, str], *, page_key: str) -> str:
+    """One of the tabs, the first of which has everything; each shows its count.
+
+    Not bound to the address as other filters are: that would write the count into it.
+    """
+    everything, in_address = next(iter(counts)), st.query_params.get(key, "")
+    st.session_state.setdefault(key, in_address if in_address in counts else everything)
+    tab = st.segmented_control(
+        "Status",
+        list(counts),
+        format_func=lambda one: f"{formats.words(one)} {counts[one]}",
+        key=key,
+        required=True,
+        on_change=first_page,
+        args=(page_key,),
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    if tab is None or tab == everything:
+        st.query_params.pop(key, None)
+    elif tab != in_address:
+        st.query_params[key] = tab
+    return tab or everything
 
 
 def one_of(

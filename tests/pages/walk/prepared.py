@@ -55,6 +55,9 @@ from billing_core.promotions import redeeming
 from billing_core.promotions import service as promotions
 from billing_core.promotions.new_codes import NewCode
 from billing_core.reports.models import BillingReport
+from billing_core.subscriptions import service as subscriptions
+from billing_core.subscriptions.models import Subscription
+from billing_core.subscriptions.service import Wanted
 from billing_core.usage import alerts, billing
 from billing_core.usage.alerts import Threshold, Told
 
@@ -104,8 +107,22 @@ def addresses(file: Path) -> list[tuple[str, dict[str, str]]]:
             ("plans.py", {"plan": "walked"}),
             ("promo_codes.py", {"code": "WALKED"}),
             ("usage.py", {"organization": billed}),
+            *_subscriptions_shown(session),
             ("usage.py", {"organization": billed, "usage_tab": "Invoices", "usage_period": period}),
         ]
+
+
+def _subscriptions_shown(session: Session) -> list[tuple[str, dict[str, str]]]:
+    """Each with all that its page has, and one more for somebody who has one."""
+    rows = session.execute(select(Subscription.id, Subscription.customer_id).order_by(Subscription.id.desc()).limit(3))
+    metered, _, held = rows.all()
+    return [
+        ("subscriptions.py", {"subscription": str(held.id)}),
+        ("subscriptions.py", {"subscription": str(held.id), "subscription_tab": "Invoices and charges"}),
+        ("subscriptions.py", {"subscription": str(metered.id), "subscription_tab": "Usage"}),
+        ("subscriptions.py", {"subscriber": str(held.customer_id)}),
+        ("customers.py", {"customer": str(held.customer_id), "customer_tab": "Subscriptions"}),
+    ]
 
 
 def prepare(sessions: Sessions, *, now: datetime) -> None:
@@ -123,6 +140,7 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         _usage_billed(session, now)
         _promo_codes(session, now)
         _prepaid_credit(session, now)
+        _subscriptions(session, now)
 
 
 def _second_business(session: Session, now: datetime) -> None:
@@ -285,6 +303,21 @@ def _promo_codes(session: Session, now: datetime) -> None:
     promotions.create(session, SYSTEM, NewCode("WALKED", "walked", percent=Decimal(20)), now=now)
     facts = {"customer_id": customer.id, "plan_id": plan_id, "currency": customer.currency}
     redeeming.redeem(session, SYSTEM, "WALKED", subject="sub_walked", now=now, **facts)
+
+
+def _subscriptions(session: Session, now: datetime) -> None:
+    """One that is paid by a link and waits for a decision, one with a price for usage, one in its trial."""
+    customer = session.scalars(select(Customer).where(Customer.currency == "USD").order_by(Customer.id).limit(1)).one()
+    for code, per_call in (("monthly", Decimal(0)), ("metered", Decimal("0.01"))):
+        agreed = Terms("USD", Decimal(30), price_per_call=per_call)
+        plans.create(session, SYSTEM, code=code, name=code.title(), agreed=agreed, now=now)
+    for code, days in (("monthly", 0), ("monthly", 14), ("metered", 0)):
+        wanted = Wanted(customer.public_id, code, trial_days=days)
+        made, first = subscriptions.create(session, SYSTEM, wanted, method_id=None, now=now)
+        if first is not None:
+            subscriptions.activate(session, SYSTEM, made, first, now=now)
+        if code == "monthly" and not days:
+            made.held_at, made.hold_reason = now, "More than 3 periods have begun since"
 
 
 def _prepaid_credit(session: Session, now: datetime) -> None:

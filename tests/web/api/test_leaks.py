@@ -162,7 +162,7 @@ NEUTRAL |= dict.fromkeys(
 )
 NEUTRAL |= dict.fromkeys(("billing_period_start", "billing_period_end", "list_usage_days.starting_after"))
 NEUTRAL |= dict.fromkeys(("atomic", "list_late_events.starting_after"))
-NEUTRAL |= {"month": "2023-01-01", "allowance": None}
+NEUTRAL |= {"month": "2023-01-01", "allowance": None, "tab": None}
 NEUTRAL |= dict.fromkeys(("agreement", "undone", "current_only", "with_reports"))
 
 

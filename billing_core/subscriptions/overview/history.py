@@ -1,0 +1,225 @@
+"""One subscription: what is agreed, its periods, what was billed for them, charges, and changes."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from billing_core.customers.queries import visible_to
+from billing_core.dates import Period
+from billing_core.errors import NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.online_payments.models import AttemptState, ChargeAttempt, PaymentMethodOnFile
+from billing_core.plans.models import Plan, PlanVersion
+from billing_core.promotions.models import PromoCode, PromoRedemption
+from billing_core.subscriptions import queries
+from billing_core.subscriptions.models import (
+    InvoiceKind,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionInvoice,
+    SubscriptionPeriod,
+)
+from billing_core.subscriptions.overview import search
+from billing_core.subscriptions.overview.search import ListedSubscription
+from billing_core.subscriptions.pricing import Terms
+from billing_core.usage.charges import Charge, charges_of
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One subscription with all that is agreed. ``period`` are the days of the present one, None before the first."""
+
+    row: ListedSubscription
+    terms: Terms
+    zone: str
+    tax_rate: Decimal
+    promo_code: str | None
+    promo_periods_used: int
+    period: Period | None
+    hold_reason: str
+    cancel_reason: str
+    created_by: str
+
+
+class PeriodRow(NamedTuple):
+    """A period that has begun, with what was billed when it did. Minor units."""
+
+    number: int
+    first_day: date
+    last_day: date
+    plan_name: str
+    paused: bool
+    invoice_id: int | None
+    invoice_number: str | None
+    invoice_state: InvoiceState | None
+    total_minor: int | None
+    due_minor: int | None
+    currency: str
+
+    @property
+    def days(self) -> Period:
+        return Period(self.first_day, self.last_day)
+
+
+class BilledRow(NamedTuple):
+    """An invoice, and how it is collected: the last charge, and when the next one comes. Minor units."""
+
+    invoice_id: int
+    number: str | None
+    kind: InvoiceKind
+    issued_on: date
+    state: InvoiceState
+    total_minor: int
+    due_minor: int
+    currency: str
+    failures: int
+    collect_at: datetime | None
+    gives_up_at: datetime | None
+    attempt_state: AttemptState | None
+    failure: str | None
+
+
+class ChargeRow(NamedTuple):
+    """One attempt to charge a card on file. Minor units."""
+
+    id: int
+    started_at: datetime
+    invoice_id: int
+    invoice_number: str | None
+    amount_minor: int
+    currency: str
+    card_brand: str
+    card_last4: str
+    state: AttemptState
+    failure: str
+
+
+def one(session: Session, actor: Actor, subscription_id: int) -> Shown:
+    """NotFound where there is none or this actor may not see it."""
+    row = search.one(session, actor, subscription_id)
+    subscription = session.get_one(Subscription, subscription_id)
+    present = queries.period(session, subscription)
+    code = None
+    if subscription.redemption_id is not None:
+        redeemed = session.get_one(PromoRedemption, subscription.redemption_id)
+        code = session.get_one(PromoCode, redeemed.code_id).code
+    return Shown(
+        row=row,
+        terms=queries.terms(session, subscription),
+        zone=subscription.zone,
+        tax_rate=subscription.tax_rate,
+        promo_code=code,
+        promo_periods_used=subscription.promo_periods_used,
+        period=None if present is None else Period(present.first_day, present.last_day),
+        hold_reason=subscription.hold_reason,
+        cancel_reason=subscription.cancel_reason,
+        created_by=subscription.created_by,
+    )
+
+
+def periods(session: Session, actor: Actor, subscription_id: int, *, limit: int, offset: int = 0) -> list[PeriodRow]:
+    """Those that have begun, the present one first."""
+    _require(session, actor, subscription_id)
+    statement: Select[*tuple[Any, ...]] = (
+        select(
+            *(SubscriptionPeriod.number, SubscriptionPeriod.first_day, SubscriptionPeriod.last_day),
+            *(Plan.name, SubscriptionPeriod.paused),
+            *(Invoice.id, Invoice.number, Invoice.state, Invoice.total_minor, Invoice.due_minor),
+            Subscription.currency,
+        )
+        .join_from(SubscriptionPeriod, Subscription, Subscription.id == SubscriptionPeriod.subscription_id)
+        .join(PlanVersion, PlanVersion.id == SubscriptionPeriod.plan_version_id)
+        .join(Plan, Plan.id == PlanVersion.plan_id)
+        .outerjoin(
+            SubscriptionInvoice,
+            (SubscriptionInvoice.subscription_id == SubscriptionPeriod.subscription_id)
+            & (SubscriptionInvoice.period_number == SubscriptionPeriod.number)
+            & (SubscriptionInvoice.kind == InvoiceKind.PERIOD),
+        )
+        .outerjoin(Invoice, Invoice.id == SubscriptionInvoice.invoice_id)
+        .where(SubscriptionPeriod.subscription_id == subscription_id)
+        .order_by(SubscriptionPeriod.number.desc())
+    )
+    return [PeriodRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
+
+
+def period_count(session: Session, actor: Actor, subscription_id: int) -> int:
+    _require(session, actor, subscription_id)
+    return _counted(session, SubscriptionPeriod.subscription_id == subscription_id)
+
+
+def billed(session: Session, actor: Actor, subscription_id: int, *, limit: int, offset: int = 0) -> list[BilledRow]:
+    """The invoices, the newest first."""
+    actor.require(Permission.INVOICE_READ)
+    _require(session, actor, subscription_id)
+    statement: Select[*tuple[Any, ...]] = (
+        select(
+            *(Invoice.id, Invoice.number, SubscriptionInvoice.kind, Invoice.issued_on, Invoice.state),
+            *(Invoice.total_minor, Invoice.due_minor, Invoice.currency, SubscriptionInvoice.failures),
+            *(SubscriptionInvoice.collect_at, SubscriptionInvoice.gives_up_at),
+            *(ChargeAttempt.state, ChargeAttempt.failure),
+        )
+        .join_from(SubscriptionInvoice, Invoice, Invoice.id == SubscriptionInvoice.invoice_id)
+        .outerjoin(ChargeAttempt, ChargeAttempt.id == SubscriptionInvoice.attempt_id)
+        .where(SubscriptionInvoice.subscription_id == subscription_id)
+        .order_by(SubscriptionInvoice.id.desc())
+    )
+    return [BilledRow(*row) for row in session.execute(statement.limit(limit).offset(offset))]
+
+
+def billed_count(session: Session, actor: Actor, subscription_id: int) -> int:
+    actor.require(Permission.INVOICE_READ)
+    _require(session, actor, subscription_id)
+    mine = SubscriptionInvoice.subscription_id == subscription_id
+    return _counted(session, mine, SubscriptionInvoice.invoice_id.is_not(None))
+
+
+def charges(session: Session, actor: Actor, subscription_id: int, *, limit: int) -> list[ChargeRow]:
+    """The attempts to charge its invoices, the newest first."""
+    actor.require(Permission.PAYMENT_READ)
+    _require(session, actor, subscription_id)
+    statement: Select[*tuple[Any, ...]] = (
+        select(
+            *(ChargeAttempt.id, ChargeAttempt.started_at, Invoice.id, Invoice.number),
+            *(ChargeAttempt.amount_minor, ChargeAttempt.currency),
+            *(PaymentMethodOnFile.brand, PaymentMethodOnFile.last4, ChargeAttempt.state, ChargeAttempt.failure),
+        )
+        .join_from(ChargeAttempt, Invoice, Invoice.id == ChargeAttempt.invoice_id)
+        .join(SubscriptionInvoice, SubscriptionInvoice.invoice_id == Invoice.id)
+        .join(PaymentMethodOnFile, PaymentMethodOnFile.id == ChargeAttempt.method_id)
+        .where(SubscriptionInvoice.subscription_id == subscription_id)
+        .order_by(ChargeAttempt.id.desc())
+    )
+    return [ChargeRow(*row) for row in session.execute(statement.limit(limit))]
+
+
+def changes(session: Session, actor: Actor, subscription_id: int, *, limit: int) -> list[SubscriptionChange]:
+    """What was asked to change, the newest first."""
+    _require(session, actor, subscription_id)
+    statement = select(SubscriptionChange).where(SubscriptionChange.subscription_id == subscription_id)
+    return list(session.scalars(statement.order_by(SubscriptionChange.id.desc()).limit(limit)))
+
+
+def used(session: Session, actor: Actor, subscription_id: int, days: Period) -> list[Charge]:
+    """What its customer used on these days, and what that costs by its plan."""
+    actor.require(Permission.USAGE_READ)
+    customer_id = search.one(session, actor, subscription_id).customer_id
+    return charges_of(session, [customer_id], days)[customer_id]
+
+
+def _counted(session: Session, *where: Any) -> int:
+    return session.scalar(select(func.count()).where(*where)) or 0
+
+
+def _require(session: Session, actor: Actor, subscription_id: int) -> None:
+    actor.require(Permission.SUBSCRIPTION_READ)
+    found = select(Subscription.id).where(
+        Subscription.id == subscription_id, visible_to(actor, Subscription.customer_id)
+    )
+    if session.scalar(found) is None:
+        raise NotFound("There is no such subscription")

@@ -1,0 +1,175 @@
+"""Subscriptions that match a filter: a page of them, how many there are by tab, and what they are worth."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from billing_core.customers.models import Customer
+from billing_core.customers.queries import matching, visible_to
+from billing_core.database.functions import equals, mentions
+from billing_core.database.ordering import chosen, ordered
+from billing_core.errors import NotFound
+from billing_core.identity import Actor, Permission
+from billing_core.money import Money
+from billing_core.online_payments.models import PaymentMethodOnFile
+from billing_core.plans.models import Plan, PlanVersion
+from billing_core.subscriptions.models import Subscription, SubscriptionState
+from billing_core.subscriptions.overview import worth
+
+
+class Tab(enum.StrEnum):
+    """PAST_DUE: also those that are unpaid. ENDING: cancelled with the end of their period. HELD: they wait for a
+    person.
+    """
+
+    ALL = "all"
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    ENDING = "ending"
+    HELD = "held"
+    CANCELED = "canceled"
+
+
+_STATES: Final[Mapping[Tab, tuple[SubscriptionState, ...]]] = {
+    Tab.TRIALING: (SubscriptionState.TRIALING,),
+    Tab.ACTIVE: (SubscriptionState.ACTIVE,),
+    Tab.PAST_DUE: (SubscriptionState.PAST_DUE, SubscriptionState.UNPAID),
+    Tab.CANCELED: (SubscriptionState.CANCELED,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionFilter:
+    """Empty fields do not limit. ``text``: part of the subscription's id, or of what is known of its customer."""
+
+    tab: Tab = Tab.ALL
+    customer_id: int | None = None
+    plan: str = ""
+    text: str = ""
+    order_by: str = "-created_at"
+
+
+class ListedSubscription(NamedTuple):
+    """``monthly_minor``: what it is worth a month. ``card_brand`` and ``card_last4``: of what is charged, if anything
+    is.
+    """
+
+    id: int
+    public_id: str
+    customer_id: int
+    customer_name: str
+    plan_code: str
+    plan_name: str
+    state: SubscriptionState
+    currency: str
+    monthly_minor: int
+    seats: int
+    next_at: datetime | None
+    trial_ends_at: datetime | None
+    cancel_at_period_end: bool
+    canceled_at: datetime | None
+    paused_at: datetime | None
+    held_at: datetime | None
+    card_brand: str | None
+    card_last4: str | None
+    created_at: datetime
+
+
+ORDERINGS: Final[Mapping[str, tuple[Any, ...]]] = {
+    "created_at": (Subscription.id,),
+    "customer_name": (Customer.name, Subscription.id),
+    "next_at": (Subscription.next_at, Subscription.id),
+}
+
+
+def listing(actor: Actor, filters: SubscriptionFilter) -> Select[*tuple[Any, ...]]:
+    """What matches, in its order, as the columns of ``ListedSubscription``."""
+    columns = (
+        *(Subscription.id, Subscription.public_id, Customer.id, Customer.name, Plan.code, Plan.name),
+        *(Subscription.state, Subscription.currency, worth.a_month(), Subscription.seats, Subscription.next_at),
+        *(Subscription.trial_ends_at, Subscription.cancel_at_period_end, Subscription.canceled_at),
+        *(Subscription.paused_at, Subscription.held_at),
+        *(PaymentMethodOnFile.brand, PaymentMethodOnFile.last4, Subscription.created_at),
+    )
+    statement = worth.with_prices(_matching(actor, filters, *columns)).outerjoin(
+        PaymentMethodOnFile, PaymentMethodOnFile.id == Subscription.payment_method_id
+    )
+    return statement.order_by(*ordered(filters.order_by, *chosen(ORDERINGS, filters.order_by)))
+
+
+def page(
+    session: Session, actor: Actor, filters: SubscriptionFilter, *, limit: int, offset: int = 0
+) -> list[ListedSubscription]:
+    rows = session.execute(listing(actor, filters).limit(limit).offset(offset))
+    return [ListedSubscription(*row) for row in rows]
+
+
+def one(session: Session, actor: Actor, subscription_id: int) -> ListedSubscription:
+    """NotFound where there is none or this actor may not see it."""
+    row = session.execute(listing(actor, SubscriptionFilter()).where(Subscription.id == subscription_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such subscription")
+    return ListedSubscription(*row)
+
+
+def counts(session: Session, actor: Actor, filters: SubscriptionFilter, *, at_most: int) -> dict[Tab, int]:
+    """How many match on each tab, counted no further than ``at_most``."""
+    numbers = []
+    for tab in Tab:
+        few = _matching(actor, replace(filters, tab=tab), Subscription.id).limit(at_most).subquery()
+        numbers.append(select(func.count()).select_from(few).scalar_subquery())
+    return dict(zip(Tab, session.execute(select(*numbers)).one(), strict=True))
+
+
+def count(session: Session, actor: Actor, filters: SubscriptionFilter) -> int:
+    rows = _matching(actor, filters, Subscription.id).subquery()
+    return session.scalar(select(func.count()).select_from(rows)) or 0
+
+
+def worth_a_month(session: Session, actor: Actor, filters: SubscriptionFilter) -> list[Money]:
+    """What those that match are worth a month together, per currency; those that are cancelled nothing."""
+    matching_ones = _matching(actor, filters, Subscription.currency, worth.a_month().label("minor"))
+    going_on = worth.with_prices(matching_ones).where(Subscription.state != SubscriptionState.CANCELED).subquery()
+    sums = select(going_on.c.currency, func.sum(going_on.c.minor)).group_by(going_on.c.currency)
+    return [Money(int(minor), currency) for currency, minor in session.execute(sums.order_by(going_on.c.currency))]
+
+
+def _matching(actor: Actor, filters: SubscriptionFilter, *columns: Any) -> Select[*tuple[Any, ...]]:
+    actor.require(Permission.SUBSCRIPTION_READ)
+    statement = (
+        select(*columns)
+        .join_from(Subscription, Customer, Customer.id == Subscription.customer_id)
+        .join(PlanVersion, PlanVersion.id == Subscription.plan_version_id)
+        .join(Plan, Plan.id == PlanVersion.plan_id)
+        .where(
+            Subscription.state != SubscriptionState.INCOMPLETE,
+            visible_to(actor, Subscription.customer_id),
+            _on(filters.tab),
+        )
+    )
+    if filters.customer_id is not None:
+        statement = statement.where(Subscription.customer_id == filters.customer_id)
+    if filters.plan:
+        statement = statement.where(equals(Plan.code, filters.plan))
+    if text := filters.text.strip():
+        statement = statement.where(or_(matching(text), mentions(text, Subscription.public_id)))
+    return statement
+
+
+def _on(tab: Tab) -> ColumnElement[bool]:
+    going_on = Subscription.state != SubscriptionState.CANCELED
+    match tab:
+        case Tab.ALL:
+            return true()
+        case Tab.ENDING:
+            return Subscription.cancel_at_period_end & going_on
+        case Tab.HELD:
+            return Subscription.held_at.is_not(None) & going_on
+        case _:
+            return Subscription.state.in_(_STATES[tab])

@@ -1,0 +1,124 @@
+"""The subscriptions that match, filtered, paged and summed in SQL."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+import streamlit as st
+
+from billing_core.figures import Scope
+from billing_core.identity import Actor, Permission
+from billing_core.plans import listing as plans
+from billing_core.subscriptions.overview import search
+from billing_core.subscriptions.overview.figures import MONTHLY_RECURRING
+from billing_core.subscriptions.overview.search import ListedSubscription, SubscriptionFilter, Tab
+from pages.subscription_sections import wording
+from pages.ui import downloads, formats, tables
+from pages.ui.figures import cards
+from pages.ui.figures.cards import Card
+from pages.ui.inputs import customer_names, filters
+from pages.ui.reads import Reader
+
+PAGE_KEY, SORT_KEY, TAB_KEY = "subscriptions_page", "subscriptions_sort", "subscriptions_tab"
+# Of more than these the count shows a plus, and their sum is left out.
+_COUNTED = 20_000
+_ORDERS = {
+    "-created_at": "Newest first",
+    "created_at": "Oldest first",
+    "next_at": "Next event first",
+    "customer_name": "Customer ↑",
+    "-customer_name": "Customer ↓",
+}
+
+
+def draw(read: Reader, actor: Actor) -> None:
+    place = st.container()
+    # Before the filters: behind them stands the menu of views, which one may just have been opened from.
+    filters.from_view(TAB_KEY, Tab.ALL.value, lambda labels: labels[0] if labels[0] in set(Tab) else Tab.ALL.value)
+    wanted = _filters(read, actor)
+    counts = read(search.counts, wanted, at_most=_COUNTED)
+    with place:
+        shown = {tab.value: f"{formats.count(count)}{'+' * (count == _COUNTED)}" for tab, count in counts.items()}
+        tab = Tab(filters.tabs(TAB_KEY, shown, page_key=PAGE_KEY))
+    wanted = replace(wanted, tab=tab)
+    if not counts[tab]:
+        _nothing(read, actor, wanted)
+        return
+    total = counts[tab] if counts[tab] < _COUNTED else read(search.count, wanted)
+    if tab is not Tab.CANCELED and total < _COUNTED:
+        sums = " · ".join(formats.money(one.minor, one.currency) for one in read(search.worth_a_month, wanted))
+        st.caption(f"Worth {sums} a month at full prices" if sums else "Worth nothing a month")
+    skipped = tables.pager(total, key=PAGE_KEY, noun="subscription")
+    rows = read(search.page, wanted, limit=tables.PAGE_SIZE, offset=skipped)
+    tables.show(rows, columns(read.company.time_zone, _open), key=f"subscriptions_{skipped}", alt="Subscriptions")
+    if actor.may(Permission.EXPORT):
+        facts = asdict(wanted)
+        st.link_button("List as CSV", downloads.address("subscriptions.csv", **facts), icon=":material/download:")
+
+
+def figures(read: Reader) -> None:
+    """What all of them bring."""
+    shown = [Card(MONTHLY_RECURRING, Scope(), currency=read.company.currency)]
+    cards.draw(shown, cards.values(read, shown), key="subscriptions")
+
+
+def columns(
+    zone: str, opens: Callable[[ListedSubscription], None], *, with_customer: bool = True
+) -> list[tables.Column]:
+    def opened(row: ListedSubscription) -> str:
+        return f":material/open_in_new: {row.customer_name if with_customer else row.plan_name}"
+
+    return [
+        tables.button("Open", opened, opens=opens, width=190),
+        *([tables.text("Plan", "plan_name", width=120)] if with_customer else []),
+        tables.badges("Status", wording.states, wording.COLORS),
+        tables.money("A month", "monthly_minor", width=100, help="At full prices, before promo codes, usage and tax"),
+        tables.currency_of(),
+        tables.computed("Next", lambda row: wording.next_event(row, zone), width=190),
+        tables.computed("Paid by", lambda row: wording.card(row.card_brand, row.card_last4), width=120),
+        tables.count("Seats", "seats"),
+        tables.instant("Since", "created_at", zone),
+    ]
+
+
+def _open(row: ListedSubscription) -> None:
+    st.query_params["subscription"] = str(row.id)
+
+
+def _filters(read: Reader, actor: Actor) -> SubscriptionFilter:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = filters.search("Search", key="subscriptions_text", page_key=PAGE_KEY, placeholder="Customer or sub_…")
+        customer = customer_names.filter_by(read, key="subscriptions_customer", page_key=PAGE_KEY)
+        plan = filters.choice(
+            "Plan", read(plans.codes), key="subscriptions_plan", page_key=PAGE_KEY, every="All plans", width=150
+        )
+        order = filters.order(_ORDERS, "-created_at", key=SORT_KEY, page_key=PAGE_KEY)
+        filters.saved_views(read, actor, "subscriptions", PAGE_KEY)
+    return SubscriptionFilter(customer_id=customer, plan=plan, text=text, order_by=order)
+
+
+def _nothing(read: Reader, actor: Actor, wanted: SubscriptionFilter) -> None:
+    if replace(wanted, tab=Tab.ALL, order_by="") != SubscriptionFilter(order_by=""):
+        st.info(
+            "No subscription matches these filters. Clear one of them, or choose the tab “All”.",
+            icon=":material/filter_alt_off:",
+        )
+    elif wanted.tab is not Tab.ALL and read(search.count, SubscriptionFilter()):
+        st.info(_EMPTY_TABS[wanted.tab], icon=":material/inbox:")
+    elif actor.may(Permission.SUBSCRIPTION_WRITE):
+        st.info(
+            "There are no subscriptions yet. Put a customer on a plan with “New subscription”: it is billed each "
+            "period by itself.",
+            icon=":material/event_repeat:",
+        )
+    else:
+        st.info("There are no subscriptions yet. An administrator creates them.", icon=":material/hourglass_empty:")
+
+
+_EMPTY_TABS = {
+    Tab.TRIALING: "Nobody is in a trial.",
+    Tab.ACTIVE: "No subscription is active.",
+    Tab.PAST_DUE: "Every charge went through: nobody is past due.",
+    Tab.ENDING: "No subscription is about to end.",
+    Tab.HELD: "No subscription waits for a decision.",
+    Tab.CANCELED: "No subscription was canceled.",
+}
