@@ -37,6 +37,7 @@ from billing_core.jobs.periodic import Periodic
 from billing_core.jobs.presence import taking_over
 from billing_core.jobs.presence.heartbeat import Heartbeat
 from billing_core.jobs.schedules import due
+from billing_core.jobs.subscriptions import charges, renewals
 from billing_core.outgoing_webhooks.delivery import Rendering, Serialising
 from billing_core.processes import current, service
 from billing_core.processes import queries as processes
@@ -113,6 +114,8 @@ def start(*, kind: ProcessKind = ProcessKind.APP, further: Sequence[Periodic] = 
         usage_alerts.job,
         usage_alerts.days,
         prepaid_credit.job,
+        renewals.job,
+        charges.job,
         *further,
     ]
     for loop in loops:

@@ -262,6 +262,7 @@ class ChargeAttempt(Base):
         Index("ix_charge_attempts_method_id", "method_id"),
         Index("ix_charge_attempts_payment_id", "payment_id"),
         Index("ix_charge_attempts_started_at", "started_at", "id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+        Index("ix_charge_attempts_finished_at", "finished_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -30,6 +30,8 @@ class Queue(enum.StrEnum):
     SEALING = "ledger seals"
     USAGE_ALERTS = "usage alerts"
     PREPAID_CREDIT = "prepaid credit"
+    RENEWALS = "renewals"
+    CHARGES = "charges"
     REMINDERS = "reminders"
     LINK_EXPIRY = "payment link expiry"
     PRUNING = "pruning"

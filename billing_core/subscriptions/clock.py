@@ -1,13 +1,19 @@
-"""Doing all that is due by an instant: for jobs and commands, which open no transaction of their own around it."""
+"""Doing all that is due by an instant: for jobs and commands, which open no transaction of their own around it.
 
+A process killed anywhere leaves steps that are done, and others that are due: whoever comes next goes on.
+"""
+
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
 import structlog
+from sqlalchemy import exc
+from sqlalchemy.orm import Session
 
 from billing_core.database import Sessions
-from billing_core.errors import BillingError, UpstreamFailed
+from billing_core.errors import BillingError
 from billing_core.identity import Actor
 from billing_core.online_payments.gateway import Gateway
 from billing_core.subscriptions import collecting, queries, renewals, signing_up
@@ -17,68 +23,110 @@ from billing_core.subscriptions.renewals import Done
 log = structlog.get_logger()
 
 _AT_ONCE: Final = 200
+# The database does not answer, or has no time now.
+_AWAY: Final = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
+
+
+def never() -> bool:
+    return False
 
 
 def run(
+    sessions: Sessions, actor: Actor, gateway: Gateway, *, now: datetime, ending: Callable[[], bool] = never
+) -> Iterator[Done | Collected]:
+    """Everything, one step after the other; tells of each."""
+    recover(sessions, actor, gateway, now=now)
+    yield from renew(sessions, actor, now=now, ending=ending)
+    yield from collect(sessions, actor, gateway, now=now, ending=ending)
+
+
+def recover(sessions: Sessions, actor: Actor, gateway: Gateway, *, now: datetime) -> None:
+    """Complete what was cut off between a charge and what came of it."""
+    signing_up.complete_unfinished(sessions, actor, gateway, before=now - collecting.CUT_OFF_AFTER, now=now)
+
+
+def somebody_was_cut_off(session: Session, *, now: datetime) -> bool:
+    """Whether there is something to ``recover``."""
+    return bool(signing_up.unfinished(session, before=now - collecting.CUT_OFF_AFTER))
+
+
+def renew(
     sessions: Sessions,
     actor: Actor,
-    gateway: Gateway,
     *,
     now: datetime,
-    ending: Callable[[], bool] = lambda: False,
-) -> Iterator[Done | Collected]:
-    """Do what is due, one step after the other, and tell of each. A process killed anywhere leaves steps that are done,
-    and others that are due: whoever comes next goes on.
-    """
-    signing_up.complete_unfinished(sessions, actor, gateway, before=now - collecting.CUT_OFF_AFTER, now=now)
-    yield from _advance(sessions, actor, now, ending)
-    yield from _collect(sessions, actor, gateway, now, ending)
-
-
-def _advance(sessions: Sessions, actor: Actor, now: datetime, ending: Callable[[], bool]) -> Iterator[Done]:
+    ending: Callable[[], bool] = never,
+    within: range | None = None,
+) -> Iterator[Done]:
+    """What the calendar brings to all, or to those whose ids are ``within`` this range."""
     while not ending():
         with sessions() as session:
-            ids = queries.due(session, now=now, limit=_AT_ONCE)
+            ids = queries.due(session, now=now, limit=_AT_ONCE, within=within)
         if not ids:
             return
         for subscription_id in ids:
             if ending():
                 return
-            done = _advance_one(sessions, actor, subscription_id, now)
+            done = _advance(sessions, actor, subscription_id, now)
             if done is not None:
                 yield done
 
 
-def _advance_one(sessions: Sessions, actor: Actor, subscription_id: int, now: datetime) -> Done | None:
+def collect(
+    sessions: Sessions,
+    actor: Actor,
+    gateway: Gateway,
+    *,
+    now: datetime,
+    ending: Callable[[], bool] = never,
+    within: range | None = None,
+) -> Iterator[Collected]:
+    """What is to be charged, of all or of those whose ids are ``within`` this range: each once."""
+    tried: set[int] = set()
+    while not ending():
+        with sessions() as session:
+            ids = [
+                one
+                for one in collecting.due(session, now=now, limit=_AT_ONCE + len(tried), within=within)
+                if one not in tried
+            ]
+        if not ids:
+            return
+        for billed_id in ids:
+            if ending():
+                return
+            tried.add(billed_id)
+            found = _collect(sessions, actor, gateway, billed_id, now)
+            if found is not None:
+                yield found
+
+
+def _advance(sessions: Sessions, actor: Actor, subscription_id: int, now: datetime) -> Done | None:
     """What cannot be billed waits for a person, and keeps nobody else waiting."""
     try:
         with sessions.begin() as session:
             return renewals.advance(session, actor, subscription_id, now=now)
     except BillingError as refusal:
         log.warning("subscription_held", subscription_id=subscription_id, reason=str(refusal))
-        with sessions.begin() as session:
-            return renewals.hold(session, actor, subscription_id, str(refusal), now=now)
+        reason = str(refusal)
+    except _AWAY:
+        raise
+    except Exception:  # the edge of the subscription: a bug with one must not stop the others
+        reference = secrets.token_hex(4)
+        log.exception("subscription_held", subscription_id=subscription_id, reference=reference)
+        reason = f"Something went wrong on our side. Reference {reference}"
+    with sessions.begin() as session:
+        return renewals.hold(session, actor, subscription_id, reason, now=now)
 
 
-def _collect(
-    sessions: Sessions, actor: Actor, gateway: Gateway, now: datetime, ending: Callable[[], bool]
-) -> Iterator[Collected]:
-    with sessions() as session:
-        ids = collecting.due(session, now=now, limit=_AT_ONCE)
-    while ids and not ending():
-        for billed_id in ids:
-            if ending():
-                return
-            try:
-                found = collecting.collect(sessions, actor, gateway, billed_id, now=now)
-            except UpstreamFailed as failure:
-                # Not now: the attempt is made again under the same key.
-                log.warning("charge_waits", subscription_invoice_id=billed_id, because=str(failure))
-                continue
-            if found is not None:
-                yield found
-        with sessions() as session:
-            following = collecting.due(session, now=now, limit=_AT_ONCE)
-        if following == ids:
-            return
-        ids = following
+def _collect(sessions: Sessions, actor: Actor, gateway: Gateway, billed_id: int, now: datetime) -> Collected | None:
+    """What the gateway does not answer now is asked again later, under the same key."""
+    try:
+        return collecting.collect(sessions, actor, gateway, billed_id, now=now)
+    except BillingError as failure:
+        log.warning("charge_waits", subscription_invoice_id=billed_id, because=str(failure))
+    except _AWAY:
+        raise
+    except Exception:  # the edge of the charge: the same
+        log.exception("charge_waits", subscription_invoice_id=billed_id)
+    return None

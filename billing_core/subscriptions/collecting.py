@@ -1,8 +1,9 @@
 """Collecting what invoices of subscriptions ask for, from the payment method on file.
 
-An attempt is written before the charge, and what came of it afterwards, each in a transaction of its own: after a crash
-the same attempt is charged again under the same key, which has no second effect. Retries come 1, 3, 5 and 7 days after
-the first failure; what a bank will never allow is not tried again, and is given up when the others would be.
+An attempt is written before the charge, and what came of it afterwards, each in a transaction of its own. Meanwhile the
+invoice is due again only minutes later, for whoever comes after a crash: the same attempt is charged again under the
+same key, which has no second effect. Retries come 1, 3, 5 and 7 days after the first failure; what a bank will never
+allow is not tried again, and is given up when the others would be.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -22,11 +24,13 @@ from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.mailing import service as mailing
 from billing_core.online_payments.gateway import Gateway
 from billing_core.online_payments.links import workflow as links
-from billing_core.online_payments.models import AttemptState, ChargeAttempt
+from billing_core.online_payments.models import AttemptState, ChargeAttempt, PaymentMethodOnFile
 from billing_core.online_payments.off_session import attempts
 from billing_core.subscriptions import lifecycle, queries
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE, UNPAID
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
+
+log = structlog.get_logger()
 
 # A charge answers within seconds: what has not by then was cut off.
 CUT_OFF_AFTER: Final = timedelta(minutes=10)
@@ -43,12 +47,23 @@ class Collected:
     outcome: AttemptState | None
 
 
-def due(session: Session, *, now: datetime, limit: int) -> Sequence[int]:
-    """The invoices of subscriptions that are to be charged by now, the longest due first."""
+def due(session: Session, *, now: datetime, limit: int, within: range | None = None) -> Sequence[int]:
+    """The invoices of subscriptions that are to be charged by now, the longest due first; ``within``: of these ids
+    alone.
+    """
     statement = select(SubscriptionInvoice.id).where(SubscriptionInvoice.collect_at <= now)
+    if within is not None:
+        statement = statement.where(SubscriptionInvoice.id >= within.start, SubscriptionInvoice.id < within.stop)
     return session.scalars(
         statement.order_by(SubscriptionInvoice.collect_at, SubscriptionInvoice.id).limit(limit)
     ).all()
+
+
+def due_chunks(session: Session, *, now: datetime, size: int, limit: int) -> list[range]:
+    """The ranges of ``size`` ids in which something is to be charged by now, the oldest first."""
+    place = SubscriptionInvoice.id // size
+    statement = select(place).distinct().where(SubscriptionInvoice.collect_at <= now)
+    return [range(one * size, (one + 1) * size) for one in session.scalars(statement.order_by(place).limit(limit))]
 
 
 def collect(sessions: Sessions, actor: Actor, gateway: Gateway, billed_id: int, *, now: datetime) -> Collected | None:
@@ -88,57 +103,71 @@ def settle(session: Session, actor: Actor, subscription: Subscription, *, now: d
 
 
 def _begin(session: Session, actor: Actor, billed_id: int, now: datetime) -> tuple[int, int | None] | None:
-    """Write the attempt down; its invoice's id, and its own."""
+    """Write the attempt down, or find the one that was cut off; its invoice's id, and its own."""
     billed = session.get_one(SubscriptionInvoice, billed_id)
     subscription = queries.for_change(session, actor, billed.subscription_id)
     session.refresh(billed)
     if billed.collect_at is None or billed.collect_at > now or billed.invoice_id is None:
         return None
+    if billed.attempt_id is not None:
+        billed.collect_at = now + CUT_OFF_AFTER
+        return billed.invoice_id, billed.attempt_id
     invoice = session.get_one(Invoice, billed.invoice_id, populate_existing=True)
     if invoice.state is not InvoiceState.OPEN or not invoice.due_minor or subscription.state is CANCELED:
         billed.collect_at = None
         settle(session, actor, subscription, now=now)
         return None
-    if subscription.payment_method_id is None:
-        billed.collect_at = None
-        return invoice.id, None
     if billed.gives_up_at is not None:
         _give_up(session, actor, subscription, billed, now)
         return None
+    method_id = _method(session, subscription)
+    if method_id is None:
+        billed.collect_at = billed.gives_up_at = _last_retry(billed.failed_at) if billed.failed_at else None
+        return invoice.id, None
+    billed.collect_at = now + CUT_OFF_AFTER
     try:
-        attempt_id = attempts.begin(session, actor, invoice.id, subscription.payment_method_id, now=now)
-    except Conflict:
-        return _cut_off(session, billed, now)
-    billed.attempt_id = attempt_id
-    return invoice.id, attempt_id
-
-
-def _cut_off(session: Session, billed: SubscriptionInvoice, now: datetime) -> tuple[int, int | None] | None:
-    """A charge of it that was begun and not recorded; None while it may still be under way."""
-    if billed.invoice_id is None or billed.attempt_id is None:
+        billed.attempt_id = attempts.begin(session, actor, invoice.id, method_id, now=now)
+    except Conflict as refusal:
+        # Somebody else is charging it, by hand.
+        log.warning("charge_waits", subscription_invoice_id=billed.id, because=str(refusal))
         return None
-    attempt = session.get_one(ChargeAttempt, billed.attempt_id)
-    if attempt.state is AttemptState.STARTED and attempt.started_at < now - CUT_OFF_AFTER:
-        return billed.invoice_id, attempt.id
-    return None
+    return invoice.id, billed.attempt_id
+
+
+def _method(session: Session, subscription: Subscription) -> int | None:
+    """The payment method, unless it was taken off file meanwhile."""
+    on_file = select(PaymentMethodOnFile.id).where(
+        PaymentMethodOnFile.id == subscription.payment_method_id, PaymentMethodOnFile.detached_at.is_(None)
+    )
+    return session.scalar(on_file)
+
+
+def _last_retry(failed_at: datetime) -> datetime:
+    return failed_at + timedelta(days=RETRIES[-1])
 
 
 def _react(session: Session, actor: Actor, billed_id: int, attempt: ChargeAttempt, now: datetime) -> None:
+    """Once for each attempt."""
     billed = session.get_one(SubscriptionInvoice, billed_id)
     subscription = queries.for_change(session, actor, billed.subscription_id)
     session.refresh(billed)
+    if billed.attempt_id != attempt.id:
+        return
+    billed.attempt_id = None
     if attempt.state is AttemptState.SUCCEEDED:
         billed.collect_at = billed.gives_up_at = None
         settle(session, actor, subscription, now=now)
         return
     billed.failures += 1
     billed.failed_at = billed.failed_at or now
+    if subscription.state is CANCELED:
+        billed.collect_at = None
+        return
     if subscription.state is ACTIVE:
         lifecycle.move(session, actor, subscription, PAST_DUE, now=now)
-    last = billed.failed_at + timedelta(days=RETRIES[-1])
     following = [at for days in RETRIES if (at := billed.failed_at + timedelta(days=days)) > now]
     if attempt.hard and following:
-        billed.collect_at = billed.gives_up_at = last
+        billed.collect_at = billed.gives_up_at = _last_retry(billed.failed_at)
     elif following:
         billed.collect_at = following[0]
     else:

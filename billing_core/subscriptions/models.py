@@ -54,6 +54,7 @@ def _public_id() -> str:
 
 
 _DUE = text("next_at IS NOT NULL AND held_at IS NULL")
+_HELD = text("held_at IS NOT NULL")
 _TO_COLLECT = text("collect_at IS NOT NULL")
 
 
@@ -73,6 +74,7 @@ class Subscription(Base):
         Index("ix_subscriptions_customer_id", "customer_id", "id"),
         Index("ix_subscriptions_state", "state", "id"),
         Index("ix_subscriptions_next_at", "next_at", "id", sqlite_where=_DUE, postgresql_where=_DUE),
+        Index("ix_subscriptions_held_at", "held_at", sqlite_where=_HELD, postgresql_where=_HELD),
         Index("ix_subscriptions_plan_version_id", "plan_version_id"),
     )
 
@@ -157,9 +159,9 @@ class SubscriptionPeriod(Base):
 class SubscriptionInvoice(Base):
     """What was billed for a period, once for each kind and change. ``invoice_id`` NULL: it came to nothing.
 
-    ``collect_at``: when it is charged next; NULL if it is not to be. ``failures`` counts charges that failed, the first
-    one at ``failed_at``. ``gives_up_at``: the card is refused for ever, so that it is not charged again by then, but
-    given up.
+    ``collect_at``: when it is charged next; NULL if it is not to be. ``attempt_id``: the charge under way, until it is
+    known what came of it. ``failures`` counts charges that failed, the first one at ``failed_at``. ``gives_up_at``: the
+    card is refused for ever, so that it is not charged again by then, but given up.
     """
 
     __tablename__ = "subscription_invoices"
@@ -169,6 +171,7 @@ class SubscriptionInvoice(Base):
         Index(
             "ix_subscription_invoices_collect_at", "collect_at", sqlite_where=_TO_COLLECT, postgresql_where=_TO_COLLECT
         ),
+        Index("ix_subscription_invoices_created_at", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -39,10 +39,19 @@ def for_change(session: Session, actor: Actor, subscription_id: int) -> Subscrip
     return session.scalars(locked.execution_options(populate_existing=True)).one()
 
 
-def due(session: Session, *, now: datetime, limit: int) -> list[int]:
-    """Those for which something is due by now, the longest due first."""
+def due(session: Session, *, now: datetime, limit: int, within: range | None = None) -> list[int]:
+    """Those for which something is due by now, the longest due first; ``within``: of these ids alone."""
     statement = select(Subscription.id).where(Subscription.next_at <= now, Subscription.held_at.is_(None))
+    if within is not None:
+        statement = statement.where(Subscription.id >= within.start, Subscription.id < within.stop)
     return list(session.scalars(statement.order_by(Subscription.next_at, Subscription.id).limit(limit)))
+
+
+def due_chunks(session: Session, *, now: datetime, size: int, limit: int) -> list[range]:
+    """The ranges of ``size`` ids in which something is due by now, the oldest first."""
+    place = Subscription.id // size
+    statement = select(place).distinct().where(Subscription.next_at <= now, Subscription.held_at.is_(None))
+    return [range(one * size, (one + 1) * size) for one in session.scalars(statement.order_by(place).limit(limit))]
 
 
 def period(session: Session, subscription: Subscription, number: int | None = None) -> SubscriptionPeriod | None:

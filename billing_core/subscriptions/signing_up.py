@@ -5,20 +5,25 @@ If that fails nothing stays of it: no subscription, no invoice, no redemption.
 
 from datetime import datetime
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing_core.customers import queries as customers
 from billing_core.database import Sessions
+from billing_core.errors import BillingError
 from billing_core.identity import Actor, Permission
 from billing_core.invoices import service as drafts
 from billing_core.online_payments.gateway import ChargeOutcome, Declined, Gateway
+from billing_core.online_payments.models import ChargeAttempt
 from billing_core.online_payments.off_session import attempts, methods
 from billing_core.promotions import redeeming
 from billing_core.subscriptions import invoicing, lifecycle, queries, service
 from billing_core.subscriptions.lifecycle import ACTIVE, INCOMPLETE
 from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
 from billing_core.subscriptions.service import Wanted
+
+log = structlog.get_logger()
 
 
 def subscribe(
@@ -44,9 +49,9 @@ def subscribe(
     return public_id
 
 
-def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, before: datetime, now: datetime) -> int:
-    """Complete what was cut off between its charge and what came of it; how many there were."""
-    unfinished = (
+def unfinished(session: Session, *, before: datetime, limit: int = 100) -> list[int]:
+    """The attempts of those who signed up before then, and of whose first charge it is not known what came of it."""
+    statement = (
         select(SubscriptionInvoice.attempt_id)
         .join(Subscription, Subscription.id == SubscriptionInvoice.subscription_id)
         .where(
@@ -55,13 +60,21 @@ def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, b
             SubscriptionInvoice.attempt_id.is_not(None),
         )
     )
+    return [one for one in session.scalars(statement.order_by(Subscription.id).limit(limit)) if one is not None]
+
+
+def complete_unfinished(sessions: Sessions, actor: Actor, gateway: Gateway, *, before: datetime, now: datetime) -> int:
+    """Complete what was cut off between its charge and what came of it; how many there were."""
     with sessions() as session:
-        ids = [one for one in session.scalars(unfinished.order_by(Subscription.id)) if one is not None]
+        ids = unfinished(session, before=before)
     for attempt_id in ids:
         try:
             _complete(sessions, actor, gateway, attempt_id, now)
         except Declined:
             continue
+        except BillingError as failure:
+            # Not now: what is not answered is asked again under the same key.
+            log.warning("sign_up_waits", attempt_id=attempt_id, because=str(failure))
     return len(ids)
 
 
@@ -83,7 +96,11 @@ def _complete(sessions: Sessions, actor: Actor, gateway: Gateway, attempt_id: in
     """Charge, and record what came of it."""
     charged = attempts.charge(sessions, gateway, attempt_id)
     with sessions.begin() as session:
-        billed = session.scalars(select(SubscriptionInvoice).where(SubscriptionInvoice.attempt_id == attempt_id)).one()
+        invoice_id = session.get_one(ChargeAttempt, attempt_id).invoice_id
+        found = select(SubscriptionInvoice).where(SubscriptionInvoice.invoice_id == invoice_id)
+        billed = session.scalars(found).one_or_none()
+        if billed is None:
+            return
         subscription = queries.for_change(session, actor, billed.subscription_id)
         if subscription.state is not INCOMPLETE:
             return

@@ -29,6 +29,8 @@ QUEUES: dict[Queue, Words] = {
     Queue.SEALING: Words("Ledger seals", "seal", "admin/audit.py"),
     Queue.USAGE_ALERTS: Words("Usage alerts", "customer"),
     Queue.PREPAID_CREDIT: Words("Prepaid credit", "change"),
+    Queue.RENEWALS: Words("Renewals", "subscription"),
+    Queue.CHARGES: Words("Charges", "charge"),
     Queue.REMINDERS: Words("Reminders", "reminder", "admin/reminders.py"),
     Queue.LINK_EXPIRY: Words("Payment link expiry", "payment link", "payment_links.py"),
     Queue.PRUNING: Words("Pruning of old records", "record"),

@@ -33,7 +33,7 @@ def test_a_paused_queue_says_since_when_and_by_whom_until_it_is_resumed(sessions
 
 def test_what_a_newer_version_has_paused_is_passed_over(session):
     pausing.pause(session, ADMIN, Queue.MAILS, now=NOW)
-    newer.paused(session, "renewals")
+    newer.paused(session, "forecasts")
     assert pausing.paused(session) == {Queue.MAILS}
     assert queries.silent_and_paused(session) == (set(), {Queue.MAILS})
 

@@ -31,13 +31,14 @@ from billing_core.imports.queries import failed_import
 from billing_core.invoices.payment_links import GATEWAY
 from billing_core.ledger.models import LedgerEntry, LedgerSeal, UnsealedEntry
 from billing_core.metering.alerts import UsageCheck
-from billing_core.online_payments.models import SANDBOX, WebhookEvent, WebhookState
+from billing_core.online_payments.models import SANDBOX, ChargeAttempt, WebhookEvent, WebhookState
 from billing_core.outbox.models import WEBHOOK, MessageState, OutboxMessage
 from billing_core.outgoing_webhooks.models import WebhookEndpoint
 from billing_core.payments.prepaid import top_ups, upkeep
 from billing_core.payments.prepaid.models import Origin, PrepaidGrant, PrepaidMovement
 from billing_core.processes.models import Queue
 from billing_core.processes.queries import is_living
+from billing_core.subscriptions.models import InvoiceKind, Subscription, SubscriptionInvoice
 
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
 # Written out, so that both databases can match the indexes of some rows alone.
@@ -90,6 +91,8 @@ def of_all(session: Session, *, now: datetime) -> dict[Queue, Backlog]:
         Queue.SEALING: _of_sealing(session, now),
         Queue.USAGE_ALERTS: _of_usage_alerts(session, now),
         Queue.PREPAID_CREDIT: _of_prepaid_credit(session, now),
+        Queue.RENEWALS: _of_renewals(session, now),
+        Queue.CHARGES: _of_charges(session, now),
     }
     return {queue: backlogs[queue] for queue in Queue if queue in backlogs}
 
@@ -223,6 +226,34 @@ def _of_prepaid_credit(session: Session, now: datetime) -> Backlog:
     )
     waiting = upkeep.count_due(session, now=now) + top_ups.count_due(session)
     return Backlog(waiting=waiting, done=granted[0] + moved[0], per_minute=granted[1] + moved[1])
+
+
+def _of_renewals(session: Session, now: datetime) -> Backlog:
+    """In subscriptions. Whoever renews one holds it locked in one transaction, which nobody else sees."""
+    waits = select(func.count(), func.min(Subscription.next_at)).where(
+        Subscription.next_at <= now, Subscription.held_at.is_(None)
+    )
+    waiting, oldest_at = session.execute(waits).one()
+    held = select(func.count()).where(Subscription.held_at.is_not(None))
+    by_itself = SubscriptionInvoice.kind.in_([InvoiceKind.PERIOD, InvoiceKind.FINAL])
+    done, per_minute = _done(session, SubscriptionInvoice.created_at, now, by_itself)
+    return Backlog(
+        waiting=waiting, held_back=session.scalar(held) or 0, oldest_at=oldest_at, done=done, per_minute=per_minute
+    )
+
+
+def _of_charges(session: Session, now: datetime) -> Backlog:
+    """In invoices of subscriptions. What is scheduled is tried again then, or was cut off."""
+    going, due = SubscriptionInvoice.attempt_id.is_not(None), SubscriptionInvoice.collect_at <= now
+    counted = select(
+        _count(and_(going, ~due)),
+        _count(due),
+        _count(and_(~going, ~due)),
+        func.min(case((due, SubscriptionInvoice.collect_at))),
+    ).where(SubscriptionInvoice.collect_at.is_not(None))
+    running, waiting, scheduled, oldest_at = session.execute(counted).one()
+    done, per_minute = _done(session, ChargeAttempt.finished_at, now)
+    return Backlog(running, waiting, scheduled, oldest_at=oldest_at, done=done, per_minute=per_minute)
 
 
 def _count(which: ColumnElement[bool]) -> ColumnElement[int]:

@@ -93,7 +93,7 @@ def test_what_a_lost_one_had_in_hand_is_remembered(session):
 
 def test_what_a_lost_one_of_a_newer_version_had_in_hand_is_told_as_far_as_it_is_known(session):
     a_lost_process(session, "a", bill_runs=3)
-    session.execute(update(Process).values(in_hand={"bill runs": 3, "renewals": 2}))
+    session.execute(update(Process).values(in_hand={"bill runs": 3, "forecasts": 2}))
     [row] = processes.listed(session)
     assert row.in_hand == {Queue.BILL_RUNS: 3}
 

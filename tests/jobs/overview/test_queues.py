@@ -210,7 +210,7 @@ def test_imports(session):
 
 
 def test_a_queue_that_a_newer_version_has_paused_is_passed_over(session):
-    newer.paused(session, "renewals")
+    newer.paused(session, "forecasts")
     assert {row.pause for row in queues.queues(session, SYSTEM, now=NOW)} == {None}
 
 
