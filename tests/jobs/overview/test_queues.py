@@ -3,20 +3,25 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from billing_core.bill_runs.models import RunGoal, RunOutcome
 from billing_core.dates import Period
 from billing_core.errors import Forbidden
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.imports.models import FileState
+from billing_core.invoices.models import Invoice
+from billing_core.invoices.payment_links import Mode
 from billing_core.jobs.overview import queues
 from billing_core.jobs.overview.backlog import Backlog
 from billing_core.metering.alerts import UsageCheck
-from billing_core.online_payments.models import WebhookState
+from billing_core.online_payments.gateway import AttachedMethod
+from billing_core.online_payments.models import AttemptState, ChargeAttempt, WebhookState
+from billing_core.online_payments.off_session import methods
 from billing_core.outbox.models import MessageState
 from billing_core.processes import pausing
 from billing_core.processes.models import Queue
+from billing_core.subscriptions.models import SubscriptionInvoice
 from tests.jobs.overview.work import (
     NOW,
     a_customer,
@@ -36,6 +41,7 @@ from tests.payments import books
 from tests.payments.prepaid import ahead
 from tests.processes import newer
 from tests.reports.company import MARCH
+from tests.subscriptions.signed_up import a_plan, a_subscription, state
 
 
 def held(session, queue: Queue) -> Backlog:
@@ -207,6 +213,62 @@ def test_imports(session):
     assert held(session, Queue.IMPORTS) == Backlog(
         running=2, waiting=2, failed=1, last_error="The disk is full", oldest_at=ago(minutes=7), done=3, per_minute=1
     )
+
+
+def test_subscriptions_that_are_to_be_renewed_and_held_ones(session):
+    """Begun on 31 January: the next period began on 28 February, and four months later is 31 May."""
+    a_plan(session)
+    due, held_back, later = (a_subscription(session, ref=ref) for ref in ("A", "B", "C"))
+    state(session, due).next_at = ago(minutes=6)
+    state(session, held_back).held_at = ago(minutes=1)
+    state(session, later).next_at = NOW + timedelta(minutes=1)
+    session.flush()
+    made = session.scalars(select(SubscriptionInvoice).order_by(SubscriptionInvoice.id)).all()
+    for one, lately in zip(made, (ago(seconds=59), ago(minutes=59), ago(minutes=61)), strict=True):
+        one.created_at = lately
+    session.flush()
+    assert held(session, Queue.RENEWALS) == Backlog(
+        waiting=1, held_back=1, oldest_at=ago(minutes=6), done=2, per_minute=1
+    )
+
+
+def test_charges_that_are_due_under_way_and_to_be_tried_again(session):
+    a_plan(session)
+    for ref in "ABCD":
+        a_subscription(session, ref=ref)
+    due, under_way, cut_off, tried_again = session.scalars(select(SubscriptionInvoice).order_by(SubscriptionInvoice.id))
+    card = a_card(session, session.get_one(Invoice, under_way.invoice_id).customer_id)
+    for billed in (under_way, cut_off):
+        billed.attempt_id = an_attempt(session, billed.invoice_id, card)
+    an_attempt(session, due.invoice_id, card, state=AttemptState.DECLINED, finished_at=ago(seconds=59))
+    an_attempt(session, tried_again.invoice_id, card, state=AttemptState.DECLINED, finished_at=ago(minutes=61))
+    due.collect_at, cut_off.collect_at = ago(minutes=3), ago(minutes=5)
+    under_way.collect_at, tried_again.collect_at = NOW + timedelta(minutes=9), NOW + timedelta(days=1)
+    session.flush()
+    assert held(session, Queue.CHARGES) == Backlog(
+        running=1, waiting=2, scheduled=1, oldest_at=ago(minutes=5), done=1, per_minute=1
+    )
+
+
+def a_card(session, customer_id: int) -> int:
+    known = AttachedMethod("cus_1", "pm_card_visa", "visa", "4242", 12, 2030)
+    return methods.record(session, SYSTEM, customer_id, known, mode=Mode.SANDBOX, now=NOW)
+
+
+def an_attempt(session, invoice_id: int, card: int, **facts) -> int:
+    attempt = ChargeAttempt(
+        invoice_id=invoice_id,
+        method_id=card,
+        currency="USD",
+        amount_minor=3_000,
+        description="",
+        started_at=ago(hours=2),
+        created_by="Ada",
+        **facts,
+    )
+    session.add(attempt)
+    session.flush()
+    return attempt.id
 
 
 def test_a_queue_that_a_newer_version_has_paused_is_passed_over(session):

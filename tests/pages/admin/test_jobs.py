@@ -41,6 +41,8 @@ QUEUES = [
     "Ledger seals",
     "Usage alerts",
     "Prepaid credit",
+    "Renewals",
+    "Charges",
 ]
 NO_SCHEDULES = "None yet: the product sets them up when it starts for the first time."
 
@@ -94,7 +96,7 @@ def test_an_idle_product_shows_every_queue_at_rest(sessions, jobs):
     assert not page.warning
     shown = page.dataframe[0].value
     assert list(shown["Queue"]) == QUEUES
-    assert [state for states in shown["State"] for state in states] == ["Idle"] * 9
+    assert [state for states in shown["State"] for state in states] == ["Idle"] * 11
     assert set(shown["Waiting"]) == {"–"}
     assert list(shown["Retry"].dropna()) == list(shown["Cancel"].dropna()) == []
     assert NO_SCHEDULES in [caption.value for caption in page.caption]
