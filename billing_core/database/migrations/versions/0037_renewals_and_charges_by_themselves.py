@@ -5,8 +5,8 @@ from alembic import op
 
 from billing_core.database.migrations import checks
 
-revision = "0036"
-down_revision = "0035"
+revision = "0037"
+down_revision = "0036"
 
 _QUEUES = (
     "bill runs",
