@@ -11,7 +11,9 @@ from billing_core.dates import utc_now
 from billing_core.errors import Conflict
 from billing_core.identity import SYSTEM
 from billing_core.promotions import redeeming
+from billing_core.promotions.listing import CodeFilter
 from billing_core.promotions.models import PromoCode, PromoDuration
+from billing_core.reports.exports import lists
 from tests.imports.files import counts, rejections, row_count
 from tests.mailing.test_reminding_at_once import wait_until_somebody_waits
 
@@ -185,6 +187,15 @@ def test_a_code_that_comes_twice_with_other_terms_is_refused(take_in):
     assert [(line, reason) for line, _, _, reason in rejections(refused)] == [
         (3, "comes again with other content; it was first on line 2")
     ]
+
+
+def test_the_list_as_a_file_comes_in_again_and_changes_nothing(a_plan, two_customers, take_in, sessions):
+    take_in("promo-codes", HEADER + WELCOME + TENNER)
+    redeem(sessions, "welcome20")
+    with sessions() as session:
+        listed = lists.promo_codes(session, SYSTEM, CodeFilter(), today=date(2026, 5, 1), for_excel=True)
+        file = b"".join(listed.chunks).decode()
+    assert counts(take_in("promo-codes", file)) == (0, 0, 2, 0)
 
 
 def test_a_dry_run_writes_no_code(dry_run, sessions):
