@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from billing_core.audit.models import AuditEntry
 from billing_core.businesses.queries import default_business
@@ -173,6 +173,22 @@ def test_a_preview_promises_what_redeeming_would_and_redeems_nothing(session, cu
     redeem(session, "WELCOME", customer, plan)
     with pytest.raises(Invalid, match="used up"):
         queries.redeemable(session, FINANCE, "welcome", redeemer, now=NOW)
+
+
+def test_a_preview_waits_for_nobody(sessions):
+    with sessions.begin() as session:
+        plan, (customer,) = a_plan_id(session), customers(session, 1)
+        a_code(session)
+    with sessions() as session:
+        promised = queries.redeemable(session, FINANCE, "WELCOME", Redeemer(customer, plan, "USD"), now=NOW)
+    assert promised.percent == Decimal(20)
+
+
+def test_what_somebody_else_has_changed_since_it_was_read_counts(session, customer, plan):
+    code = a_code(session)
+    session.execute(text("UPDATE promo_codes SET valid_to = '2026-05-03'"))
+    assert code.valid_to is None
+    assert "has expired" in refused(session, "WELCOME", customer, plan)
 
 
 def redeemed_at_once(sessions, whose, plan, code="WELCOME"):

@@ -157,6 +157,20 @@ def test_a_code_is_ended_early_once_with_a_trace(session):
         service.end(session, SYSTEM, "WELCOME", now=NOW)
 
 
+def test_who_ends_the_same_code_at_once_ends_it_once(sessions):
+    with sessions.begin() as session:
+        a_code(session)
+
+    def work():
+        with sessions.begin() as session:
+            return service.end(session, SYSTEM, "WELCOME", now=NOW).code
+
+    told = at_once(*[work] * 4)
+
+    assert told.count("WELCOME") == 1
+    assert sum(isinstance(answer, Conflict) for answer in told) == 3
+
+
 def test_a_code_that_is_not_there_cannot_be_ended(session):
     with pytest.raises(NotFound):
         service.end(session, SYSTEM, "WELCOME", now=NOW)
