@@ -267,6 +267,20 @@ def test_nobody_is_credited_for_what_a_lower_level_left_to_ask_and_was_waived(se
     assert due(session, billed.invoice_id) == 500
 
 
+def test_what_is_not_given_back_of_that_is_waived_for_the_same_reason(session):
+    acme = on_a_plan(session, latest=each(1))
+    for day, quantity in enumerate("121", start=1):
+        level(session, f"on day {day}", quantity, day)
+    billed = sent(session, acme)
+    take_back(session, acme, "on day 3")
+    waive(session, reason="Never mind")
+    # 2 → 1, and 1.00 was paid.
+    take_back(session, acme, "on day 2")
+    assert next_bill(session, acme) == (0, 0)
+    assert stands(session, "on day 2") == (-100, ItemState.WAIVED, "Never mind")
+    assert due(session, billed.invoice_id) == 100
+
+
 @pytest.mark.parametrize("first", [("up", "gift"), ("down",)])
 def test_a_waived_charge_beside_a_waived_credit_is_not_given_back(session, first):
     """1 → 2, which was waived, → 3, which was paid, → 2, whose credit was waived."""

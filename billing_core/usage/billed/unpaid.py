@@ -96,7 +96,6 @@ def reasons(session: Session, line_ids: Collection[int]) -> dict[int, str]:
         .join(UsageSettlement, UsageSettlement.id == LateItem.settlement_id)
         .where(
             among(UsageLine.id, line_ids),
-            LateItem.kind == LateKind.ARRIVED,
             UsageSettlement.outcome == Outcome.WAIVED,
         )
         .group_by(UsageLine.id, UsageSettlement.reason)
@@ -104,7 +103,10 @@ def reasons(session: Session, line_ids: Collection[int]) -> dict[int, str]:
     )
     found: dict[int, list[str]] = {}
     for line_id, reason in session.execute(statement):
-        found.setdefault(line_id, []).append(reason)
+        why = found.setdefault(line_id, [])
+        # What was waived likewise has those of what came before.
+        if reason != "; ".join(why):
+            why.append(reason)
     return {line_id: "; ".join(why)[:LONGEST_REASON] for line_id, why in found.items()}
 
 
