@@ -137,8 +137,19 @@ def test_what_is_released_counts_no_more(session, customer, plan):
     again = redeem(session, "WELCOME", customer, plan)
     assert again.id != first.id
     assert refused(session, "WELCOME", customer, plan, subject="sub_2")
-    traces = session.scalar(select(func.count()).where(AuditEntry.action == "promo_code.release"))
-    assert traces == 1
+    traces = session.scalars(select(AuditEntry.subject_label).where(AuditEntry.action == "promo_code.release"))
+    assert traces.all() == ["WELCOME"]
+
+
+def test_what_somebody_else_has_released_since_it_was_read_is_released_once(session, customer, plan):
+    a_code(session)
+    redemption = redeem(session, "WELCOME", customer, plan)
+    session.execute(text("UPDATE promo_redemptions SET released_at = '2026-05-04 09:00:00+00'"))
+    assert redemption.released_at is None
+
+    redeeming.release(session, SYSTEM, redemption.id, NOW)
+
+    assert redemption.released_at == NOW - timedelta(minutes=30)
 
 
 def test_a_redemption_that_is_not_there_cannot_be_released(session):
