@@ -1,5 +1,6 @@
 """What is due is charged to the card on file, again after 1, 3, 5 and 7 days, and never twice."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -9,10 +10,12 @@ from billing_core.customers.models import Customer
 from billing_core.errors import UpstreamFailed
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.gateway import Declined
-from billing_core.online_payments.models import AttemptState, ChargeAttempt, SandboxCharge
-from billing_core.online_payments.off_session import methods
+from billing_core.online_payments.models import SANDBOX, AttemptState, ChargeAttempt, PaymentCase, SandboxCharge
+from billing_core.online_payments.off_session import attempts, methods
 from billing_core.online_payments.sandbox.gateway import SandboxGateway
+from billing_core.online_payments.webhooks import handlers
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.payments import received
 from billing_core.payments.models import Payment, PaymentMethod
@@ -230,3 +233,30 @@ def test_credit_pays_first_and_only_the_rest_is_charged(sessions, gateway, acme)
         (invoice,) = session.scalars(select(Invoice))
         assert (invoice.state, invoice.paid_minor) == (InvoiceState.PAID, 3_000)
         assert session.scalars(select(SandboxCharge.amount_minor)).all() == [2_000]
+
+
+def test_an_event_before_our_own_record_ends_the_same(sessions, gateway, acme, monkeypatch):
+    """10.00 of credit, 20.00 charged: the gateway tells of the 20.00 while the invoice is still a draft."""
+    charge = attempts.charge
+
+    def told_first(*given):
+        charged = charge(*given)
+        with sessions.begin() as session:
+            for message in session.scalars(select(OutboxMessage).where(OutboxMessage.channel == SANDBOX)):
+                handlers.apply(session, json.loads(message.content["event"]), mode=Mode.SANDBOX, now=BEGUN)
+        return charged
+
+    with sessions.begin() as session:
+        customer_id = session.scalars(select(Customer.id)).one()
+        money = Received("USD", 1_000, PaymentMethod.CASH, BEGUN.date())
+        received.record(
+            session, SYSTEM, customer_id=customer_id, received=money, allocations={}, today=BEGUN.date(), now=BEGUN
+        )
+    monkeypatch.setattr(attempts, "charge", told_first)
+    subscription_id = subscribed(sessions, gateway, acme)
+    with sessions() as session:
+        (invoice,) = session.scalars(select(Invoice))
+        assert (invoice.state, invoice.paid_minor) == (InvoiceState.PAID, 3_000)
+        assert sorted(session.scalars(select(Payment.amount_minor))) == [1_000, 2_000]
+        assert count(session, PaymentCase) == 0
+        assert state(session, subscription_id).state is ACTIVE

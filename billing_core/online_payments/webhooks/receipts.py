@@ -51,6 +51,9 @@ def record(session: Session, actor: Actor, match: Match, paid: Paid) -> tuple[Pa
     fees.ask(session, actor, payment, mode=match.mode, now=match.now)
     if pays:
         return payment, f"{came} paid the invoice"
+    if match.attempt is not None and invoice.state is DRAFT and came.minor < invoice.total_minor:
+        # Credit is to pay the rest, once whoever began the charge sends the draft.
+        return payment, f"{came} kept as credit until the invoice is sent"
     kind, why = _difference(match, came, expected)
     cause = Cause(
         key=f"paid:{paid.key}",
