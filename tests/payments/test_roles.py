@@ -4,6 +4,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +16,7 @@ from billing_core import payments
 from billing_core.audit.models import AuditEntry
 from billing_core.errors import Forbidden, NotFound
 from billing_core.identity import PERMISSIONS, Actor, Permission, Role, actor_with
+from billing_core.invoices.content.totals import Share
 from billing_core.invoices.lifecycle import InvoiceStatus
 from billing_core.invoices.models import Invoice
 from billing_core.invoices.payment_links import Mode
@@ -22,6 +24,7 @@ from billing_core.invoices.service import Details
 from billing_core.money import Money
 from billing_core.payments import (
     credit,
+    crediting,
     exporting,
     opening,
     queries,
@@ -86,6 +89,11 @@ def _pay_out(session: Session, actor: Actor, of: Subjects) -> Any:
     return credit.pay_out(session, actor, customer_id=of.customer, business_id=of.business, **facts)
 
 
+def _credit(session: Session, actor: Actor, of: Subjects) -> Any:
+    parts = [Share("service", Decimal(0), 100, 0)]
+    return crediting.credit(session, actor, session.get(Invoice, of.open), parts, reason="less", **DAY)
+
+
 def _as_csv(session: Session, actor: Actor, of: Subjects) -> Any:
     return b"".join(exporting.as_csv(session, actor, PaymentFilter()).chunks).splitlines()[1:]
 
@@ -108,6 +116,7 @@ ROWS: dict[str, tuple[Permission | None, Call]] = {
         lambda session, actor, of: credit.release(session, actor, of.allocation, reason="wrong", **DAY),
     ),
     "credit.pay_out": (WRITE, _pay_out),
+    "crediting.credit": (WRITE, _credit),
     "exporting.as_csv": (Permission.EXPORT, _as_csv),
     "queries.listing": (READ, lambda session, actor, of: session.execute(queries.listing(actor, ALL)).all()),
     "queries.page": (READ, lambda session, actor, of: queries.page(session, actor, ALL)),

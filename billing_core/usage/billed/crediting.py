@@ -5,7 +5,7 @@ What is due on such an invoice is lowered; what was paid for it becomes the cust
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,11 +18,10 @@ from billing_core.identity.permissions import Actor
 from billing_core.invoices import credit_notes
 from billing_core.invoices import queries as invoices
 from billing_core.invoices.content.totals import Share
-from billing_core.invoices.models import CreditNote, Invoice, InvoiceState
+from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.metering.models import UsagePeriod
 from billing_core.money import nearest
-from billing_core.payments import refunds
-from billing_core.payments.refunds import MoneyBack
+from billing_core.payments import crediting
 from billing_core.usage.models import Outcome, UsageLine, UsageSettlement
 
 # A line type and a tax rate, as credit notes take an invoice apart.
@@ -106,39 +105,10 @@ def credit(
     planned = _planned(session, period, invoices.many_for_change(session, actor, ids) if ids else [], off, {})
     if planned is None:
         return None
-    numbers = []
+    numbers: list[str] = []
     for one in planned:
-        invoice, parts = one.invoice, one.parts
-        off_due = min(one.taken.total(), invoice.due_minor)
-        of_due = credit_notes.parts_of(parts, off_due, invoice.currency) if off_due else []
-        if of_due:
-            note = credit_notes.issue(
-                session,
-                actor,
-                invoice.id,
-                amount_minor=off_due,
-                parts=of_due,
-                reason=reason,
-                issued_on=max(today, invoice.issued_on),
-                today=today,
-                now=now,
-            )
-            numbers.append(note.number)
-        if of_paid := tuple(_without(parts, of_due)):
-            days = refunds.possible_days(session, invoice.id, invoice.issued_on, today=today)
-            off_paid = one.taken.total() - off_due
-            wanted = MoneyBack(reason, None, days.end, off_paid, parts=of_paid)
-            refund = refunds.refund(session, actor, invoice.id, wanted=wanted, today=today, now=now)
-            numbers.append(session.get_one(CreditNote, refund.credit_note_id).number)
+        numbers += crediting.credit(session, actor, one.invoice, one.parts, reason=reason, today=today, now=now)
     return numbers
-
-
-def _without(parts: Sequence[Share], taken: Sequence[Share]) -> Iterator[Share]:
-    found = {(one.type, one.rate): one for one in taken}
-    for part in parts:
-        other = found.get((part.type, part.rate), Share(part.type, part.rate, 0, 0))
-        if part != other:
-            yield Share(part.type, part.rate, part.net_minor - other.net_minor, part.tax_minor - other.tax_minor)
 
 
 def is_possible(session: Session, period: UsagePeriod, off: Mapping[int, int], taken: Taken) -> bool:
