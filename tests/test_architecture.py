@@ -78,9 +78,10 @@ ORDER = {
         ["queries", "wording"],
         ["metered"],
         ["invoicing"],
-        ["beginning"],
+        ["beginning", "collecting"],
+        ["changes"],
         ["service", "renewals"],
-        ["collecting", "signing_up"],
+        ["signing_up"],
         ["clock", "reporting", "further", "overview"],
     ],
     "billing_core.bill_runs": [

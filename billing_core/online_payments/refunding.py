@@ -84,7 +84,7 @@ def refund(
         with sessions.begin() as session:
             intent_id = _name(session, actor, payment_id, details, now)
     with sessions.begin() as session:
-        request = _ask(session, actor, payment_id, amount_minor, why, now)
+        request = ask(session, actor, payment_id, amount_minor=amount_minor, reason=why, now=now)
         request_id, key, currency = request.id, request.public_id, request.currency
         # Repeats the earlier request: the same key means the same request.
         reason_given = request.reason
@@ -99,8 +99,12 @@ def refund(
     return request_id
 
 
-def _ask(session: Session, actor: Actor, payment_id: int, amount_minor: int, why: str, now: datetime) -> RefundRequest:
-    """A new request, or the one that was never answered."""
+def ask(
+    session: Session, actor: Actor, payment_id: int, *, amount_minor: int, reason: str, now: datetime
+) -> RefundRequest:
+    """Write down that a refund is to be made, which ``refund`` makes: a new request, or one that was never answered."""
+    actor.require(Permission.PAYMENT_WRITE)
+    why = reason_of(reason)
     payment = payments.for_change(session, actor, payment_id)
     _check(session, payment, amount_minor)
     waiting = _unanswered(session, payment_id)

@@ -1,6 +1,6 @@
 """Beginning periods: the first, and one after the other, each with its invoice."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
@@ -8,21 +8,23 @@ from sqlalchemy.orm import Session
 
 from billing_core.dates import Period
 from billing_core.identity import Actor
-from billing_core.plans.models import BillingTiming
+from billing_core.plans.models import BillingTiming, PlanVersion
 from billing_core.plans.offers import Offer
 from billing_core.promotions import reductions
 from billing_core.promotions.models import PromoCode, PromoRedemption
 from billing_core.promotions.reductions import NOTHING, Reduction
-from billing_core.subscriptions import invoicing, metered, pricing, queries
+from billing_core.subscriptions import calendar, invoicing, metered, pricing, queries
 from billing_core.subscriptions.calendar import Cycle
 from billing_core.subscriptions.models import (
+    ChargeKind,
     InvoiceKind,
     Subscription,
+    SubscriptionCharge,
     SubscriptionInvoice,
     SubscriptionPeriod,
     SubscriptionTerms,
 )
-from billing_core.subscriptions.pricing import Item
+from billing_core.subscriptions.pricing import Item, Terms
 
 
 def cycle(subscription: Subscription, offer: Offer) -> Cycle:
@@ -50,13 +52,13 @@ def next_period(
     session.add(begun)
     subscription.period_number, subscription.next_at = number, begun.ends_at
     session.flush()
-    days = Period(begun.first_day, begun.last_day)
     items: list[Item] = []
-    if terms.offer.timing is BillingTiming.ADVANCE and not begun.paused:
-        reduction = _reduction(session, subscription, terms.offer.price_in(number))
-        items += pricing.items(terms, number, days, reduction=reduction)
     if ended is not None:
         items += in_arrears(session, subscription, ended)
+    if terms.offer.timing is BillingTiming.ADVANCE and not begun.paused:
+        taken = reduction(session, subscription, terms.offer, number)
+        subscription.promo_periods_used += taken.uses_period
+        items = pricing.items(terms, number, Period(begun.first_day, begun.last_day), reduction=taken) + items
     return invoicing.draft(
         session,
         actor,
@@ -73,40 +75,49 @@ def next_period(
 def final(
     session: Session, actor: Actor, subscription: Subscription, ended: SubscriptionPeriod, *, now: datetime
 ) -> SubscriptionInvoice:
-    """Draft what is left to bill once the last period is over."""
-    metered.take_off(session, actor, subscription, ended.last_day + timedelta(days=1), now=now)
+    """Draft what is left to bill once the last period is over, or the day on which it was cancelled inside of it."""
+    used = used_until_end(subscription, ended)
+    following = used.end + timedelta(days=1)
+    metered.take_off(session, actor, subscription, following, now=now)
     return invoicing.draft(
         session,
         actor,
         subscription,
-        in_arrears(session, subscription, ended),
+        in_arrears(session, subscription, ended, used),
         number=ended.number,
         kind=InvoiceKind.FINAL,
-        issued_on=ended.last_day + timedelta(days=1),
+        issued_on=following,
         now=now,
-        usage_days=None if ended.paused else used_days(session, ended),
+        usage_days=None if ended.paused else used_days(session, ended, used),
     )
 
 
-def in_arrears(session: Session, subscription: Subscription, ended: SubscriptionPeriod) -> list[Item]:
-    """What the terms of its days cost, of those that are due afterwards."""
+def used_until_end(subscription: Subscription, ended: SubscriptionPeriod) -> Period:
+    """The days of the last period: where it was cancelled inside of it, up to that day, which counts as used."""
+    last_day = ended.last_day
+    if subscription.canceled_at is not None:
+        last_day = min(last_day, calendar.local(subscription.canceled_at, subscription.zone)[0])
+    return Period(ended.first_day, max(last_day, ended.first_day))
+
+
+def in_arrears(
+    session: Session, subscription: Subscription, ended: SubscriptionPeriod, used: Period | None = None
+) -> list[Item]:
+    """What the terms of its days cost, of those that are due afterwards; ``used``: of these days alone."""
     if ended.paused:
         return []
-    period = Period(ended.first_day, ended.last_day)
-    items: list[Item] = []
-    for agreed, days in _stretches(session, subscription, period):
-        terms = queries.terms_of(session, agreed.plan_version_id, subscription.currency, agreed.seats, agreed.add_ons)
-        if terms.offer.timing is BillingTiming.ARREARS:
-            reduction = _reduction(session, subscription, terms.offer.price_in(ended.number))
-            items += pricing.items(terms, ended.number, period, days=days, reduction=reduction)
+    found = stretches(session, subscription, ended, used)
+    items, uses = items_in_arrears(session, subscription, ended, found)
+    subscription.promo_periods_used += uses
     return items
 
 
-def used_days(session: Session, ended: SubscriptionPeriod) -> Period | None:
-    """The days whose usage is billed with the subscription, if its plan has any."""
+def used_days(session: Session, ended: SubscriptionPeriod, used: Period | None = None) -> Period | None:
+    """The days whose usage is billed with the subscription, if a plan of theirs has any."""
     subscription = session.get_one(Subscription, ended.subscription_id)
-    offer = queries.terms_of(session, ended.plan_version_id, subscription.currency, 1, {}).offer
-    return Period(ended.first_day, ended.last_day) if offer.has_usage else None
+    days = used or Period(ended.first_day, ended.last_day)
+    metered_ones = (terms.offer.has_usage for terms, _ in stretches(session, subscription, ended, days))
+    return days if any(metered_ones) else None
 
 
 def _period(
@@ -126,30 +137,91 @@ def _period(
     )
 
 
-def _reduction(session: Session, subscription: Subscription, price_minor: int) -> Reduction:
-    """What the promo code takes off the price of a whole period, which it counts."""
-    if subscription.redemption_id is None:
-        return NOTHING
-    code = session.get_one(PromoCode, session.get_one(PromoRedemption, subscription.redemption_id).code_id)
-    terms = reductions.terms_of(code)
-    found = reductions.reduction(terms, price_minor, subscription.currency, subscription.promo_periods_used)
-    subscription.promo_periods_used += found.uses_period
-    return found
-
-
-def _stretches(
-    session: Session, subscription: Subscription, period: Period
-) -> Iterator[tuple[SubscriptionTerms, Period]]:
-    """The terms of the days of a period, each with its days."""
+def stretches(
+    session: Session, subscription: Subscription, ended: SubscriptionPeriod, used: Period | None = None
+) -> list[tuple[Terms, Period]]:
+    """The terms of the days of a period, or of those ``used``, each with its days."""
+    days = used or Period(ended.first_day, ended.last_day)
     begun = select(func.max(SubscriptionTerms.first_day)).where(
-        SubscriptionTerms.subscription_id == subscription.id, SubscriptionTerms.first_day <= period.start
+        SubscriptionTerms.subscription_id == subscription.id, SubscriptionTerms.first_day <= days.start
     )
     statement = select(SubscriptionTerms).where(
         SubscriptionTerms.subscription_id == subscription.id,
         SubscriptionTerms.first_day >= begun.scalar_subquery(),
-        SubscriptionTerms.first_day <= period.end,
+        SubscriptionTerms.first_day <= days.end,
     )
     rows = list(session.scalars(statement.order_by(SubscriptionTerms.first_day)))
-    ends: list[date] = [row.first_day - timedelta(days=1) for row in rows[1:]] + [period.end]
-    for row, last_day in zip(rows, ends, strict=True):
-        yield row, Period(max(row.first_day, period.start), last_day)
+    ends: list[date] = [row.first_day - timedelta(days=1) for row in rows[1:]] + [days.end]
+    return [
+        (
+            queries.terms_of(session, row.plan_version_id, subscription.currency, row.seats, row.add_ons),
+            Period(max(row.first_day, days.start), last_day),
+        )
+        for row, last_day in zip(rows, ends, strict=True)
+    ]
+
+
+def reduction(
+    session: Session, subscription: Subscription, offer: Offer, number: int, *, used_since: int = 0
+) -> Reduction:
+    """What the promo code takes off the price of a period that begins; ``used_since``: periods that are yet to be
+    counted before it.
+    """
+    used = subscription.promo_periods_used + used_since
+    return _reduction(session, subscription, offer, offer.price_in(number), used)
+
+
+def reduction_inside(
+    session: Session, subscription: Subscription, offer: Offer, begun: SubscriptionPeriod
+) -> Reduction:
+    """What it takes off the price of the present period under other terms: nothing where it took none off before, since
+    what is billed inside of a period uses none up (settled point 37).
+    """
+    if not _was_reduced(session, subscription, begun):
+        return NOTHING
+    return _reduction(session, subscription, offer, offer.price_in(begun.number), subscription.promo_periods_used - 1)
+
+
+def items_in_arrears(
+    session: Session, subscription: Subscription, ended: SubscriptionPeriod, stretches: Sequence[tuple[Terms, Period]]
+) -> tuple[list[Item], bool]:
+    """What is due afterwards for a period with these terms; whether that uses up a period of the code."""
+    was_reduced = _was_reduced(session, subscription, ended)
+    used = subscription.promo_periods_used - was_reduced
+    items: list[Item] = []
+    uses = False
+    for terms, days in stretches:
+        if terms.offer.timing is not BillingTiming.ARREARS:
+            continue
+        taken = _reduction(session, subscription, terms.offer, terms.offer.price_in(ended.number), used)
+        uses = uses or taken.uses_period
+        whole = Period(ended.first_day, ended.last_day)
+        items += pricing.items(terms, ended.number, whole, days=days, reduction=taken)
+    return items, uses and not was_reduced
+
+
+def _reduction(
+    session: Session, subscription: Subscription, offer: Offer, price_minor: int, periods_used: int
+) -> Reduction:
+    """A code for one plan reduces no other that the subscription has changed to."""
+    if subscription.redemption_id is None:
+        return NOTHING
+    code = session.get_one(PromoCode, session.get_one(PromoRedemption, subscription.redemption_id).code_id)
+    terms = reductions.terms_of(code)
+    if terms.plan_id is not None and terms.plan_id != session.get_one(PlanVersion, offer.version_id).plan_id:
+        return NOTHING
+    return reductions.reduction(terms, price_minor, subscription.currency, periods_used)
+
+
+def _was_reduced(session: Session, subscription: Subscription, begun: SubscriptionPeriod) -> bool:
+    """Whether what was billed of its own days was reduced; its invoice bills days before it too."""
+    if subscription.redemption_id is None:
+        return False
+    reduced = select(SubscriptionCharge.id).where(
+        SubscriptionCharge.subscription_id == subscription.id,
+        SubscriptionCharge.period_number == begun.number,
+        SubscriptionCharge.first_day >= begun.first_day,
+        SubscriptionCharge.kind == ChargeKind.PLAN,
+        SubscriptionCharge.discount_minor > 0,
+    )
+    return session.scalar(reduced.limit(1)) is not None

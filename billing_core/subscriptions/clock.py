@@ -17,6 +17,7 @@ from billing_core.errors import BillingError
 from billing_core.identity import Actor
 from billing_core.online_payments.gateway import Gateway
 from billing_core.subscriptions import collecting, queries, renewals, signing_up
+from billing_core.subscriptions.changes import changing
 from billing_core.subscriptions.collecting import Collected
 from billing_core.subscriptions.renewals import Done
 
@@ -42,12 +43,15 @@ def run(
 
 def recover(sessions: Sessions, actor: Actor, gateway: Gateway, *, now: datetime) -> None:
     """Complete what was cut off between a charge and what came of it."""
-    signing_up.complete_unfinished(sessions, actor, gateway, before=now - collecting.CUT_OFF_AFTER, now=now)
+    before = now - collecting.CUT_OFF_AFTER
+    signing_up.complete_unfinished(sessions, actor, gateway, before=before, now=now)
+    changing.complete_unfinished(sessions, actor, gateway, before=before, now=now)
 
 
 def somebody_was_cut_off(session: Session, *, now: datetime) -> bool:
     """Whether there is something to ``recover``."""
-    return bool(signing_up.unfinished(session, before=now - collecting.CUT_OFF_AFTER))
+    before = now - collecting.CUT_OFF_AFTER
+    return bool(signing_up.unfinished(session, before=before) or changing.unfinished(session, before=before))
 
 
 def renew(

@@ -28,10 +28,11 @@ from billing_core.online_payments.models import AttemptState, ChargeAttempt, Pay
 from billing_core.online_payments.off_session import attempts
 from billing_core.subscriptions import lifecycle, queries
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE, UNPAID
-from billing_core.subscriptions.models import Subscription, SubscriptionInvoice
+from billing_core.subscriptions.models import InvoiceKind, Subscription, SubscriptionInvoice
 
 log = structlog.get_logger()
 
+FINAL: Final = InvoiceKind.FINAL
 # A charge answers within seconds: what has not by then was cut off.
 CUT_OFF_AFTER: Final = timedelta(minutes=10)
 # Days after the first failure.
@@ -113,10 +114,15 @@ def _begin(session: Session, actor: Actor, billed_id: int, now: datetime) -> tup
         billed.collect_at = now + CUT_OFF_AFTER
         return billed.invoice_id, billed.attempt_id
     invoice = session.get_one(Invoice, billed.invoice_id, populate_existing=True)
-    if invoice.state is not InvoiceState.OPEN or not invoice.due_minor or subscription.state is CANCELED:
+    is_over = subscription.state is CANCELED
+    if invoice.state is not InvoiceState.OPEN or not invoice.due_minor or (is_over and billed.kind is not FINAL):
         billed.collect_at = None
         settle(session, actor, subscription, now=now)
         return None
+    # Nobody's card is charged any more once it is cancelled: what is left to pay is asked for.
+    if subscription.payment_method_id is None or is_over:
+        billed.collect_at = None
+        return invoice.id, None
     if billed.gives_up_at is not None:
         _give_up(session, actor, subscription, billed, now)
         return None

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from billing_core.businesses.models import Business
@@ -61,11 +62,13 @@ def draft(
     return made
 
 
-def send(session: Session, actor: Actor, invoice_id: int, *, now: datetime) -> Invoice:
-    """Give the draft its number; what credit the customer has pays it, as far as it goes."""
+def send(session: Session, actor: Actor, invoice_id: int, *, kept_minor: int = 0, now: datetime) -> Invoice:
+    """Give the draft its number; what credit the customer has pays it, as far as it goes, but for what is kept due to
+    be paid otherwise.
+    """
     invoice = sending.send(session, actor, invoice_id, now=now)
     left = credit.balance(session, invoice.business_id, invoice.customer_id, invoice.currency).minor
-    if usable := min(left, invoice.due_minor):
+    if (usable := min(left, invoice.due_minor - kept_minor)) > 0:
         credit.apply(session, actor, invoice.id, amount_minor=usable, today=invoice.issued_on, now=now)
     return invoice
 
@@ -74,6 +77,16 @@ def issue(session: Session, actor: Actor, made: SubscriptionInvoice, *, now: dat
     """Send what was drafted, if anything was, and have what is due on it collected."""
     if made.invoice_id is not None and send(session, actor, made.invoice_id, now=now).due_minor:
         made.collect_at = now
+
+
+def withdraw_draft(session: Session, actor: Actor, made: SubscriptionInvoice, *, now: datetime) -> None:
+    """Nothing of it is billed."""
+    invoice_id = made.invoice_id
+    session.execute(delete(SubscriptionCharge).where(SubscriptionCharge.invoice_id == invoice_id))
+    session.delete(made)
+    session.flush()
+    if invoice_id is not None:
+        drafts.discard(session, actor, invoice_id, now=now)
 
 
 def amount_to_pay(session: Session, actor: Actor, invoice_id: int) -> int:

@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.identity import Actor
 from billing_core.payments import sending
@@ -51,6 +52,12 @@ def take_off(session: Session, actor: Actor, subscription: Subscription, first_d
         billed_with=subscription.public_id,
         now=now,
     )
+
+
+def refuse_other(session: Session, subscription: Subscription, first_day: date) -> None:
+    """Conflict where the customer's usage from a day on is billed with another subscription."""
+    customer = session.get_one(Customer, subscription.customer_id)
+    subscribed.refuse_change(session, customer, first_day, by=subscription.public_id)
 
 
 def bill(

@@ -56,6 +56,7 @@ def _public_id() -> str:
 _DUE = text("next_at IS NOT NULL AND held_at IS NULL")
 _HELD = text("held_at IS NOT NULL")
 _TO_COLLECT = text("collect_at IS NOT NULL")
+_CHARGING = text("state = 'charging'")
 
 
 class Subscription(Base):
@@ -229,16 +230,23 @@ class ChangeState(enum.StrEnum):
 
 class SubscriptionChange(Base):
     """Other terms that were asked for: ``wanted`` has the plan's code and version, seats and add-ons that differ.
-    ``period_number``: the period that it begins with, or inside of which it was applied.
+    ``period_number``: the period that it begins with, or inside of which it was applied. ``token`` names what was
+    proposed, ``proposed``, which is done as it was shown.
     """
 
     __tablename__ = "subscription_changes"
-    __table_args__ = (Index("ix_subscription_changes_subscription_id", "subscription_id", "id"),)
+    __table_args__ = (
+        Index("ix_subscription_changes_subscription_id", "subscription_id", "id"),
+        Index("ix_subscription_changes_state", "state", "id", sqlite_where=_CHARGING, postgresql_where=_CHARGING),
+        Index("uq_subscription_changes_token", "subscription_id", "token", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     subscription_id: Mapped[int] = mapped_column(ForeignKey(Subscription.id, ondelete="RESTRICT"))
     state: Mapped[ChangeState]
     wanted: Mapped[dict[str, Any]]
+    token: Mapped[str | None] = mapped_column(String(64))
+    proposed: Mapped[dict[str, Any] | None]
     period_number: Mapped[int]
     effective_at: Mapped[datetime | None]
     asked_at: Mapped[datetime]

@@ -65,6 +65,11 @@ def items(
     return found
 
 
+def of_quantity(item: Item, quantity: int) -> Item:
+    """The same for another quantity, of what no promo code reduces."""
+    return _item(item.kind, item.code, item.name, quantity, item.unit_minor, item.period, item.days)
+
+
 def _item(
     kind: ChargeKind,
     code: str,

@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from billing_core.customers import queries as customers
 from billing_core.customers.queries import visible_to
 from billing_core.errors import NotFound
 from billing_core.identity import Actor, Permission
 from billing_core.plans import offers
-from billing_core.subscriptions.models import Subscription, SubscriptionPeriod, SubscriptionState
+from billing_core.subscriptions.models import (
+    ChangeState,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionPeriod,
+    SubscriptionState,
+)
 from billing_core.subscriptions.pricing import Terms
 
 
@@ -40,8 +46,10 @@ def for_change(session: Session, actor: Actor, subscription_id: int) -> Subscrip
 
 
 def due(session: Session, *, now: datetime, limit: int, within: range | None = None) -> list[int]:
-    """Those for which something is due by now, the longest due first; ``within``: of these ids alone."""
-    statement = select(Subscription.id).where(Subscription.next_at <= now, Subscription.held_at.is_(None))
+    """Those for which something is due by now, the longest due first; ``within``: of these ids alone. What a change
+    costs is charged before.
+    """
+    statement = select(Subscription.id).where(*_is_due(now))
     if within is not None:
         statement = statement.where(Subscription.id >= within.start, Subscription.id < within.stop)
     return list(session.scalars(statement.order_by(Subscription.next_at, Subscription.id).limit(limit)))
@@ -50,8 +58,13 @@ def due(session: Session, *, now: datetime, limit: int, within: range | None = N
 def due_chunks(session: Session, *, now: datetime, size: int, limit: int) -> list[range]:
     """The ranges of ``size`` ids in which something is due by now, the oldest first."""
     place = Subscription.id // size
-    statement = select(place).distinct().where(Subscription.next_at <= now, Subscription.held_at.is_(None))
+    statement = select(place).distinct().where(*_is_due(now))
     return [range(one * size, (one + 1) * size) for one in session.scalars(statement.order_by(place).limit(limit))]
+
+
+def is_charging(session: Session, subscription_id: int) -> bool:
+    """Whether what a change costs is being charged: until then nothing else happens to it."""
+    return session.scalar(_charging(subscription_id)) is not None
 
 
 def period(session: Session, subscription: Subscription, number: int | None = None) -> SubscriptionPeriod | None:
@@ -69,3 +82,32 @@ def terms(session: Session, subscription: Subscription) -> Terms:
 
 def terms_of(session: Session, plan_version_id: int, currency: str, seats: int, add_ons: Mapping[str, int]) -> Terms:
     return Terms(offers.offer(session, plan_version_id, currency), seats, add_ons)
+
+
+def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return Subscription.next_at <= now, Subscription.held_at.is_(None), ~_charging(Subscription.id).exists()
+
+
+def _charging(subscription_id: InstrumentedAttribute[int] | int) -> Select[int]:
+    return select(SubscriptionChange.id).where(
+        SubscriptionChange.subscription_id == subscription_id, SubscriptionChange.state == ChangeState.CHARGING
+    )
+
+
+def scheduled(subscription_id: int) -> Select[SubscriptionChange]:
+    """The changes that begin with the next period, in the order in which they were asked for."""
+    waiting = select(SubscriptionChange).where(
+        SubscriptionChange.subscription_id == subscription_id, SubscriptionChange.state == ChangeState.SCHEDULED
+    )
+    return waiting.order_by(SubscriptionChange.id)
+
+
+def change(session: Session, subscription: Subscription, change_id: int) -> SubscriptionChange:
+    """A change of the subscription; NotFound where it has no such."""
+    statement = select(SubscriptionChange).where(
+        SubscriptionChange.id == change_id, SubscriptionChange.subscription_id == subscription.id
+    )
+    found = session.scalars(statement).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no change {change_id} of the subscription {subscription.public_id}")
+    return found

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from billing_core.identity import Actor, Permission
 from billing_core.plans.models import TrialEnd
 from billing_core.subscriptions import beginning, invoicing, lifecycle, metered, queries
+from billing_core.subscriptions.changes import agreeing
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, TRIALING
 from billing_core.subscriptions.models import Subscription
 
@@ -27,6 +28,7 @@ class Step(enum.StrEnum):
     TRIAL_ENDED = "trial_ended"
     RENEWED = "renewed"
     CANCELED = "canceled"
+    FINISHED = "finished"
     PAUSED = "paused"
     HELD = "held"
 
@@ -50,6 +52,10 @@ def advance(session: Session, actor: Actor, subscription_id: int, *, now: dateti
     due_at = subscription.next_at
     if due_at is None or due_at > now or subscription.held_at is not None:
         return None
+    if queries.is_charging(session, subscription.id):
+        return None
+    if subscription.state is CANCELED:
+        return _finish(session, actor, subscription, due_at, now)
     if subscription.state is TRIALING:
         return _end_trial(session, actor, subscription, due_at, now)
     if _stood_still(session, subscription, due_at, now):
@@ -113,9 +119,20 @@ def _renew(session: Session, actor: Actor, subscription: Subscription, due_at: d
         invoicing.issue(session, actor, made, now=now)
         lifecycle.move(session, actor, subscription, CANCELED, now=due_at)
         return _done(subscription, Step.CANCELED, due_at, made.invoice_id)
+    agreeing.begin_scheduled(session, actor, subscription, now=now)
     made = beginning.next_period(session, actor, subscription, ended, now=now)
     invoicing.issue(session, actor, made, now=now)
     return _done(subscription, Step.RENEWED, due_at, made.invoice_id)
+
+
+def _finish(session: Session, actor: Actor, subscription: Subscription, due_at: datetime, now: datetime) -> Done:
+    """Bill what was used by the last day of one that was cancelled inside its period."""
+    ended = queries.period(session, subscription)
+    assert ended is not None  # noqa: S101  # nothing is billed of a trial
+    made = beginning.final(session, actor, subscription, ended, now=now)
+    invoicing.issue(session, actor, made, now=now)
+    subscription.next_at = None
+    return _done(subscription, Step.FINISHED, due_at, made.invoice_id)
 
 
 def _stood_still(session: Session, subscription: Subscription, due_at: datetime, now: datetime) -> bool:

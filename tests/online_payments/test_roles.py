@@ -65,6 +65,7 @@ NEEDED: dict[str, tuple[Permission, ...] | None] = {
     "reconciliation.reconciliation.listing": (READ, EVENTS),
     "reconciliation.reconciliation.page": (READ, EVENTS),
     "reconciliation.reconciliation.sums": (READ, EVENTS),
+    "refunding.ask": (WRITE,),
     "refunding.refund": (WRITE,),
     "refunding.refundable": (READ,),
     "sandbox.events.tell_card": None,

@@ -10,13 +10,16 @@ from billing_core import proof
 from billing_core.invoices.models import CreditNote, Invoice, InvoiceLineItem
 from billing_core.proof import Check
 from billing_core.subscriptions.models import (
+    ChangeState,
     InvoiceKind,
     Subscription,
+    SubscriptionChange,
     SubscriptionCharge,
     SubscriptionInvoice,
     SubscriptionPeriod,
 )
 
+CHARGING: Final = ChangeState.CHARGING
 _INVOICE: Final = "invoice id {0} of subscription {1}"
 # What a person adds to a subscription has lines of its own.
 _BY_ITSELF: Final = SubscriptionInvoice.kind != InvoiceKind.OTHER
@@ -48,7 +51,9 @@ def _once(session: Session) -> Check:
         .order_by(period.subscription_id, period.number)
     )
     begun = exists().where(period.subscription_id == billed.subscription_id, period.number == billed.period_number)
-    of_nothing = _of_subscription(billed.invoice_id).where(_BY_ITSELF, ~begun)
+    # A change that begins a period is charged first.
+    charging = exists().where(SubscriptionChange.id == billed.change_id, SubscriptionChange.state == CHARGING)
+    of_nothing = _of_subscription(billed.invoice_id).where(_BY_ITSELF, ~begun, ~charging)
     of_another = (
         _of_subscription(billed.invoice_id)
         .join(Invoice, Invoice.id == billed.invoice_id)

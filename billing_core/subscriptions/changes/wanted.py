@@ -1,0 +1,102 @@
+"""Other terms that are asked for, and when they begin."""
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from billing_core.errors import Invalid
+from billing_core.identity import Actor
+from billing_core.plans import queries as plans
+from billing_core.plans.models import BillingTiming
+from billing_core.subscriptions import queries
+from billing_core.subscriptions.models import SubscriptionChange
+from billing_core.subscriptions.pricing import Terms
+
+MOST: Final = 1_000_000
+
+
+class When(enum.StrEnum):
+    NOW = "now"
+    PERIOD_END = "period_end"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """None: as it is. ``add_ons``: how many of each in all. ``when`` None: more money for a whole period begins now,
+    less at the end of the present one. A plan is changed to in its latest version; of the plan that it is on, a
+    subscription keeps its version.
+    """
+
+    plan_code: str | None = None
+    seats: int | None = None
+    add_ons: Mapping[str, int] | None = None
+    when: When | None = None
+
+
+def facts(session: Session, actor: Actor, wanted: Wanted, present: Terms) -> dict[str, Any]:
+    """What is asked for, as it is kept: the plan with its version of now. NotFound where there is no such plan."""
+    found: dict[str, Any] = {}
+    if wanted.plan_code is not None and wanted.plan_code != present.offer.code:
+        version = plans.latest(session, actor, wanted.plan_code)
+        if version.id != present.offer.version_id:
+            found |= {"plan": version.code, "version_id": version.id}
+    if wanted.seats is not None:
+        found["seats"] = wanted.seats
+    if wanted.add_ons is not None:
+        found["add_ons"] = dict(wanted.add_ons)
+    return found
+
+
+def merged(session: Session, present: Terms, asked: Iterable[Mapping[str, Any]]) -> Terms:
+    """The terms with what was asked for, one after the other; Invalid where they do not go together."""
+    for one in asked:
+        version_id = one.get("version_id", present.offer.version_id)
+        seats, add_ons = one.get("seats", present.seats), one.get("add_ons", present.add_ons)
+        present = queries.terms_of(session, version_id, present.offer.currency, seats, add_ons)
+        _check(present)
+    return present
+
+
+def scheduled(session: Session, subscription_id: int) -> list[SubscriptionChange]:
+    """What begins with the next period, in the order in which it was asked for."""
+    return list(session.scalars(queries.scheduled(subscription_id)))
+
+
+def whole_price(terms: Terms, number: int) -> int:
+    """What a whole period costs before any discount, in minor units."""
+    offer = terms.offer
+    add_ons = sum(quantity * offer.add_on(code).price_minor for code, quantity in terms.add_ons.items())
+    return offer.price_in(number) + offer.paid_seats(terms.seats) * (offer.seat_price_minor or 0) + add_ons
+
+
+def by_money(before: Terms, after: Terms, number: int) -> When:
+    """More takes effect now, less when what was charged is used up."""
+    return When.PERIOD_END if whole_price(after, number) < whole_price(before, number) else When.NOW
+
+
+def _check(terms: Terms) -> None:
+    offer = terms.offer
+    if not 1 <= terms.seats <= MOST:
+        raise _invalid("seats", f"must be from 1 to {MOST:,}")
+    if terms.seats != 1 and offer.seat_price_minor is None:
+        raise _invalid("seats", f"are not part of the plan {offer.code}")
+    for code, quantity in terms.add_ons.items():
+        offer.add_on(code)
+        if not 1 <= quantity <= MOST:
+            raise _invalid(f"add_ons.{code}", f"must be from 1 to {MOST:,}")
+
+
+def is_in_advance(terms: Terms) -> bool:
+    return terms.offer.timing is BillingTiming.ADVANCE
+
+
+def same_interval(one: Terms, other: Terms) -> bool:
+    first, second = one.offer, other.offer
+    return (first.interval, first.interval_count) == (second.interval, second.interval_count)
+
+
+def _invalid(field_name: str, reason: str) -> Invalid:
+    return Invalid(f"{field_name} {reason}", fields={field_name: reason})

@@ -1,0 +1,208 @@
+"""Cancelling, pausing and resuming: what becomes of days that are left, of open invoices, of retries and of usage."""
+
+from datetime import date
+
+import pytest
+from sqlalchemy import select
+
+from billing_core.errors import Conflict
+from billing_core.identity import SYSTEM
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.online_payments.gateway import Declined
+from billing_core.online_payments.sandbox.gateway import SandboxGateway
+from billing_core.payments.models import PaymentMethod, Refund
+from billing_core.plans.models import BillingTiming
+from billing_core.settings import settings
+from billing_core.subscriptions import clock
+from billing_core.subscriptions.changes import cancelling, pausing
+from billing_core.subscriptions.changes.cancelling import Ending, OpenInvoices, Unused
+from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE
+from billing_core.subscriptions.models import ChangeState, SubscriptionChange, SubscriptionInvoice
+from tests.subscriptions.changed import HALF, balance, changed, charged, credited, found, plans, subscribed
+from tests.subscriptions.signed_up import a_plan, at, billed, renewed
+from tests.subscriptions.test_collecting import FAILS, other_card
+
+# The day of a cancellation counts as used: half of the days are left after this one.
+BEFORE_HALF = at(2, 13)
+
+
+@pytest.fixture
+def gateway(sessions, data_dir) -> SandboxGateway:
+    return SandboxGateway(sessions, settings())
+
+
+def cancel(sessions, gateway, public_id, now=BEFORE_HALF, **how) -> None:
+    cancelling.cancel(sessions, SYSTEM, gateway, public_id, Ending(**how), now=now)
+
+
+def run(sessions, gateway, now) -> list:
+    return list(clock.run(sessions, SYSTEM, gateway, now=now))
+
+
+def test_at_once_the_unused_days_become_credit(sessions, gateway):
+    public_id = subscribed(sessions, gateway)
+    cancel(sessions, gateway, public_id, reason="Too dear")
+    with sessions() as session:
+        subscription = found(session, public_id)
+        assert (subscription.state, subscription.canceled_at, subscription.next_at) == (CANCELED, BEFORE_HALF, None)
+        assert subscription.cancel_reason == "Too dear"
+        assert (credited(session), balance(session)) == (1_500, 1_500)
+    assert run(sessions, gateway, at(3, 31)) == []
+
+
+def test_at_once_they_can_be_refunded_to_the_card(sessions, gateway):
+    public_id = subscribed(sessions, gateway)
+    cancel(sessions, gateway, public_id, unused=Unused.REFUND)
+    with sessions() as session:
+        (refund,) = session.scalars(select(Refund))
+        assert (refund.amount_minor, refund.method) == (1_500, PaymentMethod.STRIPE)
+        assert (credited(session), balance(session)) == (1_500, 0)
+
+
+def test_a_refund_that_is_refused_becomes_credit(sessions, gateway, monkeypatch):
+    public_id = subscribed(sessions, gateway)
+
+    def refused(*_given, **_facts):
+        raise Declined("The account is closed")
+
+    monkeypatch.setattr(SandboxGateway, "refund", refused)
+    cancel(sessions, gateway, public_id, unused=Unused.REFUND)
+    with sessions() as session:
+        assert found(session, public_id).state is CANCELED
+        assert (credited(session), balance(session)) == (1_500, 1_500)
+
+
+def test_at_once_with_nothing_back(sessions, gateway):
+    public_id = subscribed(sessions, gateway)
+    cancel(sessions, gateway, public_id, unused=Unused.NOTHING)
+    with sessions() as session:
+        assert (credited(session), balance(session)) == (0, 0)
+
+
+def test_after_a_change_both_charges_are_credited_to_their_end(sessions, gateway):
+    """On 20 February 7 days are left: of 30.00 for 14 days by team, 15.00. Nothing of pro, which was credited then."""
+    public_id = subscribed(sessions, gateway)
+    changed(sessions, gateway, public_id, plan_code="team")
+    cancel(sessions, gateway, public_id, at(2, 20))
+    with sessions() as session:
+        assert (credited(session), balance(session)) == (1_500 + 1_500, 1_500)
+
+
+def test_an_open_invoice_is_kept_and_not_charged_any_more(sessions, gateway):
+    public_id = subscribed(sessions, gateway)
+    with sessions() as session:
+        subscription_id = found(session, public_id).id
+    other_card(sessions, gateway, subscription_id, FAILS)
+    run(sessions, gateway, at(2, 28))
+    with sessions() as session:
+        assert found(session, public_id).state is PAST_DUE
+    other_card(sessions, gateway, subscription_id, "pm_card_visa")
+    cancel(sessions, gateway, public_id, at(2, 28, 12), unused=Unused.NOTHING)
+    with sessions() as session:
+        assert session.scalars(select(SubscriptionInvoice.collect_at)).all() == [None, None]
+    for day in (1, 3, 5, 7, 31):
+        assert run(sessions, gateway, at(3, day)) == []
+    with sessions() as session:
+        assert charged(session) == [3_000]
+        assert session.scalars(select(Invoice.due_minor).where(Invoice.state == InvoiceState.OPEN)).all() == [3_000]
+
+
+def test_an_open_invoice_can_be_voided(sessions, gateway):
+    public_id = subscribed(sessions, gateway, card=None)
+    cancel(sessions, gateway, public_id, open_invoices=OpenInvoices.VOID)
+    with sessions() as session:
+        assert session.scalars(select(Invoice.state)).all() == [InvoiceState.CANCELLED]
+        assert (credited(session), balance(session)) == (0, 0)
+
+
+def test_unused_days_are_taken_off_an_open_invoice(sessions, gateway):
+    public_id = subscribed(sessions, gateway, card=None)
+    cancel(sessions, gateway, public_id)
+    with sessions() as session:
+        assert session.scalars(select(Invoice.due_minor)).all() == [1_500]
+        assert balance(session) == 0
+
+
+def test_at_the_end_of_the_period_nothing_is_given_back_and_it_can_be_withdrawn(sessions, gateway):
+    public_id = subscribed(sessions, gateway)
+    cancel(sessions, gateway, public_id, at_period_end=True)
+    with sessions.begin() as session:
+        pausing.resume(session, SYSTEM, public_id, now=HALF)
+    run(sessions, gateway, at(2, 28))
+    with sessions() as session:
+        assert (found(session, public_id).state, charged(session)) == (ACTIVE, [3_000, 3_000])
+    cancel(sessions, gateway, public_id, at(3, 1), at_period_end=True)
+    run(sessions, gateway, at(4, 30))
+    with sessions() as session:
+        subscription = found(session, public_id)
+        assert (subscription.state, subscription.canceled_at) == (CANCELED, at(3, 31))
+        assert (charged(session), credited(session)) == ([3_000, 3_000], 0)
+
+
+def test_canceled_is_final(sessions, gateway):
+    public_id = subscribed(sessions, gateway)
+    cancel(sessions, gateway, public_id)
+    with pytest.raises(Conflict):
+        cancel(sessions, gateway, public_id)
+    for verb in (pausing.pause, pausing.resume):
+        with sessions.begin() as session, pytest.raises(Conflict):
+            verb(session, SYSTEM, public_id, now=HALF)
+    with pytest.raises(Conflict):
+        changed(sessions, gateway, public_id, plan_code="team")
+
+
+def test_scheduled_changes_go_with_it(sessions, gateway):
+    public_id = subscribed(sessions, gateway, "team")
+    changed(sessions, gateway, public_id, at(2, 1), plan_code="pro")
+    cancel(sessions, gateway, public_id)
+    with sessions() as session:
+        assert session.scalars(select(SubscriptionChange.state)).all() == [ChangeState.WITHDRAWN]
+
+
+def test_a_trial_ends_with_nothing(sessions, gateway):
+    public_id = subscribed(sessions, gateway, trial_days=30)
+    cancel(sessions, gateway, public_id)
+    assert run(sessions, gateway, at(3, 2)) == []
+    with sessions() as session:
+        assert session.scalars(select(Invoice.id)).all() == charged(session) == []
+
+
+def test_what_is_due_afterwards_is_billed_up_to_the_day_once_that_is_over(sessions, gateway):
+    """30.00 a month in arrears: 14 of 28 days, the 13th included. It is asked for, and no card is charged."""
+    with sessions.begin() as session:
+        plans(session)
+        a_plan(session, "later", timing=BillingTiming.ARREARS)
+    public_id = subscribed(sessions, gateway, "later")
+    cancel(sessions, gateway, public_id)
+    assert run(sessions, gateway, at(2, 13, 23)) == []
+    run(sessions, gateway, at(2, 14))
+    assert run(sessions, gateway, at(2, 28)) == []
+    with sessions() as session:
+        subscription = found(session, public_id)
+        assert billed(session, subscription.id) == [(date(2026, 2, 14), 1_500)]
+        assert (subscription.state, subscription.next_at, charged(session)) == (CANCELED, None, [])
+
+
+def test_periods_that_begin_while_it_is_paused_are_free(sessions, gateway):
+    """Paused from 14 February to 14 March: the period from 28 February on is not billed, the one after it is."""
+    public_id = subscribed(sessions, gateway)
+    with sessions.begin() as session:
+        pausing.pause(session, SYSTEM, public_id, now=HALF)
+    run(sessions, gateway, at(2, 28))
+    with sessions.begin() as session:
+        pausing.resume(session, SYSTEM, public_id, now=at(3, 14))
+        subscription_id = found(session, public_id).id
+    renewed(sessions, subscription_id, at(3, 31))
+    with sessions() as session:
+        assert billed(session, subscription_id) == [(date(2026, 1, 31), 3_000), (date(2026, 3, 31), 3_000)]
+
+
+def test_a_change_in_a_paused_period_costs_nothing_of_it(sessions, gateway):
+    public_id = subscribed(sessions, gateway)
+    with sessions.begin() as session:
+        pausing.pause(session, SYSTEM, public_id, now=HALF)
+    run(sessions, gateway, at(2, 28))
+    changed(sessions, gateway, public_id, at(3, 14), plan_code="team")
+    cancel(sessions, gateway, public_id, at(3, 15))
+    with sessions() as session:
+        assert (charged(session), credited(session)) == ([3_000], 0)
