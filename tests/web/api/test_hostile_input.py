@@ -53,7 +53,7 @@ NAMES = {
     ("list_promo_codes", "plan_id"),
     ("list_promo_codes", "starting_after"),
 }
-TRUTHS = ("to_customer", "sends")
+TRUTHS = ("to_customer", "sends", "at_period_end")
 # Some places take some of these.
 STRANGE = [
     *(SQL, "' OR '1'='1", "../../../../etc/passwd", "..\\..\\x", "%2e%2e%2f", "xyz", "", " ", "null", "💩", "\u202e"),
@@ -95,11 +95,11 @@ def known(sessions, quick_hashes) -> dict[str, Any]:
         event = {"id": "1", "customer_ref": "ACME", "time": "2023-10-01T12:00:00Z"}
         ingestion.record(session, SYSTEM, [event], now=utc_now(), atomic=True)
         alert = alerts.create(session, SYSTEM, None, Threshold(AlertMeasure.CALLS, 7), Told(), now=utc_now())
-        watched = {"organization_id": "ACME", "{alert_id}": str(alert.id)}
+        watched = {"organization_id": "ACME", "{alert_id}": str(alert.id), "{change_id}": "1"}
         coded = {"plan_id": a_plan(session, "plan_pro_monthly"), "{code}": a_code(session, "OTHER").code}
         business = default_business(session).public_id
         customer = session.get_one(Customer, ACME).public_id
-        wanted = Wanted(customer, coded["plan_id"], trial_days=5)
+        wanted = Wanted(customer, a_plan(session, "plan_basic_monthly"), trial_days=5)
         subscription = subscriptions.create(session, SYSTEM, wanted, method_id=None, now=utc_now())[0].public_id
     # The documents' due date is before the day on which this runs.
     due = (utc_now() + timedelta(days=30)).date().isoformat()
@@ -169,7 +169,7 @@ def body_of(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def address(path: str, known: dict[str, Any]) -> str:
-    for name in ("{org_id}", "{alert_id}", "{code}"):
+    for name in ("{org_id}", "{alert_id}", "{code}", "{change_id}"):
         path = path.replace(name, known[name])
     return path.replace("{id}", next((value for start, value in known.items() if path.startswith(start)), ""))
 

@@ -49,6 +49,13 @@ FORBIDDEN = {
     "create_invoice",
     "create_open_invoice",
     "create_subscription",
+    "preview_change",
+    "change_subscription",
+    "withdraw_subscription_change",
+    "cancel_subscription",
+    "pause_subscription",
+    "resume_subscription",
+    "replace_payment_method",
     "update_invoice",
     "cancel_invoice",
     "create_payment_link",
@@ -144,6 +151,10 @@ BODIES = {
         "plan_id": f"{w.name}'s plan",
         "payment_method_id": "pm_card_visa",
     },
+    "preview_change": lambda w: {"plan_id": f"{w.name}'s plan", "seats": 2},
+    "change_subscription": lambda w: {"plan_id": f"{w.name}'s plan", "seats": 2},
+    "cancel_subscription": lambda _w: {"reason": "Too dear"},
+    "replace_payment_method": lambda _w: {"payment_method_id": "pm_card_visa"},
     "update_invoice": lambda w: {"customer_email": w.email},
     "record_usage_events": lambda w: {"events": [{"id": "1", "customer_ref": w.name, "time": "2023-01-15T10:00:00Z"}]},
     "withdraw_usage_event": lambda _w: {"reason": "Told twice"},
@@ -161,7 +172,7 @@ NEUTRAL |= dict.fromkeys(
     ("order_by", "limit", "offset", "format", "variant", "excel", "inline", "status", "smallest", "largest")
 )
 NEUTRAL |= dict.fromkeys(("billing_period_start", "billing_period_end", "list_usage_days.starting_after"))
-NEUTRAL |= dict.fromkeys(("atomic", "list_late_events.starting_after"))
+NEUTRAL |= dict.fromkeys(("atomic", "list_late_events.starting_after", "list_subscription_changes.starting_after"))
 NEUTRAL |= {"month": "2023-01-01", "allowance": None, "tab": None}
 NEUTRAL |= dict.fromkeys(("agreement", "undone", "current_only", "with_reports"))
 
@@ -218,7 +229,7 @@ def asked(route: APIRoute, own: World, other: World) -> Iterator[Asked]:
         start = next(start for start in PATHS if route.path.startswith(start))
         named = [re.sub(r"\{\w+\}", name, route.path, count=1) for name in PATHS[start](other)]
         # The id of an event, which each of them has.
-        paths = [path.replace("{id:path}", "1") for path in named]
+        paths = [path.replace("{id:path}", "1").replace("{change_id}", "1") for path in named]
     for path in paths:
         yield Asked(method, path, needed, body)
         for name, value in naming.items():

@@ -37,7 +37,7 @@ _SUBSCRIPTION: dict[str, Any] = {
     "canceled_at": None,
     "paused_at": None,
 }
-_Seats = Annotated[
+Seats = Annotated[
     WholeNumber, Field(ge=1, le=MOST_SEATS), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_SEATS})
 ]
 
@@ -60,8 +60,8 @@ class NewSubscription(Body):
     payment_method_id: str = Field(description="The gateway's `pm_…` id", examples=["pm_card_visa"])
     trial_days: WholeNumber = Field(0, ge=0, le=LONGEST_TRIAL, description="Days before the first paid period")
     promo_code: str | None = Field(None, description="Reduces the plan's price")
-    seats: _Seats = Field(1, description="With those that the plan includes")
-    add_ons: dict[str, _Seats] = Field({}, description="How many of each add-on of the plan, by its code")
+    seats: Seats = Field(1, description="With those that the plan includes")
+    add_ons: dict[str, Seats] = Field({}, description="How many of each add-on of the plan, by its code")
 
     def wanted(self) -> Wanted:
         return Wanted(

@@ -1,0 +1,182 @@
+"""Changing subscriptions by programs: what is previewed is what is charged, and every refusal has its status."""
+
+import pytest
+from sqlalchemy import select
+
+from billing_core.customers.models import Customer
+from billing_core.online_payments.models import SandboxCharge
+from tests.invoices.company import a_customer
+from tests.subscriptions.signed_up import D, a_plan
+
+SUBSCRIBE, ADDRESS = "/v1/billing/subscribe", "/v1/billing/subscriptions"
+
+
+@pytest.fixture
+def acme(sessions, product) -> str:
+    with sessions.begin() as session:
+        a_plan(session, "plan_pro_monthly")
+        a_plan(session, "plan_team_monthly", "60", seat_price=D(5), included_seats=1)
+        return session.get_one(Customer, a_customer(session)).public_id
+
+
+@pytest.fixture
+def client(program, acme):
+    return program("admin")
+
+
+@pytest.fixture
+def address(client, acme) -> str:
+    """Of a subscription to the cheaper plan, whose first period has just begun and is paid."""
+    return f"{ADDRESS}/{subscribed(client, acme)['id']}"
+
+
+def subscribed(client, acme, **facts):
+    given = {"customer_id": acme, "plan_id": "plan_pro_monthly", "payment_method_id": "pm_1234567890"} | facts
+    return client.post(SUBSCRIBE, json=given).json()
+
+
+def charged(sessions) -> list[int]:
+    with sessions() as session:
+        return list(session.scalars(select(SandboxCharge.amount_minor).where(SandboxCharge.succeeded)))
+
+
+def test_what_was_previewed_is_charged(client, address, sessions):
+    """On the first day everything is left: 60.00 less 30.00."""
+    wanted = {"plan_id": "plan_team_monthly"}
+    preview = client.post(f"{address}/preview", json=wanted).json()
+    assert (preview["when"], preview["total"], preview["credited"], preview["credit_used"]) == ("now", 6000, 3000, 3000)
+    assert preview["to_pay"] == 3000
+    assert [line["amount"] for line in preview["lines"]] == [6000, -3000]
+    assert preview["next_invoice"]["total"] == 6000
+    made = client.post(f"{address}/change", json=wanted | {"token": preview["token"]})
+    assert made.status_code == 200
+    assert (made.json()["status"], made.json()["to_pay"], made.json()["plan_id"]) == (
+        "applied",
+        3000,
+        wanted["plan_id"],
+    )
+    assert client.get(address).json()["plan_id"] == "plan_team_monthly"
+    again = client.post(f"{address}/change", json=wanted | {"token": preview["token"]})
+    assert again.json() == made.json()
+    assert charged(sessions) == [3000, 3000]
+    assert client.get(f"{address}/changes").json() == {"changes": [made.json()], "count": 1}
+
+
+def test_what_comes_to_something_else_is_409_with_a_new_preview(client, address, sessions):
+    token = client.post(f"{address}/preview", json={"plan_id": "plan_team_monthly"}).json()["token"]
+    wanted = {"plan_id": "plan_team_monthly", "seats": 2}
+    refused = client.post(f"{address}/change", json=wanted | {"token": token})
+    assert refused.status_code == 409
+    fresh = refused.json()["preview"]
+    assert (fresh["total"], fresh) == (6500, client.post(f"{address}/preview", json=wanted).json())
+    assert charged(sessions) == [3000]
+
+
+def test_a_refused_card_is_402_and_nothing_has_changed(client, address):
+    client.post(f"{address}/payment-method", json={"payment_method_id": "pm_card_chargeCustomerFail"})
+    before = client.get(address).json()
+    refused = client.post(f"{address}/change", json={"plan_id": "plan_team_monthly"})
+    assert refused.status_code == 402
+    assert "declined" in refused.json()["detail"]
+    assert client.get(address).json() == before
+    (failed,) = client.get(f"{address}/changes").json()["changes"]
+    assert (failed["status"], failed["outcome"]) == ("failed", refused.json()["detail"])
+
+
+def test_another_payment_method_is_kept_or_refused(client, address):
+    answer = client.post(f"{address}/payment-method", json={"payment_method_id": "pm_other"})
+    assert answer.status_code == 200
+    assert answer.json()["payment_method_id"].startswith("pm_other")
+    refused = client.post(f"{address}/payment-method", json={"payment_method_id": "pm_card_visa_chargeDeclined"})
+    assert refused.status_code == 402
+    assert client.get(address).json() == answer.json()
+
+
+def test_a_scheduled_change_is_listed_and_withdrawn(client, acme):
+    address = f"{ADDRESS}/{subscribed(client, acme, plan_id='plan_team_monthly')['id']}"
+    made = client.post(f"{address}/change", json={"plan_id": "plan_pro_monthly"}).json()
+    assert (made["status"], made["to_pay"], made["effective_at"]) == ("scheduled", 0, None)
+    withdrawn = client.post(f"{address}/changes/{made['id']}/withdraw")
+    assert (withdrawn.status_code, withdrawn.json()["status"]) == (200, "withdrawn")
+    assert client.post(f"{address}/changes/{made['id']}/withdraw").status_code == 409
+    assert client.post(f"{address}/changes/{made['id'] + 1}/withdraw").status_code == 404
+
+
+def test_changes_are_listed_page_by_page(client, address):
+    for seats in (1, 2, 3):
+        client.post(f"{address}/change", json={"plan_id": "plan_team_monthly", "seats": seats})
+    page = client.get(f"{address}/changes", params={"limit": 2})
+    assert [one["seats"] for one in page.json()["changes"]] == [3, 2]
+    rest = client.get(page.links["next"]["url"])
+    assert [one["seats"] for one in rest.json()["changes"]] == [1]
+
+
+def test_cancelled_at_the_end_unless_it_is_resumed(client, address):
+    answer = client.post(f"{address}/cancel", json={})
+    assert (answer.status_code, answer.json()["cancel_at_period_end"], answer.json()["status"]) == (200, True, "active")
+    assert client.post(f"{address}/resume").json()["cancel_at_period_end"] is False
+    assert client.post(f"{address}/resume").status_code == 409
+
+
+def test_cancelled_at_once_it_is_final(client, address):
+    answer = client.post(f"{address}/cancel", json={"at_period_end": False, "unused": "refund", "reason": "Too dear"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
+    given = {
+        "preview": {"plan_id": "plan_team_monthly"},
+        "change": {"plan_id": "plan_team_monthly"},
+        "cancel": {},
+        "pause": None,
+        "resume": None,
+        "payment-method": {"payment_method_id": "pm_other"},
+    }
+    for verb, body in given.items():
+        assert client.post(f"{address}/{verb}", json=body).status_code == 409, verb
+
+
+def test_paused_and_resumed(client, address):
+    assert client.post(f"{address}/pause").json()["paused_at"] is not None
+    assert client.post(f"{address}/pause").status_code == 409
+    assert client.post(f"{address}/resume").json()["paused_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({}, "plan_id"),
+        ({"plan_id": "plan_pro_monthly"}, "plan_id"),
+        ({"seats": 0}, "seats"),
+        ({"seats": 2}, "seats"),
+        ({"seats": "2"}, "seats"),
+        ({"add_ons": {"support": 1}}, "add_ons"),
+        ({"when": "soon"}, "when"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["preview", "change"])
+def test_bad_values_are_400_and_named(client, address, verb, body, named):
+    refused = client.post(f"{address}/{verb}", json=body)
+    assert refused.status_code == 400
+    assert named in refused.text
+
+
+def test_what_is_not_there_is_404(client, address):
+    for verb in ("preview", "change"):
+        assert client.post(f"{address}/{verb}", json={"plan_id": "plan_none"}).status_code == 404
+        assert client.post(f"{ADDRESS}/sub_none/{verb}", json={"plan_id": "plan_team_monthly"}).status_code == 404
+    assert client.get(f"{ADDRESS}/sub_none/changes").status_code == 404
+    assert client.post(f"{ADDRESS}/sub_none/cancel", json={}).status_code == 404
+
+
+def test_the_same_request_again_changes_once(client, address, sessions):
+    key = {"Idempotency-Key": "one"}
+    wanted = {"plan_id": "plan_team_monthly"}
+    first, again = (client.post(f"{address}/change", json=wanted, headers=key) for _ in range(2))
+    assert (first.status_code, first.json()) == (200, again.json())
+    assert charged(sessions) == [3000, 3000]
+
+
+def test_only_admins_change(program, client, address):
+    for role in ("finance", "manager"):
+        for verb, body in (("preview", {"seats": 2}), ("change", {"seats": 2}), ("cancel", {}), ("pause", None)):
+            assert program(role).post(f"{address}/{verb}", json=body).status_code == 403, verb
+        assert program(role).get(f"{address}/changes").json() == {"changes": [], "count": 0}
