@@ -14,7 +14,7 @@ from billing_core.metering import meters
 from billing_core.metering.models import Aggregation
 from billing_core.money import currencies
 from billing_core.plans import parts, service
-from billing_core.plans.models import BillingTiming, PlanInterval, TrialEnd
+from billing_core.plans.models import BillingTiming, PlanInterval, PlanPhase, TrialEnd
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.plans.terms import MAX_INTERVALS, AddOn, Amounts, Phase, Terms
@@ -162,6 +162,7 @@ def test_all_terms_are_kept_as_they_were_given(session):
     version = made(session, ALL)
     session.expire_all()
     assert parts.terms_of(session, version.id) == ALL
+    assert session.scalars(select(PlanPhase.position).order_by(PlanPhase.position)).all() == [1, 2]
     with pytest.raises(NotFound):
         parts.terms_of(session, version.id + 1)
 
