@@ -309,7 +309,7 @@ def _subscriptions(session: Session, now: datetime) -> None:
     """One that is paid by a link and waits for a decision, one with a price for usage, one in its trial."""
     customer = session.scalars(select(Customer).where(Customer.currency == "USD").order_by(Customer.id).limit(1)).one()
     for code, per_call in (("monthly", Decimal(0)), ("metered", Decimal("0.01"))):
-        agreed = Terms("USD", Decimal(30), price_per_call=per_call)
+        agreed = Terms("USD", Decimal(30), included_calls=0, price_per_call=per_call)
         plans.create(session, SYSTEM, code=code, name=code.title(), agreed=agreed, now=now)
     for code, days in (("monthly", 0), ("monthly", 14), ("metered", 0)):
         wanted = Wanted(customer.public_id, code, trial_days=days)
