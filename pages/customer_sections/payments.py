@@ -6,7 +6,7 @@ from billing_core.customers.models import Customer
 from billing_core.identity import Actor, Permission
 from billing_core.payments import queries
 from billing_core.payments.queries import PaymentFilter
-from pages.customer_sections import prepaid
+from pages.customer_sections import cards_on_file, prepaid
 from pages.payment_sections import credit, refunds
 from pages.payment_sections.columns import open_payment, payments
 from pages.ui import formats, tables
@@ -20,6 +20,7 @@ def draw(read: Reader, actor: Actor, customer: Customer) -> None:
         "Record payment", icon=":material/add:", key="record_for_customer"
     ):
         st.switch_page("payments.py", query_params={"record": str(customer.id)})
+    cards_on_file.draw(read, actor, customer)
     credit.of_customer(read, actor, customer.id)
     prepaid.draw(read, actor, customer)
     _received(read, customer)

@@ -48,6 +48,7 @@ NEEDED: dict[str, tuple[Permission, ...] | None] = {
     "off_session.requests.ask": (WRITE,),
     "off_session.requests.enter": None,
     "off_session.requests.keep": (WRITE,),
+    "off_session.requests.open_for": (WRITE,),
     "queries.case_count": (READ,),
     "queries.cases": (READ,),
     "queries.cases_of_invoice": (READ,),

@@ -2,10 +2,11 @@
 
 import re
 import secrets
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from billing_core.audit import service as audit
@@ -22,6 +23,31 @@ from billing_core.online_payments.models import AttemptState, ChargeAttempt, Pay
 from billing_core.outbox import service as outbox
 from billing_core.outbox.service import Message
 
+
+@dataclass(frozen=True, slots=True)
+class CardRow:
+    """A card on file, for lists; the fields are those of a ``PaymentMethodOnFile``, and its customer's name."""
+
+    id: int
+    public_id: str
+    customer_id: int
+    customer_name: str
+    mode: Mode
+    gateway_customer_id: str
+    gateway_id: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+    expires_on: date
+    attached_at: datetime
+    attached_by: str
+
+
+_COLUMNS: Final[tuple[Any, ...]] = tuple(
+    Customer.name if field.name == "customer_name" else getattr(PaymentMethodOnFile, field.name)
+    for field in fields(CardRow)
+)
 DETACH: Final = "detach_payment_method"
 _METHOD: Final = re.compile(r"pm_[A-Za-z0-9_]{1,200}")
 EXPIRING_WITHIN: Final = timedelta(days=60)
@@ -149,41 +175,35 @@ def for_change(session: Session, actor: Actor, method_id: int) -> PaymentMethodO
     return session.get_one(PaymentMethodOnFile, method_id, populate_existing=True)
 
 
-def of_customer(session: Session, actor: Actor, customer_id: int, *, limit: int = 50) -> list[PaymentMethodOnFile]:
+def of_customer(session: Session, actor: Actor, customer_id: int, *, limit: int = 50) -> list[CardRow]:
     """The customer's cards on file, newest first."""
     actor.require(Permission.PAYMENT_READ)
-    statement = select(PaymentMethodOnFile).where(
-        PaymentMethodOnFile.customer_id == customer_id,
-        PaymentMethodOnFile.detached_at.is_(None),
-        visible_to(actor, PaymentMethodOnFile.customer_id),
-    )
-    return list(session.scalars(statement.order_by(PaymentMethodOnFile.id.desc()).limit(limit)))
+    statement = _on_file(actor).where(PaymentMethodOnFile.customer_id == customer_id)
+    rows = session.execute(statement.order_by(PaymentMethodOnFile.id.desc()).limit(limit))
+    return [CardRow(*row) for row in rows]
 
 
-def expiring(
-    session: Session, actor: Actor, *, today: date, limit: int = 50, offset: int = 0
-) -> list[tuple[PaymentMethodOnFile, str]]:
-    """(card on file, its customer's name) of those whose last day comes within 60 days, the soonest first."""
+def expiring(session: Session, actor: Actor, *, today: date, limit: int = 50, offset: int = 0) -> list[CardRow]:
+    """The cards on file whose last day comes within 60 days, the soonest first."""
     actor.require(Permission.PAYMENT_READ)
-    statement = (
-        select(PaymentMethodOnFile, Customer.name)
-        .join(Customer, Customer.id == PaymentMethodOnFile.customer_id)
-        .where(
-            PaymentMethodOnFile.detached_at.is_(None),
-            PaymentMethodOnFile.expires_on.between(today, today + EXPIRING_WITHIN),
-            visible_to(actor, PaymentMethodOnFile.customer_id),
-        )
-        .order_by(PaymentMethodOnFile.expires_on, PaymentMethodOnFile.id)
-        .limit(limit)
-        .offset(offset)
-    )
-    return [(method, name) for method, name in session.execute(statement)]
+    soon = PaymentMethodOnFile.expires_on.between(today, today + EXPIRING_WITHIN)
+    soonest = (PaymentMethodOnFile.expires_on, PaymentMethodOnFile.id)
+    statement = _on_file(actor).where(soon).order_by(*soonest).limit(limit).offset(offset)
+    return [CardRow(*row) for row in session.execute(statement)]
 
 
 def card_on_file(session: Session, method_id: int) -> str:
     return card_of(session.get_one(PaymentMethodOnFile, method_id))
 
 
-def card_of(method: PaymentMethodOnFile) -> str:
+def card_of(card: PaymentMethodOnFile | CardRow) -> str:
     """What people call it, such as ``Visa •••• 4242``."""
-    return f"{method.brand.replace('_', ' ').capitalize()} •••• {method.last4}"
+    return f"{card.brand.replace('_', ' ').capitalize()} •••• {card.last4}"
+
+
+def _on_file(actor: Actor) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*_COLUMNS)
+        .join(Customer, Customer.id == PaymentMethodOnFile.customer_id)
+        .where(PaymentMethodOnFile.detached_at.is_(None), visible_to(actor, PaymentMethodOnFile.customer_id))
+    )

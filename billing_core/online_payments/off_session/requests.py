@@ -12,6 +12,7 @@ from billing_core.audit import service as audit
 from billing_core.businesses import queries as businesses
 from billing_core.customers import queries as customers
 from billing_core.customers.models import Customer
+from billing_core.customers.queries import visible_to
 from billing_core.database import Sessions
 from billing_core.errors import Conflict, NotFound
 from billing_core.identity import SYSTEM, Actor, Permission
@@ -60,6 +61,18 @@ def ask(session: Session, actor: Actor, customer_id: int, *, now: datetime) -> C
     subject, after = ("customer", customer_id), {"request": request.public_id, "expires_at": request.expires_at}
     audit.record(session, actor, "payment_method.ask", subject, label=customer.name, after=after, now=now)
     return request
+
+
+def open_for(session: Session, actor: Actor, customer_id: int, *, now: datetime) -> CardRequest | None:
+    """The newest request to this customer that can still be answered, for who may ask: its token is a secret."""
+    actor.require(Permission.PAYMENT_WRITE)
+    statement = select(CardRequest).where(
+        CardRequest.customer_id == customer_id,
+        CardRequest.method_id.is_(None),
+        CardRequest.expires_at > now,
+        visible_to(actor, CardRequest.customer_id),
+    )
+    return session.scalars(statement.order_by(CardRequest.id.desc()).limit(1)).one_or_none()
 
 
 def address_of(token: str, address: str) -> str:

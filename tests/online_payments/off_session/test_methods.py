@@ -10,15 +10,15 @@ from billing_core.errors import Conflict, Invalid, NotFound, UpstreamFailed
 from billing_core.identity import SYSTEM, Role, actor_with
 from billing_core.invoices.payment_links import Mode
 from billing_core.online_payments.gateway import Declined
-from billing_core.online_payments.models import PaymentMethodOnFile
 from billing_core.online_payments.off_session import methods
+from billing_core.online_payments.off_session.methods import CardRow
 from tests.online_payments.created_links import deliver
 from tests.online_payments.gateways import ScriptedGateway
 from tests.online_payments.off_session.cards import LATER, begin, put_on_file
 from tests.payments.books import NOW, a_customer
 
 
-def cards(sessions, customer_id, actor=SYSTEM) -> list[PaymentMethodOnFile]:
+def cards(sessions, customer_id, actor=SYSTEM) -> list[CardRow]:
     with sessions() as session:
         return methods.of_customer(session, actor, customer_id)
 
@@ -120,7 +120,7 @@ def test_cards_whose_last_day_comes_within_60_days_are_listed(sessions, place, t
     # 29 more days of November and the 31 of December are the 60 from 1 November to the last day.
     with sessions() as session:
         found = methods.expiring(session, SYSTEM, today=today)
-    assert [(card.id, name) for card, name in found] == ([(place.method_id, "Carla C1")] if listed else [])
+    assert [(card.id, card.customer_name) for card in found] == ([(place.method_id, "Carla C1")] if listed else [])
 
 
 def test_a_card_off_file_does_not_expire(sessions, place):

@@ -56,6 +56,18 @@ def test_an_address_is_good_for_30_days(sessions, gateway, request_of):
         requests.start(sessions, gateway, request_of.token, address="https://b.example", now=last)
 
 
+def test_the_newest_request_that_can_be_answered_is_found(sessions, gateway, place, request_of):
+    def found(now=LATER):
+        with sessions() as session:
+            open_one = requests.open_for(session, SYSTEM, place.customer_id, now=now)
+            return open_one and open_one.public_id
+
+    assert found() == request_of.public_id
+    assert found(NOW + timedelta(days=30)) is None
+    requests.keep(sessions, SYSTEM, gateway, request_of.id, "pm_new", gateway_customer_id=None, now=LATER)
+    assert found() is None
+
+
 def test_it_leads_to_the_gateways_page(sessions, gateway, request_of):
     address = requests.start(sessions, gateway, request_of.token, address="https://b.example", now=LATER)
     assert address == f"https://pay.example/set-up/{request_of.public_id}"

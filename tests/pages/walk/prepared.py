@@ -25,7 +25,7 @@ from billing_core.identity import sessions as browser_sessions
 from billing_core.identity.sessions import Browser
 from billing_core.invoices import service as invoices
 from billing_core.invoices.models import Invoice, InvoicedReport, InvoiceState
-from billing_core.invoices.payment_links import LinkState, PaymentLink
+from billing_core.invoices.payment_links import LinkState, Mode, PaymentLink
 from billing_core.languages.available import SOURCE_LANGUAGE
 from billing_core.mailing import default_texts, wording
 from billing_core.mailing.mails import MAIL
@@ -33,7 +33,9 @@ from billing_core.mailing.models import MailKind
 from billing_core.metering import ingestion, meters
 from billing_core.metering.alerts import AlertMeasure
 from billing_core.metering.models import Aggregation, UsagePeriod
+from billing_core.online_payments.gateway import AttachedMethod
 from billing_core.online_payments.models import CaseKind, PaymentCase, WebhookEvent, WebhookState
+from billing_core.online_payments.off_session import methods
 from billing_core.outbox import service as outbox
 from billing_core.outbox.models import MessageState, OutboxMessage
 from billing_core.outbox.service import Message
@@ -141,6 +143,7 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         _promo_codes(session, now)
         _prepaid_credit(session, now)
         _subscriptions(session, now)
+        _card_on_file(session, now)
 
 
 def _second_business(session: Session, now: datetime) -> None:
@@ -318,6 +321,13 @@ def _subscriptions(session: Session, now: datetime) -> None:
             subscriptions.activate(session, SYSTEM, made, first, now=now)
         if code == "monthly" and not days:
             made.held_at, made.hold_reason = now, "More than 3 periods have begun since"
+
+
+def _card_on_file(session: Session, now: datetime) -> None:
+    """Of the customer whose payments are looked at."""
+    newest = select(Invoice.customer_id).where(Invoice.due_minor > 0).order_by(Invoice.id.desc()).limit(1)
+    attached = AttachedMethod("cus_sandbox_1", "pm_card_visa_1", "visa", "4242", 12, now.year + 4)
+    methods.record(session, SYSTEM, session.scalars(newest).one(), attached, mode=Mode.SANDBOX, now=now)
 
 
 def _prepaid_credit(session: Session, now: datetime) -> None:
