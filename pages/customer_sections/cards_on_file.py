@@ -57,7 +57,6 @@ def _cards(read: Reader, rows: list[CardRow], *, may_write: bool) -> None:
         tables.computed("Expires", lambda row: f"{row.exp_month:02} / {row.exp_year}"),
         tables.badge("State", state, _COLORS),
         tables.instant("On file since", "attached_at", read.company.time_zone),
-        tables.text("By", "attached_by"),
     ]
     if may_write:
         columns.append(tables.button("Take off file", lambda _: "Take off file", opens=_ask, width=120))
@@ -79,11 +78,13 @@ def _ask_for_one(customer_id: int) -> None:
     with reading() as session:
         open_one = requests.open_for(session, actor, customer_id, now=utc_now())
         token = open_one.token if open_one else None
-    if token is None and st.button(
+    place = st.empty()
+    if token is None and place.button(
         "Create the address", type="primary", icon=":material/add_link:", key="ask_for_card_done"
     ):
         with transaction() as session:
             token = requests.ask(session, actor, customer_id, now=utc_now()).token
+        place.empty()
     if token is not None:
         st.code(requests.address_of(token, settings().address), language=None, wrap_lines=True)
         st.caption("Hand it to the customer alone: whoever has it can put a card on file for them.")

@@ -131,7 +131,9 @@ def keep(
     known = replace(customer, gateway_id=gateway_customer_id or customer.gateway_id)
     attached = gateway.attach(known, method_id, key=f"keep_{key}_{method_id}")
     with sessions.begin() as session:
-        kept = methods.record(session, actor, request.customer_id, attached, mode=gateway.mode, now=now)
+        # It was the customer who entered it.
+        whose = replace(actor, name=customer.name or actor.name)
+        kept = methods.record(session, whose, request.customer_id, attached, mode=gateway.mode, now=now)
         request = session.get_one(CardRequest, request_id, with_for_update=True)
         if request.method_id is None:
             request.method_id, request.answered_at = kept, now

@@ -97,6 +97,7 @@ def test_a_card_is_kept_for_whom_the_gateway_says(sessions, gateway, place, requ
     with sessions() as session:
         card = methods.of_customer(session, SYSTEM, place.customer_id)[0]
         assert (card.id, card.gateway_customer_id, card.mode) == (first, "cus_stripe", Mode.TEST)
+        assert card.attached_by == "Carla C1"
 
 
 @pytest.mark.parametrize("request_id", ["crq_unknown", ""])
