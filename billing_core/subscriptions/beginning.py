@@ -1,11 +1,14 @@
 """Beginning periods: the first, and one after the other, each with its invoice."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from billing_core.businesses.models import Business
+from billing_core.customers.models import Customer
 from billing_core.dates import Period
 from billing_core.identity import Actor
 from billing_core.plans.models import BillingTiming, PlanVersion
@@ -48,6 +51,8 @@ def next_period(
     """
     terms = queries.terms(session, subscription)
     number = 0 if ended is None else ended.number + 1
+    if ended is not None:
+        _follow_zone(session, subscription, terms.offer, number, ended)
     begun = _period(subscription, terms.offer, number, ended)
     session.add(begun)
     subscription.period_number, subscription.next_at = number, begun.ends_at
@@ -135,6 +140,21 @@ def _period(
         plan_version_id=subscription.plan_version_id,
         paused=subscription.paused_at is not None,
     )
+
+
+def _follow_zone(
+    session: Session, subscription: Subscription, offer: Offer, number: int, ended: SubscriptionPeriod
+) -> None:
+    """From this period on the days are those of the zone that the customer is billed in by now. A period shorter than
+    clocks differ could be over before it begins: then the next one follows.
+    """
+    customer = session.get_one(Customer, subscription.customer_id)
+    zone = customer.time_zone or session.get_one(Business, customer.business_id).time_zone
+    if zone == subscription.zone:
+        return
+    ends_at = replace(cycle(subscription, offer), zone=zone).boundary(number - subscription.anchor_number + 1)
+    if ends_at > ended.ends_at:
+        subscription.zone = zone
 
 
 def stretches(

@@ -6,10 +6,11 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import func, select
 
+from billing_core.customers.models import Customer
 from billing_core.errors import Conflict, Invalid
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice
-from billing_core.plans.models import BillingTiming, TrialEnd
+from billing_core.plans.models import BillingTiming, PlanInterval, TrialEnd
 from billing_core.plans.terms import AddOn, Phase
 from billing_core.promotions import service as promotions
 from billing_core.promotions.models import PromoDuration
@@ -245,3 +246,39 @@ def called(sessions, subscription_id, *moments) -> None:
         events = [{"id": f"{moment}", "organization_id": uuid, "time": moment.isoformat()} for moment in moments]
         recorded = ingestion.record(session, SYSTEM, events, now=max(moments), atomic=True)
         assert recorded.accepted == len(moments)
+
+
+def test_another_zone_counts_from_the_next_period_on_and_leaves_no_instant_out(sessions):
+    """From UTC to New York, 5 hours behind: 10:00 there is 15:00 UTC, and 14:00 once clocks have gone forward."""
+    subscription_id = begun(sessions)
+    with sessions.begin() as session:
+        customer = session.get_one(Customer, state(session, subscription_id).customer_id)
+        customer.time_zone = "America/New_York"
+        assert state(session, subscription_id).next_at == at(2, 28)
+    renewed(sessions, subscription_id, at(2, 28))
+    with sessions() as session:
+        assert state(session, subscription_id).next_at == at(3, 31, 14)
+    renewed(sessions, subscription_id, at(3, 31, 14))
+    with sessions() as session:
+        periods = list(session.scalars(select(SubscriptionPeriod).order_by(SubscriptionPeriod.number)))
+        assert all(before.ends_at == after.starts_at for before, after in pairwise(periods))
+        assert [(one.first_day, one.last_day) for one in periods] == [
+            (date(2026, 1, 31), date(2026, 2, 27)),
+            (date(2026, 2, 28), date(2026, 3, 30)),
+            (date(2026, 3, 31), date(2026, 4, 29)),
+        ]
+
+
+def test_a_day_does_not_end_before_it_begins_where_the_new_zone_is_26_hours_ahead(sessions):
+    subscription_id = begun(sessions, plan={"interval": PlanInterval.DAY})
+    with sessions.begin() as session:
+        customer = session.get_one(Customer, state(session, subscription_id).customer_id)
+        customer.time_zone = "Etc/GMT+12"
+    renewed(sessions, subscription_id, at(2, 1))
+    with sessions.begin() as session:
+        session.get_one(Customer, state(session, subscription_id).customer_id).time_zone = "Pacific/Kiritimati"
+    renewed(sessions, subscription_id, at(2, 2, 22))
+    with sessions() as session:
+        subscription = state(session, subscription_id)
+        assert (subscription.held_at, subscription.zone) == (None, "Etc/GMT+12")
+        assert subscription.next_at > at(2, 2, 22)
