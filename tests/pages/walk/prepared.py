@@ -141,8 +141,9 @@ def prepare(sessions: Sessions, *, now: datetime) -> None:
         _usage(session, now)
         _usage_billed(session, now)
         _promo_codes(session, now)
-        _prepaid_credit(session, now)
         _subscriptions(session, now)
+        # Of the customer who owes the newest invoice, whose payments are looked at.
+        _prepaid_credit(session, now)
         _card_on_file(session, now)
 
 
