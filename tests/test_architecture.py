@@ -74,6 +74,7 @@ ORDER = {
     ],
     "billing_core.subscriptions": [
         ["models", "calendar", "proration"],
+        ["telling"],
         ["lifecycle", "pricing", "listing", "verification"],
         ["queries", "wording"],
         ["metered"],
@@ -82,6 +83,7 @@ ORDER = {
         ["changes"],
         ["service", "renewals"],
         ["signing_up"],
+        ["upkeep"],
         ["clock", "reporting", "further", "overview"],
     ],
     "billing_core.bill_runs": [

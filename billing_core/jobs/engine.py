@@ -115,6 +115,7 @@ def start(*, kind: ProcessKind = ProcessKind.APP, further: Sequence[Periodic] = 
         usage_alerts.days,
         prepaid_credit.job,
         renewals.job,
+        renewals.reminders,
         charges.job,
         *further,
     ]

@@ -190,4 +190,96 @@ Kind regards
 {{ business_name }}
 """),
     ),
+    MailKind.TRIAL_ENDING: Wording(
+        subject=gettext_noop("Your trial of {{ plan }} ends on {{ ends_on }}"),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+Your trial of {{ plan }} ends on {{ ends_on }}.
+
+{% if card %}
+It then goes on by itself, and is charged to your card ({{ card }}).
+{% elif goes_on %}
+It then goes on by itself, and we will send you an invoice for it.
+{% else %}
+It goes on only if you give us a card by then.
+{% endif %}
+
+{% if card_link %}
+You can give us a card here:
+{{ card_link }}
+{% endif %}
+
+If you do not wish to go on, simply reply to this e-mail before that day.
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
+    MailKind.CHARGE_FAILED: Wording(
+        subject=gettext_noop(
+            "{% if to_confirm %}Please confirm your payment of invoice {{ number }}"
+            "{% else %}We could not charge invoice {{ number }} to your card{% endif %}"
+        ),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+{% if to_confirm %}
+Your bank wants you to confirm the payment of our invoice {{ number }} of {{ issued_on }}: until then it is not paid.
+{% else %}
+We could not charge our invoice {{ number }} of {{ issued_on }} to your card ({{ card }}).
+{% endif %}
+
+Amount due: {{ amount_due }}
+
+The invoice is attached, and you can view it here:
+{{ link }}
+
+{% if pay_link %}
+You can pay it online here:
+{{ pay_link }}
+{% endif %}
+
+{% if card_link %}
+You can give us another card here, which is then charged:
+{{ card_link }}
+{% endif %}
+
+{% if next_on %}
+Otherwise we will try again on {{ next_on }}.
+{% endif %}
+
+If anything is unclear, simply reply to this e-mail.
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
+    MailKind.CARD_EXPIRING: Wording(
+        subject=gettext_noop("Your card {{ card }} expires on {{ expires_on }}"),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+Your card {{ card }}, to which we charge {{ plan }}, expires on {{ expires_on }}.
+
+Please give us another one by then, so that nothing is interrupted:
+{{ card_link }}
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
+    MailKind.SUBSCRIPTION_ENDED: Wording(
+        subject=gettext_noop("Your subscription to {{ plan }} has ended"),
+        body=gettext_noop("""\
+Dear {{ customer_name }},
+
+Your subscription to {{ plan }} ended on {{ ended_on }}. No further period will be billed.
+
+If this is not what you wanted, simply reply to this e-mail.
+
+Kind regards
+{{ business_name }}
+"""),
+    ),
 }

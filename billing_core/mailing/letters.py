@@ -23,6 +23,7 @@ from billing_core.languages.formats import writing
 from billing_core.mailing import default_texts, texts
 from billing_core.mailing.default_texts import Wording
 from billing_core.mailing.models import MailKind, MailText
+from billing_core.online_payments.off_session import requests
 from billing_core.settings import settings
 
 # A draft's number until it is sent: the template's own variable, filled in then.
@@ -70,6 +71,11 @@ def senders(session: Session, invoices: Collection[InvoiceView]) -> dict[int, Is
 def invoice_link(token: str) -> str:
     """The customer's own page of an invoice."""
     return f"{settings().address}/i/{token}"
+
+
+def card_link(token: str) -> str:
+    """Where a customer who was asked for a card enters it."""
+    return requests.address_of(token, settings().address)
 
 
 def invoice_values(invoice: InvoiceView, sender: Issuer, *, today: date) -> dict[str, Any]:
@@ -139,7 +145,7 @@ def changed_letter(changed: Wording, values: Mapping[str, Any], language: str) -
 
 def _letter(filled: Wording, values: Mapping[str, Any], language: str) -> Letter:
     known = nearest(language)
-    links = [str(values[name]) for name in ("link", "pay_link") if values.get(name)]
+    links = [str(values[name]) for name in ("link", "pay_link", "card_link") if values.get(name)]
     html = _html(known, filled.subject, filled.body, links)
     return Letter(known, filled.subject, filled.body + "\n", html)
 

@@ -20,6 +20,10 @@ class MailKind(enum.StrEnum):
     CREDIT_NOTE = "credit_note"
     STATEMENT = "statement"
     USAGE_ALERT = "usage_alert"
+    TRIAL_ENDING = "trial_ending"
+    CHARGE_FAILED = "charge_failed"
+    CARD_EXPIRING = "card_expiring"
+    SUBSCRIPTION_ENDED = "subscription_ended"
 
 
 class MailText(Base):

@@ -69,6 +69,30 @@ VARIABLES: Final[Mapping[MailKind, Mapping[str, str]]] = {
         "included_calls": "the included API calls; empty where none are",
         "cost": "what the usage costs so far; empty where nothing has a price",
     },
+    MailKind.TRIAL_ENDING: _ALWAYS
+    | {
+        "plan": "the plan's name",
+        "ends_on": "the day on which the trial ends",
+        "card": "the card that is charged then; empty where there is none",
+        "goes_on": "yes where the subscription goes on without a card, too (for if)",
+        "card_link": "the address where the customer can give us a card; empty where there is one",
+    },
+    MailKind.CHARGE_FAILED: _OF_INVOICES
+    | {
+        "card": "the card that was charged in vain",
+        "to_confirm": "yes where the bank wants the customer to confirm the payment (for if)",
+        "next_on": "the day on which it is charged again; empty where it is not",
+        "card_link": "the address where the customer can give us another card",
+    },
+    MailKind.CARD_EXPIRING: _ALWAYS
+    | {
+        "plan": "the plan's name, of several one after the other",
+        "card": "the card",
+        "expires_on": "its last day",
+        "card_link": "the address where the customer can give us another card",
+    },
+    MailKind.SUBSCRIPTION_ENDED: _ALWAYS
+    | {"plan": "the plan's name", "ended_on": "the day on which the subscription ended"},
 }
 _ENVIRONMENT: Final = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True

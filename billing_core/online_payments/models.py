@@ -208,6 +208,8 @@ class PaymentMethodOnFile(Base):
     exp_month: Mapped[int]
     exp_year: Mapped[int]
     expires_on: Mapped[date]
+    # So many days before that the customer was last told.
+    expiry_told: Mapped[int | None]
     attached_at: Mapped[datetime]
     attached_by_id: Mapped[int | None]
     attached_by: Mapped[str] = mapped_column(String(200))

@@ -11,7 +11,9 @@ from billing_core.database import Base
 
 
 class EventType(enum.StrEnum):
-    """The events that endpoints can receive; their object is an invoice, a report or a threshold, as published."""
+    """The events that endpoints can receive; their object is an invoice, a report, a threshold or a subscription, as
+    published.
+    """
 
     INVOICE_CREATED = "invoice.created"
     INVOICE_UPDATED = "invoice.updated"
@@ -24,6 +26,13 @@ class EventType(enum.StrEnum):
     INVOICE_CANCELLED = "invoice.cancelled"
     REPORT_GENERATED = "report.generated"
     USAGE_THRESHOLD_REACHED = "usage.threshold_reached"
+    SUBSCRIPTION_CREATED = "subscription.created"
+    SUBSCRIPTION_UPDATED = "subscription.updated"
+    SUBSCRIPTION_TRIAL_WILL_END = "subscription.trial_will_end"
+    SUBSCRIPTION_RENEWED = "subscription.renewed"
+    SUBSCRIPTION_PAST_DUE = "subscription.past_due"
+    SUBSCRIPTION_UNPAID = "subscription.unpaid"
+    SUBSCRIPTION_CANCELED = "subscription.canceled"
     PING = "ping"
 
 

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import exc
 from sqlalchemy.orm import Session
 
+from billing_core.businesses import queries as businesses
 from billing_core.database import Sessions
 from billing_core.errors import BillingError
 from billing_core.identity import Actor
@@ -20,6 +21,7 @@ from billing_core.subscriptions import collecting, queries, renewals, signing_up
 from billing_core.subscriptions.changes import changing
 from billing_core.subscriptions.collecting import Collected
 from billing_core.subscriptions.renewals import Done
+from billing_core.subscriptions.upkeep import cards, reminding
 
 log = structlog.get_logger()
 
@@ -37,6 +39,8 @@ def run(
 ) -> Iterator[Done | Collected]:
     """Everything, one step after the other; tells of each."""
     recover(sessions, actor, gateway, now=now)
+    look_after(sessions, actor, now=now)
+    remind(sessions, actor, now=now)
     yield from renew(sessions, actor, now=now, ending=ending)
     yield from collect(sessions, actor, gateway, now=now, ending=ending)
 
@@ -46,6 +50,40 @@ def recover(sessions: Sessions, actor: Actor, gateway: Gateway, *, now: datetime
     before = now - collecting.CUT_OFF_AFTER
     signing_up.complete_unfinished(sessions, actor, gateway, before=before, now=now)
     changing.complete_unfinished(sessions, actor, gateway, before=before, now=now)
+
+
+def look_after(sessions: Sessions, actor: Actor, *, now: datetime, ending: Callable[[], bool] = never) -> int:
+    """What customers did: cards that they gave us, and payments of what could not be charged; how many."""
+    with sessions() as session:
+        given, settled = cards.answered(session, limit=_AT_ONCE), collecting.overdue_settled(session, limit=_AT_ONCE)
+    for subscription_id in given:
+        if not ending():
+            with sessions.begin() as session:
+                cards.take_answer(session, actor, subscription_id, now=now)
+    for subscription_id in settled:
+        if not ending():
+            with sessions.begin() as session:
+                subscription = queries.for_change(session, actor, subscription_id)
+                collecting.settle(session, actor, subscription, now=now)
+    return len(given) + len(settled)
+
+
+def remind(sessions: Sessions, actor: Actor, *, now: datetime, ending: Callable[[], bool] = never) -> int:
+    """Tell customers of trials that end and cards that expire; how many were told."""
+    told = 0
+    with sessions() as session:
+        today = businesses.today(session, now=now)
+        trials = reminding.trials_due(session, now=now, limit=_AT_ONCE)
+        expiring = reminding.cards_due(session, today=today, limit=_AT_ONCE)
+    for subscription_id in trials:
+        if not ending():
+            with sessions.begin() as session:
+                told += reminding.remind_of_trial(session, actor, subscription_id, now=now)
+    for method_id in expiring:
+        if not ending():
+            with sessions.begin() as session:
+                told += reminding.remind_of_card(session, actor, method_id, today=today, now=now)
+    return told
 
 
 def somebody_was_cut_off(session: Session, *, now: datetime) -> bool:
@@ -66,14 +104,17 @@ def renew(
     while not ending():
         with sessions() as session:
             ids = queries.due(session, now=now, limit=_AT_ONCE, within=within)
-        if not ids:
-            return
+        some = False
         for subscription_id in ids:
             if ending():
                 return
             done = _advance(sessions, actor, subscription_id, now)
             if done is not None:
+                some = True
                 yield done
+        # What is due, and cannot be done now, is not asked for again and again.
+        if not some:
+            return
 
 
 def collect(

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from billing_core.businesses import queries as businesses
@@ -29,6 +29,7 @@ from billing_core.online_payments.off_session import attempts
 from billing_core.subscriptions import lifecycle, queries
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, PAST_DUE, UNPAID
 from billing_core.subscriptions.models import InvoiceKind, Subscription, SubscriptionInvoice
+from billing_core.subscriptions.telling import letters
 
 log = structlog.get_logger()
 
@@ -76,29 +77,28 @@ def collect(sessions: Sessions, actor: Actor, gateway: Gateway, billed_id: int, 
         return None
     invoice_id, attempt_id = begun
     if attempt_id is None:
-        _write_to_customer(sessions, actor, gateway, invoice_id, now)
+        _have_link(sessions, actor, gateway, invoice_id, now)
+        with sessions.begin() as session:
+            _ask_to_pay(session, actor, billed_id, now)
         return Collected(invoice_id, None, None)
     charged = attempts.charge(sessions, gateway, attempt_id)
     with sessions.begin() as session:
         attempt = attempts.record(session, actor, attempt_id, charged, now=now)
-        _react(session, actor, billed_id, attempt, now)
         found = Collected(invoice_id, attempt.public_id, attempt.state)
+        if found.outcome is AttemptState.SUCCEEDED:
+            _react(session, actor, billed_id, attempt, now)
     if found.outcome is not AttemptState.SUCCEEDED:
-        _write_to_customer(sessions, actor, gateway, invoice_id, now)
+        # The mail is put in with what the failure does, and leads to a link: whoever is cut off here is found, and the
+        # outcome of the attempt known.
+        _have_link(sessions, actor, gateway, invoice_id, now)
+        with sessions.begin() as session:
+            _react(session, actor, billed_id, attempts.one(session, actor, attempt_id), now)
     return found
 
 
 def settle(session: Session, actor: Actor, subscription: Subscription, *, now: datetime) -> None:
     """Bring a locked subscription back once everything that it was billed is paid."""
-    owed = (
-        select(SubscriptionInvoice.id)
-        .join(Invoice, Invoice.id == SubscriptionInvoice.invoice_id)
-        .where(
-            SubscriptionInvoice.subscription_id == subscription.id,
-            SubscriptionInvoice.failed_at.is_not(None),
-            Invoice.state == InvoiceState.OPEN,
-        )
-    )
+    owed = _owed().where(SubscriptionInvoice.subscription_id == subscription.id)
     if subscription.state in (PAST_DUE, UNPAID) and session.scalar(owed.limit(1)) is None:
         lifecycle.move(session, actor, subscription, ACTIVE, now=now)
 
@@ -119,18 +119,14 @@ def _begin(session: Session, actor: Actor, billed_id: int, now: datetime) -> tup
         billed.collect_at = None
         settle(session, actor, subscription, now=now)
         return None
-    # Nobody's card is charged any more once it is cancelled: what is left to pay is asked for.
-    if subscription.payment_method_id is None or is_over:
-        billed.collect_at = None
-        return invoice.id, None
     if billed.gives_up_at is not None:
         _give_up(session, actor, subscription, billed, now)
         return None
-    method_id = _method(session, subscription)
-    if method_id is None:
-        billed.collect_at = billed.gives_up_at = _last_retry(billed.failed_at) if billed.failed_at else None
-        return invoice.id, None
+    # Nobody's card is charged any more once it is cancelled: what is left to pay is asked for.
+    method_id = None if is_over else _method(session, subscription)
     billed.collect_at = now + CUT_OFF_AFTER
+    if method_id is None:
+        return invoice.id, None
     try:
         billed.attempt_id = attempts.begin(session, actor, invoice.id, method_id, now=now)
     except Conflict as refusal:
@@ -169,6 +165,21 @@ def _react(session: Session, actor: Actor, billed_id: int, attempt: ChargeAttemp
     if subscription.state is CANCELED:
         billed.collect_at = None
         return
+    _plan_next(session, actor, subscription, billed, attempt, now)
+    next_at = None if billed.gives_up_at is not None else billed.collect_at
+    letters.charge_failed(session, actor, subscription, attempt, next_at=next_at, now=now)
+
+
+def _plan_next(
+    session: Session,
+    actor: Actor,
+    subscription: Subscription,
+    billed: SubscriptionInvoice,
+    attempt: ChargeAttempt,
+    now: datetime,
+) -> None:
+    """When it is charged again, if it is."""
+    assert billed.failed_at is not None  # noqa: S101  # it failed
     if subscription.state is ACTIVE:
         lifecycle.move(session, actor, subscription, PAST_DUE, now=now)
     following = [at for days in RETRIES if (at := billed.failed_at + timedelta(days=days)) > now]
@@ -188,11 +199,38 @@ def _give_up(
         lifecycle.move(session, actor, subscription, UNPAID, now=now)
 
 
-def _write_to_customer(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, now: datetime) -> None:
-    """Mail the invoice with a link to pay it by, where it can be."""
-    # It may have one already, or the gateway makes none now: the invoice says how else it can be paid.
+def _have_link(sessions: Sessions, actor: Actor, gateway: Gateway, invoice_id: int, now: datetime) -> None:
+    """A link to pay the invoice by. It may have one already, or the gateway makes none now: it says how else to pay."""
     with suppress(BillingError):
         links.create(sessions, actor, gateway, invoice_id, now=now)
-    with sessions.begin() as session:
+
+
+def _ask_to_pay(session: Session, actor: Actor, billed_id: int, now: datetime) -> None:
+    """Mail an invoice that there is no card to charge for, once; after a charge that failed it was."""
+    billed = session.get_one(SubscriptionInvoice, billed_id)
+    queries.for_change(session, actor, billed.subscription_id)
+    session.refresh(billed)
+    if billed.collect_at is None or billed.invoice_id is None:
+        return
+    billed.collect_at = billed.gives_up_at = None if billed.failed_at is None else _last_retry(billed.failed_at)
+    if billed.failed_at is None:
         today = businesses.today(session, now=now)
-        mailing.send_many(session, actor, [invoice_id], now=now, today=today)
+        mailing.send_many(session, actor, [billed.invoice_id], now=now, today=today)
+
+
+def overdue_settled(session: Session, *, limit: int) -> Sequence[int]:
+    """The subscriptions that are past due or unpaid though nothing is owed any more: by a link, or by hand, all was
+    paid, credited or cancelled.
+    """
+    owed = _owed().where(SubscriptionInvoice.subscription_id == Subscription.id)
+    statement = select(Subscription.id).where(Subscription.state.in_([PAST_DUE, UNPAID]), ~owed.exists())
+    return session.scalars(statement.order_by(Subscription.id).limit(limit)).all()
+
+
+def _owed() -> Select[int]:
+    """What could not be charged and is open."""
+    return (
+        select(SubscriptionInvoice.id)
+        .join(Invoice, Invoice.id == SubscriptionInvoice.invoice_id)
+        .where(SubscriptionInvoice.failed_at.is_not(None), Invoice.state == InvoiceState.OPEN)
+    )

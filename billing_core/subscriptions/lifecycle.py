@@ -10,6 +10,7 @@ from billing_core.audit import service as audit
 from billing_core.errors import Conflict
 from billing_core.identity import Actor
 from billing_core.subscriptions.models import Subscription, SubscriptionState
+from billing_core.subscriptions.telling import events, letters
 
 INCOMPLETE, TRIALING, ACTIVE = SubscriptionState.INCOMPLETE, SubscriptionState.TRIALING, SubscriptionState.ACTIVE
 PAST_DUE, UNPAID, CANCELED = SubscriptionState.PAST_DUE, SubscriptionState.UNPAID, SubscriptionState.CANCELED
@@ -38,6 +39,9 @@ def move(session: Session, actor: Actor, subscription: Subscription, to: Subscri
         subscription.canceled_at, subscription.next_at = now, None
     session.flush()
     record(session, actor, subscription, "state", {"state": before.value}, {"state": to.value}, now=now)
+    events.moved(session, actor, subscription, before, now=now)
+    if to is CANCELED:
+        letters.ended(session, actor, subscription, now=now)
 
 
 def record(
@@ -50,7 +54,8 @@ def record(
     *,
     now: datetime,
 ) -> None:
-    """Write what was changed into the audit log, which is also the subscription's timeline."""
+    """Write what was changed into the audit log, which is also the subscription's timeline, and tell of it."""
     subject = ("subscription", subscription.id)
     label = subscription.public_id
     audit.record(session, actor, f"subscription.{action}", subject, label=label, before=before, after=after, now=now)
+    events.done(session, actor, subscription, action, now=now)

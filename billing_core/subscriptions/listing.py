@@ -110,6 +110,15 @@ def one(session: Session, actor: Actor, public_id: str) -> SubscriptionRow:
     return found
 
 
+def by_id(session: Session, actor: Actor, subscription_id: int) -> SubscriptionRow:
+    """The one with this id; NotFound where there is none or this actor may not see it."""
+    actor.require(Permission.SUBSCRIPTION_READ)
+    found = next(_rows(session.execute(_shown(actor).where(Subscription.id == subscription_id))), None)
+    if found is None:
+        raise NotFound(f"There is no subscription {subscription_id}")
+    return found
+
+
 def _shown(actor: Actor) -> Select[*tuple[Any, ...]]:
     return (
         select(*_COLUMNS)

@@ -55,6 +55,8 @@ def _public_id() -> str:
 
 _DUE = text("next_at IS NOT NULL AND held_at IS NULL")
 _HELD = text("held_at IS NOT NULL")
+_TO_REMIND = text("trial_ends_at IS NOT NULL AND trial_reminded_at IS NULL")
+_ASKED = text("card_asked_at IS NOT NULL")
 _TO_COLLECT = text("collect_at IS NOT NULL")
 _CHARGING = text("state = 'charging'")
 
@@ -76,6 +78,9 @@ class Subscription(Base):
         Index("ix_subscriptions_state", "state", "id"),
         Index("ix_subscriptions_next_at", "next_at", "id", sqlite_where=_DUE, postgresql_where=_DUE),
         Index("ix_subscriptions_held_at", "held_at", sqlite_where=_HELD, postgresql_where=_HELD),
+        Index("ix_subscriptions_trial_ends_at", "trial_ends_at", sqlite_where=_TO_REMIND, postgresql_where=_TO_REMIND),
+        Index("ix_subscriptions_card_asked_at", "card_asked_at", sqlite_where=_ASKED, postgresql_where=_ASKED),
+        Index("ix_subscriptions_payment_method_id", "payment_method_id"),
         Index("ix_subscriptions_plan_version_id", "plan_version_id"),
     )
 
@@ -101,6 +106,8 @@ class Subscription(Base):
     trial_reminded_at: Mapped[datetime | None]
 
     payment_method_id: Mapped[int | None] = mapped_column(ForeignKey(PaymentMethodOnFile.id, ondelete="RESTRICT"))
+    # Since when its mails ask for a card: the next one that the customer gives by an address of ours is for it.
+    card_asked_at: Mapped[datetime | None]
     redemption_id: Mapped[int | None] = mapped_column(ForeignKey(PromoRedemption.id, ondelete="RESTRICT"))
     promo_periods_used: Mapped[int] = mapped_column(default=0)
 

@@ -12,11 +12,13 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from billing_core.identity import Actor, Permission
+from billing_core.outgoing_webhooks.models import EventType
 from billing_core.plans.models import TrialEnd
 from billing_core.subscriptions import beginning, invoicing, lifecycle, metered, queries
 from billing_core.subscriptions.changes import agreeing
 from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, TRIALING
 from billing_core.subscriptions.models import Subscription
+from billing_core.subscriptions.telling import events
 
 # So many periods at once are billed by themselves. More wait for a person's yes.
 MOST_AT_ONCE: Final = 3
@@ -122,6 +124,7 @@ def _renew(session: Session, actor: Actor, subscription: Subscription, due_at: d
     agreeing.begin_scheduled(session, actor, subscription, now=now)
     made = beginning.next_period(session, actor, subscription, ended, now=now)
     invoicing.issue(session, actor, made, now=now)
+    events.tell(session, actor, subscription, EventType.SUBSCRIPTION_RENEWED, now=now)
     return _done(subscription, Step.RENEWED, due_at, made.invoice_id)
 
 

@@ -29,6 +29,13 @@ EVENTS = {
     EventType.INVOICE_CANCELLED.value: "Invoice cancelled",
     EventType.REPORT_GENERATED.value: "Report generated",
     EventType.USAGE_THRESHOLD_REACHED.value: "Usage reached a threshold",
+    EventType.SUBSCRIPTION_CREATED.value: "Subscription created",
+    EventType.SUBSCRIPTION_UPDATED.value: "Subscription changed",
+    EventType.SUBSCRIPTION_TRIAL_WILL_END.value: "Trial of a subscription about to end",
+    EventType.SUBSCRIPTION_RENEWED.value: "Subscription renewed",
+    EventType.SUBSCRIPTION_PAST_DUE.value: "Subscription past due",
+    EventType.SUBSCRIPTION_UNPAID.value: "Subscription unpaid",
+    EventType.SUBSCRIPTION_CANCELED.value: "Subscription canceled",
 }
 # Nobody recalls these: a person lays aside what failed.
 STATES = wording.STATES | {MessageState.RECALLED: ("Dismissed", "gray")}

@@ -46,6 +46,7 @@ NEEDED: dict[str, tuple[Permission, ...] | None] = {
     "off_session.methods.of_customer": (READ,),
     "off_session.methods.record": (WRITE,),
     "off_session.requests.ask": (WRITE,),
+    "off_session.requests.ask_again": (WRITE,),
     "off_session.requests.enter": None,
     "off_session.requests.keep": (WRITE,),
     "off_session.requests.open_for": (WRITE,),

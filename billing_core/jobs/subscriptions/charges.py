@@ -31,8 +31,12 @@ _FOLLOWING: Final = (Queue.MAILS, Queue.GATEWAYS, Queue.OUTGOING_WEBHOOKS, Queue
 
 
 def keep_going(ending: Callable[[], bool] = lambda: False) -> None:
-    """Hand out what is to be charged, and what was cut off while somebody waited for it."""
+    """Hand out what is to be charged, and what was cut off while somebody waited for it; before that, see what
+    customers have paid, and which cards they gave us.
+    """
     now = utc_now()
+    if clock.look_after(runtime.sessions(), SYSTEM, now=now, ending=ending):
+        nudges.tell(*_FOLLOWING)
     with runtime.sessions()() as session:
         chunks = collecting.due_chunks(session, now=now, size=_CHUNK_SIZE, limit=_CHUNKS_AT_ONCE)
         cut_off = clock.somebody_was_cut_off(session, now=now)

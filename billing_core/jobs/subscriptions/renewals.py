@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 # Periods begin at minutes of their own, and nobody says so.
 _LOOK_SECONDS: Final = 10
+_REMIND_SECONDS: Final = 5 * 60
 _CHUNK_SIZE: Final = 50
 _CHUNKS_AT_ONCE: Final = 50
 # Renewals make charges, mails and events.
@@ -56,9 +57,17 @@ def renew(chunk: range, ending: Callable[[], bool] = lambda: False) -> int:
     return done
 
 
+def remind(ending: Callable[[], bool] = lambda: False) -> None:
+    """Tell customers of trials that end and cards that expire."""
+    if told := clock.remind(runtime.sessions(), SYSTEM, now=utc_now(), ending=ending):
+        log.info("subscribers_reminded", mails=told)
+        nudges.tell(*_FOLLOWING)
+
+
 def _is_to_stop() -> bool:
     """The process ends, or an administrator has paused renewals: once resumed, what is left is handed out again."""
     return not queues.ready.is_set() or pauses.is_paused(Queue.RENEWALS)
 
 
 job: Final = Periodic("renewals", keep_going, every_seconds=_LOOK_SECONDS, queue=Queue.RENEWALS)
+reminders: Final = Periodic("subscription reminders", remind, every_seconds=_REMIND_SECONDS, queue=Queue.RENEWALS)

@@ -75,6 +75,20 @@ def open_for(session: Session, actor: Actor, customer_id: int, *, now: datetime)
     return session.scalars(statement.order_by(CardRequest.id.desc()).limit(1)).one_or_none()
 
 
+def ask_again(session: Session, actor: Actor, customer_id: int, *, now: datetime) -> CardRequest:
+    """Ask the customer for a card by the address that they have already, while it is good for anything, and then for
+    another 30 days, so that all mails lead to the same; by a new one where there is none.
+    """
+    actor.require(Permission.PAYMENT_WRITE)
+    customers.for_change(session, actor, customer_id)
+    known = open_for(session, actor, customer_id, now=now)
+    if known is None:
+        return ask(session, actor, customer_id, now=now)
+    known.expires_at = max(known.expires_at, now + VALID_FOR)
+    session.flush()
+    return known
+
+
 def address_of(token: str, address: str) -> str:
     """Where the customer enters a card; ``address`` is the product's."""
     return f"{address}/card/{token}"

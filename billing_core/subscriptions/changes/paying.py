@@ -50,6 +50,7 @@ def use(session: Session, actor: Actor, subscription_id: int, method_id: int, *,
     if method.customer_id != subscription.customer_id or method.detached_at is not None:
         raise Conflict("This card is not on file for the customer of the subscription")
     before, subscription.payment_method_id = subscription.payment_method_id, method_id
+    subscription.card_asked_at = None
     owed = select(SubscriptionInvoice).join(Invoice, Invoice.id == SubscriptionInvoice.invoice_id)
     owed = owed.where(
         SubscriptionInvoice.subscription_id == subscription_id,

@@ -1,0 +1,1 @@
+"""Telling customers, and programs of others, what becomes of subscriptions."""

@@ -1,0 +1,1 @@
+"""What is done for subscriptions between their periods: cards that are replaced, customers who are reminded."""
