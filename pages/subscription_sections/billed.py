@@ -41,14 +41,14 @@ def draw(read: Reader, shown: Shown) -> None:
         read(history.billed, shown.row.id, limit=tables.PAGE_SIZE, offset=skipped),
         [
             tables.button(
-                "Invoice", lambda row: f":material/open_in_new: {row.number or 'Draft'}", opens=_open, width=150
+                "Invoice", lambda row: f":material/open_in_new: {row.number or 'Draft'}", opens=_open, width=140
             ),
+            tables.money("Total", "total_minor", width=90),
+            tables.money("Amount due", "due_minor", width=95),
+            tables.currency_of(),
+            tables.computed("Status", lambda row: formats.words(row.state.value), width=90),
             tables.day("Issued", "issued_on"),
             tables.computed("For", lambda row: _KINDS[row.kind], width=90),
-            tables.computed("Status", lambda row: formats.words(row.state.value), width=90),
-            tables.money("Total", "total_minor", width=110),
-            tables.money("Amount due", "due_minor", width=110),
-            tables.currency_of(),
             tables.computed("Collecting", lambda row: _collecting(row, zone), width="large"),
         ],
         key=f"subscription_invoices_{skipped}",

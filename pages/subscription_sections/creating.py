@@ -16,9 +16,9 @@ from billing_core.plans.offers import Offer
 from billing_core.subscriptions import listing, signing_up
 from billing_core.subscriptions.overview import rehearsal
 from billing_core.subscriptions.overview.rehearsal import Rehearsed
-from billing_core.subscriptions.service import LONGEST_TRIAL, MOST_SEATS, Wanted
+from billing_core.subscriptions.service import LONGEST_TRIAL, Wanted
 from pages.plan_sections.wording import due
-from pages.subscription_sections import paying_by, timeline
+from pages.subscription_sections import paying_by, term_fields, timeline
 from pages.ui import collection_mode, context, formats
 from pages.ui.context import actor as signed_in
 from pages.ui.inputs import customer_names, number_input
@@ -94,13 +94,12 @@ def _fields(read: Reader, actor: Actor, preset: int | None) -> _Chosen | None:
     price = formats.money(offer.price_minor, offer.currency)
     st.caption(f"{md(offer.name)}, version {offer.number}: {md(price)} {due(offer)}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        seats = (
-            _count("Seats", 1, MOST_SEATS, key=f"subscribe_seats_{code}") if offer.seat_price_minor is not None else 1
-        )
-        trial = _count("Days of trial", 0, LONGEST_TRIAL, key="subscribe_trial")
+        counts_seats = offer.seat_price_minor is not None
+        seats = term_fields.seats(1, key=f"subscribe_seats_{code}") if counts_seats else 1
+        trial = term_fields.count("Days of trial", 0, LONGEST_TRIAL, key="subscribe_trial")
         promo = st.text_input("Promo code", key="subscribe_promo", max_chars=64, width=150)
         tax = st.text_input("Tax, %", key="subscribe_tax", max_chars=10, placeholder="0", width=90)
-    add_ons = _add_ons(offer)
+    add_ons = term_fields.add_ons(offer, {}, key=f"subscribe_{offer.version_id}")
     method = paying_by.choose(read, customer_id, key="subscribe")
     try:
         rate = number_input.number(tax, formats.locale()) if tax.strip() else Decimal(0)
@@ -121,27 +120,6 @@ def _offer(actor: Actor, customer_id: int, code: str) -> Offer | None:
         return None
 
 
-def _add_ons(offer: Offer) -> dict[str, int]:
-    if not offer.add_ons:
-        return {}
-    counted = {}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        for one in offer.add_ons:
-            price = formats.money(one.price_minor, offer.currency)
-            counted[one.code] = _count(
-                md(f"{one.name}, {price} each"),
-                0,
-                MOST_SEATS,
-                key=f"subscribe_{offer.version_id}_{one.code}",
-                width=220,
-            )
-    return {code: count for code, count in counted.items() if count}
-
-
-def _count(label: str, least: int, most: int, *, key: str, width: int = 130) -> int:
-    return int(st.number_input(label, min_value=least, max_value=most, value=least, step=1, key=key, width=width))
-
-
 def _summary(found: Rehearsed, method: str | None) -> str:
     """What happens at once, and what happens next."""
     if found.trial_ends_at is not None:
@@ -160,7 +138,8 @@ def _summary(found: Rehearsed, method: str | None) -> str:
         return f"Now an invoice of **{total}**{credit}: nothing is left to pay."
     if method is None:
         return f"Now an invoice of **{total}** is sent{credit}: **{to_pay}** to pay by its link."
-    return f"Now an invoice of **{total}**{credit}: **{to_pay}** is charged at once. If that fails, nothing is kept."
+    charged = f"Now an invoice of **{total}**{credit}: **{to_pay}** is" if credit else f"Now **{total}** is"
+    return f"{charged} charged at once. If that fails, nothing is kept."
 
 
 def _subscribe(actor: Actor, chosen: _Chosen) -> None:

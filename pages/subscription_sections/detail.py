@@ -1,5 +1,7 @@
 """One subscription: what is agreed, where it stands, and all that was and will be billed of it."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from billing_core.audit import queries as audit
@@ -12,14 +14,15 @@ from billing_core.subscriptions.models import SubscriptionState
 from billing_core.subscriptions.overview import history
 from billing_core.subscriptions.overview.history import Shown
 from pages.plan_sections.wording import due
-from pages.subscription_sections import billed, timeline, usage, wording
+from pages.subscription_sections import billed, changing, ending, timeline, usage, wording
 from pages.ui import formats, opened, tables
 from pages.ui.context import actor as signed_in
 from pages.ui.context import attempt
 from pages.ui.reads import Reader
 from pages.ui.text import md
 
-PERIODS, INVOICES, USAGE, ACTIVITY = "Periods", "Invoices and charges", "Usage", "Activity"
+PERIODS, INVOICES, CHANGES = "Periods", "Invoices and charges", "Changes"
+USAGE, ACTIVITY = "Usage", "Activity"
 
 
 def draw(read: Reader, actor: Actor, subscription_id: int) -> None:
@@ -28,6 +31,7 @@ def draw(read: Reader, actor: Actor, subscription_id: int) -> None:
     _header(read, actor, shown)
     names = [PERIODS]
     names += [INVOICES] if actor.may(Permission.INVOICE_READ) and actor.may(Permission.PAYMENT_READ) else []
+    names.append(CHANGES)
     names += [USAGE] if shown.terms.offer.has_usage and actor.may(Permission.USAGE_READ) else []
     names += [ACTIVITY] if actor.may(Permission.AUDIT_READ) else []
     tabs = dict(zip(names, st.tabs(names, key="subscription_tab", bind="query-params"), strict=True))
@@ -39,6 +43,8 @@ def draw(read: Reader, actor: Actor, subscription_id: int) -> None:
                 timeline.draw(read, shown)
             elif name == INVOICES:
                 billed.draw(read, shown)
+            elif name == CHANGES:
+                changing.draw(read, actor, shown)
             elif name == USAGE:
                 usage.draw(read, shown)
             else:
@@ -52,6 +58,8 @@ def _header(read: Reader, actor: Actor, shown: Shown) -> None:
         with st.container(horizontal=True, width="content"):
             if st.button("Customer", icon=":material/groups:", key="subscription_customer"):
                 opened.go_to_customer(row.customer_id, "Overview")
+            if actor.may(Permission.SUBSCRIPTION_WRITE) and row.state is not SubscriptionState.CANCELED:
+                _actions(shown)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for state in wording.states(row):
             st.badge(state, color=wording.COLORS[state])
@@ -62,10 +70,23 @@ def _header(read: Reader, actor: Actor, shown: Shown) -> None:
         _held(actor, shown, zone)
 
 
+def _actions(shown: Shown) -> None:
+    row = shown.row
+    steps: dict[str, Callable[[Shown], None]] = {"Other payment method": ending.other_method}
+    steps |= {} if row.paused_at else {"Pause": ending.pause}
+    steps |= {"Resume": ending.resume} if row.paused_at or row.cancel_at_period_end else {}
+    steps["Cancel"] = ending.cancel
+    chosen = st.menu_button("More", list(steps), key="subscription_more", icon=":material/more_horiz:")
+    if chosen:
+        steps[chosen](shown)
+    if st.button("Change", type="primary", icon=":material/edit:", key="change_subscription"):
+        changing.dialog(shown)
+
+
 def _agreed(shown: Shown) -> list[str]:
     """What the customer has, besides the plan's price."""
     offer, row = shown.terms.offer, shown.row
-    told = [f"version {offer.number}, {due(offer)}"]
+    told = [f"version {offer.number}: {formats.money(offer.price_minor, offer.currency)} {due(offer)}"]
     told += ["billed in arrears"] if offer.timing is BillingTiming.ARREARS else []
     told += [formats.counted(row.seats, "seat")] if offer.seat_price_minor is not None else []
     told += [f"{formats.count(many)} × {offer.add_on(code).name}" for code, many in sorted(shown.terms.add_ons.items())]
@@ -80,7 +101,7 @@ def _held(actor: Actor, shown: Shown, zone: str) -> None:
     since = formats.instant(shown.row.held_at, zone)
     st.warning(
         f"{md(shown.hold_reason)}. Nothing is billed of it until somebody has looked.",
-        title=f"It waits for a decision since {since}",
+        title=f"It has waited for a decision since {since}",
         icon=":material/front_hand:",
     )
     if actor.may(Permission.SUBSCRIPTION_WRITE) and st.button(

@@ -69,9 +69,9 @@ def columns(
 
     return [
         tables.button("Open", opened, opens=opens, width=190),
-        *([tables.text("Plan", "plan_name", width=120)] if with_customer else []),
+        tables.money("A month", "monthly_minor", width=95, help="At full prices, before promo codes, usage and tax"),
         tables.badges("Status", wording.states, wording.COLORS),
-        tables.money("A month", "monthly_minor", width=100, help="At full prices, before promo codes, usage and tax"),
+        *([tables.text("Plan", "plan_name", width=120)] if with_customer else []),
         tables.currency_of(),
         tables.computed("Next", lambda row: wording.next_event(row, zone), width=190),
         tables.computed("Paid by", lambda row: wording.card(row.card_brand, row.card_last4), width=120),

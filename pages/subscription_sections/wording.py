@@ -61,7 +61,7 @@ def next_event(one: Standing, zone: str) -> str:
         return f"Ends on {day}"
     if one.state is SubscriptionState.TRIALING:
         return f"Trial ends on {day}"
-    return f"A period without a bill begins on {day}" if one.paused_at else f"Renews on {day}"
+    return f"Unbilled from {day}" if one.paused_at else f"Renews on {day}"
 
 
 def price(row: ListedSubscription) -> str:

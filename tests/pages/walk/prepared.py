@@ -46,8 +46,9 @@ from billing_core.payments.models import Payment, PaymentMethod
 from billing_core.payments.prepaid import granting, top_ups, upkeep
 from billing_core.payments.received import Received
 from billing_core.people import service as people
+from billing_core.plans import queries as plan_queries
 from billing_core.plans import service as plans
-from billing_core.plans.models import Plan
+from billing_core.plans.models import Plan, PlanInterval
 from billing_core.plans.prices import Metered
 from billing_core.plans.pricing import Price, Scheme, Tier
 from billing_core.plans.terms import Terms
@@ -58,7 +59,7 @@ from billing_core.promotions import service as promotions
 from billing_core.promotions.new_codes import NewCode
 from billing_core.reports.models import BillingReport
 from billing_core.subscriptions import service as subscriptions
-from billing_core.subscriptions.models import Subscription
+from billing_core.subscriptions.models import ChangeState, Subscription, SubscriptionChange
 from billing_core.subscriptions.service import Wanted
 from billing_core.usage import alerts, billing
 from billing_core.usage.alerts import Threshold, Told
@@ -122,6 +123,7 @@ def _subscriptions_shown(session: Session) -> list[tuple[str, dict[str, str]]]:
         ("subscriptions.py", {"subscription": str(held.id)}),
         ("subscriptions.py", {"subscription": str(held.id), "subscription_tab": "Invoices and charges"}),
         ("subscriptions.py", {"subscription": str(metered.id), "subscription_tab": "Usage"}),
+        ("subscriptions.py", {"subscription": str(metered.id), "subscription_tab": "Changes"}),
         ("subscriptions.py", {"subscriber": str(held.customer_id)}),
         ("customers.py", {"customer": str(held.customer_id), "customer_tab": "Subscriptions"}),
     ]
@@ -310,18 +312,29 @@ def _promo_codes(session: Session, now: datetime) -> None:
 
 
 def _subscriptions(session: Session, now: datetime) -> None:
-    """One that is paid by a link and waits for a decision, one with a price for usage, one in its trial."""
-    customer = session.scalars(select(Customer).where(Customer.currency == "USD").order_by(Customer.id).limit(1)).one()
-    for code, per_call in (("monthly", Decimal(0)), ("metered", Decimal("0.01"))):
-        agreed = Terms("USD", Decimal(30), included_calls=0, price_per_call=per_call)
+    """One that waits for a decision, one in its trial, and another customer's that is paused, whose plan has a price
+    for usage and is to change. Of the plans the last one can be had by anybody who pays in USD.
+    """
+    in_usd = select(Customer).where(Customer.currency == "USD").order_by(Customer.id).limit(2)
+    held, metered = session.scalars(in_usd).all()
+    for code, interval, per_call in (
+        ("metered", PlanInterval.MONTH, Decimal("0.01")),
+        ("monthly", PlanInterval.MONTH, Decimal(0)),
+        ("yearly", PlanInterval.YEAR, Decimal(0)),
+    ):
+        agreed = Terms("USD", Decimal(30), 0, per_call, interval)
         plans.create(session, SYSTEM, code=code, name=code.title(), agreed=agreed, now=now)
-    for code, days in (("monthly", 0), ("monthly", 14), ("metered", 0)):
+    for customer, code, days in ((held, "monthly", 0), (held, "monthly", 14), (metered, "metered", 0)):
         wanted = Wanted(customer.public_id, code, trial_days=days)
         made, first = subscriptions.create(session, SYSTEM, wanted, method_id=None, now=now)
         if first is not None:
             subscriptions.activate(session, SYSTEM, made, first, now=now)
-        if code == "monthly" and not days:
+        if customer is held and not days:
             made.held_at, made.hold_reason = now, "More than 3 periods have begun since"
+    made.paused_at = now
+    asked = {"plan": "monthly", "version_id": plan_queries.latest(session, SYSTEM, "monthly").id}
+    facts = {"period_number": 1, "asked_at": now, "asked_by": "Grace", "state": ChangeState.SCHEDULED}
+    session.add(SubscriptionChange(subscription_id=made.id, wanted=asked, **facts))
 
 
 def _card_on_file(session: Session, now: datetime) -> None:
