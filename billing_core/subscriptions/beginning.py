@@ -118,11 +118,11 @@ def in_arrears(
 
 
 def used_days(session: Session, ended: SubscriptionPeriod, used: Period | None = None) -> Period | None:
-    """The days whose usage is billed with the subscription, if a plan of theirs has any."""
+    """The days whose usage is billed with the subscription: from the first to the last whose plan has any."""
     subscription = session.get_one(Subscription, ended.subscription_id)
-    days = used or Period(ended.first_day, ended.last_day)
-    metered_ones = (terms.offer.has_usage for terms, _ in stretches(session, subscription, ended, days))
-    return days if any(metered_ones) else None
+    found = stretches(session, subscription, ended, used)
+    metered_days = [days for terms, days in found if terms.offer.has_usage]
+    return Period(metered_days[0].start, metered_days[-1].end) if metered_days else None
 
 
 def _period(

@@ -17,7 +17,7 @@ from billing_core.errors import Conflict, Invalid, UpstreamFailed
 from billing_core.identity import Actor, Permission
 from billing_core.invoices.models import Invoice, InvoiceState
 from billing_core.online_payments.gateway import Charged, ChargeOutcome, Declined, Gateway
-from billing_core.online_payments.models import ChargeAttempt
+from billing_core.online_payments.models import AttemptState, ChargeAttempt
 from billing_core.online_payments.off_session import attempts
 from billing_core.subscriptions import invoicing, lifecycle, queries
 from billing_core.subscriptions.calendar import Cycle
@@ -279,11 +279,12 @@ def _settle(
     if charged is None or billed.attempt_id is None or billed.invoice_id is None:
         invoicing.issue(session, actor, billed, now=now)
         return
-    attempt = session.get_one(ChargeAttempt, billed.attempt_id)
+    attempt = session.get_one(ChargeAttempt, billed.attempt_id, populate_existing=True)
     invoice = session.get_one(Invoice, billed.invoice_id, populate_existing=True)
-    # The gateway's event may have come first, and sent it.
+    # The gateway's event may have come first: then the money is credit, or has sent the invoice and paid it.
     if invoice.state is InvoiceState.DRAFT:
-        invoice = invoicing.send(session, actor, invoice.id, kept_minor=attempt.amount_minor, now=now)
+        expected = attempt.amount_minor if attempt.state is AttemptState.STARTED else 0
+        invoice = invoicing.send(session, actor, invoice.id, kept_minor=expected, now=now)
     attempts.record(session, actor, attempt.id, charged, now=now)
     session.refresh(invoice)
     billed.attempt_id = None

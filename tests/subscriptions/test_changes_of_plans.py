@@ -1,0 +1,281 @@
+"""Changes between plans that bill otherwise: with usage, in arrears, with a promo code; and what comes at once."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import pytest
+from sqlalchemy import func, select
+
+from billing_core.customers.models import Customer
+from billing_core.dates import Period
+from billing_core.errors import Conflict, Invalid
+from billing_core.identity import SYSTEM
+from billing_core.invoices.models import Invoice, InvoiceState
+from billing_core.invoices.payment_links import Mode
+from billing_core.online_payments.models import SANDBOX, PaymentCase
+from billing_core.online_payments.off_session import attempts
+from billing_core.online_payments.sandbox.gateway import SandboxGateway
+from billing_core.online_payments.webhooks import handlers
+from billing_core.outbox.models import OutboxMessage
+from billing_core.payments import received
+from billing_core.payments.models import PaymentMethod
+from billing_core.payments.received import Received
+from billing_core.plans import queries as plan_queries
+from billing_core.plans.models import BillingTiming
+from billing_core.promotions import service as promotions
+from billing_core.promotions.models import PromoDuration
+from billing_core.promotions.new_codes import NewCode
+from billing_core.settings import settings
+from billing_core.subscriptions import clock, verification
+from billing_core.subscriptions.changes import cancelling, paying
+from billing_core.subscriptions.changes.cancelling import Ending
+from billing_core.subscriptions.changes.wanted import When
+from billing_core.subscriptions.lifecycle import ACTIVE, CANCELED, UNPAID
+from tests.subscriptions.changed import HALF, balance, changed, charged, credited, found, plans, previewed, subscribed
+from tests.subscriptions.signed_up import D, a_plan, at, billed, renewed, state
+from tests.subscriptions.test_collecting import FAILS, other_card
+from tests.subscriptions.test_metered import called
+
+ARREARS = BillingTiming.ARREARS
+
+
+@pytest.fixture
+def gateway(sessions, data_dir) -> SandboxGateway:
+    return SandboxGateway(sessions, settings())
+
+
+@pytest.fixture
+def further(sessions) -> None:
+    """*calls* is 30.00 and 1 cent a call, *more* 60.00 and 5 cents; *later* 30.00 and *latest* 60.00 in arrears."""
+    with sessions.begin() as session:
+        plans(session)
+        a_plan(session, "calls", price_per_call="0.01")
+        a_plan(session, "more", "60", price_per_call="0.05")
+        a_plan(session, "later", timing=ARREARS)
+        a_plan(session, "latest", "60", timing=ARREARS)
+
+
+def a_code(sessions, **facts) -> str:
+    with sessions.begin() as session:
+        promotions.create(session, SYSTEM, NewCode("HALF", percent=D(50), **facts), now=at(1, 1))
+    return "HALF"
+
+
+def id_of(sessions, public_id) -> int:
+    with sessions() as session:
+        return found(session, public_id).id
+
+
+def everything_holds(session) -> bool:
+    return [check.wrong for check in verification.checks(session) if check.wrong] == []
+
+
+def test_usage_is_priced_by_the_terms_of_its_day(sessions, gateway, further):
+    """A call at 1 cent and one at 5, with the next 60.00."""
+    public_id = subscribed(sessions, gateway, "calls")
+    subscription_id = id_of(sessions, public_id)
+    changed(sessions, gateway, public_id, plan_code="more")
+    called(sessions, subscription_id, at(2, 10), at(2, 20))
+    renewed(sessions, subscription_id, at(2, 28))
+    with sessions() as session:
+        assert [total for _, total in billed(session, subscription_id)] == [3_000, 3_000, 6_006]
+        assert everything_holds(session)
+
+
+def test_after_a_plan_with_usage_that_of_its_days_is_billed_still(sessions, gateway, further):
+    public_id = subscribed(sessions, gateway, "calls")
+    subscription_id = id_of(sessions, public_id)
+    changed(sessions, gateway, public_id, plan_code="team")
+    called(sessions, subscription_id, at(2, 10), at(2, 20))
+    renewed(sessions, subscription_id, at(2, 28))
+    renewed(sessions, subscription_id, at(3, 31))
+    with sessions() as session:
+        assert [total for _, total in billed(session, subscription_id)] == [3_000, 3_000, 6_001, 6_000]
+        customer_id = state(session, subscription_id).customer_id
+        assert plan_queries.on_plan(session, customer_id, Period(date(2026, 3, 1), date(2026, 3, 1))) == []
+
+
+def test_a_scheduled_plan_with_usage_begins_with_its_period(sessions, gateway, further):
+    public_id = subscribed(sessions, gateway, "team")
+    subscription_id = id_of(sessions, public_id)
+    changed(sessions, gateway, public_id, plan_code="calls")
+    renewed(sessions, subscription_id, at(2, 28))
+    called(sessions, subscription_id, at(2, 20), at(3, 1))
+    renewed(sessions, subscription_id, at(3, 31))
+    with sessions() as session:
+        assert [total for _, total in billed(session, subscription_id)] == [6_000, 3_000, 3_001]
+
+
+def test_a_trial_that_is_changed_to_usage_costs_nothing_of_it(sessions, gateway, further):
+    """Until 2 March: a call in it is free, one after it is billed."""
+    public_id = subscribed(sessions, gateway, "pro", trial_days=30)
+    subscription_id = id_of(sessions, public_id)
+    changed(sessions, gateway, public_id, plan_code="calls")
+    called(sessions, subscription_id, at(2, 20), at(3, 5))
+    renewed(sessions, subscription_id, at(3, 2))
+    renewed(sessions, subscription_id, at(4, 2))
+    with sessions() as session:
+        assert [total for _, total in billed(session, subscription_id)] == [3_000, 3_001]
+
+
+def test_with_usage_another_length_begins_at_the_end_alone(sessions, gateway, further):
+    public_id = subscribed(sessions, gateway, "calls")
+    with pytest.raises(Invalid) as refused:
+        changed(sessions, gateway, public_id, plan_code="year", when=When.NOW)
+    assert set(refused.value.fields) == {"when"}
+    changed(sessions, gateway, public_id, plan_code="year", when=When.PERIOD_END)
+    subscription_id = id_of(sessions, public_id)
+    called(sessions, subscription_id, at(2, 20))
+    renewed(sessions, subscription_id, at(2, 28))
+    with sessions() as session:
+        assert billed(session, subscription_id)[-1] == (date(2026, 2, 28), 36_001)
+
+
+def test_usage_of_the_last_days_is_billed_once_the_day_is_over(sessions, gateway, further):
+    """Cancelled on 13 February: the calls of the 10th and of that evening, and none of the day after."""
+    public_id = subscribed(sessions, gateway, "calls")
+    subscription_id = id_of(sessions, public_id)
+    cancelling.cancel(sessions, SYSTEM, gateway, public_id, Ending(), now=at(2, 13))
+    called(sessions, subscription_id, at(2, 10), at(2, 13, 20), at(2, 14, 1))
+    assert list(clock.run(sessions, SYSTEM, gateway, now=at(2, 13, 23))) == []
+    list(clock.run(sessions, SYSTEM, gateway, now=at(2, 14, 2)))
+    with sessions() as session:
+        assert billed(session, subscription_id) == [(date(2026, 1, 31), 3_000), (date(2026, 2, 14), 2)]
+        assert (state(session, subscription_id).state, charged(session)) == (CANCELED, [3_000])
+        assert everything_holds(session)
+    assert list(clock.run(sessions, SYSTEM, gateway, now=at(3, 31))) == []
+
+
+def test_in_arrears_each_day_costs_what_its_terms_say(sessions, gateway, further):
+    """Half of 30.00 and half of 60.00, afterwards."""
+    public_id = subscribed(sessions, gateway, "later")
+    shown = previewed(sessions, public_id, plan_code="latest")
+    assert (shown.when, shown.to_pay_minor, shown.next_invoice.sums.total_minor) == (When.NOW, 0, 4_500)
+    changed(sessions, gateway, public_id, plan_code="latest", token=shown.token)
+    subscription_id = id_of(sessions, public_id)
+    renewed(sessions, subscription_id, at(2, 28))
+    with sessions() as session:
+        assert billed(session, subscription_id) == [(date(2026, 2, 28), 4_500)]
+
+
+def test_from_arrears_to_advance(sessions, gateway, further):
+    """30.00 of team now, and half of 30.00 with the next 60.00."""
+    public_id = subscribed(sessions, gateway, "later")
+    shown = previewed(sessions, public_id, plan_code="team")
+    assert (shown.to_pay_minor, shown.next_invoice.sums.total_minor) == (3_000, 7_500)
+    changed(sessions, gateway, public_id, plan_code="team")
+    subscription_id = id_of(sessions, public_id)
+    renewed(sessions, subscription_id, at(2, 28))
+    with sessions() as session:
+        assert [total for _, total in billed(session, subscription_id)] == [3_000, 7_500]
+
+
+def test_from_advance_to_arrears(sessions, gateway, further):
+    """15.00 come back now, and half of 60.00 is due afterwards."""
+    public_id = subscribed(sessions, gateway, "pro")
+    shown = previewed(sessions, public_id, plan_code="latest")
+    assert (shown.credited_minor, shown.to_pay_minor, shown.next_invoice.sums.total_minor) == (1_500, 0, 3_000)
+    changed(sessions, gateway, public_id, plan_code="latest")
+    list(clock.run(sessions, SYSTEM, gateway, now=at(2, 28)))
+    with sessions() as session:
+        assert (charged(session), balance(session)) == ([3_000, 1_500], 0)
+
+
+def test_a_promo_code_reduces_the_rest_of_its_period_too_and_is_not_used_up_by_it(sessions, gateway):
+    """50 % for two periods: 15.00; then half of 30.00 less half of 15.00; then 30.00, then 60.00."""
+    code = a_code(sessions, duration=PromoDuration.PERIODS, periods=2)
+    public_id = subscribed(sessions, gateway, promo_code=code)
+    shown = previewed(sessions, public_id, plan_code="team")
+    assert (shown.sums.total_minor, shown.credited_minor, shown.next_invoice.sums.total_minor) == (1_500, 750, 3_000)
+    changed(sessions, gateway, public_id, plan_code="team")
+    subscription_id = id_of(sessions, public_id)
+    renewed(sessions, subscription_id, at(3, 31))
+    with sessions() as session:
+        assert [total for _, total in billed(session, subscription_id)] == [1_500, 1_500, 3_000, 6_000]
+
+
+def test_a_period_of_another_length_uses_one_of_the_promo_code(sessions, gateway):
+    code = a_code(sessions, duration=PromoDuration.PERIODS, periods=2)
+    public_id = subscribed(sessions, gateway, promo_code=code)
+    shown = previewed(sessions, public_id, plan_code="year")
+    assert (shown.sums.total_minor, shown.credited_minor, shown.next_invoice.sums.total_minor) == (18_000, 750, 36_000)
+    changed(sessions, gateway, public_id, plan_code="year", token=shown.token)
+    with sessions() as session:
+        assert found(session, public_id).promo_periods_used == 2
+
+
+def test_a_promo_code_for_one_plan_reduces_no_other(sessions, gateway):
+    with sessions.begin() as session:
+        plans(session)
+    code = a_code(sessions, plan_code="pro", duration=PromoDuration.FOREVER)
+    public_id = subscribed(sessions, gateway, promo_code=code)
+    shown = previewed(sessions, public_id, plan_code="team")
+    assert (shown.sums.total_minor, shown.credited_minor, shown.next_invoice.sums.total_minor) == (3_000, 750, 6_000)
+
+
+def test_credit_that_is_there_pays_first(sessions, gateway):
+    """10.00 and what is credited, 15.00, of 30.00."""
+    public_id = subscribed(sessions, gateway)
+    with sessions.begin() as session:
+        customer_id = session.scalars(select(Customer.id)).one()
+        money = Received("USD", 1_000, PaymentMethod.CASH, HALF.date())
+        facts = {"allocations": {}, "today": HALF.date(), "now": HALF}
+        received.record(session, SYSTEM, customer_id=customer_id, received=money, **facts)
+    shown = previewed(sessions, public_id, plan_code="team")
+    assert (shown.credit_used_minor, shown.to_pay_minor) == (2_500, 500)
+    changed(sessions, gateway, public_id, plan_code="team", token=shown.token)
+    with sessions() as session:
+        assert (charged(session), balance(session)) == ([3_000, 500], 0)
+
+
+def test_the_gateways_event_before_our_own_record_ends_the_same(sessions, gateway, monkeypatch):
+    public_id = subscribed(sessions, gateway)
+    charge = attempts.charge
+
+    def told_first(*given):
+        result = charge(*given)
+        with sessions.begin() as session:
+            for message in session.scalars(select(OutboxMessage).where(OutboxMessage.channel == SANDBOX)):
+                handlers.apply(session, json.loads(message.content["event"]), mode=Mode.SANDBOX, now=HALF)
+        return result
+
+    monkeypatch.setattr(attempts, "charge", told_first)
+    changed(sessions, gateway, public_id, plan_code="team")
+    with sessions() as session:
+        assert (charged(session), balance(session)) == ([3_000, 1_500], 0)
+        assert {one.state for one in session.scalars(select(Invoice))} == {InvoiceState.PAID}
+        assert session.scalar(select(func.count()).select_from(PaymentCase)) == 0
+
+
+@pytest.mark.parametrize("days", [0, 9])
+def test_another_payment_method_is_tried_at_once(sessions, gateway, days):
+    """After the first failure, and after the last."""
+    public_id = subscribed(sessions, gateway)
+    subscription_id = id_of(sessions, public_id)
+    other_card(sessions, gateway, subscription_id, FAILS)
+    for day in (28, *(28 + one for one in (1, 3, 5, 7) if one < days)):
+        list(clock.run(sessions, SYSTEM, gateway, now=at(2, 28) if day == 28 else at(3, day - 28)))
+    with sessions() as session:
+        assert (state(session, subscription_id).state is UNPAID) == (days > 7)
+    paying.replace(sessions, SYSTEM, gateway, public_id, "pm_card_visa", now=at(3, 9))
+    with sessions() as session:
+        assert (state(session, subscription_id).state, charged(session)) == (ACTIVE, [3_000, 3_000])
+        assert everything_holds(session)
+
+
+def test_the_same_change_at_once_counts_once(sessions, gateway):
+    public_id = subscribed(sessions, gateway)
+    token = previewed(sessions, public_id, plan_code="team").token
+
+    def ask(_number: int) -> bool:
+        try:
+            changed(sessions, gateway, public_id, plan_code="team", token=token)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert any(list(pool.map(ask, range(4))))
+    with sessions() as session:
+        assert (charged(session), credited(session), balance(session)) == ([3_000, 1_500], 1_500, 0)
