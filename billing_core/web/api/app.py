@@ -14,8 +14,8 @@ from billing_core.web.api import businesses, problems, tokens
 from billing_core.web.api.access import CSRF_HEADER
 from billing_core.web.api.analytics import organizations
 from billing_core.web.api.analytics import routes as analytics_routes
+from billing_core.web.api.billing import entitlements, promo_codes, subscription_changes, subscriptions
 from billing_core.web.api.billing import invoices as open_invoices
-from billing_core.web.api.billing import promo_codes, subscription_changes, subscriptions
 from billing_core.web.api.description import docs_page, openapi
 from billing_core.web.api.invoices import payment_links, routes
 from billing_core.web.api.middleware import rate_limit
@@ -35,6 +35,7 @@ ROUTERS = (
     open_invoices.router,
     subscriptions.router,
     subscription_changes.router,
+    entitlements.router,
     promo_codes.router,
     organizations.router,
     usage_routes.router,

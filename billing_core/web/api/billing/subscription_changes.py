@@ -33,6 +33,7 @@ from billing_core.web.api.billing.change_bodies import (
     WantedChange,
 )
 from billing_core.web.api.billing.subscription_bodies import Subscription
+from billing_core.web.api.billing.subscriptions import NOT_FOUND, SubscriptionId
 from billing_core.web.api.exact_json import ExactJSON
 from billing_core.web.api.invoices.requests import with_documented_fields
 from billing_core.web.api.paging import MORE, next_page
@@ -42,29 +43,27 @@ router = described_router(prefix="/v1/billing/subscriptions/{id}", tags=["Subscr
 
 DEFAULT_LIMIT: Final = 20
 MOST_AT_ONCE: Final = 100
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    404: {"description": "There is no such subscription or plan, or the caller may not see it"}
-}
 _OVER: dict[int | str, dict[str, Any]] = {
-    **_NOT_FOUND,
+    **NOT_FOUND,
     409: {
         "description": "It is canceled, something else happens to it just now, or this Idempotency-Key is being used"
     },
 }
 _REFUSED: dict[int | str, dict[str, Any]] = {
-    **_NOT_FOUND,
+    **NOT_FOUND,
     402: {"description": "What is due now was refused: nothing has changed"},
     409: {
         "model": ChangeConflict,
         "description": "It comes not to what the token stands for but to `preview`, or it cannot be changed now",
     },
 }
-_Id = Annotated[str, Path(alias="id", description="The subscription's id", examples=["sub_1234567890"])]
 _ChangeId = Annotated[ChangeId, Path(description="The change's id", examples=[7])]
 
 
 @router.post("/preview", response_model=ChangePreview, responses=_OVER, summary="Preview a change")
-def preview_change(caller: CurrentCaller, session: Reading, subscription_id: _Id, given: WantedChange) -> Response:
+def preview_change(
+    caller: CurrentCaller, session: Reading, subscription_id: SubscriptionId, given: WantedChange
+) -> Response:
     """Nothing is changed. It is computed as the change itself is."""
     with _documented():
         proposal = changing.preview(session, caller.actor, subscription_id, given.wanted(), now=utc_now())
@@ -72,7 +71,7 @@ def preview_change(caller: CurrentCaller, session: Reading, subscription_id: _Id
 
 
 @router.post("/change", response_model=Change, responses=_REFUSED, summary="Change a subscription")
-def change_subscription(caller: CurrentCaller, subscription_id: _Id, given: AskedChange) -> Response:
+def change_subscription(caller: CurrentCaller, subscription_id: SubscriptionId, given: AskedChange) -> Response:
     """What is due now is charged before anything changes. Without a payment method the invoice is sent, and the change
     holds at once.
     """
@@ -92,14 +91,14 @@ def change_subscription(caller: CurrentCaller, subscription_id: _Id, given: Aske
 @router.get(
     "/changes",
     response_model=ChangeList,
-    responses={200: {"headers": MORE}, **_NOT_FOUND},
+    responses={200: {"headers": MORE}, **NOT_FOUND},
     summary="List the changes of a subscription",
 )
 def list_subscription_changes(
     request: Request,
     caller: CurrentCaller,
     session: Reading,
-    subscription_id: _Id,
+    subscription_id: SubscriptionId,
     limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE, description="How many at most")] = DEFAULT_LIMIT,
     starting_after: Annotated[ChangeId | None, Query(description="The `id` that the page before ended with")] = None,
 ) -> Response:
@@ -114,7 +113,7 @@ def list_subscription_changes(
     "/changes/{change_id}/withdraw", response_model=Change, responses=_OVER, summary="Withdraw a scheduled change"
 )
 def withdraw_subscription_change(
-    caller: CurrentCaller, session: Transaction, subscription_id: _Id, change_id: _ChangeId
+    caller: CurrentCaller, session: Transaction, subscription_id: SubscriptionId, change_id: _ChangeId
 ) -> Response:
     """It will not begin. What has begun is changed by another change."""
     changing.withdraw(session, caller.actor, subscription_id, change_id, now=utc_now())
@@ -122,7 +121,7 @@ def withdraw_subscription_change(
 
 
 @router.post("/cancel", response_model=Subscription, responses=_OVER, summary="Cancel a subscription")
-def cancel_subscription(caller: CurrentCaller, subscription_id: _Id, given: Cancellation) -> Response:
+def cancel_subscription(caller: CurrentCaller, subscription_id: SubscriptionId, given: Cancellation) -> Response:
     """At the end of its period, or at once; then it is final, and no card is charged any more."""
     sessions = runtime.sessions()
     gateway = configured.gateway(sessions, settings())
@@ -131,7 +130,7 @@ def cancel_subscription(caller: CurrentCaller, subscription_id: _Id, given: Canc
 
 
 @router.post("/pause", response_model=Subscription, responses=_OVER, summary="Pause a subscription")
-def pause_subscription(caller: CurrentCaller, session: Transaction, subscription_id: _Id) -> Response:
+def pause_subscription(caller: CurrentCaller, session: Transaction, subscription_id: SubscriptionId) -> Response:
     """Periods that begin while it is paused are not billed; what was billed before is still collected."""
     pausing.pause(session, caller.actor, subscription_id, now=utc_now())
     row = subscriptions.one(session, caller.actor, subscription_id)
@@ -139,7 +138,7 @@ def pause_subscription(caller: CurrentCaller, session: Transaction, subscription
 
 
 @router.post("/resume", response_model=Subscription, responses=_OVER, summary="Resume a subscription")
-def resume_subscription(caller: CurrentCaller, session: Transaction, subscription_id: _Id) -> Response:
+def resume_subscription(caller: CurrentCaller, session: Transaction, subscription_id: SubscriptionId) -> Response:
     """It is billed again from its next period on, and not cancelled at the end of the present one."""
     pausing.resume(session, caller.actor, subscription_id, now=utc_now())
     row = subscriptions.one(session, caller.actor, subscription_id)
@@ -152,7 +151,7 @@ def resume_subscription(caller: CurrentCaller, session: Transaction, subscriptio
     responses=_OVER | {402: {"description": "The payment method was refused: nothing has changed"}},
     summary="Charge another payment method",
 )
-def replace_payment_method(caller: CurrentCaller, subscription_id: _Id, given: NewPaymentMethod) -> Response:
+def replace_payment_method(caller: CurrentCaller, subscription_id: SubscriptionId, given: NewPaymentMethod) -> Response:
     """It is charged from now on, and at once for what an earlier one did not pay; the answer's `status` tells."""
     sessions = runtime.sessions()
     gateway = configured.gateway(sessions, settings())

@@ -36,10 +36,10 @@ _CREATED: dict[int | str, dict[str, Any]] = {
     402: {"description": "The payment method, or the first charge to it, was refused: nothing was created"},
     404: {"description": "There is no such customer or plan, or the caller may not see it"},
 }
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {
+NOT_FOUND: dict[int | str, dict[str, Any]] = {
     404: {"description": "There is no such subscription, or the caller may not see it"}
 }
-_Id = Annotated[str, Path(alias="id", description="The subscription's id", examples=["sub_1234567890"])]
+SubscriptionId = Annotated[str, Path(alias="id", description="The subscription's id", examples=["sub_1234567890"])]
 
 
 @router.post(
@@ -65,7 +65,7 @@ def create_subscription(caller: CurrentCaller, given: NewSubscription) -> Respon
 @router.get(
     "/subscriptions",
     response_model=SubscriptionList,
-    responses={200: {"headers": MORE}, **_NOT_FOUND},
+    responses={200: {"headers": MORE}, **NOT_FOUND},
     summary="List subscriptions",
 )
 def list_subscriptions(
@@ -91,7 +91,7 @@ def list_subscriptions(
     return ExactJSON({"subscriptions": shown, "count": len(shown)}, headers=headers)
 
 
-@router.get("/subscriptions/{id}", response_model=Subscription, responses=_NOT_FOUND, summary="Get a subscription")
-def get_subscription(caller: CurrentCaller, session: Reading, subscription_id: _Id) -> Response:
+@router.get("/subscriptions/{id}", response_model=Subscription, responses=NOT_FOUND, summary="Get a subscription")
+def get_subscription(caller: CurrentCaller, session: Reading, subscription_id: SubscriptionId) -> Response:
     """Whatever its status is."""
     return ExactJSON(bodies.subscription(listing.one(session, caller.actor, subscription_id)))
