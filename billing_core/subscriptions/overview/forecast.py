@@ -1,11 +1,12 @@
 """What a subscription will bill at the beginnings of its next periods, as far as that is known today.
 
-By the functions that bill it: only usage, whose quantity nobody knows yet, comes on top.
+By the functions that bill it, with the changes that are scheduled. Only usage, whose quantity nobody knows yet, comes
+on top.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
@@ -15,12 +16,11 @@ from billing_core.identity import Actor, Permission
 from billing_core.invoices.content.totals import totals
 from billing_core.languages.available import SOURCE_LANGUAGE
 from billing_core.plans.models import BillingTiming, TrialEnd
-from billing_core.promotions import reductions
-from billing_core.promotions.models import PromoCode, PromoRedemption
-from billing_core.promotions.reductions import NOTHING, PromoTerms, Reduction
 from billing_core.subscriptions import beginning, invoicing, pricing, queries
+from billing_core.subscriptions.calendar import Cycle
+from billing_core.subscriptions.changes import wanted as asking
 from billing_core.subscriptions.lifecycle import CANCELED
-from billing_core.subscriptions.models import Subscription
+from billing_core.subscriptions.models import Subscription, SubscriptionPeriod
 from billing_core.subscriptions.pricing import Item, Terms
 
 
@@ -40,7 +40,6 @@ class Bill:
 
     number: int
     issued_on: date
-    at: datetime
     days: Period | None
     lines: tuple[BillLine, ...]
     tax_minor: int
@@ -49,14 +48,28 @@ class Bill:
     is_paused: bool = False
 
 
-@dataclass(slots=True)
-class _Course:
-    """Where the computation has come to; ``ended`` are the days of the period that has, None before the first."""
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A period that is over by then; ``begun`` where it has begun today. ``is_billed``: it was not paused."""
 
     number: int
-    ended: Period | None
-    ended_unbilled: bool
-    periods_used: int
+    days: Period
+    is_billed: bool
+    begun: SubscriptionPeriod | None = None
+
+
+@dataclass(slots=True)
+class _Course:
+    """Where the computation has come to. The next period begins ``place`` periods after the anchor; ``uses`` are the
+    periods of the promo code that were used up on the way.
+    """
+
+    terms: Terms
+    anchor: Cycle
+    place: int
+    ended: _Ended | None
+    is_paused: bool
+    uses: int = 0
 
 
 def bills(
@@ -74,73 +87,90 @@ def bills(
 
 
 def _bills(session: Session, subscription: Subscription, count: int, has_method: bool) -> Iterator[Bill]:
-    terms = queries.terms(session, subscription)
-    offer, code = terms.offer, _code(session, subscription)
-    boundaries = beginning.cycle(subscription, offer)
-    present = queries.period(session, subscription)
-    course = _Course(
-        number=-1 if present is None else present.number,
-        ended=None if present is None else Period(present.first_day, present.last_day),
-        ended_unbilled=present is not None and present.paused,
-        periods_used=subscription.promo_periods_used,
-    )
-    is_paused = subscription.paused_at is not None
-    if present is None and not has_method:
-        if offer.trial_end is TrialEnd.CANCEL:
+    course = _begin(session, subscription)
+    trial_end = course.terms.offer.trial_end
+    if course.ended is None and not has_method:
+        if trial_end is TrialEnd.CANCEL:
             return
-        is_paused = is_paused or offer.trial_end is TrialEnd.PAUSE
+        course.is_paused = course.is_paused or trial_end is TrialEnd.PAUSE
     for _ in range(count):
-        number = course.number + 1
-        at = number - subscription.anchor_number
-        is_over = subscription.cancel_at_period_end or (offer.ends_after is not None and number >= offer.ends_after)
-        days = None if is_over else Period(boundaries.day(at), boundaries.last_day(at))
-        items = _in_arrears(terms, code, course)
-        if days is not None and offer.timing is BillingTiming.ADVANCE and not is_paused:
-            items = [*pricing.items(terms, number, days, reduction=_reduction(terms, code, number, course)), *items]
-        has_usage = offer.has_usage and course.ended is not None and not course.ended_unbilled
-        if days is not None or items or has_usage:
-            billed = _bill(subscription, items)
-            yield Bill(
-                number,
-                boundaries.day(at),
-                boundaries.boundary(at),
-                days,
-                *billed,
-                has_usage=has_usage,
-                is_paused=is_paused,
-            )
-        if days is None:
+        ended = course.ended
+        number = 0 if ended is None else ended.number + 1
+        first_day = course.anchor.day(0) if ended is None else ended.days.end + timedelta(days=1)
+        items, has_usage = _afterwards(session, subscription, course)
+        ends_after = course.terms.offer.ends_after
+        if subscription.cancel_at_period_end or (ends_after is not None and number >= ends_after):
+            if items or has_usage:
+                yield Bill(number, first_day, None, *_sums(subscription, items), has_usage=has_usage)
             return
-        course.number, course.ended, course.ended_unbilled = number, days, is_paused
+        if ended is not None and ended.begun is not None:
+            _change(session, subscription, course, first_day)
+        days = Period(first_day, course.anchor.last_day(course.place))
+        items = [*_in_advance(session, subscription, course, number, days), *items]
+        sums = _sums(subscription, items)
+        yield Bill(number, first_day, days, *sums, has_usage=has_usage, is_paused=course.is_paused)
+        course.ended = _Ended(number, days, not course.is_paused)
+        course.place += 1
 
 
-def _in_arrears(terms: Terms, code: PromoTerms | None, course: _Course) -> list[Item]:
-    """For the period that has ended, by the terms of its end."""
-    if course.ended is None or course.ended_unbilled or terms.offer.timing is not BillingTiming.ARREARS:
-        return []
-    reduction = _reduction(terms, code, course.number, course)
-    return pricing.items(terms, course.number, course.ended, reduction=reduction)
+def _begin(session: Session, subscription: Subscription) -> _Course:
+    terms = queries.terms(session, subscription)
+    anchor = beginning.cycle(subscription, terms.offer)
+    is_paused = subscription.paused_at is not None
+    begun = queries.period(session, subscription)
+    if begun is None:
+        return _Course(terms, anchor, 0, None, is_paused)
+    ended = _Ended(begun.number, Period(begun.first_day, begun.last_day), not begun.paused, begun)
+    return _Course(terms, anchor, begun.number + 1 - subscription.anchor_number, ended, is_paused)
 
 
-def _reduction(terms: Terms, code: PromoTerms | None, number: int, course: _Course) -> Reduction:
-    if code is None:
-        return NOTHING
-    found = reductions.reduction(code, terms.offer.price_in(number), terms.offer.currency, course.periods_used)
-    course.periods_used += found.uses_period
-    return found
+def _change(session: Session, subscription: Subscription, course: _Course, first_day: date) -> None:
+    """What is scheduled begins with the period after the present one; one of another length moves the anchor."""
+    scheduled = asking.scheduled(session, subscription.id)
+    after = asking.merged(session, course.terms, [one.wanted for one in scheduled])
+    if not asking.same_interval(course.terms, after):
+        offer = after.offer
+        course.anchor = replace(
+            course.anchor, anchor_day=first_day, interval=offer.interval, count=offer.interval_count
+        )
+        course.place = 0
+    course.terms = after
 
 
-def _bill(subscription: Subscription, items: Sequence[Item]) -> tuple[tuple[BillLine, ...], int, int]:
-    """Its lines, their tax, and the total."""
+def _afterwards(session: Session, subscription: Subscription, course: _Course) -> tuple[Sequence[Item], bool]:
+    """What is due in arrears for the period that is over, and whether its usage is billed with it."""
+    ended, offer = course.ended, course.terms.offer
+    if ended is None or not ended.is_billed:
+        return (), False
+    if ended.begun is not None:
+        stretches = beginning.stretches(session, subscription, ended.begun)
+        items, uses = beginning.items_in_arrears(session, subscription, ended.begun, stretches)
+        course.uses += uses
+        return items, any(terms.offer.has_usage for terms, _ in stretches)
+    if offer.timing is not BillingTiming.ARREARS:
+        return (), offer.has_usage
+    return _items(session, subscription, course, ended.number, ended.days), offer.has_usage
+
+
+def _in_advance(
+    session: Session, subscription: Subscription, course: _Course, number: int, days: Period
+) -> Sequence[Item]:
+    if course.is_paused or course.terms.offer.timing is not BillingTiming.ADVANCE:
+        return ()
+    return _items(session, subscription, course, number, days)
+
+
+def _items(session: Session, subscription: Subscription, course: _Course, number: int, days: Period) -> Sequence[Item]:
+    """Of a whole period, which uses up one of the promo code's."""
+    reduction = beginning.reduction(session, subscription, course.terms.offer, number, used_since=course.uses)
+    course.uses += reduction.uses_period
+    return pricing.items(course.terms, number, days, reduction=reduction)
+
+
+def _sums(subscription: Subscription, items: Sequence[Item]) -> tuple[tuple[BillLine, ...], int, int]:
+    """Lines as an invoice has them, their tax, and the total."""
     priced = [item for item in items if item.gross_minor]
     lines = [invoicing.line(item, SOURCE_LANGUAGE, subscription.currency, subscription.tax_rate) for item in priced]
     sums = totals([line.computed for line in lines], subscription.currency)
     told = tuple(BillLine(line.description, minor) for line, minor in zip(lines, sums.lines, strict=True))
     return told, sums.tax_minor, sums.total_minor
-
-
-def _code(session: Session, subscription: Subscription) -> PromoTerms | None:
-    if subscription.redemption_id is None:
-        return None
-    redeemed = session.get_one(PromoRedemption, subscription.redemption_id)
-    return reductions.terms_of(session.get_one(PromoCode, redeemed.code_id))

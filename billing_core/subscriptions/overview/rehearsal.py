@@ -75,7 +75,6 @@ def _first(session: Session, actor: Actor, subscription: Subscription, made: Sub
     return Bill(
         number=begun.number,
         issued_on=invoice.issued_on,
-        at=begun.starts_at,
         days=Period(begun.first_day, begun.last_day),
         lines=tuple(BillLine(line.description, line.amount_minor) for line in invoices.lines(session, made.invoice_id)),
         tax_minor=invoice.tax_minor,

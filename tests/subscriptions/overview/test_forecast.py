@@ -10,16 +10,20 @@ from billing_core.customers.models import Customer
 from billing_core.errors import Invalid
 from billing_core.identity import SYSTEM
 from billing_core.invoices.models import Invoice
+from billing_core.online_payments.sandbox.gateway import SandboxGateway
 from billing_core.plans.models import BillingTiming, TrialEnd
 from billing_core.plans.terms import AddOn, Phase
 from billing_core.promotions import service as promotions
 from billing_core.promotions.models import PromoDuration, PromoRedemption
 from billing_core.promotions.new_codes import NewCode
+from billing_core.settings import settings
+from billing_core.subscriptions.changes import changing
+from billing_core.subscriptions.changes import wanted as asking
 from billing_core.subscriptions.models import Subscription, SubscriptionPeriod
 from billing_core.subscriptions.overview import forecast, rehearsal
 from billing_core.subscriptions.service import Wanted
 from tests.invoices.company import a_customer
-from tests.subscriptions.signed_up import BEGUN, D, a_plan, a_subscription, at, billed, renewed, state
+from tests.subscriptions.signed_up import BEGUN, YEAR, D, a_plan, a_subscription, at, billed, renewed, state
 
 
 def foretold(session, subscription_id: int, count: int = 3, **facts) -> list[tuple[date, int]]:
@@ -69,6 +73,25 @@ def test_in_arrears_a_period_is_billed_once_it_is_over(sessions):
     renewed(sessions, subscription_id, at(4, 1))
     with sessions() as session:
         assert billed(session, subscription_id) == coming
+
+
+def test_scheduled_changes_begin_with_the_next_period(sessions):
+    """First less, then by the year: the anchor moves to the day on which that begins."""
+    with sessions.begin() as session:
+        a_plan(session)
+        a_plan(session, "yearly", "200", interval=YEAR)
+        subscription_id = a_subscription(session, tax_rate=D(10))
+        public_id = state(session, subscription_id).public_id
+    wanted = asking.Wanted("yearly", when=asking.When.PERIOD_END)
+    gateway = SandboxGateway(sessions, settings())
+    changing.change(sessions, SYSTEM, gateway, public_id, wanted, now=at(2, 10))
+    with sessions() as session:
+        coming = foretold(session, subscription_id, 2)
+    assert coming == [(date(2026, 2, 28), 220_00), (date(2027, 2, 28), 220_00)]
+    renewed(sessions, subscription_id, at(3, 1))
+    renewed(sessions, subscription_id, at(3, 1, year=2027))
+    with sessions() as session:
+        assert billed(session, subscription_id)[1:] == coming
 
 
 def test_nothing_follows_what_ends_and_a_pause_bills_nothing(session):
